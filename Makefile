@@ -1,0 +1,98 @@
+# Works with GNU make 3.81 and later (Debian's and macOS's).
+
+PYTHON ?= python3
+# Quiet, errors aside. `make env PIP_FLAGS=` shows every step.
+PIP_FLAGS ?= -qq
+BIN := .venv/bin
+
+# Qt draws on a virtual screen where there is none; macOS and Wayland have their own.
+ifeq ($(shell uname -s),Linux)
+VIRTUAL_SCREEN := xvfb-run -a -s "-screen 0 1600x1200x24"
+ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
+ON_SCREEN := $(VIRTUAL_SCREEN)
+HEADLESS ?= 1
+endif
+endif
+
+.PHONY: help env test check core-test wheel-test demo bench clean system-libs
+
+help:
+	@echo "make env         environment in .venv (once, and after a change of what it holds)"
+	@echo "make demo        open the window with an example, or with HEADLESS=1 write pictures to demo/"
+	@echo "make test        every test"
+	@echo "make check       lint, format, types and import contracts"
+	@echo "make core-test   the tests of core/ in an environment without napari and Qt"
+	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
+	@echo "make bench       the benchmarks"
+	@echo "make clean       remove environments, builds and caches"
+
+system-libs:
+	@HEADLESS=$(HEADLESS) bash .ci/system-libs
+
+# $(call new-venv,FOLDER)
+define new-venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "napari-ssn needs Python 3.11 or newer, and $(PYTHON) is not: name one, as in: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "This Python cannot make environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	rm -rf $(1)
+	$(PYTHON) -m venv $(1)
+endef
+
+env: .venv/.installed
+
+$(BIN)/python:
+	$(call new-venv,.venv)
+
+.venv/.installed: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
+	@echo "Installing napari-ssn and what it needs into .venv; the first time this takes some minutes."
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,train,test,dev]'
+	@touch $@
+
+test: system-libs env
+	$(ON_SCREEN) $(BIN)/python -m pytest $(ARGS)
+
+check: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+demo: system-libs env
+ifneq ($(HEADLESS),)
+	$(VIRTUAL_SCREEN) $(BIN)/napari-ssn demo --headless --out demo
+else
+	$(BIN)/napari-ssn demo
+endif
+
+bench: env
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+# The package is not installed there, so that its dependencies do not come along.
+core-test: .venv-core/.installed
+	.venv-core/bin/python -c 'from importlib.util import find_spec as f; found = [n for n in ("napari", "qtpy", "monai") if f(n)]; assert not found, found'
+	.venv-core/bin/python -m pytest tests/core $(ARGS)
+
+.venv-core/.installed: constraints.txt
+	$(call new-venv,.venv-core)
+	.venv-core/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt torch numpy scipy pytest hypothesis pytest-timeout
+	@touch $@
+
+# Every step after the install runs outside the checkout: what passes there is what the wheel holds.
+wheel-test: system-libs env
+	rm -rf dist
+	$(BIN)/python -m build --sdist --wheel --outdir dist .
+	$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --wheel-dir dist/from-sdist dist/*.tar.gz
+	$(BIN)/python -c 'import glob, zipfile; a, b = ({i.filename: i.CRC for i in zipfile.ZipFile(glob.glob(p)[0]).infolist()} for p in ("dist/*.whl", "dist/from-sdist/*.whl")); assert a == b, set(a.items()) ^ set(b.items()); assert "napari_ssn/napari.yaml" in a'
+	$(call new-venv,.venv-wheel)
+	.venv-wheel/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt "$$(echo dist/from-sdist/*.whl)[all]"
+	outside=$$(mktemp -d) && trap 'rm -rf "$$outside"' EXIT && cd "$$outside" && bin="$(CURDIR)/.venv-wheel/bin" && \
+	  "$$bin/npe2" validate napari-ssn --imports && \
+	  "$$bin/napari-ssn" models && \
+	  "$$bin/python" -c "import napari_ssn as s; print(s.load_model('lidc-2d'))" && \
+	  $(ON_SCREEN) "$$bin/python" -c "import napari; v = napari.Viewer(show=False); v.window.add_plugin_dock_widget('napari-ssn', 'SSN hypotheses'); v.close(); print('the dock opens')"
+
+clean:
+	rm -rf .venv .venv-core .venv-wheel build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -f napari_ssn/napari.yaml
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,30 @@
+"""Carries the manifest and the weights from the top of the checkout into the package."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class TopLevelFiles(BuildHookInterface):
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version == "editable":
+            # napari looks for the manifest inside the package folder only; the weights are found
+            # beside the checkout and need nothing.
+            link_manifest(Path(self.root))
+            return
+        for name in ("napari.yaml", "src_weights"):
+            build_data["force_include"][name] = f"napari_ssn/{name}"
+
+
+def link_manifest(root: Path) -> None:
+    source, link = root / "napari.yaml", root / "napari_ssn" / "napari.yaml"
+    link.unlink(missing_ok=True)
+    try:
+        link.symlink_to(Path("..") / source.name)
+    except OSError:
+        # Windows lets only some users make links. A copy goes stale: install again after a change.
+        shutil.copyfile(source, link)

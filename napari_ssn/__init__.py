@@ -1,0 +1,69 @@
+"""Stochastic Segmentation Networks: one image, several plausible outlines.
+
+Every name below is imported when it is first asked for, so that opening napari, which imports each
+plugin, does not wait for torch and MONAI.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from napari_ssn._version import __version__
+
+if TYPE_CHECKING:
+    from napari_ssn.core import metrics
+    from napari_ssn.core.directions import Directions, principal_directions
+    from napari_ssn.core.distribution import LogitDistribution
+    from napari_ssn.core.errors import SSNError
+    from napari_ssn.core.hypotheses import Hypothesis
+    from napari_ssn.core.measures import volume_distribution
+    from napari_ssn.core.volume import Volume
+    from napari_ssn.io import read, write
+    from napari_ssn.network.models import load_model
+    from napari_ssn.network.ssn import SSN
+
+__all__ = [
+    "SSN",
+    "Directions",
+    "Hypothesis",
+    "LogitDistribution",
+    "SSNError",
+    "Volume",
+    "__version__",
+    "load_model",
+    "metrics",
+    "principal_directions",
+    "read",
+    "volume_distribution",
+    "write",
+]
+
+_HOME = {
+    "SSN": "napari_ssn.network.ssn",
+    "Directions": "napari_ssn.core.directions",
+    "Hypothesis": "napari_ssn.core.hypotheses",
+    "LogitDistribution": "napari_ssn.core.distribution",
+    "SSNError": "napari_ssn.core.errors",
+    "Volume": "napari_ssn.core.volume",
+    "load_model": "napari_ssn.network.models",
+    "metrics": "napari_ssn.core.metrics",
+    "principal_directions": "napari_ssn.core.directions",
+    "read": "napari_ssn.io",
+    "volume_distribution": "napari_ssn.core.measures",
+    "write": "napari_ssn.io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(_HOME[name])
+    # `metrics` is its home: a module, not something in one.
+    value = home if name == "metrics" else getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

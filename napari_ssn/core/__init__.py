@@ -1,0 +1,1 @@
+"""The mathematics: distributions over label maps, their directions and measures."""

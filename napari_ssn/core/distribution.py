@@ -1,0 +1,365 @@
+"""A low-rank Gaussian over logits, and the label maps it decodes to.
+
+``η = μ + P z + √D ε`` with z ~ N(0, I_R) and ε ~ N(0, I); the label of a voxel is the class
+with the largest logit (Monteiro et al., "Stochastic Segmentation Networks", NeurIPS 2020).
+
+Every decode rounds alike: the logits of a z are summed column by column in float32, one
+multiplication and one addition at a time. Elementwise IEEE operations round the same way on
+any slice, device or thread count, so a slice decoded alone equals that slice of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from napari_ssn.core.volume import check_affine, shift_affine
+
+#: ε₀: the smallest variance of a logit.
+EPSILON = 1e-5
+
+# Bytes of margins held at once while sampling; a block this size stays in cache.
+_BLOCK_BYTES = 1 << 21
+
+
+def as_tensor(value: Any) -> Tensor:
+    """Float32 tensor of a tensor or array, without copying where that is possible."""
+    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    return tensor.detach().to(torch.float32)
+
+
+def draw_z(n: int, rank: int, seed: int) -> NDArray[np.float64]:
+    """Draw n latent vectors z ~ N(0, I), (n, R) float64; the first k do not depend on n."""
+    if n < 0:
+        raise ValueError(f"n: expected at least 0, got {n}")
+    return np.random.default_rng([seed, 0]).standard_normal((n, rank))
+
+
+@dataclass(frozen=True)
+class LogitDistribution:
+    """A distribution over label maps on one voxel grid.
+
+    Attributes:
+        mean: (C, *S) float32, μ.
+        cov_factor: (R, C, *S) float32, the columns of P.
+        cov_diag: (C, *S) float32, the variances D.
+        affine: 4×4 float64 of this grid, voxel index to mm.
+        start: index of this grid's first voxel in the image it was cut from.
+        image_space: shape of that image; the grid's own shape when it is the whole image.
+    """
+
+    mean: Tensor
+    cov_factor: Tensor
+    cov_diag: Tensor
+    affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    start: tuple[int, ...] | None = None
+    image_space: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "cov_factor", "cov_diag"):
+            object.__setattr__(self, name, as_tensor(getattr(self, name)))
+        if self.mean.ndim not in (3, 4) or self.mean.shape[0] < 2:
+            raise ValueError(f"mean: expected (C ≥ 2, *S), got {tuple(self.mean.shape)}")
+        if self.cov_factor.ndim != self.mean.ndim + 1 or (
+            self.cov_factor.shape[1:] != self.mean.shape
+        ):
+            raise ValueError(
+                f"cov_factor: expected (R, *{tuple(self.mean.shape)}), "
+                f"got {tuple(self.cov_factor.shape)}"
+            )
+        if self.cov_diag.shape != self.mean.shape:
+            raise ValueError(
+                f"cov_diag: expected {tuple(self.mean.shape)}, got {tuple(self.cov_diag.shape)}"
+            )
+        for name in ("mean", "cov_factor", "cov_diag"):
+            if not bool(torch.isfinite(getattr(self, name)).all()):
+                raise ValueError(f"{name}: expected finite values, got NaN or infinity")
+        if bool((self.cov_diag < 0).any()):
+            raise ValueError("cov_diag: expected variances ≥ 0, got a negative one")
+        object.__setattr__(self, "affine", check_affine(self.affine))
+        start = (0,) * len(self.space) if self.start is None else tuple(map(int, self.start))
+        whole = self.space if self.image_space is None else tuple(map(int, self.image_space))
+        if len(start) != len(self.space) or len(whole) != len(self.space):
+            raise ValueError(
+                f"start, image_space: expected {len(self.space)} axes, got {start} and {whole}"
+            )
+        if any(s < 0 or s + n > w for s, n, w in zip(start, self.space, whole, strict=True)):
+            raise ValueError(
+                f"start: expected the grid {self.space} at {start} to lie inside {whole}"
+            )
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "image_space", whole)
+
+    @property
+    def classes(self) -> int:
+        """Number of labels C, background included."""
+        return int(self.mean.shape[0])
+
+    @property
+    def rank(self) -> int:
+        """Number of columns R of P."""
+        return int(self.cov_factor.shape[0])
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Shape S of the grid."""
+        return tuple(self.mean.shape[1:])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+        return self.mean.device
+
+    def check_z(self, z: ArrayLike | None) -> NDArray[np.float64]:
+        """Return z as (R,) float64; None is the zero vector. ValueError if it does not fit."""
+        if z is None:
+            return np.zeros(self.rank)
+        vector = np.asarray(z, dtype=np.float64)
+        if vector.shape != (self.rank,):
+            raise ValueError(f"z: expected shape ({self.rank},), got {vector.shape}")
+        if not np.isfinite(vector).all():
+            raise ValueError("z: expected finite values, got NaN or infinity")
+        return vector
+
+    def logits(self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()) -> Tensor:
+        """``μ + Σ_r z_r P_r`` on the grid or a part of it, (C, *part) float32.
+
+        Args:
+            z: (R,) or None for the mean.
+            where: index of the part, one slice or integer per leading axis of S.
+        """
+        vector = self.check_z(z).astype(np.float32)
+        part = (slice(None), *where)
+        logits = self.mean[part].clone()
+        scratch = torch.empty_like(logits)
+        for value, column in zip(vector.tolist(), self.cov_factor, strict=True):
+            # Two steps, so that no compiler can fuse them and round differently.
+            torch.mul(column[part], value, out=scratch)
+            logits.add_(scratch)
+        return logits
+
+    def label_map(
+        self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
+    ) -> NDArray[np.uint8]:
+        """Label map of a z, ``argmax_c (μ + P z)``; ties go to the lowest label.
+
+        Args:
+            z: (R,) or None for the mean.
+            where: decode only this part of the grid, as in `logits`.
+
+        Returns:
+            (*S) uint8, or the shape of the part.
+        """
+        return _decode(self.logits(z, where))
+
+    def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
+        """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
+        draws = np.asarray(z, dtype=np.float64)
+        if draws.ndim != 2 or draws.shape[1] != self.rank:
+            raise ValueError(f"z: expected shape (n, {self.rank}), got {draws.shape}")
+        out = np.empty((len(draws), *self.space), np.uint8)
+        if self.classes == 2:
+            flat = out.reshape(len(draws), -1)
+            for block, wins in self.binary_blocks(draws):
+                flat[:, block] = wins.cpu().numpy()
+        else:
+            for row, vector in zip(out, draws, strict=True):
+                row[...] = self.label_map(vector)
+        return out
+
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+        """Draw n label maps, (n, *S) uint8.
+
+        Draw i is ``label_map(draw_z(n, rank, seed)[i])``; with ``pixel_noise`` the term
+        ``√D ε`` is added to its logits. The same seed gives the same maps.
+        """
+        draws = draw_z(n, self.rank, seed)
+        if not pixel_noise:
+            return self.label_maps(draws)
+        generator = np.random.default_rng([seed, 1])
+        out = np.empty((n, *self.space), np.uint8)
+        if self.classes == 2:
+            # Only the margin counts, and a difference of two normals is one normal.
+            margin, factor = self.margin()
+            scale = self.cov_diag.sum(0).sqrt().flatten()
+            columns = factor.reshape(self.rank, -1)
+            for row, vector in zip(out, draws.astype(np.float32), strict=True):
+                noise = generator.standard_normal(scale.shape[0], dtype=np.float32)
+                value = torch.from_numpy(vector).to(self.device) @ columns
+                value.add_(margin.flatten()).addcmul_(scale, torch.from_numpy(noise).to(scale))
+                row[...] = (value > 0).reshape(self.space).cpu().numpy()
+            return out
+        scale = self.cov_diag.sqrt()
+        for row, vector in zip(out, draws, strict=True):
+            noise = generator.standard_normal(tuple(scale.shape), dtype=np.float32)
+            row[...] = _decode(self.logits(vector) + scale * torch.from_numpy(noise).to(scale))
+        return out
+
+    def margin(self) -> tuple[Tensor, Tensor]:
+        """Foreground minus background of a two-class distribution: (*S) and (R, *S)."""
+        if self.classes != 2:
+            raise ValueError(f"margin: expected two classes, got {self.classes}")
+        return self.mean[1] - self.mean[0], self.cov_factor[:, 1] - self.cov_factor[:, 0]
+
+    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+        """Marginal probability of each label at each voxel, (C, *S) float32.
+
+        The share of label maps, pixel noise included, that give a voxel the label. Two
+        classes: exactly ``Φ(d / √(‖a‖² + D₀ + D₁))`` with margin d and its factor a. More
+        classes: an orthant probability, integrated over ``draws`` quasi-random points (Sobol,
+        scrambled with a fixed seed), to about 1e-3.
+        """
+        if self.classes == 2:
+            margin, factor = self.margin()
+            deviation = (factor.square().sum(0) + self.cov_diag.sum(0)).sqrt()
+            # A voxel without any variance is certain; a tie is background, as in label_map.
+            score = torch.where(
+                deviation > 0, margin / deviation.clamp_min(1e-30), _certain(margin)
+            )
+            foreground = torch.special.ndtr(score.double()).float()
+            return torch.stack([1 - foreground, foreground]).cpu().numpy()
+        return self._orthants(draws)
+
+    def placed(self, label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Put a label map of this grid into the image it was cut from; the rest is 0."""
+        if label_map.shape != self.space:
+            raise ValueError(f"label_map: expected shape {self.space}, got {label_map.shape}")
+        assert self.start is not None and self.image_space is not None
+        if self.image_space == self.space:
+            return label_map
+        out = np.zeros(self.image_space, np.uint8)
+        window = tuple(slice(s, s + n) for s, n in zip(self.start, self.space, strict=True))
+        out[window] = label_map
+        return out
+
+    def image_affine(self) -> NDArray[np.float64]:
+        """Affine of the image this grid was cut from, 4×4."""
+        assert self.start is not None
+        return shift_affine(self.affine, tuple(-s for s in self.start))
+
+    def binary_blocks(self, draws: NDArray[np.float64]) -> Iterator[tuple[slice, Tensor]]:
+        """Decode many z of a two-class distribution, one matrix product per block of voxels.
+
+        Args:
+            draws: (n, R).
+
+        Yields:
+            a slice of the flattened grid and, for every z, whether class 1 wins there:
+            (n, block) bool, equal to `label_map` bit for bit. A matrix product sums in
+            another order than `logits` does, so a margin within the rounding error of both
+            is settled by `logits`' own arithmetic.
+        """
+        margin, factor = self.margin()
+        rows = torch.from_numpy(draws.astype(np.float32)).to(self.device)
+        biased = torch.cat([rows, torch.ones_like(rows[:, :1])], 1)  # (n, R + 1)
+        columns = torch.cat([factor.reshape(self.rank, -1), margin.reshape(1, -1)])
+        # Either order of summation errs by at most (R + 4) u (|μ| + Σ|z_r||P_r|) per logit.
+        largest = self.mean.abs().amax()
+        reach = self.cov_factor.abs().sum(0).amax()
+        unit = torch.finfo(torch.float32).eps
+        doubt = 4 * (self.rank + 4) * unit * (largest + rows.abs().sum(1) * reach)
+        step = max(1, _BLOCK_BYTES // (4 * max(1, len(rows))))
+        mean = self.mean.reshape(2, -1)
+        factors = self.cov_factor.reshape(self.rank, 2, -1)
+        for first in range(0, columns.shape[1], step):
+            block = slice(first, first + step)
+            value = biased @ columns[:, block]
+            wins = value > 0
+            close = (value.abs() <= doubt[:, None]).nonzero()
+            if len(close):
+                draw, voxel = close[:, 0], close[:, 1] + first
+                wins[draw, close[:, 1]] = _exact_sign(
+                    mean[:, voxel], factors[:, :, voxel], rows[draw]
+                )
+            yield block, wins
+
+    def _orthants(self, draws: int) -> NDArray[np.float32]:
+        """Marginals of three or more classes: the chance that all of a label's margins win.
+
+        The margins of label c over the others are a (C−1)-variate normal; GHK draws them one
+        after the other, each truncated to be positive, and averages the product of chances.
+        The last margin needs no draw, so C − 2 quasi-random numbers do.
+        """
+        classes = self.classes
+        engine = torch.quasirandom.SobolEngine(classes - 2, scramble=True, seed=0)
+        uniform = engine.draw(draws).double().to(self.device).T  # (C − 2, N)
+        mean = self.mean.reshape(classes, -1).T.double()  # (V, C)
+        factor = self.cov_factor.reshape(self.rank, classes, -1).permute(2, 1, 0).double()
+        diagonal = self.cov_diag.reshape(classes, -1).T.double()
+        out = torch.empty_like(mean)
+        step = max(1, (1 << 22) // (draws * classes))
+        for first in range(0, len(mean), step):
+            block = slice(first, first + step)
+            covariance = factor[block] @ factor[block].transpose(1, 2)  # (v, C, C)
+            # The floor keeps a voxel without any variance decodable: its label is certain.
+            covariance.diagonal(dim1=1, dim2=2).add_(diagonal[block].clamp_min(EPSILON**2))
+            for label in range(classes):
+                others = [c for c in range(classes) if c != label]
+                contrast = torch.zeros(classes - 1, classes, dtype=torch.float64)
+                contrast[range(classes - 1), others] = -1.0
+                contrast[:, label] = 1.0
+                contrast = contrast.to(self.device)
+                margin = mean[block] @ contrast.T  # (v, C − 1)
+                lower = torch.linalg.cholesky(contrast @ covariance @ contrast.T)
+                out[block, label] = _positive_orthant(margin, lower, uniform)
+        out /= out.sum(1, keepdim=True)
+        return out.T.reshape(self.mean.shape).float().cpu().numpy()
+
+
+def _positive_orthant(mean: Tensor, lower: Tensor, uniform: Tensor) -> Tensor:
+    """P(x > 0) for x ~ N(mean, lower lowerᵀ), by the GHK simulator.
+
+    mean (v, k), lower (v, k, k), uniform (k − 1, N); returns (v,). Source: Genz and Bretz,
+    "Computation of Multivariate Normal and t Probabilities", 2009, section 4.1.
+    """
+    drawn: list[Tensor] = []
+    chance = torch.ones(len(mean), uniform.shape[1], dtype=mean.dtype, device=mean.device)
+    for i in range(mean.shape[1]):
+        known = mean[:, i, None].expand_as(chance)
+        for j, value in enumerate(drawn):
+            known = known + lower[:, i, j, None] * value
+        win = torch.special.ndtr(known / lower[:, i, i, None])
+        chance = chance * win
+        if i < len(uniform):
+            # A standard normal above −known/l has upper tail u · win.
+            tail = (uniform[i] * win).clamp_min(1e-300)
+            drawn.append(-torch.special.ndtri(tail))
+    return chance.mean(1)
+
+
+def _certain(margin: Tensor) -> Tensor:
+    """Score of a margin without variance: plus or minus infinity."""
+    return torch.where(margin > 0, torch.inf, -torch.inf)
+
+
+def _decode(logits: Tensor) -> NDArray[np.uint8]:
+    """argmax over the classes of (C, *S) logits, lowest label first among equals."""
+    if logits.shape[0] == 2:
+        winner = (logits[1] > logits[0]).to(torch.uint8)
+    else:
+        best = logits[0].clone()
+        winner = torch.zeros(logits.shape[1:], dtype=torch.uint8, device=logits.device)
+        # torch.argmax does not promise which of equal maxima it returns.
+        for label in range(1, logits.shape[0]):
+            larger = logits[label] > best
+            winner[larger] = label
+            torch.maximum(best, logits[label], out=best)
+    out: NDArray[np.uint8] = winner.cpu().numpy()
+    return out
+
+
+def _exact_sign(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
+    """Whether class 1 wins, rounded as `LogitDistribution.logits` rounds.
+
+    mean (2, n), factor (R, 2, n), z (n, R): one draw and one voxel per column.
+    """
+    logits = mean.clone()
+    for column, value in zip(factor, z.T, strict=True):
+        logits = logits + column * value
+    return logits[1] > logits[0]

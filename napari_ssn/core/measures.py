@@ -1,0 +1,98 @@
+"""Volumes of labels and their range over hypotheses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_ssn.core.distribution import LogitDistribution, draw_z
+
+# Draws decoded together when counting; bounds memory, not the result.
+_DRAWS = 256
+
+
+def voxel_volume_ml(affine: NDArray[np.float64]) -> float:
+    """Volume of one voxel in millilitres, ``|det A| / 1000`` with A in mm."""
+    return float(abs(np.linalg.det(np.asarray(affine, dtype=np.float64)[:3, :3])) / 1000)
+
+
+def count_labels(label_map: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """Number of voxels of each label, (C,)."""
+    return np.bincount(label_map.reshape(-1), minlength=classes).astype(np.int64)
+
+
+def label_counts(dist: LogitDistribution, z: ArrayLike) -> NDArray[np.int64]:
+    """Voxels of each label in the label map of each z, without keeping the maps.
+
+    Args:
+        dist: the distribution.
+        z: (n, R).
+
+    Returns:
+        (n, C); row i is ``count_labels(dist.label_map(z[i]), C)``.
+    """
+    draws = np.asarray(z, dtype=np.float64)
+    if draws.ndim != 2 or draws.shape[1] != dist.rank:
+        raise ValueError(f"z: expected shape (n, {dist.rank}), got {draws.shape}")
+    out = np.zeros((len(draws), dist.classes), np.int64)
+    if dist.classes > 2:
+        for row, vector in zip(out, draws, strict=True):
+            row[:] = count_labels(dist.label_map(vector), dist.classes)
+        return out
+    for first in range(0, len(draws), _DRAWS):
+        part = slice(first, first + _DRAWS)
+        for _, wins in dist.binary_blocks(draws[part]):
+            out[part, 1] += wins.sum(1).cpu().numpy()
+    out[:, 0] = int(np.prod(dist.space)) - out[:, 1]
+    return out
+
+
+def volume_distribution(
+    dist: LogitDistribution, n: int = 1000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Volumes of each label over n hypotheses drawn without pixel noise, (n, C) mL."""
+    counts = label_counts(dist, draw_z(n, dist.rank, seed)).astype(np.float64)
+    return counts * np.float64(voxel_volume_ml(dist.affine))
+
+
+@dataclass(frozen=True)
+class Range:
+    """Median and a central range of some quantity over hypotheses.
+
+    Attributes:
+        median, low, high: in the quantity's unit.
+        level: share of the hypotheses the range was asked to hold.
+        calibrated: whether ``low`` and ``high`` were widened or narrowed by a model's
+            calibration, so that the range is about raters and not about hypotheses.
+    """
+
+    median: float
+    low: float
+    high: float
+    level: float
+    calibrated: bool
+
+
+def central_range(values: ArrayLike, level: float = 0.9, factor: float | None = None) -> Range:
+    """Median and central range of the values of many hypotheses.
+
+    With a calibration factor f the distances from the median are multiplied by it,
+    ``median − f (median − low)`` and ``median + f (high − median)``, not below zero.
+
+    Args:
+        values: (n,) of one quantity, n at least 1.
+        level: share between the two bounds.
+        factor: from a model's calibration; None leaves the quantiles as they are.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"values: expected a non-empty (n,), got shape {array.shape}")
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected between 0 and 1, got {level}")
+    tail = (1 - level) / 2
+    low, median, high = (float(q) for q in np.quantile(array, [tail, 0.5, 1 - tail]))
+    if factor is not None:
+        low, high = max(0.0, median - factor * (median - low)), median + factor * (high - median)
+    return Range(median, low, high, level, factor is not None)

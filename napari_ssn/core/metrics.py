@@ -1,0 +1,329 @@
+"""Measures of a set of label maps against the label maps of several raters.
+
+Axis letters: `N` samples, `M` raters, `C` classes (0 is the background), `S` any spatial shape.
+Every comparison rests on d(a, b) = 1 − mean over the C − 1 foreground classes of IoU(a, b), where
+a class absent from both maps has IoU 1: two raters who both see nothing agree. Papers that leave
+absent classes out of the mean print other figures for C > 2; for C = 2 there is no difference.
+
+`classes=None` counts the classes in the maps at hand, max(1, largest label) + 1. Pass the number
+explicitly when comparing cases: a label missing from one case changes C, and with it d.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from napari_ssn.core.statistics import (
+    Interval,
+    bootstrap_interval,
+    bootstrap_weights,
+    calibration_error,
+    calibration_sums,
+    coverage,
+    effective_rank,
+    expected_calibration_error,
+)
+
+__all__ = [
+    "Interval",
+    "SetDistances",
+    "bootstrap_interval",
+    "bootstrap_weights",
+    "calibration_error",
+    "calibration_sums",
+    "coverage",
+    "dice",
+    "dice_each",
+    "dice_majority",
+    "effective_rank",
+    "expected_calibration_error",
+    "generalized_energy_distance",
+    "hungarian_iou",
+    "majority_vote",
+    "pairwise_iou",
+    "sample_diversity",
+]
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.integer[Any]]
+
+# Of float32 zeros and ones. It also keeps a block of two maps, the fewest there can be, to 2**23
+# voxels: float32 counts are exact below 2**24, and counts of blocks are added up in float64.
+_BLOCK_BYTES = 2**26
+
+
+def _labels(classes: int | None, min_ndim: int, **fields: ArrayLike) -> tuple[int, list[Labels]]:
+    """Label maps as small unsigned integers, and the number of classes they share."""
+    maps = [np.asarray(values) for values in fields.values()]
+    for field, array in zip(fields, maps, strict=True):
+        if array.ndim < min_ndim or array.size == 0:
+            form = "(n, *S)" if min_ndim == 2 else "(*S)"
+            raise ValueError(f"{field}: expected shape {form}, not empty, actual {array.shape}")
+        if array.dtype.kind not in "bui":
+            raise ValueError(f"{field}: expected integer labels, actual dtype {array.dtype}")
+        if array.min() < 0:
+            raise ValueError(f"{field}: expected labels from 0, actual smallest {array.min()}")
+    largest = [int(array.max()) for array in maps]
+    if classes is None:
+        classes = max(1, *largest) + 1
+    if classes < 2:
+        raise ValueError(f"classes: expected at least 2, background included, actual {classes}")
+    for field, label in zip(fields, largest, strict=True):
+        if label >= classes:
+            raise ValueError(f"{field}: expected labels below {classes}, actual largest {label}")
+    dtype = np.min_scalar_type(classes - 1)
+    return classes, [array.astype(dtype, copy=False) for array in maps]
+
+
+def _same_space(first: str, a: tuple[int, ...], second: str, b: tuple[int, ...]) -> None:
+    if a != b:
+        raise ValueError(f"{second}: expected the spatial shape of {first}, {a}, actual {b}")
+
+
+def _iou(a: Labels, b: Labels, classes: int) -> Floats:
+    """Mean IoU of all pairs of maps, already validated and flat: (N, V), (M, V) → (N, M)."""
+    shape = (classes - 1, len(a), len(b))
+    intersection, size = np.zeros(shape), np.zeros(shape)
+    block = max(1, _BLOCK_BYTES // (4 * (len(a) + len(b))))
+    for start in range(0, a.shape[1], block):
+        a_block, b_block = a[:, start : start + block], b[:, start : start + block]
+        # Most voxels are background in every map and count for nothing.
+        voxels = np.flatnonzero((a_block.max(axis=0) > 0) | (b_block.max(axis=0) > 0))
+        a_block = a_block[:, voxels]
+        b_block = a_block if b is a else b_block[:, voxels]
+        for c in range(1, classes):
+            a_is_c = (a_block == c).astype(np.float32)
+            # The same object on both sides lets BLAS do half the work (a symmetric product).
+            b_is_c = a_is_c if b is a else (b_block == c).astype(np.float32)
+            intersection[c - 1] += a_is_c @ b_is_c.T
+            size[c - 1] += a_is_c.sum(axis=1)[:, None] + b_is_c.sum(axis=1)
+    union = size - intersection
+    iou = np.divide(intersection, union, out=np.ones(shape), where=union > 0)
+    return np.asarray(iou.mean(axis=0), dtype=np.float64)
+
+
+def pairwise_iou(a: ArrayLike, b: ArrayLike, classes: int | None = None) -> Floats:
+    """Mean IoU over the foreground classes of every map of one set with every map of another.
+
+    IoU_nm = 1/(C−1) Σ_c |a_n=c ∧ b_m=c| / |a_n=c ∨ b_m=c|, 1 where c is in neither map.
+
+    a: (N, *S), b: (M, *S) integer labels; result (N, M) float64. One matrix product per class.
+    ValueError: not integers, labels outside 0…C−1, an empty set, unequal spatial shapes.
+    """
+    classes, (left, right) = _labels(classes, 2, a=a, b=b)
+    _same_space("a", left.shape[1:], "b", right.shape[1:])
+    return _iou(left.reshape(len(left), -1), right.reshape(len(right), -1), classes)
+
+
+def _mean_of_pairs(distances: Floats, *, distinct: bool, field: str) -> float:
+    n = len(distances)
+    if not distinct:
+        return float(distances.mean())
+    if n < 2:
+        raise ValueError(f"{field}: expected at least 2 maps to form distinct pairs, actual {n}")
+    return float((distances.sum() - np.trace(distances)) / (n * (n - 1)))
+
+
+@dataclass(frozen=True, eq=False)
+class SetDistances:
+    """All distances d = 1 − IoU within and between N samples and M raters, computed once.
+
+    samples_raters: (N, M), samples_samples: (N, N), raters_raters: (M, M), float64. From one
+    object come V- and U-statistic, diversity and Hungarian IoU, and by `first(n)` the same for
+    fewer samples, without touching the label maps again.
+    """
+
+    samples_raters: Floats
+    samples_samples: Floats
+    raters_raters: Floats
+
+    def __post_init__(self) -> None:
+        shape = self.samples_raters.shape
+        if len(shape) != 2 or 0 in shape:
+            raise ValueError(f"samples_raters: expected shape (N, M), not empty, actual {shape}")
+        n, m = shape
+        for field, expected in (
+            ("samples_raters", (n, m)),
+            ("samples_samples", (n, n)),
+            ("raters_raters", (m, m)),
+        ):
+            matrix: Floats = getattr(self, field)
+            if matrix.shape != expected:
+                raise ValueError(f"{field}: expected shape {expected}, actual {matrix.shape}")
+            if not ((matrix >= 0) & (matrix <= 1)).all():
+                actual = f"{matrix.min()} to {matrix.max()}"
+                raise ValueError(f"{field}: expected distances in [0, 1], actual {actual}")
+
+    @classmethod
+    def between(
+        cls, samples: ArrayLike, raters: ArrayLike, classes: int | None = None
+    ) -> SetDistances:
+        """Compare samples (N, *S) and raters (M, *S); errors as in `pairwise_iou`."""
+        classes, (left, right) = _labels(classes, 2, samples=samples, raters=raters)
+        _same_space("samples", left.shape[1:], "raters", right.shape[1:])
+        n = len(left)
+        stack = np.concatenate([left.reshape(n, -1), right.reshape(len(right), -1)])
+        distance = 1.0 - _iou(stack, stack, classes)
+        return cls(distance[:n, n:], distance[:n, :n], distance[n:, n:])
+
+    def first(self, n: int) -> SetDistances:
+        """The same for the first n samples alone."""
+        if not 1 <= n <= len(self.samples_raters):
+            raise ValueError(f"n: expected 1 to {len(self.samples_raters)} samples, actual {n}")
+        return SetDistances(
+            self.samples_raters[:n], self.samples_samples[:n, :n], self.raters_raters
+        )
+
+    def energy_distance(self, *, unbiased: bool = False) -> float:
+        """GED², see `generalized_energy_distance`."""
+        within_samples = _mean_of_pairs(self.samples_samples, distinct=unbiased, field="samples")
+        within_raters = _mean_of_pairs(self.raters_raters, distinct=unbiased, field="raters")
+        return 2.0 * float(self.samples_raters.mean()) - within_samples - within_raters
+
+    def sample_diversity(self) -> float:
+        """E d(s, s') over distinct samples; ValueError for one sample."""
+        return _mean_of_pairs(self.samples_samples, distinct=True, field="samples")
+
+    def rater_diversity(self) -> float:
+        """E d(y, y') over distinct raters; ValueError for one rater."""
+        return _mean_of_pairs(self.raters_raters, distinct=True, field="raters")
+
+    def hungarian_iou(self) -> float:
+        """Mean IoU of the best matching, see `hungarian_iou`."""
+        n, m = self.samples_raters.shape
+        common = math.lcm(n, m)
+        rows, columns = np.arange(common) % n, np.arange(common) % m
+        iou = 1.0 - self.samples_raters[np.ix_(rows, columns)]
+        matched = linear_sum_assignment(iou, maximize=True)
+        return float(iou[matched].mean())
+
+
+def generalized_energy_distance(
+    samples: ArrayLike, raters: ArrayLike, *, classes: int | None = None, unbiased: bool = False
+) -> float:
+    """Squared generalised energy distance, the figure the literature prints as "GED".
+
+    GED² = 2 E d(s, y) − E d(s, s') − E d(y, y').
+
+    samples: (N, *S), raters: (M, *S) integer labels. By default the V-statistic: expectations
+    over all pairs, a map with itself included, as the papers print; it is never negative and
+    falls as N grows. unbiased=True is the U-statistic: distinct pairs only; its expectation does
+    not depend on N, and it can be slightly negative. V = U + E d(s, s')/N + E d(y, y')/M with
+    both expectations over distinct pairs.
+    ValueError: as `pairwise_iou`; with unbiased=True also for one sample or one rater.
+    Source: Székely & Rizzo, J. Stat. Plan. Inference 2013; Kohl et al., NeurIPS 2018.
+    """
+    return SetDistances.between(samples, raters, classes).energy_distance(unbiased=unbiased)
+
+
+def sample_diversity(maps: ArrayLike, classes: int | None = None) -> float:
+    """Mean distance of two distinct maps of one set (samples or raters alike).
+
+    E d(s, s') = Σ_{i≠j} d(s_i, s_j) / (N (N − 1)).
+
+    maps: (N, *S) integer labels. ValueError: as `pairwise_iou`, and for a single map.
+    Source: Monteiro et al., NeurIPS 2020 (sample diversity).
+    """
+    classes, (checked,) = _labels(classes, 2, maps=maps)
+    flat = checked.reshape(len(checked), -1)
+    return _mean_of_pairs(1.0 - _iou(flat, flat, classes), distinct=True, field="maps")
+
+
+def hungarian_iou(samples: ArrayLike, raters: ArrayLike, classes: int | None = None) -> float:
+    """Mean IoU of samples and raters under the best one-to-one matching.
+
+    max over permutations π of 1/L Σ_i IoU(s_i, y_π(i)), both sets repeated to L maps.
+
+    samples: (N, *S), raters: (M, *S) integer labels. When N is a multiple of M, L = N: raters
+    alone are repeated, the published procedure (M = 4, N = 16). Otherwise L is the least common
+    multiple of N and M and both are repeated, so every map keeps the same weight; the result is
+    then 1 minus the optimal transport cost between the two sets. The matching takes O(L³), so
+    prefer N a multiple of M when N is large.
+    ValueError: as `pairwise_iou`.
+    Source: Kohl et al., arXiv 1905.13077 (Hungarian-matched IoU).
+    """
+    return SetDistances.between(samples, raters, classes).hungarian_iou()
+
+
+def dice(prediction: ArrayLike, reference: ArrayLike, classes: int | None = None) -> Floats:
+    """Dice coefficient of one map against another, per foreground class.
+
+    Dice_c = 2 |a=c ∧ b=c| / (|a=c| + |b=c|), 1 where c is in neither map.
+
+    prediction, reference: (*S) integer labels; result (C − 1,), its entry 0 is class 1.
+    ValueError: not integers, labels outside 0…C−1, no voxel, unequal shapes.
+    Source: Dice, Ecology 1945.
+    """
+    classes, (a, b) = _labels(classes, 1, prediction=prediction, reference=reference)
+    _same_space("prediction", a.shape, "reference", b.shape)
+    return _dice(a, b[None], classes)
+
+
+def _dice(a: Labels, raters: Labels, classes: int) -> Floats:
+    """Mean Dice of a map (*S) with each of (M, *S), already validated: (C − 1,)."""
+    flat, others = a.reshape(-1), raters.reshape(len(raters), -1)
+    result = np.ones((len(others), classes - 1))
+    for c in range(1, classes):
+        a_is_c, b_is_c = flat == c, others == c
+        both = np.count_nonzero(b_is_c & a_is_c, axis=1)
+        total = np.count_nonzero(b_is_c, axis=1) + np.count_nonzero(a_is_c)
+        np.divide(2.0 * both, total, out=result[:, c - 1], where=total > 0)
+    return np.asarray(result.mean(axis=0), dtype=np.float64)
+
+
+def dice_each(prediction: ArrayLike, raters: ArrayLike, classes: int | None = None) -> Floats:
+    """Dice of one map against each rater in turn, averaged over the raters, per class.
+
+    1/M Σ_m Dice_c(prediction, y_m).
+
+    prediction: (*S), raters: (M, *S) integer labels; result (C − 1,). ValueError: as `dice`.
+    """
+    classes, (a, others) = _with_raters(prediction, raters, classes)
+    return _dice(a, others, classes)
+
+
+def dice_majority(prediction: ArrayLike, raters: ArrayLike, classes: int | None = None) -> Floats:
+    """Dice of one map against the majority vote of the raters, per class.
+
+    Dice_c(prediction, majority_vote(raters)).
+
+    prediction: (*S), raters: (M, *S) integer labels; result (C − 1,). ValueError: as `dice`.
+    """
+    classes, (a, others) = _with_raters(prediction, raters, classes)
+    return _dice(a, _majority(others, classes)[None], classes)
+
+
+def _with_raters(
+    prediction: ArrayLike, raters: ArrayLike, classes: int | None
+) -> tuple[int, list[Labels]]:
+    classes, (a, others) = _labels(classes, 1, prediction=prediction, raters=raters)
+    _same_space("prediction", a.shape, "raters", others.shape[1:])
+    return classes, [a, others]
+
+
+def majority_vote(raters: ArrayLike, classes: int | None = None) -> Labels:
+    """The label most raters gave each voxel.
+
+    y_v = argmax_c Σ_m [y_mv = c]; of tied labels the lowest, so two raters of four for a lesion
+    leave background.
+
+    raters: (M, *S) integer labels; result (*S) unsigned integers. ValueError: as `pairwise_iou`.
+    """
+    classes, (checked,) = _labels(classes, 2, raters=raters)
+    return _majority(checked, classes)
+
+
+def _majority(raters: Labels, classes: int) -> Labels:
+    vote = np.zeros(raters.shape[1:], dtype=raters.dtype)
+    most = np.count_nonzero(raters == 0, axis=0)
+    for c in range(1, classes):  # one count at a time: C counts of a volume need not fit in memory
+        votes = np.count_nonzero(raters == c, axis=0)
+        vote[votes > most] = c
+        most = np.maximum(most, votes)
+    return vote

@@ -1,0 +1,180 @@
+"""From a file's voxel grid to the grid that is shown, and back.
+
+A scanner may store a volume along any of 48 axis orders and directions; a reader of images
+expects one: rows go down towards the back of the patient and columns go right towards the
+patient's left (the radiological convention). Only views are made, so that what is shown is
+always the file's own data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+#: A direction in the patient: axis of right-anterior-superior, and sign.
+Direction = tuple[int, int]
+
+_LEFT, _POSTERIOR, _INFERIOR, _SUPERIOR = (0, -1), (1, -1), (2, -1), (2, 1)
+_SHOWN_3D: tuple[Direction, ...] = (_SUPERIOR, _POSTERIOR, _LEFT)
+# A plane by the direction that stands upright on it: sagittal, coronal, axial.
+_SHOWN_2D: dict[int, tuple[Direction, ...]] = {
+    0: (_INFERIOR, _POSTERIOR),
+    1: (_INFERIOR, _LEFT),
+    2: (_POSTERIOR, _LEFT),
+}
+
+
+@dataclass(frozen=True)
+class Reorientation:
+    """Order and direction in which the axes of a grid are shown.
+
+    Attributes:
+        order: shown axis d is axis ``order[d]`` of the source.
+        flip: whether shown axis d runs backwards along it.
+
+    Every ``shape`` below is that of the source grid, in the source's own order.
+    """
+
+    order: tuple[int, ...]
+    flip: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.order) not in (2, 3) or sorted(self.order) != list(range(len(self.order))):
+            raise ValueError(f"order: expected each of two or three axes once, got {self.order}")
+        if len(self.flip) != len(self.order):
+            raise ValueError(f"flip: expected {len(self.order)} values, got {self.flip}")
+        object.__setattr__(self, "order", tuple(int(axis) for axis in self.order))
+        object.__setattr__(self, "flip", tuple(bool(back) for back in self.flip))
+
+    @classmethod
+    def identity(cls, ndim: int) -> Reorientation:
+        """Show the grid as it is stored."""
+        return cls(tuple(range(ndim)), (False,) * ndim)
+
+    @classmethod
+    def for_display(cls, affine: NDArray[np.float64], ndim: int) -> Reorientation:
+        """Reorientation that comes closest to the radiological convention.
+
+        Three axes are shown as (z, y, x): towards superior, posterior, the patient's left. Two
+        are shown so that columns go right towards the left (sagittal: the back) and rows go
+        down towards the back (coronal and sagittal: the feet).
+
+        Args:
+            affine: 4×4, voxel index to mm (right, anterior, superior). Of a 2D image its third
+                column stands upright on the image.
+            ndim: axes of the grid, 2 or 3.
+        """
+        if ndim not in (2, 3):
+            raise ValueError(f"ndim: expected 2 or 3, got {ndim}")
+        cosines = direction_cosines(affine)
+        source = closest_axes(cosines)
+        shown = shown_directions(source.index(2), ndim)
+        order = tuple(source[patient] for patient, _ in shown)
+        flip = tuple(bool(cosines[p, source[p]] * sign < 0) for p, sign in shown)
+        return cls(order, flip)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.order)
+
+    def apply(self, array: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Shown view of an array whose last axes are the source grid's."""
+        lead = self._lead(array)
+        axes = (*range(lead), *(lead + axis for axis in self.order))
+        view: NDArray[Scalar] = array.transpose(axes)[self._steps()]
+        return view
+
+    def undo(self, array: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Source view of an array whose last axes are the shown grid's: inverse of `apply`."""
+        lead = self._lead(array)
+        back = np.argsort(self.order)
+        axes = (*range(lead), *(lead + int(axis) for axis in back))
+        view: NDArray[Scalar] = array[self._steps()].transpose(axes)
+        return view
+
+    def shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Shape of the shown grid."""
+        self._fits(shape, "shape")
+        return tuple(shape[axis] for axis in self.order)
+
+    def affine(self, affine: NDArray[np.float64], shape: Sequence[int]) -> NDArray[np.float64]:
+        """Affine of the shown grid: the same place in the patient, by the shown index.
+
+        ``A_shown = A_source M`` with M the matrix from a shown to a source index.
+        """
+        self._fits(shape, "shape")
+        matrix = np.eye(4)
+        matrix[: self.ndim, : self.ndim] = 0.0
+        for shown, (axis, back) in enumerate(zip(self.order, self.flip, strict=True)):
+            matrix[axis, shown] = -1.0 if back else 1.0
+            matrix[axis, 3] = shape[axis] - 1 if back else 0.0
+        product: NDArray[np.float64] = np.asarray(affine, dtype=np.float64) @ matrix
+        return product
+
+    def index_to_source(self, index: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+        """Source index of a shown voxel."""
+        self._fits(index, "index")
+        self._fits(shape, "shape")
+        out = [0] * self.ndim
+        for value, axis, back in zip(index, self.order, self.flip, strict=True):
+            out[axis] = int(shape[axis]) - 1 - int(value) if back else int(value)
+        return tuple(out)
+
+    def index_to_display(self, index: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+        """Shown index of a source voxel: inverse of `index_to_source`."""
+        self._fits(index, "index")
+        self._fits(shape, "shape")
+        return tuple(
+            int(shape[axis]) - 1 - int(index[axis]) if back else int(index[axis])
+            for axis, back in zip(self.order, self.flip, strict=True)
+        )
+
+    def _steps(self) -> tuple[Any, ...]:
+        return (..., *(slice(None, None, -1 if back else 1) for back in self.flip))
+
+    def _lead(self, array: NDArray[Scalar]) -> int:
+        if array.ndim < self.ndim:
+            raise ValueError(f"array: expected at least {self.ndim} axes, got {array.shape}")
+        return array.ndim - self.ndim
+
+    def _fits(self, values: Sequence[int], name: str) -> None:
+        if len(values) != self.ndim:
+            raise ValueError(f"{name}: expected {self.ndim} values, got {tuple(values)}")
+
+
+def shown_directions(upright: int, ndim: int) -> tuple[Direction, ...]:
+    """Where each shown axis goes in the patient.
+
+    Args:
+        upright: for a 2D image the axis of the patient that stands upright on it.
+        ndim: shown axes, 2 or 3.
+    """
+    return _SHOWN_3D if ndim == 3 else _SHOWN_2D[upright]
+
+
+def direction_cosines(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unit directions of a grid's axes, (3, 3): column j is that of axis j."""
+    columns = np.asarray(affine, dtype=np.float64)[:3, :3]
+    cosines: NDArray[np.float64] = columns / np.linalg.norm(columns, axis=0)
+    return cosines
+
+
+def closest_axes(cosines: NDArray[np.float64]) -> tuple[int, ...]:
+    """For each axis of the patient the axis of the grid that runs along it most.
+
+    Of the six ways to pair them the one with the largest sum of |cosine|, because choosing axis
+    by axis depends on which comes first when a scan is tilted by nearly 45°.
+    """
+    size = np.abs(cosines)
+    return max(
+        permutations(range(3)),
+        key=lambda axes: float(sum(size[patient, axis] for patient, axis in enumerate(axes))),
+    )

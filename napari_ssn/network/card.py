@@ -1,0 +1,128 @@
+"""The card of a model: everything about it that is not a weight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from napari_ssn.core.errors import ModelError
+
+CARD_NAME = "model.json"
+WEIGHTS_NAME = "weights.safetensors"
+CARD_VERSION = 1
+
+#: Networks of MONAI that a card may name; a card can start nothing else.
+Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet"]
+
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Architecture(_Strict):
+    """Backbone, its arguments, and the stochastic head on top of it."""
+
+    backbone: Backbone
+    arguments: dict[str, Any]
+    features: int = Field(ge=1)
+    rank: int = Field(ge=1)
+    #: Standard deviation in voxels of the bump that marks the region's middle; none if null.
+    centre_radius: float | None = Field(default=None, gt=0)
+
+
+class Label(_Strict):
+    """One label; the first of a card is the background."""
+
+    name: str = Field(min_length=1)
+    colour: Colour
+
+
+class Training(_Strict):
+    """What the weights were made from and how."""
+
+    data: str
+    url: str = ""
+    licence: str
+    attribution: str
+    sha256: str = ""
+    steps: int = Field(default=0, ge=0)
+    recipe: dict[str, Any] = Field(default_factory=dict)
+
+
+class Calibration(_Strict):
+    """Factor on the volume range that made it cover ``level`` of the raters."""
+
+    level: float = Field(gt=0, lt=1)
+    factor: float = Field(gt=0)
+    data: str
+
+
+class ModelCard(_Strict):
+    """A model's card, ``model.json``."""
+
+    card_version: int = CARD_VERSION
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str
+    version: str
+    purpose: str
+    limits: list[str] = Field(default_factory=list)
+    licence: str
+    architecture: Architecture
+    spatial_dims: Literal[2, 3]
+    channels: list[str] = Field(min_length=1)
+    labels: list[Label] = Field(min_length=2)
+    #: How intensities reach the network: the region's minimum to 0 and maximum to 1, or its
+    #: mean to 0 and standard deviation to 1.
+    normalisation: Literal["stretch", "standardise"]
+    #: In-plane (or isotropic) voxel sizes seen in training, in mm.
+    spacing_range_mm: tuple[float, float] | None = None
+    #: Voxels of the region the network looks at.
+    region: list[Annotated[int, Field(ge=1)]]
+    #: Whether the region must be placed around the lesion.
+    centred: bool
+    training: Training
+    calibration: Calibration | None = None
+    metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    weights_sha256: Sha256
+
+    @field_validator("card_version")
+    @classmethod
+    def _known(cls, value: int) -> int:
+        if value != CARD_VERSION:
+            raise ValueError(
+                f"version {value} of the card format; this program reads version {CARD_VERSION}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> ModelCard:
+        if len(self.region) != self.spatial_dims:
+            raise ValueError(f"region has {len(self.region)} axes, not {self.spatial_dims}")
+        return self
+
+    @property
+    def classes(self) -> int:
+        """Number of labels, background included."""
+        return len(self.labels)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read and check the card of a model folder; ModelError says what is wrong with it."""
+    path = folder / CARD_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"Model {folder.name!r} has no readable card ({CARD_NAME}).") from error
+    try:
+        return ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ModelError(
+            f"The card of model {folder.name!r} is invalid: {place}: {first['msg']}."
+        ) from error

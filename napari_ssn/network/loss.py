@@ -1,0 +1,130 @@
+"""Losses for stochastic segmentation: the paper's likelihood and the energy score.
+
+Neither needs a Cholesky factor: sampling ``μ + P z + √D ε`` is a sum.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_ssn.network.ssn import LogitParameters
+
+
+def draw_logits(
+    parameters: LogitParameters, samples: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw logit maps in antithetic pairs, ``μ ± (P z + √D ε)``.
+
+    Args:
+        parameters: a batch, see `LogitParameters`.
+        samples: number M of draws, even; the second half mirrors the first.
+        generator: source of randomness, on the parameters' device.
+
+    Returns:
+        (B, M, C, V) float32, space flattened to V voxels.
+    """
+    if samples < 2 or samples % 2:
+        raise ValueError(f"samples: expected an even number of at least 2, got {samples}")
+    mean = parameters.mean.flatten(2)
+    batch, classes, voxels = mean.shape
+    rank = parameters.cov_factor.shape[1]
+    half = samples // 2
+    like = {"device": mean.device, "dtype": mean.dtype, "generator": generator}
+    z = torch.randn(batch, half, rank, **like)  # type: ignore[call-overload]
+    noise = torch.randn(batch, half, classes, voxels, **like)  # type: ignore[call-overload]
+    factor = parameters.cov_factor.reshape(batch, rank, classes * voxels)
+    deviation = torch.bmm(z, factor).reshape(batch, half, classes, voxels)
+    scale = parameters.cov_diag.flatten(2).sqrt().unsqueeze(1)
+    deviation = torch.addcmul(deviation, scale, noise)
+    centre = mean.unsqueeze(1)
+    return torch.cat([centre + deviation, centre - deviation], dim=1)
+
+
+def monte_carlo_nll(logits: Tensor, target: Tensor) -> Tensor:
+    """Negative log-likelihood of a label map, by Monte Carlo, per voxel.
+
+    ``−mean_b [logsumexp_m Σ_v log softmax(η_m)_{v, y_v} − log M] / V``
+    (Monteiro et al. 2020, eq. 6; divided by V so that the step size does not depend on
+    the patch).
+
+    Args:
+        logits: (B, M, C, V) draws of `draw_logits`.
+        target: (B, V) integer labels.
+    """
+    _, samples, classes, voxels = logits.shape
+    if classes == 2:
+        # −log softmax of two classes is a softplus of the margin: half the memory traffic.
+        sign = 1.0 - 2.0 * target.unsqueeze(1).to(logits.dtype)
+        log_likelihood = -functional.softplus((logits[:, :, 1] - logits[:, :, 0]) * sign)
+    else:
+        index = target.long()[:, None, None].expand(-1, samples, 1, -1)
+        log_likelihood = logits.log_softmax(2).gather(2, index).squeeze(2)
+    per_map = log_likelihood.sum(-1)  # (B, M)
+    return -(torch.logsumexp(per_map, dim=1) - math.log(samples)).mean() / voxels
+
+
+def cross_entropy(parameters: LogitParameters, raters: Tensor) -> Tensor:
+    """Cross-entropy of the mean logits against every rater: the warm-up of the mean.
+
+    Args:
+        parameters: a batch; only the mean is used.
+        raters: (B, K, V) integer labels.
+    """
+    log_softmax = parameters.mean.flatten(2).log_softmax(1)  # (B, C, V)
+    frequency = functional.one_hot(raters.long(), log_softmax.shape[1]).to(log_softmax.dtype)
+    return -(log_softmax * frequency.mean(1).transpose(1, 2)).sum(1).mean()
+
+
+def soft_distance(a: Tensor, b: Tensor) -> Tensor:
+    """One minus the soft IoU of every pair, averaged over classes.
+
+    ``1 − (Σ a b + 1) / (Σ a + Σ b − Σ a b + 1)``: the ones make empty against empty 0.
+
+    Args:
+        a: (B, M, C', V) foreground probabilities.
+        b: (B, K, C', V) likewise.
+
+    Returns:
+        (B, M, K).
+    """
+    a = a.transpose(1, 2)
+    b = b.transpose(1, 2)
+    shared = a @ b.transpose(-1, -2)  # (B, C', M, K)
+    total = a.sum(-1).unsqueeze(-1) + b.sum(-1).unsqueeze(-2)
+    return 1 - ((shared + 1) / (total - shared + 1)).mean(1)
+
+
+def energy_score(logits: Tensor, raters: Tensor) -> Tensor:
+    """Energy score of the predicted distribution against all raters, averaged over the batch.
+
+    ``2 E d(s, y) − E d(s, s')`` with the distance of `soft_distance`: a proper
+    score, and what the squared generalised energy distance estimates
+    (Gneiting and Raftery 2007, section 5.1).
+
+    Args:
+        logits: (B, M, C, V) draws of `draw_logits`; M at least 4.
+        raters: (B, K, V) integer labels.
+
+    Only independent pairs enter the second term: a draw and its mirror image are farther
+    apart than two draws are.
+    """
+    samples, classes = logits.shape[1], logits.shape[2]
+    if samples < 4:
+        raise ValueError(f"samples: the energy score needs at least 4, got {samples}")
+    if classes == 2:
+        soft = torch.sigmoid(logits[:, :, 1:] - logits[:, :, :1])
+    else:
+        soft = logits.softmax(2)[:, :, 1:]
+    labels = torch.arange(1, classes, device=raters.device).reshape(1, 1, -1, 1)
+    truth = (raters.unsqueeze(2) == labels).to(soft.dtype)
+    to_raters = soft_distance(soft, truth).mean((1, 2))
+    among = soft_distance(soft, soft)
+    half = samples // 2
+    with_itself = among.diagonal(dim1=1, dim2=2).sum(-1)
+    with_mirror = 2 * among.diagonal(offset=half, dim1=1, dim2=2).sum(-1)
+    independent = among.sum((1, 2)) - with_itself - with_mirror
+    return (2 * to_raters - independent / (samples * (samples - 2))).mean()

@@ -1,0 +1,204 @@
+"""Model folders: finding, building, loading and saving them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.errors import ModelError
+from napari_ssn.core.volume import Volume
+from napari_ssn.network.card import (
+    CARD_NAME,
+    WEIGHTS_NAME,
+    Architecture,
+    ModelCard,
+    read_card,
+)
+from napari_ssn.network.device import choose_device
+from napari_ssn.network.ssn import SSN, CentreGuided
+
+__all__ = [
+    "Model",
+    "ModelCard",
+    "build_network",
+    "find_model",
+    "load_model",
+    "model_folders",
+    "save_card",
+    "save_model",
+]
+
+
+def model_places() -> list[Path]:
+    """Folders that hold model folders: the package's own, the checkout's, the user's."""
+    spec = importlib.util.find_spec("napari_ssn")
+    assert spec is not None and spec.submodule_search_locations
+    package = Path(spec.submodule_search_locations[0])
+    return [
+        package / "src_weights",
+        package.parent / "src_weights",
+        Path(platformdirs.user_data_dir("napari-ssn", appauthor=False)) / "models",
+    ]
+
+
+def model_folders() -> dict[str, Path]:
+    """Installed models by name; the first place that has a name wins."""
+    found: dict[str, Path] = {}
+    for place in model_places():
+        if place.is_dir():
+            for folder in sorted(place.iterdir()):
+                if (folder / CARD_NAME).is_file():
+                    found.setdefault(folder.name, folder)
+    return found
+
+
+def find_model(name: str | os.PathLike[str]) -> Path:
+    """Folder of an installed model's name, or a path to any model folder."""
+    folders = model_folders()
+    if str(name) in folders:
+        return folders[str(name)]
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    known = ", ".join(sorted(folders)) or "none"
+    raise ModelError(f"There is no model {path.name!r}; installed: {known}.")
+
+
+def build_network(architecture: Architecture, channels: int, classes: int, dims: int) -> SSN:
+    """Build the network a card describes, with random weights."""
+    # MONAI takes seconds to import; nothing else here needs it.
+    from monai.networks import nets
+
+    guided = architecture.centre_radius is not None
+    try:
+        backbone: torch.nn.Module = getattr(nets, architecture.backbone)(
+            spatial_dims=dims,
+            in_channels=channels + guided,
+            out_channels=architecture.features,
+            **architecture.arguments,
+        )
+    except (TypeError, ValueError, KeyError, AssertionError) as error:
+        raise ModelError(
+            f"The network {architecture.backbone} cannot be built from the card: {error}."
+        ) from error
+    if architecture.centre_radius is not None:
+        backbone = CentreGuided(backbone, architecture.centre_radius)
+    return SSN(backbone, architecture.features, classes, architecture.rank, dims)
+
+
+class Model:
+    """A network with its card, ready to segment.
+
+    Attributes:
+        card: what the model is.
+        network: the SSN, in evaluation mode.
+        device: where it computes.
+        folder: where it was loaded from.
+    """
+
+    def __init__(self, card: ModelCard, network: SSN, device: torch.device, folder: Path) -> None:
+        self.card = card
+        self.network = network.to(device).eval()
+        self.device = device
+        self.folder = folder
+
+    def segment(
+        self,
+        volume: Volume,
+        centre: tuple[int, ...] | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> LogitDistribution:
+        """Predict the distribution over label maps of an image or a region of it.
+
+        Args:
+            volume: the image.
+            centre: index in the image's own voxel grid of the region's middle; None for the
+                whole image.
+            progress: called with (tiles done, tiles in all).
+            cancelled: asked between tiles; if it says True, `Cancelled` is raised.
+
+        Raises:
+            ModelError: the model does not fit the image.
+            ImageError: the image is constant or holds NaN or infinity.
+            GeometryError: the centre lies outside the image.
+            DeviceError: the device ran out of memory.
+        """
+        from napari_ssn.network.inference import segment
+
+        return segment(self, volume, centre, progress=progress, cancelled=cancelled)
+
+
+def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:
+    """Load a model by its name or the path of its folder.
+
+    Nothing is unpickled and nothing is downloaded. ModelError if the folder is unknown, the
+    card invalid, the checksum wrong or a tensor missing; DeviceError for the device.
+    """
+    folder = find_model(name)
+    target = choose_device(device)
+    card = read_card(folder)
+    try:
+        content = (folder / WEIGHTS_NAME).read_bytes()
+    except OSError as error:
+        raise ModelError(f"Model {card.name!r} has no readable {WEIGHTS_NAME}.") from error
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise ModelError(
+            f"The weights of model {card.name!r} are damaged: their sha256 is not the card's."
+        )
+    try:
+        tensors = load_tensors(content)
+    except SafetensorError as error:
+        raise ModelError(f"The weights of model {card.name!r} cannot be read: {error}.") from error
+    network = build_network(card.architecture, len(card.channels), card.classes, card.spatial_dims)
+    expected = network.state_dict()
+    if missing := sorted(expected.keys() - tensors.keys()):
+        raise ModelError(f"The weights of model {card.name!r} lack the tensor {missing[0]!r}.")
+    if extra := sorted(tensors.keys() - expected.keys()):
+        raise ModelError(f"The weights of model {card.name!r} hold an unknown {extra[0]!r}.")
+    for key, tensor in tensors.items():
+        if tensor.shape != expected[key].shape:
+            raise ModelError(
+                f"The tensor {key!r} of model {card.name!r} has shape {tuple(tensor.shape)}, "
+                f"the card asks for {tuple(expected[key].shape)}."
+            )
+        if not math.isfinite(float(tensor.double().sum())):
+            raise ModelError(f"The tensor {key!r} of model {card.name!r} is not finite.")
+    network.load_state_dict({k: v.to(expected[k].dtype) for k, v in tensors.items()})
+    return Model(card, network, target, folder)
+
+
+def save_model(folder: Path, card: ModelCard, tensors: dict[str, torch.Tensor]) -> ModelCard:
+    """Write a model folder, weights first and card last, each beside its target and renamed.
+
+    The card is returned as written, with the checksum of these weights.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content = save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
+    written = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
+    _replace(folder / WEIGHTS_NAME, content)
+    save_card(folder, written)
+    return written
+
+
+def save_card(folder: Path, card: ModelCard) -> None:
+    """Write a card beside the old one and put it in its place."""
+    _replace(folder / CARD_NAME, (card.model_dump_json(indent=2) + "\n").encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)

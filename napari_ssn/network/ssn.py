@@ -1,0 +1,118 @@
+"""The head that makes any segmentation network stochastic.
+
+Source: Monteiro et al., "Stochastic Segmentation Networks", NeurIPS 2020, section 3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from napari_ssn.core.distribution import EPSILON
+
+# log D starts low: with large pixel noise the Monte Carlo likelihood of a whole label map
+# underflows and the factor never learns to explain it.
+INITIAL_LOG_DIAG = -5.0
+# The factor starts near zero so that the first steps after the mean's warm-up are gentle.
+INITIAL_FACTOR_STD = 0.01
+
+
+class LogitParameters(NamedTuple):
+    """Parameters of a batch of low-rank Gaussians over logits.
+
+    mean (B, C, *S), cov_factor (B, R, C, *S), cov_diag (B, C, *S); the covariance of one
+    flattened logit map is ``P Pᵀ + diag(D)`` with the columns of P in ``cov_factor``.
+    """
+
+    mean: Tensor
+    cov_factor: Tensor
+    cov_diag: Tensor
+
+
+class SSN(nn.Module):
+    """Make a backbone stochastic: ``η = μ + P z + √D ε`` (Monteiro et al. 2020, eq. 4).
+
+    Args:
+        backbone: maps (B, channels, *S) to (B, features, *S), in two or three dimensions.
+        features: channels the backbone returns.
+        classes: number of labels C, background included.
+        rank: number of columns R of P.
+        spatial_dims: 2 or 3.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, features: int, classes: int, rank: int, spatial_dims: int = 2
+    ) -> None:
+        super().__init__()
+        if spatial_dims not in (2, 3):
+            raise ValueError(f"spatial_dims: expected 2 or 3, got {spatial_dims}")
+        for name, value, least in (("features", features, 1), ("classes", classes, 2)):
+            if value < least:
+                raise ValueError(f"{name}: expected at least {least}, got {value}")
+        if rank < 1:
+            raise ValueError(f"rank: expected at least 1, got {rank}")
+        self.classes = classes
+        self.rank = rank
+        conv = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
+        self.backbone = backbone
+        self.mean = conv(features, classes, 1)
+        self.log_diag = conv(features, classes, 1)
+        self.factor = conv(features, rank * classes, 1)
+        nn.init.zeros_(self.log_diag.weight)
+        nn.init.constant_(self.log_diag.bias, INITIAL_LOG_DIAG)  # type: ignore[arg-type]
+        nn.init.normal_(self.factor.weight, std=INITIAL_FACTOR_STD)
+        nn.init.zeros_(self.factor.bias)  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor, roi: Tensor | None = None) -> LogitParameters:
+        """Return the logit parameters of a batch, in float32.
+
+        Args:
+            image: (B, channels, *S).
+            roi: optional boolean (B, *S); outside it the logits do not vary (P = 0, D = ε₀).
+        """
+        features = self.backbone(image)
+        space = features.shape[2:]
+        mean = self.mean(features).float()
+        cov_diag = self.log_diag(features).float().exp() + EPSILON
+        # Channel r·C + c of the convolution is column r, class c: (B, R, C, *S).
+        factor = self.factor(features).float().reshape(-1, self.rank, self.classes, *space)
+        if roi is not None:
+            inside = roi.unsqueeze(1)
+            cov_diag = torch.where(inside, cov_diag, torch.full_like(cov_diag, EPSILON))
+            factor = factor * inside.unsqueeze(1)
+        return LogitParameters(mean, factor, cov_diag)
+
+
+class CentreGuided(nn.Module):
+    """Tell a backbone where the user pointed: a Gaussian bump at the region's middle.
+
+    A region is always cut out around a point the user placed, so "the lesion in the middle"
+    is knowledge the network may use. The bump fades to nothing within about three
+    ``radius``, so regions of any size look alike to the network.
+
+    Args:
+        backbone: takes one channel more than the image has.
+        radius: standard deviation of the bump, in voxels.
+    """
+
+    def __init__(self, backbone: nn.Module, radius: float = 10.0) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.radius = radius
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, channels, *S) → (B, features, *S)."""
+        space = image.shape[2:]
+        squared = torch.zeros(space, device=image.device)
+        for axis, size in enumerate(space):
+            # Voxel size // 2 is the one that was clicked.
+            line = torch.arange(size, device=image.device, dtype=torch.float32) - size // 2
+            shape = [1] * len(space)
+            shape[axis] = size
+            squared = squared + line.square().reshape(shape)
+        bump = torch.exp(-squared / (2 * self.radius**2)).to(image.dtype)
+        bump = bump.expand(image.shape[0], 1, *space)
+        out: Tensor = self.backbone(torch.cat([image, bump], dim=1))
+        return out

@@ -1,0 +1,268 @@
+"""Slices with several raters, from a zip or folder, and their random views for training.
+
+The form is that of ``docs/training.md``: ``image/NAME.png`` (8 bit), ``raters/NAME.png``
+(8 bit; bit k set where rater k marked the pixel) and ``slices.csv`` with the columns
+patient, nodule, slice, raters, pixel_spacing_mm, slice_spacing_mm.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional
+
+from napari_ssn.core.errors import DataError
+
+RATERS = 4
+_COLUMNS = ("patient", "nodule", "slice", "raters", "pixel_spacing_mm", "slice_spacing_mm")
+
+
+@dataclass(frozen=True)
+class SliceSet:
+    """Slices of one split.
+
+    Attributes:
+        images: (n, Y, X) uint8.
+        raters: (n, Y, X) uint8, bit k set where rater k marked the pixel.
+        names: name of each slice.
+        patients: (n,) patient of each slice: what a bootstrap resamples.
+        spacing_mm: (n, 3) slice, row and column spacing; NaN where it is not known.
+        sha256: of everything read, so that a result names its data.
+    """
+
+    images: NDArray[np.uint8]
+    raters: NDArray[np.uint8]
+    names: tuple[str, ...]
+    patients: NDArray[np.int64]
+    spacing_mm: NDArray[np.float64]
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def rater_maps(self, index: int) -> NDArray[np.uint8]:
+        """Label maps of every rater of one slice, (4, Y, X)."""
+        return unpack(self.raters[index])
+
+
+def unpack(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Split a bit mask (Y, X) into one 0/1 map per rater, (4, Y, X)."""
+    shifts = np.arange(RATERS, dtype=np.uint8)[:, None, None]
+    return (bits[None] >> shifts) & np.uint8(1)
+
+
+class _Source:
+    """Files of a zip or a folder, by the part of their path that starts at ``image/`` etc."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise DataError(f"There is no data at {path.name!r}: no such file or folder.")
+        self.zip: zipfile.ZipFile | None = None
+        self.root = path
+        if path.is_dir():
+            names = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
+        else:
+            try:
+                self.zip = zipfile.ZipFile(path)
+                names = [n for n in self.zip.namelist() if not n.endswith("/")]
+            except (zipfile.BadZipFile, OSError) as error:
+                raise DataError(f"{path.name!r} is not a readable zip file: {error}.") from error
+        tables = [n for n in names if PurePosixPath(n).name == "slices.csv"]
+        if len(tables) != 1:
+            raise DataError(f"{path.name!r} should hold one slices.csv, but holds {len(tables)}.")
+        self.base = tables[0][: -len("slices.csv")]
+        self.names = sorted(n[len(self.base) :] for n in names if n.startswith(self.base))
+
+    def read(self, name: str) -> bytes:
+        try:
+            if self.zip is not None:
+                return self.zip.read(self.base + name)
+            return (self.root / self.base / name).read_bytes()
+        except (zipfile.BadZipFile, OSError, KeyError, EOFError) as error:
+            raise DataError(f"{name} cannot be read: {error}.") from error
+
+
+def _decode_png(name: str, content: bytes) -> NDArray[np.uint8]:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.mode != "L":
+                raise DataError(f"{name} should be an 8-bit grey image, but is {image.mode}.")
+            return np.asarray(image)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise DataError(f"{name} is not a readable PNG image.") from error
+
+
+def _number(row: dict[str, str], column: str, name: str) -> float:
+    text = row[column].strip()
+    if not text:
+        return math.nan
+    try:
+        return float(text)
+    except ValueError as error:
+        raise DataError(f"slices.csv: {column} of {name} is {text!r}, not a number.") from error
+
+
+def _table(content: bytes) -> dict[str, tuple[int, float, float]]:
+    """Patient, pixel spacing and slice spacing by slice name."""
+    reader = csv.DictReader(io.StringIO(content.decode("utf-8", errors="replace")))
+    missing = [c for c in _COLUMNS if c not in (reader.fieldnames or ())]
+    if missing:
+        raise DataError(f"slices.csv lacks the column {missing[0]!r}.")
+    rows: dict[str, tuple[int, float, float]] = {}
+    for line, row in enumerate(reader, start=2):
+        try:
+            patient, nodule, number = (int(row[c]) for c in ("patient", "nodule", "slice"))
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"slices.csv, line {line}: patient, nodule and slice should be whole numbers."
+            ) from error
+        name = f"{patient:04d}_{nodule}_{number:03d}"
+        rows[name] = (
+            patient,
+            _number(row, "pixel_spacing_mm", name),
+            _number(row, "slice_spacing_mm", name),
+        )
+    return rows
+
+
+def load_slices(path: str | Path) -> SliceSet:
+    """Read every slice of a zip or folder into memory; DataError names what is wrong."""
+    source = _Source(Path(path))
+    digest = hashlib.sha256()
+    table_bytes = source.read("slices.csv")
+    digest.update(table_bytes)
+    table = _table(table_bytes)
+    stems: dict[str, set[str]] = {}
+    for folder in ("image", "raters"):
+        stems[folder] = {
+            n[len(folder) + 1 : -4]
+            for n in source.names
+            if n.startswith(f"{folder}/") and n.endswith(".png")
+        }
+    if not stems["image"]:
+        raise DataError(f"{Path(path).name!r} holds no images (image/*.png).")
+    if lone := sorted(stems["image"] ^ stems["raters"]):
+        have = "raters" if lone[0] in stems["raters"] else "image"
+        lack = "image" if have == "raters" else "raters"
+        raise DataError(f"{have}/{lone[0]}.png has no partner in {lack}/ ({len(lone)} such).")
+    if unlisted := sorted(stems["image"] - table.keys()):
+        raise DataError(f"slices.csv does not list {unlisted[0]} ({len(unlisted)} such).")
+    names = tuple(sorted(stems["image"]))
+    images: list[NDArray[np.uint8]] = []
+    raters: list[NDArray[np.uint8]] = []
+    patients, spacing = [], []
+    for name in names:
+        pair = []
+        for folder in ("image", "raters"):
+            content = source.read(f"{folder}/{name}.png")
+            digest.update(content)
+            pair.append(_decode_png(f"{folder}/{name}.png", content))
+        if pair[0].shape != pair[1].shape:
+            raise DataError(
+                f"{name}: the image is {pair[0].shape}, but its masks are {pair[1].shape}."
+            )
+        if images and pair[0].shape != images[0].shape:
+            raise DataError(f"{name} is {pair[0].shape}, the others are {images[0].shape}.")
+        if pair[1].max() >= 1 << RATERS:
+            raise DataError(f"raters/{name}.png marks a rater beyond the fourth.")
+        images.append(pair[0])
+        raters.append(pair[1])
+        patient, pixel, between = table[name]
+        patients.append(patient)
+        spacing.append((between, pixel, pixel))
+    return SliceSet(
+        images=np.stack(images),
+        raters=np.stack(raters),
+        names=names,
+        patients=np.array(patients),
+        spacing_mm=np.array(spacing),
+        sha256=digest.hexdigest(),
+    )
+
+
+@dataclass(frozen=True)
+class Views:
+    """How far a training view may stray from the slice it shows.
+
+    One view is a rotated, scaled, mirrored crop around a point near the nodule; the crop's
+    middle moves as a clinician's click would. Rotation in degrees, shift in pixels
+    (standard deviation), the others as fractions.
+    """
+
+    rotation: float = 15.0
+    scale: float = 0.15
+    shift: float = 3.0
+    contrast: float = 0.15
+    brightness: float = 0.05
+
+
+def batches(
+    data: SliceSet, size: int, batch: int, generator: torch.Generator, views: Views
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield random batches without end: images (B, 1, s, s) in 0–1 and raters (B, 4, s, s)."""
+    order = torch.empty(0, dtype=torch.long)
+    while True:
+        while len(order) < batch:
+            order = torch.cat([order, torch.randperm(len(data), generator=generator)])
+        picked, order = order[:batch].numpy(), order[batch:]
+        image = torch.from_numpy(data.images[picked]).float().unsqueeze(1) / 255
+        raters = torch.from_numpy(np.stack([unpack(m) for m in data.raters[picked]])).float()
+        yield random_view(image, raters, size, generator, views)
+
+
+def random_view(
+    image: Tensor, raters: Tensor, size: int, generator: torch.Generator, views: Views
+) -> tuple[Tensor, Tensor]:
+    """Draw one view of each slice; the draw comes first, then one deterministic resampling.
+
+    Args:
+        image: (B, 1, Y, X) float in 0–1.
+        raters: (B, K, Y, X) float 0 or 1.
+        size: side of the square view, in pixels.
+    """
+    n, _, rows, columns = image.shape
+
+    def uniform() -> Tensor:
+        return torch.rand(n, generator=generator) * 2 - 1
+
+    angle = uniform() * math.radians(views.rotation)
+    angle = angle + torch.randint(4, (n,), generator=generator) * (math.pi / 2)
+    mirror = torch.randint(2, (n,), generator=generator) * 2.0 - 1
+    scale = 1 + uniform() * views.scale
+    shift = torch.randn(n, 2, generator=generator).clamp(-3, 3) * views.shift
+    gain = 1 + uniform() * views.contrast
+    offset = uniform() * views.brightness
+
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    turn = torch.stack(
+        [torch.stack([cos * mirror, -sin], 1), torch.stack([sin * mirror, cos], 1)], 1
+    )
+    # View pixel p shows image pixel: turn · (p − size // 2) + middle + shift.
+    line = torch.arange(size, dtype=torch.float32) - size // 2
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    offsets = torch.stack([x, y], -1).reshape(1, -1, 2)
+    middle = torch.tensor([columns // 2, rows // 2], dtype=torch.float32)
+    points = offsets @ turn.transpose(1, 2) + middle + shift[:, None]
+    # grid_sample counts from −1 to 1 across the outer edges of the image's pixels.
+    extent = torch.tensor([columns, rows], dtype=torch.float32)
+    grid = ((2 * points + 1) / extent - 1).reshape(n, size, size, 2)
+    seen = functional.grid_sample(
+        image, grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    masks = functional.grid_sample(
+        raters, grid, mode="nearest", padding_mode="zeros", align_corners=False
+    )
+    seen = seen * gain.reshape(-1, 1, 1, 1) + offset.reshape(-1, 1, 1, 1)
+    return seen, masks.to(torch.uint8)

@@ -1,0 +1,25 @@
+"""What every test runs under."""
+
+import os
+
+import pytest
+
+# napari then refuses layer changes from worker threads, and its viewer fixture fails on leaked Qt
+# objects instead of warning.
+os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
+os.environ["NAPARI_STRICT_QT"] = "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in ("gpu: needs CUDA or MPS; skipped without", "slow: takes more than ten seconds"):
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") is None:
+        return
+    # Not at the top: half of the suite never needs torch.
+    import torch
+
+    if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        pytest.skip("no GPU here")

@@ -1,0 +1,112 @@
+"""What several tests need: a model small enough to make and run in a moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7")
+
+
+def tiny_model(
+    folder: Path,
+    dims: int = 2,
+    classes: int = 2,
+    centred: bool = False,
+    region: tuple[int, ...] | None = None,
+    *,
+    rank: int = 3,
+    channels: int = 1,
+    normalisation: str = "stretch",
+    calibration: float | None = None,
+    seed: int = 0,
+) -> Path:
+    """Write a model folder with random weights and return it; its name is the card's name.
+
+    The head is scaled and balanced so that on noise every label wins somewhere and different z
+    give different label maps. The same arguments give the same bytes.
+
+    Args:
+        folder: of the model, made if it is missing; name it as the model shall be called.
+        dims: 2 or 3.
+        region: voxels per axis; 32 each by default, 16 is the least.
+        centred: whether the model asks for a point, and marks it for the network.
+        calibration: factor of the card's calibration; none by default.
+    """
+    # Here, so that collecting tests does not wait for torch.
+    import torch
+
+    from napari_ssn.network.card import Architecture, Calibration, Label, ModelCard, Training
+    from napari_ssn.network.models import build_network, save_model
+
+    size = region or (32,) * dims
+    architecture = Architecture(
+        backbone="BasicUNet",
+        # Group norm, because instance norm fails where the deepest level is one voxel.
+        arguments={"features": [4, 4, 4, 4, 4, 4], "norm": ["group", {"num_groups": 2}]},
+        features=4,
+        rank=rank,
+        centre_radius=4.0 if centred else None,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_network(architecture, channels, classes, dims).eval()
+        with torch.no_grad():
+            network.mean.weight.normal_(std=4.0)
+            network.factor.weight.normal_(std=1.0)
+            noise = torch.rand(1, channels, *size)
+            logits = network(noise).mean[0].flatten(1)
+            # Each label's logits get the same median: none wins everywhere.
+            network.mean.bias -= logits.median(1).values
+    card = ModelCard(
+        name=folder.name,
+        title=f"Tiny {dims}D model",
+        version="0.1",
+        purpose="Tests only: its weights are random.",
+        licence="CC0-1.0",
+        architecture=architecture,
+        spatial_dims=dims,
+        channels=["intensity"] * channels,
+        labels=[
+            Label(name="background" if i == 0 else f"label {i}", colour=COLOURS[i])
+            for i in range(classes)
+        ],
+        normalisation=normalisation,
+        region=list(size),
+        centred=centred,
+        training=Training(data="none", licence="CC0-1.0", attribution="none"),
+        calibration=None
+        if calibration is None
+        else Calibration(level=0.9, factor=calibration, data="none"),
+        weights_sha256="0" * 64,
+    )
+    save_model(folder, card, network.state_dict())
+    return folder
+
+
+def noise_image(space: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """An image of smooth-ish noise, float32: pixels differ, and neighbours are alike."""
+    values = np.random.default_rng(seed).normal(size=space).astype(np.float32)
+    for axis in range(len(space)):
+        values = values + np.roll(values, 1, axis) + np.roll(values, 2, axis)
+    return (100 * values).round().astype(np.float32)
+
+
+def oblique_affine(
+    spacing_mm: tuple[float, float, float] = (0.7, 1.3, 2.5),
+    angles: tuple[float, float, float] = (0.2, -0.3, 0.15),
+    origin: tuple[float, float, float] = (-31.5, 12.25, 80.125),
+) -> np.ndarray:
+    """An affine with anisotropic spacing, turned by angles (radians) about x, y and z."""
+    matrix = np.eye(4)
+    turned = np.eye(3)
+    for axis, angle in enumerate(angles):
+        a, b = [i for i in range(3) if i != axis]
+        step = np.eye(3)
+        step[a, a] = step[b, b] = np.cos(angle)
+        step[a, b], step[b, a] = -np.sin(angle), np.sin(angle)
+        turned = step @ turned
+    matrix[:3, :3] = turned @ np.diag(spacing_mm)
+    matrix[:3, 3] = origin
+    return matrix

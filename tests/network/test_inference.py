@@ -1,0 +1,214 @@
+"""From an image to a distribution: normalisation, region, tiles, and what cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.errors import (
+    Cancelled,
+    DeviceError,
+    GeometryError,
+    ImageError,
+    ModelError,
+)
+from napari_ssn.core.volume import Volume
+from napari_ssn.network.inference import check_fit, normalise, window_around
+from napari_ssn.network.models import Model, load_model
+from napari_ssn.network.ssn import LogitParameters
+from tests.helpers import noise_image, oblique_affine, tiny_model
+
+
+@pytest.fixture(scope="module")
+def pointed(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load_model(tiny_model(tmp_path_factory.mktemp("m") / "pointed", centred=True), "cpu")
+
+
+@pytest.fixture(scope="module")
+def tiled(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load_model(tiny_model(tmp_path_factory.mktemp("m") / "tiled"), "cpu")
+
+
+def image(*space: int, affine: np.ndarray | None = None) -> Volume:
+    return Volume(noise_image(space)[None], np.eye(4) if affine is None else affine)
+
+
+def test_normalisation_by_hand() -> None:
+    data = np.array([[[-1000.0, 0.0, 1000.0]]], np.float32)
+    assert normalise(data, "stretch").tolist() == [[[0, 0.5, 1]]]
+    np.testing.assert_allclose(normalise(data, "standardise"), [[[-(1.5**0.5), 0, 1.5**0.5]]])
+    huge = np.array([[[-3e38, 3e38]]], np.float32)
+    assert normalise(huge, "stretch").tolist() == [[[0, 1]]]
+
+
+def test_region_has_the_click_in_its_middle_and_its_own_affine(pointed: Model) -> None:
+    affine = oblique_affine()
+    volume = image(60, 70, affine=affine)
+    dist = pointed.segment(volume, (30, 40))
+    assert dist.space == (32, 32) and dist.start == (14, 24) and dist.image_space == (60, 70)
+    np.testing.assert_allclose(dist.affine @ [16, 16, 0, 1], affine @ [30, 40, 0, 1], atol=1e-9)
+    # The same pixels as an image of their own give the same distribution.
+    cut = Volume(volume.data[:, 14:46, 24:56], np.eye(4))
+    assert torch.equal(pointed.segment(cut).mean, dist.mean)
+
+
+def test_a_region_over_the_border_is_padded_and_cut_back(pointed: Model) -> None:
+    volume = image(60, 70)
+    dist = pointed.segment(volume, (3, 69))
+    assert dist.space == (19, 17) and dist.start == (0, 53)
+    inside = volume.data[:, :19, 53:]
+    padded = np.pad(inside, [(0, 0), (13, 0), (0, 15)], mode="edge")
+    whole = pointed.segment(Volume(padded, np.eye(4)))
+    assert torch.equal(whole.mean[:, 13:, :17], dist.mean)
+    assert torch.equal(whole.cov_factor[:, :, 13:, :17], dist.cov_factor)
+
+
+def test_an_image_smaller_than_the_region_is_padded(pointed: Model) -> None:
+    dist = pointed.segment(image(20, 25))
+    assert dist.space == (20, 25) and dist.start == (0, 0)
+    assert dist.label_map().shape == (20, 25)
+
+
+def test_a_single_slice_of_a_volume_is_a_2d_image(pointed: Model) -> None:
+    flat = image(40, 44)
+    expected = pointed.segment(flat, (20, 21))
+    for axis in range(3):
+        stacked = Volume(np.expand_dims(flat.data, axis + 1), oblique_affine())
+        centre = [20, 21]
+        centre.insert(axis, 0)
+        dist = pointed.segment(stacked, tuple(centre))
+        assert dist.image_space == stacked.space
+        assert torch.equal(dist.cov_factor.squeeze(axis + 2), expected.cov_factor)
+        z = np.ones(dist.rank)
+        np.testing.assert_array_equal(
+            dist.placed(dist.label_map(z)).squeeze(axis), expected.placed(expected.label_map(z))
+        )
+
+
+class Painter(nn.Module):
+    """A network whose parameters are simple functions of the tile: easy to blend by hand."""
+
+    def forward(self, tile: torch.Tensor) -> LogitParameters:
+        # What is predicted depends on where the tile lies, through its own mean.
+        value = tile[:, 0] - tile.mean()
+        mean = torch.stack([0 * value, value], 1)
+        factor = torch.stack([torch.stack([0 * value, k * value + k], 1) for k in (1.0, 2.0)], 1)
+        return LogitParameters(mean, factor, mean.square() + 0.5)
+
+
+@pytest.mark.parametrize("space", [(50, 70), (32, 90)])
+def test_blending_parameters_equals_blending_samples(tiled: Model, space: tuple[int, ...]) -> None:
+    from monai.inferers import sliding_window_inference
+
+    card = tiled.card.model_copy(
+        update={"architecture": tiled.card.architecture.model_copy(update={"rank": 2})}
+    )
+    model = Model(card, Painter(), torch.device("cpu"), tiled.folder)  # type: ignore[arg-type]
+    volume = image(*space)
+    dist = model.segment(volume)
+    z = torch.tensor([0.7, -1.2])
+
+    def sample(tile: torch.Tensor) -> torch.Tensor:
+        p = Painter()(tile)
+        return p.mean + torch.einsum("r,brcyx->bcyx", z, p.cov_factor)
+
+    def deviation(tile: torch.Tensor) -> torch.Tensor:
+        return Painter()(tile).cov_diag.sqrt()
+
+    scan = {"overlap": 0.5, "mode": "gaussian"}
+    pixels = torch.from_numpy(normalise(volume.data, "stretch"))[None]
+    blended = sliding_window_inference(pixels, (32, 32), 1, sample, **scan)[0]
+    torch.testing.assert_close(dist.logits(z.numpy()), blended, atol=1e-5, rtol=0)
+    noise = sliding_window_inference(pixels, (32, 32), 1, deviation, **scan)[0]
+    torch.testing.assert_close(dist.cov_diag, noise.square(), atol=1e-5, rtol=1e-5)
+
+
+def test_tiles_are_counted_and_can_be_cancelled(tiled: Model) -> None:
+    told: list[tuple[int, int]] = []
+    tiled.segment(image(80, 80), progress=lambda done, total: told.append((done, total)))
+    total = told[0][1]
+    assert told == [(i, total) for i in range(total + 1)] and total == 16
+
+    seen = 0
+
+    def enough() -> bool:
+        nonlocal seen
+        seen += 1
+        return seen > 3
+
+    with pytest.raises(Cancelled):
+        tiled.segment(image(80, 80), cancelled=enough)
+    assert seen == 4
+
+
+def test_a_volume_runs_in_three_dimensions(tmp_path: Path) -> None:
+    model = load_model(tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16)), "cpu")
+    dist = model.segment(image(20, 18, 24, affine=oblique_affine()))
+    assert dist.space == (20, 18, 24) and dist.classes == 3
+    assert len(np.unique(dist.sample(4))) == 3
+    around = model.segment(image(20, 18, 24), (10, 9, 23))
+    assert around.start == (2, 1, 15) and around.space == (16, 16, 9)
+
+
+def test_what_a_model_cannot_read_is_said_before_it_runs(tmp_path: Path, pointed: Model) -> None:
+    deep = load_model(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)), "cpu")
+    with pytest.raises(ModelError, match="single 2D slices, and this image is 3D"):
+        pointed.segment(image(40, 40, 5))
+    with pytest.raises(ModelError, match="3D volumes, and this image is 2D"):
+        deep.segment(image(40, 40))
+    with pytest.raises(ModelError, match="needs 1 channel"):
+        pointed.segment(Volume(np.ones((2, 40, 40), np.float32), np.eye(4)))
+    card = pointed.card.model_copy(update={"spacing_range_mm": (0.5, 1.0)})
+    assert check_fit(card, (40, 40), 1, (0.7, 0.7)).caution is None
+    assert check_fit(card, (40, 40), 1, None).caution is None
+    caution = check_fit(card, (40, 40), 1, (0.7, 3.0)).caution
+    assert caution == "Trained on voxels of 0.5–1 mm; these are 0.70 × 3.00 mm."
+
+
+def test_images_without_information_are_refused(pointed: Model, tiled: Model) -> None:
+    for model, centre in ((pointed, (20, 20)), (tiled, None)):
+        with pytest.raises(ImageError, match="same value everywhere"):
+            model.segment(Volume(np.full((1, 40, 40), 3.0, np.float32), np.eye(4)), centre)
+        for bad in (np.nan, np.inf):
+            broken = noise_image((40, 40))[None]
+            broken[0, 18, 19] = bad
+            with pytest.raises(ImageError, match="1 voxels that are NaN or infinite"):
+                model.segment(Volume(broken, np.eye(4)), centre)
+
+
+@pytest.mark.parametrize("centre", [(-1, 5), (5, 40), (400, 5)])
+def test_a_centre_off_the_image_is_refused(pointed: Model, centre: tuple[int, int]) -> None:
+    with pytest.raises(GeometryError, match="outside the image"):
+        pointed.segment(image(40, 40), centre)
+    with pytest.raises(GeometryError, match="outside the image"):
+        window_around((0, 1), (4, 4), (10, 1))
+    with pytest.raises(GeometryError, match="3 numbers"):
+        pointed.segment(image(40, 40), (1, 2, 3))
+
+
+def test_a_model_that_needs_a_point_asks_for_it_on_a_large_image(pointed: Model) -> None:
+    with pytest.raises(GeometryError, match="place the centre on the lesion"):
+        pointed.segment(image(60, 60))
+
+
+class Hungry(nn.Module):
+    def forward(self, _: torch.Tensor) -> LogitParameters:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 7.00 GiB")
+
+
+def test_full_memory_is_said_in_words(pointed: Model) -> None:
+    model = Model(pointed.card, Hungry(), torch.device("cpu"), pointed.folder)  # type: ignore[arg-type]
+    with pytest.raises(DeviceError, match="memory is full: use a smaller region or the CPU"):
+        model.segment(image(32, 32))
+
+
+def test_the_same_image_gives_the_same_numbers_again(pointed: Model) -> None:
+    first, second = pointed.segment(image(32, 32)), pointed.segment(image(32, 32))
+    assert isinstance(first, LogitDistribution)
+    for a, b in zip((first.mean, first.cov_factor), (second.mean, second.cov_factor), strict=True):
+        assert torch.equal(a, b)

@@ -1,0 +1,131 @@
+"""The losses against loops over their formulas."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.distributions import LowRankMultivariateNormal
+
+from napari_ssn.network.loss import (
+    cross_entropy,
+    draw_logits,
+    energy_score,
+    monte_carlo_nll,
+    soft_distance,
+)
+from napari_ssn.network.ssn import LogitParameters
+
+
+def parameters(classes: int = 2, rank: int = 3, seed: int = 0) -> LogitParameters:
+    g = torch.Generator().manual_seed(seed)
+    return LogitParameters(
+        torch.randn(2, classes, 2, 3, generator=g),
+        torch.randn(2, rank, classes, 2, 3, generator=g),
+        torch.rand(2, classes, 2, 3, generator=g) + 0.1,
+    )
+
+
+def test_draws_are_antithetic_and_have_the_models_moments() -> None:
+    p = parameters()
+    draws = draw_logits(p, 40_000, torch.Generator().manual_seed(1))
+    half = 20_000
+    mean = p.mean.flatten(2).unsqueeze(1)
+    torch.testing.assert_close(
+        draws[:, :half] + draws[:, half:], 2 * mean.expand(-1, half, -1, -1), atol=1e-4, rtol=0
+    )
+    for image in range(2):
+        reference = LowRankMultivariateNormal(
+            p.mean[image].flatten(),
+            p.cov_factor[image].reshape(3, -1).T,
+            p.cov_diag[image].flatten(),
+        )
+        flat = draws[image, :half].reshape(half, -1)
+        torch.testing.assert_close(
+            torch.cov(flat.T), reference.covariance_matrix, atol=0.15, rtol=0.05
+        )
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_likelihood_equals_the_loop(classes: int) -> None:
+    p = parameters(classes)
+    logits = draw_logits(p, 6, torch.Generator().manual_seed(0))
+    target = torch.randint(classes, (2, 6), generator=torch.Generator().manual_seed(2))
+    total = 0.0
+    for b in range(2):
+        terms = []
+        for m in range(6):
+            log_likelihood = 0.0
+            for v in range(6):
+                column = logits[b, m, :, v].double()
+                log_likelihood += float(column[target[b, v]] - column.exp().sum().log())
+            terms.append(math.exp(log_likelihood))
+        total += math.log(sum(terms) / 6)
+    assert float(monte_carlo_nll(logits, target)) == pytest.approx(-total / 2 / 6, rel=1e-5)
+
+
+def test_likelihood_survives_logits_that_overflow_exp() -> None:
+    logits = torch.tensor([[[[500.0], [-500.0]], [[-500.0], [500.0]]]])
+    # One of two draws explains the label: −log(1/2).
+    assert float(monte_carlo_nll(logits, torch.tensor([[0]]))) == pytest.approx(math.log(2))
+
+
+def test_cross_entropy_by_hand() -> None:
+    mean = torch.tensor([[[[0.0]], [[math.log(3)]]]])  # probabilities 1/4 and 3/4
+    p = LogitParameters(mean, torch.zeros(1, 1, 2, 1, 1), torch.ones(1, 2, 1, 1))
+    raters = torch.tensor([[[1], [1], [0], [1]]])
+    expected = -(3 * math.log(0.75) + math.log(0.25)) / 4
+    assert float(cross_entropy(p, raters)) == pytest.approx(expected)
+
+
+def test_soft_distance_by_hand() -> None:
+    a = torch.tensor([[[[0.5, 1.0, 0.0]], [[0.0, 0.0, 0.0]]]])  # (1, M=2, 1, V=3)
+    b = torch.tensor([[[[1.0, 1.0, 0.0]], [[0.0, 0.0, 0.0]]]])
+    # Σab 1.5, Σa + Σb − Σab = 1.5 + 2 − 1.5 = 2 → 1 − 2.5/3; against empty 1 − 1/2.5;
+    # empty against b 1 − 1/3; empty against empty 0.
+    expected = torch.tensor([[[1 - 2.5 / 3, 0.6], [2 / 3, 0.0]]])
+    torch.testing.assert_close(soft_distance(a, b), expected)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_energy_score_equals_the_loop(classes: int) -> None:
+    p = parameters(classes)
+    logits = draw_logits(p, 6, torch.Generator().manual_seed(0))
+    raters = torch.randint(classes, (2, 4, 6), generator=torch.Generator().manual_seed(3))
+    total = 0.0
+    for b in range(2):
+        soft = logits[b].double().softmax(1)[:, 1:]
+        truth = torch.stack([raters[b] == c for c in range(1, classes)], 1).double()
+
+        def d(x: torch.Tensor, y: torch.Tensor) -> float:
+            shared = (x * y).sum(1)
+            return float(1 - ((shared + 1) / (x.sum(1) + y.sum(1) - shared + 1)).mean())
+
+        to_raters = sum(d(s, y) for s in soft for y in truth) / 24
+        # Draw m + 3 mirrors draw m: they are not independent.
+        pairs = [(i, j) for i in range(6) for j in range(6) if (i - j) % 3]
+        among = sum(d(soft[i], soft[j]) for i, j in pairs) / len(pairs)
+        total += 2 * to_raters - among
+    assert float(energy_score(logits, raters)) == pytest.approx(total / 2, rel=1e-5)
+
+
+def test_energy_score_prefers_the_distribution_the_raters_come_from() -> None:
+    """Two raters see all, two nothing: certainty either way scores worse than the coin."""
+    raters = torch.tensor([[[1] * 50, [1] * 50, [0] * 50, [0] * 50]])
+    on, off = 20.0, -20.0
+
+    def score(margins: list[float]) -> float:
+        margin = torch.tensor(margins).reshape(1, -1, 1, 1).expand(1, -1, 1, 50)
+        return float(energy_score(torch.cat([torch.zeros_like(margin), margin], 2), raters))
+
+    # Draws m and m + 4 are a mirrored pair.
+    coin = score([on, on, on, on, off, off, off, off])
+    assert coin < score([on] * 8) and coin < score([off] * 8)
+
+
+def test_odd_or_too_few_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="even"):
+        draw_logits(parameters(), 5)
+    with pytest.raises(ValueError, match="at least 4"):
+        energy_score(draw_logits(parameters(), 2), torch.zeros(2, 4, 6, dtype=torch.long))

@@ -1,0 +1,142 @@
+"""Model folders: whole, damaged, and of strangers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from napari_ssn.core.errors import DeviceError, ModelError
+from napari_ssn.network import models
+from napari_ssn.network.device import choose_device, device_title
+from napari_ssn.network.models import find_model, load_model, model_folders, save_model
+from tests.helpers import tiny_model
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tiny_model(tmp_path / "tiny")
+
+
+def test_what_is_saved_is_loaded(folder: Path) -> None:
+    first = load_model(folder, "cpu")
+    again = save_model(folder.with_name("copy"), first.card, first.network.state_dict())
+    second = load_model(folder.with_name("copy"), "cpu")
+    assert again == second.card == first.card
+    for name, tensor in first.network.state_dict().items():
+        assert torch.equal(tensor, second.network.state_dict()[name])
+    assert not second.network.training
+    assert not list(folder.glob(".*.part"))
+
+
+def edit(folder: Path, change: Callable[[dict[str, object]], None]) -> None:
+    path = folder / "model.json"
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+
+
+def replace_weights(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
+    save_file(tensors, folder / "weights.safetensors")
+    digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    edit(folder, lambda card: card.update(weights_sha256=digest))
+
+
+def test_unknown_models_are_named_with_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model 'nothing-like-it'; installed: "):
+        load_model(tmp_path / "nothing-like-it")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c.pop("labels"), "labels: Field required"),
+        (lambda c: c.update(surprise=1), "surprise"),
+        (lambda c: c.update(card_version=99), "version 99 of the card format"),
+        (lambda c: c.update(region=[32]), "region has 1 axes"),
+        (lambda c: c["architecture"].update(backbone="os.system"), "architecture.backbone"),
+        (lambda c: c["architecture"].update(arguments={"no_such": 1}), "cannot be built"),
+        (lambda c: c["architecture"].update(rank=7), "'factor.weight'"),
+        (lambda c: c.update(weights_sha256="0" * 64), "sha256 is not the card's"),
+    ],
+)
+def test_a_damaged_card_says_what_is_wrong(
+    folder: Path, change: Callable[[dict[str, object]], None], words: str
+) -> None:
+    edit(folder, change)
+    with pytest.raises(ModelError) as caught:
+        load_model(folder, "cpu")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert str(folder) not in str(caught.value)
+
+
+def test_a_card_that_is_no_json_or_missing(folder: Path) -> None:
+    (folder / "model.json").write_text("{")
+    with pytest.raises(ModelError, match="invalid"):
+        load_model(folder)
+    (folder / "model.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ModelError, match="no readable card"):
+        load_model(folder)
+    (folder / "model.json").unlink()
+    with pytest.raises(ModelError, match="no readable card"):
+        load_model(folder)
+
+
+def test_damaged_weights_are_refused(folder: Path) -> None:
+    weights = folder / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ModelError, match="damaged"):
+        load_model(folder, "cpu")
+    weights.write_bytes(b"no tensors")
+    digest = hashlib.sha256(b"no tensors").hexdigest()
+    edit(folder, lambda card: card.update(weights_sha256=digest))
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_model(folder, "cpu")
+    weights.unlink()
+    with pytest.raises(ModelError, match=r"no readable weights\.safetensors"):
+        load_model(folder, "cpu")
+
+
+def test_missing_extra_misshapen_and_infinite_tensors_are_named(folder: Path) -> None:
+    tensors = load_file(folder / "weights.safetensors")
+    without = {k: v for k, v in tensors.items() if k != "mean.bias"}
+    for changed, words in (
+        (without, "lack the tensor 'mean.bias'"),
+        ({**tensors, "extra": torch.zeros(1)}, "unknown 'extra'"),
+        ({**tensors, "mean.bias": torch.zeros(5)}, "'mean.bias' .* has shape"),
+        ({**tensors, "mean.bias": torch.full((2,), torch.nan)}, "'mean.bias' .* not finite"),
+    ):
+        replace_weights(folder, changed)
+        with pytest.raises(ModelError, match=words):
+            load_model(folder, "cpu")
+
+
+def test_weights_are_looked_up_in_every_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tiny_model(folder.parent / "user" / "tiny", seed=1)
+    own = tiny_model(folder.parent / "user" / "own")
+    monkeypatch.setattr(models, "model_places", lambda: [folder.parent, hidden.parent])
+    assert model_folders() == {"tiny": folder, "own": own}
+    assert find_model("own") == own and find_model(hidden) == hidden
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device().type == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device().type == "mps"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device().type == "cpu" and device_title(choose_device()) == "CPU"
+    with pytest.raises(DeviceError, match="no CUDA device"):
+        choose_device("cuda")
+    with pytest.raises(DeviceError, match="Unknown device"):
+        choose_device("abacus")

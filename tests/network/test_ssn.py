@@ -1,0 +1,97 @@
+"""The stochastic head on several backbones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from monai.networks.nets import BasicUNet, SegResNet
+from torch import nn
+
+from napari_ssn.core.distribution import EPSILON
+from napari_ssn.network.ssn import SSN, CentreGuided
+
+
+def unet(dims: int, channels: int = 1) -> nn.Module:
+    return BasicUNet(
+        spatial_dims=dims, in_channels=channels, out_channels=6, features=(4, 4, 4, 4, 4, 6)
+    )
+
+
+def segresnet(dims: int, channels: int = 1) -> nn.Module:
+    return SegResNet(
+        spatial_dims=dims, init_filters=8, in_channels=channels, out_channels=6,
+        blocks_down=(1, 1), blocks_up=(1,), norm=("GROUP", {"num_groups": 2}),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("backbone", [unet, segresnet])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_any_backbone_becomes_stochastic_and_learns(backbone, dims: int) -> None:  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    network = SSN(backbone(dims), features=6, classes=3, rank=4, spatial_dims=dims)
+    image = torch.randn(2, 1, *[32, 32, 16][:dims])
+    out = network(image)
+    space = image.shape[2:]
+    assert out.mean.shape == (2, 3, *space)
+    assert out.cov_factor.shape == (2, 4, 3, *space)
+    assert out.cov_diag.shape == (2, 3, *space)
+    assert {p.dtype for p in out} == {torch.float32}
+    assert (out.cov_diag > EPSILON).all()
+    sum(p.square().mean() for p in out).backward()
+    silent = [n for n, p in network.named_parameters() if p.grad is None]
+    assert not silent
+
+
+class Identity(nn.Module):
+    """A backbone whose features are the image."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image
+
+
+def test_the_factor_is_laid_out_rank_then_class() -> None:
+    # Golden: channel r·C + c of the factor's convolution is column r, class c.
+    network = SSN(Identity(), features=1, classes=2, rank=3)
+    with torch.no_grad():
+        network.factor.weight.copy_(torch.arange(6.0).reshape(6, 1, 1, 1))
+    out = network(torch.ones(1, 1, 2, 2))
+    assert out.cov_factor[0, :, :, 0, 0].tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_outside_a_region_of_interest_nothing_varies() -> None:
+    network = SSN(Identity(), features=1, classes=2, rank=3)
+    with torch.no_grad():
+        network.factor.weight.fill_(1.0)
+    roi = torch.zeros(1, 2, 2, dtype=torch.bool)
+    roi[0, 0, 1] = True
+    out = network(torch.ones(1, 1, 2, 2), roi)
+    assert out.cov_factor[0, :, :, ~roi[0]].abs().max() == 0
+    assert out.cov_factor[0, :, :, roi[0]].abs().min() > 0
+    torch.testing.assert_close(out.cov_diag[0, :, ~roi[0]], torch.full((2, 3), EPSILON))
+    assert (out.cov_diag[0, :, roi[0]] > EPSILON).all()
+
+
+def test_the_bump_peaks_at_the_clicked_voxel_whatever_the_region() -> None:
+    for shape in ((8, 8), (9, 12), (4, 6, 8)):
+        bump = CentreGuided(Identity(), radius=2.0)(torch.zeros(2, 1, *shape))[:, 1]
+        peak = bump[0].argmax()
+        assert torch.unravel_index(peak, shape) == tuple(n // 2 for n in shape)
+        assert bump.max() == 1
+    # One standard deviation away: exp(−1/2).
+    bump = CentreGuided(Identity(), radius=2.0)(torch.zeros(1, 1, 8, 8))[0, 1]
+    assert bump[4, 6] == pytest.approx(0.60653, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [
+        ("classes", {"classes": 1}),
+        ("rank", {"rank": 0}),
+        ("features", {"features": 0}),
+        ("spatial_dims", {"spatial_dims": 4}),
+    ],
+)
+def test_what_does_not_fit_is_named(field: str, arguments: dict[str, int]) -> None:
+    good = {"features": 1, "classes": 2, "rank": 1, "spatial_dims": 2}
+    with pytest.raises(ValueError, match=field):
+        SSN(Identity(), **{**good, **arguments})

@@ -1,0 +1,176 @@
+"""Slices with raters: reading, refusing, and showing them from other angles."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_ssn.core.errors import DataError
+from napari_ssn.training.data import Views, batches, load_slices, random_view, unpack
+
+HEADER = "patient,nodule,slice,raters,pixel_spacing_mm,slice_spacing_mm"
+
+
+def png(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(array).save(out, "png")
+    return out.getvalue()
+
+
+def slice_files(count: int = 3, size: int = 32, seed: int = 0) -> dict[str, bytes]:
+    """A small set in the right form: a bright disc, which four raters draw at four sizes."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size] - size // 2
+    files, lines = {}, [HEADER]
+    for i in range(count):
+        noise = rng.integers(0, 60, (size, size))
+        radius = rng.uniform(4, 7)
+        disc = np.hypot(y, x) < radius
+        files[f"image/{i + 1:04d}_0_{i:03d}.png"] = png((noise + 150 * disc).astype(np.uint8))
+        bits = sum((np.hypot(y, x) < radius - 1 + k / 2) * (1 << k) for k in range(4))
+        files[f"raters/{i + 1:04d}_0_{i:03d}.png"] = png(np.asarray(bits, np.uint8))
+        lines.append(f"{i + 1},0,{i},4,{'' if i == 2 else 0.7},2.5")
+    files["slices.csv"] = "\n".join(lines).encode()
+    return files
+
+
+def write(path: Path, files: dict[str, bytes]) -> Path:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+    else:
+        for name, content in files.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(content)
+    return path
+
+
+def test_zip_folder_and_nested_folder_hold_the_same(tmp_path: Path) -> None:
+    files = slice_files()
+    sets = [
+        load_slices(write(tmp_path / "a.zip", files)),
+        load_slices(write(tmp_path / "b", files)),
+        load_slices(write(tmp_path / "c.zip", {f"top/{n}": c for n, c in files.items()})),
+    ]
+    assert len({s.sha256 for s in sets}) == 1
+    for s in sets:
+        assert s.names == ("0001_0_000", "0002_0_001", "0003_0_002")
+        assert s.patients.tolist() == [1, 2, 3]
+        np.testing.assert_array_equal(s.images, sets[0].images)
+        np.testing.assert_array_equal(s.spacing_mm[0], [2.5, 0.7, 0.7])
+        assert np.isnan(s.spacing_mm[2, 1:]).all() and s.spacing_mm[2, 0] == 2.5
+
+
+def test_bit_k_is_rater_k() -> None:
+    maps = unpack(np.array([[0, 1, 2, 8, 15]], np.uint8))
+    assert maps[:, 0].tolist() == [
+        [0, 1, 0, 0, 1],
+        [0, 0, 1, 0, 1],
+        [0, 0, 0, 0, 1],
+        [0, 0, 0, 1, 1],
+    ]
+
+
+def drop(name: str) -> Callable[[dict[str, bytes]], object]:
+    return lambda files: files.pop(name)
+
+
+def put(name: str, content: bytes) -> Callable[[dict[str, bytes]], object]:
+    return lambda files: files.update({name: content})
+
+
+IMAGE, RATERS = "image/0002_0_001.png", "raters/0002_0_001.png"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (drop("slices.csv"), "one slices.csv, but holds 0"),
+        (drop(RATERS), "image/0002_0_001.png has no partner in raters/"),
+        (drop(IMAGE), "raters/0002_0_001.png has no partner in image/"),
+        (put(IMAGE, b"not a picture"), "image/0002_0_001.png is not a readable PNG"),
+        (put(IMAGE, png(np.zeros((4, 4, 3), np.uint8))), "8-bit grey image, but is RGB"),
+        (put(RATERS, png(np.zeros((8, 8), np.uint8))), "but its masks are"),
+        (put(RATERS, png(np.full((32, 32), 16, np.uint8))), "beyond the fourth"),
+        (put("slices.csv", b"patient,slice\n1,2"), "lacks the column 'nodule'"),
+        (put("slices.csv", f"{HEADER}\n1,0,0,4,0.7,2.5".encode()), "does not list 0002_0_001"),
+        (put("slices.csv", f"{HEADER}\nx,0,0,4,0.7,2.5".encode()), "line 2"),
+        (put("slices.csv", f"{HEADER}\n1,0,0,4,wide,2.5".encode()), "'wide', not a number"),
+    ],
+)
+@pytest.mark.parametrize("form", ["data.zip", "data"])
+def test_bad_data_is_named(
+    tmp_path: Path, form: str, change: Callable[[dict[str, bytes]], object], words: str
+) -> None:
+    files = slice_files()
+    change(files)
+    with pytest.raises(DataError) as caught:
+        load_slices(write(tmp_path / form, files))
+    assert words in str(caught.value)
+
+
+def test_a_corrupt_zip_and_an_empty_folder(tmp_path: Path) -> None:
+    whole = write(tmp_path / "a.zip", slice_files()).read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="not a readable zip"):
+        load_slices(tmp_path / "cut.zip")
+    flipped = bytearray(whole)
+    flipped[200] ^= 0xFF  # inside the first image's data
+    (tmp_path / "flipped.zip").write_bytes(flipped)
+    with pytest.raises(DataError, match=r"image/0001_0_000\.png"):
+        load_slices(tmp_path / "flipped.zip")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"one slices\.csv"):
+        load_slices(tmp_path / "empty")
+    with pytest.raises(DataError, match="no such file"):
+        load_slices(tmp_path / "absent.zip")
+
+
+STILL = Views(rotation=0, scale=0, shift=0, contrast=0, brightness=0)
+
+
+def test_a_still_view_is_the_middle_of_the_slice_turned_or_mirrored() -> None:
+    image = torch.rand(16, 1, 20, 20)
+    raters = (torch.rand(16, 4, 20, 20) > 0.5).float()
+    view, masks = random_view(image, raters, 9, torch.Generator().manual_seed(0), STILL)
+    # Pixel 10 of 20 is the middle, and pixel 4 of 9.
+    crop, mask = image[:, 0, 6:15, 6:15], raters[:, :, 6:15, 6:15]
+    turned = set()
+    for i in range(16):
+        ways = [torch.rot90(m, k, (-2, -1)) for m in (crop[i], crop[i].flip(-1)) for k in range(4)]
+        match = [j for j, way in enumerate(ways) if torch.allclose(way, view[i, 0], atol=1e-4)]
+        assert len(match) == 1
+        turned.add(match[0])
+        both = [torch.rot90(m, k, (-2, -1)) for m in (mask[i], mask[i].flip(-1)) for k in range(4)]
+        assert torch.equal(both[match[0]].to(torch.uint8), masks[i])
+    assert len(turned) > 3
+
+
+def test_views_stray_as_far_as_they_may() -> None:
+    image = torch.zeros(64, 1, 32, 32)
+    image[:, 0, 16, 16] = 1
+    views = Views(rotation=0, scale=0, shift=2.0, contrast=0, brightness=0.05)
+    seen, _ = random_view(image, image, 32, torch.Generator().manual_seed(0), views)
+    assert 0 < seen.amin((1, 2, 3)).max() <= 0.05 and seen.amin((1, 2, 3)).min() >= -0.05
+    centre = torch.stack([torch.stack(torch.unravel_index(s[0].argmax(), (32, 32))) for s in seen])
+    offset = centre.float() - 16
+    assert offset.abs().max() <= 7 and 1 < offset.std() < 3
+
+
+def test_batches_visit_every_slice_and_repeat_with_their_seed(tmp_path: Path) -> None:
+    data = load_slices(write(tmp_path / "a.zip", slice_files(5)))
+    stream = batches(data, 16, 2, torch.Generator().manual_seed(0), Views())
+    first = [next(stream) for _ in range(5)]
+    again = batches(data, 16, 2, torch.Generator().manual_seed(0), Views())
+    for (image, raters), (same, masks) in zip(first, again, strict=False):
+        assert image.shape == (2, 1, 16, 16) and raters.shape == (2, 4, 16, 16)
+        assert torch.equal(image, same) and torch.equal(raters, masks)
+        assert raters.max() <= 1

@@ -1,0 +1,139 @@
+"""Evaluation against a slow twin, and calibration by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_ssn.core import metrics
+from napari_ssn.core.errors import DataError
+from napari_ssn.core.measures import central_range, volume_distribution
+from napari_ssn.core.volume import Volume
+from napari_ssn.network.card import read_card
+from napari_ssn.network.models import Model, load_model
+from napari_ssn.training.data import SliceSet, load_slices
+from napari_ssn.training.evaluate import Measurement, calibrate, evaluate, measure, summarise
+from tests.helpers import tiny_model
+from tests.training.test_data import slice_files, write
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return load_model(tiny_model(tmp_path / "tiny", centred=True), "cpu")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> SliceSet:
+    return load_slices(write(tmp_path / "data.zip", slice_files(4)))
+
+
+def test_figures_are_those_of_the_plain_functions(model: Model, data: SliceSet) -> None:
+    found = measure(model, data, seed=5)
+    for i in range(len(data)):
+        raters = data.rater_maps(i)
+        dist = model.segment(Volume(data.images[i].astype(np.float32)[None], np.eye(4)))
+        maps = dist.sample(100, seed=5 + i, pixel_noise=True)
+        for name, expected in {
+            "ged2_v_16": metrics.generalized_energy_distance(maps[:16], raters),
+            "ged2_u_100": metrics.generalized_energy_distance(maps, raters, unbiased=True),
+            "diversity_100": metrics.sample_diversity(maps),
+            "rater_diversity": metrics.sample_diversity(raters),
+            "hungarian_iou_16": metrics.hungarian_iou(maps[:16], raters),
+            "dice_each": metrics.dice_each(dist.label_map(), raters)[0],
+            "dice_majority": metrics.dice_majority(dist.label_map(), raters)[0],
+        }.items():
+            assert found.values[name][i] == pytest.approx(expected, abs=1e-12), name
+        areas = volume_distribution(dist, 1000, seed=5 + i)[:, 1] * 1000
+        r = central_range(areas)
+        np.testing.assert_allclose(found.ranges[i], [r.low, r.median, r.high])
+        np.testing.assert_array_equal(found.areas[i], raters.sum((1, 2)))
+
+
+def invented(areas: list[list[float]], ranges: list[list[float]]) -> Measurement:
+    n = len(areas)
+    return Measurement(
+        {}, np.array(areas, float), np.array(ranges, float), np.zeros((n, 3, 15)), np.arange(n)
+    )
+
+
+def test_calibration_by_hand() -> None:
+    # Range 80–100–140: distances 10, 20 below score 0.5, 1; 20, 60 above score 0.5, 1.5.
+    one = invented([[90, 80, 120, 160]], [[80, 100, 140]])
+    # ⌈0.9 · 5⌉ = 5 of 4 scores: the largest.
+    assert calibrate(one, "d").factor == pytest.approx(1.5)
+    many = invented([[90, 80, 120, 160]] * 25, [[80, 100, 140]] * 25)
+    # ⌈0.9 · 101⌉ = 91st of 100 sorted scores: 50 × 0.5, 25 × 1, 25 × 1.5.
+    found = calibrate(many, "d")
+    assert (found.factor, found.level, found.data) == (pytest.approx(1.5), 0.9, "d")
+    tight = invented([[100, 100, 101, 99]] * 25, [[80, 100, 140]] * 25)
+    # Scores 0, 0, 1/40, 1/20.
+    assert calibrate(tight, "d").factor == pytest.approx(1 / 20)
+    with pytest.raises(DataError, match="cannot be calibrated"):
+        calibrate(invented([[1, 2, 3, 4]], [[0, 0, 0]]), "d")
+
+
+def test_calibrated_coverage_reaches_its_level_where_it_was_learnt() -> None:
+    rng = np.random.default_rng(0)
+    median = rng.uniform(50, 100, 200)
+    ranges = np.stack([median - 30, median, median + 50], 1)
+    areas = median[:, None] + rng.normal(0, 12, (200, 4))
+    measured = Measurement(
+        {"dice_each": np.full(200, 0.5)}, areas, ranges,
+        np.tile(np.array([[[1.0], [0.4], [0.6]]]), (200, 1, 1)), np.arange(200) // 4,
+    )  # fmt: skip
+    calibration = calibrate(measured, "d")
+    summary = summarise(measured, calibration)
+    assert 0.9 <= summary["coverage_90"]["mean"] <= 0.91
+    assert summary["coverage_90_uncalibrated"]["mean"] > 0.97
+    assert summary["width_90"]["mean"] == pytest.approx(80 * calibration.factor)
+    assert summary["width_90_uncalibrated"]["mean"] == pytest.approx(80)
+    assert summary["ece"]["mean"] == pytest.approx(0.2)
+    bare = summarise(measured, None)
+    assert "coverage_90" not in bare and "coverage_90_uncalibrated" in bare
+
+
+def test_evaluate_names_everything_it_promises(model: Model, data: SliceSet) -> None:
+    figures, calibration = evaluate(model, data, seed=1, calibrate_on="these slices")
+    for name in (
+        "ged2_v_16", "ged2_v_100", "ged2_u_16", "ged2_u_100", "diversity_100",
+        "rater_diversity", "hungarian_iou_16", "dice_each", "dice_majority", "coverage_90",
+        "width_90", "coverage_90_uncalibrated", "width_90_uncalibrated", "ece", "effective_rank",
+    ):  # fmt: skip
+        interval = figures[name]
+        assert interval["low"] <= interval["mean"] <= interval["high"], name
+        assert math.isfinite(interval["mean"])
+    assert figures["n_cases"] == 4 and figures["model"] == "tiny" and figures["seed"] == 1
+    assert figures["weights_sha256"] == model.card.weights_sha256
+    assert figures["data_sha256"] == data.sha256
+    assert calibration is not None and calibration.data == "these slices"
+    again, _ = evaluate(model, data, seed=1, calibrate_on="these slices")
+    assert again == figures
+    json.dumps(figures, allow_nan=False)
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path: Path, data: SliceSet) -> None:
+    three = load_model(tiny_model(tmp_path / "three", classes=3), "cpu")
+    with pytest.raises(DataError, match="not a 2D model of one structure"):
+        evaluate(three, data)
+
+
+def test_the_command_prints_writes_and_records(tmp_path: Path) -> None:
+    from napari_ssn.cli import app
+
+    folder = tiny_model(tmp_path / "tiny", centred=True)
+    archive = write(tmp_path / "val.zip", slice_files(3))
+    out = tmp_path / "figures.json"
+    arguments = ["evaluate", "--model", str(folder), "--data", str(archive), "--json", str(out)]
+    result = CliRunner().invoke(app, [*arguments, "--calibrate", "val", "--record", "val"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(out.read_text())
+    assert json.loads(result.stdout) == figures
+    card = read_card(folder)
+    assert card.metrics == {"val": figures}
+    assert card.calibration is not None and card.calibration.data == "val"
+    assert not list(tmp_path.rglob(".*.part"))
