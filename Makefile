@@ -65,8 +65,8 @@ else
 	$(BIN)/napari-ssn demo
 endif
 
-bench: env
-	$(BIN)/python -m benchmarks.run $(ARGS)
+bench: system-libs env
+	$(ON_SCREEN) $(BIN)/python -m benchmarks.run $(ARGS)
 
 # The package is not installed there, so that its dependencies do not come along.
 core-test: .venv-core/.installed

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.errors import SSNError
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.measures import volume_distribution
+    from napari_ssn.core.representatives import representatives
     from napari_ssn.core.volume import Volume
     from napari_ssn.io import read, write
     from napari_ssn.network.models import load_model
@@ -35,6 +36,7 @@ __all__ = [
     "metrics",
     "principal_directions",
     "read",
+    "representatives",
     "volume_distribution",
     "write",
 ]
@@ -50,6 +52,7 @@ _HOME = {
     "metrics": "napari_ssn.core.metrics",
     "principal_directions": "napari_ssn.core.directions",
     "read": "napari_ssn.io",
+    "representatives": "napari_ssn.core.representatives",
     "volume_distribution": "napari_ssn.core.measures",
     "write": "napari_ssn.io",
 }

@@ -215,16 +215,10 @@ class LogitDistribution:
         classes: an orthant probability, integrated over ``draws`` quasi-random points (Sobol,
         scrambled with a fixed seed), to about 1e-3.
         """
-        if self.classes == 2:
-            margin, factor = self.margin()
-            deviation = (factor.square().sum(0) + self.cov_diag.sum(0)).sqrt()
-            # A voxel without any variance is certain; a tie is background, as in label_map.
-            score = torch.where(
-                deviation > 0, margin / deviation.clamp_min(1e-30), _certain(margin)
-            )
-            foreground = torch.special.ndtr(score.double()).float()
-            return torch.stack([1 - foreground, foreground]).cpu().numpy()
-        return self._orthants(draws)
+        from napari_ssn.core.marginals import binary_marginals, orthant_marginals
+
+        marginals = binary_marginals(self) if self.classes == 2 else orthant_marginals(self, draws)
+        return marginals.float().cpu().numpy()
 
     def placed(self, label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Put a label map of this grid into the image it was cut from; the rest is 0."""
@@ -278,64 +272,6 @@ class LogitDistribution:
                     mean[:, voxel], factors[:, :, voxel], rows[draw]
                 )
             yield block, wins
-
-    def _orthants(self, draws: int) -> NDArray[np.float32]:
-        """Marginals of three or more classes: the chance that all of a label's margins win.
-
-        The margins of label c over the others are a (C−1)-variate normal; GHK draws them one
-        after the other, each truncated to be positive, and averages the product of chances.
-        The last margin needs no draw, so C − 2 quasi-random numbers do.
-        """
-        classes = self.classes
-        engine = torch.quasirandom.SobolEngine(classes - 2, scramble=True, seed=0)
-        uniform = engine.draw(draws).double().to(self.device).T  # (C − 2, N)
-        mean = self.mean.reshape(classes, -1).T.double()  # (V, C)
-        factor = self.cov_factor.reshape(self.rank, classes, -1).permute(2, 1, 0).double()
-        diagonal = self.cov_diag.reshape(classes, -1).T.double()
-        out = torch.empty_like(mean)
-        step = max(1, (1 << 22) // (draws * classes))
-        for first in range(0, len(mean), step):
-            block = slice(first, first + step)
-            covariance = factor[block] @ factor[block].transpose(1, 2)  # (v, C, C)
-            # The floor keeps a voxel without any variance decodable: its label is certain.
-            covariance.diagonal(dim1=1, dim2=2).add_(diagonal[block].clamp_min(EPSILON**2))
-            for label in range(classes):
-                others = [c for c in range(classes) if c != label]
-                contrast = torch.zeros(classes - 1, classes, dtype=torch.float64)
-                contrast[range(classes - 1), others] = -1.0
-                contrast[:, label] = 1.0
-                contrast = contrast.to(self.device)
-                margin = mean[block] @ contrast.T  # (v, C − 1)
-                lower = torch.linalg.cholesky(contrast @ covariance @ contrast.T)
-                out[block, label] = _positive_orthant(margin, lower, uniform)
-        out /= out.sum(1, keepdim=True)
-        return out.T.reshape(self.mean.shape).float().cpu().numpy()
-
-
-def _positive_orthant(mean: Tensor, lower: Tensor, uniform: Tensor) -> Tensor:
-    """P(x > 0) for x ~ N(mean, lower lowerᵀ), by the GHK simulator.
-
-    mean (v, k), lower (v, k, k), uniform (k − 1, N); returns (v,). Source: Genz and Bretz,
-    "Computation of Multivariate Normal and t Probabilities", 2009, section 4.1.
-    """
-    drawn: list[Tensor] = []
-    chance = torch.ones(len(mean), uniform.shape[1], dtype=mean.dtype, device=mean.device)
-    for i in range(mean.shape[1]):
-        known = mean[:, i, None].expand_as(chance)
-        for j, value in enumerate(drawn):
-            known = known + lower[:, i, j, None] * value
-        win = torch.special.ndtr(known / lower[:, i, i, None])
-        chance = chance * win
-        if i < len(uniform):
-            # A standard normal above −known/l has upper tail u · win.
-            tail = (uniform[i] * win).clamp_min(1e-300)
-            drawn.append(-torch.special.ndtri(tail))
-    return chance.mean(1)
-
-
-def _certain(margin: Tensor) -> Tensor:
-    """Score of a margin without variance: plus or minus infinity."""
-    return torch.where(margin > 0, torch.inf, -torch.inf)
 
 
 def _decode(logits: Tensor) -> NDArray[np.uint8]:

@@ -23,6 +23,7 @@ class Hypothesis:
         classes: number of labels C, background included.
         probability: share of the model's hypotheses it stands for; None if it is a single
             draw or a point on a walk, which have no probability.
+        probability_error: standard error of that share, from the number of draws.
     """
 
     label_map: NDArray[np.uint8]
@@ -30,6 +31,7 @@ class Hypothesis:
     z: NDArray[np.float64] | None
     classes: int = 2
     probability: float | None = None
+    probability_error: float | None = None
 
     def __post_init__(self) -> None:
         if self.label_map.dtype != np.uint8:

@@ -1,7 +1,7 @@
 """Training a stochastic segmentation network on slices with several raters.
 
 The loss is the Monte Carlo likelihood of one rater, drawn anew for each image and step, plus
-the energy score against all of them (``docs/training.md`` says what each gives).
+the energy score against all of them (``docs/training.md`` explains both).
 """
 
 from __future__ import annotations

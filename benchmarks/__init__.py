@@ -1,0 +1,1 @@
+"""Figures of speed, each as a ratio to what a user would otherwise use."""

@@ -1,0 +1,94 @@
+"""Print every figure of speed the project claims: ``make bench``.
+
+Nothing else should run on the machine meanwhile. The slider needs a screen or a virtual one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+import torch
+
+from benchmarks.timing import Pair, compare, median
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.volume import Volume
+from napari_ssn.network.models import Model, load_model
+from napari_ssn.samples import volume as sample_volume
+
+SAMPLES = 100
+
+
+def importing() -> list[str]:
+    """Seconds of ``import napari_ssn`` in a fresh interpreter, and whether it loads torch."""
+    code = (
+        "import sys, time; t = time.perf_counter(); import napari_ssn; "
+        "print(time.perf_counter() - t, 'torch' in sys.modules)"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(5)
+    ]
+    pairs = [run.stdout.split() for run in runs]
+    spent = statistics.median(float(seconds) for seconds, _ in pairs)
+    loaded = any(flag == "True" for _, flag in pairs)
+    return [f"import napari_ssn: {spent * 1000:.1f} ms, torch loaded: {'yes' if loaded else 'no'}"]
+
+
+def first_outline(model: Model, volume: Volume) -> list[str]:
+    """Seconds from a loaded model to the first label map of a 128 × 128 region."""
+    spent = median(lambda: model.segment(volume).label_map())
+    return [f"first outline on {' × '.join(map(str, volume.space))}: {spent * 1000:.0f} ms"]
+
+
+def sampling(dist: LogitDistribution) -> list[str]:
+    """100 hypotheses against torch's own low-rank normal on the same tensors."""
+    space = dist.space
+
+    def theirs() -> np.ndarray:
+        normal = torch.distributions.LowRankMultivariateNormal(
+            dist.mean.reshape(-1),
+            dist.cov_factor.reshape(dist.rank, -1).T,
+            dist.cov_diag.reshape(-1),
+        )
+        logits = normal.sample((SAMPLES,)).reshape(SAMPLES, dist.classes, *space)
+        return logits.argmax(1).to(torch.uint8).numpy()
+
+    def line(name: str, pair: Pair) -> str:
+        return (
+            f"{SAMPLES} hypotheses, {name}: {pair.ours * 1000:.1f} ms; LowRankMultivariateNormal "
+            f"and argmax: {pair.other * 1000:.0f} ms; {1 / pair.ratio:.0f}× faster"
+        )
+
+    plain = compare(lambda: dist.sample(SAMPLES), theirs)
+    noisy = compare(lambda: dist.sample(SAMPLES, pixel_noise=True), theirs)
+    return [line("as shown in the window", plain), line("with pixel noise, as torch", noisy)]
+
+
+def main() -> None:
+    """Print the machine and every figure."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(
+        f"{platform.system()} {platform.machine()}, {cores} cores, Python "
+        f"{platform.python_version()}, torch {torch.__version__} with "
+        f"{torch.get_num_threads()} threads"
+    )
+    model = load_model("lidc-2d", "cpu")
+    volume = sample_volume(1)
+    dist = model.segment(volume)
+    lines = [*importing(), *first_outline(model, volume), *sampling(dist)]
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        from benchmarks.slider import slider
+
+        lines += slider()
+    else:
+        lines.append("slider frame: not measured, there is no screen")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The few hypotheses that stand for all of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.metrics import pairwise_iou
+
+# "Nothing there" becomes a hypothesis of its own from this share of the draws on; below, the
+# draws without foreground count for whichever representative is nearest.
+_NOTHING = 0.01
+
+
+def representatives(
+    dist: LogitDistribution, k: int = 4, n: int = 400, seed: int = 0
+) -> list[Hypothesis]:
+    """Choose up to k label maps that stand for n draws, the likeliest first.
+
+    The medoids of the draws under ``d = 1 − IoU``; each stands for the draws nearest to it,
+    and their share is its probability. "Nothing there" is a hypothesis in its own right.
+
+    Args:
+        dist: the distribution.
+        k: how many at most; fewer when the draws hold fewer different label maps.
+        n: draws, without pixel noise.
+        seed: of the draws.
+
+    Returns:
+        Hypotheses whose ``probability`` sums to one, with ``probability_error``
+        ``√(p (1 − p) / n)``.
+    """
+    if k < 1 or n < 1:
+        raise ValueError(f"k, n: expected at least 1, got {k} and {n}")
+    z = draw_z(n, dist.rank, seed)
+    flat = dist.label_maps(z).reshape(n, -1)
+    # Equal draws are one point with a weight: fewer distances, and medoids that differ.
+    maps, first, place = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    weight = np.bincount(place.ravel(), minlength=len(maps)).astype(np.float64)
+    distance = 1 - pairwise_iou(maps, maps, classes=dist.classes)
+    empty = np.flatnonzero(~maps.any(axis=1))
+    fixed = [int(i) for i in empty if weight[i] >= _NOTHING * n]
+    medoids = k_medoids(distance, weight, min(k, len(maps)), fixed)
+    nearest = distance[:, medoids].argmin(axis=1)
+    shares = np.bincount(nearest, weights=weight, minlength=len(medoids)) / n
+    found = [
+        replace(
+            Hypothesis.from_z(dist, z[first[medoid]]),
+            probability=float(share),
+            probability_error=math.sqrt(share * (1 - share) / n),
+        )
+        for medoid, share in zip(medoids, shares, strict=True)
+    ]
+    return sorted(found, key=lambda h: -(h.probability or 0.0))
+
+
+def k_medoids(
+    distance: NDArray[np.float64], weight: NDArray[np.float64], k: int, fixed: list[int]
+) -> list[int]:
+    """Partition around medoids: greedy build, then the best swap until none helps.
+
+    Minimises ``Σ_i w_i min_m d(i, m)`` over sets of k medoids that include ``fixed``.
+
+    Args:
+        distance: (n, n), zero on the diagonal.
+        weight: (n,).
+        k: number of medoids, at most n.
+        fixed: medoids that stay.
+
+    Source: Kaufman and Rousseeuw, "Finding Groups in Data", 1990, chapter 2.
+    """
+    medoids = list(fixed[:k])
+    near = distance[:, medoids].min(axis=1) if medoids else np.full(len(distance), np.inf)
+    while len(medoids) < k:
+        cost = weight @ np.minimum(near[:, None], distance)
+        cost[medoids] = np.inf
+        medoids.append(int(cost.argmin()))
+        near = np.minimum(near, distance[:, medoids[-1]])
+    best = float(weight @ near)
+    while True:
+        swap: tuple[int, int] | None = None
+        for slot in range(len(fixed[:k]), k):
+            others = [m for i, m in enumerate(medoids) if i != slot]
+            rest = distance[:, others].min(axis=1) if others else np.full(len(distance), np.inf)
+            cost = weight @ np.minimum(rest[:, None], distance)
+            cost[medoids] = np.inf
+            # A gain smaller than rounding would swap for ever.
+            if cost.min() < best * (1 - 1e-12):
+                best, swap = float(cost.min()), (slot, int(cost.argmin()))
+        if swap is None:
+            return medoids
+        medoids[swap[0]] = swap[1]

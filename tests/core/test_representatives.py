@@ -1,0 +1,86 @@
+"""The few hypotheses that stand for all of them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.representatives import k_medoids, representatives
+
+
+def three_outcomes() -> LogitDistribution:
+    """One latent: below −0.5 nothing, above 0.5 a large square, between them a small one."""
+    margin, factor = np.full((12, 12), -100.0), np.zeros((12, 12))
+    margin[4:8, 4:8], factor[4:8, 4:8] = 0.5, 1.0
+    ring = np.ones((10, 10), bool)
+    ring[3:7, 3:7] = False
+    margin[1:11, 1:11][ring], factor[1:11, 1:11][ring] = -0.5, 1.0
+    zero = np.zeros_like(margin)
+    return LogitDistribution(
+        np.stack([zero, margin]), np.stack([zero, factor])[None], np.full((2, 12, 12), 0.01)
+    )
+
+
+def test_each_outcome_is_found_with_its_probability() -> None:
+    found = representatives(three_outcomes(), k=3, n=2000, seed=1)
+    shares = {int(h.label_map.sum()): h for h in found}
+    # Φ(0.5) = 0.6915: nothing 0.3085, small 0.3829, large 0.3085.
+    assert set(shares) == {0, 16, 100}
+    for size, chance in ((0, 0.3085), (16, 0.3829), (100, 0.3085)):
+        h = shares[size]
+        assert h.probability is not None and h.probability_error is not None
+        assert h.probability == pytest.approx(chance, abs=5 * h.probability_error)
+        assert h.probability_error == pytest.approx((chance * (1 - chance) / 2000) ** 0.5, rel=0.1)
+        assert h.z is not None
+        np.testing.assert_array_equal(three_outcomes().label_map(h.z), h.label_map)
+    assert sum(h.probability or 0 for h in found) == pytest.approx(1)
+    assert found[0].probability == max(h.probability for h in found)  # type: ignore[type-var]
+
+
+def test_fewer_outcomes_than_asked_for() -> None:
+    assert len(representatives(three_outcomes(), k=5, n=300)) == 3
+    still = LogitDistribution(np.zeros((2, 3, 3)), np.zeros((1, 2, 3, 3)), np.ones((2, 3, 3)))
+    (only,) = representatives(still)
+    assert only.probability == 1 and only.probability_error == 0
+
+
+def test_nothing_there_is_kept_even_when_it_is_rare() -> None:
+    dist = three_outcomes()
+    margin, factor = dist.margin()
+    rare = LogitDistribution(
+        np.stack([0 * margin, margin + 1.5 * (factor[0] > 0)]), dist.cov_factor, dist.cov_diag
+    )
+    # z < −2 leaves nothing: 2.3 %, below the share of the other two.
+    found = representatives(rare, k=2, n=2000)
+    assert sorted(int(h.label_map.sum()) for h in found)[0] == 0
+    assert len(found) == 2
+
+
+def cost(distance: np.ndarray, weight: np.ndarray, medoids: list[int]) -> float:
+    return float(weight @ distance[:, medoids].min(axis=1))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_swap_improves_and_clear_groups_are_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(14, 2)) + rng.choice([0, 30, 60], size=(14, 1))
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    weight = rng.integers(1, 5, 14).astype(float)
+    for fixed in ([], [3]):
+        medoids = k_medoids(distance, weight, 3, fixed)
+        assert len(set(medoids)) == 3 and set(fixed) <= set(medoids)
+        reached = cost(distance, weight, medoids)
+        for slot in range(len(fixed), 3):
+            for other in set(range(14)) - set(medoids):
+                swapped = [*medoids[:slot], other, *medoids[slot + 1 :]]
+                assert cost(distance, weight, swapped) >= reached - 1e-9
+    best = min(cost(distance, weight, list(c)) for c in combinations(range(14), 3))
+    assert cost(distance, weight, k_medoids(distance, weight, 3, [])) <= 1.1 * best
+
+
+def test_what_does_not_fit_is_named() -> None:
+    with pytest.raises(ValueError, match="k, n"):
+        representatives(three_outcomes(), k=0)
