@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -114,7 +113,7 @@ def normalise(data: NDArray[np.float32], how: str) -> NDArray[np.float32]:
     check_values(data)
     axes = tuple(range(1, data.ndim))
     # In float64: intensities near the limits of float32 would overflow their own range.
-    wide = data.astype(np.float64)
+    wide = np.ascontiguousarray(data, np.float64)
     if how == "stretch":
         low, high = wide.min(axes, keepdims=True), wide.max(axes, keepdims=True)
         return np.asarray((wide - low) / (high - low), np.float32)
@@ -293,9 +292,11 @@ def _forward(model: Model, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             out = model.network(image.to(model.device))
     except torch.OutOfMemoryError as error:
         raise DeviceError("The GPU's memory is full: use a smaller region or the CPU.") from error
-    # Tensors made in inference mode cannot be used outside of it without a copy.
-    parts = tuple(part.clone() for part in out)
-    if not all(math.isfinite(float(part.double().sum())) for part in parts):
+    # Tensors made in inference mode cannot be used outside of it without a copy. Apple's MPS
+    # has no float64, which the directions need: there the distribution lives on the CPU.
+    mps = model.device.type == "mps"
+    parts = tuple(part.cpu() if mps else part.clone() for part in out)
+    if not all(bool(part.isfinite().all()) for part in parts):
         raise ModelError(f"{model.card.title} gave values that are not finite on this image.")
     return parts[0], parts[1], parts[2]
 

@@ -1,0 +1,157 @@
+"""The command ``napari-ssn``.
+
+Everything heavy is imported inside the commands, so that ``--help`` does not wait for torch.
+Results go to standard output, everything else to standard error. Nothing printed names a file
+that was read: names of files often hold names of patients.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_ssn.core.errors import SSNError
+from napari_ssn.training.commands import evaluate, train
+
+#: Exit status of a problem that the user can solve, and of a label map that is another.
+PROBLEM, DIFFERENT = 2, 1
+
+app = typer.Typer(
+    help="Stochastic segmentation: several plausible outlines of one lesion, with volumes. "
+    "Research use only – not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables would show names of files.
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; a problem the user can solve is one sentence and exit status 2."""
+    try:
+        app()
+    except SSNError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(PROBLEM)
+
+
+@app.command()
+def segment(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="IN", help="NIfTI file or grey picture.")
+    ] = None,
+    *,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the results; with --from-sidecar the label map.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Name of a model (see `napari-ssn models`), or its folder.")
+    ] = None,
+    centre: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Z,Y,X",
+            help="Voxel in the middle of the lesion: one index per axis of the file, in the "
+            "file's own order and counted from 0.",
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="auto")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    from_sidecar: Annotated[
+        Path | None,
+        typer.Option(help="Make the label map of this sidecar again and compare, bit for bit."),
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="The same as IN.", metavar="IN")] = None,
+) -> None:
+    """Segment an image: the mean, samples, a sidecar for each, and a table of volumes."""
+    if (source is None) == (image is None):
+        raise typer.BadParameter("Name one image, as IN or with --image.")
+    path = source or image
+    assert path is not None
+    if from_sidecar is not None:
+        if centre is not None:
+            raise typer.BadParameter("A sidecar says the centre itself: leave out --centre.")
+        from napari_ssn.segmenting import repeat
+
+        if not repeat(
+            path, from_sidecar, out, model_name=model, device=device, overwrite=overwrite
+        ):
+            raise typer.Exit(DIFFERENT)
+        return
+    if model is None:
+        raise typer.BadParameter("Name a model with --model; `napari-ssn models` lists them.")
+    index = parse_centre(centre)
+    from napari_ssn.segmenting import segment_image
+
+    segment_image(
+        path,
+        out,
+        model,
+        centre=index,
+        samples=samples,
+        seed=seed,
+        device=device or "auto",
+        overwrite=overwrite,
+    )
+
+
+@app.command()
+def models() -> None:
+    """List the installed models: name, version, what each is for, and its licence."""
+    from napari_ssn.core.errors import ModelError
+    from napari_ssn.network.card import read_card
+    from napari_ssn.network.models import model_folders
+
+    folders = model_folders()
+    if not folders:
+        typer.echo("No model is installed.", err=True)
+    for name, folder in folders.items():
+        try:
+            card = read_card(folder)
+        except ModelError as error:
+            # One damaged model must not hide the others.
+            typer.echo(str(error), err=True)
+            continue
+        typer.echo(f"{name} {card.version} · {card.purpose} · {card.licence}")
+
+
+@app.command()
+def demo(
+    *,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Open no window; write pictures of it.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the pictures.")] = None,
+) -> None:
+    """Open the window with an example, already segmented."""
+    from napari_ssn.gui.demo import run
+
+    run(headless, out)
+
+
+def parse_centre(text: str | None) -> tuple[int, ...] | None:
+    """Index from ``z,y,x`` (or ``y,x``); None stays None."""
+    if text is None:
+        return None
+    try:
+        centre = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        centre = ()
+    if len(centre) not in (2, 3) or min(centre) < 0:
+        raise typer.BadParameter(
+            f"{text!r} is no centre: give two or three whole numbers from 0, as in 12,240,198."
+        )
+    return centre
+
+
+app.command()(train)
+app.command()(evaluate)

@@ -1,0 +1,141 @@
+"""What napari calls to open and save NIfTI files; see ``napari.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, plain_display
+from napari_ssn.core.errors import ExportError
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.volume import Volume
+
+LayerData = tuple[Any, dict[str, Any], str]
+Reader = Callable[[str | Sequence[str]], list[LayerData]]
+
+
+def get_reader(path: str | Sequence[str]) -> Reader | None:
+    """Reader of these files, or None if one of them is no NIfTI file by its name."""
+    from napari_ssn.io.formats import is_nifti
+
+    paths = _as_paths(path)
+    if not paths or not all(is_nifti(p) for p in paths):
+        return None
+    return read_layers
+
+
+def read_layers(path: str | Sequence[str]) -> list[LayerData]:
+    """One image layer per file; ImageError or GeometryError, in one sentence, if one fails."""
+    from napari_ssn.io.formats import stem
+    from napari_ssn.io.nifti import read_nifti
+
+    # napari names a layer after its file; the name goes nowhere else.
+    return [image_layer(read_nifti(p), name=stem(p)) for p in _as_paths(path)]
+
+
+def image_layer(volume: Volume, **options: Any) -> LayerData:
+    """A volume as napari shows it: axes (z, y, x), and under `IMAGE_KEY` the way back.
+
+    Args:
+        volume: of one channel.
+        options: further arguments of the layer, as its name.
+    """
+    display = Display.of(volume)
+    kwargs: dict[str, Any] = {**place(display), "metadata": {IMAGE_KEY: display.to_metadata()}}
+    limits = _contrast_limits(volume.data[0])
+    if limits is not None:
+        kwargs["contrast_limits"] = limits
+    return display.reorientation.apply(volume.data[0]), {**kwargs, **options}, "image"
+
+
+def place(display: Display) -> dict[str, Any]:
+    """Transform of a layer that lies on an image; without units where none are known."""
+    where = display.placement
+    kwargs: dict[str, Any] = {
+        "scale": where.scale,
+        "translate": where.translate,
+        "axis_labels": where.axis_labels,
+    }
+    if where.units is not None:
+        kwargs["units"] = where.units
+    return kwargs
+
+
+def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
+    """Write a labels layer as a NIfTI label map, and its sidecar if the layer carries one.
+
+    A result of this plugin is written on the grid of the image's file; any other layer on its
+    own, placed by its scale and translation. napari has asked before it replaces a file.
+
+    Args:
+        path: of the label map; ``.nii.gz`` is added if it has no suffix.
+        data: (*S) whole numbers from 0 to 255.
+        meta: the layer's state, as napari passes it.
+
+    Returns:
+        the paths of the files written.
+
+    Raises:
+        ExportError: the layer has too many axes or labels, or the disk refuses.
+    """
+    from napari_ssn.io import write
+    from napari_ssn.io.provenance import Provenance, edited, label_map_hash
+
+    target = Path(path)
+    if not target.suffix:
+        target = target.with_name(f"{target.name}.nii.gz")
+    result = dict(meta.get("metadata", {})).get(RESULT_KEY, {})
+    label_map, display = _on_source_grid(_as_labels(data), meta, result)
+    hypothesis = Hypothesis(label_map, display.affine, None, int(label_map.max()) + 1)
+    provenance = None
+    if "provenance" in result:
+        provenance = Provenance.model_validate(result["provenance"])
+        if provenance.label_map_sha256 != label_map_hash(label_map):
+            provenance = edited(provenance, hypothesis)
+    return [str(p) for p in write(hypothesis, target, provenance=provenance, overwrite=True)]
+
+
+def _as_paths(path: str | Sequence[str]) -> list[Path]:
+    return [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
+
+
+def _as_labels(data: Any) -> NDArray[np.uint8]:
+    array = np.asarray(data)
+    if array.ndim not in (2, 3):
+        raise ExportError(f"The layer has {array.ndim} axes; label maps of two or three are saved.")
+    if array.size == 0:
+        raise ExportError("The layer is empty: there is nothing to save.")
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 255:
+        raise ExportError(f"The layer has labels from {low} to {high}; 0 to 255 can be saved.")
+    return array.astype(np.uint8)
+
+
+def _on_source_grid(
+    shown: NDArray[np.uint8], meta: Mapping[str, Any], result: Mapping[str, Any]
+) -> tuple[NDArray[np.uint8], Display]:
+    """Label map on the grid that it is written on, and that grid's place."""
+    if "reorientation" in result:
+        display = Display.from_metadata(result)
+        # A layer that was cropped or resampled since is no longer on the image's grid.
+        if display.shape == shown.shape:
+            return np.ascontiguousarray(display.reorientation.undo(shown)), display
+    units = [str(unit) for unit in meta.get("units") or ()]
+    return shown, plain_display(
+        shown.shape, meta.get("scale"), meta.get("translate"), units or None
+    )
+
+
+def _contrast_limits(data: NDArray[np.float32]) -> list[float] | None:
+    """Range of the finite values, which napari's own guess trips over when one is NaN."""
+    low, high = float(np.min(data)), float(np.max(data))
+    if not np.isfinite([low, high]).all():
+        finite = data[np.isfinite(data)]
+        if finite.size == 0:
+            return None
+        low, high = float(finite.min()), float(finite.max())
+    return [low, high] if low < high else None

@@ -1,0 +1,176 @@
+"""NIfTI-1 and NIfTI-2 files."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.volume import Extent, Volume
+
+_DAMAGED = "The file is damaged or no NIfTI file: export it again or choose another."
+_CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
+
+# Length of a header, which is its first field in either byte order, and its class.
+_HEADERS = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
+# Millimetres in a unit of the header; "unknown" counts as mm.
+_MM = {1: 1000.0, 2: 1.0, 3: 1e-3}
+# Largest size of an axis in a NIfTI-1 header.
+_NIFTI1_AXIS = 32767
+
+
+def read_nifti(path: Path) -> Volume:
+    """Read a 2D or 3D NIfTI file on its own voxel grid.
+
+    Values are scaled as the header says, NaN is kept. The affine is the header's sform, else
+    its qform, else the plain voxel sizes; the last says nothing about the patient's axes.
+
+    Raises:
+        ImageError: the file is missing, damaged, cut off, or holds colours or complex numbers.
+        GeometryError: time series, several channels, or an affine that cannot be used.
+    """
+    raw = _content(path)
+    image = _parse(raw)
+    space = _space(image.shape)
+    affine, extent, oriented = _place(image, len(space))
+    data = _values(image, raw).reshape(space)
+    return Volume(data[None], affine, extent, oriented)
+
+
+def encode_nifti(hypothesis: Hypothesis, *, compressed: bool) -> bytes:
+    """Content of a uint8 NIfTI label map; the same hypothesis gives the same bytes.
+
+    The sform holds the affine as float32; the qform too, where one can hold it (no shear).
+    """
+    label_map = hypothesis.label_map
+    kind = nib.Nifti1Image if max(label_map.shape) <= _NIFTI1_AXIS else nib.Nifti2Image
+    image = kind(label_map, None)
+    header = image.header
+    header.set_data_dtype(np.uint8)
+    header.set_xyzt_units("mm")
+    header["descrip"] = b"napari-ssn"
+    header["cal_max"] = hypothesis.classes - 1
+    image.set_sform(hypothesis.affine, code="scanner")
+    try:
+        image.set_qform(hypothesis.affine, code="scanner", strip_shears=False)
+    except HeaderDataError:
+        # Sets the voxel sizes; code 0 tells readers not to use the rotation.
+        image.set_qform(hypothesis.affine, code="unknown", strip_shears=True)
+    raw: bytes = image.to_bytes()
+    # No time in the header of the compressed file, so that equal results are equal files.
+    return gzip.compress(raw, compresslevel=6, mtime=0) if compressed else raw
+
+
+def _content(path: Path) -> bytes:
+    """Bytes of the file, uncompressed and checked against the checksum of the compression."""
+    # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError("The file does not exist.") from None
+    except OSError as error:
+        reason = error.strerror or "no reason given"
+        raise ImageError(f"The file cannot be opened ({reason}).") from None
+    # Told by the content, as compressed files are often renamed and others renamed .gz.
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, OSError, zlib.error, struct.error):
+        raise ImageError(
+            "The compressed file is damaged or cut off: copy or export it again."
+        ) from None
+
+
+def _parse(raw: bytes) -> Any:
+    """nibabel's image of these bytes, its header checked."""
+    lengths = [struct.unpack(order + "i", raw[:4])[0] for order in "<>"] if len(raw) > 4 else []
+    kind = next((_HEADERS[length] for length in lengths if length in _HEADERS), None)
+    if kind is None:
+        raise ImageError(_DAMAGED)
+    try:
+        image = kind.from_stream(BytesIO(raw))
+        shape = tuple(int(size) for size in image.shape)
+        needed = math.prod(shape) * image.get_data_dtype().itemsize
+        offset = int(image.dataobj.offset)
+    except (
+        HeaderDataError,
+        ImageFileError,
+        WrapStructError,
+        KeyError,
+        OverflowError,
+        ValueError,
+    ):
+        raise ImageError(_DAMAGED) from None
+    if any(size < 0 for size in shape) or offset < 0:
+        raise ImageError(_DAMAGED)
+    if 0 in shape:
+        raise ImageError("The image holds no voxels.")
+    if offset + needed > len(raw):
+        raise ImageError(_CUT_OFF)
+    return image
+
+
+def _space(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of the voxel grid: axes of one voxel behind the third are dropped."""
+    space = shape
+    while len(space) > 3 and space[-1] == 1:
+        space = space[:-1]
+    size = " × ".join(map(str, shape))
+    if len(space) > 3:
+        raise GeometryError(
+            f"Time series and images of several channels are not read yet ({size}): "
+            "save one 3D image of it as its own file."
+        )
+    if len(space) < 2:
+        raise GeometryError(f"The image has one axis only ({size}); two or three are needed.")
+    return space
+
+
+def _place(image: Any, ndim: int) -> tuple[NDArray[np.float64], Extent, bool]:
+    """Affine in mm, what it measures, and whether it is the patient's."""
+    header = image.header
+    oriented = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
+    affine = np.array(image.affine, dtype=np.float64)
+    affine[:3] *= _MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    if ndim == 3:
+        return affine, "volume", oriented
+    # A single slice: its thickness is known only if a transform with a third column says so.
+    if oriented and np.any(affine[:3, 2]):
+        return affine, "volume", True
+    upright = np.cross(affine[:3, 0], affine[:3, 1])
+    length = float(np.linalg.norm(upright))
+    if not length > 0:
+        raise GeometryError("The image's affine matrix is singular: a voxel size is zero.")
+    # The sense in which the third axis of a right-handed or left-handed grid runs is unknown;
+    # superior, anterior or right is taken.
+    sign = math.copysign(1.0, float(upright[np.argmax(np.abs(upright))]))
+    affine[:3, 2] = sign * upright / length
+    return affine, "plane", oriented
+
+
+def _values(image: Any, raw: bytes) -> NDArray[np.float32]:
+    """Scaled values as float32, in the byte order of this computer."""
+    kind = image.get_data_dtype()
+    if kind.names is not None or kind.kind not in "iuf":
+        what = "complex numbers" if kind.kind == "c" else "colours"
+        raise ImageError(f"The image holds {what}, not grey values: convert it first.")
+    try:
+        scaled = np.asanyarray(image.dataobj)
+    except (HeaderDataError, OSError, ValueError):
+        raise ImageError(_DAMAGED) from None
+    with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
+        return np.ascontiguousarray(scaled, dtype=np.float32)

@@ -1,0 +1,300 @@
+"""The sidecar: everything needed to make a label map again, and to know that it is the same.
+
+It names the image by its hash and nothing else: no path, no name of a file, no patient.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
+
+from napari_ssn._version import __version__
+from napari_ssn.core.errors import DataError
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.volume import Extent, Volume
+from napari_ssn.io.files import write_files
+from napari_ssn.io.formats import encode, stem
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Row = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
+Index = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=3)]
+Count = Annotated[int, Field(ge=0)]
+Unit = Literal["mL", "mm2", "voxels"]
+
+_UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Software(_Strict):
+    """What computed, each by its version; ``machine`` is the kind of processor."""
+
+    napari_ssn: str
+    python: str
+    torch: str
+    monai: str
+    numpy: str
+    system: str
+    machine: str
+
+    @classmethod
+    def here(cls) -> Software:
+        """The software of this process."""
+        return cls(
+            napari_ssn=__version__,
+            python=platform.python_version(),
+            torch=_version("torch"),
+            monai=_version("monai"),
+            numpy=_version("numpy"),
+            system=platform.system(),
+            machine=platform.machine(),
+        )
+
+
+class ModelIdentity(_Strict):
+    """Which model, down to the bytes of its weights."""
+
+    name: str
+    version: str
+    weights_sha256: Sha256
+
+
+class Run(_Strict):
+    """What the model was given, and where it ran.
+
+    ``device`` is torch's name of it, ``device_title`` the words for a person; ``centre`` is the
+    index of the region's middle in the file's own voxel grid, null for the whole image.
+    """
+
+    device: str
+    device_title: str
+    centre: Index | None
+    image_sha256: Sha256
+
+
+class Choice(_Strict):
+    """Which hypothesis: its z, and how it was come by.
+
+    ``sample`` counts from 1 within the draws of ``seed``, ``direction`` from 1 as the window
+    shows it; ``z = anchor + sigma · direction`` for a walk. ``z`` is null for a label map that
+    was edited by hand: the model cannot make that one again.
+    """
+
+    kind: Literal["mean", "sample", "walk", "representative", "conditioned", "edited"]
+    seed: Count | None = None
+    sample: Annotated[int, Field(ge=1)] | None = None
+    direction: Annotated[int, Field(ge=1)] | None = None
+    sigma: FiniteFloat | None = None
+    anchor: list[FiniteFloat] | None = None
+    z: list[FiniteFloat] | None
+
+
+class LabelVolume(_Strict):
+    """Size of one label; ``ml`` and ``mm2`` are null where the voxel size does not tell."""
+
+    voxels: Count
+    ml: Annotated[FiniteFloat, Field(ge=0)] | None
+    mm2: Annotated[FiniteFloat, Field(ge=0)] | None
+    unit: Unit
+
+
+class Grid(_Strict):
+    """Voxel grid of the image and the label map; ``affine`` maps an index to mm."""
+
+    shape: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
+    affine: Annotated[list[Row], Field(min_length=4, max_length=4)]
+
+
+class Provenance(_Strict):
+    """Content of a sidecar."""
+
+    schema_version: Literal[1] = 1
+    #: `wording.RESEARCH_ONLY`; a literal, so that the schema says it too.
+    notice: Literal["Research use only – not a medical device"] = (
+        "Research use only – not a medical device"
+    )
+    created: str
+    software: Software
+    model: ModelIdentity
+    run: Run
+    choice: Choice
+    #: By label; the background is left out.
+    volumes: dict[str, LabelVolume]
+    grid: Grid
+    #: Of the label map's uint8 values in C order, on that grid.
+    label_map_sha256: Sha256
+
+    @field_validator("created")
+    @classmethod
+    def _utc(cls, value: str) -> str:
+        moment = datetime.fromisoformat(value)
+        if moment.utcoffset() is None:
+            raise ValueError("the time of creation has no time zone")
+        return value
+
+    def to_json(self) -> str:
+        """Text of the sidecar; numbers are written so that reading gives the same bits."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def image_hash(volume: Volume) -> str:
+    """sha256 over shape, dtype, values and affine of an image on its file's grid.
+
+    The values are hashed as little-endian float32 in C order, the affine as little-endian
+    float64, so that every computer, and the window as well as the command line, agrees.
+    """
+    data = np.ascontiguousarray(volume.data, dtype="<f4")
+    # Adding zero makes −0.0 and 0.0 one number, as they are everywhere else.
+    affine = np.ascontiguousarray(volume.affine + 0.0, dtype="<f8")
+    digest = hashlib.sha256()
+    digest.update(f"{data.shape} float32\n".encode())
+    digest.update(data.data)
+    digest.update(affine.tobytes())
+    return digest.hexdigest()
+
+
+def label_map_hash(label_map: NDArray[np.uint8]) -> str:
+    """sha256 of a label map's uint8 values in C order."""
+    return hashlib.sha256(np.ascontiguousarray(label_map, dtype=np.uint8).tobytes()).hexdigest()
+
+
+def describe(
+    hypothesis: Hypothesis,
+    *,
+    model: ModelIdentity,
+    run: Run,
+    choice: Choice,
+    labels: Sequence[str],
+    extent: Extent,
+) -> Provenance:
+    """Provenance of a hypothesis, made now with this software.
+
+    Args:
+        hypothesis: on the image's grid.
+        model, run, choice: where it comes from.
+        labels: names of all labels, background first.
+        extent: what the image's voxel size is known to measure.
+    """
+    if len(labels) != hypothesis.classes:
+        raise ValueError(f"labels: expected {hypothesis.classes} names, got {len(labels)}")
+    z = None if hypothesis.z is None else [float(value) for value in hypothesis.z]
+    if choice.z != z:
+        raise ValueError("choice: its z is not the hypothesis's")
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        software=Software.here(),
+        model=model,
+        run=run,
+        choice=choice,
+        volumes=_volumes(hypothesis, labels, extent),
+        grid=Grid(
+            shape=list(hypothesis.label_map.shape),
+            affine=[[float(value) for value in row] for row in hypothesis.affine],
+        ),
+        label_map_sha256=label_map_hash(hypothesis.label_map),
+    )
+
+
+def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
+    """Provenance of a label map that was changed by hand after it was made.
+
+    The model, the run and the labels stay; z is gone, because it says nothing about the map
+    any more.
+    """
+    labels = ["background", *provenance.volumes]
+    units = {volume.unit for volume in provenance.volumes.values()}
+    extent = next(extent for extent, unit in _UNITS.items() if unit in units)
+    if hypothesis.classes > len(labels):
+        labels += [f"label {i}" for i in range(len(labels), hypothesis.classes)]
+    whole = Hypothesis(hypothesis.label_map, hypothesis.affine, None, len(labels))
+    return describe(
+        whole,
+        model=provenance.model,
+        run=provenance.run,
+        choice=Choice(kind="edited", z=None),
+        labels=labels,
+        extent=extent,
+    )
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the sidecar of a label map lies: ``hypothesis.nii.gz`` → ``hypothesis.json``."""
+    return path.with_name(stem(path) + ".json")
+
+
+def write_pair(
+    hypothesis: Hypothesis, path: Path, provenance: Provenance, overwrite: bool = False
+) -> list[Path]:
+    """Write a label map and its sidecar, both or neither, and return their paths.
+
+    ValueError if the provenance is another label map's; ExportError as `write_files`.
+    """
+    if provenance.label_map_sha256 != label_map_hash(hypothesis.label_map):
+        raise ValueError("provenance: it belongs to another label map")
+    contents = {
+        path: encode(hypothesis, path),
+        sidecar_path(path): provenance.to_json().encode(),
+    }
+    return write_files(contents, overwrite)
+
+
+def read_sidecar(path: Path) -> Provenance:
+    """Read and check a sidecar; DataError, in one sentence, if it is missing or damaged."""
+    # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError("The sidecar does not exist.") from None
+    except (OSError, UnicodeDecodeError):
+        raise DataError("The sidecar cannot be read: it is damaged or no text.") from None
+    try:
+        return Provenance.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        where = f" at {place}" if place else ""
+        raise DataError(f"The sidecar is not valid{where}: {first['msg']}.") from None
+
+
+def sidecar_schema() -> str:
+    """JSON schema of a sidecar, as published in ``docs/sidecar.schema.json``."""
+    schema: dict[str, Any] = Provenance.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "napari-ssn sidecar"
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _volumes(
+    hypothesis: Hypothesis, labels: Sequence[str], extent: Extent
+) -> dict[str, LabelVolume]:
+    columns = hypothesis.affine[:3, :3]
+    pixel_mm2 = float(np.linalg.norm(np.cross(columns[:, 0], columns[:, 1])))
+    out = {}
+    for label in range(1, hypothesis.classes):
+        voxels = int(hypothesis.counts[label])
+        out[labels[label]] = LabelVolume(
+            voxels=voxels,
+            ml=float(hypothesis.volumes_ml[label]) if extent == "volume" else None,
+            mm2=voxels * pixel_mm2 if extent == "plane" else None,
+            unit=_UNITS[extent],
+        )
+    return out
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

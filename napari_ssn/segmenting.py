@@ -1,0 +1,256 @@
+"""What ``napari-ssn segment`` does: label maps, sidecars and volumes, or one of them again.
+
+Results are printed on standard output, progress and remarks on standard error.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import typer
+from numpy.typing import ArrayLike
+from rich.console import Console
+from rich.progress import Progress
+
+from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.errors import DataError, DeviceError, ImageError, ModelError
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.measures import central_range, label_counts
+from napari_ssn.core.volume import Volume
+from napari_ssn.io import read
+from napari_ssn.io.files import check_targets, make_folder, write_files
+from napari_ssn.io.formats import is_nifti, stem
+from napari_ssn.io.provenance import (
+    Choice,
+    ModelIdentity,
+    Provenance,
+    Run,
+    describe,
+    image_hash,
+    label_map_hash,
+    read_sidecar,
+    sidecar_path,
+    write_pair,
+)
+from napari_ssn.network.device import choose_device, device_title
+from napari_ssn.network.inference import check_fit
+from napari_ssn.network.models import Model, load_model
+from napari_ssn.wording import Measure, capital, range_line
+
+# Hypotheses behind a stated range, and the seed of their draws: the window's.
+_RANGE_DRAWS, _RANGE_SEED = 1000, 0
+_RANGE_LEVEL = 0.9
+
+
+def segment_image(
+    path: Path,
+    out: Path,
+    model_name: str,
+    *,
+    centre: tuple[int, ...] | None = None,
+    samples: int = 16,
+    seed: int = 0,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> None:
+    """Write the mean and samples of an image with their sidecars, and say the volumes.
+
+    Args:
+        path: of the image.
+        out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each and volumes.csv.
+        model_name: name or folder of the model.
+        centre: index of the region's middle in the file's own voxel grid.
+        samples, seed: which draws to write.
+        device: auto, cuda, mps or cpu.
+        overwrite: whether existing files may be replaced.
+    """
+    width = max(2, len(str(samples)))
+    names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, samples + 1))]
+    maps = [out / f"{name}.nii.gz" for name in names]
+    table = out / "volumes.csv"
+    volume = read(path)
+    # Before minutes of computing, not after them.
+    check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
+    make_folder(out)
+    found = _Found.by(load_model(model_name, device), volume, centre)
+    rank = found.dist.rank
+    choices = [_choice("mean", np.zeros(rank))]
+    for i, z in enumerate(draw_z(samples, rank, seed), start=1):
+        choices.append(_choice("sample", z, seed, i))
+    records = {}
+    for name, target, choice in zip(names, maps, choices, strict=True):
+        hypothesis = Hypothesis.from_z(found.dist, choice.z)
+        records[name] = found.describe(hypothesis, choice)
+        write_pair(hypothesis, target, records[name], overwrite)
+    write_files({table: _table(records)}, overwrite)
+    typer.echo(f"Wrote {len(maps)} label maps with their sidecars, and volumes.csv.", err=True)
+    for line in found.volume_lines():
+        typer.echo(line)
+
+
+def repeat(
+    path: Path,
+    sidecar: Path,
+    out: Path,
+    *,
+    model_name: str | None = None,
+    device: str | None = None,
+    overwrite: bool = False,
+) -> bool:
+    """Make the label map of a sidecar again, and say whether it is the same bit for bit.
+
+    Args:
+        path: of the image.
+        sidecar: of the label map.
+        out: the label map to write, or a folder for it; nothing is written if it differs.
+        model_name: name or folder of the model; the sidecar's name if left out.
+        device: to compute on; the sidecar's, if this computer has it, when left out.
+        overwrite: whether existing files may be replaced.
+    """
+    record = read_sidecar(sidecar)
+    target = out if is_nifti(out) else out / f"{stem(sidecar)}.nii.gz"
+    check_targets([target, sidecar_path(target)], overwrite)
+    if record.choice.z is None:
+        raise DataError("This label map was edited by hand: the model cannot make it again.")
+    volume = read(path)
+    if image_hash(volume) != record.run.image_sha256:
+        raise ImageError(
+            "This is not the image that the sidecar belongs to: its values or its geometry differ."
+        )
+    model = load_model(model_name or record.model.name, device or _device_of(record))
+    _check_weights(model, record)
+    here = device_title(model.device)
+    if here != record.run.device_title:
+        typer.echo(
+            f"The sidecar was made on another device ({record.run.device_title}, here {here}): "
+            "single voxels may differ.",
+            err=True,
+        )
+    centre = None if record.run.centre is None else tuple(record.run.centre)
+    found = _Found.by(model, volume, centre)
+    if len(record.choice.z) != found.dist.rank:
+        raise DataError(
+            f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
+        )
+    hypothesis = Hypothesis.from_z(found.dist, record.choice.z)
+    if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
+        typer.echo("The label map is not identical to the sidecar's; nothing was written.")
+        return False
+    make_folder(target.parent)
+    write_pair(hypothesis, target, found.describe(hypothesis, record.choice), overwrite)
+    typer.echo("identical")
+    return True
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A run and what it found."""
+
+    model: Model
+    volume: Volume
+    centre: tuple[int, ...] | None
+    dist: LogitDistribution
+    run: Run
+
+    @classmethod
+    def by(cls, model: Model, volume: Volume, centre: tuple[int, ...] | None) -> _Found:
+        """Segment an image, with words of caution and progress on standard error."""
+        known = volume.spacing_mm if volume.extent != "unknown" else None
+        caution = check_fit(model.card, volume.space, volume.channels, known).caution
+        if caution is not None:
+            typer.echo(caution, err=True)
+        with Progress(console=Console(stderr=True)) as bar:
+            task = bar.add_task("Segmenting", total=None)
+
+            def tell(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            dist = model.segment(volume, centre, progress=tell)
+        run = Run(
+            device=str(model.device),
+            device_title=device_title(model.device),
+            centre=None if centre is None else list(centre),
+            image_sha256=image_hash(volume),
+        )
+        return cls(model, volume, centre, dist, run)
+
+    def describe(self, hypothesis: Hypothesis, choice: Choice) -> Provenance:
+        """Provenance of one of its hypotheses."""
+        card = self.model.card
+        return describe(
+            hypothesis,
+            model=ModelIdentity(
+                name=card.name, version=card.version, weights_sha256=card.weights_sha256
+            ),
+            run=self.run,
+            choice=choice,
+            labels=[label.name for label in card.labels],
+            extent=self.volume.extent,
+        )
+
+    def volume_lines(self) -> Iterator[str]:
+        """``Nodule: median 1.42 mL · model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``."""
+        columns = self.volume.affine[:3, :3]
+        if self.volume.extent == "plane":
+            size = float(np.linalg.norm(np.cross(columns[:, 0], columns[:, 1])))
+        else:
+            size = float(abs(np.linalg.det(columns)))
+        space = self.volume.space
+        measure = Measure(self.volume.extent, size, len(space) == 2 or 1 in space)
+        card = self.model.card
+        level = _RANGE_LEVEL if card.calibration is None else card.calibration.level
+        factor = None if card.calibration is None else card.calibration.factor
+        counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
+        for label in range(1, self.dist.classes):
+            values = counts[:, label]
+            spread = central_range(values, level, factor)
+            words = range_line(
+                measure,
+                spread.low,
+                spread.high,
+                level,
+                _RANGE_DRAWS,
+                calibrated=spread.calibrated,
+                absent=float((values == 0).mean()),
+            )
+            name = capital(card.labels[label].name)
+            yield f"{name}: median {measure.amount(spread.median)} · {words}"
+
+
+def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:
+    numbers = [float(value) for value in np.asarray(z)]
+    return Choice.model_validate({"kind": kind, "z": numbers, "seed": seed, "sample": sample})
+
+
+def _device_of(record: Provenance) -> str:
+    """The sidecar's device where this computer has it, else whichever is best."""
+    try:
+        choose_device(record.run.device)
+    except DeviceError:
+        return "auto"
+    return record.run.device
+
+
+def _check_weights(model: Model, record: Provenance) -> None:
+    card = model.card
+    if card.weights_sha256 != record.model.weights_sha256:
+        raise ModelError(
+            f"The model {card.name} {card.version} has other weights than the sidecar's "
+            f"({record.model.name} {record.model.version}): name the right folder with --model."
+        )
+
+
+def _table(records: dict[str, Provenance]) -> bytes:
+    """Content of volumes.csv: a row per hypothesis and label; what is unknown is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["hypothesis", "seed", "label", "voxels", "ml", "mm2"])
+    for name, record in records.items():
+        for label, size in record.volumes.items():
+            writer.writerow([name, record.choice.seed, label, size.voxels, size.ml, size.mm2])
+    return text.getvalue().encode()

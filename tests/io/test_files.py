@@ -1,0 +1,200 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_ssn as ssn
+from napari_ssn.core.errors import ExportError
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.io import files
+from napari_ssn.io.files import make_folder, write_files
+
+NAME = "DOE_JANE"
+
+
+def hypothesis() -> Hypothesis:
+    return Hypothesis(np.ones((3, 2, 2), np.uint8), np.eye(4), np.zeros(2))
+
+
+def names(folder: Path) -> list[str]:
+    """Everything in a folder, hidden files too."""
+    return sorted(os.listdir(folder))  # noqa: PTH208
+
+
+def fail(code: int):
+    def raise_it(*args, **kwargs):
+        # As the system says it: with the path.
+        raise OSError(code, os.strerror(code), str(args[0]))
+
+    return raise_it
+
+
+def test_files_are_written_and_nothing_else(tmp_path: Path) -> None:
+    contents = {tmp_path / "a": b"first", tmp_path / "b": b"second"}
+    assert write_files(contents) == list(contents)
+    assert {p: p.read_bytes() for p in contents} == contents
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_a_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
+    write_files({tmp_path / "a": b""})
+    (tmp_path / "plain").write_bytes(b"")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_existing_files_are_replaced_only_when_allowed(tmp_path: Path) -> None:
+    target = tmp_path / f"{NAME}.nii.gz"
+    target.write_bytes(b"old")
+    with pytest.raises(ExportError, match="already is a file") as caught:
+        ssn.write(hypothesis(), target)
+    assert NAME not in str(caught.value) and target.read_bytes() == b"old"
+    ssn.write(hypothesis(), target, overwrite=True)
+    assert target.read_bytes() != b"old" and names(tmp_path) == [target.name]
+
+
+def test_one_existing_file_keeps_its_companion_from_being_written(tmp_path: Path) -> None:
+    (tmp_path / "b").write_bytes(b"old")
+    with pytest.raises(ExportError, match="already is a file"):
+        write_files({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    assert names(tmp_path) == ["b"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_is_never_replaced(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "a.nii.gz").mkdir()
+    with pytest.raises(ExportError, match="a folder of that name"):
+        ssn.write(hypothesis(), tmp_path / "a.nii.gz", overwrite=overwrite)
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a", "a.nii.bz2", "a.seg.nrrd", "a.dcm"])
+def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ExportError, match=r"suffix \.nii\.gz"):
+        ssn.write(hypothesis(), tmp_path / name)
+    assert names(tmp_path) == []
+
+
+REASONS = [
+    (errno.ENOSPC, "disk is full"),
+    (errno.EDQUOT, "disk is full"),
+    (errno.EROFS, "may not be written to"),
+    (errno.EACCES, "may not be written to"),
+    (errno.EIO, "could not be written"),
+]
+
+
+@pytest.mark.parametrize(("code", "words"), REASONS)
+@pytest.mark.parametrize("step", ["open", "replace"])
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_refusing_disk_changes_nothing(
+    tmp_path: Path, monkeypatch, step: str, code: int, words: str, existed: bool
+) -> None:
+    target = tmp_path / f"{NAME}.nii.gz"
+    if existed:
+        target.write_bytes(b"old")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, step, fail(code))
+        with pytest.raises(ExportError, match=words) as caught:
+            ssn.write(hypothesis(), target, overwrite=True)
+    text = str(caught.value)
+    assert NAME not in text and str(tmp_path) not in text and text.endswith(".")
+    assert caught.value.__suppress_context__
+    assert names(tmp_path) == ([target.name] if existed else [])
+    assert not existed or target.read_bytes() == b"old"
+
+
+def test_a_disk_that_fills_up_while_writing_leaves_nothing(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(files.os, "fsync", fail(errno.ENOSPC))
+    with pytest.raises(ExportError, match="disk is full"):
+        ssn.write(hypothesis(), tmp_path / "a.nii.gz")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("existed", [False, True])
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_failed_rename_takes_back_the_earlier_one(
+    tmp_path: Path, monkeypatch, failing: int, links: bool, existed: bool
+) -> None:
+    targets = [tmp_path / "a", tmp_path / "b"]
+    if existed:
+        for target in targets:
+            target.write_bytes(b"old " + target.name.encode())
+    replace, calls = Path.replace, []
+
+    def replace_until(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == failing:
+            raise OSError(errno.EIO, "broken", str(self))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace_until)
+    if not links:
+        monkeypatch.setattr(files.os, "link", fail(errno.EPERM))
+    with pytest.raises(ExportError):
+        write_files(dict.fromkeys(targets, b"new"), overwrite=True)
+    assert names(tmp_path) == (["a", "b"] if existed else [])
+    for target in targets if existed else []:
+        assert target.read_bytes() == b"old " + target.name.encode()
+
+
+def test_an_interrupted_rename_is_taken_back(tmp_path: Path, monkeypatch) -> None:
+    replace = Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if target.name == "b":
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_files({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_killed_process_leaves_no_partial_file(tmp_path: Path, existed: bool) -> None:
+    """Killed after half of the content: the target is the old file or none."""
+    target = tmp_path / "out.nii.gz"
+    if existed:
+        target.write_bytes(b"old")
+    code = f"""
+import os, signal
+from pathlib import Path
+from napari_ssn.io import files
+files.os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+files.write_files({{Path({str(target)!r}): b"new" * 100000}}, overwrite=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [n for n in names(tmp_path) if not n.startswith(".")] == (
+        [target.name] if existed else []
+    )
+    assert not existed or target.read_bytes() == b"old"
+
+
+def test_missing_folders_are_said(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="folder does not exist"):
+        write_files({tmp_path / "no" / "a": b""})
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ExportError, match="folder does not exist"):
+        write_files({tmp_path / "file" / "a": b""})
+    with pytest.raises(ExportError, match="name of the file is too long"):
+        write_files({tmp_path / ("a" * 300): b""})
+
+
+def test_folders_are_made(tmp_path: Path, monkeypatch) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ExportError, match="a file where the folder should be"):
+        make_folder(tmp_path / "file")
+    monkeypatch.setattr(Path, "mkdir", fail(errno.EROFS))
+    with pytest.raises(ExportError, match="may not be written to"):
+        make_folder(tmp_path / "c")

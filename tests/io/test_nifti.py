@@ -1,0 +1,343 @@
+import gzip
+import struct
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import napari_ssn as ssn
+from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.io.nifti import encode_nifti
+from tests.helpers import noise_image, oblique_affine
+
+SPACE = (5, 4, 3)
+ATOL_MM = 1e-6
+# A name as hospitals give them: it must appear in no message.
+NAME = "DOE_JANE_19700101"
+
+
+def save(path: Path, data: np.ndarray, affine: np.ndarray | None = None, kind=None, **fields):
+    image = (kind or nib.Nifti1Image)(data, oblique_affine() if affine is None else affine)
+    for key, value in fields.items():
+        image.header[key] = value
+    nib.save(image, path)
+    return path
+
+
+def map_of(affine: np.ndarray, space: tuple[int, ...] = SPACE) -> Hypothesis:
+    labels = (np.arange(np.prod(space)) % 3).astype(np.uint8).reshape(space)
+    return Hypothesis(labels, affine, np.zeros(2), classes=3)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("space", [SPACE, (5, 4), (5, 4, 1), (1, 4, 5)])
+def test_reads_values_and_affine_as_nibabel_does(
+    tmp_path: Path, space: tuple[int, ...], kind: type, suffix: str
+) -> None:
+    path = save(tmp_path / f"a{suffix}", noise_image(space), kind=kind)
+    volume = ssn.read(path)
+    twin = nib.load(path)
+    assert volume.space == space and volume.channels == 1
+    np.testing.assert_array_equal(volume.data[0], twin.get_fdata(dtype=np.float32))
+    np.testing.assert_allclose(volume.affine, twin.affine, rtol=0, atol=ATOL_MM)
+    assert volume.data.dtype == np.float32 and volume.data.flags.c_contiguous
+    assert volume.extent == "volume" and volume.oriented
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "f4", "f8"])
+def test_reads_every_kind_of_number_in_either_byte_order(
+    tmp_path: Path, dtype: str, order: str
+) -> None:
+    data = np.arange(60).reshape(SPACE).astype(dtype)
+    header = nib.Nifti1Header(endianness=order)
+    header.set_data_dtype(np.dtype(dtype))
+    nib.save(nib.Nifti1Image(data, oblique_affine(), header), tmp_path / "a.nii.gz")
+    volume = ssn.read(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(volume.data[0], data.astype(np.float32))
+    assert volume.data.dtype.isnative
+
+
+def test_applies_slope_and_intercept(tmp_path: Path) -> None:
+    data = np.arange(60, dtype=np.int16).reshape(SPACE)
+    image = nib.Nifti1Image(data, oblique_affine())
+    image.header.set_slope_inter(2.5, -1024)
+    nib.save(image, tmp_path / "a.nii.gz")
+    # nibabel writes the numbers so that they come back as they were: set the header by hand.
+    raw = bytearray(gzip.decompress((tmp_path / "a.nii.gz").read_bytes()))
+    raw[112:120] = struct.pack("<ff", 2.5, -1024)
+    stored = np.frombuffer(raw, "<i2", 60, 352).reshape(SPACE, order="F")
+    (tmp_path / "b.nii").write_bytes(raw)
+    volume = ssn.read(tmp_path / "b.nii")
+    np.testing.assert_array_equal(volume.data[0], (stored * 2.5 - 1024).astype(np.float32))
+
+
+@given(
+    angles=st.tuples(*[st.floats(-3, 3)] * 3),
+    spacing=st.tuples(*[st.floats(0.2, 8)] * 3),
+    origin=st.tuples(*[st.floats(-300, 300)] * 3),
+    use_qform=st.booleans(),
+)
+@settings(max_examples=50, deadline=None)
+def test_place_of_every_voxel_survives(tmp_path_factory, angles, spacing, origin, use_qform):
+    affine = oblique_affine(spacing, angles, origin)
+    folder = tmp_path_factory.mktemp("affine")
+    image = nib.Nifti1Image(noise_image(SPACE), None)
+    (image.set_qform if use_qform else image.set_sform)(affine, code=1)
+    nib.save(image, folder / "in.nii.gz")
+    volume = ssn.read(folder / "in.nii.gz")
+    np.testing.assert_allclose(
+        volume.affine, nib.load(folder / "in.nii.gz").affine, rtol=0, atol=ATOL_MM
+    )
+    np.testing.assert_allclose(volume.spacing_mm, spacing, rtol=1e-5)
+    ssn.write(map_of(volume.affine), folder / "out.nii.gz")
+    again = nib.load(folder / "out.nii.gz")
+    np.testing.assert_allclose(again.affine, volume.affine, rtol=0, atol=ATOL_MM)
+    np.testing.assert_allclose(again.header.get_qform(), affine, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("code", "factor"), [("meter", 1e3), ("mm", 1), ("micron", 1e-3)])
+def test_other_units_become_millimetres(tmp_path: Path, code: str, factor: float) -> None:
+    image = nib.Nifti1Image(noise_image(SPACE), oblique_affine())
+    image.header.set_xyzt_units(code, "sec")
+    nib.save(image, tmp_path / "a.nii.gz")
+    expected = np.diag([factor] * 3 + [1]) @ nib.load(tmp_path / "a.nii.gz").affine
+    np.testing.assert_allclose(
+        ssn.read(tmp_path / "a.nii.gz").affine, expected, rtol=0, atol=ATOL_MM
+    )
+
+
+@pytest.mark.parametrize("code", [0, 5, 7])
+def test_unknown_units_count_as_millimetres(tmp_path: Path, code: int) -> None:
+    save(tmp_path / "a.nii.gz", noise_image(SPACE), xyzt_units=code)
+    volume = ssn.read(tmp_path / "a.nii.gz")
+    np.testing.assert_allclose(volume.spacing_mm, (0.7, 1.3, 2.5), rtol=1e-6)
+
+
+def test_without_a_transform_the_patients_axes_are_unknown(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(noise_image(SPACE), None)
+    image.header.set_zooms((0.7, 0.8, 2.5))
+    nib.save(image, tmp_path / "a.nii.gz")
+    volume = ssn.read(tmp_path / "a.nii.gz")
+    assert not volume.oriented and volume.extent == "volume"
+    np.testing.assert_allclose(volume.spacing_mm, (0.7, 0.8, 2.5), rtol=1e-6)
+    np.testing.assert_allclose(volume.affine, nib.load(tmp_path / "a.nii.gz").affine)
+
+
+def test_the_thickness_of_a_single_slice_may_be_unknown(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(noise_image((5, 4)), None)
+    image.header.set_zooms((0.7, 0.8))
+    nib.save(image, tmp_path / "a.nii.gz")
+    volume = ssn.read(tmp_path / "a.nii.gz")
+    assert volume.extent == "plane" and not volume.oriented
+    np.testing.assert_allclose(volume.spacing_mm, (0.7, 0.8), rtol=1e-6)
+    np.testing.assert_allclose(volume.affine[:3, 2], (0, 0, 1), atol=1e-12)
+
+
+def test_a_single_slice_without_a_third_column_is_a_plane(tmp_path: Path) -> None:
+    affine = oblique_affine()
+    path = save(tmp_path / "a.nii", noise_image((5, 4)), affine)
+    raw = bytearray(path.read_bytes())
+    for row in range(3):  # srow_x, srow_y, srow_z: the third number of each
+        raw[280 + 16 * row + 8 : 280 + 16 * row + 12] = struct.pack("<f", 0)
+    path.write_bytes(raw)
+    volume = ssn.read(path)
+    assert volume.extent == "plane" and volume.oriented
+    upright = affine[:3, 2] / np.linalg.norm(affine[:3, 2])
+    np.testing.assert_allclose(volume.affine[:3, 2], upright, atol=ATOL_MM)
+
+
+@pytest.mark.parametrize(
+    ("shape", "space"), [((5, 4, 3, 1), SPACE), ((5, 4, 3, 1, 1), SPACE), ((5, 4, 1, 1), (5, 4, 1))]
+)
+def test_trailing_axes_of_one_voxel_are_dropped(tmp_path: Path, shape, space) -> None:
+    data = noise_image(shape)
+    volume = ssn.read(save(tmp_path / "a.nii.gz", data))
+    assert volume.space == space
+    np.testing.assert_array_equal(volume.data[0], data.reshape(space))
+
+
+def test_nan_and_infinity_are_kept(tmp_path: Path) -> None:
+    data = noise_image(SPACE)
+    data[0, 0, 0], data[1, 1, 1] = np.nan, np.inf
+    volume = ssn.read(save(tmp_path / "a.nii.gz", data))
+    assert np.isnan(volume.data[0, 0, 0, 0]) and np.isinf(volume.data[0, 1, 1, 1])
+
+
+def test_a_file_that_is_compressed_against_its_name_is_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", noise_image(SPACE))
+    path.rename(tmp_path / "a.nii.gz")
+    assert ssn.read(tmp_path / "a.nii.gz").space == SPACE
+    (tmp_path / "b.nii").write_bytes(gzip.compress((tmp_path / "a.nii.gz").read_bytes()))
+    assert ssn.read(tmp_path / "b.nii").space == SPACE
+
+
+def good() -> bytes:
+    return nib.Nifti1Image(noise_image((9, 8, 7)), oblique_affine()).to_bytes()
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]
+
+
+def with_header(offset: int, form: str, *values: float) -> bytes:
+    content = struct.pack(form, *values)
+    raw = good()
+    return raw[:offset] + content + raw[offset + len(content) :]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"", "damaged or no NIfTI", id="empty"),
+        pytest.param(b"patient;age\n1;70\n" * 40, "damaged or no NIfTI", id="text"),
+        pytest.param(good()[:200], "damaged or no NIfTI", id="half a header"),
+        pytest.param(good()[:-100], "cut off", id="cut off"),
+        pytest.param(gzip.compress(good())[:-300], "cut off", id="compressed, cut off"),
+        pytest.param(flipped(gzip.compress(good()), 900), "damaged", id="compressed, a flip"),
+        pytest.param(b"\x1f\x8b" + b"nonsense" * 9, "damaged", id="compressed nonsense"),
+        pytest.param(with_header(42, "<3h", -9, 8, 7), "damaged", id="negative size"),
+        pytest.param(with_header(42, "<3h", 32767, 32767, 32767), "cut off", id="huge"),
+        pytest.param(with_header(42, "<3h", 0, 8, 7), "no voxels", id="no voxels"),
+        pytest.param(with_header(70, "<h", 9999), "damaged", id="unknown kind of number"),
+        pytest.param(with_header(70, "<h", 1), "damaged", id="single bits"),
+        pytest.param(with_header(108, "<f", np.nan), "damaged", id="offset not a number"),
+        pytest.param(with_header(108, "<f", -5e9), "damaged", id="negative offset"),
+        pytest.param(with_header(112, "<ff", 1, np.inf), "damaged", id="infinite offset of values"),
+        pytest.param(with_header(344, "<4s", b"abcd"), "damaged", id="no magic"),
+    ],
+)
+def test_damage_is_one_sentence_without_the_files_name(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    path = tmp_path / f"{NAME}.nii.gz"
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match=words) as caught:
+        ssn.read(path)
+    check_sentence(caught.value, tmp_path)
+
+
+def check_sentence(error: BaseException, folder: Path) -> None:
+    text = str(error)
+    assert NAME not in text and str(folder) not in text
+    assert text.endswith(".") and "\n" not in text
+    # Nor may a logged traceback show it.
+    assert error.__cause__ is None and (error.__context__ is None or error.__suppress_context__)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "words"),
+    [
+        pytest.param(noise_image((5, 4, 3, 7)), GeometryError, "5 × 4 × 3 × 7", id="series"),
+        pytest.param(noise_image((5, 4, 3, 1, 3)), GeometryError, "channels", id="vectors"),
+        pytest.param(noise_image((5,)), GeometryError, "one axis", id="one axis"),
+        pytest.param(np.zeros(SPACE, np.complex64), ImageError, "complex", id="complex"),
+        pytest.param(
+            np.zeros(SPACE, [("R", "u1"), ("G", "u1"), ("B", "u1")]),
+            ImageError,
+            "colours",
+            id="RGB",
+        ),
+    ],
+)
+def test_what_is_no_grey_image_is_refused(tmp_path: Path, data, error, words: str) -> None:
+    path = save(tmp_path / f"{NAME}.nii.gz", data)
+    with pytest.raises(error, match=words) as caught:
+        ssn.read(path)
+    check_sentence(caught.value, tmp_path)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_an_affine_that_cannot_be_used_is_refused(tmp_path: Path, value: float) -> None:
+    path = tmp_path / f"{NAME}.nii"
+    path.write_bytes(with_header(280, "<12f", *[value] * 12))
+    with pytest.raises(GeometryError, match="affine matrix") as caught:
+        ssn.read(path)
+    check_sentence(caught.value, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (f"{NAME}.nii.gz", "does not exist"),
+        (f"{NAME}.dcm", "not read: choose"),
+        (f"{NAME}", "not read: choose"),
+    ],
+)
+def test_missing_and_foreign_files_are_refused(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(ImageError, match=words) as caught:
+        ssn.read(tmp_path / name)
+    check_sentence(caught.value, tmp_path)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="a folder"):
+        ssn.read(tmp_path)
+    (tmp_path / "x.nii.gz").mkdir()
+    with pytest.raises(ImageError, match="cannot be opened"):
+        ssn.read(tmp_path / "x.nii.gz")
+
+
+@pytest.mark.parametrize("space", [SPACE, (5, 4), (5, 4, 1)])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_writes_labels_on_the_images_grid(
+    tmp_path: Path, suffix: str, space: tuple[int, ...]
+) -> None:
+    hypothesis = map_of(oblique_affine(), space)
+    ssn.write(hypothesis, tmp_path / f"out{suffix}")
+    image = nib.load(tmp_path / f"out{suffix}")
+    assert image.get_data_dtype() == np.uint8 and image.shape == space
+    np.testing.assert_array_equal(np.asanyarray(image.dataobj), hypothesis.label_map)
+    np.testing.assert_allclose(image.affine, hypothesis.affine, rtol=0, atol=ATOL_MM)
+    assert image.header.get_sform(coded=True)[1] == image.header.get_qform(coded=True)[1] == 1
+    np.testing.assert_allclose(image.header.get_qform(), hypothesis.affine, atol=1e-5)
+    assert image.header["descrip"].item() == b"napari-ssn"
+    assert image.header.get_xyzt_units()[0] == "mm"
+
+
+def test_a_sheared_affine_is_the_sforms_alone(tmp_path: Path) -> None:
+    affine = oblique_affine()
+    affine[:3, 1] += 0.4 * affine[:3, 0]
+    ssn.write(map_of(affine), tmp_path / "out.nii.gz")
+    image = nib.load(tmp_path / "out.nii.gz")
+    np.testing.assert_allclose(image.affine, affine, rtol=0, atol=ATOL_MM)
+    assert image.header.get_qform(coded=True)[1] == 0
+    np.testing.assert_allclose(
+        image.header.get_zooms(), np.linalg.norm(affine[:3, :3], axis=0), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("flip", [1, -1])
+def test_both_handednesses_fit_a_qform(tmp_path: Path, flip: int) -> None:
+    affine = oblique_affine() @ np.diag([flip, 1, 1, 1])
+    ssn.write(map_of(affine), tmp_path / "out.nii.gz")
+    image = nib.load(tmp_path / "out.nii.gz")
+    assert image.header.get_qform(coded=True)[1] == 1
+    np.testing.assert_allclose(image.header.get_qform(), affine, atol=1e-5)
+
+
+def test_equal_label_maps_are_equal_files(tmp_path: Path) -> None:
+    for name in ("a.nii.gz", "b.nii.gz"):
+        ssn.write(map_of(oblique_affine()), tmp_path / name)
+    content = (tmp_path / "a.nii.gz").read_bytes()
+    assert content == (tmp_path / "b.nii.gz").read_bytes()
+    assert content[4:8] == bytes(4)  # no time
+    assert b".nii" not in content and not content[3] & 8  # no name
+
+
+def test_a_written_map_reads_back(tmp_path: Path) -> None:
+    hypothesis = map_of(oblique_affine())
+    assert ssn.write(hypothesis, str(tmp_path / "out.nii.gz")) == [tmp_path / "out.nii.gz"]
+    volume = ssn.read(str(tmp_path / "out.nii.gz"))
+    np.testing.assert_array_equal(volume.data[0], hypothesis.label_map)
+    np.testing.assert_allclose(volume.affine, hypothesis.affine, rtol=0, atol=ATOL_MM)
+
+
+def test_an_axis_too_long_for_nifti_1_is_written_as_nifti_2() -> None:
+    raw = encode_nifti(map_of(np.eye(4), (40000, 2, 1)), compressed=False)
+    assert struct.unpack("<i", raw[:4]) == (540,)
