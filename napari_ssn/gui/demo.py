@@ -1,0 +1,132 @@
+"""The window with an example: to try by hand, or filmed by itself on a virtual screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import napari
+import typer
+from qtpy.QtWidgets import QApplication
+
+from napari_ssn.core.errors import ExportError, ModelError, SSNError
+from napari_ssn.gui.dock import SSNDock
+from napari_ssn.session.records import STEP
+
+_PLUGIN, _WIDGET, _SAMPLE, _MODEL = "napari-ssn", "SSN hypotheses", "nodule-1", "lidc-2d"
+_SIZE = (1280, 800)
+# The first run imports torch and MONAI, which takes a while on a cold disk.
+_PATIENCE = 180.0
+
+
+def run(headless: bool, out: Path | None = None) -> None:
+    """Open napari with the first sample and the dock, ready to run.
+
+    Args:
+        headless: do not wait for a person: run the model, walk, export, take a picture of the
+            window, print the volumes, and close.
+        out: folder for ``hypothesis.nii.gz``, ``hypothesis.json`` and ``window.png``.
+    """
+    viewer = napari.Viewer()
+    viewer.window.resize(*_SIZE)
+    viewer.open_sample(_PLUGIN, _SAMPLE)
+    _, dock = viewer.window.add_plugin_dock_widget(_PLUGIN, _WIDGET)
+    if not headless:
+        napari.run()
+        return
+    try:
+        for line in perform(viewer, dock, out or Path("demo")):
+            typer.echo(line)
+    finally:
+        viewer.close()
+
+
+def perform(
+    viewer: napari.Viewer, dock: SSNDock, out: Path, model: str = _MODEL, samples: int = 5
+) -> Iterator[str]:
+    """Do in the real window what a user would, and say each size as the window says it.
+
+    Args:
+        viewer, dock: with an image open.
+        out: folder for what is written.
+        model: name of the model to run.
+        samples: to add as layers.
+
+    Raises:
+        SSNError: what the window would have said.
+    """
+    session = dock.session
+    _wait(dock, lambda: session.setup.survey is not None)
+    survey = session.setup.survey
+    entry = next((m for m in survey.models if m.card.name == model), None) if survey else None
+    if entry is None:
+        raise ModelError(f"There is no model {model!r} to show: install it first.")
+    session.choose_model(entry.folder)
+    dock.run.button.click()
+    _wait(dock, lambda: session.ranges is not None and session.walk.counts is not None)
+    yield f"mean: {_size(dock)} · {dock.result.ranges[0].text()}"
+
+    before = len(viewer.layers)
+    dock.samples.count.setValue(samples)
+    dock.samples.add.click()
+    _wait(dock, lambda: len(viewer.layers) == before + samples)
+    for number in range(1, samples + 1):
+        dock.samples.next.click()
+        _wait(dock, lambda: session.walk.counts is not None)
+        yield f"sample {number}: {_size(dock)}"
+
+    session.walk.show_sample(None)
+    _wait(dock, lambda: session.walk.counts is not None)
+    slider = dock.slider.slider
+    whole = round(1 / STEP)
+    for stop in range(slider.minimum(), slider.maximum() + 1):
+        slider.setValue(stop)
+        QApplication.processEvents()
+        if stop % whole == 0:
+            yield f"direction 1 at {dock.slider.value.text()}: {_size(dock)}"
+    slider.setValue(whole)
+
+    _make_folder(out)
+    target = str(out / "hypothesis.nii.gz")
+    dock.export.ask = lambda parent, name, pattern: target
+    dock.export.write.click()
+    _wait(dock, lambda: session.exported is not None)
+    yield f"chosen ({session.walk.choice.title}): {_size(dock)}"
+    if session.exported is not None:
+        yield f"exported: {', '.join(session.exported.files)}"
+    _draw()
+    viewer.window.screenshot(str(out / "window.png"), canvas_only=False, flash=False)
+    yield "picture: window.png"
+
+
+def _size(dock: SSNDock) -> str:
+    """Sizes as the window shows them at this moment."""
+    return ", ".join(label.text() for label in dock.result.headlines)
+
+
+def _wait(dock: SSNDock, ready: Callable[[], bool]) -> None:
+    """Let the window live until something is the case; SSNError if it shows an error instead."""
+    end = time.monotonic() + _PATIENCE
+    while not ready():
+        note = dock.session.note
+        if note is not None and note.error:
+            raise SSNError(note.text)
+        if time.monotonic() > end:
+            raise SSNError("The window did not get ready in time: try again on an idle computer.")
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def _draw(seconds: float = 0.5) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise ExportError("That folder cannot be made: choose another one.") from None

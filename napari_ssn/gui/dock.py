@@ -1,0 +1,165 @@
+"""The dock: puts the panels together and takes everything apart again when it is closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from napari_ssn.gui.image_panel import Header, ImagePanel
+from napari_ssn.gui.keys import Keys
+from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
+from napari_ssn.gui.parts import style_of
+from napari_ssn.gui.preferences import preferences
+from napari_ssn.gui.run_panel import RegionPanel, RunPanel
+from napari_ssn.gui.scene import Scene
+from napari_ssn.gui.settings_panel import SettingsPanel
+from napari_ssn.gui.walk_panel import ResultPanel, SliderPanel
+from napari_ssn.gui.worker import Worker
+from napari_ssn.session import Session
+
+_WIDTH = 320
+
+
+class SSNDock(QWidget):
+    """Stochastic segmentation in a dock of napari.
+
+    Args:
+        napari_viewer: given by napari.
+        model_folders: models to offer before the installed ones.
+    """
+
+    def __init__(self, napari_viewer: Viewer, model_folders: tuple[Path, ...] = ()) -> None:
+        super().__init__()
+        settings, to_add = preferences()
+        self.setObjectName("napari-ssn")
+        self.setMinimumWidth(_WIDTH)
+        self._viewer = napari_viewer
+        self._docked = self._closed = False
+        self.worker = Worker()
+        self.session = Session(self.worker, settings, model_folders)
+        self.scene = Scene(napari_viewer, self.session)
+        self.header = Header(self.session)
+        self.image = ImagePanel(napari_viewer, self.scene, self.session)
+        self.region = RegionPanel(self.scene, self.session)
+        self.run = RunPanel(self.session)
+        self.result = ResultPanel(self.session)
+        self.slider = SliderPanel(self.session)
+        self.samples = SamplePanel(self.session, to_add)
+        self.export = ExportPanel(self.session)
+        self.settings = SettingsPanel(self.scene, self.session)
+        self._lay_out()
+        self.keys = Keys(
+            {
+                "Q": self.samples.step_back,
+                "W": self.samples.step_on,
+                ",": self._less,
+                ".": self._more,
+                "S": self.scene.toggle,
+                "A": self._fainter,
+                "D": self._stronger,
+                "K": self.session.keep,
+                "Control-Z": self.session.walk.undo,
+                "Control-Enter": self.run.press,
+            }
+        )
+        self.keys.bind(napari_viewer)
+        self.session.changed.connect(self._bind_layers)
+        napari_viewer.events.theme.connect(self._restyle)
+        self._restyle()
+        # A window that closes destroys its docks without a word; by then a method of ours would
+        # no longer be called, a function is. It keeps us alive, until `shut` takes it back.
+        self._gone = lambda gone=None: self.shut()
+        self.destroyed.connect(self._gone)
+        # After the window is up: finding models imports torch, in the worker.
+        QTimer.singleShot(0, self._start)
+
+    def _lay_out(self) -> None:
+        main, main_layout = QWidget(), None
+        main_layout = QVBoxLayout(main)
+        main_layout.setContentsMargins(8, 6, 8, 6)
+        main_layout.setSpacing(7)
+        for panel in (
+            self.header,
+            self.image,
+            self.region,
+            self.run,
+            self.result,
+            self.slider,
+            self.samples,
+            self.export,
+        ):
+            main_layout.addWidget(panel)
+        main_layout.addStretch(1)
+        more = QWidget()
+        more_layout = QVBoxLayout(more)
+        more_layout.setContentsMargins(8, 8, 8, 8)
+        more_layout.addWidget(self.settings)
+        tabs = QTabWidget()
+        for page, title in ((main, "Segment"), (more, "Settings")):
+            # On a screen smaller than we planned for, rather scroll than be cut off.
+            area = QScrollArea()
+            area.setWidget(page)
+            area.setWidgetResizable(True)
+            area.setFrameShape(QScrollArea.Shape.NoFrame)
+            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            tabs.addTab(area, title)
+        self.tabs = tabs
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(tabs)
+
+    def _restyle(self, event: Any = None) -> None:
+        self.setStyleSheet(style_of(str(self._viewer.theme)))
+
+    def _bind_layers(self) -> None:
+        self.keys.bind_all(self.scene.own_layers())
+
+    def _start(self) -> None:
+        if not self._closed:
+            self.session.start()
+
+    def _less(self) -> None:
+        self.session.walk.nudge(-0.1)
+
+    def _more(self) -> None:
+        self.session.walk.nudge(0.1)
+
+    def _fainter(self) -> None:
+        self.scene.fade(-0.1)
+
+    def _stronger(self) -> None:
+        self.scene.fade(0.1)
+
+    def event(self, event: QEvent) -> bool:
+        """Notice being taken out of the window, which is how napari closes a dock."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self.shut()
+                self.deleteLater()
+        return bool(super().event(event))
+
+    def closeEvent(self, event: Any) -> None:
+        """Stop what is running."""
+        self.shut()
+        super().closeEvent(event)
+
+    def shut(self) -> None:
+        """Cancel what is running and let go of the viewer; the layers stay."""
+        if self._closed:
+            return
+        self._closed = True
+        if isalive(self):
+            self.destroyed.disconnect(self._gone)
+        self._viewer.events.theme.disconnect(self._restyle)
+        self.image.disconnect_viewer()
+        self.keys.release()
+        # The scene first: the layer that stays is decoded one last time.
+        self.scene.close()
+        self.session.close()

@@ -1,0 +1,164 @@
+"""What is segmented, and with which model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Image
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy
+
+from napari_ssn.gui.parts import Section, row, say, set_role, text
+from napari_ssn.gui.scene import Scene
+from napari_ssn.session import Session
+from napari_ssn.wording import RESEARCH_ONLY, geometry, origin
+
+_OTHER = "Other folder…"
+
+
+class Header(Section):
+    """What this is not, and where it computes."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._session = session
+        self.notice = text(RESEARCH_ONLY, "notice")
+        self.badge = QLabel()
+        self.body.addLayout(row([(self.notice, 1), self.badge]))
+        session.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the session's device."""
+        survey = self._session.setup.survey
+        self.badge.setVisible(survey is not None)
+        if survey is not None:
+            self.badge.setText(survey.device.replace("NVIDIA ", "").replace("GeForce ", ""))
+            set_role(self.badge, "badge-cpu" if survey.device == "CPU" else "badge-gpu")
+            slow = "Runs on the processor; a graphics card would be faster."
+            self.badge.setToolTip(slow if survey.device == "CPU" else survey.device)
+
+
+def combo(tip: str) -> QComboBox:
+    """A combo box that may be narrower than its longest entry."""
+    made = QComboBox()
+    made.setToolTip(tip)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    # Letters typed after a choice are keys of the window, not a search in the list.
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+class ImagePanel(Section):
+    """Image layer and model, each with one line about it."""
+
+    def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
+        super().__init__("")
+        self._viewer, self._scene, self._session = viewer, scene, session
+        self.layers = combo("The image to segment")
+        self.geometry = text("", "muted")
+        self.models = combo("The model that segments it")
+        self.purpose = text("", "muted")
+        self.origin = text("", "muted")
+        self.fit = text("", "warn")
+        for words, box in (("Image", self.layers), ("Model", self.models)):
+            name = text(words, "section", wrap=False)
+            name.setFixedWidth(52)
+            self.body.addLayout(row([name, (box, 1)]))
+            if box is self.layers:
+                self.body.addWidget(self.geometry)
+        for line in (self.purpose, self.origin, self.fit):
+            self.body.addWidget(line)
+        self.layers.currentIndexChanged.connect(self._picked_layer)
+        self.models.activated.connect(self._picked_model)
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.connect(self._list_layers)
+        session.changed.connect(self.refresh)
+        self._listed: tuple[Path, ...] | None = None
+        self._list_layers()
+        self.refresh()
+
+    def _list_layers(self, event: Any = None) -> None:
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        chosen = self.layers.currentData()
+        self.layers.blockSignals(True)
+        self.layers.clear()
+        for layer in images:
+            self.layers.addItem(layer.name, getattr(layer, "__wrapped__", layer))
+        kept = self.layers.findData(chosen) if chosen is not None else -1
+        # A newly opened image is what the user means, unless one was chosen already.
+        self.layers.setCurrentIndex(kept if kept >= 0 else self.layers.count() - 1)
+        self.layers.blockSignals(False)
+        self.layers.setEnabled(bool(images))
+        self._picked_layer()
+
+    def _picked_layer(self) -> None:
+        self._scene.set_image(self.layers.currentData())
+
+    def _picked_model(self, index: int) -> None:
+        folder = self.models.itemData(index)
+        if folder is not None:
+            self._session.choose_model(folder)
+            return
+        self._show_chosen_model()
+        picked = QFileDialog.getExistingDirectory(self, "Folder of a model (with model.json)")
+        if picked:
+            self._session.add_model_folder(Path(picked))
+
+    def refresh(self) -> None:
+        """Show the session's image and model."""
+        self._show_image()
+        survey = self._session.setup.survey
+        folders = tuple(m.folder for m in survey.models) if survey is not None else None
+        if folders != self._listed or not self.models.count():
+            self._listed = folders
+            self._list_models()
+        self._show_chosen_model()
+        card = self._session.setup.model.card if self._session.setup.model is not None else None
+        say(self.purpose, card.purpose if card is not None else "")
+        if card is None:
+            say(self.origin, "")
+        else:
+            say(self.origin, origin(card.licence, card.training.data))
+            self.origin.setToolTip(card.training.data)
+            self.models.setToolTip("\n".join([card.title, *card.limits]))
+        source, obstacle = self._session.setup.source, self._session.setup.obstacle
+        misfit = obstacle if source is not None and self._session.setup.misfit else None
+        say(self.fit, misfit or self._session.setup.caution or "", "error" if misfit else "warn")
+
+    def _show_image(self) -> None:
+        source, shown = self._session.setup.source, self._scene.geometry()
+        if source is None:
+            say(self.geometry, "No image is open.")
+        elif shown is None:
+            say(self.geometry, "")
+        else:
+            size, spacing, plane = shown
+            words = geometry(size, spacing, source.extent, plane, source.thickness_mm)
+            say(self.geometry, words)
+
+    def _list_models(self) -> None:
+        survey = self._session.setup.survey
+        self.models.clear()
+        if survey is None:
+            self.models.addItem("Looking for models…")
+        else:
+            for entry in survey.models:
+                self.models.addItem(entry.card.title, entry.folder)
+            self.models.addItem(_OTHER)
+        self.models.setEnabled(survey is not None)
+
+    def _show_chosen_model(self) -> None:
+        model = self._session.setup.model
+        at = self.models.findData(model.folder) if model is not None else -1
+        if self._session.setup.survey is not None:
+            self.models.setCurrentIndex(at)
+
+    def disconnect_viewer(self) -> None:
+        """Let go of the viewer."""
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.disconnect(self._list_layers)

@@ -1,0 +1,220 @@
+"""Between napari's layers and the session: the one place that reads or writes transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Points
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import ArrayLike, NDArray
+
+from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
+from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.core.orientation import Reorientation
+from napari_ssn.core.volume import Volume
+from napari_ssn.session import Choice, Decoded, Result, Source
+
+HYPOTHESIS = "SSN · hypothesis"
+REGION = "SSN · region"
+
+#: Events of an image layer after which it is another image.
+IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
+
+_TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+_GREY = "#9a9a9a"
+
+# Every reading of a layer is another image, as far as results are concerned.
+_tokens = count(1)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image layer as the session sees it, and how its grid is shown.
+
+    Attributes:
+        source: what the session gets.
+        display: where the layer's array came from; None when it cannot be used.
+    """
+
+    source: Source
+    display: Display | None
+
+
+def describe(layer: Image) -> Shown:
+    """Read an image layer, without touching its intensities."""
+    token = next(_tokens)
+    data = layer.data[0] if layer.multiscale else layer.data
+    if layer.rgb:
+        return _unusable(
+            token,
+            "This is a colour picture (RGB) and the model reads grey values: "
+            "choose or open a grey-value image.",
+        )
+    try:
+        display = _display_of(layer, tuple(data.shape))
+    except (ImageError, GeometryError) as error:
+        return _unusable(token, str(error))
+    source = Source(
+        token=token,
+        space=display.image_space,
+        channels=1,
+        affine=display.affine,
+        extent=display.extent,
+        oriented=display.oriented,
+        load=partial(_load, data, display),
+    )
+    return Shown(source, display)
+
+
+def _unusable(token: int, problem: str) -> Shown:
+    def load() -> Volume:
+        raise ImageError(problem)
+
+    source = Source(token, (1, 1), 1, np.eye(4), "unknown", False, load, problem)
+    return Shown(source, None)
+
+
+def _load(data: ArrayLike, display: Display) -> Volume:
+    """In the worker: a lazy array is read only now."""
+    return to_volume(data, display)
+
+
+def _display_of(layer: Image, shape: tuple[int, ...]) -> Display:
+    known = _foreign_affine(layer, shape)
+    if known is not None:
+        return known
+    scale, translate = _scale_and_translate(layer)
+    units: Sequence[str] = [str(unit) for unit in layer.units]
+    if IMAGE_KEY not in layer.metadata and set(units) == {"pixel"} and not np.allclose(scale, 1):
+        # Somebody set a voxel size and no unit; in this field it is millimetres.
+        units = ["mm"] * len(shape)
+    return image_display(shape, scale, translate, units, layer.metadata)
+
+
+def _scale_and_translate(layer: Image) -> tuple[list[float], list[float]]:
+    """Spacing and origin of a layer with all of its transforms; a rotation is left out."""
+    ndim = layer.ndim
+    origin = np.asarray(layer.data_to_world((0,) * ndim), dtype=float)
+    scale = []
+    for axis, unit in enumerate(np.eye(ndim)):
+        column = np.asarray(layer.data_to_world(unit), dtype=float) - origin
+        length = float(np.linalg.norm(column))
+        scale.append(-length if column[axis] < 0 else length)
+    return scale, [float(value) for value in origin]
+
+
+def _foreign_affine(layer: Image, shape: tuple[int, ...]) -> Display | None:
+    """Place of an image that another reader opened with its affine in ``metadata["affine"]``.
+
+    Such readers show the file's axes (x, y, z) either as they are or reversed; the voxel sizes
+    tell which. Where they do not, nothing is assumed.
+    """
+    affine = np.asarray(layer.metadata.get("affine", 0), dtype=object)
+    if IMAGE_KEY in layer.metadata or len(shape) != 3 or affine.shape != (4, 4):
+        return None
+    matrix = affine.astype(np.float64)
+    sizes = np.linalg.norm(matrix[:3, :3], axis=0)
+    scale = np.abs(_scale_and_translate(layer)[0])
+    for order in ((2, 1, 0), (0, 1, 2)):
+        if np.allclose(scale, sizes[list(order)], rtol=1e-3):
+            space = tuple(int(shape[order.index(axis)]) for axis in range(3))
+            return Display(Reorientation(order, (False,) * 3), matrix, space)
+    return None
+
+
+def colours(result: Result, grey: bool = False) -> DirectLabelColormap:
+    """One colour per label, from the model's card; all grey for a result that is stale."""
+    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    for value, label in enumerate(result.card.labels):
+        if value > 0:
+            table[value] = _GREY if grey else label.colour
+    return DirectLabelColormap(color_dict=table)
+
+
+def transform_of(image: Image) -> dict[str, Any]:
+    """Everything that says where an image lies, for layers that lie exactly on it."""
+    return {key: getattr(image, key) for key in _TRANSFORM}
+
+
+def label_layer(
+    name: str, data: Any, transform: dict[str, Any], metadata: dict[str, Any]
+) -> Labels:
+    """A labels layer with the transform of an image."""
+    return Labels(data, name=name, metadata={RESULT_KEY: metadata}, **transform)
+
+
+def result_metadata(
+    result: Result,
+    choice: Choice,
+    display: Display,
+    z: Sequence[float] | NDArray[np.float64] | None,
+) -> dict[str, Any]:
+    """What a result layer carries, in plain numbers: its origin, and its place for the writer."""
+    return {
+        **display.to_metadata(),
+        "run": result.run,
+        "kind": choice.kind,
+        "sample": choice.sample,
+        "seed": choice.seed,
+        "direction": choice.direction,
+        "sigma": choice.sigma,
+        "z": None if z is None else [float(value) for value in z],
+        "model": result.card.name,
+        "weights_sha256": result.card.weights_sha256,
+        "image_sha256": result.image_sha256,
+        "centre": None if result.centre is None else list(result.centre),
+        "labels": list(result.labels),
+    }
+
+
+def decoded_metadata(decoded: Decoded, display: Display) -> dict[str, Any]:
+    """As `result_metadata`, with the content of the sidecar."""
+    z = decoded.provenance["choice"]["z"]
+    base = result_metadata(decoded.result, decoded.choice, display, z)
+    return {**base, "provenance": decoded.provenance}
+
+
+def layer_name(decoded: Decoded) -> str:
+    """``SSN · sample 03`` or ``SSN · kept · 1.42 mL``."""
+    choice = decoded.choice
+    if decoded.kept:
+        voxels = int(decoded.counts[1:].sum())
+        return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}"
+    seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
+    return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}"
+
+
+def frozen(layer: Labels) -> NDArray[np.uint8]:
+    """The labels a layer shows at this moment, as an array of their own."""
+    return np.array(layer.data)
+
+
+def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Points:
+    """A cross on the voxel around which the model looks."""
+    return Points(
+        [display.reorientation.index_to_display(centre, display.image_space)],
+        name=REGION,
+        symbol="cross",
+        size=7,
+        face_color="#ffffff",
+        border_color="#000000",
+        border_width=0.1,
+        **transform_of(image),
+    )
+
+
+def clicked_voxel(
+    image: Image, display: Display, position: Sequence[float]
+) -> tuple[int, ...] | None:
+    """Voxel of the source's grid under a place in the world; None if it misses the image."""
+    # A viewer with more axes than the image has its own in front.
+    place = tuple(position)[-image.ndim :]
+    shown = [round(float(value)) for value in image.world_to_data(place)]
+    if not all(0 <= at < size for at, size in zip(shown, display.shape, strict=True)):
+        return None
+    return display.reorientation.index_to_source(shown, display.image_space)

@@ -1,0 +1,135 @@
+"""Where to look, and Run."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QProgressBar, QRadioButton
+
+from napari_ssn.gui.parts import Section, button, row, say, text
+from napari_ssn.gui.scene import Scene
+from napari_ssn.session import Session
+from napari_ssn.wording import seconds
+
+
+class RegionPanel(Section):
+    """The whole image, or a region around one click."""
+
+    def __init__(self, scene: Scene, session: Session) -> None:
+        self.whole = QRadioButton("Whole image")
+        self.around = QRadioButton("Around a point")
+        super().__init__("")
+        self._scene, self._session = scene, session
+        self.place = button("Place centre", "Then click once on the lesion; drag still moves")
+        self.place.setCheckable(True)
+        self.where = text("", "muted")
+        self.body.addLayout(row([self.whole, self.around, 1]))
+        self.body.addLayout(row([(self.where, 1), self.place]))
+        self.around.toggled.connect(self._session.set_around_point)
+        self.place.toggled.connect(self._wait)
+        session.changed.connect(self.refresh)
+        self.refresh()
+
+    def _wait(self, waiting: bool) -> None:
+        self._scene.wait_for_click(waiting, self._clicked)
+        self.refresh()
+
+    def _clicked(self) -> None:
+        self.place.setChecked(False)
+
+    def refresh(self) -> None:
+        """Show the session's region."""
+        session = self._session
+        usable = session.setup.source is not None and session.setup.source.problem is None
+        self.whole.setEnabled(usable)
+        self.around.setEnabled(usable)
+        self.place.setVisible(session.setup.around_point)
+        self.place.setEnabled(usable)
+        if session.setup.around_point != self.around.isChecked() or not self.whole.isChecked():
+            self.around.blockSignals(True)
+            (self.around if session.setup.around_point else self.whole).setChecked(True)
+            self.around.blockSignals(False)
+        say(self.where, self._words() if usable else "")
+
+    def _words(self) -> str:
+        session, waiting = self._session, self.place.isChecked()
+        if waiting:
+            return "Click on the middle of the lesion."
+        if not session.setup.around_point:
+            centred = session.setup.model is not None and session.setup.model.card.centred
+            return "The lesion is expected in the middle." if centred else ""
+        at = self._scene.centre_in_words()
+        return at or "No centre yet."
+
+
+class RunPanel(Section):
+    """One button, a progress bar, and one line that says how things stand."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._session = session
+        self.button = button("Run", "", "main")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(4)
+        # Kept where it is while hidden, so that nothing jumps when a run begins.
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(policy)
+        self.status = text("", "muted")
+        for widget in (self.button, self.bar, self.status):
+            self.body.addWidget(widget)
+        self.button.clicked.connect(self.press)
+        self._clock = QTimer(self)
+        self._clock.setInterval(100)
+        self._clock.timeout.connect(self._tell)
+        session.changed.connect(self.refresh)
+        self.refresh()
+
+    def press(self) -> None:
+        """Run, or cancel the run."""
+        if self._session.busy:
+            self._session.cancel()
+        elif self._session.setup.obstacle is None:
+            self._session.run()
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        session = self._session
+        self.button.setText("Cancel" if session.busy else "Run")
+        tip = "Stop the run; what was there before stays" if session.busy else "Segment the image"
+        self.button.setToolTip(f"{tip} (Ctrl+Enter)")
+        ready = session.setup.obstacle is None and session.activity != "exporting"
+        self.button.setEnabled(session.busy or ready)
+        self.bar.setVisible(session.busy)
+        done, total = session.progress
+        # Zero in all makes the bar swing: how long loading takes is unknown.
+        self.bar.setRange(0, total if total > 1 else 0)
+        self.bar.setValue(done)
+        if session.busy and not self._clock.isActive():
+            self._clock.start()
+        elif not session.busy:
+            self._clock.stop()
+        self._tell()
+
+    def _tell(self) -> None:
+        words, role = self._words()
+        say(self.status, words or " ", role)
+
+    def _words(self) -> tuple[str, str]:
+        session = self._session
+        if session.activity == "loading":
+            return f"Loading the model · {seconds(session.elapsed)}", "muted"
+        if session.activity == "running":
+            done, total = session.progress
+            steps = f" {min(done + 1, total)} of {total}" if total else ""
+            return f"Running{steps} · {seconds(session.elapsed)}", "muted"
+        if session.activity == "exporting":
+            return "Exporting…", "muted"
+        if session.note is not None:
+            return session.note.text, "error" if session.note.error else "muted"
+        if session.setup.obstacle is not None:
+            return ("", "muted") if session.setup.misfit else (session.setup.obstacle, "muted")
+        if session.result is not None and not session.stale:
+            result = session.result
+            return f"Done in {seconds(result.seconds)} on {result.device_title}.", "muted"
+        return "Ready.", "muted"

@@ -1,0 +1,257 @@
+"""What of the session lies in the viewer: the walking layer, samples, kept ones, the cross."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from napari.layers import Image, Labels, Points
+from napari.viewer import Viewer
+
+from napari_ssn.gui import layers
+from napari_ssn.gui.walking import Walking
+from napari_ssn.session import Decoded, Result, Session
+
+_FAINT = 0.5
+
+
+@dataclass(frozen=True)
+class Look:
+    """How label layers are drawn.
+
+    Attributes:
+        outline: contours only, else filled.
+        width: of the contour, in pixels of the image.
+        opacity: 0 to 1.
+    """
+
+    outline: bool = True
+    width: int = 1
+    opacity: float = 0.9
+
+
+class Scene:
+    """Keeps the viewer's layers in step with the session. Main thread only."""
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._image: Image | None = None
+        self._shown: layers.Shown | None = None
+        # Of the image of the present result, as it was then.
+        self._display: Any = None
+        self._transform: dict[str, Any] = {}
+        self._walking: Labels | None = None
+        self._others: list[Labels] = []
+        self._cross: Points | None = None
+        self._placing = False
+        self._grey = False
+        self.look = Look()
+        session.found.connect(self._found)
+        session.walk.moved.connect(self._moved)
+        session.made.connect(self._made)
+        session.changed.connect(self._changed)
+        viewer.layers.events.removed.connect(self._removed)
+
+    # ---- The image
+
+    def set_image(self, layer: Image | None) -> None:
+        """Take an image layer, or none, as the one to segment."""
+        layer = getattr(layer, "__wrapped__", layer)
+        if layer is self._image:
+            return
+        self._watch(False)
+        self._image = layer
+        self._watch(True)
+        self._describe()
+
+    def geometry(self) -> tuple[tuple[int, ...], tuple[float, ...] | None, str] | None:
+        """Size and spacing as shown, columns first, and the plane of the slices if known."""
+        shown = self._shown
+        if shown is None or shown.display is None:
+            return None
+        spacing = shown.source.spacing_mm
+        order = shown.display.reorientation.order
+        known = None if spacing is None else tuple(spacing[axis] for axis in order)[::-1]
+        plane = "axial" if shown.source.oriented and len(order) == 3 else ""
+        return shown.display.shape[::-1], known, plane
+
+    def centre_in_words(self) -> str:
+        """Where the region's middle lies in the picture."""
+        centre = self._session.setup.centre
+        if centre is None or self._shown is None or self._shown.display is None:
+            return ""
+        display = self._shown.display
+        shown = display.reorientation.index_to_display(centre, display.image_space)
+        words = f"Column {shown[-1]}, row {shown[-2]}"
+        return f"{words}, slice {shown[0]}" if len(shown) == 3 else words
+
+    def place_at(self, position: tuple[float, ...]) -> None:
+        """Put the region's middle on a place in the world."""
+        if self._image is None or self._shown is None or self._shown.display is None:
+            return
+        voxel = layers.clicked_voxel(self._image, self._shown.display, position)
+        self._session.place_centre(voxel if voxel is not None else (-1,) * self._image.ndim)
+
+    def wait_for_click(self, waiting: bool, done: Any = None) -> None:
+        """Take the next click on the image as the region's middle, or stop waiting for it."""
+        callbacks = self._viewer.mouse_drag_callbacks
+        if self._on_click in callbacks:
+            callbacks.remove(self._on_click)
+        self._clicked = done
+        if waiting:
+            callbacks.append(self._on_click)
+
+    def _on_click(self, viewer: Any, event: Any) -> Any:
+        moved = False
+        yield
+        while event.type == "mouse_move":
+            moved = True
+            yield
+        if not moved:
+            # A drag moves the picture and means no place.
+            done = self._clicked
+            self.wait_for_click(False)
+            self.place_at(tuple(event.position))
+            if done is not None:
+                done()
+
+    def _watch(self, on: bool) -> None:
+        if self._image is not None:
+            for name in layers.IMAGE_EVENTS:
+                event = getattr(self._image.events, name)
+                if on:
+                    event.connect(self._describe)
+                else:
+                    event.disconnect(self._describe)
+
+    def _describe(self, event: Any = None) -> None:
+        self._shown = None if self._image is None else layers.describe(self._image)
+        self._session.set_image(None if self._shown is None else self._shown.source)
+
+    def _removed(self, event: Any) -> None:
+        layer = getattr(event.value, "__wrapped__", event.value)
+        if layer is self._image:
+            self.set_image(None)
+        elif layer is self._walking:
+            self._walking = None
+        elif layer is self._cross:
+            self._cross = None
+        elif layer in self._others:
+            self._others.remove(layer)
+
+    # ---- Results
+
+    def _found(self, result: Result) -> None:
+        assert self._image is not None and self._shown is not None
+        self._display, self._transform = self._shown.display, layers.transform_of(self._image)
+        self._retire_others()
+        data = Walking(
+            self._session.walk.label_map,
+            result.source.space,
+            result.dist.start or (),
+            result.dist.space,
+            self._display.reorientation,
+        )
+        fresh = layers.label_layer(layers.HYPOTHESIS, data, self._transform, {})
+        fresh.colormap = layers.colours(result)
+        if self._walking is not None:
+            # Another image may have another shape and place: a fresh layer is simplest.
+            self._viewer.layers.remove(self._walking)
+        self._walking = fresh
+        self._grey = False
+        self._add(fresh)
+        fresh.editable = False
+
+    def _retire_others(self) -> None:
+        for layer in self._others:
+            layer.visible = False
+            layer.name = f"{layer.name} · earlier run"
+        self._others.clear()
+
+    def _moved(self) -> None:
+        walking, result = self._walking, self._session.result
+        if walking is None or result is None:
+            return
+        walking.metadata[layers.RESULT_KEY] = layers.result_metadata(
+            result, self._session.walk.choice, self._display, self._session.walk.z
+        )
+        walking.refresh(extent=False, thumbnail=False, highlight=False)
+
+    def _made(self, decoded: Decoded) -> None:
+        data = self._display.reorientation.apply(decoded.label_map).copy()
+        metadata = layers.decoded_metadata(decoded, self._display)
+        layer = layers.label_layer(layers.layer_name(decoded), data, self._transform, metadata)
+        layer.colormap = layers.colours(decoded.result)
+        self._others.append(layer)
+        self._add(layer)
+
+    def _add(self, layer: Labels) -> None:
+        self._draw(layer)
+        chosen, place = set(self._viewer.layers.selection), len(self._viewer.layers)
+        if layer is not self._walking and self._walking is not None:
+            # What moves stays on top, and what the user had selected stays selected.
+            place = self._viewer.layers.index(self._walking)
+        self._viewer.layers.insert(place, layer)
+        self._viewer.layers.selection = chosen if layer is not self._walking else {layer}
+
+    def _changed(self) -> None:
+        if self._walking is not None and self._session.result is not None:
+            stale = self._session.stale
+            if stale != self._grey:
+                self._grey = stale
+                self._walking.colormap = layers.colours(self._session.result, grey=stale)
+        self._show_cross()
+
+    def _show_cross(self) -> None:
+        centre = self._session.setup.centre if self._session.setup.around_point else None
+        if self._cross is not None and (centre is None or centre != self._cross.metadata["at"]):
+            self._viewer.layers.remove(self._cross)
+        if centre is None or self._cross is not None:
+            return
+        if self._image is None or self._shown is None or self._shown.display is None:
+            return
+        chosen = set(self._viewer.layers.selection)
+        cross = layers.region_layer(self._image, self._shown.display, centre)
+        cross.metadata["at"] = centre
+        self._cross = cross
+        self._viewer.add_layer(cross)
+        self._viewer.layers.selection = chosen
+
+    # ---- How it is drawn
+
+    def set_look(self, look: Look) -> None:
+        """Draw every layer of ours that way."""
+        self.look = look
+        for layer in self.own_layers():
+            self._draw(layer)
+
+    def own_layers(self) -> list[Labels]:
+        """The walking layer and every layer made of the present result."""
+        return [*([self._walking] if self._walking is not None else []), *self._others]
+
+    def _draw(self, layer: Labels) -> None:
+        layer.contour = self.look.width if self.look.outline else 0
+        # Fainter, so that the one on show is told from those it is compared with.
+        layer.opacity = self.look.opacity * (1.0 if layer is self._walking else _FAINT)
+
+    def toggle(self) -> None:
+        """Show or hide the outline that follows the slider."""
+        if self._walking is not None:
+            self._walking.visible = not self._walking.visible
+
+    def fade(self, by: float) -> None:
+        """Change the opacity of the outline that follows the slider."""
+        if self._walking is not None:
+            self._walking.opacity = min(1.0, max(0.0, self._walking.opacity + by))
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay."""
+        self.wait_for_click(False)
+        self._watch(False)
+        self._viewer.layers.events.removed.disconnect(self._removed)
+        if self._walking is not None:
+            # Without a session nothing could decode: leave the array that was on show.
+            self._walking.data = layers.frozen(self._walking)
+        self._image = self._walking = self._cross = None
+        self._others.clear()

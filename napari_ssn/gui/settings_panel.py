@@ -1,0 +1,100 @@
+"""The second tab: what most people never change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSlider
+
+from napari_ssn.gui.image_panel import combo
+from napari_ssn.gui.output_panel import spin
+from napari_ssn.gui.parts import Section, row, text
+from napari_ssn.gui.scene import Look, Scene
+from napari_ssn.session import Session
+
+_DEVICES = (
+    ("Automatic", "auto"),
+    ("CPU", "cpu"),
+    ("GPU (CUDA)", "cuda"),
+    ("GPU (Apple)", "mps"),
+)
+
+
+class SettingsPanel(Section):
+    """Device, numbers, and how outlines are drawn. Each takes effect at once."""
+
+    def __init__(self, scene: Scene, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._scene, self._session = scene, session
+        settings, look = session.settings, scene.look
+        self.device = combo("Where the model runs; automatic takes the fastest device found")
+        for words, value in _DEVICES:
+            self.device.addItem(words, value)
+        self.device.setCurrentIndex(self.device.findData(settings.device))
+        self.samples = spin(1, 200, settings.samples, "How many samples previous and next show")
+        self.hypotheses = spin(
+            100, 10_000, settings.hypotheses, "Hypotheses drawn to state a range; more is steadier"
+        )
+        self.hypotheses.setSingleStep(100)
+        self.reach = QDoubleSpinBox()
+        self.reach.setRange(1, 5)
+        self.reach.setSingleStep(0.5)
+        self.reach.setDecimals(1)
+        self.reach.setSuffix(" σ")
+        self.reach.setValue(settings.reach)
+        self.reach.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.reach.setToolTip("How far the boundary slider goes either way")
+        self.outline = QCheckBox("Outlines only")
+        self.outline.setChecked(look.outline)
+        self.width = spin(1, 10, look.width, "Width of an outline, in pixels of the image")
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(5, 100)
+        self.opacity.setValue(round(100 * look.opacity))
+        self.opacity.setToolTip("Opacity of outlines (A and D change it for the one on show)")
+        self._fill()
+        self.device.activated.connect(self._configure)
+        for box in (self.samples, self.hypotheses, self.reach):
+            box.setKeyboardTracking(False)
+            box.valueChanged.connect(self._configure)
+        self.outline.toggled.connect(self._draw)
+        self.width.valueChanged.connect(self._draw)
+        self.opacity.valueChanged.connect(self._draw)
+
+    def _fill(self) -> None:
+        for title, rows in (
+            ("Computing", [("Device", self.device), ("Hypotheses for the range", self.hypotheses)]),
+            (
+                "Hypotheses",
+                [("Samples to step through", self.samples), ("Slider reaches", self.reach)],
+            ),
+            ("Display", [("Outline width", self.width), ("Opacity", self.opacity)]),
+        ):
+            section = Section(title, ruled=title != "Computing")
+            if title == "Display":
+                section.body.addWidget(self.outline)
+            for words, control in rows:
+                label = text(words, "", wrap=False)
+                section.body.addLayout(row([(label, 3), (control, 2)]))
+            self.body.addWidget(section)
+        self.body.addWidget(
+            text("Ranges and samples follow at once; the device counts from the next run.", "muted")
+        )
+        self.body.addStretch(1)
+
+    def _configure(self) -> None:
+        self._session.configure(
+            replace(
+                self._session.settings,
+                device=self.device.currentData(),
+                hypotheses=self.hypotheses.value(),
+                samples=self.samples.value(),
+                reach=self.reach.value(),
+            )
+        )
+
+    def _draw(self) -> None:
+        self.width.setEnabled(self.outline.isChecked())
+        self._scene.set_look(
+            Look(self.outline.isChecked(), self.width.value(), self.opacity.value() / 100)
+        )

@@ -1,0 +1,212 @@
+"""The result in words, and the slider that walks through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QPainter
+from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
+
+from napari_ssn.gui.image_panel import combo
+from napari_ssn.gui.parts import Section, button, row, say, text
+from napari_ssn.session import Result, Session
+from napari_ssn.session.records import STEP
+from napari_ssn.wording import direction_names, headline, range_line
+
+
+class ResultPanel(Section):
+    """Size of each label in the hypothesis on show, and its range over all."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("")
+        self._session = session
+        self.empty = text("Nothing yet: run the model.", "muted")
+        self.body.addWidget(self.empty)
+        self._lines = QVBoxLayout()
+        self._lines.setSpacing(2)
+        self.body.addLayout(self._lines)
+        self.old = text("", "warn")
+        self.old.hide()
+        self.body.addWidget(self.old)
+        self.headlines: list[QLabel] = []
+        self.ranges: list[QLabel] = []
+        session.found.connect(self._found)
+        session.changed.connect(self.refresh)
+        session.walk.moved.connect(self.follow)
+
+    def _found(self, result: Result) -> None:
+        for label in (*self.headlines, *self.ranges):
+            self._lines.removeWidget(label)
+            label.deleteLater()
+        self.headlines, self.ranges = [], []
+        for _ in result.labels[1:]:
+            self.headlines.append(text("", "headline"))
+            self.ranges.append(text("", "muted"))
+            self._lines.addWidget(self.headlines[-1])
+            self._lines.addWidget(self.ranges[-1])
+        self.empty.hide()
+
+    def refresh(self) -> None:
+        """Show the ranges; greyed when the image has changed."""
+        session, result = self._session, self._session.result
+        self.setEnabled(not session.stale)
+        say(self.old, "Of an image that has changed or gone: run again." if session.stale else "")
+        if result is None:
+            return
+        for k, line in enumerate(self.ranges):
+            if session.ranges is None:
+                line.setText("model range …")
+                continue
+            found = session.ranges.ranges[k]
+            line.setText(
+                range_line(
+                    result.source.measure,
+                    found.low,
+                    found.high,
+                    found.level,
+                    session.ranges.count,
+                    calibrated=found.calibrated,
+                    absent=session.ranges.absent[k],
+                )
+            )
+
+    def follow(self) -> None:
+        """Show the size of the hypothesis on show."""
+        result, counts = self._session.result, self._session.walk.counts
+        if result is None or counts is None:
+            # What is being counted takes a moment: the former number would be wrong by little,
+            # but wrong.
+            for name, line in zip(
+                result.labels[1:] if result else (), self.headlines, strict=False
+            ):
+                line.setText(headline(name, result.source.measure, None))
+            return
+        for k, line in enumerate(self.headlines):
+            name = result.labels[k + 1]
+            line.setText(headline(name, result.source.measure, int(counts[k + 1])))
+
+
+class MarkedSlider(QSlider):
+    """A slider with a mark at zero, which napari's style does not draw."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setMinimumHeight(26)
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the mark, then the slider over it."""
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        middle = self.width() // 2
+        painter.drawLine(middle, 1, middle, self.height() - 2)
+        painter.end()
+        super().paintEvent(event)
+
+
+class SliderPanel(Section):
+    """Walks the boundary along one direction of the model's uncertainty."""
+
+    def __init__(self, session: Session) -> None:
+        self.value = text("0 σ", "", wrap=False)
+        super().__init__("Boundary", beside=(self.value,))
+        self._session = session
+        self.directions = combo("What the slider changes; the share of the model's uncertainty")
+        self.slider = MarkedSlider()
+        self.slider.setToolTip("Move the boundary ( , and . move it by 0.1 σ)")
+        self.slider.setPageStep(round(0.5 / STEP))
+        self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
+        self.play = button("Play", "Move the boundary to and fro")
+        self.play.setCheckable(True)
+        self.reset = button("Reset", "Back to 0 σ")
+        self.undo = button("Undo", "Take back the last step (Ctrl+Z)")
+        self.body.addWidget(self.directions)
+        self.body.addLayout(row([self.low, (self.slider, 1), self.high]))
+        self.body.addLayout(row([(self.play, 1), (self.reset, 1), (self.undo, 1)]))
+        self._timer = QTimer(self)
+        self._timer.setInterval(40)
+        self._timer.timeout.connect(self._tick)
+        self._forward, self._in_gesture = True, False
+        self.directions.activated.connect(self._picked)
+        self.slider.valueChanged.connect(self._slid)
+        self.slider.sliderReleased.connect(self._let_go)
+        self.play.toggled.connect(self._played)
+        self.reset.clicked.connect(self._reset)
+        self.undo.clicked.connect(session.walk.undo)
+        session.found.connect(self._found)
+        session.changed.connect(self.refresh)
+        session.walk.moved.connect(self.follow)
+        self.refresh()
+
+    def _found(self, result: Result) -> None:
+        self.directions.clear()
+        names = direction_names(
+            result.directions,
+            result.source.measure,
+            result.voxel_ml,
+            result.source.oriented,
+            result.labels,
+        )
+        for index, name in names:
+            self.directions.addItem(name, index)
+        self._timer.stop()
+        self.play.setChecked(False)
+
+    def _picked(self, index: int) -> None:
+        self._session.walk.set_direction(self.directions.itemData(index))
+
+    def _slid(self, position: int) -> None:
+        self._session.walk.set_sigma(position * STEP, same_gesture=self._in_gesture)
+        self._in_gesture = self.slider.isSliderDown() or self._timer.isActive()
+
+    def _let_go(self) -> None:
+        self._in_gesture = False
+
+    def _reset(self) -> None:
+        self.play.setChecked(False)
+        self._session.walk.set_sigma(0.0)
+
+    def _played(self, on: bool) -> None:
+        self.play.setText("Pause" if on else "Play")
+        self._in_gesture = False
+        if on:
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def _tick(self) -> None:
+        ends = (self.slider.minimum(), self.slider.maximum())
+        if self.slider.value() in ends:
+            self._forward = self.slider.value() == ends[0]
+        self.slider.setValue(self.slider.value() + (1 if self._forward else -1))
+
+    def refresh(self) -> None:
+        """Show the reach of the slider, and whether it can be used."""
+        session = self._session
+        usable = session.result is not None and not session.stale
+        if not usable and self.play.isChecked():
+            self.play.setChecked(False)
+        self.setEnabled(usable)
+        half = round(session.settings.reach / STEP)
+        if self.slider.maximum() != half:
+            self.slider.blockSignals(True)
+            self.slider.setRange(-half, half)
+            self.slider.blockSignals(False)
+        say(self.low, f"−{session.settings.reach:g} σ")
+        say(self.high, f"+{session.settings.reach:g} σ")
+        self.follow()
+
+    def follow(self) -> None:
+        """Show where the session stands."""
+        choice = self._session.walk.choice
+        position = round(choice.sigma / STEP)
+        if self.slider.value() != position:
+            self.slider.blockSignals(True)
+            self.slider.setValue(position)
+            self.slider.blockSignals(False)
+        at = self.directions.findData(choice.direction)
+        if at != self.directions.currentIndex():
+            self.directions.setCurrentIndex(at)
+        self.value.setText(f"{choice.sigma:+.2f} σ".replace("-", "−") if choice.sigma else "0 σ")
+        self.undo.setEnabled(self._session.walk.can_undo)
+        self.reset.setEnabled(choice.sigma != 0)

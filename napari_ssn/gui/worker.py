@@ -1,0 +1,124 @@
+"""Does the session's jobs in a thread, one at a time; the newest of a channel wins."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_ssn.core.errors import SSNError
+from napari_ssn.session.runner import Job
+from napari_ssn.wording import problem
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Ticket:
+    """One job handed in."""
+
+    channel: str
+    done: Callable[[Any], None]
+    failed: Callable[[str], None]
+    progress: Callable[..., None] | None
+    dropped: threading.Event
+
+
+class Worker(QObject):
+    """The session's runner in the window.
+
+    Jobs run in one thread; what they return is delivered on the thread of this object. A job
+    whose channel got a newer one, or was cancelled, is asked to stop and never delivered.
+    """
+
+    # Across threads a Qt signal becomes an event of the receiver's own loop.
+    _ended = Signal(object, object)
+    _failed = Signal(object, str)
+    _told = Signal(object, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, "napari-ssn")
+        self._newest: dict[str, _Ticket] = {}
+        queued = Qt.ConnectionType.QueuedConnection
+        self._ended.connect(self._on_ended, queued)
+        self._failed.connect(self._on_failed, queued)
+        self._told.connect(self._on_told, queued)
+
+    def submit(
+        self,
+        channel: str,
+        job: Job,
+        done: Callable[[Any], None],
+        failed: Callable[[str], None],
+        progress: Callable[..., None] | None = None,
+    ) -> None:
+        """See `Runner.submit`."""
+        if self._pool is None:
+            return
+        self.cancel(channel)
+        ticket = _Ticket(channel, done, failed, progress, threading.Event())
+        self._newest[channel] = ticket
+        self._pool.submit(self._work, ticket, job)
+
+    def cancel(self, channel: str) -> None:
+        """See `Runner.cancel`."""
+        ticket = self._newest.pop(channel, None)
+        if ticket is not None:
+            ticket.dropped.set()
+
+    def close(self) -> None:
+        """Drop every job; the thread ends when the one under way next looks up."""
+        for channel in list(self._newest):
+            self.cancel(channel)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+    def _work(self, ticket: _Ticket, job: Job) -> None:
+        """In the thread."""
+        if ticket.dropped.is_set():
+            return
+
+        def tell(*what: Any) -> None:
+            if not ticket.dropped.is_set():
+                self._told.emit(ticket, what)
+
+        try:
+            value = job(tell, ticket.dropped.is_set)
+        except SSNError as error:
+            self._send(self._failed, ticket, problem(error))
+        except Exception as error:  # noqa: BLE001
+            # Nobody above this frame would ever hear of it: tell the user and the log. The
+            # message may hold a path or a name, so that it and the traceback are for debugging.
+            _log.error("A job of napari-ssn failed: %s", type(error).__name__)
+            _log.debug("Traceback of the failed job", exc_info=True)
+            self._send(self._failed, ticket, problem(error))
+        else:
+            self._send(self._ended, ticket, value)
+
+    def _send(self, signal: Any, ticket: _Ticket, what: Any) -> None:
+        if not ticket.dropped.is_set():
+            signal.emit(ticket, what)
+
+    def _current(self, ticket: _Ticket) -> bool:
+        return self._newest.get(ticket.channel) is ticket
+
+    def _on_ended(self, ticket: _Ticket, value: Any) -> None:
+        if self._current(ticket):
+            del self._newest[ticket.channel]
+            ticket.done(value)
+
+    def _on_failed(self, ticket: _Ticket, text: str) -> None:
+        if self._current(ticket):
+            del self._newest[ticket.channel]
+            ticket.failed(text)
+
+    def _on_told(self, ticket: _Ticket, what: tuple[Any, ...]) -> None:
+        if self._current(ticket) and ticket.progress is not None:
+            ticket.progress(*what)

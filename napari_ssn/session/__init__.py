@@ -1,0 +1,34 @@
+"""The application without a window: records, jobs, and the session that ties them together."""
+
+from napari_ssn.session.records import (
+    Choice,
+    Curve,
+    Decoded,
+    Exported,
+    ModelEntry,
+    Ranges,
+    Request,
+    Result,
+    Settings,
+    Source,
+    Survey,
+)
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.session import Note, Session
+
+__all__ = [
+    "Choice",
+    "Curve",
+    "Decoded",
+    "Exported",
+    "ModelEntry",
+    "Note",
+    "Ranges",
+    "Request",
+    "Result",
+    "Runner",
+    "Session",
+    "Settings",
+    "Source",
+    "Survey",
+]

@@ -1,0 +1,265 @@
+"""The long jobs: plain functions from frozen records to frozen records, for a worker thread.
+
+torch and MONAI are imported here and nowhere earlier, so that napari's window opens at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import (
+    Cancelled,
+    DataError,
+    DeviceError,
+    ExportError,
+    ModelError,
+)
+from napari_ssn.session.records import (
+    Choice,
+    Curve,
+    Decoded,
+    Exported,
+    ModelEntry,
+    Ranges,
+    Request,
+    Result,
+    Stage,
+    Survey,
+    stops,
+)
+
+if TYPE_CHECKING:
+    from napari_ssn.core.hypotheses import Hypothesis
+    from napari_ssn.io.provenance import Provenance
+    from napari_ssn.network.models import Model
+
+Progress = Callable[[Stage, int, int], None]
+Asked = Callable[[], bool]
+
+# Share of the hypotheses a range holds, unless a model was calibrated for another.
+_LEVEL = 0.9
+# z counted between two looks at the cancel button.
+_BATCH = 32
+
+
+class ModelStore:
+    """Keeps the model loaded last, so that a second run starts at once. Safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._key: tuple[Path, str] | None = None
+        self._model: Model | None = None
+
+    def get(self, folder: Path, device: str) -> Model:
+        """Load a model folder, or return it if it is the one loaded last."""
+        from napari_ssn.network.models import load_model
+
+        with self._lock:
+            if self._model is None or self._key != (folder, device):
+                # Gone first: two large models need not fit at once.
+                self._model = self._key = None
+                self._model = load_model(folder, device)
+                self._key = (folder, device)
+            return self._model
+
+
+def survey(extra: Sequence[Path], device: str) -> Survey:
+    """Find the installed models and name the device; the first job, which imports torch."""
+    from napari_ssn.network.device import choose_device, device_title
+    from napari_ssn.network.models import model_folders
+
+    found, problems = [], []
+    for folder in [*extra, *model_folders().values()]:
+        try:
+            found.append(read_entry(folder))
+        except ModelError as error:
+            problems.append(str(error))
+    try:
+        title = device_title(choose_device(device))
+    except DeviceError as error:
+        problems.append(str(error))
+        title = device_title(choose_device("cpu"))
+    return Survey(tuple(found), title, tuple(problems))
+
+
+def read_entry(folder: Path) -> ModelEntry:
+    """Read a model folder's card; ModelError says what is wrong with it."""
+    from napari_ssn.network.card import read_card
+
+    return ModelEntry(folder, read_card(folder))
+
+
+def warm_up(store: ModelStore, folder: Path, device: str) -> None:
+    """Import what a run needs and load a model, so that the first run does not wait."""
+    store.get(folder, device)
+
+
+def run_job(
+    store: ModelStore, request: Request, run: int, progress: Progress, cancelled: Asked
+) -> Result:
+    """Segment an image: the distribution over label maps and its directions."""
+    began = time.perf_counter()
+    progress("loading", 0, 0)
+    model = store.get(request.model, request.device)
+    _ask(cancelled)
+    volume = request.source.load()
+    _ask(cancelled)
+
+    def tell(done: int, total: int) -> None:
+        progress("running", done, total)
+
+    dist = model.segment(volume, request.centre, progress=tell, cancelled=cancelled)
+
+    from napari_ssn.core.directions import principal_directions
+    from napari_ssn.io.provenance import image_hash
+    from napari_ssn.network.device import device_title
+
+    directions = principal_directions(dist)
+    _ask(cancelled)
+    return Result(
+        run=run,
+        source=request.source,
+        card=model.card,
+        device=str(model.device),
+        device_title=device_title(model.device),
+        centre=request.centre,
+        dist=dist,
+        directions=directions,
+        image_sha256=image_hash(volume),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
+    """Draw hypotheses and state the range of each label's size."""
+    from napari_ssn.core.distribution import draw_z
+    from napari_ssn.core.measures import central_range
+
+    dist, calibration = result.dist, result.card.calibration
+    counts = _counts(result, draw_z(count, dist.rank, 0), cancelled)[:, 1:]
+    level = _LEVEL if calibration is None else calibration.level
+    factor = None if calibration is None else calibration.factor
+    return Ranges(
+        run=result.run,
+        count=count,
+        ranges=tuple(central_range(column, level, factor) for column in counts.T),
+        absent=tuple(float(share) for share in (counts == 0).mean(0)),
+    )
+
+
+def curve_job(result: Result, choice: Choice, reach: float, cancelled: Asked) -> Curve:
+    """Count the labels at every stop of the slider along a choice's walk."""
+    anchor = anchor_z(result, choice)
+    z = np.stack([result.directions.z(choice.direction, t, anchor) for t in stops(reach)])
+    counts = _counts(result, z, cancelled)
+    return Curve(result.run, choice.anchor, choice.direction, reach, counts)
+
+
+def decode_job(result: Result, choice: Choice, kept: bool) -> Decoded:
+    """Decode a whole hypothesis onto the image's grid."""
+    hypothesis = _hypothesis(result, choice)
+    provenance = _provenance(result, choice, hypothesis).model_dump(mode="json")
+    hypothesis.label_map.flags.writeable = False
+    return Decoded(result, choice, kept, hypothesis.label_map, provenance)
+
+
+def export_job(result: Result, choice: Choice, path: Path, overwrite: bool) -> Exported:
+    """Write a hypothesis and its sidecar.
+
+    Args:
+        result, choice: the hypothesis.
+        path: of the label map.
+        overwrite: whether the user agreed to replace a label map of that name.
+    """
+    from napari_ssn.io.provenance import read_sidecar, sidecar_path, write_pair
+
+    beside = sidecar_path(path)
+    if beside.exists():
+        # Other programs too keep JSON beside an image; the user was not asked about that file.
+        try:
+            read_sidecar(beside)
+        except DataError:
+            raise ExportError(
+                "Beside it lies a JSON file of another program, which would be replaced: "
+                "choose another name."
+            ) from None
+    hypothesis = _hypothesis(result, choice)
+    provenance = _provenance(result, choice, hypothesis)
+    written = write_pair(hypothesis, path, provenance, overwrite)
+    return Exported(path.parent, tuple(file.name for file in written))
+
+
+def _hypothesis(result: Result, choice: Choice) -> Hypothesis:
+    from napari_ssn.core.hypotheses import Hypothesis
+
+    z = choice_z(result, choice)
+    label_map = result.dist.placed(result.dist.label_map(z))
+    # The source's own affine: the one of the region, taken back, would be rounded.
+    return Hypothesis(label_map, result.source.affine, z, result.dist.classes)
+
+
+def _provenance(result: Result, choice: Choice, hypothesis: Hypothesis) -> Provenance:
+    from napari_ssn.io import provenance
+
+    card, drawn, walked = result.card, choice.sample is not None, choice.kind == "walk"
+    return provenance.describe(
+        hypothesis,
+        model=provenance.ModelIdentity(
+            name=card.name, version=card.version, weights_sha256=card.weights_sha256
+        ),
+        run=provenance.Run(
+            device=result.device,
+            device_title=result.device_title,
+            centre=None if result.centre is None else list(result.centre),
+            image_sha256=result.image_sha256,
+        ),
+        choice=provenance.Choice(
+            kind=choice.kind,
+            seed=choice.seed if drawn else None,
+            sample=choice.sample + 1 if choice.sample is not None else None,
+            direction=choice.direction + 1 if walked else None,
+            sigma=choice.sigma if walked else None,
+            anchor=anchor_z(result, choice).tolist() if walked else None,
+            z=None if hypothesis.z is None else hypothesis.z.tolist(),
+        ),
+        labels=result.labels,
+        extent=result.source.extent,
+    )
+
+
+def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
+    """The z a walk starts from: zero for the mean, else the draw of that seed and number."""
+    if choice.sample is None:
+        return np.zeros(result.dist.rank)
+    from napari_ssn.core.distribution import draw_z
+
+    draw: NDArray[np.float64] = draw_z(choice.sample + 1, result.dist.rank, choice.seed)[-1]
+    return draw
+
+
+def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:
+    """``z_anchor + sigma · v_direction`` in float64, (R,)."""
+    return result.directions.z(choice.direction, choice.sigma, anchor_z(result, choice))
+
+
+def _counts(result: Result, z: NDArray[np.float64], cancelled: Asked) -> NDArray[np.int64]:
+    """Voxels of each label for each z, (n, C), looking at the cancel button on the way."""
+    from napari_ssn.core.measures import label_counts
+
+    parts = []
+    for first in range(0, len(z), _BATCH):
+        _ask(cancelled)
+        parts.append(label_counts(result.dist, z[first : first + _BATCH]))
+    return np.concatenate(parts)
+
+
+def _ask(cancelled: Asked) -> None:
+    if cancelled():
+        raise Cancelled("The run was cancelled.")

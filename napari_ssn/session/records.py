@@ -1,0 +1,291 @@
+"""What the session is made of: immutable records that pass between threads and the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.volume import Extent, Volume, check_affine
+from napari_ssn.wording import Measure
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.core.directions import Directions
+    from napari_ssn.core.distribution import LogitDistribution
+    from napari_ssn.core.measures import Range
+    from napari_ssn.network.card import ModelCard
+
+State = Literal["no image", "ready", "loading", "running", "result", "exporting", "error"]
+Stage = Literal["loading", "running"]
+
+#: Step of the boundary slider in standard deviations; volumes are known at each stop.
+STEP = 0.05
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image to segment, before its intensities are read.
+
+    Attributes:
+        token: tells images, and an image before and after a change, apart.
+        space: voxels per axis of the source's own grid.
+        channels: number of channels.
+        affine: 4×4 of that grid, voxel index to mm.
+        extent: what the voxel size is known to measure.
+        oriented: whether the axes are known to be the patient's.
+        load: reads the intensities; called in the worker.
+        problem: why this image cannot be used at all, one sentence.
+    """
+
+    token: int
+    space: tuple[int, ...]
+    channels: int
+    affine: NDArray[np.float64]
+    extent: Extent
+    oriented: bool
+    load: Callable[[], Volume]
+    problem: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "affine", check_affine(self.affine))
+
+    @property
+    def spacing_mm(self) -> tuple[float, ...] | None:
+        """Voxel size per axis of the grid; None where it is unknown."""
+        if self.extent == "unknown":
+            return None
+        lengths = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return tuple(float(x) for x in lengths[: len(self.space)])
+
+    @property
+    def thickness_mm(self) -> float | None:
+        """Thickness of a 2D image; None where it is unknown or there are three axes."""
+        if len(self.space) == 3 or self.extent != "volume":
+            return None
+        return float(np.linalg.norm(self.affine[:3, 2]))
+
+    @property
+    def measure(self) -> Measure:
+        """How a number of this image's voxels is said."""
+        matrix = self.affine[:3, :3]
+        if self.extent == "plane":
+            size = float(np.linalg.norm(np.cross(matrix[:, 0], matrix[:, 1])))
+        else:
+            size = float(abs(np.linalg.det(matrix)))
+        return Measure(self.extent, size, len(self.space) == 2 or 1 in self.space)
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that can be chosen: its folder and what its card says."""
+
+    folder: Path
+    card: ModelCard
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What this computer offers: models, their problems, and the device in words."""
+
+    models: tuple[ModelEntry, ...]
+    device: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may set beside the main path.
+
+    Attributes:
+        device: auto, cpu, cuda or mps.
+        hypotheses: drawn to state a range.
+        samples: hypotheses that previous and next step through.
+        reach: standard deviations the slider goes either way.
+    """
+
+    device: str = "auto"
+    hypotheses: int = 1000
+    samples: int = 16
+    reach: float = 3.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run, in plain values."""
+
+    source: Source
+    model: Path
+    device: str
+    centre: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found.
+
+    Attributes:
+        run: number of the run in this session.
+        source: the image as it was.
+        card: of the model that ran.
+        device, device_title: where it ran, by torch's name and in words.
+        centre: of the region, in the source's grid; None for the whole image.
+        dist, directions: the model's answer and the axes of its uncertainty.
+        image_sha256: of the intensities the network was given.
+        seconds: the run took.
+    """
+
+    run: int
+    source: Source
+    card: ModelCard
+    device: str
+    device_title: str
+    centre: tuple[int, ...] | None
+    dist: LogitDistribution
+    directions: Directions
+    image_sha256: str
+    seconds: float
+
+    @property
+    def voxel_ml(self) -> float:
+        """Millilitres the core counts a voxel as."""
+        return float(abs(np.linalg.det(self.dist.affine[:3, :3])) / 1000)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels, background first."""
+        return tuple(label.name for label in self.card.labels)
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Range of each foreground label's voxel count over many hypotheses of one run.
+
+    Attributes:
+        run: that it belongs to.
+        count: hypotheses drawn.
+        ranges: one per foreground label.
+        absent: share of the hypotheses in which each of them does not occur.
+    """
+
+    run: int
+    count: int
+    ranges: tuple[Range, ...]
+    absent: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The hypothesis on show: ``z = z_anchor + sigma · v_direction``.
+
+    Attributes:
+        sample: which draw is the anchor, from 0; None for the model's mean.
+        seed: of the draws.
+        direction: index of the direction the slider walks.
+        sigma: where the slider is.
+    """
+
+    sample: int | None = None
+    seed: int = 0
+    direction: int = 0
+    sigma: float = 0.0
+
+    @property
+    def kind(self) -> Literal["mean", "sample", "walk"]:
+        """What the hypothesis is: the mean, a draw, or a point on a walk from either."""
+        if self.sigma != 0:
+            return "walk"
+        return "mean" if self.sample is None else "sample"
+
+    @property
+    def anchor(self) -> Choice:
+        """The hypothesis the walk starts from."""
+        return Choice() if self.sample is None else Choice(self.sample, self.seed)
+
+    @property
+    def title(self) -> str:
+        """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ``."""
+        start = "mean" if self.sample is None else f"sample {self.sample + 1}"
+        if self.sigma == 0:
+            return start
+        return f"{start}, direction {self.direction + 1} at {self.sigma:+.2f} σ"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Voxels of every label along one walk.
+
+    Attributes:
+        run, anchor, direction: the walk it belongs to.
+        reach: standard deviations either way.
+        counts: (stops, C), one stop every `STEP`.
+    """
+
+    run: int
+    anchor: Choice
+    direction: int
+    reach: float
+    counts: NDArray[np.int64]
+
+    def fits(self, run: int, choice: Choice, reach: float) -> bool:
+        """Whether this curve is about the walk of a choice."""
+        return (self.run, self.anchor, self.direction, self.reach) == (
+            run,
+            choice.anchor,
+            choice.direction,
+            reach,
+        )
+
+    def at(self, sigma: float) -> NDArray[np.int64]:
+        """Voxels of each label at a stop, (C,)."""
+        row: NDArray[np.int64] = self.counts[stop_of(sigma, self.reach)]
+        return row
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One hypothesis as a label map on the source's grid, frozen.
+
+    Attributes:
+        result: it came from.
+        choice: which hypothesis it is.
+        kept: whether the user asked to keep it; else it is one of the added samples.
+        label_map: (*S) uint8.
+        provenance: content of its sidecar.
+    """
+
+    result: Result
+    choice: Choice
+    kept: bool
+    label_map: NDArray[np.uint8]
+    provenance: dict[str, Any]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Voxels of each label, (C,)."""
+        return np.bincount(self.label_map.reshape(-1), minlength=self.result.dist.classes)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote: the folder and the names of the files in it."""
+
+    folder: Path
+    files: tuple[str, ...]
+
+
+def stops(reach: float) -> NDArray[np.float64]:
+    """Every stop of a slider, −reach … reach."""
+    half = round(reach / STEP)
+    grid: NDArray[np.float64] = np.arange(-half, half + 1, dtype=np.float64) * STEP
+    return grid
+
+
+def stop_of(sigma: float, reach: float) -> int:
+    """Index in `stops` of the stop nearest to sigma."""
+    half = round(reach / STEP)
+    return min(max(round(sigma / STEP) + half, 0), 2 * half)

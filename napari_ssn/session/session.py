@@ -1,0 +1,334 @@
+"""The application without a window: what is loaded, the result, the hypothesis on show."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from psygnal import Signal
+
+from napari_ssn.session import jobs
+from napari_ssn.session.records import (
+    Choice,
+    Decoded,
+    Exported,
+    Ranges,
+    Request,
+    Result,
+    Settings,
+    Source,
+    Stage,
+    State,
+    Survey,
+)
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.setup import Setup
+from napari_ssn.session.walk import Walk
+
+
+@dataclass(frozen=True)
+class Note:
+    """The last thing worth telling: one sentence, and whether something went wrong."""
+
+    text: str
+    error: bool = False
+
+
+class Session:
+    """State and commands. Every command returns at once; what takes long goes to the runner.
+
+    Signals, all on the thread that commands:
+        changed: anything may have changed, except by a move of the slider.
+        found: a run has ended with a result.
+        made: a hypothesis was decoded to become a layer of its own.
+    """
+
+    changed = Signal()
+    found = Signal(Result)
+    made = Signal(Decoded)
+
+    def __init__(
+        self, runner: Runner, settings: Settings | None = None, model_folders: tuple[Path, ...] = ()
+    ) -> None:
+        self.settings = settings or Settings()
+        self.setup = Setup()
+        self.result: Result | None = None
+        self.ranges: Ranges | None = None
+        self.walk = Walk(runner, self.settings, self._failed)
+        self.note: Note | None = None
+        self.activity: Literal["loading", "running", "exporting"] | None = None
+        self.progress: tuple[int, int] = (0, 0)
+        self.exported: Exported | None = None
+        self._folders = model_folders
+        self._runner = runner
+        self._store = jobs.ModelStore()
+        self._runs = 0
+        self._began = 0.0
+        self._queue: list[Choice] = []
+        self._added: dict[int, int] = {}
+
+    # ---- What is the case
+
+    @property
+    def state(self) -> State:
+        """One word for the whole, as interface and tests name it."""
+        if self.activity is not None:
+            return self.activity
+        if self.note is not None and self.note.error:
+            return "error"
+        if self.result is not None:
+            return "result"
+        return "ready" if self.setup.source is not None else "no image"
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self.activity in ("loading", "running")
+
+    @property
+    def stale(self) -> bool:
+        """Whether the result is about an image that has changed, gone, or is not chosen."""
+        source = self.setup.source
+        return self.result is not None and (
+            source is None or source.token != self.result.source.token
+        )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self._began if self.busy else 0.0
+
+    # ---- Models and settings
+
+    def start(self) -> None:
+        """Look for models and prepare the first one, in the worker."""
+        self._look_for_models(None)
+
+    def add_model_folder(self, folder: Path) -> None:
+        """Offer a model folder from anywhere, and choose it."""
+        self._folders = (folder, *(f for f in self._folders if f != folder))
+        self._look_for_models(folder)
+
+    def _look_for_models(self, wanted: Path | None) -> None:
+        device = self.settings.device
+        self._runner.submit(
+            "survey",
+            lambda progress, cancelled: jobs.survey(self._folders, device),
+            partial(self._surveyed, wanted),
+            self._failed,
+        )
+
+    def _surveyed(self, wanted: Path | None, survey: Survey) -> None:
+        if wanted is not None and wanted not in [m.folder for m in survey.models]:
+            # What cannot be read is not asked for again.
+            self._folders = tuple(f for f in self._folders if f != wanted)
+        self.note = Note(survey.problems[0], error=True) if survey.problems else None
+        if self.setup.set_survey(survey, wanted):
+            self._warm_up()
+        self.changed.emit()
+
+    def choose_model(self, folder: Path) -> None:
+        """Take one of the surveyed models."""
+        models = self.setup.survey.models if self.setup.survey else ()
+        self.note = None
+        if self.setup.set_model(next(m for m in models if m.folder == folder)):
+            self._warm_up()
+        self.changed.emit()
+
+    def _warm_up(self) -> None:
+        model, device = self.setup.model, self.settings.device
+        assert model is not None
+        self._runner.submit(
+            "warm up",
+            lambda progress, cancelled: jobs.warm_up(self._store, model.folder, device),
+            _nothing,
+            self._failed,
+        )
+
+    def configure(self, settings: Settings) -> None:
+        """Take new settings; what they touch is computed anew."""
+        before, self.settings = self.settings, settings
+        if settings.device != before.device:
+            self._look_for_models(None)
+        self.walk.configure(settings)
+        if settings.hypotheses != before.hypotheses:
+            self._count_range()
+        self.changed.emit()
+
+    # ---- Image and region
+
+    def set_image(self, source: Source | None) -> None:
+        """Take another image, the same one changed, or none."""
+        if self.setup.set_source(source):
+            self.note = None
+            if self.busy:
+                self._stop()
+                self.note = Note("The image changed during the run, which was stopped.")
+        self.changed.emit()
+
+    def set_around_point(self, around_point: bool) -> None:
+        """Segment around a point, or the whole image."""
+        self.setup.around_point = around_point
+        self.changed.emit()
+
+    def place_centre(self, index: tuple[int, ...]) -> None:
+        """Put the region's middle on a voxel of the source's grid."""
+        inside = self.setup.place_centre(index)
+        outside = Note("That point lies outside the image: click on the lesion.", error=True)
+        self.note = None if inside else outside
+        self.changed.emit()
+
+    # ---- Running
+
+    def run(self) -> None:
+        """Segment the image; a run under way is dropped."""
+        setup, obstacle = self.setup, self.setup.obstacle
+        if obstacle is not None:
+            self._failed(obstacle)
+            return
+        assert setup.source is not None and setup.model is not None
+        centre = setup.centre if setup.around_point else None
+        request = Request(setup.source, setup.model.folder, self.settings.device, centre)
+        self._runs += 1
+        number = self._runs
+        self.activity, self.progress, self.note = "loading", (0, 0), None
+        self._began = time.perf_counter()
+        self._runner.submit(
+            "run",
+            lambda progress, cancelled: jobs.run_job(
+                self._store, request, number, progress, cancelled
+            ),
+            self._ran,
+            self._run_failed,
+            self._progressed,
+        )
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop the run; what was there before stays."""
+        if self.busy:
+            self._stop()
+            self.note = Note("Cancelled.")
+            self.changed.emit()
+
+    def _stop(self) -> None:
+        self._runner.cancel("run")
+        self.activity = None
+
+    def _progressed(self, stage: Stage, done: int, total: int) -> None:
+        self.activity, self.progress = stage, (done, total)
+        self.changed.emit()
+
+    def _ran(self, result: Result) -> None:
+        self.activity, self.result, self.ranges = None, result, None
+        self._queue.clear()
+        self._added.clear()
+        self._runner.cancel("decode")
+        self.exported = None
+        self.found.emit(result)
+        self.walk.begin(result)
+        self._count_range()
+        self.changed.emit()
+
+    def _run_failed(self, text: str) -> None:
+        self.activity = None
+        self._failed(text)
+
+    def _failed(self, text: str) -> None:
+        self.note = Note(text, error=True)
+        self.changed.emit()
+
+    def _count_range(self) -> None:
+        result, count = self.result, self.settings.hypotheses
+        if result is None:
+            return
+        self.ranges = None
+        self._runner.submit(
+            "range",
+            lambda progress, cancelled: jobs.range_job(result, count, cancelled),
+            self._ranged,
+            self._failed,
+        )
+
+    def _ranged(self, ranges: Ranges) -> None:
+        if self.result is not None and ranges.run == self.result.run:
+            self.ranges = ranges
+            self.changed.emit()
+
+    # ---- Layers of their own, and files
+
+    def add_samples(self, count: int, seed: int) -> None:
+        """Decode samples to become layers, one after the other, from where the last ended."""
+        if self.result is None or self.stale:
+            return
+        first = self._added.get(seed, 0)
+        self._added[seed] = first + count
+        idle = not self._queue
+        self._queue += [Choice(i, seed) for i in range(first, first + count)]
+        if idle:
+            self._decode_next()
+
+    def _decode_next(self) -> None:
+        if self._queue:
+            self._decode(self._queue[0], kept=False)
+
+    def keep(self) -> None:
+        """Make a layer of the hypothesis on show, that stays when the slider moves on."""
+        if self.result is not None:
+            self._decode(self.walk.choice, kept=True)
+
+    def _decode(self, choice: Choice, kept: bool) -> None:
+        result = self.result
+        assert result is not None
+        self._runner.submit(
+            "keep" if kept else "decode",
+            lambda progress, cancelled: jobs.decode_job(result, choice, kept),
+            self._decoded,
+            self._failed if kept else self._decode_failed,
+        )
+
+    def _decode_failed(self, text: str) -> None:
+        self._queue.clear()
+        self._failed(text)
+
+    def _decoded(self, decoded: Decoded) -> None:
+        self.made.emit(decoded)
+        self.changed.emit()
+        if not decoded.kept:
+            self._queue.pop(0)
+            self._decode_next()
+
+    def export(self, path: Path, overwrite: bool = False) -> None:
+        """Write the hypothesis on show, with its sidecar; existing ones only if told to."""
+        result, choice = self.result, self.walk.choice
+        if result is None:
+            return
+        self.activity, self.note, self.exported = "exporting", None, None
+        self._runner.submit(
+            "export",
+            lambda progress, cancelled: jobs.export_job(result, choice, path, overwrite),
+            self._wrote,
+            self._run_failed,
+        )
+        self.changed.emit()
+
+    def _wrote(self, exported: Exported) -> None:
+        self.activity, self.exported = None, exported
+        self.note = Note(f"Wrote {' and '.join(exported.files)}.")
+        self.changed.emit()
+
+    def close(self) -> None:
+        """Stop everything and let go of it."""
+        self._runner.close()
+        self._queue.clear()
+        self.activity = self.result = None
+        self.setup = Setup()
+        self.walk.close()
+        for signal in (self.changed, self.found, self.made):
+            signal.disconnect()
+
+
+def _nothing(value: Any) -> None: ...

@@ -1,0 +1,131 @@
+"""What the user has chosen, and whether it can be run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ssn.session.records import ModelEntry, Source, Survey
+
+if TYPE_CHECKING:
+    from napari_ssn.network.inference import Fit
+
+
+class Setup:
+    """Image, model and region. It says what stands in the way of a run before there is one.
+
+    Attributes:
+        survey: models that can be chosen; None while they are looked for.
+        model, source: what is chosen.
+        around_point: whether only a region around a point is segmented.
+        centre: of that region, in the source's grid.
+    """
+
+    def __init__(self) -> None:
+        self.survey: Survey | None = None
+        self.model: ModelEntry | None = None
+        self.source: Source | None = None
+        self.around_point = False
+        self.centre: tuple[int, ...] | None = None
+        self._fit: tuple[int, Path, Fit] | None = None
+
+    def set_source(self, source: Source | None) -> bool:
+        """Take another image, or none; False if it is the one already there."""
+        before, self.source = self.source, source
+        if before is not None and source is not None and before.token == source.token:
+            return False
+        self.centre = None
+        self.around_point = self.needs_point
+        return True
+
+    def set_model(self, model: ModelEntry | None) -> bool:
+        """Take a model; False if it is the one already there."""
+        before, self.model = self.model, model
+        if model is None or (before is not None and before.folder == model.folder):
+            return False
+        # A point that was placed stays: another model may look around it too.
+        self.around_point = self.needs_point or self.centre is not None
+        return True
+
+    def set_survey(self, survey: Survey, wanted: Path | None) -> bool:
+        """Take the models found and choose one; False if the one chosen stays.
+
+        Args:
+            survey: what was found.
+            wanted: folder to choose, if it is among them.
+        """
+        self.survey = survey
+        folder = wanted if wanted is not None else self.model and self.model.folder
+        fallback = self.model or (survey.models[0] if survey.models else None)
+        return self.set_model(next((m for m in survey.models if m.folder == folder), fallback))
+
+    def place_centre(self, index: tuple[int, ...]) -> bool:
+        """Put the region's middle on a voxel; False if it is none of the image's."""
+        if self.source is None or len(index) != len(self.source.space):
+            return False
+        if not all(0 <= i < n for i, n in zip(index, self.source.space, strict=True)):
+            return False
+        self.centre, self.around_point = index, True
+        return True
+
+    @property
+    def needs_point(self) -> bool:
+        """Whether model and image ask for a point on the lesion before a run."""
+        if self.model is None or self.source is None or not self.model.card.centred:
+            return False
+        from napari_ssn.network.inference import plane_axes
+
+        card, space = self.model.card, self.source.space
+        axes = plane_axes(card, space)
+        return axes is not None and any(
+            space[a] > size for a, size in zip(axes, card.region, strict=True)
+        )
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why Run would be of no use yet, one sentence; None when nothing stands in its way."""
+        if self.source is None:
+            return "Open an image to begin."
+        if self.source.problem is not None:
+            return self.source.problem
+        if self.survey is None:
+            return "Looking for models…"
+        if self.model is None:
+            return "No model is installed: choose a model folder."
+        fit = self._checked_fit()
+        if fit is not None and fit.problem is not None:
+            return fit.problem
+        if self.around_point and self.centre is None:
+            return "Place the centre: one click on the lesion."
+        if self.needs_point and not self.around_point:
+            return "This model looks around one lesion: choose “around a point”."
+        return None
+
+    @property
+    def misfit(self) -> bool:
+        """Whether the image itself is what stands in the way: the model cannot read it."""
+        if self.source is None:
+            return False
+        fit = self._checked_fit()
+        return self.source.problem is not None or (fit is not None and fit.problem is not None)
+
+    @property
+    def caution(self) -> str | None:
+        """Why the result would deserve doubt, one sentence."""
+        fit = self._checked_fit()
+        return fit.caution if fit is not None else None
+
+    def _checked_fit(self) -> Fit | None:
+        if self.source is None or self.model is None or self.source.problem is not None:
+            return None
+        key = (self.source.token, self.model.folder)
+        if self._fit is None or self._fit[:2] != key:
+            # By now the survey has imported torch: this import waits for nothing.
+            from napari_ssn.network.inference import check_fit
+
+            source = self.source
+            self._fit = (
+                *key,
+                check_fit(self.model.card, source.space, source.channels, source.spacing_mm),
+            )
+        return self._fit[2]

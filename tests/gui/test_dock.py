@@ -1,0 +1,529 @@
+"""The window, driven by its own buttons and sliders."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt
+
+from napari_ssn.gui.layers import HYPOTHESIS
+from tests.gui.conftest import add_image, run_and_wait, settled
+from tests.helpers import noise_image, tiny_model
+
+KEYS = ("Q", "W", ",", ".", "S", "A", "D", "K", "Control-Z", "Control-Enter")
+
+
+def layer(viewer: Any, name: str) -> Any:
+    return viewer.layers[name]
+
+
+def press(provider: Any, key: str) -> None:
+    """What napari does when a key is pressed while this has it."""
+    from napari.utils.key_bindings import coerce_keybinding
+
+    provider.keymap[coerce_keybinding(key)](provider)
+
+
+def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    viewer, dock = opened
+    session = dock.session
+    assert dock.run.button.isEnabled() and not dock.slider.isEnabled()
+    assert dock.image.geometry.text() == "48 × 40 · 0.7 × 0.7 mm · thickness unknown"
+    run_and_wait(dock, qtbot)
+    assert dock.result.headlines[0].text().startswith("Label 1 ")
+    assert "model range" in dock.result.ranges[0].text()
+    walking = layer(viewer, HYPOTHESIS)
+    np.testing.assert_allclose(walking.scale, (0.7, 0.7))
+    assert [str(u) for u in walking.units] == ["millimeter"] * 2 and not walking.editable
+    mean = np.array(walking.data)
+
+    dock.slider.slider.setValue(20)
+    assert session.walk.choice.sigma == pytest.approx(1.0)
+    after = np.array(layer(viewer, HYPOTHESIS).data)
+    np.testing.assert_array_equal(after, session.walk.label_map(()))
+    assert (after != mean).any()
+    assert layer(viewer, HYPOTHESIS).metadata["napari_ssn"]["sigma"] == pytest.approx(1.0)
+    size = session.result.source.measure.amount(int(after.sum()))
+    assert size in dock.result.headlines[0].text() and size in dock.export.what.text()
+
+    dock.samples.add.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 5, timeout=20_000)
+    names = [one.name for one in viewer.layers]
+    assert names == ["scan", "SSN · sample 01", "SSN · sample 02", "SSN · sample 03", HYPOTHESIS]
+    np.testing.assert_array_equal(
+        layer(viewer, "SSN · sample 02").data, session.result.dist.sample(2)[1]
+    )
+    dock.samples.next.click()
+    assert dock.samples.here.text() == "Sample 1 of 4"
+    np.testing.assert_array_equal(
+        np.array(layer(viewer, HYPOTHESIS).data), layer(viewer, "SSN · sample 01").data
+    )
+
+    target = tmp_path / "out.nii.gz"
+    dock.export.ask = lambda parent, name, pattern: str(target)
+    dock.export.write.click()
+    qtbot.waitUntil(lambda: session.exported is not None, timeout=20_000)
+    assert dock.run.status.text() == "Wrote out.nii.gz and out.json."
+    assert dock.export.folder.isVisibleTo(dock)
+    written = np.asarray(nib.load(target).dataobj).reshape(40, 48)
+    np.testing.assert_array_equal(written, session.walk.label_map(()))
+    assert json.loads((tmp_path / "out.json").read_text())["choice"]["sample"] == 1
+
+
+def test_a_layer_saved_by_napari_is_on_the_source_grid(
+    opened: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    from napari_ssn.io.napari_hooks import write_labels
+
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    dock.samples.keep.click()
+    qtbot.waitUntil(lambda: any("kept" in one.name for one in viewer.layers), timeout=20_000)
+    for name in (HYPOTHESIS, next(one.name for one in viewer.layers if "kept" in one.name)):
+        data, meta, _ = layer(viewer, name).as_layer_data_tuple()
+        write_labels(str(tmp_path / f"{len(name)}.nii.gz"), data, meta)
+        written = np.asarray(nib.load(tmp_path / f"{len(name)}.nii.gz").dataobj)
+        np.testing.assert_array_equal(written.reshape(40, 48), dock.session.walk.label_map(()))
+    record = json.loads((tmp_path / f"{len(name)}.json").read_text())
+    assert record["choice"]["kind"] == "mean"
+
+
+def test_a_slider_frame_decodes_only_the_slice_on_show(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_ssn.core.distribution import LogitDistribution
+
+    model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
+    viewer, dock = open_dock(model)
+    add_image(viewer, (20, 24, 22))
+    dock.region.around.setChecked(True)
+    dock.session.place_centre((10, 10, 10))
+    run_and_wait(dock, qtbot)
+    assert dock.session.result.dist.start == (2, 2, 2)
+    asked = []
+    real = LogitDistribution.label_map
+
+    def counted(self: Any, z: Any = None, where: Any = ()) -> Any:
+        asked.append(where)
+        return real(self, z, where)
+
+    monkeypatch.setattr(LogitDistribution, "label_map", counted)
+    viewer.dims.set_current_step(0, 7)
+    asked.clear()
+    dock.slider.slider.setValue(11)
+    assert [where[0] for where in asked] == [slice(5, 6)]
+    viewer.dims.set_current_step(0, 19)
+    asked.clear()
+    dock.slider.slider.setValue(12)
+    # Slice 19 lies outside the region: nothing to decode.
+    assert asked == []
+    full = np.array(layer(viewer, HYPOTHESIS).data)
+    assert full[19].sum() == 0 and full.sum() == dock.session.walk.counts[1]
+
+
+def test_slider_undo_reset_and_directions(opened: Any, qtbot: Any) -> None:
+    _, dock = opened
+    run_and_wait(dock, qtbot)
+    panel, walk = dock.slider, dock.session.walk
+    panel.slider.setSliderDown(True)
+    for position in (5, 10, 15):
+        panel.slider.setValue(position)
+    panel.slider.setSliderDown(False)
+    assert panel.value.text() == "+0.75 σ"
+    panel.undo.click()
+    assert walk.choice.sigma == 0 and panel.slider.value() == 0 and not panel.undo.isEnabled()
+    panel.slider.setValue(-10)
+    panel.reset.click()
+    assert panel.slider.value() == 0 and panel.value.text() == "0 σ"
+    assert panel.directions.itemText(0).startswith("1 · ")
+    if panel.directions.count() > 1:
+        panel.directions.setCurrentIndex(1)
+        panel.directions.activated.emit(1)
+        assert walk.choice.direction == panel.directions.itemData(1)
+
+
+def test_play_moves_to_and_fro_and_pauses(opened: Any, qtbot: Any) -> None:
+    _, dock = opened
+    run_and_wait(dock, qtbot)
+    dock.slider.slider.setValue(58)
+    dock.slider.play.click()
+    qtbot.waitUntil(lambda: dock.slider.slider.value() == 60, timeout=10_000)
+    qtbot.waitUntil(lambda: dock.slider.slider.value() < 59, timeout=10_000)
+    dock.slider.play.click()
+    at = dock.slider.slider.value()
+    qtbot.wait(120)
+    assert dock.slider.slider.value() == at
+    # The whole performance is one step.
+    dock.slider.undo.click()
+    assert dock.slider.slider.value() == 58
+
+
+def test_keys_work_on_the_viewer_and_on_our_layers(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    press(viewer, "Control-Enter")
+    qtbot.waitUntil(lambda: settled(dock.session), timeout=60_000)
+    walk, walking = dock.session.walk, layer(viewer, HYPOTHESIS)
+    for provider in (viewer, walking):
+        before = walk.choice
+        press(provider, "W")
+        assert walk.choice.sample == 0
+        press(provider, ".")
+        assert walk.choice.sigma == pytest.approx(0.1)
+        press(provider, ",")
+        press(provider, ",")
+        assert walk.choice.sigma == pytest.approx(-0.1)
+        press(provider, "Control-Z")
+        assert walk.choice.sigma == 0
+        press(provider, "Q")
+        assert walk.choice == before
+        opacity = walking.opacity
+        press(provider, "A")
+        assert walking.opacity == pytest.approx(opacity - 0.1)
+        press(provider, "D")
+        press(provider, "S")
+        assert not walking.visible
+        press(provider, "S")
+        assert walking.visible
+    press(walking, "K")
+    qtbot.waitUntil(lambda: any("kept" in one.name for one in viewer.layers), timeout=20_000)
+
+
+def test_a_click_places_the_centre(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "centred", centred=True))
+    add_image(viewer, (64, 80))
+    assert dock.region.around.isChecked() and not dock.run.button.isEnabled()
+    assert "Place the centre" in dock.run.status.text()
+    dock.region.place.click()
+    assert "Click" in dock.region.where.text()
+    click(viewer, (20 * 0.7, 50 * 0.7), moved=True)
+    assert dock.session.setup.centre is None
+    click(viewer, (500.0, 0.0))
+    assert "outside the image" in dock.run.status.text()
+    dock.region.place.click()
+    click(viewer, (20 * 0.7, 50 * 0.7))
+    assert dock.session.setup.centre == (20, 50)
+    assert dock.region.where.text() == "Column 50, row 20"
+    assert not dock.region.place.isChecked() and ours(viewer) == []
+    np.testing.assert_allclose(layer(viewer, "SSN · region").data, [[20, 50]])
+    run_and_wait(dock, qtbot)
+    outside = np.array(layer(viewer, HYPOTHESIS).data)
+    outside[4:36, 34:66] = 0
+    assert outside.sum() == 0
+    dock.region.whole.setChecked(True)
+    assert "SSN · region" not in viewer.layers and not dock.run.button.isEnabled()
+
+
+def ours(viewer: Any) -> list[Any]:
+    """Callbacks of the mouse that are not napari's own."""
+    return [one for one in viewer.mouse_drag_callbacks if one.__module__.startswith("napari_ssn")]
+
+
+def click(viewer: Any, position: tuple[float, ...], moved: bool = False) -> None:
+    """A click on the canvas as napari hands it to the callbacks of a viewer."""
+
+    class Event:
+        type = "mouse_press"
+
+    event = Event()
+    event.position = position
+    for callback in ours(viewer):
+        steps = callback(viewer, event)
+        next(steps)
+        if moved:
+            event.type = "mouse_move"
+            next(steps)
+        event.type = "mouse_release"
+        with pytest.raises(StopIteration):
+            next(steps)
+        event.type = "mouse_press"
+
+
+# ---- Bad input: one sentence in the window, and what was there stays
+
+
+def test_no_image(open_dock: Callable[..., Any], tmp_path: Path) -> None:
+    _, dock = open_dock(tiny_model(tmp_path / "tiny"))
+    assert not dock.run.button.isEnabled()
+    assert dock.run.status.text() == "Open an image to begin."
+    assert dock.image.geometry.text() == "No image is open."
+
+
+def test_an_image_of_the_wrong_kind_is_said_before_run(
+    opened: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    kept = dock.session.result
+    viewer.add_image(np.zeros((12, 40, 48), np.float32), name="volume")
+    dock.image.layers.setCurrentIndex(dock.image.layers.findText("volume"))
+    assert "2D" in dock.image.fit.text() and not dock.run.button.isEnabled()
+    viewer.add_image(np.zeros((40, 48, 3), np.uint8), name="photo", rgb=True)
+    dock.image.layers.setCurrentIndex(dock.image.layers.findText("photo"))
+    assert "RGB" in dock.image.fit.text() and not dock.run.button.isEnabled()
+    viewer.add_image(np.zeros((3, 4, 40, 48), np.float32), name="film")
+    dock.image.layers.setCurrentIndex(dock.image.layers.findText("film"))
+    assert "4 axes" in dock.image.fit.text() and not dock.run.button.isEnabled()
+    dock.session.add_model_folder(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+    qtbot.waitUntil(lambda: dock.session.setup.model.card.name == "deep", timeout=20_000)
+    dock.image.layers.setCurrentIndex(dock.image.layers.findText("scan"))
+    assert "3D volumes" in dock.image.fit.text()
+    assert dock.session.result is kept and HYPOTHESIS in viewer.layers
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(3.0, "same value everywhere"), (np.nan, "NaN"), (np.inf, "infinite")]
+)
+def test_values_that_cannot_be_used(opened: Any, qtbot: Any, value: float, words: str) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    data = np.full((40, 48), value, np.float32)
+    data[0, 0] = data[0, 0] if value == 3.0 else 0.0
+    viewer.add_image(data, name="bad", contrast_limits=(0, 1))
+    dock.image.layers.setCurrentIndex(dock.image.layers.findText("bad"))
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: dock.session.state == "error", timeout=20_000)
+    assert words in dock.run.status.text() and dock.run.status.property("role") == "error"
+    assert dock.session.result is not None and HYPOTHESIS in viewer.layers
+
+
+def test_a_damaged_model_folder(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    _, dock = opened
+    dock.session.add_model_folder(tmp_path)
+    qtbot.waitUntil(lambda: dock.session.state == "error", timeout=20_000)
+    assert "no readable card" in dock.run.status.text()
+    assert dock.image.models.currentText() == "Tiny 2D model" and dock.run.button.isEnabled()
+
+
+def test_an_export_that_fails_keeps_the_result(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    _, dock = opened
+    run_and_wait(dock, qtbot)
+    nowhere = tmp_path / "gone" / "a.nii.gz"
+    dock.export.ask = lambda parent, name, pattern: str(nowhere)
+    dock.export.write.click()
+    qtbot.waitUntil(lambda: dock.session.state == "error", timeout=20_000)
+    assert dock.run.status.text() == "That folder does not exist: choose another folder."
+    assert dock.session.result is not None and dock.export.write.isEnabled()
+    dock.export.ask = lambda parent, name, pattern: ""
+    dock.export.write.click()
+    assert dock.session.state == "error"
+
+
+def test_an_unexpected_error_is_said_and_logged(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, dock = opened
+
+    def fail(*args: Any) -> Any:
+        raise KeyError("/secret/patient")
+
+    monkeypatch.setattr("napari_ssn.session.jobs.run_job", fail)
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: dock.session.state == "error", timeout=20_000)
+    assert "unexpected" in dock.run.status.text()
+    told = [r for r in caplog.records if r.name == "napari_ssn.gui.worker"]
+    assert [r.getMessage() for r in told if r.levelname == "ERROR"] == [
+        "A job of napari-ssn failed: KeyError"
+    ]
+
+
+# ---- While something runs
+
+
+def hold_runs(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Make the worker wait inside every run until the event is set or it is cancelled."""
+    from napari_ssn.session import jobs
+
+    release, real = threading.Event(), jobs.run_job
+
+    def slow(store: Any, request: Any, run: int, progress: Any, cancelled: Any) -> Any:
+        progress("running", 1, 4)
+        while not release.wait(0.01):
+            jobs._ask(cancelled)
+        return real(store, request, run, progress, cancelled)
+
+    monkeypatch.setattr(jobs, "run_job", slow)
+    return release
+
+
+def test_cancel_is_at_once_and_the_next_run_works(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, dock = opened
+    release = hold_runs(monkeypatch)
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: dock.session.state == "running", timeout=20_000)
+    assert dock.run.button.text() == "Cancel" and dock.run.status.text().startswith(
+        "Running 2 of 4"
+    )
+    dock.run.button.click()
+    assert dock.run.button.text() == "Run" and dock.run.status.text() == "Cancelled."
+    release.set()
+    run_and_wait(dock, qtbot)
+    assert dock.session.result.run == 2
+
+
+def test_the_image_is_deleted_during_a_run(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = opened
+    release = hold_runs(monkeypatch)
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: dock.session.state == "running", timeout=20_000)
+    viewer.layers.remove("scan")
+    assert not dock.session.busy and "stopped" in dock.run.status.text()
+    release.set()
+    qtbot.wait(100)
+    assert dock.session.result is None and len(viewer.layers) == 0
+
+
+def test_a_changed_or_deleted_image_greys_the_result_and_keeps_it(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    walking = layer(viewer, HYPOTHESIS)
+    colour = np.array(walking.colormap.color_dict[1])
+    viewer.layers["scan"].data = noise_image((40, 48), seed=5)
+    assert dock.session.stale and not dock.slider.isEnabled() and dock.export.isEnabled()
+    assert "changed or gone" in dock.result.old.text()
+    assert not np.allclose(walking.colormap.color_dict[1], colour)
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: not dock.session.stale, timeout=20_000)
+    viewer.layers.remove("scan")
+    assert dock.session.stale and HYPOTHESIS in viewer.layers
+    assert dock.image.layers.count() == 0
+
+
+def test_a_second_run_retires_the_first_ones_samples(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    dock.samples.count.setValue(1)
+    dock.samples.add.click()
+    qtbot.waitUntil(lambda: "SSN · sample 01" in viewer.layers, timeout=20_000)
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: dock.session.result.run == 2, timeout=20_000)
+    assert "SSN · sample 01 · earlier run" in viewer.layers
+    assert sum(one.name == HYPOTHESIS for one in viewer.layers) == 1
+    viewer.layers.remove(HYPOTHESIS)
+    dock.slider.slider.setValue(5)
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: HYPOTHESIS in viewer.layers, timeout=20_000)
+
+
+def test_a_duplicate_of_the_walking_layer_stands_still(opened: Any, qtbot: Any) -> None:
+    from copy import deepcopy
+
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    walking = layer(viewer, HYPOTHESIS)
+    data, _, _ = walking.as_layer_data_tuple()
+    duplicate = deepcopy(data)
+    mean = np.array(walking.data)
+    dock.slider.slider.setValue(40)
+    np.testing.assert_array_equal(np.asarray(duplicate), mean)
+    walking.editable = True
+    with pytest.raises(TypeError, match="follows the slider"):
+        walking.data[0, 0] = 1
+
+
+# ---- Closing
+
+
+def test_closing_the_dock_during_a_run_cancels_and_lets_go(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    bound = [*KEYS]
+    keys_before = len(viewer.keymap)
+    assert keys_before >= len(bound)
+    hold_runs(monkeypatch)
+    dock.region.around.setChecked(True)
+    dock.region.place.click()
+    dock.run.button.click()
+    frozen = np.array(layer(viewer, HYPOTHESIS).data)
+    session = dock.session
+    viewer.window.remove_dock_widget(dock)
+    assert not session.busy and session.result is None
+    assert len(viewer.keymap) == keys_before - len(bound)
+    assert len(layer(viewer, HYPOTHESIS).keymap) == 0
+    assert ours(viewer) == []
+    # The layer stays, as a plain array.
+    assert isinstance(layer(viewer, HYPOTHESIS).data, np.ndarray)
+    np.testing.assert_array_equal(layer(viewer, HYPOTHESIS).data, frozen)
+    viewer.layers["scan"].scale = (1, 1)
+    viewer.add_image(np.zeros((4, 4)), name="another")
+    viewer.theme = "light"
+    image = layer(viewer, "scan")
+    for emitters in (viewer.events, viewer.layers.events, image.events):
+        for name in emitters:
+            assert listening(emitters[name]) == [], name
+    dock.shut()
+    qtbot.wait(20)
+    assert not isalive(dock)
+
+
+def listening(emitter: Any) -> list[Any]:
+    """What of ours an event of napari's would still call."""
+    owners = [one[0]() if isinstance(one, tuple) else one for one in emitter.callbacks]
+    return [one for one in owners if type(one).__module__.startswith("napari_ssn")]
+
+
+def test_the_viewer_closes_with_the_dock_open_and_a_run_under_way(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = opened
+    hold_runs(monkeypatch)
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: dock.session.state == "running", timeout=20_000)
+    session = dock.session
+    viewer.close()
+    qtbot.wait(50)
+    assert not session.busy
+
+
+# ---- Settings
+
+
+def test_settings_take_effect(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    panel, walking = dock.settings, layer(viewer, HYPOTHESIS)
+    panel.hypotheses.setValue(200)
+    qtbot.waitUntil(lambda: dock.session.ranges is not None, timeout=20_000)
+    assert "of 200 hypotheses" in dock.result.ranges[0].text()
+    panel.reach.setValue(2.0)
+    assert dock.slider.slider.maximum() == 40 and dock.slider.low.text() == "−2 σ"
+    panel.samples.setValue(9)
+    dock.samples.next.click()
+    assert dock.samples.here.text() == "Sample 1 of 9"
+    panel.width.setValue(3)
+    assert walking.contour == 3
+    panel.outline.setChecked(False)
+    assert walking.contour == 0 and not panel.width.isEnabled()
+    panel.opacity.setValue(40)
+    assert walking.opacity == pytest.approx(0.4)
+
+
+def test_the_main_path_fits_a_small_screen(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    viewer.window.resize(1280, 800)
+    add_image(viewer)
+    run_and_wait(dock, qtbot)
+    qtbot.wait(200)
+    area = dock.tabs.widget(0)
+    assert area.verticalScrollBar().maximum() == 0
+    assert area.widget().width() <= area.viewport().width()
+    assert dock.width() <= 340
+    for box in dock.findChildren(type(dock.run.button)):
+        assert box.focusPolicy() != Qt.FocusPolicy.StrongFocus

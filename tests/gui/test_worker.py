@@ -1,0 +1,99 @@
+"""The worker: one job at a time, the newest wins, the main thread hears of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from napari_ssn.core.errors import ImageError
+from napari_ssn.gui.worker import Worker
+
+
+@pytest.fixture
+def worker(qapp: Any) -> Iterator[Worker]:
+    made = Worker()
+    yield made
+    made.close()
+
+
+def test_results_and_progress_arrive_on_the_main_thread(worker: Worker, qtbot: Any) -> None:
+    heard: list[Any] = []
+
+    def job(progress: Any, cancelled: Any) -> str:
+        progress("running", 1, 2)
+        return threading.current_thread().name
+
+    def told(*what: Any) -> None:
+        heard.append((what, threading.current_thread()))
+
+    worker.submit("run", job, told, told, told)
+    qtbot.waitUntil(lambda: len(heard) == 2, timeout=5000)
+    assert heard[0][0] == ("running", 1, 2)
+    assert heard[1][0][0].startswith("napari-ssn")
+    assert {thread for _, thread in heard} == {threading.main_thread()}
+
+
+def test_the_newest_of_a_channel_wins(worker: Worker, qtbot: Any) -> None:
+    heard: list[Any] = []
+    started, stopped = threading.Event(), threading.Event()
+
+    def first(progress: Any, cancelled: Any) -> str:
+        started.set()
+        while not cancelled():
+            stopped.wait(0.005)
+        stopped.set()
+        return "old"
+
+    def never(progress: Any, cancelled: Any) -> str:
+        raise AssertionError("a job that was replaced before it began must not begin")
+
+    worker.submit("curve", first, heard.append, heard.append)
+    started.wait(5)
+    worker.submit("curve", never, heard.append, heard.append)
+    worker.submit("curve", lambda progress, cancelled: "new", heard.append, heard.append)
+    worker.submit("other", lambda progress, cancelled: "else", heard.append, heard.append)
+    qtbot.waitUntil(lambda: len(heard) == 2, timeout=5000)
+    assert heard == ["new", "else"] and stopped.is_set()
+
+
+def test_a_result_that_was_on_its_way_is_dropped(worker: Worker, qtbot: Any) -> None:
+    heard: list[Any] = []
+    ended = threading.Event()
+
+    def job(progress: Any, cancelled: Any) -> str:
+        progress("running", 1, 1)
+        return "late"
+
+    worker.submit("run", job, heard.append, heard.append, lambda *what: heard.append(what))
+    worker.submit("end", lambda progress, cancelled: ended.set(), lambda value: None, heard.append)
+    # The job has ended, and its result waits in the event loop, which has not turned since.
+    assert ended.wait(5)
+    worker.cancel("run")
+    qtbot.wait(50)
+    assert heard == []
+
+
+def test_errors_become_one_sentence(worker: Worker, qtbot: Any) -> None:
+    heard: list[str] = []
+
+    def user(progress: Any, cancelled: Any) -> None:
+        raise ImageError("The image is empty.")
+
+    def slip(progress: Any, cancelled: Any) -> None:
+        raise ZeroDivisionError("/secret/patient")
+
+    for channel, job in (("a", user), ("b", slip)):
+        worker.submit(channel, job, heard.append, heard.append)
+    qtbot.waitUntil(lambda: len(heard) == 2, timeout=5000)
+    assert heard[0] == "The image is empty." and "unexpected" in heard[1]
+    assert "patient" not in heard[1]
+
+
+def test_nothing_is_done_after_closing(worker: Worker, qtbot: Any) -> None:
+    worker.close()
+    worker.submit("run", lambda progress, cancelled: 1, pytest.fail, pytest.fail)
+    worker.close()
+    qtbot.wait(20)

@@ -1,0 +1,467 @@
+"""The application without a window, its jobs done inline or held back by the test."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.display import plain_display, to_volume
+from napari_ssn.core.errors import SSNError
+from napari_ssn.session import Choice, Decoded, Session, Settings, Source
+from napari_ssn.session.records import STEP, Curve, stop_of, stops
+from napari_ssn.wording import problem
+from tests.helpers import noise_image, tiny_model
+
+_tokens = count(1)
+
+
+class Inline:
+    """Does every job at once, in this thread."""
+
+    def submit(
+        self,
+        channel: str,
+        job: Callable[..., Any],
+        done: Callable[[Any], None],
+        failed: Callable[[str], None],
+        progress: Callable[..., None] | None = None,
+    ) -> None:
+        try:
+            value = job(progress or (lambda *what: None), lambda: False)
+        except (SSNError, OSError) as error:
+            failed(problem(error))
+        else:
+            done(value)
+
+    def cancel(self, channel: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Held(Inline):
+    """Holds the jobs of some channels back until the test lets them go."""
+
+    channels: set[str]
+    waiting: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+
+    def submit(self, channel: str, *job: Any, **more: Any) -> None:
+        start = partial(super().submit, channel, *job, **more)
+        if channel in self.channels:
+            self.waiting = [held for held in self.waiting if held[0] != channel]
+            self.waiting.append((channel, start))
+        else:
+            start()
+
+    def cancel(self, channel: str) -> None:
+        self.cancelled.append(channel)
+        self.waiting = [held for held in self.waiting if held[0] != channel]
+
+    def go(self) -> None:
+        while self.waiting:
+            self.waiting.pop(0)[1]()
+
+
+def source(
+    data: np.ndarray, scale: tuple[float, ...] | None = None, problem: str | None = None
+) -> Source:
+    units = None if scale is None else ["mm"] * data.ndim
+    display = plain_display(data.shape, scale, units=units)
+    return Source(
+        next(_tokens),
+        display.image_space,
+        1,
+        display.affine,
+        display.extent,
+        display.oriented,
+        partial(to_volume, data, display),
+        problem,
+    )
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    return tiny_model(tmp_path / "flat")
+
+
+@pytest.fixture
+def session(flat: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    made = start(Inline(), flat, monkeypatch)
+    yield made
+    made.close()
+
+
+def start(runner: Inline, model: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    # Installed models must not decide what these tests see.
+    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    made = Session(runner, Settings(device="cpu", hypotheses=50, samples=4), (model,))
+    made.start()
+    return made
+
+
+def ran(session: Session, space: tuple[int, ...] = (32, 40)) -> Session:
+    session.set_image(source(noise_image(space), (0.7,) * len(space)))
+    session.run()
+    assert session.state == "result", session.note
+    return session
+
+
+def test_states_from_nothing_to_a_result(session: Session) -> None:
+    seen = []
+    session.changed.connect(lambda: seen.append(session.state))
+    assert session.state == "no image"
+    assert session.setup.obstacle == "Open an image to begin."
+    session.set_image(source(noise_image((32, 40))))
+    assert session.state == "ready" and session.setup.obstacle is None
+    session.run()
+    assert session.state == "result"
+    assert [s for s in ("loading", "running", "result") if s in seen] == [
+        "loading",
+        "running",
+        "result",
+    ]
+    assert session.ranges is not None and session.ranges.count == 50
+
+
+def test_the_size_on_show_is_that_of_the_label_map_on_show(session: Session) -> None:
+    ran(session)
+    walk, dist = session.walk, session.result.dist
+    for move in (
+        lambda: walk.set_sigma(1.0),
+        lambda: walk.set_sigma(-2.35),
+        lambda: walk.step(1),
+        lambda: walk.set_direction(1),
+        lambda: walk.nudge(0.1),
+    ):
+        move()
+        expected = np.bincount(dist.label_map(walk.z).reshape(-1), minlength=2)
+        np.testing.assert_array_equal(walk.counts, expected)
+        np.testing.assert_array_equal(walk.label_map(()), dist.label_map(walk.z))
+
+
+def test_z_is_the_anchor_plus_sigma_times_the_direction(session: Session) -> None:
+    ran(session)
+    walk, result = session.walk, session.result
+    walk.set_sigma(1.5)
+    np.testing.assert_array_equal(walk.z, 1.5 * result.directions.basis[:, 0])
+    walk.set_seed(7)
+    walk.show_sample(2)
+    anchor = walk.z
+    np.testing.assert_array_equal(result.dist.label_map(anchor), result.dist.sample(3, seed=7)[2])
+    walk.set_direction(1)
+    walk.set_sigma(-0.5)
+    np.testing.assert_array_equal(walk.z, anchor - 0.5 * result.directions.basis[:, 1])
+
+
+def test_steps_go_round_the_mean_and_the_samples(session: Session) -> None:
+    walk = ran(session).walk
+    seen = []
+    for _ in range(6):
+        seen.append(walk.choice.sample)
+        walk.step(1)
+    assert seen == [None, 0, 1, 2, 3, None]
+    walk.show_sample(None)
+    walk.step(-1)
+    assert walk.choice.sample == 3
+
+
+def test_undo_takes_back_ten_steps_and_a_drag_is_one(session: Session) -> None:
+    walk = ran(session).walk
+    walk.set_sigma(0.5)
+    for sigma in (0.6, 0.7, 0.8):
+        walk.set_sigma(sigma, same_gesture=True)
+    walk.undo()
+    assert walk.choice == Choice() and not walk.can_undo
+    for number in range(12):
+        walk.set_sigma(0.1 * (number + 1))
+    for _ in range(20):
+        walk.undo()
+    assert walk.choice.sigma == pytest.approx(0.2)
+
+
+def test_stops_cover_the_slider() -> None:
+    grid = stops(3.0)
+    assert len(grid) == 121 and grid[60] == 0 and grid[-1] == pytest.approx(3)
+    assert [stop_of(s, 3.0) for s in (-9, -3, 0, 0.06, 3, 9)] == [0, 0, 60, 61, 120, 120]
+    assert STEP == 0.05
+
+
+def test_a_shorter_slider_comes_back_and_samples_stay(session: Session) -> None:
+    ran(session).walk.set_sigma(3.0)
+    session.configure(Settings(device="cpu", hypotheses=60, samples=4, reach=1.0))
+    assert session.walk.choice.sigma == 0 and session.walk.counts is not None
+    assert session.ranges.count == 60
+    session.walk.set_sigma(3.0)
+    assert session.walk.choice.sigma == 1.0
+
+
+def test_samples_are_made_one_after_the_other_and_go_on(session: Session) -> None:
+    made: list[Decoded] = []
+    session.made.connect(made.append)
+    ran(session)
+    session.add_samples(2, seed=3)
+    session.add_samples(1, seed=3)
+    assert [d.choice.sample for d in made] == [0, 1, 2]
+    maps = session.result.dist.sample(3, seed=3)
+    for decoded, expected in zip(made, maps, strict=True):
+        np.testing.assert_array_equal(decoded.label_map, expected)
+        assert not decoded.label_map.flags.writeable
+        assert decoded.provenance["choice"]["sample"] == decoded.choice.sample + 1
+    session.walk.set_sigma(1.0)
+    session.keep()
+    assert made[-1].kept and made[-1].choice.kind == "walk"
+
+
+def test_export_writes_what_is_on_show(session: Session, tmp_path: Path) -> None:
+    import nibabel as nib
+
+    ran(session).walk.set_sigma(1.0)
+    session.export(tmp_path / "hypothesis.nii.gz")
+    assert session.exported is not None and session.state == "result"
+    assert session.exported.files == ("hypothesis.nii.gz", "hypothesis.json")
+    written = np.asarray(nib.load(tmp_path / "hypothesis.nii.gz").dataobj)
+    np.testing.assert_array_equal(written.reshape(32, 40), session.walk.label_map(()))
+    record = json.loads((tmp_path / "hypothesis.json").read_text())
+    assert record["choice"]["kind"] == "walk" and record["choice"]["sigma"] == 1.0
+    assert record["choice"]["z"] == session.walk.z.tolist()
+    assert str(tmp_path) not in json.dumps(record)
+
+
+def test_export_replaces_only_what_it_may(session: Session, tmp_path: Path) -> None:
+    ran(session)
+    foreign = tmp_path / "scan.json"
+    foreign.write_text('{"EchoTime": 0.1}')
+    session.export(tmp_path / "scan.nii.gz")
+    assert session.state == "error" and "another program" in session.note.text
+    assert foreign.read_text() == '{"EchoTime": 0.1}' and not (tmp_path / "scan.nii.gz").exists()
+    session.export(tmp_path / "a.nii.gz")
+    session.export(tmp_path / "a.nii.gz")
+    assert session.state == "error" and "already" in session.note.text
+    session.export(tmp_path / "a.nii.gz", overwrite=True)
+    assert session.state == "result"
+
+
+@pytest.mark.parametrize(("number", "words"), [(28, "full"), (30, "may not be written")])
+def test_export_to_a_full_or_read_only_folder(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    ran(session)
+    before = session.walk.choice
+
+    real = Path.open
+
+    def refuse(self: Path, *args: Any, **more: Any) -> Any:
+        if self.parent == tmp_path:
+            raise OSError(number, "refused", str(self))
+        return real(self, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        session.export(tmp_path / "hypothesis.nii.gz")
+    assert session.state == "error" and words in session.note.text
+    assert "hypothesis" not in session.note.text
+    assert session.result is not None and session.walk.choice == before
+    assert list(tmp_path.glob("*hypothesis*")) == []
+
+
+# ---- Bad input: one sentence, and what was there stays
+
+
+def assert_refused(session: Session, words: str) -> None:
+    assert session.state == "error", session.state
+    text = session.note.text
+    assert words in text and "\n" not in text and text.endswith(".")
+
+
+def test_a_run_without_an_image(session: Session) -> None:
+    session.run()
+    assert_refused(session, "Open an image")
+
+
+def test_a_volume_for_a_2d_model_and_the_reverse(
+    session: Session, flat: Path, tmp_path: Path
+) -> None:
+    ran(session)
+    session.set_image(source(noise_image((16, 32, 32))))
+    assert session.setup.misfit and "2D" in session.setup.obstacle
+    session.run()
+    assert_refused(session, "3D")
+    assert session.result is not None and session.stale
+    session.add_model_folder(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+    assert session.setup.model.card.name == "deep" and session.setup.obstacle is None
+    session.set_image(source(noise_image((32, 32))))
+    session.run()
+    assert_refused(session, "3D volumes")
+
+
+def test_an_image_that_cannot_be_used(session: Session) -> None:
+    session.set_image(source(noise_image((8, 8)), problem="This is a colour picture."))
+    assert session.setup.misfit
+    session.run()
+    assert_refused(session, "colour picture")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(None, "same value everywhere"), (np.nan, "NaN"), (np.inf, "infinite")]
+)
+def test_constant_and_not_finite_images(session: Session, value: float, words: str) -> None:
+    kept = ran(session).result
+    data = np.full((32, 32), 3.0, np.float32)
+    if value is not None:
+        data = noise_image((32, 32))
+        data[4, 5] = value
+    session.set_image(source(data))
+    session.run()
+    assert_refused(session, words)
+    assert session.result is kept and session.stale
+
+
+def test_a_point_off_the_image(session: Session) -> None:
+    session.set_image(source(noise_image((32, 40))))
+    for index in ((-1, 3), (32, 3), (1, 2, 3)):
+        session.place_centre(index)
+        assert_refused(session, "outside the image")
+    assert session.setup.centre is None
+    session.place_centre((31, 39))
+    session.run()
+    assert session.state == "result" and session.result.centre == (31, 39)
+    # The region overhangs the image and is cut off: 16 voxels before the corner, one of its own.
+    assert session.result.dist.start == (15, 23)
+
+
+def test_unknown_and_damaged_model_folders(session: Session, flat: Path, tmp_path: Path) -> None:
+    before = session.setup.model
+    session.add_model_folder(tmp_path / "nowhere")
+    assert_refused(session, "no readable card")
+    damaged = tiny_model(tmp_path / "damaged")
+    (damaged / "model.json").write_text("{}")
+    session.add_model_folder(damaged)
+    assert_refused(session, "invalid")
+    assert session.setup.model == before
+    broken = tiny_model(tmp_path / "broken")
+    (broken / "weights.safetensors").write_bytes(b"no weights")
+    session.set_image(source(noise_image((32, 32))))
+    session.add_model_folder(broken)
+    session.run()
+    assert_refused(session, "damaged")
+    session.choose_model(flat)
+    session.run()
+    assert session.state == "result"
+
+
+def test_no_model_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    session = Session(Inline(), Settings(device="cpu"))
+    session.start()
+    session.set_image(source(noise_image((32, 32))))
+    session.run()
+    assert_refused(session, "No model is installed")
+
+
+def test_a_centred_model_asks_for_a_point_only_where_it_must(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = tiny_model(tmp_path / "centred", centred=True)
+    session = start(Inline(), model, monkeypatch)
+    session.set_image(source(noise_image((32, 32))))
+    assert not session.setup.around_point and session.setup.obstacle is None
+    session.run()
+    assert session.state == "result"
+    session.set_image(source(noise_image((64, 64))))
+    assert session.setup.around_point
+    assert "Place the centre" in session.setup.obstacle
+    session.set_around_point(False)
+    assert "around a point" in session.setup.obstacle
+    session.place_centre((20, 44))
+    session.run()
+    assert session.state == "result" and session.result.dist.start == (4, 28)
+
+
+# ---- Things that happen while something runs
+
+
+def test_removing_the_image_during_a_run_stops_it(
+    monkeypatch: pytest.MonkeyPatch, flat: Path
+) -> None:
+    runner = Held({"run"})
+    session = start(runner, flat, monkeypatch)
+    session.set_image(source(noise_image((32, 32))))
+    session.run()
+    assert session.busy
+    session.set_image(None)
+    assert not session.busy and "stopped" in session.note.text
+    runner.go()
+    assert session.result is None
+
+
+def test_cancel_keeps_the_former_result(monkeypatch: pytest.MonkeyPatch, flat: Path) -> None:
+    runner = Held(set())
+    session = ran(start(runner, flat, monkeypatch))
+    kept = session.result
+    runner.channels.add("run")
+    session.run()
+    session.cancel()
+    assert session.result is kept and session.note.text == "Cancelled."
+    assert session.state == "result"
+
+
+def test_ranges_and_curves_of_an_earlier_run_are_dropped(session: Session) -> None:
+    ran(session)
+    old_ranges = session.ranges
+    session.run()
+    kept = session.ranges
+    session._ranged(old_ranges)
+    assert session.ranges is kept
+    counts = np.zeros((121, 2), np.int64)
+    session.walk._take_curve(Curve(old_ranges.run, Choice(), 0, 3.0, counts))
+    assert session.walk.counts is None
+
+
+def test_a_changed_image_makes_the_result_stale_and_going_back_does_not(session: Session) -> None:
+    ran(session)
+    first = session.setup.source
+    session.set_image(source(noise_image((32, 40), seed=1)))
+    assert session.stale and session.result is not None
+    session.add_samples(3, 0)
+    session.set_image(first)
+    assert not session.stale
+    session.set_image(None)
+    assert session.stale and session.state == "result"
+
+
+def test_an_unknown_device_is_said(session: Session) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this computer has CUDA")
+    session.configure(Settings(device="cuda"))
+    assert_refused(session, "CUDA")
+
+
+def test_3d_several_labels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16), calibration=0.5)
+    session = ran(start(Inline(), model, monkeypatch), (16, 20, 18))
+    assert len(session.ranges.ranges) == 2 and session.ranges.ranges[0].calibrated
+    session.walk.set_sigma(0.35)
+    expected = np.bincount(session.walk.label_map(()).reshape(-1), minlength=3)
+    np.testing.assert_array_equal(session.walk.counts, expected)
+
+
+def test_opening_costs_no_torch() -> None:
+    import subprocess
+
+    code = (
+        "import sys; import napari_ssn.session as s; s.Session(None); "
+        "assert not {'torch', 'monai', 'qtpy', 'napari'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,151 @@
+"""What the window says: amounts, ranges, directions and problems."""
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.directions import Directions, Effect
+from napari_ssn.core.errors import Cancelled, DeviceError, ModelError
+from napari_ssn.wording import (
+    Measure,
+    direction_names,
+    effect_name,
+    geometry,
+    headline,
+    offered_directions,
+    origin,
+    percent,
+    problem,
+    range_line,
+    seconds,
+)
+
+ML = Measure("volume", 1.0, flat=False)  # a voxel of 1 mm³: 1,000 of them are 1 mL
+SLICE = Measure("volume", 1.0, flat=True)
+AREA = Measure("plane", 0.5, flat=True)
+PIXELS = Measure("unknown", 1.0, flat=True)
+
+
+@pytest.mark.parametrize(
+    ("measure", "voxels", "words"),
+    [
+        (ML, 1420, "1.42 mL"),
+        (ML, 0, "0 mL"),
+        (ML, 42, "0.042 mL"),
+        (ML, 220, "0.22 mL"),
+        (ML, 12_340, "12.3 mL"),
+        (ML, 1_234_000, "1,234 mL"),
+        (SLICE, 220, "0.22 mL in this slice"),
+        (AREA, 344, "172 mm²"),
+        (PIXELS, 1352, "1,352 px"),
+        (Measure("unknown", 1.0, flat=False), 352, "352 voxels"),
+    ],
+)
+def test_amount(measure: Measure, voxels: int, words: str) -> None:
+    assert measure.amount_here(voxels) == words
+
+
+def test_headline() -> None:
+    assert headline("nodule", ML, 1420) == "Nodule 1.42 mL"
+    assert headline("nodule", ML, None) == "Nodule …"
+    assert headline("nodule", SLICE, 0) == "Nodule: none in this hypothesis"
+
+
+def test_range_line() -> None:
+    line = range_line(ML, 950, 2310, 0.9, 1000)
+    assert line == "model range 0.95–2.31 mL (90 % of 1,000 hypotheses)"
+    assert range_line(ML, 0, 310, 0.9, 1000, absent=0.12).endswith("hypotheses) · none in 12 %")
+    assert range_line(ML, 0, 310, 0.9, 1000).startswith("model range 0–0.31 mL")
+
+
+def test_a_calibrated_range_is_called_so_and_a_model_range_is_not() -> None:
+    line = range_line(ML, 950, 2310, 0.9, 1000, calibrated=True)
+    assert line == "calibrated range 0.95–2.31 mL (meant to hold 90 % of readers)"
+    assert "calibrated" not in range_line(ML, 950, 2310, 0.9, 1000)
+
+
+def test_geometry() -> None:
+    assert (
+        geometry((512, 512, 36), (0.76, 0.76, 1.0), "volume", "axial")
+        == "512 × 512 × 36 · 0.76 × 0.76 × 1.0 mm · axial"
+    )
+    assert geometry((128, 96), None, "unknown") == "128 × 96 · voxel size unknown"
+    assert geometry((9, 9), (0.7, 0.7), "plane").endswith("0.7 × 0.7 mm · thickness unknown")
+    assert geometry((9, 9), (0.7, 0.7), "volume", "", 3.0) == "9 × 9 · 0.7 × 0.7 × 3.0 mm"
+
+
+def effect(kind: str, side: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Effect:
+    return Effect(kind, 1, 0.9, 2.4, 0.3, side)  # type: ignore[arg-type]
+
+
+# Sides are in the patient: right, anterior, superior positive.
+@pytest.mark.parametrize(
+    ("side", "patient", "picture"),
+    [
+        ((0, -1, 0), "posterior edge", "lower edge"),
+        ((0, 1, 0), "anterior edge", "upper edge"),
+        ((1, 0, 0), "right edge", "left edge"),
+        ((-1, 0, 0), "left edge", "right edge"),
+        ((0, 0, 1), "superior edge", "later-slice edge"),
+        ((-0.7, 0.7, 0), "anterior left edge", "upper right edge"),
+        ((-0.95, 0.3, 0), "left edge", "right edge"),
+        ((0.5, 0.6, 0.6), "superior anterior edge", "later-slice upper edge"),
+    ],
+)
+def test_edges_are_named_by_their_side(
+    side: tuple[float, float, float], patient: str, picture: str
+) -> None:
+    assert effect_name(effect("edge", side), ML, 1e-3, True) == f"{patient}, 0.9–2.4 mL"
+    assert effect_name(effect("edge", side), ML, 1e-3, False) == f"{picture}, 0.9–2.4 mL"
+
+
+def test_other_effects() -> None:
+    assert effect_name(effect("size"), ML, 1e-3, True) == "size, 0.9–2.4 mL"
+    assert effect_name(effect("presence"), AREA, 1e-3, True) == "presence, 450–1,200 mm²"
+    assert effect_name(effect("shift", (-1, 0, 0)), ML, 1e-3, True) == "shift to the left"
+    assert effect_name(effect("shift", (-1, 0, 0)), ML, 1e-3, False) == "shift to the right"
+    assert effect_name(effect("none"), ML, 1e-3, True) == "no visible change"
+    several = effect_name(effect("size"), ML, 1e-3, True, "anterior")
+    assert several == "size of anterior, 0.9–2.4 mL"
+
+
+def directions(shares: list[float], kinds: list[str]) -> Directions:
+    effects = tuple(effect(kind, (0, -1, 0)) for kind in kinds)
+    return Directions(np.eye(len(shares)), np.array(shares), effects)
+
+
+def test_directions_are_numbered_and_negligible_ones_left_out() -> None:
+    found = directions([0.71, 0.28, 0.006, 0.004], ["size", "edge", "none", "size"])
+    names = direction_names(found, ML, 1e-3, True, ("background", "nodule"))
+    assert names == [
+        (0, "1 · size, 0.9–2.4 mL · 71 %"),
+        (1, "2 · posterior edge, 0.9–2.4 mL · 28 %"),
+    ]
+
+
+def test_one_direction_is_always_offered() -> None:
+    assert offered_directions(directions([0.0, 0.0], ["none", "none"])) == [0]
+
+
+def test_small_things() -> None:
+    assert [percent(x) for x in (0.712, 0.001, 0.0, 1.0)] == ["71 %", "<1 %", "0 %", "100 %"]
+    assert [seconds(x) for x in (0.84, 24.3, 185)] == ["0.8 s", "24 s", "3 min 05 s"]
+    assert origin("CC BY 3.0", "LIDC-IDRI: many slices") == "CC BY 3.0 · trained on LIDC-IDRI"
+
+
+def test_problems_are_one_sentence_without_paths() -> None:
+    secret = "/home/someone/patient.nii"
+    torch_missing = OSError(22, "DLL initialization failed", secret)
+    torch_missing.winerror = 1114  # type: ignore[attr-defined]
+    for error in (
+        ImportError(secret),
+        MemoryError(secret),
+        OSError(13, "denied", secret),
+        KeyError(secret),
+        torch_missing,
+    ):
+        words = problem(error)
+        assert "patient" not in words and "/" not in words and words.endswith(".")
+    assert problem(torch_missing).startswith("PyTorch or MONAI could not be started")
+    assert problem(ModelError("The card is invalid.")) == "The card is invalid."
+    assert problem(Cancelled("x")) == "Cancelled."
+    assert "Choose the CPU" in problem(DeviceError("The graphics memory is full."))
