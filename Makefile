@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test demo bench clean system-libs
+.PHONY: help env test check core-test wheel-test demo bench pictures clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -24,6 +24,7 @@ help:
 	@echo "make core-test   the tests of core/ in an environment without napari and Qt"
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
 	@echo "make bench       the benchmarks"
+	@echo "make pictures    the pictures of README and docs/"
 	@echo "make clean       remove environments, builds and caches"
 
 system-libs:
@@ -67,6 +68,10 @@ endif
 
 bench: system-libs env
 	$(ON_SCREEN) $(BIN)/python -m benchmarks.run $(ARGS)
+
+# The pictures of README and docs/, taken of the real window.
+pictures: system-libs env
+	$(VIRTUAL_SCREEN) $(BIN)/python docs/pictures.py
 
 # The package is not installed there, so that its dependencies do not come along.
 core-test: .venv-core/.installed

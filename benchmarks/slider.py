@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import napari
@@ -10,6 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from benchmarks.timing import compare
+from napari_ssn.gui.demo import wait_until
 
 FRAMES = 100
 _REFRESH = {"extent": False, "thumbnail": False, "highlight": False}
@@ -22,9 +22,9 @@ def slider() -> list[str]:
         viewer.open_sample("napari-ssn", "nodule-1")
         _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
         session = dock.session
-        _wait(lambda: session.setup.obstacle is None)
+        wait_until(dock, lambda: session.setup.obstacle is None)
         session.run()
-        _wait(lambda: session.result is not None)
+        wait_until(dock, lambda: session.result is not None)
         walking = viewer.layers["SSN · hypothesis"]
         plain = viewer.add_labels(
             np.asarray(walking.data).copy(),
@@ -68,12 +68,3 @@ def slider() -> list[str]:
         return lines
     finally:
         viewer.close()
-
-
-def _wait(ready: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > end:
-            raise TimeoutError("The window did not get ready.")
-        QApplication.processEvents()
-        time.sleep(0.01)

@@ -57,27 +57,27 @@ def perform(
         SSNError: what the window would have said.
     """
     session = dock.session
-    _wait(dock, lambda: session.setup.survey is not None)
+    wait_until(dock, lambda: session.setup.survey is not None)
     survey = session.setup.survey
     entry = next((m for m in survey.models if m.card.name == model), None) if survey else None
     if entry is None:
         raise ModelError(f"There is no model {model!r} to show: install it first.")
     session.choose_model(entry.folder)
     dock.run.button.click()
-    _wait(dock, lambda: session.ranges is not None and session.walk.counts is not None)
+    wait_until(dock, lambda: session.ranges is not None and session.walk.counts is not None)
     yield f"mean: {_size(dock)} · {dock.result.ranges[0].text()}"
 
     before = len(viewer.layers)
     dock.samples.count.setValue(samples)
     dock.samples.add.click()
-    _wait(dock, lambda: len(viewer.layers) == before + samples)
+    wait_until(dock, lambda: len(viewer.layers) == before + samples)
     for number in range(1, samples + 1):
         dock.samples.next.click()
-        _wait(dock, lambda: session.walk.counts is not None)
+        wait_until(dock, lambda: session.walk.counts is not None)
         yield f"sample {number}: {_size(dock)}"
 
     session.walk.show_sample(None)
-    _wait(dock, lambda: session.walk.counts is not None)
+    wait_until(dock, lambda: session.walk.counts is not None)
     slider = dock.slider.slider
     whole = round(1 / STEP)
     for stop in range(slider.minimum(), slider.maximum() + 1):
@@ -91,11 +91,11 @@ def perform(
     target = str(out / "hypothesis.nii.gz")
     dock.export.ask = lambda parent, name, pattern: target
     dock.export.write.click()
-    _wait(dock, lambda: session.exported is not None)
+    wait_until(dock, lambda: session.exported is not None)
     yield f"chosen ({session.walk.choice.title}): {_size(dock)}"
     if session.exported is not None:
         yield f"exported: {', '.join(session.exported.files)}"
-    _draw()
+    let_draw()
     viewer.window.screenshot(str(out / "window.png"), canvas_only=False, flash=False)
     yield "picture: window.png"
 
@@ -105,7 +105,7 @@ def _size(dock: SSNDock) -> str:
     return ", ".join(label.text() for label in dock.result.headlines)
 
 
-def _wait(dock: SSNDock, ready: Callable[[], bool]) -> None:
+def wait_until(dock: SSNDock, ready: Callable[[], bool]) -> None:
     """Let the window live until something is the case; SSNError if it shows an error instead."""
     end = time.monotonic() + _PATIENCE
     while not ready():
@@ -118,7 +118,8 @@ def _wait(dock: SSNDock, ready: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _draw(seconds: float = 0.5) -> None:
+def let_draw(seconds: float = 0.5) -> None:
+    """Let the window live for a while, so that what changed is on the screen."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         QApplication.processEvents()

@@ -1,0 +1,74 @@
+"""Take the pictures of the README and the tour: ``make pictures``.
+
+Everything in them is done by the real window; nothing is drawn afterwards.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import napari
+from PIL import Image
+
+from napari_ssn.gui.demo import let_draw, wait_until
+
+FOLDER = Path(__file__).parent / "img"
+SIZE = (1280, 800)
+
+
+class Camera:
+    """Takes pictures of a window."""
+
+    def __init__(self, viewer: napari.Viewer, folder: Path) -> None:
+        self._viewer = viewer
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, name: str) -> None:
+        """Write the window as it is, as a small PNG."""
+        let_draw()
+        picture = Image.fromarray(self._viewer.window.screenshot(canvas_only=False, flash=False))
+        # 128 colours do for a grey image with one orange line, at a third of the size.
+        small = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        small.save(self._folder / f"{name}.png", optimize=True)
+
+
+def main() -> None:
+    """Walk through the tour and take a picture at each step."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    try:
+        camera = Camera(viewer, FOLDER)
+        viewer.open_sample("napari-ssn", "nodule-1")
+        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
+        session = dock.session
+        wait_until(dock, lambda: session.setup.obstacle is None)
+        camera.take("ready")
+        dock.run.button.click()
+        wait_until(dock, lambda: session.ranges is not None and session.walk.counts is not None)
+        camera.take("result")
+        for name, sigma in (("walk-down", -1.0), ("walk-up", 1.0)):
+            session.walk.set_sigma(sigma)
+            camera.take(name)
+        before = len(viewer.layers)
+        dock.samples.add.click()
+        wait_until(dock, lambda: len(viewer.layers) == before + dock.samples.count.value())
+        camera.take("window")
+        with tempfile.TemporaryDirectory() as folder:
+            target = str(Path(folder) / "hypothesis.nii.gz")
+            dock.export.ask = lambda parent, name, pattern: target
+            dock.export.write.click()
+            wait_until(dock, lambda: session.exported is not None)
+            camera.take("export")
+        viewer.layers["radiologists"].visible = True
+        for layer in list(viewer.layers):
+            if layer.name.startswith("SSN · sample"):
+                layer.visible = False
+        camera.take("radiologists")
+    finally:
+        viewer.close()
+
+
+if __name__ == "__main__":
+    main()
