@@ -29,8 +29,8 @@ class Camera:
         """Write the window as it is, as a small PNG."""
         let_draw()
         picture = Image.fromarray(self._viewer.window.screenshot(canvas_only=False, flash=False))
-        # 128 colours do for a grey image with one orange line, at a third of the size.
-        small = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        # 256 colours do for a grey image with one orange line, at a third of the size.
+        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
         small.save(self._folder / f"{name}.png", optimize=True)
 
 
