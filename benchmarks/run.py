@@ -10,6 +10,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +22,12 @@ from napari_ssn.network.models import Model, load_model
 from napari_ssn.samples import volume as sample_volume
 
 SAMPLES = 100
+
+_HEAD = """# Benchmarks
+
+Written by `make bench`. Times are medians of one run on the machine named; ratios are medians of
+pairs taken in turn, so they hold where absolute times do not.
+"""
 
 
 def importing() -> list[str]:
@@ -70,9 +77,9 @@ def sampling(dist: LogitDistribution) -> list[str]:
 
 
 def main() -> None:
-    """Print the machine and every figure."""
+    """Print the machine and every figure, and keep them in docs/benchmarks.md."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    print(
+    machine = (
         f"{platform.system()} {platform.machine()}, {cores} cores, Python "
         f"{platform.python_version()}, torch {torch.__version__} with "
         f"{torch.get_num_threads()} threads"
@@ -87,7 +94,9 @@ def main() -> None:
         lines += slider()
     else:
         lines.append("slider frame: not measured, there is no screen")
-    print("\n".join(lines))
+    text = "\n".join([machine, "", *(f"* {line}" for line in lines)])
+    print(text)
+    (Path(__file__).parents[1] / "docs" / "benchmarks.md").write_text(f"{_HEAD}\n{text}\n")
 
 
 if __name__ == "__main__":

@@ -204,11 +204,11 @@ class _Found:
         measure = Measure(self.volume.extent, size, len(space) == 2 or 1 in space)
         card = self.model.card
         level = _RANGE_LEVEL if card.calibration is None else card.calibration.level
-        factor = None if card.calibration is None else card.calibration.factor
+        factors = None if card.calibration is None else card.calibration.factors
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
         for label in range(1, self.dist.classes):
             values = counts[:, label]
-            spread = central_range(values, level, factor)
+            spread = central_range(values, level, factors)
             words = range_line(
                 measure,
                 spread.low,

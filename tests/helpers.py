@@ -32,7 +32,7 @@ def tiny_model(
         dims: 2 or 3.
         region: voxels per axis; 32 each by default, 16 is the least.
         centred: whether the model asks for a point, and marks it for the network.
-        calibration: factor of the card's calibration; none by default.
+        calibration: both factors of the card's calibration; none by default.
     """
     # Here, so that collecting tests does not wait for torch.
     import torch
@@ -78,7 +78,7 @@ def tiny_model(
         training=Training(data="none", licence="CC0-1.0", attribution="none"),
         calibration=None
         if calibration is None
-        else Calibration(level=0.9, factor=calibration, data="none"),
+        else Calibration(level=0.9, below=calibration, above=calibration, data="none"),
         weights_sha256="0" * 64,
     )
     save_model(folder, card, network.state_dict())

@@ -75,16 +75,18 @@ class Range:
     calibrated: bool
 
 
-def central_range(values: ArrayLike, level: float = 0.9, factor: float | None = None) -> Range:
+def central_range(
+    values: ArrayLike, level: float = 0.9, factors: tuple[float, float] | None = None
+) -> Range:
     """Median and central range of the values of many hypotheses.
 
-    With a calibration factor f the distances from the median are multiplied by it,
-    ``median − f (median − low)`` and ``median + f (high − median)``, not below zero.
+    With calibration factors (f, g) the distances from the median are multiplied by them,
+    ``median − f (median − low)`` and ``median + g (high − median)``, not below zero.
 
     Args:
         values: (n,) of one quantity, n at least 1.
         level: share between the two bounds.
-        factor: from a model's calibration; None leaves the quantiles as they are.
+        factors: from a model's calibration; None leaves the quantiles as they are.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:
@@ -93,6 +95,7 @@ def central_range(values: ArrayLike, level: float = 0.9, factor: float | None = 
         raise ValueError(f"level: expected between 0 and 1, got {level}")
     tail = (1 - level) / 2
     low, median, high = (float(q) for q in np.quantile(array, [tail, 0.5, 1 - tail]))
-    if factor is not None:
-        low, high = max(0.0, median - factor * (median - low)), median + factor * (high - median)
-    return Range(median, low, high, level, factor is not None)
+    if factors is not None:
+        below, above = factors
+        low, high = max(0.0, median - below * (median - low)), median + above * (high - median)
+    return Range(median, low, high, level, factors is not None)

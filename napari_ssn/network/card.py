@@ -55,11 +55,21 @@ class Training(_Strict):
 
 
 class Calibration(_Strict):
-    """Factor on the volume range that made it cover ``level`` of the raters."""
+    """Factors on the volume range that made it cover ``level`` of the raters.
+
+    One for each side: raters who see nothing at all pin the lower end to zero, however far the
+    upper end may come down.
+    """
 
     level: float = Field(gt=0, lt=1)
-    factor: float = Field(gt=0)
+    below: float = Field(ge=0)
+    above: float = Field(ge=0)
     data: str
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """Factors below and above the median."""
+        return self.below, self.above
 
 
 class ModelCard(_Strict):

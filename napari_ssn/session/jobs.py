@@ -145,11 +145,11 @@ def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
     dist, calibration = result.dist, result.card.calibration
     counts = _counts(result, draw_z(count, dist.rank, 0), cancelled)[:, 1:]
     level = _LEVEL if calibration is None else calibration.level
-    factor = None if calibration is None else calibration.factor
+    factors = None if calibration is None else calibration.factors
     return Ranges(
         run=result.run,
         count=count,
-        ranges=tuple(central_range(column, level, factor) for column in counts.T),
+        ranges=tuple(central_range(column, level, factors) for column in counts.T),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
     )
 

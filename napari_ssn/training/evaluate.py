@@ -110,31 +110,52 @@ def measure(
 
 
 def calibrate(measured: Measurement, data: str) -> Calibration:
-    """Learn the factor on the model's range that covers 90 % of raters' areas.
+    """Learn the factors on the model's range that make it cover 90 % of raters' areas.
 
-    Split conformal prediction: each rater's area has a score, its distance from the median in
-    units of the range's own half-width on that side; the factor is the ⌈0.9 (n + 1)⌉-th
-    smallest score (Angelopoulos and Bates 2021, section 2).
+    Split conformal prediction, one side after the other: each rater's area has a score, its
+    distance from the median in units of the range's own half-width on that side. The factor
+    below is the smallest that leaves 5 % of the raters out, the factor above the smallest that
+    leaves out what then remains of 10 % (Angelopoulos and Bates 2021, section 2).
     """
     low, median, high = (column[:, None] for column in measured.ranges.T)
-    distance = np.abs(measured.areas - median)
-    width = np.where(measured.areas > median, high - median, median - low)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score = np.where(distance == 0, 0.0, distance / width).ravel()
-    place = math.ceil(LEVEL * (len(score) + 1))
-    factor = float(np.sort(score)[min(place, len(score)) - 1])
-    if not 0 < factor < math.inf:
+    areas = measured.areas
+    below = _score(median - areas, median - low)
+    above = _score(areas - median, high - median)
+    miss = 1 - LEVEL
+    first = _quantile(below, 1 - miss / 2)
+    second = _quantile(above, 1 - (miss - float((below > first).mean())))
+    if not max(first, second) < math.inf or first == second == 0:
         raise DataError(
             "The model's range cannot be calibrated on this data: too many ranges are empty."
         )
-    return Calibration(level=LEVEL, factor=factor, data=data)
+    return Calibration(level=LEVEL, below=first, above=second, data=data)
 
 
-def _coverage(measured: Measurement, factor: float) -> tuple[NDArray[np.float64], ...]:
-    """Per slice: share of raters inside the range widened by a factor, and its width."""
+def _score(distance: NDArray[np.float64], width: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance beyond the median in half-widths; 0 on the other side of the median."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(distance <= 0, 0.0, distance / width).ravel()
+
+
+def _quantile(score: NDArray[np.float64], level: float) -> float:
+    """The ⌈level (n + 1)⌉-th smallest score."""
+    # Rounded first: 0.95 is a little more than 95 hundredths in binary.
+    place = math.ceil(round(level * (len(score) + 1), 9))
+    return float(np.sort(score)[min(place, len(score)) - 1])
+
+
+def _coverage(
+    measured: Measurement, factors: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Per slice: share of raters inside the range stretched by the factors, and its width."""
     low, median, high = measured.ranges.T
-    low, high = np.maximum(0, median - factor * (median - low)), median + factor * (high - median)
-    inside = (measured.areas >= low[:, None]) & (measured.areas <= high[:, None])
+    below, above = factors
+    low, high = np.maximum(0, median - below * (median - low)), median + above * (high - median)
+    # A rater exactly on an end is inside, whatever the multiplication rounded.
+    slack = 1e-9 * (1 + high)
+    inside = (measured.areas >= (low - slack)[:, None]) & (
+        measured.areas <= (high + slack)[:, None]
+    )
     return inside.mean(1), high - low
 
 
@@ -147,9 +168,11 @@ def summarise(
     that has no calibration.
     """
     values = dict(measured.values)
-    values["coverage_90_uncalibrated"], values["width_90_uncalibrated"] = _coverage(measured, 1.0)
+    values["coverage_90_uncalibrated"], values["width_90_uncalibrated"] = _coverage(
+        measured, (1.0, 1.0)
+    )
     if calibration is not None:
-        values["coverage_90"], values["width_90"] = _coverage(measured, calibration.factor)
+        values["coverage_90"], values["width_90"] = _coverage(measured, calibration.factors)
     summary: dict[str, Any] = {}
     for name, value in values.items():
         there = np.isfinite(value)

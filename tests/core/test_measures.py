@@ -68,10 +68,10 @@ def test_range_by_hand() -> None:
         pytest.approx(95),
         False,
     )
-    narrow = central_range(values, level=0.9, factor=0.5)
-    assert (narrow.low, narrow.high) == (pytest.approx(27.5), pytest.approx(72.5))
+    narrow = central_range(values, level=0.9, factors=(0.5, 0.2))
+    assert (narrow.low, narrow.high) == (pytest.approx(27.5), pytest.approx(59))
     assert narrow.calibrated
-    assert central_range(values, factor=3.0).low == 0
+    assert central_range(values, factors=(3.0, 1.0)).low == 0
     with pytest.raises(ValueError, match="values"):
         central_range([])
 

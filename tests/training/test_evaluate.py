@@ -62,19 +62,35 @@ def invented(areas: list[list[float]], ranges: list[list[float]]) -> Measurement
 
 
 def test_calibration_by_hand() -> None:
-    # Range 80–100–140: distances 10, 20 below score 0.5, 1; 20, 60 above score 0.5, 1.5.
-    one = invented([[90, 80, 120, 160]], [[80, 100, 140]])
-    # ⌈0.9 · 5⌉ = 5 of 4 scores: the largest.
-    assert calibrate(one, "d").factor == pytest.approx(1.5)
+    # Range 80–100–140. Scores below: 90 → 0.5, 80 → 1. Scores above: 120 → 0.5, 160 → 1.5.
     many = invented([[90, 80, 120, 160]] * 25, [[80, 100, 140]] * 25)
-    # ⌈0.9 · 101⌉ = 91st of 100 sorted scores: 50 × 0.5, 25 × 1, 25 × 1.5.
     found = calibrate(many, "d")
-    assert (found.factor, found.level, found.data) == (pytest.approx(1.5), 0.9, "d")
+    # Below: the ⌈0.95 · 101⌉ = 96th of 100 sorted scores, 50 × 0, 25 × 0.5, 25 × 1. It leaves
+    # nobody out, so above the 91st of 50 × 0, 25 × 0.5, 25 × 1.5.
+    assert (found.below, found.above) == (pytest.approx(1), pytest.approx(1.5))
+    assert (found.level, found.data) == (0.9, "d")
+    # 4 of 100 below at 60 (score 2) are left out, so above may leave out 6: of 6 × 1.5 and
+    # 90 × 0.5 scores the ⌈0.94 · 101⌉ = 95th is 1.5.
+    areas = [[60, 120, 120, 120]] * 4 + [[160, 120, 120, 120]] * 6 + [[120] * 4] * 15
+    found = calibrate(invented(areas, [[80, 100, 140]] * 25), "d")
+    assert (found.below, found.above) == (0, pytest.approx(1.5))
     tight = invented([[100, 100, 101, 99]] * 25, [[80, 100, 140]] * 25)
-    # Scores 0, 0, 1/40, 1/20.
-    assert calibrate(tight, "d").factor == pytest.approx(1 / 20)
+    found = calibrate(tight, "d")
+    assert found.factors == (pytest.approx(1 / 20), pytest.approx(1 / 40))
     with pytest.raises(DataError, match="cannot be calibrated"):
         calibrate(invented([[1, 2, 3, 4]], [[0, 0, 0]]), "d")
+
+
+def test_raters_who_see_nothing_do_not_hold_the_upper_end() -> None:
+    # Half of the raters mark nothing, the others 100–110 of a range up to 300.
+    areas = [[0, 0, 100, 100 + i % 10] for i in range(100)]
+    measured = invented(areas, [[0, 100, 300]] * 100)
+    found = calibrate(measured, "d")
+    assert found.below == pytest.approx(1) and found.above < 0.05
+    low, median, high = 0, 100, 300
+    end = median + found.above * (high - median)
+    share = np.mean([(a >= low) & (a <= end) for row in areas for a in row])
+    assert 0.9 <= share < 0.95
 
 
 def test_calibrated_coverage_reaches_its_level_where_it_was_learnt() -> None:
@@ -90,7 +106,9 @@ def test_calibrated_coverage_reaches_its_level_where_it_was_learnt() -> None:
     summary = summarise(measured, calibration)
     assert 0.9 <= summary["coverage_90"]["mean"] <= 0.91
     assert summary["coverage_90_uncalibrated"]["mean"] > 0.97
-    assert summary["width_90"]["mean"] == pytest.approx(80 * calibration.factor)
+    assert summary["width_90"]["mean"] == pytest.approx(
+        30 * calibration.below + 50 * calibration.above
+    )
     assert summary["width_90_uncalibrated"]["mean"] == pytest.approx(80)
     assert summary["ece"]["mean"] == pytest.approx(0.2)
     bare = summarise(measured, None)
