@@ -88,6 +88,8 @@ def train(
             bar.update(task, completed=step)
 
         fit(learn, watch, out, what, card, device=device, precision=precision, report=report)
+        # A run that had ended before took no step to report.
+        bar.update(task, completed=what.steps)
     typer.echo(f"The model {card.name} is in the folder that you named with --out.")
 
 
