@@ -151,12 +151,15 @@ def label_layer(
 def result_metadata(
     result: Result,
     choice: Choice,
-    display: Display,
+    place: dict[str, Any],
     z: Sequence[float] | NDArray[np.float64] | None,
 ) -> dict[str, Any]:
-    """What a result layer carries, in plain numbers: its origin, and its place for the writer."""
+    """What a result layer carries, in plain numbers: its origin, and its place for the writer.
+
+    ``place`` is what `Display.to_metadata` gives; it does not change while the slider moves.
+    """
     return {
-        **display.to_metadata(),
+        **place,
         "run": result.run,
         "kind": choice.kind,
         "sample": choice.sample,
@@ -175,7 +178,7 @@ def result_metadata(
 def decoded_metadata(decoded: Decoded, display: Display) -> dict[str, Any]:
     """As `result_metadata`, with the content of the sidecar."""
     z = decoded.provenance["choice"]["z"]
-    base = result_metadata(decoded.result, decoded.choice, display, z)
+    base = result_metadata(decoded.result, decoded.choice, display.to_metadata(), z)
     return {**base, "provenance": decoded.provenance}
 
 

@@ -41,6 +41,7 @@ class Scene:
         # Of the image of the present result, as it was then.
         self._display: Any = None
         self._transform: dict[str, Any] = {}
+        self._place: dict[str, Any] = {}
         self._walking: Labels | None = None
         self._others: list[Labels] = []
         self._cross: Points | None = None
@@ -145,6 +146,7 @@ class Scene:
     def _found(self, result: Result) -> None:
         assert self._image is not None and self._shown is not None
         self._display, self._transform = self._shown.display, layers.transform_of(self._image)
+        self._place = self._display.to_metadata()
         self._retire_others()
         data = Walking(
             self._session.walk.label_map,
@@ -174,7 +176,7 @@ class Scene:
         if walking is None or result is None:
             return
         walking.metadata[layers.RESULT_KEY] = layers.result_metadata(
-            result, self._session.walk.choice, self._display, self._session.walk.z
+            result, self._session.walk.choice, self._place, self._session.walk.z
         )
         walking.refresh(extent=False, thumbnail=False, highlight=False)
 
