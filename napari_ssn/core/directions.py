@@ -54,7 +54,7 @@ class Effect:
     side: tuple[float, float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Directions:
     """A rotation of z whose columns are ordered by their effect on the label map.
 

@@ -30,7 +30,7 @@ _BLOCK_BYTES = 1 << 21
 
 def as_tensor(value: Any) -> Tensor:
     """Float32 tensor of a tensor or array, without copying where that is possible."""
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value, np.float32))
     return tensor.detach().to(torch.float32)
 
 
@@ -41,7 +41,7 @@ def draw_z(n: int, rank: int, seed: int) -> NDArray[np.float64]:
     return np.random.default_rng([seed, 0]).standard_normal((n, rank))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LogitDistribution:
     """A distribution over label maps on one voxel grid.
 

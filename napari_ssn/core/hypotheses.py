@@ -12,7 +12,7 @@ from napari_ssn.core.measures import count_labels, voxel_volume_ml
 from napari_ssn.core.volume import check_affine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hypothesis:
     """One label map, on the grid of the image it belongs to.
 

@@ -44,8 +44,11 @@ def orthant_marginals(dist: LogitDistribution, draws: int) -> Tensor:
     for first in range(0, len(mean), step):
         block = slice(first, first + step)
         covariance = factor[block] @ factor[block].transpose(1, 2)  # (v, C, C)
-        # The floor keeps a voxel without any variance decodable: its label is certain.
-        covariance.diagonal(dim1=1, dim2=2).add_(diagonal[block].clamp_min(EPSILON**2))
+        # The floor, relative to the largest variance, keeps the factorisation possible where a
+        # label's noise is nothing beside the factor; it moves no probability that can be seen.
+        spread = covariance.diagonal(dim1=1, dim2=2)
+        floor = 1e-9 * spread.amax(1, keepdim=True) + EPSILON**2
+        spread.add_(diagonal[block].maximum(floor))
         for label in range(classes):
             others = [c for c in range(classes) if c != label]
             contrast = torch.zeros(classes - 1, classes, dtype=torch.float64)

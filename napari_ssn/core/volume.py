@@ -29,7 +29,7 @@ def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     return matrix
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Volume:
     """An image on a voxel grid.
 

@@ -30,6 +30,8 @@ _HEADERS = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 _MM = {1: 1000.0, 2: 1.0, 3: 1e-3}
 # Largest size of an axis in a NIfTI-1 header.
 _NIFTI1_AXIS = 32767
+# How far a label map may lie from its image.
+_EXACT_MM = 1e-6
 
 
 def read_nifti(path: Path) -> Volume:
@@ -53,10 +55,15 @@ def read_nifti(path: Path) -> Volume:
 def encode_nifti(hypothesis: Hypothesis, *, compressed: bool) -> bytes:
     """Content of a uint8 NIfTI label map; the same hypothesis gives the same bytes.
 
-    The sform holds the affine as float32; the qform too, where one can hold it (no shear).
+    The sform holds the affine; the qform too, where one can hold it (no shear). NIfTI-1, which
+    more programs read, as long as its float32 numbers keep the affine to `_EXACT_MM`, and
+    otherwise NIfTI-2, which has float64. What was read from NIfTI-1 always goes back into it.
     """
     label_map = hypothesis.label_map
-    kind = nib.Nifti1Image if max(label_map.shape) <= _NIFTI1_AXIS else nib.Nifti2Image
+    rounded = hypothesis.affine.astype(np.float32).astype(np.float64)
+    exact = bool(np.abs(rounded - hypothesis.affine).max() <= _EXACT_MM)
+    small = max(label_map.shape) <= _NIFTI1_AXIS
+    kind = nib.Nifti1Image if small and exact else nib.Nifti2Image
     image = kind(label_map, None)
     header = image.header
     header.set_data_dtype(np.uint8)

@@ -141,10 +141,11 @@ def window_around(centre: tuple[int, ...], size: tuple[int, ...], space: tuple[i
         raise GeometryError(
             f"The centre {tuple(centre)} has {len(centre)} numbers, the image {len(space)} axes."
         )
-    if any(not 0 <= c < n for c, n in zip(centre, space, strict=True)):
+    # Written so that NaN is outside too.
+    if not all(0 <= c < n for c, n in zip(centre, space, strict=True)):
+        shown = ", ".join(f"{float(c):g}" for c in centre)
         raise GeometryError(
-            f"The centre {tuple(int(c) for c in centre)} lies outside the image "
-            f"({' × '.join(map(str, space))} voxels)."
+            f"The centre ({shown}) lies outside the image ({' × '.join(map(str, space))} voxels)."
         )
     inside, before, after = [], [], []
     for c, s, n in zip(centre, size, space, strict=True):

@@ -178,6 +178,17 @@ def test_probabilities_without_variance_are_certain() -> None:
     assert dist.probabilities()[1].tolist() == [[1.0, 0.0, 0.0]]
 
 
+@pytest.mark.parametrize("classes", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+def test_probabilities_where_the_noise_is_nothing_beside_the_factor(
+    classes: int, scale: float
+) -> None:
+    plain = random_dist(3, classes, rank=1, space=(6, 6))
+    dist = LogitDistribution(plain.mean * scale, plain.cov_factor * scale, plain.cov_diag * 0)
+    exact = np.moveaxis(np.eye(classes)[dist.sample(20_000, seed=1)].mean(0), -1, 0)
+    assert np.abs(dist.probabilities() - exact).max() < 0.02
+
+
 def test_gauge_invariance() -> None:
     """A constant added to all classes of a voxel's logits changes no label."""
     dist = random_dist(6, classes=3)
@@ -235,4 +246,9 @@ def test_arrays_and_tensors_are_both_taken() -> None:
     from_arrays = random_dist(0)
     from_tensors = LogitDistribution(from_arrays.mean, from_arrays.cov_factor, from_arrays.cov_diag)
     assert from_arrays.mean.dtype == torch.float32
+    swapped = from_arrays.mean.numpy().astype(">f8")
+    other = LogitDistribution(swapped, from_arrays.cov_factor, from_arrays.cov_diag)
+    assert torch.equal(other.mean, from_arrays.mean)
+    # Arrays have no one truth value: equality is identity, and asking does not raise.
+    assert other == other and other != from_arrays
     np.testing.assert_array_equal(from_arrays.label_map(), from_tensors.label_map())

@@ -341,3 +341,16 @@ def test_a_written_map_reads_back(tmp_path: Path) -> None:
 def test_an_axis_too_long_for_nifti_1_is_written_as_nifti_2() -> None:
     raw = encode_nifti(map_of(np.eye(4), (40000, 2, 1)), compressed=False)
     assert struct.unpack("<i", raw[:4]) == (540,)
+
+
+def test_an_affine_beyond_float32_is_kept_exactly(tmp_path: Path) -> None:
+    """NIfTI-1 rounds to float32; then the file is a NIfTI-2."""
+    coarse = np.diag([0.5, 0.5, 2.0, 1.0])
+    fine = oblique_affine(origin=(-123.4567, 201.98765, -1234.5678))
+    for affine, kind in ((coarse, nib.Nifti1Image), (fine, nib.Nifti2Image)):
+        path = tmp_path / f"{kind.__name__}.nii.gz"
+        ssn.write(Hypothesis(np.zeros((4, 5, 6), np.uint8), affine, None), path)
+        image = nib.load(path)
+        assert type(image) is kind
+        np.testing.assert_allclose(image.affine, affine, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(ssn.read(path).affine, affine, rtol=0, atol=1e-9)

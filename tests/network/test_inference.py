@@ -181,7 +181,7 @@ def test_images_without_information_are_refused(pointed: Model, tiled: Model) ->
                 model.segment(Volume(broken, np.eye(4)), centre)
 
 
-@pytest.mark.parametrize("centre", [(-1, 5), (5, 40), (400, 5)])
+@pytest.mark.parametrize("centre", [(-1, 5), (5, 40), (400, 5), (np.nan, 5)])
 def test_a_centre_off_the_image_is_refused(pointed: Model, centre: tuple[int, int]) -> None:
     with pytest.raises(GeometryError, match="outside the image"):
         pointed.segment(image(40, 40), centre)
