@@ -52,6 +52,8 @@ class _Action:
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self._do = do
+        # napari compares the names of what keys do with those of its own actions.
+        self.__name__ = f"napari_ssn_{getattr(do, '__name__', 'action')}"
 
     def __call__(self, provider: Any = None) -> None:
         self._do()

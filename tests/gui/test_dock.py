@@ -166,6 +166,34 @@ def test_play_moves_to_and_fro_and_pauses(opened: Any, qtbot: Any) -> None:
     assert dock.slider.slider.value() == 58
 
 
+def test_keys_pressed_on_the_canvas_do_what_they_say(opened: Any, qtbot: Any) -> None:
+    """Through Qt and napari, as a finger does it."""
+
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    canvas = viewer.__wrapped__.window._qt_viewer.canvas.native
+    walk = dock.session.walk
+    qtbot.keyClick(canvas, Qt.Key.Key_Period)
+    assert walk.choice.sigma == pytest.approx(0.1)
+    qtbot.keyClick(canvas, Qt.Key.Key_Comma)
+    qtbot.keyClick(canvas, Qt.Key.Key_Comma)
+    assert walk.choice.sigma == pytest.approx(-0.1)
+    qtbot.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert walk.choice.sigma == 0
+    qtbot.keyClick(canvas, Qt.Key.Key_W)
+    assert walk.choice.sample == 0
+    qtbot.keyClick(canvas, Qt.Key.Key_Q)
+    assert walk.choice.sample is None
+    qtbot.keyClick(canvas, Qt.Key.Key_S)
+    assert not layer(viewer, HYPOTHESIS).visible
+    run = dock.session.result.run
+    qtbot.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: settled(dock.session) and dock.session.result.run > run, timeout=60_000)
+    before = len(viewer.layers)
+    qtbot.keyClick(canvas, Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: len(viewer.layers) == before + 1, timeout=20_000)
+
+
 def test_keys_work_on_the_viewer_and_on_our_layers(opened: Any, qtbot: Any) -> None:
     viewer, dock = opened
     press(viewer, "Control-Enter")
