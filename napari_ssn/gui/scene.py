@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.layers import Image, Labels, Points
 from napari.viewer import Viewer
+from numpy.typing import NDArray
 
 from napari_ssn.gui import layers
 from napari_ssn.gui.walking import Walking
@@ -149,7 +152,7 @@ class Scene:
         self._place = self._display.to_metadata()
         self._retire_others()
         data = Walking(
-            self._session.walk.label_map,
+            partial(self._read, result.run),
             result.source.space,
             result.dist.start or (),
             result.dist.space,
@@ -164,6 +167,13 @@ class Scene:
         self._grey = False
         self._add(fresh)
         fresh.editable = False
+
+    def _read(self, run: int, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
+        """Labels for the layer of a run; none once another run has taken its place."""
+        result = self._session.result
+        if result is None or result.run != run:
+            return None
+        return self._session.walk.label_map(where)
 
     def _retire_others(self) -> None:
         for layer in self._others:

@@ -228,8 +228,9 @@ class Session:
         self._added.clear()
         self._runner.cancel("decode")
         self.exported = None
-        self.found.emit(result)
         self.walk.begin(result)
+        self.found.emit(result)
+        self.walk.announce()
         self._count_range()
         self.changed.emit()
 

@@ -47,10 +47,22 @@ class Walk:
         self._history: list[Choice] = []
 
     def begin(self, result: Result) -> None:
-        """Stand at the mean of a new result; its directions are others than before."""
+        """Stand at the mean of a new result; its directions are others than before.
+
+        Nobody is told yet: layers of the new result must be there first, and must find this
+        walk in it when they are drawn. `announce` tells.
+        """
         self._result, self._curve = result, None
         self._history.clear()
-        self._take(Choice(seed=self.choice.seed))
+        self.choice = Choice(seed=self.choice.seed)
+        self.z = jobs.choice_z(result, self.choice)
+
+    def announce(self) -> None:
+        """Count the sizes along the walk if they are not known, and say where one stands."""
+        assert self._result is not None
+        if not self._counted():
+            self._count(self._result)
+        self.moved.emit()
 
     def configure(self, settings: Settings) -> None:
         """Take new settings; from beyond the end of a shorter slider one goes back to 0."""
@@ -136,9 +148,7 @@ class Walk:
     def _take(self, choice: Choice) -> None:
         assert self._result is not None
         self.choice, self.z = choice, jobs.choice_z(self._result, choice)
-        if not self._counted():
-            self._count(self._result)
-        self.moved.emit()
+        self.announce()
 
     def _counted(self) -> bool:
         return (

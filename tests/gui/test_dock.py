@@ -166,6 +166,27 @@ def test_play_moves_to_and_fro_and_pauses(opened: Any, qtbot: Any) -> None:
     assert dock.slider.slider.value() == 58
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_every_run_shows_its_own_region(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, shown: bool
+) -> None:
+    """Regions of other shapes follow each other: at a corner, inside, on another image."""
+    viewer, dock = open_dock(tiny_model(tmp_path / "centred", centred=True), show=shown)
+    session = dock.session
+    for space, centre in (((64, 80), (2, 3)), ((64, 80), (30, 40)), ((50, 70), (49, 69))):
+        if len(viewer.layers) == 0 or session.setup.source.space != space:
+            add_image(viewer, space)
+            dock.image.layers.setCurrentIndex(dock.image.layers.count() - 1)
+            qtbot.waitUntil(lambda space=space: session.setup.source.space == space)
+        session.place_centre(centre)
+        run_and_wait(dock, qtbot)
+        dist = session.result.dist
+        for sigma in (0.0, 1.5):
+            session.walk.set_sigma(sigma)
+            expected = dist.placed(dist.label_map(session.walk.z))
+            np.testing.assert_array_equal(np.asarray(layer(viewer, HYPOTHESIS).data), expected)
+
+
 def test_keys_pressed_on_the_canvas_do_what_they_say(opened: Any, qtbot: Any) -> None:
     """Through Qt and napari, as a finger does it."""
 
