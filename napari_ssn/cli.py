@@ -41,7 +41,8 @@ def main() -> None:
 @app.command()
 def segment(
     source: Annotated[
-        Path | None, typer.Argument(metavar="IN", help="NIfTI file or grey picture.")
+        Path | None,
+        typer.Argument(metavar="IN", help="NIfTI, grey picture, or nodule-1."),
     ] = None,
     *,
     out: Annotated[
@@ -97,7 +98,7 @@ def segment(
         out,
         model,
         centre=index,
-        samples=samples,
+        count=samples,
         seed=seed,
         device=device or "auto",
         overwrite=overwrite,

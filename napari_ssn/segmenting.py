@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from rich.console import Console
 from rich.progress import Progress
 
+from napari_ssn import samples
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.errors import DataError, DeviceError, ImageError, ModelError
 from napari_ssn.core.hypotheses import Hypothesis
@@ -53,7 +54,7 @@ def segment_image(
     model_name: str,
     *,
     centre: tuple[int, ...] | None = None,
-    samples: int = 16,
+    count: int = 16,
     seed: int = 0,
     device: str = "auto",
     overwrite: bool = False,
@@ -65,22 +66,22 @@ def segment_image(
         out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each and volumes.csv.
         model_name: name or folder of the model.
         centre: index of the region's middle in the file's own voxel grid.
-        samples, seed: which draws to write.
+        count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         overwrite: whether existing files may be replaced.
     """
-    width = max(2, len(str(samples)))
-    names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, samples + 1))]
+    width = max(2, len(str(count)))
+    names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
     maps = [out / f"{name}.nii.gz" for name in names]
     table = out / "volumes.csv"
-    volume = read(path)
+    volume = _image(path)
     # Before minutes of computing, not after them.
     check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
     make_folder(out)
     found = _Found.by(load_model(model_name, device), volume, centre)
     rank = found.dist.rank
     choices = [_choice("mean", np.zeros(rank))]
-    for i, z in enumerate(draw_z(samples, rank, seed), start=1):
+    for i, z in enumerate(draw_z(count, rank, seed), start=1):
         choices.append(_choice("sample", z, seed, i))
     records = {}
     for name, target, choice in zip(names, maps, choices, strict=True):
@@ -117,7 +118,7 @@ def repeat(
     check_targets([target, sidecar_path(target)], overwrite)
     if record.choice.z is None:
         raise DataError("This label map was edited by hand: the model cannot make it again.")
-    volume = read(path)
+    volume = _image(path)
     if image_hash(volume) != record.run.image_sha256:
         raise ImageError(
             "This is not the image that the sidecar belongs to: its values or its geometry differ."
@@ -220,6 +221,14 @@ class _Found:
             )
             name = capital(card.labels[label].name)
             yield f"{name}: median {measure.amount(spread.median)} · {words}"
+
+
+def _image(path: Path) -> Volume:
+    """The image of a file, or a sample that comes with the package, by its name."""
+    names = {samples.sample(i).name: i for i in range(1, samples.COUNT + 1)}
+    if str(path) in names and not path.exists():
+        return samples.volume(names[str(path)])
+    return read(path)
 
 
 def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:

@@ -133,7 +133,7 @@ def test_the_same_command_gives_the_same_files(run, scan, model_3d, tmp_path: Pa
 @pytest.fixture(scope="module")
 def results(scan, model_3d, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("results")
-    segment_image(scan, out, str(model_3d), samples=2, device="cpu")
+    segment_image(scan, out, str(model_3d), count=2, device="cpu")
     return out
 
 

@@ -1,11 +1,15 @@
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from napari_ssn import samples
+from napari_ssn.cli import app
 from napari_ssn.core.display import IMAGE_KEY, image_display, to_volume
 from napari_ssn.io.provenance import image_hash
+from tests.helpers import tiny_model
 
 NUMBERS = range(1, samples.COUNT + 1)
 
@@ -117,3 +121,16 @@ def test_napari_shows_them() -> None:
         image, outlines = viewer.open_sample("napari-ssn", f"nodule-{number}")
         assert isinstance(image, Image) and isinstance(outlines, Shapes)
         assert not outlines.visible and outlines.nshapes >= 3
+
+
+def test_an_outline_of_a_sample_is_made_again_by_name(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "tiny", centred=True, region=(128, 128))
+    out = tmp_path / "out"
+    run = ["segment", "nodule-1", "--model", str(model), "--samples", "1", "--device", "cpu"]
+    made = CliRunner().invoke(app, [*run, "--out", str(out)])
+    assert made.exit_code == 0, made.output
+    repeat = ["segment", "--from-sidecar", str(out / "sample_01.json"), "--image", "nodule-1"]
+    again = CliRunner().invoke(
+        app, [*repeat, "--model", str(model), "--out", str(tmp_path / "again.nii.gz")]
+    )
+    assert again.exit_code == 0 and "identical" in again.output, again.output
