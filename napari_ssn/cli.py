@@ -54,7 +54,7 @@ def segment(
     centre: Annotated[
         str | None,
         typer.Option(
-            metavar="Z,Y,X",
+            metavar="I,J[,K]",
             help="Voxel in the middle of the lesion: one index per axis of the file, in the "
             "file's own order and counted from 0.",
         ),
@@ -133,7 +133,7 @@ def demo(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures.")] = None,
 ) -> None:
-    """Open the window with an example, already segmented."""
+    """Open the window with an example, ready to run."""
     from napari_ssn.gui.demo import run
 
     run(headless, out)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from napari_ssn._version import __version__
-from napari_ssn.core.errors import DataError
+from napari_ssn.core.errors import DataError, ExportError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Extent, Volume
 from napari_ssn.io.files import write_files
@@ -239,13 +239,24 @@ def write_pair(
 ) -> list[Path]:
     """Write a label map and its sidecar, both or neither, and return their paths.
 
-    ValueError if the provenance is another label map's; ExportError as `write_files`.
+    ValueError if the provenance is another label map's; ExportError as `write_files`, and if a
+    JSON file of another program lies where the sidecar goes, whatever ``overwrite`` says.
     """
     if provenance.label_map_sha256 != label_map_hash(hypothesis.label_map):
         raise ValueError("provenance: it belongs to another label map")
+    beside = sidecar_path(path)
+    if beside.exists():
+        # Other programs too keep JSON beside an image; the user was not asked about that file.
+        try:
+            read_sidecar(beside)
+        except DataError:
+            raise ExportError(
+                "Beside it lies a JSON file of another program, which would be replaced: "
+                "choose another name."
+            ) from None
     contents = {
         path: encode(hypothesis, path),
-        sidecar_path(path): provenance.to_json().encode(),
+        beside: provenance.to_json().encode(),
     }
     return write_files(contents, overwrite)
 

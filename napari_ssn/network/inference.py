@@ -277,10 +277,13 @@ def _tiles(
         return mean, factor.flatten(1, 2), diag.sqrt()
 
     image = torch.from_numpy(normalise(data, model.card.normalisation))[None]
+    # Where `_forward` leaves its results; MONAI blends there.
+    home = torch.device("cpu") if model.device.type == "mps" else model.device
     # MONAI's annotations know one tensor; it returns as many as the predictor does.
     blended = sliding_window_inference(
-        image, region, 1, predict, overlap=_OVERLAP, mode="gaussian", padding_mode="replicate"
-    )
+        image, region, 1, predict, overlap=_OVERLAP, mode="gaussian", padding_mode="replicate",
+        sw_device=home, device=home,
+    )  # fmt: skip
     _ask(cancelled)
     mean, factor, deviation = (b[0] for b in blended)
     rank = model.card.architecture.rank

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.errors import (
     Cancelled,
-    DataError,
     DeviceError,
-    ExportError,
     ModelError,
 )
 from napari_ssn.session.records import (
@@ -178,18 +176,8 @@ def export_job(result: Result, choice: Choice, path: Path, overwrite: bool) -> E
         path: of the label map.
         overwrite: whether the user agreed to replace a label map of that name.
     """
-    from napari_ssn.io.provenance import read_sidecar, sidecar_path, write_pair
+    from napari_ssn.io.provenance import write_pair
 
-    beside = sidecar_path(path)
-    if beside.exists():
-        # Other programs too keep JSON beside an image; the user was not asked about that file.
-        try:
-            read_sidecar(beside)
-        except DataError:
-            raise ExportError(
-                "Beside it lies a JSON file of another program, which would be replaced: "
-                "choose another name."
-            ) from None
     hypothesis = _hypothesis(result, choice)
     provenance = _provenance(result, choice, hypothesis)
     written = write_pair(hypothesis, path, provenance, overwrite)

@@ -227,6 +227,7 @@ class Session:
         self._queue.clear()
         self._added.clear()
         self._runner.cancel("decode")
+        self._runner.cancel("keep")
         self.exported = None
         self.walk.begin(result)
         self.found.emit(result)

@@ -30,8 +30,11 @@ def read_recipe(path: Path) -> tuple[Recipe, ModelCard]:
 
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"The recipe cannot be read: {error}.") from error
+    except OSError as error:
+        # The system's own message holds the path.
+        raise DataError(f"The recipe cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"The recipe is no TOML: {error}.") from None
     try:
         recipe = Recipe.model_validate(content.get("recipe", {}))
         about = content.get("card", {})

@@ -150,9 +150,16 @@ def test_the_pair_is_written_and_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("existing", ["out.nii.gz", "out.json"])
 def test_neither_is_written_when_one_exists(tmp_path: Path, existing: str) -> None:
     (tmp_path / existing).write_bytes(b"old")
-    with pytest.raises(ExportError, match="already is a file"):
+    with pytest.raises(ExportError, match="already is a file|of another program"):
         write_pair(hypothesis(), tmp_path / "out.nii.gz", provenance())
     assert [p.name for p in tmp_path.iterdir()] == [existing]
+
+
+def test_json_of_another_program_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out.json").write_bytes(b'{"PatientPosition": "HFS"}')
+    with pytest.raises(ExportError, match="of another program"):
+        write_pair(hypothesis(), tmp_path / "out.nii.gz", provenance(), overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
 
 
 def test_a_sidecar_belongs_to_its_label_map(tmp_path: Path) -> None:

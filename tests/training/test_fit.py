@@ -149,7 +149,7 @@ def test_another_recipe_does_not_resume(tmp_path: Path, recipe_file: Path) -> No
         ("steps = 160", "steps = 0", "steps"),
         ("steps = 160", "stepz = 160", "stepz"),
         ('name = "small"', 'name = "no spaces please"', "name"),
-        ("[recipe]", "[recipe", "cannot be read"),
+        ("[recipe]", "[recipe", "no TOML"),
     ],
 )
 def test_a_wrong_recipe_is_named(recipe_file: Path, old: str, new: str, words: str) -> None:
