@@ -150,7 +150,7 @@ def test_the_pair_is_written_and_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("existing", ["out.nii.gz", "out.json"])
 def test_neither_is_written_when_one_exists(tmp_path: Path, existing: str) -> None:
     (tmp_path / existing).write_bytes(b"old")
-    with pytest.raises(ExportError, match="already is a file|of another program"):
+    with pytest.raises(ExportError, match=r"already is a file|of another program"):
         write_pair(hypothesis(), tmp_path / "out.nii.gz", provenance())
     assert [p.name for p in tmp_path.iterdir()] == [existing]
 
