@@ -168,7 +168,7 @@ def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:
         raise ModelError(f"The weights of model {card.name!r} lack the tensor {missing[0]!r}.")
     if extra := sorted(tensors.keys() - expected.keys()):
         raise ModelError(f"The weights of model {card.name!r} hold an unknown {extra[0]!r}.")
-    for key, tensor in tensors.items():
+    for key, tensor in sorted(tensors.items()):
         if tensor.shape != expected[key].shape:
             raise ModelError(
                 f"The tensor {key!r} of model {card.name!r} has shape {tuple(tensor.shape)}, "

@@ -61,7 +61,7 @@ def test_unknown_models_are_named_with_what_there_is(tmp_path: Path) -> None:
         (lambda c: c.update(region=[32]), "region has 1 axes"),
         (lambda c: c["architecture"].update(backbone="os.system"), "architecture.backbone"),
         (lambda c: c["architecture"].update(arguments={"no_such": 1}), "cannot be built"),
-        (lambda c: c["architecture"].update(rank=7), "'factor.weight'"),
+        (lambda c: c["architecture"].update(rank=7), "'factor.bias'"),
         (lambda c: c.update(weights_sha256="0" * 64), "sha256 is not the card's"),
     ],
 )
