@@ -88,8 +88,11 @@ class ImagePanel(Section):
         self.layers.clear()
         for layer in images:
             self.layers.addItem(layer.name, getattr(layer, "__wrapped__", layer))
+        opened = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
+        if isinstance(opened, Image):
+            # It covers the others: a run on one of them would draw its outline over this one.
+            chosen = getattr(opened, "__wrapped__", opened)
         kept = self.layers.findData(chosen) if chosen is not None else -1
-        # A newly opened image is what the user means, unless one was chosen already.
         self.layers.setCurrentIndex(kept if kept >= 0 else self.layers.count() - 1)
         self.layers.blockSignals(False)
         self.layers.setEnabled(bool(images))

@@ -51,7 +51,7 @@ class ResultPanel(Section):
         """Show the ranges; greyed when the image has changed."""
         session, result = self._session, self._session.result
         self.setEnabled(not session.stale)
-        say(self.old, "Of an image that has changed or gone: run again." if session.stale else "")
+        say(self.old, "Of another image or another place: run again." if session.stale else "")
         if result is None:
             return
         for k, line in enumerate(self.ranges):

@@ -90,11 +90,19 @@ class Session:
 
     @property
     def stale(self) -> bool:
-        """Whether the result is about an image that has changed, gone, or is not chosen."""
+        """Whether the result is about another image or place than the one now chosen."""
+        if self.result is None:
+            return False
         source = self.setup.source
-        return self.result is not None and (
-            source is None or source.token != self.result.source.token
+        return (
+            source is None
+            or source.token != self.result.source.token
+            or self._centre() != self.result.centre
         )
+
+    def _centre(self) -> tuple[int, ...] | None:
+        """Middle of the region that a run would look at; None for the whole image."""
+        return self.setup.centre if self.setup.around_point else None
 
     @property
     def elapsed(self) -> float:
@@ -190,8 +198,7 @@ class Session:
             self._failed(obstacle)
             return
         assert setup.source is not None and setup.model is not None
-        centre = setup.centre if setup.around_point else None
-        request = Request(setup.source, setup.model.folder, self.settings.device, centre)
+        request = Request(setup.source, setup.model.folder, self.settings.device, self._centre())
         self._runs += 1
         number = self._runs
         self.activity, self.progress, self.note = "loading", (0, 0), None

@@ -103,7 +103,10 @@ def evaluate(
     seed: Seed = 0,
     device: Device = "auto",
     calibrate: Annotated[
-        str | None, typer.Option(help="Learn the calibration from this data, of this name.")
+        str | None,
+        typer.Option(
+            help="Learn the calibration from this data, name it so, and change the model's card."
+        ),
     ] = None,
     record: Annotated[
         str | None, typer.Option(help="Write the figures into the model's card, under this name.")
@@ -145,4 +148,5 @@ def evaluate(
     if record is not None:
         update["metrics"] = {**loaded.card.metrics, record: figures}
     if update:
+        typer.echo(f"The card of the model {loaded.card.name} was changed.", err=True)
         save_card(loaded.folder, loaded.card.model_copy(update=update))

@@ -187,6 +187,32 @@ def test_every_run_shows_its_own_region(
             np.testing.assert_array_equal(np.asarray(layer(viewer, HYPOTHESIS).data), expected)
 
 
+def test_an_image_just_opened_is_the_one_to_segment(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    add_image(viewer, (44, 52))
+    assert dock.image.layers.currentText() == viewer.layers[-1].name
+    assert dock.session.setup.source.space == (44, 52) and dock.session.stale
+    # Other layers than images change nothing.
+    viewer.add_points([[1, 1]])
+    assert dock.session.setup.source.space == (44, 52)
+
+
+def test_a_moved_centre_makes_the_result_stale(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "centred", centred=True))
+    add_image(viewer, (64, 80))
+    dock.session.place_centre((30, 40))
+    run_and_wait(dock, qtbot)
+    assert not dock.session.stale
+    dock.session.place_centre((20, 20))
+    assert dock.session.stale and not dock.slider.isEnabled()
+    assert "another place" in dock.result.old.text()
+    dock.session.place_centre((30, 40))
+    assert not dock.session.stale
+
+
 def test_keys_pressed_on_the_canvas_do_what_they_say(opened: Any, qtbot: Any) -> None:
     """Through Qt and napari, as a finger does it."""
 
@@ -442,7 +468,7 @@ def test_a_changed_or_deleted_image_greys_the_result_and_keeps_it(opened: Any, q
     colour = np.array(walking.colormap.color_dict[1])
     viewer.layers["scan"].data = noise_image((40, 48), seed=5)
     assert dock.session.stale and not dock.slider.isEnabled() and dock.export.isEnabled()
-    assert "changed or gone" in dock.result.old.text()
+    assert "run again" in dock.result.old.text()
     assert not np.allclose(walking.colormap.color_dict[1], colour)
     run_and_wait(dock, qtbot)
     qtbot.waitUntil(lambda: not dock.session.stale, timeout=20_000)
