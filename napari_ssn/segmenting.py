@@ -21,7 +21,7 @@ from napari_ssn import samples
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.errors import DataError, DeviceError, ImageError, ModelError
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.measures import central_range, label_counts
+from napari_ssn.core.measures import label_counts
 from napari_ssn.core.volume import Volume
 from napari_ssn.io import read
 from napari_ssn.io.files import check_targets, make_folder, write_files
@@ -45,7 +45,6 @@ from napari_ssn.wording import Measure, capital, range_line
 
 # Hypotheses behind a stated range, and the seed of their draws: the window's.
 _RANGE_DRAWS, _RANGE_SEED = 1000, 0
-_RANGE_LEVEL = 0.9
 
 
 def segment_image(
@@ -204,17 +203,15 @@ class _Found:
         space = self.volume.space
         measure = Measure(self.volume.extent, size, len(space) == 2 or 1 in space)
         card = self.model.card
-        level = _RANGE_LEVEL if card.calibration is None else card.calibration.level
-        factors = None if card.calibration is None else card.calibration.factors
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
         for label in range(1, self.dist.classes):
             values = counts[:, label]
-            spread = central_range(values, level, factors)
+            spread = card.range_of(values)
             words = range_line(
                 measure,
                 spread.low,
                 spread.high,
-                level,
+                spread.level,
                 _RANGE_DRAWS,
                 calibrated=spread.calibrated,
                 absent=float((values == 0).mean()),

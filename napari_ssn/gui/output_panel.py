@@ -141,7 +141,8 @@ class ExportPanel(Section):
         if result is None:
             say(self.what, "Exports the hypothesis on show.")
             return
-        words = f"Exports what is on show: {self._session.walk.choice.title}"
+        what = "the greyed, earlier result" if self._session.stale else "what is on show"
+        words = f"Exports {what}: {self._session.walk.choice.title}"
         if counts is not None and len(counts) == 2:
             words += f", {result.source.measure.amount(int(counts[1]))}"
         say(self.what, f"{words}.")

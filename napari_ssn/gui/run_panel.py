@@ -55,6 +55,9 @@ class RegionPanel(Section):
         if waiting:
             return "Click on the middle of the lesion."
         if not session.setup.around_point:
+            if session.setup.needs_point or session.setup.misfit:
+                # Nothing runs like this, and why is said elsewhere.
+                return ""
             centred = session.setup.model is not None and session.setup.model.card.centred
             return "The lesion is expected in the middle." if centred else ""
         at = self._scene.centre_in_words()
@@ -89,7 +92,7 @@ class RunPanel(Section):
         """Run, or cancel the run."""
         if self._session.busy:
             self._session.cancel()
-        elif self._session.setup.obstacle is None:
+        elif self._session.activity is None and self._session.setup.obstacle is None:
             self._session.run()
 
     def refresh(self) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_ssn.core.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from napari_ssn.core.measures import Range
 
 CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -114,6 +119,15 @@ class ModelCard(_Strict):
         if len(self.region) != self.spatial_dims:
             raise ValueError(f"region has {len(self.region)} axes, not {self.spatial_dims}")
         return self
+
+    def range_of(self, values: ArrayLike) -> Range:
+        """Range of a quantity over hypotheses, calibrated where this model is."""
+        # Here, because listing models must not wait for torch.
+        from napari_ssn.core.measures import central_range
+
+        if self.calibration is None:
+            return central_range(values)
+        return central_range(values, self.calibration.level, self.calibration.factors)
 
     @property
     def classes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import math
@@ -16,7 +17,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import ModelError
+from napari_ssn.core.errors import ExportError, ModelError
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.card import (
     CARD_NAME,
@@ -185,20 +186,38 @@ def save_model(folder: Path, card: ModelCard, tensors: dict[str, torch.Tensor]) 
 
     The card is returned as written, with the checksum of these weights.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     content = save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
     written = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
-    _replace(folder / WEIGHTS_NAME, content)
+    replace_file(folder / WEIGHTS_NAME, content)
     save_card(folder, written)
     return written
 
 
 def save_card(folder: Path, card: ModelCard) -> None:
     """Write a card beside the old one and put it in its place."""
-    _replace(folder / CARD_NAME, (card.model_dump_json(indent=2) + "\n").encode())
+    replace_file(folder / CARD_NAME, (card.model_dump_json(indent=2) + "\n").encode())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder for models or checkpoints; ExportError if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        # `from None`: the system's own message holds the path.
+        raise ExportError(f"The folder cannot be made: {error.strerror}.") from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file beside its target and put it in its place, or leave all as it was.
+
+    ExportError if the disk is full or the folder may not be written to.
+    """
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ExportError(f"{path.name} cannot be written: {error.strerror}.") from None

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 Progress = Callable[[Stage, int, int], None]
 Asked = Callable[[], bool]
 
-# Share of the hypotheses a range holds, unless a model was calibrated for another.
-_LEVEL = 0.9
 # z counted between two looks at the cancel button.
 _BATCH = 32
 
@@ -138,16 +136,12 @@ def run_job(
 def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
     """Draw hypotheses and state the range of each label's size."""
     from napari_ssn.core.distribution import draw_z
-    from napari_ssn.core.measures import central_range
 
-    dist, calibration = result.dist, result.card.calibration
-    counts = _counts(result, draw_z(count, dist.rank, 0), cancelled)[:, 1:]
-    level = _LEVEL if calibration is None else calibration.level
-    factors = None if calibration is None else calibration.factors
+    counts = _counts(result, draw_z(count, result.dist.rank, 0), cancelled)[:, 1:]
     return Ranges(
         run=result.run,
         count=count,
-        ranges=tuple(central_range(column, level, factors) for column in counts.T),
+        ranges=tuple(result.card.range_of(column) for column in counts.T),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
     )
 

@@ -180,6 +180,7 @@ class Session:
     def set_around_point(self, around_point: bool) -> None:
         """Segment around a point, or the whole image."""
         self.setup.around_point = around_point
+        self.note = None
         self.changed.emit()
 
     def place_centre(self, index: tuple[int, ...]) -> None:

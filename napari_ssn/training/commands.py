@@ -116,8 +116,7 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from napari_ssn.core.errors import ExportError
-    from napari_ssn.network.models import load_model, save_card
+    from napari_ssn.network.models import load_model, replace_file, save_card
     from napari_ssn.training.data import load_slices
     from napari_ssn.training.evaluate import evaluate as measure
 
@@ -135,13 +134,7 @@ def evaluate(
     text = json.dumps(figures, indent=2)
     typer.echo(text)
     if json_out is not None:
-        part = json_out.with_name(f".{json_out.name}.part")
-        try:
-            part.write_text(text + "\n", encoding="utf-8")
-            part.replace(json_out)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise ExportError(f"The figures could not be written: {error.strerror}.") from error
+        replace_file(json_out, f"{text}\n".encode())
     update: dict[str, Any] = {}
     if calibrate is not None:
         update["calibration"] = calibration

@@ -29,6 +29,8 @@ FEW = 16
 HYPOTHESES = 1000
 LEVEL = 0.9
 _BINS = 15
+# Fewer patients than this, and the 95th percentile of their scores is one patient's.
+_PATIENTS = 20
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,12 @@ def calibrate(measured: Measurement, data: str) -> Calibration:
     below is the smallest that leaves 5 % of the raters out, the factor above the smallest that
     leaves out what then remains of 10 % (Angelopoulos and Bates 2021, section 2).
     """
+    patients = len(np.unique(measured.patients))
+    if patients < _PATIENTS:
+        raise DataError(
+            f"The model's range cannot be calibrated on {patients} patients: "
+            f"take at least {_PATIENTS}."
+        )
     low, median, high = (column[:, None] for column in measured.ranges.T)
     areas = measured.areas
     below = _score(median - areas, median - low)

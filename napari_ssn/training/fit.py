@@ -7,6 +7,7 @@ the energy score against all of them (``docs/training.md`` explains both).
 from __future__ import annotations
 
 import copy
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from napari_ssn.core import metrics
@@ -24,12 +27,13 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.errors import DataError
 from napari_ssn.network.card import Architecture, ModelCard
 from napari_ssn.network.loss import cross_entropy, draw_logits, energy_score, monte_carlo_nll
-from napari_ssn.network.models import build_network, save_model
+from napari_ssn.network.models import build_network, make_folder, replace_file, save_model
 from napari_ssn.network.ssn import SSN
 from napari_ssn.training.data import SliceSet, Views, batches
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT = "checkpoint.safetensors"
 _VALIDATION_SAMPLES = 16
+_DAMAGED = "The checkpoint is damaged or of another version: choose a new folder."
 
 
 class Recipe(BaseModel):
@@ -162,19 +166,22 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint beside the last one and put it in its place."""
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            "recipe": self.recipe.model_dump(),
-            "step": self.step,
-            "history": self.history,
-            "network": self.network.module.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "draws": self.draws.get_state(),
+        about = {
+            "recipe": self.recipe.model_dump_json(),
+            "step": str(self.step),
+            "history": json.dumps(self.history),
         }
-        part = folder / f".{CHECKPOINT}.part"
-        torch.save(state, part)
-        part.replace(folder / CHECKPOINT)
+        tensors = {k: v.detach().cpu().contiguous() for k, v in self._tensors().items()}
+        replace_file(folder / CHECKPOINT, save_tensors(tensors, metadata=about))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Everything a run goes on from, by the part it belongs to."""
+        found = {"draws": self.draws.get_state()}
+        for part, module in (("network", self.network.module), ("average", self.average)):
+            found |= {f"{part}.{name}": value for name, value in module.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            found |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+        return found
 
     def publish(self, folder: Path, card: ModelCard, data_sha256: str) -> None:
         """Write the averaged weights and their card: the folder is a model from then on."""
@@ -193,8 +200,7 @@ class Trainer:
         path = folder / CHECKPOINT
         if not path.exists():
             return False
-        state = torch.load(path, map_location=self.fabric.device, weights_only=True)
-        before = Recipe.model_validate(state["recipe"])
+        before, step, history, tensors = _read_checkpoint(path)
         # More steps may be asked for; anything else would be another run.
         if before.model_copy(update={"steps": self.recipe.steps}) != self.recipe:
             changed = [
@@ -206,13 +212,41 @@ class Trainer:
                 f"The checkpoint was made with another {changed[0]}; "
                 "choose a new folder or the same recipe."
             )
-        self.network.module.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.draws.set_state(state["draws"].cpu())
-        self.step = state["step"]
-        self.history = state["history"]
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+        moments: dict[int, dict[str, Tensor]] = {}
+        try:
+            draws = tensors.pop("draws")
+            for name, value in tensors.items():
+                part, _, rest = name.partition(".")
+                parts[part][rest] = value
+            for name, value in parts["optimizer"].items():
+                index, _, moment = name.partition(".")
+                moments.setdefault(int(index), {})[moment] = value
+            self.network.module.load_state_dict(parts["network"])
+            self.average.load_state_dict(parts["average"])
+            # The groups hold nothing but the recipe's own numbers.
+            groups = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+            self.draws.set_state(draws)
+        except (KeyError, ValueError, RuntimeError, TypeError):
+            raise DataError(_DAMAGED) from None
+        self.step, self.history = step, history
         return True
+
+
+def _read_checkpoint(
+    path: Path,
+) -> tuple[Recipe, int, list[dict[str, float]], dict[str, Tensor]]:
+    """Recipe, step, history and tensors of a checkpoint; DataError if it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        recipe = Recipe.model_validate_json(about["recipe"])
+        return recipe, int(about["step"]), json.loads(about["history"]), tensors
+    except (SafetensorError, OSError, KeyError, ValueError):
+        # A recipe of another version is a ValueError too.
+        raise DataError(_DAMAGED) from None
 
 
 def fit(
@@ -245,8 +279,11 @@ def fit(
     """
     if len(train) == 0 or len(validation) == 0:
         raise DataError("Training needs at least one slice to learn from and one to watch.")
+    # Before hours of computing, not after them.
+    make_folder(folder)
     trainer = Trainer(recipe, precision, device)
     trainer.resume(folder)
+    trainer.save(folder)
     saved = time.monotonic()
     streams: dict[int, Iterator[tuple[Tensor, Tensor]]] = {}
     # Drawn from the seed and the step, so that a resumed run does not repeat its views.

@@ -187,6 +187,29 @@ def test_every_run_shows_its_own_region(
             np.testing.assert_array_equal(np.asarray(layer(viewer, HYPOTHESIS).data), expected)
 
 
+def test_the_whole_of_a_large_image_says_what_is_missing(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "centred", centred=True))
+    add_image(viewer, (64, 80))
+    dock.session.place_centre((-1, -1))
+    assert "outside" in dock.run.status.text()
+    dock.region.whole.click()
+    # The former error is about a point; now none is wanted.
+    assert not dock.run.button.isEnabled()
+    assert "in the middle" not in dock.region.where.text()
+    assert "around a point" in dock.run.status.text()
+
+
+def test_an_export_is_not_disturbed_by_the_key_for_run(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    dock.session.activity = "exporting"
+    press(viewer, "Control-Enter")
+    assert dock.session.activity == "exporting"
+    dock.session.activity = None
+
+
 def test_an_image_just_opened_is_the_one_to_segment(opened: Any, qtbot: Any) -> None:
     viewer, dock = opened
     run_and_wait(dock, qtbot)
@@ -209,6 +232,7 @@ def test_a_moved_centre_makes_the_result_stale(
     dock.session.place_centre((20, 20))
     assert dock.session.stale and not dock.slider.isEnabled()
     assert "another place" in dock.result.old.text()
+    assert "earlier result" in dock.export.what.text()
     dock.session.place_centre((30, 40))
     assert not dock.session.stale
 

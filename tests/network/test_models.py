@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from napari_ssn.core.errors import DeviceError, ModelError
+from napari_ssn.core.errors import DeviceError, ExportError, ModelError
 from napari_ssn.network import models
 from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import find_model, load_model, model_folders, save_model
@@ -140,3 +141,20 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         choose_device("cuda")
     with pytest.raises(DeviceError, match="Unknown device"):
         choose_device("abacus")
+
+
+def test_a_full_disk_leaves_the_model_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    model = load_model(folder, "cpu")
+
+    def full(self: Path, content: bytes) -> int:
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ExportError, match="cannot be written: No space left") as caught:
+        save_model(folder, model.card, model.network.state_dict())
+    assert str(folder) not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

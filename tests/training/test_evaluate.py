@@ -29,7 +29,7 @@ def model(tmp_path: Path) -> Model:
 
 @pytest.fixture
 def data(tmp_path: Path) -> SliceSet:
-    return load_slices(write(tmp_path / "data.zip", slice_files(4)))
+    return load_slices(write(tmp_path / "data.zip", slice_files(20)))
 
 
 def test_figures_are_those_of_the_plain_functions(model: Model, data: SliceSet) -> None:
@@ -78,7 +78,9 @@ def test_calibration_by_hand() -> None:
     found = calibrate(tight, "d")
     assert found.factors == (pytest.approx(1 / 20), pytest.approx(1 / 40))
     with pytest.raises(DataError, match="cannot be calibrated"):
-        calibrate(invented([[1, 2, 3, 4]], [[0, 0, 0]]), "d")
+        calibrate(invented([[1, 2, 3, 4]] * 25, [[0, 0, 0]] * 25), "d")
+    with pytest.raises(DataError, match="on 5 patients"):
+        calibrate(invented([[90, 80, 120, 160]] * 5, [[80, 100, 140]] * 5), "d")
 
 
 def test_raters_who_see_nothing_do_not_hold_the_upper_end() -> None:
@@ -125,7 +127,7 @@ def test_evaluate_names_everything_it_promises(model: Model, data: SliceSet) -> 
         interval = figures[name]
         assert interval["low"] <= interval["mean"] <= interval["high"], name
         assert math.isfinite(interval["mean"])
-    assert figures["n_cases"] == 4 and figures["model"] == "tiny" and figures["seed"] == 1
+    assert figures["n_cases"] == 20 and figures["model"] == "tiny" and figures["seed"] == 1
     assert figures["weights_sha256"] == model.card.weights_sha256
     assert figures["data_sha256"] == data.sha256
     assert calibration is not None and calibration.data == "these slices"
@@ -144,7 +146,7 @@ def test_the_command_prints_writes_and_records(tmp_path: Path) -> None:
     from napari_ssn.cli import app
 
     folder = tiny_model(tmp_path / "tiny", centred=True)
-    archive = write(tmp_path / "val.zip", slice_files(3))
+    archive = write(tmp_path / "val.zip", slice_files(20))
     out = tmp_path / "figures.json"
     arguments = ["evaluate", "--model", str(folder), "--data", str(archive), "--json", str(out)]
     result = CliRunner().invoke(app, [*arguments, "--calibrate", "val", "--record", "val"])

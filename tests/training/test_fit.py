@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 
-from napari_ssn.core.errors import DataError
+from napari_ssn.core.errors import DataError, ExportError
 from napari_ssn.network.models import load_model
 from napari_ssn.training.commands import read_recipe
 from napari_ssn.training.data import SliceSet, load_slices
-from napari_ssn.training.fit import Recipe, Trainer, fit
+from napari_ssn.training.fit import CHECKPOINT, Recipe, Trainer, fit
 from tests.training.test_data import slice_files, write
 
 RECIPE = """
@@ -163,3 +166,36 @@ def test_the_shipped_recipe_is_readable() -> None:
     shipped = Path(__file__).parents[2] / "src_weights" / "lidc-2d" / "recipe.toml"
     recipe, card = read_recipe(shipped)
     assert card.name == "lidc-2d" and isinstance(recipe, Recipe)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, recipe_file: Path) -> None:
+    recipe, _ = read_recipe(recipe_file)
+    Trainer(recipe, device="cpu").save(tmp_path)
+    path = tmp_path / CHECKPOINT
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"no checkpoint"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="checkpoint is damaged"):
+            Trainer(recipe, device="cpu").resume(tmp_path)
+    path.write_bytes(whole)
+    with safe_open(path, framework="pt") as file:
+        about = file.metadata()
+    tensors = load_tensors(whole)
+    del tensors["average.mean.bias"]
+    path.write_bytes(save_tensors(tensors, metadata=about))
+    with pytest.raises(DataError, match="checkpoint is damaged"):
+        Trainer(recipe, device="cpu").resume(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_training(
+    tmp_path: Path, recipe_file: Path, data: SliceSet
+) -> None:
+    recipe, card = read_recipe(recipe_file)
+    (tmp_path / "file").write_text("in the way")
+    steps: list[int] = []
+    with pytest.raises(ExportError, match="folder cannot be made"):
+        fit(
+            data, data, tmp_path / "file" / "out", recipe, card, device="cpu",
+            report=lambda step, _steps, _values: steps.append(step),
+        )  # fmt: skip
+    assert steps == []
