@@ -6,13 +6,16 @@ with the largest logit (Monteiro et al., "Stochastic Segmentation Networks", Neu
 Every decode rounds alike: the logits of a z are summed column by column in float32, one
 multiplication and one addition at a time. Elementwise IEEE operations round the same way on
 any slice, device or thread count, so a slice decoded alone equals that slice of the whole.
+Two classes are decided by one matrix product over their margins; where that comes so near to
+zero that its rounding could matter, the column-wise sum decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -136,15 +139,6 @@ class LogitDistribution:
         """
         vector = self.check_z(z).astype(np.float32)
         part = (slice(None), *where)
-        if self.device.type == "cpu":
-            # numpy starts an operation ten times sooner than torch: what counts for one slice.
-            mean, factor = self.mean.numpy(), self.cov_factor.numpy()
-            total = mean[part].copy()
-            product = np.empty_like(total)
-            for r, value in enumerate(vector):
-                np.multiply(factor[(r, *part)], value, out=product)
-                np.add(total, product, out=total)
-            return torch.from_numpy(total)
         logits = self.mean[part].clone()
         scratch = torch.empty_like(logits)
         for value, column in zip(vector.tolist(), self.cov_factor, strict=True):
@@ -165,7 +159,26 @@ class LogitDistribution:
         Returns:
             (*S) uint8, or the shape of the part.
         """
+        if self.classes == 2 and self.device.type == "cpu":
+            margin = self._one_margin(z, where)
+            if margin is not None:
+                return (margin > 0).view(np.uint8)
         return _decode(self.logits(z, where))
+
+    def _one_margin(
+        self, z: ArrayLike | None, where: tuple[slice | int, ...]
+    ) -> NDArray[np.float32] | None:
+        """Margin of a z by one product; None if any is too near zero for its sign to be sure.
+
+        In numpy, which starts an operation ten times sooner than torch: what counts when a
+        slider asks for one slice after the other.
+        """
+        columns = self._margins.columns.numpy().reshape(-1, *self.space)[(slice(None), *where)]
+        row = np.append(self.check_z(z), 1.0).astype(np.float32)
+        value: NDArray[np.float32] = row @ columns.reshape(len(row), -1)
+        if value.size and np.abs(value).min() <= self._doubt(float(np.abs(row[:-1]).max())):
+            return None
+        return value.reshape(columns.shape[1:])
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
@@ -258,18 +271,15 @@ class LogitDistribution:
             another order than `logits` does, so a margin within the rounding error of both
             is settled by `logits`' own arithmetic.
         """
-        margin, factor = self.margin()
+        columns = self._margins.columns
         rows = torch.from_numpy(draws.astype(np.float32)).to(self.device)
         biased = torch.cat([rows, torch.ones_like(rows[:, :1])], 1)  # (n, R + 1)
-        columns = torch.cat([factor.reshape(self.rank, -1), margin.reshape(1, -1)])
-        # Either order of summation errs by at most (R + 4) u (|μ| + Σ|z_r||P_r|) per logit.
-        largest = self.mean.abs().amax()
-        reach = self.cov_factor.abs().sum(0).amax()
-        unit = torch.finfo(torch.float32).eps
-        doubt = 4 * (self.rank + 4) * unit * (largest + rows.abs().sum(1) * reach)
+        mean, factor = self.mean.flatten(1), self.cov_factor.flatten(2)
+        # Products on a GPU may be allowed to round as coarsely as bfloat16 does.
+        coarse = torch.get_float32_matmul_precision() != "highest"
+        unit = torch.finfo(torch.bfloat16 if coarse else torch.float32).eps
+        doubt = self._doubt(rows.abs().amax(1), unit)  # (n,)
         step = max(1, _BLOCK_BYTES // (4 * max(1, len(rows))))
-        mean = self.mean.reshape(2, -1)
-        factors = self.cov_factor.reshape(self.rank, 2, -1)
         for first in range(0, columns.shape[1], step):
             block = slice(first, first + step)
             value = biased @ columns[:, block]
@@ -278,9 +288,39 @@ class LogitDistribution:
             if len(close):
                 draw, voxel = close[:, 0], close[:, 1] + first
                 wins[draw, close[:, 1]] = _exact_sign(
-                    mean[:, voxel], factors[:, :, voxel], rows[draw]
+                    mean[:, voxel], factor[:, :, voxel], rows[draw]
                 )
             yield block, wins
+
+    @cached_property
+    def _margins(self) -> _Margins:
+        margin, factor = self.margin()
+        return _Margins(
+            torch.cat([factor.reshape(self.rank, -1), margin.reshape(1, -1)]),
+            float(self.mean.abs().amax()),
+            float(self.cov_factor.abs().sum(0).amax()),
+        )
+
+    def _doubt(self, longest: Any, unit: float = float(np.finfo(np.float32).eps)) -> Any:
+        """How near zero a margin by a product may lie before `logits` must settle its sign.
+
+        Either order of summation errs by at most about (R + 2) u per unit of
+        |μ| + max|z_r| Σ|P_r|; ``longest`` is max|z_r| of one z or of each.
+        """
+        bound = self._margins
+        return 4 * (self.rank + 4) * unit * (bound.largest + longest * bound.reach)
+
+
+class _Margins(NamedTuple):
+    """What deciding between two classes needs, made once for each distribution.
+
+    columns (R + 1, V): the margin's factor and, last, its mean; largest |μ| of a logit, and
+    largest Σ_r |P_r|.
+    """
+
+    columns: Tensor
+    largest: float
+    reach: float
 
 
 def _decode(logits: Tensor) -> NDArray[np.uint8]:
