@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import Pair, compare, median
+from benchmarks.training import energy_distance, training_step
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.models import Model, load_model
@@ -87,7 +88,13 @@ def main() -> None:
     model = load_model("lidc-2d", "cpu")
     volume = sample_volume(1)
     dist = model.segment(volume)
-    lines = [*importing(), *first_outline(model, volume), *sampling(dist)]
+    lines = [
+        *importing(),
+        *first_outline(model, volume),
+        *sampling(dist),
+        *energy_distance(dist),
+        *training_step(model),
+    ]
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         from benchmarks.slider import slider
 

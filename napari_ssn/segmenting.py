@@ -213,7 +213,7 @@ class _Found:
                 spread.high,
                 spread.level,
                 _RANGE_DRAWS,
-                calibrated=spread.calibrated,
+                readers=spread.readers,
                 absent=float((values == 0).mean()),
             )
             name = capital(card.labels[label].name)

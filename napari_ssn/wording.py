@@ -102,7 +102,7 @@ def range_line(
     level: float,
     count: int,
     *,
-    calibrated: bool = False,
+    readers: int = 0,
     absent: float = 0.0,
 ) -> str:
     """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
@@ -112,12 +112,15 @@ def range_line(
         low, high: ends of the range, in voxels.
         level: share of the hypotheses (or readers) the range is about.
         count: hypotheses drawn.
-        calibrated: whether the range was adjusted to hold that share of readers.
+        readers: of each image that the range was adjusted on, to hold that share of what they
+            outlined; 0 if it is the model's own.
         absent: share of the hypotheses in which the label does not occur.
     """
     ends = measure.interval(low, high)
-    if calibrated:
+    if readers > 1:
         text = f"calibrated range {ends} (meant to hold {percent(level)} of readers)"
+    elif readers == 1:
+        text = f"adjusted range {ends} (meant to hold one expert's in {percent(level)} of images)"
     else:
         text = f"model range {ends} ({percent(level)} of {count:,} hypotheses)"
     return f"{text} · none in {percent(absent)}" if absent > 0 else text

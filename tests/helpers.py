@@ -78,7 +78,7 @@ def tiny_model(
         training=Training(data="none", licence="CC0-1.0", attribution="none"),
         calibration=None
         if calibration is None
-        else Calibration(level=0.9, below=calibration, above=calibration, data="none"),
+        else Calibration(level=0.9, below=calibration, above=calibration, data="none", readers=4),
         weights_sha256="0" * 64,
     )
     save_model(folder, card, network.state_dict())

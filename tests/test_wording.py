@@ -58,8 +58,10 @@ def test_range_line() -> None:
 
 
 def test_a_calibrated_range_is_called_so_and_a_model_range_is_not() -> None:
-    line = range_line(ML, 950, 2310, 0.9, 1000, calibrated=True)
+    line = range_line(ML, 950, 2310, 0.9, 1000, readers=4)
     assert line == "calibrated range 0.95–2.31 mL (meant to hold 90 % of readers)"
+    line = range_line(ML, 950, 2310, 0.9, 1000, readers=1)
+    assert line == "adjusted range 0.95–2.31 mL (meant to hold one expert's in 90 % of images)"
     assert "calibrated" not in range_line(ML, 950, 2310, 0.9, 1000)
 
 

@@ -223,6 +223,26 @@ class LogitDistribution:
             row[...] = _decode(self.logits(vector) + scale * torch.from_numpy(noise).to(scale))
         return out
 
+    def tempered(self, temperature: float) -> LogitDistribution:
+        """The same mean with every deviation from it multiplied: ``μ + T (P z + √D ε)``.
+
+        Args:
+            temperature: T; 1 changes nothing, 0 leaves the mean alone.
+
+        Raises:
+            ValueError: T is negative or not finite.
+        """
+        if not 0 <= temperature < np.inf:
+            raise ValueError(f"temperature: expected 0 or more, got {temperature}")
+        return LogitDistribution(
+            self.mean,
+            self.cov_factor * temperature,
+            self.cov_diag * temperature**2,
+            self.affine,
+            self.start,
+            self.image_space,
+        )
+
     def margin(self) -> tuple[Tensor, Tensor]:
         """Foreground minus background of a two-class distribution: (*S) and (R, *S)."""
         if self.classes != 2:

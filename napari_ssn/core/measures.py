@@ -64,19 +64,27 @@ class Range:
     Attributes:
         median, low, high: in the quantity's unit.
         level: share of the hypotheses the range was asked to hold.
-        calibrated: whether ``low`` and ``high`` were widened or narrowed by a model's
-            calibration, so that the range is about raters and not about hypotheses.
+        readers: of each image that ``low`` and ``high`` were widened or narrowed on, so that
+            the range is about readers and not about hypotheses; 0 if they were not.
     """
 
     median: float
     low: float
     high: float
     level: float
-    calibrated: bool
+    readers: int = 0
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the range speaks of how several readers differ."""
+        return self.readers > 1
 
 
 def central_range(
-    values: ArrayLike, level: float = 0.9, factors: tuple[float, float] | None = None
+    values: ArrayLike,
+    level: float = 0.9,
+    factors: tuple[float, float] | None = None,
+    readers: int = 0,
 ) -> Range:
     """Median and central range of the values of many hypotheses.
 
@@ -87,6 +95,7 @@ def central_range(
         values: (n,) of one quantity, n at least 1.
         level: share between the two bounds.
         factors: from a model's calibration; None leaves the quantiles as they are.
+        readers: of each image the factors were learnt from.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:
@@ -98,4 +107,4 @@ def central_range(
     if factors is not None:
         below, above = factors
         low, high = max(0.0, median - below * (median - low)), median + above * (high - median)
-    return Range(median, low, high, level, factors is not None)
+    return Range(median, low, high, level, 0 if factors is None else readers)

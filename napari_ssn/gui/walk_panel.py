@@ -66,7 +66,7 @@ class ResultPanel(Section):
                     found.high,
                     found.level,
                     session.ranges.count,
-                    calibrated=found.calibrated,
+                    readers=found.readers,
                     absent=session.ranges.absent[k],
                 )
             )

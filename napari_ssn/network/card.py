@@ -36,8 +36,17 @@ class Architecture(_Strict):
     arguments: dict[str, Any]
     features: int = Field(ge=1)
     rank: int = Field(ge=1)
+    #: What varies: ``P z + √D ε`` (low-rank), ``√D ε`` alone (diagonal), or nothing (none). The
+    #: last two are baselines; their P is one column of zeros.
+    covariance: Literal["low-rank", "diagonal", "none"] = "low-rank"
     #: Standard deviation in voxels of the bump that marks the region's middle; none if null.
     centre_radius: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_column(self) -> Architecture:
+        if self.covariance != "low-rank" and self.rank != 1:
+            raise ValueError(f"a {self.covariance} covariance has rank 1, a column of zeros")
+        return self
 
 
 class Label(_Strict):
@@ -57,10 +66,12 @@ class Training(_Strict):
     sha256: str = ""
     steps: int = Field(default=0, ge=0)
     recipe: dict[str, Any] = Field(default_factory=dict)
+    #: Figures of each validation on the way.
+    history: list[dict[str, float]] = Field(default_factory=list)
 
 
 class Calibration(_Strict):
-    """Factors on the volume range that made it cover ``level`` of the raters.
+    """Factors on the volume range that made it cover ``level`` of the readers' volumes.
 
     One for each side: raters who see nothing at all pin the lower end to zero, however far the
     upper end may come down.
@@ -70,6 +81,8 @@ class Calibration(_Strict):
     below: float = Field(ge=0)
     above: float = Field(ge=0)
     data: str
+    #: Readers of each image it was learnt from. One says nothing of how readers differ.
+    readers: int = Field(ge=1)
 
     @property
     def factors(self) -> tuple[float, float]:
@@ -127,7 +140,8 @@ class ModelCard(_Strict):
 
         if self.calibration is None:
             return central_range(values)
-        return central_range(values, self.calibration.level, self.calibration.factors)
+        found = self.calibration
+        return central_range(values, found.level, found.factors, found.readers)
 
     @property
     def classes(self) -> int:

@@ -98,6 +98,28 @@ def soft_distance(a: Tensor, b: Tensor) -> Tensor:
     return 1 - ((shared + 1) / (total - shared + 1)).mean(1)
 
 
+def blocks(flat: Tensor, space: tuple[int, ...], side: int) -> Tensor:
+    """Cut every map of a batch into blocks, which become batch entries of their own.
+
+    Args:
+        flat: (B, ..., V) with V the voxels of ``space``.
+        space: shape of the grid.
+        side: voxels of a block along each axis; what is left over at an end is left out.
+
+    Returns:
+        (B · n, ..., side^d) for n blocks.
+    """
+    lead = flat.shape[1:-1]
+    maps = flat.reshape(flat.shape[0], -1, *space)
+    for axis in range(len(space)):
+        # Each cut moves the voxels within a block to the end.
+        maps = maps.unfold(2 + axis, min(side, space[axis]), min(side, space[axis]))
+    counts = maps.shape[2 : 2 + len(space)]
+    maps = maps.flatten(2 + len(space)).flatten(2, 1 + len(space))  # (B, lead, n, voxels)
+    maps = maps.transpose(1, 2)
+    return maps.reshape(flat.shape[0] * math.prod(counts), *lead, -1)
+
+
 def energy_score(logits: Tensor, raters: Tensor) -> Tensor:
     """Energy score of the predicted distribution against all raters, averaged over the batch.
 

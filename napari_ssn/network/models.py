@@ -38,6 +38,7 @@ __all__ = [
     "model_folders",
     "save_card",
     "save_model",
+    "unique_state",
 ]
 
 
@@ -95,7 +96,25 @@ def build_network(architecture: Architecture, channels: int, classes: int, dims:
         ) from error
     if architecture.centre_radius is not None:
         backbone = CentreGuided(backbone, architecture.centre_radius)
-    return SSN(backbone, architecture.features, classes, architecture.rank, dims)
+    return SSN(
+        backbone, architecture.features, classes, architecture.rank, dims, architecture.covariance
+    )
+
+
+def unique_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """State of a module with every tensor under its first name only.
+
+    MONAI's DynUNet registers its layers twice, and what is listed twice must be neither written
+    nor averaged twice.
+    """
+    seen: set[int] = set()
+    found = {}
+    for name, value in module.state_dict().items():
+        if value.numel() and value.data_ptr() in seen:
+            continue
+        seen.add(value.data_ptr())
+        found[name] = value
+    return found
 
 
 class Model:
@@ -164,7 +183,7 @@ def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:
     except SafetensorError as error:
         raise ModelError(f"The weights of model {card.name!r} cannot be read: {error}.") from error
     network = build_network(card.architecture, len(card.channels), card.classes, card.spatial_dims)
-    expected = network.state_dict()
+    expected = unique_state(network)
     if missing := sorted(expected.keys() - tensors.keys()):
         raise ModelError(f"The weights of model {card.name!r} lack the tensor {missing[0]!r}.")
     if extra := sorted(tensors.keys() - expected.keys()):
@@ -177,7 +196,8 @@ def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:
             )
         if not math.isfinite(float(tensor.double().sum())):
             raise ModelError(f"The tensor {key!r} of model {card.name!r} is not finite.")
-    network.load_state_dict({k: v.to(expected[k].dtype) for k, v in tensors.items()})
+    # Not strict: the other names of tensors that have two are the same tensors.
+    network.load_state_dict({k: v.to(expected[k].dtype) for k, v in tensors.items()}, strict=False)
     return Model(card, network, target, folder)
 
 

@@ -40,10 +40,17 @@ class SSN(nn.Module):
         classes: number of labels C, background included.
         rank: number of columns R of P.
         spatial_dims: 2 or 3.
+        covariance: ``low-rank``; for baselines ``diagonal`` (P = 0) or ``none`` (D = ε₀ too).
     """
 
     def __init__(
-        self, backbone: nn.Module, features: int, classes: int, rank: int, spatial_dims: int = 2
+        self,
+        backbone: nn.Module,
+        features: int,
+        classes: int,
+        rank: int,
+        spatial_dims: int = 2,
+        covariance: str = "low-rank",
     ) -> None:
         super().__init__()
         if spatial_dims not in (2, 3):
@@ -51,19 +58,24 @@ class SSN(nn.Module):
         for name, value, least in (("features", features, 1), ("classes", classes, 2)):
             if value < least:
                 raise ValueError(f"{name}: expected at least {least}, got {value}")
+        if covariance not in ("low-rank", "diagonal", "none"):
+            raise ValueError(f"covariance: expected low-rank, diagonal or none, got {covariance!r}")
         if rank < 1:
             raise ValueError(f"rank: expected at least 1, got {rank}")
         self.classes = classes
         self.rank = rank
+        self.covariance = covariance
         conv = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
         self.backbone = backbone
         self.mean = conv(features, classes, 1)
-        self.log_diag = conv(features, classes, 1)
-        self.factor = conv(features, rank * classes, 1)
-        nn.init.zeros_(self.log_diag.weight)
-        nn.init.constant_(self.log_diag.bias, INITIAL_LOG_DIAG)  # type: ignore[arg-type]
-        nn.init.normal_(self.factor.weight, std=INITIAL_FACTOR_STD)
-        nn.init.zeros_(self.factor.bias)  # type: ignore[arg-type]
+        if covariance != "none":
+            self.log_diag = conv(features, classes, 1)
+            nn.init.zeros_(self.log_diag.weight)
+            nn.init.constant_(self.log_diag.bias, INITIAL_LOG_DIAG)  # type: ignore[arg-type]
+        if covariance == "low-rank":
+            self.factor = conv(features, rank * classes, 1)
+            nn.init.normal_(self.factor.weight, std=INITIAL_FACTOR_STD)
+            nn.init.zeros_(self.factor.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor, roi: Tensor | None = None) -> LogitParameters:
         """Return the logit parameters of a batch, in float32.
@@ -75,9 +87,14 @@ class SSN(nn.Module):
         features = self.backbone(image)
         space = features.shape[2:]
         mean = self.mean(features).float()
-        cov_diag = self.log_diag(features).float().exp() + EPSILON
-        # Channel r·C + c of the convolution is column r, class c: (B, R, C, *S).
-        factor = self.factor(features).float().reshape(-1, self.rank, self.classes, *space)
+        cov_diag = torch.full_like(mean, EPSILON)
+        if self.covariance != "none":
+            cov_diag = self.log_diag(features).float().exp() + EPSILON
+        if self.covariance == "low-rank":
+            # Channel r·C + c of the convolution is column r, class c: (B, R, C, *S).
+            factor = self.factor(features).float().reshape(-1, self.rank, self.classes, *space)
+        else:
+            factor = mean.new_zeros(len(mean), self.rank, self.classes, *space)
         if roi is not None:
             inside = roi.unsqueeze(1)
             cov_diag = torch.where(inside, cov_diag, torch.full_like(cov_diag, EPSILON))

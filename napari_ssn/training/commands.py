@@ -6,6 +6,7 @@ Everything heavy is imported inside them, so that ``--help`` costs nothing.
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,53 +14,48 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from napari_ssn.network.card import ModelCard
-    from napari_ssn.training.fit import Recipe
+    from napari_ssn.training.cases import Cases
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 
 
-def read_recipe(path: Path) -> tuple[Recipe, ModelCard]:
-    """Read a recipe file: the table ``[recipe]`` and the table ``[card]``; DataError if wrong."""
-    from pydantic import ValidationError
-
-    from napari_ssn.core.errors import DataError
-    from napari_ssn.network.card import ModelCard
-    from napari_ssn.training.fit import Recipe
-
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        # The system's own message holds the path.
-        raise DataError(f"The recipe cannot be read: {error.strerror}.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"The recipe is no TOML: {error}.") from None
-    try:
-        recipe = Recipe.model_validate(content.get("recipe", {}))
-        about = content.get("card", {})
-        if not isinstance(about, dict):
-            raise DataError("The recipe's card should be a table.")
-        card = ModelCard.model_validate(
-            # The weights do not exist yet, and the recipe says the architecture.
-            {"architecture": recipe.architecture, "weights_sha256": "0" * 64, **about}
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"The recipe is invalid: {place}: {first['msg']}.") from error
-    return recipe, card
-
-
 def train(
-    data: Annotated[Path, typer.Option(help="Zip or folder of slices to learn from.")],
-    val: Annotated[Path, typer.Option(help="Zip or folder of slices to watch.")],
+    data: Annotated[
+        Path, typer.Option(help="Zip or folder to learn from: slices, or nnU-Net's raw layout.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for checkpoint, card and weights.")],
-    recipe: Annotated[Path, typer.Option(help="What to train, a TOML file.")],
-    steps: Annotated[
-        int | None, typer.Option(help="Steps in all, instead of the recipe's.")
+    val: Annotated[
+        Path | None,
+        typer.Option(
+            help="Zip or folder to watch. Left out: the lists train and val of the data's "
+            "splits.json, or else every fifth patient."
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Name of a recipe or a TOML file. Left out: made to fit the data."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
+    rank: Annotated[int | None, typer.Option(help="Columns of the covariance factor.")] = None,
+    covariance: Annotated[
+        str | None, typer.Option(help="low-rank; or, for comparison, diagonal or none.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other field of the recipe, as in energy=0.5. Repeatable."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Model whose weights a new run starts from.")
     ] = None,
     device: Device = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="GPUs of each machine, or processes on the CPU.")
+    ] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines; start them with torchrun.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that prepare images while the network learns.")
+    ] = 1,
     precision: Annotated[
         str | None, typer.Option(help="Such as bf16-mixed; float32 if left out.")
     ] = None,
@@ -67,39 +63,107 @@ def train(
     """Train a model, or go on with the checkpoint in the folder."""
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
-    from napari_ssn.training.data import load_slices
     from napari_ssn.training.fit import fit
+    from napari_ssn.training.recipes import find_recipe, read_recipe
 
-    what, card = read_recipe(recipe)
-    if steps is not None:
-        what = what.model_copy(update={"steps": steps})
-    typer.echo("Reading the slices …", err=True)
-    learn, watch = load_slices(data), load_slices(val)
+    speaks = _is_first()
+    changes = _changes(change or [], steps, rank, covariance)
+    source = find_recipe(recipe) if recipe is not None else None
+    if speaks:
+        typer.echo("Reading and checking the data …", err=True)
+    learn, watch = _read(data, val)
+    what, card = read_recipe(source, learn, out.resolve().name, changes)
+    if speaks:
+        typer.echo(
+            f"{len(learn):,} images to learn from, {len(watch):,} to watch.",
+            err=True,
+        )
     bar = Progress(
         *Progress.get_default_columns()[:-1],
         TimeRemainingColumn(),
         TextColumn("{task.fields[state]}"),
+        disable=not speaks,
     )
     with bar:
         task = bar.add_task("Training", total=what.steps, state="")
 
         def report(step: int, _: int, values: dict[str, float]) -> None:
             if "ged2_v_16" in values:
-                ged, diversity = values["ged2_v_16"], values["diversity"]
-                bar.console.print(f"step {step}: GED² {ged:.4f}, diversity {diversity:.3f} on val")
-                bar.update(task, state=f"GED² {ged:.3f}")
+                figures = "GED² {ged2_v_16:.4f}, diversity {diversity:.3f}".format(**values)
+                for name, value in values.items():
+                    if name.startswith("dice/"):
+                        figures += f", Dice {name.removeprefix('dice/')} {value:.3f}"
+                bar.console.print(f"step {step}: {figures} on the cases to watch")
+                bar.update(task, state=f"GED² {values['ged2_v_16']:.3f}")
             bar.update(task, completed=step)
 
-        fit(learn, watch, out, what, card, device=device, precision=precision, report=report)
+        fit(
+            learn, watch, out, what, card,
+            device=device, devices=devices, nodes=nodes, workers=workers,
+            precision=precision, start=start, report=report,
+            say=lambda sentence: bar.console.print(sentence),
+        )  # fmt: skip
         # A run that had ended before took no step to report.
         bar.update(task, completed=what.steps)
-    typer.echo(f"The model {card.name} is in the folder that you named with --out.")
+    if speaks:
+        typer.echo(f"The model {card.name} is in the folder that you named with --out.")
+
+
+def _is_first() -> bool:
+    """Whether this is the process that speaks, as torchrun and lightning-fabric number them."""
+    names = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
+    return all(os.environ.get(name, "0") == "0" for name in names)
+
+
+def _read(data: Path, val: Path | None) -> tuple[Cases, Cases]:
+    """Cases to learn from and to watch, by the three ways that ``--val`` names."""
+    from napari_ssn.training.cases import hold_out, load_cases
+    from napari_ssn.training.nnunet import splits
+
+    if val is not None:
+        return load_cases(data), load_cases(val)
+    if {"train", "val"} <= splits(data).keys():
+        return load_cases(data, "train"), load_cases(data, "val")
+    return hold_out(load_cases(data))
+
+
+def _changes(
+    texts: list[str], steps: int | None, rank: int | None, covariance: str | None
+) -> dict[str, Any]:
+    """Changes to a recipe from the command line; DataError if one cannot be read."""
+    from napari_ssn.core.errors import DataError
+
+    found: dict[str, Any] = {}
+    if covariance is not None:
+        found["architecture.covariance"] = covariance
+        if covariance != "low-rank":
+            found["architecture.rank"] = 1
+    numbers = {"steps": steps, "architecture.rank": rank}
+    found |= {name: value for name, value in numbers.items() if value is not None}
+    for text in texts:
+        name, equals, value_text = text.partition("=")
+        if not equals:
+            raise DataError(f"--set takes FIELD=VALUE, and got {text!r}.")
+        try:
+            found[name.strip()] = tomllib.loads(f"value = {value_text}")["value"]
+        except tomllib.TOMLDecodeError:
+            # A word without quotes is a text, as on every command line.
+            found[name.strip()] = value_text
+    return found
 
 
 def evaluate(
     model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
-    data: Annotated[Path, typer.Option(help="Zip or folder of slices with raters.")],
+    data: Annotated[
+        Path, typer.Option(help="Zip or folder with raters: slices, or nnU-Net's raw layout.")
+    ],
     json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Multiplies every deviation from the mean.")
+    ] = 1.0,
     seed: Seed = 0,
     device: Device = "auto",
     calibrate: Annotated[
@@ -111,35 +175,46 @@ def evaluate(
     record: Annotated[
         str | None, typer.Option(help="Write the figures into the model's card, under this name.")
     ] = None,
+    worst: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of the three worst cases.")
+    ] = None,
 ) -> None:
-    """Measure a model against several raters; prints JSON."""
+    """Measure a model against its raters; prints JSON."""
     from rich.console import Console
     from rich.progress import Progress
 
+    from napari_ssn.core.errors import DataError
     from napari_ssn.network.models import load_model, replace_file, save_card
-    from napari_ssn.training.data import load_slices
+    from napari_ssn.training.cases import load_cases
     from napari_ssn.training.evaluate import evaluate as measure
 
-    slices = load_slices(data)
+    if temperature != 1 and (calibrate is not None or record is not None):
+        raise DataError("A card holds the figures of the model itself: leave --temperature out.")
+    cases = load_cases(data, split)
     loaded = load_model(model, device)
     with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Evaluating", total=len(slices))
-        figures, calibration = measure(
+        task = bar.add_task("Evaluating", total=len(cases))
+        found = measure(
             loaded,
-            slices,
+            cases,
             seed=seed,
+            temperature=temperature,
             calibrate_on=calibrate,
             report=lambda done, _: bar.update(task, completed=done),
         )
-    text = json.dumps(figures, indent=2)
+    text = json.dumps(found.figures, indent=2)
     typer.echo(text)
     if json_out is not None:
         replace_file(json_out, f"{text}\n".encode())
+    if worst is not None:
+        from napari_ssn.training.pictures import worst_cases
+
+        worst_cases(loaded, cases, found.worst, worst)
     update: dict[str, Any] = {}
     if calibrate is not None:
-        update["calibration"] = calibration
+        update["calibration"] = found.calibration
     if record is not None:
-        update["metrics"] = {**loaded.card.metrics, record: figures}
+        update["metrics"] = {**loaded.card.metrics, record: found.figures}
     if update:
         typer.echo(f"The card of the model {loaded.card.name} was changed.", err=True)
         save_card(loaded.folder, loaded.card.model_copy(update=update))

@@ -1,4 +1,4 @@
-"""Training a stochastic segmentation network on slices with several raters.
+"""Training a stochastic segmentation network.
 
 The loss is the Monte Carlo likelihood of one rater, drawn anew for each image and step, plus
 the energy score against all of them (``docs/training.md`` explains both).
@@ -7,259 +7,368 @@ the energy score against all of them (``docs/training.md`` explains both).
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from pydantic import BaseModel, ConfigDict, Field
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_tensors
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 
 from napari_ssn.core import metrics
-from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import DataError
-from napari_ssn.network.card import Architecture, ModelCard
-from napari_ssn.network.loss import cross_entropy, draw_logits, energy_score, monte_carlo_nll
-from napari_ssn.network.models import build_network, make_folder, replace_file, save_model
+from napari_ssn.core.errors import DataError, DeviceError
+from napari_ssn.network.card import ModelCard
+from napari_ssn.network.device import choose_device
+from napari_ssn.network.loss import (
+    blocks,
+    cross_entropy,
+    draw_logits,
+    energy_score,
+    monte_carlo_nll,
+)
+from napari_ssn.network.models import (
+    Model,
+    build_network,
+    make_folder,
+    save_model,
+    unique_state,
+)
 from napari_ssn.network.ssn import SSN
-from napari_ssn.training.data import SliceSet, Views, batches
+from napari_ssn.training.cases import Cases, check_alike
+from napari_ssn.training.checkpoint import (
+    DAMAGED,
+    Checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from napari_ssn.training.recipe import Optimiser, Recipe
+from napari_ssn.training.views import ViewSet, view_loader
 
-CHECKPOINT = "checkpoint.safetensors"
 _VALIDATION_SAMPLES = 16
-_DAMAGED = "The checkpoint is damaged or of another version: choose a new folder."
 
+_OPTIMISERS: dict[Optimiser, Any] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "rmsprop": torch.optim.RMSprop,
+}
 
-class Recipe(BaseModel):
-    """Everything that decides what a training run does, apart from its data.
-
-    A share of the steps, ``whole_share``, sees whole slices in batches of as many pixels as the
-    crops have: what lies far from the nodule must be seen to be left alone.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    architecture: Architecture = Architecture(
-        backbone="BasicUNet",
-        arguments={"features": [32, 32, 64, 128, 192, 32], "norm": "batch"},
-        features=32,
-        rank=10,
-        centre_radius=10.0,
-    )
-    steps: int = Field(default=20_000, ge=1)
-    batch: int = Field(default=16, ge=1)
-    crop: int = Field(default=64, ge=16)
-    whole_share: float = Field(default=0.5, ge=0, le=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=1e-4, ge=0)
-    warmup: int = Field(default=1000, ge=0)
-    samples: int = Field(default=12, ge=4, multiple_of=2)
-    likelihood: float = Field(default=1.0, ge=0)
-    energy: float = Field(default=1.0, ge=0)
-    clip: float = Field(default=1.0, gt=0)
-    average: float = Field(default=0.999, ge=0, lt=1)
-    validate_every: int = Field(default=1000, ge=1)
-    validation_slices: int = Field(default=192, ge=1)
-    seed: int = 0
-    views: Views = Views()
+Values = dict[str, float]
 
 
 class Trainer:
-    """One training run: network, its running average, optimiser and random state."""
+    """One training run: network, its running average, optimiser and random state.
 
-    def __init__(self, recipe: Recipe, precision: str | None = None, device: str = "auto") -> None:
-        torch.manual_seed(recipe.seed)
-        self.recipe = recipe
-        self.fabric = Fabric(accelerator=device, devices=1, precision=precision or "32-true")
-        network: Any = build_network(recipe.architecture, 1, 2, 2)
-        network = network.to(memory_format=torch.channels_last)
-        self.average: SSN = copy.deepcopy(network).to(self.fabric.device).requires_grad_(False)
-        optimizer: Any = torch.optim.AdamW(
-            network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+    Args:
+        recipe: what to do.
+        card: of the model to be.
+        device: auto, cuda, mps or cpu.
+        precision: lightning-fabric's name of it, such as ``bf16-mixed``; None for float32.
+        devices: GPUs, or processes on the CPU, of each machine.
+        nodes: machines.
+        say: told in a sentence what the user should know.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        card: ModelCard,
+        device: str = "auto",
+        precision: str | None = None,
+        devices: int = 1,
+        nodes: int = 1,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        kind = choose_device(device).type
+        self.fabric = Fabric(
+            accelerator=kind,
+            devices=devices,
+            num_nodes=nodes,
+            # The warm-up leaves the factor alone, which DDP must be told to look for.
+            strategy=DDPStrategy(find_unused_parameters=True) if devices * nodes > 1 else "auto",
+            precision=precision or "32-true",
         )
-        self.network, self.optimizer = self.fabric.setup(network, optimizer)
-        self.draws = torch.Generator(device=self.fabric.device).manual_seed(recipe.seed)
+        self.fabric.launch()
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.card, self.say = recipe, card, say
+        self._layout: Any = (
+            torch.channels_last if card.spatial_dims == 2 else torch.channels_last_3d
+        )
+        network: Any = build_network(
+            recipe.architecture, len(card.channels), card.classes, card.spatial_dims
+        )
+        network = network.to(memory_format=self._layout)
+        self.average: SSN = copy.deepcopy(network).to(self.fabric.device).requires_grad_(False)
+        optimiser: Any = _OPTIMISERS[recipe.optimiser](
+            network.parameters(),
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+        )
+        self.network, self.optimiser = self.fabric.setup(network, optimiser)
+        self.draws = torch.Generator(device=self.fabric.device)
         self.step = 0
-        self.history: list[dict[str, float]] = []
+        self.history: list[Values] = []
+        # Terms of the loss since the last validation: sums, and in how many steps each came.
+        self._lately: dict[str, tuple[float, int]] = {}
+        # Parts that a batch is computed in, one after the other, to save memory.
+        self.parts = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that speaks and writes."""
+        return bool(self.fabric.is_global_zero)
 
     def learning_rate(self) -> float:
-        """Linear warm-up over 500 steps (a tenth of a short run), then half a cosine to zero."""
+        """Linear rise over 500 steps (a tenth of a short run), then the recipe's schedule."""
         ramp = min(1.0, (self.step + 1) / min(500, max(1, self.recipe.steps // 10)))
+        if self.recipe.schedule == "constant":
+            return self.recipe.learning_rate * ramp
         done = self.step / self.recipe.steps
         return self.recipe.learning_rate * ramp * 0.5 * (1 + math.cos(math.pi * done))
 
     def loss(self, image: Tensor, raters: Tensor) -> dict[str, Tensor]:
-        """Terms of the loss of one batch; ``total`` is what is minimised."""
-        parameters = self.network(image.to(memory_format=torch.channels_last))
+        """Terms of the loss of one batch; ``total`` is what is minimised.
+
+        Args:
+            image: (B, channels, *S) float32.
+            raters: (B, K, *S) integer labels.
+        """
+        recipe = self.recipe
+        parameters = self.network(image.to(memory_format=self._layout))
         flat = raters.flatten(2)
-        if self.step < self.recipe.warmup:
+        if self.step < recipe.warmup or recipe.architecture.covariance == "none":
             term = cross_entropy(parameters, flat)
             return {"total": term, "cross_entropy": term}
-        logits = draw_logits(parameters, self.recipe.samples, self.draws)
+        logits = draw_logits(parameters, recipe.samples, self.draws)
         chosen = torch.randint(
             flat.shape[1], (len(flat),), generator=self.draws, device=flat.device
         )
         one = flat[torch.arange(len(flat), device=flat.device), chosen]
         terms: dict[str, Tensor] = {}
         total = torch.zeros((), device=flat.device)
-        if self.recipe.likelihood:
+        if recipe.likelihood:
             terms["likelihood"] = monte_carlo_nll(logits, one)
-            total = total + self.recipe.likelihood * terms["likelihood"]
-        if self.recipe.energy:
+            total = total + recipe.likelihood * terms["likelihood"]
+        if recipe.energy:
             terms["energy"] = energy_score(logits, flat)
-            total = total + self.recipe.energy * terms["energy"]
+            total = total + recipe.energy * terms["energy"]
+        if recipe.local_energy:
+            space = tuple(image.shape[2:])
+            terms["local_energy"] = energy_score(
+                blocks(logits, space, recipe.local_side), blocks(flat, space, recipe.local_side)
+            )
+            total = total + recipe.local_energy * terms["local_energy"]
         return {"total": total, **terms}
 
-    def update(self, image: Tensor, raters: Tensor) -> dict[str, float]:
-        """One step of the optimiser and of the running average."""
-        for group in self.optimizer.param_groups:
+    def update(self, image: Tensor, raters: Tensor) -> Values:
+        """One step of the optimiser and of the running average.
+
+        A batch that does not fit the device's memory is computed in halves, whose gradients add
+        up to the batch's own; DeviceError if a single view does not fit.
+        """
+        for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
         self.network.train()
-        terms = self.loss(image, raters)
-        self.optimizer.zero_grad()
-        self.fabric.backward(terms["total"])
+        while True:
+            try:
+                values = self._gradient(image, raters)
+                break
+            except torch.OutOfMemoryError:
+                self._halve(len(image))
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
-        values = {name: float(term.detach()) for name, term in terms.items()}
-        if math.isfinite(float(norm)):
-            self.optimizer.step()
+        finite = math.isfinite(float(norm))
+        if finite:
+            self.optimiser.step()
             self._follow()
-        else:
-            values["skipped"] = 1.0
+        values["skipped"] = float(not finite)
         self.step += 1
+        for name, value in values.items():
+            total, count = self._lately.get(name, (0.0, 0))
+            self._lately[name] = (total + value, count + 1)
         return values
+
+    def review(self, cases: Cases) -> Values:
+        """Validate, and add the figures and the mean losses since the last time to the history."""
+        names = sorted(self._lately)
+        means = torch.tensor([self._lately[n][0] / self._lately[n][1] for n in names])
+        shared: Any = self.fabric.all_reduce(means.to(self.fabric.device), reduce_op="mean")
+        losses = dict(zip(names, shared.tolist(), strict=True))
+        figures = self.validate(cases)
+        self._lately = {}
+        self.history.append({"step": float(self.step), **losses, **figures})
+        return figures
+
+    def _gradient(self, image: Tensor, raters: Tensor) -> Values:
+        # A step's draws depend on nothing but its number: a resumed run repeats them.
+        rank, processes = self.fabric.global_rank, self.fabric.world_size
+        self.draws.manual_seed((self.recipe.seed * 2**32 + self.step) * processes + rank)
+        self.optimiser.zero_grad()
+        values: Values = {}
+        parts = min(self.parts, len(image))
+        for some, theirs in zip(image.chunk(parts), raters.chunk(parts), strict=True):
+            weight = len(some) / len(image)
+            terms = self.loss(some, theirs)
+            self.fabric.backward(terms["total"] * weight)
+            for name, term in terms.items():
+                values[name] = values.get(name, 0.0) + weight * float(term.detach())
+        return values
+
+    def _halve(self, batch: int) -> None:
+        if self.fabric.world_size > 1:
+            # The others wait for a gradient that will not come.
+            raise DeviceError("A GPU's memory is full: give the recipe a smaller batch or crop.")
+        if self.parts >= batch:
+            raise DeviceError(
+                "The device's memory is full with a single view: give the recipe a smaller crop."
+            )
+        self.parts = min(2 * self.parts, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.fabric.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.say(
+            f"The device's memory is full: each batch of {batch} is now computed in "
+            f"{self.parts} parts."
+        )
 
     @torch.no_grad()
     def _follow(self) -> None:
         # A short memory at first, so that the average is not held back by the random start.
         keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
-        new = self.network.module.state_dict()
-        for name, value in self.average.state_dict().items():
+        new = unique_state(self.network.module)
+        for name, value in unique_state(self.average).items():
             if value.is_floating_point():
                 value.lerp_(new[name], 1 - keep)
             else:
                 value.copy_(new[name])
 
-    @torch.no_grad()
-    def validate(self, data: SliceSet) -> dict[str, float]:
-        """GED² (16 samples) and diversity of the averaged weights on evenly spread slices."""
-        self.average.eval()
-        count = min(self.recipe.validation_slices, len(data))
-        values: dict[str, list[float]] = {"ged2_v_16": [], "ged2_u_16": [], "diversity": []}
-        for index in np.linspace(0, len(data) - 1, count).astype(int):
-            image = torch.from_numpy(data.images[index]).float()[None, None] / 255
-            out = self.average(image.to(self.fabric.device))
-            dist = LogitDistribution(out.mean[0], out.cov_factor[0], out.cov_diag[0])
+    def validate(self, cases: Cases) -> Values:
+        """Figures of the averaged weights on evenly spread cases, shared among the processes.
+
+        ``ged2_v_16``; ``diversity`` of 16 samples; ``dice/LABEL`` of the mean's label map
+        against each rater.
+        """
+        model = Model(self.card, self.average, self.fabric.device, Path())
+        count = min(self.recipe.validation_cases, len(cases))
+        chosen = np.linspace(0, len(cases) - 1, count).astype(int)
+        names = ["ged2_v_16", "diversity", *(f"dice/{label}" for label in cases.labels[1:])]
+        sums = torch.zeros(len(names), dtype=torch.float64)
+        for index in chosen[self.fabric.global_rank :: self.fabric.world_size]:
+            case = cases[int(index)]
+            dist = model.segment(case.volume)
             maps = dist.sample(_VALIDATION_SAMPLES, seed=int(index), pixel_noise=True)
-            raters = data.rater_maps(index)
-            for name, unbiased in (("ged2_v_16", False), ("ged2_u_16", True)):
-                values[name].append(
-                    metrics.generalized_energy_distance(maps, raters, classes=2, unbiased=unbiased)
-                )
-            values["diversity"].append(metrics.sample_diversity(maps, classes=2))
-        return {name: float(np.mean(value)) for name, value in values.items()}
+            found = metrics.SetDistances.between(maps, case.raters, classes=len(cases.labels))
+            dice = metrics.dice_each(dist.label_map(), case.raters, classes=len(cases.labels))
+            row = [found.energy_distance(), found.sample_diversity(), *dice]
+            sums += torch.tensor(row, dtype=torch.float64)
+        total: Any = self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
+        return dict(zip(names, (total / count).tolist(), strict=True))
+
+    def start_from(self, model: Model) -> int:
+        """Take the weights of a model wherever name and shape are the same; returns how many.
+
+        DataError if that is less than half of them.
+        """
+        own, theirs = unique_state(self.network.module), unique_state(model.network)
+        same = {k: v for k, v in theirs.items() if k in own and own[k].shape == v.shape}
+        if 2 * len(same) < len(own):
+            raise DataError(
+                f"{model.card.title} is another network than the recipe's: they share "
+                f"{len(same)} of {len(own)} tensors."
+            )
+        for module in (self.network.module, self.average):
+            module.load_state_dict(same, strict=False)
+        return len(same)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint beside the last one and put it in its place."""
-        about = {
-            "recipe": self.recipe.model_dump_json(),
-            "step": str(self.step),
-            "history": json.dumps(self.history),
-        }
-        tensors = {k: v.detach().cpu().contiguous() for k, v in self._tensors().items()}
-        replace_file(folder / CHECKPOINT, save_tensors(tensors, metadata=about))
+        """Write a checkpoint, from the first process."""
+        if self.first:
+            write_checkpoint(
+                folder, Checkpoint(self.recipe, self.step, self.history, self._tensors())
+            )
 
     def _tensors(self) -> dict[str, Tensor]:
         """Everything a run goes on from, by the part it belongs to."""
-        found = {"draws": self.draws.get_state()}
+        found: dict[str, Tensor] = {}
         for part, module in (("network", self.network.module), ("average", self.average)):
-            found |= {f"{part}.{name}": value for name, value in module.state_dict().items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            found |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+            found |= {f"{part}.{name}": value for name, value in unique_state(module).items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            for name, value in moments.items():
+                found[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
         return found
 
-    def publish(self, folder: Path, card: ModelCard, data_sha256: str) -> None:
+    def publish(self, folder: Path, data_sha256: str) -> None:
         """Write the averaged weights and their card: the folder is a model from then on."""
-        record = card.training.model_copy(
+        if not self.first:
+            return
+        record = self.card.training.model_copy(
             update={
                 "steps": self.step,
                 "sha256": data_sha256,
                 "recipe": self.recipe.model_dump(mode="json", exclude={"architecture"}),
+                "history": self.history,
             }
         )
         update = {"architecture": self.recipe.architecture, "training": record}
-        save_model(folder, card.model_copy(update=update), self.average.state_dict())
+        save_model(folder, self.card.model_copy(update=update), unique_state(self.average))
 
     def resume(self, folder: Path) -> bool:
         """Take up the checkpoint of a folder; False when there is none."""
-        path = folder / CHECKPOINT
-        if not path.exists():
+        state = read_checkpoint(folder)
+        steps = self.fabric.all_gather(torch.tensor(-1 if state is None else state.step))
+        if len(set(torch.atleast_1d(torch.as_tensor(steps)).tolist())) > 1:
+            raise DataError(
+                "The processes see different checkpoints: "
+                "the folder named with --out must be one that all machines share."
+            )
+        if state is None:
             return False
-        before, step, history, tensors = _read_checkpoint(path)
         # More steps may be asked for; anything else would be another run.
-        if before.model_copy(update={"steps": self.recipe.steps}) != self.recipe:
+        if state.recipe.model_copy(update={"steps": self.recipe.steps}) != self.recipe:
             changed = [
                 name
                 for name in Recipe.model_fields
-                if name != "steps" and getattr(before, name) != getattr(self.recipe, name)
+                if name != "steps" and getattr(state.recipe, name) != getattr(self.recipe, name)
             ]
             raise DataError(
                 f"The checkpoint was made with another {changed[0]}; "
                 "choose a new folder or the same recipe."
             )
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
         moments: dict[int, dict[str, Tensor]] = {}
         try:
-            draws = tensors.pop("draws")
-            for name, value in tensors.items():
-                part, _, rest = name.partition(".")
-                parts[part][rest] = value
-            for name, value in parts["optimizer"].items():
+            parts = state.parts()
+            for name, value in parts["optimiser"].items():
                 index, _, moment = name.partition(".")
                 moments.setdefault(int(index), {})[moment] = value
-            self.network.module.load_state_dict(parts["network"])
-            self.average.load_state_dict(parts["average"])
+            for part, module in (("network", self.network.module), ("average", self.average)):
+                _restore(module, parts[part])
             # The groups hold nothing but the recipe's own numbers.
-            groups = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-            self.draws.set_state(draws)
+            groups = self.optimiser.state_dict()["param_groups"]
+            self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
         except (KeyError, ValueError, RuntimeError, TypeError):
-            raise DataError(_DAMAGED) from None
-        self.step, self.history = step, history
+            raise DataError(DAMAGED) from None
+        self.step, self.history = state.step, state.history
         return True
 
 
-def _read_checkpoint(
-    path: Path,
-) -> tuple[Recipe, int, list[dict[str, float]], dict[str, Tensor]]:
-    """Recipe, step, history and tensors of a checkpoint; DataError if it is damaged."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        recipe = Recipe.model_validate_json(about["recipe"])
-        return recipe, int(about["step"]), json.loads(about["history"]), tensors
-    except (SafetensorError, OSError, KeyError, ValueError):
-        # A recipe of another version is a ValueError too.
-        raise DataError(_DAMAGED) from None
-
-
 def fit(
-    train: SliceSet,
-    validation: SliceSet,
+    train: Cases,
+    validation: Cases,
     folder: Path,
     recipe: Recipe,
     card: ModelCard,
     *,
     device: str = "auto",
     precision: str | None = None,
+    devices: int = 1,
+    nodes: int = 1,
+    workers: int = 1,
+    start: str | None = None,
     save_every_s: float = 120.0,
-    report: Callable[[int, int, dict[str, float]], None] = lambda *_: None,
+    report: Callable[[int, int, Values], None] = lambda *_: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Trainer:
     """Train, or go on training, until the recipe's last step.
 
@@ -267,48 +376,86 @@ def fit(
     becomes a loadable model at the first validation.
 
     Args:
-        train: slices to learn from.
-        validation: slices to watch.
+        train: cases to learn from.
+        validation: cases to watch.
         folder: where checkpoint, card and weights go.
         recipe: what to do.
         card: of the model to be; its architecture and training record are filled in.
-        device: auto, cuda, mps or cpu.
-        precision: lightning-fabric's name of it, such as ``bf16-mixed``; None for float32.
+        device, precision, devices, nodes, say: see `Trainer`.
+        workers: processes that prepare views while the network learns; 0 prepares in between.
+        start: model whose weights a new run starts from.
         save_every_s: seconds between checkpoints.
-        report: called after each step with (step, steps, values).
+        report: called by the first process after each step with (step, steps, values).
     """
     if len(train) == 0 or len(validation) == 0:
-        raise DataError("Training needs at least one slice to learn from and one to watch.")
+        raise DataError("Training needs at least one case to learn from and one to watch.")
+    check_alike([train, validation])
+    _check_card(card, train)
     # Before hours of computing, not after them.
     make_folder(folder)
-    trainer = Trainer(recipe, precision, device)
-    trainer.resume(folder)
+    trainer = Trainer(recipe, card, device, precision, devices, nodes, say)
+    fabric = trainer.fabric
+    plan = recipe.plan(card)
+    fewest = min(plan.batch, plan.whole_batch) if plan.whole_share else plan.batch
+    if fewest < fabric.world_size:
+        raise DataError(
+            f"A batch of {fewest} cannot be shared among {fabric.world_size} processes."
+        )
+    if trainer.resume(folder):
+        if trainer.first:
+            say(f"Going on from step {trainer.step}.")
+    elif start is not None:
+        from napari_ssn.network.models import load_model
+
+        model = load_model(start, "cpu")
+        count = trainer.start_from(model)
+        if trainer.first:
+            say(f"Starting from {count} tensors of {model.card.title}.")
     trainer.save(folder)
     saved = time.monotonic()
-    streams: dict[int, Iterator[tuple[Tensor, Tensor]]] = {}
-    # Drawn from the seed and the step, so that a resumed run does not repeat its views.
-    source = torch.Generator().manual_seed(recipe.seed * 1_000_003 + trainer.step)
-    whole = min(train.images.shape[1:])
-    while trainer.step < recipe.steps:
-        share = recipe.whole_share
-        full = int((trainer.step + 1) * share) > int(trainer.step * share)
-        size = whole if full else min(recipe.crop, whole)
-        if size not in streams:
-            batch = max(2, recipe.batch * min(recipe.crop, whole) ** 2 // size**2)
-            streams[size] = batches(train, size, batch, source, recipe.views)
-        image, raters = next(streams[size])
-        target = trainer.fabric.device
-        values = trainer.update(image.to(target), raters.to(target))
+    views = view_loader(
+        ViewSet(train, card, recipe.views, recipe.seed),
+        plan,
+        (trainer.step, recipe.steps),
+        rank=fabric.global_rank,
+        processes=fabric.world_size,
+        workers=workers,
+    )
+    for image, raters in views:
+        values = trainer.update(image.to(fabric.device), raters.to(fabric.device))
         if trainer.step % recipe.validate_every == 0:
-            values |= trainer.validate(validation)
-            trainer.history.append({"step": float(trainer.step), **values})
-            trainer.publish(folder, card, train.sha256)
+            values |= trainer.review(validation)
+            trainer.publish(folder, train.sha256)
             trainer.save(folder)
             saved = time.monotonic()
         elif time.monotonic() - saved > save_every_s:
             trainer.save(folder)
             saved = time.monotonic()
-        report(trainer.step, recipe.steps, values)
-    trainer.publish(folder, card, train.sha256)
+        if trainer.first:
+            report(trainer.step, recipe.steps, values)
+    trainer.publish(folder, train.sha256)
     trainer.save(folder)
+    # Nobody leaves before the files are there.
+    fabric.barrier()
     return trainer
+
+
+def _restore(module: torch.nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Load what `unique_state` gave; KeyError unless names are the same."""
+    if tensors.keys() != unique_state(module).keys():
+        raise KeyError("names of tensors")
+    module.load_state_dict(tensors, strict=False)
+
+
+def _check_card(card: ModelCard, cases: Cases) -> None:
+    """DataError if the data is not what the card says."""
+    if card.spatial_dims != cases.spatial_dims:
+        raise DataError(
+            f"The recipe is of a {card.spatial_dims}D model, and the data is {cases.spatial_dims}D."
+        )
+    for what, wanted, there in (
+        ("channel", len(card.channels), len(cases.channels)),
+        ("label", card.classes, len(cases.labels)),
+    ):
+        if wanted != there:
+            raise DataError(f"The recipe is of {wanted} {what}s, and the data has {there}.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch.distributions import LowRankMultivariateNormal
 
+from benchmarks.training import mirrored_logits, rsample_logits
 from napari_ssn.network.loss import (
     cross_entropy,
     draw_logits,
@@ -45,6 +47,28 @@ def test_draws_are_antithetic_and_have_the_models_moments() -> None:
         torch.testing.assert_close(
             torch.cov(flat.T), reference.covariance_matrix, atol=0.15, rtol=0.05
         )
+
+
+@pytest.mark.parametrize("theirs", [rsample_logits, mirrored_logits])
+def test_the_benchmark_draws_from_the_same_distribution(
+    theirs: Callable[[LogitParameters, int], torch.Tensor],
+) -> None:
+    # Three classes and a rank of two, so that no transposed axis can pass for another.
+    p, n = parameters(classes=3, rank=2), 40_000
+    torch.manual_seed(0)
+    ours, other = draw_logits(p, n), theirs(p, n)
+    assert ours.shape == other.shape == (2, n, 3, 6)
+    for image in range(2):
+        # The first halves are independent draws, mirrored or not.
+        a, b = (draws[image, : n // 2].flatten(1).double() for draws in (ours, other))
+        covariance = torch.cov(a.T)
+        variance = covariance.diagonal()
+        # With k = n/2 draws each, squared: of a mean σ²/k, of a covariance (σᵢ² σⱼ² + σᵢⱼ²)/k,
+        # and twice that of a difference.
+        error = (4 * variance / n).sqrt()
+        assert ((a.mean(0) - b.mean(0)).abs() < 5 * error).all()
+        error = (4 * (torch.outer(variance, variance) + covariance.square()) / n).sqrt()
+        assert ((covariance - torch.cov(b.T)).abs() < 5 * error).all()
 
 
 @pytest.mark.parametrize("classes", [2, 3])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from monai.networks.nets import BasicUNet, SegResNet
+from pydantic import ValidationError
 from torch import nn
 
 from napari_ssn.core.distribution import EPSILON
+from napari_ssn.network.card import Architecture
+from napari_ssn.network.loss import draw_logits, monte_carlo_nll
 from napari_ssn.network.ssn import SSN, CentreGuided
 
 
@@ -71,6 +76,49 @@ def test_outside_a_region_of_interest_nothing_varies() -> None:
     assert (out.cov_diag[0, :, roi[0]] > EPSILON).all()
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_diagonal_covariance_has_no_factor_and_learns_its_diagonal(dims: int) -> None:
+    torch.manual_seed(0)
+    network = SSN(Identity(), 1, classes=3, rank=1, spatial_dims=dims, covariance="diagonal")
+    assert not [name for name, _ in network.named_parameters() if name.startswith("factor")]
+    optimizer = torch.optim.Adam(network.parameters(), 0.1)
+    space = (4, 5, 6)[:dims]
+    image, target = torch.randn(2, 1, *space), torch.randint(3, (2, *space)).flatten(1)
+    before = network(image)
+    monte_carlo_nll(draw_logits(before, 8), target).backward()
+    silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not silent
+    optimizer.step()
+    after = network(image)
+    assert before.cov_factor.shape == (2, 1, 3, *space)
+    assert before.cov_factor.eq(0).all() and after.cov_factor.eq(0).all()
+    assert after.cov_diag.min() > EPSILON
+    assert after.cov_diag.ne(before.cov_diag).all()
+
+
+def test_no_covariance_leaves_the_mean_alone() -> None:
+    network = SSN(Identity(), 1, classes=2, rank=1, covariance="none")
+    assert {name for name, _ in network.named_parameters()} == {"mean.weight", "mean.bias"}
+    out = network(torch.randn(2, 1, 4, 5))
+    assert out.cov_factor.shape == (2, 1, 2, 4, 5) and out.cov_factor.eq(0).all()
+    assert out.cov_diag.shape == (2, 2, 4, 5) and out.cov_diag.eq(EPSILON).all()
+    assert not out.cov_diag.requires_grad and not out.cov_factor.requires_grad
+
+
+def test_a_card_without_a_factor_has_rank_one() -> None:
+    def card(rank: int, **rest: str) -> Architecture:
+        about = {"backbone": "BasicUNet", "arguments": {}, "features": 4, "rank": rank, **rest}
+        return Architecture.model_validate(about)
+
+    assert card(10).covariance == "low-rank"
+    for covariance in ("diagonal", "none"):
+        assert card(1, covariance=covariance).covariance == covariance
+        with pytest.raises(ValidationError, match=f"a {covariance} covariance has rank 1, a col"):
+            card(10, covariance=covariance)
+    with pytest.raises(ValidationError, match="covariance"):
+        card(1, covariance="full")
+
+
 def test_the_bump_peaks_at_the_clicked_voxel_whatever_the_region() -> None:
     for shape in ((8, 8), (9, 12), (4, 6, 8)):
         bump = CentreGuided(Identity(), radius=2.0)(torch.zeros(2, 1, *shape))[:, 1]
@@ -91,7 +139,7 @@ def test_the_bump_peaks_at_the_clicked_voxel_whatever_the_region() -> None:
         ("spatial_dims", {"spatial_dims": 4}),
     ],
 )
-def test_what_does_not_fit_is_named(field: str, arguments: dict[str, int]) -> None:
-    good = {"features": 1, "classes": 2, "rank": 1, "spatial_dims": 2}
+def test_what_does_not_fit_is_named(field: str, arguments: dict[str, Any]) -> None:
+    good: dict[str, Any] = {"features": 1, "classes": 2, "rank": 1, "spatial_dims": 2}
     with pytest.raises(ValueError, match=field):
         SSN(Identity(), **{**good, **arguments})

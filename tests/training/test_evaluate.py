@@ -16,10 +16,19 @@ from napari_ssn.core.measures import central_range, volume_distribution
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.card import read_card
 from napari_ssn.network.models import Model, load_model
-from napari_ssn.training.data import SliceSet, load_slices
-from napari_ssn.training.evaluate import Measurement, calibrate, evaluate, measure, summarise
+from napari_ssn.training.cases import load_cases
+from napari_ssn.training.evaluate import (
+    Measurement,
+    _nothing,
+    calibrate,
+    evaluate,
+    measure,
+    summarise,
+)
+from napari_ssn.training.slices import SliceSet, load_slices
 from tests.helpers import tiny_model
-from tests.training.test_data import slice_files, write
+from tests.training.test_nnunet import nnunet_folder
+from tests.training.test_slices import slice_files, write
 
 
 @pytest.fixture
@@ -35,7 +44,7 @@ def data(tmp_path: Path) -> SliceSet:
 def test_figures_are_those_of_the_plain_functions(model: Model, data: SliceSet) -> None:
     found = measure(model, data, seed=5)
     for i in range(len(data)):
-        raters = data.rater_maps(i)
+        raters = data[i].raters
         dist = model.segment(Volume(data.images[i].astype(np.float32)[None], np.eye(4)))
         maps = dist.sample(100, seed=5 + i, pixel_noise=True)
         for name, expected in {
@@ -50,15 +59,22 @@ def test_figures_are_those_of_the_plain_functions(model: Model, data: SliceSet) 
             assert found.values[name][i] == pytest.approx(expected, abs=1e-12), name
         areas = volume_distribution(dist, 1000, seed=5 + i)[:, 1] * 1000
         r = central_range(areas)
-        np.testing.assert_allclose(found.ranges[i], [r.low, r.median, r.high])
-        np.testing.assert_array_equal(found.areas[i], raters.sum((1, 2)))
+        np.testing.assert_allclose(found.ranges[i, 0], [r.low, r.median, r.high])
+        np.testing.assert_array_equal(found.sizes[i, :, 0], raters.sum((1, 2)))
+        empty = float((areas == 0).mean())
+        assert found.values["nothing_gap"][i] == pytest.approx(empty)
+        assert found.values["nothing_agreement"][i] == (empty <= 0.5)
+        error = np.mean([abs(r.median - a) / a for a in raters.sum((1, 2))])
+        assert found.values["volume_error"][i] == pytest.approx(error)
 
 
 def invented(areas: list[list[float]], ranges: list[list[float]]) -> Measurement:
     n = len(areas)
+    sums = np.zeros((n, 1, 3, 15))
     return Measurement(
-        {}, np.array(areas, float), np.array(ranges, float), np.zeros((n, 3, 15)), np.arange(n)
-    )
+        ("nodule",), {}, np.array(areas, float)[..., None], np.array(ranges, float)[:, None],
+        sums, sums, np.arange(n),
+    )  # fmt: skip
 
 
 def test_calibration_by_hand() -> None:
@@ -100,9 +116,10 @@ def test_calibrated_coverage_reaches_its_level_where_it_was_learnt() -> None:
     median = rng.uniform(50, 100, 200)
     ranges = np.stack([median - 30, median, median + 50], 1)
     areas = median[:, None] + rng.normal(0, 12, (200, 4))
+    sums = np.tile(np.array([[[[1.0], [0.4], [0.6]]]]), (200, 1, 1, 1))
     measured = Measurement(
-        {"dice_each": np.full(200, 0.5)}, areas, ranges,
-        np.tile(np.array([[[1.0], [0.4], [0.6]]]), (200, 1, 1)), np.arange(200) // 4,
+        ("nodule",), {"dice_each": np.full(200, 0.5)}, areas[..., None], ranges[:, None],
+        sums, sums, np.arange(200) // 4,
     )  # fmt: skip
     calibration = calibrate(measured, "d")
     summary = summarise(measured, calibration)
@@ -118,11 +135,13 @@ def test_calibrated_coverage_reaches_its_level_where_it_was_learnt() -> None:
 
 
 def test_evaluate_names_everything_it_promises(model: Model, data: SliceSet) -> None:
-    figures, calibration = evaluate(model, data, seed=1, calibrate_on="these slices")
+    found = evaluate(model, data, seed=1, calibrate_on="these slices")
+    figures, calibration = found.figures, found.calibration
     for name in (
         "ged2_v_16", "ged2_v_100", "ged2_u_16", "ged2_u_100", "diversity_100",
         "rater_diversity", "hungarian_iou_16", "dice_each", "dice_majority", "coverage_90",
-        "width_90", "coverage_90_uncalibrated", "width_90_uncalibrated", "ece", "effective_rank",
+        "width_90", "coverage_90_uncalibrated", "width_90_uncalibrated", "ece", "ece_doubtful",
+        "effective_rank", "nothing_agreement", "nothing_gap", "volume_error",
     ):  # fmt: skip
         interval = figures[name]
         assert interval["low"] <= interval["mean"] <= interval["high"], name
@@ -131,15 +150,77 @@ def test_evaluate_names_everything_it_promises(model: Model, data: SliceSet) -> 
     assert figures["weights_sha256"] == model.card.weights_sha256
     assert figures["data_sha256"] == data.sha256
     assert calibration is not None and calibration.data == "these slices"
-    again, _ = evaluate(model, data, seed=1, calibrate_on="these slices")
-    assert again == figures
+    assert calibration.readers == 4
+    again = evaluate(model, data, seed=1, calibrate_on="these slices")
+    assert again.figures == figures
+    measured = measure(model, data, seed=1).values["ged2_v_100"]
+    assert sorted(found.worst) == list(range(20))
+    assert (np.diff(measured[found.worst]) <= 0).all()
     json.dumps(figures, allow_nan=False)
 
 
 def test_a_model_of_another_kind_is_refused(tmp_path: Path, data: SliceSet) -> None:
     three = load_model(tiny_model(tmp_path / "three", classes=3), "cpu")
-    with pytest.raises(DataError, match="not a 2D model of one structure"):
+    with pytest.raises(DataError, match="has 3 labels, and the data has 2"):
         evaluate(three, data)
+    deep = load_model(tiny_model(tmp_path / "deep", dims=3), "cpu")
+    with pytest.raises(DataError, match="has 3 dimensions, and the data has 2"):
+        evaluate(deep, data)
+
+
+def test_few_scores_share_one_factor() -> None:
+    # 25 cases of one rater. Scores: 10 above at (120 − 100) / 40, 14 below at (100 − 90) / 20,
+    # one at 2; the ⌈0.9 · 26⌉ = 24th of 25 is 0.5.
+    areas = [[120.0]] * 10 + [[90.0]] * 14 + [[60.0]]
+    found = calibrate(invented(areas, [[80, 100, 140]] * 25), "d")
+    assert found.factors == (0.5, 0.5) and found.readers == 1
+
+
+def test_nothing_there_by_hand() -> None:
+    counts = np.array([[0], [0], [0], [5]])  # the model says "nothing" in three of four
+    for theirs, agree, gap in (
+        ([[0], [0], [0], [3]], 1.0, 0.0),
+        ([[0], [0], [3], [3]], 1.0, 0.25),  # split raters agree with either
+        ([[0], [3], [3], [3]], 0.0, 0.5),
+    ):
+        row = _nothing(counts, np.array(theirs))
+        assert row == {"nothing_agreement": agree, "nothing_gap": gap}
+
+
+def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
+    cases = load_cases(nnunet_folder(tmp_path / "set", count=3))
+    model = load_model(tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16)), "cpu")
+    measured = measure(model, cases, seed=2)
+    summary = evaluate(model, cases, seed=2).figures
+    for name in ("dice_each", "volume_error", "coverage_90_uncalibrated", "width_90_uncalibrated"):
+        parts = [summary[f"{name}/{label}"]["mean"] for label in ("head", "tail")]
+        assert summary[name]["mean"] == pytest.approx(np.mean(parts)), name
+    assert {"ece/head", "ece/tail", "ece_doubtful/head"} <= summary.keys()
+    # Two raters are needed to see how they differ.
+    assert "rater_diversity" not in summary and "coverage_90" not in summary
+    for i in range(3):
+        case = cases[i]
+        dist = model.segment(case.volume)
+        maps = dist.sample(100, seed=2 + i, pixel_noise=True)
+        expected = metrics.generalized_energy_distance(maps, case.raters, classes=3)
+        assert measured.values["ged2_v_100"][i] == pytest.approx(expected)
+        unbiased = 2 * (1 - metrics.pairwise_iou(maps, case.raters, 3)).mean()
+        unbiased -= metrics.sample_diversity(maps, 3)
+        assert measured.values["ged2_u_100"][i] == pytest.approx(unbiased)
+        dice = metrics.dice(dist.label_map(), case.raters[0], 3)
+        assert measured.values["dice_each/tail"][i] == pytest.approx(dice[1])
+        counts = volume_distribution(dist, 1000, seed=2 + i) / np.linalg.det(dist.affine) * 1000
+        for label in (1, 2):
+            r = central_range(counts[:, label])
+            np.testing.assert_allclose(measured.ranges[i, label - 1], [r.low, r.median, r.high])
+            assert measured.sizes[i, 0, label - 1] == (case.raters == label).sum()
+
+
+def test_temperature_zero_leaves_one_map(model: Model, data: SliceSet) -> None:
+    cold = measure(model, data, temperature=0.0).values
+    assert (cold["diversity_100"] == 0).all() and np.allclose(cold["ged2_v_16"], cold["ged2_v_100"])
+    with pytest.raises(ValueError, match="temperature"):
+        measure(model, data, temperature=-1.0)
 
 
 def test_the_command_prints_writes_and_records(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Slices with raters: reading, refusing, and showing them from other angles."""
+"""Slices with raters: reading and refusing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from napari_ssn.core.errors import DataError
-from napari_ssn.training.data import Views, batches, load_slices, random_view, unpack
+from napari_ssn.training.slices import load_slices, unpack
 
 HEADER = "patient,nodule,slice,raters,pixel_spacing_mm,slice_spacing_mm"
 
@@ -65,8 +64,12 @@ def test_zip_folder_and_nested_folder_hold_the_same(tmp_path: Path) -> None:
         assert s.names == ("0001_0_000", "0002_0_001", "0003_0_002")
         assert s.patients.tolist() == [1, 2, 3]
         np.testing.assert_array_equal(s.images, sets[0].images)
-        np.testing.assert_array_equal(s.spacing_mm[0], [2.5, 0.7, 0.7])
-        assert np.isnan(s.spacing_mm[2, 1:]).all() and s.spacing_mm[2, 0] == 2.5
+        np.testing.assert_array_equal(s.spacings_mm[0], [2.5, 0.7, 0.7])
+        assert np.isnan(s.spacings_mm[2, 1:]).all() and s.spacings_mm[2, 0] == 2.5
+        assert s.spacing_mm(0) == (0.7, 0.7) and s.space(0) == (32, 32)
+        case = s[1]
+        np.testing.assert_array_equal(case.volume.data[0], s.images[1])
+        np.testing.assert_array_equal(case.raters, unpack(s.bits[1]))
 
 
 def test_bit_k_is_rater_k() -> None:
@@ -132,45 +135,3 @@ def test_a_corrupt_zip_and_an_empty_folder(tmp_path: Path) -> None:
         load_slices(tmp_path / "empty")
     with pytest.raises(DataError, match="no such file"):
         load_slices(tmp_path / "absent.zip")
-
-
-STILL = Views(rotation=0, scale=0, shift=0, contrast=0, brightness=0)
-
-
-def test_a_still_view_is_the_middle_of_the_slice_turned_or_mirrored() -> None:
-    image = torch.rand(16, 1, 20, 20)
-    raters = (torch.rand(16, 4, 20, 20) > 0.5).float()
-    view, masks = random_view(image, raters, 9, torch.Generator().manual_seed(0), STILL)
-    # Pixel 10 of 20 is the middle, and pixel 4 of 9.
-    crop, mask = image[:, 0, 6:15, 6:15], raters[:, :, 6:15, 6:15]
-    turned = set()
-    for i in range(16):
-        ways = [torch.rot90(m, k, (-2, -1)) for m in (crop[i], crop[i].flip(-1)) for k in range(4)]
-        match = [j for j, way in enumerate(ways) if torch.allclose(way, view[i, 0], atol=1e-4)]
-        assert len(match) == 1
-        turned.add(match[0])
-        both = [torch.rot90(m, k, (-2, -1)) for m in (mask[i], mask[i].flip(-1)) for k in range(4)]
-        assert torch.equal(both[match[0]].to(torch.uint8), masks[i])
-    assert len(turned) > 3
-
-
-def test_views_stray_as_far_as_they_may() -> None:
-    image = torch.zeros(64, 1, 32, 32)
-    image[:, 0, 16, 16] = 1
-    views = Views(rotation=0, scale=0, shift=2.0, contrast=0, brightness=0.05)
-    seen, _ = random_view(image, image, 32, torch.Generator().manual_seed(0), views)
-    assert 0 < seen.amin((1, 2, 3)).max() <= 0.05 and seen.amin((1, 2, 3)).min() >= -0.05
-    centre = torch.stack([torch.stack(torch.unravel_index(s[0].argmax(), (32, 32))) for s in seen])
-    offset = centre.float() - 16
-    assert offset.abs().max() <= 7 and 1 < offset.std() < 3
-
-
-def test_batches_visit_every_slice_and_repeat_with_their_seed(tmp_path: Path) -> None:
-    data = load_slices(write(tmp_path / "a.zip", slice_files(5)))
-    stream = batches(data, 16, 2, torch.Generator().manual_seed(0), Views())
-    first = [next(stream) for _ in range(5)]
-    again = batches(data, 16, 2, torch.Generator().manual_seed(0), Views())
-    for (image, raters), (same, masks) in zip(first, again, strict=False):
-        assert image.shape == (2, 1, 16, 16) and raters.shape == (2, 4, 16, 16)
-        assert torch.equal(image, same) and torch.equal(raters, masks)
-        assert raters.max() <= 1

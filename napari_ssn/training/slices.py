@@ -1,4 +1,4 @@
-"""Slices with several raters, from a zip or folder, and their random views for training.
+"""Slices with several raters, from a zip or folder.
 
 The form is that of ``docs/training.md``: ``image/NAME.png`` (8 bit), ``raters/NAME.png``
 (8 bit; bit k set where rater k marked the pixel) and ``slices.csv`` with the columns
@@ -12,49 +12,53 @@ import hashlib
 import io
 import math
 import zipfile
-from collections.abc import Iterator
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
-from torch.nn import functional
 
 from napari_ssn.core.errors import DataError
+from napari_ssn.training.cases import Case, Cases, plain_volume
 
 RATERS = 4
 _COLUMNS = ("patient", "nodule", "slice", "raters", "pixel_spacing_mm", "slice_spacing_mm")
 
 
-@dataclass(frozen=True)
-class SliceSet:
-    """Slices of one split.
+@dataclass(frozen=True, eq=False)
+class SliceSet(Cases):
+    """Slices of one split, all of one size, held in memory as they are stored.
 
     Attributes:
         images: (n, Y, X) uint8.
-        raters: (n, Y, X) uint8, bit k set where rater k marked the pixel.
-        names: name of each slice.
-        patients: (n,) patient of each slice: what a bootstrap resamples.
-        spacing_mm: (n, 3) slice, row and column spacing; NaN where it is not known.
-        sha256: of everything read, so that a result names its data.
+        bits: (n, Y, X) uint8, bit k set where rater k marked the pixel.
+        spacings_mm: (n, 3) slice, row and column spacing; NaN where it is not known.
     """
 
+    name: str
     images: NDArray[np.uint8]
-    raters: NDArray[np.uint8]
+    bits: NDArray[np.uint8]
     names: tuple[str, ...]
-    patients: NDArray[np.int64]
-    spacing_mm: NDArray[np.float64]
+    patients: NDArray[np.generic]
+    spacings_mm: NDArray[np.float64]
     sha256: str
+    channels: tuple[str, ...] = ("CT",)
+    labels: tuple[str, ...] = ("background", "nodule")
+    raters: int = RATERS
 
-    def __len__(self) -> int:
-        return len(self.names)
+    def __getitem__(self, index: int) -> Case:
+        image = self.images[index].astype(np.float32)[None]
+        return Case(self.names[index], plain_volume(image), unpack(self.bits[index]))
 
-    def rater_maps(self, index: int) -> NDArray[np.uint8]:
-        """Label maps of every rater of one slice, (4, Y, X)."""
-        return unpack(self.raters[index])
+    def space(self, index: int) -> tuple[int, ...]:
+        """Shape of a slice."""
+        return self.images.shape[1:]
+
+    def spacing_mm(self, index: int) -> tuple[float, ...]:
+        """Row and column spacing of a slice."""
+        return tuple(float(s) for s in self.spacings_mm[index, 1:])
 
 
 def unpack(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -90,7 +94,7 @@ class _Source:
             if self.zip is not None:
                 return self.zip.read(self.base + name)
             return (self.root / self.base / name).read_bytes()
-        except (zipfile.BadZipFile, OSError, KeyError, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError) as error:
             raise DataError(f"{name} cannot be read: {error}.") from error
 
 
@@ -183,86 +187,11 @@ def load_slices(path: str | Path) -> SliceSet:
         patients.append(patient)
         spacing.append((between, pixel, pixel))
     return SliceSet(
+        name=Path(path).name,
         images=np.stack(images),
-        raters=np.stack(raters),
+        bits=np.stack(raters),
         names=names,
         patients=np.array(patients),
-        spacing_mm=np.array(spacing),
+        spacings_mm=np.array(spacing),
         sha256=digest.hexdigest(),
     )
-
-
-@dataclass(frozen=True)
-class Views:
-    """How far a training view may stray from the slice it shows.
-
-    One view is a rotated, scaled, mirrored crop around a point near the nodule; the crop's
-    middle moves as a clinician's click would. Rotation in degrees, shift in pixels
-    (standard deviation), the others as fractions.
-    """
-
-    rotation: float = 15.0
-    scale: float = 0.15
-    shift: float = 3.0
-    contrast: float = 0.15
-    brightness: float = 0.05
-
-
-def batches(
-    data: SliceSet, size: int, batch: int, generator: torch.Generator, views: Views
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield random batches without end: images (B, 1, s, s) in 0–1 and raters (B, 4, s, s)."""
-    order = torch.empty(0, dtype=torch.long)
-    while True:
-        while len(order) < batch:
-            order = torch.cat([order, torch.randperm(len(data), generator=generator)])
-        picked, order = order[:batch].numpy(), order[batch:]
-        image = torch.from_numpy(data.images[picked]).float().unsqueeze(1) / 255
-        raters = torch.from_numpy(np.stack([unpack(m) for m in data.raters[picked]])).float()
-        yield random_view(image, raters, size, generator, views)
-
-
-def random_view(
-    image: Tensor, raters: Tensor, size: int, generator: torch.Generator, views: Views
-) -> tuple[Tensor, Tensor]:
-    """Draw one view of each slice; the draw comes first, then one deterministic resampling.
-
-    Args:
-        image: (B, 1, Y, X) float in 0–1.
-        raters: (B, K, Y, X) float 0 or 1.
-        size: side of the square view, in pixels.
-    """
-    n, _, rows, columns = image.shape
-
-    def uniform() -> Tensor:
-        return torch.rand(n, generator=generator) * 2 - 1
-
-    angle = uniform() * math.radians(views.rotation)
-    angle = angle + torch.randint(4, (n,), generator=generator) * (math.pi / 2)
-    mirror = torch.randint(2, (n,), generator=generator) * 2.0 - 1
-    scale = 1 + uniform() * views.scale
-    shift = torch.randn(n, 2, generator=generator).clamp(-3, 3) * views.shift
-    gain = 1 + uniform() * views.contrast
-    offset = uniform() * views.brightness
-
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    turn = torch.stack(
-        [torch.stack([cos * mirror, -sin], 1), torch.stack([sin * mirror, cos], 1)], 1
-    )
-    # View pixel p shows image pixel: turn · (p − size // 2) + middle + shift.
-    line = torch.arange(size, dtype=torch.float32) - size // 2
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    offsets = torch.stack([x, y], -1).reshape(1, -1, 2)
-    middle = torch.tensor([columns // 2, rows // 2], dtype=torch.float32)
-    points = offsets @ turn.transpose(1, 2) + middle + shift[:, None]
-    # grid_sample counts from −1 to 1 across the outer edges of the image's pixels.
-    extent = torch.tensor([columns, rows], dtype=torch.float32)
-    grid = ((2 * points + 1) / extent - 1).reshape(n, size, size, 2)
-    seen = functional.grid_sample(
-        image, grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    masks = functional.grid_sample(
-        raters, grid, mode="nearest", padding_mode="zeros", align_corners=False
-    )
-    seen = seen * gain.reshape(-1, 1, 1, 1) + offset.reshape(-1, 1, 1, 1)
-    return seen, masks.to(torch.uint8)

@@ -1,0 +1,6 @@
+"""``python -m napari_ssn``, which torchrun can start too."""
+
+from napari_ssn.cli import main
+
+if __name__ == "__main__":
+    main()

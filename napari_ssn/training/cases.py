@@ -1,0 +1,165 @@
+"""What a network learns from and is measured on: images with the label maps of their raters."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import DataError
+from napari_ssn.core.volume import Extent, Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One image and what its raters made of it.
+
+    Attributes:
+        name: of the case, as in its files.
+        volume: the image, (channels, *S).
+        raters: (K, *S) uint8 label maps, one per rater.
+    """
+
+    name: str
+    volume: Volume
+    raters: NDArray[np.uint8]
+
+
+class Cases(ABC):
+    """Cases of one set, read when they are asked for.
+
+    Attributes:
+        name: of the set, for messages and cards.
+        names: of the cases.
+        patients: of each case: what a bootstrap resamples.
+        channels: names of the image's channels.
+        labels: names of the labels, background first.
+        raters: number of raters of the case that has most.
+        sha256: of everything read, so that a result names its data.
+        licence: of the data; empty where it is not stated.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    patients: NDArray[np.generic]
+    channels: tuple[str, ...]
+    labels: tuple[str, ...]
+    raters: int
+    sha256: str
+    licence: str = ""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Case:
+        """Case ``index``, 0 … len − 1."""
+
+    @abstractmethod
+    def space(self, index: int) -> tuple[int, ...]:
+        """Shape of the grid of a case."""
+
+    @abstractmethod
+    def spacing_mm(self, index: int) -> tuple[float, ...]:
+        """Voxel size of a case; NaN where it is not known."""
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 or 3."""
+        return len(self.space(0))
+
+
+class Subset(Cases):
+    """Some cases of a set.
+
+    Args:
+        whole: the set.
+        chosen: indices of the cases.
+    """
+
+    def __init__(self, whole: Cases, chosen: Sequence[int]) -> None:
+        self._whole, self._chosen = whole, list(map(int, chosen))
+        self.name, self.licence, self.raters = whole.name, whole.licence, whole.raters
+        self.channels, self.labels = whole.channels, whole.labels
+        self.names = tuple(whole.names[i] for i in self._chosen)
+        self.patients = whole.patients[self._chosen]
+        part = "\n".join((whole.sha256, *self.names))
+        self.sha256 = hashlib.sha256(part.encode()).hexdigest()
+
+    def __getitem__(self, index: int) -> Case:
+        return self._whole[self._chosen[index]]
+
+    def space(self, index: int) -> tuple[int, ...]:
+        """Shape of the grid of a case."""
+        return self._whole.space(self._chosen[index])
+
+    def spacing_mm(self, index: int) -> tuple[float, ...]:
+        """Voxel size of a case."""
+        return self._whole.spacing_mm(self._chosen[index])
+
+
+def hold_out(cases: Cases, share: float = 0.2, seed: int = 0) -> tuple[Cases, Cases]:
+    """Split a set by patient into one to learn from and one to watch, at least one patient each.
+
+    DataError if there is a single patient.
+    """
+    patients = np.unique(cases.patients)
+    if len(patients) < 2:
+        raise DataError("The data is of a single patient: name data to watch with --val.")
+    order = np.random.default_rng(seed).permutation(len(patients))
+    watched = patients[order[: max(1, round(share * len(patients)))]]
+    held = np.isin(cases.patients, watched)
+    return Subset(cases, np.flatnonzero(~held).tolist()), Subset(
+        cases, np.flatnonzero(held).tolist()
+    )
+
+
+def plain_volume(image: NDArray[np.float32], extent: Extent = "unknown") -> Volume:
+    """An image (channels, *S) whose place in the patient is not known."""
+    return Volume(image, np.eye(4), extent, oriented=False)
+
+
+def load_cases(path: str | Path, split: str | None = None) -> Cases:
+    """Read a set of either form, told by what the zip or folder holds.
+
+    ``slices.csv``: slices with raters (`napari_ssn.training.slices`). ``imagesTr``: nnU-Net's
+    raw layout (`napari_ssn.training.nnunet`).
+
+    Args:
+        path: of a zip or folder.
+        split: name of a list in the folder's ``splits.json``, to read only the cases it names.
+
+    Raises:
+        DataError: names what is missing, damaged or contradictory.
+    """
+    from napari_ssn.training.nnunet import is_nnunet, load_nnunet
+    from napari_ssn.training.slices import load_slices
+
+    source = Path(path)
+    if is_nnunet(source):
+        return load_nnunet(source, split)
+    if split is not None:
+        raise DataError(f"{source.name!r} has no splits.json, so no split {split!r}.")
+    return load_slices(source)
+
+
+def check_alike(sets: Sequence[Cases]) -> None:
+    """DataError unless sets have the same channels, labels and dimensions as the first."""
+    first = sets[0]
+    for other in sets[1:]:
+        for what in ("channels", "labels", "spatial_dims"):
+            here, there = getattr(first, what), getattr(other, what)
+            if here != there:
+                raise DataError(
+                    f"{other.name!r} has other {what.replace('_', ' ')} than {first.name!r}: "
+                    f"{_shown(there)} against {_shown(here)}."
+                )
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,111 @@
+"""A recipe and a card for data that comes without: sizes and names are read from the data."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+from napari_ssn.network.card import Architecture, Label, ModelCard, Training
+from napari_ssn.training.cases import Cases
+from napari_ssn.training.recipe import Recipe
+from napari_ssn.training.slices import SliceSet
+from napari_ssn.training.views import Views
+
+# Okabe and Ito's colours, which most people with a colour blindness can tell apart.
+_COLOURS = (
+    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999",
+)  # fmt: skip
+# Voxels of a region along each axis, at most, and the number of which it is a multiple: the
+# networks halve their grid three or four times.
+_LARGEST = {2: 256, 3: 96}
+_STEP = {2: 16, 3: 8}
+# Voxels of all views of a step: what 8 GB of memory hold with ease.
+_VOXELS = {2: 16 * 64**2, 3: 2 * 48**3}
+
+
+def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
+    """Recipe and card for a set; the card says what the data says, and what it does not say.
+
+    Slices around a nodule are trained as ``lidc-2d`` was. Other data is trained on regions of
+    the median size of its images, and run in tiles.
+
+    Args:
+        cases: to learn from.
+        name: of the model to be.
+    """
+    dims = cases.spatial_dims
+    spaces = np.array([cases.space(i) for i in range(len(cases))])
+    spacings = np.array([cases.spacing_mm(i) for i in range(len(cases))])
+    known = spacings[np.isfinite(spacings).all(1)]
+    centred = isinstance(cases, SliceSet)
+    step, largest = _STEP[dims], _LARGEST[dims]
+    region = [
+        int(min(largest, step * math.ceil(size / step))) for size in np.median(spaces, axis=0)
+    ]
+    licence = cases.licence or "not stated by the data"
+    card = ModelCard(
+        name=re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "model",
+        title=name,
+        version="0.1.0",
+        purpose=f"Outlines of {', '.join(cases.labels[1:])}, as in the data it was trained on",
+        limits=["Its author has not said where it fails."],
+        licence=licence,
+        architecture=_architecture(dims, centred),
+        spatial_dims=dims,  # type: ignore[arg-type]
+        channels=list(cases.channels),
+        labels=[
+            Label(name=label, colour=_COLOURS[(i - 1) % len(_COLOURS)] if i else "#000000")
+            for i, label in enumerate(cases.labels)
+        ],
+        normalisation="stretch" if centred else "standardise",
+        spacing_range_mm=(float(known.min()), float(known.max())) if len(known) else None,
+        region=region,
+        centred=centred,
+        training=Training(
+            data=f"{cases.name}: {len(cases)} images",
+            licence=licence,
+            attribution="not stated by the data",
+        ),
+        weights_sha256="0" * 64,
+    )
+    if centred:
+        return Recipe(architecture=card.architecture, crop=min(64, *region)), card
+    voxels = math.prod(region)
+    recipe = Recipe(
+        architecture=card.architecture,
+        crop=region,
+        batch=max(2, round(_VOXELS[dims] / voxels)),
+        whole_share=0.0,
+        warmup=500,
+        views=Views(
+            # Nothing says that a mirrored or turned structure keeps its label.
+            rotation=10.0, scale=0.12, shift=3.0, mirror=[], quarter_turns=False,
+            brightness=0.1, noise=0.05,
+        ),
+    )  # fmt: skip
+    return recipe, card
+
+
+def _architecture(dims: int, centred: bool) -> Architecture:
+    if dims == 2:
+        return Architecture(
+            backbone="BasicUNet",
+            arguments={"features": [32, 32, 64, 128, 192, 32], "norm": "batch"},
+            features=32,
+            rank=10,
+            centre_radius=10.0 if centred else None,
+        )
+    return Architecture(
+        backbone="DynUNet",
+        arguments={
+            "kernel_size": [3, 3, 3, 3],
+            "strides": [1, 2, 2, 2],
+            "upsample_kernel_size": [2, 2, 2],
+            "filters": [16, 32, 64, 128],
+            "norm_name": "instance",
+        },
+        features=16,
+        rank=10,
+    )
