@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import importlib.util
 import math
@@ -33,6 +34,7 @@ __all__ = [
     "Model",
     "ModelCard",
     "build_network",
+    "check_network",
     "find_model",
     "load_model",
     "model_folders",
@@ -99,6 +101,24 @@ def build_network(architecture: Architecture, channels: int, classes: int, dims:
     return SSN(
         backbone, architecture.features, classes, architecture.rank, dims, architecture.covariance
     )
+
+
+def check_network(network: SSN, channels: int, size: tuple[int, ...]) -> None:
+    """ModelError if a network cannot take a region of a size; nothing is computed.
+
+    Networks that halve their grid several times fail late and in words of their own on sizes
+    they cannot halve.
+    """
+    # Tensors on "meta" have a shape and no values.
+    trial = copy.deepcopy(network).to("meta")
+    try:
+        mean = trial(torch.empty(2, channels, *size, device="meta")).mean
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shown = " × ".join(map(str, size))
+        raise ModelError(f"The network cannot take {shown} voxels: {error}.") from None
+    if tuple(mean.shape[2:]) != tuple(size):
+        shown, got = (" × ".join(map(str, s)) for s in (size, mean.shape[2:]))
+        raise ModelError(f"The network makes {got} voxels of {shown}.")
 
 
 def unique_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -196,6 +216,7 @@ def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:
             )
         if not math.isfinite(float(tensor.double().sum())):
             raise ModelError(f"The tensor {key!r} of model {card.name!r} is not finite.")
+    check_network(network, len(card.channels), tuple(card.region))
     # Not strict: the other names of tensors that have two are the same tensors.
     network.load_state_dict({k: v.to(expected[k].dtype) for k, v in tensors.items()}, strict=False)
     return Model(card, network, target, folder)

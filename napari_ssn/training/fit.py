@@ -33,6 +33,7 @@ from napari_ssn.network.loss import (
 from napari_ssn.network.models import (
     Model,
     build_network,
+    check_network,
     make_folder,
     save_model,
     unique_state,
@@ -100,6 +101,9 @@ class Trainer:
         network: Any = build_network(
             recipe.architecture, len(card.channels), card.classes, card.spatial_dims
         )
+        plan = recipe.plan(card)
+        for size in {plan.crop, plan.whole}:
+            check_network(network, len(card.channels), size)
         network = network.to(memory_format=self._layout)
         self.average: SSN = copy.deepcopy(network).to(self.fabric.device).requires_grad_(False)
         optimiser: Any = _OPTIMISERS[recipe.optimiser](
