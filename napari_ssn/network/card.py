@@ -39,6 +39,8 @@ class Architecture(_Strict):
     #: What varies: ``P z + √D ε`` (low-rank), ``√D ε`` alone (diagonal), or nothing (none). The
     #: last two are baselines; their P is one column of zeros.
     covariance: Literal["low-rank", "diagonal", "none"] = "low-rank"
+    #: P in equal groups of columns, each smooth over so many voxels; one group at 1 if empty.
+    scales: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
     #: Standard deviation in voxels of the bump that marks the region's middle; none if null.
     centre_radius: float | None = Field(default=None, gt=0)
 
@@ -46,6 +48,8 @@ class Architecture(_Strict):
     def _one_column(self) -> Architecture:
         if self.covariance != "low-rank" and self.rank != 1:
             raise ValueError(f"a {self.covariance} covariance has rank 1, a column of zeros")
+        if self.scales and self.rank % len(self.scales):
+            raise ValueError(f"a rank of {self.rank} cannot be shared by {len(self.scales)} scales")
         return self
 
 

@@ -99,7 +99,13 @@ def build_network(architecture: Architecture, channels: int, classes: int, dims:
     if architecture.centre_radius is not None:
         backbone = CentreGuided(backbone, architecture.centre_radius)
     return SSN(
-        backbone, architecture.features, classes, architecture.rank, dims, architecture.covariance
+        backbone,
+        architecture.features,
+        classes,
+        architecture.rank,
+        dims,
+        architecture.covariance,
+        architecture.scales,
     )
 
 

@@ -5,10 +5,12 @@ Source: Monteiro et al., "Stochastic Segmentation Networks", NeurIPS 2020, secti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from napari_ssn.core.distribution import EPSILON
 
@@ -41,6 +43,8 @@ class SSN(nn.Module):
         rank: number of columns R of P.
         spatial_dims: 2 or 3.
         covariance: ``low-rank``; for baselines ``diagonal`` (P = 0) or ``none`` (D = ε₀ too).
+        scales: of equal groups of columns of P; a group of scale s is averaged over s voxels
+            along each axis and interpolated between. Empty: all are as fine as the grid.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class SSN(nn.Module):
         rank: int,
         spatial_dims: int = 2,
         covariance: str = "low-rank",
+        scales: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if spatial_dims not in (2, 3):
@@ -60,11 +65,14 @@ class SSN(nn.Module):
                 raise ValueError(f"{name}: expected at least {least}, got {value}")
         if covariance not in ("low-rank", "diagonal", "none"):
             raise ValueError(f"covariance: expected low-rank, diagonal or none, got {covariance!r}")
+        if scales and rank % len(scales):
+            raise ValueError(f"scales: {len(scales)} of them cannot share a rank of {rank}")
         if rank < 1:
             raise ValueError(f"rank: expected at least 1, got {rank}")
         self.classes = classes
         self.rank = rank
         self.covariance = covariance
+        self.scales = tuple(scales)
         conv = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
         self.backbone = backbone
         self.mean = conv(features, classes, 1)
@@ -92,7 +100,8 @@ class SSN(nn.Module):
             cov_diag = self.log_diag(features).float().exp() + EPSILON
         if self.covariance == "low-rank":
             # Channel r·C + c of the convolution is column r, class c: (B, R, C, *S).
-            factor = self.factor(features).float().reshape(-1, self.rank, self.classes, *space)
+            columns = self._smooth(self.factor(features).float())
+            factor = columns.reshape(-1, self.rank, self.classes, *space)
         else:
             factor = mean.new_zeros(len(mean), self.rank, self.classes, *space)
         if roi is not None:
@@ -100,6 +109,24 @@ class SSN(nn.Module):
             cov_diag = torch.where(inside, cov_diag, torch.full_like(cov_diag, EPSILON))
             factor = factor * inside.unsqueeze(1)
         return LogitParameters(mean, factor, cov_diag)
+
+    def _smooth(self, columns: Tensor) -> Tensor:
+        """Give each group of columns its scale; (B, R · C, *S) in and out."""
+        if not self.scales:
+            return columns
+        space = columns.shape[2:]
+        pool, mode = (
+            (functional.avg_pool2d, "bilinear")
+            if len(space) == 2
+            else (functional.avg_pool3d, "trilinear")
+        )
+        parts = []
+        for scale, part in zip(self.scales, columns.chunk(len(self.scales), dim=1), strict=True):
+            if scale > 1:
+                coarse = pool(part, scale, ceil_mode=True, count_include_pad=False)
+                part = functional.interpolate(coarse, size=space, mode=mode)
+            parts.append(part)
+        return torch.cat(parts, dim=1)
 
 
 class CentreGuided(nn.Module):

@@ -161,6 +161,10 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
     ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--cases", min=1, help="So many cases only, evenly spread over the data."),
+    ] = None,
     temperature: Annotated[
         float, typer.Option(min=0, help="Multiplies every deviation from the mean.")
     ] = 1.0,
@@ -180,17 +184,23 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model against its raters; prints JSON."""
+    import numpy as np
     from rich.console import Console
     from rich.progress import Progress
 
     from napari_ssn.core.errors import DataError
     from napari_ssn.network.models import load_model, replace_file, save_card
-    from napari_ssn.training.cases import load_cases
+    from napari_ssn.training.cases import Subset, load_cases
     from napari_ssn.training.evaluate import evaluate as measure
 
-    if temperature != 1 and (calibrate is not None or record is not None):
-        raise DataError("A card holds the figures of the model itself: leave --temperature out.")
+    if (temperature != 1 or count is not None) and (calibrate is not None or record is not None):
+        raise DataError(
+            "A card holds the figures of the model itself on all of the data: "
+            "leave --temperature and --cases out."
+        )
     cases = load_cases(data, split)
+    if count is not None and count < len(cases):
+        cases = Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())
     loaded = load_model(model, device)
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Evaluating", total=len(cases))

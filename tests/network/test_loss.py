@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import LowRankMultivariateNormal
 
 from benchmarks.training import mirrored_logits, rsample_logits
 from napari_ssn.network.loss import (
+    blocks,
     cross_entropy,
     draw_logits,
     energy_score,
@@ -153,3 +155,19 @@ def test_odd_or_too_few_samples_are_refused() -> None:
         draw_logits(parameters(), 5)
     with pytest.raises(ValueError, match="at least 4"):
         energy_score(draw_logits(parameters(), 2), torch.zeros(2, 4, 6, dtype=torch.long))
+
+
+@pytest.mark.parametrize("space", [(6, 8), (4, 6, 4)])
+def test_blocks_hold_the_voxels_of_their_part_of_the_grid(space: tuple[int, ...]) -> None:
+    values = torch.arange(2 * 3 * math.prod(space)).reshape(2, 3, -1)
+    cut = blocks(values, space, 2)
+    count = math.prod(n // 2 for n in space)
+    assert cut.shape == (2 * count, 3, 2 ** len(space))
+    grid = values.reshape(2, 3, *space)
+    for batch in range(2):
+        for number, corner in enumerate(np.ndindex(*(n // 2 for n in space))):
+            part = grid[(batch, slice(None), *(slice(2 * i, 2 * i + 2) for i in corner))]
+            assert torch.equal(cut[batch * count + number], part.reshape(3, -1))
+    # What is left over at an end is left out, and a block no larger than the grid is the grid.
+    assert blocks(values, space, 100).shape == values.shape
+    assert blocks(values, space, 4).shape[0] == 2 * math.prod(n // 4 for n in space)

@@ -143,3 +143,21 @@ def test_what_does_not_fit_is_named(field: str, arguments: dict[str, Any]) -> No
     good: dict[str, Any] = {"features": 1, "classes": 2, "rank": 1, "spatial_dims": 2}
     with pytest.raises(ValueError, match=field):
         SSN(Identity(), **{**good, **arguments})
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_columns_of_a_scale_are_smooth_over_it(dims: int) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d if dims == 2 else nn.Conv3d
+    network = SSN(conv(1, 4, 1), 4, 2, rank=4, spatial_dims=dims, scales=(1, 4))
+    image = torch.randn(1, 1, *(16, 10, 8)[:dims])
+    plain = SSN(conv(1, 4, 1), 4, 2, rank=4, spatial_dims=dims)
+    plain.load_state_dict(network.state_dict())
+    smooth, fine = network(image).cov_factor[0], plain(image).cov_factor[0]
+    # The first half of the columns is as it was; the others keep their mean and lose detail.
+    torch.testing.assert_close(smooth[:2], fine[:2])
+    whole = (slice(None), slice(None), *(slice(0, 8),) * dims)
+    step = smooth[2:][whole].diff(dim=-1).abs().mean() / fine[2:][whole].diff(dim=-1).abs().mean()
+    assert step < 0.3
+    with pytest.raises(ValueError, match="cannot share a rank"):
+        SSN(conv(1, 4, 1), 4, 2, rank=5, spatial_dims=dims, scales=(1, 4))

@@ -1,0 +1,331 @@
+"""Pictures of the cases that a model does worst on: image, raters and model side by side."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from napari_ssn.core.volume import Volume
+from napari_ssn.network.card import Label
+from napari_ssn.network.models import Model, make_folder, replace_file
+from napari_ssn.training.cases import Case, Cases
+
+# Pixels: of a panel's side, between and around panels, and under them for their captions.
+PANEL = 320
+GAP = 8
+CAPTION = 28
+_FONT = 14
+_PAPER, _BEHIND, _INK = (24, 24, 24), (0, 0, 0), (224, 224, 224)
+
+HYPOTHESES = 8
+# Voxels of the image that are shown at least along each axis, and around all outlines.
+_LEAST = 64
+_MARGIN = 8
+# Okabe and Ito's colours, without black: they are drawn on a dark image.
+_RATERS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2")
+
+Maps = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+
+def worst_cases(
+    model: Model, cases: Cases, worst: NDArray[np.int64], folder: Path, count: int = 3
+) -> list[Path]:
+    """Write pictures of a model's worst cases, ``worst-1.png`` and so on.
+
+    Each holds three panels of the same view: the image, what the raters outlined, and the
+    model's mean with `HYPOTHESES` outlines drawn with seed 0. No name is drawn. The same
+    arguments give the same bytes.
+
+    Args:
+        model: of the cases' channels, labels and dimensions.
+        cases: the set.
+        worst: indices of cases, worst first.
+        folder: of the pictures, made if it is missing.
+        count: of the pictures; fewer where there are fewer cases.
+
+    Returns:
+        paths of the pictures, worst first.
+
+    Raises:
+        ExportError: the folder or a picture cannot be written.
+    """
+    make_folder(folder)
+    paths = []
+    for place, index in enumerate(worst[:count].tolist(), start=1):
+        scene = _scene(model, cases[index], cases.spacing_mm(index))
+        path = folder / f"worst-{place}.png"
+        replace_file(path, _png(_picture(scene, model.card.labels[1:])))
+        paths.append(path)
+    return paths
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """One plane of a case, cut out and turned as it is shown.
+
+    Attributes:
+        image: (Y, X) of the first channel.
+        raters: (K, Y, X) label maps.
+        mean: (Y, X) label map of the mean.
+        hypotheses: (n, Y, X) label maps.
+        spacing: (2,) distance of rows and of columns, in mm if that is known.
+        known: whether it is.
+        slice: number of the slice and how many there are; None for a 2D image.
+    """
+
+    image: NDArray[np.float32]
+    raters: Maps
+    mean: Maps
+    hypotheses: Maps
+    spacing: tuple[float, float]
+    known: bool
+    slice: tuple[int, int] | None
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Height and width in the picture, the longer of them a panel's side."""
+        size = np.multiply(self.image.shape, self.spacing)
+        height, width = np.maximum(1, np.rint(PANEL * size / size.max())).astype(int).tolist()
+        return height, width
+
+
+def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
+    """Run the model on a case and choose what to show of both."""
+    dist = model.segment(case.volume)
+    image, raters = case.volume.data[0], case.raters
+    mean, hypotheses = dist.label_map(), dist.sample(HYPOTHESES, seed=0)
+    number = None
+    if image.ndim == 3:
+        at = _slice(raters, mean)
+        number = (at + 1, image.shape[-1])
+        image, raters, mean, hypotheses = (a[..., at] for a in (image, raters, mean, hypotheses))
+    known = bool(np.isfinite(spacing_mm[:2]).all())
+    rows, columns = spacing_mm[:2] if known else (1.0, 1.0)
+    swap, flip = _upright(case.volume)
+    if swap:
+        rows, columns = columns, rows
+        image, raters, mean, hypotheses = (
+            a.swapaxes(-1, -2) for a in (image, raters, mean, hypotheses)
+        )
+    image, raters, mean, hypotheses = (np.flip(a, flip) for a in (image, raters, mean, hypotheses))
+    drawn = np.concatenate([raters, mean[None], hypotheses]).any(0)
+    part = (..., *_crop(drawn, (rows, columns)))
+    return _Scene(
+        image[part],
+        raters[part],
+        mean[part],
+        hypotheses[part],
+        (rows, columns),
+        known,
+        number,
+    )
+
+
+def _slice(raters: Maps, mean: Maps) -> int:
+    """Where along the last axis the raters marked most, or the model if they marked nothing."""
+    for maps in (raters, mean[None]):
+        sizes = (maps > 0).sum((0, 1, 2))
+        if sizes.any():
+            return int(sizes.argmax())
+    return mean.shape[-1] // 2
+
+
+def _upright(volume: Volume) -> tuple[bool, tuple[int, ...]]:
+    """How the plane of an image's first two axes is turned to be read.
+
+    As radiologists see it: the patient's right on the left and anterior or superior on top; in a
+    sagittal plane, anterior on the left. An image without orientation stays as it is stored.
+
+    Returns:
+        whether its axes change places, and which of (−2, −1) are flipped after that.
+    """
+    if not volume.oriented:
+        return False, ()
+    directions = volume.affine[:3, :2]
+    # 0 for right, 1 for anterior, 2 for superior: the rows follow the later of both, downwards.
+    patient = np.abs(directions).argmax(0)
+    rising = directions[patient, [0, 1]] > 0
+    swap = bool(patient[0] < patient[1])
+    if swap:
+        rising = rising[::-1]
+    return swap, tuple(axis - 2 for axis in range(2) if rising[axis])
+
+
+def _crop(drawn: NDArray[np.bool_], spacing: tuple[float, float]) -> tuple[slice, slice]:
+    """A part of the plane around everything drawn, as nearly square in mm as the plane allows."""
+    middles, sizes = [], []
+    for axis in range(2):
+        there = np.flatnonzero(drawn.any(1 - axis))
+        first, last = (there[0], there[-1] + 1) if len(there) else (drawn.shape[axis] // 2,) * 2
+        middles.append(int(first + last) // 2)
+        sizes.append(max(_LEAST, int(last - first) + 2 * _MARGIN) * spacing[axis])
+    found = []
+    for middle, step, whole in zip(middles, spacing, drawn.shape, strict=True):
+        size = min(whole, round(max(sizes) / step))
+        start = min(max(0, middle - size // 2), whole - size)
+        found.append(slice(start, start + size))
+    return found[0], found[1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """The border of a region, to be drawn.
+
+    Attributes:
+        mask: (Y, X) bool.
+        colour: ``#rrggbb``.
+        width: in pixels of the picture.
+        inside: pixels from the border to the middle of the line, into the region.
+        opacity: 0 … 1.
+    """
+
+    mask: NDArray[np.bool_]
+    colour: str
+    width: float
+    inside: float = 0.0
+    opacity: float = 1.0
+
+
+def _rater_lines(raters: Maps, labels: Sequence[Label]) -> list[_Line]:
+    """A colour per rater for a single label; otherwise a colour per label."""
+    if len(labels) > 1:
+        return [line for rater in raters for line in _label_lines(rater, labels, 1.5)]
+    marked = [k for k, rater in enumerate(raters) if rater.any()]
+    # Side by side, so that raters who drew the same are all seen.
+    beside = np.arange(len(marked)) - (len(marked) - 1) / 2
+    return [
+        _Line(raters[k] == 1, _RATERS[k % len(_RATERS)], 1.5, 1.25 * float(offset))
+        for k, offset in zip(marked, beside, strict=True)
+    ]
+
+
+def _model_lines(scene: _Scene, labels: Sequence[Label]) -> list[_Line]:
+    """The mean's outlines over those of the hypotheses."""
+    thin = [
+        line for one in scene.hypotheses for line in _label_lines(one, labels, 0.75, opacity=0.7)
+    ]
+    return thin + _label_lines(scene.mean, labels, 2.5)
+
+
+def _label_lines(
+    label_map: Maps, labels: Sequence[Label], width: float, opacity: float = 1.0
+) -> list[_Line]:
+    # Where two labels touch, each line lies on its own side.
+    inside = width / 2 if len(labels) > 1 else 0.0
+    return [
+        _Line(label_map == value, label.colour, width, inside, opacity)
+        for value, label in enumerate(labels, start=1)
+    ]
+
+
+def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
+    """Three panels beside each other, each over its caption."""
+    width = 3 * PANEL + 4 * GAP
+    paper = Image.new("RGB", (width, PANEL + GAP + CAPTION), _PAPER)
+    pen = ImageDraw.Draw(paper)
+    font = ImageFont.load_default(_FONT)
+    grey = _grey(scene)
+    panels = (
+        ([], _image_caption(scene)),
+        (_rater_lines(scene.raters, labels), _rater_caption(scene)),
+        (_model_lines(scene, labels), _model_caption(scene)),
+    )
+    for place, (lines, caption) in enumerate(panels):
+        left, top = GAP + place * (PANEL + GAP), GAP
+        paper.paste(_BEHIND, (left, top, left + PANEL, top + PANEL))
+        panel = Image.fromarray(_drawn(grey, lines))
+        paper.paste(panel, (left + (PANEL - panel.width) // 2, top + (PANEL - panel.height) // 2))
+        pen.text((left, top + PANEL + CAPTION // 2), caption, _INK, font, anchor="lm")
+    return paper
+
+
+def _image_caption(scene: _Scene) -> str:
+    parts = ["image"]
+    if scene.slice is not None:
+        parts.append("slice {} of {}".format(*scene.slice))
+    if scene.known:
+        parts.append(f"{scene.image.shape[1] * scene.spacing[1]:.0f} mm wide")
+    return ", ".join(parts)
+
+
+def _rater_caption(scene: _Scene) -> str:
+    count = len(scene.raters)
+    empty = _empty(scene.raters)
+    who = "1 rater" if count == 1 else f"{count} raters"
+    if not empty:
+        return who
+    where = "" if scene.slice is None else " here"
+    return f"{who} ({'' if count == 1 else f'{empty} '}marked nothing{where})"
+
+
+def _model_caption(scene: _Scene) -> str:
+    where = "" if scene.slice is None else " here"
+    mean = "mean" if scene.mean.any() else f"mean (empty{where})"
+    empty = _empty(scene.hypotheses)
+    text = f"model: {mean} and {len(scene.hypotheses)} hypotheses"
+    return f"{text} ({empty} empty{where})" if empty else text
+
+
+def _empty(maps: Maps) -> int:
+    return int((~maps.any((1, 2))).sum())
+
+
+def _grey(scene: _Scene) -> Floats:
+    """The image at the size of its panel, (h, w, 3) in 0 … 255."""
+    image = scene.image.astype(np.float64)
+    low, high = np.percentile(image, [0.5, 99.5])
+    bright = 255 * ((image - low) / (high - low)).clip(0, 1) if high > low else 0 * image
+    height, width = scene.pixels
+    small = Image.fromarray(np.rint(bright).astype(np.uint8))
+    large = np.asarray(small.resize((width, height), Image.Resampling.BILINEAR), np.float64)
+    return np.repeat(large[..., None], 3, axis=-1)
+
+
+def _drawn(grey: Floats, lines: Sequence[_Line]) -> NDArray[np.uint8]:
+    """The image with lines over it, (h, w, 3)."""
+    canvas = grey.copy()
+    size = (grey.shape[1], grey.shape[0])
+    distances = [(line, _border_distance(line.mask, size)) for line in lines if line.mask.any()]
+    # A shadow under all of them keeps bright lines apart from bright tissue.
+    shadow = np.zeros(grey.shape[:2])
+    for line, distance in distances:
+        shadow = np.maximum(shadow, 0.6 * line.opacity * _ink(distance, line, line.width + 2))
+    canvas *= 1 - shadow[..., None]
+    for line, distance in distances:
+        colour = np.array([int(line.colour[i : i + 2], 16) for i in (1, 3, 5)], np.float64)
+        canvas += (line.opacity * _ink(distance, line, line.width))[..., None] * (colour - canvas)
+    return np.rint(canvas).astype(np.uint8)
+
+
+def _border_distance(mask: NDArray[np.bool_], size: tuple[int, int]) -> Floats:
+    """Distance in pixels of the picture from a region's border, positive inside.
+
+    The border runs along the edges of voxels, and along the image's own edge.
+    """
+    large = Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
+    padded = np.pad(np.asarray(large) > 0, 1)
+    inside = ndimage.distance_transform_edt(padded)
+    outside = ndimage.distance_transform_edt(~padded)
+    # A pixel beside the border has its middle half a pixel away from it.
+    signed = np.where(padded, inside - 0.5, 0.5 - outside)
+    return np.asarray(signed[1:-1, 1:-1], np.float64)
+
+
+def _ink(distance: Floats, line: _Line, width: float) -> Floats:
+    """Share of each pixel that a line covers, so that its edge is smooth."""
+    ink: Floats = ((width + 1) / 2 - np.abs(distance - line.inside)).clip(0, min(1.0, width))
+    return ink
+
+
+def _png(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG", optimize=True)
+    return out.getvalue()
