@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test demo bench pictures clean system-libs
+.PHONY: help env test check core-test wheel-test demo bench pictures models clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -25,6 +25,7 @@ help:
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
 	@echo "make bench       the benchmarks"
 	@echo "make pictures    the pictures of README and docs/"
+	@echo "make models      docs/models.md, from the models' cards and what was measured"
 	@echo "make clean       remove environments, builds and caches"
 
 system-libs:
@@ -72,6 +73,9 @@ bench: system-libs env
 # The pictures of README and docs/, taken of the real window.
 pictures: system-libs env
 	$(VIRTUAL_SCREEN) $(BIN)/python docs/pictures.py
+
+models: env
+	$(BIN)/python docs/models.py
 
 # The package is not installed there, so that its dependencies do not come along.
 core-test: .venv-core/.installed

@@ -40,8 +40,10 @@ class ResultPanel(Section):
             self._lines.removeWidget(label)
             label.deleteLater()
         self.headlines, self.ranges = [], []
-        for _ in result.labels[1:]:
+        for label in range(1, len(result.labels)):
             self.headlines.append(text("", "headline"))
+            # Air above every label but the first, so that each range belongs to one.
+            self.headlines[-1].setContentsMargins(0, 0 if label == 1 else 6, 0, 0)
             self.ranges.append(text("", "muted"))
             self._lines.addWidget(self.headlines[-1])
             self._lines.addWidget(self.ranges[-1])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -202,6 +203,7 @@ def evaluate(
     if count is not None and count < len(cases):
         cases = Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())
     loaded = load_model(model, device)
+    began = time.monotonic()
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Evaluating", total=len(cases))
         found = measure(
@@ -212,6 +214,7 @@ def evaluate(
             calibrate_on=calibrate,
             report=lambda done, _: bar.update(task, completed=done),
         )
+    typer.echo(f"{len(cases):,} cases in {time.monotonic() - began:.0f} s.", err=True)
     text = json.dumps(found.figures, indent=2)
     typer.echo(text)
     if json_out is not None:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,13 @@ HYPOTHESES = 8
 # Voxels of the image that are shown at least along each axis, and around all outlines.
 _LEAST = 64
 _MARGIN = 8
-# Okabe and Ito's colours, without black: they are drawn on a dark image.
-_RATERS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2")
+# Okabe and Ito's colours without black, because the image is dark; yellow late, because a thin
+# line of it looks orange.
+_RATERS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2")
 
 Maps = NDArray[np.uint8]
 Floats = NDArray[np.float64]
+_T = TypeVar("_T", bound=np.generic)
 
 
 def worst_cases(
@@ -100,55 +103,58 @@ class _Scene:
 def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
     """Run the model on a case and choose what to show of both."""
     dist = model.segment(case.volume)
-    image, raters = case.volume.data[0], case.raters
+    image: NDArray[np.float32] = case.volume.data[0]
+    raters = case.raters
     mean, hypotheses = dist.label_map(), dist.sample(HYPOTHESES, seed=0)
     number = None
     if image.ndim == 3:
         at = _slice(raters, mean)
         number = (at + 1, image.shape[-1])
-        image, raters, mean, hypotheses = (a[..., at] for a in (image, raters, mean, hypotheses))
+        image = image[..., at]
+        raters, mean, hypotheses = (maps[..., at] for maps in (raters, mean, hypotheses))
     known = bool(np.isfinite(spacing_mm[:2]).all())
     rows, columns = spacing_mm[:2] if known else (1.0, 1.0)
-    swap, flip = _upright(case.volume)
-    if swap:
+    turn = _upright(case.volume)
+    if turn.swap:
         rows, columns = columns, rows
-        image, raters, mean, hypotheses = (
-            a.swapaxes(-1, -2) for a in (image, raters, mean, hypotheses)
-        )
-    image, raters, mean, hypotheses = (np.flip(a, flip) for a in (image, raters, mean, hypotheses))
-    drawn = np.concatenate([raters, mean[None], hypotheses]).any(0)
+    image = turn(image)
+    raters, mean, hypotheses = (turn(maps) for maps in (raters, mean, hypotheses))
+    drawn = np.concatenate([raters, mean[None], hypotheses]).max(0) > 0
     part = (..., *_crop(drawn, (rows, columns)))
     return _Scene(
-        image[part],
-        raters[part],
-        mean[part],
-        hypotheses[part],
-        (rows, columns),
-        known,
-        number,
+        image[part], raters[part], mean[part], hypotheses[part], (rows, columns), known, number
     )
 
 
 def _slice(raters: Maps, mean: Maps) -> int:
     """Where along the last axis the raters marked most, or the model if they marked nothing."""
     for maps in (raters, mean[None]):
-        sizes = (maps > 0).sum((0, 1, 2))
+        sizes = np.count_nonzero(maps, (0, 1, 2))
         if sizes.any():
             return int(sizes.argmax())
-    return mean.shape[-1] // 2
+    return int(mean.shape[-1]) // 2
 
 
-def _upright(volume: Volume) -> tuple[bool, tuple[int, ...]]:
-    """How the plane of an image's first two axes is turned to be read.
+@dataclass(frozen=True)
+class _Turn:
+    """How a plane is turned: whether its axes change places, and which are flipped after that."""
 
-    As radiologists see it: the patient's right on the left and anterior or superior on top; in a
-    sagittal plane, anterior on the left. An image without orientation stays as it is stored.
+    swap: bool = False
+    flip: tuple[int, ...] = ()
 
-    Returns:
-        whether its axes change places, and which of (−2, −1) are flipped after that.
+    def __call__(self, plane: NDArray[_T]) -> NDArray[_T]:
+        """A plane (…, rows, columns) turned."""
+        return np.flip(plane.swapaxes(-1, -2) if self.swap else plane, self.flip)
+
+
+def _upright(volume: Volume) -> _Turn:
+    """What makes the plane of an image's first two axes one that radiologists read.
+
+    The patient's right is on the left and anterior or superior on top; in a sagittal plane,
+    anterior is on the left. An image without orientation stays as it is stored.
     """
     if not volume.oriented:
-        return False, ()
+        return _Turn()
     directions = volume.affine[:3, :2]
     # 0 for right, 1 for anterior, 2 for superior: the rows follow the later of both, downwards.
     patient = np.abs(directions).argmax(0)
@@ -156,7 +162,7 @@ def _upright(volume: Volume) -> tuple[bool, tuple[int, ...]]:
     swap = bool(patient[0] < patient[1])
     if swap:
         rising = rising[::-1]
-    return swap, tuple(axis - 2 for axis in range(2) if rising[axis])
+    return _Turn(swap, tuple(axis - 2 for axis in range(2) if rising[axis]))
 
 
 def _crop(drawn: NDArray[np.bool_], spacing: tuple[float, float]) -> tuple[slice, slice]:
@@ -207,19 +213,18 @@ def _rater_lines(raters: Maps, labels: Sequence[Label]) -> list[_Line]:
     ]
 
 
-def _model_lines(scene: _Scene, labels: Sequence[Label]) -> list[_Line]:
-    """The mean's outlines over those of the hypotheses."""
-    thin = [
-        line for one in scene.hypotheses for line in _label_lines(one, labels, 0.75, opacity=0.7)
+def _hypothesis_lines(scene: _Scene, labels: Sequence[Label]) -> list[_Line]:
+    return [
+        line for one in scene.hypotheses for line in _label_lines(one, labels, 1.0, opacity=0.65)
     ]
-    return thin + _label_lines(scene.mean, labels, 2.5)
 
 
 def _label_lines(
     label_map: Maps, labels: Sequence[Label], width: float, opacity: float = 1.0
 ) -> list[_Line]:
-    # Where two labels touch, each line lies on its own side.
-    inside = width / 2 if len(labels) > 1 else 0.0
+    # Where two labels touch, each line lies on its own side. A thin line on the border itself
+    # would be a pale one over two pixels.
+    inside = width / 2 if len(labels) > 1 or width <= 1 else 0.0
     return [
         _Line(label_map == value, label.colour, width, inside, opacity)
         for value, label in enumerate(labels, start=1)
@@ -233,15 +238,16 @@ def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
     pen = ImageDraw.Draw(paper)
     font = ImageFont.load_default(_FONT)
     grey = _grey(scene)
-    panels = (
+    thin, solid = _hypothesis_lines(scene, labels), _label_lines(scene.mean, labels, 2.5)
+    panels: tuple[tuple[list[list[_Line]], str], ...] = (
         ([], _image_caption(scene)),
-        (_rater_lines(scene.raters, labels), _rater_caption(scene)),
-        (_model_lines(scene, labels), _model_caption(scene)),
+        ([_rater_lines(scene.raters, labels)], _rater_caption(scene)),
+        ([thin, solid], _model_caption(scene)),
     )
-    for place, (lines, caption) in enumerate(panels):
+    for place, (layers, caption) in enumerate(panels):
         left, top = GAP + place * (PANEL + GAP), GAP
         paper.paste(_BEHIND, (left, top, left + PANEL, top + PANEL))
-        panel = Image.fromarray(_drawn(grey, lines))
+        panel = Image.fromarray(_drawn(grey, layers))
         paper.paste(panel, (left + (PANEL - panel.width) // 2, top + (PANEL - panel.height) // 2))
         pen.text((left, top + PANEL + CAPTION // 2), caption, _INK, font, anchor="lm")
     return paper
@@ -267,11 +273,10 @@ def _rater_caption(scene: _Scene) -> str:
 
 
 def _model_caption(scene: _Scene) -> str:
-    where = "" if scene.slice is None else " here"
-    mean = "mean" if scene.mean.any() else f"mean (empty{where})"
+    mean = "mean" if scene.mean.any() else "mean (empty)"
     empty = _empty(scene.hypotheses)
     text = f"model: {mean} and {len(scene.hypotheses)} hypotheses"
-    return f"{text} ({empty} empty{where})" if empty else text
+    return f"{text} ({empty} empty)" if empty else text
 
 
 def _empty(maps: Maps) -> int:
@@ -289,20 +294,27 @@ def _grey(scene: _Scene) -> Floats:
     return np.repeat(large[..., None], 3, axis=-1)
 
 
-def _drawn(grey: Floats, lines: Sequence[_Line]) -> NDArray[np.uint8]:
-    """The image with lines over it, (h, w, 3)."""
+def _drawn(grey: Floats, layers: Sequence[Sequence[_Line]]) -> NDArray[np.uint8]:
+    """The image with layers of lines over it, (h, w, 3)."""
     canvas = grey.copy()
-    size = (grey.shape[1], grey.shape[0])
-    distances = [(line, _border_distance(line.mask, size)) for line in lines if line.mask.any()]
+    for lines in layers:
+        _draw(canvas, [line for line in lines if line.mask.any()])
+    return np.rint(canvas).astype(np.uint8)
+
+
+def _draw(canvas: Floats, lines: Sequence[_Line]) -> None:
+    """Draw lines over a canvas (h, w, 3) in place."""
+    height, width = canvas.shape[:2]
+    distances = [_border_distance(line.mask, (width, height)) for line in lines]
     # A shadow under all of them keeps bright lines apart from bright tissue.
-    shadow = np.zeros(grey.shape[:2])
-    for line, distance in distances:
+    shadow = np.zeros((height, width))
+    for line, distance in zip(lines, distances, strict=True):
         shadow = np.maximum(shadow, 0.6 * line.opacity * _ink(distance, line, line.width + 2))
     canvas *= 1 - shadow[..., None]
-    for line, distance in distances:
+    for line, distance in zip(lines, distances, strict=True):
         colour = np.array([int(line.colour[i : i + 2], 16) for i in (1, 3, 5)], np.float64)
-        canvas += (line.opacity * _ink(distance, line, line.width))[..., None] * (colour - canvas)
-    return np.rint(canvas).astype(np.uint8)
+        ink = line.opacity * _ink(distance, line, line.width)
+        canvas += ink[..., None] * (colour - canvas)
 
 
 def _border_distance(mask: NDArray[np.bool_], size: tuple[int, int]) -> Floats:

@@ -1,0 +1,411 @@
+"""Write ``docs/models.md``, what is known of each model: ``make models``.
+
+Every figure on the page is read from the repository: from the models' cards in ``src_weights/``
+and from what ``napari-ssn evaluate --json`` wrote into ``docs/measured/``. What is not there is
+left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_ssn.network.card import CARD_NAME, Calibration, ModelCard, read_card
+
+ROOT = Path(__file__).parents[1]
+PAGE = Path("docs") / "models.md"
+
+Figures = dict[str, Any]
+
+INTRO = """\
+# Models
+
+Research use only – not a medical device. Do not use a model for diagnosis or treatment.
+
+What each model is for, what it was made from, where it fails and how it compares with the experts
+who outlined the same images. [Training and measuring](training.md) says what each figure means.
+Numbers are means, and in brackets 95 % intervals over patients.
+
+This page is written by `make models` from the models' cards and `docs/measured/`; what has not
+been measured is not here.
+"""
+
+# What each figure is in words, in the order in which they are shown.
+WORDS = {
+    "ged2_v_100": "distance of the model's outlines from the raters' (GED²), 100 samples",
+    "ged2_v_16": "the same with 16 samples",
+    "ged2_u_100": "the same without self-pairs, 100 samples",
+    "ged2_u_16": "the same without self-pairs, 16 samples",
+    "diversity_100": "how much two outlines of the model differ",
+    "rater_diversity": "how much two raters differ",
+    "hungarian_iou_16": "overlap of 16 outlines with the raters', matched one to one (IoU)",
+    "dice_each": "overlap of the mean outline with each rater (Dice)",
+    "dice_majority": "overlap of the mean outline with the majority of raters (Dice)",
+    "volume_error": "error of the median size, of raters who marked something",
+    "nothing_agreement": 'model and majority agree on whether there is "nothing here"',
+    "nothing_gap": 'distance between both shares of "nothing here"',
+    "ece": "error of the probabilities against the share of raters (ECE)",
+    "ece_doubtful": "the same over voxels in doubt",
+    "effective_rank": "number of directions in which the outlines vary, in effect",
+}
+PERCENT = {"volume_error", "nothing_agreement", "coverage_90", "coverage_90_uncalibrated"}
+# These have a table of their own.
+RANGES = {
+    "calibrated": ("coverage_90", "width_90"),
+    "the model's own": ("coverage_90_uncalibrated", "width_90_uncalibrated"),
+}
+
+BASELINES = {
+    "deterministic": "one outline, no hypotheses",
+    "diagonal": "hypotheses of independent pixels (diagonal)",
+    "paper": "SSN, the paper's loss",
+    "ours": "SSN, our loss",
+}
+# Of each baseline. What `evaluate` writes does not say it.
+BASELINE_STEPS = 3_000
+
+# Rows of a training's history that are shown at most.
+_HISTORY = 12
+
+
+def page(root: Path) -> str:
+    """The page for a checkout, or for any folder of the same form.
+
+    Args:
+        root: holds ``src_weights/NAME/model.json`` and ``docs/measured/``; any of it may be
+            missing.
+
+    Raises:
+        ModelError: a card is invalid.
+        ValueError: a table would compare figures measured on different data.
+    """
+    folders = sorted(path.parent for path in (root / "src_weights").glob(f"*/{CARD_NAME}"))
+    cards = {folder: read_card(folder) for folder in folders}
+    measured = root / "docs" / "measured"
+    sections = [
+        INTRO,
+        *(_model(card, folder) for folder, card in cards.items()),
+        *_baselines(measured, {card.name: card for card in cards.values()}),
+        _directions(measured / "rank"),
+    ]
+    return "\n".join(section for section in sections if section)
+
+
+def _model(card: ModelCard, folder: Path) -> str:
+    figures = _test_figures(card)
+    parts = [
+        f"## {card.title}: `{card.name}`\n",
+        f"{_sentence(card.purpose)}\n",
+        _origin(card),
+        _failures(card, folder),
+        _measured(card, figures),
+        _calibration(card, figures),
+        _history(card),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _origin(card: ModelCard) -> str:
+    made = card.training
+    lines = [f"* **Trained on** {_stop(made.data)}"]
+    if made.url:
+        lines[0] += f" <{made.url}>"
+    lines += [
+        f"* **Licence of the data** {_stop(made.licence)}",
+        f"* **Attribution** {_stop(made.attribution)}",
+        f"* **Licence of the weights** {_stop(card.licence)} Version {card.version}.",
+    ]
+    if made.steps:
+        lines.append(f"* **Training** {made.steps:,} steps.")
+    return _lines(lines)
+
+
+def _failures(card: ModelCard, folder: Path) -> str:
+    pictures = sorted(folder.glob("worst-*.png"), key=_natural)
+    parts = []
+    if card.limits:
+        parts.append(_lines(f"* {_sentence(limit)}" for limit in card.limits))
+    if pictures:
+        parts.append(_worst(card, [f"../src_weights/{folder.name}/{p.name}" for p in pictures]))
+    return "\n".join(["### Where it fails\n", *parts]) if parts else ""
+
+
+def _worst(card: ModelCard, paths: Sequence[str]) -> str:
+    made = card.training
+    colours = "each in a colour" if len(card.labels) == 2 else "in the colours of the labels"
+    text = (
+        "The test cases on which it did worst (largest GED² with 100 samples), worst first. "
+        f"Left the image; in the middle the raters' outlines, {colours}; on the right the "
+        "model's mean outline as a thick line and eight of its hypotheses as thin ones."
+    )
+    lines = [text, ""]
+    for place, path in enumerate(paths, start=1):
+        lines += [f"![{card.title}: image, raters and model of test case {place}]({path})", ""]
+    return _lines([*lines, f"Images: {_stop(made.attribution)} {_stop(made.licence)}"])
+
+
+def _test_figures(card: ModelCard) -> Figures:
+    """What was measured with these weights on test; empty if nothing was."""
+    figures = card.metrics.get("test", {})
+    # A card whose weights were replaced still holds what the old ones did.
+    return figures if figures.get("weights_sha256") == card.weights_sha256 else {}
+
+
+def _measured(card: ModelCard, figures: Figures) -> str:
+    shown = {key for pair in RANGES.values() for key in pair}
+    names = [key for key in _names(figures) if key not in shown]
+    if not names:
+        return ""
+    rows = []
+    for name in [*(n for n in WORDS if n in names), *(n for n in names if n not in WORDS)]:
+        rows += [
+            (f"`{key}`", _with_label(WORDS.get(name, ""), label), _cell(figures, key))
+            for key, label in _keys(figures, name)
+        ]
+    lines = [
+        "### How it compares with its raters",
+        "",
+        f"On {_cases(figures, 'test')}:",
+        "",
+        *_table(("figure", "what", "on test"), rows),
+        "",
+        "Measured by",
+        "",
+        "```",
+        _command(card, figures),
+        "```",
+    ]
+    if "data_sha256" in figures:
+        lines += [
+            "",
+            f"where `TEST` is the data with the checksum `{figures['data_sha256'][:12]}…`.",
+        ]
+    return _lines(lines)
+
+
+def _command(card: ModelCard, figures: Figures) -> str:
+    parts = [f"napari-ssn evaluate --model {card.name} --data TEST"]
+    if "seed" in figures:
+        parts.append(f"--seed {figures['seed']}")
+    if figures.get("temperature", 1) != 1:
+        parts.append(f"--temperature {figures['temperature']:g}")
+    return " ".join(parts)
+
+
+def _cases(figures: Figures, split: str) -> str:
+    if "n_cases" not in figures or "n_patients" not in figures:
+        return f"the {split} cases"
+    return f"{figures['n_cases']:,} {split} cases of {figures['n_patients']:,} patients"
+
+
+def _calibration(card: ModelCard, figures: Figures) -> str:
+    rows = [
+        (_with_label(name, label), _cell(figures, key), _cell(figures, width + key[len(inside) :]))
+        for name, (inside, width) in RANGES.items()
+        for key, label in _keys(figures, inside)
+    ]
+    if card.calibration is None and not rows:
+        return ""
+    lines = ["### The range of sizes", "", _how_calibrated(card.calibration)]
+    if rows:
+        header = ("range", "raters' sizes inside", "width in voxels")
+        lines += ["", "On test:", "", *_table(header, rows)]
+    return _lines(lines)
+
+
+def _how_calibrated(found: Calibration | None) -> str:
+    if found is None:
+        return "Its range has not been calibrated."
+    readers = (
+        "One expert outlined each image, so it does not say how experts differ."
+        if found.readers == 1
+        else f"Up to {found.readers} raters outlined each image."
+    )
+    return (
+        f"The calibrated range reaches {_number(found.below)} times as far below the median as "
+        f"the model's own, and {_number(found.above)} times as far above it. These factors made "
+        f"it hold {100 * found.level:g} % of the sizes that raters drew in "
+        f"{_stop(found.data)} {readers}"
+    )
+
+
+def _history(card: ModelCard) -> str:
+    rows = [row for row in card.training.history if "step" in row and "ged2_v_16" in row]
+    if not rows:
+        return ""
+    keys = {"ged2_v_16": "GED², 16 samples", "diversity": "diversity"}
+    keys |= {key: f"Dice {key[5:]}" for key in rows[0] if key.startswith("dice/")}
+    keys = {key: words for key, words in keys.items() if key in rows[0]}
+    body = [
+        (f"{row['step']:,.0f}", *(_number(row[key]) if key in row else "–" for key in keys))
+        for row in _spread(rows, _HISTORY)
+    ]
+    lines = ["### Training", "", "Measured on validation cases on the way:", ""]
+    return _lines([*lines, *_table(("steps", *keys.values()), body)])
+
+
+def _baselines(folder: Path, cards: dict[str, ModelCard]) -> list[str]:
+    """One section for each model that was compared with baselines."""
+    found: dict[str, dict[str, Figures]] = {}
+    for path in sorted(folder.glob("*.json")):
+        match = re.fullmatch(rf"(.+)-({'|'.join(BASELINES)})", path.stem)
+        if match is not None:
+            found.setdefault(match[1], {})[match[2]] = _read(path)
+    sections = []
+    for name, by_kind in found.items():
+        rows = {BASELINES[kind]: by_kind[kind] for kind in BASELINES if kind in by_kind}
+        if name in cards and (shipped := _test_figures(cards[name])):
+            rows[f"`{name}` as shipped, {cards[name].training.steps:,} steps"] = shipped
+        sections.append(_comparison(name, rows))
+    return sections
+
+
+def _comparison(name: str, rows: dict[str, Figures]) -> str:
+    columns = {
+        "ged2_v_100": "GED², 100 samples",
+        "ged2_v_16": "GED², 16 samples",
+        "diversity_100": _diversity(rows.values()),
+        "hungarian_iou_16": "Hungarian IoU, 16 samples",
+        "dice_majority": "Dice, majority",
+        "ece": "ECE",
+        "effective_rank": "effective rank",
+    }
+    first = next(iter(rows.values()))
+    text = (
+        "The same network on the same data, each baseline trained for the same "
+        f"{BASELINE_STEPS:,} steps and measured on {_cases(first, 'test')}. Lower is better for "
+        "GED² and ECE, higher for IoU and Dice; diversity should be that of the raters."
+    )
+    table = _table(("", *columns.values()), _rows(rows, columns))
+    return _lines([f"## Baselines of `{name}`", "", text, "", *table])
+
+
+def _directions(folder: Path) -> str:
+    """Experiments on how many directions of uncertainty a model can learn."""
+    rows = {f"`{p.stem}`": _read(p) for p in sorted(folder.glob("*.json"), key=_natural)}
+    if not rows:
+        return ""
+    columns = {
+        "effective_rank": "effective rank",
+        "ged2_v_100": "GED², 100 samples",
+        "ged2_v_16": "GED², 16 samples",
+        "diversity_100": _diversity(rows.values()),
+        "dice_majority": "Dice, majority",
+    }
+    first = next(iter(rows.values()))
+    text = (
+        "An effective rank of 1 means that a model's outlines vary in a single direction, such as "
+        "from small to large; 2 that a second one, such as a shift, counts as much. Measured on "
+        f"{_cases(first, 'validation')}."
+    )
+    table = _table(("experiment", *columns.values()), _rows(rows, columns))
+    return _lines(["## How many directions", "", text, "", *table])
+
+
+def _diversity(rows: Iterable[Figures]) -> str:
+    """Header that says the raters' own diversity, which is the same in every row."""
+    raters = [row["rater_diversity"]["mean"] for row in rows if "rater_diversity" in row]
+    return f"diversity (raters {_number(raters[0])})" if raters else "diversity"
+
+
+def _rows(rows: dict[str, Figures], columns: Iterable[str]) -> list[tuple[str, ...]]:
+    sets = {figures.get("data_sha256") for figures in rows.values()}
+    if len(sets) > 1:
+        raise ValueError(f"{', '.join(rows)}: expected figures of the same data, got {len(sets)}")
+    return [(name, *(_cell(figures, key) for key in columns)) for name, figures in rows.items()]
+
+
+def _read(path: Path) -> Figures:
+    content: Figures = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _names(figures: Figures) -> list[str]:
+    """Names of the figures that have an interval, without those of single labels."""
+    there = [key.partition("/")[0] for key, value in figures.items() if _is_interval(value)]
+    return list(dict.fromkeys(there))
+
+
+def _keys(figures: Figures, name: str) -> list[tuple[str, str]]:
+    """Keys of a figure and of its labels, each with the label's name."""
+    found = [(name, "")] if name in figures else []
+    return found + [(key, key[len(name) + 1 :]) for key in figures if key.startswith(f"{name}/")]
+
+
+def _is_interval(value: object) -> bool:
+    return isinstance(value, dict) and {"mean", "low", "high"} <= value.keys()
+
+
+def _with_label(words: str, label: str) -> str:
+    return ": ".join(part for part in (words, label) if part)
+
+
+def _cell(figures: Figures, key: str) -> str:
+    """``mean (low–high)``, three digits of the mean; a dash where nothing was measured."""
+    if not _is_interval(figures.get(key)):
+        return "–"
+    value = figures[key]
+    percent = key.partition("/")[0] in PERCENT
+    mean, low, high = (value[end] * (100 if percent else 1) for end in ("mean", "low", "high"))
+    places = _decimals(mean)
+    unit = " %" if percent else ""
+    return f"{_digits(mean, places)}{unit} ({_digits(low, places)}–{_digits(high, places)})"
+
+
+def _number(value: float) -> str:
+    return _digits(value, _decimals(value))
+
+
+def _decimals(value: float) -> int:
+    """Decimals that show three digits of a number, and its whole part in any case."""
+    return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+
+
+def _digits(value: float, decimals: int) -> str:
+    # Adding zero makes a rounded −0 a 0.
+    return f"{round(value, decimals) + 0:,.{decimals}f}"
+
+
+def _spread(rows: Sequence[dict[str, float]], most: int) -> list[dict[str, float]]:
+    """At most so many rows, evenly spread, the first and the last among them."""
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most)]
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """What sorts worst-10 behind worst-2."""
+    parts = re.findall(r"\d+|\D+", path.stem)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def _sentence(text: str) -> str:
+    return _stop(text[:1].upper() + text[1:])
+
+
+def _stop(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = (header, ["---"] * len(header), *rows)
+    return [
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    ]
+
+
+def main() -> None:
+    """Write the page."""
+    (ROOT / PAGE).write_text(page(ROOT), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
