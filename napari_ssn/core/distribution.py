@@ -223,6 +223,36 @@ class LogitDistribution:
             row[...] = _decode(self.logits(vector) + scale * torch.from_numpy(noise).to(scale))
         return out
 
+    def changeable(self, radius: float) -> Tensor:
+        """Voxels whose label some z of norm up to ``radius`` can change, (*S) bool.
+
+        A voxel keeps the mean's label c* while ``μ_c* − μ_c > ‖z‖ ‖P_c* − P_c‖`` for every other
+        class c (Cauchy and Schwarz), here with room for the rounding of `logits`.
+        """
+        mean, factor = self.mean.flatten(1), self.cov_factor.flatten(2)
+        best = mean.argmax(0, keepdim=True)  # (1, V)
+        lead = mean.gather(0, best) - mean  # (C, V)
+        columns = factor.gather(1, best.expand(self.rank, 1, -1)) - factor
+        reach = radius * columns.square().sum(0).sqrt()
+        size = mean.abs().amax(0) + radius * factor.abs().sum(0).amax(0)
+        room = 4 * (self.rank + 4) * float(np.finfo(np.float32).eps) * size
+        near = lead <= reach + room
+        # The label itself does not contend with itself.
+        near.scatter_(0, best, False)
+        return near.any(0).reshape(self.space)
+
+    def at(self, voxels: Tensor) -> LogitDistribution:
+        """The distribution of some voxels alone, as a column (n, 1) without a place.
+
+        Args:
+            voxels: (*S) bool, n of them True and n at least 1.
+        """
+        return LogitDistribution(
+            self.mean[:, voxels].unsqueeze(-1),
+            self.cov_factor[:, :, voxels].unsqueeze(-1),
+            self.cov_diag[:, voxels].unsqueeze(-1),
+        )
+
     def tempered(self, temperature: float) -> LogitDistribution:
         """The same mean with every deviation from it multiplied: ``μ + T (P z + √D ε)``.
 

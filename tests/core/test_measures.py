@@ -68,10 +68,10 @@ def test_range_by_hand() -> None:
         pytest.approx(95),
         False,
     )
-    narrow = central_range(values, level=0.9, factors=(0.5, 0.2))
+    narrow = central_range(values, level=0.9, factors=(0.5, 0.2), readers=4)
     assert (narrow.low, narrow.high) == (pytest.approx(27.5), pytest.approx(59))
     assert narrow.calibrated
-    assert central_range(values, factors=(3.0, 1.0)).low == 0
+    assert central_range(values, factors=(3.0, 1.0), readers=4).low == 0
     with pytest.raises(ValueError, match="values"):
         central_range([])
 
@@ -97,3 +97,29 @@ def test_a_hypothesis_knows_its_volume_and_its_place() -> None:
         Hypothesis(np.full((2, 2), 2, np.uint8), np.eye(4), None)
     with pytest.raises(TypeError, match="uint8"):
         Hypothesis(np.zeros((2, 2), np.int64), np.eye(4), None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("radius", [0.0, 0.7, 3.0])
+def test_no_z_within_the_radius_changes_another_voxel(classes: int, radius: float) -> None:
+    plain = random_dist(classes, (12, 11, 5), np.eye(4))
+    dist = LogitDistribution(5 * plain.mean, plain.cov_factor, plain.cov_diag)
+    can = dist.changeable(radius).numpy()
+    z = np.random.default_rng(0).standard_normal((400, dist.rank))
+    z *= radius / np.linalg.norm(z, axis=1, keepdims=True)
+    changed = (dist.label_maps(z) != dist.label_map()).any(0)
+    assert not (changed & ~can).any() and not can.all()
+    # The bound is sharp: ρ = min_c (μ_c* − μ_c) / ‖P_c* − P_c‖, written out voxel by voxel.
+    mean, factor = dist.mean.double().numpy(), dist.cov_factor.double().numpy()
+    for voxel in np.ndindex(can.shape):
+        m, p = mean[(slice(None), *voxel)], factor[(slice(None), slice(None), *voxel)]
+        best = int(m.argmax())
+        rho = min(
+            (m[best] - m[c]) / np.linalg.norm(p[:, best] - p[:, c])
+            for c in range(classes)
+            if c != best
+        )
+        assert can[voxel] == (rho <= radius)
+    if can.any():
+        part = dist.at(dist.changeable(radius))
+        np.testing.assert_array_equal(part.label_map(z[0])[:, 0], dist.label_map(z[0])[can])
