@@ -204,7 +204,11 @@ def _cases(figures: Figures, split: str) -> str:
 
 def _calibration(card: ModelCard, figures: Figures) -> str:
     rows = [
-        (_with_label(name, label), _cell(figures, key), _cell(figures, width + key[len(inside) :]))
+        (
+            _with_label(name.replace("calibrated", _way(card.calibration)), label),
+            _cell(figures, key),
+            _cell(figures, width + key[len(inside) :]),
+        )
         for name, (inside, width) in RANGES.items()
         for key, label in _keys(figures, inside)
     ]
@@ -217,6 +221,11 @@ def _calibration(card: ModelCard, figures: Figures) -> str:
     return _lines(lines)
 
 
+def _way(found: Calibration | None) -> str:
+    """One expert says nothing of how experts differ, so that range is not called calibrated."""
+    return "adjusted" if found is not None and found.readers == 1 else "calibrated"
+
+
 def _how_calibrated(found: Calibration | None) -> str:
     if found is None:
         return "Its range has not been calibrated."
@@ -226,7 +235,7 @@ def _how_calibrated(found: Calibration | None) -> str:
         else f"Up to {found.readers} raters outlined each image."
     )
     return (
-        f"The calibrated range reaches {_number(found.below)} times as far below the median as "
+        f"The {_way(found)} range reaches {_number(found.below)} times as far below the median as "
         f"the model's own, and {_number(found.above)} times as far above it. These factors made "
         f"it hold {100 * found.level:g} % of the sizes that raters drew in "
         f"{_stop(found.data)} {readers}"

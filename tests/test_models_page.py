@@ -216,8 +216,10 @@ def test_the_calibrated_range_stands_beside_the_models_own(root: Path) -> None:
     ]
     assert "reaches 1.00 times as far below the median" in text and "0.596 times" in text
     assert "90 % of the sizes that raters drew in val. Up to 4 raters" in text
-    put_card(root, calibration=calibration | {"readers": 1})
-    assert "does not say how experts differ" in models.page(root)
+    put_card(root, metrics={"test": measured}, calibration=calibration | {"readers": 1})
+    text = models.page(root)
+    assert "does not say how experts differ" in text
+    assert "calibrated" not in text.lower() and tables(text)[1][1][0] == "adjusted"
 
 
 def test_figures_of_other_weights_are_left_out(root: Path) -> None:

@@ -111,6 +111,9 @@ def measure(
         rows.append(row)
         report(i + 1, n)
     names = list(dict.fromkeys(name for row in rows for name in row))
+    if not bool((np.nansum(sizes, axis=2)[np.isfinite(sizes).all(2)] == 0).any()):
+        # Where every rater marks something in every case, agreeing on that says nothing.
+        names = [name for name in names if not name.startswith("nothing_")]
     values = {name: np.array([row.get(name, math.nan) for row in rows]) for name in names}
     return Measurement(labels, values, sizes, ranges, sums[0], sums[1], cases.patients)
 

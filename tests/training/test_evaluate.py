@@ -62,9 +62,11 @@ def test_figures_are_those_of_the_plain_functions(model: Model, data: SliceSet) 
         np.testing.assert_allclose(found.ranges[i, 0], [r.low, r.median, r.high])
         np.testing.assert_array_equal(found.sizes[i, :, 0], raters.sum((1, 2)))
         empty = float((areas == 0).mean())
-        assert found.values["nothing_gap"][i] == pytest.approx(empty)
+        share = float((raters.sum((1, 2)) == 0).mean())
+        assert share == (0.25 if i == 1 else 0)
+        assert found.values["nothing_gap"][i] == pytest.approx(abs(empty - share))
         assert found.values["nothing_agreement"][i] == (empty <= 0.5)
-        error = np.mean([abs(r.median - a) / a for a in raters.sum((1, 2))])
+        error = np.mean([abs(r.median - a) / a for a in raters.sum((1, 2)) if a])
         assert found.values["volume_error"][i] == pytest.approx(error)
 
 
@@ -197,7 +199,11 @@ def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
         assert summary[name]["mean"] == pytest.approx(np.mean(parts)), name
     assert {"ece/head", "ece/tail", "ece_doubtful/head"} <= summary.keys()
     # Two raters are needed to see how they differ.
-    assert "rater_diversity" not in summary and "coverage_90" not in summary
+    assert (
+        "nothing_gap" not in summary
+        and "rater_diversity" not in summary
+        and "coverage_90" not in summary
+    )
     for i in range(3):
         case = cases[i]
         dist = model.segment(case.volume)

@@ -24,7 +24,7 @@ def png(array: np.ndarray) -> bytes:
 
 
 def slice_files(count: int = 3, size: int = 32, seed: int = 0) -> dict[str, bytes]:
-    """A small set in the right form: a bright disc, which four raters draw at four sizes."""
+    """A small set in the right form: a bright disc, which four raters draw at four sizes, or one not at all."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] - size // 2
     files, lines = {}, [HEADER]
@@ -34,6 +34,8 @@ def slice_files(count: int = 3, size: int = 32, seed: int = 0) -> dict[str, byte
         disc = np.hypot(y, x) < radius
         files[f"image/{i + 1:04d}_0_{i:03d}.png"] = png((noise + 150 * disc).astype(np.uint8))
         bits = sum((np.hypot(y, x) < radius - 1 + k / 2) * (1 << k) for k in range(4))
+        if i == 1:
+            bits = bits & ~1  # this rater sees nothing
         files[f"raters/{i + 1:04d}_0_{i:03d}.png"] = png(np.asarray(bits, np.uint8))
         lines.append(f"{i + 1},0,{i},4,{'' if i == 2 else 0.7},2.5")
     files["slices.csv"] = "\n".join(lines).encode()
