@@ -110,7 +110,7 @@ def models() -> None:
     """List the installed models: name, version, what each is for, and its licence."""
     from napari_ssn.core.errors import ModelError
     from napari_ssn.network.card import read_card
-    from napari_ssn.network.models import model_folders
+    from napari_ssn.network.models import model_folders, model_places
 
     folders = model_folders()
     if not folders:
@@ -123,6 +123,7 @@ def models() -> None:
             typer.echo(str(error), err=True)
             continue
         typer.echo(f"{name} {card.version} · {card.purpose} · {card.licence}")
+    typer.echo(f"Models of your own go into {model_places()[-1]}", err=True)
 
 
 @app.command()

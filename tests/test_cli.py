@@ -277,7 +277,8 @@ def test_models_are_listed_without_their_folders(run, model_2d, model_3d, monkey
     ]
     assert "'damaged' is invalid" in err and str(model_2d.parent) not in text + err
     monkeypatch.setattr(models, "model_folders", dict)
-    assert "No model is installed" in run("models")[2]
+    err = run("models")[2]
+    assert "No model is installed" in err and "Models of your own go into" in err
 
 
 def test_help_is_quick_and_imports_nothing_heavy() -> None:

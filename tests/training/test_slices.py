@@ -24,7 +24,7 @@ def png(array: np.ndarray) -> bytes:
 
 
 def slice_files(count: int = 3, size: int = 32, seed: int = 0) -> dict[str, bytes]:
-    """A small set in the right form: a bright disc, which four raters draw at four sizes, or one not at all."""
+    """A small set: a bright disc, which four raters draw at four sizes, one of them once not."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] - size // 2
     files, lines = {}, [HEADER]
