@@ -109,14 +109,13 @@ def label_gram(dist: LogitDistribution) -> NDArray[np.float64]:
     return _gram(dist)[0]
 
 
-def _gram(dist: LogitDistribution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The Gram matrix and the growth vector ``Σ_v φ(d/s)/s · a`` over foreground margins."""
+def _gram(dist: LogitDistribution) -> tuple[NDArray[np.float64], Tensor]:
+    """The Gram matrix, and ``φ(d/s)/s · a`` of the margins against background, (R, V)."""
     margin, columns, deviation, from_background = _contenders(dist)
     scale = margin.double() / deviation.double()
     density = torch.exp(-0.5 * scale.square()) / (math.sqrt(2 * math.pi) * deviation.double())
     weighted = columns.double() * density
-    growth = (weighted * from_background).sum(1)
-    return (weighted @ weighted.T).cpu().numpy(), growth.cpu().numpy()
+    return (weighted @ weighted.T).cpu().numpy(), weighted * from_background
 
 
 def principal_directions(dist: LogitDistribution) -> Directions:
@@ -132,11 +131,14 @@ def principal_directions(dist: LogitDistribution) -> Directions:
     values = values.clip(min=0)
     total = float(values.sum())
     share = values / total if total > 0 else np.zeros_like(values)
-    pull = growth @ vectors
+    along = torch.from_numpy(vectors.T.copy()).to(growth.device) @ growth  # (R, V)
+    pull = along.sum(1).cpu().numpy()
+    gross = along.abs().sum(1).cpu().numpy()
     order = np.lexsort((-np.abs(pull), -np.round(share / _EQUAL_SHARE)))
-    share, vectors, pull = share[order], vectors[:, order], pull[order]
+    share, vectors, pull, gross = share[order], vectors[:, order], pull[order], gross[order]
     biggest = vectors[np.abs(vectors).argmax(0), np.arange(len(share))]
-    undecided = np.abs(pull) <= 1e-9 * max(1e-300, float(np.abs(growth).max(initial=0)))
+    # What grows and what shrinks cancel to within the rounding of float32.
+    undecided = np.abs(pull) <= 1e-6 * gross
     vectors = vectors * np.where(np.where(undecided, biggest, pull) < 0, -1.0, 1.0)
     effects = tuple(_effect(dist, vectors[:, k]) for k in range(len(share)))
     return Directions(np.ascontiguousarray(vectors), share, effects)
