@@ -9,6 +9,10 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
+# Of a model folder; the pictures of its worst cases are for the page in docs/.
+CARRIED = {".json", ".toml", ".safetensors"}
+
+
 class TopLevelFiles(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
@@ -16,7 +20,10 @@ class TopLevelFiles(BuildHookInterface):
             # beside the checkout and need nothing.
             link_manifest(Path(self.root))
             return
-        for name in ("napari.yaml", "src_weights"):
+        root = Path(self.root)
+        models = (p for p in (root / "src_weights").glob("*/*") if p.suffix in CARRIED)
+        for path in (root / "napari.yaml", *models):
+            name = path.relative_to(root).as_posix()
             build_data["force_include"][name] = f"napari_ssn/{name}"
 
 
