@@ -8,7 +8,6 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-
 # Of a model folder; the pictures of its worst cases are for the page in docs/.
 CARRIED = {".json", ".toml", ".safetensors"}
 

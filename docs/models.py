@@ -310,7 +310,8 @@ def _comparison(name: str, rows: dict[str, Figures]) -> str:
     first = next(iter(rows.values()))
     text = (
         "The same network on the same data, each trained for the same "
-        f"{BASELINE_STEPS:,} steps, the last row aside, and measured on {_cases(first, 'test')}. Lower is better for "
+        f"{BASELINE_STEPS:,} steps, the last row aside, and measured on {_cases(first, 'test')}. "
+        "Lower is better for "
         "GED² and ECE, higher for IoU and Dice; diversity should be that of the raters."
     )
     table = _table(("", *columns.values()), _rows(rows, columns))

@@ -143,6 +143,10 @@ def load_cases(path: str | Path, split: str | None = None) -> Cases:
     source = Path(path)
     if is_nnunet(source):
         return load_nnunet(source, split)
+    if source.is_dir() and not any(source.rglob("slices.csv")):
+        raise DataError(
+            f"{source.name!r} holds neither imagesTr (nnU-Net's raw layout) nor slices.csv."
+        )
     if split is not None:
         raise DataError(f"{source.name!r} has no splits.json, so no split {split!r}.")
     return load_slices(source)

@@ -189,8 +189,8 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from napari_ssn.core.errors import DataError
-    from napari_ssn.network.models import load_model, replace_file, save_card
+    from napari_ssn.core.errors import DataError, ExportError
+    from napari_ssn.network.models import load_model, make_folder, replace_file, save_card
     from napari_ssn.training.cases import Subset, load_cases
     from napari_ssn.training.evaluate import evaluate as measure
 
@@ -199,6 +199,11 @@ def evaluate(
             "A card holds the figures of the model itself on all of the data: "
             "leave --temperature and --cases out."
         )
+    # Before minutes of computing, not after them.
+    if json_out is not None and not json_out.resolve().parent.is_dir():
+        raise ExportError(f"{json_out.name} cannot be written: its folder does not exist.")
+    if worst is not None:
+        make_folder(worst)
     cases = load_cases(data, split)
     if count is not None and count < len(cases):
         cases = Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())

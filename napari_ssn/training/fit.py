@@ -84,14 +84,20 @@ class Trainer:
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         kind = choose_device(device).type
-        self.fabric = Fabric(
-            accelerator=kind,
-            devices=devices,
-            num_nodes=nodes,
-            # The warm-up leaves the factor alone, which DDP must be told to look for.
-            strategy=DDPStrategy(find_unused_parameters=True) if devices * nodes > 1 else "auto",
-            precision=precision or "32-true",
-        )
+        try:
+            self.fabric = Fabric(
+                accelerator=kind,
+                devices=devices,
+                num_nodes=nodes,
+                # The warm-up leaves the factor alone, which DDP must be told to look for.
+                strategy=DDPStrategy(find_unused_parameters=True)
+                if devices * nodes > 1
+                else "auto",
+                precision=precision or "32-true",
+            )
+        except (ValueError, RuntimeError) as error:
+            # An unknown precision, more GPUs than there are: its message says which.
+            raise DeviceError(f"Training cannot start so: {error}") from None
         self.fabric.launch()
         torch.manual_seed(recipe.seed)
         self.recipe, self.card, self.say = recipe, card, say
@@ -395,9 +401,9 @@ def fit(
         raise DataError("Training needs at least one case to learn from and one to watch.")
     check_alike([train, validation])
     _check_card(card, train)
+    trainer = Trainer(recipe, card, device, precision, devices, nodes, say)
     # Before hours of computing, not after them.
     make_folder(folder)
-    trainer = Trainer(recipe, card, device, precision, devices, nodes, say)
     fabric = trainer.fabric
     plan = recipe.plan(card)
     fewest = min(plan.batch, plan.whole_batch) if plan.whole_share else plan.batch

@@ -117,4 +117,7 @@ def _checked(kind: type[_T], content: dict[str, Any]) -> _T:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"The recipe is invalid: {place}: {first['msg']}.") from error
+        what = "there is no such field"
+        if first["type"] != "extra_forbidden":
+            what = first["msg"].removeprefix("Value error, ")
+        raise DataError(f"The recipe is invalid: {place}: {what}.") from error

@@ -225,6 +225,24 @@ def test_temperature_zero_leaves_one_map(model: Model, data: SliceSet) -> None:
         measure(model, data, temperature=-1.0)
 
 
+def test_where_the_figures_cannot_go_is_said_before_measuring(tmp_path: Path) -> None:
+    from napari_ssn.cli import app
+
+    result = CliRunner().invoke(
+        app,
+        [
+            "evaluate",
+            "--model",
+            "none",
+            "--data",
+            "none",
+            "--json",
+            str(tmp_path / "no" / "a.json"),
+        ],
+    )
+    assert "its folder does not exist" in str(result.exception)
+
+
 def test_the_command_prints_writes_and_records(tmp_path: Path) -> None:
     from napari_ssn.cli import app
 

@@ -187,7 +187,10 @@ def test_sets_that_differ_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_and_a_broken_zip(tmp_path: Path) -> None:
-    (tmp_path / "empty" / "imagesTr").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="neither imagesTr"):
+        load_cases(tmp_path / "empty")
+    (tmp_path / "empty" / "imagesTr").mkdir()
     with pytest.raises(DataError, match="has no dataset"):
         load_cases(tmp_path / "empty")
     folder = nnunet_folder(tmp_path / "set")

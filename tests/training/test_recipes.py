@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_ssn.cli import app
-from napari_ssn.core.errors import DataError, ModelError
+from napari_ssn.core.errors import DataError, ModelError, SSNError
 from napari_ssn.network.models import build_network, load_model
 from napari_ssn.training.cases import load_cases
 from napari_ssn.training.fit import Trainer
@@ -137,6 +137,8 @@ def test_one_command_trains_on_volumes_and_the_model_loads(tmp_path: Path) -> No
         (["--covariance", "round"], "covariance"),
         (["--set", "energy"], "FIELD=VALUE"),
         (["--device", "toaster"], "Unknown device"),
+        (["--precision", "float7"], "Training cannot start so"),
+        (["--set", "patch=3"], "patch: there is no such field"),
     ],
 )
 def test_baselines_are_switches(tmp_path: Path, arguments: list[str], words: str | None) -> None:
@@ -151,7 +153,8 @@ def test_baselines_are_switches(tmp_path: Path, arguments: list[str], words: str
         ],
     )  # fmt: skip
     if words is not None:
-        assert isinstance(result.exception, Exception) and words in str(result.exception)
+        assert isinstance(result.exception, SSNError) and words in str(result.exception)
+        assert not out.exists()
         return
     assert result.exit_code == 0, (result.output, result.exception)
     model = load_model(out, "cpu")
