@@ -156,7 +156,7 @@ def check_alike(sets: Sequence[Cases]) -> None:
     """DataError unless sets have the same channels, labels and dimensions as the first."""
     first = sets[0]
     for other in sets[1:]:
-        for what in ("channels", "labels", "spatial_dims"):
+        for what in ("spatial_dims", "channels", "labels"):
             here, there = getattr(first, what), getattr(other, what)
             if here != there:
                 raise DataError(

@@ -19,9 +19,10 @@ DAMAGED = "The checkpoint is damaged or of another version: choose a new folder.
 
 
 class Checkpoint(NamedTuple):
-    """Recipe, steps done, figures of each validation, and tensors by ``part.name``."""
+    """Recipe, sha256 of the data, steps done, figures of each validation, and tensors."""
 
     recipe: Recipe
+    data_sha256: str
     step: int
     history: list[dict[str, float]]
     tensors: dict[str, Tensor]
@@ -39,6 +40,7 @@ def write_checkpoint(folder: Path, state: Checkpoint) -> None:
     """Write a checkpoint beside the last one and put it in its place."""
     about = {
         "recipe": state.recipe.model_dump_json(),
+        "data": state.data_sha256,
         "step": str(state.step),
         "history": json.dumps(state.history),
     }
@@ -56,7 +58,8 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         recipe = Recipe.model_validate_json(about["recipe"])
-        return Checkpoint(recipe, int(about["step"]), json.loads(about["history"]), tensors)
+        history = json.loads(about["history"])
+        return Checkpoint(recipe, about["data"], int(about["step"]), history, tensors)
     except (SafetensorError, OSError, KeyError, ValueError):
         # A recipe of another version is a ValueError too.
         raise DataError(DAMAGED) from None

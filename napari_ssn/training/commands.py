@@ -75,10 +75,9 @@ def train(
     learn, watch = _read(data, val)
     what, card = read_recipe(source, learn, out.resolve().name, changes)
     if speaks:
-        typer.echo(
-            f"{len(learn):,} images to learn from, {len(watch):,} to watch.",
-            err=True,
-        )
+        typer.echo(f"{len(learn):,} images to learn from, {len(watch):,} to watch.", err=True)
+        for sentence in _cautions(learn, watch, card.centred):
+            typer.echo(f"Caution: {sentence}", err=True)
     bar = Progress(
         *Progress.get_default_columns()[:-1],
         TimeRemainingColumn(),
@@ -98,12 +97,17 @@ def train(
                 bar.update(task, state=f"GED² {values['ged2_v_16']:.3f}")
             bar.update(task, completed=step)
 
-        fit(
-            learn, watch, out, what, card,
-            device=device, devices=devices, nodes=nodes, workers=workers,
-            precision=precision, start=start, report=report,
-            say=lambda sentence: bar.console.print(sentence),
-        )  # fmt: skip
+        try:
+            fit(
+                learn, watch, out, what, card,
+                device=device, devices=devices, nodes=nodes, workers=workers,
+                precision=precision, start=start, report=report,
+                say=lambda sentence: bar.console.print(sentence),
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            if speaks:
+                bar.console.print("Stopped: the same command goes on from the last checkpoint.")
+            raise
         # A run that had ended before took no step to report.
         bar.update(task, completed=what.steps)
     if speaks:
@@ -126,6 +130,27 @@ def _read(data: Path, val: Path | None) -> tuple[Cases, Cases]:
     if {"train", "val"} <= splits(data).keys():
         return load_cases(data, "train"), load_cases(data, "val")
     return hold_out(load_cases(data))
+
+
+def _cautions(learn: Cases, watch: Cases, centred: bool) -> list[str]:
+    """What may be wrong with the data, and need not be."""
+    import numpy as np
+
+    found = []
+    if both := set(learn.names) & set(watch.names):
+        found.append(
+            f"{len(both):,} names are both among what to learn from and what to watch, "
+            f"such as {min(both)}."
+        )
+    sizes = np.array([learn.spacing_mm(i) for i in range(len(learn))])
+    sizes = sizes[np.isfinite(sizes).all(1)]
+    # A model around a point learns from whatever size comes.
+    if not centred and len(sizes) and bool((sizes.max(0) > 1.1 * sizes.min(0)).any()):
+        found.append(
+            f"voxels measure from {sizes.min():.2g} to {sizes.max():.2g} mm: "
+            "images are used as they are, so bring them to one size first."
+        )
+    return found
 
 
 def _changes(

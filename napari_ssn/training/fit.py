@@ -120,6 +120,8 @@ class Trainer:
         self.network, self.optimiser = self.fabric.setup(network, optimiser)
         self.draws = torch.Generator(device=self.fabric.device)
         self.step = 0
+        #: Of the data it learns from; `fit` sets it.
+        self.data_sha256 = ""
         self.history: list[Values] = []
         # Terms of the loss since the last validation: sums, and in how many steps each came.
         self._lately: dict[str, tuple[float, int]] = {}
@@ -296,7 +298,8 @@ class Trainer:
         """Write a checkpoint, from the first process."""
         if self.first:
             write_checkpoint(
-                folder, Checkpoint(self.recipe, self.step, self.history, self._tensors())
+                folder,
+                Checkpoint(self.recipe, self.data_sha256, self.step, self.history, self._tensors()),
             )
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -309,14 +312,14 @@ class Trainer:
                 found[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
         return found
 
-    def publish(self, folder: Path, data_sha256: str) -> None:
+    def publish(self, folder: Path) -> None:
         """Write the averaged weights and their card: the folder is a model from then on."""
         if not self.first:
             return
         record = self.card.training.model_copy(
             update={
                 "steps": self.step,
-                "sha256": data_sha256,
+                "sha256": self.data_sha256,
                 "recipe": self.recipe.model_dump(mode="json", exclude={"architecture"}),
                 "history": self.history,
             }
@@ -346,6 +349,8 @@ class Trainer:
                 f"The checkpoint was made with another {changed[0]}; "
                 "choose a new folder or the same recipe."
             )
+        if state.data_sha256 != self.data_sha256:
+            raise DataError("The checkpoint was made from other data; choose a new folder.")
         moments: dict[int, dict[str, Tensor]] = {}
         try:
             parts = state.parts()
@@ -411,9 +416,16 @@ def fit(
         raise DataError(
             f"A batch of {fewest} cannot be shared among {fabric.world_size} processes."
         )
+    trainer.data_sha256 = train.sha256
     if trainer.resume(folder):
         if trainer.first:
-            say(f"Going on from step {trainer.step}.")
+            say(
+                f"Going on from step {trainer.step}."
+                if trainer.step < recipe.steps
+                else f"Nothing is left to do: {trainer.step} steps were done before."
+            )
+            if start is not None:
+                say("The folder holds a run that has begun: --start was not used.")
     elif start is not None:
         from napari_ssn.network.models import load_model
 
@@ -435,7 +447,7 @@ def fit(
         values = trainer.update(image.to(fabric.device), raters.to(fabric.device))
         if trainer.step % recipe.validate_every == 0:
             values |= trainer.review(validation)
-            trainer.publish(folder, train.sha256)
+            trainer.publish(folder)
             trainer.save(folder)
             saved = time.monotonic()
         elif time.monotonic() - saved > save_every_s:
@@ -443,7 +455,10 @@ def fit(
             saved = time.monotonic()
         if trainer.first:
             report(trainer.step, recipe.steps, values)
-    trainer.publish(folder, train.sha256)
+    if trainer.step and (not trainer.history or trainer.history[-1]["step"] < trainer.step):
+        # What is left in the folder has been measured.
+        trainer.review(validation)
+    trainer.publish(folder)
     trainer.save(folder)
     # Nobody leaves before the files are there.
     fabric.barrier()

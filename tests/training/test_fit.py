@@ -114,6 +114,9 @@ def test_a_resumed_run_goes_on_where_it_stopped(
     with pytest.raises(Killed):
         fit(data, data, out, recipe, card, device="cpu", workers=0, save_every_s=0, report=kill)
     resumed = Trainer(recipe, card, "cpu")
+    with pytest.raises(DataError, match="made from other data"):
+        resumed.resume(out)
+    resumed.data_sha256 = data.sha256
     assert resumed.resume(out)
     assert resumed.step == 24
     steps: list[int] = []
@@ -139,7 +142,11 @@ def test_a_batch_too_large_for_the_memory_is_computed_in_parts(
 ) -> None:
     # Batch statistics would depend on the parts; those of an instance do not.
     recipe, card = read_recipe(
-        recipe_file, changes={"architecture.arguments": {"features": [8] * 6, "norm": "instance"}}
+        recipe_file,
+        changes={
+            "architecture.arguments": {"features": [8] * 6, "norm": "instance"},
+            "crop": 32,
+        },
     )
     image = torch.from_numpy(data.images[:4]).float().unsqueeze(1) / 255
     raters = torch.from_numpy(np.stack([data[i].raters for i in range(4)]))
@@ -213,7 +220,10 @@ def test_a_network_that_lists_its_layers_twice_is_averaged_once(tmp_path: Path) 
     loaded = load_model(tmp_path / "out", "cpu")
     for name, value in unique_state(loaded.network).items():
         torch.testing.assert_close(value, once[name])
+    again.data_sha256 = cases.sha256
     assert again.resume(tmp_path / "out") and again.step == 2
+    # Its last step was measured, though no validation was due.
+    assert [row["step"] for row in loaded.card.training.history] == [2]
 
 
 def test_two_processes_learn_as_one_does(tmp_path: Path, recipe_file: Path) -> None:

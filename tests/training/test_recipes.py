@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from napari_ssn.cli import app
 from napari_ssn.core.errors import DataError, ModelError, SSNError
 from napari_ssn.network.models import build_network, load_model
-from napari_ssn.training.cases import load_cases
+from napari_ssn.training.cases import Subset, load_cases
+from napari_ssn.training.commands import _cautions
 from napari_ssn.training.fit import Trainer
 from napari_ssn.training.recipes import find_recipe, read_recipe, recipes
 from napari_ssn.training.slices import load_slices
@@ -126,7 +127,26 @@ def test_one_command_trains_on_volumes_and_the_model_loads(tmp_path: Path) -> No
     assert model.segment(case.volume).label_map().shape == case.raters.shape[1:]
     # The same command again finds nothing left to do.
     again = CliRunner().invoke(app, command)
-    assert again.exit_code == 0 and "Going on from step 4." in again.stdout
+    assert "Caution" not in result.stderr
+    assert again.exit_code == 0 and "Nothing is left to do: 4 steps" in again.stdout
+
+
+def test_what_may_be_wrong_with_the_data_is_said(tmp_path: Path) -> None:
+    one = load_cases(nnunet_folder(tmp_path / "set"))
+    assert _cautions(one, Subset(one, []), centred=False) == []
+    both = _cautions(one, one, centred=False)
+    assert len(both) == 1 and "2 names are both among" in both[0] and "case_0" in both[0]
+    one._geometry[0] = (one._geometry[0][0], (2.0, 2.0, 2.0))  # type: ignore[attr-defined]
+    assert "bring them to one size" in _cautions(one, Subset(one, []), centred=False)[0]
+    assert _cautions(one, Subset(one, []), centred=True) == []
+
+
+def test_a_recipe_of_the_other_dimension_is_refused(tmp_path: Path) -> None:
+    folder = nnunet_folder(tmp_path / "set", count=3)
+    command = ["train", "--data", str(folder), "--out", str(tmp_path / "out"), "--recipe"]
+    result = CliRunner().invoke(app, [*command, "ssn-lidc", "--device", "cpu"])
+    assert "of a 2D model, and the data is 3D" in str(result.exception)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
