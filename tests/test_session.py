@@ -465,3 +465,20 @@ def test_opening_costs_no_torch() -> None:
         "assert not {'torch', 'monai', 'qtpy', 'napari'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
+    from types import SimpleNamespace as Thing
+
+    from napari_ssn.network.models import model_folders
+    from napari_ssn.session.jobs import read_entry
+    from napari_ssn.session.setup import Setup
+
+    models = [read_entry(folder) for folder in sorted(model_folders().values())]
+    for dims in (2, 3):
+        setup = Setup()
+        setup.source = Thing(
+            token=dims, problem=None, space=(64,) * dims, channels=1, spacing_mm=(1.0,) * dims
+        )
+        setup.set_survey(Thing(models=models), None)
+        assert setup.model is not None and setup.model.card.spatial_dims == dims

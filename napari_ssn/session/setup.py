@@ -38,6 +38,18 @@ class Setup:
         self.around_point = self.needs_point
         return True
 
+    def _fitting(self) -> ModelEntry | None:
+        """The first model that reads the image; without an image, or such a model, the first."""
+        models = self.survey.models if self.survey is not None else []
+        source = self.source
+        if source is not None and source.problem is None:
+            from napari_ssn.network.inference import check_fit
+
+            for entry in models:
+                if check_fit(entry.card, source.space, source.channels).problem is None:
+                    return entry
+        return models[0] if models else None
+
     def set_model(self, model: ModelEntry | None) -> bool:
         """Take a model; False if it is the one already there."""
         before, self.model = self.model, model
@@ -56,7 +68,7 @@ class Setup:
         """
         self.survey = survey
         folder = wanted if wanted is not None else self.model and self.model.folder
-        fallback = self.model or (survey.models[0] if survey.models else None)
+        fallback = self.model or self._fitting()
         return self.set_model(next((m for m in survey.models if m.folder == folder), fallback))
 
     def place_centre(self, index: tuple[int, ...]) -> bool:
