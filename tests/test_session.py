@@ -482,3 +482,12 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
         )
         setup.set_survey(Thing(models=models), None)
         assert setup.model is not None and setup.model.card.spatial_dims == dims
+        # Another image brings another model, unless the user chose this one.
+        other = Thing(
+            token=9, problem=None, space=(64,) * (5 - dims), channels=1, spacing_mm=(1.0,) * 3
+        )
+        setup.set_source(other)
+        assert setup.model.card.spatial_dims == 5 - dims
+        setup.pick_model(next(m for m in models if m.card.spatial_dims == dims))
+        setup.set_source(Thing(**{**vars(other), "token": 10}))
+        assert setup.model.card.spatial_dims == dims and setup.misfit

@@ -142,7 +142,7 @@ class Session:
         """Take one of the surveyed models."""
         models = self.setup.survey.models if self.setup.survey else ()
         self.note = None
-        if self.setup.set_model(next(m for m in models if m.folder == folder)):
+        if self.setup.pick_model(next(m for m in models if m.folder == folder)):
             self._warm_up()
         self.changed.emit()
 
@@ -170,8 +170,11 @@ class Session:
 
     def set_image(self, source: Source | None) -> None:
         """Take another image, the same one changed, or none."""
+        before = self.setup.model
         if self.setup.set_source(source):
             self.note = None
+            if self.setup.model is not before:
+                self._warm_up()
             if self.busy:
                 self._stop()
                 self.note = Note("The image changed during the run, which was stopped.")

@@ -28,6 +28,8 @@ class Setup:
         self.around_point = False
         self.centre: tuple[int, ...] | None = None
         self._fit: tuple[int, Path, Fit] | None = None
+        # Whether the user chose the model; one that came by itself may go by itself.
+        self._picked = False
 
     def set_source(self, source: Source | None) -> bool:
         """Take another image, or none; False if it is the one already there."""
@@ -35,6 +37,8 @@ class Setup:
         if before is not None and source is not None and before.token == source.token:
             return False
         self.centre = None
+        if source is not None and not self._picked and self.misfit:
+            self.model = self._fitting()
         self.around_point = self.needs_point
         return True
 
@@ -49,6 +53,11 @@ class Setup:
                 if check_fit(entry.card, source.space, source.channels).problem is None:
                     return entry
         return models[0] if models else None
+
+    def pick_model(self, model: ModelEntry) -> bool:
+        """Take the model that the user chose; False if it is the one already there."""
+        self._picked = True
+        return self.set_model(model)
 
     def set_model(self, model: ModelEntry | None) -> bool:
         """Take a model; False if it is the one already there."""
@@ -67,6 +76,7 @@ class Setup:
             wanted: folder to choose, if it is among them.
         """
         self.survey = survey
+        self._picked = self._picked or wanted is not None
         folder = wanted if wanted is not None else self.model and self.model.folder
         fallback = self.model or self._fitting()
         return self.set_model(next((m for m in survey.models if m.folder == folder), fallback))
