@@ -20,10 +20,11 @@ from napari_ssn.network.card import Architecture
 from napari_ssn.network.models import load_model, unique_state
 from napari_ssn.training.cases import load_cases
 from napari_ssn.training.checkpoint import CHECKPOINT
-from napari_ssn.training.fit import Trainer, fit
+from napari_ssn.training.fit import fit
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.recipes import read_recipe
 from napari_ssn.training.slices import SliceSet, load_slices
+from napari_ssn.training.trainer import Trainer
 from tests.training.test_nnunet import nnunet_folder
 from tests.training.test_slices import slice_files, write
 

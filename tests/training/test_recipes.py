@@ -12,9 +12,9 @@ from napari_ssn.core.errors import DataError, ModelError, SSNError
 from napari_ssn.network.models import build_network, load_model
 from napari_ssn.training.cases import Subset, load_cases
 from napari_ssn.training.commands import _cautions
-from napari_ssn.training.fit import Trainer
 from napari_ssn.training.recipes import find_recipe, read_recipe, recipes
 from napari_ssn.training.slices import load_slices
+from napari_ssn.training.trainer import Trainer
 from napari_ssn.training.views import ViewSet, view_loader
 from tests.training.test_nnunet import nnunet_folder
 from tests.training.test_slices import slice_files, write
