@@ -48,6 +48,8 @@ class Recipe(BaseModel):
     #: Weight of the energy score over blocks of ``local_side`` voxels a side.
     local_energy: float = Field(default=0.0, ge=0)
     local_side: int = Field(default=16, ge=2)
+    #: Weight of the energy score of sizes.
+    size_energy: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, gt=0)
     average: float = Field(default=0.999, ge=0, lt=1)
     validate_every: int = Field(default=1000, ge=1)
@@ -57,9 +59,9 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> Recipe:
-        terms = (self.likelihood, self.energy, self.local_energy)
+        terms = (self.likelihood, self.energy, self.local_energy, self.size_energy)
         if self.architecture.covariance != "none" and not any(terms):
-            raise ValueError("likelihood, energy and local_energy are all zero")
+            raise ValueError("likelihood and energies are all zero")
         return self
 
     def plan(self, card: ModelCard) -> Plan:

@@ -28,6 +28,7 @@ from napari_ssn.network.loss import (
     draw_logits,
     energy_score,
     monte_carlo_nll,
+    size_distance,
 )
 from napari_ssn.network.models import (
     Model,
@@ -170,6 +171,9 @@ class Trainer:
                 blocks(logits, space, recipe.local_side), blocks(flat, space, recipe.local_side)
             )
             total = total + recipe.local_energy * terms["local_energy"]
+        if recipe.size_energy:
+            terms["size_energy"] = energy_score(logits, flat, size_distance)
+            total = total + recipe.size_energy * terms["size_energy"]
         return {"total": total, **terms}
 
     def update(self, image: Tensor, raters: Tensor) -> Values:

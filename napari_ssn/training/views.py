@@ -31,6 +31,9 @@ class Views(BaseModel):
     Rotation in degrees about every axis, shift in voxels (of the middle of a view, as a
     clinician's click would stray), mirrored axes, quarter turns in the plane of the first two
     axes, scale, contrast and brightness as fractions, noise as the largest standard deviation.
+    ``bend`` moves the nodes of a coarse grid by up to that fraction of their distance, and what
+    lies between follows. ``gamma`` bends the intensities between darkest and brightest, by an
+    exponent of 1 / (1 + gamma) … 1 + gamma.
     Where the region is not centred on a lesion, ``foreground`` is the share of views whose
     middle lies on some label, and the others lie anywhere.
     """
@@ -45,6 +48,8 @@ class Views(BaseModel):
     contrast: float = Field(default=0.15, ge=0, lt=1)
     brightness: float = Field(default=0.05, ge=0)
     noise: float = Field(default=0.0, ge=0)
+    bend: float = Field(default=0.0, ge=0, lt=0.5)
+    gamma: float = Field(default=0.0, ge=0)
     foreground: float = Field(default=0.5, ge=0, le=1)
 
 
@@ -161,6 +166,17 @@ def _transforms(views: Views, size: tuple[int, ...]) -> Any:
             padding_mode=["border", "zeros"],
         )
     ]
+    if views.bend:
+        steps.append(
+            transforms.RandGridDistortiond(
+                both,
+                num_cells=4,
+                prob=0.75,
+                distort_limit=views.bend,
+                mode=["bilinear", "nearest"],
+                padding_mode=["border", "zeros"],
+            )
+        )
     steps += [transforms.RandFlipd(both, prob=0.5, spatial_axis=axis) for axis in views.mirror]
     if views.quarter_turns and size[0] == size[1]:
         steps.append(transforms.RandRotate90d(both, prob=0.75, max_k=3, spatial_axes=(0, 1)))
@@ -170,6 +186,9 @@ def _transforms(views: Views, size: tuple[int, ...]) -> Any:
     ):
         if wanted:
             steps.append(step("image", wanted, prob=1.0, channel_wise=True))
+    if views.gamma:
+        exponents = (1 / (1 + views.gamma), 1 + views.gamma)
+        steps.append(transforms.RandAdjustContrastd("image", prob=0.5, gamma=exponents))
     if views.noise:
         steps.append(transforms.RandGaussianNoised("image", prob=0.5, std=views.noise))
     return transforms.Compose(steps)
