@@ -17,6 +17,7 @@ from napari_ssn.network.loss import (
     draw_logits,
     energy_score,
     monte_carlo_nll,
+    size_distance,
     soft_distance,
 )
 from napari_ssn.network.ssn import LogitParameters
@@ -112,6 +113,34 @@ def test_soft_distance_by_hand() -> None:
     # empty against b 1 − 1/3; empty against empty 0.
     expected = torch.tensor([[[1 - 2.5 / 3, 0.6], [2 / 3, 0.0]]])
     torch.testing.assert_close(soft_distance(a, b), expected)
+
+
+def test_size_distance_by_hand() -> None:
+    # 1,000 voxels, so that k is 1. Sizes 4 and 0 against 9, 0 and two labels of one draw.
+    a, b = torch.zeros(1, 2, 2, 1000), torch.zeros(1, 2, 2, 1000)
+    a[0, 0, 0, :8] = 0.5
+    b[0, 0, :, :9] = 1.0
+    # Label 0: |log 5 − log 10|, |log 5 − log 1|, log 10, 0. Label 1, always empty in a: log 10, 0.
+    first = torch.tensor([[2.0, 5.0], [10.0, 1.0]]).log()
+    second = torch.tensor([[10.0, 1.0], [10.0, 1.0]]).log()
+    torch.testing.assert_close(size_distance(a, b), ((first + second) / 2)[None])
+
+
+def test_the_energy_score_of_sizes_is_least_for_the_sizes_that_raters_drew() -> None:
+    """A proper score: a model that says 40 for sure is worse than one that says 20 or 60."""
+    raters = torch.zeros(1, 2, 100, dtype=torch.long)
+    raters[0, 0, :20], raters[0, 1, :60] = 1, 1
+
+    def score(sizes: list[int]) -> float:
+        margin = torch.full((1, len(sizes), 1, 100), -20.0)
+        for row, size in zip(margin[0, :, 0], sizes, strict=True):
+            row[:size] = 20.0
+        logits = torch.cat([torch.zeros_like(margin), margin], 2)
+        return float(energy_score(logits, raters, size_distance))
+
+    true = score([20, 20, 60, 60, 20, 60, 20, 60])
+    assert true < score([40] * 8)
+    assert true < score([10, 10, 90, 90, 10, 90, 10, 90])
 
 
 @pytest.mark.parametrize("classes", [2, 3])

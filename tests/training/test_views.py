@@ -91,6 +91,40 @@ def test_image_and_raters_are_turned_and_mirrored_together() -> None:
     assert len(found) == 8
 
 
+@pytest.mark.parametrize("space", [(48, 48), (24, 24, 24)])
+def test_bending_moves_image_and_raters_alike(space: tuple[int, ...]) -> None:
+    """Where the image is its own label map, it still is one after bending, edges aside."""
+    blob = np.zeros(space)
+    blob[tuple(slice(n // 4, 3 * n // 4) for n in space)] = 1.0
+    cases = Arrays([(blob, blob[None].astype(np.uint8))])
+    views = ViewSet(cases, card(), STILL.model_copy(update={"bend": 0.3}), 0)
+    bent = 0
+    for number in range(8):
+        view = views[Key(number, space)]
+        image, label = view["image"][0].numpy(), view["raters"][0].numpy()
+        sure = (image < 0.2) | (image > 0.8)
+        np.testing.assert_array_equal(label[sure], image[sure] > 0.5)
+        bent += bool((label != blob).any())
+    # Three of four views are bent.
+    assert 3 <= bent <= 8
+
+
+def test_gamma_bends_the_grey_values_and_nothing_else() -> None:
+    cases = random_cases(1, (12, 12))
+    views = ViewSet(cases, card(), STILL.model_copy(update={"gamma": 1.0}), 0)
+    still = ViewSet(cases, card(), STILL, 0)[Key(0, (12, 12))]
+    order = still["image"].flatten().argsort()
+    changed = 0
+    for number in range(12):
+        view = views[Key(number, (12, 12))]
+        assert torch.equal(view["raters"], still["raters"])
+        # Dark stays darker than bright, and the ends stay where they are.
+        assert bool((view["image"].flatten()[order].diff() >= -1e-6).all())
+        torch.testing.assert_close(view["image"].aminmax().max, torch.tensor(1.0))
+        changed += not torch.allclose(view["image"], still["image"], atol=1e-3)
+    assert 1 <= changed <= 11
+
+
 def test_a_view_beyond_the_image_repeats_its_edge_and_marks_nothing() -> None:
     cases = Arrays([(np.arange(36.0).reshape(6, 6), np.ones((1, 6, 6), np.uint8))])
     view = ViewSet(cases, card(), STILL, 0)[Key(0, (10, 10))]
