@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
 
 from napari_ssn.core.volume import Volume
+from napari_ssn.drawing import Line, drawn, grey_canvas, label_lines
 from napari_ssn.network.card import Label
 from napari_ssn.network.models import Model, make_folder, replace_file
 from napari_ssn.training.cases import Case, Cases
@@ -181,53 +181,22 @@ def _crop(drawn: NDArray[np.bool_], spacing: tuple[float, float]) -> tuple[slice
     return found[0], found[1]
 
 
-@dataclass(frozen=True, eq=False)
-class _Line:
-    """The border of a region, to be drawn.
-
-    Attributes:
-        mask: (Y, X) bool.
-        colour: ``#rrggbb``.
-        width: in pixels of the picture.
-        inside: pixels from the border to the middle of the line, into the region.
-        opacity: 0 … 1.
-    """
-
-    mask: NDArray[np.bool_]
-    colour: str
-    width: float
-    inside: float = 0.0
-    opacity: float = 1.0
-
-
-def _rater_lines(raters: Maps, labels: Sequence[Label]) -> list[_Line]:
+def _rater_lines(raters: Maps, labels: Sequence[Label]) -> list[Line]:
     """A colour per rater for a single label; otherwise a colour per label."""
     if len(labels) > 1:
-        return [line for rater in raters for line in _label_lines(rater, labels, 1.5)]
+        return [line for rater in raters for line in label_lines(rater, labels, 1.5)]
     marked = [k for k, rater in enumerate(raters) if rater.any()]
     # Side by side, so that raters who drew the same are all seen.
     beside = np.arange(len(marked)) - (len(marked) - 1) / 2
     return [
-        _Line(raters[k] == 1, _RATERS[k % len(_RATERS)], 1.5, 1.25 * float(offset))
+        Line(raters[k] == 1, _RATERS[k % len(_RATERS)], 1.5, 1.25 * float(offset))
         for k, offset in zip(marked, beside, strict=True)
     ]
 
 
-def _hypothesis_lines(scene: _Scene, labels: Sequence[Label]) -> list[_Line]:
+def _hypothesis_lines(scene: _Scene, labels: Sequence[Label]) -> list[Line]:
     return [
-        line for one in scene.hypotheses for line in _label_lines(one, labels, 1.0, opacity=0.65)
-    ]
-
-
-def _label_lines(
-    label_map: Maps, labels: Sequence[Label], width: float, opacity: float = 1.0
-) -> list[_Line]:
-    # Where two labels touch, each line lies on its own side. A thin line on the border itself
-    # would be a pale one over two pixels.
-    inside = width / 2 if len(labels) > 1 or width <= 1 else 0.0
-    return [
-        _Line(label_map == value, label.colour, width, inside, opacity)
-        for value, label in enumerate(labels, start=1)
+        line for one in scene.hypotheses for line in label_lines(one, labels, 1.0, opacity=0.65)
     ]
 
 
@@ -237,9 +206,9 @@ def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
     paper = Image.new("RGB", (width, PANEL + GAP + CAPTION), _PAPER)
     pen = ImageDraw.Draw(paper)
     font = ImageFont.load_default(_FONT)
-    grey = _grey(scene)
-    thin, solid = _hypothesis_lines(scene, labels), _label_lines(scene.mean, labels, 2.5)
-    panels: tuple[tuple[list[list[_Line]], str], ...] = (
+    grey = grey_canvas(scene.image, scene.pixels)
+    thin, solid = _hypothesis_lines(scene, labels), label_lines(scene.mean, labels, 2.5)
+    panels: tuple[tuple[list[list[Line]], str], ...] = (
         ([], _image_caption(scene)),
         ([_rater_lines(scene.raters, labels)], _rater_caption(scene)),
         ([thin, solid], _model_caption(scene)),
@@ -247,7 +216,7 @@ def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
     for place, (layers, caption) in enumerate(panels):
         left, top = GAP + place * (PANEL + GAP), GAP
         paper.paste(_BEHIND, (left, top, left + PANEL, top + PANEL))
-        panel = Image.fromarray(_drawn(grey, layers))
+        panel = Image.fromarray(drawn(grey, layers))
         paper.paste(panel, (left + (PANEL - panel.width) // 2, top + (PANEL - panel.height) // 2))
         pen.text((left, top + PANEL + CAPTION // 2), caption, _INK, font, anchor="lm")
     return paper
@@ -281,60 +250,6 @@ def _model_caption(scene: _Scene) -> str:
 
 def _empty(maps: Maps) -> int:
     return int((~maps.any((1, 2))).sum())
-
-
-def _grey(scene: _Scene) -> Floats:
-    """The image at the size of its panel, (h, w, 3) in 0 … 255."""
-    image = scene.image.astype(np.float64)
-    low, high = np.percentile(image, [0.5, 99.5])
-    bright = 255 * ((image - low) / (high - low)).clip(0, 1) if high > low else 0 * image
-    height, width = scene.pixels
-    small = Image.fromarray(np.rint(bright).astype(np.uint8))
-    large = np.asarray(small.resize((width, height), Image.Resampling.BILINEAR), np.float64)
-    return np.repeat(large[..., None], 3, axis=-1)
-
-
-def _drawn(grey: Floats, layers: Sequence[Sequence[_Line]]) -> NDArray[np.uint8]:
-    """The image with layers of lines over it, (h, w, 3)."""
-    canvas = grey.copy()
-    for lines in layers:
-        _draw(canvas, [line for line in lines if line.mask.any()])
-    return np.rint(canvas).astype(np.uint8)
-
-
-def _draw(canvas: Floats, lines: Sequence[_Line]) -> None:
-    """Draw lines over a canvas (h, w, 3) in place."""
-    height, width = canvas.shape[:2]
-    distances = [_border_distance(line.mask, (width, height)) for line in lines]
-    # A shadow under all of them keeps bright lines apart from bright tissue.
-    shadow = np.zeros((height, width))
-    for line, distance in zip(lines, distances, strict=True):
-        shadow = np.maximum(shadow, 0.6 * line.opacity * _ink(distance, line, line.width + 2))
-    canvas *= 1 - shadow[..., None]
-    for line, distance in zip(lines, distances, strict=True):
-        colour = np.array([int(line.colour[i : i + 2], 16) for i in (1, 3, 5)], np.float64)
-        ink = line.opacity * _ink(distance, line, line.width)
-        canvas += ink[..., None] * (colour - canvas)
-
-
-def _border_distance(mask: NDArray[np.bool_], size: tuple[int, int]) -> Floats:
-    """Distance in pixels of the picture from a region's border, positive inside.
-
-    The border runs along the edges of voxels, and along the image's own edge.
-    """
-    large = Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
-    padded = np.pad(np.asarray(large) > 0, 1)
-    inside = ndimage.distance_transform_edt(padded)
-    outside = ndimage.distance_transform_edt(~padded)
-    # A pixel beside the border has its middle half a pixel away from it.
-    signed = np.where(padded, inside - 0.5, 0.5 - outside)
-    return np.asarray(signed[1:-1, 1:-1], np.float64)
-
-
-def _ink(distance: Floats, line: _Line, width: float) -> Floats:
-    """Share of each pixel that a line covers, so that its edge is smooth."""
-    ink: Floats = ((width + 1) / 2 - np.abs(distance - line.inside)).clip(0, min(1.0, width))
-    return ink
 
 
 def _png(picture: Image.Image) -> bytes:
