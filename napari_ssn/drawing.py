@@ -39,6 +39,38 @@ class Line:
     opacity: float = 1.0
 
 
+def view_around(
+    marked: NDArray[np.bool_], spacing: tuple[float, float], least: int, margin: int
+) -> tuple[slice, slice]:
+    """A part of a plane around what is marked, as nearly square in mm as the plane allows.
+
+    Args:
+        marked: (Y, X).
+        spacing: distance of rows and of columns.
+        least: pixels that are shown along each axis if there are as many.
+        margin: pixels around what is marked.
+    """
+    middles, sizes = [], []
+    for axis in range(2):
+        there = np.flatnonzero(marked.any(1 - axis))
+        first, last = (there[0], there[-1] + 1) if len(there) else (marked.shape[axis] // 2,) * 2
+        middles.append(int(first + last) // 2)
+        sizes.append(max(least, int(last - first) + 2 * margin) * spacing[axis])
+    found = []
+    for middle, step, whole in zip(middles, spacing, marked.shape, strict=True):
+        size = min(whole, max(1, round(max(sizes) / step)))
+        start = min(max(0, middle - size // 2), whole - size)
+        found.append(slice(start, start + size))
+    return found[0], found[1]
+
+
+def fitting(shape: tuple[int, ...], spacing: tuple[float, float], side: int) -> tuple[int, int]:
+    """Height and width in which a plane is drawn true to its spacing, the longer one ``side``."""
+    size = np.multiply(shape, spacing)
+    height, width = np.maximum(1, np.rint(side * size / size.max())).astype(int).tolist()
+    return height, width
+
+
 def label_lines(
     label_map: NDArray[np.uint8], labels: Sequence[Label], width: float, opacity: float = 1.0
 ) -> list[Line]:

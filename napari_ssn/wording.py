@@ -10,6 +10,9 @@ from napari_ssn.core.errors import Cancelled, DeviceError, SSNError
 
 if TYPE_CHECKING:
     # Types only: these modules import torch, and words must not wait for it.
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_ssn.core.directions import Directions, Effect
     from napari_ssn.core.volume import Extent
 
@@ -124,6 +127,33 @@ def range_line(
     else:
         text = f"model range {ends} ({percent(level)} of {count:,} hypotheses)"
     return f"{text} · none in {percent(absent)}" if absent > 0 else text
+
+
+def card_lines(
+    measure: Measure, share: float, error: float, counts: Sequence[int] | NDArray[np.int64]
+) -> tuple[str, str]:
+    """``34 ±2 %`` and ``1.42 mL``; the second is ``none`` where nothing is labelled.
+
+    Args:
+        measure: how voxels are said.
+        share: of the hypotheses that the card stands for.
+        error: standard error of that share.
+        counts: voxels of each label, background first.
+    """
+    voxels = int(sum(counts[1:]))
+    return (
+        f"{100 * share:.0f} ±{max(1, round(100 * error))} %",
+        measure.amount(voxels) if voxels else "none",
+    )
+
+
+def card_tip(share: float, error: float, draws: int) -> str:
+    """What the numbers of a card mean, and what a click does."""
+    return (
+        f"Stands for {percent(share)} of {draws:,} hypotheses "
+        f"(drawn again, give or take {max(1, round(100 * error))} %). "
+        "Click to show it; its star keeps it as a layer."
+    )
 
 
 def geometry(

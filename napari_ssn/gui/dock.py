@@ -10,10 +10,11 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_ssn.gui.cards_panel import CardsPanel
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
-from napari_ssn.gui.parts import style_of
+from napari_ssn.gui.parts import colours_of, style_of
 from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.run_panel import RegionPanel, RunPanel
 from napari_ssn.gui.scene import Scene
@@ -48,6 +49,7 @@ class SSNDock(QWidget):
         self.region = RegionPanel(self.scene, self.session)
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
+        self.cards = CardsPanel(self.session)
         self.slider = SliderPanel(self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session)
@@ -89,6 +91,7 @@ class SSNDock(QWidget):
             self.region,
             self.run,
             self.result,
+            self.cards,
             self.slider,
             self.samples,
             self.export,
@@ -114,7 +117,10 @@ class SSNDock(QWidget):
         outer.addWidget(tabs)
 
     def _restyle(self, event: Any = None) -> None:
-        self.setStyleSheet(style_of(str(self._viewer.theme)))
+        theme = str(self._viewer.theme)
+        self.setStyleSheet(style_of(theme))
+        palette = colours_of(theme)
+        self.cards.restyle(palette["warn"], palette["muted"])
 
     def _bind_layers(self) -> None:
         self.keys.bind_all(self.scene.own_layers())

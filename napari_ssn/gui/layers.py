@@ -67,6 +67,7 @@ def describe(layer: Image) -> Shown:
         extent=display.extent,
         oriented=display.oriented,
         load=partial(_load, data, display),
+        shown=display.reorientation,
     )
     return Shown(source, display)
 

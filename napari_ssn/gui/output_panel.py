@@ -81,7 +81,10 @@ class SamplePanel(Section):
     def follow(self) -> None:
         """Show which hypothesis is on show."""
         choice, total = self._session.walk.choice, self._session.settings.samples
-        words = "Mean" if choice.sample is None else f"Sample {choice.sample + 1} of {total}"
+        words = "Mean" if choice.sample is None else f"Sample {choice.sample + 1}"
+        if choice.sample is not None and choice.sample < total:
+            # A card may show one beyond those that the arrows step through.
+            words += f" of {total}"
         if choice.sigma:
             words += f", moved {choice.sigma:+.2f} σ".replace("-", "−")
         self.here.setText(words)

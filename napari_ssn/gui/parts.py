@@ -33,9 +33,14 @@ _LIGHT = {
 }
 
 
+def colours_of(theme: str) -> dict[str, str]:
+    """Colours by what they say, on one of napari's themes."""
+    return _LIGHT if get_theme(theme).background.as_hsl_tuple()[2] > 0.5 else _DARK
+
+
 def style_of(theme: str) -> str:
     """Style sheet of the dock for one of napari's themes."""
-    colour = _LIGHT if get_theme(theme).background.as_hsl_tuple()[2] > 0.5 else _DARK
+    colour = colours_of(theme)
     return f"""
         QLabel[role="section"] {{ font-weight: bold; }}
         QLabel[role="headline"] {{ font-size: 15px; font-weight: bold; }}

@@ -1,5 +1,6 @@
 """The application without a window: records, jobs, and the session that ties them together."""
 
+from napari_ssn.session.cards import Card, Cards
 from napari_ssn.session.records import (
     Choice,
     Curve,
@@ -17,6 +18,8 @@ from napari_ssn.session.runner import Runner
 from napari_ssn.session.session import Note, Session
 
 __all__ = [
+    "Card",
+    "Cards",
     "Choice",
     "Curve",
     "Decoded",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Extent, Volume, check_affine
 from napari_ssn.wording import Measure
 
@@ -40,6 +41,7 @@ class Source:
         oriented: whether the axes are known to be the patient's.
         load: reads the intensities; called in the worker.
         problem: why this image cannot be used at all, one sentence.
+        shown: how the window turns the grid; None where that is as for any volume.
     """
 
     token: int
@@ -50,9 +52,15 @@ class Source:
     oriented: bool
     load: Callable[[], Volume]
     problem: str | None = None
+    shown: Reorientation | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", check_affine(self.affine))
+
+    @property
+    def turn(self) -> Reorientation:
+        """From the grid to the picture that the user sees of it."""
+        return self.shown or Reorientation.for_display(self.affine, len(self.space))
 
     @property
     def spacing_mm(self) -> tuple[float, ...] | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from psygnal import Signal
 
 from napari_ssn.session import jobs
+from napari_ssn.session.cards import Cards, cards_job
 from napari_ssn.session.records import (
     Choice,
     Decoded,
@@ -57,6 +58,7 @@ class Session:
         self.setup = Setup()
         self.result: Result | None = None
         self.ranges: Ranges | None = None
+        self.cards: Cards | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
@@ -234,7 +236,8 @@ class Session:
         self.changed.emit()
 
     def _ran(self, result: Result) -> None:
-        self.activity, self.result, self.ranges = None, result, None
+        self.activity, self.result = None, result
+        self.ranges = self.cards = None
         self._queue.clear()
         self._added.clear()
         self._runner.cancel("decode")
@@ -244,6 +247,7 @@ class Session:
         self.found.emit(result)
         self.walk.announce()
         self._count_range()
+        self._deal()
         self.changed.emit()
 
     def _run_failed(self, text: str) -> None:
@@ -271,6 +275,22 @@ class Session:
             self.ranges = ranges
             self.changed.emit()
 
+    def _deal(self) -> None:
+        """Choose and draw the cards of a new result."""
+        result = self.result
+        assert result is not None
+        self._runner.submit(
+            "cards",
+            lambda progress, cancelled: cards_job(result, cancelled),
+            self._dealt,
+            self._failed,
+        )
+
+    def _dealt(self, cards: Cards) -> None:
+        if self.result is not None and cards.run == self.result.run:
+            self.cards = cards
+            self.changed.emit()
+
     # ---- Layers of their own, and files
 
     def add_samples(self, count: int, seed: int) -> None:
@@ -290,8 +310,12 @@ class Session:
 
     def keep(self) -> None:
         """Make a layer of the hypothesis on show, that stays when the slider moves on."""
+        self.keep_choice(self.walk.choice)
+
+    def keep_choice(self, choice: Choice) -> None:
+        """Make a layer of a hypothesis, that stays whatever is on show."""
         if self.result is not None:
-            self._decode(self.walk.choice, kept=True)
+            self._decode(choice, kept=True)
 
     def _decode(self, choice: Choice, kept: bool) -> None:
         result = self.result

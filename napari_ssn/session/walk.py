@@ -109,6 +109,10 @@ class Walk:
         """Walk another direction, from the same anchor."""
         self._show(replace(self.choice, direction=direction, sigma=0.0))
 
+    def show(self, choice: Choice) -> None:
+        """Show a hypothesis, and walk on from it."""
+        self._show(choice)
+
     def show_sample(self, sample: int | None) -> None:
         """Show a draw, or the mean."""
         self._show(replace(self.choice, sample=sample, sigma=0.0))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_ssn.core.volume import Volume
-from napari_ssn.drawing import Line, drawn, grey_canvas, label_lines
+from napari_ssn.drawing import Line, drawn, fitting, grey_canvas, label_lines, view_around
 from napari_ssn.network.card import Label
 from napari_ssn.network.models import Model, make_folder, replace_file
 from napari_ssn.training.cases import Case, Cases
@@ -95,9 +95,7 @@ class _Scene:
     @property
     def pixels(self) -> tuple[int, int]:
         """Height and width in the picture, the longer of them a panel's side."""
-        size = np.multiply(self.image.shape, self.spacing)
-        height, width = np.maximum(1, np.rint(PANEL * size / size.max())).astype(int).tolist()
-        return height, width
+        return fitting(self.image.shape, self.spacing, PANEL)
 
 
 def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
@@ -119,8 +117,8 @@ def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
         rows, columns = columns, rows
     image = turn(image)
     raters, mean, hypotheses = (turn(maps) for maps in (raters, mean, hypotheses))
-    drawn = np.concatenate([raters, mean[None], hypotheses]).max(0) > 0
-    part = (..., *_crop(drawn, (rows, columns)))
+    marked = np.concatenate([raters, mean[None], hypotheses]).max(0) > 0
+    part = (..., *view_around(marked, (rows, columns), _LEAST, _MARGIN))
     return _Scene(
         image[part], raters[part], mean[part], hypotheses[part], (rows, columns), known, number
     )
@@ -163,22 +161,6 @@ def _upright(volume: Volume) -> _Turn:
     if swap:
         rising = rising[::-1]
     return _Turn(swap, tuple(axis - 2 for axis in range(2) if rising[axis]))
-
-
-def _crop(drawn: NDArray[np.bool_], spacing: tuple[float, float]) -> tuple[slice, slice]:
-    """A part of the plane around everything drawn, as nearly square in mm as the plane allows."""
-    middles, sizes = [], []
-    for axis in range(2):
-        there = np.flatnonzero(drawn.any(1 - axis))
-        first, last = (there[0], there[-1] + 1) if len(there) else (drawn.shape[axis] // 2,) * 2
-        middles.append(int(first + last) // 2)
-        sizes.append(max(_LEAST, int(last - first) + 2 * _MARGIN) * spacing[axis])
-    found = []
-    for middle, step, whole in zip(middles, spacing, drawn.shape, strict=True):
-        size = min(whole, round(max(sizes) / step))
-        start = min(max(0, middle - size // 2), whole - size)
-        found.append(slice(start, start + size))
-    return found[0], found[1]
 
 
 def _rater_lines(raters: Maps, labels: Sequence[Label]) -> list[Line]:

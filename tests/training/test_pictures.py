@@ -216,22 +216,6 @@ def test_an_image_without_orientation_stays_as_it_is_stored() -> None:
     assert pictures._upright(bare) == pictures._Turn()
 
 
-def test_the_view_holds_all_that_is_drawn_and_64_voxels() -> None:
-    drawn = np.zeros((200, 300), bool)
-    drawn[150:160, 20:24] = True
-    assert pictures._crop(drawn, (1.0, 1.0)) == (slice(123, 187), slice(0, 64))
-    drawn[40, 20] = True
-    rows, columns = pictures._crop(drawn, (1.0, 1.0))
-    assert (rows, columns) == (slice(32, 168), slice(0, 136))
-    # Twice as many rows where they lie twice as close.
-    rows, columns = pictures._crop(np.ones((9, 400), bool), (0.5, 1.0))
-    assert rows == slice(0, 9) and columns == slice(0, 400)
-    assert pictures._crop(np.zeros((200, 200), bool), (0.5, 1.0)) == (
-        slice(36, 164),
-        slice(68, 132),
-    )
-
-
 def test_captions() -> None:
     maps = np.zeros((4, 8, 8), np.uint8)
     maps[:2, 2, 2] = 1
@@ -254,17 +238,6 @@ def test_the_longest_caption_fits_under_its_panel() -> None:
     font = ImageFont.load_default(pictures._FONT)
     assert font.getlength("model: mean (empty) and 8 hypotheses (8 empty)") <= PANEL
     assert font.getlength("image, slice 1000 of 1000, 1000 mm wide") <= PANEL
-
-
-def test_borders_lie_between_voxels() -> None:
-    mask = np.zeros((4, 4), bool)
-    mask[1:3, 1:3] = True
-    distance = pictures._border_distance(mask, (40, 40))
-    # The border is at 10 and 30; the middle of pixel 10 is half a pixel inside.
-    assert distance[20, 9:11].tolist() == [-0.5, 0.5]
-    assert distance[20, 29:31].tolist() == [0.5, -0.5]
-    # A region that fills the view ends at its edge.
-    assert pictures._border_distance(np.ones((4, 4), bool), (40, 40))[0, 0] == 0.5
 
 
 def test_a_folder_that_cannot_be_made_is_named(

@@ -1,0 +1,168 @@
+"""The few hypotheses that stand for all, as cards: a click shows one, its star keeps it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen, QPixmap
+from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy
+
+from napari_ssn.gui.parts import Section, row, say, text
+from napari_ssn.session import Card, Session
+from napari_ssn.session.cards import CARDS, SIDE
+from napari_ssn.wording import card_lines, card_tip
+
+# Pixels between cards, around a thumbnail, and of each of the two lines under it.
+_GAP, _EDGE, _LINE = 6, 3, 15
+_STAR = 18
+
+
+class CardButton(QAbstractButton):
+    """A thumbnail with its share and its size; checked while it is on show."""
+
+    kept = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setCheckable(True)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        # The keys of the window must not end in a card that was clicked last.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._picture = QPixmap()
+        self._lines = ("", "")
+        self.accent, self.muted = QColor("#f2b24a"), QColor("#a9b0b8")
+
+    def set_card(self, card: Card, lines: tuple[str, str], tip: str) -> None:
+        """Show a card."""
+        picture = card.picture
+        image = QImage(picture.tobytes(), SIDE, SIDE, 3 * SIDE, QImage.Format.Format_RGB888)
+        # The pixmap has pixels of its own; the bytes are gone after this line.
+        self._picture = QPixmap.fromImage(image)
+        self._lines = lines
+        self.setToolTip(tip)
+        self.setAccessibleName(", ".join(lines))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Half of the thumbnail's own pixels, and two lines."""
+        side = SIDE // 2 + 2 * _EDGE
+        return QSize(side, side + 2 * _LINE + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        """As `sizeHint`, but narrower where a scroll bar takes its room."""
+        return QSize(SIDE // 3, self.sizeHint().height())
+
+    def _place(self) -> QRectF:
+        """Of the thumbnail."""
+        side = min(SIDE // 2, self.width() - 2 * _EDGE)
+        return QRectF((self.width() - side) / 2, _EDGE, side, side)
+
+    def _star(self) -> QRectF:
+        place = self._place()
+        return QRectF(place.right() - _STAR, place.top(), _STAR, _STAR)
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        """A click on the star keeps the hypothesis; anywhere else shows it."""
+        inside = self._star().contains(event.position())
+        if inside and event.button() == Qt.MouseButton.LeftButton and self.isEnabled():
+            self.setDown(False)
+            self.kept.emit()
+            return
+        super().mouseReleaseEvent(event)
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw thumbnail, frame, star and lines."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        place = self._place()
+        painter.setOpacity(1.0 if self.isEnabled() else 0.45)
+        painter.drawPixmap(place, self._picture, QRectF(self._picture.rect()))
+        if self.isChecked() or self.underMouse():
+            painter.setPen(QPen(self.accent if self.isChecked() else self.muted, 2))
+            painter.drawRoundedRect(place.adjusted(-1.5, -1.5, 1.5, 1.5), 3, 3)
+        if self.underMouse() and self.isEnabled():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(0, 0, 0, 150))
+            painter.drawEllipse(self._star())
+            painter.setPen(QColor("#ffffff"))
+            painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★")
+        font = QFont(self.font())
+        for number, words in enumerate(self._lines):
+            font.setBold(number == 0)
+            painter.setFont(font)
+            colour = self.palette().color(self.foregroundRole()) if number == 0 else self.muted
+            painter.setPen(colour)
+            top = 2 * _EDGE + SIDE // 2 + number * _LINE
+            line = QRectF(0, top, self.width(), _LINE)
+            painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
+        painter.end()
+
+
+class CardsPanel(Section):
+    """Up to `CARDS` cards beside each other, the likeliest first."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Hypotheses")
+        self._session = session
+        self.empty = text("", "muted")
+        self.body.addWidget(self.empty)
+        self.buttons = [CardButton() for _ in range(CARDS)]
+        self._row: QHBoxLayout = row([*((button, 1) for button in self.buttons), 0])
+        self._row.setSpacing(_GAP)
+        self.body.addLayout(self._row)
+        for index, button in enumerate(self.buttons):
+            button.hide()
+            button.clicked.connect(lambda _=False, i=index: self._picked(i))
+            button.kept.connect(lambda i=index: self._kept(i))
+        self._dealt: Any = None
+        session.changed.connect(self.refresh)
+        session.walk.moved.connect(self.follow)
+        self.refresh()
+
+    def _picked(self, index: int) -> None:
+        cards = self._session.cards
+        if cards is not None:
+            self._session.walk.show(cards.cards[index].choice)
+        # A click on the one on show leaves it on show.
+        self.follow()
+
+    def _kept(self, index: int) -> None:
+        cards = self._session.cards
+        if cards is not None:
+            self._session.keep_choice(cards.cards[index].choice)
+
+    def restyle(self, accent: str, muted: str) -> None:
+        """Take the colours of another theme."""
+        for button in self.buttons:
+            button.accent, button.muted = QColor(accent), QColor(muted)
+            button.update()
+
+    def refresh(self) -> None:
+        """Show the cards of the result; greyed when the image has changed."""
+        session, cards = self._session, self._session.cards
+        self.setVisible(session.result is not None)
+        self.setEnabled(not session.stale)
+        say(self.empty, "Comparing hypotheses…" if cards is None else "")
+        if cards is not self._dealt:
+            self._dealt = cards
+            there = () if cards is None else cards.cards
+            for index, button in enumerate(self.buttons):
+                button.setVisible(index < len(there))
+            if cards is not None and session.result is not None:
+                measure = session.result.source.measure
+                for card, button in zip(there, self.buttons, strict=False):
+                    lines = card_lines(measure, card.share, card.error, card.counts)
+                    button.set_card(card, lines, card_tip(card.share, card.error, cards.draws))
+        self.follow()
+
+    def follow(self) -> None:
+        """Mark the card that is on show."""
+        cards, choice = self._session.cards, self._session.walk.choice
+        for index, button in enumerate(self.buttons):
+            shown = cards is not None and index < len(cards.cards)
+            button.setChecked(
+                shown and choice.sigma == 0 and cards.cards[index].choice.anchor == choice.anchor
+            )

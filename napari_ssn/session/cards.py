@@ -1,0 +1,143 @@
+"""The few hypotheses that stand for all: chosen, counted, and drawn as thumbnails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.session.records import Choice, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_ssn.core.hypotheses import Hypothesis
+
+#: Draws that the cards stand for, and the seed of these draws.
+DRAWS, SEED = 400, 0
+#: Cards at most.
+CARDS = 4
+#: Pixels of a thumbnail's side; shown at half of that, so that it is sharp on any screen.
+SIDE = 128
+
+# Voxels of the image around the outlines, and the least that a thumbnail shows along a side.
+_MARGIN, _LEAST = 4, 24
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """One hypothesis that stands for some of the draws.
+
+    Attributes:
+        choice: shows it.
+        share: of the draws it stands for.
+        error: standard error of that share, from the number of draws.
+        counts: (C,) voxels of each label.
+        picture: (SIDE, SIDE, 3) uint8, its outlines over the image.
+    """
+
+    choice: Choice
+    share: float
+    error: float
+    counts: NDArray[np.int64]
+    picture: NDArray[np.uint8]
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is the hypothesis that there is nothing."""
+        return not self.counts[1:].any()
+
+
+@dataclass(frozen=True)
+class Cards:
+    """The cards of one run, the likeliest first.
+
+    Attributes:
+        run: that they belong to.
+        draws: that they stand for.
+        cards: one to `CARDS`.
+        voxel: of the source's grid, in the middle of what the thumbnails show.
+    """
+
+    run: int
+    draws: int
+    cards: tuple[Card, ...]
+    voxel: tuple[int, ...]
+
+
+def cards_job(result: Result, cancelled: Callable[[], bool]) -> Cards:
+    """Choose the cards of a result and draw them where they differ most."""
+    from napari_ssn.core.distribution import draw_z
+    from napari_ssn.core.errors import Cancelled
+    from napari_ssn.core.representatives import representatives
+
+    found = representatives(result.dist, CARDS, DRAWS, SEED)
+    if cancelled():
+        raise Cancelled("The run was cancelled.")
+    draws = draw_z(DRAWS, result.dist.rank, SEED)
+    pictures, voxel = _pictures(result, found)
+    cards = tuple(
+        Card(
+            # A representative is one of the draws: its number says all about it.
+            Choice(int(np.flatnonzero((draws == one.z).all(1))[0]), SEED),
+            one.probability or 0.0,
+            one.probability_error or 0.0,
+            one.counts,
+            picture,
+        )
+        for one, picture in zip(found, pictures, strict=True)
+    )
+    return Cards(result.run, DRAWS, cards, voxel)
+
+
+def _pictures(
+    result: Result, found: list[Hypothesis]
+) -> tuple[list[NDArray[np.uint8]], tuple[int, ...]]:
+    """A thumbnail of each hypothesis, all of one view, and the voxel in the middle of it."""
+    from napari_ssn.drawing import drawn, fitting, grey_canvas, label_lines, view_around
+
+    source = result.source
+    turn = source.turn
+    image = turn.apply(source.load().data[0])
+    maps = turn.apply(np.stack([one.label_map for one in found]))
+    at: tuple[int, ...] = ()
+    if image.ndim == 3:
+        at = (where_they_differ(maps),)
+        image, maps = image[at], maps[(slice(None), *at)]
+    spacing = _spacing(result)
+    box = view_around(maps.max(0) > 0, spacing, _LEAST, _MARGIN)
+    canvas = grey_canvas(image[box], fitting(image[box].shape, spacing, SIDE))
+    labels = result.card.labels[1:]
+    pictures = [_square(drawn(canvas, [label_lines(one[box], labels, 3.0)])) for one in maps]
+    middle = tuple((part.start + part.stop) // 2 for part in box)
+    return pictures, turn.index_to_source((*at, *middle), source.space)
+
+
+def _spacing(result: Result) -> tuple[float, float]:
+    """Distance of rows and of columns in the picture, in any unit."""
+    lengths = np.linalg.norm(result.source.affine[:3, :3], axis=0)
+    rows, columns = (float(lengths[axis]) for axis in result.source.turn.order[-2:])
+    return rows, columns
+
+
+def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture in the middle of a black square of side `SIDE`."""
+    out = np.zeros((SIDE, SIDE, 3), np.uint8)
+    height, width = picture.shape[:2]
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    out[top : top + height, left : left + width] = picture
+    return out
+
+
+def where_they_differ(maps: NDArray[np.uint8]) -> int:
+    """Slice of the first axis on which the fewest voxels are labelled alike.
+
+    Args:
+        maps: (n, Z, Y, X) label maps.
+    """
+    apart = (maps != maps[:1]).any(0).sum((1, 2))
+    if not apart.any():
+        apart = maps.any(0).sum((1, 2))
+    return int(apart.argmax()) if apart.any() else maps.shape[1] // 2

@@ -1,0 +1,71 @@
+"""Cards in a real dock: clicking, keeping, and what is greyed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QPoint, Qt
+
+from napari_ssn.gui.layers import HYPOTHESIS
+from tests.gui.conftest import run_and_wait
+
+
+def dealt(dock: Any, qtbot: Any) -> Any:
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: dock.session.cards is not None, timeout=60_000)
+    return dock.session.cards.cards
+
+
+def test_there_are_no_cards_before_a_run(opened: tuple[Any, Any]) -> None:
+    _, dock = opened
+    assert dock.cards.isHidden()
+    assert not any(button.isVisibleTo(dock.cards) for button in dock.cards.buttons)
+
+
+def test_a_click_shows_a_card_and_marks_it(opened: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = opened
+    cards = dealt(dock, qtbot)
+    assert not dock.cards.isHidden()
+    assert sum(button.isVisibleTo(dock.cards) for button in dock.cards.buttons) == len(cards)
+    button = dock.cards.buttons[1]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=QPoint(5, button.height() - 4))
+    assert dock.session.walk.choice == cards[1].choice
+    assert [b.isChecked() for b in dock.cards.buttons].index(True) == 1
+    assert int((viewer.layers[HYPOTHESIS].data.__array__() > 0).sum()) == cards[1].counts[1:].sum()
+    # Clicked again it stays on show; moved on by the slider it is no longer the card.
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=QPoint(5, button.height() - 4))
+    assert button.isChecked()
+    dock.session.walk.nudge(0.5)
+    assert not button.isChecked()
+
+
+def test_the_star_keeps_a_card_as_a_layer(opened: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = opened
+    cards = dealt(dock, qtbot)
+    before = len(viewer.layers)
+    button = dock.cards.buttons[0]
+    star = button._star().center().toPoint()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=star)
+    qtbot.waitUntil(lambda: len(viewer.layers) == before + 1)
+    kept = next(layer for layer in viewer.layers if layer.name.startswith("SSN · kept"))
+    assert int((kept.data > 0).sum()) == cards[0].counts[1:].sum()
+    # Keeping shows nothing else than before.
+    assert dock.session.walk.choice.sample is None
+
+
+def test_cards_of_another_image_are_greyed(opened: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = opened
+    dealt(dock, qtbot)
+    viewer.layers["scan"].scale = (2.0, 2.0)
+    assert not dock.cards.isEnabled()
+    sample = dock.session.walk.choice
+    qtbot.mouseClick(dock.cards.buttons[1], Qt.MouseButton.LeftButton, pos=QPoint(5, 75))
+    assert dock.session.walk.choice == sample
+
+
+def test_cards_say_shares_and_sizes(opened: tuple[Any, Any], qtbot: Any) -> None:
+    _, dock = opened
+    cards = dealt(dock, qtbot)
+    for card, button in zip(cards, dock.cards.buttons, strict=False):
+        assert f"{100 * card.share:.0f} ±" in button.accessibleName()
+        assert "400 hypotheses" in button.toolTip()
