@@ -156,6 +156,29 @@ def card_tip(share: float, error: float, draws: int) -> str:
     )
 
 
+def comparison_line(
+    labels: Sequence[str],
+    dice: Sequence[float] | NDArray[np.float64],
+    apart: Sequence[float] | NDArray[np.float64],
+    unit: str,
+) -> str:
+    """``Dice 0.87 · 0.8 mm apart``; with several labels one after the other, by name.
+
+    Args:
+        labels: names of the labels, background left out.
+        dice: of each of them.
+        apart: mean distance of their borders; NaN where only one of the two has the label.
+        unit: of that distance.
+    """
+    parts = []
+    for name, overlap, distance in zip(labels, dice, apart, strict=True):
+        words = f"Dice {overlap:.2f} · {distance:.1f} {unit} apart"
+        if distance != distance:
+            words = "only in one of the two"
+        parts.append(f"{capital(name)}: {words}" if len(labels) > 1 else words)
+    return "; ".join(parts)
+
+
 def geometry(
     size: Sequence[int],
     spacing_mm: Sequence[float] | None,

@@ -7,6 +7,8 @@ from napari_ssn.core.directions import Directions, Effect
 from napari_ssn.core.errors import Cancelled, DeviceError, ModelError
 from napari_ssn.wording import (
     Measure,
+    card_lines,
+    comparison_line,
     direction_names,
     effect_name,
     geometry,
@@ -151,3 +153,12 @@ def test_problems_are_one_sentence_without_paths() -> None:
     assert problem(ModelError("The card is invalid.")) == "The card is invalid."
     assert problem(Cancelled("x")) == "Cancelled."
     assert "Choose the CPU" in problem(DeviceError("The graphics memory is full."))
+
+
+def test_cards_and_comparisons_in_words() -> None:
+    measure = Measure("volume", 1.0, False)
+    assert card_lines(measure, 0.343, 0.024, [0, 1420]) == ("34 ±2 %", "1.42 mL")
+    assert card_lines(measure, 0.004, 0.003, [9, 0]) == ("0 ±1 %", "none")
+    assert comparison_line(["nodule"], [0.871], [0.84], "mm") == "Dice 0.87 · 0.8 mm apart"
+    both = comparison_line(["anterior", "posterior"], [0.5, 0.0], [2.0, float("nan")], "px")
+    assert both == "Anterior: Dice 0.50 · 2.0 px apart; Posterior: only in one of the two"

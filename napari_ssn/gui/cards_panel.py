@@ -8,10 +8,10 @@ from qtpy.QtCore import QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy
 
-from napari_ssn.gui.parts import Section, row, say, text
+from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Card, Session
 from napari_ssn.session.cards import CARDS, SIDE
-from napari_ssn.wording import card_lines, card_tip
+from napari_ssn.wording import card_lines, card_tip, comparison_line
 
 # Pixels between cards, around a thumbnail, and of each of the two lines under it.
 _GAP, _EDGE, _LINE = 6, 3, 15
@@ -32,6 +32,7 @@ class CardButton(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._picture = QPixmap()
         self._lines = ("", "")
+        self._compared = False
         self.accent, self.muted = QColor("#f2b24a"), QColor("#a9b0b8")
 
     def set_card(self, card: Card, lines: tuple[str, str], tip: str) -> None:
@@ -44,6 +45,12 @@ class CardButton(QAbstractButton):
         self.setToolTip(tip)
         self.setAccessibleName(", ".join(lines))
         self.update()
+
+    def set_compared(self, compared: bool) -> None:
+        """Mark it as the one that another is compared with."""
+        if compared != self._compared:
+            self._compared = compared
+            self.update()
 
     def sizeHint(self) -> QSize:
         """Half of the thumbnail's own pixels, and two lines."""
@@ -80,8 +87,11 @@ class CardButton(QAbstractButton):
         place = self._place()
         painter.setOpacity(1.0 if self.isEnabled() else 0.45)
         painter.drawPixmap(place, self._picture, QRectF(self._picture.rect()))
-        if self.isChecked() or self.underMouse():
-            painter.setPen(QPen(self.accent if self.isChecked() else self.muted, 2))
+        if self.isChecked() or self._compared or self.underMouse():
+            pen = QPen(self.accent if self.isChecked() else self.muted, 2)
+            if self._compared and not self.isChecked():
+                pen = QPen(self.palette().color(self.foregroundRole()), 2, Qt.PenStyle.DotLine)
+            painter.setPen(pen)
             painter.drawRoundedRect(place.adjusted(-1.5, -1.5, 1.5, 1.5), 3, 3)
         if self.underMouse() and self.isEnabled():
             painter.setPen(Qt.PenStyle.NoPen)
@@ -105,7 +115,9 @@ class CardsPanel(Section):
     """Up to `CARDS` cards beside each other, the likeliest first."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("Hypotheses")
+        self.compare = button("Compare", "Then click the card to compare with what is on show")
+        self.compare.setCheckable(True)
+        super().__init__("Hypotheses", beside=(self.compare,))
         self._session = session
         self.empty = text("", "muted")
         self.body.addWidget(self.empty)
@@ -113,10 +125,14 @@ class CardsPanel(Section):
         self._row: QHBoxLayout = row([*((button, 1) for button in self.buttons), 0])
         self._row.setSpacing(_GAP)
         self.body.addLayout(self._row)
-        for index, button in enumerate(self.buttons):
-            button.hide()
-            button.clicked.connect(lambda _=False, i=index: self._picked(i))
-            button.kept.connect(lambda i=index: self._kept(i))
+        self.difference = text("", "muted")
+        self.body.addWidget(self.difference)
+        for index, card in enumerate(self.buttons):
+            card.hide()
+            card.clicked.connect(lambda _=False, i=index: self._picked(i))
+            card.kept.connect(lambda i=index: self._kept(i))
+        self.compare.toggled.connect(self._comparing)
+        session.comparing.changed.connect(self.follow)
         self._dealt: Any = None
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)
@@ -125,8 +141,21 @@ class CardsPanel(Section):
     def _picked(self, index: int) -> None:
         cards = self._session.cards
         if cards is not None:
-            self._session.walk.show(cards.cards[index].choice)
+            choice = cards.cards[index].choice
+            if self._waits():
+                self._session.comparing.compare_with(choice)
+            else:
+                self._session.walk.show(choice)
         # A click on the one on show leaves it on show.
+        self.follow()
+
+    def _waits(self) -> bool:
+        """Whether the next click names the card to compare with."""
+        return self.compare.isChecked() and self._session.comparing.other is None
+
+    def _comparing(self, on: bool) -> None:
+        if not on:
+            self._session.comparing.compare_with(None)
         self.follow()
 
     def _kept(self, index: int) -> None:
@@ -136,9 +165,9 @@ class CardsPanel(Section):
 
     def restyle(self, accent: str, muted: str) -> None:
         """Take the colours of another theme."""
-        for button in self.buttons:
-            button.accent, button.muted = QColor(accent), QColor(muted)
-            button.update()
+        for card in self.buttons:
+            card.accent, card.muted = QColor(accent), QColor(muted)
+            card.update()
 
     def refresh(self) -> None:
         """Show the cards of the result; greyed when the image has changed."""
@@ -159,10 +188,25 @@ class CardsPanel(Section):
         self.follow()
 
     def follow(self) -> None:
-        """Mark the card that is on show."""
+        """Mark the card that is on show and the one it is compared with."""
         cards, choice = self._session.cards, self._session.walk.choice
-        for index, button in enumerate(self.buttons):
-            shown = cards is not None and index < len(cards.cards)
-            button.setChecked(
-                shown and choice.sigma == 0 and cards.cards[index].choice.anchor == choice.anchor
-            )
+        other = self._session.comparing.other
+        if other is None and self._session.cards is None:
+            self.compare.setChecked(False)
+        for index, card in enumerate(self.buttons):
+            one = cards.cards[index].choice if cards and index < len(cards.cards) else None
+            card.setChecked(one is not None and choice.sigma == 0 and one == choice.anchor)
+            card.set_compared(one is not None and one == other)
+        say(self.difference, self._words())
+
+    def _words(self) -> str:
+        result, comparing = self._session.result, self._session.comparing
+        if result is None or not self.compare.isChecked():
+            return ""
+        if comparing.other is None:
+            return "Click the card to compare with."
+        found = comparing.found
+        if found is None or found.shown != self._session.walk.choice:
+            return "Comparing…"
+        unit = "mm" if result.source.spacing_mm is not None else "px"
+        return comparison_line(result.labels[1:], found.dice, found.apart, unit)

@@ -20,6 +20,7 @@ from napari_ssn.core.volume import Volume
 from napari_ssn.session import Choice, Decoded, Result, Source
 
 HYPOTHESIS = "SSN · hypothesis"
+COMPARED = "SSN · compared"
 REGION = "SSN · region"
 
 #: Events of an image layer after which it is another image.
@@ -135,6 +136,12 @@ def colours(result: Result, grey: bool = False) -> DirectLabelColormap:
         if value > 0:
             table[value] = _GREY if grey else label.colour
     return DirectLabelColormap(color_dict=table)
+
+
+def plain_colours(classes: int) -> DirectLabelColormap:
+    """White for every label: the outline that another is compared with."""
+    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    return DirectLabelColormap(color_dict=table | dict.fromkeys(range(1, classes), "#ffffff"))
 
 
 def transform_of(image: Image) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class Scene:
         self._place: dict[str, Any] = {}
         self._walking: Labels | None = None
         self._others: list[Labels] = []
+        self._compared: Labels | None = None
         self._cross: Points | None = None
         self._placing = False
         self._grey = False
@@ -55,6 +56,7 @@ class Scene:
         session.walk.moved.connect(self._moved)
         session.made.connect(self._made)
         session.changed.connect(self._changed)
+        session.comparing.changed.connect(self._compare)
         viewer.layers.events.removed.connect(self._removed)
 
     # ---- The image
@@ -139,6 +141,8 @@ class Scene:
             self.set_image(None)
         elif layer is self._walking:
             self._walking = None
+        elif layer is self._compared:
+            self._compared = None
         elif layer is self._cross:
             self._cross = None
         elif layer in self._others:
@@ -197,6 +201,27 @@ class Scene:
         layer.colormap = layers.colours(decoded.result)
         self._others.append(layer)
         self._add(layer)
+
+    def _compare(self) -> None:
+        """Show the other hypothesis of a comparison, or take it away."""
+        result, comparing = self._session.result, self._session.comparing
+        if comparing.other is None or result is None:
+            if self._compared is not None:
+                self._viewer.layers.remove(self._compared)
+            return
+        found = comparing.found
+        if found is None:
+            return
+        data = self._display.reorientation.apply(found.label_map)
+        if self._compared is None:
+            made = layers.label_layer(layers.COMPARED, data, self._transform, {})
+            made.colormap = layers.plain_colours(result.dist.classes)
+            self._compared = made
+            self._add(made)
+            made.editable = False
+        elif self._compared.metadata.get("other") != found.other:
+            self._compared.data = data
+        self._compared.metadata["other"] = found.other
 
     def _add(self, layer: Labels) -> None:
         self._draw(layer)
@@ -265,5 +290,5 @@ class Scene:
         if self._walking is not None:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)
-        self._image = self._walking = self._cross = None
+        self._image = self._walking = self._cross = self._compared = None
         self._others.clear()

@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_ssn.session import jobs
 from napari_ssn.session.cards import Cards, cards_job
+from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.records import (
     Choice,
     Decoded,
@@ -60,6 +61,7 @@ class Session:
         self.ranges: Ranges | None = None
         self.cards: Cards | None = None
         self.walk = Walk(runner, self.settings, self._failed)
+        self.comparing = Comparing(runner, self.walk, self._failed)
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
@@ -244,6 +246,7 @@ class Session:
         self._runner.cancel("keep")
         self.exported = None
         self.walk.begin(result)
+        self.comparing.begin(result)
         self.found.emit(result)
         self.walk.announce()
         self._count_range()
@@ -363,6 +366,7 @@ class Session:
         self._queue.clear()
         self.activity = self.result = None
         self.setup = Setup()
+        self.comparing.close()
         self.walk.close()
         for signal in (self.changed, self.found, self.made):
             signal.disconnect()

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
 
-from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.gui.layers import COMPARED, HYPOTHESIS
 from tests.gui.conftest import run_and_wait
 
 
@@ -69,3 +69,40 @@ def test_cards_say_shares_and_sizes(opened: tuple[Any, Any], qtbot: Any) -> None
     for card, button in zip(cards, dock.cards.buttons, strict=False):
         assert f"{100 * card.share:.0f} ±" in button.accessibleName()
         assert "400 hypotheses" in button.toolTip()
+
+
+def test_two_cards_are_compared_outline_against_outline(
+    opened: tuple[Any, Any], qtbot: Any
+) -> None:
+    viewer, dock = opened
+    cards = dealt(dock, qtbot)
+    comparing = dock.session.comparing
+    dock.cards.buttons[0].click()
+    dock.cards.compare.click()
+    assert "Click the card" in dock.cards.difference.text()
+    dock.cards.buttons[1].click()
+    qtbot.waitUntil(lambda: comparing.found is not None)
+    # The one on show stayed on show, and the other lies beside it in white.
+    assert dock.session.walk.choice == cards[0].choice
+    other = viewer.layers[COMPARED]
+    assert int((other.data > 0).sum()) == cards[1].counts[1:].sum()
+    assert dock.cards.difference.text().startswith("Dice 0.")
+    assert dock.cards.difference.text().endswith("mm apart")
+    # From now on a click shows a card again, and the numbers follow.
+    before = dock.cards.difference.text()
+    dock.cards.buttons[1].click()
+    qtbot.waitUntil(lambda: comparing.found.shown == cards[1].choice)
+    assert dock.cards.difference.text() == "Dice 1.00 · 0.0 mm apart" != before
+    dock.cards.compare.click()
+    assert COMPARED not in viewer.layers and comparing.other is None
+    assert not dock.cards.difference.isVisibleTo(dock.cards)
+
+
+def test_a_new_run_ends_a_comparison(opened: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = opened
+    dealt(dock, qtbot)
+    dock.cards.compare.click()
+    dock.cards.buttons[1].click()
+    qtbot.waitUntil(lambda: COMPARED in viewer.layers)
+    dealt(dock, qtbot)
+    assert COMPARED not in viewer.layers and not dock.cards.compare.isChecked()
