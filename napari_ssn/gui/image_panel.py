@@ -10,7 +10,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy
 
-from napari_ssn.gui.parts import Section, row, say, set_role, text
+from napari_ssn.gui.parts import Section, line, row, say, set_role, text
 from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Session
 from napari_ssn.wording import RESEARCH_ONLY, geometry, origin
@@ -60,8 +60,8 @@ class ImagePanel(Section):
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")
         self.models = combo("The model that segments it")
-        self.purpose = text("", "muted")
-        self.origin = text("", "muted")
+        self.purpose = line("muted")
+        self.origin = line("muted")
         self.fit = text("", "warn")
         for words, box in (("Image", self.layers), ("Model", self.models)):
             name = text(words, "section", wrap=False)
@@ -69,8 +69,8 @@ class ImagePanel(Section):
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
                 self.body.addWidget(self.geometry)
-        for line in (self.purpose, self.origin, self.fit):
-            self.body.addWidget(line)
+        for about in (self.purpose, self.origin, self.fit):
+            self.body.addWidget(about)
         self.layers.currentIndexChanged.connect(self._picked_layer)
         self.models.activated.connect(self._picked_model)
         events = viewer.layers.events
@@ -126,6 +126,7 @@ class ImagePanel(Section):
             say(self.origin, "")
         else:
             say(self.origin, origin(card.licence, card.training.data))
+            self.purpose.setToolTip(card.purpose)
             self.origin.setToolTip(card.training.data)
             self.models.setToolTip("\n".join([card.title, *card.limits]))
         source, obstacle = self._session.setup.source, self._session.setup.obstacle

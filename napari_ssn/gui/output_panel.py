@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSpinBox, QWidget
 
-from napari_ssn.gui.parts import Section, button, row, say, text
+from napari_ssn.gui.parts import Section, button, line, row, say, text
 from napari_ssn.session import Session
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
@@ -17,6 +17,7 @@ Ask = Callable[[QWidget, str, str], str]
 
 _FORMATS = ((".nii.gz", "NIfTI, compressed"), (".nii", "NIfTI, not compressed"))
 _MOST = 50
+_WHAT = "The file holds the label map, the JSON beside it how it came about."
 
 
 def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
@@ -97,8 +98,7 @@ class ExportPanel(Section):
         super().__init__("")
         self._session = session
         self.ask: Ask = ask_for_file
-        self.what = text("", "muted")
-        self.what.setToolTip("The file holds the label map, the JSON beside it how it came about")
+        self.what = line("muted")
         self.format = QComboBox()
         for suffix, words in _FORMATS:
             self.format.addItem(suffix)
@@ -143,12 +143,14 @@ class ExportPanel(Section):
         result, counts = self._session.result, self._session.walk.counts
         if result is None:
             say(self.what, "Exports the hypothesis on show.")
+            self.what.setToolTip(_WHAT)
             return
         what = "the greyed, earlier result" if self._session.stale else "what is on show"
         words = f"Exports {what}: {self._session.walk.choice.title}"
         if counts is not None and len(counts) == 2:
             words += f", {result.source.measure.amount(int(counts[1]))}"
         say(self.what, f"{words}.")
+        self.what.setToolTip(f"{words}. {_WHAT}")
 
 
 def with_suffix(name: str, suffix: str) -> Path:

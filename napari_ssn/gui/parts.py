@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -78,6 +80,39 @@ class _Text(QLabel):
         if not self.wordWrap():
             return hint
         return QSize(0, self.fontMetrics().height())
+
+
+# Pixels that napari's style leaves before a label's text.
+_INDENT = 5
+
+
+class _Line(QLabel):
+    """A single line, cut off with dots where it is too long; all of it is in the tooltip."""
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as it must be."""
+        return QSize(0, self.fontMetrics().height())
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw as much as there is room for."""
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        # Where a text of several lines begins.
+        room = self.contentsRect().adjusted(_INDENT, 0, 0, 0)
+        shown = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, room.width()
+        )
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), shown)
+        painter.end()
+
+
+def line(role: str = "") -> QLabel:
+    """A label of one line that may be narrower than its words."""
+    made = _Line()
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setProperty("role", role)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return made
 
 
 def set_role(widget: QWidget, role: str) -> None:

@@ -22,8 +22,8 @@ class RegionPanel(Section):
         self.place = button("Place centre", "Then click once on the lesion; drag still moves")
         self.place.setCheckable(True)
         self.where = text("", "muted")
-        self.body.addLayout(row([self.whole, self.around, 1]))
-        self.body.addLayout(row([(self.where, 1), self.place]))
+        self.body.addLayout(row([self.whole, self.around, 1, self.place]))
+        self.body.addWidget(self.where)
         self.around.toggled.connect(self._session.set_around_point)
         self.place.toggled.connect(self._wait)
         session.changed.connect(self.refresh)
@@ -55,11 +55,7 @@ class RegionPanel(Section):
         if waiting:
             return "Click on the middle of the lesion."
         if not session.setup.around_point:
-            if session.setup.needs_point or session.setup.misfit:
-                # Nothing runs like this, and why is said elsewhere.
-                return ""
-            centred = session.setup.model is not None and session.setup.model.card.centred
-            return "The lesion is expected in the middle." if centred else ""
+            return ""
         at = self._scene.centre_in_words()
         return at or "No centre yet."
 
@@ -135,4 +131,7 @@ class RunPanel(Section):
         if session.result is not None and not session.stale:
             result = session.result
             return f"Done in {seconds(result.seconds)} on {result.device_title}.", "muted"
+        model = session.setup.model
+        if model is not None and model.card.centred and not session.setup.around_point:
+            return "Ready. The lesion is expected in the middle.", "muted"
         return "Ready.", "muted"

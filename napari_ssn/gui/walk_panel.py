@@ -111,20 +111,22 @@ class SliderPanel(Section):
 
     def __init__(self, session: Session) -> None:
         self.value = text("0 σ", "", wrap=False)
-        super().__init__("Boundary", beside=(self.value,))
+        self.play = button("▶", "Move the boundary to and fro")
+        self.play.setCheckable(True)
+        self.reset = button("0", "Back to 0 σ")
+        self.undo = button("↶", "Take back the last step (Ctrl+Z)")
+        for small in (self.play, self.reset, self.undo):
+            small.setFixedWidth(34)
+        tools = (self.value, self.play, self.reset, self.undo)
+        super().__init__("Boundary", beside=tools)
         self._session = session
         self.directions = combo("What the slider changes; the share of the model's uncertainty")
         self.slider = MarkedSlider()
         self.slider.setToolTip("Move the boundary ( , and . move it by 0.1 σ)")
         self.slider.setPageStep(round(0.5 / STEP))
         self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
-        self.play = button("Play", "Move the boundary to and fro")
-        self.play.setCheckable(True)
-        self.reset = button("Reset", "Back to 0 σ")
-        self.undo = button("Undo", "Take back the last step (Ctrl+Z)")
         self.body.addWidget(self.directions)
         self.body.addLayout(row([self.low, (self.slider, 1), self.high]))
-        self.body.addLayout(row([(self.play, 1), (self.reset, 1), (self.undo, 1)]))
         self._timer = QTimer(self)
         self._timer.setInterval(40)
         self._timer.timeout.connect(self._tick)
@@ -169,7 +171,7 @@ class SliderPanel(Section):
         self._session.walk.set_sigma(0.0)
 
     def _played(self, on: bool) -> None:
-        self.play.setText("Pause" if on else "Play")
+        self.play.setText("❚❚" if on else "▶")
         self._in_gesture = False
         if on:
             self._timer.start()
