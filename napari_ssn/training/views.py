@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from napari_ssn.network.card import ModelCard
-from napari_ssn.network.inference import normalise, window_around
+from napari_ssn.network.intensity import normalise
+from napari_ssn.network.tiles import window_around
 from napari_ssn.training.cases import Cases
 
 # A crop is cut larger than the view by this much before it is turned, so that no corner of the
