@@ -81,7 +81,8 @@ class LogitDistribution:
                 f"cov_diag: expected {tuple(self.mean.shape)}, got {tuple(self.cov_diag.shape)}"
             )
         for name in ("mean", "cov_factor", "cov_diag"):
-            if not bool(torch.isfinite(getattr(self, name)).all()):
+            # Part by part: a mask of all columns at once takes as much memory as the columns.
+            if not all(bool(torch.isfinite(part).all()) for part in getattr(self, name)):
                 raise ValueError(f"{name}: expected finite values, got NaN or infinity")
         if bool((self.cov_diag < 0).any()):
             raise ValueError("cov_diag: expected variances ≥ 0, got a negative one")

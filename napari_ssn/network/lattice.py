@@ -83,8 +83,8 @@ class Line:
 
     def nodes_of(self, voxel: int) -> range:
         """Nodes that a voxel's value is interpolated from."""
-        low, high, _ = self.between(range(voxel, voxel + 1))
-        return range(int(low[0]), int(high[0]) + 1)
+        low, high, later = self.between(range(voxel, voxel + 1))
+        return range(int(low[0]), int(high[0] if later[0] else low[0]) + 1)
 
 
 def sample(data: NDArray[np.float32], lines: Sequence[Line]) -> NDArray[np.float32]:
