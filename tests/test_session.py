@@ -500,3 +500,52 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
         setup.pick_model(next(m for m in models if m.card.spatial_dims == dims))
         setup.set_source(Thing(**{**vars(other), "token": 10}))
         assert setup.model.card.spatial_dims == dims and setup.misfit == (dims == 3)
+
+
+def test_a_run_tells_of_the_plane_on_show_and_of_detours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
+    session = start(Inline(), model, monkeypatch)
+    session.looking = lambda: (30, None, None)
+    told = []
+    session.previewed.connect(lambda preview: told.append((session.state, preview)))
+    ran(session, (40, 20, 20))
+    ((state, preview),) = told
+    assert state == "running" and preview.start == (30, 0, 0)
+    assert preview.source is session.setup.source
+    np.testing.assert_array_equal(preview.label_map, session.result.dist.label_map()[30:31])
+
+
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from napari_ssn.network import device
+
+    model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
+    session = ran(start(Inline(), model, monkeypatch), (20, 20, 20))
+    kept = session.result
+
+    class Memory:
+        available = 6 * 10**9
+
+    def unread() -> Any:
+        raise AssertionError("the image was read")
+
+    monkeypatch.setattr(device.psutil, "virtual_memory", Memory)
+    whole = source(np.broadcast_to(np.float32(0), (1024, 1024, 1024)))
+    session.set_image(replace(whole, load=unread))
+    session.run()
+    assert_refused(session, "Segmenting 1024 × 1024 × 1024 voxels needs about 6")
+    assert_refused(session, "and 6.0 GB are free: choose a region around a point.")
+    assert session.result is kept
+
+
+@pytest.mark.parametrize("size", [0.0, np.nan])
+def test_voxels_without_a_size_are_no_image(size: float) -> None:
+    from napari_ssn.core.errors import GeometryError
+
+    with pytest.raises(GeometryError):
+        source(noise_image((5, 6, 7)), (1.0, size, 1.0))
