@@ -7,7 +7,7 @@ deviations √D are blended and interpolated too, and squared in the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,25 +88,32 @@ class Blender:
             else:
                 total[place] += undo((cut * weight).round_(), self.turn)
 
-    def slab(self, voxels: tuple[range, ...]) -> Parameters:
-        """Parameters of some voxels, variances in the end; voxels per axis of the network."""
+    def slab(
+        self, voxels: tuple[range, ...], between: Callable[[], None] = lambda: None
+    ) -> Parameters:
+        """Parameters of some voxels per axis of the network, with variances.
+
+        ``between`` is called before each class and column, which take a while in a volume.
+        """
         picks = self._picks(voxels)
         space = self._of_image([len(r) for r in voxels])
         lead = (total.shape[: -len(space)] for total in self.total)
         out = Parameters(*(self.total.mean.new_empty((*shape, *space)) for shape in lead))
         for place, part in zip(out.parts(), self.total.parts(), strict=True):
+            between()
             place.copy_(self._mapped(part, picks))
         out.spread.square_()
         return out
 
-    def finish(self) -> Parameters:
-        """Parameters of every voxel of the plan, variances in the end; nothing is left here."""
+    def finish(self, between: Callable[[], None] = lambda: None) -> Parameters:
+        """As `slab`, of every voxel of the plan; nothing is left here."""
         if self.plan.resampled:
-            out = self.slab(self.plan.voxels)
+            out = self.slab(self.plan.voxels, between)
         else:
             # In place: there may be no room for them twice.
-            for total in self.total:
-                total.mul_(1 / self.unit)
+            for part in self.total.parts():
+                between()
+                part.mul_(1 / self.unit)
             self.total.spread.square_()
             out = self.total
         del self.total

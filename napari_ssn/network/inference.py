@@ -171,10 +171,9 @@ def _scan(
         blender.add(tile, found)
         if plane is not None and done + 1 == early < len(tiles) and watch.preview is not None:
             watch.preview(_placed(volume, plan, blender.slab(plane), plane))
-    ask(watch.cancelled)
     if watch.progress is not None:
         watch.progress(len(tiles), len(tiles))
-    return blender.finish()
+    return blender.finish(lambda: ask(watch.cancelled))
 
 
 def _cut(data: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
