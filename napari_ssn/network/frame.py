@@ -20,9 +20,9 @@ from napari_ssn.core.orientation import (
 from napari_ssn.core.volume import Extent
 from napari_ssn.network.card import ModelCard
 
-# Voxels that differ from the network's by less than this share are taken as they are: scanners
-# round, and resampling blurs.
-_SAME = 0.05
+#: Voxels that differ from the network's by less than this share are taken as they are: scanners
+#: round, and resampling blurs.
+SAME_SIZE = 0.05
 
 
 class Placed(Protocol):
@@ -139,5 +139,5 @@ def _steps(card: ModelCard, spacing: tuple[float, ...] | None, ndim: int) -> tup
     # Slices are never resampled across for a 2D network.
     across = ndim - len(wanted)
     steps = [w / s for w, s in zip(wanted, spacing[across:], strict=True)]
-    kept = tuple(1.0 if abs(step - 1) <= _SAME else step for step in steps)
+    kept = tuple(1.0 if abs(step - 1) <= SAME_SIZE else step for step in steps)
     return (1.0,) * across + kept
