@@ -221,7 +221,7 @@ class _Found:
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
         for label in range(1, self.dist.classes):
             values = counts[:, label]
-            spread = card.range_of(values)
+            spread = card.range_of(values, self.dist.space)
             words = range_line(
                 measure,
                 spread.low,

@@ -300,6 +300,15 @@ def test_a_flat_image_for_a_3d_model(session: Session, tmp_path: Path) -> None:
     assert session.setup.obstacle is None and session.stale
 
 
+def test_what_a_2d_model_knows_of_areas_does_not_calibrate_volumes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session = start(Inline(), tiny_model(tmp_path / "flat", calibration=0.5), monkeypatch)
+    for space, calibrated in (((32, 40), True), ((1, 32, 40), True), ((3, 32, 40), False)):
+        ran(session, space)
+        assert session.ranges.ranges[0].calibrated is calibrated
+
+
 def test_a_2d_model_runs_over_the_slices_of_a_volume(session: Session) -> None:
     session.set_image(source(noise_image((5, 32, 40)), (2.0, 0.7, 0.7)))
     assert not session.setup.misfit and not session.setup.needs_point

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -163,12 +164,19 @@ class ModelCard(_Strict):
             return None
         return tuple(self.spacing_mm * self.spatial_dims)[: self.spatial_dims]
 
-    def range_of(self, values: ArrayLike) -> Range:
-        """Range of a quantity over hypotheses, calibrated where this model is."""
+    def range_of(self, values: ArrayLike, space: Sequence[int] = ()) -> Range:
+        """Range of a quantity over hypotheses, calibrated where this model is.
+
+        Args:
+            values: of the hypotheses.
+            space: shape of their grid. What a 2D model learnt of areas says nothing about
+                volumes that it made of several slices.
+        """
         # Here, because listing models must not wait for torch.
         from napari_ssn.core.measures import central_range
 
-        if self.calibration is None:
+        stacked = sum(size > 1 for size in space) > self.spatial_dims
+        if self.calibration is None or stacked:
             return central_range(values)
         found = self.calibration
         return central_range(values, found.level, found.factors, found.readers)

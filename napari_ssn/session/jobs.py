@@ -162,7 +162,7 @@ def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
     return Ranges(
         run=result.run,
         count=count,
-        ranges=tuple(result.card.range_of(column) for column in counts.T),
+        ranges=tuple(result.card.range_of(column, result.dist.space) for column in counts.T),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
     )
 
