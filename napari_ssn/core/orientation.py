@@ -181,6 +181,17 @@ def named_directions(letters: str) -> tuple[Direction, ...]:
     return directions
 
 
+def letters_of(affine: NDArray[np.float64], ndim: int) -> str:
+    """Letters of the directions that the first axes of a grid are closest to, as ``RAS``."""
+    cosines = direction_cosines(affine)
+    source = closest_axes(cosines)
+    names = {direction: letter for letter, direction in _LETTERS.items()}
+    along = [(source.index(axis), axis) for axis in range(ndim)]
+    return "".join(
+        names[patient, -1 if cosines[patient, axis] < 0 else 1] for patient, axis in along
+    )
+
+
 def shown_directions(upright: int, ndim: int) -> tuple[Direction, ...]:
     """Where each shown axis goes in the patient.
 

@@ -44,28 +44,25 @@ class Blender:
 
     Args:
         plan: of the run.
-        classes, rank: of the model.
         device: where the parameters are kept.
         single: whether no two tiles overlap; they are kept as they are then.
     """
 
-    def __init__(
-        self, plan: Plan, classes: int, rank: int, device: torch.device, single: bool
-    ) -> None:
+    def __init__(self, plan: Plan, device: torch.device, single: bool) -> None:
         self.plan = plan
         self.turn = plan.frame.turn
+        self.device = device
         self.unit = 1.0 if single else _UNIT
-        space = self._of_image(plan.nodes)
-        self.total = Parameters(
-            *(
-                torch.zeros((*lead, *space), device=device)
-                for lead in ((classes,), (rank, classes), (classes,))
-            )
-        )
+        self.total: Parameters | None = None
 
     def add(self, tile: Tile, found: Parameters) -> None:
         """Add the parameters that the network gave for a tile, (…, *tile)."""
-        device = self.total.mean.device
+        if self.total is None:
+            space = self._of_image(self.plan.nodes)
+            lead = (part.shape[: -len(space)] for part in found)
+            self.total = Parameters(
+                *(torch.zeros((*shape, *space), device=self.device) for shape in lead)
+            )
         window = tile.window
         inside: tuple[Any, ...] = (
             ...,
@@ -75,18 +72,22 @@ class Blender:
             ),
         )
         place: tuple[Any, ...] = (..., *self._slices(window.inside))
+        weight = None if self.unit == 1 else self._weight(tile)
+        for total, part in zip(self.total, found, strict=True):
+            cut = part[inside].to(self.device)
+            if weight is None:
+                total[place] = undo(cut, self.turn)
+            else:
+                total[place] += undo((cut * weight).round_(), self.turn)
+
+    def _weight(self, tile: Tile) -> Tensor:
+        """Shares of a tile in its voxels, times the unit."""
         weight = torch.full((), self.unit)
         for axis, vector in enumerate(tile.weights):
             shape = [1] * len(tile.weights)
             shape[axis] = -1
             weight = weight * torch.from_numpy(vector).reshape(shape)
-        weight = weight.to(device)
-        for total, part in zip(self.total, found, strict=True):
-            cut = part[inside].to(device)
-            if self.unit == 1:
-                total[place] = undo(cut, self.turn)
-            else:
-                total[place] += undo((cut * weight).round_(), self.turn)
+        return weight.to(self.device)
 
     def slab(
         self, voxels: tuple[range, ...], between: Callable[[], None] = lambda: None
@@ -95,6 +96,7 @@ class Blender:
 
         ``between`` is called before each class and column, which take a while in a volume.
         """
+        assert self.total is not None
         picks = self._picks(voxels)
         space = self._of_image([len(r) for r in voxels])
         lead = (total.shape[: -len(space)] for total in self.total)
@@ -110,13 +112,14 @@ class Blender:
         if self.plan.resampled:
             out = self.slab(self.plan.voxels, between)
         else:
+            assert self.total is not None
             # In place: there may be no room for them twice.
             for part in self.total.parts():
                 between()
                 part.mul_(1 / self.unit)
             self.total.spread.square_()
             out = self.total
-        del self.total
+        self.total = None
         return out
 
     def _of_image(self, values: Sequence[int]) -> list[int]:
@@ -136,7 +139,7 @@ class Blender:
 
     def _picks(self, voxels: tuple[range, ...]) -> list[tuple[int, Tensor, Tensor, Tensor | None]]:
         """Per axis of the network: axis of the totals, nodes before and after, weight."""
-        device, picks = self.total.mean.device, []
+        picks = []
         for axis, back, line, r in zip(
             self.turn.order, self.turn.flip, self.plan.lines, voxels, strict=True
         ):
@@ -147,7 +150,8 @@ class Blender:
             shape = [1] * len(voxels)
             shape[axis] = -1
             before, after, later = (
-                torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (low, high, weight)
+                torch.from_numpy(np.ascontiguousarray(a)).to(self.device)
+                for a in (low, high, weight)
             )
             picks.append((axis, before, after, None if line.plain else later.reshape(shape)))
         return picks

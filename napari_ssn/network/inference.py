@@ -155,8 +155,7 @@ def _scan(
         tiles.sort(key=lambda tile: not tile.meets(nodes))
         early = sum(tile.meets(nodes) for tile in tiles)
     single = len(tiles) == (plan.nodes[0] if sliced else 1)
-    card = model.card
-    blender = Blender(plan, card.classes, card.architecture.rank, way.home, single)
+    blender = Blender(plan, way.home, single)
     forward = Forward(model, way.device, watch.cancelled)
     for done, tile in enumerate(tiles):
         ask(watch.cancelled)

@@ -155,7 +155,7 @@ def test_interpolating_parameters_equals_interpolating_samples(deep: Model) -> N
             for lead in ((classes,), (rank, classes), (classes,))
         )
     )
-    blender = Blender(plan, classes, rank, torch.device("cpu"), single=True)
+    blender = Blender(plan, torch.device("cpu"), single=True)
     (tile,) = plan.tiles(plan.nodes)
     blender.add(tile, found)
     mean, factor, diag = blender.finish()
