@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.inference import volumes
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
 from napari_ssn.core.distribution import LogitDistribution
@@ -91,6 +92,7 @@ def main() -> None:
     lines = [
         *importing(),
         *first_outline(model, volume),
+        *volumes(),
         *sampling(dist),
         *energy_distance(dist),
         *training_step(model),

@@ -7,6 +7,7 @@ that was read: names of files often hold names of patients.
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,15 @@ def segment(
             "file's own order and counted from 0.",
         ),
     ] = None,
+    depth: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            min=0,
+            help="How far a 2D model looks along a volume to either side of the centre, in mm.",
+            show_default="15",
+        ),
+    ] = None,
     samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
     device: Annotated[
@@ -79,8 +89,10 @@ def segment(
     path = source or image
     assert path is not None
     if from_sidecar is not None:
-        if centre is not None:
-            raise typer.BadParameter("A sidecar says the centre itself: leave out --centre.")
+        if centre is not None or depth is not None:
+            raise typer.BadParameter(
+                "A sidecar says centre and depth itself: leave out --centre and --depth."
+            )
         from napari_ssn.segmenting import repeat
 
         if not repeat(
@@ -91,6 +103,9 @@ def segment(
     if model is None:
         raise typer.BadParameter("Name a model with --model; `napari-ssn models` lists them.")
     index = parse_centre(centre)
+    if depth is not None and not math.isfinite(depth):
+        raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
+    from napari_ssn.network.plan import DEPTH_MM
     from napari_ssn.segmenting import segment_image
 
     segment_image(
@@ -98,6 +113,7 @@ def segment(
         out,
         model,
         centre=index,
+        depth_mm=DEPTH_MM if depth is None else depth,
         count=samples,
         seed=seed,
         device=device or "auto",

@@ -39,8 +39,10 @@ from napari_ssn.io.provenance import (
     write_pair,
 )
 from napari_ssn.network.device import choose_device, device_title
-from napari_ssn.network.inference import check_fit
+from napari_ssn.network.fit import check_fit
+from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
+from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.wording import Measure, capital, range_line
 
 # Hypotheses behind a stated range, and the seed of their draws: the window's.
@@ -53,6 +55,7 @@ def segment_image(
     model_name: str,
     *,
     centre: tuple[int, ...] | None = None,
+    depth_mm: float = DEPTH_MM,
     count: int = 16,
     seed: int = 0,
     device: str = "auto",
@@ -65,6 +68,7 @@ def segment_image(
         out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each and volumes.csv.
         model_name: name or folder of the model.
         centre: index of the region's middle in the file's own voxel grid.
+        depth_mm: how far a 2D model looks along a volume to either side of the centre.
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         overwrite: whether existing files may be replaced.
@@ -77,7 +81,7 @@ def segment_image(
     # Before minutes of computing, not after them.
     check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
     make_folder(out)
-    found = _Found.by(load_model(model_name, device), volume, centre)
+    found = _Found.by(load_model(model_name, device), volume, centre, depth_mm)
     rank = found.dist.rank
     choices = [_choice("mean", np.zeros(rank))]
     for i, z in enumerate(draw_z(count, rank, seed), start=1):
@@ -132,7 +136,9 @@ def repeat(
             err=True,
         )
     centre = None if record.run.centre is None else tuple(record.run.centre)
-    found = _Found.by(model, volume, centre)
+    tile = None if record.run.tile is None else tuple(record.run.tile)
+    depth_mm = DEPTH_MM if record.run.depth_mm is None else record.run.depth_mm
+    found = _Found.by(model, volume, centre, depth_mm, tile)
     if len(record.choice.z) != found.dist.rank:
         raise DataError(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
@@ -158,10 +164,16 @@ class _Found:
     run: Run
 
     @classmethod
-    def by(cls, model: Model, volume: Volume, centre: tuple[int, ...] | None) -> _Found:
+    def by(
+        cls,
+        model: Model,
+        volume: Volume,
+        centre: tuple[int, ...] | None,
+        depth_mm: float,
+        tile: tuple[int, ...] | None = None,
+    ) -> _Found:
         """Segment an image, with words of caution and progress on standard error."""
-        known = volume.spacing_mm if volume.extent != "unknown" else None
-        caution = check_fit(model.card, volume.space, volume.channels, known).caution
+        caution = check_fit(model.card, volume).caution
         if caution is not None:
             typer.echo(caution, err=True)
         with Progress(console=Console(stderr=True)) as bar:
@@ -170,14 +182,17 @@ class _Found:
             def tell(done: int, total: int) -> None:
                 bar.update(task, completed=done, total=total)
 
-            dist = model.segment(volume, centre, progress=tell)
+            watch = Watch(progress=tell, say=lambda text: typer.echo(text, err=True))
+            found = model.infer(volume, centre, depth_mm=depth_mm, tile=tile, watch=watch)
         run = Run(
-            device=str(model.device),
-            device_title=device_title(model.device),
+            device=str(found.device),
+            device_title=device_title(found.device),
+            tile=list(found.tile),
             centre=None if centre is None else list(centre),
+            depth_mm=found.depth_mm,
             image_sha256=image_hash(volume),
         )
-        return cls(model, volume, centre, dist, run)
+        return cls(model, volume, centre, found.dist, run)
 
     def describe(self, hypothesis: Hypothesis, choice: Choice) -> Provenance:
         """Provenance of one of its hypotheses."""
@@ -206,7 +221,7 @@ class _Found:
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
         for label in range(1, self.dist.classes):
             values = counts[:, label]
-            spread = card.range_of(values)
+            spread = card.range_of(values, self.dist.space)
             words = range_line(
                 measure,
                 spread.low,

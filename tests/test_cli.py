@@ -123,6 +123,78 @@ def test_a_picture_around_a_centre(run, picture, model_2d, tmp_path: Path) -> No
     assert label_map[34:66, 4:36].any() and not label_map[:34].any()
 
 
+@pytest.fixture(scope="module")
+def careful(tmp_path_factory) -> dict[str, Path]:
+    """Models whose cards state an orientation and a voxel size."""
+    made = {}
+    for dims, orientation in ((2, "PL"), (3, "ASR")):
+        folder = tiny_model(
+            tmp_path_factory.mktemp("models") / f"careful-{dims}d",
+            dims=dims,
+            region=(16,) * dims,
+            centred=dims == 2,
+        )
+        card = json.loads((folder / "model.json").read_text())
+        card |= {"orientation": orientation, "spacing_mm": [1.0]}
+        (folder / "model.json").write_text(json.dumps(card))
+        made[f"{dims}d"] = folder
+    return made
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("2d", ("--centre", "12,5,3", "--depth", "4")), ("3d", ())]
+)
+def test_reoriented_and_resampled_maps_are_made_again_bit_for_bit(
+    run, scan, careful, tmp_path: Path, kind: str, options: tuple[str, ...]
+) -> None:
+    model, out = careful[kind], tmp_path / "out"
+    assert segment(run, scan, model, out, "--samples", 1, *options)[0] == 0
+    record = read_sidecar(out / "sample_01.json")
+    assert record.run.tile == [16] * int(kind[0])
+    assert record.run.depth_mm == (4.0 if kind == "2d" else None)
+    written = np.asanyarray(nib.load(out / "mean.nii.gz").dataobj)
+    assert written.shape == SPACE and written.any()
+    if kind == "2d":
+        # 2.5 mm from slice to slice: one to either side of the point.
+        assert np.flatnonzero(written.any((0, 1))).tolist() == [2, 3, 4]
+    again = ("segment", scan, "--from-sidecar", out / "sample_01.json", "--model", model)
+    status, text, _ = run(*again, "--out", tmp_path / "again.nii.gz")
+    assert status == 0 and text == "identical\n"
+    status, _, err = run(*again, "--out", tmp_path / "again.nii.gz", "--depth", 3)
+    assert status == 2 and "says centre and depth itself" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("kind", ["2d", "3d"])
+def test_what_the_window_exports_is_made_again_bit_for_bit(
+    run, scan, careful, tmp_path: Path, kind: str, monkeypatch
+) -> None:
+    from napari_ssn.core.display import Display, to_volume
+    from napari_ssn.session import Source
+    from tests.test_session import Inline, start
+
+    volume = ssn.read(scan)
+    display = Display.of(volume)
+    shown = display.reorientation.apply(volume.data[0])
+    session = start(Inline(), careful[kind], monkeypatch)
+    session.looking = lambda: (None, None, 4)
+    session.set_image(
+        Source(1, volume.space, 1, volume.affine, volume.extent, volume.oriented,
+               lambda: to_volume(shown, display))
+    )  # fmt: skip
+    if kind == "2d":
+        session.place_centre((12, 5, 3))
+    session.run()
+    session.walk.set_sigma(0.7)
+    session.export(tmp_path / "hypothesis.nii.gz")
+    assert session.exported is not None, session.note
+    status, text, _ = run(
+        "segment", scan, "--from-sidecar", tmp_path / "hypothesis.json",
+        "--model", careful[kind], "--out", tmp_path / "again.nii.gz",
+    )  # fmt: skip
+    assert status == 0 and text == "identical\n"
+    session.close()
+
+
 def test_the_same_command_gives_the_same_files(run, scan, model_3d, tmp_path: Path) -> None:
     for name in ("a", "b"):
         segment(run, scan, model_3d, tmp_path / name, "--samples", 2)
@@ -226,8 +298,9 @@ def test_a_centre_that_is_none_is_refused(run, scan, model_3d, tmp_path: Path, t
 
 
 def test_problems_are_one_sentence_and_status_2(
-    run, scan, model_2d, model_3d, tmp_path: Path
+    run, scan, picture, model_3d, tmp_path: Path
 ) -> None:
+    wide_2d = tiny_model(tmp_path / "wide", region=(16, 16), centred=True)
     broken = tmp_path / f"{NAME}2.nii.gz"
     broken.write_bytes(scan.read_bytes()[:-50])
     nan = tmp_path / f"{NAME}3.nii.gz"
@@ -239,7 +312,8 @@ def test_problems_are_one_sentence_and_status_2(
         ((broken, model_3d, out), "damaged or cut off"),
         ((nan, model_3d, out), "NaN or infinite"),
         ((tmp_path / f"{NAME}4.nii", model_3d, out), "does not exist"),
-        ((scan, model_2d, out), "reads single 2D slices"),
+        ((picture, model_3d, out), "reads 3D volumes"),
+        ((scan, wide_2d, out), "place the centre on the lesion"),
         ((scan, "no-such-model", out), "no model 'no-such-model'"),
         ((scan, model_3d, blocked), "a file where the folder should be"),
         ((scan, model_3d, out, "--device", "abacus"), "Unknown device"),

@@ -288,20 +288,36 @@ def test_a_run_without_an_image(session: Session) -> None:
     assert_refused(session, "Open an image")
 
 
-def test_a_volume_for_a_2d_model_and_the_reverse(
-    session: Session, flat: Path, tmp_path: Path
-) -> None:
+def test_a_flat_image_for_a_3d_model(session: Session, tmp_path: Path) -> None:
     ran(session)
-    session.set_image(source(noise_image((16, 32, 32))))
-    assert session.setup.misfit and "2D" in session.setup.obstacle
-    session.run()
-    assert_refused(session, "3D")
-    assert session.result is not None and session.stale
     session.add_model_folder(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
-    assert session.setup.model.card.name == "deep" and session.setup.obstacle is None
-    session.set_image(source(noise_image((32, 32))))
+    assert session.setup.model.card.name == "deep"
+    assert session.setup.misfit and "3D volumes" in session.setup.obstacle
     session.run()
-    assert_refused(session, "3D volumes")
+    assert_refused(session, "this image is 2D (32 × 40)")
+    assert session.result is not None and not session.stale
+    session.set_image(source(noise_image((16, 32, 32))))
+    assert session.setup.obstacle is None and session.stale
+
+
+def test_what_a_2d_model_knows_of_areas_does_not_calibrate_volumes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session = start(Inline(), tiny_model(tmp_path / "flat", calibration=0.5), monkeypatch)
+    for space, calibrated in (((32, 40), True), ((1, 32, 40), True), ((3, 32, 40), False)):
+        ran(session, space)
+        assert session.ranges.ranges[0].calibrated is calibrated
+
+
+def test_a_2d_model_runs_over_the_slices_of_a_volume(session: Session) -> None:
+    session.set_image(source(noise_image((5, 32, 40)), (2.0, 0.7, 0.7)))
+    assert not session.setup.misfit and not session.setup.needs_point
+    session.run()
+    assert session.state == "result" and session.result.dist.space == (5, 32, 40)
+    assert session.result.depth_mm is None and session.result.tile == (32, 32)
+    session.place_centre((2, 16, 16))
+    session.run()
+    assert session.result.depth_mm == 15 and session.result.dist.space == (5, 32, 32)
 
 
 def test_an_image_that_cannot_be_used(session: Session) -> None:
@@ -478,16 +494,67 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
     for dims in (2, 3):
         setup = Setup()
         setup.source = Thing(
-            token=dims, problem=None, space=(64,) * dims, channels=1, spacing_mm=(1.0,) * dims
-        )
+            token=dims, problem=None, space=(64,) * dims, channels=1, affine=np.eye(4),
+            extent="volume", oriented=False,
+        )  # fmt: skip
         setup.set_survey(Thing(models=models), None)
         assert setup.model is not None and setup.model.card.spatial_dims == dims
         # Another image brings another model, unless the user chose this one.
         other = Thing(
-            token=9, problem=None, space=(64,) * (5 - dims), channels=1, spacing_mm=(1.0,) * 3
-        )
+            token=9, problem=None, space=(64,) * (5 - dims), channels=1, affine=np.eye(4),
+            extent="volume", oriented=False,
+        )  # fmt: skip
         setup.set_source(other)
         assert setup.model.card.spatial_dims == 5 - dims
         setup.pick_model(next(m for m in models if m.card.spatial_dims == dims))
         setup.set_source(Thing(**{**vars(other), "token": 10}))
-        assert setup.model.card.spatial_dims == dims and setup.misfit
+        assert setup.model.card.spatial_dims == dims and setup.misfit == (dims == 3)
+
+
+def test_a_run_tells_of_the_plane_on_show_and_of_detours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
+    session = start(Inline(), model, monkeypatch)
+    session.looking = lambda: (30, None, None)
+    told = []
+    session.previewed.connect(lambda preview: told.append((session.state, preview)))
+    ran(session, (40, 20, 20))
+    ((state, preview),) = told
+    assert state == "running" and preview.start == (30, 0, 0)
+    assert preview.source is session.setup.source
+    np.testing.assert_array_equal(preview.label_map, session.result.dist.label_map()[30:31])
+
+
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from napari_ssn.network import device
+
+    model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
+    session = ran(start(Inline(), model, monkeypatch), (20, 20, 20))
+    kept = session.result
+
+    class Memory:
+        available = 6 * 10**9
+
+    def unread() -> Any:
+        raise AssertionError("the image was read")
+
+    monkeypatch.setattr(device.psutil, "virtual_memory", Memory)
+    whole = source(np.broadcast_to(np.float32(0), (1024, 1024, 1024)))
+    session.set_image(replace(whole, load=unread))
+    session.run()
+    assert_refused(session, "Segmenting 1024 × 1024 × 1024 voxels needs about 6")
+    assert_refused(session, "and 6.0 GB are free: choose a region around a point.")
+    assert session.result is kept
+
+
+@pytest.mark.parametrize("size", [0.0, np.nan])
+def test_voxels_without_a_size_are_no_image(size: float) -> None:
+    from napari_ssn.core.errors import GeometryError
+
+    with pytest.raises(GeometryError):
+        source(noise_image((5, 6, 7)), (1.0, size, 1.0))

@@ -23,6 +23,14 @@ Direction = tuple[int, int]
 
 _LEFT, _POSTERIOR, _INFERIOR, _SUPERIOR = (0, -1), (1, -1), (2, -1), (2, 1)
 _SHOWN_3D: tuple[Direction, ...] = (_SUPERIOR, _POSTERIOR, _LEFT)
+_LETTERS: dict[str, Direction] = {
+    "R": (0, 1),
+    "L": (0, -1),
+    "A": (1, 1),
+    "P": (1, -1),
+    "S": (2, 1),
+    "I": (2, -1),
+}
 # A plane by the direction that stands upright on it: sagittal, coronal, axial.
 _SHOWN_2D: dict[int, tuple[Direction, ...]] = {
     0: (_INFERIOR, _POSTERIOR),
@@ -73,11 +81,21 @@ class Reorientation:
         """
         if ndim not in (2, 3):
             raise ValueError(f"ndim: expected 2 or 3, got {ndim}")
+        upright = closest_axes(direction_cosines(affine)).index(2)
+        return cls.along(affine, shown_directions(upright, ndim))
+
+    @classmethod
+    def along(cls, affine: NDArray[np.float64], directions: Sequence[Direction]) -> Reorientation:
+        """Reorientation after which axis d runs along direction d, as nearly as axes can.
+
+        Args:
+            affine: 4×4, voxel index to mm (right, anterior, superior).
+            directions: one per axis of the grid, each along another axis of the patient.
+        """
         cosines = direction_cosines(affine)
         source = closest_axes(cosines)
-        shown = shown_directions(source.index(2), ndim)
-        order = tuple(source[patient] for patient, _ in shown)
-        flip = tuple(bool(cosines[p, source[p]] * sign < 0) for p, sign in shown)
+        order = tuple(source[patient] for patient, _ in directions)
+        flip = tuple(bool(cosines[p, source[p]] * sign < 0) for p, sign in directions)
         return cls(order, flip)
 
     @property
@@ -148,6 +166,30 @@ class Reorientation:
     def _fits(self, values: Sequence[int], name: str) -> None:
         if len(values) != self.ndim:
             raise ValueError(f"{name}: expected {self.ndim} values, got {tuple(values)}")
+
+
+def named_directions(letters: str) -> tuple[Direction, ...]:
+    """Directions by their letters: ``RAS`` is towards right, anterior and superior.
+
+    ValueError if a letter is none of R, L, A, P, S and I, or two lie along one axis.
+    """
+    if any(letter not in _LETTERS for letter in letters):
+        raise ValueError(f"orientation: expected letters of {''.join(_LETTERS)}, got {letters!r}")
+    directions = tuple(_LETTERS[letter] for letter in letters)
+    if len({axis for axis, _ in directions}) < len(directions):
+        raise ValueError(f"orientation: expected each axis of the patient once, got {letters!r}")
+    return directions
+
+
+def letters_of(affine: NDArray[np.float64], ndim: int) -> str:
+    """Letters of the directions that the first axes of a grid are closest to, as ``RAS``."""
+    cosines = direction_cosines(affine)
+    source = closest_axes(cosines)
+    names = {direction: letter for letter, direction in _LETTERS.items()}
+    along = [(source.index(axis), axis) for axis in range(ndim)]
+    return "".join(
+        names[patient, -1 if cosines[patient, axis] < 0 else 1] for patient, axis in along
+    )
 
 
 def shown_directions(upright: int, ndim: int) -> tuple[Direction, ...]:

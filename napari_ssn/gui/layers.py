@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+from napari.components import Dims
 from napari.layers import Image, Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +18,11 @@ from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, image_displa
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Volume
-from napari_ssn.session import Choice, Decoded, Result, Source
+from napari_ssn.session import Choice, Decoded, Plane, Preview, Result, Source
 
 HYPOTHESIS = "SSN · hypothesis"
 COMPARED = "SSN · compared"
+PREVIEW = "SSN · first outlines"
 REGION = "SSN · region"
 
 #: Events of an image layer after which it is another image.
@@ -129,7 +131,7 @@ def _foreign_affine(layer: Image, shape: tuple[int, ...]) -> Display | None:
     return None
 
 
-def colours(result: Result, grey: bool = False) -> DirectLabelColormap:
+def colours(result: Result | Preview, grey: bool = False) -> DirectLabelColormap:
     """One colour per label, from the model's card; all grey for a result that is stale."""
     table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
     for value, label in enumerate(result.card.labels):
@@ -217,6 +219,20 @@ def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Point
         border_width=0.1,
         **transform_of(image),
     )
+
+
+def plane_on_show(image: Image, display: Display, dims: Dims) -> Plane | None:
+    """Plane of the source's grid that a viewer shows; None in 3D and where there is one plane."""
+    hidden = set(dims.not_displayed)
+    first = dims.ndim - image.ndim
+    across = [axis for axis in range(image.ndim) if first + axis in hidden]
+    if dims.ndisplay != 2 or len(across) != 1:
+        return None
+    voxel = clicked_voxel(image, display, dims.point)
+    if voxel is None:
+        return None
+    source = display.reorientation.order[across[0]]
+    return tuple(voxel[axis] if axis == source else None for axis in range(image.ndim))
 
 
 def clicked_voxel(

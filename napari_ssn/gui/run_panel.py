@@ -121,7 +121,8 @@ class RunPanel(Section):
         if session.activity == "running":
             done, total = session.progress
             steps = f" {min(done + 1, total)} of {total}" if total else ""
-            return f"Running{steps} · {seconds(session.elapsed)}", "muted"
+            remark = f"{session.note.text} " if session.note is not None else ""
+            return f"{remark}Running{steps} · {seconds(session.elapsed)}", "muted"
         if session.activity == "exporting":
             return "Exporting…", "muted"
         if session.note is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.gui import layers
 from napari_ssn.gui.walking import Walking
-from napari_ssn.session import Decoded, Result, Session
+from napari_ssn.session import Decoded, Plane, Preview, Result, Session
 
 _FAINT = 0.5
 
@@ -48,10 +48,13 @@ class Scene:
         self._walking: Labels | None = None
         self._others: list[Labels] = []
         self._compared: Labels | None = None
+        self._preview: Labels | None = None
         self._cross: Points | None = None
         self._placing = False
         self._grey = False
         self.look = Look()
+        session.looking = self._plane_on_show
+        session.previewed.connect(self._previewed)
         session.found.connect(self._found)
         session.walk.moved.connect(self._moved)
         session.made.connect(self._made)
@@ -143,6 +146,8 @@ class Scene:
             self._walking = None
         elif layer is self._compared:
             self._compared = None
+        elif layer is self._preview:
+            self._preview = None
         elif layer is self._cross:
             self._cross = None
         elif layer in self._others:
@@ -150,7 +155,42 @@ class Scene:
 
     # ---- Results
 
+    def _plane_on_show(self) -> Plane | None:
+        if self._image is None or self._shown is None or self._shown.display is None:
+            return None
+        return layers.plane_on_show(self._image, self._shown.display, self._viewer.dims)
+
+    def _previewed(self, preview: Preview) -> None:
+        """Show the first labels of a run in the place of the result to be."""
+        if self._image is None or self._shown is None or self._shown.display is None:
+            return
+        self._drop_preview()
+        data = Walking(
+            preview.label_map.__getitem__,
+            preview.source.space,
+            preview.start,
+            preview.label_map.shape,
+            self._shown.display.reorientation,
+        )
+        fresh = layers.label_layer(layers.PREVIEW, data, layers.transform_of(self._image), {})
+        fresh.colormap = layers.colours(preview)
+        self._preview = fresh
+        if self._walking is not None:
+            self._walking.visible = False
+        self._draw(fresh)
+        chosen = set(self._viewer.layers.selection)
+        self._viewer.add_layer(fresh)
+        fresh.editable = False
+        self._viewer.layers.selection = chosen
+
+    def _drop_preview(self) -> None:
+        if self._preview is not None:
+            self._viewer.layers.remove(self._preview)
+            if self._walking is not None:
+                self._walking.visible = True
+
     def _found(self, result: Result) -> None:
+        self._drop_preview()
         assert self._image is not None and self._shown is not None
         self._display, self._transform = self._shown.display, layers.transform_of(self._image)
         self._place = self._display.to_metadata()
@@ -233,6 +273,8 @@ class Scene:
         self._viewer.layers.selection = chosen if layer is not self._walking else {layer}
 
     def _changed(self) -> None:
+        if not self._session.busy:
+            self._drop_preview()
         if self._walking is not None and self._session.result is not None:
             stale = self._session.stale
             if stale != self._grey:
@@ -270,7 +312,8 @@ class Scene:
     def _draw(self, layer: Labels) -> None:
         layer.contour = self.look.width if self.look.outline else 0
         # Fainter, so that the one on show is told from those it is compared with.
-        layer.opacity = self.look.opacity * (1.0 if layer is self._walking else _FAINT)
+        moving = layer is self._walking or layer is self._preview
+        layer.opacity = self.look.opacity * (1.0 if moving else _FAINT)
 
     def toggle(self) -> None:
         """Show or hide the outline that follows the slider."""
@@ -290,5 +333,6 @@ class Scene:
         if self._walking is not None:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)
+        self._drop_preview()
         self._image = self._walking = self._cross = self._compared = None
         self._others.clear()

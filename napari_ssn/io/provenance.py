@@ -74,13 +74,19 @@ class ModelIdentity(_Strict):
 class Run(_Strict):
     """What the model was given, and where it ran.
 
-    ``device`` is torch's name of it, ``device_title`` the words for a person; ``centre`` is the
-    index of the region's middle in the file's own voxel grid, null for the whole image.
+    ``device`` is torch's name of it, ``device_title`` the words for a person; ``tile`` counts
+    the voxels that the network saw at once; ``centre`` is the index of the region's middle in
+    the file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model
+    looked along a volume to either side of it, null for everything else.
     """
 
     device: str
     device_title: str
+    tile: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)] | None = (
+        None
+    )
     centre: Index | None
+    depth_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
     image_sha256: Sha256
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_ssn.core.errors import ModelError
+from napari_ssn.core.orientation import named_directions
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -113,6 +115,13 @@ class ModelCard(_Strict):
     normalisation: Literal["stretch", "standardise"]
     #: In-plane (or isotropic) voxel sizes seen in training, in mm.
     spacing_range_mm: tuple[float, float] | None = None
+    #: Where each axis of the network's grid goes in the patient, a letter of RLAPSI each, as
+    #: ``RAS`` or, for rows towards the back and columns towards the left, ``PL``. If null, axes
+    #: come as the image stores them.
+    orientation: str | None = None
+    #: Voxel size the network sees, in mm, one per axis of its grid or one for all: images of
+    #: another are resampled. If null, voxels come as they are.
+    spacing_mm: list[Annotated[float, Field(gt=0)]] | None = None
     #: Voxels of the region the network looks at.
     region: list[Annotated[int, Field(ge=1)]]
     #: Whether the region must be placed around the lesion.
@@ -121,6 +130,13 @@ class ModelCard(_Strict):
     calibration: Calibration | None = None
     metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
     weights_sha256: Sha256
+
+    @field_validator("orientation")
+    @classmethod
+    def _directions(cls, value: str | None) -> str | None:
+        if value is not None:
+            named_directions(value)
+        return value
 
     @field_validator("card_version")
     @classmethod
@@ -135,14 +151,32 @@ class ModelCard(_Strict):
     def _fits(self) -> ModelCard:
         if len(self.region) != self.spatial_dims:
             raise ValueError(f"region has {len(self.region)} axes, not {self.spatial_dims}")
+        if self.orientation is not None and len(self.orientation) != self.spatial_dims:
+            raise ValueError(f"orientation {self.orientation} is not of {self.spatial_dims} axes")
+        if self.spacing_mm is not None and len(self.spacing_mm) not in (1, self.spatial_dims):
+            raise ValueError(f"spacing_mm has {len(self.spacing_mm)} axes, not {self.spatial_dims}")
         return self
 
-    def range_of(self, values: ArrayLike) -> Range:
-        """Range of a quantity over hypotheses, calibrated where this model is."""
+    @property
+    def voxel_mm(self) -> tuple[float, ...] | None:
+        """Voxel size the network sees along each axis of its grid; None for any."""
+        if self.spacing_mm is None:
+            return None
+        return tuple(self.spacing_mm * self.spatial_dims)[: self.spatial_dims]
+
+    def range_of(self, values: ArrayLike, space: Sequence[int] = ()) -> Range:
+        """Range of a quantity over hypotheses, calibrated where this model is.
+
+        Args:
+            values: of the hypotheses.
+            space: shape of their grid. What a 2D model learnt of areas says nothing about
+                volumes that it made of several slices.
+        """
         # Here, because listing models must not wait for torch.
         from napari_ssn.core.measures import central_range
 
-        if self.calibration is None:
+        stacked = sum(size > 1 for size in space) > self.spatial_dims
+        if self.calibration is None or stacked:
             return central_range(values)
         found = self.calibration
         return central_range(values, found.level, found.factors, found.readers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 
+import psutil
 import torch
 
 from napari_ssn.core.errors import DeviceError
@@ -36,3 +37,11 @@ def device_title(device: torch.device) -> str:
     if device.type == "mps":
         return f"GPU · {platform.processor() or 'Apple'}"
     return "CPU"
+
+
+def free_bytes(device: torch.device) -> int:
+    """Free memory where a result may be kept: the computer's or, if that has more, its GPU's."""
+    free = int(psutil.virtual_memory().available)
+    if device.type == "cuda":
+        free = max(free, int(torch.cuda.mem_get_info(device)[0]))
+    return free

@@ -1,4 +1,4 @@
-"""From an image to a logit distribution: checks, normalisation, region or tiles."""
+"""From an image to a logit distribution on the image's own grid."""
 
 from __future__ import annotations
 
@@ -9,307 +9,211 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import (
-    Cancelled,
-    DeviceError,
-    GeometryError,
-    ImageError,
-    ModelError,
-)
+from napari_ssn.core.errors import ModelError
 from napari_ssn.core.volume import Volume, shift_affine
+from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.card import ModelCard
+from napari_ssn.network.device import free_bytes
+from napari_ssn.network.fit import check_fit
+from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is_full
+from napari_ssn.network.intensity import Scale, normalise_slices
+from napari_ssn.network.lattice import sample
+from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, plan_for
+from napari_ssn.network.tiles import Tile
 
 if TYPE_CHECKING:
     from napari_ssn.network.models import Model
 
-# Share of a tile that its neighbour covers too; the Gaussian weights fade the seam.
-_OVERLAP = 0.5
+#: Index of a plane in an image's own grid, None along the axes that lie in it.
+Plane = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What a run found, and how it was done.
+
+    Attributes:
+        dist: the distribution over label maps.
+        device: where the network computed in the end.
+        tile: voxels of a tile, per axis of the network.
+        depth_mm: how far a 2D model looked along a volume; None for everything else.
+    """
+
+    dist: LogitDistribution
+    device: torch.device
+    tile: tuple[int, ...]
+    depth_mm: float | None
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Whether a model suits an image.
+class Watch:
+    """Who is told of a run while it lasts; all may be left out.
 
     Attributes:
-        problem: why it cannot run, one sentence; None when it can.
-        caution: why its result deserves doubt, one sentence; None when nothing speaks for it.
+        look_at: plane that is seen first.
+        preview: gets the distribution of that plane as soon as it is what it will be.
+        progress: is called with (tiles done, tiles in all).
+        cancelled: is asked before every tile and layer whether to stop.
+        say: gets a sentence when the run goes on in another way than it was asked to.
     """
 
-    problem: str | None = None
-    caution: str | None = None
+    look_at: Plane | None = None
+    preview: Callable[[LogitDistribution], None] | None = None
+    progress: Callable[[int, int], None] | None = None
+    cancelled: Callable[[], bool] | None = None
+    say: Callable[[str], None] | None = None
 
 
-def plane_axes(card: ModelCard, space: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Axes of the image that the network sees, or None when the dimensions do not fit.
-
-    A 2D model takes a 3D image whose one axis has a single voxel.
-    """
-    if len(space) == card.spatial_dims:
-        return tuple(range(len(space)))
-    if card.spatial_dims == 2 and len(space) == 3 and 1 in space:
-        single = max(axis for axis, size in enumerate(space) if size == 1)
-        return tuple(axis for axis in range(3) if axis != single)
-    return None
-
-
-def check_fit(
-    card: ModelCard,
-    space: tuple[int, ...],
-    channels: int = 1,
-    spacing_mm: tuple[float, ...] | None = None,
-) -> Fit:
-    """Say whether a model suits an image, before anything is computed.
-
-    Args:
-        card: the model's card.
-        space: shape of the image's grid.
-        channels: channels of the image.
-        spacing_mm: voxel size per axis; None when unknown.
-    """
-    axes = plane_axes(card, space)
-    if axes is None:
-        size = " × ".join(map(str, space))
-        if card.spatial_dims == 2:
-            text = (
-                f"{card.title} reads single 2D slices, and this image is 3D ({size}): "
-                "open one slice as a 2D image."
-            )
-        else:
-            text = f"{card.title} reads 3D volumes, and this image is 2D ({size})."
-        return Fit(problem=text)
-    if channels != len(card.channels):
-        return Fit(
-            problem=f"{card.title} needs {len(card.channels)} channel(s) "
-            f"({', '.join(card.channels)}), and this image has {channels}."
-        )
-    if card.spacing_range_mm is not None and spacing_mm is not None:
-        low, high = card.spacing_range_mm
-        sizes = [spacing_mm[axis] for axis in axes]
-        # A little slack: 0.98 against 0.977 is the same scanner protocol.
-        if min(sizes) < 0.9 * low or max(sizes) > 1.1 * high:
-            shown = " × ".join(f"{size:.2f}" for size in sizes)
-            return Fit(caution=f"Trained on voxels of {low:g}–{high:g} mm; these are {shown} mm.")
-    return Fit()
-
-
-def check_values(data: NDArray[np.float32]) -> None:
-    """ImageError if an image or region holds NaN or infinity, or one single value."""
-    bad = int(np.size(data) - np.count_nonzero(np.isfinite(data)))
-    if bad:
-        raise ImageError(f"The image holds {bad:,} voxels that are NaN or infinite.")
-    for channel in data:
-        if channel.min() == channel.max():
-            raise ImageError("The image has the same value everywhere: there is nothing to see.")
-
-
-def normalise(data: NDArray[np.float32], how: str) -> NDArray[np.float32]:
-    """Bring each channel of (channels, *S) into the network's range.
-
-    ``stretch``: minimum to 0, maximum to 1. ``standardise``: mean 0, standard deviation 1.
-    """
-    check_values(data)
-    axes = tuple(range(1, data.ndim))
-    # In float64: intensities near the limits of float32 would overflow their own range.
-    wide = np.ascontiguousarray(data, np.float64)
-    if how == "stretch":
-        low, high = wide.min(axes, keepdims=True), wide.max(axes, keepdims=True)
-        return np.asarray((wide - low) / (high - low), np.float32)
-    mean, deviation = wide.mean(axes, keepdims=True), wide.std(axes, keepdims=True)
-    return np.asarray((wide - mean) / deviation, np.float32)
-
-
-@dataclass(frozen=True)
-class Window:
-    """A region of an image, and how far it reaches beyond it.
-
-    Attributes:
-        inside: slices of the image.
-        before, after: voxels by which the region overhangs the image at each axis' ends.
-    """
-
-    inside: tuple[slice, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-
-
-def window_around(centre: tuple[int, ...], size: tuple[int, ...], space: tuple[int, ...]) -> Window:
-    """Region of a size whose voxel ``size // 2`` is the centre; GeometryError if that is off."""
-    if len(centre) != len(space):
-        raise GeometryError(
-            f"The centre {tuple(centre)} has {len(centre)} numbers, the image {len(space)} axes."
-        )
-    # Written so that NaN is outside too.
-    if not all(0 <= c < n for c, n in zip(centre, space, strict=True)):
-        shown = ", ".join(f"{float(c):g}" for c in centre)
-        raise GeometryError(
-            f"The centre ({shown}) lies outside the image ({' × '.join(map(str, space))} voxels)."
-        )
-    inside, before, after = [], [], []
-    for c, s, n in zip(centre, size, space, strict=True):
-        first = int(c) - s // 2
-        inside.append(slice(max(first, 0), min(first + s, n)))
-        before.append(max(-first, 0))
-        after.append(max(first + s - n, 0))
-    return Window(tuple(inside), tuple(before), tuple(after))
-
-
-def segment(
+def infer(
     model: Model,
     volume: Volume,
     centre: tuple[int, ...] | None = None,
     *,
-    progress: Callable[[int, int], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> LogitDistribution:
-    """See `Model.segment`."""
-    card = model.card
-    fit = check_fit(card, volume.space, volume.channels)
+    depth_mm: float = DEPTH_MM,
+    tile: tuple[int, ...] | None = None,
+    watch: Watch | None = None,
+) -> Inference:
+    """See `Model.infer`."""
+    watch = watch or Watch()
+    if watch.look_at is not None and len(watch.look_at) != len(volume.space):
+        raise ValueError(f"look_at: expected {len(volume.space)} axes, got {watch.look_at}")
+    fit = check_fit(model.card, volume)
     if fit.problem is not None:
         raise ModelError(fit.problem)
-    axes = plane_axes(card, volume.space)
-    assert axes is not None
-    single = tuple(a for a in range(len(volume.space)) if a not in axes)
-    data = volume.data.reshape(volume.channels, *(volume.space[a] for a in axes))
-    plane_centre = None
-    if centre is not None:
-        # Checks the axes that the network does not see as well.
-        window_around(tuple(centre), (1,) * len(volume.space), volume.space)
-        plane_centre = tuple(int(centre[a]) for a in axes)
-    elif card.centred:
-        plane_centre = _whole_centre(card, data.shape[1:])
-    if plane_centre is not None:
-        start, outputs = _region(model, data, plane_centre, progress, cancelled)
-    else:
-        start, outputs = (0,) * len(axes), _tiles(model, data, progress, cancelled)
-    full_start = [0] * len(volume.space)
-    for axis, value in zip(axes, start, strict=True):
-        full_start[axis] = value
-    mean, factor, diag = (o.float() for o in outputs)
-    for axis in single:
-        mean, diag = mean.unsqueeze(axis + 1), diag.unsqueeze(axis + 1)
-        factor = factor.unsqueeze(axis + 2)
+    plan = plan_for(model.card, volume, centre, depth_mm)
+    check_memory(model.card, plan, free_bytes(model.device))
+    data = prepare(model.card, plan, volume)
+    ask(watch.cancelled)
+    ways = attempts(model, tile)
+    for way in ways:
+        if way is not ways[0] and watch.say is not None:
+            watch.say(way.words)
+        found = _attempt(model, volume, plan, data, way, watch)
+        if found is not None:
+            reach = depth_mm if plan.frame.sliced and None not in plan.first[1:] else None
+            return Inference(_placed(volume, plan, found), way.device, way.tile, reach)
+    raise full(ways[-1].device)
+
+
+def prepare(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
+    """Intensities at the nodes of a plan, as the network expects them, (channels, *nodes).
+
+    ``stretch`` goes by what the network looks at, ``standardise`` by the whole image; a 2D
+    network's image is a slice. ImageError as `normalise`.
+    """
+    how = card.normalisation
+    turned = plan.frame.turn.apply(volume.data)
+    seen = sample(turned, plan.lines)
+    if plan.frame.sliced:
+        slices = plan.voxels[0]
+        whole = turned[:, slices.start : slices.stop] if how == "standardise" else None
+        return normalise_slices(seen, how, whole)
+    scale = Scale.of(np.ascontiguousarray(turned) if how == "standardise" else seen, how)
+    return scale.check().apply(seen)
+
+
+def _attempt(
+    model: Model,
+    volume: Volume,
+    plan: Plan,
+    data: NDArray[np.float32],
+    way: Attempt,
+    watch: Watch,
+) -> Parameters | None:
+    """Run one way; None if the device's memory is full."""
+    try:
+        return _scan(model, volume, plan, data, way, watch)
+    except RuntimeError as error:
+        if not is_full(error):
+            raise
+    # Out of the handler, because the error holds on to the tensors that filled the memory.
+    if way.device.type == "cuda":
+        torch.cuda.empty_cache()
+    return None
+
+
+def _scan(
+    model: Model,
+    volume: Volume,
+    plan: Plan,
+    data: NDArray[np.float32],
+    way: Attempt,
+    watch: Watch,
+) -> Parameters:
+    """Run the network over all tiles, those of the plane on show first."""
+    sliced = plan.frame.sliced
+    tiles = plan.tiles((1,) * sliced + way.tile)
+    plane = _plane(plan, watch.look_at)
+    early = 0
+    if plane is not None:
+        nodes = [
+            None if len(r) > 1 else line.nodes_of(r.start)
+            for line, r in zip(plan.lines, plane, strict=True)
+        ]
+        tiles.sort(key=lambda tile: not tile.meets(nodes))
+        early = sum(tile.meets(nodes) for tile in tiles)
+    single = len(tiles) == (plan.nodes[0] if sliced else 1)
+    blender = Blender(plan, way.home, single)
+    forward = Forward(model, way.device, watch.cancelled)
+    for done, tile in enumerate(tiles):
+        ask(watch.cancelled)
+        if watch.progress is not None:
+            watch.progress(done, len(tiles))
+        cut = torch.from_numpy(_cut(data, tile))
+        if sliced:
+            found = forward(cut[:, 0])
+            found = Parameters(*(part.unsqueeze(-3) for part in found))
+        else:
+            found = forward(cut)
+        blender.add(tile, found)
+        if plane is not None and done + 1 == early < len(tiles) and watch.preview is not None:
+            watch.preview(_placed(volume, plan, blender.slab(plane), plane))
+    if watch.progress is not None:
+        watch.progress(len(tiles), len(tiles))
+    return blender.finish(lambda: ask(watch.cancelled))
+
+
+def _cut(data: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
+    """Part of (channels, *nodes) in a tile; beyond the grid its edge is repeated."""
+    window = tile.window
+    inside = data[(slice(None), *window.inside)]
+    overhang = list(zip(window.before, window.after, strict=True))
+    if any(before or after for before, after in overhang):
+        return np.pad(inside, [(0, 0), *overhang], mode="edge")
+    return np.ascontiguousarray(inside)
+
+
+def _plane(plan: Plan, look_at: Plane | None) -> tuple[range, ...] | None:
+    """Voxels of a plane per axis of the network; None if the plan has none there."""
+    if look_at is None:
+        return None
+    turn, out = plan.frame.turn, []
+    for axis, back, line, voxels in zip(
+        turn.order, turn.flip, plan.lines, plan.voxels, strict=True
+    ):
+        at = look_at[axis]
+        if at is None:
+            out.append(voxels)
+            continue
+        index = line.size - 1 - at if back else at
+        if index not in voxels:
+            return None
+        out.append(range(index, index + 1))
+    return tuple(out)
+
+
+def _placed(
+    volume: Volume, plan: Plan, found: Parameters, voxels: tuple[range, ...] | None = None
+) -> LogitDistribution:
+    """The distribution of some voxels of a plan, or of all, in its place in the image."""
+    start = tuple(r.start for r in plan.of_image(voxels))
     return LogitDistribution(
-        mean.contiguous(),
-        factor.contiguous(),
-        diag.contiguous(),
-        shift_affine(volume.affine, tuple(full_start)),
-        tuple(full_start),
+        found.mean,
+        found.factor,
+        found.spread,
+        shift_affine(volume.affine, start),
+        start,
         volume.space,
     )
-
-
-def _whole_centre(card: ModelCard, space: tuple[int, ...]) -> tuple[int, ...]:
-    """Middle of an image small enough to be the region of a model that needs a point."""
-    if any(n > size for n, size in zip(space, card.region, strict=True)):
-        region = " × ".join(map(str, card.region))
-        raise GeometryError(
-            f"{card.title} looks at {region} voxels around one lesion, and this image is "
-            f"larger ({' × '.join(map(str, space))}): place the centre on the lesion."
-        )
-    return tuple(n // 2 for n in space)
-
-
-def _region(
-    model: Model,
-    data: NDArray[np.float32],
-    centre: tuple[int, ...],
-    progress: Callable[[int, int], None] | None,
-    cancelled: Callable[[], bool] | None,
-) -> tuple[tuple[int, ...], tuple[Tensor, Tensor, Tensor]]:
-    """Run the network once on a region; what overhangs the image is cut off again."""
-    space = data.shape[1:]
-    window = window_around(centre, tuple(model.card.region), space)
-    part = normalise(data[(slice(None), *window.inside)], model.card.normalisation)
-    overhang = list(zip(window.before, window.after, strict=True))
-    padded = np.pad(part, [(0, 0), *overhang], mode="edge")
-    _ask(cancelled)
-    _tell(progress, 0, 1)
-    mean, factor, diag = _forward(model, torch.from_numpy(padded)[None])
-    _ask(cancelled)
-    _tell(progress, 1, 1)
-    keep = tuple(
-        slice(b, size - a)
-        for b, a, size in zip(window.before, window.after, model.card.region, strict=True)
-    )
-    start = tuple(s.start for s in window.inside)
-    every = slice(None)
-    return start, (
-        mean[0][(every, *keep)],
-        factor[0][(every, every, *keep)],
-        diag[0][(every, *keep)],
-    )
-
-
-def _tiles(
-    model: Model,
-    data: NDArray[np.float32],
-    progress: Callable[[int, int], None] | None,
-    cancelled: Callable[[], bool] | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run the network over the whole image and blend its parameters.
-
-    For a fixed z the logits are linear in μ and P, so blending these with one set of weights
-    equals blending samples; standard deviations √D are blended and squared.
-    """
-    from monai.data.utils import dense_patch_slices
-    from monai.inferers import sliding_window_inference
-
-    space = data.shape[1:]
-    region = tuple(model.card.region)
-    padded = tuple(max(n, s) for n, s in zip(space, region, strict=True))
-    interval = [
-        s if s == n else max(1, int(s * (1 - _OVERLAP)))
-        for n, s in zip(padded, region, strict=True)
-    ]
-    total = len(dense_patch_slices(padded, region, interval))
-    done = 0
-    _tell(progress, 0, total)
-
-    def predict(tile: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        nonlocal done
-        _ask(cancelled)
-        mean, factor, diag = _forward(model, tile)
-        done += len(tile)
-        _tell(progress, min(done, total), total)
-        return mean, factor.flatten(1, 2), diag.sqrt()
-
-    image = torch.from_numpy(normalise(data, model.card.normalisation))[None]
-    # Where `_forward` leaves its results; MONAI blends there.
-    home = torch.device("cpu") if model.device.type == "mps" else model.device
-    # MONAI's annotations know one tensor; it returns as many as the predictor does.
-    blended = sliding_window_inference(
-        image, region, 1, predict, overlap=_OVERLAP, mode="gaussian", padding_mode="replicate",
-        sw_device=home, device=home,
-    )  # fmt: skip
-    _ask(cancelled)
-    mean, factor, deviation = (b[0] for b in blended)
-    rank = model.card.architecture.rank
-    return mean, factor.reshape(rank, -1, *space), deviation.square()
-
-
-def _forward(model: Model, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    try:
-        with torch.inference_mode():
-            out = model.network(image.to(model.device))
-    except torch.OutOfMemoryError as error:
-        raise DeviceError("The GPU's memory is full: use a smaller region or the CPU.") from error
-    # Tensors made in inference mode cannot be used outside of it without a copy. Apple's MPS
-    # has no float64, which the directions need: there the distribution lives on the CPU.
-    mps = model.device.type == "mps"
-    parts = tuple(part.cpu() if mps else part.clone() for part in out)
-    if not all(bool(part.isfinite().all()) for part in parts):
-        raise ModelError(f"{model.card.title} gave values that are not finite on this image.")
-    return parts[0], parts[1], parts[2]
-
-
-def _ask(cancelled: Callable[[], bool] | None) -> None:
-    if cancelled is not None and cancelled():
-        raise Cancelled("The run was cancelled.")
-
-
-def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
-    if progress is not None:
-        progress(done, total)

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 import torch
@@ -28,7 +29,11 @@ from napari_ssn.network.card import (
     read_card,
 )
 from napari_ssn.network.device import choose_device
+from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.ssn import SSN, CentreGuided
+
+if TYPE_CHECKING:
+    from napari_ssn.network.inference import Inference, Plane, Watch
 
 __all__ = [
     "Model",
@@ -164,27 +169,61 @@ class Model:
         volume: Volume,
         centre: tuple[int, ...] | None = None,
         *,
+        depth_mm: float = DEPTH_MM,
+        look_at: Plane | None = None,
+        preview: Callable[[LogitDistribution], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> LogitDistribution:
         """Predict the distribution over label maps of an image or a region of it.
+
+        The network sees the image in the orientation and voxel size that the card states; the
+        distribution lies on the image's own grid. A 2D model sees a volume slice by slice.
 
         Args:
             volume: the image.
             centre: index in the image's own voxel grid of the region's middle; None for the
                 whole image.
+            depth_mm: how far a 2D model looks along a volume to either side of the centre.
+            look_at: plane, as an index in the image's own grid with None along the axes that
+                lie in it, whose tiles come first. The result does not depend on it.
+            preview: gets the distribution of that plane before the whole is done.
             progress: called with (tiles done, tiles in all).
-            cancelled: asked between tiles; if it says True, `Cancelled` is raised.
+            cancelled: asked before every tile and every layer of the network; if it says True,
+                `Cancelled` is raised.
+            say: gets a sentence when a full GPU is answered by smaller tiles or by the CPU.
 
         Raises:
             ModelError: the model does not fit the image.
             ImageError: the image is constant or holds NaN or infinity.
             GeometryError: the centre lies outside the image.
-            DeviceError: the device ran out of memory.
+            DeviceError: there is not memory enough.
         """
-        from napari_ssn.network.inference import segment
+        from napari_ssn.network.inference import Watch
 
-        return segment(self, volume, centre, progress=progress, cancelled=cancelled)
+        watch = Watch(look_at, preview, progress, cancelled, say)
+        return self.infer(volume, centre, depth_mm=depth_mm, watch=watch).dist
+
+    def infer(
+        self,
+        volume: Volume,
+        centre: tuple[int, ...] | None = None,
+        *,
+        depth_mm: float = DEPTH_MM,
+        tile: tuple[int, ...] | None = None,
+        watch: Watch | None = None,
+    ) -> Inference:
+        """As `segment`, and say how it was done: what it takes to do the same again.
+
+        Args:
+            volume, centre, depth_mm: as for `segment`.
+            tile: voxels of a tile per axis of the network, where no other will do.
+            watch: who is told while it lasts.
+        """
+        from napari_ssn.network.inference import infer
+
+        return infer(self, volume, centre, depth_mm=depth_mm, tile=tile, watch=watch)
 
 
 def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:

@@ -25,20 +25,24 @@ from napari_ssn.session.records import (
     Decoded,
     Exported,
     ModelEntry,
+    News,
+    Preview,
     Ranges,
+    Remark,
     Request,
     Result,
-    Stage,
+    Step,
     Survey,
     stops,
 )
 
 if TYPE_CHECKING:
+    from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.io.provenance import Provenance
     from napari_ssn.network.models import Model
 
-Progress = Callable[[Stage, int, int], None]
+Progress = Callable[[News], None]
 Asked = Callable[[], bool]
 
 # z counted between two looks at the cancel button.
@@ -102,30 +106,47 @@ def run_job(
 ) -> Result:
     """Segment an image: the distribution over label maps and its directions."""
     began = time.perf_counter()
-    progress("loading", 0, 0)
+    progress(Step("loading"))
     model = store.get(request.model, request.device)
     _ask(cancelled)
-    volume = request.source.load()
-    _ask(cancelled)
-
-    def tell(done: int, total: int) -> None:
-        progress("running", done, total)
-
-    dist = model.segment(volume, request.centre, progress=tell, cancelled=cancelled)
 
     from napari_ssn.core.directions import principal_directions
     from napari_ssn.io.provenance import image_hash
-    from napari_ssn.network.device import device_title
+    from napari_ssn.network.device import device_title, free_bytes
+    from napari_ssn.network.inference import Watch
+    from napari_ssn.network.plan import check_memory, plan_for
 
+    # Before the intensities are read: they alone may be too much.
+    check_memory(
+        model.card, plan_for(model.card, request.source, request.centre), free_bytes(model.device)
+    )
+    volume = request.source.load()
+    _ask(cancelled)
+
+    def first_labels(slab: LogitDistribution) -> None:
+        assert slab.start is not None
+        progress(Preview(request.source, model.card, slab.start, slab.label_map()))
+
+    watch = Watch(
+        look_at=request.look_at,
+        preview=first_labels,
+        progress=lambda done, total: progress(Step("running", done, total)),
+        cancelled=cancelled,
+        say=lambda text: progress(Remark(text)),
+    )
+    found = model.infer(volume, request.centre, watch=watch)
+    dist = found.dist
     directions = principal_directions(dist)
     _ask(cancelled)
     return Result(
         run=run,
         source=request.source,
         card=model.card,
-        device=str(model.device),
-        device_title=device_title(model.device),
+        device=str(found.device),
+        device_title=device_title(found.device),
+        tile=found.tile,
         centre=request.centre,
+        depth_mm=found.depth_mm,
         dist=dist,
         directions=directions,
         image_sha256=image_hash(volume),
@@ -141,7 +162,7 @@ def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
     return Ranges(
         run=result.run,
         count=count,
-        ranges=tuple(result.card.range_of(column) for column in counts.T),
+        ranges=tuple(result.card.range_of(column, result.dist.space) for column in counts.T),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
     )
 
@@ -199,7 +220,9 @@ def _provenance(result: Result, choice: Choice, hypothesis: Hypothesis) -> Prove
         run=provenance.Run(
             device=result.device,
             device_title=result.device_title,
+            tile=list(result.tile),
             centre=None if result.centre is None else list(result.centre),
+            depth_mm=result.depth_mm,
             image_sha256=result.image_sha256,
         ),
         choice=provenance.Choice(

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 State = Literal["no image", "ready", "loading", "running", "result", "exporting", "error"]
 Stage = Literal["loading", "running"]
 
+#: A plane of an image by its index in the image's own grid, None along the axes it extends over.
+Plane = tuple[int | None, ...]
+
 #: Step of the boundary slider in standard deviations; volumes are known at each stop.
 STEP = 0.05
 
@@ -130,6 +133,44 @@ class Request:
     model: Path
     device: str
     centre: tuple[int, ...] | None
+    look_at: Plane | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a run is: pieces done of those in all, 0 where that is not known."""
+
+    stage: Stage
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A sentence on a run that goes on in another way than it was asked to."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """First labels of a run: those of the plane that was looked at when it began.
+
+    Attributes:
+        source: the image.
+        card: of the model that runs.
+        start: first voxel of the plane in the source's grid.
+        label_map: of the mean, as many axes as the image.
+    """
+
+    source: Source
+    card: ModelCard
+    start: tuple[int, ...]
+    label_map: NDArray[np.uint8]
+
+
+#: What a run tells while it lasts.
+News = Step | Remark | Preview
 
 
 @dataclass(frozen=True)
@@ -141,7 +182,9 @@ class Result:
         source: the image as it was.
         card: of the model that ran.
         device, device_title: where it ran, by torch's name and in words.
+        tile: voxels that the network saw at once.
         centre: of the region, in the source's grid; None for the whole image.
+        depth_mm: how far a 2D model looked along a volume; None for everything else.
         dist, directions: the model's answer and the axes of its uncertainty.
         image_sha256: of the intensities the network was given.
         seconds: the run took.
@@ -152,7 +195,9 @@ class Result:
     card: ModelCard
     device: str
     device_title: str
+    tile: tuple[int, ...]
     centre: tuple[int, ...] | None
+    depth_mm: float | None
     dist: LogitDistribution
     directions: Directions
     image_sha256: str

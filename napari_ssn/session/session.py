@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,12 +18,15 @@ from napari_ssn.session.records import (
     Choice,
     Decoded,
     Exported,
+    News,
+    Plane,
+    Preview,
     Ranges,
+    Remark,
     Request,
     Result,
     Settings,
     Source,
-    Stage,
     State,
     Survey,
 )
@@ -44,11 +48,13 @@ class Session:
 
     Signals, all on the thread that commands:
         changed: anything may have changed, except by a move of the slider.
+        previewed: the plane that was looked at when a run began has its first labels.
         found: a run has ended with a result.
         made: a hypothesis was decoded to become a layer of its own.
     """
 
     changed = Signal()
+    previewed = Signal(Preview)
     found = Signal(Result)
     made = Signal(Decoded)
 
@@ -66,6 +72,8 @@ class Session:
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
         self.exported: Exported | None = None
+        #: Is asked, when a run begins, which plane of the source's grid is being looked at.
+        self.looking: Callable[[], Plane | None] = lambda: None
         self._folders = model_folders
         self._runner = runner
         self._store = jobs.ModelStore()
@@ -206,7 +214,13 @@ class Session:
             self._failed(obstacle)
             return
         assert setup.source is not None and setup.model is not None
-        request = Request(setup.source, setup.model.folder, self.settings.device, self._centre())
+        request = Request(
+            setup.source,
+            setup.model.folder,
+            self.settings.device,
+            self._centre(),
+            self.looking(),
+        )
         self._runs += 1
         number = self._runs
         self.activity, self.progress, self.note = "loading", (0, 0), None
@@ -218,7 +232,7 @@ class Session:
             ),
             self._ran,
             self._run_failed,
-            self._progressed,
+            self._told,
         )
         self.changed.emit()
 
@@ -233,8 +247,14 @@ class Session:
         self._runner.cancel("run")
         self.activity = None
 
-    def _progressed(self, stage: Stage, done: int, total: int) -> None:
-        self.activity, self.progress = stage, (done, total)
+    def _told(self, news: News) -> None:
+        if isinstance(news, Preview):
+            self.previewed.emit(news)
+            return
+        if isinstance(news, Remark):
+            self.note = Note(news.text)
+        else:
+            self.activity, self.progress = news.stage, (news.done, news.total)
         self.changed.emit()
 
     def _ran(self, result: Result) -> None:
@@ -368,7 +388,7 @@ class Session:
         self.setup = Setup()
         self.comparing.close()
         self.walk.close()
-        for signal in (self.changed, self.found, self.made):
+        for signal in (self.changed, self.previewed, self.found, self.made):
             signal.disconnect()
 
 

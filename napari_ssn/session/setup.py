@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_ssn.session.records import ModelEntry, Source, Survey
 
 if TYPE_CHECKING:
-    from napari_ssn.network.inference import Fit
+    from napari_ssn.network.fit import Fit
 
 
 class Setup:
@@ -37,22 +37,33 @@ class Setup:
         if before is not None and source is not None and before.token == source.token:
             return False
         self.centre = None
-        if source is not None and not self._picked and self.misfit:
+        if source is not None and not self._picked and not self._made_for(self.model, source):
             self.model = self._fitting()
         self.around_point = self.needs_point
         return True
 
     def _fitting(self) -> ModelEntry | None:
-        """The first model that reads the image; without an image, or such a model, the first."""
-        models = self.survey.models if self.survey is not None else []
+        """The first model that reads the image, one of as many axes before one that slices it.
+
+        Without an image, or such a model, the first of all.
+        """
+        models = self.survey.models if self.survey is not None else ()
         source = self.source
         if source is not None and source.problem is None:
-            from napari_ssn.network.inference import check_fit
+            from napari_ssn.network.fit import check_fit
 
-            for entry in models:
-                if check_fit(entry.card, source.space, source.channels).problem is None:
-                    return entry
+            fitting = tuple(m for m in models if check_fit(m.card, source).problem is None)
+            models = tuple(m for m in fitting if self._made_for(m, source)) or fitting or models
         return models[0] if models else None
+
+    def _made_for(self, model: ModelEntry | None, source: Source) -> bool:
+        """Whether a model reads images of as many axes; nothing can for one that is unusable."""
+        if model is None or source.problem is not None:
+            return source.problem is not None
+        from napari_ssn.network.fit import check_fit
+
+        same = model.card.spatial_dims == len(source.space)
+        return same and check_fit(model.card, source).problem is None
 
     def pick_model(self, model: ModelEntry) -> bool:
         """Take the model that the user chose; False if it is the one already there."""
@@ -93,15 +104,8 @@ class Setup:
     @property
     def needs_point(self) -> bool:
         """Whether model and image ask for a point on the lesion before a run."""
-        if self.model is None or self.source is None or not self.model.card.centred:
-            return False
-        from napari_ssn.network.inference import plane_axes
-
-        card, space = self.model.card, self.source.space
-        axes = plane_axes(card, space)
-        return axes is not None and any(
-            space[a] > size for a, size in zip(axes, card.region, strict=True)
-        )
+        fit = self._checked_fit()
+        return fit is not None and fit.needs_point
 
     @property
     def obstacle(self) -> str | None:
@@ -143,11 +147,7 @@ class Setup:
         key = (self.source.token, self.model.folder)
         if self._fit is None or self._fit[:2] != key:
             # By now the survey has imported torch: this import waits for nothing.
-            from napari_ssn.network.inference import check_fit
+            from napari_ssn.network.fit import check_fit
 
-            source = self.source
-            self._fit = (
-                *key,
-                check_fit(self.model.card, source.space, source.channels, source.spacing_mm),
-            )
+            self._fit = (*key, check_fit(self.model.card, self.source))
         return self._fit[2]

@@ -68,6 +68,10 @@ class Cases(ABC):
     def spacing_mm(self, index: int) -> tuple[float, ...]:
         """Voxel size of a case; NaN where it is not known."""
 
+    def orientation(self, index: int) -> str | None:
+        """Where the axes of a case go in the patient, as in a card; None where it is not known."""
+        return None
+
     @property
     def spatial_dims(self) -> int:
         """2 or 3."""
@@ -101,6 +105,10 @@ class Subset(Cases):
     def spacing_mm(self, index: int) -> tuple[float, ...]:
         """Voxel size of a case."""
         return self._whole.spacing_mm(self._chosen[index])
+
+    def orientation(self, index: int) -> str | None:
+        """Where the axes of a case go in the patient."""
+        return self._whole.orientation(self._chosen[index])
 
 
 def hold_out(cases: Cases, share: float = 0.2, seed: int = 0) -> tuple[Cases, Cases]:

@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 from napari_ssn.network.card import Architecture, Label, ModelCard, Training
+from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.slices import SliceSet
@@ -44,6 +45,10 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
     region = [
         int(min(largest, step * math.ceil(size / step))) for size in np.median(spaces, axis=0)
     ]
+    # What all cases have in common is what the network will know.
+    ways = {cases.orientation(i) for i in range(len(cases))}
+    middle = np.median(spacings, axis=0)
+    alike = bool((np.abs(spacings / middle - 1) <= SAME_SIZE).all())
     licence = cases.licence or "not stated by the data"
     card = ModelCard(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "model",
@@ -61,6 +66,8 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
         ],
         normalisation="stretch" if centred else "standardise",
         spacing_range_mm=(float(known.min()), float(known.max())) if len(known) else None,
+        orientation=ways.pop() if len(ways) == 1 else None,
+        spacing_mm=[float(size) for size in middle] if alike else None,
         region=region,
         centred=centred,
         training=Training(

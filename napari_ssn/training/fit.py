@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from napari_ssn.core.errors import DataError
 from napari_ssn.network.card import ModelCard
+from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
 from napari_ssn.training.cases import Cases, check_alike
 from napari_ssn.training.recipe import Recipe
@@ -122,3 +125,18 @@ def _check_card(card: ModelCard, cases: Cases) -> None:
     ):
         if wanted != there:
             raise DataError(f"The recipe is of {wanted} {what}s, and the data has {there}.")
+    if card.voxel_mm is None:
+        return
+    # Inference resamples, training does not: it would learn another size than it is shown.
+    for i in range(len(cases)):
+        sizes = cases.spacing_mm(i)
+        # Sorted, because the axes of a file come in any order.
+        if np.isfinite(sizes).all() and not np.allclose(
+            sorted(sizes), sorted(card.voxel_mm), rtol=SAME_SIZE
+        ):
+            shown = " × ".join(f"{size:.2f}" for size in sizes)
+            wished = " × ".join(f"{size:g}" for size in card.voxel_mm)
+            raise DataError(
+                f"The recipe is of voxels of {wished} mm, and those of {cases.names[i]} are "
+                f"{shown} mm: resample the data, or leave spacing_mm out of the recipe."
+            )

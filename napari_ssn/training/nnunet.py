@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.errors import DataError, SSNError
+from napari_ssn.core.orientation import letters_of
 from napari_ssn.core.volume import Volume
 from napari_ssn.training.cases import Case, Cases
 
@@ -55,6 +56,7 @@ class VolumeSet(Cases):
     licence: str = ""
     _kept: dict[str, Case] = field(default_factory=dict)
     _geometry: list[tuple[tuple[int, ...], tuple[float, ...]]] = field(default_factory=list)
+    _letters: list[str | None] = field(default_factory=list)
     _room: int = _KEPT_BYTES
 
     def __post_init__(self) -> None:
@@ -74,6 +76,10 @@ class VolumeSet(Cases):
         """Voxel size of a case."""
         return self._geometry[index][1]
 
+    def orientation(self, index: int) -> str | None:
+        """Where the axes of a case go in the patient."""
+        return self._letters[index]
+
     def check(self) -> None:
         """Read every case once; DataError names the first thing that is wrong."""
         digest = hashlib.sha256()
@@ -88,6 +94,8 @@ class VolumeSet(Cases):
             known = volume.extent != "unknown"
             spacing = volume.spacing_mm if known else (math.nan,) * len(volume.space)
             self._geometry.append((volume.space, spacing))
+            letters = letters_of(volume.affine, len(volume.space)) if volume.oriented else None
+            self._letters.append(letters)
             size = volume.data.nbytes + case.raters.nbytes
             if size <= self._room:
                 self._room -= size

@@ -69,6 +69,9 @@ def read_recipe(
     if cases is not None:
         designed, card = design(cases, name)
         base_card = card.model_dump(exclude={"architecture", "weights_sha256"})
+        if about.get("spatial_dims", card.spatial_dims) != card.spatial_dims:
+            # The data does not fit, which is said when both are known.
+            base_card |= {"orientation": None, "spacing_mm": None}
         # A recipe that says something says all; its defaults do not depend on data.
         base_recipe = {} if what else designed.model_dump()
         if what and "architecture" not in what:

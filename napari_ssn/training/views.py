@@ -17,7 +17,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from napari_ssn.network.card import ModelCard
-from napari_ssn.network.inference import normalise, window_around
+from napari_ssn.network.frame import frame_of
+from napari_ssn.network.intensity import normalise
+from napari_ssn.network.tiles import window_around
 from napari_ssn.training.cases import Cases
 
 # A crop is cut larger than the view by this much before it is turned, so that no corner of the
@@ -65,8 +67,7 @@ class ViewSet(Dataset[dict[str, Tensor]]):
 
     def __init__(self, cases: Cases, card: ModelCard, views: Views, seed: int) -> None:
         self.cases = cases
-        self.normalisation = card.normalisation
-        self.centred = card.centred
+        self.card = card
         self.views = views
         self.seed = seed
         self._order: tuple[int, NDArray[np.int64]] | None = None
@@ -79,11 +80,15 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         set_track_meta(False)
         random = np.random.default_rng([self.seed, key.number])
         case = self.cases[self._case(key.number)]
-        image = normalise(case.volume.data, self.normalisation)
-        raters = self._even_raters(case.raters, random)
+        # As inference shows it to the network, whichever way the file stores it.
+        turn = frame_of(self.card, case.volume).turn
+        image = turn.apply(normalise(case.volume.data, self.card.normalisation))
+        raters = self._even_raters(turn.apply(case.raters), random)
         space = image.shape[1:]
         middle = (
-            tuple(n // 2 for n in space) if self.centred else self._middle(raters, key.size, random)
+            tuple(n // 2 for n in space)
+            if self.card.centred
+            else self._middle(raters, key.size, random)
         )
         box = tuple(s + 2 * int(np.ceil((_MARGIN - 1) / 2 * s)) for s in key.size)
         parts = {

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_ssn.core.orientation import Reorientation
+from napari_ssn.core.orientation import Reorientation, letters_of, named_directions
 from tests.helpers import oblique_affine
 
 SHAPE = (5, 4, 3)
@@ -164,3 +164,18 @@ def test_what_does_not_fit_is_refused() -> None:
         turn.apply(np.zeros((2, 2)))
     with pytest.raises(ValueError, match="index: expected 3 values"):
         turn.index_to_source((1, 2), SHAPE)
+
+
+@pytest.mark.parametrize("affine", [*ALL_48, oblique_affine(SPACING_MM)])
+def test_letters_and_directions_are_each_other(affine: np.ndarray) -> None:
+    letters = letters_of(affine, 3)
+    as_stored = Reorientation.along(affine, named_directions(letters))
+    assert as_stored == Reorientation.identity(3)
+    turned = Reorientation.along(affine, named_directions("PSR")).affine(affine, SHAPE)
+    assert letters_of(turned, 3) == "PSR" and letters_of(turned, 2) == "PS"
+
+
+@pytest.mark.parametrize("letters", ["RAX", "ras", "RLS"])
+def test_letters_that_say_nothing(letters: str) -> None:
+    with pytest.raises(ValueError, match="orientation"):
+        named_directions(letters)

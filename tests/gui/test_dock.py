@@ -15,6 +15,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 
 from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.session.records import Step
 from tests.gui.conftest import add_image, run_and_wait, settled
 from tests.helpers import noise_image, tiny_model
 
@@ -365,7 +366,8 @@ def test_an_image_of_the_wrong_kind_is_said_before_run(
     kept = dock.session.result
     viewer.add_image(np.zeros((12, 40, 48), np.float32), name="volume")
     dock.image.layers.setCurrentIndex(dock.image.layers.findText("volume"))
-    assert "2D" in dock.image.fit.text() and not dock.run.button.isEnabled()
+    # A volume is none: its slices are read one by one.
+    assert dock.image.fit.text() == "" and dock.run.button.isEnabled()
     viewer.add_image(np.zeros((40, 48, 3), np.uint8), name="photo", rgb=True)
     dock.image.layers.setCurrentIndex(dock.image.layers.findText("photo"))
     assert "RGB" in dock.image.fit.text() and not dock.run.button.isEnabled()
@@ -445,7 +447,7 @@ def hold_runs(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     release, real = threading.Event(), jobs.run_job
 
     def slow(store: Any, request: Any, run: int, progress: Any, cancelled: Any) -> Any:
-        progress("running", 1, 4)
+        progress(Step("running", 1, 4))
         while not release.wait(0.01):
             jobs._ask(cancelled)
         return real(store, request, run, progress, cancelled)

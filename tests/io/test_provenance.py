@@ -249,3 +249,11 @@ def test_the_published_schema_is_current() -> None:
 def test_a_sidecar_follows_the_published_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     jsonschema.validate(json.loads(provenance().to_json()), json.loads(sidecar_schema()))
+
+
+def test_a_sidecar_from_before_tiles_and_depth_is_still_read(tmp_path: Path) -> None:
+    record = json.loads(provenance().to_json())
+    del record["run"]["tile"], record["run"]["depth_mm"]
+    (tmp_path / "old.json").write_text(json.dumps(record))
+    run = read_sidecar(tmp_path / "old.json").run
+    assert run.tile is None and run.depth_mm is None

@@ -60,6 +60,10 @@ def test_unknown_models_are_named_with_what_there_is(tmp_path: Path) -> None:
         (lambda c: c.update(surprise=1), "surprise"),
         (lambda c: c.update(card_version=99), "version 99 of the card format"),
         (lambda c: c.update(region=[32]), "region has 1 axes"),
+        (lambda c: c.update(orientation="RAS"), "orientation RAS is not of 2 axes"),
+        (lambda c: c.update(orientation="XY"), "expected letters of"),
+        (lambda c: c.update(spacing_mm=[1, 1, 1]), "spacing_mm has 3 axes"),
+        (lambda c: c.update(spacing_mm=[0]), "spacing_mm.0"),
         (lambda c: c["architecture"].update(backbone="os.system"), "architecture.backbone"),
         (lambda c: c["architecture"].update(arguments={"no_such": 1}), "cannot be built"),
         (lambda c: c["architecture"].update(rank=7), "'factor.bias'"),
@@ -74,6 +78,12 @@ def test_a_damaged_card_says_what_is_wrong(
         load_model(folder, "cpu")
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert str(folder) not in str(caught.value)
+
+
+def test_a_card_from_before_orientation_and_voxel_size_still_loads(folder: Path) -> None:
+    edit(folder, lambda card: (card.pop("orientation"), card.pop("spacing_mm")))
+    card = load_model(folder, "cpu").card
+    assert card.orientation is None and card.voxel_mm is None
 
 
 def test_a_card_that_is_no_json_or_missing(folder: Path) -> None:

@@ -227,6 +227,17 @@ def test_a_network_that_lists_its_layers_twice_is_averaged_once(tmp_path: Path) 
     assert [row["step"] for row in loaded.card.training.history] == [2]
 
 
+def test_data_of_another_voxel_size_than_the_recipe_is_refused(tmp_path: Path) -> None:
+    cases = load_cases(nnunet_folder(tmp_path / "set", count=2))
+    recipe, card = read_recipe(None, cases, "set", {"steps": 1, "warmup": 0})
+    # The axes of a file come in any order.
+    other = card.model_copy(update={"spacing_mm": list(cases.spacing_mm(0)[::-1])})
+    fit(cases, cases, tmp_path / "same", recipe, other, device="cpu", workers=0)
+    other = card.model_copy(update={"spacing_mm": [9.0, 1.0, 1.0]})
+    with pytest.raises(DataError, match="voxels of 9 × 1 × 1 mm, and those of"):
+        fit(cases, cases, tmp_path / "out", recipe, other, device="cpu", workers=0)
+
+
 def test_two_processes_learn_as_one_does(tmp_path: Path, recipe_file: Path) -> None:
     archive = write(tmp_path / "a.zip", slice_files(12))
     curves = []

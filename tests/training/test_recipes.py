@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -129,6 +130,17 @@ def test_one_command_trains_on_volumes_and_the_model_loads(tmp_path: Path) -> No
     again = CliRunner().invoke(app, command)
     assert "Caution" not in result.stderr
     assert again.exit_code == 0 and "Nothing is left to do: 4 steps" in again.stdout
+
+
+def test_a_designed_card_says_how_the_data_lies(tmp_path: Path) -> None:
+    cases = load_cases(nnunet_folder(tmp_path / "set", count=2))
+    card = read_recipe(None, cases, "set")[1]
+    assert card.orientation == cases.orientation(0) and card.orientation is not None
+    np.testing.assert_allclose(card.voxel_mm, cases.spacing_mm(0))
+    cases._letters[1] = card.orientation[::-1]  # type: ignore[attr-defined]
+    cases._geometry[1] = (cases.space(1), (9.0, 9.0, 9.0))  # type: ignore[attr-defined]
+    card = read_recipe(None, cases, "set")[1]
+    assert card.orientation is None and card.spacing_mm is None
 
 
 def test_what_may_be_wrong_with_the_data_is_said(tmp_path: Path) -> None:

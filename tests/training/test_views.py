@@ -44,8 +44,19 @@ class Arrays(Cases):
         return (1.0,) * self.pairs[index][0].ndim
 
 
-def card(centred: bool = True, normalisation: str = "stretch") -> Any:
-    return SimpleNamespace(centred=centred, normalisation=normalisation)
+def card(
+    centred: bool = True,
+    normalisation: str = "stretch",
+    spatial_dims: int = 2,
+    orientation: str | None = None,
+) -> Any:
+    return SimpleNamespace(
+        centred=centred,
+        normalisation=normalisation,
+        spatial_dims=spatial_dims,
+        orientation=orientation,
+        voxel_mm=None,
+    )
 
 
 def random_cases(count: int, space: tuple[int, ...], raters: int = 4) -> Arrays:
@@ -141,9 +152,9 @@ def test_views_repeat_with_their_seed_and_number(dims: int, tmp_path: Path) -> N
     )
     size = (16, 16, 8)[-dims:]
     views = Views(noise=0.05, mirror=[0], quarter_turns=False)
-    first, again = (ViewSet(cases, card(dims == 2), views, 3) for _ in range(2))
+    first, again = (ViewSet(cases, card(dims == 2, spatial_dims=dims), views, 3) for _ in range(2))
     backwards = {n: again[Key(n, size)] for n in reversed(range(8))}
-    other = ViewSet(cases, card(dims == 2), views, 4)
+    other = ViewSet(cases, card(dims == 2, spatial_dims=dims), views, 4)
     for number in range(8):
         view = first[Key(number, size)]
         assert view["image"].shape == (1, *size) and view["image"].dtype == torch.float32
@@ -151,6 +162,35 @@ def test_views_repeat_with_their_seed_and_number(dims: int, tmp_path: Path) -> N
         for part in ("image", "raters"):
             assert torch.equal(view[part], backwards[number][part])
         assert not torch.equal(view["image"], other[Key(number, size)]["image"])
+
+
+def test_views_are_cut_in_the_orientation_of_the_card() -> None:
+    from napari_ssn.core.orientation import Reorientation
+    from napari_ssn.core.volume import Volume
+    from tests.helpers import oblique_affine
+
+    class Stored(Arrays):
+        """Volumes that know how they lie."""
+
+        affine = oblique_affine()
+
+        def __getitem__(self, index: int) -> Case:
+            case = super().__getitem__(index)
+            return Case(case.name, Volume(case.volume.data, self.affine), case.raters)
+
+    plain = random_cases(1, (12, 10, 11))
+    ras = Stored(plain.pairs)
+    turn = Reorientation((2, 0, 1), (True, False, True))
+    other = Stored([tuple(turn.apply(part) for part in pair) for pair in plain.pairs])
+    other.affine = turn.affine(ras.affine, (12, 10, 11))
+    key = Key(0, (8, 8, 8))
+    for centred in (True, False):
+        seen = card(centred, spatial_dims=3, orientation="RAS")
+        one, two = (ViewSet(cases, seen, STILL, 0)[key] for cases in (ras, other))
+        assert torch.equal(one["image"], two["image"])
+        assert torch.equal(one["raters"], two["raters"])
+        as_stored = ViewSet(other, card(centred, spatial_dims=3), STILL, 0)[key]
+        assert not torch.equal(one["image"], as_stored["image"])
 
 
 def test_half_of_the_views_look_at_a_label() -> None:

@@ -1,0 +1,178 @@
+"""Puts the parameters of tiles together on the image's own grid.
+
+For a fixed z the logits ``μ + P z`` are linear in μ and P, so blending these with one set of
+weights equals blending samples, and interpolating these equals interpolating samples. Standard
+deviations √D are blended and interpolated too, and squared in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_ssn.core.orientation import Reorientation
+from napari_ssn.network.plan import Plan
+from napari_ssn.network.tiles import Tile
+
+# Shares of tiles are rounded to multiples of 1 / 2¹⁶ and summed as whole numbers. Up to 2²⁴
+# float32 adds these without rounding, so that for logits up to 256 the sum does not depend on
+# the order of the tiles: the slice on show may come first, and the result is the same.
+_UNIT = float(1 << 16)
+
+
+class Parameters(NamedTuple):
+    """Mean (C, *S), factor (R, C, *S) and either deviation √D or variance D, (C, *S)."""
+
+    mean: Tensor
+    factor: Tensor
+    spread: Tensor
+
+    def parts(self) -> Iterator[Tensor]:
+        """Each (*S): the classes of the mean, the columns, the spread."""
+        yield from self.mean
+        for column in self.factor:
+            yield from column
+        yield from self.spread
+
+
+class Blender:
+    """Parameters of a run, tile by tile. They lie in the order of the image's own axes.
+
+    Args:
+        plan: of the run.
+        device: where the parameters are kept.
+        single: whether no two tiles overlap; they are kept as they are then.
+    """
+
+    def __init__(self, plan: Plan, device: torch.device, single: bool) -> None:
+        self.plan = plan
+        self.turn = plan.frame.turn
+        self.device = device
+        self.unit = 1.0 if single else _UNIT
+        self.total: Parameters | None = None
+
+    def add(self, tile: Tile, found: Parameters) -> None:
+        """Add the parameters that the network gave for a tile, (…, *tile)."""
+        if self.total is None:
+            space = self._of_image(self.plan.nodes)
+            lead = (part.shape[: -len(space)] for part in found)
+            self.total = Parameters(
+                *(torch.zeros((*shape, *space), device=self.device) for shape in lead)
+            )
+        window = tile.window
+        inside: tuple[Any, ...] = (
+            ...,
+            *(
+                slice(before, before + part.stop - part.start)
+                for before, part in zip(window.before, window.inside, strict=True)
+            ),
+        )
+        place: tuple[Any, ...] = (..., *self._slices(window.inside))
+        weight = None if self.unit == 1 else self._weight(tile)
+        for total, part in zip(self.total, found, strict=True):
+            cut = part[inside].to(self.device)
+            if weight is None:
+                total[place] = undo(cut, self.turn)
+            else:
+                total[place] += undo((cut * weight).round_(), self.turn)
+
+    def _weight(self, tile: Tile) -> Tensor:
+        """Shares of a tile in its voxels, times the unit."""
+        weight = torch.full((), self.unit)
+        for axis, vector in enumerate(tile.weights):
+            shape = [1] * len(tile.weights)
+            shape[axis] = -1
+            weight = weight * torch.from_numpy(vector).reshape(shape)
+        return weight.to(self.device)
+
+    def slab(
+        self, voxels: tuple[range, ...], between: Callable[[], None] = lambda: None
+    ) -> Parameters:
+        """Parameters of some voxels per axis of the network, with variances.
+
+        ``between`` is called before each class and column, which take a while in a volume.
+        """
+        assert self.total is not None
+        picks = self._picks(voxels)
+        space = self._of_image([len(r) for r in voxels])
+        lead = (total.shape[: -len(space)] for total in self.total)
+        out = Parameters(*(self.total.mean.new_empty((*shape, *space)) for shape in lead))
+        for place, part in zip(out.parts(), self.total.parts(), strict=True):
+            between()
+            place.copy_(self._mapped(part, picks))
+        out.spread.square_()
+        return out
+
+    def finish(self, between: Callable[[], None] = lambda: None) -> Parameters:
+        """As `slab`, of every voxel of the plan; nothing is left here."""
+        if self.plan.resampled:
+            out = self.slab(self.plan.voxels, between)
+        else:
+            assert self.total is not None
+            # In place: there may be no room for them twice.
+            for part in self.total.parts():
+                between()
+                part.mul_(1 / self.unit)
+            self.total.spread.square_()
+            out = self.total
+        self.total = None
+        return out
+
+    def _of_image(self, values: Sequence[int]) -> list[int]:
+        out = [0] * len(values)
+        for axis, value in zip(self.turn.order, values, strict=True):
+            out[axis] = value
+        return out
+
+    def _slices(self, nodes: Sequence[slice]) -> tuple[slice, ...]:
+        """Slices of the totals for slices of the network's grid."""
+        out = [slice(None)] * len(nodes)
+        for axis, back, n, part in zip(
+            self.turn.order, self.turn.flip, self.plan.nodes, nodes, strict=True
+        ):
+            out[axis] = slice(n - part.stop, n - part.start) if back else part
+        return tuple(out)
+
+    def _picks(self, voxels: tuple[range, ...]) -> list[tuple[int, Tensor, Tensor, Tensor | None]]:
+        """Per axis of the network: axis of the totals, nodes before and after, weight."""
+        picks = []
+        for axis, back, line, r in zip(
+            self.turn.order, self.turn.flip, self.plan.lines, voxels, strict=True
+        ):
+            low, high, weight = line.between(r)
+            if back:
+                low, high = line.count - 1 - low[::-1], line.count - 1 - high[::-1]
+                weight = weight[::-1]
+            shape = [1] * len(voxels)
+            shape[axis] = -1
+            before, after, later = (
+                torch.from_numpy(np.ascontiguousarray(a)).to(self.device)
+                for a in (low, high, weight)
+            )
+            picks.append((axis, before, after, None if line.plain else later.reshape(shape)))
+        return picks
+
+    def _mapped(
+        self, part: Tensor, picks: list[tuple[int, Tensor, Tensor, Tensor | None]]
+    ) -> Tensor:
+        """Values (*nodes) at voxels, interpolated along one axis after the other."""
+        for axis, before, after, later in picks:
+            value = part.index_select(axis, before)
+            if later is not None:
+                value = value * (1 - later) + part.index_select(axis, after) * later
+            part = value
+        return part / self.unit
+
+
+def undo(tensor: Tensor, turn: Reorientation) -> Tensor:
+    """As `Reorientation.undo`, for a tensor whose last axes are the turned grid's."""
+    lead = tensor.ndim - turn.ndim
+    back = [lead + axis for axis, flip in enumerate(turn.flip) if flip]
+    if back:
+        tensor = tensor.flip(back)
+    order = [lead + int(axis) for axis in np.argsort(turn.order)]
+    return tensor.permute(*range(lead), *order)

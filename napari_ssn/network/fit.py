@@ -1,0 +1,88 @@
+"""Whether a model suits an image, said before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_ssn.core.errors import ModelError
+from napari_ssn.core.orientation import named_directions
+from napari_ssn.network.card import ModelCard
+from napari_ssn.network.frame import Frame, Placed, frame_of
+from napari_ssn.network.plan import needs_point
+
+# Voxels coarser than the network's by more than this: most of what it sees is interpolated.
+_COARSE = 1.5
+_PLANES = ("sagittal", "coronal", "axial")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a model suits an image.
+
+    Attributes:
+        problem: why it cannot run, one sentence; None when it can.
+        caution: why its result deserves doubt, one sentence; None when nothing speaks for it.
+        needs_point: whether it must be shown the lesion, because the image is larger than it sees.
+    """
+
+    problem: str | None = None
+    caution: str | None = None
+    needs_point: bool = False
+
+
+def check_fit(card: ModelCard, image: Placed) -> Fit:
+    """Say whether a model suits an image, before anything is computed."""
+    try:
+        frame = frame_of(card, image)
+    except ModelError as error:
+        return Fit(problem=str(error))
+    if image.channels != len(card.channels):
+        return Fit(
+            problem=f"{card.title} needs {len(card.channels)} channel(s) "
+            f"({', '.join(card.channels)}), and this image has {image.channels}."
+        )
+    return Fit(
+        caution=_plane(card, frame) or _spacing(card, frame) or _orientation(card, image),
+        needs_point=needs_point(card, image),
+    )
+
+
+def _plane(card: ModelCard, frame: Frame) -> str | None:
+    if card.spatial_dims == 3 or card.orientation is None or frame.upright is None:
+        return None
+    across = ({0, 1, 2} - {axis for axis, _ in named_directions(card.orientation)}).pop()
+    if across == frame.upright:
+        return None
+    return f"{card.title} knows {_PLANES[across]} slices, and this one is {_PLANES[frame.upright]}."
+
+
+def _spacing(card: ModelCard, frame: Frame) -> str | None:
+    known = None if frame.spacing_mm is None else frame.spacing_mm[frame.sliced :]
+    wanted = card.voxel_mm
+    if wanted is not None:
+        shown = " × ".join(f"{size:g}" for size in wanted)
+        if known is None:
+            return f"The voxel size is not known, and {card.title} expects {shown} mm."
+        if any(k > _COARSE * w for k, w in zip(known, wanted, strict=True)):
+            return (
+                f"Made for voxels of {shown} mm; these are {_mm(known)}, "
+                "so that much of what it sees is interpolated."
+            )
+        return None
+    if card.spacing_range_mm is None or known is None:
+        return None
+    low, high = card.spacing_range_mm
+    # A little slack: 0.98 against 0.977 is the same scanner protocol.
+    if min(known) < 0.9 * low or max(known) > 1.1 * high:
+        return f"Trained on voxels of {low:g}–{high:g} mm; these are {_mm(known)}."
+    return None
+
+
+def _orientation(card: ModelCard, image: Placed) -> str | None:
+    if card.orientation is None or image.oriented or len(image.space) == 2:
+        return None
+    return "The image does not say how it lies in the patient: it is read as it is shown."
+
+
+def _mm(sizes: tuple[float, ...]) -> str:
+    return " × ".join(f"{size:.2f}" for size in sizes) + " mm"

@@ -1,0 +1,94 @@
+"""How intensities are brought into a network's range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import ImageError
+
+_CONSTANT = "The image has the same value everywhere: there is nothing to see."
+
+
+def check_finite(data: NDArray[np.float32]) -> None:
+    """ImageError if an image or region holds NaN or infinity."""
+    bad = int(np.size(data) - np.count_nonzero(np.isfinite(data)))
+    if bad:
+        raise ImageError(f"The image holds {bad:,} voxels that are NaN or infinite.")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Per channel what becomes 0, and how far from it 1 is; a width of 0 marks a constant."""
+
+    offset: NDArray[np.float64]
+    width: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, data: NDArray[np.float32], how: str) -> Scale:
+        """Scale of (channels, *S).
+
+        ``stretch``: from the minimum to the maximum. ``standardise``: from the mean, by the
+        standard deviation. ImageError if a value is not finite.
+        """
+        check_finite(data)
+        # In float64: intensities near the limits of float32 would overflow their own range.
+        low, high = (
+            f(data.reshape(len(data), -1), axis=1).astype(np.float64) for f in (np.min, np.max)
+        )
+        if how == "stretch":
+            return cls(low, high - low)
+        # In C order, because a sum rounds differently in another.
+        flat = np.ascontiguousarray(data).reshape(len(data), -1)
+        mean = flat.mean(1, dtype=np.float64)
+        width = flat.std(1, dtype=np.float64)
+        return cls(mean, np.where(low == high, 0.0, width))
+
+    @property
+    def constant(self) -> bool:
+        """Whether some channel has the same value everywhere."""
+        return bool((self.width == 0).any())
+
+    def check(self) -> Scale:
+        """ImageError if some channel is constant."""
+        if self.constant:
+            raise ImageError(_CONSTANT)
+        return self
+
+    def apply(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(channels, *S) in the network's range, in a new array; a constant channel becomes 0."""
+        out = np.empty(data.shape, np.float32)
+        for row, channel, offset, width in zip(out, data, self.offset, self.width, strict=True):
+            row[...] = (channel.astype(np.float64) - offset) / (width or 1.0)
+            if not width:
+                row[...] = 0
+        return out
+
+
+def normalise(data: NDArray[np.float32], how: str) -> NDArray[np.float32]:
+    """Bring each channel of an image (channels, *S) into the network's range, see `Scale.of`.
+
+    ImageError if a value is not finite or a channel constant.
+    """
+    return Scale.of(data, how).check().apply(data)
+
+
+def normalise_slices(
+    data: NDArray[np.float32], how: str, whole: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """As `normalise`, each slice of (channels, slices, *S) by itself, as 2D networks are trained.
+
+    A constant slice, as beyond the end of a scan, becomes 0; ImageError if all of them are.
+
+    Args:
+        data: slices, or regions of them.
+        how: see `Scale.of`.
+        whole: the slices that the regions were cut from, if these set the scale.
+    """
+    from_ = data if whole is None else whole
+    scales = [Scale.of(from_[:, i], how) for i in range(data.shape[1])]
+    if all(scale.constant for scale in scales):
+        raise ImageError(_CONSTANT)
+    return np.stack([scale.apply(data[:, i]) for i, scale in enumerate(scales)], axis=1)

@@ -1,0 +1,187 @@
+"""What a run will compute, known before any intensity is read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from napari_ssn.core.errors import DeviceError, GeometryError
+from napari_ssn.network.card import ModelCard
+from napari_ssn.network.frame import Frame, Placed, frame_of
+from napari_ssn.network.lattice import Line
+from napari_ssn.network.tiles import Tile, check_centre, layout
+
+#: How far a 2D network looks along a volume to either side of a point, in mm: nodules are at
+#: most 3 cm across.
+DEPTH_MM = 15.0
+# The same in slices, where their distance is not known.
+_DEPTH_SLICES = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Part of an image that a run looks at, and the network's grid on it.
+
+    Every tuple has one entry per axis as the network sees them, see `Frame.turn`.
+
+    Attributes:
+        frame: how the image's axes become the network's.
+        lines: nodes of the network's grid.
+        first: of the only tile along each axis, a node that may lie before the first; None
+            where tiles cover the axis.
+        voxels: of the image for which there will be a result.
+        size: nodes of a tile that the model was made for.
+    """
+
+    frame: Frame
+    lines: tuple[Line, ...]
+    first: tuple[int | None, ...]
+    voxels: tuple[range, ...]
+    size: tuple[int, ...]
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Shape of the network's grid."""
+        return tuple(line.count for line in self.lines)
+
+    @property
+    def resampled(self) -> bool:
+        """Whether the network's grid is another than the image's."""
+        return not all(line.plain for line in self.lines)
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        """First voxel of the result, in the order of the image's own axes."""
+        return tuple(r.start for r in self.of_image())
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Shape of the result, in the order of the image's own axes."""
+        return tuple(len(r) for r in self.of_image())
+
+    def of_image(self, voxels: tuple[range, ...] | None = None) -> tuple[range, ...]:
+        """Ranges of voxels along the image's own axes; of the whole result by default."""
+        turn, out = self.frame.turn, [range(0)] * len(self.lines)
+        for axis, back, line, r in zip(
+            turn.order, turn.flip, self.lines, voxels or self.voxels, strict=True
+        ):
+            out[axis] = range(line.size - r.stop, line.size - r.start) if back else r
+        return tuple(out)
+
+    def tiles(self, size: tuple[int, ...] | None = None) -> list[Tile]:
+        """Tiles of a run, of the model's size or another."""
+        size = size or self.size
+        whole = (
+            f if s == own else None for f, s, own in zip(self.first, size, self.size, strict=True)
+        )
+        return layout(self.nodes, size, list(whole))
+
+
+def plan_for(
+    card: ModelCard,
+    image: Placed,
+    centre: tuple[int, ...] | None = None,
+    depth_mm: float = DEPTH_MM,
+) -> Plan:
+    """Plan a run on a whole image, or on a region around a point.
+
+    Args:
+        card: of the model.
+        image: to segment.
+        centre: index, in the image's own grid, of the region's middle; None for the whole.
+        depth_mm: how far a 2D model looks along a volume to either side of the point; five
+            slices where their distance is not known.
+
+    Raises:
+        ModelError: the model does not read such images.
+        GeometryError: the centre lies outside the image, or is missing where it is needed.
+    """
+    if not 0 <= depth_mm < math.inf:
+        raise ValueError(f"depth_mm: expected 0 or more, got {depth_mm}")
+    frame = frame_of(card, image)
+    space = frame.turn.shape(image.space)
+    at = None
+    if centre is not None:
+        check_centre(centre, image.space)
+        at = frame.turn.index_to_display(centre, image.space)
+    elif card.centred:
+        if not _fits_region(card, frame, space, depth_mm):
+            region = " × ".join(map(str, card.region))
+            raise GeometryError(
+                f"{card.title} looks at {region} voxels around one lesion, and this image is "
+                f"larger ({' × '.join(map(str, image.space))}): place the centre on the lesion."
+            )
+        at = tuple(n // 2 for n in space)
+    size = (1,) * frame.sliced + tuple(card.region)
+    lines: list[Line] = []
+    first: list[int | None] = []
+    for axis, (n, step) in enumerate(zip(space, frame.steps, strict=True)):
+        if at is None:
+            line, before = Line.whole(n, step), None
+        elif frame.sliced and axis == 0:
+            reach = _reach(frame, depth_mm)
+            line, before = Line.around(at[0], 2 * reach + 1, 1.0, n)[0], None
+        else:
+            line, cut = Line.around(at[axis], size[axis], step, n)
+            before = -cut
+        lines.append(line)
+        first.append(before)
+    voxels = tuple(range(line.size) if at is None else line.covered for line in lines)
+    return Plan(frame, tuple(lines), tuple(first), voxels, size)
+
+
+def needs_point(card: ModelCard, image: Placed) -> bool:
+    """Whether a model wants a point on the lesion: it looks around one, and the image is larger.
+
+    ModelError if the model does not read such images.
+    """
+    frame = frame_of(card, image)
+    return card.centred and not _fits_region(card, frame, frame.turn.shape(image.space), DEPTH_MM)
+
+
+def _fits_region(card: ModelCard, frame: Frame, space: tuple[int, ...], depth_mm: float) -> bool:
+    """Whether a region around the middle of an image is all of it."""
+    most = (2 * _reach(frame, depth_mm) + 1,) * frame.sliced + tuple(card.region)
+    return all(
+        Line.whole(n, step).count <= size
+        for n, step, size in zip(space, frame.steps, most, strict=True)
+    )
+
+
+def _reach(frame: Frame, depth_mm: float) -> int:
+    """Slices to either side of the point."""
+    if frame.spacing_mm is None:
+        return _DEPTH_SLICES
+    # A hair more, so that 15 mm are five slices of 3 mm however their size was rounded.
+    return int(depth_mm / frame.spacing_mm[0] * (1 + 1e-6))
+
+
+def needed_bytes(card: ModelCard, plan: Plan) -> int:
+    """Memory that the result of a run takes at its peak.
+
+    ``(1 + R + 1) · C`` float32 numbers per voxel: μ, the columns of P and √D; the same once more
+    per node where the image is resampled. The check for NaN and the image itself come on top.
+    """
+    numbers = (card.architecture.rank + 2) * card.classes
+    voxels, nodes = math.prod(plan.space), math.prod(plan.nodes)
+    result = 4 * numbers * (voxels + (nodes if plan.resampled else 0))
+    return result + 8 * card.classes * voxels + 8 * len(card.channels) * nodes
+
+
+def check_memory(card: ModelCard, plan: Plan, free: int) -> None:
+    """DeviceError, with the estimate, if so many bytes of free memory cannot hold the result."""
+    needed = needed_bytes(card, plan)
+    if needed <= free:
+        return
+    way_out = "choose a region around a point"
+    if all(f is not None for f in plan.first[plan.frame.sliced :]):
+        way_out = "close other programs or use a computer with more memory"
+    raise DeviceError(
+        f"Segmenting {' × '.join(map(str, plan.space))} voxels needs about {_gb(needed)} of "
+        f"memory, and {_gb(free)} are free: {way_out}."
+    )
+
+
+def _gb(count: int) -> str:
+    value = count / 1e9
+    return f"{value:.0f} GB" if value >= 10 else f"{value:.1f} GB"

@@ -1,0 +1,130 @@
+"""First outlines of a run: of the slice on show, in the place of the result to be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_ssn.gui.layers import HYPOTHESIS, PREVIEW
+from tests.gui.conftest import add_image, run_and_wait, settled
+from tests.helpers import tiny_model
+
+
+@pytest.fixture
+def volume_open(open_dock: Callable[..., Any], tmp_path: Path) -> tuple[Any, Any]:
+    viewer, dock = open_dock(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+    add_image(viewer, (40, 24, 22))
+    return viewer, dock
+
+
+def test_the_slice_on_show_appears_before_the_volume(volume_open: Any, qtbot: Any) -> None:
+    viewer, dock = volume_open
+    viewer.dims.set_current_step(0, 31)
+    seen: list[np.ndarray] = []
+    # Connected after the scene, which has drawn by then.
+    dock.session.previewed.connect(lambda _: seen.append(np.array(viewer.layers[PREVIEW].data)))
+    run_and_wait(dock, qtbot)
+    (early,) = seen
+    assert PREVIEW not in viewer.layers
+    late = np.array(viewer.layers[HYPOTHESIS].data)
+    assert late[31].any()
+    np.testing.assert_array_equal(early[31], late[31])
+    assert not early[:31].any() and not early[32:].any()
+    # Another plane of the window: its rows are the first axis of the array now.
+    viewer.dims.order = (1, 0, 2)
+    viewer.dims.set_current_step(1, 5)
+    assert dock.session.looking() == (None, 5, None)
+    # napari warns of contours in 3D.
+    viewer.layers.remove(HYPOTHESIS)
+    viewer.dims.ndisplay = 3
+    assert dock.session.looking() is None
+
+
+def test_cancel_leaves_what_was_there(
+    volume_open: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_ssn.network.forward import Forward
+
+    viewer, dock = volume_open
+    run_and_wait(dock, qtbot)
+    session, before = dock.session, np.array(viewer.layers[HYPOTHESIS].data)
+    kept, stopped, real = session.result, [], Forward.__call__
+
+    def slowly(self: Any, image: Any) -> Any:
+        time.sleep(0.1)
+        try:
+            return real(self, image)
+        except Exception:
+            stopped.append(time.perf_counter())
+            raise
+
+    monkeypatch.setattr(Forward, "__call__", slowly)
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: PREVIEW in viewer.layers, timeout=20_000)
+    # One outline at a time.
+    assert not viewer.layers[HYPOTHESIS].visible
+    clicked = time.perf_counter()
+    dock.run.button.click()
+    assert dock.run.button.text() == "Run" and dock.run.status.text() == "Cancelled."
+    assert PREVIEW not in viewer.layers and viewer.layers[HYPOTHESIS].visible
+    assert session.result is kept and settled(session)
+    np.testing.assert_array_equal(np.array(viewer.layers[HYPOTHESIS].data), before)
+    qtbot.waitUntil(lambda: bool(stopped) or time.perf_counter() - clicked > 0.5, timeout=5_000)
+    assert stopped and stopped[0] - clicked < 0.5
+
+
+def test_an_image_replaced_during_a_run_stops_it(
+    volume_open: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_ssn.network.forward import Forward
+
+    viewer, dock = volume_open
+    real = Forward.__call__
+    monkeypatch.setattr(
+        Forward, "__call__", lambda self, image: (time.sleep(0.1), real(self, image))[1]
+    )
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: PREVIEW in viewer.layers, timeout=20_000)
+    viewer.layers["scan"].data = viewer.layers["scan"].data[:, ::-1].copy()
+    assert not dock.session.busy and PREVIEW not in viewer.layers
+    assert "image changed during the run" in dock.run.status.text()
+    monkeypatch.undo()
+    run_and_wait(dock, qtbot)
+    assert not dock.session.stale
+
+
+def test_what_a_run_falls_back_to_stays_on_the_status_line(
+    volume_open: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_ssn.network import inference
+
+    _, dock = volume_open
+    words = "The GPU's memory is full: going on on the CPU."
+    real = inference.attempts
+
+    def two_ways(*args: Any) -> Any:
+        (way,) = real(*args)
+        return [way, replace(way, words=words)]
+
+    refused = []
+
+    def first_is_full(*args: Any) -> Any:
+        if not refused:
+            refused.append(True)
+            return None
+        return real_attempt(*args)
+
+    real_attempt = inference._attempt
+    monkeypatch.setattr(inference, "attempts", two_ways)
+    monkeypatch.setattr(inference, "_attempt", first_is_full)
+    lines: set[str] = set()
+    dock.session.changed.connect(lambda: lines.add(dock.run.status.text()))
+    run_and_wait(dock, qtbot)
+    assert any(line.startswith(f"{words} Running ") for line in lines)
+    assert dock.run.status.text() == words
