@@ -18,7 +18,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_ssn import samples
-from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.activation import compact
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import DataError, DeviceError, ImageError, ModelError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
@@ -154,7 +156,7 @@ class _Found:
     model: Model
     volume: Volume
     centre: tuple[int, ...] | None
-    dist: LogitDistribution
+    dist: Decodable
     run: Run
 
     @classmethod
@@ -170,7 +172,7 @@ class _Found:
             def tell(done: int, total: int) -> None:
                 bar.update(task, completed=done, total=total)
 
-            dist = model.segment(volume, centre, progress=tell)
+            dist = compact(model.segment(volume, centre, progress=tell))
         run = Run(
             device=str(model.device),
             device_title=device_title(model.device),

@@ -129,7 +129,8 @@ def _margins(dist: LogitDistribution, block: slice, dtype: torch.dtype) -> _Bloc
     logits = torch.cat([dist.cov_factor.flatten(2)[:, :, block].cpu(), mean[None]])
     noise = dist.cov_diag.flatten(1)[:, block].cpu().sqrt()
     winner = _first_largest(mean)
-    margins = logits.sub_(_taken(logits, winner).unsqueeze(1))
+    # Not in place: what is subtracted may be a view of it.
+    margins = logits - _taken(logits, winner).unsqueeze(1)
     squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
     largest = max(float(squares.max()) ** 0.5, -float(margins[-1].min()), float(noise.max()))
     # Not finite where float32 itself does not hold the differences or their squares.

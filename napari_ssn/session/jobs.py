@@ -42,7 +42,7 @@ Progress = Callable[[Stage, int, int], None]
 Asked = Callable[[], bool]
 
 # z counted between two looks at the cancel button.
-_BATCH = 32
+_BATCH = 128
 
 
 class ModelStore:
@@ -111,7 +111,11 @@ def run_job(
     def tell(done: int, total: int) -> None:
         progress("running", done, total)
 
-    dist = model.segment(volume, request.centre, progress=tell, cancelled=cancelled)
+    from napari_ssn.core.activation import compact
+
+    # Not held by any name, so that dense tensors are gone as soon as they are packed.
+    dist = compact(model.segment(volume, request.centre, progress=tell, cancelled=cancelled))
+    _ask(cancelled)
 
     from napari_ssn.core.directions import principal_directions
     from napari_ssn.io.provenance import image_hash
@@ -147,9 +151,18 @@ def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
 
 
 def curve_job(result: Result, choice: Choice, reach: float, cancelled: Asked) -> Curve:
-    """Count the labels at every stop of the slider along a choice's walk."""
+    """Count the labels at every stop of the slider along a choice's walk.
+
+    A large result is decoded at every stop as well, which is no more work than counting.
+    """
+    from napari_ssn.core.activation import PackedDistribution
+    from napari_ssn.core.flips import Flips
+
     anchor = anchor_z(result, choice)
     z = np.stack([result.directions.z(choice.direction, t, anchor) for t in stops(reach)])
+    if isinstance(result.dist, PackedDistribution):
+        flips = Flips.along(result.dist, z, cancelled)
+        return Curve(result.run, choice.anchor, choice.direction, reach, flips.counts, flips)
     counts = _counts(result, z, cancelled)
     return Curve(result.run, choice.anchor, choice.direction, reach, counts)
 
@@ -235,11 +248,14 @@ def _counts(result: Result, z: NDArray[np.float64], cancelled: Asked) -> NDArray
     """Voxels of each label for each z, (n, C), looking at the cancel button on the way."""
     from napari_ssn.core.measures import label_counts
 
-    parts = []
+    # Those of one length together: short ones touch few voxels, and are counted sooner.
+    order = np.argsort(np.linalg.norm(z, axis=1), kind="stable")
+    counts = np.empty((len(z), result.dist.classes), np.int64)
     for first in range(0, len(z), _BATCH):
         _ask(cancelled)
-        parts.append(label_counts(result.dist, z[first : first + _BATCH]))
-    return np.concatenate(parts)
+        part = order[first : first + _BATCH]
+        counts[part] = label_counts(result.dist, z[part])
+    return counts
 
 
 def _ask(cancelled: Asked) -> None:

@@ -85,6 +85,16 @@ def test_full_precision_keeps_the_distribution(classes: int) -> None:
     assert moved.mean() < 0.002
 
 
+@pytest.mark.parametrize("best", [0, 1, 3])
+def test_where_one_label_is_the_likeliest_everywhere(best: int) -> None:
+    plain = random_dist(13)
+    plain.mean[best] += 25
+    packed = PackedDistribution.of(plain, FULL)
+    z = draw_z(20, packed.rank, 0) * 8
+    np.testing.assert_array_equal(packed.label_maps(z), plain.label_maps(z))
+    assert (packed.label_map() == best).all() and (packed.label_maps(z) != best).any()
+
+
 def test_only_the_voxels_within_reach_are_read() -> None:
     packed = PackedDistribution.of(random_dist(2, lead=12.0))
     z = draw_z(1, packed.rank, 3)[0] * 0.5
