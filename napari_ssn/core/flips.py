@@ -61,8 +61,8 @@ class Flips:
         vectors = stops.astype(np.float32)
         radius = float(np.linalg.norm(vectors.astype(np.float64), axis=1).max(initial=0))
         draws = Draws(np.arange(len(stops)), torch.from_numpy(vectors), radius)
-        still: NDArray[np.uint32] = np.arange(dist.classes, dtype=np.uint32)
-        words: NDArray[np.uint32] = (_NEVER << 16 | still << 8 | still)[dist.mean_map]
+        still = np.arange(dist.classes)
+        words = (_NEVER << 16 | still << 8 | still).astype(np.uint32)[dist.mean_map]
         flat = words.reshape(-1)
 
         def decode(block: tuple[NDArray[np.int64], int]) -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ class Walk:
         moved: signal: another hypothesis is on show, or its size became known.
         choice: the hypothesis on show.
         z: its latent vector; None before there is a result.
+        held: whether a finger is on the slider, so that what is slow may wait.
 
     Args:
         runner: counts sizes along the walk.
@@ -39,6 +40,7 @@ class Walk:
     def __init__(self, runner: Runner, settings: Settings, failed: Callable[[str], None]) -> None:
         self.choice = Choice()
         self.z: NDArray[np.float64] | None = None
+        self.held = False
         self._runner = runner
         self._settings = settings
         self._failed = failed
@@ -101,6 +103,16 @@ class Walk:
         reach = self._settings.reach
         at = float(stops(reach)[stop_of(sigma, reach)])
         self._show(replace(self.choice, sigma=at), same_gesture)
+
+    def hold(self) -> None:
+        """A finger is on the slider until `let_go`."""
+        self.held = True
+
+    def let_go(self) -> None:
+        """The slider was let go: what waited follows now."""
+        self.held = False
+        if self._result is not None:
+            self.moved.emit()
 
     def nudge(self, by: float) -> None:
         """Move the slider by so many standard deviations."""
