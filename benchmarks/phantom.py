@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.parallel import in_threads
 
 SPACE = (240, 240, 155)
 CLASSES, RANK = 4, 10
@@ -20,36 +21,44 @@ _LABELS = (
 )
 # Logit of a label that is sure, voxels from the boundary until it nearly is, and the length of a
 # row of P at a boundary and far from it.
-_SURE, _FADE = 8.0, 14.0
-_NEAR, _FAR = 1.3, 0.15
+_SURE, _FADE = 8.0, 23.0
+_NEAR, _FAR = 2.0, 0.15
 
 
-def network_output(space: tuple[int, ...] = SPACE, seed: int = 0) -> LogitDistribution:
+def network_output(space: tuple[int, ...] = SPACE) -> LogitDistribution:
     """A distribution of `CLASSES` labels and `RANK` columns on 1 mm voxels; 1.7 GB at `SPACE`."""
-    generator = torch.Generator().manual_seed(seed)
     mean, factor = torch.zeros(CLASSES, *space), torch.zeros(RANK, CLASSES, *space)
     weights = torch.arange(1, RANK + 1, dtype=torch.float32) ** -0.7
     weights /= weights.norm()
     axes = [torch.arange(n, dtype=torch.float32) for n in space]
-    for label, (middle, half) in enumerate(_LABELS, start=1):
+
+    def fill(label: int) -> None:
+        middle, half = _LABELS[label - 1]
         # Voxels to an ellipsoid's surface, nearly, positive inside.
         inside = torch.zeros(space)
         for axis, (at, share, length) in enumerate(zip(axes, middle, half, strict=True)):
             shape = [1] * len(space)
             shape[axis] = -1
             inside += ((at - share * len(at)) / length).square().reshape(shape)
-        inside = (1 - inside.sqrt()) * float(np.mean(half)) + 2 * _smooth(space, 12, generator)
+        inside = (1 - inside.sqrt()) * float(np.mean(half)) + 2 * _smooth(space, 12, label)
         # An inner label beats the outer one by as much as that beats the background.
         mean[label] = _SURE * label * torch.tanh(inside / _FADE)
-        size = _FAR + (_NEAR - _FAR) * torch.exp(-(inside / 12).square())
-        for column, weight in zip(factor, weights, strict=True):
-            column[label] = float(weight) * size * _smooth(space, 20, generator)
+        size = inside.div_(12).square_().neg_().exp_().mul_(_NEAR - _FAR).add_(_FAR)
+        for column in range(RANK):
+            noise = _smooth(space, 20, 100 * label + column)
+            torch.mul(size, noise.mul_(weights[column]), out=factor[column, label])
+
+    in_threads(fill, range(1, CLASSES))
     return LogitDistribution(mean, factor, torch.full_like(mean, 0.05))
 
 
-def _smooth(space: tuple[int, ...], grain: int, generator: torch.Generator) -> Tensor:
+def _smooth(space: tuple[int, ...], grain: int, seed: int) -> Tensor:
     """Noise of variance about one that changes over ``grain`` voxels."""
-    coarse = [max(2, n // grain + 1) for n in space]
-    noise = torch.randn(1, 1, *coarse, generator=generator)
-    field: Tensor = torch.nn.functional.interpolate(noise, space, mode="trilinear")[0, 0]
-    return 1.5 * field
+    generator = torch.Generator().manual_seed(seed)
+    field = torch.randn([max(2, n // grain + 1) for n in space], generator=generator)
+    for size in space:
+        # Linear between the coarse values, one axis after the other; each ends up last.
+        at = torch.linspace(0, len(field) - 1, size)[:, None]
+        hats = (1 - (at - torch.arange(len(field))).abs()).clamp_min(0)  # (size, coarse)
+        field = field.movedim(0, -1) @ hats.T
+    return field.mul_(1.5)

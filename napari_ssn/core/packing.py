@@ -7,6 +7,7 @@ A voxel's label is the mean's, c*, until the margin of another class c over it b
 
 from __future__ import annotations
 
+from queue import SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -96,7 +97,19 @@ def pack(dist: LogitDistribution, dtype: torch.dtype) -> Parts:
     mean_map = best.clone()
     index = torch.from_numpy(order)
     rows = [best, *rivals, *margins.flatten(0, 1), *noise, *([second] if classes > 2 else [])]
-    in_threads(lambda row: row.copy_(row.index_select(0, index)), rows)
+    # Given out and taken back: memory that a thread asks for itself is hard to get rid of.
+    spare: SimpleQueue[Tensor] = SimpleQueue()
+    for _ in range(torch.get_num_threads()):
+        spare.put(torch.empty(4 * count, dtype=torch.uint8))
+
+    def sort(row: Tensor) -> None:
+        room = spare.get()
+        sorted_row = room.view(row.dtype)[:count]
+        torch.index_select(row, 0, index, out=sorted_row)
+        row.copy_(sorted_row)
+        spare.put(room)
+
+    in_threads(sort, rows)
     return Parts(
         mean_map.numpy().reshape(dist.space),
         order,
