@@ -7,7 +7,7 @@ map of one equals that of the other bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,15 +28,23 @@ _BLOCK = 1 << 15
 Where = tuple[slice | int, ...]
 
 
-def compact(dist: LogitDistribution) -> Decodable:
+def _never() -> bool:
+    return False
+
+
+def compact(dist: LogitDistribution, cancelled: Callable[[], bool] = _never) -> Decodable:
     """The distribution as it is kept after a run: packed at half precision if it is large.
 
     The one rule for the window and the commands, so that each repeats the other's label maps.
+
+    Args:
+        dist: what a model found.
+        cancelled: asked now and then; if it says True, `Cancelled` is raised.
     """
     tensors = (dist.mean, dist.cov_factor, dist.cov_diag)
     if sum(t.numel() * t.element_size() for t in tensors) < LARGE:
         return dist
-    return PackedDistribution.of(dist)
+    return PackedDistribution.of(dist, cancelled=cancelled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +86,24 @@ class PackedDistribution(Decodable):
         self._check_place()
 
     @classmethod
-    def of(cls, dist: LogitDistribution, dtype: torch.dtype = torch.float16) -> PackedDistribution:
-        """Pack a dense distribution, rounded to float16 or float32; ValueError for others."""
-        return cls(*pack(dist, dtype), dist.affine, dist.start, dist.image_space)
+    def of(
+        cls,
+        dist: LogitDistribution,
+        dtype: torch.dtype = torch.float16,
+        cancelled: Callable[[], bool] = _never,
+    ) -> PackedDistribution:
+        """Pack a dense distribution, its numbers rounded to a dtype.
+
+        Args:
+            dist: the distribution.
+            dtype: float16 or float32.
+            cancelled: asked between blocks.
+
+        Raises:
+            ValueError: another dtype.
+            Cancelled: ``cancelled`` said so.
+        """
+        return cls(*pack(dist, dtype, cancelled), dist.affine, dist.start, dist.image_space)
 
     @property
     def classes(self) -> int:

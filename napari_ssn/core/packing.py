@@ -7,6 +7,7 @@ A voxel's label is the mean's, c*, until the margin of another class c over it b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.errors import Cancelled
 from napari_ssn.core.parallel import in_threads
 
 # Voxels packed at once; what a block needs beside its share of the tensors stays in cache.
@@ -56,12 +58,13 @@ def lowest_radius(shell: int) -> float:
     return float(np.int32(shell << _DROPPED).view(np.float32))
 
 
-def pack(dist: LogitDistribution, dtype: torch.dtype) -> Parts:
+def pack(dist: LogitDistribution, dtype: torch.dtype, cancelled: Callable[[], bool]) -> Parts:
     """Pack a dense distribution; beside input and result it needs some megabytes.
 
     Args:
         dist: the distribution.
         dtype: of the numbers kept, float16 or float32.
+        cancelled: asked between blocks; if it says True, `Cancelled` is raised.
 
     Raises:
         ValueError: another dtype.
@@ -77,6 +80,8 @@ def pack(dist: LogitDistribution, dtype: torch.dtype) -> Parts:
     second = torch.empty(count if classes > 2 else 0, dtype=torch.int16)
 
     def fill(first: int) -> None:
+        if cancelled():
+            raise Cancelled("The run was cancelled.")
         block = slice(first, first + _BLOCK)
         found = _margins(dist, block, dtype)
         best[block], shell[block] = found.winner, _shells(found.radius[0])

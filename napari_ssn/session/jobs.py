@@ -114,7 +114,9 @@ def run_job(
     from napari_ssn.core.activation import compact
 
     # Not held by any name, so that dense tensors are gone as soon as they are packed.
-    dist = compact(model.segment(volume, request.centre, progress=tell, cancelled=cancelled))
+    dist = compact(
+        model.segment(volume, request.centre, progress=tell, cancelled=cancelled), cancelled
+    )
     _ask(cancelled)
 
     from napari_ssn.core.directions import principal_directions

@@ -27,7 +27,7 @@ def walk(rank: int, seed: int, anchor: float = 0.0, whole: bool = False) -> np.n
     return anchor * start + STOPS[:, None] * direction
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**16),
     classes=st.sampled_from([2, 3, 4]),
