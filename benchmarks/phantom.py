@@ -21,7 +21,7 @@ _LABELS = (
 )
 # Logit of a label that is sure, voxels from the boundary until it nearly is, and the length of a
 # row of P at a boundary and far from it.
-_SURE, _FADE = 8.0, 23.0
+_SURE, _FADE = 8.0, 19.0
 _NEAR, _FAR = 2.0, 0.15
 
 
@@ -41,14 +41,16 @@ def network_output(space: tuple[int, ...] = SPACE) -> LogitDistribution:
             shape[axis] = -1
             inside += ((at - share * len(at)) / length).square().reshape(shape)
         inside = (1 - inside.sqrt()) * float(np.mean(half)) + 2 * _smooth(space, 12, label)
-        # An inner label beats the outer one by as much as that beats the background.
-        mean[label] = _SURE * label * torch.tanh(inside / _FADE)
+        mean[label] = _SURE * torch.tanh(inside / _FADE)
         size = inside.div_(12).square_().neg_().exp_().mul_(_NEAR - _FAR).add_(_FAR)
         for column in range(RANK):
             noise = _smooth(space, 20, 100 * label + column)
             torch.mul(size, noise.mul_(weights[column]), out=factor[column, label])
 
     in_threads(fill, range(1, CLASSES))
+    # An inner label beats the outer one as that beats the background.
+    for label in range(2, CLASSES):
+        mean[label] += mean[label - 1]
     return LogitDistribution(mean, factor, torch.full_like(mean, 0.05))
 
 

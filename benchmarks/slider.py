@@ -142,7 +142,9 @@ def volume_slider(dist: PackedDistribution) -> list[str]:
         )
     figures = []
     for slices in (1, 10, 40, dist.space[2]):
-        own, pair = _frames(PackedDistribution.of(network_output((*dist.space[:2], slices))), 0)
+        space = (*dist.space[:2], slices)
+        deep = dist if space == dist.space else PackedDistribution.of(network_output(space))
+        own, pair = _frames(deep, 0)
         figures.append(f"{slices}: {pair.ours * 1000:.2f} ms ({own * 1000:.2f} of ours)")
     lines.append(f"slider frame, axial, in a volume of so many slices: {', '.join(figures)}")
     walk, walking = _walking(dist)
