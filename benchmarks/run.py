@@ -18,6 +18,7 @@ import torch
 from benchmarks.inference import volumes
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
+from benchmarks.volumes import shipped, volumes
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.models import Model, load_model
@@ -96,11 +97,14 @@ def main() -> None:
         *sampling(dist),
         *energy_distance(dist),
         *training_step(model),
+        *shipped(model),
     ]
+    large, packed = volumes()
+    lines += large
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        from benchmarks.slider import slider
+        from benchmarks.slider import slider, volume_slider
 
-        lines += slider()
+        lines += [*slider(), *volume_slider(packed)]
     else:
         lines.append("slider frame: not measured, there is no screen")
     text = "\n".join([machine, "", *(f"* {line}" for line in lines)])

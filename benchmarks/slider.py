@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
+from typing import Any
 
 import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from benchmarks.timing import compare
+from benchmarks.phantom import network_output
+from benchmarks.timing import Pair, compare, median
+from napari_ssn.core.activation import PackedDistribution
+from napari_ssn.core.directions import principal_directions
+from napari_ssn.core.orientation import Reorientation
 from napari_ssn.gui.demo import wait_until
+from napari_ssn.gui.walking import Walking
+from napari_ssn.network.models import load_model
+from napari_ssn.session import Result, Settings, Source
+from napari_ssn.session.runner import Job
+from napari_ssn.session.walk import Walk
 
 FRAMES = 100
+_STEPS = [float(t) for t in np.linspace(-2, 2, 41)]
 _REFRESH = {"extent": False, "thumbnail": False, "highlight": False}
 
 
@@ -36,7 +48,7 @@ def slider() -> list[str]:
         )
         plain.contour, plain.opacity = walking.contour, walking.opacity
         plain.colormap = walking.colormap
-        stops = [float(t) for t in np.linspace(-2, 2, 41)]
+        stops = _STEPS
         maps, places = [], []
         for stop in stops:
             session.walk.set_sigma(stop)
@@ -77,5 +89,116 @@ def slider() -> list[str]:
                 f"{pair.other * 1000:.2f} ms; ratio {pair.ratio:.2f}"
             )
         return lines
+    finally:
+        viewer.close()
+
+
+class _AtOnce:
+    """A session's runner that does each job in this thread."""
+
+    def submit(
+        self,
+        channel: str,
+        job: Job,
+        done: Callable[[Any], None],
+        failed: Callable[[str], None],
+        progress: Any = None,
+    ) -> None:
+        done(job(lambda *what: None, lambda: False))
+
+    def cancel(self, channel: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _walk(dist: PackedDistribution) -> Walk:
+    """The session's walk through a result that no network was asked for."""
+
+    def failed(text: str) -> None:
+        raise RuntimeError(text)
+
+    def load() -> Any:
+        raise NotImplementedError
+
+    card = load_model("lidc-2d", "cpu").card
+    source = Source(1, dist.space, 1, dist.affine, "volume", True, load)
+    directions = principal_directions(dist)
+    result = Result(1, source, card, "cpu", "CPU", None, dist, directions, "", 0.0)
+    walk = Walk(_AtOnce(), Settings(), failed)
+    walk.begin(result)
+    walk.announce()
+    return walk
+
+
+def volume_slider(dist: PackedDistribution) -> list[str]:
+    """Walk a whole volume in each plane, and volumes of growing depth in one."""
+    lines = []
+    for axis, plane in enumerate(("axial", "coronal", "sagittal")):
+        own, pair = _frames(dist, axis)
+        lines.append(
+            f"slider frame of the volume, {plane}: {own * 1000:.2f} ms of ours; with napari "
+            f"{pair.ours * 1000:.2f} ms; napari from a plain array: "
+            f"{pair.other * 1000:.2f} ms; ratio {pair.ratio:.2f}"
+        )
+    figures = []
+    for slices in (1, 10, 40, dist.space[2]):
+        space = (*dist.space[:2], slices)
+        deep = dist if space == dist.space else PackedDistribution.of(network_output(space))
+        own, pair = _frames(deep, 0)
+        figures.append(f"{slices}: {pair.ours * 1000:.2f} ms ({own * 1000:.2f} of ours)")
+    lines.append(f"slider frame, axial, in a volume of so many slices: {', '.join(figures)}")
+    walk, walking = _walking(dist)
+    steps = cycle(_STEPS)
+
+    def whole() -> None:
+        walk.set_sigma(next(steps))
+        np.asarray(walking)
+
+    lines.append(f"the whole volume, for the 3D view: {median(whole, 9) * 1000:.0f} ms")
+    return lines
+
+
+def _walking(dist: PackedDistribution) -> tuple[Walk, Walking]:
+    walk = _walk(dist)
+    turn = Reorientation.for_display(dist.affine, 3)
+    return walk, Walking(walk.label_map, dist.space, (0, 0, 0), dist.space, turn)
+
+
+def _frames(dist: PackedDistribution, axis: int) -> tuple[float, Pair]:
+    """Seconds of ours for a slice at the next stop, and of a frame beside napari's own.
+
+    napari gets the same labels, copied into the slice of an array before each frame.
+    """
+    walk, walking = _walking(dist)
+    whole = np.asarray(walking)
+    # Where there is most to change: through the middle of what is labelled.
+    at = int(np.median(np.nonzero(whole)[axis]))
+    part = (*([slice(None)] * axis), at)
+    slices = []
+    for step in _STEPS:
+        walk.set_sigma(step)
+        slices.append(walking[part])
+    viewer = napari.Viewer(show=True)
+    try:
+        ours = viewer.add_labels(walking, name="walking")
+        plain = viewer.add_labels(np.array(whole), name="plain array")
+        ours.contour = plain.contour = 1
+        viewer.dims.order = (axis, *(a for a in range(3) if a != axis))
+        viewer.dims.set_current_step(axis, at)
+        stops, arrays = cycle(_STEPS), cycle(slices)
+
+        def read() -> None:
+            walk.set_sigma(next(stops))
+            walking[part]
+
+        def frame() -> None:
+            walk.set_sigma(next(stops))
+            ours.refresh(**_REFRESH)
+
+        def theirs() -> None:
+            plain.data[part] = next(arrays)
+            plain.refresh(**_REFRESH)
+
+        return median(read, FRAMES), compare(frame, theirs, FRAMES)
     finally:
         viewer.close()

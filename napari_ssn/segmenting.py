@@ -18,7 +18,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_ssn import samples
-from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.activation import compact
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import DataError, DeviceError, ImageError, ModelError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
@@ -160,7 +162,7 @@ class _Found:
     model: Model
     volume: Volume
     centre: tuple[int, ...] | None
-    dist: LogitDistribution
+    dist: Decodable
     run: Run
 
     @classmethod
@@ -192,7 +194,7 @@ class _Found:
             depth_mm=found.depth_mm,
             image_sha256=image_hash(volume),
         )
-        return cls(model, volume, centre, found.dist, run)
+        return cls(model, volume, centre, compact(found.dist), run)
 
     def describe(self, hypothesis: Hypothesis, choice: Choice) -> Provenance:
         """Provenance of one of its hypotheses."""

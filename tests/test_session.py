@@ -473,6 +473,48 @@ def test_3d_several_labels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     np.testing.assert_array_equal(session.walk.counts, expected)
 
 
+def test_a_large_result_is_packed_and_made_again_by_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import nibabel as nib
+
+    from napari_ssn.core import activation
+    from napari_ssn.io import read
+    from napari_ssn.segmenting import repeat
+
+    monkeypatch.setattr(activation, "LARGE", 0)
+    model = tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16))
+    nib.save(nib.Nifti1Image(noise_image((16, 20, 18)), np.eye(4)), tmp_path / "scan.nii.gz")
+    volume = read(tmp_path / "scan.nii.gz")
+    session = start(Inline(), model, monkeypatch)
+    session.set_image(
+        Source(next(_tokens), volume.space, 1, volume.affine, "volume", True, lambda: volume)
+    )
+    session.run()
+    dist = session.result.dist
+    assert isinstance(dist, activation.PackedDistribution)
+    slow = dist.dense()
+    assert session.ranges is not None and len(session.ranges.ranges) == 2
+    for sigma in (0.35, -2.0):
+        session.walk.set_sigma(sigma)
+        expected = slow.label_map(session.walk.z)
+        np.testing.assert_array_equal(session.walk.label_map(()), expected)
+        where = (slice(None), slice(3, 4))
+        np.testing.assert_array_equal(session.walk.label_map(where), expected[where])
+        counts = np.bincount(expected.reshape(-1), minlength=3)
+        np.testing.assert_array_equal(session.walk.counts, counts)
+    session.export(tmp_path / "out.nii.gz")
+    again = tmp_path / "again.nii.gz"
+    args = (tmp_path / "scan.nii.gz", tmp_path / "out.json", again)
+    assert repeat(*args, model_name=str(model), device="cpu")
+    # The dense distribution has other numbers, and is another one: half precision is kept.
+    with monkeypatch.context() as patch:
+        patch.setattr(activation, "LARGE", 1 << 40)
+        session.run()
+        assert not isinstance(session.result.dist, activation.PackedDistribution)
+        assert (session.result.dist.mean != slow.mean).any()
+
+
 def test_opening_costs_no_torch() -> None:
     import subprocess
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from napari_ssn.core.volume import check_affine, shift_affine
+from napari_ssn.core.decodable import Decodable
 
 #: ε₀: the smallest variance of a logit.
 EPSILON = 1e-5
@@ -46,7 +46,7 @@ def draw_z(n: int, rank: int, seed: int) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
-class LogitDistribution:
+class LogitDistribution(Decodable):
     """A distribution over label maps on one voxel grid.
 
     Attributes:
@@ -87,19 +87,7 @@ class LogitDistribution:
                 raise ValueError(f"{name}: expected finite values, got NaN or infinity")
         if bool((self.cov_diag < 0).any()):
             raise ValueError("cov_diag: expected variances ≥ 0, got a negative one")
-        object.__setattr__(self, "affine", check_affine(self.affine))
-        start = (0,) * len(self.space) if self.start is None else tuple(map(int, self.start))
-        whole = self.space if self.image_space is None else tuple(map(int, self.image_space))
-        if len(start) != len(self.space) or len(whole) != len(self.space):
-            raise ValueError(
-                f"start, image_space: expected {len(self.space)} axes, got {start} and {whole}"
-            )
-        if any(s < 0 or s + n > w for s, n, w in zip(start, self.space, whole, strict=True)):
-            raise ValueError(
-                f"start: expected the grid {self.space} at {start} to lie inside {whole}"
-            )
-        object.__setattr__(self, "start", start)
-        object.__setattr__(self, "image_space", whole)
+        self._check_place()
 
     @property
     def classes(self) -> int:
@@ -121,17 +109,6 @@ class LogitDistribution:
         """Where the parameters lie."""
         return self.mean.device
 
-    def check_z(self, z: ArrayLike | None) -> NDArray[np.float64]:
-        """Return z as (R,) float64; None is the zero vector. ValueError if it does not fit."""
-        if z is None:
-            return np.zeros(self.rank)
-        vector = np.asarray(z, dtype=np.float64)
-        if vector.shape != (self.rank,):
-            raise ValueError(f"z: expected shape ({self.rank},), got {vector.shape}")
-        if not np.isfinite(vector).all():
-            raise ValueError("z: expected finite values, got NaN or infinity")
-        return vector
-
     def logits(self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()) -> Tensor:
         """``μ + Σ_r z_r P_r`` on the grid or a part of it, (C, *part) float32.
 
@@ -152,15 +129,7 @@ class LogitDistribution:
     def label_map(
         self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
     ) -> NDArray[np.uint8]:
-        """Label map of a z, ``argmax_c (μ + P z)``; ties go to the lowest label.
-
-        Args:
-            z: (R,) or None for the mean.
-            where: decode only this part of the grid, as in `logits`.
-
-        Returns:
-            (*S) uint8, or the shape of the part.
-        """
+        """See `Decodable.label_map`."""
         if self.classes == 2 and self.device.type == "cpu":
             margin = self._one_margin(z, where)
             if margin is not None:
@@ -184,17 +153,13 @@ class LogitDistribution:
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
-        draws = np.asarray(z, dtype=np.float64)
-        if draws.ndim != 2 or draws.shape[1] != self.rank:
-            raise ValueError(f"z: expected shape (n, {self.rank}), got {draws.shape}")
+        if self.classes > 2:
+            return super().label_maps(z)
+        draws = self.check_draws(z)
         out = np.empty((len(draws), *self.space), np.uint8)
-        if self.classes == 2:
-            flat = out.reshape(len(draws), -1)
-            for block, wins in self.binary_blocks(draws):
-                flat[:, block] = wins.cpu().numpy()
-        else:
-            for row, vector in zip(out, draws, strict=True):
-                row[...] = self.label_map(vector)
+        flat = out.reshape(len(draws), -1)
+        for block, wins in self.binary_blocks(draws):
+            flat[:, block] = wins.cpu().numpy()
         return out
 
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
@@ -293,23 +258,6 @@ class LogitDistribution:
 
         marginals = binary_marginals(self) if self.classes == 2 else orthant_marginals(self, draws)
         return marginals.float().cpu().numpy()
-
-    def placed(self, label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Put a label map of this grid into the image it was cut from; the rest is 0."""
-        if label_map.shape != self.space:
-            raise ValueError(f"label_map: expected shape {self.space}, got {label_map.shape}")
-        assert self.start is not None and self.image_space is not None
-        if self.image_space == self.space:
-            return label_map
-        out = np.zeros(self.image_space, np.uint8)
-        window = tuple(slice(s, s + n) for s, n in zip(self.start, self.space, strict=True))
-        out[window] = label_map
-        return out
-
-    def image_affine(self) -> NDArray[np.float64]:
-        """Affine of the image this grid was cut from, 4×4."""
-        assert self.start is not None
-        return shift_affine(self.affine, tuple(-s for s in self.start))
 
     def binary_blocks(self, draws: NDArray[np.float64]) -> Iterator[tuple[slice, Tensor]]:
         """Decode many z of a two-class distribution, one matrix product per block of voxels.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.measures import count_labels, voxel_volume_ml
 from napari_ssn.core.volume import check_affine
 
@@ -45,7 +45,7 @@ class Hypothesis:
         object.__setattr__(self, "affine", check_affine(self.affine))
 
     @classmethod
-    def from_z(cls, dist: LogitDistribution, z: ArrayLike | None = None) -> Hypothesis:
+    def from_z(cls, dist: Decodable, z: ArrayLike | None = None) -> Hypothesis:
         """Decode a z (None: the mean) on the grid of the image that was segmented."""
         vector = dist.check_z(z)
         label_map = dist.placed(dist.label_map(vector))

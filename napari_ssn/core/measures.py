@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.activation import PackedDistribution
+from napari_ssn.core.contests import packed_counts
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 
 # Draws decoded together when counting: few enough to be of nearly one length.
@@ -25,7 +28,7 @@ def count_labels(label_map: NDArray[np.uint8], classes: int) -> NDArray[np.int64
     return np.bincount(label_map.reshape(-1), minlength=classes).astype(np.int64)
 
 
-def label_counts(dist: LogitDistribution, z: ArrayLike) -> NDArray[np.int64]:
+def label_counts(dist: Decodable, z: ArrayLike) -> NDArray[np.int64]:
     """Voxels of each label in the label map of each z, without keeping the maps.
 
     Args:
@@ -35,9 +38,10 @@ def label_counts(dist: LogitDistribution, z: ArrayLike) -> NDArray[np.int64]:
     Returns:
         (n, C); row i is ``count_labels(dist.label_map(z[i]), C)``.
     """
-    draws = np.asarray(z, dtype=np.float64)
-    if draws.ndim != 2 or draws.shape[1] != dist.rank:
-        raise ValueError(f"z: expected shape (n, {dist.rank}), got {draws.shape}")
+    draws = dist.check_draws(z)
+    if isinstance(dist, PackedDistribution):
+        return packed_counts(dist, draws)
+    assert isinstance(dist, LogitDistribution)
     if len(draws) < _FEW:
         return _count(dist, draws)
     out = np.empty((len(draws), dist.classes), np.int64)
@@ -67,9 +71,7 @@ def _count(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.in
     return out
 
 
-def volume_distribution(
-    dist: LogitDistribution, n: int = 1000, seed: int = 0
-) -> NDArray[np.float64]:
+def volume_distribution(dist: Decodable, n: int = 1000, seed: int = 0) -> NDArray[np.float64]:
     """Volumes of each label over n hypotheses drawn without pixel noise, (n, C) mL."""
     counts = label_counts(dist, draw_z(n, dist.rank, seed)).astype(np.float64)
     return counts * np.float64(voxel_volume_ml(dist.affine))

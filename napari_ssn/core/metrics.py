@@ -86,7 +86,7 @@ def _same_space(first: str, a: tuple[int, ...], second: str, b: tuple[int, ...])
         raise ValueError(f"{second}: expected the spatial shape of {first}, {a}, actual {b}")
 
 
-def _iou(a: Labels, b: Labels, classes: int) -> Floats:
+def _iou(a: Labels, b: Labels, classes: int, common: ArrayLike = 0) -> Floats:
     """Mean IoU of all pairs of maps, already validated and flat: (N, V), (M, V) → (N, M)."""
     shape = (classes - 1, len(a), len(b))
     intersection, size = np.zeros(shape), np.zeros(shape)
@@ -103,22 +103,27 @@ def _iou(a: Labels, b: Labels, classes: int) -> Floats:
             b_is_c = a_is_c if b is a else (b_block == c).astype(np.float32)
             intersection[c - 1] += a_is_c @ b_is_c.T
             size[c - 1] += a_is_c.sum(axis=1)[:, None] + b_is_c.sum(axis=1)
-    union = size - intersection
+    shared = np.broadcast_to(np.asarray(common), (classes,))[1:, None, None]
+    intersection += shared
+    union = size + 2 * shared - intersection
     iou = np.divide(intersection, union, out=np.ones(shape), where=union > 0)
     return np.asarray(iou.mean(axis=0), dtype=np.float64)
 
 
-def pairwise_iou(a: ArrayLike, b: ArrayLike, classes: int | None = None) -> Floats:
+def pairwise_iou(
+    a: ArrayLike, b: ArrayLike, classes: int | None = None, common: ArrayLike = 0
+) -> Floats:
     """Mean IoU over the foreground classes of every map of one set with every map of another.
 
     IoU_nm = 1/(C−1) Σ_c |a_n=c ∧ b_m=c| / |a_n=c ∨ b_m=c|, 1 where c is in neither map.
 
     a: (N, *S), b: (M, *S) integer labels; result (N, M) float64. One matrix product per class.
+    common: (C,) voxels of each label that all maps have beside these; none by default.
     ValueError: not integers, labels outside 0…C−1, an empty set, unequal spatial shapes.
     """
     classes, (left, right) = _labels(classes, 2, a=a, b=b)
     _same_space("a", left.shape[1:], "b", right.shape[1:])
-    return _iou(left.reshape(len(left), -1), right.reshape(len(right), -1), classes)
+    return _iou(left.reshape(len(left), -1), right.reshape(len(right), -1), classes, common)
 
 
 def _mean_of_pairs(distances: Floats, *, distinct: bool, field: str) -> float:

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.activation import PackedDistribution
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.metrics import pairwise_iou
 
@@ -17,9 +19,7 @@ from napari_ssn.core.metrics import pairwise_iou
 _NOTHING = 0.01
 
 
-def representatives(
-    dist: LogitDistribution, k: int = 4, n: int = 400, seed: int = 0
-) -> list[Hypothesis]:
+def representatives(dist: Decodable, k: int = 4, n: int = 400, seed: int = 0) -> list[Hypothesis]:
     """Choose up to k label maps that stand for n draws, the likeliest first.
 
     The medoids of the draws under ``d = 1 − IoU``; each stands for the draws nearest to it,
@@ -38,12 +38,12 @@ def representatives(
     if k < 1 or n < 1:
         raise ValueError(f"k, n: expected at least 1, got {k} and {n}")
     z = draw_z(n, dist.rank, seed)
-    flat = dist.label_maps(z).reshape(n, -1)
+    flat, common = _maps(dist, z)
     # Equal draws are one point with a weight: fewer distances, and medoids that differ.
     maps, first, place = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     weight = np.bincount(place.ravel(), minlength=len(maps)).astype(np.float64)
-    distance = 1 - pairwise_iou(maps, maps, classes=dist.classes)
-    empty = np.flatnonzero(~maps.any(axis=1))
+    distance = 1 - pairwise_iou(maps, maps, dist.classes, common)
+    empty = np.flatnonzero(~maps.any(axis=1) & (common[1:].sum() == 0))
     fixed = [int(i) for i in empty if weight[i] >= _NOTHING * n]
     medoids = k_medoids(distance, weight, min(k, len(maps)), fixed)
     nearest = distance[:, medoids].argmin(axis=1)
@@ -57,6 +57,21 @@ def representatives(
         for medoid, share in zip(medoids, shares, strict=True)
     ]
     return sorted(found, key=lambda h: -(h.probability or 0.0))
+
+
+def _maps(dist: Decodable, z: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Labels for each z of the voxels that may differ, (n, v), and counts of all others, (C,)."""
+    if not isinstance(dist, PackedDistribution):
+        return dist.label_maps(z).reshape(len(z), -1), np.zeros(dist.classes, np.int64)
+    vectors = z.astype(np.float32)
+    radius = float(np.linalg.norm(vectors.astype(np.float64), axis=1).max())
+    reached = dist.touched(radius)
+    flat = np.empty((len(z), reached), np.uint8)
+    for block in dist.blocks(reached):
+        for row, vector in zip(flat, vectors, strict=True):
+            row[block] = dist.decode(vector, block, radius)
+    inside = np.bincount(dist.best[:reached], minlength=dist.classes)
+    return flat, dist.mean_counts - inside
 
 
 def k_medoids(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,11 @@ from napari_ssn.gui.walking import Walking
 from napari_ssn.session import Decoded, Plane, Preview, Result, Session
 
 _FAINT = 0.5
+# Modes of a labels layer in which a click changes it.
+_EDITING = ("paint", "erase", "fill", "polygon")
+# Seconds that the 3D view may take to follow the slider while it is held; a slower one follows
+# when it is let go.
+_LIVE = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,10 @@ class Scene:
         self._cross: Points | None = None
         self._placing = False
         self._grey = False
+        # Mode in which the next kept layer is to be edited.
+        self._editing: str | None = None
+        # Whether the 3D view took long to follow last time.
+        self._slow = False
         self.look = Look()
         session.looking = self._plane_on_show
         session.previewed.connect(self._previewed)
@@ -61,6 +71,7 @@ class Scene:
         session.changed.connect(self._changed)
         session.comparing.changed.connect(self._compare)
         viewer.layers.events.removed.connect(self._removed)
+        viewer.dims.events.ndisplay.connect(self._turned)
 
     # ---- The image
 
@@ -207,10 +218,10 @@ class Scene:
         if self._walking is not None:
             # Another image may have another shape and place: a fresh layer is simplest.
             self._viewer.layers.remove(self._walking)
-        self._walking = fresh
-        self._grey = False
+        self._walking, self._editing = fresh, None
+        self._grey = self._slow = False
         self._add(fresh)
-        fresh.editable = False
+        fresh.events.mode.connect(self._mode_chosen)
 
     def _read(self, run: int, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels for the layer of a run; none once another run has taken its place."""
@@ -232,7 +243,20 @@ class Scene:
         walking.metadata[layers.RESULT_KEY] = layers.result_metadata(
             result, self._session.walk.choice, self._place, self._session.walk.z
         )
+        whole = self._viewer.dims.ndisplay == 3
+        if whole and self._slow and self._session.walk.held:
+            return
+        began = time.perf_counter()
         walking.refresh(extent=False, thumbnail=False, highlight=False)
+        self._slow = whole and time.perf_counter() - began > _LIVE
+
+    def _mode_chosen(self, event: Any) -> None:
+        """What follows the slider cannot be edited: a copy that stays is, in the mode asked for."""
+        layer = event.source
+        if layer is self._walking and layer.mode in _EDITING:
+            self._editing, layer.mode = layer.mode, "pan_zoom"
+            self._session.keep()
+            self._session.tell("The outline that follows the slider was kept: edit the copy.")
 
     def _made(self, decoded: Decoded) -> None:
         data = self._display.reorientation.apply(decoded.label_map).copy()
@@ -241,6 +265,9 @@ class Scene:
         layer.colormap = layers.colours(decoded.result)
         self._others.append(layer)
         self._add(layer)
+        if decoded.kept and self._editing is not None:
+            self._viewer.layers.selection = {layer}
+            layer.mode, self._editing = self._editing, None
 
     def _compare(self) -> None:
         """Show the other hypothesis of a comparison, or take it away."""
@@ -309,8 +336,13 @@ class Scene:
         """The walking layer and every layer made of the present result."""
         return [*([self._walking] if self._walking is not None else []), *self._others]
 
+    def _turned(self, event: Any) -> None:
+        self.set_look(self.look)
+
     def _draw(self, layer: Labels) -> None:
-        layer.contour = self.look.width if self.look.outline else 0
+        # In 3D contours are not drawn, and napari would warn of them at every move.
+        flat = self._viewer.dims.ndisplay == 2
+        layer.contour = self.look.width if self.look.outline and flat else 0
         # Fainter, so that the one on show is told from those it is compared with.
         moving = layer is self._walking or layer is self._preview
         layer.opacity = self.look.opacity * (1.0 if moving else _FAINT)
@@ -330,6 +362,7 @@ class Scene:
         self.wait_for_click(False)
         self._watch(False)
         self._viewer.layers.events.removed.disconnect(self._removed)
+        self._viewer.dims.events.ndisplay.disconnect(self._turned)
         if self._walking is not None:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)

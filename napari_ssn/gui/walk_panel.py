@@ -133,6 +133,7 @@ class SliderPanel(Section):
         self._forward, self._in_gesture = True, False
         self.directions.activated.connect(self._picked)
         self.slider.valueChanged.connect(self._slid)
+        self.slider.sliderPressed.connect(session.walk.hold)
         self.slider.sliderReleased.connect(self._let_go)
         self.play.toggled.connect(self._played)
         self.reset.clicked.connect(self._reset)
@@ -165,6 +166,7 @@ class SliderPanel(Section):
 
     def _let_go(self) -> None:
         self._in_gesture = False
+        self._session.walk.let_go()
 
     def _reset(self) -> None:
         self.play.setChecked(False)

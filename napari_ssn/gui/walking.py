@@ -89,15 +89,18 @@ class Walking:
         for (first, last), axis, back in zip(box, self._turn.order, self._turn.flip, strict=True):
             size = self._space[axis]
             source[axis] = (size - last, size - first) if back else (first, last)
-        out = np.zeros([last - first for first, last in source], np.uint8)
+        lengths = [last - first for first, last in source]
         asked, placed = [], []
         for (first, last), start, size in zip(source, self._start, self._region, strict=True):
             low, high = max(first, start), min(last, start + size)
             if low >= high:
-                return self._turn.apply(out)
+                return self._turn.apply(np.zeros(lengths, np.uint8))
             asked.append(slice(low - start, high - start))
             placed.append(slice(low - first, high - first))
         labels = self._read(tuple(asked))
+        if labels is not None and labels.shape == tuple(lengths):
+            return self._turn.apply(labels)
+        out = np.zeros(lengths, np.uint8)
         if labels is not None:
             out[tuple(placed)] = labels
         return self._turn.apply(out)

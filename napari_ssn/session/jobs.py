@@ -46,7 +46,7 @@ Progress = Callable[[News], None]
 Asked = Callable[[], bool]
 
 # z counted between two looks at the cancel button.
-_BATCH = 32
+_BATCH = 128
 
 
 class ModelStore:
@@ -110,6 +110,7 @@ def run_job(
     model = store.get(request.model, request.device)
     _ask(cancelled)
 
+    from napari_ssn.core.activation import compact
     from napari_ssn.core.directions import principal_directions
     from napari_ssn.io.provenance import image_hash
     from napari_ssn.network.device import device_title, free_bytes
@@ -135,18 +136,22 @@ def run_job(
         say=lambda text: progress(Remark(text)),
     )
     found = model.infer(volume, request.centre, watch=watch)
-    dist = found.dist
+    device, tile, depth_mm = found.device, found.tile, found.depth_mm
+    dist = compact(found.dist, cancelled)
+    # With the last name of the dense tensors goes the memory they hold.
+    del found
+    _ask(cancelled)
     directions = principal_directions(dist)
     _ask(cancelled)
     return Result(
         run=run,
         source=request.source,
         card=model.card,
-        device=str(found.device),
-        device_title=device_title(found.device),
-        tile=found.tile,
+        device=str(device),
+        device_title=device_title(device),
+        tile=tile,
         centre=request.centre,
-        depth_mm=found.depth_mm,
+        depth_mm=depth_mm,
         dist=dist,
         directions=directions,
         image_sha256=image_hash(volume),
@@ -168,9 +173,18 @@ def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
 
 
 def curve_job(result: Result, choice: Choice, reach: float, cancelled: Asked) -> Curve:
-    """Count the labels at every stop of the slider along a choice's walk."""
+    """Count the labels at every stop of the slider along a choice's walk.
+
+    A large result is decoded at every stop as well, which is no more work than counting.
+    """
+    from napari_ssn.core.activation import PackedDistribution
+    from napari_ssn.core.flips import Flips
+
     anchor = anchor_z(result, choice)
     z = np.stack([result.directions.z(choice.direction, t, anchor) for t in stops(reach)])
+    if isinstance(result.dist, PackedDistribution):
+        flips = Flips.along(result.dist, z, cancelled)
+        return Curve(result.run, choice.anchor, choice.direction, reach, flips.counts, flips)
     counts = _counts(result, z, cancelled)
     return Curve(result.run, choice.anchor, choice.direction, reach, counts)
 
@@ -258,11 +272,14 @@ def _counts(result: Result, z: NDArray[np.float64], cancelled: Asked) -> NDArray
     """Voxels of each label for each z, (n, C), looking at the cancel button on the way."""
     from napari_ssn.core.measures import label_counts
 
-    parts = []
+    # Those of one length together: short ones touch few voxels, and are counted sooner.
+    order = np.argsort(np.linalg.norm(z, axis=1), kind="stable")
+    counts = np.empty((len(z), result.dist.classes), np.int64)
     for first in range(0, len(z), _BATCH):
         _ask(cancelled)
-        parts.append(label_counts(result.dist, z[first : first + _BATCH]))
-    return np.concatenate(parts)
+        part = order[first : first + _BATCH]
+        counts[part] = label_counts(result.dist, z[part])
+    return counts
 
 
 def _ask(cancelled: Asked) -> None:

@@ -16,8 +16,9 @@ from napari_ssn.wording import Measure
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
+    from napari_ssn.core.decodable import Decodable
     from napari_ssn.core.directions import Directions
-    from napari_ssn.core.distribution import LogitDistribution
+    from napari_ssn.core.flips import Flips
     from napari_ssn.core.measures import Range
     from napari_ssn.network.card import ModelCard
 
@@ -198,7 +199,7 @@ class Result:
     tile: tuple[int, ...]
     centre: tuple[int, ...] | None
     depth_mm: float | None
-    dist: LogitDistribution
+    dist: Decodable
     directions: Directions
     image_sha256: str
     seconds: float
@@ -276,6 +277,7 @@ class Curve:
         run, anchor, direction: the walk it belongs to.
         reach: standard deviations either way.
         counts: (stops, C), one stop every `STEP`.
+        flips: the label maps at the stops, of a large result.
     """
 
     run: int
@@ -283,6 +285,7 @@ class Curve:
     direction: int
     reach: float
     counts: NDArray[np.int64]
+    flips: Flips | None = None
 
     def fits(self, run: int, choice: Choice, reach: float) -> bool:
         """Whether this curve is about the walk of a choice."""
@@ -297,6 +300,12 @@ class Curve:
         """Voxels of each label at a stop, (C,)."""
         row: NDArray[np.int64] = self.counts[stop_of(sigma, self.reach)]
         return row
+
+    def label_map(self, sigma: float, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
+        """Labels at a stop in a part of the region; None where they are not kept."""
+        if self.flips is None:
+            return None
+        return self.flips.label_map(stop_of(sigma, self.reach), where)
 
 
 @dataclass(frozen=True)

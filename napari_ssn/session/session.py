@@ -277,6 +277,11 @@ class Session:
         self.activity = None
         self._failed(text)
 
+    def tell(self, text: str) -> None:
+        """Say something in the status line, in one sentence."""
+        self.note = Note(text)
+        self.changed.emit()
+
     def _failed(self, text: str) -> None:
         self.note = Note(text, error=True)
         self.changed.emit()

@@ -27,6 +27,7 @@ class Walk:
         moved: signal: another hypothesis is on show, or its size became known.
         choice: the hypothesis on show.
         z: its latent vector; None before there is a result.
+        held: whether a finger is on the slider, so that what is slow may wait.
 
     Args:
         runner: counts sizes along the walk.
@@ -39,6 +40,7 @@ class Walk:
     def __init__(self, runner: Runner, settings: Settings, failed: Callable[[str], None]) -> None:
         self.choice = Choice()
         self.z: NDArray[np.float64] | None = None
+        self.held = False
         self._runner = runner
         self._settings = settings
         self._failed = failed
@@ -60,7 +62,7 @@ class Walk:
     def announce(self) -> None:
         """Count the sizes along the walk if they are not known, and say where one stands."""
         assert self._result is not None
-        if not self._counted():
+        if self._here() is None:
             self._count(self._result)
         self.moved.emit()
 
@@ -78,9 +80,8 @@ class Walk:
     @property
     def counts(self) -> NDArray[np.int64] | None:
         """Voxels of each label here, (C,); None while they are being counted."""
-        if self._curve is None or not self._counted():
-            return None
-        return self._curve.at(self.choice.sigma)
+        curve = self._here()
+        return None if curve is None else curve.at(self.choice.sigma)
 
     @property
     def can_undo(self) -> bool:
@@ -91,7 +92,9 @@ class Walk:
         """Labels of the hypothesis on show in a part of the region; None without a result."""
         if self._result is None or self.z is None:
             return None
-        return self._result.dist.label_map(self.z, where)
+        curve = self._here()
+        kept = None if curve is None else curve.label_map(self.choice.sigma, where)
+        return self._result.dist.label_map(self.z, where) if kept is None else kept
 
     # ---- Moves
 
@@ -100,6 +103,16 @@ class Walk:
         reach = self._settings.reach
         at = float(stops(reach)[stop_of(sigma, reach)])
         self._show(replace(self.choice, sigma=at), same_gesture)
+
+    def hold(self) -> None:
+        """A finger is on the slider until `let_go`."""
+        self.held = True
+
+    def let_go(self) -> None:
+        """The slider was let go: what waited follows now."""
+        self.held = False
+        if self._result is not None:
+            self.moved.emit()
 
     def nudge(self, by: float) -> None:
         """Move the slider by so many standard deviations."""
@@ -154,12 +167,12 @@ class Walk:
         self.choice, self.z = choice, jobs.choice_z(self._result, choice)
         self.announce()
 
-    def _counted(self) -> bool:
-        return (
-            self._curve is not None
-            and self._result is not None
-            and self._curve.fits(self._result.run, self.choice, self._settings.reach)
-        )
+    def _here(self) -> Curve | None:
+        """The curve, if it is about the walk one is on."""
+        curve, result = self._curve, self._result
+        if curve is None or result is None:
+            return None
+        return curve if curve.fits(result.run, self.choice, self._settings.reach) else None
 
     def _count(self, result: Result) -> None:
         choice, reach = self.choice, self._settings.reach

@@ -43,7 +43,7 @@ def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     assert "model range" in dock.result.ranges[0].text()
     walking = layer(viewer, HYPOTHESIS)
     np.testing.assert_allclose(walking.scale, (0.7, 0.7))
-    assert [str(u) for u in walking.units] == ["millimeter"] * 2 and not walking.editable
+    assert [str(u) for u in walking.units] == ["millimeter"] * 2
     mean = np.array(walking.data)
 
     dock.slider.slider.setValue(20)
@@ -530,9 +530,32 @@ def test_a_duplicate_of_the_walking_layer_stands_still(opened: Any, qtbot: Any) 
     mean = np.array(walking.data)
     dock.slider.slider.setValue(40)
     np.testing.assert_array_equal(np.asarray(duplicate), mean)
-    walking.editable = True
     with pytest.raises(TypeError, match="follows the slider"):
         walking.data[0, 0] = 1
+
+
+@pytest.mark.parametrize("mode", ["paint", "erase", "fill", "polygon"])
+def test_a_brush_on_the_walking_layer_paints_a_kept_copy(
+    opened: Any, qtbot: Any, mode: str
+) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    dock.slider.slider.setValue(10)
+    walking = layer(viewer, HYPOTHESIS)
+    before = np.array(walking.data)
+    walking.mode = mode
+    assert walking.mode == "pan_zoom" and "kept" in dock.run.status.text()
+    qtbot.waitUntil(lambda: any("kept" in one.name for one in viewer.layers), timeout=20_000)
+    kept = next(one for one in viewer.layers if "kept" in one.name)
+    assert viewer.layers.selection == {kept} and kept.mode == mode and walking.mode == "pan_zoom"
+    kept.paint((5, 6), 1)
+    assert kept.data[5, 6] == 1
+    np.testing.assert_array_equal(np.array(walking.data), before)
+    # The next one kept is kept as usual.
+    dock.slider.slider.setValue(12)
+    dock.samples.keep.click()
+    qtbot.waitUntil(lambda: sum("kept" in one.name for one in viewer.layers) == 2, timeout=20_000)
+    assert viewer.layers.selection == {kept}
 
 
 # ---- Closing

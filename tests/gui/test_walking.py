@@ -63,6 +63,18 @@ def test_only_what_is_asked_for_is_decoded() -> None:
     assert asked == []
 
 
+def test_a_region_that_is_the_whole_picture_is_not_copied() -> None:
+    labels = np.random.default_rng(0).integers(0, 4, SPACE).astype(np.uint8)
+    lazy = Walking(
+        lambda where: labels[where], SPACE, (0, 0, 0), SPACE, Reorientation((2, 0, 1), (True,) * 3)
+    )
+    dense = Reorientation((2, 0, 1), (True,) * 3).apply(labels)
+    np.testing.assert_array_equal(np.asarray(lazy), dense)
+    assert np.shares_memory(np.asarray(lazy), labels)
+    for index in INDEXES:
+        np.testing.assert_array_equal(lazy[index], dense[index])
+
+
 def test_without_a_result_everything_is_background() -> None:
     empty = Walking(lambda where: None, SPACE, START, REGION, Reorientation.identity(3))
     assert np.asarray(empty).sum() == 0

@@ -1,0 +1,268 @@
+"""A distribution packed so that a label map costs what it changes, not what the image holds.
+
+For large volumes: half the memory of the dense tensors or less, at half precision. The numbers
+kept are the distribution; `PackedDistribution.dense` is the same one in tensors, and every label
+map of one equals that of the other bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.packing import lowest_radius, pack, shell_of
+
+#: Bytes of dense tensors from which on a distribution is packed at half precision.
+LARGE = 1 << 28
+
+# Voxels decoded at once: their numbers stay in cache.
+_BLOCK = 1 << 15
+
+Where = tuple[slice | int, ...]
+
+
+def _never() -> bool:
+    return False
+
+
+def compact(dist: LogitDistribution, cancelled: Callable[[], bool] = _never) -> Decodable:
+    """The distribution as it is kept after a run: packed at half precision if it is large.
+
+    The one rule for the window and the commands, so that each repeats the other's label maps.
+
+    Args:
+        dist: what a model found.
+        cancelled: asked now and then; if it says True, `Cancelled` is raised.
+    """
+    tensors = (dist.mean, dist.cov_factor, dist.cov_diag)
+    if sum(t.numel() * t.element_size() for t in tensors) < LARGE:
+        return dist
+    return PackedDistribution.of(dist, cancelled=cancelled)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedDistribution(Decodable):
+    """Margins over the mean's label, voxels sorted by activation radius. Lives on the CPU.
+
+    The logit of the mean's label c* is 0 and that of another class its margin over c*. V voxels;
+    n-th *place*: the n-th voxel in the order of the radii. A rival is a class other than c*; the
+    nearest, with the smallest radius, is the first of a voxel.
+
+    Attributes:
+        mean_map: (*S) uint8, c*.
+        order: (V,) int32, flattened index of the voxel at each place.
+        place: (*S) int32, place of each voxel.
+        ends: (shells,) int64, places in a shell of radii and all shells before it.
+        best: (V,) uint8, c* by place.
+        rivals: (C − 1, V) uint8, the other classes by place.
+        margins: (C − 1, R + 1, V) float16 or float32, of each rival ``P_c − P_c*`` and, last,
+            ``μ_c − μ_c*``. Numbers too large for the type are divided by a power of two, with
+            all others of their voxel, which changes no label.
+        second: (V,) int16, shell in which any rival but the first can win; (0,) for two classes.
+        noise: (C, V), ``√D`` of c* and of the rivals.
+    """
+
+    mean_map: NDArray[np.uint8]
+    order: NDArray[np.int32]
+    place: NDArray[np.int32]
+    ends: NDArray[np.int64]
+    best: NDArray[np.uint8]
+    rivals: NDArray[np.uint8]
+    margins: NDArray[np.floating]
+    second: NDArray[np.int16]
+    noise: NDArray[np.floating]
+    affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    start: tuple[int, ...] | None = None
+    image_space: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        self._check_place()
+
+    @classmethod
+    def of(
+        cls,
+        dist: LogitDistribution,
+        dtype: torch.dtype = torch.float16,
+        cancelled: Callable[[], bool] = _never,
+    ) -> PackedDistribution:
+        """Pack a dense distribution, its numbers rounded to a dtype.
+
+        Args:
+            dist: the distribution.
+            dtype: float16 or float32.
+            cancelled: asked between blocks.
+
+        Raises:
+            ValueError: another dtype.
+            Cancelled: ``cancelled`` said so.
+        """
+        return cls(*pack(dist, dtype, cancelled), dist.affine, dist.start, dist.image_space)
+
+    @property
+    def classes(self) -> int:
+        """Number of labels C, background included."""
+        return len(self.rivals) + 1
+
+    @property
+    def rank(self) -> int:
+        """Number of columns R of P."""
+        return int(self.margins.shape[1]) - 1
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Shape S of the grid."""
+        return self.mean_map.shape
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie: the CPU."""
+        return torch.device("cpu")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (value for value in vars(self).values() if isinstance(value, np.ndarray))
+        return sum(array.nbytes for array in arrays)
+
+    def dense(self) -> LogitDistribution:
+        """The same distribution in dense float32 tensors; the logit of c* is 0."""
+        count, classes = len(self.order), self.classes
+        mean = np.zeros(classes * count, np.float32)
+        factor = np.zeros((self.rank, classes * count), np.float32)
+        diag = np.empty(classes * count, np.float32)
+        order = self.order.astype(np.int64)
+        diag[self.best * np.int64(count) + order] = self.noise[0].astype(np.float32) ** 2
+        for rival, columns, noise in zip(self.rivals, self.margins, self.noise[1:], strict=True):
+            at = rival * np.int64(count) + order
+            mean[at], factor[:, at] = columns[-1], columns[:-1]
+            diag[at] = noise.astype(np.float32) ** 2
+        return LogitDistribution(
+            torch.from_numpy(mean).reshape(classes, *self.space),
+            torch.from_numpy(factor).reshape(self.rank, classes, *self.space),
+            torch.from_numpy(diag).reshape(classes, *self.space),
+            self.affine,
+            self.start,
+            self.image_space,
+        )
+
+    def touched(self, radius: float) -> int:
+        """Places whose label some z of norm up to ``radius`` can change: the first so many."""
+        return int(self.ends[shell_of(radius)])
+
+    def radius(self, place: int) -> float:
+        """What all voxels from a place on have at least as their activation radius."""
+        return lowest_radius(int(np.searchsorted(self.ends, place, side="right")))
+
+    @cached_property
+    def mean_counts(self) -> NDArray[np.int64]:
+        """Voxels of each label in the mean's label map, (C,)."""
+        return np.bincount(self.mean_map.reshape(-1), minlength=self.classes).astype(np.int64)
+
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> NDArray[np.uint8]:
+        """See `Decodable.label_map`; reads only the places that z can change."""
+        vector = self.check_z(z).astype(np.float32)
+        radius = float(np.linalg.norm(vector.astype(np.float64)))
+        reached = self.touched(radius)
+        out = np.array(self.mean_map[where])
+        if out.size < len(self.order):
+            place = self.place[where]
+            near = place < reached
+            out[near] = self.decode(vector, place[near], radius)
+            return out
+        flat = out.reshape(-1)
+        for block in self.blocks(reached):
+            flat[self.order[block]] = self.decode(vector, block, radius)
+        return out
+
+    def decode(
+        self, vector: NDArray[np.float32], at: slice | NDArray[np.int32], radius: float
+    ) -> NDArray[np.uint8]:
+        """Labels at some places, each margin summed column by column as `logits` does.
+
+        Args:
+            vector: (R,), z.
+            at: the places, (n,) or a slice.
+            radius: norm of z, or more.
+        """
+        label, rival = self.best[at], self.rivals[0][at]
+        value = self._values(vector, 0, at)
+        # Ties go to the lowest label.
+        label = np.where((value > 0) | ((value == 0) & (rival < label)), rival, label)
+        if self.classes == 2:
+            return label
+        several = np.flatnonzero(self.second[at] <= shell_of(radius))
+        if len(several):
+            places = at.start + several if isinstance(at, slice) else at[several]
+            winner, top = label[several], np.maximum(value[several], 0)
+            for slot in range(1, self.classes - 1):
+                value, rival = self._values(vector, slot, places), self.rivals[slot][places]
+                wins = (value > top) | ((value == top) & (rival < winner))
+                winner, top = np.where(wins, rival, winner), np.where(wins, value, top)
+            label[several] = winner
+        return label
+
+    def _values(
+        self, vector: NDArray[np.float32], slot: int, at: slice | NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Margins of one rival at some places, (n,)."""
+        *columns, mean = self.margins[slot]
+        value: NDArray[np.float32] = mean[at].astype(np.float32)
+        for size, column in zip(vector, columns, strict=True):
+            value += size * column[at].astype(np.float32)
+        return value
+
+    def blocks(self, count: int | None = None) -> Iterator[slice]:
+        """The first places, or all, in slices whose numbers stay in cache."""
+        last = len(self.order) if count is None else count
+        for first in range(0, last, _BLOCK):
+            yield slice(first, min(first + _BLOCK, last))
+
+    def _labels_at(self, block: slice) -> NDArray[np.uint8]:
+        """c* and the rivals at some places, (C, n)."""
+        return np.concatenate([self.best[None, block], self.rivals[:, block]])
+
+    def _dense_block(self, block: slice) -> LogitDistribution:
+        """Some places as a dense column (n, 1)."""
+        labels = self._labels_at(block)
+        at = np.arange(labels.shape[1])
+        logits = np.zeros((self.rank + 1, *labels.shape), np.float32)
+        variance = np.empty(labels.shape, np.float32)
+        variance[labels, at] = self.noise[:, block].astype(np.float32) ** 2
+        logits[:, labels[1:], at] = self.margins[:, :, block].swapaxes(0, 1)
+        mean, factor, diag = (
+            torch.from_numpy(part).unsqueeze(-1) for part in (logits[-1], logits[:-1], variance)
+        )
+        return LogitDistribution(mean, factor, diag)
+
+    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+        """See `LogitDistribution.probabilities`."""
+        out = np.empty((self.classes, len(self.order)), np.float32)
+        for block in self.blocks():
+            found = self._dense_block(block).probabilities(draws)[:, :, 0]
+            out[:, self.order[block]] = found
+        return out.reshape(self.classes, *self.space)
+
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+        """See `Decodable.sample`; ``pixel_noise`` adds ``√D ε`` to the logits."""
+        draws = draw_z(n, self.rank, seed)
+        if not pixel_noise:
+            return self.label_maps(draws)
+        generator = np.random.default_rng([seed, 1])
+        out = np.empty((n, len(self.order)), np.uint8)
+        for row, vector in zip(out, draws.astype(np.float32), strict=True):
+            for block in self.blocks():
+                names = self._labels_at(block)
+                noise = generator.standard_normal(names.shape, dtype=np.float32)
+                logits = self.noise[:, block].astype(np.float32) * noise
+                for slot in range(self.classes - 1):
+                    logits[slot + 1] += self._values(vector, slot, block)
+                winner = logits.argmax(0)
+                row[self.order[block]] = np.take_along_axis(names, winner[None], 0)[0]
+        return out.reshape(n, *self.space)

@@ -1,0 +1,129 @@
+"""What every distribution over label maps offers, however its numbers are stored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_ssn.core.volume import check_affine, shift_affine
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Decodable(ABC):
+    """A distribution over label maps on one grid, each the decoding of a latent vector z.
+
+    Attributes:
+        affine: 4×4 float64 of this grid, voxel index to mm.
+        start: index of this grid's first voxel in the image it was cut from.
+        image_space: shape of that image; the grid's own shape when it is the whole image.
+    """
+
+    affine: NDArray[np.float64]
+    start: tuple[int, ...] | None
+    image_space: tuple[int, ...] | None
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Number of labels C, background included."""
+
+    @property
+    @abstractmethod
+    def rank(self) -> int:
+        """Number of columns R of P."""
+
+    @property
+    @abstractmethod
+    def space(self) -> tuple[int, ...]:
+        """Shape S of the grid."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+
+    @abstractmethod
+    def label_map(
+        self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
+    ) -> NDArray[np.uint8]:
+        """Label map of a z, ``argmax_c (μ + P z)``; ties go to the lowest label.
+
+        Args:
+            z: (R,) or None for the mean.
+            where: decode only this part of the grid, one slice or integer per leading axis.
+
+        Returns:
+            (*S) uint8, or the shape of the part.
+        """
+
+    @abstractmethod
+    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+        """Marginal probability of each label at each voxel, (C, *S) float32."""
+
+    @abstractmethod
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+        """Draw n label maps, (n, *S) uint8; draw i is that of ``draw_z(n, rank, seed)[i]``."""
+
+    def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
+        """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
+        draws = self.check_draws(z)
+        out = np.empty((len(draws), *self.space), np.uint8)
+        for row, vector in zip(out, draws, strict=True):
+            row[...] = self.label_map(vector)
+        return out
+
+    def check_z(self, z: ArrayLike | None) -> NDArray[np.float64]:
+        """Return z as (R,) float64; None is the zero vector. ValueError if it does not fit."""
+        if z is None:
+            return np.zeros(self.rank)
+        vector = np.asarray(z, dtype=np.float64)
+        if vector.shape != (self.rank,):
+            raise ValueError(f"z: expected shape ({self.rank},), got {vector.shape}")
+        if not np.isfinite(vector).all():
+            raise ValueError("z: expected finite values, got NaN or infinity")
+        return vector
+
+    def check_draws(self, z: ArrayLike) -> NDArray[np.float64]:
+        """Return many z as (n, R) float64; ValueError if they do not fit."""
+        draws = np.asarray(z, dtype=np.float64)
+        if draws.ndim != 2 or draws.shape[1] != self.rank:
+            raise ValueError(f"z: expected shape (n, {self.rank}), got {draws.shape}")
+        return draws
+
+    def placed(self, label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Put a label map of this grid into the image it was cut from; the rest is 0."""
+        if label_map.shape != self.space:
+            raise ValueError(f"label_map: expected shape {self.space}, got {label_map.shape}")
+        assert self.start is not None and self.image_space is not None
+        if self.image_space == self.space:
+            return label_map
+        out = np.zeros(self.image_space, np.uint8)
+        window = tuple(slice(s, s + n) for s, n in zip(self.start, self.space, strict=True))
+        out[window] = label_map
+        return out
+
+    def image_affine(self) -> NDArray[np.float64]:
+        """Affine of the image this grid was cut from, 4×4."""
+        assert self.start is not None
+        return shift_affine(self.affine, tuple(-s for s in self.start))
+
+    def _check_place(self) -> None:
+        """Check affine, start and image_space of a frozen dataclass, and fill in what is None."""
+        object.__setattr__(self, "affine", check_affine(self.affine))
+        start = (0,) * len(self.space) if self.start is None else tuple(map(int, self.start))
+        whole = self.space if self.image_space is None else tuple(map(int, self.image_space))
+        if len(start) != len(self.space) or len(whole) != len(self.space):
+            raise ValueError(
+                f"start, image_space: expected {len(self.space)} axes, got {start} and {whole}"
+            )
+        if any(s < 0 or s + n > w for s, n, w in zip(start, self.space, whole, strict=True)):
+            raise ValueError(
+                f"start: expected the grid {self.space} at {start} to lie inside {whole}"
+            )
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "image_space", whole)
