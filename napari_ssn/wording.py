@@ -126,6 +126,21 @@ def range_line(
     return f"{text} · none in {percent(absent)}" if absent > 0 else text
 
 
+def histogram_tip(measure: Measure, low: float, high: float, count: int) -> str:
+    """What the bars below a size mean.
+
+    Args:
+        measure: how voxels are said.
+        low, high: sizes of the first and the last bar, in voxels.
+        count: hypotheses drawn.
+    """
+    return (
+        f"How often each size came up in {count:,} hypotheses, "
+        f"from {measure.amount(low)} (left) to {measure.amount(high)} (right).\n"
+        "The shaded part is the range; the line marks the hypothesis on show."
+    )
+
+
 def geometry(
     size: Sequence[int],
     spacing_mm: Sequence[float] | None,

@@ -136,6 +136,7 @@ def run_job(
 def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
     """Draw hypotheses and state the range of each label's size."""
     from napari_ssn.core.distribution import draw_z
+    from napari_ssn.core.histogram import histogram
 
     counts = _counts(result, draw_z(count, result.dist.rank, 0), cancelled)[:, 1:]
     return Ranges(
@@ -143,6 +144,7 @@ def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
         count=count,
         ranges=tuple(result.card.range_of(column) for column in counts.T),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
+        bars=tuple(histogram(column) for column in counts.T),
     )
 
 

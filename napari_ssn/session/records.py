@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.core.directions import Directions
     from napari_ssn.core.distribution import LogitDistribution
+    from napari_ssn.core.histogram import Histogram
     from napari_ssn.core.measures import Range
     from napari_ssn.network.card import ModelCard
 
@@ -170,12 +171,14 @@ class Ranges:
         count: hypotheses drawn.
         ranges: one per foreground label.
         absent: share of the hypotheses in which each of them does not occur.
+        bars: how often each size came up, one per foreground label.
     """
 
     run: int
     count: int
     ranges: tuple[Range, ...]
     absent: tuple[float, ...]
+    bars: tuple[Histogram, ...]
 
 
 @dataclass(frozen=True)
