@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from napari_ssn import samples
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.errors import DataError, DeviceError, ImageError, ModelError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.volume import Volume
 from napari_ssn.io import read
@@ -137,7 +138,7 @@ def repeat(
         raise DataError(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
         )
-    hypothesis = Hypothesis.from_z(found.dist, record.choice.z)
+    hypothesis = _decode(found.dist, record.choice)
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
         typer.echo("The label map is not identical to the sidecar's; nothing was written.")
         return False
@@ -231,6 +232,23 @@ def _image(path: Path) -> Volume:
 def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:
     numbers = [float(value) for value in np.asarray(z)]
     return Choice.model_validate({"kind": kind, "z": numbers, "seed": seed, "sample": sample})
+
+
+def _decode(dist: LogitDistribution, choice: Choice) -> Hypothesis:
+    """The hypothesis of a sidecar, with the lesions that it moved alone."""
+    whole = Hypothesis.from_z(dist, choice.z)
+    if choice.lesions is None:
+        return whole
+    moved = choice.lesions
+    rules = Rules(moved.smallest_voxels, moved.share, moved.draws, moved.seed)
+    lesions = find_lesions(dist, rules)
+    if any(len(move.z) != dist.rank for move in moved.own):
+        raise DataError(
+            f"The z of a lesion in the sidecar has not the model's {dist.rank} numbers."
+        )
+    own = {move.lesion: move.z for move in moved.own}
+    label_map = dist.placed(composed(dist, whole.z, own, lesions.parts))
+    return replace(whole, label_map=label_map)
 
 
 def _device_of(record: Provenance) -> str:

@@ -190,17 +190,19 @@ class Choice:
         seed: of the draws.
         direction: index of the direction the slider walks.
         sigma: where the slider is.
+        own: lesions that have a position of their own on that direction, by their numbers.
     """
 
     sample: int | None = None
     seed: int = 0
     direction: int = 0
     sigma: float = 0.0
+    own: tuple[tuple[int, float], ...] = ()
 
     @property
     def kind(self) -> Literal["mean", "sample", "walk"]:
         """What the hypothesis is: the mean, a draw, or a point on a walk from either."""
-        if self.sigma != 0:
+        if self.sigma != 0 or self.own:
             return "walk"
         return "mean" if self.sample is None else "sample"
 
@@ -211,11 +213,14 @@ class Choice:
 
     @property
     def title(self) -> str:
-        """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ``."""
+        """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ, lesion 2 at −1.00 σ``."""
         start = "mean" if self.sample is None else f"sample {self.sample + 1}"
-        if self.sigma == 0:
+        if self.kind != "walk":
             return start
-        return f"{start}, direction {self.direction + 1} at {self.sigma:+.2f} σ"
+        words = f"{start}, direction {self.direction + 1} at {self.sigma:+.2f} σ"
+        if len(self.own) > 2:
+            return f"{words}, {len(self.own)} lesions moved alone"
+        return words + "".join(f", lesion {number} at {at:+.2f} σ" for number, at in self.own)
 
 
 @dataclass(frozen=True)
@@ -226,6 +231,8 @@ class Curve:
         run, anchor, direction: the walk it belongs to.
         reach: standard deviations either way.
         counts: (stops, C), one stop every `STEP`.
+        by_lesion: (stops, K + 1, C), the same for each lesion's part; None where the lesions
+            were not told apart, or there is but one.
     """
 
     run: int
@@ -233,6 +240,7 @@ class Curve:
     direction: int
     reach: float
     counts: NDArray[np.int64]
+    by_lesion: NDArray[np.int64] | None = None
 
     def fits(self, run: int, choice: Choice, reach: float) -> bool:
         """Whether this curve is about the walk of a choice."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from psygnal import Signal
 
 from napari_ssn.session import jobs
+from napari_ssn.session.places import Places
 from napari_ssn.session.records import (
     Choice,
     Decoded,
@@ -58,6 +59,7 @@ class Session:
         self.result: Result | None = None
         self.ranges: Ranges | None = None
         self.walk = Walk(runner, self.settings, self._failed)
+        self.places = Places(runner, self.walk, self._failed)
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
@@ -270,6 +272,15 @@ class Session:
         if self.result is not None and ranges.run == self.result.run:
             self.ranges = ranges
             self.changed.emit()
+            self.places.tell_lesions_apart(self.result)
+
+    def look(self) -> None:
+        """Show the place that matters: the hypothesis on show, else the region's middle."""
+        centre = self._centre()
+        if self.result is not None and not self.stale:
+            self.places.look_at_middle(self.result)
+        elif centre is not None:
+            self.places.look_at(centre)
 
     # ---- Layers of their own, and files
 
@@ -296,9 +307,10 @@ class Session:
     def _decode(self, choice: Choice, kept: bool) -> None:
         result = self.result
         assert result is not None
+        lesions = self.walk.lesions
         self._runner.submit(
             "keep" if kept else "decode",
-            lambda progress, cancelled: jobs.decode_job(result, choice, kept),
+            lambda progress, cancelled: jobs.decode_job(result, choice, kept, lesions),
             self._decoded,
             self._failed if kept else self._decode_failed,
         )
@@ -316,13 +328,13 @@ class Session:
 
     def export(self, path: Path, overwrite: bool = False) -> None:
         """Write the hypothesis on show, with its sidecar; existing ones only if told to."""
-        result, choice = self.result, self.walk.choice
+        result, choice, lesions = self.result, self.walk.choice, self.walk.lesions
         if result is None:
             return
         self.activity, self.note, self.exported = "exporting", None, None
         self._runner.submit(
             "export",
-            lambda progress, cancelled: jobs.export_job(result, choice, path, overwrite),
+            lambda progress, cancelled: jobs.export_job(result, choice, lesions, path, overwrite),
             self._wrote,
             self._run_failed,
         )
@@ -340,6 +352,7 @@ class Session:
         self.activity = self.result = None
         self.setup = Setup()
         self.walk.close()
+        self.places.close()
         for signal in (self.changed, self.found, self.made):
             signal.disconnect()
 
