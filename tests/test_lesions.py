@@ -166,7 +166,7 @@ def test_lesions_of_an_earlier_run_are_dropped(
 
 def test_the_place_to_look_at_is_where_the_hypothesis_is_largest(session: Session) -> None:
     seen: list[tuple[int, ...]] = []
-    session.places.looked.connect(seen.append)
+    session.places.looked.connect(lambda place, centred: seen.append(place))
     session.look()
     labels = session.result.dist.placed(session.walk.label_map(()))
     assert seen == [middle(labels)]

@@ -40,9 +40,9 @@ CT_WINDOWS = (
 #: Share of the values, in percent, below black and below white where units mean nothing.
 PERCENTILES = (0.5, 99.5)
 
-# Air in a CT; scanners pad with numbers down to the last of these.
-_AIR, _PADDING = -700, -4100
-# Soft tissue and what is denser: a CT has some, whatever else it shows.
+# Air in a CT, and lung; scanners pad with numbers down to the last of these.
+_AIR, _LUNG, _PADDING = -700, -500, -4100
+# Fat, soft tissue and what is denser: a CT has some, whatever else it shows.
 _TISSUE, _DENSEST = -150, 32768
 # Share of the voxels that must be air, and tissue.
 _SOME = 0.01
@@ -51,17 +51,19 @@ _SLICES, _VALUES = 5, 40_000
 
 
 def looks_like_ct(values: ArrayLike) -> bool:
-    """Whether values seem to be Hounsfield units: air near −1000, tissue, nothing beyond.
+    """Whether values seem to be Hounsfield units: air and tissue, and little in between.
 
-    No other common image holds values below −700 beside positive ones. A CT that was cropped
-    until no air was left is not recognised; it is then treated like every other image.
+    A CT that was cropped until no air was left is not recognised; it is then treated like every
+    other image.
     """
     array = np.asarray(values, dtype=np.float64).ravel()
     array = array[np.isfinite(array)]
     if array.size == 0 or array.min() < _PADDING or array.max() >= _DENSEST:
         return False
     air, tissue = (array <= _AIR).mean(), (array >= _TISSUE).mean()
-    return bool(air >= _SOME and tissue >= _SOME)
+    # Between lung and fat there is nothing but the blur at their edges; noise has most there.
+    lung = (array <= _LUNG).mean()
+    return bool(air >= _SOME and tissue >= _SOME and lung > 1 - lung - tissue)
 
 
 def percentile_limits(values: ArrayLike) -> tuple[float, float] | None:

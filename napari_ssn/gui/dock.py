@@ -18,6 +18,7 @@ from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.run_panel import RegionPanel, RunPanel
 from napari_ssn.gui.scene import Scene
 from napari_ssn.gui.settings_panel import SettingsPanel
+from napari_ssn.gui.view_panel import ViewPanel
 from napari_ssn.gui.walk_panel import ResultPanel, SliderPanel
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
@@ -45,6 +46,7 @@ class SSNDock(QWidget):
         self.scene = Scene(napari_viewer, self.session)
         self.header = Header(self.session)
         self.image = ImagePanel(napari_viewer, self.scene, self.session)
+        self.view = ViewPanel(napari_viewer, self.scene, self.session)
         self.region = RegionPanel(self.scene, self.session)
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
@@ -86,6 +88,7 @@ class SSNDock(QWidget):
         for panel in (
             self.header,
             self.image,
+            self.view,
             self.region,
             self.run,
             self.result,
@@ -159,6 +162,7 @@ class SSNDock(QWidget):
             self.destroyed.disconnect(self._gone)
         self._viewer.events.theme.disconnect(self._restyle)
         self.image.disconnect_viewer()
+        self.view.disconnect_viewer()
         self.keys.release()
         # The scene first: the layer that stays is decoded one last time.
         self.scene.close()

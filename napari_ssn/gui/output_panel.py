@@ -7,9 +7,9 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
-from napari_ssn.gui.parts import Section, button, row, say, text
+from napari_ssn.gui.parts import Section, button, row, say, spin, text
 from napari_ssn.session import Session
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
@@ -17,19 +17,6 @@ Ask = Callable[[QWidget, str, str], str]
 
 _FORMATS = ((".nii.gz", "NIfTI, compressed"), (".nii", "NIfTI, not compressed"))
 _MOST = 50
-
-
-def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
-    """A small box for a whole number."""
-    made = QSpinBox()
-    made.setRange(low, high)
-    made.setValue(value)
-    made.setToolTip(tip)
-    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-    made.setAlignment(Qt.AlignmentFlag.AlignRight)
-    # Between napari's − and + buttons there is room for the digits and no more.
-    made.setFixedWidth(72 + 8 * (len(str(high)) - 2))
-    return made
 
 
 class SamplePanel(Section):

@@ -76,12 +76,14 @@ class Run(_Strict):
 
     ``device`` is torch's name of it, ``device_title`` the words for a person; ``centre`` is the
     index of the region's middle in the file's own voxel grid, null for the whole image.
+    ``frame`` counts the frames of a time series from 1; null for an image without time.
     """
 
     device: str
     device_title: str
     centre: Index | None
     image_sha256: Sha256
+    frame: Annotated[int, Field(ge=1)] | None = None
 
 
 class LesionMove(_Strict):

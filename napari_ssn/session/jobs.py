@@ -230,6 +230,7 @@ def _provenance(
             device_title=result.device_title,
             centre=None if result.centre is None else list(result.centre),
             image_sha256=result.image_sha256,
+            frame=None if result.source.frame is None else result.source.frame + 1,
         ),
         choice=provenance.Choice(
             kind=choice.kind,

@@ -21,7 +21,7 @@ class Places:
     """Finds places in the image, in the worker.
 
     Attributes:
-        looked: signal: a voxel of the source's grid is to be seen.
+        looked: signal: a voxel of the source's grid is to be seen, and whether in the middle.
 
     Args:
         runner: does the long part.
@@ -29,7 +29,7 @@ class Places:
         failed: is told, in one sentence, when something fails.
     """
 
-    looked = Signal(tuple)
+    looked = Signal(tuple, bool)
 
     def __init__(self, runner: Runner, walk: Walk, failed: Callable[[str], None]) -> None:
         self._runner = runner
@@ -53,10 +53,10 @@ class Places:
         if self._walk.run == run:
             self._walk.take_lesions(lesions)
 
-    def look_at(self, place: tuple[int, ...]) -> None:
-        """Show a voxel of the source's grid."""
+    def look_at(self, place: tuple[int, ...], centred: bool = False) -> None:
+        """Show a voxel of the source's grid; ``centred`` as in the signal."""
         self._runner.cancel("look")
-        self.looked.emit(place)
+        self.looked.emit(place, centred)
 
     def look_at_middle(self, result: Result) -> None:
         """Show the place where the hypothesis on show is largest, if it is anywhere."""
@@ -70,7 +70,7 @@ class Places:
 
     def _look(self, place: tuple[int, ...] | None) -> None:
         if place is not None:
-            self.looked.emit(place)
+            self.looked.emit(place, False)
 
     def close(self) -> None:
         """Let go of who listens."""

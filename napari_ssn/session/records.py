@@ -41,6 +41,7 @@ class Source:
         oriented: whether the axes are known to be the patient's.
         load: reads the intensities; called in the worker.
         problem: why this image cannot be used at all, one sentence.
+        frame: which one it is of a time series, from 0; None for an image without time.
     """
 
     token: int
@@ -51,6 +52,7 @@ class Source:
     oriented: bool
     load: Callable[[], Volume]
     problem: str | None = None
+    frame: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", check_affine(self.affine))

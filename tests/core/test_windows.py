@@ -33,6 +33,7 @@ def ct() -> np.ndarray:
         (np.arange(256), False),
         (np.random.default_rng(1).gamma(2, 300, 1000), False),
         (np.random.default_rng(2).normal(0, 100, 1000), False),
+        (np.random.default_rng(2).normal(0, 400, 1000), False),
         (np.append(ct(), 1e6), False),
         (np.array([np.nan]), False),
         (np.array([]), False),
