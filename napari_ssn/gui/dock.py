@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
+from napari_ssn.gui.lesion_panel import LesionPanel
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
 from napari_ssn.gui.parts import style_of
 from napari_ssn.gui.preferences import preferences
@@ -50,6 +51,7 @@ class SSNDock(QWidget):
         self.region = RegionPanel(self.scene, self.session)
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
+        self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session)
@@ -92,6 +94,7 @@ class SSNDock(QWidget):
             self.region,
             self.run,
             self.result,
+            self.lesions,
             self.slider,
             self.samples,
             self.export,

@@ -71,6 +71,8 @@ class SamplePanel(Section):
         words = "Mean" if choice.sample is None else f"Sample {choice.sample + 1} of {total}"
         if choice.sigma:
             words += f", moved {choice.sigma:+.2f} σ".replace("-", "−")
+        if choice.own:
+            words += f", {len(choice.own)} alone"
         self.here.setText(words)
 
 

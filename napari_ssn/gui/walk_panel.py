@@ -209,8 +209,9 @@ class SliderPanel(Section):
 
     def follow(self) -> None:
         """Show where the session stands."""
-        choice = self._session.walk.choice
-        position = round(choice.sigma / STEP)
+        walk = self._session.walk
+        choice, sigma = walk.choice, walk.position
+        position = round(sigma / STEP)
         if self.slider.value() != position:
             self.slider.blockSignals(True)
             self.slider.setValue(position)
@@ -218,6 +219,7 @@ class SliderPanel(Section):
         at = self.directions.findData(choice.direction)
         if at != self.directions.currentIndex():
             self.directions.setCurrentIndex(at)
-        self.value.setText(f"{choice.sigma:+.2f} σ".replace("-", "−") if choice.sigma else "0 σ")
-        self.undo.setEnabled(self._session.walk.can_undo)
-        self.reset.setEnabled(choice.sigma != 0)
+        words = f"{sigma:+.2f} σ".replace("-", "−") if sigma else "0 σ"
+        self.value.setText(words if walk.alone is None else f"lesion {walk.alone} · {words}")
+        self.undo.setEnabled(walk.can_undo)
+        self.reset.setEnabled(sigma != 0)
