@@ -86,7 +86,7 @@ class SSNDock(QWidget):
         main, main_layout = QWidget(), None
         main_layout = QVBoxLayout(main)
         main_layout.setContentsMargins(8, 6, 8, 6)
-        main_layout.setSpacing(7)
+        main_layout.setSpacing(6)
         for panel in (
             self.header,
             self.image,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.histogram import Histogram
     from napari_ssn.core.measures import Range
 
-_TALL, _COMPACT = 30, 16
+_TALL, _SMALL = 30, (110, 20)
 # Room above the bars for the marker's head, and half the head's width.
 _HEAD = 5
 
@@ -28,17 +28,20 @@ class SizeHistogram(QWidget):
 
     Args:
         colour: of the label.
-        compact: lower, where several stand below each other.
+        small: of a width that leaves room for words beside it.
     """
 
-    def __init__(self, colour: str, compact: bool = False) -> None:
+    def __init__(self, colour: str, small: bool = False) -> None:
         super().__init__()
         self._colour = QColor(colour)
         self._bars: Histogram | None = None
         self._range: Range | None = None
         self.at: float | None = None
-        self.setFixedHeight(_COMPACT if compact else _TALL)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        if small:
+            self.setFixedSize(*_SMALL)
+        else:
+            self.setFixedHeight(_TALL)
 
     def show_sizes(self, bars: Histogram | None, spread: Range | None, measure: Measure) -> None:
         """Show other sizes, or none while they are counted."""

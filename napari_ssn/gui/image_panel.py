@@ -8,7 +8,7 @@ from typing import Any
 from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
 from napari_ssn.gui.parts import Section, row, say, set_role, spin, text
 from napari_ssn.gui.scene import Scene
@@ -60,7 +60,11 @@ class ImagePanel(Section):
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")
         self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
-        self.frame.setPrefix("Frame ")
+        self.frames = text("", "muted", wrap=False)
+        self.time = QWidget()
+        name = text("Frame", "section", wrap=False)
+        name.setFixedWidth(52)
+        self.time.setLayout(row([name, self.frame, self.frames, 1]))
         self.frame.setKeyboardTracking(False)
         self.frame.valueChanged.connect(self._picked_frame)
         self.models = combo("The model that segments it")
@@ -72,7 +76,8 @@ class ImagePanel(Section):
             name.setFixedWidth(52)
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
-                self.body.addLayout(row([(self.geometry, 1), self.frame]))
+                self.body.addWidget(self.geometry)
+                self.body.addWidget(self.time)
         for line in (self.purpose, self.origin, self.fit):
             self.body.addWidget(line)
         self.layers.currentIndexChanged.connect(self._picked_layer)
@@ -145,12 +150,12 @@ class ImagePanel(Section):
             self._scene.geometry(),
             self._scene.frames,
         )
-        self.frame.setVisible(frames is not None and shown is not None)
+        self.time.setVisible(frames is not None and shown is not None)
         if frames is not None:
             self.frame.blockSignals(True)
             self.frame.setRange(1, frames)
-            self.frame.setSuffix(f" of {frames}")
-            self.frame.setFixedWidth(118 + 14 * len(str(frames)))
+            self.frames.setText(f"of {frames}")
+            self.frame.setFixedWidth(64 + 8 * len(str(frames)))
             self.frame.setValue(self._scene.frame + 1)
             self.frame.blockSignals(False)
         if source is None:

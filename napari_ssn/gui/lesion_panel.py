@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
+    QWidget,
 )
 
 from napari_ssn.gui.parts import Section, button, row, say, text
@@ -48,7 +49,9 @@ class LesionPanel(Section):
         self.alone.setToolTip("The boundary slider then moves this lesion, and no other")
         self.all = button("All lesions", "Back to moving all that do not stand alone", "small")
         self.body.addWidget(self.table)
-        self.body.addLayout(row([(self.alone, 1), self.all]))
+        self.chosen = QWidget()
+        self.chosen.setLayout(row([(self.alone, 1), self.all]))
+        self.body.addWidget(self.chosen)
         self.table.cellClicked.connect(self._clicked)
         self.alone.clicked.connect(self._ticked)
         self.all.clicked.connect(self._all)
@@ -62,6 +65,7 @@ class LesionPanel(Section):
         for column, (words, tip) in enumerate(_COLUMNS):
             item = QTableWidgetItem(words)
             item.setToolTip(tip)
+            item.setTextAlignment(_side(column))
             table.setHorizontalHeaderItem(column, item)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -132,8 +136,7 @@ class LesionPanel(Section):
             )
             for column, words in enumerate(cells):
                 item = QTableWidgetItem(words)
-                side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
-                item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+                item.setTextAlignment(_side(column))
                 self.table.setItem(at, column, item)
             tip = presence_tip(lesion.existence, lesion.existence_error, draws)
             self.table.item(at, 3).setToolTip(tip)
@@ -148,12 +151,16 @@ class LesionPanel(Section):
         for at, lesion in enumerate(self._listed.found):
             words = f"{lesion.number} · alone" if lesion.number in own else str(lesion.number)
             self.table.item(at, 0).setText(words)
+        self.chosen.setVisible(walk.selected is not None)
+        self.alone.setChecked(walk.alone is not None)
         if walk.selected is None:
             self.table.clearSelection()
-            self.alone.setText("Click a lesion to see it")
         else:
             self.table.selectRow(walk.selected - 1)
             self.alone.setText(f"Move lesion {walk.selected} alone")
-        self.alone.setEnabled(walk.selected is not None)
-        self.alone.setChecked(walk.alone is not None)
-        self.all.setEnabled(walk.selected is not None)
+
+
+def _side(column: int) -> Qt.AlignmentFlag:
+    """Numbers stand below each other by their last digits."""
+    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter

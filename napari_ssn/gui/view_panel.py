@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QMenu
+from qtpy.QtWidgets import QMenu, QSizePolicy
 
 from napari_ssn.core.windows import CT_WINDOWS, looks_like_ct, percentile_limits, some_values
 from napari_ssn.gui.parts import Section, button, row
@@ -29,10 +29,12 @@ class ViewPanel(Section):
             tip = f"{name} slices, through the outline on show or else the point placed"
             made = button(name, tip, "small")
             made.setCheckable(True)
+            made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             made.clicked.connect(partial(self._show, axis))
             self.buttons.append(made)
         self.window = button("Window", "Contrast of the picture; its values stay as they are")
         self.window.setProperty("role", "small")
+        self.window.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.menu = QMenu(self.window)
         self.window.setMenu(self.menu)
         self.menu.aboutToShow.connect(self.fill)

@@ -38,19 +38,25 @@ class ResultPanel(Section):
         session.walk.moved.connect(self.follow)
 
     def _found(self, result: Result) -> None:
+        while self._lines.count():
+            self._lines.removeItem(self._lines.itemAt(0))
         for widget in (*self.headlines, *self.bars, *self.ranges):
-            self._lines.removeWidget(widget)
             widget.deleteLater()
         self.headlines, self.bars, self.ranges = [], [], []
         for label in range(1, len(result.labels)):
             self.headlines.append(text("", "headline"))
             # Air above every label but the first, so that each range belongs to one.
-            self.headlines[-1].setContentsMargins(0, 0 if label == 1 else 6, 0, 0)
+            self.headlines[-1].setContentsMargins(0, 0 if label == 1 else 4, 0, 0)
             colour, several = result.card.labels[label].colour, len(result.labels) > 2
-            self.bars.append(SizeHistogram(colour, compact=several))
+            self.bars.append(SizeHistogram(colour, small=several))
             self.ranges.append(text("", "muted"))
-            for widget in (self.headlines[-1], self.bars[-1], self.ranges[-1]):
-                self._lines.addWidget(widget)
+            if several:
+                # Side by side they take no more room than the words alone.
+                self._lines.addLayout(row([(self.headlines[-1], 1), self.bars[-1]]))
+            else:
+                self._lines.addWidget(self.headlines[-1])
+                self._lines.addWidget(self.bars[-1])
+            self._lines.addWidget(self.ranges[-1])
         self.empty.hide()
 
     def refresh(self) -> None:

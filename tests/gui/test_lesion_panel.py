@@ -66,7 +66,7 @@ def test_the_slider_moves_one_lesion_and_then_all_others(spots: tuple[Any, Any])
     walk, panel, slider = dock.session.walk, dock.lesions, dock.slider
     parts = walk.lesions.parts
     mean = np.array(viewer.layers[HYPOTHESIS].data)
-    assert not panel.alone.isEnabled() and not panel.all.isEnabled()
+    assert not panel.chosen.isVisibleTo(dock)
     panel.table.cellClicked.emit(0, 0)
     panel.alone.click()
     assert slider.value.text() == "lesion 1 · 0 σ" and cells(dock, 0)[0] == "1 · alone"

@@ -39,7 +39,8 @@ def test_the_frame_on_show_is_asked_for_and_segmented(
     viewer.layers.remove(add.name)
     viewer.dims.set_point(0, 6.0 + 2 * 3.0)
     # The box starts at the frame that was in front, and stays where it is put.
-    assert dock.image.frame.isVisibleTo(dock) and dock.image.frame.text() == "Frame 1 of 5"
+    assert dock.image.time.isVisibleTo(dock) and dock.image.frame.value() == 1
+    assert dock.image.frames.text() == "of 5"
     dock.image.frame.setValue(3)
     assert dock.image.geometry.text() == "18 × 20 × 16 · 0.8 × 0.7 × 2.0 mm"
     run_and_wait(dock, qtbot)
@@ -72,7 +73,7 @@ def test_the_box_starts_at_the_frame_that_is_in_front(deep: tuple[Any, Any]) -> 
     series(viewer)
     viewer.dims.set_point(0, 6.0 + 3 * 3.0)
     other = viewer.add_image(np.zeros(SPACE), name="other")
-    assert not dock.image.frame.isVisibleTo(dock)
+    assert not dock.image.time.isVisibleTo(dock)
     viewer.layers.remove(other.name)
     assert dock.image.frame.value() == 4 and dock.session.setup.source.frame == 3
 
@@ -154,7 +155,7 @@ def test_what_cannot_be_segmented_is_said_in_one_sentence(
     layer = Image(data, **options)
     dock.scene.set_image(layer)
     assert words in dock.image.fit.text() and not dock.run.button.isEnabled()
-    assert dock.image.fit.text().count(".") == 1 and not dock.image.frame.isVisibleTo(dock)
+    assert dock.image.fit.text().count(".") == 1 and not dock.image.time.isVisibleTo(dock)
     dock.scene.set_image(None)
 
 
@@ -172,4 +173,4 @@ def test_voxel_sizes_that_are_none(size: float) -> None:
 def test_five_axes_are_refused(deep: tuple[Any, Any]) -> None:
     viewer, dock = deep
     viewer.add_image(np.zeros((2, 2, 4, 5, 6)), name="five")
-    assert "5 axes" in dock.image.fit.text() and not dock.image.frame.isVisibleTo(dock)
+    assert "5 axes" in dock.image.fit.text() and not dock.image.time.isVisibleTo(dock)
