@@ -255,3 +255,30 @@ def test_kept_hypotheses_carry_their_lesions(session: Session) -> None:
     # Samples do not.
     session.add_samples(1, 0)
     assert made[1].provenance["choice"]["lesions"] is None
+
+
+def test_a_slider_that_moves_on_does_not_begin_counting_anew(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Held(set())
+    session = ran(start(runner, model, monkeypatch), SPACE)
+    walk = session.walk
+    runner.channels.add("curve")
+    walk.set_direction(1)
+    first = runner.waiting
+    for sigma in (0.1, 0.2, 0.3):
+        walk.set_sigma(sigma)
+    assert runner.waiting == first and len(first) == 1 and walk.counts is None
+    # Another direction is counted instead.
+    walk.set_direction(2)
+    assert runner.waiting != first
+    runner.go()
+    assert walk.counts is not None and walk.lesion_counts is not None
+    # What failed is tried again with the next move.
+    walk.set_direction(1)
+    session.walk._not_counted("No memory.")
+    assert session.note.text == "No memory."
+    runner.waiting.clear()
+    walk.set_sigma(0.5)
+    assert len(runner.waiting) == 1
+    session.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -53,6 +53,8 @@ class Walk:
         self._failed = failed
         self._result: Result | None = None
         self._curve: Curve | None = None
+        # What is being counted, so that it is not asked for twice.
+        self._counting: tuple[Any, ...] | None = None
         self._history: list[Choice] = []
 
     def begin(self, result: Result) -> None:
@@ -61,7 +63,7 @@ class Walk:
         Nobody is told yet: layers of the new result must be there first, and must find this
         walk in it when they are drawn. `announce` tells.
         """
-        self._result, self._curve = result, None
+        self._result, self._curve, self._counting = result, None, None
         self._history.clear()
         self.lesions = self.selected = None
         self._own_z = {}
@@ -71,7 +73,7 @@ class Walk:
     def announce(self) -> None:
         """Count the sizes along the walk if they are not known, and say where one stands."""
         assert self._result is not None
-        if not self._counted():
+        if not self._counted_by_lesion():
             self._count(self._result)
         self.moved.emit()
 
@@ -223,23 +225,34 @@ class Walk:
             self._curve is not None
             and self._result is not None
             and self._curve.fits(self._result.run, self.choice, self._settings.reach)
-            and (
-                self.lesions is None or self.lesions.several == (self._curve.by_lesion is not None)
-            )
         )
+
+    def _counted_by_lesion(self) -> bool:
+        """Whether the sizes of each lesion are known too, where there are several."""
+        several = self.lesions is not None and self.lesions.several
+        return self._counted() and (not several or self.lesion_counts is not None)
 
     def _count(self, result: Result) -> None:
         choice, reach, lesions = self.choice, self._settings.reach, self.lesions
+        wanted = (result.run, choice.anchor, choice.direction, reach, lesions is None)
+        if wanted == self._counting:
+            # A slider that moves on would begin anew what it waits for, and wait for ever.
+            return
+        self._counting = wanted
         self._runner.submit(
             "curve",
             lambda progress, cancelled: jobs.curve_job(result, choice, reach, lesions, cancelled),
             self._take_curve,
-            self._failed,
+            self._not_counted,
         )
 
     def _take_curve(self, curve: Curve) -> None:
-        self._curve = curve
+        self._curve, self._counting = curve, None
         self.moved.emit()
+
+    def _not_counted(self, text: str) -> None:
+        self._counting = None
+        self._failed(text)
 
 
 def _farthest(choice: Choice) -> float:
