@@ -59,6 +59,9 @@ def segment(
             "file's own order and counted from 0.",
         ),
     ] = None,
+    frame: Annotated[
+        int | None, typer.Option(min=1, help="Which frame of a time series, from 1.")
+    ] = None,
     samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
     device: Annotated[
@@ -79,8 +82,10 @@ def segment(
     path = source or image
     assert path is not None
     if from_sidecar is not None:
-        if centre is not None:
-            raise typer.BadParameter("A sidecar says the centre itself: leave out --centre.")
+        if centre is not None or frame is not None:
+            raise typer.BadParameter(
+                "A sidecar says the centre and the frame: leave out --centre and --frame."
+            )
         from napari_ssn.segmenting import repeat
 
         if not repeat(
@@ -98,6 +103,7 @@ def segment(
         out,
         model,
         centre=index,
+        frame=frame,
         count=samples,
         seed=seed,
         device=device or "auto",

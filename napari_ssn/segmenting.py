@@ -19,7 +19,13 @@ from rich.progress import Progress
 
 from napari_ssn import samples
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import DataError, DeviceError, ImageError, ModelError
+from napari_ssn.core.errors import (
+    DataError,
+    DeviceError,
+    GeometryError,
+    ImageError,
+    ModelError,
+)
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.measures import label_counts
@@ -27,6 +33,7 @@ from napari_ssn.core.volume import Volume
 from napari_ssn.io import read
 from napari_ssn.io.files import check_targets, make_folder, write_files
 from napari_ssn.io.formats import is_nifti, stem
+from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import (
     Choice,
     ModelIdentity,
@@ -54,6 +61,7 @@ def segment_image(
     model_name: str,
     *,
     centre: tuple[int, ...] | None = None,
+    frame: int | None = None,
     count: int = 16,
     seed: int = 0,
     device: str = "auto",
@@ -66,6 +74,7 @@ def segment_image(
         out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each and volumes.csv.
         model_name: name or folder of the model.
         centre: index of the region's middle in the file's own voxel grid.
+        frame: which one of a time series, from 1; None for an image without time.
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         overwrite: whether existing files may be replaced.
@@ -74,11 +83,11 @@ def segment_image(
     names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
     maps = [out / f"{name}.nii.gz" for name in names]
     table = out / "volumes.csv"
-    volume = _image(path)
+    volume = _image(path, frame)
     # Before minutes of computing, not after them.
     check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
     make_folder(out)
-    found = _Found.by(load_model(model_name, device), volume, centre)
+    found = _Found.by(load_model(model_name, device), volume, centre, frame)
     rank = found.dist.rank
     choices = [_choice("mean", np.zeros(rank))]
     for i, z in enumerate(draw_z(count, rank, seed), start=1):
@@ -118,7 +127,7 @@ def repeat(
     check_targets([target, sidecar_path(target)], overwrite)
     if record.choice.z is None:
         raise DataError("This label map was edited by hand: the model cannot make it again.")
-    volume = _image(path)
+    volume = _image_of(path, record)
     if image_hash(volume) != record.run.image_sha256:
         raise ImageError(
             "This is not the image that the sidecar belongs to: its values or its geometry differ."
@@ -133,7 +142,7 @@ def repeat(
             err=True,
         )
     centre = None if record.run.centre is None else tuple(record.run.centre)
-    found = _Found.by(model, volume, centre)
+    found = _Found.by(model, volume, centre, record.run.frame)
     if len(record.choice.z) != found.dist.rank:
         raise DataError(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
@@ -159,7 +168,9 @@ class _Found:
     run: Run
 
     @classmethod
-    def by(cls, model: Model, volume: Volume, centre: tuple[int, ...] | None) -> _Found:
+    def by(
+        cls, model: Model, volume: Volume, centre: tuple[int, ...] | None, frame: int | None
+    ) -> _Found:
         """Segment an image, with words of caution and progress on standard error."""
         known = volume.spacing_mm if volume.extent != "unknown" else None
         caution = check_fit(model.card, volume.space, volume.channels, known).caution
@@ -177,6 +188,7 @@ class _Found:
             device_title=device_title(model.device),
             centre=None if centre is None else list(centre),
             image_sha256=image_hash(volume),
+            frame=frame,
         )
         return cls(model, volume, centre, dist, run)
 
@@ -221,8 +233,22 @@ class _Found:
             yield f"{name}: median {measure.amount(spread.median)} · {words}"
 
 
-def _image(path: Path) -> Volume:
+def _image_of(path: Path, record: Provenance) -> Volume:
+    """The image that a sidecar belongs to: the frame, or the series that it is in."""
+    if record.run.frame is None or not is_nifti(path):
+        return _image(path)
+    try:
+        return _image(path)
+    except GeometryError:
+        return _image(path, record.run.frame)
+
+
+def _image(path: Path, frame: int | None = None) -> Volume:
     """The image of a file, or a sample that comes with the package, by its name."""
+    if frame is not None:
+        if not is_nifti(path):
+            raise ImageError("Only NIfTI files are read as time series: leave out the frame.")
+        return read_nifti(path, frame - 1)
     names = {samples.sample(i).name: i for i in range(1, samples.COUNT + 1)}
     if str(path) in names and not path.exists():
         return samples.volume(names[str(path)])
