@@ -14,7 +14,7 @@ from napari_ssn.network.plan import plan_for
 RUNS = 5
 
 
-def volumes() -> list[str]:
+def inference() -> list[str]:
     """Each shipped model on a volume of noise: tiles of the 3D one, slices of the 2D one."""
     return [
         _line("hippocampus-3d", (60, 84, 60), None),

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.inference import volumes
+from benchmarks.inference import inference
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
 from benchmarks.volumes import shipped, volumes
@@ -93,7 +93,7 @@ def main() -> None:
     lines = [
         *importing(),
         *first_outline(model, volume),
-        *volumes(),
+        *inference(),
         *sampling(dist),
         *energy_distance(dist),
         *training_step(model),

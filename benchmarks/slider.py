@@ -37,7 +37,8 @@ def slider() -> list[str]:
         wait_until(dock, lambda: session.setup.obstacle is None)
         session.run()
         # Everything the worker counts after a run must be done, or it is timed as well.
-        wait_until(dock, lambda: session.ranges is not None and session.walk.counts is not None)
+        wait_until(dock, lambda: session.ranges is not None and session.walk.lesions is not None)
+        wait_until(dock, lambda: session.walk.counts is not None)
         walking = viewer.layers["SSN · hypothesis"]
         plain = viewer.add_labels(
             np.asarray(walking.data).copy(),

@@ -69,6 +69,9 @@ def segment(
             show_default="15",
         ),
     ] = None,
+    frame: Annotated[
+        int | None, typer.Option(min=1, help="Which frame of a time series, from 1.")
+    ] = None,
     samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
     device: Annotated[
@@ -89,9 +92,10 @@ def segment(
     path = source or image
     assert path is not None
     if from_sidecar is not None:
-        if centre is not None or depth is not None:
+        if centre is not None or depth is not None or frame is not None:
             raise typer.BadParameter(
-                "A sidecar says centre and depth itself: leave out --centre and --depth."
+                "A sidecar says centre, depth and frame itself: leave out --centre, --depth "
+                "and --frame."
             )
         from napari_ssn.segmenting import repeat
 
@@ -114,6 +118,7 @@ def segment(
         model,
         centre=index,
         depth_mm=DEPTH_MM if depth is None else depth,
+        frame=frame,
         count=samples,
         seed=seed,
         device=device or "auto",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,21 @@ from napari_ssn import samples
 from napari_ssn.core.activation import compact
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.errors import DataError, DeviceError, ImageError, ModelError
+from napari_ssn.core.errors import (
+    DataError,
+    DeviceError,
+    GeometryError,
+    ImageError,
+    ModelError,
+)
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.volume import Volume
 from napari_ssn.io import read
 from napari_ssn.io.files import check_targets, make_folder, write_files
 from napari_ssn.io.formats import is_nifti, stem
+from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import (
     Choice,
     ModelIdentity,
@@ -58,6 +66,7 @@ def segment_image(
     *,
     centre: tuple[int, ...] | None = None,
     depth_mm: float = DEPTH_MM,
+    frame: int | None = None,
     count: int = 16,
     seed: int = 0,
     device: str = "auto",
@@ -71,6 +80,7 @@ def segment_image(
         model_name: name or folder of the model.
         centre: index of the region's middle in the file's own voxel grid.
         depth_mm: how far a 2D model looks along a volume to either side of the centre.
+        frame: which one of a time series, from 1; None for an image without time.
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         overwrite: whether existing files may be replaced.
@@ -79,11 +89,11 @@ def segment_image(
     names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
     maps = [out / f"{name}.nii.gz" for name in names]
     table = out / "volumes.csv"
-    volume = _image(path)
+    volume = _image(path, frame)
     # Before minutes of computing, not after them.
     check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
     make_folder(out)
-    found = _Found.by(load_model(model_name, device), volume, centre, depth_mm)
+    found = _Found.by(load_model(model_name, device), volume, centre, frame, depth_mm)
     rank = found.dist.rank
     choices = [_choice("mean", np.zeros(rank))]
     for i, z in enumerate(draw_z(count, rank, seed), start=1):
@@ -123,7 +133,7 @@ def repeat(
     check_targets([target, sidecar_path(target)], overwrite)
     if record.choice.z is None:
         raise DataError("This label map was edited by hand: the model cannot make it again.")
-    volume = _image(path)
+    volume = _image_of(path, record)
     if image_hash(volume) != record.run.image_sha256:
         raise ImageError(
             "This is not the image that the sidecar belongs to: its values or its geometry differ."
@@ -140,12 +150,12 @@ def repeat(
     centre = None if record.run.centre is None else tuple(record.run.centre)
     tile = None if record.run.tile is None else tuple(record.run.tile)
     depth_mm = DEPTH_MM if record.run.depth_mm is None else record.run.depth_mm
-    found = _Found.by(model, volume, centre, depth_mm, tile)
+    found = _Found.by(model, volume, centre, record.run.frame, depth_mm, tile)
     if len(record.choice.z) != found.dist.rank:
         raise DataError(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
         )
-    hypothesis = Hypothesis.from_z(found.dist, record.choice.z)
+    hypothesis = _decode(found.dist, record.choice)
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
         typer.echo("The label map is not identical to the sidecar's; nothing was written.")
         return False
@@ -171,6 +181,7 @@ class _Found:
         model: Model,
         volume: Volume,
         centre: tuple[int, ...] | None,
+        frame: int | None,
         depth_mm: float,
         tile: tuple[int, ...] | None = None,
     ) -> _Found:
@@ -193,6 +204,7 @@ class _Found:
             centre=None if centre is None else list(centre),
             depth_mm=found.depth_mm,
             image_sha256=image_hash(volume),
+            frame=frame,
         )
         return cls(model, volume, centre, compact(found.dist), run)
 
@@ -237,8 +249,22 @@ class _Found:
             yield f"{name}: median {measure.amount(spread.median)} · {words}"
 
 
-def _image(path: Path) -> Volume:
+def _image_of(path: Path, record: Provenance) -> Volume:
+    """The image that a sidecar belongs to: the frame, or the series that it is in."""
+    if record.run.frame is None or not is_nifti(path):
+        return _image(path)
+    try:
+        return _image(path)
+    except GeometryError:
+        return _image(path, record.run.frame)
+
+
+def _image(path: Path, frame: int | None = None) -> Volume:
     """The image of a file, or a sample that comes with the package, by its name."""
+    if frame is not None:
+        if not is_nifti(path):
+            raise ImageError("Only NIfTI files are read as time series: leave out the frame.")
+        return read_nifti(path, frame - 1)
     names = {samples.sample(i).name: i for i in range(1, samples.COUNT + 1)}
     if str(path) in names and not path.exists():
         return samples.volume(names[str(path)])
@@ -248,6 +274,23 @@ def _image(path: Path) -> Volume:
 def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:
     numbers = [float(value) for value in np.asarray(z)]
     return Choice.model_validate({"kind": kind, "z": numbers, "seed": seed, "sample": sample})
+
+
+def _decode(dist: Decodable, choice: Choice) -> Hypothesis:
+    """The hypothesis of a sidecar, with the lesions that it moved alone."""
+    whole = Hypothesis.from_z(dist, choice.z)
+    if choice.lesions is None:
+        return whole
+    moved = choice.lesions
+    rules = Rules(moved.smallest_voxels, moved.share, moved.draws, moved.seed)
+    lesions = find_lesions(dist, rules)
+    if any(len(move.z) != dist.rank for move in moved.own):
+        raise DataError(
+            f"The z of a lesion in the sidecar has not the model's {dist.rank} numbers."
+        )
+    own = {move.lesion: move.z for move in moved.own}
+    label_map = dist.placed(composed(dist, whole.z, own, lesions.parts))
+    return replace(whole, label_map=label_map)
 
 
 def _device_of(record: Provenance) -> str:

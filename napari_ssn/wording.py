@@ -179,6 +179,31 @@ def comparison_line(
     return "; ".join(parts)
 
 
+def histogram_tip(measure: Measure, low: float, high: float, count: int) -> str:
+    """What the bars below a size mean.
+
+    Args:
+        measure: how voxels are said.
+        low, high: sizes of the first and the last bar, in voxels.
+        count: hypotheses drawn.
+    """
+    return (
+        f"How often each size came up in {count:,} hypotheses, "
+        f"from {measure.amount(low)} (left) to {measure.amount(high)} (right).\n"
+        "The shaded part is the range; the line marks the hypothesis on show."
+    )
+
+
+def presence_tip(share: float, error: float, draws: int) -> str:
+    """``Present in 97 ± 1 % of 200 hypotheses``: the error is that of so few draws."""
+    return f"Present in {100 * share:.0f} ± {100 * error:.0f} % of {draws:,} hypotheses"
+
+
+def left_out(count: int, smallest: str) -> str:
+    """``3 below 0.01 mL left out``; nothing where there are none."""
+    return f"{count} below {smallest} left out" if count else ""
+
+
 def geometry(
     size: Sequence[int],
     spacing_mm: Sequence[float] | None,

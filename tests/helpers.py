@@ -21,6 +21,7 @@ def tiny_model(
     normalisation: str = "stretch",
     calibration: float | None = None,
     seed: int = 0,
+    sparse: bool = False,
 ) -> Path:
     """Write a model folder with random weights and return it; its name is the card's name.
 
@@ -32,6 +33,7 @@ def tiny_model(
         dims: 2 or 3.
         region: voxels per axis; 32 each by default, 16 is the least.
         centred: whether the model asks for a point, and marks it for the network.
+        sparse: whether the background wins nearly everywhere, so that spots are far apart.
         calibration: both factors of the card's calibration; none by default.
     """
     # Here, so that collecting tests does not wait for torch.
@@ -59,6 +61,9 @@ def tiny_model(
             logits = network(noise).mean[0].flatten(1)
             # Each label's logits get the same median: none wins everywhere.
             network.mean.bias -= logits.median(1).values
+            if sparse:
+                even = logits - logits.median(1, keepdim=True).values
+                network.mean.bias[0] += (even[1:].amax(0) - even[0]).quantile(0.97)
     card = ModelCard(
         name=folder.name,
         title=f"Tiny {dims}D model",

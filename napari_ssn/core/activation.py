@@ -160,6 +160,14 @@ class PackedDistribution(Decodable):
         """What all voxels from a place on have at least as their activation radius."""
         return lowest_radius(int(np.searchsorted(self.ends, place, side="right")))
 
+    def changeable(self, radius: float) -> torch.Tensor:
+        """See `Decodable.changeable`: all voxels of the shells that reach so far."""
+        return torch.from_numpy(self.place < self.touched(radius))
+
+    def at(self, voxels: torch.Tensor) -> LogitDistribution:
+        """See `Decodable.at`; its label maps are these voxels of this one's, bit for bit."""
+        return self._dense_block(self.place[voxels.numpy()])
+
     @cached_property
     def mean_counts(self) -> NDArray[np.int64]:
         """Voxels of each label in the mean's label map, (C,)."""
@@ -224,11 +232,11 @@ class PackedDistribution(Decodable):
         for first in range(0, last, _BLOCK):
             yield slice(first, min(first + _BLOCK, last))
 
-    def _labels_at(self, block: slice) -> NDArray[np.uint8]:
+    def _labels_at(self, block: slice | NDArray[np.int32]) -> NDArray[np.uint8]:
         """c* and the rivals at some places, (C, n)."""
         return np.concatenate([self.best[None, block], self.rivals[:, block]])
 
-    def _dense_block(self, block: slice) -> LogitDistribution:
+    def _dense_block(self, block: slice | NDArray[np.int32]) -> LogitDistribution:
         """Some places as a dense column (n, 1)."""
         labels = self._labels_at(block)
         at = np.arange(labels.shape[1])

@@ -13,6 +13,8 @@ from napari_ssn.core.volume import check_affine, shift_affine
 if TYPE_CHECKING:
     import torch
 
+    from napari_ssn.core.distribution import LogitDistribution
+
 
 class Decodable(ABC):
     """A distribution over label maps on one grid, each the decoding of a latent vector z.
@@ -68,6 +70,21 @@ class Decodable(ABC):
     @abstractmethod
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
         """Draw n label maps, (n, *S) uint8; draw i is that of ``draw_z(n, rank, seed)[i]``."""
+
+    @abstractmethod
+    def changeable(self, radius: float) -> torch.Tensor:
+        """Voxels whose label some z of norm up to ``radius`` can change, (*S) bool.
+
+        Every voxel that can is among them; one that is cannot always.
+        """
+
+    @abstractmethod
+    def at(self, voxels: torch.Tensor) -> LogitDistribution:
+        """The distribution of some voxels alone, as a dense column (n, 1) without a place.
+
+        Args:
+            voxels: (*S) bool, n of them True and n at least 1.
+        """
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""

@@ -195,7 +195,8 @@ class CardsPanel(Section):
             self.compare.setChecked(False)
         for index, card in enumerate(self.buttons):
             one = cards.cards[index].choice if cards and index < len(cards.cards) else None
-            card.setChecked(one is not None and choice.sigma == 0 and one == choice.anchor)
+            at_rest = choice.sigma == 0 and not choice.own
+            card.setChecked(one is not None and at_rest and one == choice.anchor)
             card.set_compared(one is not None and one == other)
         say(self.difference, self._words())
 

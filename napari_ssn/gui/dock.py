@@ -13,12 +13,14 @@ from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 from napari_ssn.gui.cards_panel import CardsPanel
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
+from napari_ssn.gui.lesion_panel import LesionPanel
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
 from napari_ssn.gui.parts import colours_of, style_of
 from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.run_panel import RegionPanel, RunPanel
 from napari_ssn.gui.scene import Scene
 from napari_ssn.gui.settings_panel import SettingsPanel
+from napari_ssn.gui.view_panel import ViewPanel
 from napari_ssn.gui.walk_panel import ResultPanel, SliderPanel
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
@@ -46,10 +48,12 @@ class SSNDock(QWidget):
         self.scene = Scene(napari_viewer, self.session)
         self.header = Header(self.session)
         self.image = ImagePanel(napari_viewer, self.scene, self.session)
+        self.view = ViewPanel(napari_viewer, self.scene, self.session)
         self.region = RegionPanel(self.scene, self.session)
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
         self.cards = CardsPanel(self.session)
+        self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session)
@@ -84,14 +88,16 @@ class SSNDock(QWidget):
         main, main_layout = QWidget(), None
         main_layout = QVBoxLayout(main)
         main_layout.setContentsMargins(8, 6, 8, 6)
-        main_layout.setSpacing(7)
+        main_layout.setSpacing(6)
         for panel in (
             self.header,
             self.image,
+            self.view,
             self.region,
             self.run,
             self.result,
             self.cards,
+            self.lesions,
             self.slider,
             self.samples,
             self.export,
@@ -165,6 +171,7 @@ class SSNDock(QWidget):
             self.destroyed.disconnect(self._gone)
         self._viewer.events.theme.disconnect(self._restyle)
         self.image.disconnect_viewer()
+        self.view.disconnect_viewer()
         self.keys.release()
         # The scene first: the layer that stays is decoded one last time.
         self.scene.close()

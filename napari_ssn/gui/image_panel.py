@@ -8,9 +8,9 @@ from typing import Any
 from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
-from napari_ssn.gui.parts import Section, line, row, say, set_role, text
+from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
 from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Session
 from napari_ssn.wording import RESEARCH_ONLY, geometry, origin
@@ -59,6 +59,14 @@ class ImagePanel(Section):
         self._viewer, self._scene, self._session = viewer, scene, session
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")
+        self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
+        self.frames = text("", "muted", wrap=False)
+        self.time = QWidget()
+        name = text("Frame", "section", wrap=False)
+        name.setFixedWidth(52)
+        self.time.setLayout(row([name, self.frame, self.frames, 1]))
+        self.frame.setKeyboardTracking(False)
+        self.frame.valueChanged.connect(self._picked_frame)
         self.models = combo("The model that segments it")
         self.purpose = line("muted")
         self.origin = line("muted")
@@ -69,6 +77,7 @@ class ImagePanel(Section):
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
                 self.body.addWidget(self.geometry)
+                self.body.addWidget(self.time)
         for about in (self.purpose, self.origin, self.fit):
             self.body.addWidget(about)
         self.layers.currentIndexChanged.connect(self._picked_layer)
@@ -100,6 +109,9 @@ class ImagePanel(Section):
 
     def _picked_layer(self) -> None:
         self._scene.set_image(self.layers.currentData())
+
+    def _picked_frame(self, frame: int) -> None:
+        self._scene.choose_frame(frame - 1)
 
     def _picked_model(self, index: int) -> None:
         folder = self.models.itemData(index)
@@ -134,7 +146,19 @@ class ImagePanel(Section):
         say(self.fit, misfit or self._session.setup.caution or "", "error" if misfit else "warn")
 
     def _show_image(self) -> None:
-        source, shown = self._session.setup.source, self._scene.geometry()
+        source, shown, frames = (
+            self._session.setup.source,
+            self._scene.geometry(),
+            self._scene.frames,
+        )
+        self.time.setVisible(frames is not None and shown is not None)
+        if frames is not None:
+            self.frame.blockSignals(True)
+            self.frame.setRange(1, frames)
+            self.frames.setText(f"of {frames}")
+            self.frame.setFixedWidth(64 + 8 * len(str(frames)))
+            self.frame.setValue(self._scene.frame + 1)
+            self.frame.blockSignals(False)
         if source is None:
             say(self.geometry, "No image is open.")
         elif shown is None:

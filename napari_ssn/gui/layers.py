@@ -12,7 +12,7 @@ import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
 from napari_ssn.core.errors import GeometryError, ImageError
@@ -30,6 +30,7 @@ IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "unit
 
 _TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 _GREY = "#9a9a9a"
+_TIME = ("t", "time", "frame")
 
 # Every reading of a layer is another image, as far as results are concerned.
 _tokens = count(1)
@@ -48,18 +49,29 @@ class Shown:
     display: Display | None
 
 
-def describe(layer: Image) -> Shown:
-    """Read an image layer, without touching its intensities."""
+def frames_of(layer: Image) -> int | None:
+    """Number of frames of a time series, (t, z, y, x); None for an image without time."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return int(data.shape[0]) if len(data.shape) == 4 and not layer.rgb else None
+
+
+def describe(layer: Image, frame: int = 0) -> Shown:
+    """Read an image layer, or one frame of it, without touching its intensities."""
     token = next(_tokens)
     data = layer.data[0] if layer.multiscale else layer.data
+    frames = frames_of(layer)
     if layer.rgb:
         return _unusable(
             token,
             "This is a colour picture (RGB) and the model reads grey values: "
             "choose or open a grey-value image.",
         )
+    if frames is not None and any(name.lower() in _TIME for name in layer.axis_labels[1:]):
+        return _unusable(
+            token, "Time must be the first axis: bring the axes in the order (time, z, y, x)."
+        )
     try:
-        display = _display_of(layer, tuple(data.shape))
+        display = _display_of(layer, tuple(data.shape)[0 if frames is None else 1 :])
     except (ImageError, GeometryError) as error:
         return _unusable(token, str(error))
     source = Source(
@@ -69,7 +81,8 @@ def describe(layer: Image) -> Shown:
         affine=display.affine,
         extent=display.extent,
         oriented=display.oriented,
-        load=partial(_load, data, display),
+        load=partial(_load, data, display, None if frames is None else frame),
+        frame=None if frames is None else frame,
         shown=display.reorientation,
     )
     return Shown(source, display)
@@ -83,25 +96,30 @@ def _unusable(token: int, problem: str) -> Shown:
     return Shown(source, None)
 
 
-def _load(data: ArrayLike, display: Display) -> Volume:
+def _load(data: Any, display: Display, frame: int | None) -> Volume:
     """In the worker: a lazy array is read only now."""
-    return to_volume(data, display)
+    return to_volume(data if frame is None else data[frame], display)
 
 
 def _display_of(layer: Image, shape: tuple[int, ...]) -> Display:
     known = _foreign_affine(layer, shape)
     if known is not None:
         return known
-    scale, translate = _scale_and_translate(layer)
-    units: Sequence[str] = [str(unit) for unit in layer.units]
+    scale, translate = _scale_and_translate(layer, len(shape))
+    if not np.isfinite(scale).all() or not np.all(scale):
+        raise GeometryError(
+            "A voxel size of this image is zero or not a number: open it again, "
+            "or set the scale of its layer."
+        )
+    units: Sequence[str] = [str(unit) for unit in layer.units][-len(shape) :]
     if IMAGE_KEY not in layer.metadata and set(units) == {"pixel"} and not np.allclose(scale, 1):
         # Somebody set a voxel size and no unit; in this field it is millimetres.
         units = ["mm"] * len(shape)
     return image_display(shape, scale, translate, units, layer.metadata)
 
 
-def _scale_and_translate(layer: Image) -> tuple[list[float], list[float]]:
-    """Spacing and origin of a layer with all of its transforms; a rotation is left out."""
+def _scale_and_translate(layer: Image, axes: int) -> tuple[list[float], list[float]]:
+    """Spacing and origin of a layer's last axes with all of its transforms; no rotation."""
     ndim = layer.ndim
     origin = np.asarray(layer.data_to_world((0,) * ndim), dtype=float)
     scale = []
@@ -109,7 +127,7 @@ def _scale_and_translate(layer: Image) -> tuple[list[float], list[float]]:
         column = np.asarray(layer.data_to_world(unit), dtype=float) - origin
         length = float(np.linalg.norm(column))
         scale.append(-length if column[axis] < 0 else length)
-    return scale, [float(value) for value in origin]
+    return scale[-axes:], [float(value) for value in origin[-axes:]]
 
 
 def _foreign_affine(layer: Image, shape: tuple[int, ...]) -> Display | None:
@@ -123,7 +141,7 @@ def _foreign_affine(layer: Image, shape: tuple[int, ...]) -> Display | None:
         return None
     matrix = affine.astype(np.float64)
     sizes = np.linalg.norm(matrix[:3, :3], axis=0)
-    scale = np.abs(_scale_and_translate(layer)[0])
+    scale = np.abs(_scale_and_translate(layer, 3)[0])
     for order in ((2, 1, 0), (0, 1, 2)):
         if np.allclose(scale, sizes[list(order)], rtol=1e-3):
             space = tuple(int(shape[order.index(axis)]) for axis in range(3))
@@ -146,9 +164,27 @@ def plain_colours(classes: int) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=table | dict.fromkeys(range(1, classes), "#ffffff"))
 
 
-def transform_of(image: Image) -> dict[str, Any]:
-    """Everything that says where an image lies, for layers that lie exactly on it."""
-    return {key: getattr(image, key) for key in _TRANSFORM}
+def transform_of(image: Image, axes: int) -> dict[str, Any]:
+    """Everything that says where an image's last axes lie, for layers that lie exactly on it.
+
+    napari shows a layer with fewer axes than the viewer in every frame.
+    """
+    transform = {key: getattr(image, key) for key in _TRANSFORM}
+    if axes == image.ndim:
+        return transform
+    shear = np.asarray(image.shear)
+    if shear.ndim == 1:
+        # The numbers above the diagonal, row by row.
+        whole = np.eye(image.ndim)
+        whole[np.triu_indices(image.ndim, 1)] = shear
+        shear = whole
+    matrix = np.asarray(image.affine.affine_matrix)
+    return {
+        **{key: transform[key][-axes:] for key in ("scale", "translate", "units", "axis_labels")},
+        "rotate": np.asarray(image.rotate)[-axes:, -axes:],
+        "shear": shear[-axes:, -axes:],
+        "affine": matrix[-axes - 1 :, -axes - 1 :],
+    }
 
 
 def label_layer(
@@ -181,6 +217,8 @@ def result_metadata(
         "weights_sha256": result.card.weights_sha256,
         "image_sha256": result.image_sha256,
         "centre": None if result.centre is None else list(result.centre),
+        "frame": None if result.source.frame is None else result.source.frame + 1,
+        "lesions": {str(number): sigma for number, sigma in choice.own},
         "labels": list(result.labels),
     }
 
@@ -195,11 +233,13 @@ def decoded_metadata(decoded: Decoded, display: Display) -> dict[str, Any]:
 def layer_name(decoded: Decoded) -> str:
     """``SSN · sample 03`` or ``SSN · kept · 1.42 mL``."""
     choice = decoded.choice
+    frame = decoded.result.source.frame
+    when = "" if frame is None else f" · frame {frame + 1}"
     if decoded.kept:
         voxels = int(decoded.counts[1:].sum())
-        return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}"
+        return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}{when}"
     seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
-    return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}"
+    return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{when}"
 
 
 def frozen(layer: Labels) -> NDArray[np.uint8]:
@@ -217,7 +257,7 @@ def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Point
         face_color="#ffffff",
         border_color="#000000",
         border_width=0.1,
-        **transform_of(image),
+        **transform_of(image, len(display.shape)),
     )
 
 
@@ -241,7 +281,26 @@ def clicked_voxel(
     """Voxel of the source's grid under a place in the world; None if it misses the image."""
     # A viewer with more axes than the image has its own in front.
     place = tuple(position)[-image.ndim :]
-    shown = [round(float(value)) for value in image.world_to_data(place)]
+    # Of a time series the place in time is another matter.
+    inside = image.world_to_data(place)[-len(display.shape) :]
+    shown = [round(float(value)) for value in inside]
     if not all(0 <= at < size for at, size in zip(shown, display.shape, strict=True)):
         return None
     return display.reorientation.index_to_source(shown, display.image_space)
+
+
+def world_of(image: Image, display: Display, index: Sequence[int]) -> tuple[float, ...]:
+    """Place in the world of a voxel of the source's grid, along the axes of space."""
+    shown = display.reorientation.index_to_display(index, display.image_space)
+    # Where in time makes no difference in space.
+    place = image.data_to_world((0,) * (image.ndim - len(shown)) + shown)
+    return tuple(float(value) for value in place[-len(shown) :])
+
+
+def frame_at(image: Image, position: Sequence[float]) -> int:
+    """Frame of a time series at a place in the world, the nearest that there is."""
+    frames = frames_of(image)
+    assert frames is not None
+    at = float(image.world_to_data(tuple(position)[-image.ndim :])[0])
+    # In an image whose voxels have no size no place is known.
+    return min(max(round(at), 0), frames - 1) if np.isfinite(at) else 0

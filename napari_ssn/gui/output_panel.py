@@ -7,9 +7,9 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
-from napari_ssn.gui.parts import Section, button, line, row, say, text
+from napari_ssn.gui.parts import Section, button, line, row, say, spin, text
 from napari_ssn.session import Session
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
@@ -18,19 +18,6 @@ Ask = Callable[[QWidget, str, str], str]
 _FORMATS = ((".nii.gz", "NIfTI, compressed"), (".nii", "NIfTI, not compressed"))
 _MOST = 50
 _WHAT = "The file holds the label map, the JSON beside it how it came about."
-
-
-def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
-    """A small box for a whole number."""
-    made = QSpinBox()
-    made.setRange(low, high)
-    made.setValue(value)
-    made.setToolTip(tip)
-    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-    made.setAlignment(Qt.AlignmentFlag.AlignRight)
-    # Between napari's − and + buttons there is room for the digits and no more.
-    made.setFixedWidth(72 + 8 * (len(str(high)) - 2))
-    return made
 
 
 class SamplePanel(Section):
@@ -88,6 +75,8 @@ class SamplePanel(Section):
             words += f" of {total}"
         if choice.sigma:
             words += f", moved {choice.sigma:+.2f} σ".replace("-", "−")
+        if choice.own:
+            words += f", {len(choice.own)} alone"
         self.here.setText(words)
 
 

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -63,6 +64,7 @@ def style_of(theme: str) -> str:
         QProgressBar {{ min-height: 4px; max-height: 4px; }}
         QSpinBox, QDoubleSpinBox {{ min-width: 30px; }}
         QPushButton {{ padding: 3px 8px; }}
+        QPushButton[role="small"] {{ padding: 1px 4px; }}
         QPushButton[role="main"] {{ font-weight: bold; padding: 5px; }}
     """
 
@@ -149,6 +151,19 @@ def button(words: str, tip: str = "", role: str = "") -> QPushButton:
     made.setProperty("role", role)
     # The keys of the window must not end in a button that was clicked last.
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
+    """A small box for a whole number."""
+    made = QSpinBox()
+    made.setRange(low, high)
+    made.setValue(value)
+    made.setToolTip(tip)
+    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    made.setAlignment(Qt.AlignmentFlag.AlignRight)
+    # Between napari's − and + buttons there is room for the digits and no more.
+    made.setFixedWidth(72 + 8 * (len(str(high)) - 2))
     return made
 
 

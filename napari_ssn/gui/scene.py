@@ -47,6 +47,9 @@ class Scene:
         self._session = session
         self._image: Image | None = None
         self._shown: layers.Shown | None = None
+        # Of a time series the frame to segment, and every frame that was looked at so far.
+        self._frame = 0
+        self._frames: dict[int, layers.Shown] = {}
         # Of the image of the present result, as it was then.
         self._display: Any = None
         self._transform: dict[str, Any] = {}
@@ -72,6 +75,7 @@ class Scene:
         session.comparing.changed.connect(self._compare)
         viewer.layers.events.removed.connect(self._removed)
         viewer.dims.events.ndisplay.connect(self._turned)
+        viewer.dims.events.current_step.connect(self._stepped)
 
     # ---- The image
 
@@ -83,7 +87,42 @@ class Scene:
         self._watch(False)
         self._image = layer
         self._watch(True)
+        if self.frames is not None:
+            # The series itself is not in front while its layer is still being added.
+            self._frame = layers.frame_at(layer, self._viewer.dims.point)
         self._describe()
+
+    @property
+    def image(self) -> Image | None:
+        """The image to segment."""
+        return self._image
+
+    @property
+    def frame(self) -> int:
+        """Which frame of a time series is to be segmented."""
+        return self._frame
+
+    @property
+    def frames(self) -> int | None:
+        """Number of frames of the image; None where it has no time."""
+        return None if self._image is None else layers.frames_of(self._image)
+
+    def choose_frame(self, frame: int) -> None:
+        """Segment another frame of the time series, and show it."""
+        assert self._image is not None
+        centre, self._frame = self._session.setup.centre, frame
+        self._tell()
+        if centre is not None:
+            # A lesion stays about where it was.
+            self._session.place_centre(centre)
+        place = self._image.data_to_world((frame, 0, 0, 0))[0]
+        self._viewer.dims.set_point(self._viewer.dims.ndim - 4, place)
+
+    def place_of(self, voxel: tuple[int, ...]) -> tuple[float, ...] | None:
+        """Where a voxel of the source's grid lies in space; None without a usable image."""
+        if self._image is None or self._shown is None or self._shown.display is None:
+            return None
+        return layers.world_of(self._image, self._shown.display, voxel)
 
     def geometry(self) -> tuple[tuple[int, ...], tuple[float, ...] | None, str] | None:
         """Size and spacing as shown, columns first, and the plane of the slices if known."""
@@ -111,7 +150,8 @@ class Scene:
         if self._image is None or self._shown is None or self._shown.display is None:
             return
         voxel = layers.clicked_voxel(self._image, self._shown.display, position)
-        self._session.place_centre(voxel if voxel is not None else (-1,) * self._image.ndim)
+        outside = (-1,) * len(self._shown.display.shape)
+        self._session.place_centre(voxel if voxel is not None else outside)
 
     def wait_for_click(self, waiting: bool, done: Any = None) -> None:
         """Take the next click on the image as the region's middle, or stop waiting for it."""
@@ -146,7 +186,22 @@ class Scene:
                     event.disconnect(self._describe)
 
     def _describe(self, event: Any = None) -> None:
-        self._shown = None if self._image is None else layers.describe(self._image)
+        """The image is another one, or has changed."""
+        self._frames.clear()
+        if self.frames is not None:
+            self._frame = min(self._frame, self.frames - 1)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._image is None:
+            self._shown = None
+        elif self.frames is None:
+            self._shown = layers.describe(self._image)
+        else:
+            # A frame that was segmented is the same when one comes back to it.
+            if self._frame not in self._frames:
+                self._frames[self._frame] = layers.describe(self._image, self._frame)
+            self._shown = self._frames[self._frame]
         self._session.set_image(None if self._shown is None else self._shown.source)
 
     def _removed(self, event: Any) -> None:
@@ -183,7 +238,9 @@ class Scene:
             preview.label_map.shape,
             self._shown.display.reorientation,
         )
-        fresh = layers.label_layer(layers.PREVIEW, data, layers.transform_of(self._image), {})
+        fresh = layers.label_layer(
+            layers.PREVIEW, data, layers.transform_of(self._image, data.ndim), {}
+        )
         fresh.colormap = layers.colours(preview)
         self._preview = fresh
         if self._walking is not None:
@@ -203,7 +260,10 @@ class Scene:
     def _found(self, result: Result) -> None:
         self._drop_preview()
         assert self._image is not None and self._shown is not None
-        self._display, self._transform = self._shown.display, layers.transform_of(self._image)
+        self._display, self._transform = (
+            self._shown.display,
+            layers.transform_of(self._image, len(self._shown.display.shape)),
+        )
         self._place = self._display.to_metadata()
         self._retire_others()
         data = Walking(
@@ -302,12 +362,25 @@ class Scene:
     def _changed(self) -> None:
         if not self._session.busy:
             self._drop_preview()
+        self._show_stale()
+        self._show_cross()
+
+    def _show_stale(self) -> None:
         if self._walking is not None and self._session.result is not None:
-            stale = self._session.stale
+            stale = self._session.stale or self._elsewhen(self._session.result)
             if stale != self._grey:
                 self._grey = stale
                 self._walking.colormap = layers.colours(self._session.result, grey=stale)
-        self._show_cross()
+
+    def _stepped(self, event: Any = None) -> None:
+        if self.frames is not None:
+            self._show_stale()
+
+    def _elsewhen(self, result: Result) -> bool:
+        """Whether another frame is in front than the one that a result is about."""
+        if result.source.frame is None or self.frames is None or self._image is None:
+            return False
+        return layers.frame_at(self._image, self._viewer.dims.point) != result.source.frame
 
     def _show_cross(self) -> None:
         centre = self._session.setup.centre if self._session.setup.around_point else None
@@ -363,6 +436,7 @@ class Scene:
         self._watch(False)
         self._viewer.layers.events.removed.disconnect(self._removed)
         self._viewer.dims.events.ndisplay.disconnect(self._turned)
+        self._viewer.dims.events.current_step.disconnect(self._stepped)
         if self._walking is not None:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)

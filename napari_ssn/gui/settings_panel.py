@@ -8,8 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSlider
 
 from napari_ssn.gui.image_panel import combo
-from napari_ssn.gui.output_panel import spin
-from napari_ssn.gui.parts import Section, row, text
+from napari_ssn.gui.parts import Section, row, spin, text
 from napari_ssn.gui.scene import Look, Scene
 from napari_ssn.session import Session
 

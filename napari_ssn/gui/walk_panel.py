@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
 
+from napari_ssn.gui.histogram import SizeHistogram
 from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
@@ -31,21 +32,30 @@ class ResultPanel(Section):
         self.body.addWidget(self.old)
         self.headlines: list[QLabel] = []
         self.ranges: list[QLabel] = []
+        self.bars: list[SizeHistogram] = []
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)
 
     def _found(self, result: Result) -> None:
-        for label in (*self.headlines, *self.ranges):
-            self._lines.removeWidget(label)
-            label.deleteLater()
-        self.headlines, self.ranges = [], []
+        while self._lines.count():
+            self._lines.removeItem(self._lines.itemAt(0))
+        for widget in (*self.headlines, *self.bars, *self.ranges):
+            widget.deleteLater()
+        self.headlines, self.bars, self.ranges = [], [], []
         for label in range(1, len(result.labels)):
             self.headlines.append(text("", "headline"))
             # Air above every label but the first, so that each range belongs to one.
-            self.headlines[-1].setContentsMargins(0, 0 if label == 1 else 6, 0, 0)
+            self.headlines[-1].setContentsMargins(0, 0 if label == 1 else 4, 0, 0)
+            colour, several = result.card.labels[label].colour, len(result.labels) > 2
+            self.bars.append(SizeHistogram(colour, small=several))
             self.ranges.append(text("", "muted"))
-            self._lines.addWidget(self.headlines[-1])
+            if several:
+                # Side by side they take no more room than the words alone.
+                self._lines.addLayout(row([(self.headlines[-1], 1), self.bars[-1]]))
+            else:
+                self._lines.addWidget(self.headlines[-1])
+                self._lines.addWidget(self.bars[-1])
             self._lines.addWidget(self.ranges[-1])
         self.empty.hide()
 
@@ -56,11 +66,13 @@ class ResultPanel(Section):
         say(self.old, "Of another image or another place: run again." if session.stale else "")
         if result is None:
             return
-        for k, line in enumerate(self.ranges):
+        for k, (line, bars) in enumerate(zip(self.ranges, self.bars, strict=True)):
             if session.ranges is None:
                 line.setText("model range …")
+                bars.show_sizes(None, None, result.source.measure)
                 continue
             found = session.ranges.ranges[k]
+            bars.show_sizes(session.ranges.bars[k], found, result.source.measure)
             line.setText(
                 range_line(
                     result.source.measure,
@@ -83,10 +95,13 @@ class ResultPanel(Section):
                 result.labels[1:] if result else (), self.headlines, strict=False
             ):
                 line.setText(headline(name, result.source.measure, None))
+            for bars in self.bars:
+                bars.mark(None)
             return
         for k, line in enumerate(self.headlines):
             name = result.labels[k + 1]
             line.setText(headline(name, result.source.measure, int(counts[k + 1])))
+            self.bars[k].mark(float(counts[k + 1]))
 
 
 class MarkedSlider(QSlider):
@@ -204,8 +219,9 @@ class SliderPanel(Section):
 
     def follow(self) -> None:
         """Show where the session stands."""
-        choice = self._session.walk.choice
-        position = round(choice.sigma / STEP)
+        walk = self._session.walk
+        choice, sigma = walk.choice, walk.position
+        position = round(sigma / STEP)
         if self.slider.value() != position:
             self.slider.blockSignals(True)
             self.slider.setValue(position)
@@ -213,6 +229,7 @@ class SliderPanel(Section):
         at = self.directions.findData(choice.direction)
         if at != self.directions.currentIndex():
             self.directions.setCurrentIndex(at)
-        self.value.setText(f"{choice.sigma:+.2f} σ".replace("-", "−") if choice.sigma else "0 σ")
-        self.undo.setEnabled(self._session.walk.can_undo)
-        self.reset.setEnabled(choice.sigma != 0)
+        words = f"{sigma:+.2f} σ".replace("-", "−") if sigma else "0 σ"
+        self.value.setText(words if walk.alone is None else f"lesion {walk.alone} · {words}")
+        self.undo.setEnabled(walk.can_undo)
+        self.reset.setEnabled(sigma != 0)

@@ -34,21 +34,26 @@ _NIFTI1_AXIS = 32767
 _EXACT_MM = 1e-6
 
 
-def read_nifti(path: Path) -> Volume:
-    """Read a 2D or 3D NIfTI file on its own voxel grid.
+def read_nifti(path: Path, frame: int | None = None) -> Volume:
+    """Read a 2D or 3D NIfTI file, or a frame of a time series, on its own voxel grid.
 
     Values are scaled as the header says, NaN is kept. The affine is the header's sform, else
     its qform, else the plain voxel sizes; the last says nothing about the patient's axes.
 
     Raises:
         ImageError: the file is missing, damaged, cut off, or holds colours or complex numbers.
-        GeometryError: time series, several channels, or an affine that cannot be used.
+        GeometryError: a time series of which no frame is named, or one without that frame,
+            several channels, or an affine that cannot be used.
+
+    Args:
+        path: of the file.
+        frame: which one of a time series, from 0.
     """
     raw = _content(path)
     image = _parse(raw)
-    space = _space(image.shape)
+    space = _space(image.shape, frame)
     affine, extent, oriented = _place(image, len(space))
-    data = _values(image, raw).reshape(space)
+    data = _values(image, frame).reshape(space)
     return Volume(data[None], affine, extent, oriented)
 
 
@@ -131,16 +136,21 @@ def _parse(raw: bytes) -> Any:
     return image
 
 
-def _space(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of the voxel grid: axes of one voxel behind the third are dropped."""
+def _space(shape: tuple[int, ...], frame: int | None) -> tuple[int, ...]:
+    """Shape of the voxel grid: axes of one voxel behind the third are dropped, and time."""
     space = shape
     while len(space) > 3 and space[-1] == 1:
         space = space[:-1]
     size = " × ".join(map(str, shape))
+    if frame is not None:
+        frames = shape[3] if len(shape) > 3 else 0
+        if len(space) > 4 or not 0 <= frame < frames:
+            raise GeometryError(f"There is no frame {frame + 1} in this image ({size}).")
+        return space[:3]
     if len(space) > 3:
         raise GeometryError(
-            f"Time series and images of several channels are not read yet ({size}): "
-            "save one 3D image of it as its own file."
+            f"Time series and images of several channels are not read as a whole ({size}): "
+            "name a frame, or save one 3D image of it as its own file."
         )
     if len(space) < 2:
         raise GeometryError(f"The image has one axis only ({size}); two or three are needed.")
@@ -169,14 +179,15 @@ def _place(image: Any, ndim: int) -> tuple[NDArray[np.float64], Extent, bool]:
     return affine, "plane", oriented
 
 
-def _values(image: Any, raw: bytes) -> NDArray[np.float32]:
-    """Scaled values as float32, in the byte order of this computer."""
+def _values(image: Any, frame: int | None) -> NDArray[np.float32]:
+    """Scaled values of an image or a frame as float32, in the byte order of this computer."""
     kind = image.get_data_dtype()
     if kind.names is not None or kind.kind not in "iuf":
         what = "complex numbers" if kind.kind == "c" else "colours"
         raise ImageError(f"The image holds {what}, not grey values: convert it first.")
     try:
-        scaled = np.asanyarray(image.dataobj)
+        part = ... if frame is None else (slice(None), slice(None), slice(None), frame)
+        scaled = np.asanyarray(image.dataobj[part])
     except (HeaderDataError, OSError, ValueError):
         raise ImageError(_DAMAGED) from None
     with np.errstate(over="ignore"):  # inference refuses infinity in words of its own

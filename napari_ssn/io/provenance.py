@@ -77,7 +77,8 @@ class Run(_Strict):
     ``device`` is torch's name of it, ``device_title`` the words for a person; ``tile`` counts
     the voxels that the network saw at once; ``centre`` is the index of the region's middle in
     the file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model
-    looked along a volume to either side of it, null for everything else.
+    looked along a volume to either side of it, null for everything else; ``frame`` counts the
+    frames of a time series from 1, null for an image without time.
     """
 
     device: str
@@ -88,14 +89,43 @@ class Run(_Strict):
     centre: Index | None
     depth_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
     image_sha256: Sha256
+    frame: Annotated[int, Field(ge=1)] | None = None
+
+
+class LesionMove(_Strict):
+    """A lesion with a position of its own: its number, a voxel of it, sigma and z."""
+
+    lesion: Annotated[int, Field(ge=1)]
+    centre: Index
+    sigma: FiniteFloat
+    z: list[FiniteFloat]
+
+
+class LesionMoves(_Strict):
+    """Lesions that have a z of their own, and how lesions are told apart.
+
+    A core is a connected set (corners count) of at least ``smallest_voxels`` voxels, each of
+    which is foreground in ``share`` of the ``draws`` hypotheses of ``seed`` or more; every voxel
+    of the grid goes with the core nearest in mm. Cores are numbered by the median of their size,
+    the largest first. The voxels that go with a lesion in ``own`` are decoded with its z, all
+    others with the choice's.
+    """
+
+    smallest_voxels: Annotated[int, Field(ge=1)]
+    share: Annotated[FiniteFloat, Field(gt=0, le=1)]
+    draws: Annotated[int, Field(ge=1)]
+    seed: Count
+    found: Annotated[int, Field(ge=2)]
+    own: Annotated[list[LesionMove], Field(min_length=1)]
 
 
 class Choice(_Strict):
     """Which hypothesis: its z, and how it was come by.
 
     ``sample`` counts from 1 within the draws of ``seed``, ``direction`` from 1 as the window
-    shows it; ``z = anchor + sigma · direction`` for a walk. ``z`` is null for a label map that
-    was edited by hand: the model cannot make that one again.
+    shows it; ``z = anchor + sigma · direction`` for a walk. ``lesions`` says which lesions stand
+    elsewhere on that direction; null when all stand where ``z`` says. ``z`` is null for a label
+    map that was edited by hand: the model cannot make that one again.
     """
 
     kind: Literal["mean", "sample", "walk", "representative", "conditioned", "edited"]
@@ -105,6 +135,7 @@ class Choice(_Strict):
     sigma: FiniteFloat | None = None
     anchor: list[FiniteFloat] | None = None
     z: list[FiniteFloat] | None
+    lesions: LesionMoves | None = None
 
 
 class LabelVolume(_Strict):

@@ -15,6 +15,7 @@ from napari_ssn.session.records import Choice, Result
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
+    from napari_ssn.core.lesions import Lesions
     from napari_ssn.session.walk import Walk
 
 
@@ -39,23 +40,24 @@ class Comparison:
     label_map: NDArray[np.uint8]
 
 
-def compare_job(result: Result, shown: Choice, other: Choice) -> Comparison:
+def compare_job(
+    result: Result, shown: Choice, other: Choice, lesions: Lesions | None
+) -> Comparison:
     """Decode two hypotheses and measure how they differ."""
     from napari_ssn.core.metrics import dice
     from napari_ssn.core.surface import mean_surface_distance
 
-    dist = result.dist
-    one, two = (dist.label_map(jobs.choice_z(result, choice)) for choice in (shown, other))
+    one, two = (jobs.hypothesis_of(result, c, lesions).label_map for c in (shown, other))
+    classes = result.dist.classes
     spacing = result.source.spacing_mm or (1.0,) * one.ndim
-    placed = dist.placed(two)
-    placed.flags.writeable = False
+    two.flags.writeable = False
     return Comparison(
         result.run,
         shown,
         other,
-        dice(one, two, classes=dist.classes),
-        mean_surface_distance(one, two, spacing, dist.classes),
-        placed,
+        dice(one, two, classes=classes),
+        mean_surface_distance(one, two, spacing, classes),
+        two,
     )
 
 
@@ -101,13 +103,14 @@ class Comparing:
 
     def _measure(self) -> None:
         result, shown, other = self._result, self._walk.choice, self.other
+        lesions = self._walk.lesions
         if result is None or other is None:
             return
         if self.found is not None and (self.found.shown, self.found.other) == (shown, other):
             return
         self._runner.submit(
             "compare",
-            lambda progress, cancelled: compare_job(result, shown, other),
+            lambda progress, cancelled: compare_job(result, shown, other, lesions),
             self._measured,
             self._failed,
         )

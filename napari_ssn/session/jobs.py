@@ -19,6 +19,7 @@ from napari_ssn.core.errors import (
     DeviceError,
     ModelError,
 )
+from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.records import (
     Choice,
     Curve,
@@ -39,6 +40,7 @@ from napari_ssn.session.records import (
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.hypotheses import Hypothesis
+    from napari_ssn.core.lesions import Lesions
     from napari_ssn.io.provenance import Provenance
     from napari_ssn.network.models import Model
 
@@ -162,6 +164,7 @@ def run_job(
 def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
     """Draw hypotheses and state the range of each label's size."""
     from napari_ssn.core.distribution import draw_z
+    from napari_ssn.core.histogram import histogram
 
     counts = _counts(result, draw_z(count, result.dist.rank, 0), cancelled)[:, 1:]
     return Ranges(
@@ -169,11 +172,24 @@ def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
         count=count,
         ranges=tuple(result.card.range_of(column, result.dist.space) for column in counts.T),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
+        bars=tuple(histogram(column) for column in counts.T),
     )
 
 
-def curve_job(result: Result, choice: Choice, reach: float, cancelled: Asked) -> Curve:
-    """Count the labels at every stop of the slider along a choice's walk.
+def lesions_job(result: Result, cancelled: Asked) -> Lesions:
+    """Tell the lesions of a result apart."""
+    return lesion_jobs.lesions_job(result, lambda: _ask(cancelled))
+
+
+def middle_job(result: Result, choice: Choice, lesions: Lesions | None) -> tuple[int, ...] | None:
+    """Where a hypothesis is largest, on the image's grid; None where it is empty."""
+    return lesion_jobs.middle(hypothesis_of(result, choice, lesions).label_map)
+
+
+def curve_job(
+    result: Result, choice: Choice, reach: float, lesions: Lesions | None, cancelled: Asked
+) -> Curve:
+    """Count the labels at every stop of the slider along a choice's walk, lesion by lesion.
 
     A large result is decoded at every stop as well, which is no more work than counting.
     """
@@ -182,48 +198,63 @@ def curve_job(result: Result, choice: Choice, reach: float, cancelled: Asked) ->
 
     anchor = anchor_z(result, choice)
     z = np.stack([result.directions.z(choice.direction, t, anchor) for t in stops(reach)])
+    by_lesion = flips = None
+    if lesions is not None and lesions.several:
+        from napari_ssn.core.lesions import lesion_counts
+
+        by_lesion = lesion_counts(result.dist, lesions.parts, z, lambda: _ask(cancelled))
     if isinstance(result.dist, PackedDistribution):
         flips = Flips.along(result.dist, z, cancelled)
-        return Curve(result.run, choice.anchor, choice.direction, reach, flips.counts, flips)
-    counts = _counts(result, z, cancelled)
-    return Curve(result.run, choice.anchor, choice.direction, reach, counts)
+        counts = flips.counts
+    else:
+        counts = _counts(result, z, cancelled) if by_lesion is None else by_lesion.sum(1)
+    return Curve(result.run, choice.anchor, choice.direction, reach, counts, flips, by_lesion)
 
 
-def decode_job(result: Result, choice: Choice, kept: bool) -> Decoded:
+def decode_job(result: Result, choice: Choice, kept: bool, lesions: Lesions | None) -> Decoded:
     """Decode a whole hypothesis onto the image's grid."""
-    hypothesis = _hypothesis(result, choice)
-    provenance = _provenance(result, choice, hypothesis).model_dump(mode="json")
+    hypothesis = hypothesis_of(result, choice, lesions)
+    provenance = _provenance(result, choice, lesions, hypothesis).model_dump(mode="json")
     hypothesis.label_map.flags.writeable = False
     return Decoded(result, choice, kept, hypothesis.label_map, provenance)
 
 
-def export_job(result: Result, choice: Choice, path: Path, overwrite: bool) -> Exported:
+def export_job(
+    result: Result, choice: Choice, lesions: Lesions | None, path: Path, overwrite: bool
+) -> Exported:
     """Write a hypothesis and its sidecar.
 
     Args:
-        result, choice: the hypothesis.
+        result, choice, lesions: the hypothesis.
         path: of the label map.
         overwrite: whether the user agreed to replace a label map of that name.
     """
     from napari_ssn.io.provenance import write_pair
 
-    hypothesis = _hypothesis(result, choice)
-    provenance = _provenance(result, choice, hypothesis)
+    hypothesis = hypothesis_of(result, choice, lesions)
+    provenance = _provenance(result, choice, lesions, hypothesis)
     written = write_pair(hypothesis, path, provenance, overwrite)
     return Exported(path.parent, tuple(file.name for file in written))
 
 
-def _hypothesis(result: Result, choice: Choice) -> Hypothesis:
+def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hypothesis:
+    """A choice as a label map on the image's grid, lesions with a z of their own included."""
     from napari_ssn.core.hypotheses import Hypothesis
 
     z = choice_z(result, choice)
-    label_map = result.dist.placed(result.dist.label_map(z))
+    label_map = lesion_jobs.decode(result, z, own_z(result, choice), lesions)
+    label_map = result.dist.placed(label_map)
     # The source's own affine: the one of the region, taken back, would be rounded.
     return Hypothesis(label_map, result.source.affine, z, result.dist.classes)
 
 
-def _provenance(result: Result, choice: Choice, hypothesis: Hypothesis) -> Provenance:
+def _provenance(
+    result: Result, choice: Choice, lesions: Lesions | None, hypothesis: Hypothesis
+) -> Provenance:
     from napari_ssn.io import provenance
+
+    own = own_z(result, choice)
+    moved = lesion_jobs.moves(choice, own, lesions) if own and lesions is not None else None
 
     card, drawn, walked = result.card, choice.sample is not None, choice.kind == "walk"
     return provenance.describe(
@@ -238,6 +269,7 @@ def _provenance(result: Result, choice: Choice, hypothesis: Hypothesis) -> Prove
             centre=None if result.centre is None else list(result.centre),
             depth_mm=result.depth_mm,
             image_sha256=result.image_sha256,
+            frame=None if result.source.frame is None else result.source.frame + 1,
         ),
         choice=provenance.Choice(
             kind=choice.kind,
@@ -247,6 +279,7 @@ def _provenance(result: Result, choice: Choice, hypothesis: Hypothesis) -> Prove
             sigma=choice.sigma if walked else None,
             anchor=anchor_z(result, choice).tolist() if walked else None,
             z=None if hypothesis.z is None else hypothesis.z.tolist(),
+            lesions=moved,
         ),
         labels=result.labels,
         extent=result.source.extent,
@@ -266,6 +299,11 @@ def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
 def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:
     """``z_anchor + sigma · v_direction`` in float64, (R,)."""
     return result.directions.z(choice.direction, choice.sigma, anchor_z(result, choice))
+
+
+def own_z(result: Result, choice: Choice) -> dict[int, NDArray[np.float64]]:
+    """z of each lesion that has a position of its own."""
+    return lesion_jobs.own_z(result, choice, anchor_z(result, choice)) if choice.own else {}
 
 
 def _counts(result: Result, z: NDArray[np.float64], cancelled: Asked) -> NDArray[np.int64]:

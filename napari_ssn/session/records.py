@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.decodable import Decodable
     from napari_ssn.core.directions import Directions
     from napari_ssn.core.flips import Flips
+    from napari_ssn.core.histogram import Histogram
     from napari_ssn.core.measures import Range
     from napari_ssn.network.card import ModelCard
 
@@ -46,6 +47,7 @@ class Source:
         load: reads the intensities; called in the worker.
         problem: why this image cannot be used at all, one sentence.
         shown: how the window turns the grid; None where that is as for any volume.
+        frame: which one it is of a time series, from 0; None for an image without time.
     """
 
     token: int
@@ -57,6 +59,7 @@ class Source:
     load: Callable[[], Volume]
     problem: str | None = None
     shown: Reorientation | None = None
+    frame: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", check_affine(self.affine))
@@ -224,12 +227,14 @@ class Ranges:
         count: hypotheses drawn.
         ranges: one per foreground label.
         absent: share of the hypotheses in which each of them does not occur.
+        bars: how often each size came up, one per foreground label.
     """
 
     run: int
     count: int
     ranges: tuple[Range, ...]
     absent: tuple[float, ...]
+    bars: tuple[Histogram, ...]
 
 
 @dataclass(frozen=True)
@@ -241,17 +246,19 @@ class Choice:
         seed: of the draws.
         direction: index of the direction the slider walks.
         sigma: where the slider is.
+        own: lesions that have a position of their own on that direction, by their numbers.
     """
 
     sample: int | None = None
     seed: int = 0
     direction: int = 0
     sigma: float = 0.0
+    own: tuple[tuple[int, float], ...] = ()
 
     @property
     def kind(self) -> Literal["mean", "sample", "walk"]:
         """What the hypothesis is: the mean, a draw, or a point on a walk from either."""
-        if self.sigma != 0:
+        if self.sigma != 0 or self.own:
             return "walk"
         return "mean" if self.sample is None else "sample"
 
@@ -262,11 +269,14 @@ class Choice:
 
     @property
     def title(self) -> str:
-        """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ``."""
+        """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ, lesion 2 at −1.00 σ``."""
         start = "mean" if self.sample is None else f"sample {self.sample + 1}"
-        if self.sigma == 0:
+        if self.kind != "walk":
             return start
-        return f"{start}, direction {self.direction + 1} at {self.sigma:+.2f} σ"
+        words = f"{start}, direction {self.direction + 1} at {self.sigma:+.2f} σ"
+        if len(self.own) > 2:
+            return f"{words}, {len(self.own)} lesions moved alone"
+        return words + "".join(f", lesion {number} at {at:+.2f} σ" for number, at in self.own)
 
 
 @dataclass(frozen=True)
@@ -278,6 +288,8 @@ class Curve:
         reach: standard deviations either way.
         counts: (stops, C), one stop every `STEP`.
         flips: the label maps at the stops, of a large result.
+        by_lesion: (stops, K + 1, C), the same for each lesion's part; None where the lesions
+            were not told apart, or there is but one.
     """
 
     run: int
@@ -286,6 +298,7 @@ class Curve:
     reach: float
     counts: NDArray[np.int64]
     flips: Flips | None = None
+    by_lesion: NDArray[np.int64] | None = None
 
     def fits(self, run: int, choice: Choice, reach: float) -> bool:
         """Whether this curve is about the walk of a choice."""

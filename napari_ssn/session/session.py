@@ -14,6 +14,7 @@ from psygnal import Signal
 from napari_ssn.session import jobs
 from napari_ssn.session.cards import Cards, cards_job
 from napari_ssn.session.comparing import Comparing
+from napari_ssn.session.places import Places
 from napari_ssn.session.records import (
     Choice,
     Decoded,
@@ -68,6 +69,7 @@ class Session:
         self.cards: Cards | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
+        self.places = Places(runner, self.walk, self._failed)
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
@@ -302,6 +304,15 @@ class Session:
         if self.result is not None and ranges.run == self.result.run:
             self.ranges = ranges
             self.changed.emit()
+            self.places.tell_lesions_apart(self.result)
+
+    def look(self) -> None:
+        """Show the place that matters: the hypothesis on show, else the region's middle."""
+        centre = self._centre()
+        if self.result is not None and not self.stale:
+            self.places.look_at_middle(self.result)
+        elif centre is not None:
+            self.places.look_at(centre)
 
     def _deal(self) -> None:
         """Choose and draw the cards of a new result."""
@@ -348,9 +359,10 @@ class Session:
     def _decode(self, choice: Choice, kept: bool) -> None:
         result = self.result
         assert result is not None
+        lesions = self.walk.lesions
         self._runner.submit(
             "keep" if kept else "decode",
-            lambda progress, cancelled: jobs.decode_job(result, choice, kept),
+            lambda progress, cancelled: jobs.decode_job(result, choice, kept, lesions),
             self._decoded,
             self._failed if kept else self._decode_failed,
         )
@@ -368,13 +380,13 @@ class Session:
 
     def export(self, path: Path, overwrite: bool = False) -> None:
         """Write the hypothesis on show, with its sidecar; existing ones only if told to."""
-        result, choice = self.result, self.walk.choice
+        result, choice, lesions = self.result, self.walk.choice, self.walk.lesions
         if result is None:
             return
         self.activity, self.note, self.exported = "exporting", None, None
         self._runner.submit(
             "export",
-            lambda progress, cancelled: jobs.export_job(result, choice, path, overwrite),
+            lambda progress, cancelled: jobs.export_job(result, choice, lesions, path, overwrite),
             self._wrote,
             self._run_failed,
         )
@@ -393,6 +405,7 @@ class Session:
         self.setup = Setup()
         self.comparing.close()
         self.walk.close()
+        self.places.close()
         for signal in (self.changed, self.previewed, self.found, self.made):
             signal.disconnect()
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_ssn.session import jobs
+from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.records import Choice, Curve, Result, Settings, stop_of, stops
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from napari_ssn.core.lesions import Lesions
 
 #: Steps that undo can take back.
 UNDO_STEPS = 10
@@ -28,6 +31,9 @@ class Walk:
         choice: the hypothesis on show.
         z: its latent vector; None before there is a result.
         held: whether a finger is on the slider, so that what is slow may wait.
+        lesions: of the result; None until they are told apart.
+        selected: number of the lesion that the user looks at; the slider moves it alone if it
+            has a position of its own.
 
     Args:
         runner: counts sizes along the walk.
@@ -41,11 +47,16 @@ class Walk:
         self.choice = Choice()
         self.z: NDArray[np.float64] | None = None
         self.held = False
+        self.lesions: Lesions | None = None
+        self.selected: int | None = None
+        self._own_z: dict[int, NDArray[np.float64]] = {}
         self._runner = runner
         self._settings = settings
         self._failed = failed
         self._result: Result | None = None
         self._curve: Curve | None = None
+        # What is being counted, so that it is not asked for twice.
+        self._counting: tuple[Any, ...] | None = None
         self._history: list[Choice] = []
 
     def begin(self, result: Result) -> None:
@@ -54,15 +65,17 @@ class Walk:
         Nobody is told yet: layers of the new result must be there first, and must find this
         walk in it when they are drawn. `announce` tells.
         """
-        self._result, self._curve = result, None
+        self._result, self._curve, self._counting = result, None, None
         self._history.clear()
+        self.lesions = self.selected = None
+        self._own_z = {}
         self.choice = Choice(seed=self.choice.seed)
         self.z = jobs.choice_z(result, self.choice)
 
     def announce(self) -> None:
         """Count the sizes along the walk if they are not known, and say where one stands."""
         assert self._result is not None
-        if self._here() is None:
+        if not self._counted_by_lesion():
             self._count(self._result)
         self.moved.emit()
 
@@ -71,17 +84,44 @@ class Walk:
         before, self._settings = self._settings.reach, settings
         if settings.reach == before or self._result is None:
             return
-        self._history = [c for c in self._history if abs(c.sigma) <= settings.reach]
-        beyond = abs(self.choice.sigma) > settings.reach
-        self._take(replace(self.choice, sigma=0.0) if beyond else self.choice)
+        self._history = [c for c in self._history if _farthest(c) <= settings.reach]
+        kept = tuple((k, at) for k, at in self.choice.own if abs(at) <= settings.reach)
+        at = self.choice.sigma if abs(self.choice.sigma) <= settings.reach else 0.0
+        self._take(replace(self.choice, sigma=at, own=kept))
 
     # ---- What is the case
+
+    @property
+    def run(self) -> int | None:
+        """Number of the run whose result this walks through."""
+        return None if self._result is None else self._result.run
 
     @property
     def counts(self) -> NDArray[np.int64] | None:
         """Voxels of each label here, (C,); None while they are being counted."""
         curve = self._here()
-        return None if curve is None else curve.at(self.choice.sigma)
+        if curve is None:
+            return None
+        if self.choice.own:
+            found = self.lesion_counts
+            return None if found is None else found.sum(0)
+        return curve.at(self.choice.sigma)
+
+    @property
+    def lesion_counts(self) -> NDArray[np.int64] | None:
+        """Voxels of each label that go with each lesion here, (K + 1, C); None if not known."""
+        curve = self._here()
+        return None if curve is None else lesion_jobs.counts_by_lesion(curve, self.choice)
+
+    @property
+    def alone(self) -> int | None:
+        """Number of the lesion that the slider moves alone; None while it moves all others."""
+        return self.selected if self.selected in dict(self.choice.own) else None
+
+    @property
+    def position(self) -> float:
+        """Where the slider is: of the lesion that it moves alone, or of all others."""
+        return dict(self.choice.own)[self.alone] if self.alone is not None else self.choice.sigma
 
     @property
     def can_undo(self) -> bool:
@@ -93,8 +133,36 @@ class Walk:
         if self._result is None or self.z is None:
             return None
         curve = self._here()
-        kept = None if curve is None else curve.label_map(self.choice.sigma, where)
-        return self._result.dist.label_map(self.z, where) if kept is None else kept
+        if curve is not None and not self.choice.own:
+            kept = curve.label_map(self.choice.sigma, where)
+            if kept is not None:
+                return kept
+        return lesion_jobs.decode(self._result, self.z, self._own_z, self.lesions, where)
+
+    # ---- Lesions
+
+    def take_lesions(self, lesions: Lesions) -> None:
+        """Tell lesions apart from now on."""
+        self.lesions = lesions
+        self.announce()
+
+    def select(self, number: int | None) -> None:
+        """Look at one of the lesions, or at all."""
+        if number != self.selected:
+            self.selected = number
+            self.moved.emit()
+
+    def set_alone(self, number: int, alone: bool) -> None:
+        """Give a lesion a position of its own, to begin with where it is, or none."""
+        found = self.lesions.found if self.lesions is not None and self.lesions.several else ()
+        if not 1 <= number <= len(found):
+            raise ValueError(f"number: expected that of a lesion, got {number}")
+        own = dict(self.choice.own)
+        if alone:
+            own.setdefault(number, self.choice.sigma)
+        else:
+            own.pop(number, None)
+        self._show(replace(self.choice, own=tuple(sorted(own.items()))))
 
     # ---- Moves
 
@@ -102,7 +170,11 @@ class Walk:
         """Move the slider, to its nearest stop; moves of one gesture are undone together."""
         reach = self._settings.reach
         at = float(stops(reach)[stop_of(sigma, reach)])
-        self._show(replace(self.choice, sigma=at), same_gesture)
+        if self.alone is None:
+            self._show(replace(self.choice, sigma=at), same_gesture)
+            return
+        own = {**dict(self.choice.own), self.alone: at}
+        self._show(replace(self.choice, own=tuple(sorted(own.items()))), same_gesture)
 
     def hold(self) -> None:
         """A finger is on the slider until `let_go`."""
@@ -116,11 +188,11 @@ class Walk:
 
     def nudge(self, by: float) -> None:
         """Move the slider by so many standard deviations."""
-        self.set_sigma(self.choice.sigma + by)
+        self.set_sigma(self.position + by)
 
     def set_direction(self, direction: int) -> None:
-        """Walk another direction, from the same anchor."""
-        self._show(replace(self.choice, direction=direction, sigma=0.0))
+        """Walk another direction, from the same anchor; every lesion, from its beginning."""
+        self._show(replace(self.choice, direction=direction, sigma=0.0, own=()))
 
     def show(self, choice: Choice) -> None:
         """Show a hypothesis, and walk on from it."""
@@ -128,7 +200,7 @@ class Walk:
 
     def show_sample(self, sample: int | None) -> None:
         """Show a draw, or the mean."""
-        self._show(replace(self.choice, sample=sample, sigma=0.0))
+        self._show(replace(self.choice, sample=sample, sigma=0.0, own=()))
 
     def step(self, by: int) -> None:
         """Show the next or the previous of the mean and the samples, around the end."""
@@ -142,7 +214,7 @@ class Walk:
             # The mean has no seed: nothing moves, and nothing is to be undone.
             self.choice = replace(self.choice, seed=seed)
         else:
-            self._show(replace(self.choice, seed=seed, sigma=0.0))
+            self._show(replace(self.choice, seed=seed, sigma=0.0, own=()))
 
     def undo(self) -> None:
         """Go back one step, if there is one."""
@@ -151,7 +223,8 @@ class Walk:
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = self._curve = self.z = None
+        self._result = self._curve = self.z = self.lesions = None
+        self._own_z = {}
         self._history.clear()
         self.moved.disconnect()
 
@@ -165,6 +238,7 @@ class Walk:
     def _take(self, choice: Choice) -> None:
         assert self._result is not None
         self.choice, self.z = choice, jobs.choice_z(self._result, choice)
+        self._own_z = jobs.own_z(self._result, choice)
         self.announce()
 
     def _here(self) -> Curve | None:
@@ -174,15 +248,34 @@ class Walk:
             return None
         return curve if curve.fits(result.run, self.choice, self._settings.reach) else None
 
+    def _counted_by_lesion(self) -> bool:
+        """Whether the sizes of each lesion are known too, where there are several."""
+        several = self.lesions is not None and self.lesions.several
+        return self._here() is not None and (not several or self.lesion_counts is not None)
+
     def _count(self, result: Result) -> None:
-        choice, reach = self.choice, self._settings.reach
+        choice, reach, lesions = self.choice, self._settings.reach, self.lesions
+        wanted = (result.run, choice.anchor, choice.direction, reach, lesions is None)
+        if wanted == self._counting:
+            # A slider that moves on would begin anew what it waits for, and wait for ever.
+            return
+        self._counting = wanted
         self._runner.submit(
             "curve",
-            lambda progress, cancelled: jobs.curve_job(result, choice, reach, cancelled),
+            lambda progress, cancelled: jobs.curve_job(result, choice, reach, lesions, cancelled),
             self._take_curve,
-            self._failed,
+            self._not_counted,
         )
 
     def _take_curve(self, curve: Curve) -> None:
-        self._curve = curve
+        self._curve, self._counting = curve, None
         self.moved.emit()
+
+    def _not_counted(self, text: str) -> None:
+        self._counting = None
+        self._failed(text)
+
+
+def _farthest(choice: Choice) -> float:
+    """The largest distance of anything in a choice from its anchor, in σ."""
+    return max(abs(choice.sigma), *(abs(at) for _, at in choice.own), 0.0)

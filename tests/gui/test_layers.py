@@ -79,8 +79,8 @@ def test_what_cannot_be_used_says_why() -> None:
     assert "RGB" in (photo.problem or "")
     with pytest.raises(ImageError, match="RGB"):
         photo.load()
-    film = layers.describe(Image(np.zeros((2, 3, 4, 5)))).source
-    assert "4 axes" in (film.problem or "")
+    film = layers.describe(Image(np.zeros((2, 2, 3, 4, 5)))).source
+    assert "5 axes" in (film.problem or "")
 
 
 def test_nothing_is_read_before_it_is_needed() -> None:

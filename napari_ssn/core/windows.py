@@ -1,0 +1,96 @@
+"""Contrast windows: what of an image's values lies between black and white."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of CT numbers.
+
+    Attributes:
+        name: as radiologists call it.
+        centre, width: in Hounsfield units.
+    """
+
+    name: str
+    centre: float
+    width: float
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """What is black and what is white, HU."""
+        return self.centre - self.width / 2, self.centre + self.width / 2
+
+
+#: Windows of CT in common use.
+CT_WINDOWS = (
+    Window("Lung", -600, 1500),
+    Window("Bone", 400, 1800),
+    Window("Soft tissue", 40, 400),
+    Window("Brain", 40, 80),
+)
+
+#: Share of the values, in percent, below black and below white where units mean nothing.
+PERCENTILES = (0.5, 99.5)
+
+# Air in a CT, and lung; scanners pad with numbers down to the last of these.
+_AIR, _LUNG, _PADDING = -700, -500, -4100
+# Fat, soft tissue and what is denser: a CT has some, whatever else it shows.
+_TISSUE, _DENSEST = -150, 32768
+# Share of the voxels that must be air, and tissue.
+_SOME = 0.01
+# Slices, and values within one, that are looked at.
+_SLICES, _VALUES = 5, 40_000
+
+
+def looks_like_ct(values: ArrayLike) -> bool:
+    """Whether values seem to be Hounsfield units: air and tissue, and little in between.
+
+    A CT that was cropped until no air was left is not recognised; it is then treated like every
+    other image.
+    """
+    array = np.asarray(values, dtype=np.float64).ravel()
+    array = array[np.isfinite(array)]
+    if array.size == 0 or array.min() < _PADDING or array.max() >= _DENSEST:
+        return False
+    air, tissue = (array <= _AIR).mean(), (array >= _TISSUE).mean()
+    # Between lung and fat there is nothing but the blur at their edges; noise has most there.
+    lung = (array <= _LUNG).mean()
+    return bool(air >= _SOME and tissue >= _SOME and lung > 1 - lung - tissue)
+
+
+def percentile_limits(values: ArrayLike) -> tuple[float, float] | None:
+    """Values below which 0.5 and 99.5 % lie; None where that leaves no contrast."""
+    array = np.asarray(values, dtype=np.float64).ravel()
+    array = array[np.isfinite(array)]
+    if array.size == 0:
+        return None
+    low, high = (float(value) for value in np.percentile(array, PERCENTILES))
+    return (low, high) if low < high else None
+
+
+def some_values(data: Any, axis: int = 0) -> NDArray[np.float64]:
+    """Values of a few slices of an image, spread evenly; a lazy array computes no others.
+
+    Args:
+        data: any array-like with a shape, two axes or more.
+        axis: along which the slices lie; a plane is looked at as a whole.
+    """
+    shape: Sequence[int] = data.shape
+    if len(shape) < 3:
+        return _thinned(np.asarray(data))
+    places = np.unique(np.linspace(0, shape[axis] - 1, _SLICES + 2).round().astype(int)[1:-1])
+    before = (slice(None),) * axis
+    return np.concatenate([_thinned(np.asarray(data[(*before, int(at))])) for at in places])
+
+
+def _thinned(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    flat = values.reshape(-1).astype(np.float64)
+    return flat[:: max(1, flat.size // _VALUES)]

@@ -1,0 +1,115 @@
+"""Lesions of a result, and hypotheses in which some of them stand on their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.session.records import Choice, Curve, Result, stop_of
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.core.lesions import Lesions, Rules
+    from napari_ssn.io.provenance import LesionMoves
+
+# What is smaller is noise rather than a lesion: a ball of 2.7 mm across, and of pixels.
+_SMALLEST_ML = 0.01
+_SMALLEST_VOXELS = 8
+
+
+def rules_for(result: Result) -> Rules:
+    """What counts as a lesion in a result: at least 0.01 mL, or 8 voxels where they are large.
+
+    In a single slice, or where the size of a voxel is unknown, 8 pixels.
+    """
+    from napari_ssn.core.lesions import Rules
+
+    measure, smallest = result.source.measure, _SMALLEST_VOXELS
+    if measure.extent == "volume" and not measure.flat:
+        smallest = max(smallest, math.ceil(1000 * _SMALLEST_ML / measure.voxel_mm3))
+    return Rules(smallest)
+
+
+def lesions_job(result: Result, between: Callable[[], None]) -> Lesions:
+    """Tell the lesions of a result apart."""
+    from napari_ssn.core.lesions import find_lesions
+
+    return find_lesions(result.dist, rules_for(result), between)
+
+
+def own_z(
+    result: Result, choice: Choice, anchor: NDArray[np.float64]
+) -> dict[int, NDArray[np.float64]]:
+    """``z_anchor + sigma_k · v_direction`` of each lesion k that has a position of its own."""
+    return {
+        number: result.directions.z(choice.direction, sigma, anchor) for number, sigma in choice.own
+    }
+
+
+def decode(
+    result: Result,
+    z: NDArray[np.float64],
+    own: dict[int, NDArray[np.float64]],
+    lesions: Lesions | None,
+    where: tuple[slice | int, ...] = (),
+) -> NDArray[np.uint8]:
+    """Label map of a choice in a part of the region."""
+    if not own:
+        return result.dist.label_map(z, where)
+    from napari_ssn.core.lesions import composed
+
+    assert lesions is not None
+    return composed(result.dist, z, own, lesions.parts, where)
+
+
+def counts_by_lesion(curve: Curve, choice: Choice) -> NDArray[np.int64] | None:
+    """Voxels of each label in each lesion's part, (K + 1, C); None where they are not known."""
+    if curve.by_lesion is None:
+        return None
+    counts: NDArray[np.int64] = curve.by_lesion[stop_of(choice.sigma, curve.reach)].copy()
+    for number, sigma in choice.own:
+        counts[number] = curve.by_lesion[stop_of(sigma, curve.reach), number]
+    return counts
+
+
+def middle(label_map: NDArray[np.uint8]) -> tuple[int, ...] | None:
+    """Of each axis the slice in which most is labelled; None where nothing is.
+
+    Where there are several such slices, the one in their middle.
+    """
+    on = label_map > 0
+    if not on.any():
+        return None
+    place = []
+    for axis in range(on.ndim):
+        areas = on.sum(tuple(other for other in range(on.ndim) if other != axis))
+        largest = np.flatnonzero(areas == areas.max())
+        place.append(int(largest[len(largest) // 2]))
+    return tuple(place)
+
+
+def moves(choice: Choice, own: dict[int, NDArray[np.float64]], lesions: Lesions) -> LesionMoves:
+    """What a sidecar says of lesions that have positions of their own."""
+    from napari_ssn.io.provenance import LesionMove, LesionMoves
+
+    rules = lesions.rules
+    return LesionMoves(
+        smallest_voxels=rules.smallest,
+        share=rules.share,
+        draws=rules.draws,
+        seed=rules.seed,
+        found=len(lesions.found),
+        own=[
+            LesionMove(
+                lesion=number,
+                centre=list(lesions.found[number - 1].centre),
+                sigma=sigma,
+                z=own[number].tolist(),
+            )
+            for number, sigma in choice.own
+        ],
+    )

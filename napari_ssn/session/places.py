@@ -1,0 +1,77 @@
+"""Where the lesions of a result are, and where somebody wants to look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_ssn.session import jobs
+from napari_ssn.session.records import Result
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.walk import Walk
+
+if TYPE_CHECKING:
+    from napari_ssn.core.lesions import Lesions
+
+
+class Places:
+    """Finds places in the image, in the worker.
+
+    Attributes:
+        looked: signal: a voxel of the source's grid is to be seen, and whether in the middle.
+
+    Args:
+        runner: does the long part.
+        walk: is told of the lesions.
+        failed: is told, in one sentence, when something fails.
+    """
+
+    looked = Signal(tuple, bool)
+
+    def __init__(self, runner: Runner, walk: Walk, failed: Callable[[str], None]) -> None:
+        self._runner = runner
+        self._walk = walk
+        self._failed = failed
+        self._run: int | None = None
+
+    def tell_lesions_apart(self, result: Result) -> None:
+        """Find the lesions of a result, once."""
+        if self._run == result.run:
+            return
+        self._run = result.run
+        self._runner.submit(
+            "lesions",
+            lambda progress, cancelled: jobs.lesions_job(result, cancelled),
+            partial(self._found, result.run),
+            self._failed,
+        )
+
+    def _found(self, run: int, lesions: Lesions) -> None:
+        if self._walk.run == run:
+            self._walk.take_lesions(lesions)
+
+    def look_at(self, place: tuple[int, ...], centred: bool = False) -> None:
+        """Show a voxel of the source's grid; ``centred`` as in the signal."""
+        self._runner.cancel("look")
+        self.looked.emit(place, centred)
+
+    def look_at_middle(self, result: Result) -> None:
+        """Show the place where the hypothesis on show is largest, if it is anywhere."""
+        choice, lesions = self._walk.choice, self._walk.lesions
+        self._runner.submit(
+            "look",
+            lambda progress, cancelled: jobs.middle_job(result, choice, lesions),
+            self._look,
+            self._failed,
+        )
+
+    def _look(self, place: tuple[int, ...] | None) -> None:
+        if place is not None:
+            self.looked.emit(place, False)
+
+    def close(self) -> None:
+        """Let go of who listens."""
+        self.looked.disconnect()
