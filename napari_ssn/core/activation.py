@@ -178,8 +178,11 @@ class PackedDistribution(Decodable):
         vector = self.check_z(z).astype(np.float32)
         radius = float(np.linalg.norm(vector.astype(np.float64)))
         reached = self.touched(radius)
-        out = np.array(self.mean_map[where])
-        if out.size < len(self.order):
+        out = np.array(self.mean_map[where], order="C")
+        if any(
+            not isinstance(part, slice) or part.indices(size) != (0, size, 1)
+            for part, size in zip(where, self.space, strict=False)
+        ):
             place = self.place[where]
             near = place < reached
             out[near] = self.decode(vector, place[near], radius)

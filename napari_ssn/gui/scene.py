@@ -316,7 +316,9 @@ class Scene:
         if layer is self._walking and layer.mode in _EDITING:
             self._editing, layer.mode = layer.mode, "pan_zoom"
             self._session.keep()
-            self._session.tell("The outline that follows the slider was kept: edit the copy.")
+            self._session.tell(
+                "A copy was kept to be edited: the outline itself follows the slider."
+            )
 
     def _made(self, decoded: Decoded) -> None:
         data = self._display.reorientation.apply(decoded.label_map).copy()

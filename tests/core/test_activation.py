@@ -19,6 +19,7 @@ from napari_ssn.core.representatives import representatives
 
 SPACE = (7, 9, 5)
 PARTS = [(2,), (slice(None), 3), (slice(1, 3), slice(None), 2), (1, 2, 3), (slice(3, 3),)]
+PARTS += [(slice(None, None, -1),), (slice(0, 7), slice(0, 9)), (slice(None),) * 3]
 HALF, FULL = torch.float16, torch.float32
 
 

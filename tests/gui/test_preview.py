@@ -61,7 +61,7 @@ def test_cancel_leaves_what_was_there(
         try:
             return real(self, image)
         except Exception:
-            stopped.append(time.perf_counter())
+            stopped.append(True)
             raise
 
     monkeypatch.setattr(Forward, "__call__", slowly)
@@ -69,14 +69,13 @@ def test_cancel_leaves_what_was_there(
     qtbot.waitUntil(lambda: PREVIEW in viewer.layers, timeout=20_000)
     # One outline at a time.
     assert not viewer.layers[HYPOTHESIS].visible
-    clicked = time.perf_counter()
     dock.run.button.click()
     assert dock.run.button.text() == "Run" and dock.run.status.text() == "Cancelled."
     assert PREVIEW not in viewer.layers and viewer.layers[HYPOTHESIS].visible
     assert session.result is kept and settled(session)
     np.testing.assert_array_equal(np.array(viewer.layers[HYPOTHESIS].data), before)
-    qtbot.waitUntil(lambda: bool(stopped) or time.perf_counter() - clicked > 0.5, timeout=5_000)
-    assert stopped and stopped[0] - clicked < 0.5
+    # In the middle of a tile; how soon, tests/network/test_running.py measures.
+    qtbot.waitUntil(lambda: bool(stopped), timeout=5_000)
 
 
 def test_an_image_replaced_during_a_run_stops_it(
