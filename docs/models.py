@@ -46,13 +46,20 @@ WORDS = {
     "dice_each": "overlap of the mean outline with each rater (Dice)",
     "dice_majority": "overlap of the mean outline with the majority of raters (Dice)",
     "volume_error": "error of the median size, of raters who marked something",
+    "volume_error_whole": "the same of all labels together",
     "nothing_agreement": 'model and majority agree on whether there is "nothing here"',
     "nothing_gap": 'distance between both shares of "nothing here"',
     "ece": "error of the probabilities against the share of raters (ECE)",
     "ece_doubtful": "the same over voxels in doubt",
     "effective_rank": "number of directions in which the outlines vary, in effect",
 }
-PERCENT = {"volume_error", "nothing_agreement", "coverage_90", "coverage_90_uncalibrated"}
+PERCENT = {
+    "volume_error",
+    "volume_error_whole",
+    "nothing_agreement",
+    "coverage_90",
+    "coverage_90_uncalibrated",
+}
 # These have a table of their own.
 RANGES = {
     "calibrated": ("coverage_90", "width_90"),

@@ -107,6 +107,10 @@ def measure(
             ranges[i, label] = found.low, found.median, found.high
         row |= _nothing(counts, theirs)
         row |= _volume_error(ranges[i, :, 1], theirs, labels)
+        if count > 1:
+            whole = np.median(counts.sum(1, keepdims=True), axis=0)
+            found = _volume_error(whole, theirs.sum(1, keepdims=True), ("whole",))
+            row |= {"volume_error_whole": value for value in found.values()}
         sums[:, i] = _reliability(dist.probabilities(), case.raters)
         rows.append(row)
         report(i + 1, n)

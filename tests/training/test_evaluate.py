@@ -212,6 +212,9 @@ def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
         dice = metrics.dice(dist.label_map(), case.raters[0], 3)
         assert measured.values["dice_each/tail"][i] == pytest.approx(dice[1])
         counts = volume_distribution(dist, 1000, seed=2 + i) / np.linalg.det(dist.affine) * 1000
+        both, drawn = np.median(counts[:, 1:].sum(1)), int((case.raters[0] > 0).sum())
+        error = abs(both - drawn) / drawn
+        assert measured.values["volume_error_whole"][i] == pytest.approx(error)
         for label in (1, 2):
             r = central_range(counts[:, label])
             np.testing.assert_allclose(measured.ranges[i, label - 1], [r.low, r.median, r.high])
