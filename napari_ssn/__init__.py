@@ -13,12 +13,15 @@ from napari_ssn._version import __version__
 
 if TYPE_CHECKING:
     from napari_ssn.core import metrics
+    from napari_ssn.core.clicks import Click
+    from napari_ssn.core.conditioning import Posterior, condition
     from napari_ssn.core.directions import Directions, principal_directions
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.errors import SSNError
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.measures import volume_distribution
     from napari_ssn.core.representatives import representatives
+    from napari_ssn.core.residual import Residual
     from napari_ssn.core.volume import Volume
     from napari_ssn.io import read, write
     from napari_ssn.network.models import load_model
@@ -26,12 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SSN",
+    "Click",
     "Directions",
     "Hypothesis",
     "LogitDistribution",
+    "Posterior",
+    "Residual",
     "SSNError",
     "Volume",
     "__version__",
+    "condition",
     "load_model",
     "metrics",
     "principal_directions",
@@ -43,11 +50,15 @@ __all__ = [
 
 _HOME = {
     "SSN": "napari_ssn.network.ssn",
+    "Click": "napari_ssn.core.clicks",
     "Directions": "napari_ssn.core.directions",
     "Hypothesis": "napari_ssn.core.hypotheses",
     "LogitDistribution": "napari_ssn.core.distribution",
+    "Posterior": "napari_ssn.core.conditioning",
+    "Residual": "napari_ssn.core.residual",
     "SSNError": "napari_ssn.core.errors",
     "Volume": "napari_ssn.core.volume",
+    "condition": "napari_ssn.core.conditioning",
     "load_model": "napari_ssn.network.models",
     "metrics": "napari_ssn.core.metrics",
     "principal_directions": "napari_ssn.core.directions",
