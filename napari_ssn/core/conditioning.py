@@ -141,6 +141,26 @@ class Posterior:
                 first += len(labels)
         return out
 
+    def labels_at(self, z: ArrayLike, voxels: Indices) -> NDArray[np.uint8]:
+        """Labels of some different voxels (V,) of the flattened grid, for each z, (n, V)."""
+        draws = np.asarray(z, dtype=np.float64)
+        mean, factor = logits_at(self.dist, voxels)
+        out = np.empty((len(draws), len(voxels)), np.uint8)
+        for row, vector in zip(out, draws, strict=True):
+            row[:] = _winner(mean + np.tensordot(vector, factor, 1))
+        if self._field is not None:
+            _, here, there = np.intersect1d(voxels, self._near.voxels, return_indices=True)
+            first = 0
+            for labels in self._near_labels(draws):
+                out[first : first + len(labels), here] = labels[:, there]
+                first += len(labels)
+        return out
+
+    @property
+    def near(self) -> Indices:
+        """Voxels of the flattened grid that the residual acts on, (V,)."""
+        return self._near.voxels if self._field is not None else np.zeros(0, np.int64)
+
     def label_counts(self, z: ArrayLike) -> NDArray[np.int64]:
         """Voxels of each label in the label map of each z, (n, C), without keeping the maps."""
         draws = np.asarray(z, dtype=np.float64)
