@@ -26,7 +26,7 @@ from napari_ssn.core.clicks import (
     margins_of,
 )
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.expectation import Belief, HalfSpaces, infer
+from napari_ssn.core.expectation import Belief, HalfSpaces, infer, infer_means
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.residual import Field, Residual
@@ -190,17 +190,16 @@ class Posterior:
         if self._field is None:
             return np.zeros(0, np.int64), np.zeros((self.dist.classes, 0))
         vector = self.mean if z is None else self.dist.check_z(z)
-        return self._near.voxels, self._field.at(self._hold(vector))
+        return self._near.voxels, self._field.at(self._hold(vector[None])[0])
 
     def _hold(self, z: Floats) -> Floats:
-        """E[w | z, clicks]: expectation propagation over the residual alone.
+        """E[w | z, clicks] of each z, (n, R) to (n, A (C − 1)): expectation propagation over ξ.
 
         Of a long stroke only the anchors are asked, which is what makes many z affordable.
         """
         rank, held = self.dist.rank, self._held
-        return infer(
-            HalfSpaces(held.rows[:, rank:], held.offset + held.rows[:, :rank] @ z, held.noise)
-        ).mean
+        offsets = z @ held.rows[:, :rank].T + held.offset
+        return infer_means(held.rows[:, rank:], offsets, held.noise)
 
     @cached_property
     def _held(self) -> HalfSpaces:
@@ -227,9 +226,10 @@ class Posterior:
         step = max(1, _BLOCK // max(1, near.mean.size))
         for first in range(0, len(z), step):
             out = np.empty((len(z[first : first + step]), len(near.voxels)), np.uint8)
-            for row, vector in zip(out, z[first : first + step], strict=True):
+            part = z[first : first + step]
+            for row, vector, w in zip(out, part, self._hold(part), strict=True):
                 logits = near.mean + np.tensordot(vector, near.factor, 1)
-                row[:] = _winner(logits + residual.at(self._hold(vector)))
+                row[:] = _winner(logits + residual.at(w))
             # The tolerance is a residual of a single voxel: the clicked one itself follows.
             out[:, near.clicked] = near.labels
             yield out

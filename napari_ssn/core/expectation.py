@@ -26,6 +26,8 @@ _SETTLED = 5e-4
 _FULL_STEPS = 30
 # A cavity's precision below this share of the margin's is rounding, not information.
 _NOTHING_LEFT = 1e-9
+# Numbers in the covariances of the problems that are solved together: so many stay in cache.
+_TOGETHER = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +121,57 @@ def infer(spaces: HalfSpaces) -> Belief:
         _site_constants(middle, variance, precision, shift, noise).sum()
     )
     return Belief(mean, cov, precision, shift, log_evidence, sweep, settled)
+
+
+def infer_means(rows: Floats, offsets: Floats, noise: Floats) -> Floats:
+    """Means of u for many offsets of the same half-spaces, (n, M) to (n, D): `infer` of each.
+
+    All at once, one factor after the other; what has settled takes no further part, so that no
+    result depends on what it was computed with.
+    """
+    n, size = len(offsets), rows.shape[1]
+    out = np.empty((n, size))
+    step = max(1, _TOGETHER // max(1, size * size))
+    for first in range(0, n, step):
+        out[first : first + step] = _means(rows, offsets[first : first + step], noise)
+    return out
+
+
+def _means(rows: Floats, offsets: Floats, noise: Floats) -> Floats:
+    out = np.zeros((len(offsets), rows.shape[1]))
+    precision, shift = np.zeros(offsets.shape), np.zeros(offsets.shape)
+    left = np.arange(len(offsets))
+    for sweep in range(1, _SWEEPS + 1):
+        offset = offsets[left]
+        cov = np.linalg.inv(
+            np.eye(rows.shape[1]) + (rows.T * precision[left, None, :]) @ rows
+        )  # (n, D, D)
+        mean = (cov @ ((shift[left] - precision[left] * offset) @ rows)[:, :, None])[:, :, 0]
+        out[left] = mean
+        variance = ((rows @ cov) * rows).sum(2)
+        middle = mean @ rows.T + offset
+        gap = _gap(middle, variance, precision[left], shift[left], noise)
+        stale = gap > _SETTLED
+        moving = stale.any(1)
+        if not moving.any():
+            break
+        left, mean, cov, offset = left[moving], mean[moving], cov[moving], offset[moving]
+        stale = stale[moving]
+        rate = 1.0 if sweep <= _FULL_STEPS else 0.5
+        for i in np.flatnonzero(stale.any(0)):
+            row = rows[i]
+            along = cov @ row  # (n, D)
+            v = along @ row
+            m = mean @ row + offset[:, i]
+            wanted = _site(m, v, precision[left, i], shift[left, i], noise[i])
+            more = rate * stale[:, i] * (wanted[0] - precision[left, i])
+            push = rate * stale[:, i] * (wanted[1] - shift[left, i])
+            shrink = 1 + more * v
+            mean += along * ((push - m * more) / shrink)[:, None]
+            cov -= (along * (more / shrink)[:, None])[:, :, None] * along[:, None, :]
+            precision[left, i] += more
+            shift[left, i] += push
+    return out
 
 
 # In what follows every argument is a number or an array of them: margin's mean and variance, the
