@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.clicks import clicks
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
 from napari_ssn.core.distribution import LogitDistribution
@@ -92,6 +93,7 @@ def main() -> None:
         *importing(),
         *first_outline(model, volume),
         *sampling(dist),
+        *clicks(dist),
         *energy_distance(dist),
         *training_step(model),
     ]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -42,8 +43,9 @@ class Click:
     label: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "index", tuple(int(i) for i in self.index))
-        object.__setattr__(self, "label", int(self.label))
+        # A TypeError for what is no whole number; numpy's integers become Python's.
+        object.__setattr__(self, "index", tuple(operator.index(i) for i in self.index))
+        object.__setattr__(self, "label", operator.index(self.label))
         if self.label < 0:
             raise ValueError(f"label: expected 0 or more, got {self.label}")
 

@@ -140,20 +140,15 @@ class Field:
     def near(self) -> Indices:
         """Voxels within reach of the anchors, in the flattened grid, (V,)."""
         space = self.dist.space
-        step = np.linalg.norm(self.dist.affine[:3, :3], axis=0)[: len(space)]
-        reach = np.floor(_REACH * self.residual.length_mm / step).astype(int)
-        found = []
         grid = self.dist.affine[:3, :3][:, : len(space)]
-        for anchor in np.stack(np.unravel_index(self.anchors, space), 1):
-            low = np.maximum(anchor - reach, 0)
-            high = np.minimum(anchor + reach + 1, space)
-            box = np.stack(np.meshgrid(*map(np.arange, low, high), indexing="ij"), -1).reshape(
-                -1, len(space)
-            )
-            distance = np.square((box - anchor) @ grid.T).sum(1)
-            inside = box[distance <= (_REACH * self.residual.length_mm) ** 2]
-            found.append(np.ravel_multi_index(tuple(inside.T), space))
-        return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        far = _REACH * self.residual.length_mm
+        reach = np.minimum(np.floor(far / np.linalg.norm(grid, axis=0)).astype(int), space)
+        steps = [np.arange(-r, r + 1) for r in reach]
+        ball = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, len(space))
+        ball = ball[np.square(ball @ grid.T).sum(1) <= far**2]
+        index = np.stack(np.unravel_index(self.anchors, space), 1)[:, None] + ball
+        inside = ((index >= 0) & (index < space)).all(2)
+        return np.unique(np.ravel_multi_index(tuple(index[inside].T), space))
 
     @cached_property
     def _near(self) -> tuple[Floats, Floats]:

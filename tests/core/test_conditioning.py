@@ -227,6 +227,8 @@ def test_a_voxel_outside_is_refused_in_one_sentence() -> None:
         condition(dist, [Click((4, 1), 2)])
     with pytest.raises(ValueError, match="label: expected 0 or more"):
         Click((0, 0), -1)
+    with pytest.raises(TypeError, match="float"):
+        Click((0, 1.5), 1)
     with pytest.raises(ValueError, match="tolerance: expected 0 or more"):
         condition(dist, [], tolerance=-1)
 
