@@ -123,11 +123,11 @@ class Posterior:
         out = self.dist.label_map(vector, where)
         if self._field is None:
             return out
-        place, inside = _within(self._near.index, self.dist.space, where)
+        place, inside = _within(self.near, self.dist.space, where)
         if inside.any():
-            (labels,) = next(self._near_labels(vector[None]))
-            out = out.copy()
-            out[place] = labels[inside]
+            # Of a slice only what lies in it: a walk through a volume asks for no more.
+            near = self._near if where == () else self._nearby(self.near[inside])
+            ((out[place],),) = self._near_labels(vector[None], near)
         return out
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
@@ -136,7 +136,7 @@ class Posterior:
         out = self.dist.label_maps(draws)
         if self._field is not None:
             flat, first = out.reshape(len(out), -1), 0
-            for labels in self._near_labels(draws):
+            for labels in self._near_labels(draws, self._near):
                 flat[first : first + len(labels), self._near.voxels] = labels
                 first += len(labels)
         return out
@@ -149,17 +149,17 @@ class Posterior:
         for row, vector in zip(out, draws, strict=True):
             row[:] = _winner(mean + np.tensordot(vector, factor, 1))
         if self._field is not None:
-            _, here, there = np.intersect1d(voxels, self._near.voxels, return_indices=True)
+            here = np.flatnonzero(np.isin(voxels, self.near))
             first = 0
-            for labels in self._near_labels(draws):
-                out[first : first + len(labels), here] = labels[:, there]
+            for labels in self._near_labels(draws, self._nearby(voxels[here])):
+                out[first : first + len(labels), here] = labels
                 first += len(labels)
         return out
 
     @property
     def near(self) -> Indices:
         """Voxels of the flattened grid that the residual acts on, (V,)."""
-        return self._near.voxels if self._field is not None else np.zeros(0, np.int64)
+        return self._field.near if self._field is not None else np.zeros(0, np.int64)
 
     def label_counts(self, z: ArrayLike) -> NDArray[np.int64]:
         """Voxels of each label in the label map of each z, (n, C), without keeping the maps."""
@@ -168,7 +168,7 @@ class Posterior:
         if self._field is not None:
             near = self._near
             row = 0
-            for labels in self._near_labels(draws):
+            for labels in self._near_labels(draws, near):
                 for now in labels:
                     before = _winner(near.mean + np.tensordot(draws[row], near.factor, 1))
                     for change, which in ((1, now), (-1, before)):
@@ -190,7 +190,7 @@ class Posterior:
         if self._field is None:
             return np.zeros(0, np.int64), np.zeros((self.dist.classes, 0))
         vector = self.mean if z is None else self.dist.check_z(z)
-        return self._near.voxels, self._field.at(self._hold(vector[None])[0])
+        return self.near, self._field.at(self._near.reach, self._hold(vector[None])[0])
 
     def _hold(self, z: Floats) -> Floats:
         """E[w | z, clicks] of each z, (n, R) to (n, A (C − 1)): expectation propagation over ξ.
@@ -210,26 +210,29 @@ class Posterior:
 
     @cached_property
     def _near(self) -> _Near:
-        assert self._field is not None
-        voxels = self._field.near
-        mean, factor = logits_at(self.dist, voxels)
-        at = np.searchsorted(voxels, self._margins.voxels)
-        index = np.stack(np.unravel_index(voxels, self.dist.space), 1)
-        kinds, count = np.unique(at, return_counts=True)
-        single = np.isin(at, kinds[count == 1])
-        return _Near(voxels, index, mean, factor, at[single], self._margins.labels[single])
+        return self._nearby(self.near)
 
-    def _near_labels(self, z: Floats) -> Iterator[NDArray[np.uint8]]:
+    def _nearby(self, voxels: Indices) -> _Near:
+        """What decoding some voxels of those near takes."""
+        assert self._field is not None
+        mean, factor = logits_at(self.dist, voxels)
+        clicked, labels = self._margins.voxels, self._margins.labels
+        kinds, count = np.unique(clicked, return_counts=True)
+        single = np.isin(clicked, np.intersect1d(kinds[count == 1], voxels))
+        sorter = np.argsort(voxels)
+        at = sorter[np.searchsorted(voxels, clicked[single], sorter=sorter)]
+        return _Near(voxels, mean, factor, self._field.reach(voxels), at, labels[single])
+
+    def _near_labels(self, z: Floats, near: _Near) -> Iterator[NDArray[np.uint8]]:
         """Labels of the voxels near clicks, for every z, in blocks (n, V)."""
         assert self._field is not None
-        near, residual = self._near, self._field
         step = max(1, _BLOCK // max(1, near.mean.size))
         for first in range(0, len(z), step):
-            out = np.empty((len(z[first : first + step]), len(near.voxels)), np.uint8)
             part = z[first : first + step]
+            out = np.empty((len(part), len(near.voxels)), np.uint8)
             for row, vector, w in zip(out, part, self._hold(part), strict=True):
                 logits = near.mean + np.tensordot(vector, near.factor, 1)
-                row[:] = _winner(logits + residual.at(w))
+                row[:] = _winner(logits + self._field.at(near.reach, w))
             # The tolerance is a residual of a single voxel: the clicked one itself follows.
             out[:, near.clicked] = near.labels
             yield out
@@ -237,15 +240,15 @@ class Posterior:
 
 @dataclass(frozen=True, eq=False)
 class _Near:
-    """Voxels near clicks: flat (V,), index (V, axes), mean (C, V), factor (R, C, V).
+    """Voxels near clicks: flat (V,), mean (C, V), factor (R, C, V), what each takes of ξ (V, A).
 
     clicked, labels: place among them of every voxel that was clicked with one label, and that.
     """
 
     voxels: Indices
-    index: Indices
     mean: Floats
     factor: Floats
+    reach: Floats
     clicked: Indices
     labels: Indices
 
@@ -330,14 +333,15 @@ def _winner(logits: Floats) -> NDArray[np.uint8]:
 
 
 def _within(
-    index: Indices, space: tuple[int, ...], where: tuple[slice | int, ...]
+    voxels: Indices, space: tuple[int, ...], where: tuple[slice | int, ...]
 ) -> tuple[tuple[Indices, ...], NDArray[np.bool_]]:
-    """Which voxels (V, axes) lie in a part of the grid, and their index in that part."""
-    inside = np.ones(len(index), np.bool_)
+    """Index in a part of the grid of the voxels that lie in it, and which (V,) these are."""
+    inside = np.ones(len(voxels), np.bool_)
+    index = np.unravel_index(voxels, space)
     place = []
     for axis, size in enumerate(space):
         part = where[axis] if axis < len(where) else slice(None)
-        along = index[:, axis]
+        along = index[axis]
         if isinstance(part, slice):
             first, last, step = part.indices(size)
             if step != 1:

@@ -20,8 +20,8 @@ from napari_ssn.core.distribution import LogitDistribution
 
 Floats = NDArray[np.float64]
 
-#: Clicked voxels that get a value of the field of their own; see `Field`.
-ANCHORS = 48
+#: Numbers that hold the field at most, and the fewest anchors that share them; see `Field`.
+NUMBERS, ANCHORS = 48, 24
 
 # Beyond so many lengths the correlation is below 2e-3 and the field is taken to be zero.
 _REACH = 5.0
@@ -76,9 +76,9 @@ class Field:
 
     ξ is held by independent standard normals w (A, C − 1) at A anchors: ``ξ_v = (amplitude/√2)
     s_v · k(v, anchors) L⁻ᵀ w Qᵀ`` with ``L Lᵀ = k(anchors, anchors)`` and Q an orthonormal basis of
-    the contrasts of C classes. The anchors are the clicked voxels; of more than `ANCHORS` those
-    that lie farthest apart, and what the others may deviate from them counts as noise of their
-    click.
+    the contrasts of C classes. The anchors are the clicked voxels; of more than 48 (24 with three
+    classes or more) those that lie farthest apart, and what the others may deviate from them
+    counts as noise of their click.
 
     Attributes:
         dist, residual: what it belongs to.
@@ -102,7 +102,8 @@ class Field:
             )
         voxels = np.unique(margins.voxels)
         places = _places(dist, residual, voxels)
-        chosen = np.sort(_spread_out(places, ANCHORS))
+        most = max(NUMBERS // (dist.classes - 1), ANCHORS)
+        chosen = np.sort(_spread_out(places, most))
         anchors = voxels[chosen]
         within = _correlation(places[chosen], places[chosen])
         within[np.diag_indices_from(within)] += _JITTER
@@ -150,18 +151,15 @@ class Field:
         inside = ((index >= 0) & (index < space)).all(2)
         return np.unique(np.ravel_multi_index(tuple(index[inside].T), space))
 
-    @cached_property
-    def _near(self) -> tuple[Floats, Floats]:
-        return self.weights(self.near), self._scale(self.near)
+    def reach(self, voxels: Indices) -> Floats:
+        """What each of some voxels takes of every w, scale included, (V, A)."""
+        found: Floats = self.weights(voxels) * self._scale(voxels)[:, None]
+        return found
 
-    def at(self, w: Floats, voxels: Indices | None = None) -> Floats:
-        """ξ of a w (A (C − 1),) at some voxels, or at those near, (C, V)."""
-        if voxels is None:
-            weights, scale = self._near
-        else:
-            weights, scale = self.weights(voxels), self._scale(voxels)
+    def at(self, reach: Floats, w: Floats) -> Floats:
+        """ξ of a w (A (C − 1),) where `reach` was taken, (C, V)."""
         basis = _contrasts(self.dist.classes)
-        found: Floats = basis @ (weights @ w.reshape(len(self.anchors), -1)).T * scale
+        found: Floats = basis @ (reach @ w.reshape(len(self.anchors), -1)).T
         return found
 
     def _scale(self, voxels: Indices) -> Floats:

@@ -173,8 +173,9 @@ def test_edges_of_the_image_stop_it() -> None:
 def test_a_long_stroke_is_held_by_its_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
     dist = disc(40)
     stroke = [Click((8, x), 1) for x in range(4, 36)] + [Click((9, x), 1) for x in range(4, 36)]
+    monkeypatch.setattr(module, "NUMBERS", 64)
     exact = condition(dist, stroke, residual=Residual())
-    monkeypatch.setattr(module, "ANCHORS", 32)
+    monkeypatch.setattr(module, "NUMBERS", 32)
     thinned = condition(dist, stroke, residual=Residual())
     assert thinned.settled
     np.testing.assert_allclose(thinned.mean, exact.mean, atol=0.3)
