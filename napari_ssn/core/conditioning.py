@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.clicks import (
@@ -166,14 +167,14 @@ class Posterior:
         draws = np.asarray(z, dtype=np.float64)
         out = label_counts(self.dist, draws)
         if self._field is not None:
-            near = self._near
-            row = 0
-            for labels in self._near_labels(draws, near):
-                for now in labels:
-                    before = _winner(near.mean + np.tensordot(draws[row], near.factor, 1))
-                    for change, which in ((1, now), (-1, before)):
-                        out[row] += change * np.bincount(which, minlength=self.dist.classes)
-                    row += 1
+            there = torch.zeros(self.dist.space, dtype=torch.bool, device=self.dist.device)
+            there.view(-1)[torch.from_numpy(self.near).to(there.device)] = True
+            out -= label_counts(self.dist.at(there), draws)
+            first = 0
+            for labels in self._near_labels(draws, self._near):
+                for label in range(self.dist.classes):
+                    out[first : first + len(labels), label] += (labels == label).sum(1)
+                first += len(labels)
         return out
 
     def hypothesis(self, z: ArrayLike | None = None) -> Hypothesis:
