@@ -34,10 +34,13 @@ def clicks(dist: LogitDistribution) -> list[str]:
         ours = condition(dist, made).mean
         error = float(np.abs(ours - exact).max())
         theirs = _rejected(dist, made, DRAWS, 2)[0]
+        # A mean of k draws that agree errs by about a standard deviation of z over √k.
+        needed = float(np.square(1 / error)) / share
         pair = compare(_posterior(dist, made), _rejection(dist, made))
         lines.append(
             f"posterior after {name} (probability {share:.2g}): {_times(pair)}; largest error of "
-            f"the mean of z {error:.3f} against {np.abs(theirs - exact).max():.3f}"
+            f"the mean of z {error:.3f} against {np.abs(theirs - exact).max():.3f}; "
+            f"rejection needs about {needed:,.0f} draws to err as little"
         )
     residual = Residual()
     for name, made in (("one click", one), (f"a stroke of {STROKE} voxels", stroke)):
