@@ -124,11 +124,14 @@ class Posterior:
         out = self.dist.label_map(vector, where)
         if self._field is None:
             return out
+        # A single voxel comes as a number of numpy's, which takes no assignment.
+        out = np.asarray(out)
         place, inside = _within(self.near, self.dist.space, where)
         if inside.any():
             # Of a slice only what lies in it: a walk through a volume asks for no more.
             near = self._near if where == () else self._nearby(self.near[inside])
-            ((out[place],),) = self._near_labels(vector[None], near)
+            (labels,) = next(self._near_labels(vector[None], near))
+            out[place] = labels if place else labels[0]
         return out
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:

@@ -135,7 +135,13 @@ def test_every_way_to_decode_gives_the_same_map(classes: int) -> None:
     maps = posterior.label_maps(z)
     for vector, expected in zip(z, maps, strict=True):
         np.testing.assert_array_equal(posterior.label_map(vector), expected)
-        for where in ((2,), (slice(None), 3), (slice(1, 4), slice(2, 9), 4), (slice(None), -1)):
+        for where in (
+            (2,),
+            (slice(None), 3),
+            (slice(1, 4), slice(2, 9), 4),
+            (slice(None), -1),
+            (2, 3, 4),
+        ):
             np.testing.assert_array_equal(posterior.label_map(vector, where), expected[where])
     counts = posterior.label_counts(z)
     np.testing.assert_array_equal(counts, [count_labels(m, classes) for m in maps])
