@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.clicks import clicks
 from benchmarks.inference import inference
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
@@ -95,6 +96,7 @@ def main() -> None:
         *first_outline(model, volume),
         *inference(),
         *sampling(dist),
+        *clicks(dist),
         *energy_distance(dist),
         *training_step(model),
         *shipped(model),

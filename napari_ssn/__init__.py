@@ -13,12 +13,18 @@ from napari_ssn._version import __version__
 
 if TYPE_CHECKING:
     from napari_ssn.core import metrics
+    from napari_ssn.core.clicks import Click
+    from napari_ssn.core.conditioning import Posterior, condition
+    from napari_ssn.core.contours import contours
     from napari_ssn.core.directions import Directions, principal_directions
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.errors import SSNError
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.measures import volume_distribution
+    from napari_ssn.core.outcomes import VolumeAtLeast, ask
     from napari_ssn.core.representatives import representatives
+    from napari_ssn.core.residual import Residual
+    from napari_ssn.core.suggestion import suggest_click
     from napari_ssn.core.volume import Volume
     from napari_ssn.io import read, write
     from napari_ssn.network.models import load_model
@@ -26,33 +32,49 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SSN",
+    "Click",
     "Directions",
     "Hypothesis",
     "LogitDistribution",
+    "Posterior",
+    "Residual",
     "SSNError",
     "Volume",
+    "VolumeAtLeast",
     "__version__",
+    "ask",
+    "condition",
+    "contours",
     "load_model",
     "metrics",
     "principal_directions",
     "read",
     "representatives",
+    "suggest_click",
     "volume_distribution",
     "write",
 ]
 
 _HOME = {
     "SSN": "napari_ssn.network.ssn",
+    "Click": "napari_ssn.core.clicks",
     "Directions": "napari_ssn.core.directions",
     "Hypothesis": "napari_ssn.core.hypotheses",
     "LogitDistribution": "napari_ssn.core.distribution",
+    "Posterior": "napari_ssn.core.conditioning",
+    "Residual": "napari_ssn.core.residual",
     "SSNError": "napari_ssn.core.errors",
     "Volume": "napari_ssn.core.volume",
+    "VolumeAtLeast": "napari_ssn.core.outcomes",
+    "ask": "napari_ssn.core.outcomes",
+    "condition": "napari_ssn.core.conditioning",
+    "contours": "napari_ssn.core.contours",
     "load_model": "napari_ssn.network.models",
     "metrics": "napari_ssn.core.metrics",
     "principal_directions": "napari_ssn.core.directions",
     "read": "napari_ssn.io",
     "representatives": "napari_ssn.core.representatives",
+    "suggest_click": "napari_ssn.core.suggestion",
     "volume_distribution": "napari_ssn.core.measures",
     "write": "napari_ssn.io",
 }

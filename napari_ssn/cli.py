@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from napari_ssn.core.errors import SSNError
-from napari_ssn.training.commands import evaluate, train
+from napari_ssn.training.commands import evaluate, simulate_clicks, train
 
 #: Exit status of a problem that the user can solve, and of a label map that is another.
 PROBLEM, DIFFERENT = 2, 1
@@ -178,3 +178,4 @@ def parse_centre(text: str | None) -> tuple[int, ...] | None:
 
 app.command()(train)
 app.command()(evaluate)
+app.command("simulate-clicks")(simulate_clicks)

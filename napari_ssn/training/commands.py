@@ -1,4 +1,4 @@
-"""The commands ``napari-ssn train`` and ``napari-ssn evaluate``.
+"""The commands ``napari-ssn train``, ``evaluate`` and ``simulate-clicks``.
 
 Everything heavy is imported inside them, so that ``--help`` costs nothing.
 """
@@ -210,13 +210,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model against its raters; prints JSON."""
-    import numpy as np
     from rich.console import Console
     from rich.progress import Progress
 
-    from napari_ssn.core.errors import DataError, ExportError
+    from napari_ssn.core.errors import DataError
     from napari_ssn.network.models import load_model, make_folder, replace_file, save_card
-    from napari_ssn.training.cases import Subset, load_cases
     from napari_ssn.training.evaluate import evaluate as measure
 
     if (temperature != 1 or count is not None) and (calibrate is not None or record is not None):
@@ -224,14 +222,10 @@ def evaluate(
             "A card holds the figures of the model itself on all of the data: "
             "leave --temperature and --cases out."
         )
-    # Before minutes of computing, not after them.
-    if json_out is not None and not json_out.resolve().parent.is_dir():
-        raise ExportError(f"{json_out.name} cannot be written: its folder does not exist.")
+    _check_folder(json_out)
     if worst is not None:
         make_folder(worst)
-    cases = load_cases(data, split)
-    if count is not None and count < len(cases):
-        cases = Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())
+    cases = _some(data, split, count)
     loaded = load_model(model, device)
     began = time.monotonic()
     with Progress(console=Console(stderr=True)) as bar:
@@ -261,3 +255,89 @@ def evaluate(
     if update:
         typer.echo(f"The card of the model {loaded.card.name} was changed.", err=True)
         save_card(loaded.folder, loaded.card.model_copy(update=update))
+
+
+def _check_folder(file: Path | None) -> None:
+    """ExportError if a file could not be written: before minutes of computing, not after them."""
+    from napari_ssn.core.errors import ExportError
+
+    if file is not None and not file.resolve().parent.is_dir():
+        raise ExportError(f"{file.name} cannot be written: its folder does not exist.")
+
+
+def _some(data: Path, split: str | None, count: int | None) -> Cases:
+    """Cases of a set, or so many of them evenly spread."""
+    import numpy as np
+
+    from napari_ssn.training.cases import Subset, load_cases
+
+    cases = load_cases(data, split)
+    if count is None or count >= len(cases):
+        return cases
+    return Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())
+
+
+def simulate_clicks(
+    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
+    data: Annotated[
+        Path, typer.Option(help="Zip or folder with raters: slices, or nnU-Net's raw layout.")
+    ],
+    json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many cases only, evenly spread over the data.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Of a click, in standard deviations of the margin.")
+    ] = 0.1,
+    length: Annotated[
+        float | None, typer.Option(help="Of the residual, in mm.", show_default="2")
+    ] = None,
+    amplitude: Annotated[
+        float | None,
+        typer.Option(help="Of the residual, in standard deviations.", show_default="1.5"),
+    ] = None,
+    edge: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Step that stops the residual, as a share of the image's range; 0: none."
+        ),
+    ] = 0.15,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Correct a model's outlines by simulated clicks towards each rater; prints JSON."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from napari_ssn.core.residual import Residual
+    from napari_ssn.network.models import load_model, replace_file
+    from napari_ssn.training.clicking import simulate
+
+    _check_folder(json_out)
+    usual = Residual()
+    residual = Residual(
+        usual.length_mm if length is None else length,
+        usual.amplitude if amplitude is None else amplitude,
+    )
+    cases = _some(data, split, limit)
+    loaded = load_model(model, device)
+    began = time.monotonic()
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Clicking", total=len(cases))
+        figures = simulate(
+            loaded,
+            cases,
+            residual,
+            edge=edge,
+            tolerance=tolerance,
+            seed=seed,
+            report=lambda done, _: bar.update(task, completed=done),
+        )
+    typer.echo(f"{len(cases):,} cases in {time.monotonic() - began:.0f} s.", err=True)
+    text = json.dumps(figures, indent=2)
+    typer.echo(text)
+    if json_out is not None:
+        replace_file(json_out, f"{text}\n".encode())

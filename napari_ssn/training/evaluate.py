@@ -82,7 +82,7 @@ def measure(
         temperature: see `LogitDistribution.tempered`.
         report: called with (cases done, cases in all).
     """
-    _check(model.card, cases)
+    check_fits(model.card, cases)
     labels = cases.labels[1:]
     n, count = len(cases), len(labels)
     sizes = np.full((n, cases.raters, count), math.nan)
@@ -122,7 +122,8 @@ def measure(
     return Measurement(labels, values, sizes, ranges, sums[0], sums[1], cases.patients)
 
 
-def _check(card: ModelCard, cases: Cases) -> None:
+def check_fits(card: ModelCard, cases: Cases) -> None:
+    """DataError unless a model and a set have the same dimensions, channels and labels."""
     for what, wanted, there in (
         ("dimensions", card.spatial_dims, cases.spatial_dims),
         ("channels", len(card.channels), len(cases.channels)),

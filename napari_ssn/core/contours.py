@@ -1,0 +1,52 @@
+"""What nearly all, half, and hardly any of the hypotheses agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Masks = NDArray[np.bool_]
+
+# Percent of the hypotheses.
+_INNER, _MEDIAN, _OUTER = 95, 50, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Contours:
+    """Three nested masks of each label, (C, *S) bool.
+
+    Attributes:
+        inner: voxels to which at least 95 % of the hypotheses give the label.
+        median: at least 50 %.
+        outer: at least 5 %.
+    """
+
+    inner: Masks
+    median: Masks
+    outer: Masks
+
+
+def contours(maps: NDArray[np.uint8], classes: int) -> Contours:
+    """Inner, median and outer mask of each label over hypotheses.
+
+    Voxel v is in the mask of level q and label c if ``100 · #{i : y_iv = c} ≥ q N``.
+
+    Args:
+        maps: (N, *S) label maps, N at least 1.
+        classes: C.
+
+    Source: the levels of a contour boxplot, Whitaker, Mirzargar and Kirby, IEEE TVCG 2013, without
+    its depth.
+    """
+    if maps.ndim < 2 or len(maps) == 0:
+        raise ValueError(f"maps: expected a non-empty (N, *S), got shape {maps.shape}")
+    if int(maps.max(initial=0)) >= classes:
+        raise ValueError(f"maps: expected labels below {classes}, got {maps.max()}")
+    counts = np.zeros((classes, *maps.shape[1:]), np.int64)
+    for label_map in maps:  # one at a time: N comparisons of a volume need not fit in memory
+        for label in range(classes):
+            counts[label] += label_map == label
+    inner, median, outer = (100 * counts >= q * len(maps) for q in (_INNER, _MEDIAN, _OUTER))
+    return Contours(inner, median, outer)

@@ -1,0 +1,174 @@
+"""How fast clicks bring a model's outline to the one that a rater had in mind.
+
+The rater is simulated: he looks at the label map shown, finds the largest connected error, and
+clicks in its middle, the voxel farthest from its border, with the label it should have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_ssn.core import metrics
+from napari_ssn.core.clicks import Click
+from napari_ssn.core.conditioning import condition
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.errors import DataError
+from napari_ssn.core.residual import Residual
+from napari_ssn.network.models import Model
+from napari_ssn.training.cases import Cases
+from napari_ssn.training.evaluate import check_fits
+
+#: Numbers of clicks after which the overlap is reported.
+CLICKS = (0, 1, 2, 3, 5)
+#: Samples of which the best is what one gets by choosing instead of clicking.
+SAMPLES = 16
+
+Labels = NDArray[np.uint8]
+
+
+def next_click(shown: Labels, wanted: Labels, clicked: NDArray[np.bool_]) -> Click | None:
+    """The middle of the largest error, where nobody has clicked yet; None if nothing is wrong.
+
+    Args:
+        shown, wanted: (*S).
+        clicked: (*S).
+    """
+    best: tuple[int, NDArray[np.bool_]] | None = None
+    # Voxels that lack the same label make up one error, whatever they show instead.
+    wrong = (shown != wanted) & ~clicked
+    for label in np.unique(wanted[wrong]):
+        parts, _ = ndimage.label(wrong & (wanted == label))
+        sizes = np.bincount(parts.ravel())[1:]
+        if best is None or sizes.max() > best[0]:
+            best = int(sizes.max()), parts == 1 + sizes.argmax()
+    if best is None:
+        return None
+    # Outside the grid is outside the error too.
+    depth = ndimage.distance_transform_edt(np.pad(best[1], 1))
+    index = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    place = tuple(int(i) - 1 for i in index)
+    return Click(place, int(wanted[place]))
+
+
+@dataclass
+class _Tally:
+    """What is gathered over the pairs of a case and a rater."""
+
+    overlap: dict[str, list[float]] = field(default_factory=dict)
+    milliseconds: dict[str, list[float]] = field(default_factory=dict)
+    patients: list[Any] = field(default_factory=list)
+
+    def add(self, name: str, value: float) -> None:
+        self.overlap.setdefault(name, []).append(value)
+
+
+def simulate(
+    model: Model,
+    cases: Cases,
+    residual: Residual,
+    *,
+    edge: float = 0.15,
+    tolerance: float = 0.1,
+    seed: int = 0,
+    report: Callable[[int, int], None] = lambda *_: None,
+) -> dict[str, Any]:
+    """Click towards every rater whose mask is not empty, with the residual and by z alone.
+
+    Args:
+        model: of the cases' channels, labels and dimensions.
+        cases: what to click on.
+        residual: its length and amplitude.
+        edge: see `Residual.along`, on the first channel; 0 leaves edges out.
+        tolerance: of every click.
+        seed: of the samples; case i draws with ``seed + i``.
+        report: called with (cases done, cases in all).
+
+    Returns:
+        ``iou_residual_N``, ``iou_z_N`` after N clicks and ``best_of_16`` as ``{"mean", "low",
+        "high"}``, bootstrapped over patients; ``milliseconds`` a click takes from the voxel to
+        the label map, median and 95th percentile; and what was measured on what.
+
+    Raises:
+        DataError: the model and the data do not fit, or every mask is empty.
+    """
+    check_fits(model.card, cases)
+    sizes = np.array([cases.spacing_mm(i) for i in range(len(cases))])
+    known = sizes[np.isfinite(sizes).all(1)]
+    usual = np.median(known, axis=0) if len(known) else np.ones(sizes.shape[1])
+    tally = _Tally()
+    for i in range(len(cases)):
+        case = cases[i]
+        raters = [rater for rater in case.raters if rater.any()]
+        if raters:
+            size = sizes[i] if np.isfinite(sizes[i]).all() else usual
+            dist = model.segment(case.volume)
+            matrix = np.diag([*size, *np.ones(4 - len(size))])
+            dist = replace(dist, affine=matrix)
+            image = case.volume.data[0]
+            local = residual.along(image, edge) if edge > 0 else residual
+            samples = dist.sample(SAMPLES, seed + i)
+            for rater in raters:
+                tally.patients.append(cases.patients[i])
+                found = metrics.pairwise_iou(samples, rater[None], dist.classes)
+                tally.add("best_of_16", float(found.max()))
+                _click_along(tally, "residual", dist, rater, tolerance, local)
+                _click_along(tally, "z", dist, rater, tolerance, None)
+        report(i + 1, len(cases))
+    if not tally.patients:
+        raise DataError(f"{cases.name!r} has no mask to click towards: every one is empty.")
+    return {
+        "model": model.card.name,
+        "weights_sha256": model.card.weights_sha256,
+        "data_sha256": cases.sha256,
+        "n_cases": len(cases),
+        "n_pairs": len(tally.patients),
+        "n_patients": len(np.unique(tally.patients)),
+        "seed": seed,
+        "tolerance": tolerance,
+        "length_mm": residual.length_mm,
+        "amplitude": residual.amplitude,
+        "edge": edge,
+        **{
+            name: metrics.bootstrap_interval(values, tally.patients, seed=seed)._asdict()
+            for name, values in tally.overlap.items()
+        },
+        "milliseconds": {
+            name: {"median": float(np.median(spent)), "p95": float(np.quantile(spent, 0.95))}
+            for name, spent in tally.milliseconds.items()
+        },
+    }
+
+
+def _click_along(
+    tally: _Tally,
+    name: str,
+    dist: LogitDistribution,
+    wanted: Labels,
+    tolerance: float,
+    residual: Residual | None,
+) -> None:
+    """Click towards one rater and note the overlap after each number of clicks."""
+    shown = dist.label_map()
+    clicks: list[Click] = []
+    clicked = np.zeros(dist.space, np.bool_)
+    for count in range(max(CLICKS) + 1):
+        if count > 0:
+            click = next_click(shown, wanted, clicked)
+            # A map without error stays as it is for the clicks that are left.
+            if click is not None:
+                clicks.append(click)
+                clicked[click.index] = True
+                began = time.perf_counter()
+                shown = condition(dist, clicks, tolerance, residual).label_map()
+                spent = 1000 * (time.perf_counter() - began)
+                tally.milliseconds.setdefault(name, []).append(spent)
+        if count in CLICKS:
+            iou = metrics.pairwise_iou(shown[None], wanted[None], dist.classes)
+            tally.add(f"iou_{name}_{count}", float(iou[0, 0]))

@@ -1,0 +1,131 @@
+"""Simulated clicks: where they fall, what they are measured by, and the command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_ssn.core import metrics
+from napari_ssn.core.clicks import Click
+from napari_ssn.core.conditioning import condition
+from napari_ssn.core.errors import DataError
+from napari_ssn.core.residual import Residual
+from napari_ssn.network.models import load_model
+from napari_ssn.training.cases import load_cases
+from napari_ssn.training.clicking import CLICKS, next_click, simulate
+from napari_ssn.training.slices import load_slices
+from tests.helpers import tiny_model
+from tests.training.test_nnunet import nnunet_folder
+from tests.training.test_slices import png, slice_files, write
+
+
+def test_the_click_is_in_the_middle_of_the_largest_error() -> None:
+    wanted = np.zeros((11, 12), np.uint8)
+    wanted[0:3, 0:3] = 1
+    wanted[5:10, 4:9] = 1
+    shown = np.zeros_like(wanted)
+    clicked = np.zeros(wanted.shape, bool)
+    assert next_click(shown, wanted, clicked) == Click((7, 6), 1)
+    # What is too much is an error as well, and the border of the image is its border.
+    shown[5:10, 4:9] = 1
+    shown[0:3, 6:12] = 1
+    found = next_click(shown, wanted, clicked)
+    assert found is not None and found.label == 0
+    assert found.index[0] == 1 and 7 <= found.index[1] <= 10
+    assert next_click(wanted, wanted, clicked) is None
+    clicked[7, 6] = True
+    beside = next_click(np.zeros_like(wanted), wanted, clicked)
+    assert beside is not None and beside.index != (7, 6) and wanted[beside.index] == 1
+
+
+def test_an_error_of_one_label_is_one_error() -> None:
+    wanted = np.zeros((5, 9), np.uint8)
+    wanted[:, 1:4], wanted[:, 5:8] = 1, 2
+    shown = np.zeros_like(wanted)
+    shown[:, 5:7] = 1  # two kinds of wrong where label 2 is wanted, and it is one error
+    shown[:, 1] = 1
+    found = next_click(shown, wanted, np.zeros(wanted.shape, bool))
+    assert found is not None and found.label == 2
+    assert found.index in ((1, 6), (2, 6), (3, 6))  # equally deep
+
+
+def test_figures_are_those_of_clicking_by_hand(tmp_path: Path) -> None:
+    model = load_model(tiny_model(tmp_path / "tiny", centred=True), "cpu")
+    data = load_slices(write(tmp_path / "data.zip", slice_files(4)))
+    figures = simulate(model, data, Residual(length_mm=3.0), edge=0.2, tolerance=0.2, seed=5)
+    assert figures["n_pairs"] == 15 and figures["n_patients"] == 4  # one mask is empty
+    sums: dict[str, list[float]] = {}
+    for i in range(4):
+        dist = model.segment(data[i].volume)
+        dist = replace(dist, affine=np.diag([0.7, 0.7, 1.0, 1.0]))  # one slice lacks its own
+        local = Residual(length_mm=3.0).along(data[i].volume.data[0], 0.2)
+        for rater in data[i].raters:
+            if not rater.any():
+                continue
+            best = max(
+                1 - metrics.SetDistances.between(s[None], rater[None], 2).samples_raters[0, 0]
+                for s in dist.sample(16, 5 + i)
+            )
+            sums.setdefault("best_of_16", []).append(best)
+            for name, residual in (("residual", local), ("z", None)):
+                clicks: list[Click] = []
+                for count in range(6):
+                    shown = condition(dist, clicks, 0.2, residual).label_map()
+                    if count in CLICKS:
+                        both, either = (shown & rater).sum(), (shown | rater).sum()
+                        sums.setdefault(f"iou_{name}_{count}", []).append(both / either)
+                    done = np.zeros(shown.shape, bool)
+                    for click in clicks:
+                        done[click.index] = True
+                    following = next_click(shown, rater, done)
+                    clicks += [following] if following is not None else []
+    for name, values in sums.items():
+        assert figures[name]["mean"] == pytest.approx(np.mean(values), abs=1e-12), name
+        assert figures[name]["low"] <= figures[name]["mean"] <= figures[name]["high"]
+    assert figures["iou_residual_5"]["mean"] > figures["iou_residual_0"]["mean"] + 0.2
+    for name in ("residual", "z"):
+        assert 0 < figures["milliseconds"][name]["median"] <= figures["milliseconds"][name]["p95"]
+
+
+def test_volumes_with_several_labels_are_clicked_too(tmp_path: Path) -> None:
+    cases = load_cases(nnunet_folder(tmp_path / "set", count=2))
+    model = load_model(tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16)), "cpu")
+    figures = simulate(model, cases, Residual())
+    assert figures["n_pairs"] == 2
+    assert figures["iou_residual_5"]["mean"] > figures["iou_residual_0"]["mean"]
+
+
+def test_without_any_mask_there_is_nothing_to_click_towards(tmp_path: Path) -> None:
+    files = slice_files(2)
+    for name in files:
+        if name.startswith("raters/"):
+            files[name] = png(np.zeros((32, 32), np.uint8))
+    model = load_model(tiny_model(tmp_path / "tiny", centred=True), "cpu")
+    with pytest.raises(DataError, match="no mask to click towards"):
+        simulate(model, load_slices(write(tmp_path / "data.zip", files)), Residual())
+
+
+def test_the_command_prints_and_writes(tmp_path: Path) -> None:
+    from napari_ssn.cli import app
+
+    folder = tiny_model(tmp_path / "tiny", centred=True)
+    archive = write(tmp_path / "val.zip", slice_files(5))
+    out = tmp_path / "figures.json"
+    arguments = ["simulate-clicks", "--model", str(folder), "--data", str(archive)]
+    result = CliRunner().invoke(app, [*arguments, "--json", str(out), "--limit", "2"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(out.read_text())
+    assert json.loads(result.stdout) == figures
+    assert figures["n_cases"] == 2 and figures["length_mm"] == 2.0 and figures["amplitude"] == 1.5
+    other = CliRunner().invoke(
+        app, [*arguments, "--limit", "1", "--length", "3", "--amplitude", "1", "--edge", "0"]
+    )
+    figures = json.loads(other.stdout)
+    assert (figures["length_mm"], figures["amplitude"], figures["edge"]) == (3.0, 1.0, 0.0)
+    lost = CliRunner().invoke(app, [*arguments, "--json", str(tmp_path / "no" / "a.json")])
+    assert "its folder does not exist" in str(lost.exception)
