@@ -109,8 +109,9 @@ def measure(
         row |= _volume_error(ranges[i, :, 1], theirs, labels)
         if count > 1:
             whole = np.median(counts.sum(1, keepdims=True), axis=0)
-            found = _volume_error(whole, theirs.sum(1, keepdims=True), ("whole",))
-            row |= {"volume_error_whole": value for value in found.values()}
+            error = _volume_error(whole, theirs.sum(1, keepdims=True), ("whole",))
+            if error:
+                row["volume_error_whole"] = error["volume_error"]
         sums[:, i] = _reliability(dist.probabilities(), case.raters)
         rows.append(row)
         report(i + 1, n)
