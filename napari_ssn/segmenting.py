@@ -32,6 +32,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.volume import Volume
+from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
 from napari_ssn.io.files import check_targets, make_folder, write_files
 from napari_ssn.io.formats import is_nifti, stem
@@ -186,7 +187,8 @@ class _Found:
         tile: tuple[int, ...] | None = None,
     ) -> _Found:
         """Segment an image, with words of caution and progress on standard error."""
-        caution = check_fit(model.card, volume).caution
+        ct = looks_like_ct(some_values(volume.data[0]))
+        caution = check_fit(model.card, volume, ct).caution
         if caution is not None:
             typer.echo(caution, err=True)
         with Progress(console=Console(stderr=True)) as bar:

@@ -18,6 +18,7 @@ from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, image_displa
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Volume
+from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.session import Choice, Decoded, Plane, Preview, Result, Source
 
 HYPOTHESIS = "SSN · hypothesis"
@@ -84,8 +85,14 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         load=partial(_load, data, display, None if frames is None else frame),
         frame=None if frames is None else frame,
         shown=display.reorientation,
+        ct=_is_ct(data if frames is None else data[frame]),
     )
     return Shown(source, display)
+
+
+def _is_ct(data: Any) -> bool:
+    """Whether values in memory seem to be Hounsfield units; a lazy array is not read for that."""
+    return isinstance(data, np.ndarray) and looks_like_ct(some_values(data))
 
 
 def _unusable(token: int, problem: str) -> Shown:

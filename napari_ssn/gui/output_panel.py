@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
-from napari_ssn.gui.parts import Section, button, line, row, say, spin, text
+from napari_ssn.gui.parts import Section, button, line, row, say, spin
 from napari_ssn.session import Session
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
@@ -28,7 +28,7 @@ class SamplePanel(Section):
         self._session = session
         self.previous = button("◀", "Previous hypothesis (Q)")
         self.next = button("▶", "Next hypothesis (W)")
-        self.here = text("", "", wrap=False)
+        self.here = line()
         self.here.setAlignment(Qt.AlignmentFlag.AlignCenter)
         for arrow in (self.previous, self.next):
             arrow.setFixedWidth(34)
@@ -78,6 +78,7 @@ class SamplePanel(Section):
         if choice.own:
             words += f", {len(choice.own)} alone"
         self.here.setText(words)
+        self.here.setToolTip(words)
 
 
 class ExportPanel(Section):

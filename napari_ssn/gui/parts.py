@@ -104,7 +104,7 @@ class _Line(QLabel):
         shown = self.fontMetrics().elidedText(
             self.text(), Qt.TextElideMode.ElideRight, room.width()
         )
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), shown)
+        painter.drawText(room, int(self.alignment().value), shown)
         painter.end()
 
 

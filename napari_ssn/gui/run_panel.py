@@ -22,8 +22,8 @@ class RegionPanel(Section):
         self.place = button("Place centre", "Then click once on the lesion; drag still moves")
         self.place.setCheckable(True)
         self.where = text("", "muted")
-        self.body.addLayout(row([self.whole, self.around, 1, self.place]))
-        self.body.addWidget(self.where)
+        self.body.addLayout(row([self.whole, self.around, 1]))
+        self.body.addLayout(row([(self.where, 1), self.place]))
         self.around.toggled.connect(self._session.set_around_point)
         self.place.toggled.connect(self._wait)
         session.changed.connect(self.refresh)
@@ -131,7 +131,10 @@ class RunPanel(Section):
             return ("", "muted") if session.setup.misfit else (session.setup.obstacle, "muted")
         if session.result is not None and not session.stale:
             result = session.result
-            return f"Done in {seconds(result.seconds)} on {result.device_title}.", "muted"
+            words = f"Done in {seconds(result.seconds)} on {result.device_title}."
+            if result.depth_mm is not None:
+                words += f" Slices up to {result.depth_mm:g} mm from the point."
+            return words, "muted"
         model = session.setup.model
         if model is not None and model.card.centred and not session.setup.around_point:
             return "Ready. The lesion is expected in the middle.", "muted"

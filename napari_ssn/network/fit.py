@@ -12,6 +12,8 @@ from napari_ssn.network.plan import needs_point
 
 # Voxels coarser than the network's by more than this: most of what it sees is interpolated.
 _COARSE = 1.5
+# How channels of magnetic resonance are called: MR, MRI, MR-T1.
+_MR = "MR"
 _PLANES = ("sagittal", "coronal", "axial")
 
 
@@ -30,8 +32,19 @@ class Fit:
     needs_point: bool = False
 
 
-def check_fit(card: ModelCard, image: Placed) -> Fit:
-    """Say whether a model suits an image, before anything is computed."""
+def other_modality(card: ModelCard, ct: bool) -> bool:
+    """Whether a model was trained on MR and an image looks like a CT."""
+    return ct and any(name.upper().startswith(_MR) for name in card.channels)
+
+
+def check_fit(card: ModelCard, image: Placed, ct: bool = False) -> Fit:
+    """Say whether a model suits an image, before anything is computed.
+
+    Args:
+        card: of the model.
+        image: the image.
+        ct: whether its values seem to be Hounsfield units.
+    """
     try:
         frame = frame_of(card, image)
     except ModelError as error:
@@ -41,8 +54,11 @@ def check_fit(card: ModelCard, image: Placed) -> Fit:
             problem=f"{card.title} needs {len(card.channels)} channel(s) "
             f"({', '.join(card.channels)}), and this image has {image.channels}."
         )
+    caution = _plane(card, frame) or _spacing(card, frame) or _orientation(card, image)
+    if other_modality(card, ct):
+        caution = f"{card.title} was trained on {card.channels[0]}, and this looks like a CT."
     return Fit(
-        caution=_plane(card, frame) or _spacing(card, frame) or _orientation(card, image),
+        caution=caution,
         needs_point=needs_point(card, image),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from napari_ssn.core.errors import DeviceError, GeometryError
+from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.frame import Frame, Placed, frame_of
 from napari_ssn.network.lattice import Line
@@ -169,14 +169,14 @@ def needed_bytes(card: ModelCard, plan: Plan) -> int:
 
 
 def check_memory(card: ModelCard, plan: Plan, free: int) -> None:
-    """DeviceError, with the estimate, if so many bytes of free memory cannot hold the result."""
+    """ImageError, with the estimate, if so many bytes of free memory cannot hold the result."""
     needed = needed_bytes(card, plan)
     if needed <= free:
         return
     way_out = "choose a region around a point"
     if all(f is not None for f in plan.first[plan.frame.sliced :]):
         way_out = "close other programs or use a computer with more memory"
-    raise DeviceError(
+    raise ImageError(
         f"Segmenting {' × '.join(map(str, plan.space))} voxels needs about {_gb(needed)} of "
         f"memory, and {_gb(free)} are free: {way_out}."
     )

@@ -46,6 +46,7 @@ class Source:
         oriented: whether the axes are known to be the patient's.
         load: reads the intensities; called in the worker.
         problem: why this image cannot be used at all, one sentence.
+        ct: whether the values seem to be Hounsfield units; False where nobody has looked.
         shown: how the window turns the grid; None where that is as for any volume.
         frame: which one it is of a time series, from 0; None for an image without time.
     """
@@ -60,6 +61,7 @@ class Source:
     problem: str | None = None
     shown: Reorientation | None = None
     frame: int | None = None
+    ct: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", check_affine(self.affine))

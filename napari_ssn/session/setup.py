@@ -50,20 +50,27 @@ class Setup:
         models = self.survey.models if self.survey is not None else ()
         source = self.source
         if source is not None and source.problem is None:
-            from napari_ssn.network.fit import check_fit
+            from napari_ssn.network.fit import check_fit, other_modality
 
             fitting = tuple(m for m in models if check_fit(m.card, source).problem is None)
-            models = tuple(m for m in fitting if self._made_for(m, source)) or fitting or models
+            suited = tuple(m for m in fitting if not other_modality(m.card, source.ct))
+            made = tuple(m for m in suited if self._made_for(m, source))
+            models = made or suited or fitting or models
         return models[0] if models else None
 
     def _made_for(self, model: ModelEntry | None, source: Source) -> bool:
-        """Whether a model reads images of as many axes; nothing can for one that is unusable."""
+        """Whether a model reads images of as many axes and of this kind.
+
+        Nothing is made for an image that is unusable. A volume of one slice is a slice.
+        """
         if model is None or source.problem is not None:
             return source.problem is not None
-        from napari_ssn.network.fit import check_fit
+        from napari_ssn.network.fit import check_fit, other_modality
 
-        same = model.card.spatial_dims == len(source.space)
-        return same and check_fit(model.card, source).problem is None
+        card, axes = model.card, 2 if 1 in source.space else len(source.space)
+        if card.spatial_dims != axes or other_modality(card, source.ct):
+            return False
+        return check_fit(card, source).problem is None
 
     def pick_model(self, model: ModelEntry) -> bool:
         """Take the model that the user chose; False if it is the one already there."""
@@ -149,5 +156,5 @@ class Setup:
             # By now the survey has imported torch: this import waits for nothing.
             from napari_ssn.network.fit import check_fit
 
-            self._fit = (*key, check_fit(self.model.card, self.source))
+            self._fit = (*key, check_fit(self.model.card, self.source, self.source.ct))
         return self._fit[2]

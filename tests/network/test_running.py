@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import Cancelled, DeviceError
+from napari_ssn.core.errors import Cancelled, ImageError
 from napari_ssn.core.volume import Volume
 from napari_ssn.network import device, forward
 from napari_ssn.network.forward import Attempt, attempts, is_full
@@ -303,7 +303,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_computed(
     numbers = needed_bytes(card, plan)
     # (1 + 10 + 1) · 2 float32 numbers a voxel, and less than a third more on the way.
     assert 96 * 1024**3 <= numbers <= 128 * 1024**3
-    with pytest.raises(DeviceError) as caught:
+    with pytest.raises(ImageError) as caught:
         check_memory(card, plan, 6 * 10**9)
     assert str(caught.value) == (
         f"Segmenting 1024 × 1024 × 1024 voxels needs about {numbers / 1e9:.0f} GB of memory, and "
@@ -311,14 +311,14 @@ def test_what_does_not_fit_is_refused_before_anything_is_computed(
     )
     around = plan_for(card, huge(), (500, 500, 500))
     check_memory(card, around, 6 * 10**9)
-    with pytest.raises(DeviceError, match="close other programs"):
+    with pytest.raises(ImageError, match="close other programs"):
         check_memory(card, around, 10**5)
     monkeypatch.setattr(
         device.psutil, "virtual_memory", lambda: SimpleNamespace(available=2_000_000)
     )
     ran = []
     model = Model(deep.card, Greedy(deep.network, 1 << 30), CPU, deep.folder)  # type: ignore[arg-type]
-    with pytest.raises(DeviceError, match=r"30 × 30 × 30 voxels needs about 0\.0 GB"):
+    with pytest.raises(ImageError, match=r"30 × 30 × 30 voxels needs about 0\.0 GB"):
         model.segment(scan(30, 30, 30), progress=lambda *what: ran.append(what))
     assert ran == []
 
