@@ -159,8 +159,20 @@ def points_line(count: int, log_evidence: float) -> tuple[str, bool]:
     elif log_evidence >= math.log(_BARELY):
         how = f"the model barely explains {them}"
     else:
-        how = f"the model cannot explain {them}: kept as a local correction"
+        how = f"the model cannot explain {them}"
     return f"{plural(count, 'point')} · {how}", log_evidence < math.log(_BARELY)
+
+
+def points_tip(count: int, unexplained: bool) -> str:
+    """What that line means, and what is done with points that the model cannot explain."""
+    if count == 0:
+        return ""
+    if unexplained:
+        return (
+            "Fewer than 1 in 1,000 of the model's hypotheses agree with all points. They hold "
+            "nevertheless, by a correction near them: look whether the rest still fits."
+        )
+    return "Every hypothesis, the cards and the slider now agree with the points."
 
 
 def card_lines(

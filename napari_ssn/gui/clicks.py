@@ -138,15 +138,16 @@ class Clicks:
         self._shown, self._hint = points, hint
         places = [self._place(p.index) for p in points]
         colours = [self._colour(result, p.label) for p in points]
-        symbols = ["cross" if p.label else "hbar" for p in points]
+        symbols = ["disc" if p.label else "square" for p in points]
         if hint is not None:
             places, colours = [*places, self._place(hint)], [*colours, "#ffffff00"]
-            symbols.append("ring")
+            symbols.append("disc")
         layer.selected_data = set()
         layer.data = np.array(places, float).reshape(-1, layer.ndim)
         if places:
             layer.symbol, layer.face_color = symbols, colours
             layer.border_color = "#ffffff"
+            layer.border_width = [0.15] * len(points) + [0.2] * (hint is not None)
         self._drawing = False
 
     @staticmethod

@@ -271,8 +271,7 @@ def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:
         ndim=axes,
         name=name,
         size=3,
-        border_width=0.12,
-        canvas_size_limits=(11, 15),
+        canvas_size_limits=(11, 13),
         **transform,
     )
 

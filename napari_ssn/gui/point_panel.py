@@ -11,7 +11,7 @@ from napari_ssn.gui.clicks import Clicks
 from napari_ssn.gui.parts import Section, button, line, row, set_role
 from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Result, Session
-from napari_ssn.wording import capital
+from napari_ssn.wording import capital, points_tip
 
 # Buttons beside each other.
 _ACROSS = 3
@@ -79,7 +79,7 @@ class PointPanel(Section):
         self.clear.setEnabled(bool(pointing.points))
         words, unexplained = self._words()
         self.meter.setText(words)
-        self.meter.setToolTip(words)
+        self.meter.setToolTip(points_tip(len(pointing.points), unexplained))
         set_role(self.meter, "warn" if unexplained else "muted")
 
     def _words(self) -> tuple[str, bool]:
@@ -89,8 +89,8 @@ class PointPanel(Section):
         if pointing.label is not None:
             return "Click on the image; Escape ends.", False
         if pointing.suggested is not None:
-            return "The ring marks where one point would settle most.", False
-        return "Press one, then click where the outline is wrong.", False
+            return "In the ring a point would settle most.", False
+        return "Then click where the outline is wrong.", False
 
     def shut(self, event: Any = None) -> None:
         """Let go of the viewer."""

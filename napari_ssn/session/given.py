@@ -86,7 +86,8 @@ class Given:
     def anchor(self, points: tuple[Point, ...], sample: int | None, seed: int) -> Floats:
         """z that a walk starts from, (R,): the mean's, or that of a draw."""
         if sample is not None:
-            return self.draws(points, sample + 1, seed)[-1]
+            draw: Floats = self.draws(points, sample + 1, seed)[-1]
+            return draw
         return self.posterior(points).mean if points else np.zeros(self.dist.rank)
 
     def _once(
