@@ -70,7 +70,7 @@ class Clicks:
             layer.mode = "pan_zoom"
 
     def _on_click(self, viewer: Any, event: Any) -> Any:
-        if event.button != 1:
+        if event.button != 1 or self._scene.waiting:
             return
         yield
         moved = False
@@ -147,7 +147,7 @@ class Clicks:
         if places:
             layer.symbol, layer.face_color = symbols, colours
             layer.border_color = "#ffffff"
-            layer.border_width = [0.15] * len(points) + [0.2] * (hint is not None)
+            layer.border_width = [0.09] * len(points) + [0.2] * (hint is not None)
         self._drawing = False
 
     @staticmethod

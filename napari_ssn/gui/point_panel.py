@@ -90,7 +90,7 @@ class PointPanel(Section):
             return "Click on the image; Escape ends.", False
         if pointing.suggested is not None:
             return "In the ring a point would settle most.", False
-        return "Then click where the outline is wrong.", False
+        return "Press one, then click what is wrong.", False
 
     def shut(self, event: Any = None) -> None:
         """Let go of the viewer."""

@@ -184,6 +184,11 @@ class Scene:
         if waiting:
             callbacks.append(self._on_click)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the next click is the region's middle."""
+        return self._on_click in self._viewer.mouse_drag_callbacks
+
     def _on_click(self, viewer: Any, event: Any) -> Any:
         moved = False
         yield
