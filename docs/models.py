@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ BASELINES = {
 BASELINE_STEPS = 3_000
 SWITCHES = """\
 napari-ssn train --recipe lidc-2d --data train.zip --val val.zip --out FOLDER --steps 3000 \\
-    --set warmup=500 --set average=0.998 SWITCHES
+    --precision bf16-mixed --set warmup=500 --set average=0.998 SWITCHES
 # deterministic: --covariance none
 # diagonal:      --covariance diagonal --set energy=0 --set samples=20
 # paper's loss:  --set energy=0 --set samples=20
@@ -116,6 +116,7 @@ def page(root: Path) -> str:
     sections = [
         INTRO,
         *(_model(card, folder) for folder, card in cards.items()),
+        *_clicks(measured / "clicks"),
         *_baselines(measured, {card.name: card for card in cards.values()}),
         _directions(measured / "rank"),
     ]
@@ -324,6 +325,32 @@ def _comparison(name: str, rows: dict[str, Figures]) -> str:
     table = _table(("", *columns.values()), _rows(rows, columns))
     command = ["```", *SWITCHES.splitlines(), "```"]
     return _lines([f"## Baselines of `{name}`", "", text, "", *table, "", *command])
+
+
+def _clicks(folder: Path) -> Iterator[str]:
+    """What simulated clicks towards each rater give, for every model it was measured on."""
+    for path in sorted(folder.glob("*.json")):
+        figures = _read(path)
+        clicks = sorted(int(key.removeprefix("iou_z_")) for key in figures if "iou_z_" in key)
+        rows = [
+            (words, *(_cell(figures, f"iou_{key}_{n}") for n in clicks))
+            for key, words in (("residual", "with a local residual"), ("z", "without"))
+        ]
+        text = (
+            "Each click is placed in the middle of the largest error and says to which side that "
+            f"pixel belongs, for every outline that is not empty: {figures['n_pairs']:,} outlines "
+            f"of {_cases(figures, 'test')}. The mean IoU with the outline that the clicks come "
+            "from is"
+        )
+        best = (
+            f"The best of 16 samples, chosen with the outline known, reaches "
+            f"{_cell(figures, 'best_of_16')}. Without the residual it is the model's own "
+            "hypotheses alone that follow."
+        )
+        command = f"napari-ssn simulate-clicks --model {figures['model']} --data TEST"
+        table = _table(("clicks", *map(str, clicks)), rows)
+        title = f"## Correcting `{figures['model']}` by clicks"
+        yield _lines([title, "", text, "", *table, "", best, "", "```", command, "```"])
 
 
 def _directions(folder: Path) -> str:

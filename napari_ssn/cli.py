@@ -93,10 +93,7 @@ def segment(
     assert path is not None
     if from_sidecar is not None:
         if centre is not None or depth is not None or frame is not None:
-            raise typer.BadParameter(
-                "A sidecar says centre, depth and frame itself: leave out --centre, --depth "
-                "and --frame."
-            )
+            raise typer.BadParameter("A sidecar says where: leave out --centre, --depth, --frame.")
         from napari_ssn.segmenting import repeat
 
         if not repeat(

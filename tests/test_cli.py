@@ -161,7 +161,7 @@ def test_reoriented_and_resampled_maps_are_made_again_bit_for_bit(
     status, text, _ = run(*again, "--out", tmp_path / "again.nii.gz")
     assert status == 0 and text == "identical\n"
     status, _, err = run(*again, "--out", tmp_path / "again.nii.gz", "--depth", 3)
-    assert status == 2 and "says centre and depth itself" in " ".join(err.split())
+    assert status == 2 and "A sidecar says where" in " ".join(err.split())
 
 
 @pytest.mark.parametrize("kind", ["2d", "3d"])

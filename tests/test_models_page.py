@@ -295,6 +295,20 @@ def test_figures_of_different_data_do_not_share_a_table(root: Path) -> None:
         models.page(root)
 
 
+def test_what_clicks_give_is_a_table_of_its_own(root: Path) -> None:
+    found = figures(n_pairs=2345, best_of_16=interval(0.71), model="toy-2d")
+    found |= {f"iou_{way}_{n}": interval(0.4 + n / 10) for way in ("z", "residual") for n in (0, 1)}
+    found["iou_residual_1"] = interval(0.63)
+    put(root / "docs" / "measured" / "clicks" / "toy-2d.json", found)
+    text = models.page(root)
+    (table,) = tables(text)
+    assert table[0] == ["clicks", "0", "1"]
+    assert row(table, "with a local residual")["1"] == "0.630 (0.620–0.640)"
+    assert row(table, "without")["1"] == "0.500 (0.490–0.510)"
+    assert "2,345 outlines of 1,234 test cases of 56 patients" in text
+    assert "reaches 0.710" in text and "simulate-clicks --model toy-2d" in text
+
+
 def test_experiments_on_directions(root: Path) -> None:
     folder = root / "docs" / "measured" / "rank"
     put(folder / "local-10.json", figures(effective_rank=interval(2.345)))

@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssn.gui.cards_panel import CardsPanel
+from napari_ssn.gui.fold import Fold
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.lesion_panel import LesionPanel
@@ -51,6 +52,7 @@ class SSNDock(QWidget):
         self.image = ImagePanel(napari_viewer, self.scene, self.session)
         self.view = ViewPanel(napari_viewer, self.scene, self.session)
         self.region = RegionPanel(self.scene, self.session)
+        self.fold = Fold(self.session, (self.image, self.region))
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
         self.cards = CardsPanel(self.session)
@@ -94,9 +96,8 @@ class SSNDock(QWidget):
         main_layout.setSpacing(6)
         for panel in (
             self.header,
-            self.image,
+            self.fold,
             self.view,
-            self.region,
             self.run,
             self.result,
             self.cards,

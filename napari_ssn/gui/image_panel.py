@@ -55,7 +55,7 @@ class ImagePanel(Section):
     """Image layer and model, each with one line about it."""
 
     def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
-        super().__init__("")
+        super().__init__("", ruled=False)
         self._viewer, self._scene, self._session = viewer, scene, session
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")

@@ -182,6 +182,14 @@ def row(items: Iterable[QWidget | int | tuple[QWidget, int]]) -> QHBoxLayout:
     return layout
 
 
+def rule() -> QFrame:
+    """A thin line between two parts."""
+    made = QFrame()
+    made.setProperty("role", "rule")
+    made.setFixedHeight(1)
+    return made
+
+
 class Section(QWidget):
     """A part of the dock with a title and a thin line above it.
 
@@ -197,9 +205,6 @@ class Section(QWidget):
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(4)
         if ruled:
-            line = QFrame()
-            line.setProperty("role", "rule")
-            line.setFixedHeight(1)
-            self.body.addWidget(line)
+            self.body.addWidget(rule())
         if title:
             self.body.addLayout(row([text(title, "section", wrap=False), 1, *beside]))

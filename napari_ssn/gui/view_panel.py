@@ -29,10 +29,13 @@ class ViewPanel(Section):
             tip = f"{name} slices, through the outline on show or else the point placed"
             made = button(name, tip, "small")
             made.setCheckable(True)
-            made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            # The contrast stays where it is when an image has no planes to choose from.
+            policy.setRetainSizeWhenHidden(True)
+            made.setSizePolicy(policy)
             made.clicked.connect(partial(self._show, axis))
             self.buttons.append(made)
-        self.window = button("Window", "Contrast of the picture; its values stay as they are")
+        self.window = button("Contrast", "Contrast of the picture; its values stay as they are")
         self.window.setProperty("role", "small")
         self.window.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.menu = QMenu(self.window)
@@ -63,7 +66,7 @@ class ViewPanel(Section):
         deep = usable and len(source.space) == 3
         shown = self.planes.shown if deep else None
         for axis, one in enumerate(self.buttons):
-            one.setEnabled(deep)
+            one.setVisible(deep)
             one.setChecked(axis == shown)
         self.window.setEnabled(usable)
 

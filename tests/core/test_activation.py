@@ -13,9 +13,11 @@ from napari_ssn.core.activation import PackedDistribution, compact
 from napari_ssn.core.directions import label_gram, principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.errors import Cancelled
+from napari_ssn.core.lesions import Rules, composed, find_lesions, lesion_counts
 from napari_ssn.core.measures import count_labels, label_counts, volume_distribution
 from napari_ssn.core.packing import lowest_radius, shell_of
 from napari_ssn.core.representatives import representatives
+from tests.core.test_lesions import TWO, bumps
 
 SPACE = (7, 9, 5)
 PARTS = [(2,), (slice(None), 3), (slice(1, 3), slice(None), 2), (1, 2, 3), (slice(3, 3),)]
@@ -254,3 +256,42 @@ def test_slices_are_right_while_other_threads_count() -> None:
             )
         for found in counting:
             np.testing.assert_array_equal(found.result(), expected)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_some_voxels_alone_are_decoded_as_in_the_whole(classes: int) -> None:
+    packed = PackedDistribution.of(random_dist(5, classes))
+    voxels = torch.from_numpy(np.random.default_rng(0).random(SPACE) < 0.3)
+    z = draw_z(20, packed.rank, 1)
+    alone = packed.at(voxels).label_maps(z)[:, :, 0]
+    np.testing.assert_array_equal(alone, packed.label_maps(z)[:, voxels.numpy()])
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("radius", [0.0, 0.5, 2.0])
+def test_what_no_short_z_can_change_is_not_changeable(classes: int, radius: float) -> None:
+    packed = PackedDistribution.of(random_dist(6, classes))
+    z = draw_z(300, packed.rank, 2)
+    z = z / np.linalg.norm(z, axis=1, keepdims=True) * radius
+    changed = (packed.label_maps(z) != packed.label_map()).any(0)
+    changeable = packed.changeable(radius).numpy()
+    assert not (changed & ~changeable).any()
+    # It is not simply everything.
+    assert changeable.mean() < 1
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_lesions_of_a_packed_distribution_are_those_of_its_twin(classes: int) -> None:
+    packed = PackedDistribution.of(bumps((12, 30), TWO, classes))
+    rules = Rules(smallest=3, draws=60)
+    one, two = find_lesions(packed, rules), find_lesions(packed.dense(), rules)
+    assert one.found == two.found and one.several
+    np.testing.assert_array_equal(one.parts, two.parts)
+    z = draw_z(9, packed.rank, 3)
+    np.testing.assert_array_equal(
+        lesion_counts(packed, one.parts, z), lesion_counts(packed.dense(), two.parts, z)
+    )
+    np.testing.assert_array_equal(
+        composed(packed, z[0], {1: z[1]}, one.parts),
+        composed(packed.dense(), z[0], {1: z[1]}, one.parts),
+    )

@@ -644,6 +644,7 @@ def test_the_main_path_fits_a_small_screen(
     viewer.window.resize(1280, 800)
     add_image(viewer)
     run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: dock.session.cards is not None)
     qtbot.wait(200)
     area = dock.tabs.widget(0)
     assert area.verticalScrollBar().maximum() == 0

@@ -30,7 +30,7 @@ def checked(dock: Any) -> list[bool]:
 
 def test_planes_are_of_volumes(opened: tuple[Any, Any]) -> None:
     _, dock = opened
-    assert not any(one.isEnabled() for one in dock.view.buttons)
+    assert not any(one.isVisibleTo(dock.view) for one in dock.view.buttons)
     assert dock.view.window.isEnabled()
     dock.view.fill()
     assert [one.text() for one in dock.view.menu.actions()] == ["0.5–99.5 %"]
