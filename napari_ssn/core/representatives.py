@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +27,7 @@ def representatives(
     n: int = 400,
     seed: int = 0,
     z: ArrayLike | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> list[Hypothesis]:
     """Choose up to k label maps that stand for n draws, the likeliest first.
 
@@ -38,6 +40,7 @@ def representatives(
         n: draws, without pixel noise.
         seed: of the draws.
         z: (n, R) draws made already, in the place of n and seed.
+        between: called now and then; what it raises goes through.
 
     Returns:
         Hypotheses whose ``probability`` sums to one, with ``probability_error``
@@ -51,12 +54,14 @@ def representatives(
         z = draw_z(n, whole.rank, seed) if given is None else given.sample(n, seed)
     z = whole.check_draws(z)
     n = len(z)
-    flat, common = _maps(whole, z)
+    flat, common = _maps(whole, z, between)
     if given is not None:
         flat, common = _corrected(given, z, flat, common)
+    between()
     # Equal draws are one point with a weight: fewer distances, and medoids that differ.
     maps, first, place = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     weight = np.bincount(place.ravel(), minlength=len(maps)).astype(np.float64)
+    between()
     distance = 1 - pairwise_iou(maps, maps, whole.classes, common)
     empty = np.flatnonzero(~maps.any(axis=1) & (common[1:].sum() == 0))
     fixed = [int(i) for i in empty if weight[i] >= _NOTHING * n]
@@ -74,7 +79,9 @@ def representatives(
     return sorted(found, key=lambda h: -(h.probability or 0.0))
 
 
-def _maps(dist: Decodable, z: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _maps(
+    dist: Decodable, z: NDArray[np.float64], between: Callable[[], None]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Labels for each z of the voxels that may differ, (n, v), and counts of all others, (C,)."""
     if not isinstance(dist, PackedDistribution):
         return dist.label_maps(z).reshape(len(z), -1), np.zeros(dist.classes, np.int64)
@@ -83,6 +90,7 @@ def _maps(dist: Decodable, z: NDArray[np.float64]) -> tuple[NDArray[np.uint8], N
     reached = dist.touched(radius)
     flat = np.empty((len(z), reached), np.uint8)
     for block in dist.blocks(reached):
+        between()
         for row, vector in zip(flat, vectors, strict=True):
             row[block] = dist.decode(vector, block, radius)
     inside = np.bincount(dist.best[:reached], minlength=dist.classes)

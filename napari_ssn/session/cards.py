@@ -75,9 +75,13 @@ def cards_job(result: Result, points: tuple[Point, ...], cancelled: Callable[[],
     from napari_ssn.core.representatives import representatives
 
     draws = result.given.draws(points, DRAWS, SEED)
-    found = representatives(result.given.source(points), CARDS, z=draws)
-    if cancelled():
-        raise Cancelled("The run was cancelled.")
+
+    def between() -> None:
+        if cancelled():
+            raise Cancelled("The run was cancelled.")
+
+    found = representatives(result.given.source(points), CARDS, z=draws, between=between)
+    between()
     pictures, voxel = _pictures(result, found)
     cards = tuple(
         Card(

@@ -10,6 +10,7 @@ from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.clicks import Click
 from napari_ssn.core.conditioning import Posterior, condition
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.metrics import pairwise_iou
 from napari_ssn.core.representatives import representatives
 from napari_ssn.core.residual import Residual
 from napari_ssn.core.suggestion import suggest_click
@@ -79,13 +80,26 @@ def test_representatives_given_clicks(classes: int, residual: Residual | None) -
         at = int(np.flatnonzero((z == one.z).all(1))[0])
         np.testing.assert_array_equal(one.label_map, dense.dist.placed(maps[at]))
     # Every draw stands with the medoid it is nearest to: as by hand from whole label maps.
-    from napari_ssn.core.metrics import pairwise_iou
-
     flat = maps.reshape(len(maps), -1)
     chosen = np.stack([dense.label_map(one.z).reshape(-1) for one in found])
     nearest = (1 - pairwise_iou(flat, chosen, classes)).argmin(1)
     shares = np.bincount(nearest, minlength=3) / len(z)
     np.testing.assert_allclose(shares, [one.probability for one in found], atol=0.04)
+
+
+def test_choosing_can_be_given_up_between_blocks() -> None:
+    packed, _ = distributions(2)
+    for turn in range(3):
+        calls = []
+
+        def between(turn: int = turn, calls: list[int] = calls) -> None:
+            calls.append(turn)
+            if len(calls) > turn:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            representatives(packed, between=between)
+        assert len(calls) == turn + 1
 
 
 def test_edges_are_taken_from_the_region_alone() -> None:
