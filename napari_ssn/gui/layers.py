@@ -270,7 +270,7 @@ def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:
         np.zeros((0, axes)),
         ndim=axes,
         name=name,
-        size=3,
+        size=1.5,
         canvas_size_limits=(11, 13),
         **transform,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QGridLayout, QPushButton
+from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy
 
 from napari_ssn.gui.clicks import Clicks
 from napari_ssn.gui.parts import Section, button, line, row, set_role
@@ -13,8 +13,9 @@ from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Result, Session
 from napari_ssn.wording import capital, points_tip
 
-# Buttons beside each other.
-_ACROSS = 3
+# Buttons beside each other, fewer where a label's name is longer than so many letters, and the
+# letters of a button that has half of the dock.
+_ACROSS, _SHORT, _LONG = 3, 10, 14
 
 
 class PointPanel(Section):
@@ -47,18 +48,22 @@ class PointPanel(Section):
             old.deleteLater()
         names = result.labels[1:]
         if len(names) == 1:
-            words = [f"+  belongs to {names[0]}", "−  does not"]
+            words = [f"+  belongs to {_cut(names[0])}", "−  does not"]
             tips = [f"then click on what belongs to {names[0]}", "then click on what does not"]
         else:
-            words = [*(f"+  {name}" for name in names), "−  none of them"]
+            words = [*(f"+  {_cut(name)}" for name in names), "−  none"]
             tips = [*(f"then click on {name}" for name in names), "then click on what is neither"]
+        across = _ACROSS if max(map(len, names)) <= _SHORT else 2
         self.buttons = []
         for at, (name, tip) in enumerate(zip(words, tips, strict=True)):
             made = button(name, f"{capital(tip)}; a drag still moves the picture. Escape ends")
             made.setCheckable(True)
+            if len(names) > 1:
+                # A long name must not widen the dock.
+                made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             label = (at + 1) % (len(names) + 1)
             made.clicked.connect(lambda on, label=label: self._pressed(on, label))
-            self._grid.addWidget(made, at // _ACROSS, at % _ACROSS)
+            self._grid.addWidget(made, at // across, at % across)
             self.buttons.append(made)
         self.refresh()
 
@@ -95,3 +100,8 @@ class PointPanel(Section):
     def shut(self, event: Any = None) -> None:
         """Let go of the viewer."""
         self.clicks.close()
+
+
+def _cut(name: str) -> str:
+    """As much of a label's name as there is room for; the tooltip has all of it."""
+    return name if len(name) <= _LONG else f"{name[: _LONG - 1].rstrip()}…"

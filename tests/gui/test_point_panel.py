@@ -172,7 +172,7 @@ def test_points_in_every_plane(
     add_image(viewer, (18, 20, 22))
     run_and_wait(dock, qtbot)
     words = [b.text() for b in dock.points.buttons]
-    assert words == ["+  label 1", "+  label 2", "−  none of them"]
+    assert words == ["+  label 1", "+  label 2", "−  none"]
     viewer.dims.order = (plane, *(axis for axis in range(3) if axis != plane))
     shown = np.array(viewer.layers[HYPOTHESIS].data)
     for at, (label, index) in enumerate(((1, (4, 5, 6)), (2, (9, 10, 11)), (0, (15, 16, 17)))):
@@ -183,6 +183,26 @@ def test_points_in_every_plane(
         assert tuple(viewer.layers[CLICKS].data[at].astype(int)) == index
         assert np.array(viewer.layers[HYPOTHESIS].data)[index] == label
     assert (np.array(viewer.layers[HYPOTHESIS].data) != shown).any()
+
+
+def test_long_names_do_not_widen_the_dock(
+    open_dock: Callable[..., Any], tmp_path: Path, qtbot: Any
+) -> None:
+    from napari_ssn.network import card
+
+    folder = tiny_model(tmp_path / "many", classes=4)
+    path = folder / card.CARD_NAME
+    path.write_text(path.read_text().replace("label 2", "non-enhancing part of the tumour core"))
+    viewer, dock = open_dock(folder, show=True)
+    add_image(viewer)
+    run_and_wait(dock, qtbot)
+    words = [b.text() for b in dock.points.buttons]
+    assert words == ["+  label 1", "+  non-enhancing…", "+  label 3", "−  none"]
+    assert "non-enhancing part of the tumour core" in dock.points.buttons[1].toolTip()
+    area = dock.tabs.widget(0)
+    assert area.widget().width() <= area.viewport().width()
+    for one in dock.points.buttons:
+        assert one.fontMetrics().horizontalAdvance(one.text()) < one.width()
 
 
 def test_a_suggestion_is_marked_until_the_next_point(pointed: tuple[Any, Any], qtbot: Any) -> None:
