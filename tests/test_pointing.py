@@ -100,6 +100,17 @@ def test_a_draw_does_not_depend_on_how_many_are_drawn(tmp_path: Path) -> None:
     np.testing.assert_array_equal(session.walk.z, many[2])
 
 
+def test_few_posteriors_are_kept_and_made_again_alike(tmp_path: Path) -> None:
+    given = result_of(pointed(tmp_path, count=0)).given
+    sets = [(Point((k, k), k % 2),) for k in range(6)]
+    first = [given.posterior(points) for points in sets]
+    assert given.posterior(sets[-1]) is first[-1] and len(given._posteriors) == 3
+    again = given.posterior(sets[0])
+    assert again is not first[0]
+    np.testing.assert_array_equal(again.mean, first[0].mean)
+    np.testing.assert_array_equal(again.label_map(), first[0].label_map())
+
+
 def test_the_order_of_points_does_not_matter(tmp_path: Path) -> None:
     session = pointed(tmp_path)
     result = result_of(session)
@@ -204,7 +215,7 @@ def test_nobody_points_into_a_stale_result_or_during_a_run(tmp_path: Path) -> No
     assert session.pointing.points == () and "run again" in session.note.text
 
 
-def test_hundreds_of_points(tmp_path: Path) -> None:
+def test_a_hundred_points(tmp_path: Path) -> None:
     session = pointed(tmp_path, Held({"range", "cards", "curve"}), count=0)
     shown = result_of(session).dist.label_map([1.5, 0, 0])
     for k in range(MOST):

@@ -31,8 +31,9 @@ EDGE_SHARE = 0.15
 # Draws made together. Draw i is the same however many are asked for: it is one of the i-th block,
 # which has random numbers of its own.
 _BLOCK = 200
-# Posteriors and blocks of draws that are kept: those that undo comes back to.
-_KEPT = 24
+# Posteriors that are kept: of many points in a volume one may take hundreds of megabytes, and it
+# is made again in a moment. Blocks of draws are small.
+_POSTERIORS, _BLOCKS = 3, 24
 
 
 class Given:
@@ -60,7 +61,10 @@ class Given:
         key = tuple(sorted(points))
         clicks = [Click(point.index, point.label) for point in key]
         return self._once(
-            self._posteriors, key, lambda: condition(self.dist, clicks, TOLERANCE, self.residual)
+            self._posteriors,
+            key,
+            lambda: condition(self.dist, clicks, TOLERANCE, self.residual),
+            _POSTERIORS,
         )
 
     def source(self, points: tuple[Point, ...]) -> Decodable | Posterior:
@@ -79,7 +83,7 @@ class Given:
         for first in range(0, n, _BLOCK):
             # Seeds of a person are small numbers: no two blocks share one.
             make = partial(posterior.sample, _BLOCK, seed + (first << 64))
-            block = self._once(self._draws, (key, seed, first), make)
+            block = self._once(self._draws, (key, seed, first), make, _BLOCKS)
             out[first : first + _BLOCK] = block[: n - first]
         return out
 
@@ -91,8 +95,9 @@ class Given:
         return self.posterior(points).mean if points else np.zeros(self.dist.rank)
 
     def _once(
-        self, kept: OrderedDict[object, Value], key: object, make: Callable[[], Value]
+        self, kept: OrderedDict[object, Value], key: object, make: Callable[[], Value], most: int
     ) -> Value:
+        """What was made for a key, of which the newest so many are kept."""
         with self._lock:
             if key in kept:
                 kept.move_to_end(key)
@@ -101,6 +106,6 @@ class Given:
         made = make()
         with self._lock:
             kept[key] = made
-            while len(kept) > _KEPT:
+            while len(kept) > most:
                 kept.popitem(last=False)
         return made

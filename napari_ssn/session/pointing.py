@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.suggestion import Suggestion
 
 #: Points at most: what that many cannot settle is quicker painted.
-MOST = 200
+MOST = 100
 
 
 class Pointing:

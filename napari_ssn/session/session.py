@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from psygnal import Signal
 
@@ -189,7 +189,7 @@ class Session:
         self._runner.submit(
             "warm up",
             lambda progress, cancelled: jobs.warm_up(self._store, model.folder, device),
-            _nothing,
+            lambda loaded: None,
             self._failed,
         )
 
@@ -282,12 +282,11 @@ class Session:
         self.changed.emit()
 
     def _ran(self, result: Result) -> None:
-        self.activity, self.result = None, result
+        self.activity, self.result, self.exported = None, result, None
         self._queue.clear()
         self._added.clear()
         self._runner.cancel("decode")
         self._runner.cancel("keep")
-        self.exported = None
         for part in (self.walk, self.comparing, self.summary, self.pointing):
             part.begin(result)
         self.found.emit(result)
@@ -398,6 +397,3 @@ class Session:
             part.close()
         for signal in (self.changed, self.previewed, self.found, self.made):
             signal.disconnect()
-
-
-def _nothing(value: Any) -> None: ...
