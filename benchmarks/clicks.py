@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.timing import Pair, compare, median
+from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.clicks import Click, margins_of
 from napari_ssn.core.conditioning import condition
 from napari_ssn.core.distribution import LogitDistribution, draw_z
@@ -58,6 +59,31 @@ def clicks(dist: LogitDistribution) -> list[str]:
         f"{median(lambda: posterior.label_maps(z)) * 1000:.0f} ms; suggested click "
         f"{median(lambda: suggest_click(dist, posterior), 5) * 1000:.0f} ms"
     )
+    return lines
+
+
+def volume_clicks(dist: PackedDistribution) -> list[str]:
+    """Points on the boundary of a packed volume, as the window places them."""
+    border = np.argwhere((dist.mean_map[:, 1:] > 0) != (dist.mean_map[:, :-1] > 0))
+    chosen = np.random.default_rng(0).choice(len(border), 10, replace=False)
+    made = [Click(tuple(map(int, border[i])), 0) for i in chosen]
+    residual = Residual().along(dist.mean_map.astype(np.float32))
+    lines = []
+    for count in (1, 10):
+        some = made[:count]
+        plane = (slice(some[0].index[0], some[0].index[0] + 1), slice(None), slice(None))
+
+        def shown(some: list[Click] = some, plane: tuple[slice, ...] = plane) -> object:
+            return condition(dist, some, 0.1, residual).label_map(None, plane)
+
+        spent = median(lambda some=some: condition(dist, some, 0.1, residual))
+        posterior = condition(dist, some, 0.1, residual)
+        frame = median(lambda p=posterior, plane=plane: p.label_map(None, plane))
+        lines.append(
+            f"{count} point{'s' if count > 1 else ''} on the packed volume: posterior "
+            f"{spent * 1000:.1f} ms, to the outline on the slice {median(shown) * 1000:.1f} ms; "
+            f"a slider frame thereafter {frame * 1000:.1f} ms"
+        )
     return lines
 
 

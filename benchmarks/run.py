@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.clicks import clicks
+from benchmarks.clicks import clicks, volume_clicks
 from benchmarks.inference import inference
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
@@ -102,7 +102,7 @@ def main() -> None:
         *shipped(model),
     ]
     large, packed = volumes()
-    lines += large
+    lines += [*large, *volume_clicks(packed)]
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         from benchmarks.slider import slider, volume_slider
 

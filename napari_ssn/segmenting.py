@@ -19,6 +19,8 @@ from rich.progress import Progress
 
 from napari_ssn import samples
 from napari_ssn.core.activation import compact
+from napari_ssn.core.clicks import Click
+from napari_ssn.core.conditioning import Posterior, condition
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import (
@@ -31,6 +33,7 @@ from napari_ssn.core.errors import (
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.measures import label_counts
+from napari_ssn.core.residual import Residual
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
@@ -40,6 +43,7 @@ from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import (
     Choice,
     ModelIdentity,
+    Pointing,
     Provenance,
     Run,
     describe,
@@ -156,7 +160,7 @@ def repeat(
         raise DataError(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
         )
-    hypothesis = _decode(found.dist, record.choice)
+    hypothesis = _decode(found, record.choice)
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
         typer.echo("The label map is not identical to the sidecar's; nothing was written.")
         return False
@@ -278,9 +282,23 @@ def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None
     return Choice.model_validate({"kind": kind, "z": numbers, "seed": seed, "sample": sample})
 
 
-def _decode(dist: Decodable, choice: Choice) -> Hypothesis:
-    """The hypothesis of a sidecar, with the lesions that it moved alone."""
-    whole = Hypothesis.from_z(dist, choice.z)
+def _given(found: _Found, pointing: Pointing) -> Posterior:
+    """The distribution given what a sidecar says was pointed at."""
+    dist, axes = found.dist, len(found.dist.space)
+    if any(point.label >= dist.classes or len(point.index) != axes for point in pointing.points):
+        raise DataError("A point of the sidecar has a label or axes that the model has not.")
+    residual = Residual(pointing.length_mm, pointing.amplitude).within(
+        dist, found.volume.data[0], pointing.edge_share
+    )
+    clicks = [Click(tuple(point.index), point.label) for point in pointing.points]
+    return condition(dist, clicks, pointing.tolerance, residual)
+
+
+def _decode(found: _Found, choice: Choice) -> Hypothesis:
+    """The hypothesis of a sidecar, with its points and the lesions that it moved alone."""
+    dist = found.dist
+    given = None if choice.pointing is None else _given(found, choice.pointing)
+    whole = Hypothesis.from_z(dist, choice.z) if given is None else given.hypothesis(choice.z)
     if choice.lesions is None:
         return whole
     moved = choice.lesions
@@ -291,7 +309,8 @@ def _decode(dist: Decodable, choice: Choice) -> Hypothesis:
             f"The z of a lesion in the sidecar has not the model's {dist.rank} numbers."
         )
     own = {move.lesion: move.z for move in moved.own}
-    label_map = dist.placed(composed(dist, whole.z, own, lesions.parts))
+    source = dist if given is None else given
+    label_map = dist.placed(composed(source, whole.z, own, lesions.parts))
     return replace(whole, label_map=label_map)
 
 

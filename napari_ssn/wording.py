@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ RESEARCH_ONLY = "Research use only – not a medical device"
 
 # Directions whose share of the uncertainty is below this are not offered.
 _NEGLIGIBLE = 0.005
+# Share of the hypotheses that agree with what was pointed at, from which on the model explains
+# it well, or at all.
+_WELL, _BARELY = 0.05, 1e-3
 # tan(22.5°): a second axis this strong makes a side a corner.
 _DIAGONAL = 0.414
 
@@ -107,6 +111,7 @@ def range_line(
     *,
     readers: int = 0,
     absent: float = 0.0,
+    points: int = 0,
 ) -> str:
     """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
 
@@ -118,6 +123,7 @@ def range_line(
         readers: of each image that the range was adjusted on, to hold that share of what they
             outlined; 0 if it is the model's own.
         absent: share of the hypotheses in which the label does not occur.
+        points: that the hypotheses are given.
     """
     ends = measure.interval(low, high)
     if readers > 1:
@@ -125,8 +131,48 @@ def range_line(
     elif readers == 1:
         text = f"adjusted range {ends} (meant to hold one expert's in {percent(level)} of images)"
     else:
-        text = f"model range {ends} ({percent(level)} of {count:,} hypotheses)"
+        told = f", given {plural(points, 'point')}" if points else ""
+        text = f"model range {ends} ({percent(level)} of {count:,} hypotheses{told})"
     return f"{text} · none in {percent(absent)}" if absent > 0 else text
+
+
+def plural(count: int, word: str) -> str:
+    """``1 point``, ``2 points``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def points_line(count: int, log_evidence: float) -> tuple[str, bool]:
+    """How well the model explains what was pointed at, and whether it cannot.
+
+    ``2 points · the model explains them well``.
+
+    Args:
+        count: of the points.
+        log_evidence: natural logarithm of the share of the model's hypotheses that agree with
+            all of them.
+    """
+    if count == 0:
+        return "", False
+    them = "it" if count == 1 else "them"
+    if log_evidence >= math.log(_WELL):
+        how = f"the model explains {them} well"
+    elif log_evidence >= math.log(_BARELY):
+        how = f"the model barely explains {them}"
+    else:
+        how = f"the model cannot explain {them}"
+    return f"{plural(count, 'point')} · {how}", log_evidence < math.log(_BARELY)
+
+
+def points_tip(count: int, unexplained: bool) -> str:
+    """What that line means, and what is done with points that the model cannot explain."""
+    if count == 0:
+        return ""
+    if unexplained:
+        return (
+            "Fewer than 1 in 1,000 of the model's hypotheses agree with all points. They hold "
+            "nevertheless, by a correction near them: look whether the rest still fits."
+        )
+    return "Every hypothesis, the cards and the slider now agree with the points."
 
 
 def card_lines(

@@ -129,7 +129,7 @@ def test_cards_of_an_earlier_run_are_dropped(tmp_path: Path) -> None:
 def test_dealing_can_be_stopped(tmp_path: Path) -> None:
     session = opened(tmp_path, Inline(), source((40, 48)))
     with pytest.raises(Cancelled):
-        cards_job(result_of(session), lambda: True)
+        cards_job(result_of(session), (), lambda: True)
 
 
 def test_a_star_keeps_that_hypothesis_whatever_is_on_show(tmp_path: Path) -> None:

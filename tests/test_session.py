@@ -436,7 +436,7 @@ def test_ranges_and_curves_of_an_earlier_run_are_dropped(session: Session) -> No
     old_ranges = session.ranges
     session.run()
     kept = session.ranges
-    session._ranged(old_ranges)
+    session.summary._ranged(old_ranges)
     assert session.ranges is kept
     counts = np.zeros((121, 2), np.int64)
     session.walk._take_curve(Curve(old_ranges.run, Choice(), 0, 3.0, counts))

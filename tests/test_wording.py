@@ -16,6 +16,7 @@ from napari_ssn.wording import (
     offered_directions,
     origin,
     percent,
+    points_tip,
     problem,
     range_line,
     seconds,
@@ -50,6 +51,17 @@ def test_headline() -> None:
     assert headline("nodule", ML, 1420) == "Nodule 1.42 mL"
     assert headline("nodule", ML, None) == "Nodule …"
     assert headline("nodule", SLICE, 0) == "Nodule: none in this hypothesis"
+
+
+def test_range_line_given_points() -> None:
+    line = range_line(ML, 950, 2310, 0.9, 1000, points=2)
+    assert line == "model range 0.95–2.31 mL (90 % of 1,000 hypotheses, given 2 points)"
+    assert "given 1 point)" in range_line(ML, 950, 2310, 0.9, 1000, points=1)
+
+
+def test_the_tip_of_the_meter_warns_of_what_the_model_cannot_explain() -> None:
+    assert points_tip(0, False) == ""
+    assert "1 in 1,000" in points_tip(2, True) and "agree" in points_tip(2, False)
 
 
 def test_range_line() -> None:

@@ -168,6 +168,13 @@ class PackedDistribution(Decodable):
         """See `Decodable.at`; its label maps are these voxels of this one's, bit for bit."""
         return self._dense_block(self.place[voxels.numpy()])
 
+    def logits_at(
+        self, voxels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """See `Decodable.logits_at`; the logit of the mean's label is 0."""
+        logits = self._logits(self.place.reshape(-1)[voxels]).astype(np.float64)
+        return logits[-1], logits[:-1]
+
     @cached_property
     def mean_counts(self) -> NDArray[np.int64]:
         """Voxels of each label in the mean's label map, (C,)."""
@@ -239,14 +246,18 @@ class PackedDistribution(Decodable):
         """c* and the rivals at some places, (C, n)."""
         return np.concatenate([self.best[None, block], self.rivals[:, block]])
 
+    def _logits(self, block: slice | NDArray[np.int32]) -> NDArray[np.float32]:
+        """Factor and, last, mean at some places, (R + 1, C, n); 0 for c*."""
+        labels = self._labels_at(block)
+        logits = np.zeros((self.rank + 1, *labels.shape), np.float32)
+        logits[:, labels[1:], np.arange(labels.shape[1])] = self.margins[:, :, block].swapaxes(0, 1)
+        return logits
+
     def _dense_block(self, block: slice | NDArray[np.int32]) -> LogitDistribution:
         """Some places as a dense column (n, 1)."""
-        labels = self._labels_at(block)
-        at = np.arange(labels.shape[1])
-        logits = np.zeros((self.rank + 1, *labels.shape), np.float32)
+        labels, logits = self._labels_at(block), self._logits(block)
         variance = np.empty(labels.shape, np.float32)
-        variance[labels, at] = self.noise[:, block].astype(np.float32) ** 2
-        logits[:, labels[1:], at] = self.margins[:, :, block].swapaxes(0, 1)
+        variance[labels, np.arange(labels.shape[1])] = self.noise[:, block].astype(np.float32) ** 2
         mean, factor, diag = (
             torch.from_numpy(part).unsqueeze(-1) for part in (logits[-1], logits[:-1], variance)
         )

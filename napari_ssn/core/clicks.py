@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from napari_ssn.core.distribution import EPSILON, LogitDistribution
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import EPSILON
 from napari_ssn.core.errors import GeometryError
 
 #: Width of an exact click's edge, in standard deviations of its margin. It moves a probability by
@@ -34,7 +33,7 @@ class Click:
 
     Attributes:
         index: of the voxel, one number per axis, in the grid of the image that the distribution
-            was cut from (`LogitDistribution.image_space`); for a distribution made by hand that
+            was cut from (`Decodable.image_space`); for a distribution made by hand that
             is its own grid.
         label: 0 (background) … C − 1.
     """
@@ -50,7 +49,7 @@ class Click:
             raise ValueError(f"label: expected 0 or more, got {self.label}")
 
 
-def local_index(dist: LogitDistribution, index: tuple[int, ...]) -> tuple[int, ...]:
+def local_index(dist: Decodable, index: tuple[int, ...]) -> tuple[int, ...]:
     """Index in the distribution's own grid of a voxel of the image.
 
     Raises:
@@ -98,7 +97,7 @@ class Margins:
         return softened
 
 
-def margins_of(dist: LogitDistribution, clicks: Iterable[Click]) -> Margins:
+def margins_of(dist: Decodable, clicks: Iterable[Click]) -> Margins:
     """Margins of a set of clicks: neither their order nor a repetition matters.
 
     Raises:
@@ -117,7 +116,7 @@ def margins_of(dist: LogitDistribution, clicks: Iterable[Click]) -> Margins:
     if n == 0:
         nothing = np.zeros(0, np.int64)
         return Margins(voxels, labels, nothing, nothing, np.zeros(0), np.zeros((0, dist.rank)))
-    mean, factor = logits_at(dist, voxels)  # (C, n), (R, C, n)
+    mean, factor = dist.logits_at(voxels)  # (C, n), (R, C, n)
     click = np.repeat(np.arange(n), classes - 1)
     rival = np.tile(np.arange(classes - 1), n)
     rival += rival >= labels[click]  # every class but the label itself
@@ -130,14 +129,3 @@ def margins_of(dist: LogitDistribution, clicks: Iterable[Click]) -> Margins:
         mean[winner, click] - mean[rival, click],
         (factor[:, winner, click] - factor[:, rival, click]).T.copy(),
     )
-
-
-def logits_at(dist: LogitDistribution, voxels: Indices) -> tuple[Floats, Floats]:
-    """Mean (C, n) and factor (R, C, n) of some voxels, float64, of the flattened grid."""
-    where = torch.from_numpy(np.ascontiguousarray(voxels)).to(dist.device)
-
-    def taken(values: Tensor) -> Floats:
-        found: Floats = values.flatten(-len(dist.space))[..., where].double().cpu().numpy()
-        return found
-
-    return taken(dist.mean), taken(dist.cov_factor)

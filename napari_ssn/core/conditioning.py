@@ -23,10 +23,9 @@ from napari_ssn.core.clicks import (
     Floats,
     Indices,
     Margins,
-    logits_at,
     margins_of,
 )
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.expectation import Belief, HalfSpaces, infer, infer_means
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
@@ -59,7 +58,7 @@ class Posterior:
         settled: whether expectation propagation came to rest.
     """
 
-    dist: LogitDistribution
+    dist: Decodable
     clicks: tuple[Click, ...]
     tolerance: float
     mean: Floats
@@ -117,7 +116,7 @@ class Posterior:
 
         Args:
             z: (R,).
-            where: decode only this part of the grid, as in `LogitDistribution.label_map`;
+            where: decode only this part of the grid, as in `Decodable.label_map`;
                 slices of step one.
         """
         vector = self.mean if z is None else self.dist.check_z(z)
@@ -129,7 +128,7 @@ class Posterior:
         place, inside = _within(self.near, self.dist.space, where)
         if inside.any():
             # Of a slice only what lies in it: a walk through a volume asks for no more.
-            near = self._near if where == () else self._nearby(self.near[inside])
+            near = self._near if inside.all() else self._nearby(self.near[inside])
             (labels,) = next(self._near_labels(vector[None], near))
             out[place] = labels if place else labels[0]
         return out
@@ -148,7 +147,7 @@ class Posterior:
     def labels_at(self, z: ArrayLike, voxels: Indices) -> NDArray[np.uint8]:
         """Labels of some different voxels (V,) of the flattened grid, for each z, (n, V)."""
         draws = np.asarray(z, dtype=np.float64)
-        mean, factor = logits_at(self.dist, voxels)
+        mean, factor = self.dist.logits_at(voxels)
         out = np.empty((len(draws), len(voxels)), np.uint8)
         for row, vector in zip(out, draws, strict=True):
             row[:] = _winner(mean + np.tensordot(vector, factor, 1))
@@ -219,7 +218,7 @@ class Posterior:
     def _nearby(self, voxels: Indices) -> _Near:
         """What decoding some voxels of those near takes."""
         assert self._field is not None
-        mean, factor = logits_at(self.dist, voxels)
+        mean, factor = self.dist.logits_at(voxels)
         clicked, labels = self._margins.voxels, self._margins.labels
         kinds, count = np.unique(clicked, return_counts=True)
         single = np.isin(clicked, np.intersect1d(kinds[count == 1], voxels))
@@ -258,7 +257,7 @@ class _Near:
 
 
 def condition(
-    dist: LogitDistribution,
+    dist: Decodable,
     clicks: Iterable[Click],
     tolerance: float = 0.0,
     residual: Residual | None = None,
@@ -321,7 +320,7 @@ def _half_spaces(
     return HalfSpaces(rows, margins.mean, np.hypot(noise, left))
 
 
-def _distinct(dist: LogitDistribution, margins: Margins) -> tuple[Click, ...]:
+def _distinct(dist: Decodable, margins: Margins) -> tuple[Click, ...]:
     assert dist.start is not None
     index = np.stack(np.unravel_index(margins.voxels, dist.space), 1) + dist.start
     return tuple(

@@ -86,6 +86,16 @@ class Decodable(ABC):
             voxels: (*S) bool, n of them True and n at least 1.
         """
 
+    @abstractmethod
+    def logits_at(
+        self, voxels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean (C, n) and factor (R, C, n) of some voxels, float64, up to what all classes share.
+
+        Args:
+            voxels: (n,) of the flattened grid, in any order.
+        """
+
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
         draws = self.check_draws(z)

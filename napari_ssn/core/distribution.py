@@ -220,6 +220,19 @@ class LogitDistribution(Decodable):
             self.cov_diag[:, voxels].unsqueeze(-1),
         )
 
+    def logits_at(
+        self, voxels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """See `Decodable.logits_at`."""
+        where = torch.from_numpy(np.ascontiguousarray(voxels)).to(self.device)
+
+        def taken(values: Tensor) -> NDArray[np.float64]:
+            flat = values.flatten(-len(self.space))[..., where]
+            found: NDArray[np.float64] = flat.double().cpu().numpy()
+            return found
+
+        return taken(self.mean), taken(self.cov_factor)
+
     def tempered(self, temperature: float) -> LogitDistribution:
         """The same mean with every deviation from it multiplied: ``μ + T (P z + √D ε)``.
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.measures import Range, central_range
@@ -172,7 +173,7 @@ def _described(
 
 
 def composed(
-    dist: Decodable,
+    dist: Decodable | Posterior,
     z: ArrayLike | None,
     own: Mapping[int, ArrayLike],
     parts: NDArray[np.uint8],
@@ -184,7 +185,7 @@ def composed(
     z, or the common one where it has none.
 
     Args:
-        dist: the distribution.
+        dist: the distribution, or what is left of it given some clicks.
         z: the common one, (R,) or None for the mean.
         own: z by the lesion's number.
         parts: of `Lesions`.

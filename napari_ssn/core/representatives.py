@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.activation import PackedDistribution
+from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.hypotheses import Hypothesis
@@ -19,17 +21,26 @@ from napari_ssn.core.metrics import pairwise_iou
 _NOTHING = 0.01
 
 
-def representatives(dist: Decodable, k: int = 4, n: int = 400, seed: int = 0) -> list[Hypothesis]:
+def representatives(
+    dist: Decodable | Posterior,
+    k: int = 4,
+    n: int = 400,
+    seed: int = 0,
+    z: ArrayLike | None = None,
+    between: Callable[[], None] = lambda: None,
+) -> list[Hypothesis]:
     """Choose up to k label maps that stand for n draws, the likeliest first.
 
     The medoids of the draws under ``d = 1 − IoU``; each stands for the draws nearest to it,
     and their share is its probability. "Nothing there" is a hypothesis in its own right.
 
     Args:
-        dist: the distribution.
+        dist: the distribution, or what is left of it given some clicks.
         k: how many at most; fewer when the draws hold fewer different label maps.
         n: draws, without pixel noise.
         seed: of the draws.
+        z: (n, R) draws made already, in the place of n and seed.
+        between: called now and then; what it raises goes through.
 
     Returns:
         Hypotheses whose ``probability`` sums to one, with ``probability_error``
@@ -37,12 +48,21 @@ def representatives(dist: Decodable, k: int = 4, n: int = 400, seed: int = 0) ->
     """
     if k < 1 or n < 1:
         raise ValueError(f"k, n: expected at least 1, got {k} and {n}")
-    z = draw_z(n, dist.rank, seed)
-    flat, common = _maps(dist, z)
+    given = dist if isinstance(dist, Posterior) else None
+    whole = dist.dist if isinstance(dist, Posterior) else dist
+    if z is None:
+        z = draw_z(n, whole.rank, seed) if given is None else given.sample(n, seed)
+    z = whole.check_draws(z)
+    n = len(z)
+    flat, common = _maps(whole, z, between)
+    if given is not None:
+        flat, common = _corrected(given, z, flat, common)
+    between()
     # Equal draws are one point with a weight: fewer distances, and medoids that differ.
     maps, first, place = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     weight = np.bincount(place.ravel(), minlength=len(maps)).astype(np.float64)
-    distance = 1 - pairwise_iou(maps, maps, dist.classes, common)
+    between()
+    distance = 1 - pairwise_iou(maps, maps, whole.classes, common)
     empty = np.flatnonzero(~maps.any(axis=1) & (common[1:].sum() == 0))
     fixed = [int(i) for i in empty if weight[i] >= _NOTHING * n]
     medoids = k_medoids(distance, weight, min(k, len(maps)), fixed)
@@ -50,7 +70,7 @@ def representatives(dist: Decodable, k: int = 4, n: int = 400, seed: int = 0) ->
     shares = np.bincount(nearest, weights=weight, minlength=len(medoids)) / n
     found = [
         replace(
-            Hypothesis.from_z(dist, z[first[medoid]]),
+            _hypothesis(dist, z[first[medoid]]),
             probability=float(share),
             probability_error=math.sqrt(share * (1 - share) / n),
         )
@@ -59,7 +79,9 @@ def representatives(dist: Decodable, k: int = 4, n: int = 400, seed: int = 0) ->
     return sorted(found, key=lambda h: -(h.probability or 0.0))
 
 
-def _maps(dist: Decodable, z: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _maps(
+    dist: Decodable, z: NDArray[np.float64], between: Callable[[], None]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Labels for each z of the voxels that may differ, (n, v), and counts of all others, (C,)."""
     if not isinstance(dist, PackedDistribution):
         return dist.label_maps(z).reshape(len(z), -1), np.zeros(dist.classes, np.int64)
@@ -68,10 +90,35 @@ def _maps(dist: Decodable, z: NDArray[np.float64]) -> tuple[NDArray[np.uint8], N
     reached = dist.touched(radius)
     flat = np.empty((len(z), reached), np.uint8)
     for block in dist.blocks(reached):
+        between()
         for row, vector in zip(flat, vectors, strict=True):
             row[block] = dist.decode(vector, block, radius)
     inside = np.bincount(dist.best[:reached], minlength=dist.classes)
     return flat, dist.mean_counts - inside
+
+
+def _corrected(
+    given: Posterior,
+    z: NDArray[np.float64],
+    flat: NDArray[np.uint8],
+    common: NDArray[np.int64],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """What `_maps` found, with the labels that the voxels near clicks have instead."""
+    near, dist = given.near, given.dist
+    labels = given.labels_at(z, near)
+    if not isinstance(dist, PackedDistribution):
+        flat[:, near] = labels
+        return flat, common
+    place = dist.place.reshape(-1)[near]
+    known = place < flat.shape[1]
+    flat[:, place[known]] = labels[:, known]
+    # Near a click a voxel may differ that no z alone would change.
+    gone = np.bincount(dist.best[place[~known]], minlength=dist.classes)
+    return np.concatenate([flat, labels[:, ~known]], 1), common - gone
+
+
+def _hypothesis(dist: Decodable | Posterior, z: NDArray[np.float64]) -> Hypothesis:
+    return dist.hypothesis(z) if isinstance(dist, Posterior) else Hypothesis.from_z(dist, z)
 
 
 def k_medoids(

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.linalg import solve_triangular
 
-from napari_ssn.core.clicks import Indices, Margins, logits_at
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.clicks import Indices, Margins
+from napari_ssn.core.decodable import Decodable
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +69,21 @@ class Residual:
         edge = share * float(high - low)
         return replace(self, image=smooth, edge=edge if edge > 0 else np.inf)
 
+    def within(self, dist: Decodable, image: NDArray[np.float32], share: float = 0.15) -> Residual:
+        """As `along`, looking only at the region of an image that a distribution was cut from.
+
+        What lies outside neither counts towards the range nor needs to be a number.
+        """
+        assert dist.start is not None
+        region = tuple(slice(s, s + n) for s, n in zip(dist.start, dist.space, strict=True))
+        found = self.along(image[region], share)
+        assert found.image is not None
+        if found.image.shape == image.shape:
+            return found
+        whole = np.zeros(image.shape, np.float32)
+        whole[region] = found.image
+        return replace(found, image=whole)
+
 
 @dataclass(frozen=True, eq=False)
 class Field:
@@ -86,14 +101,14 @@ class Field:
         anchors: (A,) voxels in the flattened grid.
     """
 
-    dist: LogitDistribution
+    dist: Decodable
     residual: Residual
     margins: Margins
     anchors: Indices
     _lower: Floats = field(repr=False)
 
     @classmethod
-    def around(cls, residual: Residual, dist: LogitDistribution, margins: Margins) -> Field:
+    def around(cls, residual: Residual, dist: Decodable, margins: Margins) -> Field:
         """Lay the field around some clicks."""
         if residual.image is not None and residual.image.shape != dist.image_space:
             raise ValueError(
@@ -164,7 +179,7 @@ class Field:
 
     def _scale(self, voxels: Indices) -> Floats:
         """Standard deviation of one class's field at some voxels, (V,)."""
-        _, factor = logits_at(self.dist, voxels)  # (R, C, V)
+        _, factor = self.dist.logits_at(voxels)  # (R, C, V)
         centred = factor - factor.mean(1, keepdims=True)
         # The mean over all pairs of classes of the variance of their margin.
         variance = 2 / (self.dist.classes - 1) * np.square(centred).sum((0, 1))
@@ -185,7 +200,7 @@ def _contrasts(classes: int) -> Floats:
     return found
 
 
-def _places(dist: LogitDistribution, residual: Residual, voxels: Indices) -> Floats:
+def _places(dist: Decodable, residual: Residual, voxels: Indices) -> Floats:
     """Place, in lengths, and intensity, in edges, of some voxels, (V, 3 or 4)."""
     index = np.stack(np.unravel_index(voxels, dist.space), 1)
     grid = dist.affine[:3, :3][:, : len(dist.space)]

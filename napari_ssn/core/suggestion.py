@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.clicks import Floats
 from napari_ssn.core.conditioning import Posterior, condition
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.decodable import Decodable
 
 # Voxels that stand for the map, and those of them that are compared as places to click.
 _MAP, _PLACES = 4000, 500
@@ -32,7 +32,7 @@ class Suggestion:
 
 
 def suggest_click(
-    dist: LogitDistribution, posterior: Posterior | None = None, n: int = 256, seed: int = 0
+    dist: Decodable, posterior: Posterior | None = None, n: int = 256, seed: int = 0
 ) -> Suggestion | None:
     """The voxel whose label, once known, leaves the least doubt about the whole label map.
 

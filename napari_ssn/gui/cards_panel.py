@@ -173,7 +173,8 @@ class CardsPanel(Section):
         """Show the cards of the result; greyed when the image has changed."""
         session, cards = self._session, self._session.cards
         self.setVisible(session.result is not None)
-        self.setEnabled(not session.stale)
+        # Cards of former points wait, greyed, for those that take their place.
+        self.setEnabled(not session.stale and (cards is None or session.summary.dealt))
         say(self.empty, "Comparing hypotheses…" if cards is None else "")
         if cards is not self._dealt:
             self._dealt = cards

@@ -17,6 +17,7 @@ from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.lesion_panel import LesionPanel
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
 from napari_ssn.gui.parts import colours_of, style_of
+from napari_ssn.gui.point_panel import PointPanel
 from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.run_panel import RegionPanel, RunPanel
 from napari_ssn.gui.scene import Scene
@@ -57,6 +58,7 @@ class SSNDock(QWidget):
         self.cards = CardsPanel(self.session)
         self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
+        self.points = PointPanel(napari_viewer, self.scene, self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session)
         self.settings = SettingsPanel(self.scene, self.session)
@@ -72,6 +74,7 @@ class SSNDock(QWidget):
                 "D": self._stronger,
                 "K": self.session.keep,
                 "Control-Z": self.session.walk.undo,
+                "Control-Shift-Z": self.session.walk.redo,
                 "Control-Enter": self.run.press,
             }
         )
@@ -100,6 +103,7 @@ class SSNDock(QWidget):
             self.cards,
             self.lesions,
             self.slider,
+            self.points,
             self.samples,
             self.export,
         ):
@@ -174,6 +178,7 @@ class SSNDock(QWidget):
         self.image.disconnect_viewer()
         self.view.disconnect_viewer()
         self.keys.release()
+        self.points.shut()
         # The scene first: the layer that stays is decoded one last time.
         self.scene.close()
         self.session.close()

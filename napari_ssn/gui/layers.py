@@ -20,6 +20,7 @@ from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.session import Choice, Decoded, Plane, Preview, Result, Source
+from napari_ssn.wording import plural
 
 HYPOTHESIS = "SSN · hypothesis"
 COMPARED = "SSN · compared"
@@ -226,6 +227,7 @@ def result_metadata(
         "centre": None if result.centre is None else list(result.centre),
         "frame": None if result.source.frame is None else result.source.frame + 1,
         "lesions": {str(number): sigma for number, sigma in choice.own},
+        "points": [[*point.index, point.label] for point in choice.points],
         "labels": list(result.labels),
     }
 
@@ -246,7 +248,8 @@ def layer_name(decoded: Decoded) -> str:
         voxels = int(decoded.counts[1:].sum())
         return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}{when}"
     seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
-    return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{when}"
+    told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
+    return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{told}{when}"
 
 
 def frozen(layer: Labels) -> NDArray[np.uint8]:
@@ -265,6 +268,18 @@ def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Point
         border_color="#000000",
         border_width=0.1,
         **transform_of(image, len(display.shape)),
+    )
+
+
+def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:
+    """An empty layer for points that somebody places, as large on every screen."""
+    return Points(
+        np.zeros((0, axes)),
+        ndim=axes,
+        name=name,
+        size=1.5,
+        canvas_size_limits=(11, 13),
+        **transform,
     )
 
 

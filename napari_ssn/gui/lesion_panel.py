@@ -109,6 +109,7 @@ class LesionPanel(Section):
             self._list(lesions, result)
         if self._listed is None:
             return
+        self._say_dropped()
         counts = walk.lesion_counts
         for at, lesion in enumerate(self._listed.found):
             words = "…"
@@ -142,8 +143,15 @@ class LesionPanel(Section):
             self.table.item(at, 3).setToolTip(tip)
         rows = min(len(lesions.found), _ROWS)
         self.table.setFixedHeight(_HEIGHT * (rows + 1) + 2 * self.table.frameWidth())
-        smallest = measure.amount(lesions.rules.smallest)
-        say(self.dropped, left_out(lesions.dropped, smallest))
+
+    def _say_dropped(self) -> None:
+        lesions, walk = self._listed, self._session.walk
+        if walk.choice.points:
+            # Lesions are told apart once, so that no number changes its lesion.
+            say(self.dropped, "range, presence: without points")
+            return
+        measure = self._session.result.source.measure
+        say(self.dropped, left_out(lesions.dropped, measure.amount(lesions.rules.smallest)))
 
     def _show_selected(self) -> None:
         walk = self._session.walk

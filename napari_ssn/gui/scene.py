@@ -149,9 +149,31 @@ class Scene:
         """Put the region's middle on a place in the world."""
         if self._image is None or self._shown is None or self._shown.display is None:
             return
-        voxel = layers.clicked_voxel(self._image, self._shown.display, position)
+        voxel = self.voxel_at(position)
         outside = (-1,) * len(self._shown.display.shape)
         self._session.place_centre(voxel if voxel is not None else outside)
+
+    def voxel_at(self, position: tuple[float, ...]) -> tuple[int, ...] | None:
+        """Voxel of the source's grid at a place in the world; None where there is none."""
+        if self._image is None or self._shown is None or self._shown.display is None:
+            return None
+        return layers.clicked_voxel(self._image, self._shown.display, position)
+
+    def shown_index(self, voxel: tuple[int, ...]) -> tuple[int, ...]:
+        """Where a voxel of the present result lies in its layers."""
+        display = self._display
+        place: tuple[int, ...] = display.reorientation.index_to_display(voxel, display.image_space)
+        return place
+
+    @property
+    def frame_of_result(self) -> tuple[dict[str, Any], int]:
+        """How layers of the present result are placed, and how many axes they have."""
+        return self._transform, len(self._display.shape)
+
+    @property
+    def elsewhen(self) -> bool:
+        """Whether another frame is in front than the one that the result is about."""
+        return self._session.result is not None and self._elsewhen(self._session.result)
 
     def wait_for_click(self, waiting: bool, done: Any = None) -> None:
         """Take the next click on the image as the region's middle, or stop waiting for it."""
@@ -161,6 +183,11 @@ class Scene:
         self._clicked = done
         if waiting:
             callbacks.append(self._on_click)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the next click is the region's middle."""
+        return self._on_click in self._viewer.mouse_drag_callbacks
 
     def _on_click(self, viewer: Any, event: Any) -> Any:
         moved = False

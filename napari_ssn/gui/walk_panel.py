@@ -82,6 +82,7 @@ class ResultPanel(Section):
                     session.ranges.count,
                     readers=found.readers,
                     absent=session.ranges.absent[k],
+                    points=len(session.ranges.points),
                 )
             )
 
@@ -130,9 +131,11 @@ class SliderPanel(Section):
         self.play.setCheckable(True)
         self.reset = button("0", "Back to 0 σ")
         self.undo = button("↶", "Take back the last step (Ctrl+Z)")
-        for small in (self.play, self.reset, self.undo):
-            small.setFixedWidth(34)
-        tools = (self.value, self.play, self.reset, self.undo)
+        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
+        small = (self.play, self.reset, self.undo, self.redo)
+        for one in small:
+            one.setFixedWidth(30)
+        tools = (self.value, *small)
         super().__init__("Boundary", beside=tools)
         self._session = session
         self.directions = combo("What the slider changes; the share of the model's uncertainty")
@@ -153,6 +156,7 @@ class SliderPanel(Section):
         self.play.toggled.connect(self._played)
         self.reset.clicked.connect(self._reset)
         self.undo.clicked.connect(session.walk.undo)
+        self.redo.clicked.connect(session.walk.redo)
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)
@@ -232,4 +236,5 @@ class SliderPanel(Section):
         words = f"{sigma:+.2f} σ".replace("-", "−") if sigma else "0 σ"
         self.value.setText(words if walk.alone is None else f"lesion {walk.alone} · {words}")
         self.undo.setEnabled(walk.can_undo)
+        self.redo.setEnabled(walk.can_redo)
         self.reset.setEnabled(sigma != 0)

@@ -119,13 +119,37 @@ class LesionMoves(_Strict):
     own: Annotated[list[LesionMove], Field(min_length=1)]
 
 
+class Point(_Strict):
+    """A voxel of the file's own grid that somebody has given a label, 0 for the background."""
+
+    index: Index
+    label: Count
+
+
+class Pointing(_Strict):
+    """What somebody pointed at, in order, and how far that counts.
+
+    The label map is ``argmax (mean + factor · z + xi(z))``: ``tolerance`` is the deviation of a
+    point's own error in those of its margin; xi is a correction, correlated over ``length_mm``
+    and of ``amplitude`` deviations of the margin, that stops at the edges of the image's first
+    channel, a step of ``edge_share`` of the region's range counting like one length.
+    """
+
+    points: Annotated[list[Point], Field(min_length=1)]
+    tolerance: Annotated[FiniteFloat, Field(ge=0)]
+    length_mm: Annotated[FiniteFloat, Field(gt=0)]
+    amplitude: Annotated[FiniteFloat, Field(gt=0)]
+    edge_share: Annotated[FiniteFloat, Field(gt=0)]
+
+
 class Choice(_Strict):
     """Which hypothesis: its z, and how it was come by.
 
     ``sample`` counts from 1 within the draws of ``seed``, ``direction`` from 1 as the window
     shows it; ``z = anchor + sigma · direction`` for a walk. ``lesions`` says which lesions stand
-    elsewhere on that direction; null when all stand where ``z`` says. ``z`` is null for a label
-    map that was edited by hand: the model cannot make that one again.
+    elsewhere on that direction; null when all stand where ``z`` says. ``pointing`` says what
+    mean, draws and anchor are given; null when nobody pointed at anything. ``z`` is null for a
+    label map that was edited by hand: the model cannot make that one again.
     """
 
     kind: Literal["mean", "sample", "walk", "representative", "conditioned", "edited"]
@@ -136,6 +160,7 @@ class Choice(_Strict):
     anchor: list[FiniteFloat] | None = None
     z: list[FiniteFloat] | None
     lesions: LesionMoves | None = None
+    pointing: Pointing | None = None
 
 
 class LabelVolume(_Strict):

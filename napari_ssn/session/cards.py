@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.session.records import Choice, Result
+from napari_ssn.session.records import Choice, Point, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,29 +59,34 @@ class Cards:
         draws: that they stand for.
         cards: one to `CARDS`.
         voxel: of the source's grid, in the middle of what the thumbnails show.
+        points: that the hypotheses were drawn given.
     """
 
     run: int
     draws: int
     cards: tuple[Card, ...]
     voxel: tuple[int, ...]
+    points: tuple[Point, ...] = ()
 
 
-def cards_job(result: Result, cancelled: Callable[[], bool]) -> Cards:
-    """Choose the cards of a result and draw them where they differ most."""
-    from napari_ssn.core.distribution import draw_z
+def cards_job(result: Result, points: tuple[Point, ...], cancelled: Callable[[], bool]) -> Cards:
+    """Choose the cards of a result given some points and draw them where they differ most."""
     from napari_ssn.core.errors import Cancelled
     from napari_ssn.core.representatives import representatives
 
-    found = representatives(result.dist, CARDS, DRAWS, SEED)
-    if cancelled():
-        raise Cancelled("The run was cancelled.")
-    draws = draw_z(DRAWS, result.dist.rank, SEED)
+    draws = result.given.draws(points, DRAWS, SEED)
+
+    def between() -> None:
+        if cancelled():
+            raise Cancelled("The run was cancelled.")
+
+    found = representatives(result.given.source(points), CARDS, z=draws, between=between)
+    between()
     pictures, voxel = _pictures(result, found)
     cards = tuple(
         Card(
             # A representative is one of the draws: its number says all about it.
-            Choice(int(np.flatnonzero((draws == one.z).all(1))[0]), SEED),
+            Choice(int(np.flatnonzero((draws == one.z).all(1))[0]), SEED, points=points),
             one.probability or 0.0,
             one.probability_error or 0.0,
             one.counts,
@@ -89,7 +94,7 @@ def cards_job(result: Result, cancelled: Callable[[], bool]) -> Cards:
         )
         for one, picture in zip(found, pictures, strict=True)
     )
-    return Cards(result.run, DRAWS, cards, voxel)
+    return Cards(result.run, DRAWS, cards, voxel, points)
 
 
 def _pictures(

@@ -20,6 +20,7 @@ from napari_ssn.core.errors import (
     ModelError,
 )
 from napari_ssn.session import lesions as lesion_jobs
+from napari_ssn.session.given import EDGE_SHARE, TOLERANCE
 from napari_ssn.session.records import (
     Choice,
     Curve,
@@ -27,6 +28,7 @@ from napari_ssn.session.records import (
     Exported,
     ModelEntry,
     News,
+    Point,
     Preview,
     Ranges,
     Remark,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.lesions import Lesions
-    from napari_ssn.io.provenance import Provenance
+    from napari_ssn.io.provenance import Pointing, Provenance
     from napari_ssn.network.models import Model
 
 Progress = Callable[[News], None]
@@ -114,6 +116,7 @@ def run_job(
 
     from napari_ssn.core.activation import compact
     from napari_ssn.core.directions import principal_directions
+    from napari_ssn.core.residual import Residual
     from napari_ssn.io.provenance import image_hash
     from napari_ssn.network.device import device_title, free_bytes
     from napari_ssn.network.inference import Watch
@@ -145,6 +148,8 @@ def run_job(
     _ask(cancelled)
     directions = principal_directions(dist)
     _ask(cancelled)
+    # Of several channels the edges of the first: it is the one a person is shown to begin with.
+    residual = Residual().within(dist, volume.data[0], EDGE_SHARE)
     return Result(
         run=run,
         source=request.source,
@@ -158,21 +163,30 @@ def run_job(
         directions=directions,
         image_sha256=image_hash(volume),
         seconds=time.perf_counter() - began,
+        residual=residual,
     )
 
 
-def range_job(result: Result, count: int, cancelled: Asked) -> Ranges:
-    """Draw hypotheses and state the range of each label's size."""
-    from napari_ssn.core.distribution import draw_z
-    from napari_ssn.core.histogram import histogram
+def range_job(result: Result, points: tuple[Point, ...], count: int, cancelled: Asked) -> Ranges:
+    """Draw hypotheses and state the range of each label's size.
 
-    counts = _counts(result, draw_z(count, result.dist.rank, 0), cancelled)[:, 1:]
+    A calibration was learnt without anybody pointing: given points the range is the model's own.
+    """
+    from napari_ssn.core.histogram import histogram
+    from napari_ssn.core.measures import central_range
+
+    draws = result.given.draws(points, count, 0)
+    counts = _counts(result, points, draws, cancelled)[:, 1:]
+    card, space = result.card, result.dist.space
     return Ranges(
         run=result.run,
         count=count,
-        ranges=tuple(result.card.range_of(column, result.dist.space) for column in counts.T),
+        ranges=tuple(
+            central_range(column) if points else card.range_of(column, space) for column in counts.T
+        ),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
         bars=tuple(histogram(column) for column in counts.T),
+        points=points,
     )
 
 
@@ -191,7 +205,8 @@ def curve_job(
 ) -> Curve:
     """Count the labels at every stop of the slider along a choice's walk, lesion by lesion.
 
-    A large result is decoded at every stop as well, which is no more work than counting.
+    A large result is decoded at every stop as well, which is no more work than counting; given
+    points, whose correction differs from stop to stop, it is not.
     """
     from napari_ssn.core.activation import PackedDistribution
     from napari_ssn.core.flips import Flips
@@ -200,14 +215,13 @@ def curve_job(
     z = np.stack([result.directions.z(choice.direction, t, anchor) for t in stops(reach)])
     by_lesion = flips = None
     if lesions is not None and lesions.several:
-        from napari_ssn.core.lesions import lesion_counts
-
-        by_lesion = lesion_counts(result.dist, lesions.parts, z, lambda: _ask(cancelled))
-    if isinstance(result.dist, PackedDistribution):
+        by_lesion = lesion_jobs.counts(result, choice.points, lesions, z, lambda: _ask(cancelled))
+    if isinstance(result.dist, PackedDistribution) and not choice.points:
         flips = Flips.along(result.dist, z, cancelled)
         counts = flips.counts
     else:
-        counts = _counts(result, z, cancelled) if by_lesion is None else by_lesion.sum(1)
+        known = None if by_lesion is None else by_lesion.sum(1)
+        counts = _counts(result, choice.points, z, cancelled) if known is None else known
     return Curve(result.run, choice.anchor, choice.direction, reach, counts, flips, by_lesion)
 
 
@@ -242,7 +256,7 @@ def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hy
     from napari_ssn.core.hypotheses import Hypothesis
 
     z = choice_z(result, choice)
-    label_map = lesion_jobs.decode(result, z, own_z(result, choice), lesions)
+    label_map = lesion_jobs.decode(result, choice.points, z, own_z(result, choice), lesions)
     label_map = result.dist.placed(label_map)
     # The source's own affine: the one of the region, taken back, would be rounded.
     return Hypothesis(label_map, result.source.affine, z, result.dist.classes)
@@ -272,7 +286,7 @@ def _provenance(
             frame=None if result.source.frame is None else result.source.frame + 1,
         ),
         choice=provenance.Choice(
-            kind=choice.kind,
+            kind="conditioned" if choice.points and choice.kind == "mean" else choice.kind,
             seed=choice.seed if drawn else None,
             sample=choice.sample + 1 if choice.sample is not None else None,
             direction=choice.direction + 1 if walked else None,
@@ -280,20 +294,34 @@ def _provenance(
             anchor=anchor_z(result, choice).tolist() if walked else None,
             z=None if hypothesis.z is None else hypothesis.z.tolist(),
             lesions=moved,
+            pointing=_pointing(result, choice),
         ),
         labels=result.labels,
         extent=result.source.extent,
     )
 
 
-def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
-    """The z a walk starts from: zero for the mean, else the draw of that seed and number."""
-    if choice.sample is None:
-        return np.zeros(result.dist.rank)
-    from napari_ssn.core.distribution import draw_z
+def _pointing(result: Result, choice: Choice) -> Pointing | None:
+    """What a sidecar says of points."""
+    from napari_ssn.io import provenance
 
-    draw: NDArray[np.float64] = draw_z(choice.sample + 1, result.dist.rank, choice.seed)[-1]
-    return draw
+    residual = result.residual
+    if not choice.points or residual is None:
+        return None
+    return provenance.Pointing(
+        points=[
+            provenance.Point(index=list(point.index), label=point.label) for point in choice.points
+        ],
+        tolerance=TOLERANCE,
+        length_mm=residual.length_mm,
+        amplitude=residual.amplitude,
+        edge_share=EDGE_SHARE,
+    )
+
+
+def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
+    """The z a walk starts from: the mean's, else the draw of that seed and number."""
+    return result.given.anchor(choice.points, choice.sample, choice.seed)
 
 
 def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:
@@ -306,9 +334,13 @@ def own_z(result: Result, choice: Choice) -> dict[int, NDArray[np.float64]]:
     return lesion_jobs.own_z(result, choice, anchor_z(result, choice)) if choice.own else {}
 
 
-def _counts(result: Result, z: NDArray[np.float64], cancelled: Asked) -> NDArray[np.int64]:
+def _counts(
+    result: Result, points: tuple[Point, ...], z: NDArray[np.float64], cancelled: Asked
+) -> NDArray[np.int64]:
     """Voxels of each label for each z, (n, C), looking at the cancel button on the way."""
     from napari_ssn.core.measures import label_counts
+
+    given = result.given.posterior(points) if points else None
 
     # Those of one length together: short ones touch few voxels, and are counted sooner.
     order = np.argsort(np.linalg.norm(z, axis=1), kind="stable")
@@ -316,7 +348,9 @@ def _counts(result: Result, z: NDArray[np.float64], cancelled: Asked) -> NDArray
     for first in range(0, len(z), _BATCH):
         _ask(cancelled)
         part = order[first : first + _BATCH]
-        counts[part] = label_counts(result.dist, z[part])
+        counts[part] = (
+            label_counts(result.dist, z[part]) if given is None else given.label_counts(z[part])
+        )
     return counts
 
 

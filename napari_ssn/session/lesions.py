@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.session.records import Choice, Curve, Result, stop_of
+from napari_ssn.session.records import Choice, Curve, Point, Result, stop_of
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -52,18 +52,53 @@ def own_z(
 
 def decode(
     result: Result,
+    points: tuple[Point, ...],
     z: NDArray[np.float64],
     own: dict[int, NDArray[np.float64]],
     lesions: Lesions | None,
     where: tuple[slice | int, ...] = (),
 ) -> NDArray[np.uint8]:
     """Label map of a choice in a part of the region."""
+    source = result.given.source(points)
     if not own:
-        return result.dist.label_map(z, where)
+        return source.label_map(z, where)
     from napari_ssn.core.lesions import composed
 
     assert lesions is not None
-    return composed(result.dist, z, own, lesions.parts, where)
+    return composed(source, z, own, lesions.parts, where)
+
+
+def counts(
+    result: Result,
+    points: tuple[Point, ...],
+    lesions: Lesions,
+    z: NDArray[np.float64],
+    between: Callable[[], None],
+) -> NDArray[np.int64]:
+    """Voxels of each label in each lesion's part for each z, (n, K + 1, C)."""
+    from napari_ssn.core.lesions import lesion_counts
+
+    out = lesion_counts(result.dist, lesions.parts, z, between)
+    if not points:
+        return out
+    given = result.given.posterior(points)
+    near = given.near
+    if not len(near):
+        return out
+    import torch
+
+    # Only near points is anything else than without them.
+    there = torch.zeros(result.dist.space, dtype=torch.bool, device=result.dist.device)
+    there.view(-1)[torch.from_numpy(near).to(there.device)] = True
+    plain = result.dist.at(there).label_maps(z).reshape(len(z), -1)
+    cells = lesions.parts.reshape(-1)[near].astype(np.int64) * result.dist.classes
+    for row, before, after in zip(out, plain, given.labels_at(z, near), strict=True):
+        row += _tally(cells + after, row.shape) - _tally(cells + before, row.shape)
+    return out
+
+
+def _tally(cells: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
 
 
 def counts_by_lesion(curve: Curve, choice: Choice) -> NDArray[np.int64] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from napari_ssn.core.flips import Flips
     from napari_ssn.core.histogram import Histogram
     from napari_ssn.core.measures import Range
+    from napari_ssn.core.residual import Residual
     from napari_ssn.network.card import ModelCard
+    from napari_ssn.session.given import Given
 
 State = Literal["no image", "ready", "loading", "running", "result", "exporting", "error"]
 Stage = Literal["loading", "running"]
@@ -194,6 +196,8 @@ class Result:
         dist, directions: the model's answer and the axes of its uncertainty.
         image_sha256: of the intensities the network was given.
         seconds: the run took.
+        residual: how a point acts where the model cannot explain it; None for the model alone.
+        given: the same given what was pointed at.
     """
 
     run: int
@@ -208,6 +212,13 @@ class Result:
     directions: Directions
     image_sha256: str
     seconds: float
+    residual: Residual | None = None
+    given: Given = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        from napari_ssn.session.given import Given
+
+        object.__setattr__(self, "given", Given(self.dist, self.residual))
 
     @property
     def voxel_ml(self) -> float:
@@ -230,6 +241,7 @@ class Ranges:
         ranges: one per foreground label.
         absent: share of the hypotheses in which each of them does not occur.
         bars: how often each size came up, one per foreground label.
+        points: that the hypotheses were drawn given.
     """
 
     run: int
@@ -237,6 +249,20 @@ class Ranges:
     ranges: tuple[Range, ...]
     absent: tuple[float, ...]
     bars: tuple[Histogram, ...]
+    points: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """A voxel that somebody has given a label.
+
+    Attributes:
+        index: of the voxel, in the source's grid.
+        label: 0 for the background.
+    """
+
+    index: tuple[int, ...]
+    label: int
 
 
 @dataclass(frozen=True)
@@ -249,6 +275,7 @@ class Choice:
         direction: index of the direction the slider walks.
         sigma: where the slider is.
         own: lesions that have a position of their own on that direction, by their numbers.
+        points: in the order they were placed; mean and draws are those given these.
     """
 
     sample: int | None = None
@@ -256,6 +283,7 @@ class Choice:
     direction: int = 0
     sigma: float = 0.0
     own: tuple[tuple[int, float], ...] = ()
+    points: tuple[Point, ...] = ()
 
     @property
     def kind(self) -> Literal["mean", "sample", "walk"]:
@@ -267,12 +295,16 @@ class Choice:
     @property
     def anchor(self) -> Choice:
         """The hypothesis the walk starts from."""
-        return Choice() if self.sample is None else Choice(self.sample, self.seed)
+        if self.sample is None:
+            return Choice(points=self.points)
+        return Choice(self.sample, self.seed, points=self.points)
 
     @property
     def title(self) -> str:
         """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ, lesion 2 at −1.00 σ``."""
         start = "mean" if self.sample is None else f"sample {self.sample + 1}"
+        if self.points:
+            start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
         if self.kind != "walk":
             return start
         words = f"{start}, direction {self.direction + 1} at {self.sigma:+.2f} σ"

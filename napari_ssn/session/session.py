@@ -7,20 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from psygnal import Signal
 
 from napari_ssn.session import jobs
-from napari_ssn.session.cards import Cards, cards_job
+from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.places import Places
+from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.records import (
     Choice,
     Decoded,
     Exported,
     News,
     Plane,
+    Point,
     Preview,
     Ranges,
     Remark,
@@ -33,6 +35,7 @@ from napari_ssn.session.records import (
 )
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
+from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
 
 
@@ -65,11 +68,13 @@ class Session:
         self.settings = settings or Settings()
         self.setup = Setup()
         self.result: Result | None = None
-        self.ranges: Ranges | None = None
-        self.cards: Cards | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
         self.places = Places(runner, self.walk, self._failed)
+        self.summary = Summary(runner, self.walk, self.settings.hypotheses, self._failed)
+        self.summary.changed.connect(self._summarised)
+        self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
+        self.changed.connect(self.pointing.refresh)
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
@@ -82,7 +87,7 @@ class Session:
         self._runs = 0
         self._began = 0.0
         self._queue: list[Choice] = []
-        self._added: dict[int, int] = {}
+        self._added: dict[tuple[int, tuple[Point, ...]], int] = {}
 
     # ---- What is the case
 
@@ -113,6 +118,24 @@ class Session:
             or source.token != self.result.source.token
             or self._centre() != self.result.centre
         )
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """Of the sizes; None while they are counted."""
+        return self.summary.ranges
+
+    @property
+    def cards(self) -> Cards | None:
+        """The few hypotheses that stand for all; None before the first are dealt."""
+        return self.summary.cards
+
+    def _hindered(self) -> str | None:
+        """Why nobody can point into the result at the moment, one sentence."""
+        if self.busy:
+            return "Wait for the run to end before you point at anything."
+        if self.stale:
+            return "The result is of another image or place: run again before you point."
+        return None
 
     def _centre(self) -> tuple[int, ...] | None:
         """Middle of the region that a run would look at; None for the whole image."""
@@ -166,7 +189,7 @@ class Session:
         self._runner.submit(
             "warm up",
             lambda progress, cancelled: jobs.warm_up(self._store, model.folder, device),
-            _nothing,
+            lambda loaded: None,
             self._failed,
         )
 
@@ -176,8 +199,7 @@ class Session:
         if settings.device != before.device:
             self._look_for_models(None)
         self.walk.configure(settings)
-        if settings.hypotheses != before.hypotheses:
-            self._count_range()
+        self.summary.set_count(settings.hypotheses)
         self.changed.emit()
 
     # ---- Image and region
@@ -260,51 +282,34 @@ class Session:
         self.changed.emit()
 
     def _ran(self, result: Result) -> None:
-        self.activity, self.result = None, result
-        self.ranges = self.cards = None
+        self.activity, self.result, self.exported = None, result, None
         self._queue.clear()
         self._added.clear()
         self._runner.cancel("decode")
         self._runner.cancel("keep")
-        self.exported = None
-        self.walk.begin(result)
-        self.comparing.begin(result)
+        for part in (self.walk, self.comparing, self.summary, self.pointing):
+            part.begin(result)
         self.found.emit(result)
         self.walk.announce()
-        self._count_range()
-        self._deal()
+        self.summary.make()
         self.changed.emit()
 
     def _run_failed(self, text: str) -> None:
         self.activity = None
         self._failed(text)
 
-    def tell(self, text: str) -> None:
-        """Say something in the status line, in one sentence."""
-        self.note = Note(text)
+    def tell(self, text: str, error: bool = False) -> None:
+        """Say something in the status line, in one sentence, or nothing any more."""
+        self.note = Note(text, error) if text else None
         self.changed.emit()
 
     def _failed(self, text: str) -> None:
-        self.note = Note(text, error=True)
-        self.changed.emit()
+        self.tell(text, error=True)
 
-    def _count_range(self) -> None:
-        result, count = self.result, self.settings.hypotheses
-        if result is None:
-            return
-        self.ranges = None
-        self._runner.submit(
-            "range",
-            lambda progress, cancelled: jobs.range_job(result, count, cancelled),
-            self._ranged,
-            self._failed,
-        )
-
-    def _ranged(self, ranges: Ranges) -> None:
-        if self.result is not None and ranges.run == self.result.run:
-            self.ranges = ranges
-            self.changed.emit()
+    def _summarised(self) -> None:
+        if self.result is not None and self.ranges is not None:
             self.places.tell_lesions_apart(self.result)
+        self.changed.emit()
 
     def look(self) -> None:
         """Show the place that matters: the hypothesis on show, else the region's middle."""
@@ -314,32 +319,17 @@ class Session:
         elif centre is not None:
             self.places.look_at(centre)
 
-    def _deal(self) -> None:
-        """Choose and draw the cards of a new result."""
-        result = self.result
-        assert result is not None
-        self._runner.submit(
-            "cards",
-            lambda progress, cancelled: cards_job(result, cancelled),
-            self._dealt,
-            self._failed,
-        )
-
-    def _dealt(self, cards: Cards) -> None:
-        if self.result is not None and cards.run == self.result.run:
-            self.cards = cards
-            self.changed.emit()
-
     # ---- Layers of their own, and files
 
     def add_samples(self, count: int, seed: int) -> None:
         """Decode samples to become layers, one after the other, from where the last ended."""
         if self.result is None or self.stale:
             return
-        first = self._added.get(seed, 0)
-        self._added[seed] = first + count
+        points = self.walk.choice.points
+        first = self._added.get((seed, points), 0)
+        self._added[seed, points] = first + count
         idle = not self._queue
-        self._queue += [Choice(i, seed) for i in range(first, first + count)]
+        self._queue += [Choice(i, seed, points=points) for i in range(first, first + count)]
         if idle:
             self._decode_next()
 
@@ -403,11 +393,7 @@ class Session:
         self._queue.clear()
         self.activity = self.result = None
         self.setup = Setup()
-        self.comparing.close()
-        self.walk.close()
-        self.places.close()
+        for part in (self.comparing, self.summary, self.pointing, self.walk, self.places):
+            part.close()
         for signal in (self.changed, self.previewed, self.found, self.made):
             signal.disconnect()
-
-
-def _nothing(value: Any) -> None: ...

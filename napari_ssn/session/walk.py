@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_ssn.session import jobs
 from napari_ssn.session import lesions as lesion_jobs
-from napari_ssn.session.records import Choice, Curve, Result, Settings, stop_of, stops
+from napari_ssn.session.records import Choice, Curve, Point, Result, Settings, stop_of, stops
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_ssn.core.lesions import Lesions
 
-#: Steps that undo can take back.
+#: Steps that undo can take back, and redo make again.
 UNDO_STEPS = 10
 
 
@@ -58,6 +58,7 @@ class Walk:
         # What is being counted, so that it is not asked for twice.
         self._counting: tuple[Any, ...] | None = None
         self._history: list[Choice] = []
+        self._undone: list[Choice] = []
 
     def begin(self, result: Result) -> None:
         """Stand at the mean of a new result; its directions are others than before.
@@ -67,6 +68,7 @@ class Walk:
         """
         self._result, self._curve, self._counting = result, None, None
         self._history.clear()
+        self._undone.clear()
         self.lesions = self.selected = None
         self._own_z = {}
         self.choice = Choice(seed=self.choice.seed)
@@ -85,6 +87,7 @@ class Walk:
         if settings.reach == before or self._result is None:
             return
         self._history = [c for c in self._history if _farthest(c) <= settings.reach]
+        self._undone = [c for c in self._undone if _farthest(c) <= settings.reach]
         kept = tuple((k, at) for k, at in self.choice.own if abs(at) <= settings.reach)
         at = self.choice.sigma if abs(self.choice.sigma) <= settings.reach else 0.0
         self._take(replace(self.choice, sigma=at, own=kept))
@@ -128,6 +131,11 @@ class Walk:
         """Whether there is a step to go back."""
         return bool(self._history)
 
+    @property
+    def can_redo(self) -> bool:
+        """Whether a step that was taken back can be made again."""
+        return bool(self._undone)
+
     def label_map(self, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels of the hypothesis on show in a part of the region; None without a result."""
         if self._result is None or self.z is None:
@@ -137,7 +145,8 @@ class Walk:
             kept = curve.label_map(self.choice.sigma, where)
             if kept is not None:
                 return kept
-        return lesion_jobs.decode(self._result, self.z, self._own_z, self.lesions, where)
+        points = self.choice.points
+        return lesion_jobs.decode(self._result, points, self.z, self._own_z, self.lesions, where)
 
     # ---- Lesions
 
@@ -202,6 +211,10 @@ class Walk:
         """Show a draw, or the mean."""
         self._show(replace(self.choice, sample=sample, sigma=0.0, own=()))
 
+    def set_points(self, points: tuple[Point, ...]) -> None:
+        """Show the likeliest hypothesis given other points, with every lesion where it is then."""
+        self._show(replace(self.choice, points=points, sample=None, sigma=0.0, own=()))
+
     def step(self, by: int) -> None:
         """Show the next or the previous of the mean and the samples, around the end."""
         here = -1 if self.choice.sample is None else self.choice.sample
@@ -219,13 +232,21 @@ class Walk:
     def undo(self) -> None:
         """Go back one step, if there is one."""
         if self._history:
+            self._undone.append(self.choice)
             self._take(self._history.pop())
+
+    def redo(self) -> None:
+        """Make the step again that was taken back last, if there is one."""
+        if self._undone:
+            self._history.append(self.choice)
+            self._take(self._undone.pop())
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
         self._result = self._curve = self.z = self.lesions = None
         self._own_z = {}
         self._history.clear()
+        self._undone.clear()
         self.moved.disconnect()
 
     def _show(self, choice: Choice, same_gesture: bool = False) -> None:
@@ -233,6 +254,7 @@ class Walk:
             return
         if not same_gesture:
             self._history = [*self._history, self.choice][-UNDO_STEPS:]
+        self._undone.clear()
         self._take(choice)
 
     def _take(self, choice: Choice) -> None:

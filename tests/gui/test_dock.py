@@ -19,7 +19,7 @@ from napari_ssn.session.records import Step
 from tests.gui.conftest import add_image, run_and_wait, settled
 from tests.helpers import noise_image, tiny_model
 
-KEYS = ("Q", "W", ",", ".", "S", "A", "D", "K", "Control-Z", "Control-Enter")
+KEYS = ("Q", "W", ",", ".", "S", "A", "D", "K", "Control-Z", "Control-Shift-Z", "Control-Enter")
 
 
 def layer(viewer: Any, name: str) -> Any:

@@ -1,0 +1,111 @@
+"""A result given what somebody has pointed at: each set of points is conditioned on once."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.session.records import Point
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.core.conditioning import Posterior
+    from napari_ssn.core.decodable import Decodable
+    from napari_ssn.core.residual import Residual
+
+Floats = NDArray[np.float64]
+Value = TypeVar("Value")
+
+#: Standard deviation of a click's own error, in standard deviations of its margin: enough for
+#: points that contradict each other to compromise.
+TOLERANCE = 0.1
+#: Step of the intensity that stops a correction, as a share of the region's range.
+EDGE_SHARE = 0.15
+
+# Draws made together. Draw i is the same however many are asked for: it is one of the i-th block,
+# which has random numbers of its own.
+_BLOCK = 200
+# Posteriors that are kept: of many points in a volume one may take hundreds of megabytes, and it
+# is made again in a moment. Blocks of draws are small.
+_POSTERIORS, _BLOCKS = 3, 24
+
+
+class Given:
+    """Posteriors of one result, and draws from them. Safe between threads.
+
+    Args:
+        dist: what the model found.
+        residual: lets a point act where the model cannot explain it; None for the model alone.
+    """
+
+    def __init__(self, dist: Decodable, residual: Residual | None = None) -> None:
+        self.dist, self.residual = dist, residual
+        self._lock = threading.Lock()
+        self._posteriors: OrderedDict[object, Posterior] = OrderedDict()
+        self._draws: OrderedDict[object, Floats] = OrderedDict()
+
+    def posterior(self, points: tuple[Point, ...]) -> Posterior:
+        """The distribution given some points, in whichever order.
+
+        GeometryError: one of them lies outside the region that was segmented.
+        """
+        from napari_ssn.core.clicks import Click
+        from napari_ssn.core.conditioning import condition
+
+        key = tuple(sorted(points))
+        clicks = [Click(point.index, point.label) for point in key]
+        return self._once(
+            self._posteriors,
+            key,
+            lambda: condition(self.dist, clicks, TOLERANCE, self.residual),
+            _POSTERIORS,
+        )
+
+    def source(self, points: tuple[Point, ...]) -> Decodable | Posterior:
+        """What decodes hypotheses: without any points, the distribution itself."""
+        return self.posterior(points) if points else self.dist
+
+    def draws(self, points: tuple[Point, ...], n: int, seed: int) -> Floats:
+        """Draw n latent vectors, (n, R); the first k do not depend on n."""
+        if not points:
+            from napari_ssn.core.distribution import draw_z
+
+            drawn: Floats = draw_z(n, self.dist.rank, seed)
+            return drawn
+        posterior, key = self.posterior(points), tuple(sorted(points))
+        out: Floats = np.empty((n, self.dist.rank))
+        for first in range(0, n, _BLOCK):
+            # Seeds of a person are small numbers: no two blocks share one.
+            make = partial(posterior.sample, _BLOCK, seed + (first << 64))
+            block = self._once(self._draws, (key, seed, first), make, _BLOCKS)
+            out[first : first + _BLOCK] = block[: n - first]
+        return out
+
+    def anchor(self, points: tuple[Point, ...], sample: int | None, seed: int) -> Floats:
+        """z that a walk starts from, (R,): the mean's, or that of a draw."""
+        if sample is not None:
+            draw: Floats = self.draws(points, sample + 1, seed)[-1]
+            return draw
+        return self.posterior(points).mean if points else np.zeros(self.dist.rank)
+
+    def _once(
+        self, kept: OrderedDict[object, Value], key: object, make: Callable[[], Value], most: int
+    ) -> Value:
+        """What was made for a key, of which the newest so many are kept."""
+        with self._lock:
+            if key in kept:
+                kept.move_to_end(key)
+                return kept[key]
+        # Two threads may make the same one: better than one that waits for the other.
+        made = make()
+        with self._lock:
+            kept[key] = made
+            while len(kept) > most:
+                kept.popitem(last=False)
+        return made

@@ -1,0 +1,192 @@
+"""Correcting by pointing: somebody gives single voxels a label, and every hypothesis follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_ssn.core.errors import GeometryError
+from napari_ssn.session.places import Places
+from napari_ssn.session.records import Point, Result
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.walk import Walk
+from napari_ssn.wording import points_line
+
+if TYPE_CHECKING:
+    from napari_ssn.core.suggestion import Suggestion
+
+#: Points at most: what that many cannot settle is quicker painted.
+MOST = 100
+
+
+class Pointing:
+    """Places points, takes them away, and says how well the model explains them.
+
+    The points themselves are part of the walk's choice, so that undo and redo, a kept hypothesis
+    and a sidecar know them.
+
+    Attributes:
+        changed: signal: other points, another label to point with, or another suggestion.
+        label: that the next points get; None while clicks are not points.
+        suggested: voxel that is worth pointing at next; None until somebody asks.
+
+    Args:
+        runner: looks for a suggestion.
+        walk: holds the points.
+        places: moves the view to a suggestion.
+        hindered: says why no point can be placed at the moment, in one sentence; None if one can.
+        tell: is told what a person should know, in one sentence, and whether it is an error.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        runner: Runner,
+        walk: Walk,
+        places: Places,
+        hindered: Callable[[], str | None],
+        tell: Callable[[str, bool], None],
+    ) -> None:
+        self.label: int | None = None
+        self.suggested: tuple[int, ...] | None = None
+        self._runner, self._walk, self._places = runner, walk, places
+        self._hindered, self._tell = hindered, tell
+        self._result: Result | None = None
+        self._seen: tuple[Point, ...] = ()
+        walk.moved.connect(self._follow)
+
+    def begin(self, result: Result) -> None:
+        """A new result: nobody has pointed at anything in it."""
+        self._result, self._seen = result, ()
+        self.label = None
+        self._forget()
+        self.changed.emit()
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """Those that the hypothesis on show is given."""
+        return self._walk.choice.points
+
+    @property
+    def usable(self) -> bool:
+        """Whether points can be placed."""
+        return self._result is not None and self._hindered() is None
+
+    @property
+    def log_evidence(self) -> float:
+        """Natural logarithm of how likely the model alone, uncorrected, finds the points."""
+        if self._result is None or not self.points:
+            return 0.0
+        return self._result.given.posterior(self.points).log_evidence_alone
+
+    @property
+    def words(self) -> tuple[str, bool]:
+        """How many points there are and how well the model explains them; whether it cannot."""
+        return points_line(len(self.points), self.log_evidence)
+
+    # ---- Commands
+
+    def start(self, label: int) -> None:
+        """From now on a click gives a voxel this label."""
+        if self.usable and self._result is not None:
+            if not 0 <= label < self._result.dist.classes:
+                raise ValueError(f"label: expected that of a label, got {label}")
+            self.label = label
+            self.changed.emit()
+
+    def stop(self) -> None:
+        """Clicks are no points any more."""
+        if self.label is not None:
+            self.label = None
+            self.changed.emit()
+
+    def add(self, index: tuple[int, ...], label: int | None = None) -> None:
+        """Give a voxel of the source's grid a label, by default the one pointed with.
+
+        Of two labels for one voxel the later counts.
+        """
+        label = self.label if label is None else label
+        result, hindered = self._result, self._hindered()
+        if result is None or label is None:
+            return
+        if hindered is not None:
+            self._tell(hindered, True)
+            return
+        point, before = Point(tuple(index), label), self.points
+        if point in before:
+            self._tell("That point is there already.", False)
+            return
+        kept = tuple(one for one in before if one.index != point.index)
+        if len(kept) >= MOST:
+            self._tell(f"{MOST} points are the most: keep the outline and paint the rest.", True)
+            return
+        try:
+            result.given.posterior((*kept, point))
+        except GeometryError as error:
+            self._tell(str(error), True)
+            return
+        replaced = "That voxel had another label: the later point counts."
+        self._tell(replaced if len(kept) < len(before) else "", False)
+        self._walk.set_points((*kept, point))
+
+    def remove(self, points: Collection[Point]) -> None:
+        """Take some points away; what was before them is exactly restored."""
+        kept = tuple(point for point in self.points if point not in points)
+        if kept != self.points:
+            self._walk.set_points(kept)
+
+    def clear(self) -> None:
+        """Take all points away, in one step."""
+        self.remove(self.points)
+
+    def suggest(self) -> None:
+        """Look for the voxel whose label would settle most, and show it."""
+        result, points = self._result, self.points
+        if result is None or not self.usable:
+            return
+
+        def find() -> Suggestion | None:
+            from napari_ssn.core.suggestion import suggest_click
+
+            return suggest_click(result.dist, result.given.posterior(points))
+
+        self._runner.submit(
+            "suggest", lambda progress, cancelled: find(), self._found, self._not_found
+        )
+
+    # ---- What follows
+
+    def _found(self, suggestion: Suggestion | None) -> None:
+        if suggestion is None:
+            self._tell("All hypotheses agree by now: no point would settle anything.", False)
+            return
+        self.suggested = suggestion.index
+        self._places.look_at(suggestion.index)
+        self.changed.emit()
+
+    def _not_found(self, text: str) -> None:
+        self._tell(text, True)
+
+    def _follow(self) -> None:
+        if self.points != self._seen:
+            self._seen = self.points
+            self._forget()
+            self.changed.emit()
+
+    def _forget(self) -> None:
+        self._runner.cancel("suggest")
+        self.suggested = None
+
+    def refresh(self) -> None:
+        """The session's state changed: whether one can point may have."""
+        if self.label is not None and not self.usable:
+            self.stop()
+
+    def close(self) -> None:
+        """Let go of the result and of who listens."""
+        self._result, self.label = None, None
+        self._forget()
+        self.changed.disconnect()

@@ -1,0 +1,107 @@
+"""What many hypotheses say together: ranges of the sizes, and the cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from psygnal import Signal
+
+from napari_ssn.session import jobs
+from napari_ssn.session.cards import Cards, cards_job
+from napari_ssn.session.records import Point, Ranges, Result
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.walk import Walk
+
+
+class Summary:
+    """Keeps ranges and cards in step with the result and with what was pointed at.
+
+    Attributes:
+        changed: signal: ranges or cards are there, or are being made anew.
+        ranges: None while they are counted.
+        cards: None before the first; while others are dealt, those of the former points.
+
+    Args:
+        runner: does the long part.
+        walk: says what was pointed at.
+        count: hypotheses behind a range.
+        failed: is told, in one sentence, when something fails.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, runner: Runner, walk: Walk, count: int, failed: Callable[[str], None]
+    ) -> None:
+        self.ranges: Ranges | None = None
+        self.cards: Cards | None = None
+        self._runner, self._walk, self._failed = runner, walk, failed
+        self._count = count
+        self._result: Result | None = None
+        self._points: tuple[Point, ...] = ()
+        walk.moved.connect(self._follow)
+
+    def begin(self, result: Result) -> None:
+        """Nothing is known of a new result; `make` begins to find out."""
+        self._result, self._points = result, ()
+        self.ranges = self.cards = None
+
+    def make(self) -> None:
+        """Count the ranges and deal the cards."""
+        self._count_ranges()
+        self._deal()
+
+    def set_count(self, count: int) -> None:
+        """State ranges of another number of hypotheses."""
+        if count != self._count:
+            self._count = count
+            self._count_ranges()
+
+    @property
+    def dealt(self) -> bool:
+        """Whether the cards are those of the points that there are now."""
+        return self.cards is not None and set(self.cards.points) == set(self._points)
+
+    def _follow(self) -> None:
+        points = self._walk.choice.points
+        if self._result is not None and points != self._points:
+            self._points = points
+            self.make()
+            self.changed.emit()
+
+    def _count_ranges(self) -> None:
+        result, points, count = self._result, self._points, self._count
+        if result is None:
+            return
+        self.ranges = None
+        self._runner.submit(
+            "range",
+            lambda progress, cancelled: jobs.range_job(result, points, count, cancelled),
+            self._ranged,
+            self._failed,
+        )
+
+    def _ranged(self, ranges: Ranges) -> None:
+        if self._result is not None and ranges.run == self._result.run:
+            self.ranges = ranges
+            self.changed.emit()
+
+    def _deal(self) -> None:
+        result, points = self._result, self._points
+        assert result is not None
+        self._runner.submit(
+            "cards",
+            lambda progress, cancelled: cards_job(result, points, cancelled),
+            self._dealt,
+            self._failed,
+        )
+
+    def _dealt(self, cards: Cards) -> None:
+        if self._result is not None and cards.run == self._result.run:
+            self.cards = cards
+            self.changed.emit()
+
+    def close(self) -> None:
+        """Let go of the result and of who listens."""
+        self._result = self.ranges = self.cards = None
+        self.changed.disconnect()
