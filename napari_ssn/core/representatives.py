@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,11 +59,16 @@ def representatives(
     if given is not None:
         flat, common = _corrected(given, z, flat, common)
     between()
+    flat, common = _differing(flat, common, between)
     # Equal draws are one point with a weight: fewer distances, and medoids that differ.
-    maps, first, place = np.unique(flat, axis=0, return_index=True, return_inverse=True)
-    weight = np.bincount(place.ravel(), minlength=len(maps)).astype(np.float64)
+    first, place = _kinds(flat)
+    maps = flat[first]
+    weight = np.bincount(place, minlength=len(maps)).astype(np.float64)
     between()
-    distance = 1 - pairwise_iou(maps, maps, whole.classes, common)
+    # Where no voxel differs, all draws are one.
+    distance = np.zeros((1, 1))
+    if maps.size:
+        distance = 1 - pairwise_iou(maps, maps, whole.classes, common)
     empty = np.flatnonzero(~maps.any(axis=1) & (common[1:].sum() == 0))
     fixed = [int(i) for i in empty if weight[i] >= _NOTHING * n]
     medoids = k_medoids(distance, weight, min(k, len(maps)), fixed)
@@ -95,6 +101,30 @@ def _maps(
             row[block] = dist.decode(vector, block, radius)
     inside = np.bincount(dist.best[:reached], minlength=dist.classes)
     return flat, dist.mean_counts - inside
+
+
+def _differing(
+    flat: NDArray[np.uint8], common: NDArray[np.int64], between: Callable[[], None]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """As `_maps`, of the voxels that really differ: most have one label in every draw."""
+    differs = np.zeros(flat.shape[1], bool)
+    for row in flat[1:]:
+        differs |= row != flat[0]
+    between()
+    alike = np.bincount(flat[0, ~differs], minlength=len(common))
+    # Row by row, because a mask over both axes at once would hold the whole twice.
+    return np.stack([row[differs] for row in flat]), common + alike
+
+
+def _kinds(flat: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First row of each kind, and the kind of each row.
+
+    Rows are told apart by a hash: sorting them would compare label maps voxel by voxel.
+    """
+    seen: dict[bytes, int] = {}
+    digests = (hashlib.sha256(row.tobytes()).digest() for row in flat)
+    place = np.array([seen.setdefault(digest, len(seen)) for digest in digests], np.int64)
+    return np.unique(place, return_index=True)[1].astype(np.int64), place
 
 
 def _corrected(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.representatives import k_medoids, representatives
+from napari_ssn.core.representatives import _differing, _kinds, k_medoids, representatives
 
 
 def three_outcomes() -> LogitDistribution:
@@ -84,3 +84,19 @@ def test_no_swap_improves_and_clear_groups_are_found(seed: int) -> None:
 def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match="k, n"):
         representatives(three_outcomes(), k=0)
+
+
+def test_draws_are_told_apart_by_a_hash_as_by_sorting_them() -> None:
+    rng = np.random.default_rng(0)
+    flat = rng.integers(0, 2, (60, 4)).astype(np.uint8)
+    first, place = _kinds(flat)
+    maps, inverse = np.unique(flat, axis=0, return_inverse=True)
+    assert len(first) == len(maps) < 60
+    np.testing.assert_array_equal(flat[first][place], flat)
+    np.testing.assert_array_equal(flat[first][place], maps[inverse.ravel()])
+    assert all((flat[:at] != flat[at]).any(1).all() for at in first)
+    # Voxels with one label everywhere are counted and not compared.
+    wide = np.concatenate([flat, np.tile(np.array([0, 1, 1], np.uint8), (60, 1))], 1)
+    narrow, common = _differing(wide, np.array([5, 7]), lambda: None)
+    np.testing.assert_array_equal(narrow, flat)
+    assert common.tolist() == [6, 9]
