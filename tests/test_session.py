@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ import pytest
 
 from napari_ssn.core.display import plain_display, to_volume
 from napari_ssn.core.errors import SSNError
-from napari_ssn.session import Choice, Decoded, Session, Settings, Source
+from napari_ssn.session import Choice, Decoded, Session, Settings, Source, Survey
 from napari_ssn.session.records import STEP, Curve, stop_of, stops
 from napari_ssn.wording import problem
 from tests.helpers import noise_image, tiny_model
@@ -537,20 +537,68 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
         setup = Setup()
         setup.source = Thing(
             token=dims, problem=None, space=(64,) * dims, channels=1, affine=np.eye(4),
-            extent="volume", oriented=False,
+            extent="volume", oriented=False, ct=False,
         )  # fmt: skip
         setup.set_survey(Thing(models=models), None)
         assert setup.model is not None and setup.model.card.spatial_dims == dims
         # Another image brings another model, unless the user chose this one.
         other = Thing(
             token=9, problem=None, space=(64,) * (5 - dims), channels=1, affine=np.eye(4),
-            extent="volume", oriented=False,
+            extent="volume", oriented=False, ct=False,
         )  # fmt: skip
         setup.set_source(other)
         assert setup.model.card.spatial_dims == 5 - dims
         setup.pick_model(next(m for m in models if m.card.spatial_dims == dims))
         setup.set_source(Thing(**{**vars(other), "token": 10}))
         assert setup.model.card.spatial_dims == dims and setup.misfit == (dims == 3)
+
+
+@pytest.mark.parametrize(
+    ("space", "ct", "wanted"),
+    [((64,) * 3, False, "hippocampus-3d"), ((64,) * 3, True, "lidc-2d"),
+     ((64, 64, 1), True, "lidc-2d"), ((64, 64, 1), False, "lidc-2d")],
+)  # fmt: skip
+def test_a_ct_is_not_offered_to_a_model_of_mr(
+    space: tuple[int, ...], ct: bool, wanted: str
+) -> None:
+    from napari_ssn.network.models import model_folders
+    from napari_ssn.session.jobs import read_entry
+    from napari_ssn.session.setup import Setup
+
+    models = [read_entry(folder) for folder in sorted(model_folders().values())]
+    setup = Setup()
+    setup.set_survey(Survey(tuple(models), "CPU"), None)
+    setup.set_source(replace(source(noise_image(space)), ct=ct))
+    assert setup.model is not None and setup.model.card.name == wanted
+    # The user may choose it all the same, and is told.
+    setup.pick_model(next(m for m in models if m.card.name == "hippocampus-3d"))
+    assert ("looks like a CT" in (setup.caution or "")) == ct
+
+
+def test_a_centre_that_moves_during_a_run_stops_it(
+    monkeypatch: pytest.MonkeyPatch, flat: Path
+) -> None:
+    runner = Held({"run"})
+    session = start(runner, flat, monkeypatch)
+    session.set_image(source(noise_image((32, 32))))
+    session.run()
+    session.place_centre((-1, 0))
+    assert session.busy and "outside" in session.note.text
+    session.place_centre((5, 6))
+    assert not session.busy and "stopped" in session.note.text
+
+
+def test_samples_of_another_image_are_not_made_any_more(session: Session) -> None:
+    ran(session)
+    made: list[Decoded] = []
+
+    def take(decoded: Decoded) -> None:
+        made.append(decoded)
+        session.set_image(source(noise_image((32, 40), seed=1)))
+
+    session.made.connect(take)
+    session.add_samples(3, 0)
+    assert len(made) == 1 and session.stale
 
 
 def test_a_run_tells_of_the_plane_on_show_and_of_detours(

@@ -309,6 +309,9 @@ class Scene:
         self._grey = self._slow = False
         self._add(fresh)
         fresh.events.mode.connect(self._mode_chosen)
+        if data.ndim == 3 and self._viewer.dims.ndisplay == 2 and self._plane_on_show() is None:
+            # The slice on show is of another image, elsewhere in the patient.
+            self._session.look()
 
     def _read(self, run: int, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels for the layer of a run; none once another run has taken its place."""

@@ -29,12 +29,38 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerData]:
-    """One image layer per file; ImageError or GeometryError, in one sentence, if one fails."""
+    """One layer per file: labels where a sidecar says that the file is a label map, else an image.
+
+    ImageError or GeometryError, in one sentence, if one fails.
+    """
     from napari_ssn.io.formats import stem
     from napari_ssn.io.nifti import read_nifti
 
-    # napari names a layer after its file; the name goes nowhere else.
-    return [image_layer(read_nifti(p), name=stem(p)) for p in _as_paths(path)]
+    layers = []
+    for p in _as_paths(path):
+        volume, name = read_nifti(p), stem(p)
+        # napari names a layer after its file; the name goes nowhere else.
+        layers.append(_own_labels(p, volume, name) or image_layer(volume, name=name))
+    return layers
+
+
+def _own_labels(path: Path, volume: Volume, name: str) -> LayerData | None:
+    """A label map that this plugin wrote, as a labels layer; None for any other file."""
+    from napari_ssn.core.errors import DataError
+    from napari_ssn.io.provenance import label_map_hash, read_sidecar, sidecar_path
+
+    try:
+        record = read_sidecar(sidecar_path(path))
+    except DataError:
+        # No sidecar, or one of something else: then the file is what it is by itself.
+        return None
+    label_map = volume.data[0].astype(np.uint8)
+    if label_map_hash(label_map) != record.label_map_sha256:
+        return None
+    display = Display.of(volume)
+    origin = {**display.to_metadata(), "provenance": record.model_dump(mode="json")}
+    shown = np.ascontiguousarray(display.reorientation.apply(label_map))
+    return shown, {**place(display), "name": name, "metadata": {RESULT_KEY: origin}}, "labels"
 
 
 def image_layer(volume: Volume, **options: Any) -> LayerData:

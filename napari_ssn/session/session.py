@@ -224,9 +224,13 @@ class Session:
 
     def place_centre(self, index: tuple[int, ...]) -> None:
         """Put the region's middle on a voxel of the source's grid."""
-        inside = self.setup.place_centre(index)
-        outside = Note("That point lies outside the image: click on the lesion.", error=True)
-        self.note = None if inside else outside
+        if not self.setup.place_centre(index):
+            self.tell("That point lies outside the image: click on the lesion.", error=True)
+            return
+        self.note = None
+        if self.busy:
+            self._stop()
+            self.note = Note("The centre changed during the run, which was stopped.")
         self.changed.emit()
 
     # ---- Running
@@ -334,6 +338,9 @@ class Session:
             self._decode_next()
 
     def _decode_next(self) -> None:
+        if self.stale:
+            # Layers of this result would land on another image.
+            self._queue.clear()
         if self._queue:
             self._decode(self._queue[0], kept=False)
 

@@ -126,6 +126,33 @@ def test_a_result_takes_its_sidecar_along(scan: Path, tmp_path: Path) -> None:
     assert again.label_map_sha256 != record.label_map_sha256
 
 
+def test_a_label_map_of_ours_opens_as_labels_again(scan: Path, tmp_path: Path) -> None:
+    volume = ssn.read(scan)
+    made = hypothesis(volume)
+    record = describe(
+        made,
+        model=ModelIdentity(name="toy", version="1", weights_sha256="0" * 64),
+        run=Run(device="cpu", device_title="CPU", centre=None, image_sha256=image_hash(volume)),
+        choice=Choice(kind="walk", direction=1, sigma=1.0, anchor=[0.0, 0.0], z=[0.5, -1.5]),
+        labels=["background", "nodule"],
+        extent="volume",
+    )
+    ssn.write(made, tmp_path / "out.nii.gz", provenance=record)
+    reader = get_reader(str(tmp_path / "out.nii.gz"))
+    assert reader is not None
+    [(data, meta, kind)] = reader(str(tmp_path / "out.nii.gz"))
+    [(image, where, _)] = reader(str(scan))
+    assert kind == "labels" and data.dtype == np.uint8 and data.shape == image.shape
+    # It lies on its image, and saved again it is the same file with the same record.
+    assert (meta["scale"], meta["translate"]) == (where["scale"], where["translate"])
+    write_labels(str(tmp_path / "again.nii.gz"), data, meta)
+    np.testing.assert_array_equal(ssn.read(tmp_path / "again.nii.gz").data[0], made.label_map)
+    assert read_sidecar(tmp_path / "again.json").choice == record.choice
+    # With another's sidecar beside it a file is what it is by itself.
+    (tmp_path / "scan.json").write_bytes((tmp_path / "out.json").read_bytes())
+    assert reader(str(scan))[0][2] == "image"
+
+
 def test_other_labels_are_placed_by_their_layer(tmp_path: Path) -> None:
     labels = np.arange(24, dtype=np.int64).reshape(2, 3, 4)
     meta = {"scale": [2.5, 0.8, 0.7], "translate": [-30, 10, 20], "units": ("mm",) * 3}
