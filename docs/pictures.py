@@ -58,6 +58,16 @@ def main() -> None:
         for name, sigma in (("walk-down", -1.0), ("walk-up", 1.0)):
             session.walk.set_sigma(sigma)
             camera.take(name)
+        session.walk.show_sample(None)
+        for label, voxel in ((1, (78, 62)), (0, (40, 60))):
+            session.pointing.start(label)
+            session.pointing.add(voxel)
+        session.pointing.stop()
+        wait_until(dock, lambda: session.summary.dealt and session.walk.counts is not None)
+        camera.take("points")
+        session.pointing.clear()
+        wait_until(dock, lambda: session.summary.dealt and session.walk.counts is not None)
+        session.walk.set_sigma(1.0)
         before = len(viewer.layers)
         dock.samples.add.click()
         wait_until(dock, lambda: len(viewer.layers) == before + dock.samples.count.value())

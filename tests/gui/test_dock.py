@@ -109,6 +109,9 @@ def test_a_slider_frame_decodes_only_the_slice_on_show(
     dock.session.place_centre((10, 10, 10))
     run_and_wait(dock, qtbot)
     assert dock.session.result.dist.start == (2, 2, 2)
+    # What the worker decodes for cards and lesions is not the slider's.
+    session = dock.session
+    qtbot.waitUntil(lambda: session.cards is not None and session.walk.lesions is not None)
     asked = []
     real = LogitDistribution.label_map
 
