@@ -148,26 +148,33 @@ class Slow(nn.Module):
         return LogitParameters(mean, torch.stack([mean] * 3, 1), mean.square() + 1)
 
 
-def stopped_after(segment: Callable[..., Any], wait: float) -> float:
-    """Seconds from a click on Cancel, so long after the run began, to the end of the run."""
-    clicked = threading.Event()
+def stopped_after(segment: Callable[..., Any], tiles: int, wait: float) -> float:
+    """Seconds from a click on Cancel to the end of the run.
+
+    The click comes so long after so many tiles were done: in the middle of the next one, on
+    whatever machine.
+    """
+    clicked, timers = threading.Event(), []
     at = []
 
     def click() -> None:
         at.append(time.perf_counter())
         clicked.set()
 
-    timer = threading.Timer(wait, click)
-    timer.start()
+    def progress(done: int, total: int) -> None:
+        if done >= tiles and not timers:
+            timers.append(threading.Timer(wait, click))
+            timers[0].start()
+
     with pytest.raises(Cancelled):
-        segment(cancelled=clicked.is_set)
+        segment(cancelled=clicked.is_set, progress=progress)
     return time.perf_counter() - at[0]
 
 
 def test_a_run_stops_within_a_tile(deep: Model) -> None:
     model = Model(deep.card, Slow(0.05), deep.device, deep.folder)  # type: ignore[arg-type]
     # One tile takes 2.5 s.
-    spent = stopped_after(lambda **more: model.segment(scan(40, 16, 16), **more), 0.3)
+    spent = stopped_after(lambda **more: model.segment(scan(40, 16, 16), **more), 0, 0.3)
     assert spent < 0.5
     assert not any(layer._forward_pre_hooks for layer in model.network.layers)
 
@@ -183,8 +190,8 @@ def test_a_run_of_a_shipped_model_stops_within_half_a_second(
     # Slices of 0.25 mm, so that there are many of them within reach of the point.
     volume = Volume(noise_image(space)[None], np.diag([0.9, 0.9, 0.25, 1.0]))
     spent = [
-        stopped_after(lambda **more: model.segment(volume, centre, **more), wait)
-        for wait in (0.7, 1.0, 1.3)
+        stopped_after(lambda **more: model.segment(volume, centre, **more), tiles, 0.01)
+        for tiles in (1, 2, 3)
     ]
     # The middle one: a machine that does other things may hold one back.
     assert sorted(spent)[1] < 0.5
