@@ -124,7 +124,10 @@ def _walk(dist: PackedDistribution) -> Walk:
     card = load_model("lidc-2d", "cpu").card
     source = Source(1, dist.space, 1, dist.affine, "volume", True, load)
     directions = principal_directions(dist)
-    result = Result(1, source, card, "cpu", "CPU", None, dist, directions, "", 0.0)
+    result = Result(
+        run=1, source=source, card=card, device="cpu", device_title="CPU", tile=dist.space,
+        centre=None, depth_mm=None, dist=dist, directions=directions, image_sha256="", seconds=0.0,
+    )  # fmt: skip
     walk = Walk(_AtOnce(), Settings(), failed)
     walk.begin(result)
     walk.announce()
