@@ -58,7 +58,7 @@ from napari_ssn.network.fit import check_fit
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
-from napari_ssn.wording import Measure, capital, range_line
+from napari_ssn.wording.sizes import Measure, capital, range_line
 
 # Hypotheses behind a stated range, and the seed of their draws: the window's.
 _RANGE_DRAWS, _RANGE_SEED = 1000, 0

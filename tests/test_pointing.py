@@ -24,7 +24,7 @@ from napari_ssn.session.cards import CARDS, DRAWS, SEED
 from napari_ssn.session.given import EDGE_SHARE, TOLERANCE
 from napari_ssn.session.pointing import MOST
 from napari_ssn.session.records import Point, stops
-from napari_ssn.wording import points_line
+from napari_ssn.wording.steering import points_line
 from tests.helpers import noise_image, tiny_model
 from tests.test_cards import opened, result_of, source
 from tests.test_session import Held, Inline

@@ -5,22 +5,11 @@ import pytest
 
 from napari_ssn.core.directions import Directions, Effect
 from napari_ssn.core.errors import Cancelled, DeviceError, ModelError
-from napari_ssn.wording import (
-    Measure,
-    card_lines,
-    comparison_line,
-    direction_names,
-    effect_name,
-    geometry,
-    headline,
-    offered_directions,
-    origin,
-    percent,
-    points_tip,
-    problem,
-    range_line,
-    seconds,
-)
+from napari_ssn.wording.directions import direction_names, effect_name, offered_directions
+from napari_ssn.wording.image import geometry, origin
+from napari_ssn.wording.problems import problem, seconds
+from napari_ssn.wording.sizes import Measure, headline, percent, range_line
+from napari_ssn.wording.steering import card_lines, comparison_line, points_tip
 
 ML = Measure("volume", 1.0, flat=False)  # a voxel of 1 mm³: 1,000 of them are 1 mL
 SLICE = Measure("volume", 1.0, flat=True)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Card, Session
 from napari_ssn.session.cards import CARDS, SIDE
-from napari_ssn.wording import card_lines, card_tip, comparison_line
+from napari_ssn.wording.steering import card_lines, card_tip, comparison_line
 
 # Pixels between cards, around a thumbnail, and of each of the two lines under it.
 _GAP, _EDGE, _LINE = 6, 3, 15

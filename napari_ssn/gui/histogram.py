@@ -8,7 +8,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_ssn.wording import Measure, histogram_tip
+from napari_ssn.wording.sizes import Measure, histogram_tip
 
 if TYPE_CHECKING:
     # Types only: the measures import torch.

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
 from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Session
-from napari_ssn.wording import RESEARCH_ONLY, geometry, origin
+from napari_ssn.wording.image import geometry, origin
+from napari_ssn.wording.problems import RESEARCH_ONLY
 
 _OTHER = "Other folder…"
 

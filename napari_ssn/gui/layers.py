@@ -20,7 +20,7 @@ from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.session import Choice, Decoded, Plane, Preview, Result, Source
-from napari_ssn.wording import plural
+from napari_ssn.wording.sizes import plural
 
 HYPOTHESIS = "SSN · hypothesis"
 COMPARED = "SSN · compared"

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
-from napari_ssn.wording import left_out, percent, presence_tip
+from napari_ssn.wording.sizes import left_out, percent, presence_tip
 
 if TYPE_CHECKING:
     # A type only: the module imports torch.

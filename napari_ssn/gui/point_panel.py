@@ -11,7 +11,8 @@ from napari_ssn.gui.clicks import Clicks
 from napari_ssn.gui.parts import Section, button, line, row, set_role
 from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Result, Session
-from napari_ssn.wording import capital, points_tip
+from napari_ssn.wording.sizes import capital
+from napari_ssn.wording.steering import points_tip
 
 # Buttons beside each other, fewer where a label's name is longer than so many letters, and the
 # letters of a button that has half of the dock.

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QProgressBar, QRadioButton
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Session
-from napari_ssn.wording import seconds
+from napari_ssn.wording.problems import seconds
 
 
 class RegionPanel(Section):

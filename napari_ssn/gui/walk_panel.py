@@ -13,7 +13,8 @@ from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
 from napari_ssn.session.records import STEP
-from napari_ssn.wording import direction_names, headline, range_line
+from napari_ssn.wording.directions import direction_names
+from napari_ssn.wording.sizes import headline, range_line
 
 
 class ResultPanel(Section):

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_ssn.core.errors import SSNError
 from napari_ssn.session.runner import Job
-from napari_ssn.wording import problem
+from napari_ssn.wording.problems import problem
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from napari_ssn.session.places import Places
 from napari_ssn.session.records import Point, Result
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
-from napari_ssn.wording import points_line
+from napari_ssn.wording.steering import points_line
 
 if TYPE_CHECKING:
     from napari_ssn.core.suggestion import Suggestion

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Extent, Volume, check_affine
-from napari_ssn.wording import Measure
+from napari_ssn.wording.sizes import Measure
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.

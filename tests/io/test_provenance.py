@@ -25,7 +25,7 @@ from napari_ssn.io.provenance import (
     sidecar_schema,
     write_pair,
 )
-from napari_ssn.wording import RESEARCH_ONLY
+from napari_ssn.wording.problems import RESEARCH_ONLY
 from tests.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)

@@ -1,0 +1,1 @@
+"""The words of the window. Pure functions, no state."""

@@ -1,0 +1,50 @@
+"""What is said of an image and of a model's origin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_ssn.core.volume import Extent
+
+
+def geometry(
+    size: Sequence[int],
+    spacing_mm: Sequence[float] | None,
+    extent: Extent,
+    plane: str = "",
+    thickness_mm: float | None = None,
+) -> str:
+    """``512 × 512 × 36 · 0.76 × 0.76 × 1.0 mm · axial``.
+
+    Args:
+        size: voxels per axis, columns first.
+        spacing_mm: voxel size in the same order; None when unknown.
+        extent: what the voxel size is known to measure.
+        plane: the slices' direction in the patient, where it is known.
+        thickness_mm: of a single slice, where it is known.
+    """
+    parts = [" × ".join(str(n) for n in size)]
+    if extent == "unknown" or spacing_mm is None:
+        parts.append("voxel size unknown")
+    else:
+        shown = list(spacing_mm) if extent == "volume" else list(spacing_mm[:2])
+        if extent == "volume" and thickness_mm is not None:
+            shown.append(thickness_mm)
+        parts.append(" × ".join(_millimetres(s) for s in shown) + " mm")
+        if extent == "plane":
+            parts.append("thickness unknown")
+    if plane:
+        parts.append(plane)
+    return " · ".join(parts)
+
+
+def _millimetres(value: float) -> str:
+    text = f"{value:.2f}"
+    return text[:-1] if text.endswith("0") else text
+
+
+def origin(licence: str, data: str) -> str:
+    """``CC BY 3.0 · trained on LIDC-IDRI``: what stands before the colon names the data."""
+    return f"{licence} · trained on {data.split(':')[0]}"

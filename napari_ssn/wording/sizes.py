@@ -1,0 +1,146 @@
+"""Amounts and ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_ssn.core.volume import Extent
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a number of voxels is said.
+
+    Attributes:
+        extent: what the voxel size is known to measure.
+        voxel_mm3: volume of a voxel; for a plane its area in mm², for unknown sizes ignored.
+        flat: whether the image is one slice.
+    """
+
+    extent: Extent
+    voxel_mm3: float
+    flat: bool
+
+    def amount(self, voxels: float) -> str:
+        """``1.42 mL``, ``172 mm²`` or ``352 px``."""
+        number, unit = self._scaled(voxels)
+        return f"{self._number(number, number)} {unit}"
+
+    def amount_here(self, voxels: float) -> str:
+        """As `amount`; of a slice with a thickness ``0.22 mL in this slice``."""
+        whole = self.extent != "volume" or not self.flat
+        return self.amount(voxels) if whole else f"{self.amount(voxels)} in this slice"
+
+    def interval(self, low: float, high: float) -> str:
+        """``0.95–2.31 mL``: both ends with the decimals that suit the larger."""
+        (first, unit), (last, _) = self._scaled(low), self._scaled(high)
+        return f"{self._number(first, last)}–{self._number(last, last)} {unit}"
+
+    def short_interval(self, low: float, high: float) -> str:
+        """``0.9–2.4 mL``: an interval with as few digits as tell its ends apart."""
+        (first, unit), (last, _) = self._scaled(low), self._scaled(high)
+        if unit != "mL":
+            return self.interval(low, high)
+        decimals = 0 if last >= 10 else 1 if last >= 1 else 2
+        low_end = f"{first:,.{decimals}f}" if first else "0"
+        return f"{low_end}–{last:,.{decimals}f} {unit}"
+
+    def _scaled(self, voxels: float) -> tuple[float, str]:
+        if self.extent == "volume":
+            return voxels * self.voxel_mm3 / 1000, "mL"
+        if self.extent == "plane":
+            return voxels * self.voxel_mm3, "mm²"
+        return voxels, "px" if self.flat else "voxels"
+
+    def _number(self, value: float, largest: float) -> str:
+        if self.extent != "volume" or value == 0:
+            return f"{value:,.0f}"
+        decimals = 0 if largest >= 100 else 1 if largest >= 10 else 2 if largest >= 0.1 else 3
+        return f"{value:,.{decimals}f}"
+
+
+def percent(share: float) -> str:
+    """``71 %``; what is there but rounds to nothing is ``<1 %``."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    return f"{100 * share:.0f} %"
+
+
+def capital(name: str) -> str:
+    """A label's name at the start of a line: ``Nodule``; the rest of it as it is."""
+    return name[:1].upper() + name[1:]
+
+
+def plural(count: int, word: str) -> str:
+    """``1 point``, ``2 points``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def headline(label: str, measure: Measure, voxels: float | None) -> str:
+    """``Nodule 1.42 mL``; without a number ``Nodule …`` while it is being counted."""
+    if voxels is None:
+        return f"{capital(label)} …"
+    if voxels == 0:
+        return f"{capital(label)}: none in this hypothesis"
+    return f"{capital(label)} {measure.amount_here(voxels)}"
+
+
+def range_line(
+    measure: Measure,
+    low: float,
+    high: float,
+    level: float,
+    count: int,
+    *,
+    readers: int = 0,
+    absent: float = 0.0,
+    points: int = 0,
+) -> str:
+    """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
+
+    Args:
+        measure: how voxels are said.
+        low, high: ends of the range, in voxels.
+        level: share of the hypotheses (or readers) the range is about.
+        count: hypotheses drawn.
+        readers: of each image that the range was adjusted on, to hold that share of what they
+            outlined; 0 if it is the model's own.
+        absent: share of the hypotheses in which the label does not occur.
+        points: that the hypotheses are given.
+    """
+    ends = measure.interval(low, high)
+    if readers > 1:
+        text = f"calibrated range {ends} (meant to hold {percent(level)} of readers)"
+    elif readers == 1:
+        text = f"adjusted range {ends} (meant to hold one expert's in {percent(level)} of images)"
+    else:
+        told = f", given {plural(points, 'point')}" if points else ""
+        text = f"model range {ends} ({percent(level)} of {count:,} hypotheses{told})"
+    return f"{text} · none in {percent(absent)}" if absent > 0 else text
+
+
+def histogram_tip(measure: Measure, low: float, high: float, count: int) -> str:
+    """What the bars below a size mean.
+
+    Args:
+        measure: how voxels are said.
+        low, high: sizes of the first and the last bar, in voxels.
+        count: hypotheses drawn.
+    """
+    return (
+        f"How often each size came up in {count:,} hypotheses, "
+        f"from {measure.amount(low)} (left) to {measure.amount(high)} (right).\n"
+        "The shaded part is the range; the line marks the hypothesis on show."
+    )
+
+
+def presence_tip(share: float, error: float, draws: int) -> str:
+    """``Present in 97 ± 1 % of 200 hypotheses``: the error is that of so few draws."""
+    return f"Present in {100 * share:.0f} ± {100 * error:.0f} % of {draws:,} hypotheses"
+
+
+def left_out(count: int, smallest: str) -> str:
+    """``3 below 0.01 mL left out``; nothing where there are none."""
+    return f"{count} below {smallest} left out" if count else ""
