@@ -48,7 +48,7 @@ $(BIN)/python:
 
 .venv/.installed: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
 	@echo "Installing napari-ssn and what it needs into .venv; the first time this takes some minutes."
-	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,train,test,dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,train,test,dev]'
 	@touch $@
 
 test: system-libs env

@@ -135,10 +135,10 @@ def test_dealing_can_be_stopped(tmp_path: Path) -> None:
 def test_a_star_keeps_that_hypothesis_whatever_is_on_show(tmp_path: Path) -> None:
     session = opened(tmp_path, Inline(), source((40, 48)))
     made = []
-    session.made.connect(made.append)
+    session.copies.made.connect(made.append)
     assert session.cards is not None
     card = session.cards.cards[-1]
-    session.keep_choice(card.choice)
+    session.copies.keep_choice(card.choice)
     assert session.walk.choice == Choice()
     assert made[0].kept and made[0].choice == card.choice
     np.testing.assert_array_equal(made[0].counts, card.counts)

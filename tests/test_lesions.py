@@ -243,17 +243,17 @@ def test_the_command_makes_a_composed_label_map_again_bit_for_bit(
 
 def test_kept_hypotheses_carry_their_lesions(session: Session) -> None:
     made = []
-    session.made.connect(made.append)
+    session.copies.made.connect(made.append)
     walk = session.walk
     walk.select(1)
     walk.set_alone(1, True)
     walk.set_sigma(3.0)
     shown = walk.label_map(())
-    session.keep()
+    session.copies.keep()
     np.testing.assert_array_equal(made[0].label_map, session.result.dist.placed(shown))
     assert made[0].provenance["choice"]["lesions"]["own"][0]["lesion"] == 1
     # Samples do not.
-    session.add_samples(1, 0)
+    session.copies.add_samples(1, 0)
     assert made[1].provenance["choice"]["lesions"] is None
 
 

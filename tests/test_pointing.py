@@ -343,9 +343,9 @@ def test_points_and_lesions_that_move_alone(tmp_path: Path) -> None:
 def test_kept_and_added_hypotheses_know_their_points(tmp_path: Path) -> None:
     session = pointed(tmp_path)
     made = []
-    session.made.connect(made.append)
-    session.keep()
-    session.add_samples(2, 0)
+    session.copies.made.connect(made.append)
+    session.copies.keep()
+    session.copies.add_samples(2, 0)
     given = by_hand(session)
     np.testing.assert_array_equal(made[0].label_map, given.label_map())
     for i, sample in enumerate(made[1:]):

@@ -207,10 +207,10 @@ def test_a_shorter_slider_comes_back_and_samples_stay(session: Session) -> None:
 
 def test_samples_are_made_one_after_the_other_and_go_on(session: Session) -> None:
     made: list[Decoded] = []
-    session.made.connect(made.append)
+    session.copies.made.connect(made.append)
     ran(session)
-    session.add_samples(2, seed=3)
-    session.add_samples(1, seed=3)
+    session.copies.add_samples(2, seed=3)
+    session.copies.add_samples(1, seed=3)
     assert [d.choice.sample for d in made] == [0, 1, 2]
     maps = session.result.dist.sample(3, seed=3)
     for decoded, expected in zip(made, maps, strict=True):
@@ -218,7 +218,7 @@ def test_samples_are_made_one_after_the_other_and_go_on(session: Session) -> Non
         assert not decoded.label_map.flags.writeable
         assert decoded.provenance["choice"]["sample"] == decoded.choice.sample + 1
     session.walk.set_sigma(1.0)
-    session.keep()
+    session.copies.keep()
     assert made[-1].kept and made[-1].choice.kind == "walk"
 
 
@@ -448,7 +448,7 @@ def test_a_changed_image_makes_the_result_stale_and_going_back_does_not(session:
     first = session.setup.source
     session.set_image(source(noise_image((32, 40), seed=1)))
     assert session.stale and session.result is not None
-    session.add_samples(3, 0)
+    session.copies.add_samples(3, 0)
     session.set_image(first)
     assert not session.stale
     session.set_image(None)
@@ -596,8 +596,8 @@ def test_samples_of_another_image_are_not_made_any_more(session: Session) -> Non
         made.append(decoded)
         session.set_image(source(noise_image((32, 40), seed=1)))
 
-    session.made.connect(take)
-    session.add_samples(3, 0)
+    session.copies.made.connect(take)
+    session.copies.add_samples(3, 0)
     assert len(made) == 1 and session.stale
 
 

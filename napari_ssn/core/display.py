@@ -25,6 +25,8 @@ from napari_ssn.core.volume import Extent, Volume, check_affine
 
 #: Key of an image layer's metadata under which `Display.to_metadata` lies.
 IMAGE_KEY = "napari_ssn_image"
+#: Under this key of an image layer's metadata stands the `source` of the volume it shows.
+SOURCE_KEY = "napari_ssn_source"
 #: Key of a result layer's metadata; the same numbers lie there among others.
 RESULT_KEY = "napari_ssn"
 

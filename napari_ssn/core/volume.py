@@ -40,12 +40,15 @@ class Volume:
             (right, anterior, superior positive, as in NIfTI). A 2D image lies in k = 0.
         extent: whether that affine measures volumes, areas in the plane only, or nothing.
         oriented: whether the axes of the affine are known to be the patient's.
+        source: what the reader of the file knows beyond these, for who writes a result that
+            refers to it (for DICOM `napari_ssn.io.dicom.DicomSeries`); nothing here looks at it.
     """
 
     data: NDArray[np.float32]
     affine: NDArray[np.float64]
     extent: Extent = "volume"
     oriented: bool = True
+    source: object = None
 
     def __post_init__(self) -> None:
         if self.data.dtype != np.float32:

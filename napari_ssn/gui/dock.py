@@ -72,7 +72,7 @@ class SSNDock(QWidget):
                 "S": self.scene.toggle,
                 "A": self._fainter,
                 "D": self._stronger,
-                "K": self.session.keep,
+                "K": self.session.copies.keep,
                 "Control-Z": self.session.walk.undo,
                 "Control-Shift-Z": self.session.walk.redo,
                 "Control-Enter": self.run.press,

@@ -43,7 +43,7 @@ class SamplePanel(Section):
         self.previous.clicked.connect(self.step_back)
         self.next.clicked.connect(self.step_on)
         self.add.clicked.connect(self.add_samples)
-        self.keep.clicked.connect(session.keep)
+        self.keep.clicked.connect(session.copies.keep)
         self.seed.valueChanged.connect(session.walk.set_seed)
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)

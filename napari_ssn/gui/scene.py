@@ -70,7 +70,7 @@ class Scene:
         session.previewed.connect(self._previewed)
         session.found.connect(self._found)
         session.walk.moved.connect(self._moved)
-        session.made.connect(self._made)
+        session.copies.made.connect(self._made)
         session.changed.connect(self._changed)
         session.comparing.changed.connect(self._compare)
         viewer.layers.events.removed.connect(self._removed)

@@ -14,15 +14,13 @@ from psygnal import Signal
 from napari_ssn.session import jobs
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
+from napari_ssn.session.copies import Copies
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.records import (
-    Choice,
-    Decoded,
     Exported,
     News,
     Plane,
-    Point,
     Preview,
     Ranges,
     Remark,
@@ -54,13 +52,11 @@ class Session:
         changed: anything may have changed, except by a move of the slider.
         previewed: the plane that was looked at when a run began has its first labels.
         found: a run has ended with a result.
-        made: a hypothesis was decoded to become a layer of its own.
     """
 
     changed = Signal()
     previewed = Signal(Preview)
     found = Signal(Result)
-    made = Signal(Decoded)
 
     def __init__(
         self, runner: Runner, settings: Settings | None = None, model_folders: tuple[Path, ...] = ()
@@ -75,6 +71,7 @@ class Session:
         self.summary.changed.connect(self._summarised)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
         self.changed.connect(self.pointing.refresh)
+        self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
@@ -86,8 +83,6 @@ class Session:
         self._store = jobs.ModelStore()
         self._runs = 0
         self._began = 0.0
-        self._queue: list[Choice] = []
-        self._added: dict[tuple[int, tuple[Point, ...]], int] = {}
 
     # ---- What is the case
 
@@ -287,11 +282,7 @@ class Session:
 
     def _ran(self, result: Result) -> None:
         self.activity, self.result, self.exported = None, result, None
-        self._queue.clear()
-        self._added.clear()
-        self._runner.cancel("decode")
-        self._runner.cancel("keep")
-        for part in (self.walk, self.comparing, self.summary, self.pointing):
+        for part in (self.walk, self.comparing, self.summary, self.pointing, self.copies):
             part.begin(result)
         self.found.emit(result)
         self.walk.announce()
@@ -323,57 +314,7 @@ class Session:
         elif centre is not None:
             self.places.look_at(centre)
 
-    # ---- Layers of their own, and files
-
-    def add_samples(self, count: int, seed: int) -> None:
-        """Decode samples to become layers, one after the other, from where the last ended."""
-        if self.result is None or self.stale:
-            return
-        points = self.walk.choice.points
-        first = self._added.get((seed, points), 0)
-        self._added[seed, points] = first + count
-        idle = not self._queue
-        self._queue += [Choice(i, seed, points=points) for i in range(first, first + count)]
-        if idle:
-            self._decode_next()
-
-    def _decode_next(self) -> None:
-        if self.stale:
-            # Layers of this result would land on another image.
-            self._queue.clear()
-        if self._queue:
-            self._decode(self._queue[0], kept=False)
-
-    def keep(self) -> None:
-        """Make a layer of the hypothesis on show, that stays when the slider moves on."""
-        self.keep_choice(self.walk.choice)
-
-    def keep_choice(self, choice: Choice) -> None:
-        """Make a layer of a hypothesis, that stays whatever is on show."""
-        if self.result is not None:
-            self._decode(choice, kept=True)
-
-    def _decode(self, choice: Choice, kept: bool) -> None:
-        result = self.result
-        assert result is not None
-        lesions = self.walk.lesions
-        self._runner.submit(
-            "keep" if kept else "decode",
-            lambda progress, cancelled: jobs.decode_job(result, choice, kept, lesions),
-            self._decoded,
-            self._failed if kept else self._decode_failed,
-        )
-
-    def _decode_failed(self, text: str) -> None:
-        self._queue.clear()
-        self._failed(text)
-
-    def _decoded(self, decoded: Decoded) -> None:
-        self.made.emit(decoded)
-        self.changed.emit()
-        if not decoded.kept:
-            self._queue.pop(0)
-            self._decode_next()
+    # ---- Files
 
     def export(self, path: Path, overwrite: bool = False) -> None:
         """Write the hypothesis on show, with its sidecar; existing ones only if told to."""
@@ -397,10 +338,10 @@ class Session:
     def close(self) -> None:
         """Stop everything and let go of it."""
         self._runner.close()
-        self._queue.clear()
         self.activity = self.result = None
         self.setup = Setup()
-        for part in (self.comparing, self.summary, self.pointing, self.walk, self.places):
+        parts = (self.comparing, self.summary, self.pointing, self.walk, self.places, self.copies)
+        for part in parts:
             part.close()
-        for signal in (self.changed, self.previewed, self.found, self.made):
+        for signal in (self.changed, self.previewed, self.found):
             signal.disconnect()

@@ -1,0 +1,31 @@
+"""What a segmentation has to say about the series that it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class DicomSeries:
+    """Headers of a DICOM series, kept in memory: they name the patient and are shown nowhere.
+
+    A volume read from DICOM has the axes (column, row, slice), its slices in the order in which
+    they follow one another along the normal.
+
+    Attributes:
+        headers: without pixel data; one per slice of the volume, in its order, or a single one
+            of an enhanced multi-frame instance.
+        frames: of a multi-frame instance, which of its frames, from 1, each slice of the volume
+            is; None for one instance per slice.
+    """
+
+    headers: tuple[Dataset, ...]
+    frames: tuple[int, ...] | None = None
+
+    def __repr__(self) -> str:
+        # No header is printed by accident: they name the patient.
+        return f"DicomSeries({len(self.frames or self.headers)} slices)"

@@ -1,0 +1,109 @@
+"""Hypotheses that become layers of their own: samples that are added, and kept ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from psygnal import Signal
+
+from napari_ssn.session import jobs
+from napari_ssn.session.records import Choice, Decoded, Point, Result
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.walk import Walk
+
+
+class Copies:
+    """Decodes whole hypotheses, one after the other.
+
+    Attributes:
+        made: signal: a hypothesis was decoded to become a layer of its own.
+
+    Args:
+        runner: decodes.
+        walk: the hypothesis on show.
+        stale: whether the result is about another image or place than the one now chosen.
+        changed: is called when those who listen have taken what was made.
+        failed: is told, in one sentence, when decoding fails.
+    """
+
+    made = Signal(Decoded)
+
+    def __init__(
+        self,
+        runner: Runner,
+        walk: Walk,
+        stale: Callable[[], bool],
+        changed: Callable[[], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._runner = runner
+        self._walk = walk
+        self._stale = stale
+        self._changed = changed
+        self._failed = failed
+        self._result: Result | None = None
+        self._queue: list[Choice] = []
+        # How many samples of a seed, given some points, are layers already.
+        self._added: dict[tuple[int, tuple[Point, ...]], int] = {}
+
+    def begin(self, result: Result) -> None:
+        """Copy from a new result; what was asked of the one before is dropped."""
+        self._result = result
+        self._queue.clear()
+        self._added.clear()
+        self._runner.cancel("decode")
+        self._runner.cancel("keep")
+
+    def add_samples(self, count: int, seed: int) -> None:
+        """Decode samples to become layers, one after the other, from where the last ended."""
+        if self._result is None or self._stale():
+            return
+        points = self._walk.choice.points
+        first = self._added.get((seed, points), 0)
+        self._added[seed, points] = first + count
+        idle = not self._queue
+        self._queue += [Choice(i, seed, points=points) for i in range(first, first + count)]
+        if idle:
+            self._decode_next()
+
+    def keep(self) -> None:
+        """Make a layer of the hypothesis on show, that stays when the slider moves on."""
+        self.keep_choice(self._walk.choice)
+
+    def keep_choice(self, choice: Choice) -> None:
+        """Make a layer of a hypothesis, that stays whatever is on show."""
+        if self._result is not None:
+            self._decode(self._result, choice, kept=True)
+
+    def close(self) -> None:
+        """Let go of the result and of who listens."""
+        self._queue.clear()
+        self._result = None
+        self.made.disconnect()
+
+    def _decode_next(self) -> None:
+        if self._stale():
+            # Layers of this result would land on another image.
+            self._queue.clear()
+        if self._queue and self._result is not None:
+            self._decode(self._result, self._queue[0], kept=False)
+
+    def _decode(self, result: Result, choice: Choice, kept: bool) -> None:
+        lesions = self._walk.lesions
+        self._runner.submit(
+            "keep" if kept else "decode",
+            lambda progress, cancelled: jobs.decode_job(result, choice, kept, lesions),
+            self._decoded,
+            self._failed if kept else self._decode_failed,
+        )
+
+    def _decode_failed(self, text: str) -> None:
+        self._queue.clear()
+        self._failed(text)
+
+    def _decoded(self, decoded: Decoded) -> None:
+        self.made.emit(decoded)
+        self._changed()
+        if not decoded.kept:
+            self._queue.pop(0)
+            self._decode_next()
