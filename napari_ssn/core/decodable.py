@@ -77,9 +77,9 @@ class Decodable(ABC):
         draws: int = 128,
         between: Callable[[], None] = lambda: None,
     ) -> NDArray[np.float32]:
-        """Marginal probability of one label, (*S) float32: `probabilities` of it to about 1e-3.
+        """Marginal probability of one label, (*S) float32: as `probabilities` has it.
 
-        Beside the result it takes some megabytes, however large the grid.
+        Beside the result it takes a hundred megabytes at most, however large the grid.
 
         Args:
             label: None for all but the background together.

@@ -17,12 +17,12 @@ from tests.core.test_packed_clicks import distributions
 @pytest.mark.parametrize("classes", [2, 3, 4])
 def test_one_label_is_that_of_all_labels(classes: int) -> None:
     for dist in distributions(classes):
-        expected = dist.probabilities()
+        expected = dist.probabilities(4096)
         for label in range(classes):
             found = dist.probability(label)
             assert found.dtype == np.float32 and found.shape == dist.space
-            np.testing.assert_allclose(found, expected[label], atol=2e-4 if classes > 2 else 1e-6)
-        np.testing.assert_allclose(dist.probability(), 1 - expected[0], atol=2e-4)
+            np.testing.assert_allclose(found, expected[label], atol=5e-3 if classes > 2 else 1e-6)
+        np.testing.assert_allclose(dist.probability(), 1 - expected[0], atol=5e-3)
 
 
 def test_blocks_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_a_single_contender_is_exact_and_needs_no_integral(
     mean = torch.tensor([0.0, 0.3, -50.0]).reshape(3, 1, 1)
     factor = torch.tensor([0.3, 1.1, 0.0]).reshape(1, 3, 1, 1)
     dist = LogitDistribution(mean, factor, torch.tensor([0.1, 0.2, 0.1]).reshape(3, 1, 1))
-    monkeypatch.setattr(marginals, "orthant_marginals", None)
+    monkeypatch.setattr(marginals, "_integrated", None)
     expected = 0.5 * math.erfc(-0.3 / math.sqrt(0.64 + 0.3) / math.sqrt(2))
     assert dist.probability(1)[0, 0] == pytest.approx(expected, abs=1e-6)
     assert dist.probability(2)[0, 0] == 0
