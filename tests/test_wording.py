@@ -7,6 +7,7 @@ from napari_ssn.core.directions import Directions, Effect
 from napari_ssn.core.errors import Cancelled, DeviceError, ModelError
 from napari_ssn.wording.directions import direction_names, effect_name, offered_directions
 from napari_ssn.wording.image import geometry, origin
+from napari_ssn.wording.overview import missing_line, probability_tip, unlike_line
 from napari_ssn.wording.problems import problem, seconds
 from napari_ssn.wording.sizes import Measure, headline, percent, range_line
 from napari_ssn.wording.steering import card_lines, comparison_line, points_tip
@@ -163,3 +164,15 @@ def test_cards_and_comparisons_in_words() -> None:
     assert comparison_line(["nodule"], [0.871], [0.84], "mm") == "Dice 0.87 · 0.8 mm apart"
     both = comparison_line(["anterior", "posterior"], [0.5, 0.0], [2.0, float("nan")], "px")
     assert both == "Anterior: Dice 0.50 · 2.0 px apart; Posterior: only in one of the two"
+
+
+def test_what_is_said_of_many_hypotheses() -> None:
+    assert unlike_line([], 100) == "None of 100 samples is unlike the others."
+    assert unlike_line([7], 100) == "Sample 7 of 100 is unlike the others."
+    assert unlike_line([12, 7], 100) == "Samples 12 and 7 of 100 are unlike the others."
+    assert unlike_line([5, 4, 3, 2], 50) == "Samples 5, 4, 3 and 2 of 50 are unlike the others."
+    six = unlike_line([9, 8, 7, 6, 5, 4], 50)
+    assert six == "Samples 9, 8, 7, 6 and 2 more of 50 are unlike the others."
+    assert missing_line(3) == "" and missing_line(2) == "No voxel is in 95 % of the hypotheses."
+    assert missing_line(0) == "No voxel is in 5 % of the hypotheses."
+    assert "400" in probability_tip(400) and "model itself" in probability_tip(None)

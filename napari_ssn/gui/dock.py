@@ -16,6 +16,8 @@ from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.lesion_panel import LesionPanel
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
+from napari_ssn.gui.overlays import Overlays
+from napari_ssn.gui.overview_panel import OverviewPanel
 from napari_ssn.gui.parts import colours_of, style_of
 from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.point_panel import PointPanel
@@ -51,6 +53,7 @@ class SSNDock(QWidget):
         self.picture = Picture(napari_viewer, self.session)
         self.scene = Scene(napari_viewer, self.session, self.picture)
         self.header = Header(self.session)
+        self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session)
         self.view = ViewPanel(napari_viewer, self.picture, self.session)
         self.region = RegionPanel(self.picture, self.session)
@@ -58,6 +61,7 @@ class SSNDock(QWidget):
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
         self.cards = CardsPanel(self.session)
+        self.overview = OverviewPanel(self.session)
         self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
         self.points = PointPanel(napari_viewer, self.scene, self.session)
@@ -82,6 +86,7 @@ class SSNDock(QWidget):
         )
         self.keys.bind(napari_viewer)
         self.session.changed.connect(self._bind_layers)
+        self.session.overviews.changed.connect(self._bind_layers)
         napari_viewer.events.theme.connect(self._restyle)
         self._restyle()
         # A window that closes destroys its docks without a word; by then a method of ours would
@@ -103,6 +108,7 @@ class SSNDock(QWidget):
             self.run,
             self.result,
             self.cards,
+            self.overview,
             self.lesions,
             self.slider,
             self.points,
@@ -136,7 +142,7 @@ class SSNDock(QWidget):
         self.cards.restyle(palette["warn"], palette["muted"])
 
     def _bind_layers(self) -> None:
-        self.keys.bind_all(self.scene.own_layers())
+        self.keys.bind_all([*self.scene.own_layers(), *self.overlays.own_layers()])
 
     def _start(self) -> None:
         if not self._closed:
@@ -182,6 +188,7 @@ class SSNDock(QWidget):
         self.keys.release()
         self.points.shut()
         # The scene first: the layer that stays is decoded one last time.
+        self.overlays.close()
         self.scene.close()
         self.picture.close()
         self.session.close()

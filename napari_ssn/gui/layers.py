@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import Dims
-from napari.layers import Image, Labels, Points
+from napari.layers import Image, Labels, Layer, Points
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
@@ -237,6 +237,11 @@ def decoded_metadata(decoded: Decoded, display: Display) -> dict[str, Any]:
     z = decoded.provenance["choice"]["z"]
     base = result_metadata(decoded.result, decoded.choice, display.to_metadata(), z)
     return {**base, "provenance": decoded.provenance}
+
+
+def is_ours(layer: Layer) -> bool:
+    """Whether a layer shows a result, so that it is no image to segment."""
+    return RESULT_KEY in layer.metadata
 
 
 def layer_name(decoded: Decoded) -> str:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_ssn.gui import layers
 from napari_ssn.gui.picture import Picture
@@ -46,7 +47,10 @@ class Scene:
     Attributes:
         picture: the image that they lie on.
         look: how label layers are drawn.
+        redrawn: signal: they are drawn in another way.
     """
+
+    redrawn = Signal()
 
     def __init__(self, viewer: Viewer, session: Session, picture: Picture) -> None:
         self._viewer = viewer
@@ -75,6 +79,21 @@ class Scene:
         viewer.layers.events.removed.connect(self._removed)
         viewer.dims.events.ndisplay.connect(self._turned)
         viewer.dims.events.current_step.connect(self._stepped)
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the present result lies in its image's file, as layers carry it."""
+        return self._place
+
+    def shown(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values on the grid of the present result's image, as its layers show them."""
+        turned: NDArray[Any] = self._display.reorientation.apply(values)
+        return turned
+
+    @property
+    def grey(self) -> bool:
+        """Whether the result is about another image, place or frame than what is looked at."""
+        return self._session.stale or self.elsewhen
 
     def shown_index(self, voxel: tuple[int, ...]) -> tuple[int, ...]:
         """Where a voxel of the present result lies in its layers."""
@@ -237,12 +256,24 @@ class Scene:
 
     def _add(self, layer: Labels) -> None:
         self._draw(layer)
+        self.lay(layer)
+        if layer is self._walking:
+            self._viewer.layers.selection = {layer}
+
+    def lay(self, layer: Layer, on_image: bool = False) -> None:
+        """Add a layer under what moves; what the user had selected stays selected.
+
+        Args:
+            layer: the layer.
+            on_image: whether it lies right on the image, under all outlines.
+        """
         chosen, place = set(self._viewer.layers.selection), len(self._viewer.layers)
-        if layer is not self._walking and self._walking is not None:
-            # What moves stays on top, and what the user had selected stays selected.
+        if on_image and self.picture.image in self._viewer.layers:
+            place = self._viewer.layers.index(self.picture.image) + 1
+        elif self._walking in self._viewer.layers:
             place = self._viewer.layers.index(self._walking)
         self._viewer.layers.insert(place, layer)
-        self._viewer.layers.selection = chosen if layer is not self._walking else {layer}
+        self._viewer.layers.selection = chosen
 
     def _changed(self) -> None:
         if not self._session.busy:
@@ -251,7 +282,7 @@ class Scene:
 
     def _show_stale(self) -> None:
         if self._walking is not None and self._session.result is not None:
-            stale = self._session.stale or self.elsewhen
+            stale = self.grey
             if stale != self._grey:
                 self._grey = stale
                 self._walking.colormap = layers.colours(self._session.result, grey=stale)
@@ -267,6 +298,7 @@ class Scene:
         self.look = look
         for layer in self.own_layers():
             self._draw(layer)
+        self.redrawn.emit()
 
     def own_layers(self) -> list[Labels]:
         """The walking layer and every layer made of the present result."""
@@ -302,5 +334,6 @@ class Scene:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)
         self._drop_preview()
+        self.redrawn.disconnect()
         self._walking = self._compared = None
         self._others.clear()

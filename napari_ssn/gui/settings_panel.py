@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSlider
@@ -11,12 +12,26 @@ from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.parts import Section, row, spin, text
 from napari_ssn.gui.scene import Look, Scene
 from napari_ssn.session import Session
+from napari_ssn.session.overview import Kind
 
 _DEVICES = (
     ("Automatic", "auto"),
     ("CPU", "cpu"),
     ("GPU (CUDA)", "cuda"),
     ("GPU (Apple)", "mps"),
+)
+_OVERVIEWS: tuple[tuple[Kind, str, str], ...] = (
+    (
+        "contours",
+        "Inner, median and outer contours",
+        "What at least 95, 50 and 5 % of the hypotheses hold",
+    ),
+    ("probability", "Probability map", "How likely each voxel belongs, from 0 to 1"),
+    (
+        "boxplot",
+        "Boxplot, and samples unlike the others",
+        "The hypothesis in the middle of all others, the half around it, and outliers by number",
+    ),
 )
 
 
@@ -51,6 +66,13 @@ class SettingsPanel(Section):
         self.opacity.setRange(5, 100)
         self.opacity.setValue(round(100 * look.opacity))
         self.opacity.setToolTip("Opacity of outlines (A and D change it for the one on show)")
+        # Not by default: outlines of single hypotheses are understood at once.
+        self.shown: dict[Kind, QCheckBox] = {}
+        for kind, words, tip in _OVERVIEWS:
+            box = self.shown[kind] = QCheckBox(words)
+            box.setToolTip(tip)
+            box.toggled.connect(partial(session.overviews.show, kind))
+        session.overviews.changed.connect(self._show_wanted)
         self._fill()
         self.device.activated.connect(self._configure)
         for box in (self.samples, self.hypotheses, self.reach):
@@ -68,10 +90,14 @@ class SettingsPanel(Section):
                 [("Samples to step through", self.samples), ("Slider reaches", self.reach)],
             ),
             ("Display", [("Outline width", self.width), ("Opacity", self.opacity)]),
+            ("All hypotheses together", []),
         ):
             section = Section(title, ruled=title != "Computing")
             if title == "Display":
                 section.body.addWidget(self.outline)
+            if title == "All hypotheses together":
+                for box in self.shown.values():
+                    section.body.addWidget(box)
             for words, control in rows:
                 label = text(words, "", wrap=False)
                 section.body.addLayout(row([(label, 3), (control, 2)]))
@@ -91,6 +117,13 @@ class SettingsPanel(Section):
                 reach=self.reach.value(),
             )
         )
+
+    def _show_wanted(self) -> None:
+        """Their layers can be deleted, too."""
+        for kind, box in self.shown.items():
+            box.blockSignals(True)
+            box.setChecked(kind in self._session.overviews.wanted)
+            box.blockSignals(False)
 
     def _draw(self) -> None:
         self.width.setEnabled(self.outline.isChecked())

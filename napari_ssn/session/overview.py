@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -65,6 +66,11 @@ class Overview:
     values: NDArray[np.generic]
     median: Choice | None = None
     outliers: tuple[Choice, ...] = ()
+
+    @cached_property
+    def highest(self) -> int:
+        """Of contours the innermost mask that is not empty: 3 inner, 2, 1; 0 for none."""
+        return int(self.values.max())
 
 
 def overview_job(result: Result, wish: Wish, cancelled: Asked) -> Overview:
