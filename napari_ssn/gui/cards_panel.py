@@ -93,12 +93,13 @@ class CardButton(QAbstractButton):
                 pen = QPen(self.palette().color(self.foregroundRole()), 2, Qt.PenStyle.DotLine)
             painter.setPen(pen)
             painter.drawRoundedRect(place.adjusted(-1.5, -1.5, 1.5, 1.5), 3, 3)
-        if self.underMouse() and self.isEnabled():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(0, 0, 0, 150))
-            painter.drawEllipse(self._star())
-            painter.setPen(QColor("#ffffff"))
-            painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★")
+        # Always there, or nobody would look for it; faint until the pointer comes.
+        pointed = self.underMouse() and self.isEnabled()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 150 if pointed else 90))
+        painter.drawEllipse(self._star())
+        painter.setPen(QColor(255, 255, 255, 255 if pointed else 190))
+        painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★" if pointed else "☆")
         font = QFont(self.font())
         for number, words in enumerate(self._lines):
             font.setBold(number == 0)

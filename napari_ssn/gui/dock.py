@@ -15,6 +15,7 @@ from napari_ssn.gui.fold import Fold
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.lesion_panel import LesionPanel
+from napari_ssn.gui.memory import recall, remember
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
 from napari_ssn.gui.overlays import Overlays
 from napari_ssn.gui.overview_panel import OverviewPanel
@@ -68,6 +69,9 @@ class SSNDock(QWidget):
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session)
         self.settings = SettingsPanel(self.scene, self.session)
+        self._remembered = recall(self.picture.image)
+        if self._remembered is not None:
+            self.picture.restore(self._remembered)
         self._lay_out()
         self.keys = Keys(
             {
@@ -146,7 +150,11 @@ class SSNDock(QWidget):
 
     def _start(self) -> None:
         if not self._closed:
-            self.session.start()
+            before = self._remembered
+            if before is None:
+                self.session.start()
+            else:
+                self.session.start(before.model, before.folders)
 
     def _less(self) -> None:
         self.session.walk.nudge(-0.1)
@@ -180,7 +188,11 @@ class SSNDock(QWidget):
         if self._closed:
             return
         self._closed = True
-        if isalive(self):
+        alive = isalive(self)
+        if self.picture.image is not None:
+            setup, folders = self.session.setup, self.session.model_folders
+            remember(self.picture.image, self.picture.remembered(setup.picked, folders))
+        if alive:
             self.destroyed.disconnect(self._gone)
         self._viewer.events.theme.disconnect(self._restyle)
         self.image.disconnect_viewer()
@@ -190,5 +202,6 @@ class SSNDock(QWidget):
         # The scene first: the layer that stays is decoded one last time.
         self.overlays.close()
         self.scene.close()
-        self.picture.close()
+        # Of a window that is gone nothing can be taken away.
+        self.picture.close(tidy=alive)
         self.session.close()

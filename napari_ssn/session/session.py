@@ -145,9 +145,20 @@ class Session:
 
     # ---- Models and settings
 
-    def start(self) -> None:
-        """Look for models and prepare the first one, in the worker."""
-        self._look_for_models(None)
+    def start(self, wanted: Path | None = None, folders: tuple[Path, ...] = ()) -> None:
+        """Look for models and prepare one, in the worker.
+
+        Args:
+            wanted: folder of the one to prepare; else the first that suits the image.
+            folders: to look at besides those that are installed.
+        """
+        self._folders += tuple(folder for folder in folders if folder not in self._folders)
+        self._look_for_models(wanted)
+
+    @property
+    def model_folders(self) -> tuple[Path, ...]:
+        """Where models are looked for besides those that are installed."""
+        return self._folders
 
     def add_model_folder(self, folder: Path) -> None:
         """Offer a model folder from anywhere, and choose it."""
