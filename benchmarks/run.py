@@ -17,6 +17,7 @@ import torch
 
 from benchmarks.clicks import clicks, volume_clicks
 from benchmarks.inference import inference
+from benchmarks.overview import overview
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
 from benchmarks.volumes import shipped, volumes
@@ -102,7 +103,7 @@ def main() -> None:
         *shipped(model),
     ]
     large, packed = volumes()
-    lines += [*large, *volume_clicks(packed)]
+    lines += [*large, *volume_clicks(packed), *overview(dist), *overview(packed)]
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         from benchmarks.slider import slider, volume_slider
 
