@@ -70,7 +70,10 @@ def contests(dist: PackedDistribution, draws: Draws) -> Iterator[tuple[NDArray[n
 
 
 def winners(
-    dist: PackedDistribution, rows: Tensor, places: NDArray[np.int64], rivals: int
+    dist: PackedDistribution,
+    rows: Tensor,
+    places: NDArray[np.int64] | NDArray[np.int32],
+    rivals: int,
 ) -> Tensor:
     """For each z and place 0 where the mean's label stays, k where the k-th rival wins.
 
@@ -118,7 +121,7 @@ def winners(
 def _settled(
     dist: PackedDistribution,
     rows: Tensor,
-    places: NDArray[np.int64],
+    places: NDArray[np.int64] | NDArray[np.int32],
     columns: list[Tensor],
     close: Tensor,
 ) -> Tensor:
