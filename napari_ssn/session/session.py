@@ -228,6 +228,11 @@ class Session:
             self.note = Note("The centre changed during the run, which was stopped.")
         self.changed.emit()
 
+    def set_depth(self, depth_mm: float) -> None:
+        """Let a 2D model look so far along a volume, to either side of the point."""
+        self.setup.depth_mm = depth_mm
+        self.changed.emit()
+
     # ---- Running
 
     def run(self) -> None:
@@ -242,6 +247,7 @@ class Session:
             setup.model.folder,
             self.settings.device,
             self._centre(),
+            setup.depth_mm,
             self.looking(),
         )
         self._runs += 1
