@@ -28,7 +28,7 @@ class RegionPanel(Section):
         self.depth.setPrefix("±")
         self.depth.setSuffix(" mm")
         self.depth.setKeyboardTracking(False)
-        self.depth.setFixedWidth(96)
+        self.depth.setFixedWidth(118)
         self.along = QWidget()
         words = text("Slices to either side", "muted", wrap=False)
         self.along.setLayout(row([words, 1, self.depth]))
