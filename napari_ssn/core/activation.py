@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.packing import lowest_radius, pack, shell_of
+from napari_ssn.core.parallel import in_threads
 
 #: Bytes of dense tensors from which on a distribution is packed at half precision.
 LARGE = 1 << 28
@@ -270,6 +271,22 @@ class PackedDistribution(Decodable):
             found = self._dense_block(block).probabilities(draws)[:, :, 0]
             out[:, self.order[block]] = found
         return out.reshape(self.classes, *self.space)
+
+    def probability(
+        self,
+        label: int | None = None,
+        draws: int = 128,
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.float32]:
+        """See `Decodable.probability`."""
+        out = np.empty(len(self.order), np.float32)
+
+        def fill(block: slice) -> None:
+            between()
+            out[self.order[block]] = self._dense_block(block).probability(label, draws)[:, 0]
+
+        in_threads(fill, self.blocks())
+        return out.reshape(self.space)
 
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
         """See `Decodable.sample`; ``pixel_noise`` adds ``√D ε`` to the logits."""
