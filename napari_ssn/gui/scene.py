@@ -345,7 +345,7 @@ class Scene:
         layer = event.source
         if layer is self._walking and layer.mode in _EDITING:
             self._editing, layer.mode = layer.mode, "pan_zoom"
-            self._session.keep()
+            self._session.copies.keep()
             self._session.tell(
                 "A copy was kept to be edited: the outline itself follows the slider."
             )
