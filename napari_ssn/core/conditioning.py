@@ -295,7 +295,7 @@ def condition(
     rank = dist.rank
     return Posterior(
         dist,
-        _distinct(dist, margins),
+        margins.clicks,
         tolerance,
         belief.mean[:rank],
         belief.cov[:rank, :rank],
@@ -318,15 +318,6 @@ def _half_spaces(
     rows, left = held.rows()
     rows = np.concatenate([margins.factor, rows], 1)
     return HalfSpaces(rows, margins.mean, np.hypot(noise, left))
-
-
-def _distinct(dist: Decodable, margins: Margins) -> tuple[Click, ...]:
-    assert dist.start is not None
-    index = np.stack(np.unravel_index(margins.voxels, dist.space), 1) + dist.start
-    return tuple(
-        Click(tuple(place), label)
-        for place, label in zip(index.tolist(), margins.labels.tolist(), strict=True)
-    )
 
 
 def _winner(logits: Floats) -> NDArray[np.uint8]:
