@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, plain_display
+from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, SOURCE_KEY, Display, plain_display
 from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Volume
@@ -71,7 +71,10 @@ def image_layer(volume: Volume, **options: Any) -> LayerData:
         options: further arguments of the layer, as its name.
     """
     display = Display.of(volume)
-    kwargs: dict[str, Any] = {**place(display), "metadata": {IMAGE_KEY: display.to_metadata()}}
+    metadata: dict[str, Any] = {IMAGE_KEY: display.to_metadata()}
+    if volume.source is not None:
+        metadata[SOURCE_KEY] = volume.source
+    kwargs: dict[str, Any] = {**place(display), "metadata": metadata}
     limits = _contrast_limits(volume.data[0])
     if limits is not None:
         kwargs["contrast_limits"] = limits
