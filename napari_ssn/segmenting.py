@@ -72,6 +72,7 @@ def segment_image(
     centre: tuple[int, ...] | None = None,
     depth_mm: float = DEPTH_MM,
     frame: int | None = None,
+    series: int | None = None,
     count: int = 16,
     seed: int = 0,
     device: str = "auto",
@@ -86,6 +87,7 @@ def segment_image(
         centre: index of the region's middle in the file's own voxel grid.
         depth_mm: how far a 2D model looks along a volume to either side of the centre.
         frame: which one of a time series, from 1; None for an image without time.
+        series: which one of several DICOM series, from 1.
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         overwrite: whether existing files may be replaced.
@@ -94,7 +96,7 @@ def segment_image(
     names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
     maps = [out / f"{name}.nii.gz" for name in names]
     table = out / "volumes.csv"
-    volume = _image(path, frame)
+    volume = _image(path, frame, series)
     # Before minutes of computing, not after them.
     check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
     make_folder(out)
@@ -119,6 +121,7 @@ def repeat(
     sidecar: Path,
     out: Path,
     *,
+    series: int | None = None,
     model_name: str | None = None,
     device: str | None = None,
     overwrite: bool = False,
@@ -129,6 +132,7 @@ def repeat(
         path: of the image.
         sidecar: of the label map.
         out: the label map to write, or a folder for it; nothing is written if it differs.
+        series: which one of several DICOM series, from 1.
         model_name: name or folder of the model; the sidecar's name if left out.
         device: to compute on; the sidecar's, if this computer has it, when left out.
         overwrite: whether existing files may be replaced.
@@ -138,7 +142,7 @@ def repeat(
     check_targets([target, sidecar_path(target)], overwrite)
     if record.choice.z is None:
         raise DataError("This label map was edited by hand: the model cannot make it again.")
-    volume = _image_of(path, record)
+    volume = _image_of(path, record, series)
     if image_hash(volume) != record.run.image_sha256:
         raise ImageError(
             "This is not the image that the sidecar belongs to: its values or its geometry differ."
@@ -255,17 +259,17 @@ class _Found:
             yield f"{name}: median {measure.amount(spread.median)} · {words}"
 
 
-def _image_of(path: Path, record: Provenance) -> Volume:
+def _image_of(path: Path, record: Provenance, series: int | None) -> Volume:
     """The image that a sidecar belongs to: the frame, or the series that it is in."""
     if record.run.frame is None or not is_nifti(path):
-        return _image(path)
+        return _image(path, series=series)
     try:
         return _image(path)
     except GeometryError:
         return _image(path, record.run.frame)
 
 
-def _image(path: Path, frame: int | None = None) -> Volume:
+def _image(path: Path, frame: int | None = None, series: int | None = None) -> Volume:
     """The image of a file, or a sample that comes with the package, by its name."""
     if frame is not None:
         if not is_nifti(path):
@@ -274,7 +278,7 @@ def _image(path: Path, frame: int | None = None) -> Volume:
     names = {samples.sample(i).name: i for i in range(1, samples.COUNT + 1)}
     if str(path) in names and not path.exists():
         return samples.volume(names[str(path)])
-    return read(path)
+    return read(path, series)
 
 
 def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:
