@@ -47,7 +47,8 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 def _own_labels(path: Path, volume: Volume, name: str) -> LayerData | None:
     """A label map that this plugin wrote, as a labels layer; None for any other file."""
     from napari_ssn.core.errors import DataError
-    from napari_ssn.io.provenance import label_map_hash, read_sidecar, sidecar_path
+    from napari_ssn.io.provenance import label_map_hash, read_sidecar
+    from napari_ssn.io.sidecar import sidecar_path
 
     try:
         record = read_sidecar(sidecar_path(path))
