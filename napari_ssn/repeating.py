@@ -39,9 +39,8 @@ from napari_ssn.io.provenance import (
     image_hash,
     label_map_hash,
     read_sidecar,
-    sidecar_path,
-    write_pair,
 )
+from napari_ssn.io.sidecar import sidecar_path, write_pair
 from napari_ssn.network.card import read_card
 from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import Model, load_model, model_folders

@@ -39,9 +39,8 @@ from napari_ssn.io.provenance import (
     Run,
     describe,
     image_hash,
-    sidecar_path,
-    write_pair,
 )
+from napari_ssn.io.sidecar import sidecar_path, write_pair
 from napari_ssn.network.device import device_title
 from napari_ssn.network.fit import check_fit
 from napari_ssn.network.inference import Watch

@@ -14,7 +14,14 @@ from napari.layers import Image, Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
+from napari_ssn.core.display import (
+    IMAGE_KEY,
+    RESULT_KEY,
+    SOURCE_KEY,
+    Display,
+    image_display,
+    to_volume,
+)
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Volume
@@ -87,6 +94,8 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         frame=None if frames is None else frame,
         shown=display.reorientation,
         ct=_is_ct(data if frames is None else data[frame]),
+        # A layer that was cropped or moved has another grid than its series.
+        series=layer.metadata.get(SOURCE_KEY) if display.oriented else None,
     )
     return Shown(source, display)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, plain_display
+from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, SOURCE_KEY, Display, plain_display
 from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Volume
@@ -47,7 +47,8 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 def _own_labels(path: Path, volume: Volume, name: str) -> LayerData | None:
     """A label map that this plugin wrote, as a labels layer; None for any other file."""
     from napari_ssn.core.errors import DataError
-    from napari_ssn.io.provenance import label_map_hash, read_sidecar, sidecar_path
+    from napari_ssn.io.provenance import label_map_hash, read_sidecar
+    from napari_ssn.io.sidecar import sidecar_path
 
     try:
         record = read_sidecar(sidecar_path(path))
@@ -71,7 +72,10 @@ def image_layer(volume: Volume, **options: Any) -> LayerData:
         options: further arguments of the layer, as its name.
     """
     display = Display.of(volume)
-    kwargs: dict[str, Any] = {**place(display), "metadata": {IMAGE_KEY: display.to_metadata()}}
+    metadata: dict[str, Any] = {IMAGE_KEY: display.to_metadata()}
+    if volume.source is not None:
+        metadata[SOURCE_KEY] = volume.source
+    kwargs: dict[str, Any] = {**place(display), "metadata": metadata}
     limits = _contrast_limits(volume.data[0])
     if limits is not None:
         kwargs["contrast_limits"] = limits

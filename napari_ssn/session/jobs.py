@@ -243,7 +243,7 @@ def export_job(
         path: of the label map.
         overwrite: whether the user agreed to replace a label map of that name.
     """
-    from napari_ssn.io.provenance import write_pair
+    from napari_ssn.io.sidecar import write_pair
 
     hypothesis = hypothesis_of(result, choice, lesions)
     provenance = _provenance(result, choice, lesions, hypothesis)

@@ -49,6 +49,7 @@ class Source:
         load: reads the intensities; called in the worker.
         problem: why this image cannot be used at all, one sentence.
         ct: whether the values seem to be Hounsfield units; False where nobody has looked.
+        series: `Volume.source` of an image from DICOM, for a result that refers to it.
         shown: how the window turns the grid; None where that is as for any volume.
         frame: which one it is of a time series, from 0; None for an image without time.
     """
@@ -64,6 +65,7 @@ class Source:
     shown: Reorientation | None = None
     frame: int | None = None
     ct: bool = False
+    series: object = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", check_affine(self.affine))
@@ -336,12 +338,8 @@ class Curve:
 
     def fits(self, run: int, choice: Choice, reach: float) -> bool:
         """Whether this curve is about the walk of a choice."""
-        return (self.run, self.anchor, self.direction, self.reach) == (
-            run,
-            choice.anchor,
-            choice.direction,
-            reach,
-        )
+        mine = (self.run, self.anchor, self.direction, self.reach)
+        return mine == (run, choice.anchor, choice.direction, reach)
 
     def at(self, sigma: float) -> NDArray[np.int64]:
         """Voxels of each label at a stop, (C,)."""

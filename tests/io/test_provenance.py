@@ -21,10 +21,9 @@ from napari_ssn.io.provenance import (
     image_hash,
     label_map_hash,
     read_sidecar,
-    sidecar_path,
     sidecar_schema,
-    write_pair,
 )
+from napari_ssn.io.sidecar import sidecar_path, write_pair
 from napari_ssn.wording.problems import RESEARCH_ONLY
 from tests.helpers import noise_image, oblique_affine
 
