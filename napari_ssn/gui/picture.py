@@ -110,8 +110,7 @@ class Picture:
         spacing = shown.source.spacing_mm
         order = shown.display.reorientation.order
         known = None if spacing is None else tuple(spacing[axis] for axis in order)[::-1]
-        plane = "axial" if shown.source.oriented and len(order) == 3 else ""
-        return shown.display.shape[::-1], known, plane
+        return shown.display.shape[::-1], known, shown.display.plane
 
     def _plane_on_show(self) -> Plane | None:
         if self.display is None:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, SOURCE_KEY, Display, plain_display
+from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, SOURCE_KEY, Display, placed_display
 from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.transforms import check_matrix, layer_matrix
 from napari_ssn.core.volume import Volume
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -154,10 +155,9 @@ def _on_source_grid(
         # A layer that was cropped or resampled since is no longer on the image's grid.
         if display.shape == shown.shape:
             return np.ascontiguousarray(display.reorientation.undo(shown)), display
-    units = [str(unit) for unit in meta.get("units") or ()]
-    return shown, plain_display(
-        shown.shape, meta.get("scale"), meta.get("translate"), units or None
-    )
+    matrix = layer_matrix(meta, shown.ndim)
+    check_matrix(matrix)
+    return shown, placed_display(shown.shape, matrix, meta.get("units"))
 
 
 def _contrast_limits(data: NDArray[np.float32]) -> list[float] | None:
