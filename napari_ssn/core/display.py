@@ -39,6 +39,8 @@ IMAGE_KEY = "napari_ssn_image"
 SOURCE_KEY = "napari_ssn_source"
 #: Key of a result layer's metadata; the same numbers lie there among others.
 RESULT_KEY = "napari_ssn"
+#: There too: the layer's matrix when it was made, to tell whether somebody has moved it since.
+SHOWN_AT = "shown_at"
 
 # A direction cosine this far from 0 or ±1 is a tilt and no rounding: 0.006°.
 _STRAIGHT = 1e-4

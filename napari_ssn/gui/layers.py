@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.display import (
     RESULT_KEY,
+    SHOWN_AT,
     SOURCE_KEY,
     Display,
     image_display,
@@ -23,6 +24,7 @@ from napari_ssn.core.display import (
 )
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.foreign import has_time_last
+from napari_ssn.core.transforms import layer_matrix
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.session import Choice, Decoded, Plane, Preview, Result, Source
@@ -133,7 +135,9 @@ def _matrix(layer: Image, axes: int) -> NDArray[np.float64]:
     steps = [np.asarray(layer.data_to_world(unit), dtype=float) - origin for unit in np.eye(ndim)]
     linear = np.stack(steps, axis=1)
     first = ndim - axes
-    if linear[:first, first:].any() or linear[first:, :first].any():
+    mixed = linear[:first, first:].any() or linear[first:, :first].any()
+    # What is no number has words of its own.
+    if mixed and np.isfinite(linear).all():
         raise GeometryError(
             "This layer is turned in a way that mixes time with space: undo that first."
         )
@@ -195,7 +199,7 @@ def result_metadata(
 ) -> dict[str, Any]:
     """What a result layer carries, in plain numbers: its origin, and its place for the writer.
 
-    ``place`` is what `Display.to_metadata` gives; it does not change while the slider moves.
+    ``place`` is what `place_on` gives; it does not change while the slider moves.
     """
     return {
         **place,
@@ -217,10 +221,16 @@ def result_metadata(
     }
 
 
-def decoded_metadata(decoded: Decoded, display: Display) -> dict[str, Any]:
+def place_on(display: Display, transform: dict[str, Any]) -> dict[str, Any]:
+    """Where a result's layer lies: on which grid of a file, and where in the viewer."""
+    shown_at = layer_matrix(transform, len(display.shape))
+    return {**display.to_metadata(), SHOWN_AT: shown_at.tolist()}
+
+
+def decoded_metadata(decoded: Decoded, place: dict[str, Any]) -> dict[str, Any]:
     """As `result_metadata`, with the content of the sidecar."""
     z = decoded.provenance["choice"]["z"]
-    base = result_metadata(decoded.result, decoded.choice, display.to_metadata(), z)
+    base = result_metadata(decoded.result, decoded.choice, place, z)
     return {**base, "provenance": decoded.provenance}
 
 
@@ -266,6 +276,15 @@ def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:
         canvas_size_limits=(11, 13),
         **transform,
     )
+
+
+def set_voxel_size(layer: Image, size_mm: Sequence[float]) -> None:
+    """Give an image the voxel size that somebody knows, along the last of its axes, in mm."""
+    axes = len(size_mm)
+    layer.units = (*layer.units[:-axes], *("mm",) * axes)
+    # Signs stay: they say which way an axis runs.
+    signs = np.where(np.asarray(layer.scale[-axes:]) < 0, -1.0, 1.0)
+    layer.scale = (*layer.scale[:-axes], *(signs * size_mm))
 
 
 def plane_on_show(image: Image, display: Display, dims: Dims) -> Plane | None:
