@@ -94,7 +94,7 @@ def segment(
     if from_sidecar is not None:
         if centre is not None or depth is not None or frame is not None:
             raise typer.BadParameter("A sidecar says where: leave out --centre, --depth, --frame.")
-        from napari_ssn.segmenting import repeat
+        from napari_ssn.repeating import repeat
 
         if not repeat(
             path, from_sidecar, out, model_name=model, device=device, overwrite=overwrite
@@ -121,6 +121,29 @@ def segment(
         device=device or "auto",
         overwrite=overwrite,
     )
+
+
+@app.command()
+def verify(
+    sidecar: Annotated[Path, typer.Argument(metavar="FILE.json", help="Sidecar of a label map.")],
+    *,
+    image: Annotated[Path, typer.Option(help="The image it was made from.", metavar="IN")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name of a model or its folder; found by its weights if left out."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="the sidecar's")
+    ] = None,
+) -> None:
+    """Make a label map again and compare it bit for bit with its sidecar and the file beside it.
+
+    Exit status 0: identical; 1: not identical; 2: it could not be made again.
+    """
+    from napari_ssn.repeating import verify as compare
+
+    if not compare(image, sidecar, model_name=model, device=device):
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command()

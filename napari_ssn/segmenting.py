@@ -1,4 +1,4 @@
-"""What ``napari-ssn segment`` does: label maps, sidecars and volumes, or one of them again.
+"""What ``napari-ssn segment`` does: label maps, sidecars and volumes.
 
 Results are printed on standard output, progress and remarks on standard error.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,40 +19,29 @@ from rich.progress import Progress
 
 from napari_ssn import samples
 from napari_ssn.core.activation import compact
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import Posterior, condition
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import (
-    DataError,
-    DeviceError,
-    GeometryError,
     ImageError,
-    ModelError,
 )
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.measures import label_counts
-from napari_ssn.core.residual import Residual
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
 from napari_ssn.io.files import check_targets, make_folder, write_files
-from napari_ssn.io.formats import is_nifti, stem
+from napari_ssn.io.formats import is_nifti
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import (
     Choice,
     ModelIdentity,
-    Pointing,
     Provenance,
     Run,
     describe,
     image_hash,
-    label_map_hash,
-    read_sidecar,
 )
 from napari_ssn.io.sidecar import sidecar_path, write_pair
-from napari_ssn.network.device import choose_device, device_title
+from napari_ssn.network.device import device_title
 from napari_ssn.network.fit import check_fit
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
@@ -93,11 +82,11 @@ def segment_image(
     names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
     maps = [out / f"{name}.nii.gz" for name in names]
     table = out / "volumes.csv"
-    volume = _image(path, frame)
+    volume = image_at(path, frame)
     # Before minutes of computing, not after them.
     check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
     make_folder(out)
-    found = _Found.by(load_model(model_name, device), volume, centre, frame, depth_mm)
+    found = Found.by(load_model(model_name, device), volume, centre, frame, depth_mm)
     rank = found.dist.rank
     choices = [_choice("mean", np.zeros(rank))]
     for i, z in enumerate(draw_z(count, rank, seed), start=1):
@@ -113,64 +102,8 @@ def segment_image(
         typer.echo(line)
 
 
-def repeat(
-    path: Path,
-    sidecar: Path,
-    out: Path,
-    *,
-    model_name: str | None = None,
-    device: str | None = None,
-    overwrite: bool = False,
-) -> bool:
-    """Make the label map of a sidecar again, and say whether it is the same bit for bit.
-
-    Args:
-        path: of the image.
-        sidecar: of the label map.
-        out: the label map to write, or a folder for it; nothing is written if it differs.
-        model_name: name or folder of the model; the sidecar's name if left out.
-        device: to compute on; the sidecar's, if this computer has it, when left out.
-        overwrite: whether existing files may be replaced.
-    """
-    record = read_sidecar(sidecar)
-    target = out if is_nifti(out) else out / f"{stem(sidecar)}.nii.gz"
-    check_targets([target, sidecar_path(target)], overwrite)
-    if record.choice.z is None:
-        raise DataError("This label map was edited by hand: the model cannot make it again.")
-    volume = _image_of(path, record)
-    if image_hash(volume) != record.run.image_sha256:
-        raise ImageError(
-            "This is not the image that the sidecar belongs to: its values or its geometry differ."
-        )
-    model = load_model(model_name or record.model.name, device or _device_of(record))
-    _check_weights(model, record)
-    here = device_title(model.device)
-    if here != record.run.device_title:
-        typer.echo(
-            f"The sidecar was made on another device ({record.run.device_title}, here {here}): "
-            "single voxels may differ.",
-            err=True,
-        )
-    centre = None if record.run.centre is None else tuple(record.run.centre)
-    tile = None if record.run.tile is None else tuple(record.run.tile)
-    depth_mm = DEPTH_MM if record.run.depth_mm is None else record.run.depth_mm
-    found = _Found.by(model, volume, centre, record.run.frame, depth_mm, tile)
-    if len(record.choice.z) != found.dist.rank:
-        raise DataError(
-            f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
-        )
-    hypothesis = _decode(found, record.choice)
-    if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
-        typer.echo("The label map is not identical to the sidecar's; nothing was written.")
-        return False
-    make_folder(target.parent)
-    write_pair(hypothesis, target, found.describe(hypothesis, record.choice), overwrite)
-    typer.echo("identical")
-    return True
-
-
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """A run and what it found."""
 
     model: Model
@@ -188,7 +121,7 @@ class _Found:
         frame: int | None,
         depth_mm: float,
         tile: tuple[int, ...] | None = None,
-    ) -> _Found:
+    ) -> Found:
         """Segment an image, with words of caution and progress on standard error."""
         ct = looks_like_ct(some_values(volume.data[0]))
         caution = check_fit(model.card, volume, ct).caution
@@ -254,17 +187,7 @@ class _Found:
             yield f"{name}: median {measure.amount(spread.median)} · {words}"
 
 
-def _image_of(path: Path, record: Provenance) -> Volume:
-    """The image that a sidecar belongs to: the frame, or the series that it is in."""
-    if record.run.frame is None or not is_nifti(path):
-        return _image(path)
-    try:
-        return _image(path)
-    except GeometryError:
-        return _image(path, record.run.frame)
-
-
-def _image(path: Path, frame: int | None = None) -> Volume:
+def image_at(path: Path, frame: int | None = None) -> Volume:
     """The image of a file, or a sample that comes with the package, by its name."""
     if frame is not None:
         if not is_nifti(path):
@@ -279,56 +202,6 @@ def _image(path: Path, frame: int | None = None) -> Volume:
 def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:
     numbers = [float(value) for value in np.asarray(z)]
     return Choice.model_validate({"kind": kind, "z": numbers, "seed": seed, "sample": sample})
-
-
-def _given(found: _Found, pointing: Pointing) -> Posterior:
-    """The distribution given what a sidecar says was pointed at."""
-    dist, axes = found.dist, len(found.dist.space)
-    if any(point.label >= dist.classes or len(point.index) != axes for point in pointing.points):
-        raise DataError("A point of the sidecar has a label or axes that the model has not.")
-    residual = Residual(pointing.length_mm, pointing.amplitude).within(
-        dist, found.volume.data[0], pointing.edge_share
-    )
-    clicks = [Click(tuple(point.index), point.label) for point in pointing.points]
-    return condition(dist, clicks, pointing.tolerance, residual)
-
-
-def _decode(found: _Found, choice: Choice) -> Hypothesis:
-    """The hypothesis of a sidecar, with its points and the lesions that it moved alone."""
-    dist = found.dist
-    given = None if choice.pointing is None else _given(found, choice.pointing)
-    whole = Hypothesis.from_z(dist, choice.z) if given is None else given.hypothesis(choice.z)
-    if choice.lesions is None:
-        return whole
-    moved = choice.lesions
-    rules = Rules(moved.smallest_voxels, moved.share, moved.draws, moved.seed)
-    lesions = find_lesions(dist, rules)
-    if any(len(move.z) != dist.rank for move in moved.own):
-        raise DataError(
-            f"The z of a lesion in the sidecar has not the model's {dist.rank} numbers."
-        )
-    own = {move.lesion: move.z for move in moved.own}
-    source = dist if given is None else given
-    label_map = dist.placed(composed(source, whole.z, own, lesions.parts))
-    return replace(whole, label_map=label_map)
-
-
-def _device_of(record: Provenance) -> str:
-    """The sidecar's device where this computer has it, else whichever is best."""
-    try:
-        choose_device(record.run.device)
-    except DeviceError:
-        return "auto"
-    return record.run.device
-
-
-def _check_weights(model: Model, record: Provenance) -> None:
-    card = model.card
-    if card.weights_sha256 != record.model.weights_sha256:
-        raise ModelError(
-            f"The model {card.name} {card.version} has other weights than the sidecar's "
-            f"({record.model.name} {record.model.version}): name the right folder with --model."
-        )
 
 
 def _table(records: dict[str, Provenance]) -> bytes:

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
 from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
-from napari_ssn.gui.scene import Scene
+from napari_ssn.gui.picture import Picture
 from napari_ssn.session import Session
 from napari_ssn.wording.image import geometry, origin
 from napari_ssn.wording.problems import RESEARCH_ONLY
@@ -55,9 +55,9 @@ def combo(tip: str) -> QComboBox:
 class ImagePanel(Section):
     """Image layer and model, each with one line about it."""
 
-    def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
+    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
         super().__init__("", ruled=False)
-        self._viewer, self._scene, self._session = viewer, scene, session
+        self._viewer, self._picture, self._session = viewer, picture, session
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")
         self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
@@ -109,10 +109,10 @@ class ImagePanel(Section):
         self._picked_layer()
 
     def _picked_layer(self) -> None:
-        self._scene.set_image(self.layers.currentData())
+        self._picture.set_image(self.layers.currentData())
 
     def _picked_frame(self, frame: int) -> None:
-        self._scene.choose_frame(frame - 1)
+        self._picture.choose_frame(frame - 1)
 
     def _picked_model(self, index: int) -> None:
         folder = self.models.itemData(index)
@@ -149,8 +149,8 @@ class ImagePanel(Section):
     def _show_image(self) -> None:
         source, shown, frames = (
             self._session.setup.source,
-            self._scene.geometry(),
-            self._scene.frames,
+            self._picture.geometry(),
+            self._picture.frames,
         )
         self.time.setVisible(frames is not None and shown is not None)
         if frames is not None:
@@ -158,7 +158,7 @@ class ImagePanel(Section):
             self.frame.setRange(1, frames)
             self.frames.setText(f"of {frames}")
             self.frame.setFixedWidth(64 + 8 * len(str(frames)))
-            self.frame.setValue(self._scene.frame + 1)
+            self.frame.setValue(self._picture.frame + 1)
             self.frame.blockSignals(False)
         if source is None:
             say(self.geometry, "No image is open.")

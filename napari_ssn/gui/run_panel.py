@@ -6,7 +6,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QRadioButton
 
 from napari_ssn.gui.parts import Section, button, row, say, text
-from napari_ssn.gui.scene import Scene
+from napari_ssn.gui.picture import Picture
 from napari_ssn.session import Session
 from napari_ssn.wording.problems import seconds
 
@@ -14,11 +14,11 @@ from napari_ssn.wording.problems import seconds
 class RegionPanel(Section):
     """The whole image, or a region around one click."""
 
-    def __init__(self, scene: Scene, session: Session) -> None:
+    def __init__(self, picture: Picture, session: Session) -> None:
         self.whole = QRadioButton("Whole image")
         self.around = QRadioButton("Around a point")
         super().__init__("")
-        self._scene, self._session = scene, session
+        self._picture, self._session = picture, session
         self.place = button("Place centre", "Then click once on the lesion; drag still moves")
         self.place.setCheckable(True)
         self.where = text("", "muted")
@@ -30,7 +30,7 @@ class RegionPanel(Section):
         self.refresh()
 
     def _wait(self, waiting: bool) -> None:
-        self._scene.wait_for_click(waiting, self._clicked)
+        self._picture.wait_for_click(waiting, self._clicked)
         self.refresh()
 
     def _clicked(self) -> None:
@@ -56,7 +56,7 @@ class RegionPanel(Section):
             return "Click on the middle of the lesion."
         if not session.setup.around_point:
             return ""
-        at = self._scene.centre_in_words()
+        at = self._picture.centre_in_words()
         return at or "No centre yet."
 
 

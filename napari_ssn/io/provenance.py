@@ -36,6 +36,10 @@ Unit = Literal["mL", "mm2", "voxels"]
 _UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"}
 
 
+#: Of the form below; a sidecar of a later one holds what this program does not know.
+SCHEMA_VERSION = 1
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -354,6 +358,7 @@ def read_sidecar(path: Path) -> Provenance:
         raise DataError("The sidecar does not exist.") from None
     except (OSError, UnicodeDecodeError):
         raise DataError("The sidecar cannot be read: it is damaged or no text.") from None
+    _check_version(text)
     try:
         return Provenance.model_validate_json(text)
     except ValidationError as error:
@@ -361,6 +366,20 @@ def read_sidecar(path: Path) -> Provenance:
         place = ".".join(str(part) for part in first["loc"])
         where = f" at {place}" if place else ""
         raise DataError(f"The sidecar is not valid{where}: {first['msg']}.") from None
+
+
+def _check_version(text: str) -> None:
+    """DataError if a sidecar was written by a newer version than this, which has more to say."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return  # pydantic has better words for it
+    found = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > SCHEMA_VERSION:
+        raise DataError(
+            f"The sidecar was written by a newer napari-ssn (version {found} of its form, this "
+            f"one reads {SCHEMA_VERSION}): update napari-ssn to read it."
+        )
 
 
 def sidecar_schema() -> str:

@@ -113,8 +113,8 @@ def write_content(
             read_sidecar(beside)
         except DataError:
             raise ExportError(
-                "Beside it lies a JSON file of another program, which would be replaced: "
-                "choose another name."
+                "Beside it lies a JSON file of another program or version, which would be "
+                "replaced: choose another name."
             ) from None
     contents = {
         path: encode(content, path, series),

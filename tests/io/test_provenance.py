@@ -203,7 +203,8 @@ def test_an_edited_map_loses_its_z() -> None:
     [
         (lambda r: r.pop("model"), "not valid at model"),
         (lambda r: r.update(patient="DOE"), "not valid at patient"),
-        (lambda r: r.update(schema_version=2), "not valid at schema_version"),
+        (lambda r: r.update(schema_version=0), "not valid at schema_version"),
+        (lambda r: r.update(schema_version=2, more="x"), "newer napari-ssn .version 2 of its form"),
         (lambda r: r["choice"].update(z=["1"]), r"not valid at choice\.z\.0"),
         (lambda r: r["choice"].update(z=[float("nan")]), "not valid"),
         (lambda r: r["model"].update(weights_sha256="123"), "weights_sha256"),
