@@ -5,8 +5,6 @@ Results are printed on standard output, progress and remarks on standard error.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
