@@ -43,7 +43,10 @@ def main() -> None:
 def segment(
     source: Annotated[
         Path | None,
-        typer.Argument(metavar="IN", help="NIfTI, grey picture, or nodule-1."),
+        typer.Argument(
+            metavar="IN",
+            help="DICOM series (folder, zip or a file of it), NIfTI, grey picture, or nodule-1.",
+        ),
     ] = None,
     *,
     out: Annotated[
@@ -72,6 +75,12 @@ def segment(
     frame: Annotated[
         int | None, typer.Option(min=1, help="Which frame of a time series, from 1.")
     ] = None,
+    series: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Which of several DICOM series, from 1; without it they are listed."
+        ),
+    ] = None,
     samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
     device: Annotated[
@@ -97,7 +106,13 @@ def segment(
         from napari_ssn.repeating import repeat
 
         if not repeat(
-            path, from_sidecar, out, model_name=model, device=device, overwrite=overwrite
+            path,
+            from_sidecar,
+            out,
+            series=series,
+            model_name=model,
+            device=device,
+            overwrite=overwrite,
         ):
             raise typer.Exit(DIFFERENT)
         return
@@ -116,6 +131,7 @@ def segment(
         centre=index,
         depth_mm=DEPTH_MM if depth is None else depth,
         frame=frame,
+        series=series,
         count=samples,
         seed=seed,
         device=device or "auto",

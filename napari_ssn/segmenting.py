@@ -58,6 +58,7 @@ def segment_image(
     centre: tuple[int, ...] | None = None,
     depth_mm: float = DEPTH_MM,
     frame: int | None = None,
+    series: int | None = None,
     count: int = 16,
     seed: int = 0,
     device: str = "auto",
@@ -72,6 +73,7 @@ def segment_image(
         centre: index of the region's middle in the file's own voxel grid.
         depth_mm: how far a 2D model looks along a volume to either side of the centre.
         frame: which one of a time series, from 1; None for an image without time.
+        series: which one of several DICOM series, from 1.
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         overwrite: whether existing files may be replaced.
@@ -80,7 +82,7 @@ def segment_image(
     names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
     maps = [out / f"{name}.nii.gz" for name in names]
     table = out / "volumes.csv"
-    volume = image_at(path, frame)
+    volume = image_at(path, frame, series)
     # Before minutes of computing, not after them.
     check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
     make_folder(out)
@@ -185,7 +187,7 @@ class Found:
             yield f"{name}: median {measure.amount(spread.median)} · {words}"
 
 
-def image_at(path: Path, frame: int | None = None) -> Volume:
+def image_at(path: Path, frame: int | None = None, series: int | None = None) -> Volume:
     """The image of a file, or a sample that comes with the package, by its name."""
     if frame is not None:
         if not is_nifti(path):
@@ -194,7 +196,7 @@ def image_at(path: Path, frame: int | None = None) -> Volume:
     names = {samples.sample(i).name: i for i in range(1, samples.COUNT + 1)}
     if str(path) in names and not path.exists():
         return samples.volume(names[str(path)])
-    return read(path)
+    return read(path, series)
 
 
 def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 #: What an export says to whoever is about to pass the file on.
 NAMES_THE_PATIENT = "The DICOM file names the patient as its source does."
 
-_MISSING = "DICOM needs the libraries of the extra dicom: pip install 'napari-ssn[dicom]'."
+_MISSING = (
+    'DICOM is written with libraries that are not installed: pip install "napari-ssn[dicom]".'
+)
 _ELSEWHERE = (
     "The result does not lie on the grid of this DICOM series: name the series that it was made of."
 )
