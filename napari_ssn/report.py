@@ -14,7 +14,6 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_ssn._version import __version__
 from napari_ssn.wording.problems import RESEARCH_ONLY
@@ -151,6 +150,9 @@ def _size(size: Size) -> str:
 
 
 def _pictures(pictures: Sequence[Picture]) -> str:
+    # Here, because the window opens before anybody asks for a report.
+    from PIL import Image
+
     # Every picture gets the room of one of five, so that a single one does not fill the page.
     width = 100 // max(5, len(pictures))
     cells = []

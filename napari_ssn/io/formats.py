@@ -80,6 +80,16 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
     )
 
 
+def check_series(series: DicomSeries | None) -> DicomSeries:
+    """The series that a DICOM segmentation belongs to; ExportError if there is none."""
+    if series is None:
+        raise ExportError(
+            "A DICOM segmentation belongs to a DICOM series, and this image did not come from "
+            "one: write .nii.gz or .seg.nrrd."
+        )
+    return series
+
+
 def encode(content: Content, path: Path, series: DicomSeries | None = None) -> bytes:
     """Content of a file of this name.
 
@@ -104,12 +114,7 @@ def encode(content: Content, path: Path, series: DicomSeries | None = None) -> b
     if name.endswith(DICOM_SUFFIX):
         from napari_ssn.io.dicom.segmentation import encode_dicom_seg
 
-        if series is None:
-            raise ExportError(
-                "A DICOM segmentation belongs to a DICOM series, and this image did not come "
-                "from one: write .nii.gz or .seg.nrrd."
-            )
-        return encode_dicom_seg(content, series)
+        return encode_dicom_seg(content, check_series(series))
     raise ExportError(
         "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
         "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."

@@ -6,11 +6,12 @@ Plain functions for a worker thread, as in `jobs`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
@@ -129,8 +130,6 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
 
 def _of_cards(shown: Shown) -> list[Hypothesis]:
     """The hypotheses of the cards, with the shares that they stand for."""
-    from dataclasses import replace
-
     return [
         replace(
             hypothesis_of(shown.result, card.choice, None),
@@ -160,9 +159,7 @@ def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) 
     return ProbabilityMap.of(result.dist, (counts / len(draws)).astype(np.float32))
 
 
-def volumes_job(
-    shown: Shown, path: Path, overwrite: bool, cancelled: Callable[[], bool] = bool
-) -> Exported:
+def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
     """Write the sizes of the hypothesis on show, of the cards, and the ranges as CSV."""
     from napari_ssn.io.files import write_files
     from napari_ssn.io.table import Row, range_rows, volumes_table
@@ -186,9 +183,7 @@ def volumes_job(
     return Exported(path.parent, tuple(file.name for file in written))
 
 
-def report_job(
-    shown: Shown, path: Path, overwrite: bool, cancelled: Callable[[], bool] = bool
-) -> Exported:
+def report_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
     """Write the report, one page of HTML."""
     from napari_ssn.io.files import write_files
 
@@ -221,7 +216,7 @@ def report_of(shown: Shown) -> Report:
     )
 
 
-def _sizes(shown: Shown, counts: Sequence[int] | np.typing.NDArray[np.int64]) -> list[Size]:
+def _sizes(shown: Shown, counts: Sequence[int] | NDArray[np.int64]) -> list[Size]:
     ranges, measure = shown.counted(), shown.result.source.measure
     out = []
     for label, voxels, one, absent in zip(

@@ -323,17 +323,19 @@ class Session:
 
     def export(self, path: Path, overwrite: bool = False, part: exporting.Part = "shown") -> None:
         """Write hypotheses or probabilities with a sidecar; existing ones only if told to."""
-        self._export(partial(exporting.export_job, part=part, path=path, overwrite=overwrite))
+        self._export(
+            lambda shown, cancelled: exporting.export_job(shown, part, path, overwrite, cancelled)
+        )
 
     def export_volumes(self, path: Path, overwrite: bool = False) -> None:
         """Write the table of volumes; an existing one only if told to."""
-        self._export(partial(exporting.volumes_job, path=path, overwrite=overwrite))
+        self._export(lambda shown, cancelled: exporting.volumes_job(shown, path, overwrite))
 
     def export_report(self, path: Path, overwrite: bool = False) -> None:
         """Write the report; an existing one only if told to."""
-        self._export(partial(exporting.report_job, path=path, overwrite=overwrite))
+        self._export(lambda shown, cancelled: exporting.report_job(shown, path, overwrite))
 
-    def _export(self, job: Callable[..., Exported]) -> None:
+    def _export(self, job: Callable[[exporting.Shown, jobs.Asked], Exported]) -> None:
         if self.result is None:
             return
         summary = self.summary
@@ -347,7 +349,7 @@ class Session:
         self.activity, self.note, self.exported = "exporting", None, None
         self._runner.submit(
             "export",
-            lambda progress, cancelled: job(shown, cancelled=cancelled),
+            lambda progress, cancelled: job(shown, cancelled),
             self._wrote,
             self._run_failed,
         )
