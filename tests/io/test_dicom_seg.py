@@ -206,6 +206,25 @@ def test_the_patient_is_the_sources(tmp_path: Path) -> None:
     assert set(known) == set(SECRETS)
 
 
+def test_nothing_is_said_about_the_patient_beside_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, recwarn
+) -> None:
+    """highdicom warns of names that it finds odd, and quotes them."""
+
+    def odd(k: int, dataset: pydicom.Dataset) -> None:
+        dataset.PatientName = "DOE JANE"
+
+    affine = AFFINES["oblique"]
+    empty = Hypothesis(np.zeros(SPACE, np.uint8), affine, None)
+    for kind, make in SOURCES.items():
+        change = odd if kind == "series" else lambda dataset: odd(0, dataset)
+        ssn.write(empty, tmp_path / f"{kind}.dcm", source=make(tmp_path, affine, change=change))
+        assert str(pydicom.dcmread(tmp_path / f"{kind}.dcm").PatientName) == "DOE JANE"
+    out, err = capfd.readouterr()
+    said = out + err + caplog.text + "".join(str(one.message) for one in recwarn)
+    assert said == ""
+
+
 def test_headers_of_poor_files_are_filled_in(tmp_path: Path) -> None:
     def poor(k: int, dataset: pydicom.Dataset) -> None:
         for keyword in ("PatientID", "StudyID", "AccessionNumber", "ReferringPhysicianName"):
