@@ -47,6 +47,7 @@ from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.segmenting import Found, image_at
 
 _EDITED = "This label map was edited by hand: the model cannot make it again."
+_PROBABILITY = "This is the sidecar of a probability map: only label maps are made again."
 # How far a label map may lie from its image, and how far a stated size from the counted one: the
 # determinant of an affine is rounded otherwise on another processor.
 _PLACE_MM, _ROUNDING = 1e-6, 1e-9
@@ -57,6 +58,7 @@ def repeat(
     sidecar: Path,
     out: Path,
     *,
+    series: int | None = None,
     model_name: str | None = None,
     device: str | None = None,
     overwrite: bool = False,
@@ -67,6 +69,7 @@ def repeat(
         path: of the image.
         sidecar: of the label map.
         out: the label map to write, or a folder for it; nothing is written if it differs.
+        series: which one of several DICOM series, from 1.
         model_name: name or folder of the model; found by its weights if left out.
         device: to compute on; the sidecar's, if this computer has it, when left out.
         overwrite: whether existing files may be replaced.
@@ -74,7 +77,7 @@ def repeat(
     record = read_sidecar(sidecar)
     target = out if is_nifti(out) else out / f"{stem(sidecar)}.nii.gz"
     check_targets([target, sidecar_path(target)], overwrite)
-    found, hypothesis = _again(path, record, model_name, device)
+    found, hypothesis = _again(path, record, model_name, device, series)
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
         typer.echo("The label map is not identical to the sidecar's; nothing was written.")
         typer.echo(_circumstances(record, found), err=True)
@@ -138,12 +141,16 @@ def verify(
 
 
 def _again(
-    path: Path, record: Provenance, model_name: str | None, device: str | None
+    path: Path,
+    record: Provenance,
+    model_name: str | None,
+    device: str | None,
+    series: int | None = None,
 ) -> tuple[Found, Hypothesis]:
     """Run a sidecar's model on its image and decode its choice."""
     if record.choice.z is None:
-        raise DataError(_EDITED)
-    volume = _image_of(path, record)
+        raise DataError(_PROBABILITY if record.choice.kind == "probability" else _EDITED)
+    volume = _image_of(path, record, series)
     if image_hash(volume) != record.run.image_sha256:
         raise ImageError(
             "This is not the image that the sidecar belongs to: its values or its geometry differ."
@@ -168,10 +175,10 @@ def _again(
     return found, _decode(found, record.choice)
 
 
-def _image_of(path: Path, record: Provenance) -> Volume:
+def _image_of(path: Path, record: Provenance, series: int | None = None) -> Volume:
     """The image that a sidecar belongs to: the frame, or the series that it is in."""
     if record.run.frame is None or not is_nifti(path):
-        return image_at(path)
+        return image_at(path, series=series)
     try:
         return image_at(path)
     except GeometryError:

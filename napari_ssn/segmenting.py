@@ -5,8 +5,6 @@ Results are printed on standard output, progress and remarks on standard error.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,22 +23,26 @@ from napari_ssn.core.errors import (
     ImageError,
 )
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.measures import label_counts
+from napari_ssn.core.measures import Range, label_counts
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
+from napari_ssn.io.content import Content
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_targets, make_folder, write_files
-from napari_ssn.io.formats import is_nifti
+from napari_ssn.io.formats import DICOM_SUFFIX, check_series, is_nifti
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import (
     Choice,
+    DicomInput,
     ModelIdentity,
     Provenance,
     Run,
     describe,
     image_hash,
 )
-from napari_ssn.io.sidecar import sidecar_path, write_pair
+from napari_ssn.io.sidecar import sidecar_path, write_content
+from napari_ssn.io.table import Row, range_rows, volumes_table
 from napari_ssn.network.device import device_title
 from napari_ssn.network.fit import check_fit
 from napari_ssn.network.inference import Watch
@@ -60,31 +62,40 @@ def segment_image(
     centre: tuple[int, ...] | None = None,
     depth_mm: float = DEPTH_MM,
     frame: int | None = None,
+    series: int | None = None,
     count: int = 16,
     seed: int = 0,
     device: str = "auto",
+    suffix: str = ".nii.gz",
+    report: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Write the mean and samples of an image with their sidecars, and say the volumes.
 
     Args:
         path: of the image.
-        out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each and volumes.csv.
+        out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each, and volumes.csv.
         model_name: name or folder of the model.
         centre: index of the region's middle in the file's own voxel grid.
         depth_mm: how far a 2D model looks along a volume to either side of the centre.
         frame: which one of a time series, from 1; None for an image without time.
+        series: which one of several DICOM series, from 1.
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
+        suffix: of the label maps, one of `formats.WRITTEN_SUFFIXES`.
+        report: whether to write report.html too.
         overwrite: whether existing files may be replaced.
     """
     width = max(2, len(str(count)))
     names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
-    maps = [out / f"{name}.nii.gz" for name in names]
-    table = out / "volumes.csv"
-    volume = image_at(path, frame)
+    maps = [out / f"{name}{suffix}" for name in names]
+    table, page = out / "volumes.csv", out / "report.html"
+    volume = image_at(path, frame, series)
     # Before minutes of computing, not after them.
-    check_targets([*maps, *map(sidecar_path, maps), table], overwrite)
+    check_targets([*maps, *map(sidecar_path, maps), table, *([page] if report else [])], overwrite)
+    headers = volume.source if isinstance(volume.source, DicomSeries) else None
+    if suffix == DICOM_SUFFIX:
+        check_series(headers)
     make_folder(out)
     found = Found.by(load_model(model_name, device), volume, centre, frame, depth_mm)
     rank = found.dist.rank
@@ -95,10 +106,17 @@ def segment_image(
     for name, target, choice in zip(names, maps, choices, strict=True):
         hypothesis = Hypothesis.from_z(found.dist, choice.z)
         records[name] = found.describe(hypothesis, choice)
-        write_pair(hypothesis, target, records[name], overwrite)
-    write_files({table: _table(records)}, overwrite)
+        content = Content.of(hypothesis, found.model.card)
+        write_content(content, target, records[name], overwrite, headers)
+    ranges = found.ranges()
+    write_files({table: _table(found, records, ranges)}, overwrite)
     typer.echo(f"Wrote {len(maps)} label maps with their sidecars, and volumes.csv.", err=True)
-    for line in found.volume_lines():
+    if suffix == DICOM_SUFFIX:
+        typer.echo("The DICOM files name the patient as their source does.", err=True)
+    if report:
+        _write_report(found, page, overwrite)
+        typer.echo("Wrote report.html.", err=True)
+    for line in found.volume_lines(ranges):
         typer.echo(line)
 
 
@@ -143,6 +161,7 @@ class Found:
             depth_mm=found.depth_mm,
             image_sha256=image_hash(volume),
             frame=frame,
+            dicom=DicomInput.of(volume.source),
         )
         return cls(model, volume, centre, compact(found.dist), run)
 
@@ -160,20 +179,29 @@ class Found:
             extent=self.volume.extent,
         )
 
-    def volume_lines(self) -> Iterator[str]:
-        """``Nodule: median 1.42 mL · model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``."""
+    @property
+    def measure(self) -> Measure:
+        """How a number of its voxels is said."""
         columns = self.volume.affine[:3, :3]
         if self.volume.extent == "plane":
             size = float(np.linalg.norm(np.cross(columns[:, 0], columns[:, 1])))
         else:
             size = float(abs(np.linalg.det(columns)))
         space = self.volume.space
-        measure = Measure(self.volume.extent, size, len(space) == 2 or 1 in space)
-        card = self.model.card
+        return Measure(self.volume.extent, size, len(space) == 2 or 1 in space)
+
+    def ranges(self) -> list[tuple[Range, float]]:
+        """Range of each foreground label's voxels, and the share of hypotheses without it."""
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
-        for label in range(1, self.dist.classes):
-            values = counts[:, label]
-            spread = card.range_of(values, self.dist.space)
+        return [
+            (self.model.card.range_of(values, self.dist.space), float((values == 0).mean()))
+            for values in counts[:, 1:].T
+        ]
+
+    def volume_lines(self, ranges: list[tuple[Range, float]]) -> Iterator[str]:
+        """``Nodule: median 1.42 mL · model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``."""
+        measure = self.measure
+        for label, (spread, absent) in zip(self.model.card.labels[1:], ranges, strict=True):
             words = range_line(
                 measure,
                 spread.low,
@@ -181,13 +209,12 @@ class Found:
                 spread.level,
                 _RANGE_DRAWS,
                 readers=spread.readers,
-                absent=float((values == 0).mean()),
+                absent=absent,
             )
-            name = capital(card.labels[label].name)
-            yield f"{name}: median {measure.amount(spread.median)} · {words}"
+            yield f"{capital(label.name)}: median {measure.amount(spread.median)} · {words}"
 
 
-def image_at(path: Path, frame: int | None = None) -> Volume:
+def image_at(path: Path, frame: int | None = None, series: int | None = None) -> Volume:
     """The image of a file, or a sample that comes with the package, by its name."""
     if frame is not None:
         if not is_nifti(path):
@@ -196,7 +223,7 @@ def image_at(path: Path, frame: int | None = None) -> Volume:
     names = {samples.sample(i).name: i for i in range(1, samples.COUNT + 1)}
     if str(path) in names and not path.exists():
         return samples.volume(names[str(path)])
-    return read(path)
+    return read(path, series)
 
 
 def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:
@@ -204,12 +231,55 @@ def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None
     return Choice.model_validate({"kind": kind, "z": numbers, "seed": seed, "sample": sample})
 
 
-def _table(records: dict[str, Provenance]) -> bytes:
-    """Content of volumes.csv: a row per hypothesis and label; what is unknown is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["hypothesis", "seed", "label", "voxels", "ml", "mm2"])
-    for name, record in records.items():
-        for label, size in record.volumes.items():
-            writer.writerow([name, record.choice.seed, label, size.voxels, size.ml, size.mm2])
-    return text.getvalue().encode()
+def _table(
+    found: Found, records: dict[str, Provenance], ranges: list[tuple[Range, float]]
+) -> bytes:
+    """Content of volumes.csv: a row per hypothesis and label, and those of the ranges."""
+    rows = [
+        Row(name, label, size.voxels, seed=record.choice.seed)
+        for name, record in records.items()
+        for label, size in record.volumes.items()
+    ]
+    for label, (one, _) in zip(found.model.card.labels[1:], ranges, strict=True):
+        rows += range_rows(label.name, one.low, one.median, one.high, one.level)
+    measure = found.measure
+    return volumes_table(rows, measure.extent, measure.voxel_mm3)
+
+
+def _write_report(found: Found, page: Path, overwrite: bool) -> None:
+    """Write the report that the window would write of the mean."""
+    from napari_ssn.core.directions import principal_directions
+    from napari_ssn.session import records
+    from napari_ssn.session.cards import cards_job
+    from napari_ssn.session.exporting import Shown, report_job
+    from napari_ssn.session.jobs import range_job
+
+    volume, run = found.volume, found.run
+    source = records.Source(
+        token=0,
+        space=volume.space,
+        channels=volume.channels,
+        affine=volume.affine,
+        extent=volume.extent,
+        oriented=volume.oriented,
+        load=lambda: volume,
+        series=volume.source,
+        frame=None if run.frame is None else run.frame - 1,
+    )
+    result = records.Result(
+        run=1,
+        source=source,
+        card=found.model.card,
+        device=run.device,
+        device_title=run.device_title,
+        tile=tuple(run.tile or ()),
+        centre=found.centre,
+        depth_mm=run.depth_mm,
+        dist=found.dist,
+        directions=principal_directions(found.dist),
+        image_sha256=run.image_sha256,
+        seconds=0.0,
+    )
+    cards = cards_job(result, (), bool)
+    ranges = range_job(result, (), _RANGE_DRAWS, bool)
+    report_job(Shown(result, records.Choice(), None, cards, ranges), page, overwrite)

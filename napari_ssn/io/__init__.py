@@ -21,20 +21,23 @@ if TYPE_CHECKING:
 __all__ = ["read", "write"]
 
 
-def read(path: str | os.PathLike[str]) -> Volume:
-    """Read an image: NIfTI (.nii, .nii.gz) or a grey picture (.png, .tif, .jpg, …).
+def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
+    """Read an image: a DICOM series, NIfTI (.nii, .nii.gz) or a grey picture (.png, .tif, …).
 
     Args:
-        path: of the file.
+        path: of the file; for DICOM of a folder, a zip or one file of a series.
+        series: which DICOM series, by its number in `napari_ssn.io.dicom.list_series`; needed
+            where there are several.
 
     Raises:
         ImageError: the file is missing, damaged, or of a kind that is not read.
-        GeometryError: the image has too many axes or its voxels no size.
+        GeometryError: the image has too many axes, its voxels no size, or its slices make no
+            volume.
     """
     from napari_ssn.io.formats import reader_for
 
     source = Path(path)
-    return reader_for(source)(source)
+    return reader_for(source, series)(source)
 
 
 def write(

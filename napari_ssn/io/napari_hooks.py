@@ -21,6 +21,7 @@ from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.core.volume import Volume
+from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -88,7 +89,7 @@ def image_layer(volume: Volume, **options: Any) -> LayerData:
     if volume.source is not None:
         metadata[SOURCE_KEY] = volume.source
     kwargs: dict[str, Any] = {**place(display), "metadata": metadata}
-    limits = _contrast_limits(volume.data[0])
+    limits = None if "contrast_limits" in options else _contrast_limits(volume.data[0])
     if limits is not None:
         kwargs["contrast_limits"] = limits
     return display.reorientation.apply(volume.data[0]), {**kwargs, **options}, "image"
@@ -184,7 +185,10 @@ def _check_unmoved(meta: Mapping[str, Any], result: Mapping[str, Any], ndim: int
 
 
 def _contrast_limits(data: NDArray[np.float32]) -> list[float] | None:
-    """Range of the finite values, which napari's own guess trips over when one is NaN."""
+    """A window of CT, else the range of the finite values, as napari trips over NaN."""
+    some = some_values(data, data.ndim - 1)
+    if looks_like_ct(some):
+        return list(ct_window(some).limits)
     low, high = float(np.min(data)), float(np.max(data))
     if not np.isfinite([low, high]).all():
         finite = data[np.isfinite(data)]

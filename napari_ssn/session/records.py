@@ -383,10 +383,11 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote: the folder and the names of the files in it."""
+    """What an export wrote: the folder, the names of the files in it, and a word of caution."""
 
     folder: Path
     files: tuple[str, ...]
+    caution: str = ""
 
 
 def stops(reach: float) -> NDArray[np.float64]:

@@ -6,7 +6,10 @@ the standard demands: unlike everything else that is written here it names the p
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 #: What an export says to whoever is about to pass the file on.
 NAMES_THE_PATIENT = "The DICOM file names the patient as its source does."
 
-_MISSING = "DICOM needs the libraries of the extra dicom: pip install 'napari-ssn[dicom]'."
+_MISSING = (
+    'DICOM is written with libraries that are not installed: pip install "napari-ssn[dicom]".'
+)
 _ELSEWHERE = (
     "The result does not lie on the grid of this DICOM series: name the series that it was made of."
 )
@@ -77,7 +82,7 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
     check_grid(content, series)
     planes = _planes(content)
     frames = np.stack([_frames(content, segment, planes) for segment in segments], axis=-1)
-    try:
+    with _refused():
         sources, frames = _sources(series, planes, frames)
         made = highdicom.seg.Segmentation(
             source_images=sources,
@@ -96,13 +101,31 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
             content_description=_NOTICE,
             series_description=_short(f"SSN {content.model.name} (research use only)"),
             transfer_syntax_uid=ExplicitVRLittleEndian,
+            # An empty result has one plane, and that is kept.
+            omit_empty_frames=bool(frames.any()),
         )
         out = BytesIO()
         made.save_as(out, enforce_file_format=True)
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        # `from None`: what the library says quotes values, and they may be the patient's.
-        raise ExportError(_UNUSABLE) from None
     return out.getvalue()
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """ExportError for whatever goes wrong inside, and no word of the libraries'.
+
+    Their messages, warnings and log quote what headers hold, and that is the patient's name.
+    """
+    log = logging.getLogger("highdicom")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        raise ExportError(_UNUSABLE) from None
+    finally:
+        log.setLevel(level)
 
 
 def check_grid(content: Content, series: DicomSeries) -> None:
@@ -127,7 +150,7 @@ def check_grid(content: Content, series: DicomSeries) -> None:
 
 def _places(series: DicomSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Middle of each slice's first voxel, (n, 3) LPS mm, and the steps of column and row (3, 2)."""
-    try:
+    with _refused():
         if series.frames is None:
             positions = [header.ImagePositionPatient for header in series.headers]
             orientation = series.headers[0].ImageOrientationPatient
@@ -143,8 +166,6 @@ def _places(series: DicomSeries) -> tuple[NDArray[np.float64], NDArray[np.float6
         cosines = np.asarray(orientation, np.float64).reshape(2, 3).T
         down, across = (float(value) for value in spacing)
         return np.asarray(positions, np.float64), cosines * (across, down)
-    except (AttributeError, IndexError, TypeError, ValueError):
-        raise ExportError(_UNUSABLE) from None
 
 
 def _either(shared: Dataset, frame: Dataset, keyword: str) -> Any:
