@@ -56,11 +56,33 @@ class Architecture(_Strict):
         return self
 
 
+class Code(_Strict):
+    """A term of a coding scheme, as SCT 27925004 "Nodule"."""
+
+    value: str = Field(min_length=1, max_length=16)
+    scheme: str = Field(min_length=1, max_length=16)
+    meaning: str = Field(min_length=1, max_length=64)
+
+
+class Terms(_Strict):
+    """What a label is in coded terms, for DICOM and 3D Slicer.
+
+    ``category`` is one of CID 7150 and ``type`` one of CID 7151 of the DICOM standard,
+    ``modifier`` says which part of it, ``region`` where in the body.
+    """
+
+    category: Code
+    type: Code
+    modifier: Code | None = None
+    region: Code | None = None
+
+
 class Label(_Strict):
     """One label; the first of a card is the background."""
 
     name: str = Field(min_length=1)
     colour: Colour
+    terms: Terms | None = None
 
 
 class Training(_Strict):
