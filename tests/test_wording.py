@@ -176,3 +176,14 @@ def test_what_is_said_of_many_hypotheses() -> None:
     assert missing_line(3) == "" and missing_line(2) == "No voxel is in 95 % of the hypotheses."
     assert missing_line(0) == "No voxel is in 5 % of the hypotheses."
     assert "400" in probability_tip(400) and "model itself" in probability_tip(None)
+
+
+@pytest.mark.parametrize(
+    ("voxels", "words"), [(0, "0 mL"), (1, "0.0002 mL"), (4, "0.0008 mL"), (5, "0.001 mL")]
+)
+def test_what_is_there_is_never_said_to_be_nothing(voxels: float, words: str) -> None:
+    measure = Measure("volume", 0.2, False)
+    assert measure.amount(voxels) == words
+    if voxels:
+        assert measure.interval(0, voxels) == f"0–{words}"
+        assert not measure.short_interval(0, voxels).endswith("–0.00 mL")

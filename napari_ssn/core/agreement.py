@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.drawn import over_voxels
+from napari_ssn.core.voxelwise import over_voxels
 
 # Counts are kept in 16 bits.
 _MOST = (1 << 16) - 1

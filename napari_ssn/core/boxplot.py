@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.drawn import over_voxels
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.core.voxelwise import over_voxels
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -115,6 +115,20 @@ class Decodable(ABC):
         Args:
             voxels: (n,) of the flattened grid, in any order.
         """
+
+    def spread(self, overall: float = 1.0, per_label: Sequence[float] = ()) -> Decodable:
+        """The same mean with hypotheses farther from it or nearer, see `Spread`.
+
+        Args:
+            overall: factor of all deviations.
+            per_label: a further factor for each label, background first; empty for 1.
+
+        Raises:
+            ValueError: a factor that is negative or not finite, or another number of them.
+        """
+        from napari_ssn.core.spread import Spread, spread_out
+
+        return spread_out(self, Spread(overall, tuple(per_label)))
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""

@@ -1,112 +1,102 @@
-"""The labels that many z give, at the voxels on which they may differ, block by block.
-
-Of a volume no more is held than a block of voxels for all z at once.
-"""
+"""Many draws side by side, where they may differ: what comparing them takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.conditioning import Posterior
-from napari_ssn.core.contests import Draws, contests, winners
+from napari_ssn.core.contests import packed_labels
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.parallel import in_threads
+from napari_ssn.core.measures import count_labels
 
-Voxels = NDArray[np.int64]
-Labels = NDArray[np.uint8]
-Value = TypeVar("Value")
-
-# Labels of a dense distribution that are held at once.
-_BYTES = 1 << 26
+Counts = NDArray[np.int64]
 
 
-def over_voxels(
-    dist: Decodable | Posterior,
-    z: ArrayLike,
-    function: Callable[[Voxels, Labels], Value],
-    between: Callable[[], None] = lambda: None,
-) -> list[Value]:
-    """Apply a function to the labels of every z, one block of voxels after the other.
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Labels of n draws at the voxels where these may differ.
 
-    Args:
-        dist: the distribution, or what is left of it given some clicks.
-        z: (n, R), n at least 1.
-        function: gets voxels of the flattened grid (b,) and labels (n, b), those of
-            ``dist.label_map(z[i])`` bit for bit; called from several threads. No voxel comes
-            twice; one that never comes has the label of the mean in all of them.
-        between: called before every block; what it raises goes through.
+    Attributes:
+        labels: (n, v) uint8.
+        common: (C,) voxels of each label that every draw has beside these.
+        step: each of the v stands for so many voxels that may differ; 1 if they are all of them.
     """
-    given = dist if isinstance(dist, Posterior) else None
-    whole = given.dist if given is not None else dist
-    assert isinstance(whole, Decodable)
-    draws = whole.check_draws(z)
-    if len(draws) < 1:
-        raise ValueError("z: expected at least one, got none")
-    near = np.zeros(0, np.int64) if given is None else given.near
 
-    def apply(voxels: Voxels, labels: Labels) -> Value:
-        between()
+    labels: NDArray[np.uint8]
+    common: Counts
+    step: int
+
+    @classmethod
+    def of(
+        cls,
+        dist: Decodable,
+        z: NDArray[np.float64],
+        given: Posterior | None = None,
+        most: int = 1 << 30,
+        between: Callable[[], None] = lambda: None,
+    ) -> Drawn:
+        """Decode n z, (n, R), where any of them can change a label.
+
+        Where more than ``most`` voxels may differ, one of every two is decoded, or of every
+        three, and so on, which one by chance: the same each time. Dense parameters are compared
+        as margins in float32: where two labels tie to within rounding either may be given.
+
+        Args:
+            dist: the distribution.
+            z: the draws.
+            given: the clicks that they were drawn given.
+            most: voxels.
+            between: called now and then, from any thread; what it raises goes through.
+        """
+        near = np.zeros(0, np.int64) if given is None else given.near
+        radius = float(np.linalg.norm(z.astype(np.float32).astype(np.float64), axis=1).max())
+        if isinstance(dist, PackedDistribution):
+            mean_map, common = dist.mean_map.reshape(-1), dist.mean_counts.copy()
+            voxels = dist.order[: dist.touched(radius)].astype(np.int64)
+        else:
+            mean_map = dist.label_map().reshape(-1)
+            common = count_labels(mean_map, dist.classes)
+            voxels = np.flatnonzero(dist.changeable(radius).cpu().numpy())
         if len(near):
-            away = ~np.isin(voxels, near)
-            voxels, labels = voxels[away], labels[:, away]
-        return function(voxels, labels)
+            # There a voxel may differ beyond the reach of z alone: it is decoded apart.
+            apart = np.ones(len(mean_map), np.bool_)
+            apart[near] = False
+            voxels = voxels[apart[voxels]]
+        for some in (voxels, near):
+            common -= count_labels(mean_map[some], dist.classes)
+        step = max(1, -(-(len(voxels) + len(near)) // most))
+        between()
+        labels = _labels(dist, z, _thinned(voxels, step), between)
+        if given is not None and len(near):
+            labels = np.concatenate([labels, given.labels_at(z, _thinned(near, step))], 1)
+        return cls(labels, common, step)
 
-    if isinstance(whole, PackedDistribution):
-        found = _packed(whole, draws, apply)
-    else:
-        assert isinstance(whole, LogitDistribution)
-        found = [apply(*block) for block in _dense(whole, draws)]
-    if given is not None and len(near):
-        # Near a click the labels are not those of z alone.
-        step = max(1, _BYTES // len(draws))
-        for first in range(0, len(near), step):
-            between()
-            part = near[first : first + step]
-            found.append(function(part, given.labels_at(draws, part)))
+
+def _thinned(voxels: Counts, step: int) -> Counts:
+    """One of every so many voxels. By chance, or it could be the same column of every row."""
+    first = np.arange(0, len(voxels), step)
+    if step == 1:
+        return voxels
+    chosen = first + np.random.default_rng(len(voxels)).integers(0, step, len(first))
+    found: Counts = voxels[np.minimum(chosen, len(voxels) - 1)]
     return found
 
 
-def _packed(
-    dist: PackedDistribution, z: NDArray[np.float64], apply: Callable[[Voxels, Labels], Value]
-) -> list[Value]:
-    vectors = z.astype(np.float32)
-    radius = float(np.linalg.norm(vectors.astype(np.float64), axis=1).max())
-    draws = Draws(np.arange(len(z)), torch.from_numpy(vectors), radius)
-
-    def labels_of(task: tuple[NDArray[np.int64], int]) -> Value:
-        places, rivals = task
-        slot = winners(dist, draws.rows, places, rivals).numpy()
-        best = dist.best[places]
-        labels = np.broadcast_to(best, slot.shape).copy()
-        for k in range(rivals):
-            # Modulo 256, as differences of uint8 are.
-            labels += (slot == k + 1) * (dist.rivals[k, places] - best)
-        return apply(dist.order[places].astype(np.int64), labels)
-
-    return in_threads(labels_of, list(contests(dist, draws)))
-
-
-def _dense(dist: LogitDistribution, z: NDArray[np.float64]) -> Iterator[tuple[Voxels, Labels]]:
-    active = dist.changeable(float(np.linalg.norm(z, axis=1).max()))
-    voxels = np.flatnonzero(active.cpu().numpy())
-    if not len(voxels):
-        return
-    column = dist.at(active)
-    if dist.classes == 2:
-        for block, wins in column.binary_blocks(z):
-            yield voxels[block], wins.cpu().numpy().view(np.uint8)
-        return
-    step = max(1, _BYTES // len(z))
-    for first in range(0, len(voxels), step):
-        block = slice(first, first + step)
-        part = LogitDistribution(
-            column.mean[:, block], column.cov_factor[:, :, block], column.cov_diag[:, block]
-        )
-        yield voxels[block], part.label_maps(z)[:, :, 0]
+def _labels(
+    dist: Decodable, z: NDArray[np.float64], voxels: Counts, between: Callable[[], None]
+) -> NDArray[np.uint8]:
+    """Labels of each z at some voxels, (n, v), in whichever order."""
+    if len(voxels) == 0:
+        return np.zeros((len(z), 0), np.uint8)
+    if isinstance(dist, PackedDistribution):
+        return packed_labels(dist, z, np.sort(dist.place.reshape(-1)[voxels]), between)
+    there = torch.zeros(dist.space, dtype=torch.bool, device=dist.device)
+    there.view(-1)[torch.from_numpy(voxels).to(there.device)] = True
+    packed = PackedDistribution.of(dist.at(there), torch.float32)
+    return packed_labels(packed, z, np.arange(len(voxels)), between)

@@ -37,6 +37,8 @@ CT_WINDOWS = (
     Window("Brain", 40, 80),
 )
 
+_LUNG_WINDOW, _, _SOFT_TISSUE_WINDOW, _ = CT_WINDOWS
+
 #: Share of the values, in percent, below black and below white where units mean nothing.
 PERCENTILES = (0.5, 99.5)
 
@@ -46,6 +48,9 @@ _AIR, _LUNG, _PADDING = -700, -500, -4100
 _TISSUE, _DENSEST = -150, 32768
 # Share of the voxels that must be air, and tissue.
 _SOME = 0.01
+# Aerated lung, without the air around the patient; and how much of lung and tissue it must be
+# for a chest.
+_AERATED, _CHEST = (-950, -600), 0.1
 # Slices, and values within one, that are looked at.
 _SLICES, _VALUES = 5, 40_000
 
@@ -64,6 +69,18 @@ def looks_like_ct(values: ArrayLike) -> bool:
     # Between lung and fat there is nothing but the blur at their edges; noise has most there.
     lung = (array <= _LUNG).mean()
     return bool(air >= _SOME and tissue >= _SOME and lung > 1 - lung - tissue)
+
+
+def ct_window(values: ArrayLike) -> Window:
+    """Window to open a CT at: that of lung where much of it is lung, else of soft tissue.
+
+    Args:
+        values: of it, in Hounsfield units.
+    """
+    array = np.asarray(values).ravel()
+    lung = ((array >= _AERATED[0]) & (array < _AERATED[1])).sum()
+    tissue = (array >= _TISSUE).sum()
+    return _LUNG_WINDOW if lung > _CHEST * (lung + tissue) else _SOFT_TISSUE_WINDOW
 
 
 def percentile_limits(values: ArrayLike) -> tuple[float, float] | None:

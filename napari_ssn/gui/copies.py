@@ -12,7 +12,6 @@ from napari.layers import Labels
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import Display
 from napari_ssn.gui import layers
 from napari_ssn.session import Decoded, Result
 
@@ -60,10 +59,22 @@ class CopyLayers:
         """Select the next kept layer, in a mode to edit it in."""
         self._editing = mode
 
-    def add(self, decoded: Decoded, display: Display, transform: dict[str, Any]) -> None:
-        """Make a layer of a hypothesis."""
-        data = display.reorientation.apply(decoded.label_map).copy()
-        metadata = layers.decoded_metadata(decoded, display)
+    def add(
+        self,
+        decoded: Decoded,
+        labels: NDArray[np.uint8],
+        transform: dict[str, Any],
+        place: dict[str, Any],
+    ) -> None:
+        """Make a layer of a hypothesis.
+
+        Args:
+            decoded: the hypothesis.
+            labels: its label map as it is shown; copied, because a layer can be painted on.
+            transform, place: where the layer lies, and how its metadata say so.
+        """
+        data = labels.copy()
+        metadata = layers.decoded_metadata(decoded, place)
         layer = layers.label_layer(layers.layer_name(decoded), data, transform, metadata)
         layer.colormap = layers.colours(decoded.result)
         self._add(layer)

@@ -155,7 +155,7 @@ class Scene:
         display = self.picture.display
         assert display is not None
         self._display, self._transform = display, self.picture.transform(len(display.shape))
-        self._place = display.to_metadata()
+        self._place = layers.place_on(display, self._transform)
         # Another image may have another shape and place: a fresh layer is simplest.
         before, self._walking = self._walking, None
         if before is not None:
@@ -235,7 +235,7 @@ class Scene:
             )
 
     def _made(self, decoded: Decoded) -> None:
-        self.copies.add(decoded, self._display, self._transform)
+        self.copies.add(decoded, self.shown(decoded.label_map), self._transform, self._place)
 
     def _compare(self) -> None:
         """Show the other hypothesis of a comparison, or take it away."""

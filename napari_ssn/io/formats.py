@@ -1,16 +1,24 @@
-"""Which file is read and written by what, told by its suffix."""
+"""Which file is read and written by what, told by its suffix or, for DICOM, its content."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_ssn.core.errors import ExportError, ImageError
-from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Volume
 
+if TYPE_CHECKING:
+    from napari_ssn.io.content import Content
+    from napari_ssn.io.dicom.series import DicomSeries
+
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
+NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
+#: Suffixes that a result may have; each names a format.
+WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, DICOM_SUFFIX)
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", ".zip")
 
 
 def is_nifti(path: Path) -> bool:
@@ -26,8 +34,35 @@ def stem(path: Path) -> str:
     return path.stem
 
 
-def reader_for(path: Path) -> Callable[[Path], Volume]:
-    """Function that reads a file of this name; ImageError if there is none."""
+def is_dicom(path: Path) -> bool:
+    """Whether a path is read as DICOM: a folder, a zip, or a file by its suffix or content.
+
+    DICOM files often have no suffix, or end in a part of a UID that looks like one.
+    """
+    if path.is_dir() or path.suffix.lower() in DICOM_SUFFIXES:
+        return True
+    if is_nifti(path) or path.suffix.lower() in PICTURE_SUFFIXES:
+        return False
+    from napari_ssn.io.dicom.members import may_be_dicom
+
+    return may_be_dicom(path)
+
+
+def dicom_reader() -> Callable[[Path, int | None], Volume]:
+    """Function that reads a series; ImageError where the libraries for it are missing."""
+    try:
+        from napari_ssn.io.dicom.read import read_dicom
+    except ModuleNotFoundError:
+        raise ImageError(
+            'DICOM is read with libraries that are not installed: pip install "napari-ssn[dicom]".'
+        ) from None
+    return read_dicom
+
+
+def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume]:
+    """Function that reads a file of this name, or a series of it; ImageError if there is none."""
+    if series is not None and not is_dicom(path):
+        raise ImageError("Only DICOM holds several series: leave out the number of the series.")
     if is_nifti(path):
         from napari_ssn.io.nifti import read_nifti
 
@@ -36,18 +71,51 @@ def reader_for(path: Path) -> Callable[[Path], Volume]:
         from napari_ssn.io.picture import read_picture
 
         return read_picture
-    if path.is_dir():
-        raise ImageError("This is a folder: choose a NIfTI file (.nii.gz) or a picture (.png).")
+    if is_dicom(path):
+        read = dicom_reader()
+        return lambda path: read(path, series)
     raise ImageError(
-        "Files of this kind are not read: choose a NIfTI file (.nii, .nii.gz) or a grey picture "
-        "(.png, .tif, .jpg)."
+        "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
+        "it), a NIfTI file (.nii, .nii.gz) or a grey picture (.png, .tif, .jpg)."
     )
 
 
-def encode(hypothesis: Hypothesis, path: Path) -> bytes:
-    """Content of a label map file of this name; ExportError if its suffix is unknown."""
-    if is_nifti(path):
-        from napari_ssn.io.nifti import encode_nifti
+def check_series(series: DicomSeries | None) -> DicomSeries:
+    """The series that a DICOM segmentation belongs to; ExportError if there is none."""
+    if series is None:
+        raise ExportError(
+            "A DICOM segmentation belongs to a DICOM series, and this image did not come from "
+            "one: write .nii.gz or .seg.nrrd."
+        )
+    return series
 
-        return encode_nifti(hypothesis, compressed=path.name.lower().endswith(".gz"))
-    raise ExportError("Label maps are written as NIfTI: give the file the suffix .nii.gz or .nii.")
+
+def encode(content: Content, path: Path, series: DicomSeries | None = None) -> bytes:
+    """Content of a file of this name.
+
+    Args:
+        content: what is written.
+        path: its suffix says the format.
+        series: that a DICOM segmentation belongs to.
+
+    Raises:
+        ExportError: the suffix is unknown, the format cannot hold the content, or a DICOM
+            segmentation has no series to belong to.
+    """
+    name = path.name.lower()
+    if name.endswith(NIFTI_SUFFIXES):
+        from napari_ssn.io.nifti import encode_content
+
+        return encode_content(content, compressed=name.endswith(".gz"))
+    if name.endswith(NRRD_SUFFIX):
+        from napari_ssn.io.nrrd import encode_seg_nrrd
+
+        return encode_seg_nrrd(content)
+    if name.endswith(DICOM_SUFFIX):
+        from napari_ssn.io.dicom.segmentation import encode_dicom_seg
+
+        return encode_dicom_seg(content, check_series(series))
+    raise ExportError(
+        "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
+        "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
+    )

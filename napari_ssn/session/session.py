@@ -11,7 +11,7 @@ from typing import Literal
 
 from psygnal import Signal
 
-from napari_ssn.session import jobs
+from napari_ssn.session import exporting, jobs
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
@@ -241,6 +241,11 @@ class Session:
             self.note = Note("The centre changed during the run, which was stopped.")
         self.changed.emit()
 
+    def set_depth(self, depth_mm: float) -> None:
+        """Let a 2D model look so far along a volume, to either side of the point."""
+        self.setup.depth_mm = depth_mm
+        self.changed.emit()
+
     # ---- Running
 
     def run(self) -> None:
@@ -255,6 +260,7 @@ class Session:
             setup.model.folder,
             self.settings.device,
             self._centre(),
+            setup.depth_mm,
             self.looking(),
         )
         self._runs += 1
@@ -331,15 +337,40 @@ class Session:
 
     # ---- Files
 
-    def export(self, path: Path, overwrite: bool = False) -> None:
-        """Write the hypothesis on show, with its sidecar; existing ones only if told to."""
-        result, choice, lesions = self.result, self.walk.choice, self.walk.lesions
-        if result is None:
+    @property
+    def from_dicom(self) -> bool:
+        """Whether the result's image came from DICOM, so that a result can go back there."""
+        return self.result is not None and exporting.series_of(self.result) is not None
+
+    def export(self, path: Path, overwrite: bool = False, part: exporting.Part = "shown") -> None:
+        """Write hypotheses or probabilities with a sidecar; existing ones only if told to."""
+        self._export(
+            lambda shown, cancelled: exporting.export_job(shown, part, path, overwrite, cancelled)
+        )
+
+    def export_volumes(self, path: Path, overwrite: bool = False) -> None:
+        """Write the table of volumes; an existing one only if told to."""
+        self._export(lambda shown, cancelled: exporting.volumes_job(shown, path, overwrite))
+
+    def export_report(self, path: Path, overwrite: bool = False) -> None:
+        """Write the report; an existing one only if told to."""
+        self._export(lambda shown, cancelled: exporting.report_job(shown, path, overwrite))
+
+    def _export(self, job: Callable[[exporting.Shown, jobs.Asked], Exported]) -> None:
+        if self.result is None:
             return
+        summary = self.summary
+        shown = exporting.Shown(
+            self.result,
+            self.walk.choice,
+            self.walk.lesions,
+            summary.cards if summary.dealt else None,
+            summary.ranges,
+        )
         self.activity, self.note, self.exported = "exporting", None, None
         self._runner.submit(
             "export",
-            lambda progress, cancelled: jobs.export_job(result, choice, lesions, path, overwrite),
+            lambda progress, cancelled: job(shown, cancelled),
             self._wrote,
             self._run_failed,
         )
@@ -347,7 +378,8 @@ class Session:
 
     def _wrote(self, exported: Exported) -> None:
         self.activity, self.exported = None, exported
-        self.note = Note(f"Wrote {' and '.join(exported.files)}.")
+        words = f"Wrote {' and '.join(exported.files)}."
+        self.note = Note(f"{words} {exported.caution}".rstrip())
         self.changed.emit()
 
     def close(self) -> None:

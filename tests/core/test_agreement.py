@@ -10,9 +10,9 @@ from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.contours import contours
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.drawn import over_voxels
 from napari_ssn.core.errors import Cancelled
 from napari_ssn.core.residual import Residual
+from napari_ssn.core.voxelwise import over_voxels
 from tests.core.test_packed_clicks import both, distributions
 
 

@@ -63,6 +63,16 @@ def test_an_affine_in_the_metadata_of_another_reader(reverse: bool) -> None:
     assert source.oriented
 
 
+def test_a_series_stays_with_its_image_until_that_has_another_grid() -> None:
+    series = object()
+    volume = Volume(noise_image((7, 9, 5))[None], oblique_affine(), source=series)
+    data, options, _ = image_layer(volume)
+    assert layers.describe(Image(data, **options)).source.series is series
+    cropped = Image(data[:, 1:], **options)
+    assert layers.describe(cropped).source.series is None
+    assert layers.describe(Image(noise_image((4, 5, 6)))).source.series is None
+
+
 def test_an_affine_that_does_not_belong_is_not_believed() -> None:
     layer = Image(noise_image((4, 5, 6)), scale=(1, 2, 3), metadata={"affine": np.eye(4)})
     source = layers.describe(layer).source

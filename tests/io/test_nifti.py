@@ -265,7 +265,7 @@ def test_an_affine_that_cannot_be_used_is_refused(tmp_path: Path, value: float) 
     ("name", "words"),
     [
         (f"{NAME}.nii.gz", "does not exist"),
-        (f"{NAME}.dcm", "not read: choose"),
+        (f"{NAME}.mha", "not read: choose"),
         (f"{NAME}", "not read: choose"),
     ],
 )
@@ -275,8 +275,8 @@ def test_missing_and_foreign_files_are_refused(tmp_path: Path, name: str, words:
     check_sentence(caught.value, tmp_path)
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="a folder"):
+def test_a_folder_without_dicom_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="No DICOM file is in it"):
         ssn.read(tmp_path)
     (tmp_path / "x.nii.gz").mkdir()
     with pytest.raises(ImageError, match="cannot be opened"):

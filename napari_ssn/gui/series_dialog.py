@@ -1,0 +1,75 @@
+"""Which of several DICOM series to open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+#: A series: its number, words for it, and why it cannot be opened.
+Entry = tuple[int, str, str | None]
+
+
+class SeriesDialog(QDialog):
+    """A list of series without a word about the patient; several can be chosen."""
+
+    def __init__(self, entries: Sequence[Entry], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Choose a series")
+        self.list = QListWidget()
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        for number, words, problem in entries:
+            item = QListWidgetItem(f"{number}   {words}")
+            item.setData(Qt.ItemDataRole.UserRole, number)
+            if problem is not None:
+                item.setFlags(Qt.ItemFlag.NoItemFlags)
+                item.setToolTip(problem)
+            self.list.addItem(item)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
+        )
+        layout = QVBoxLayout(self)
+        layout.addWidget(QLabel(f"There are {len(entries)} DICOM series. Open:"))
+        layout.addWidget(self.list)
+        layout.addWidget(self.buttons)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self.list.itemSelectionChanged.connect(self._refresh)
+        self.list.itemDoubleClicked.connect(self.accept)
+        self.resize(420, 300)
+        self._refresh()
+
+    @property
+    def chosen(self) -> list[int]:
+        """Numbers of the series chosen."""
+        return sorted(item.data(Qt.ItemDataRole.UserRole) for item in self.list.selectedItems())
+
+    def _refresh(self) -> None:
+        opens = self.buttons.button(QDialogButtonBox.StandardButton.Open)
+        opens.setEnabled(bool(self.list.selectedItems()))
+
+
+def can_ask() -> bool:
+    """Whether there is a window in front of somebody."""
+    app = QApplication.instance()
+    return app is not None and any(widget.isVisible() for widget in app.topLevelWidgets())
+
+
+def ask(entries: Sequence[Entry]) -> list[int]:
+    """Numbers of the series that the user chooses; none if he cancels."""
+    dialog = SeriesDialog(entries, QApplication.activeWindow())
+    try:
+        return dialog.chosen if dialog.exec() else []
+    finally:
+        dialog.deleteLater()

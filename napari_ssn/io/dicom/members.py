@@ -1,0 +1,159 @@
+"""Files that may be DICOM: of a folder, of a zip (nothing is unpacked), or beside one another.
+
+Names of files and folders are looked at and never said.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import psutil
+
+from napari_ssn.core.errors import ImageError
+
+#: What a DICOM file begins with: a preamble of any content, and these four letters.
+PREAMBLE, MAGIC = 128, b"DICM"
+
+_DAMAGED = "The zip file is damaged: copy or export it again."
+# More files than a study has; who opens a whole disk waits for minutes.
+_MOST = 20_000
+# How many files of a folder or zip are looked at to tell whether it may be DICOM.
+_GLANCE = 24
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file, wherever it lies.
+
+    Attributes:
+        size: in bytes, uncompressed; never more than these are read.
+        read: returns its content, or the first so many bytes of it.
+    """
+
+    size: int
+    read: Callable[[int], bytes]
+
+    def whole(self) -> bytes:
+        """All of the content; ImageError if it does not fit into memory or is damaged."""
+        check_memory(self.size)
+        return self.read(self.size)
+
+    @property
+    def is_dicom(self) -> bool:
+        """Whether it begins as DICOM does."""
+        return self.size > PREAMBLE and self.read(PREAMBLE + 4)[PREAMBLE:] == MAGIC
+
+
+@contextmanager
+def members(path: Path) -> Iterator[list[Member]]:
+    """Files of a folder and those in it, of a zip, or of the folder that a file lies in.
+
+    Raises:
+        ImageError: nothing is there, it cannot be opened, or there are too many files.
+    """
+    with ExitStack() as stack:
+        # `from None`: the causes' messages hold the path, and it may hold a patient's name.
+        try:
+            found = _found(path, stack)
+        except OSError as error:
+            raise ImageError(_refusal(error)) from None
+        except (zipfile.BadZipFile, NotImplementedError, ValueError):
+            raise ImageError(_DAMAGED) from None
+        if len(found) > _MOST:
+            raise ImageError(
+                f"There are more than {_MOST:,} files: choose the folder of one study or series."
+            )
+        yield found
+
+
+def _found(path: Path, stack: ExitStack) -> list[Member]:
+    if path.is_dir():
+        return [_on_disk(file) for file in islice(_walk(path), _MOST + 1)]
+    if zipfile.is_zipfile(path):
+        archive = stack.enter_context(zipfile.ZipFile(path))
+        return [_zipped(archive, info) for info in archive.infolist() if not info.is_dir()]
+    if not path.exists():
+        raise ImageError("The file does not exist.")
+    beside = islice(sorted(file for file in path.parent.iterdir() if file.is_file()), _MOST + 1)
+    return [_on_disk(file) for file in beside]
+
+
+def member(path: Path) -> Member:
+    """One file of the disk; ImageError if it cannot be opened."""
+    try:
+        return _on_disk(path)
+    except OSError as error:
+        raise ImageError(_refusal(error)) from None
+
+
+def may_be_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, or a folder or zip may hold some: a glance at its first files."""
+    try:
+        if path.is_dir():
+            return any(_on_disk(file).is_dicom for file in islice(_walk(path), _GLANCE))
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                inside = (info for info in archive.infolist() if not info.is_dir())
+                return any(_zipped(archive, info).is_dicom for info in islice(inside, _GLANCE))
+        return path.is_file() and _on_disk(path).is_dicom
+    except (OSError, ImageError, zipfile.BadZipFile, NotImplementedError, ValueError):
+        return False
+
+
+def check_memory(size: int) -> None:
+    """ImageError if so many bytes are more than this computer has free."""
+    free = int(psutil.virtual_memory().available)
+    if size > free:
+        raise ImageError(
+            f"The series needs {size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
+            "close other programs or open it on a larger computer."
+        )
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files of a folder and of those in it, in one order on every computer."""
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        # No pipes and no links into nowhere.
+        yield from (file for name in sorted(files) if (file := Path(place, name)).is_file())
+
+
+def _refusal(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "The file does not exist."
+    return f"The file or folder cannot be opened ({error.strerror or 'no reason given'})."
+
+
+def _on_disk(path: Path) -> Member:
+    return Member(path.stat().st_size, partial(_read_file, path))
+
+
+def _read_file(path: Path, size: int) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(size)
+    except OSError as error:
+        raise ImageError(_refusal(error)) from None
+
+
+def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
+    # The archive hands out no more bytes than it says here, whatever is packed in it.
+    return Member(info.file_size, partial(_read_zipped, archive, info))
+
+
+def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
+    try:
+        with archive.open(info) as stream:
+            return stream.read(size)
+    except RuntimeError:
+        raise ImageError("The zip file is locked with a password: unpack it first.") from None
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error):
+        raise ImageError(_DAMAGED) from None

@@ -1,0 +1,211 @@
+"""Read a DICOM series as a `Volume`."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+
+from napari_ssn.core.errors import ImageError
+from napari_ssn.core.volume import Volume
+from napari_ssn.io.dicom.damage import reading
+from napari_ssn.io.dicom.find import Instance, Series, find_series, instance
+from napari_ssn.io.dicom.members import check_memory, member, members
+from napari_ssn.io.dicom.pixels import stored_pixels
+from napari_ssn.io.dicom.series import DicomSeries
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_DAMAGED = "A DICOM file is damaged or cut off: copy or export it again, or take it out."
+# Elements that hold pixels, or where in them a frame begins.
+_PIXELS = ("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+# Slices that are turned into the volume's order at once: a cache line of float32.
+_BLOCK = 16
+# How many series are named where one is to be chosen.
+_NAMED = 6
+
+
+@dataclass(frozen=True)
+class SeriesInfo:
+    """A series to choose, without a word about the patient.
+
+    Attributes:
+        number: to choose it by, from 1.
+        modality: as CT.
+        size: columns, rows, slices; of a series that makes no volume those of its first slice.
+        spacing_mm: along these; None if it makes no volume.
+        problem: why it makes none, one sentence.
+    """
+
+    number: int
+    modality: str
+    size: tuple[int, int, int]
+    spacing_mm: tuple[float, ...] | None
+    problem: str | None = None
+
+    @property
+    def title(self) -> str:
+        """``CT 512 × 512 × 36``."""
+        return f"{self.modality or 'DICOM'} {' × '.join(map(str, self.size))}"
+
+    @property
+    def words(self) -> str:
+        """``CT 512 × 512 × 36 · 0.76 × 0.76 × 1 mm``."""
+        if self.spacing_mm is None:
+            return f"{self.title} · cannot be opened"
+        return f"{self.title} · {' × '.join(f'{mm:.3g}' for mm in self.spacing_mm)} mm"
+
+
+def list_series(path: Path) -> tuple[SeriesInfo, ...]:
+    """Series of images in a folder or zip, or the one that a file belongs to.
+
+    ImageError, in one sentence, if nothing is there or there are no images.
+    """
+    with _series_of(path) as found:
+        return tuple(_info(number, one) for number, one in enumerate(found, start=1))
+
+
+def read_dicom(path: Path, series: int | None = None) -> Volume:
+    """Read a series of slices, or a multi-frame instance, with axes (column, row, slice).
+
+    Values are rescaled as each slice says; where small ones are to be shown bright
+    (MONOCHROME1) they are no others. Slices follow one another along ``across × down``. The
+    volume's ``source`` is a `DicomSeries`.
+
+    Args:
+        path: of a folder (and those in it), of a zip, which is read without unpacking, or of a
+            file, which stands for its series in its folder.
+        series: number of one among several, see `list_series`.
+
+    Raises:
+        ImageError: nothing can be read: no file, no images, several series and no choice,
+            damage, colours, or a compression that is not read.
+        GeometryError: the slices make no volume, see `stack.stack`.
+    """
+    with _series_of(path) as found:
+        if series is None and len(found) > 1:
+            raise several([_info(number, one) for number, one in enumerate(found, start=1)])
+        if series is not None and not 1 <= series <= len(found):
+            raise ImageError(f"There is no series {series}: there {_are(len(found))}.")
+        return _read(found[0 if series is None else series - 1])
+
+
+def read_chosen(
+    path: Path, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]
+) -> list[tuple[SeriesInfo, Volume]]:
+    """Read the series that somebody chooses, looking through the files once.
+
+    Args:
+        path: see `read_dicom`.
+        choose: called with several series, returns the numbers of those wanted; a single one
+            is read without a question.
+
+    Raises:
+        ImageError, GeometryError: see `read_dicom`, of any of those chosen.
+    """
+    with _series_of(path) as found:
+        infos = tuple(_info(number, one) for number, one in enumerate(found, start=1))
+        numbers = choose(infos) if len(infos) > 1 else [1]
+        return [(infos[number - 1], _read(found[number - 1])) for number in numbers]
+
+
+def several(infos: Sequence[SeriesInfo]) -> ImageError:
+    """The error that there are several series, and which."""
+    named = "; ".join(f"{info.number}: {info.words}" for info in infos[:_NAMED])
+    more = "; …" if len(infos) > _NAMED else ""
+    return ImageError(f"There are {len(infos)} series, choose one by its number: {named}{more}.")
+
+
+@contextmanager
+def _series_of(path: Path) -> Iterator[list[Series]]:
+    """Series in a folder or zip, or the one that a file belongs to, while they can be read."""
+    named: Instance | None = None
+    if path.is_file() and not zipfile.is_zipfile(path):
+        if path.suffix.lower() == ".zip":
+            raise ImageError("The zip file is damaged: copy or export it again.")
+        named = instance(member(path))
+        if named is None:
+            raise ImageError("The file is no DICOM file: choose another.")
+        if named.is_index:
+            path, named = path.parent, None
+    with members(path) as files:
+        yield find_series(files, named)
+
+
+def _are(count: int) -> str:
+    return "is 1 series" if count == 1 else f"are {count} series"
+
+
+def _info(number: int, series: Series) -> SeriesInfo:
+    grid = series.stack
+    if grid is not None:
+        return SeriesInfo(number, series.modality, grid.space, grid.spacing_mm)
+    planes = series.planes
+    size = (*planes[0].size, len(planes)) if planes else (0, 0, len(series.instances))
+    return SeriesInfo(number, series.modality, size, None, str(series.problem))
+
+
+def _read(series: Series) -> Volume:
+    grid = series.stack
+    if grid is None:
+        assert series.problem is not None
+        raise series.problem
+    check_memory(4 * math.prod(grid.space))
+    data = np.empty(grid.space, np.float32)
+    source = _Source(series)
+    block: list[NDArray[np.float32]] = []
+    # The volume's last axis is that of the slices: written one by one, each would touch all of
+    # its memory.
+    for k in range(grid.space[2]):
+        block.append(source.values(k))
+        if len(block) == _BLOCK or k + 1 == grid.space[2]:
+            data[:, :, k + 1 - len(block) : k + 1] = np.stack(block).transpose(2, 1, 0)
+            block = []
+    return Volume(data[None], grid.affine, grid.extent, source=source.headers())
+
+
+class _Source:
+    """Reads the slices of a series, one after the other, and keeps their headers."""
+
+    def __init__(self, series: Series) -> None:
+        self._homes = [(one, plane) for one in series.instances for plane in one.planes]
+        assert series.stack is not None
+        self._order = series.stack.order
+        self._open: Instance | None = None
+        self._pixels: NDArray[Any] = np.empty((0, 0, 0))
+        self._headers: list[Dataset] = []
+
+    def values(self, k: int) -> NDArray[np.float32]:
+        """Values of slice k, (rows, columns)."""
+        one, plane = self._homes[self._order[k]]
+        if one is not self._open:
+            self._load(one)
+        stored = self._pixels[plane.frame]
+        values: NDArray[np.float32] = (stored * plane.slope + plane.intercept).astype(np.float32)
+        return values
+
+    def _load(self, one: Instance) -> None:
+        self._open = one
+        with reading(_DAMAGED):
+            dataset = dcmread(BytesIO(one.member.whole()))
+            self._pixels = stored_pixels(dataset)
+            for keyword in _PIXELS:
+                dataset.pop(keyword, None)
+        self._headers.append(dataset)
+
+    def headers(self) -> DicomSeries:
+        """What is to be kept of the series, once all of its slices were read."""
+        if len(self._headers) == len(self._order):
+            return DicomSeries(tuple(self._headers))
+        frames = tuple(self._homes[i][1].frame + 1 for i in self._order)
+        return DicomSeries(tuple(self._headers), frames)

@@ -1,0 +1,112 @@
+"""What napari calls to open DICOM; see ``napari.yaml``.
+
+A folder often holds a whole study: the user is asked which of its series to open.
+"""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_ssn.io.dicom.members import may_be_dicom
+from napari_ssn.io.dicom.series import DicomSeries
+
+if TYPE_CHECKING:
+    from napari_ssn.core.volume import Volume
+    from napari_ssn.io.dicom.read import SeriesInfo
+    from napari_ssn.io.napari_hooks import LayerData
+
+Reader = Callable[[str | Sequence[str]], list[Any]]
+
+#: What a reader returns to napari that has opened a file and has no layer for it.
+NOTHING: list[tuple[None]] = [(None,)]
+
+# Whoever drops all files of a series gets it once: napari asks for one file after the other.
+_SAME_DROP_SECONDS = 1.0
+
+
+class _Opened:
+    """Instances that were opened last, and when."""
+
+    uids: frozenset[str] = frozenset()
+    until: float = 0.0
+
+
+def get_reader(path: str | Sequence[str]) -> Reader | None:
+    """Reader of DICOM, or None where a glance at a file, folder or zip finds none."""
+    paths = _as_paths(path)
+    if not paths or not all(may_be_dicom(p) for p in paths):
+        return None
+    return read_layers
+
+
+def read_layers(path: str | Sequence[str]) -> list[Any]:
+    """One layer per series that was chosen; the largest is visible and lies on top.
+
+    ImageError or GeometryError, in one sentence, if one cannot be opened.
+    """
+    from napari_ssn.io.formats import dicom_reader
+
+    dicom_reader()  # says so if the libraries are missing
+    layers: list[Any] = []
+    for p in _as_paths(path):
+        if not _just_opened(p):
+            layers += _layers(p)
+    return layers or list(NOTHING)
+
+
+def _layers(path: Path) -> Iterator[LayerData]:
+    from napari_ssn.io.dicom.look import layer_options
+    from napari_ssn.io.dicom.read import read_chosen
+    from napari_ssn.io.napari_hooks import image_layer
+
+    read = read_chosen(path, choose)
+    read.sort(key=lambda one: one[1].data.size)
+    for info, volume in read:
+        # napari would name a layer after the folder, which is often named after the patient.
+        name = info.title if len(read) == 1 else f"{info.title} · series {info.number}"
+        visible = volume is read[-1][1]
+        yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
+    _remember([volume for _, volume in read])
+
+
+def choose(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
+    """Ask the user which series to open; ImageError where there is nobody to ask."""
+    from napari_ssn.io.dicom.read import several
+
+    try:
+        from napari_ssn.gui.series_dialog import ask, can_ask
+    except ImportError:
+        # napari can be used without a window.
+        raise several(infos) from None
+    if not can_ask():
+        raise several(infos)
+    return ask([(info.number, info.words, info.problem) for info in infos])
+
+
+def _remember(volumes: Sequence[Volume]) -> None:
+    series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
+    headers = [header for one in series for header in one.headers]
+    _Opened.uids = frozenset(str(header.get("SOPInstanceUID")) for header in headers)
+    _Opened.until = time.monotonic() + _SAME_DROP_SECONDS
+
+
+def _just_opened(path: Path) -> bool:
+    """Whether a file belongs to a series that the same drop of many files has opened."""
+    if time.monotonic() > _Opened.until or not path.is_file() or zipfile.is_zipfile(path):
+        return False
+    from napari_ssn.io.dicom.find import instance
+    from napari_ssn.io.dicom.members import member
+
+    found = instance(member(path))
+    if found is None or found.uid not in _Opened.uids:
+        return False
+    _Opened.until = time.monotonic() + _SAME_DROP_SECONDS
+    return True
+
+
+def _as_paths(path: str | Sequence[str]) -> list[Path]:
+    return [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
