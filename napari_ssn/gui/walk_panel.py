@@ -13,8 +13,10 @@ from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
 from napari_ssn.session.records import STEP
-from napari_ssn.wording.directions import direction_names
+from napari_ssn.wording.directions import direction_names, effect_tip
 from napari_ssn.wording.sizes import headline, range_line
+
+_WHAT = "What the slider changes; the share of the model's uncertainty"
 
 
 class ResultPanel(Section):
@@ -84,6 +86,7 @@ class ResultPanel(Section):
                     readers=found.readers,
                     absent=session.ranges.absent[k],
                     points=len(session.ranges.points),
+                    spread=session.ranges.spread.changed,
                 )
             )
 
@@ -139,7 +142,7 @@ class SliderPanel(Section):
         tools = (self.value, *small)
         super().__init__("Boundary", beside=tools)
         self._session = session
-        self.directions = combo("What the slider changes; the share of the model's uncertainty")
+        self.directions = combo(_WHAT)
         self.slider = MarkedSlider()
         self.slider.setToolTip("Move the boundary ( , and . move it by 0.1 σ)")
         self.slider.setPageStep(round(0.5 / STEP))
@@ -150,6 +153,8 @@ class SliderPanel(Section):
         self._timer.setInterval(40)
         self._timer.timeout.connect(self._tick)
         self._forward, self._in_gesture = True, False
+        # What the combo offers.
+        self._offered: Any = None
         self.directions.activated.connect(self._picked)
         self.slider.valueChanged.connect(self._slid)
         self.slider.sliderPressed.connect(session.walk.hold)
@@ -164,18 +169,27 @@ class SliderPanel(Section):
         self.refresh()
 
     def _found(self, result: Result) -> None:
-        self.directions.clear()
-        names = direction_names(
-            result.directions,
-            result.source.measure,
-            result.voxel_ml,
-            result.source.oriented,
-            result.labels,
-        )
-        for index, name in names:
-            self.directions.addItem(name, index)
         self._timer.stop()
         self.play.setChecked(False)
+
+    def _offer(self, result: Result) -> None:
+        """Name the directions, which are others if the session chose them in another way."""
+        walk, source = self._session.walk, result.source
+        if walk.directions is self._offered:
+            return
+        self._offered = walk.directions
+        self.directions.clear()
+        sizes = (source.measure, result.voxel_ml)
+        names = direction_names(
+            walk.directions, *sizes, source.oriented, result.labels, walk.choice.direction
+        )
+        unit = "mm" if source.spacing_mm is not None else "px"
+        for index, name in names:
+            self.directions.addItem(name, index)
+            tip = effect_tip(walk.directions.effects[index], *sizes, result.labels, unit)
+            self.directions.setItemData(
+                self.directions.count() - 1, f"{name}\n{tip}", Qt.ItemDataRole.ToolTipRole
+            )
 
     def _picked(self, index: int) -> None:
         self._session.walk.set_direction(self.directions.itemData(index))
@@ -231,9 +245,14 @@ class SliderPanel(Section):
             self.slider.blockSignals(True)
             self.slider.setValue(position)
             self.slider.blockSignals(False)
+        if self._session.result is not None and walk.directions is not None:
+            self._offer(self._session.result)
         at = self.directions.findData(choice.direction)
         if at != self.directions.currentIndex():
             self.directions.setCurrentIndex(at)
+        tip = self.directions.itemData(at, Qt.ItemDataRole.ToolTipRole) or _WHAT
+        if tip != self.directions.toolTip():
+            self.directions.setToolTip(tip)
         words = f"{sigma:+.2f} σ".replace("-", "−") if sigma else "0 σ"
         self.value.setText(words if walk.alone is None else f"lesion {walk.alone} · {words}")
         self.undo.setEnabled(walk.can_undo)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from psygnal import Signal
 
+from napari_ssn.core.spread import Spread
 from napari_ssn.session import jobs
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
@@ -33,6 +34,7 @@ from napari_ssn.session.records import (
 )
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
+from napari_ssn.session.spreading import spread_job
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
 
@@ -243,6 +245,7 @@ class Session:
             self.settings.device,
             self._centre(),
             self.looking(),
+            self.walk.choice.basis,
         )
         self._runs += 1
         number = self._runs
@@ -282,9 +285,40 @@ class Session:
 
     def _ran(self, result: Result) -> None:
         self.activity, self.result, self.exported = None, result, None
+        basis = self.walk.choice.basis
+        for channel in ("spread", "directions"):
+            self._runner.cancel(channel)
         for part in (self.walk, self.comparing, self.summary, self.pointing, self.copies):
             part.begin(result)
         self.found.emit(result)
+        self.walk.announce()
+        # Chosen while the run lasted.
+        self.walk.turn(basis)
+        self.summary.make()
+        self.changed.emit()
+
+    def set_spread(self, spread: Spread) -> None:
+        """Draw all hypotheses with another spread; a new run begins with the model's own."""
+        result, points = self.result, self.walk.choice.points
+        spread = spread if spread.changed else Spread()
+        if result is None or spread == result.spread:
+            self._runner.cancel("spread")
+            return
+        self._runner.submit(
+            "spread",
+            lambda progress, cancelled: spread_job(result, points, spread, cancelled),
+            self._spread_out,
+            self._failed,
+        )
+
+    def _spread_out(self, result: Result) -> None:
+        """The same run with another spread takes its place; where one stands stays."""
+        self.result, self.exported = result, None
+        self.comparing.begin(result)
+        self.places.forget()
+        self.copies.begin(result)
+        for part in (self.walk, self.summary, self.pointing):
+            part.renew(result)
         self.walk.announce()
         self.summary.make()
         self.changed.emit()
