@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssn.gui.cards_panel import CardsPanel
+from napari_ssn.gui.effect_layer import EffectLayer
 from napari_ssn.gui.fold import Fold
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
@@ -48,6 +49,7 @@ class SSNDock(QWidget):
         self.worker = Worker()
         self.session = Session(self.worker, settings, model_folders)
         self.scene = Scene(napari_viewer, self.session)
+        self.effect = EffectLayer(napari_viewer, self.scene, self.session)
         self.header = Header(self.session)
         self.image = ImagePanel(napari_viewer, self.scene, self.session)
         self.view = ViewPanel(napari_viewer, self.scene, self.session)
@@ -179,6 +181,7 @@ class SSNDock(QWidget):
         self.view.disconnect_viewer()
         self.keys.release()
         self.points.shut()
+        self.effect.close()
         # The scene first: the layer that stays is decoded one last time.
         self.scene.close()
         self.session.close()

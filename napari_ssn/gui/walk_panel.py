@@ -9,6 +9,7 @@ from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
 
 from napari_ssn.gui.histogram import SizeHistogram
+from napari_ssn.gui.hover import Hover
 from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
@@ -144,7 +145,11 @@ class SliderPanel(Section):
         self._session = session
         self.directions = combo(_WHAT)
         self.slider = MarkedSlider()
-        self.slider.setToolTip("Move the boundary ( , and . move it by 0.1 σ)")
+        self.slider.setToolTip(
+            "Move the boundary ( , and . move it by 0.1 σ).\nOn the image: blue is what moving "
+            "it right adds, orange what it takes away,\nyellow where one label gives way to "
+            "another; between −2 and +2 σ."
+        )
         self.slider.setPageStep(round(0.5 / STEP))
         self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
         self.body.addWidget(self.directions)
@@ -163,10 +168,32 @@ class SliderPanel(Section):
         self.reset.clicked.connect(self._reset)
         self.undo.clicked.connect(session.walk.undo)
         self.redo.clicked.connect(session.walk.redo)
+        # What a direction would change is seen before it is walked.
+        for control in (self.slider, self.directions):
+            hover = Hover(control)
+            hover.rested.connect(self._look)
+            hover.left.connect(session.effect.hide)
+        self._listed = Hover(self.directions.view())
+        self._listed.left.connect(session.effect.hide)
+        self.directions.highlighted.connect(self._look_through)
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)
         self.refresh()
+
+    def _look(self) -> None:
+        self._look_at(self.directions.currentIndex())
+
+    def _look_through(self, index: int) -> None:
+        # Qt tells of an entry too when the list is made anew.
+        if self.directions.view().isVisible():
+            self._listed.engage()
+            self._look_at(index)
+
+    def _look_at(self, index: int) -> None:
+        direction = self.directions.itemData(index)
+        if direction is not None and self.isEnabled():
+            self._session.effect.show(direction)
 
     def _found(self, result: Result) -> None:
         self._timer.stop()

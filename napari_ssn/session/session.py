@@ -16,6 +16,7 @@ from napari_ssn.session import jobs
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
+from napari_ssn.session.effect import EffectMap
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.records import (
@@ -68,6 +69,7 @@ class Session:
         self.result: Result | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
+        self.effect = EffectMap(self.walk)
         self.places = Places(runner, self.walk, self._failed)
         self.summary = Summary(runner, self.walk, self.settings.hypotheses, self._failed)
         self.summary.changed.connect(self._summarised)
@@ -288,6 +290,7 @@ class Session:
         basis = self.walk.choice.basis
         for channel in ("spread", "directions"):
             self._runner.cancel(channel)
+        self.effect.begin(result)
         for part in (self.walk, self.comparing, self.summary, self.pointing, self.copies):
             part.begin(result)
         self.found.emit(result)
@@ -374,6 +377,7 @@ class Session:
         self._runner.close()
         self.activity = self.result = None
         self.setup = Setup()
+        self.effect.close()
         parts = (self.comparing, self.summary, self.pointing, self.walk, self.places, self.copies)
         for part in parts:
             part.close()

@@ -170,6 +170,22 @@ class Walk:
         points = self.choice.points
         return lesion_jobs.decode(self._result, points, self.z, self._own_z, self.lesions, where)
 
+    def labels_at(
+        self, direction: int, sigma: float, where: tuple[slice | int, ...]
+    ) -> NDArray[np.uint8] | None:
+        """As `label_map`, of another place on the way along a direction from the same anchor."""
+        result, choice = self._result, self.choice
+        if result is None:
+            return None
+        curve = self._here()
+        if curve is not None and direction == choice.direction and abs(sigma) <= curve.reach:
+            kept = curve.label_map(sigma, where)
+            if kept is not None:
+                return kept
+        anchor = jobs.anchor_z(result, choice)
+        z = result.bases.known(choice.basis).z(direction, sigma, anchor)
+        return lesion_jobs.decode(result, choice.points, z, {}, None, where)
+
     # ---- Lesions
 
     def take_lesions(self, lesions: Lesions) -> None:
