@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssn.gui.cards_panel import CardsPanel
+from napari_ssn.gui.effect_layer import EffectLayer
 from napari_ssn.gui.fold import Fold
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
@@ -53,6 +54,7 @@ class SSNDock(QWidget):
         self.session = Session(self.worker, settings, model_folders)
         self.picture = Picture(napari_viewer, self.session)
         self.scene = Scene(napari_viewer, self.session, self.picture)
+        self.effect = EffectLayer(napari_viewer, self.scene, self.session)
         self.header = Header(self.session)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session)
@@ -199,6 +201,7 @@ class SSNDock(QWidget):
         self.view.disconnect_viewer()
         self.keys.release()
         self.points.shut()
+        self.effect.close()
         # The scene first: the layer that stays is decoded one last time.
         self.overlays.close()
         self.scene.close()

@@ -208,6 +208,7 @@ def result_metadata(
         "sample": choice.sample,
         "seed": choice.seed,
         "direction": choice.direction,
+        "directions": choice.basis,
         "sigma": choice.sigma,
         "z": None if z is None else [float(value) for value in z],
         "model": result.card.name,
@@ -216,6 +217,7 @@ def result_metadata(
         "centre": None if result.centre is None else list(result.centre),
         "frame": None if result.source.frame is None else result.source.frame + 1,
         "lesions": {str(number): sigma for number, sigma in choice.own},
+        "spread": {"overall": result.spread.overall, "per_label": list(result.spread.per_label)},
         "points": [[*point.index, point.label] for point in choice.points],
         "labels": list(result.labels),
     }
@@ -249,6 +251,7 @@ def layer_name(decoded: Decoded) -> str:
         return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}{when}"
     seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
     told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
+    told += " · spread changed" if decoded.result.spread.changed else ""
     return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{told}{when}"
 
 

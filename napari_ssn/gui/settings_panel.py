@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSlider
 from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.parts import Section, row, spin, text
 from napari_ssn.gui.scene import Look, Scene
+from napari_ssn.gui.spread_panel import SpreadPanel
 from napari_ssn.session import Session
 from napari_ssn.session.overview import Kind
 
@@ -31,6 +32,15 @@ _OVERVIEWS: tuple[tuple[Kind, str, str], ...] = (
         "boxplot",
         "Boxplot, and samples unlike the others",
         "The hypothesis in the middle of all others, the half around it, and outliers by number",
+    ),
+)
+_DIRECTIONS = (
+    ("What changes most", "label-weighted", "By how much of the outline they move; the default"),
+    ("One place each", "varimax", "The same, turned so that each moves few places (varimax)"),
+    (
+        "Principal components",
+        "plain",
+        "By how much the model's numbers vary, also where no label ever changes",
     ),
 )
 
@@ -59,6 +69,13 @@ class SettingsPanel(Section):
         self.reach.setValue(settings.reach)
         self.reach.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.reach.setToolTip("How far the boundary slider goes either way")
+        self.directions = combo("How the directions of the boundary slider are chosen")
+        for words, value, tip in _DIRECTIONS:
+            self.directions.addItem(words, value)
+            self.directions.setItemData(
+                self.directions.count() - 1, tip, Qt.ItemDataRole.ToolTipRole
+            )
+        self.spread = SpreadPanel(session)
         self.outline = QCheckBox("Outlines only")
         self.outline.setChecked(look.outline)
         self.width = spin(1, 10, look.width, "Width of an outline, in pixels of the image")
@@ -75,6 +92,8 @@ class SettingsPanel(Section):
         session.overviews.changed.connect(self._show_wanted)
         self._fill()
         self.device.activated.connect(self._configure)
+        self.directions.activated.connect(self._turn)
+        session.walk.moved.connect(self.follow)
         for box in (self.samples, self.hypotheses, self.reach):
             box.setKeyboardTracking(False)
             box.valueChanged.connect(self._configure)
@@ -87,7 +106,11 @@ class SettingsPanel(Section):
             ("Computing", [("Device", self.device), ("Hypotheses for the range", self.hypotheses)]),
             (
                 "Hypotheses",
-                [("Samples to step through", self.samples), ("Slider reaches", self.reach)],
+                [("Samples to step through", self.samples)],
+            ),
+            (
+                "Boundary slider",
+                [("Directions", self.directions), ("Reaches", self.reach)],
             ),
             ("Display", [("Outline width", self.width), ("Opacity", self.opacity)]),
             ("All hypotheses together", []),
@@ -102,6 +125,8 @@ class SettingsPanel(Section):
                 label = text(words, "", wrap=False)
                 section.body.addLayout(row([(label, 3), (control, 2)]))
             self.body.addWidget(section)
+            if title == "Boundary slider":
+                self.body.addWidget(self.spread)
         self.body.addWidget(
             text("Ranges and samples follow at once; the device counts from the next run.", "muted")
         )
@@ -124,6 +149,15 @@ class SettingsPanel(Section):
             box.blockSignals(True)
             box.setChecked(kind in self._session.overviews.wanted)
             box.blockSignals(False)
+
+    def _turn(self) -> None:
+        self._session.walk.turn(self.directions.currentData())
+
+    def follow(self) -> None:
+        """Show how the directions are chosen that the session walks."""
+        at = self.directions.findData(self._session.walk.choice.basis)
+        if at != self.directions.currentIndex():
+            self.directions.setCurrentIndex(at)
 
     def _draw(self) -> None:
         self.width.setEnabled(self.outline.isChecked())

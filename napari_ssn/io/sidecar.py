@@ -20,6 +20,7 @@ from napari_ssn.io.provenance import (
     Provenance,
     Run,
     Software,
+    Spread,
     grid_of,
     label_map_hash,
     probability_hash,
@@ -52,6 +53,7 @@ def describe_probability(
     model: ModelIdentity,
     run: Run,
     pointing: Pointing | None = None,
+    spread: Spread | None = None,
 ) -> Provenance:
     """Provenance of a probability map, made now with this software; it has no volumes."""
     return Provenance(
@@ -59,7 +61,7 @@ def describe_probability(
         software=Software.here(),
         model=model,
         run=run,
-        choice=Choice(kind="probability", z=None, pointing=pointing),
+        choice=Choice(kind="probability", z=None, pointing=pointing, spread=spread),
         volumes={},
         grid=grid_of(probability.values.shape[1:], probability.affine),
         label_map_sha256=probability_hash(probability),

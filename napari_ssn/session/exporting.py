@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
 from napari_ssn.session.cards import DRAWS, SEED, Cards, draw
-from napari_ssn.session.jobs import describe, hypothesis_of, model_of, pointing_of, run_of
+from napari_ssn.session.jobs import (
+    describe,
+    hypothesis_of,
+    model_of,
+    pointing_of,
+    run_of,
+    spread_of,
+)
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
 from napari_ssn.wording.image import geometry
 from napari_ssn.wording.sizes import capital, percent, plural, range_line
@@ -112,7 +119,11 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
     if part == "probability":
         likely = _probability(result, choice, cancelled)
         about = describe_probability(
-            likely, model=model_of(result), run=run_of(result), pointing=pointing_of(result, choice)
+            likely,
+            model=model_of(result),
+            run=run_of(result),
+            pointing=pointing_of(result, choice),
+            spread=spread_of(result),
         )
         return Content.of(likely, result.card), about
     if part == "shown":

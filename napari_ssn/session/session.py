@@ -11,10 +11,12 @@ from typing import Literal
 
 from psygnal import Signal
 
+from napari_ssn.core.spread import Spread
 from napari_ssn.session import exporting, jobs
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
+from napari_ssn.session.effect import EffectMap
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
@@ -34,6 +36,7 @@ from napari_ssn.session.records import (
 )
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
+from napari_ssn.session.spreading import spread_job
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
 
@@ -67,6 +70,7 @@ class Session:
         self.result: Result | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
+        self.effect = EffectMap(self.walk)
         self.places = Places(runner, self.walk, self._failed)
         self.summary = Summary(runner, self.walk, self.settings.hypotheses, self._failed)
         self.summary.changed.connect(self._summarised)
@@ -262,6 +266,7 @@ class Session:
             self._centre(),
             setup.depth_mm,
             self.looking(),
+            self.walk.choice.basis,
         )
         self._runs += 1
         number = self._runs
@@ -301,10 +306,43 @@ class Session:
 
     def _ran(self, result: Result) -> None:
         self.activity, self.result, self.exported = None, result, None
+        basis = self.walk.choice.basis
+        for channel in ("spread", "directions"):
+            self._runner.cancel(channel)
+        self.effect.begin(result)
         parts = (self.walk, self.comparing, self.summary, self.overviews, self.pointing)
         for part in (*parts, self.copies):
             part.begin(result)
         self.found.emit(result)
+        self.walk.announce()
+        # Chosen while the run lasted.
+        self.walk.turn(basis)
+        self.summary.make()
+        self.overviews.make()
+        self.changed.emit()
+
+    def set_spread(self, spread: Spread) -> None:
+        """Draw all hypotheses with another spread; a new run begins with the model's own."""
+        result, points = self.result, self.walk.choice.points
+        spread = spread if spread.changed else Spread()
+        if result is None or spread == result.spread:
+            self._runner.cancel("spread")
+            return
+        self._runner.submit(
+            "spread",
+            lambda progress, cancelled: spread_job(result, points, spread, cancelled),
+            self._spread_out,
+            self._failed,
+        )
+
+    def _spread_out(self, result: Result) -> None:
+        """The same run with another spread takes its place; where one stands stays."""
+        self.result, self.exported = result, None
+        self.places.forget()
+        for part in (self.comparing, self.overviews, self.copies):
+            part.begin(result)
+        for kept in (self.walk, self.summary, self.pointing):
+            kept.renew(result)
         self.walk.announce()
         self.summary.make()
         self.overviews.make()
@@ -387,6 +425,7 @@ class Session:
         self._runner.close()
         self.activity = self.result = None
         self.setup = Setup()
+        self.effect.close()
         parts = (self.comparing, self.summary, self.overviews, self.pointing, self.walk)
         for part in (*parts, self.places, self.copies):
             part.close()

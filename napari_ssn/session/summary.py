@@ -46,6 +46,11 @@ class Summary:
         self._result, self._points = result, ()
         self.ranges = self.cards = None
 
+    def renew(self, result: Result) -> None:
+        """The same run with another spread: of the same points, everything is found out anew."""
+        self._result = result
+        self.ranges = self.cards = None
+
     def make(self) -> None:
         """Count the ranges and deal the cards."""
         self._count_ranges()

@@ -103,6 +103,7 @@ def range_line(
     readers: int = 0,
     absent: float = 0.0,
     points: int = 0,
+    spread: bool = False,
 ) -> str:
     """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
 
@@ -115,6 +116,7 @@ def range_line(
             outlined; 0 if it is the model's own.
         absent: share of the hypotheses in which the label does not occur.
         points: that the hypotheses are given.
+        spread: whether they lie farther apart, or nearer, than the model draws them.
     """
     ends = measure.interval(low, high)
     if readers > 1:
@@ -123,6 +125,7 @@ def range_line(
         text = f"adjusted range {ends} (meant to hold one expert's in {percent(level)} of images)"
     else:
         told = f", given {plural(points, 'point')}" if points else ""
+        told += ", spread changed" if spread else ""
         text = f"model range {ends} ({percent(level)} of {count:,} hypotheses{told})"
     return f"{text} · none in {percent(absent)}" if absent > 0 else text
 
