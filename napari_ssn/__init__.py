@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.directions import Directions, principal_directions
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.errors import SSNError
-    from napari_ssn.core.hypotheses import Hypothesis
+    from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
     from napari_ssn.core.measures import volume_distribution
     from napari_ssn.core.outcomes import VolumeAtLeast, ask
     from napari_ssn.core.representatives import representatives
@@ -37,6 +37,7 @@ __all__ = [
     "Hypothesis",
     "LogitDistribution",
     "Posterior",
+    "ProbabilityMap",
     "Residual",
     "SSNError",
     "Volume",
@@ -62,6 +63,7 @@ _HOME = {
     "Hypothesis": "napari_ssn.core.hypotheses",
     "LogitDistribution": "napari_ssn.core.distribution",
     "Posterior": "napari_ssn.core.conditioning",
+    "ProbabilityMap": "napari_ssn.core.hypotheses",
     "Residual": "napari_ssn.core.residual",
     "SSNError": "napari_ssn.core.errors",
     "Volume": "napari_ssn.core.volume",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,17 @@ from napari_ssn.training.commands import evaluate, simulate_clicks, train
 
 #: Exit status of a problem that the user can solve, and of a label map that is another.
 PROBLEM, DIFFERENT = 2, 1
+
+
+class Format(StrEnum):
+    """Format of a label map, by the word for it."""
+
+    nifti = "nifti"
+    slicer = "seg.nrrd"
+    dicom = "dicom-seg"
+
+
+_SUFFIXES = {Format.nifti: ".nii.gz", Format.slicer: ".seg.nrrd", Format.dicom: ".dcm"}
 
 app = typer.Typer(
     help="Stochastic segmentation: several plausible outlines of one lesion, with volumes. "
@@ -86,6 +98,18 @@ def segment(
     device: Annotated[
         str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="auto")
     ] = None,
+    format_: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="Of the label maps: NIfTI, 3D Slicer's segmentation, or DICOM segmentation, "
+            "which needs a DICOM series and names the patient as that does.",
+            show_default="nifti",
+        ),
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html too: one page with pictures.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that exist.")
     ] = False,
@@ -103,7 +127,9 @@ def segment(
     if from_sidecar is not None:
         if centre is not None or depth is not None or frame is not None:
             raise typer.BadParameter("A sidecar says where: leave out --centre, --depth, --frame.")
-        from napari_ssn.segmenting import repeat
+        if format_ is not None or report:
+            raise typer.BadParameter("A sidecar's label map is NIfTI: no --format, no --report.")
+        from napari_ssn.repeating import repeat
 
         if not repeat(
             path,
@@ -135,8 +161,33 @@ def segment(
         count=samples,
         seed=seed,
         device=device or "auto",
+        suffix=_SUFFIXES[format_ or Format.nifti],
+        report=report,
         overwrite=overwrite,
     )
+
+
+@app.command()
+def verify(
+    sidecar: Annotated[Path, typer.Argument(metavar="FILE.json", help="Sidecar of a label map.")],
+    *,
+    image: Annotated[Path, typer.Option(help="The image it was made from.", metavar="IN")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name of a model or its folder; found by its weights if left out."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="the sidecar's")
+    ] = None,
+) -> None:
+    """Make a label map again and compare it bit for bit with its sidecar and the file beside it.
+
+    Exit status 0: identical; 1: not identical; 2: it could not be made again.
+    """
+    from napari_ssn.repeating import verify as compare
+
+    if not compare(image, sidecar, model_name=model, device=device):
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command()

@@ -480,7 +480,7 @@ def test_a_large_result_is_packed_and_made_again_by_the_command(
 
     from napari_ssn.core import activation
     from napari_ssn.io import read
-    from napari_ssn.segmenting import repeat
+    from napari_ssn.repeating import repeat
 
     monkeypatch.setattr(activation, "LARGE", 0)
     model = tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16))

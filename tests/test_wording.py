@@ -163,3 +163,14 @@ def test_cards_and_comparisons_in_words() -> None:
     assert comparison_line(["nodule"], [0.871], [0.84], "mm") == "Dice 0.87 · 0.8 mm apart"
     both = comparison_line(["anterior", "posterior"], [0.5, 0.0], [2.0, float("nan")], "px")
     assert both == "Anterior: Dice 0.50 · 2.0 px apart; Posterior: only in one of the two"
+
+
+@pytest.mark.parametrize(
+    ("voxels", "words"), [(0, "0 mL"), (1, "0.0002 mL"), (4, "0.0008 mL"), (5, "0.001 mL")]
+)
+def test_what_is_there_is_never_said_to_be_nothing(voxels: float, words: str) -> None:
+    measure = Measure("volume", 0.2, False)
+    assert measure.amount(voxels) == words
+    if voxels:
+        assert measure.interval(0, voxels) == f"0–{words}"
+        assert not measure.short_interval(0, voxels).endswith("–0.00 mL")

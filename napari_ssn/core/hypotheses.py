@@ -1,4 +1,4 @@
-"""A hypothesis: one label map together with the z it was decoded from."""
+"""A hypothesis, one label map with its z, and how likely each label is over all of them."""
 
 from __future__ import annotations
 
@@ -65,3 +65,46 @@ class Hypothesis:
     def volume_ml(self) -> float:
         """Millilitres of everything that is not background."""
         return float(self.volumes_ml[1:].sum())
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilityMap:
+    """How likely each label is at each voxel, on the grid of the image it belongs to.
+
+    Attributes:
+        values: (C − 1, *S) float32 in 0 … 1, of every label but the background.
+        affine: 4×4 float64 of that grid, voxel index to mm.
+    """
+
+    values: NDArray[np.float32]
+    affine: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != np.float32:
+            raise TypeError(f"values: expected float32, got {self.values.dtype}")
+        if self.values.ndim not in (3, 4) or 0 in self.values.shape:
+            raise ValueError(f"values: expected (C − 1, *S), got shape {self.values.shape}")
+        if not (self.values.min() >= 0 and self.values.max() <= 1):  # false for NaN
+            raise ValueError("values: expected probabilities from 0 to 1")
+        object.__setattr__(self, "affine", check_affine(self.affine))
+
+    @classmethod
+    def of(cls, dist: Decodable, values: NDArray[np.float32] | None = None) -> ProbabilityMap:
+        """Marginal probabilities of a distribution, on the grid of the image it was made of.
+
+        Args:
+            dist: the distribution.
+            values: (C, *S) on its own grid, if they are known already.
+        """
+        found = dist.probabilities() if values is None else values
+        assert dist.start is not None and dist.image_space is not None
+        out = np.zeros((dist.classes - 1, *dist.image_space), np.float32)
+        window = tuple(slice(s, s + n) for s, n in zip(dist.start, dist.space, strict=True))
+        # Sums of rounded numbers may end a hair beyond 1.
+        out[(slice(None), *window)] = found[1:].clip(0, 1)
+        return cls(out, dist.image_affine())
+
+    @property
+    def classes(self) -> int:
+        """Number of labels C, background included."""
+        return len(self.values) + 1

@@ -161,7 +161,7 @@ class CardsPanel(Section):
     def _kept(self, index: int) -> None:
         cards = self._session.cards
         if cards is not None:
-            self._session.keep_choice(cards.cards[index].choice)
+            self._session.copies.keep_choice(cards.cards[index].choice)
 
     def restyle(self, accent: str, muted: str) -> None:
         """Take the colours of another theme."""

@@ -70,7 +70,7 @@ class Clicks:
             layer.mode = "pan_zoom"
 
     def _on_click(self, viewer: Any, event: Any) -> Any:
-        if event.button != 1 or self._scene.waiting:
+        if event.button != 1 or self._scene.picture.waiting:
             return
         yield
         moved = False
@@ -90,7 +90,7 @@ class Clicks:
         elif self._scene.elsewhen:
             session.tell("The result is of another frame: go back to it to point.", error=True)
         else:
-            voxel = self._scene.voxel_at(position)
+            voxel = self._scene.picture.voxel_at(position)
             if voxel is None:
                 session.tell("That point lies outside the image.", error=True)
             else:

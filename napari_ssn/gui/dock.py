@@ -17,6 +17,7 @@ from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.lesion_panel import LesionPanel
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
 from napari_ssn.gui.parts import colours_of, style_of
+from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.point_panel import PointPanel
 from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.run_panel import RegionPanel, RunPanel
@@ -47,11 +48,12 @@ class SSNDock(QWidget):
         self._docked = self._closed = False
         self.worker = Worker()
         self.session = Session(self.worker, settings, model_folders)
-        self.scene = Scene(napari_viewer, self.session)
+        self.picture = Picture(napari_viewer, self.session)
+        self.scene = Scene(napari_viewer, self.session, self.picture)
         self.header = Header(self.session)
-        self.image = ImagePanel(napari_viewer, self.scene, self.session)
-        self.view = ViewPanel(napari_viewer, self.scene, self.session)
-        self.region = RegionPanel(self.scene, self.session)
+        self.image = ImagePanel(napari_viewer, self.picture, self.session)
+        self.view = ViewPanel(napari_viewer, self.picture, self.session)
+        self.region = RegionPanel(self.picture, self.session)
         self.fold = Fold(self.session, (self.image, self.region))
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
@@ -181,4 +183,5 @@ class SSNDock(QWidget):
         self.points.shut()
         # The scene first: the layer that stays is decoded one last time.
         self.scene.close()
+        self.picture.close()
         self.session.close()

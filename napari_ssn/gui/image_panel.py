@@ -11,9 +11,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
 from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
-from napari_ssn.gui.scene import Scene
+from napari_ssn.gui.picture import Picture
+from napari_ssn.gui.voxel_size import VoxelSize
 from napari_ssn.session import Session
-from napari_ssn.wording.image import geometry, origin
+from napari_ssn.wording.image import geometry, origin, place
 from napari_ssn.wording.problems import RESEARCH_ONLY
 
 _OTHER = "Other folder…"
@@ -55,11 +56,13 @@ def combo(tip: str) -> QComboBox:
 class ImagePanel(Section):
     """Image layer and model, each with one line about it."""
 
-    def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
+    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
         super().__init__("", ruled=False)
-        self._viewer, self._scene, self._session = viewer, scene, session
+        self._viewer, self._picture, self._session = viewer, picture, session
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")
+        self.place = text("", "muted")
+        self.voxel_size = VoxelSize(picture.set_voxel_size)
         self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
         self.frames = text("", "muted", wrap=False)
         self.time = QWidget()
@@ -77,7 +80,8 @@ class ImagePanel(Section):
             name.setFixedWidth(52)
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
-                self.body.addWidget(self.geometry)
+                for about in (self.geometry, self.place, self.voxel_size):
+                    self.body.addWidget(about)
                 self.body.addWidget(self.time)
         for about in (self.purpose, self.origin, self.fit):
             self.body.addWidget(about)
@@ -109,10 +113,10 @@ class ImagePanel(Section):
         self._picked_layer()
 
     def _picked_layer(self) -> None:
-        self._scene.set_image(self.layers.currentData())
+        self._picture.set_image(self.layers.currentData())
 
     def _picked_frame(self, frame: int) -> None:
-        self._scene.choose_frame(frame - 1)
+        self._picture.choose_frame(frame - 1)
 
     def _picked_model(self, index: int) -> None:
         folder = self.models.itemData(index)
@@ -149,8 +153,8 @@ class ImagePanel(Section):
     def _show_image(self) -> None:
         source, shown, frames = (
             self._session.setup.source,
-            self._scene.geometry(),
-            self._scene.frames,
+            self._picture.geometry(),
+            self._picture.frames,
         )
         self.time.setVisible(frames is not None and shown is not None)
         if frames is not None:
@@ -158,7 +162,7 @@ class ImagePanel(Section):
             self.frame.setRange(1, frames)
             self.frames.setText(f"of {frames}")
             self.frame.setFixedWidth(64 + 8 * len(str(frames)))
-            self.frame.setValue(self._scene.frame + 1)
+            self.frame.setValue(self._picture.frame + 1)
             self.frame.blockSignals(False)
         if source is None:
             say(self.geometry, "No image is open.")
@@ -168,6 +172,11 @@ class ImagePanel(Section):
             size, spacing, plane = shown
             words = geometry(size, spacing, source.extent, plane, source.thickness_mm)
             say(self.geometry, words)
+        say(self.place, "" if shown is None else place(source.tilt_degrees, source.moved))
+        unknown = shown is not None and source.extent == "unknown"
+        self.voxel_size.setVisible(unknown)
+        if unknown:
+            self.voxel_size.show_axes(len(source.space))
 
     def _list_models(self) -> None:
         survey = self._session.setup.survey

@@ -59,7 +59,7 @@ class SamplePanel(Section):
 
     def add_samples(self) -> None:
         """Add as many samples as layers as the box says, after those that are there."""
-        self._session.add_samples(self.count.value(), self.seed.value())
+        self._session.copies.add_samples(self.count.value(), self.seed.value())
 
     def refresh(self) -> None:
         """Show whether there is anything to draw from."""

@@ -1,4 +1,4 @@
-"""What of the session lies in the viewer: the walking layer, samples, kept ones, the cross."""
+"""What of a result lies in the viewer: the walking layer, samples, kept ones."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Points
+from napari.layers import Labels
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_ssn.gui import layers
+from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.walking import Walking
-from napari_ssn.session import Decoded, Plane, Preview, Result, Session
+from napari_ssn.session import Decoded, Preview, Result, Session
 
 _FAINT = 0.5
 # Modes of a labels layer in which a click changes it.
@@ -40,16 +41,17 @@ class Look:
 
 
 class Scene:
-    """Keeps the viewer's layers in step with the session. Main thread only."""
+    """Keeps the layers of a result in step with the session. Main thread only.
 
-    def __init__(self, viewer: Viewer, session: Session) -> None:
+    Attributes:
+        picture: the image that they lie on.
+        look: how label layers are drawn.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session, picture: Picture) -> None:
         self._viewer = viewer
         self._session = session
-        self._image: Image | None = None
-        self._shown: layers.Shown | None = None
-        # Of a time series the frame to segment, and every frame that was looked at so far.
-        self._frame = 0
-        self._frames: dict[int, layers.Shown] = {}
+        self.picture = picture
         # Of the image of the present result, as it was then.
         self._display: Any = None
         self._transform: dict[str, Any] = {}
@@ -58,15 +60,12 @@ class Scene:
         self._others: list[Labels] = []
         self._compared: Labels | None = None
         self._preview: Labels | None = None
-        self._cross: Points | None = None
-        self._placing = False
         self._grey = False
         # Mode in which the next kept layer is to be edited.
         self._editing: str | None = None
         # Whether the 3D view took long to follow last time.
         self._slow = False
         self.look = Look()
-        session.looking = self._plane_on_show
         session.previewed.connect(self._previewed)
         session.found.connect(self._found)
         session.walk.moved.connect(self._moved)
@@ -76,88 +75,6 @@ class Scene:
         viewer.layers.events.removed.connect(self._removed)
         viewer.dims.events.ndisplay.connect(self._turned)
         viewer.dims.events.current_step.connect(self._stepped)
-
-    # ---- The image
-
-    def set_image(self, layer: Image | None) -> None:
-        """Take an image layer, or none, as the one to segment."""
-        layer = getattr(layer, "__wrapped__", layer)
-        if layer is self._image:
-            return
-        self._watch(False)
-        self._image = layer
-        self._watch(True)
-        if self.frames is not None:
-            # The series itself is not in front while its layer is still being added.
-            self._frame = layers.frame_at(layer, self._viewer.dims.point)
-        self._describe()
-
-    @property
-    def image(self) -> Image | None:
-        """The image to segment."""
-        return self._image
-
-    @property
-    def frame(self) -> int:
-        """Which frame of a time series is to be segmented."""
-        return self._frame
-
-    @property
-    def frames(self) -> int | None:
-        """Number of frames of the image; None where it has no time."""
-        return None if self._image is None else layers.frames_of(self._image)
-
-    def choose_frame(self, frame: int) -> None:
-        """Segment another frame of the time series, and show it."""
-        assert self._image is not None
-        centre, self._frame = self._session.setup.centre, frame
-        self._tell()
-        if centre is not None:
-            # A lesion stays about where it was.
-            self._session.place_centre(centre)
-        place = self._image.data_to_world((frame, 0, 0, 0))[0]
-        self._viewer.dims.set_point(self._viewer.dims.ndim - 4, place)
-
-    def place_of(self, voxel: tuple[int, ...]) -> tuple[float, ...] | None:
-        """Where a voxel of the source's grid lies in space; None without a usable image."""
-        if self._image is None or self._shown is None or self._shown.display is None:
-            return None
-        return layers.world_of(self._image, self._shown.display, voxel)
-
-    def geometry(self) -> tuple[tuple[int, ...], tuple[float, ...] | None, str] | None:
-        """Size and spacing as shown, columns first, and the plane of the slices if known."""
-        shown = self._shown
-        if shown is None or shown.display is None:
-            return None
-        spacing = shown.source.spacing_mm
-        order = shown.display.reorientation.order
-        known = None if spacing is None else tuple(spacing[axis] for axis in order)[::-1]
-        plane = "axial" if shown.source.oriented and len(order) == 3 else ""
-        return shown.display.shape[::-1], known, plane
-
-    def centre_in_words(self) -> str:
-        """Where the region's middle lies in the picture."""
-        centre = self._session.setup.centre
-        if centre is None or self._shown is None or self._shown.display is None:
-            return ""
-        display = self._shown.display
-        shown = display.reorientation.index_to_display(centre, display.image_space)
-        words = f"Column {shown[-1]}, row {shown[-2]}"
-        return f"{words}, slice {shown[0]}" if len(shown) == 3 else words
-
-    def place_at(self, position: tuple[float, ...]) -> None:
-        """Put the region's middle on a place in the world."""
-        if self._image is None or self._shown is None or self._shown.display is None:
-            return
-        voxel = self.voxel_at(position)
-        outside = (-1,) * len(self._shown.display.shape)
-        self._session.place_centre(voxel if voxel is not None else outside)
-
-    def voxel_at(self, position: tuple[float, ...]) -> tuple[int, ...] | None:
-        """Voxel of the source's grid at a place in the world; None where there is none."""
-        if self._image is None or self._shown is None or self._shown.display is None:
-            return None
-        return layers.clicked_voxel(self._image, self._shown.display, position)
 
     def shown_index(self, voxel: tuple[int, ...]) -> tuple[int, ...]:
         """Where a voxel of the present result lies in its layers."""
@@ -173,89 +90,18 @@ class Scene:
     @property
     def elsewhen(self) -> bool:
         """Whether another frame is in front than the one that the result is about."""
-        return self._session.result is not None and self._elsewhen(self._session.result)
-
-    def wait_for_click(self, waiting: bool, done: Any = None) -> None:
-        """Take the next click on the image as the region's middle, or stop waiting for it."""
-        callbacks = self._viewer.mouse_drag_callbacks
-        if self._on_click in callbacks:
-            callbacks.remove(self._on_click)
-        self._clicked = done
-        if waiting:
-            callbacks.append(self._on_click)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the next click is the region's middle."""
-        return self._on_click in self._viewer.mouse_drag_callbacks
-
-    def _on_click(self, viewer: Any, event: Any) -> Any:
-        moved = False
-        yield
-        while event.type == "mouse_move":
-            moved = True
-            yield
-        if not moved:
-            # A drag moves the picture and means no place.
-            done = self._clicked
-            self.wait_for_click(False)
-            self.place_at(tuple(event.position))
-            if done is not None:
-                done()
-
-    def _watch(self, on: bool) -> None:
-        if self._image is not None:
-            for name in layers.IMAGE_EVENTS:
-                event = getattr(self._image.events, name)
-                if on:
-                    event.connect(self._describe)
-                else:
-                    event.disconnect(self._describe)
-
-    def _describe(self, event: Any = None) -> None:
-        """The image is another one, or has changed."""
-        self._frames.clear()
-        if self.frames is not None:
-            self._frame = min(self._frame, self.frames - 1)
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._image is None:
-            self._shown = None
-        elif self.frames is None:
-            self._shown = layers.describe(self._image)
-        else:
-            # A frame that was segmented is the same when one comes back to it.
-            if self._frame not in self._frames:
-                self._frames[self._frame] = layers.describe(self._image, self._frame)
-            self._shown = self._frames[self._frame]
-        self._session.set_image(None if self._shown is None else self._shown.source)
-
-    def _removed(self, event: Any) -> None:
-        layer = getattr(event.value, "__wrapped__", event.value)
-        if layer is self._image:
-            self.set_image(None)
-        elif layer is self._walking:
-            self._walking = None
-        elif layer is self._compared:
-            self._compared = None
-        elif layer is self._preview:
-            self._preview = None
-        elif layer is self._cross:
-            self._cross = None
-        elif layer in self._others:
-            self._others.remove(layer)
+        result = self._session.result
+        if result is None or result.source.frame is None:
+            return False
+        front = self.picture.frame_in_front
+        return front is not None and front != result.source.frame
 
     # ---- Results
 
-    def _plane_on_show(self) -> Plane | None:
-        if self._image is None or self._shown is None or self._shown.display is None:
-            return None
-        return layers.plane_on_show(self._image, self._shown.display, self._viewer.dims)
-
     def _previewed(self, preview: Preview) -> None:
         """Show the first labels of a run in the place of the result to be."""
-        if self._image is None or self._shown is None or self._shown.display is None:
+        display = self.picture.display
+        if display is None:
             return
         self._drop_preview()
         data = Walking(
@@ -263,11 +109,9 @@ class Scene:
             preview.source.space,
             preview.start,
             preview.label_map.shape,
-            self._shown.display.reorientation,
+            display.reorientation,
         )
-        fresh = layers.label_layer(
-            layers.PREVIEW, data, layers.transform_of(self._image, data.ndim), {}
-        )
+        fresh = layers.label_layer(layers.PREVIEW, data, self.picture.transform(data.ndim), {})
         fresh.colormap = layers.colours(preview)
         self._preview = fresh
         if self._walking is not None:
@@ -286,19 +130,17 @@ class Scene:
 
     def _found(self, result: Result) -> None:
         self._drop_preview()
-        assert self._image is not None and self._shown is not None
-        self._display, self._transform = (
-            self._shown.display,
-            layers.transform_of(self._image, len(self._shown.display.shape)),
-        )
-        self._place = self._display.to_metadata()
+        display = self.picture.display
+        assert display is not None
+        self._display, self._transform = display, self.picture.transform(len(display.shape))
+        self._place = layers.place_on(display, self._transform)
         self._retire_others()
         data = Walking(
             partial(self._read, result.run),
             result.source.space,
             result.dist.start or (),
             result.dist.space,
-            self._display.reorientation,
+            display.reorientation,
         )
         fresh = layers.label_layer(layers.HYPOTHESIS, data, self._transform, {})
         fresh.colormap = layers.colours(result)
@@ -309,7 +151,7 @@ class Scene:
         self._grey = self._slow = False
         self._add(fresh)
         fresh.events.mode.connect(self._mode_chosen)
-        if data.ndim == 3 and self._viewer.dims.ndisplay == 2 and self._plane_on_show() is None:
+        if data.ndim == 3 and self._viewer.dims.ndisplay == 2 and self._session.looking() is None:
             # The slice on show is of another image, elsewhere in the patient.
             self._session.look()
 
@@ -345,14 +187,14 @@ class Scene:
         layer = event.source
         if layer is self._walking and layer.mode in _EDITING:
             self._editing, layer.mode = layer.mode, "pan_zoom"
-            self._session.keep()
+            self._session.copies.keep()
             self._session.tell(
                 "A copy was kept to be edited: the outline itself follows the slider."
             )
 
     def _made(self, decoded: Decoded) -> None:
         data = self._display.reorientation.apply(decoded.label_map).copy()
-        metadata = layers.decoded_metadata(decoded, self._display)
+        metadata = layers.decoded_metadata(decoded, self._place)
         layer = layers.label_layer(layers.layer_name(decoded), data, self._transform, metadata)
         layer.colormap = layers.colours(decoded.result)
         self._others.append(layer)
@@ -382,6 +224,17 @@ class Scene:
             self._compared.data = data
         self._compared.metadata["other"] = found.other
 
+    def _removed(self, event: Any) -> None:
+        layer = getattr(event.value, "__wrapped__", event.value)
+        if layer is self._walking:
+            self._walking = None
+        elif layer is self._compared:
+            self._compared = None
+        elif layer is self._preview:
+            self._preview = None
+        elif layer in self._others:
+            self._others.remove(layer)
+
     def _add(self, layer: Labels) -> None:
         self._draw(layer)
         chosen, place = set(self._viewer.layers.selection), len(self._viewer.layers)
@@ -395,39 +248,17 @@ class Scene:
         if not self._session.busy:
             self._drop_preview()
         self._show_stale()
-        self._show_cross()
 
     def _show_stale(self) -> None:
         if self._walking is not None and self._session.result is not None:
-            stale = self._session.stale or self._elsewhen(self._session.result)
+            stale = self._session.stale or self.elsewhen
             if stale != self._grey:
                 self._grey = stale
                 self._walking.colormap = layers.colours(self._session.result, grey=stale)
 
     def _stepped(self, event: Any = None) -> None:
-        if self.frames is not None:
+        if self.picture.frames is not None:
             self._show_stale()
-
-    def _elsewhen(self, result: Result) -> bool:
-        """Whether another frame is in front than the one that a result is about."""
-        if result.source.frame is None or self.frames is None or self._image is None:
-            return False
-        return layers.frame_at(self._image, self._viewer.dims.point) != result.source.frame
-
-    def _show_cross(self) -> None:
-        centre = self._session.setup.centre if self._session.setup.around_point else None
-        if self._cross is not None and (centre is None or centre != self._cross.metadata["at"]):
-            self._viewer.layers.remove(self._cross)
-        if centre is None or self._cross is not None:
-            return
-        if self._image is None or self._shown is None or self._shown.display is None:
-            return
-        chosen = set(self._viewer.layers.selection)
-        cross = layers.region_layer(self._image, self._shown.display, centre)
-        cross.metadata["at"] = centre
-        self._cross = cross
-        self._viewer.add_layer(cross)
-        self._viewer.layers.selection = chosen
 
     # ---- How it is drawn
 
@@ -464,8 +295,6 @@ class Scene:
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
-        self.wait_for_click(False)
-        self._watch(False)
         self._viewer.layers.events.removed.disconnect(self._removed)
         self._viewer.dims.events.ndisplay.disconnect(self._turned)
         self._viewer.dims.events.current_step.disconnect(self._stepped)
@@ -473,5 +302,5 @@ class Scene:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)
         self._drop_preview()
-        self._image = self._walking = self._cross = self._compared = None
+        self._walking = self._compared = None
         self._others.clear()

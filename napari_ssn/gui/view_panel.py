@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QMenu, QSizePolicy
 
 from napari_ssn.core.windows import CT_WINDOWS, looks_like_ct, percentile_limits, some_values
 from napari_ssn.gui.parts import Section, button, row
+from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.planes import PLANES, Planes
-from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Session
 
 _PERCENTILE = "0.5–99.5 %"
@@ -20,9 +20,9 @@ _PERCENTILE = "0.5–99.5 %"
 class ViewPanel(Section):
     """Axial, coronal, sagittal, and contrast windows. Nothing here changes an image's values."""
 
-    def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
+    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
         super().__init__("", ruled=False)
-        self._viewer, self._scene, self._session = viewer, scene, session
+        self._viewer, self._picture, self._session = viewer, picture, session
         self.planes = Planes(viewer)
         self.buttons = []
         for name, axis in PLANES:
@@ -55,7 +55,7 @@ class ViewPanel(Section):
         self.refresh()
 
     def _look(self, voxel: tuple[int, ...], centred: bool) -> None:
-        place = self._scene.place_of(voxel)
+        place = self._picture.place_of(voxel)
         if place is not None:
             self.planes.look_at(place, centred)
 
@@ -89,9 +89,9 @@ class ViewPanel(Section):
 
     def _values(self) -> Any:
         """Some of the image's values: a frame of a series, the coarsest of several scales."""
-        image = self._scene.image
+        image = self._picture.image
         data = image.data[-1] if image.multiscale else image.data
-        return some_values(data if self._scene.frames is None else data[self._scene.frame])
+        return some_values(data if self._picture.frames is None else data[self._picture.frame])
 
     def _set_percentiles(self) -> None:
         limits = percentile_limits(self._values())
@@ -99,8 +99,8 @@ class ViewPanel(Section):
             self._set_limits(limits)
 
     def _set_limits(self, limits: tuple[float, float]) -> None:
-        if self._scene.image is not None:
-            self._scene.image.contrast_limits = limits
+        if self._picture.image is not None:
+            self._picture.image.contrast_limits = limits
 
     def disconnect_viewer(self) -> None:
         """Let go of the viewer."""

@@ -7,12 +7,15 @@ folder: names of files often hold names of patients.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_ssn.core.hypotheses import Hypothesis
+    from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
     from napari_ssn.core.volume import Volume
+    from napari_ssn.io.content import Model
+    from napari_ssn.io.dicom.series import DicomSeries
     from napari_ssn.io.provenance import Provenance
 
 __all__ = ["read", "write"]
@@ -38,29 +41,62 @@ def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
 
 
 def write(
-    hypothesis: Hypothesis,
+    what: Hypothesis | Sequence[Hypothesis] | ProbabilityMap,
     path: str | os.PathLike[str],
     *,
+    model: Model | None = None,
+    names: Sequence[str] | None = None,
+    source: Volume | DicomSeries | str | os.PathLike[str] | None = None,
     provenance: Provenance | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write a hypothesis as a label map, .nii or .nii.gz, and return what was written.
+    """Write hypotheses or the probability map, by suffix, and return what was written.
+
+    ``.nii.gz`` and ``.nii`` are NIfTI, several hypotheses along a fourth axis; ``.seg.nrrd`` is
+    3D Slicer's segmentation, several as overlapping layers; ``.dcm`` is a DICOM segmentation,
+    several as overlapping segments. A DICOM segmentation repeats the patient's name from its
+    source, as the standard demands; nothing else that is written here does.
 
     Args:
-        hypothesis: on the grid of the image it belongs to.
-        path: of the label map.
-        provenance: written beside it as JSON of the same name; none if left out.
+        what: on the grid of the image it belongs to.
+        path: of the file.
+        model: its card, for names, colours and coded terms of the labels.
+        names: of several hypotheses; ``hypothesis 1`` … by default.
+        source: what a DICOM segmentation refers to: the volume that was read from DICOM, its
+            series, or a path that `read` reads.
+        provenance: written beside it as JSON; none if left out.
         overwrite: whether files that exist may be replaced.
 
     Raises:
-        ExportError: the suffix is unknown, a file exists, or the disk refuses; nothing is
-            left behind then.
+        ExportError: the suffix is unknown, the format cannot hold it, a DICOM segmentation has
+            no source or another grid, a file exists, or the disk refuses; nothing is left
+            behind then.
+        ImageError, GeometryError: the source cannot be read.
     """
-    from napari_ssn.io.files import write_files
-    from napari_ssn.io.formats import encode
-    from napari_ssn.io.provenance import write_pair
+    from napari_ssn.io.content import Content
+    from napari_ssn.io.files import check_targets, write_files
+    from napari_ssn.io.formats import DICOM_SUFFIX, encode
+    from napari_ssn.io.sidecar import described, write_content
 
     target = Path(path)
+    if model is None and provenance is not None:
+        model = described(provenance)
+    content = Content.of(what, model, names)
+    series = None
+    if source is not None and target.name.lower().endswith(DICOM_SUFFIX):
+        check_targets([target], overwrite)
+        series = _series(source)
     if provenance is not None:
-        return write_pair(hypothesis, target, provenance, overwrite)
-    return write_files({target: encode(hypothesis, target)}, overwrite)
+        return write_content(content, target, provenance, overwrite, series)
+    return write_files({target: encode(content, target, series)}, overwrite)
+
+
+def _series(source: Volume | DicomSeries | str | os.PathLike[str]) -> DicomSeries | None:
+    """Series that something is, holds, or is a path to; None where it is not of DICOM."""
+    from napari_ssn.core.volume import Volume
+    from napari_ssn.io.dicom.series import DicomSeries
+
+    if isinstance(source, DicomSeries):
+        return source
+    found = source.source if isinstance(source, Volume) else read(source).source
+    return found if isinstance(found, DicomSeries) else None

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_ssn.core.errors import ExportError, ImageError
-from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Volume
 
+if TYPE_CHECKING:
+    from napari_ssn.io.content import Content
+    from napari_ssn.io.dicom.series import DicomSeries
+
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
+NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
+#: Suffixes that a result may have; each names a format.
+WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, DICOM_SUFFIX)
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", ".zip")
 
@@ -73,10 +80,42 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
     )
 
 
-def encode(hypothesis: Hypothesis, path: Path) -> bytes:
-    """Content of a label map file of this name; ExportError if its suffix is unknown."""
-    if is_nifti(path):
-        from napari_ssn.io.nifti import encode_nifti
+def check_series(series: DicomSeries | None) -> DicomSeries:
+    """The series that a DICOM segmentation belongs to; ExportError if there is none."""
+    if series is None:
+        raise ExportError(
+            "A DICOM segmentation belongs to a DICOM series, and this image did not come from "
+            "one: write .nii.gz or .seg.nrrd."
+        )
+    return series
 
-        return encode_nifti(hypothesis, compressed=path.name.lower().endswith(".gz"))
-    raise ExportError("Label maps are written as NIfTI: give the file the suffix .nii.gz or .nii.")
+
+def encode(content: Content, path: Path, series: DicomSeries | None = None) -> bytes:
+    """Content of a file of this name.
+
+    Args:
+        content: what is written.
+        path: its suffix says the format.
+        series: that a DICOM segmentation belongs to.
+
+    Raises:
+        ExportError: the suffix is unknown, the format cannot hold the content, or a DICOM
+            segmentation has no series to belong to.
+    """
+    name = path.name.lower()
+    if name.endswith(NIFTI_SUFFIXES):
+        from napari_ssn.io.nifti import encode_content
+
+        return encode_content(content, compressed=name.endswith(".gz"))
+    if name.endswith(NRRD_SUFFIX):
+        from napari_ssn.io.nrrd import encode_seg_nrrd
+
+        return encode_seg_nrrd(content)
+    if name.endswith(DICOM_SUFFIX):
+        from napari_ssn.io.dicom.segmentation import encode_dicom_seg
+
+        return encode_dicom_seg(content, check_series(series))
+    raise ExportError(
+        "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
+        "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
+    )

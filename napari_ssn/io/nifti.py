@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Extent, Volume
+from napari_ssn.io.content import Content
 
 _DAMAGED = "The file is damaged or no NIfTI file: export it again or choose another."
 _CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
@@ -58,29 +59,59 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
 
 
 def encode_nifti(hypothesis: Hypothesis, *, compressed: bool) -> bytes:
-    """Content of a uint8 NIfTI label map; the same hypothesis gives the same bytes.
+    """Content of a uint8 NIfTI label map; the same hypothesis gives the same bytes."""
+    return _encode(
+        hypothesis.label_map, hypothesis.affine, hypothesis.classes - 1, compressed=compressed
+    )
+
+
+def encode_content(content: Content, *, compressed: bool) -> bytes:
+    """Content of a NIfTI file of one or several hypotheses, or of the probability map.
+
+    Several hypotheses are uint8 label maps along a fourth axis, in their order; probabilities
+    are float32, those of several labels along a fourth axis, without the background.
+    """
+    if content.probability is not None:
+        maps, largest = list(content.probability.values), 1
+    else:
+        if len(content.hypotheses) == 1:
+            return encode_nifti(content.hypotheses[0], compressed=compressed)
+        maps, largest = [one.label_map for one in content.hypotheses], content.classes - 1
+    if len(maps) == 1:
+        return _encode(maps[0], content.affine, largest, compressed=compressed)
+    volumes = [one if one.ndim == 3 else one[..., None] for one in maps]
+    return _encode(np.stack(volumes, axis=-1), content.affine, largest, compressed=compressed)
+
+
+def _encode(
+    data: NDArray[np.uint8] | NDArray[np.float32],
+    affine: NDArray[np.float64],
+    largest: int,
+    *,
+    compressed: bool,
+) -> bytes:
+    """NIfTI file of an array.
 
     The sform holds the affine; the qform too, where one can hold it (no shear). NIfTI-1, which
     more programs read, as long as its float32 numbers keep the affine to `_EXACT_MM`, and
     otherwise NIfTI-2, which has float64. What was read from NIfTI-1 always goes back into it.
     """
-    label_map = hypothesis.label_map
-    rounded = hypothesis.affine.astype(np.float32).astype(np.float64)
-    exact = bool(np.abs(rounded - hypothesis.affine).max() <= _EXACT_MM)
-    small = max(label_map.shape) <= _NIFTI1_AXIS
+    rounded = affine.astype(np.float32).astype(np.float64)
+    exact = bool(np.abs(rounded - affine).max() <= _EXACT_MM)
+    small = max(data.shape) <= _NIFTI1_AXIS
     kind = nib.Nifti1Image if small and exact else nib.Nifti2Image
-    image = kind(label_map, None)
+    image = kind(data, None)
     header = image.header
-    header.set_data_dtype(np.uint8)
+    header.set_data_dtype(data.dtype)
     header.set_xyzt_units("mm")
     header["descrip"] = b"napari-ssn"
-    header["cal_max"] = hypothesis.classes - 1
-    image.set_sform(hypothesis.affine, code="scanner")
+    header["cal_max"] = largest
+    image.set_sform(affine, code="scanner")
     try:
-        image.set_qform(hypothesis.affine, code="scanner", strip_shears=False)
+        image.set_qform(affine, code="scanner", strip_shears=False)
     except HeaderDataError:
         # Sets the voxel sizes; code 0 tells readers not to use the rotation.
-        image.set_qform(hypothesis.affine, code="unknown", strip_shears=True)
+        image.set_qform(affine, code="unknown", strip_shears=True)
     raw: bytes = image.to_bytes()
     # No time in the header of the compressed file, so that equal results are equal files.
     return gzip.compress(raw, compresslevel=6, mtime=0) if compressed else raw

@@ -1,6 +1,7 @@
 """The sidecar: everything needed to make a label map again, and to know that it is the same.
 
-It names the image by its hash and nothing else: no path, no name of a file, no patient.
+It names the image by its hash, and a DICOM series by its UIDs, and by nothing else: no path, no
+name of a file, no patient.
 """
 
 from __future__ import annotations
@@ -19,19 +20,24 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from napari_ssn._version import __version__
-from napari_ssn.core.errors import DataError, ExportError
-from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.errors import DataError
+from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.core.volume import Extent, Volume
-from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import encode, stem
+from napari_ssn.io.dicom.series import DicomSeries
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Row = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
 Index = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=3)]
 Count = Annotated[int, Field(ge=0)]
+Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
+Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Unit = Literal["mL", "mm2", "voxels"]
 
 _UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"}
+
+
+#: Of the form below; a sidecar of a later one holds what this program does not know.
+SCHEMA_VERSION = 1
 
 
 class _Strict(BaseModel):
@@ -71,6 +77,26 @@ class ModelIdentity(_Strict):
     weights_sha256: Sha256
 
 
+class DicomInput(_Strict):
+    """The DICOM series that was segmented: its UID, and those of its slices in their order.
+
+    Of an enhanced multi-frame instance there is one.
+    """
+
+    series_instance_uid: Uid
+    sop_instance_uids: Annotated[list[Uid], Field(min_length=1)]
+
+    @classmethod
+    def of(cls, source: object) -> DicomInput | None:
+        """UIDs of a volume's source; None where that is no DICOM series."""
+        if not isinstance(source, DicomSeries):
+            return None
+        return cls(
+            series_instance_uid=str(source.headers[0].SeriesInstanceUID),
+            sop_instance_uids=[str(header.SOPInstanceUID) for header in source.headers],
+        )
+
+
 class Run(_Strict):
     """What the model was given, and where it ran.
 
@@ -78,7 +104,8 @@ class Run(_Strict):
     the voxels that the network saw at once; ``centre`` is the index of the region's middle in
     the file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model
     looked along a volume to either side of it, null for everything else; ``frame`` counts the
-    frames of a time series from 1, null for an image without time.
+    frames of a time series from 1, null for an image without time; ``dicom`` is null for an image
+    that did not come from DICOM.
     """
 
     device: str
@@ -90,6 +117,7 @@ class Run(_Strict):
     depth_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
     image_sha256: Sha256
     frame: Annotated[int, Field(ge=1)] | None = None
+    dicom: DicomInput | None = None
 
 
 class LesionMove(_Strict):
@@ -149,10 +177,13 @@ class Choice(_Strict):
     shows it; ``z = anchor + sigma · direction`` for a walk. ``lesions`` says which lesions stand
     elsewhere on that direction; null when all stand where ``z`` says. ``pointing`` says what
     mean, draws and anchor are given; null when nobody pointed at anything. ``z`` is null for a
-    label map that was edited by hand: the model cannot make that one again.
+    label map that was edited by hand, which the model cannot make again, and for the probability
+    map, which is about all z.
     """
 
-    kind: Literal["mean", "sample", "walk", "representative", "conditioned", "edited"]
+    kind: Literal[
+        "mean", "sample", "walk", "representative", "conditioned", "edited", "probability"
+    ]
     seed: Count | None = None
     sample: Annotated[int, Field(ge=1)] | None = None
     direction: Annotated[int, Field(ge=1)] | None = None
@@ -179,8 +210,22 @@ class Grid(_Strict):
     affine: Annotated[list[Row], Field(min_length=4, max_length=4)]
 
 
+class Member(_Strict):
+    """One of several hypotheses in a file; ``share`` of the model's hypotheses it stands for."""
+
+    name: str
+    share: Share | None
+    choice: Choice
+    volumes: dict[str, LabelVolume]
+    label_map_sha256: Sha256
+
+
 class Provenance(_Strict):
-    """Content of a sidecar."""
+    """Content of a sidecar.
+
+    Of a file with several hypotheses ``hypotheses`` names them all, in the order of the file;
+    ``choice``, ``volumes`` and ``label_map_sha256`` are those of the first.
+    """
 
     schema_version: Literal[1] = 1
     #: `wording.RESEARCH_ONLY`; a literal, so that the schema says it too.
@@ -195,8 +240,10 @@ class Provenance(_Strict):
     #: By label; the background is left out.
     volumes: dict[str, LabelVolume]
     grid: Grid
-    #: Of the label map's uint8 values in C order, on that grid.
+    #: Of the label map's uint8 values in C order, on that grid; of a probability map, of its
+    #: little-endian float32 values in C order.
     label_map_sha256: Sha256
+    hypotheses: Annotated[list[Member], Field(min_length=2)] | None = None
 
     @field_validator("created")
     @classmethod
@@ -232,6 +279,20 @@ def label_map_hash(label_map: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(label_map, dtype=np.uint8).tobytes()).hexdigest()
 
 
+def probability_hash(probability: ProbabilityMap) -> str:
+    """sha256 of a probability map's values as little-endian float32 in C order."""
+    values = np.ascontiguousarray(probability.values, dtype="<f4")
+    return hashlib.sha256(values.data).hexdigest()
+
+
+def grid_of(shape: Sequence[int], affine: NDArray[np.float64]) -> Grid:
+    """A grid as the sidecar has it."""
+    return Grid(
+        shape=[int(size) for size in shape],
+        affine=[[float(value) for value in row] for row in affine],
+    )
+
+
 def describe(
     hypothesis: Hypothesis,
     *,
@@ -261,10 +322,7 @@ def describe(
         run=run,
         choice=choice,
         volumes=_volumes(hypothesis, labels, extent),
-        grid=Grid(
-            shape=list(hypothesis.label_map.shape),
-            affine=[[float(value) for value in row] for row in hypothesis.affine],
-        ),
+        grid=grid_of(hypothesis.label_map.shape, hypothesis.affine),
         label_map_sha256=label_map_hash(hypothesis.label_map),
     )
 
@@ -291,38 +349,6 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
     )
 
 
-def sidecar_path(path: Path) -> Path:
-    """Where the sidecar of a label map lies: ``hypothesis.nii.gz`` → ``hypothesis.json``."""
-    return path.with_name(stem(path) + ".json")
-
-
-def write_pair(
-    hypothesis: Hypothesis, path: Path, provenance: Provenance, overwrite: bool = False
-) -> list[Path]:
-    """Write a label map and its sidecar, both or neither, and return their paths.
-
-    ValueError if the provenance is another label map's; ExportError as `write_files`, and if a
-    JSON file of another program lies where the sidecar goes, whatever ``overwrite`` says.
-    """
-    if provenance.label_map_sha256 != label_map_hash(hypothesis.label_map):
-        raise ValueError("provenance: it belongs to another label map")
-    beside = sidecar_path(path)
-    if beside.exists():
-        # Other programs too keep JSON beside an image; the user was not asked about that file.
-        try:
-            read_sidecar(beside)
-        except DataError:
-            raise ExportError(
-                "Beside it lies a JSON file of another program, which would be replaced: "
-                "choose another name."
-            ) from None
-    contents = {
-        path: encode(hypothesis, path),
-        beside: provenance.to_json().encode(),
-    }
-    return write_files(contents, overwrite)
-
-
 def read_sidecar(path: Path) -> Provenance:
     """Read and check a sidecar; DataError, in one sentence, if it is missing or damaged."""
     # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
@@ -332,6 +358,7 @@ def read_sidecar(path: Path) -> Provenance:
         raise DataError("The sidecar does not exist.") from None
     except (OSError, UnicodeDecodeError):
         raise DataError("The sidecar cannot be read: it is damaged or no text.") from None
+    _check_version(text)
     try:
         return Provenance.model_validate_json(text)
     except ValidationError as error:
@@ -339,6 +366,20 @@ def read_sidecar(path: Path) -> Provenance:
         place = ".".join(str(part) for part in first["loc"])
         where = f" at {place}" if place else ""
         raise DataError(f"The sidecar is not valid{where}: {first['msg']}.") from None
+
+
+def _check_version(text: str) -> None:
+    """DataError if a sidecar was written by a newer version than this, which has more to say."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return  # pydantic has better words for it
+    found = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > SCHEMA_VERSION:
+        raise DataError(
+            f"The sidecar was written by a newer napari-ssn (version {found} of its form, this "
+            f"one reads {SCHEMA_VERSION}): update napari-ssn to read it."
+        )
 
 
 def sidecar_schema() -> str:

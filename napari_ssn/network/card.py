@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -55,11 +56,33 @@ class Architecture(_Strict):
         return self
 
 
+class Code(_Strict):
+    """A term of a coding scheme, as SCT 27925004 "Nodule"."""
+
+    value: str = Field(min_length=1, max_length=16)
+    scheme: str = Field(min_length=1, max_length=16)
+    meaning: str = Field(min_length=1, max_length=64)
+
+
+class Terms(_Strict):
+    """What a label is in coded terms, for DICOM and 3D Slicer.
+
+    ``category`` is one of CID 7150 and ``type`` one of CID 7151 of the DICOM standard,
+    ``modifier`` says which part of it, ``region`` where in the body.
+    """
+
+    category: Code
+    type: Code
+    modifier: Code | None = None
+    region: Code | None = None
+
+
 class Label(_Strict):
     """One label; the first of a card is the background."""
 
     name: str = Field(min_length=1)
     colour: Colour
+    terms: Terms | None = None
 
 
 class Training(_Strict):
@@ -194,6 +217,10 @@ def read_card(folder: Path) -> ModelCard:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"Model {folder.name!r} has no readable card ({CARD_NAME}).") from error
+    if _newer(text):
+        raise ModelError(
+            f"Model {folder.name!r} was made for a newer napari-ssn: update the program to use it."
+        )
     try:
         return ModelCard.model_validate_json(text)
     except ValidationError as error:
@@ -202,3 +229,12 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(
             f"The card of model {folder.name!r} is invalid: {place}: {first['msg']}."
         ) from error
+
+
+def _newer(text: str) -> bool:
+    """Whether a card says that it is of a later format, which may hold what is unknown here."""
+    try:
+        version = json.loads(text)["card_version"]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return isinstance(version, int) and version > CARD_VERSION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from napari_ssn.session.records import Choice, Point, Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_ssn.core.hypotheses import Hypothesis
 
 #: Draws that the cards stand for, and the seed of these draws.
 DRAWS, SEED = 400, 0
@@ -82,7 +82,7 @@ def cards_job(result: Result, points: tuple[Point, ...], cancelled: Callable[[],
 
     found = representatives(result.given.source(points), CARDS, z=draws, between=between)
     between()
-    pictures, voxel = _pictures(result, found)
+    pictures, voxel = draw(result, [one.label_map for one in found])
     cards = tuple(
         Card(
             # A representative is one of the draws: its number says all about it.
@@ -97,25 +97,31 @@ def cards_job(result: Result, points: tuple[Point, ...], cancelled: Callable[[],
     return Cards(result.run, DRAWS, cards, voxel, points)
 
 
-def _pictures(
-    result: Result, found: list[Hypothesis]
+def draw(
+    result: Result, found: Sequence[NDArray[np.uint8]], side: int = SIDE
 ) -> tuple[list[NDArray[np.uint8]], tuple[int, ...]]:
-    """A thumbnail of each hypothesis, all of one view, and the voxel in the middle of it."""
+    """A picture of each label map, all of one view where they differ most, and its middle voxel.
+
+    Args:
+        result: that they are hypotheses of.
+        found: label maps on the source's grid.
+        side: pixels of a picture's side.
+    """
     from napari_ssn.drawing import drawn, fitting, grey_canvas, label_lines, view_around
 
     source = result.source
     turn = source.turn
     image = turn.apply(source.load().data[0])
-    maps = turn.apply(np.stack([one.label_map for one in found]))
+    maps = turn.apply(np.stack(found))
     at: tuple[int, ...] = ()
     if image.ndim == 3:
         at = (where_they_differ(maps),)
         image, maps = image[at], maps[(slice(None), *at)]
     spacing = _spacing(result)
     box = view_around(maps.max(0) > 0, spacing, _LEAST, _MARGIN)
-    canvas = grey_canvas(image[box], fitting(image[box].shape, spacing, SIDE))
-    labels = result.card.labels[1:]
-    pictures = [_square(drawn(canvas, [label_lines(one[box], labels, 3.0)])) for one in maps]
+    canvas = grey_canvas(image[box], fitting(image[box].shape, spacing, side))
+    labels, width = result.card.labels[1:], 3.0 * side / SIDE
+    pictures = [_square(drawn(canvas, [label_lines(one[box], labels, width)])) for one in maps]
     middle = tuple((part.start + part.stop) // 2 for part in box)
     return pictures, turn.index_to_source((*at, *middle), source.space)
 
@@ -128,10 +134,11 @@ def _spacing(result: Result) -> tuple[float, float]:
 
 
 def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture in the middle of a black square of side `SIDE`."""
-    out = np.zeros((SIDE, SIDE, 3), np.uint8)
+    """A picture in the middle of a black square."""
     height, width = picture.shape[:2]
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    side = max(height, width)
+    out = np.zeros((side, side, 3), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
     out[top : top + height, left : left + width] = picture
     return out
 

@@ -25,7 +25,6 @@ from napari_ssn.session.records import (
     Choice,
     Curve,
     Decoded,
-    Exported,
     ModelEntry,
     News,
     Point,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.lesions import Lesions
-    from napari_ssn.io.provenance import Pointing, Provenance
+    from napari_ssn.io.provenance import ModelIdentity, Pointing, Provenance, Run
     from napari_ssn.network.models import Model
 
 Progress = Callable[[News], None]
@@ -123,9 +122,9 @@ def run_job(
     from napari_ssn.network.plan import check_memory, plan_for
 
     # Before the intensities are read: they alone may be too much.
-    check_memory(
-        model.card, plan_for(model.card, request.source, request.centre), free_bytes(model.device)
-    )
+    depth = request.depth_mm
+    plan = plan_for(model.card, request.source, request.centre, depth)
+    check_memory(model.card, plan, free_bytes(model.device))
     volume = request.source.load()
     _ask(cancelled)
 
@@ -140,7 +139,7 @@ def run_job(
         cancelled=cancelled,
         say=lambda text: progress(Remark(text)),
     )
-    found = model.infer(volume, request.centre, watch=watch)
+    found = model.infer(volume, request.centre, depth_mm=depth, watch=watch)
     device, tile, depth_mm = found.device, found.tile, found.depth_mm
     dist = compact(found.dist, cancelled)
     # With the last name of the dense tensors goes the memory they hold.
@@ -228,27 +227,9 @@ def curve_job(
 def decode_job(result: Result, choice: Choice, kept: bool, lesions: Lesions | None) -> Decoded:
     """Decode a whole hypothesis onto the image's grid."""
     hypothesis = hypothesis_of(result, choice, lesions)
-    provenance = _provenance(result, choice, lesions, hypothesis).model_dump(mode="json")
+    provenance = describe(result, choice, lesions, hypothesis).model_dump(mode="json")
     hypothesis.label_map.flags.writeable = False
     return Decoded(result, choice, kept, hypothesis.label_map, provenance)
-
-
-def export_job(
-    result: Result, choice: Choice, lesions: Lesions | None, path: Path, overwrite: bool
-) -> Exported:
-    """Write a hypothesis and its sidecar.
-
-    Args:
-        result, choice, lesions: the hypothesis.
-        path: of the label map.
-        overwrite: whether the user agreed to replace a label map of that name.
-    """
-    from napari_ssn.io.provenance import write_pair
-
-    hypothesis = hypothesis_of(result, choice, lesions)
-    provenance = _provenance(result, choice, lesions, hypothesis)
-    written = write_pair(hypothesis, path, provenance, overwrite)
-    return Exported(path.parent, tuple(file.name for file in written))
 
 
 def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hypothesis:
@@ -262,29 +243,20 @@ def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hy
     return Hypothesis(label_map, result.source.affine, z, result.dist.classes)
 
 
-def _provenance(
+def describe(
     result: Result, choice: Choice, lesions: Lesions | None, hypothesis: Hypothesis
 ) -> Provenance:
+    """What the sidecar of a choice says."""
     from napari_ssn.io import provenance
 
     own = own_z(result, choice)
     moved = lesion_jobs.moves(choice, own, lesions) if own and lesions is not None else None
 
-    card, drawn, walked = result.card, choice.sample is not None, choice.kind == "walk"
+    drawn, walked = choice.sample is not None, choice.kind == "walk"
     return provenance.describe(
         hypothesis,
-        model=provenance.ModelIdentity(
-            name=card.name, version=card.version, weights_sha256=card.weights_sha256
-        ),
-        run=provenance.Run(
-            device=result.device,
-            device_title=result.device_title,
-            tile=list(result.tile),
-            centre=None if result.centre is None else list(result.centre),
-            depth_mm=result.depth_mm,
-            image_sha256=result.image_sha256,
-            frame=None if result.source.frame is None else result.source.frame + 1,
-        ),
+        model=model_of(result),
+        run=run_of(result),
         choice=provenance.Choice(
             kind="conditioned" if choice.points and choice.kind == "mean" else choice.kind,
             seed=choice.seed if drawn else None,
@@ -294,14 +266,38 @@ def _provenance(
             anchor=anchor_z(result, choice).tolist() if walked else None,
             z=None if hypothesis.z is None else hypothesis.z.tolist(),
             lesions=moved,
-            pointing=_pointing(result, choice),
+            pointing=pointing_of(result, choice),
         ),
         labels=result.labels,
         extent=result.source.extent,
     )
 
 
-def _pointing(result: Result, choice: Choice) -> Pointing | None:
+def model_of(result: Result) -> ModelIdentity:
+    """What a sidecar says of the model."""
+    from napari_ssn.io.provenance import ModelIdentity
+
+    card = result.card
+    return ModelIdentity(name=card.name, version=card.version, weights_sha256=card.weights_sha256)
+
+
+def run_of(result: Result) -> Run:
+    """What a sidecar says of the run."""
+    from napari_ssn.io.provenance import DicomInput, Run
+
+    return Run(
+        device=result.device,
+        device_title=result.device_title,
+        tile=list(result.tile),
+        centre=None if result.centre is None else list(result.centre),
+        depth_mm=result.depth_mm,
+        image_sha256=result.image_sha256,
+        frame=None if result.source.frame is None else result.source.frame + 1,
+        dicom=DicomInput.of(result.source.series),
+    )
+
+
+def pointing_of(result: Result, choice: Choice) -> Pointing | None:
     """What a sidecar says of points."""
     from napari_ssn.io import provenance
 

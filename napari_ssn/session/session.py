@@ -11,10 +11,11 @@ from typing import Literal
 
 from psygnal import Signal
 
-from napari_ssn.session import jobs
+from napari_ssn.session import exporting, jobs
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
+from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.records import (
@@ -69,6 +70,7 @@ class Session:
         self.places = Places(runner, self.walk, self._failed)
         self.summary = Summary(runner, self.walk, self.settings.hypotheses, self._failed)
         self.summary.changed.connect(self._summarised)
+        self.overviews = Overviews(runner, self.walk, self._failed)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
         self.changed.connect(self.pointing.refresh)
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
@@ -228,6 +230,11 @@ class Session:
             self.note = Note("The centre changed during the run, which was stopped.")
         self.changed.emit()
 
+    def set_depth(self, depth_mm: float) -> None:
+        """Let a 2D model look so far along a volume, to either side of the point."""
+        self.setup.depth_mm = depth_mm
+        self.changed.emit()
+
     # ---- Running
 
     def run(self) -> None:
@@ -242,6 +249,7 @@ class Session:
             setup.model.folder,
             self.settings.device,
             self._centre(),
+            setup.depth_mm,
             self.looking(),
         )
         self._runs += 1
@@ -282,11 +290,13 @@ class Session:
 
     def _ran(self, result: Result) -> None:
         self.activity, self.result, self.exported = None, result, None
-        for part in (self.walk, self.comparing, self.summary, self.pointing, self.copies):
+        parts = (self.walk, self.comparing, self.summary, self.overviews, self.pointing)
+        for part in (*parts, self.copies):
             part.begin(result)
         self.found.emit(result)
         self.walk.announce()
         self.summary.make()
+        self.overviews.make()
         self.changed.emit()
 
     def _run_failed(self, text: str) -> None:
@@ -316,15 +326,40 @@ class Session:
 
     # ---- Files
 
-    def export(self, path: Path, overwrite: bool = False) -> None:
-        """Write the hypothesis on show, with its sidecar; existing ones only if told to."""
-        result, choice, lesions = self.result, self.walk.choice, self.walk.lesions
-        if result is None:
+    @property
+    def from_dicom(self) -> bool:
+        """Whether the result's image came from DICOM, so that a result can go back there."""
+        return self.result is not None and exporting.series_of(self.result) is not None
+
+    def export(self, path: Path, overwrite: bool = False, part: exporting.Part = "shown") -> None:
+        """Write hypotheses or probabilities with a sidecar; existing ones only if told to."""
+        self._export(
+            lambda shown, cancelled: exporting.export_job(shown, part, path, overwrite, cancelled)
+        )
+
+    def export_volumes(self, path: Path, overwrite: bool = False) -> None:
+        """Write the table of volumes; an existing one only if told to."""
+        self._export(lambda shown, cancelled: exporting.volumes_job(shown, path, overwrite))
+
+    def export_report(self, path: Path, overwrite: bool = False) -> None:
+        """Write the report; an existing one only if told to."""
+        self._export(lambda shown, cancelled: exporting.report_job(shown, path, overwrite))
+
+    def _export(self, job: Callable[[exporting.Shown, jobs.Asked], Exported]) -> None:
+        if self.result is None:
             return
+        summary = self.summary
+        shown = exporting.Shown(
+            self.result,
+            self.walk.choice,
+            self.walk.lesions,
+            summary.cards if summary.dealt else None,
+            summary.ranges,
+        )
         self.activity, self.note, self.exported = "exporting", None, None
         self._runner.submit(
             "export",
-            lambda progress, cancelled: jobs.export_job(result, choice, lesions, path, overwrite),
+            lambda progress, cancelled: job(shown, cancelled),
             self._wrote,
             self._run_failed,
         )
@@ -332,7 +367,8 @@ class Session:
 
     def _wrote(self, exported: Exported) -> None:
         self.activity, self.exported = None, exported
-        self.note = Note(f"Wrote {' and '.join(exported.files)}.")
+        words = f"Wrote {' and '.join(exported.files)}."
+        self.note = Note(f"{words} {exported.caution}".rstrip())
         self.changed.emit()
 
     def close(self) -> None:
@@ -340,8 +376,8 @@ class Session:
         self._runner.close()
         self.activity = self.result = None
         self.setup = Setup()
-        parts = (self.comparing, self.summary, self.pointing, self.walk, self.places, self.copies)
-        for part in parts:
+        parts = (self.comparing, self.summary, self.overviews, self.pointing, self.walk)
+        for part in (*parts, self.places, self.copies):
             part.close()
         for signal in (self.changed, self.previewed, self.found):
             signal.disconnect()

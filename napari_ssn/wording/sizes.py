@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ class Measure:
         (first, unit), (last, _) = self._scaled(low), self._scaled(high)
         if unit != "mL":
             return self.interval(low, high)
-        decimals = 0 if last >= 10 else 1 if last >= 1 else 2
+        decimals = 0 if last >= 10 else 1 if last >= 1 else max(2, _needed(last))
         low_end = f"{first:,.{decimals}f}" if first else "0"
         return f"{low_end}–{last:,.{decimals}f} {unit}"
 
@@ -58,7 +59,12 @@ class Measure:
         if self.extent != "volume" or value == 0:
             return f"{value:,.0f}"
         decimals = 0 if largest >= 100 else 1 if largest >= 10 else 2 if largest >= 0.1 else 3
-        return f"{value:,.{decimals}f}"
+        return f"{value:,.{max(decimals, _needed(largest))}f}"
+
+
+def _needed(value: float) -> int:
+    """Decimals of which a small positive number needs so many not to be written as zero."""
+    return math.ceil(-math.log10(value)) if 0 < value < 1 else 0
 
 
 def percent(share: float) -> str:

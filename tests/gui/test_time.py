@@ -105,10 +105,10 @@ def test_a_click_in_a_time_series(deep: tuple[Any, Any], qtbot: Any) -> None:
     viewer, dock = deep
     series(viewer)
     image = viewer.layers["series"]
-    dock.scene.place_at(tuple(image.data_to_world((3, 7, 8, 9))))
+    dock.picture.place_at(tuple(image.data_to_world((3, 7, 8, 9))))
     assert dock.session.setup.centre == (7, 8, 9)
     np.testing.assert_allclose(viewer.layers["SSN · region"].data, [[7, 8, 9]])
-    dock.scene.place_at((6.0, 500.0, 0.0, 0.0))
+    dock.picture.place_at((6.0, 500.0, 0.0, 0.0))
     assert "outside" in dock.session.note.text
 
 
@@ -153,10 +153,10 @@ def test_what_cannot_be_segmented_is_said_in_one_sentence(
     _, dock = deep
     data = np.zeros((4, 6, 8, 3 if "rgb" in options else 9), np.uint8)
     layer = Image(data, **options)
-    dock.scene.set_image(layer)
+    dock.picture.set_image(layer)
     assert words in dock.image.fit.text() and not dock.run.button.isEnabled()
     assert dock.image.fit.text().count(".") == 1 and not dock.image.time.isVisibleTo(dock)
-    dock.scene.set_image(None)
+    dock.picture.set_image(None)
 
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal:UserWarning")

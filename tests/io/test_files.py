@@ -71,7 +71,7 @@ def test_a_folder_is_never_replaced(tmp_path: Path, overwrite: bool) -> None:
         ssn.write(hypothesis(), tmp_path / "a.nii.gz", overwrite=overwrite)
 
 
-@pytest.mark.parametrize("name", ["a.mha", "a", "a.nii.bz2", "a.seg.nrrd", "a.dcm"])
+@pytest.mark.parametrize("name", ["a.mha", "a", "a.nii.bz2", "a.nrrd", "a.dicom"])
 def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ExportError, match=r"suffix \.nii\.gz"):
         ssn.write(hypothesis(), tmp_path / name)

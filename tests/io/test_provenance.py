@@ -21,10 +21,9 @@ from napari_ssn.io.provenance import (
     image_hash,
     label_map_hash,
     read_sidecar,
-    sidecar_path,
     sidecar_schema,
-    write_pair,
 )
+from napari_ssn.io.sidecar import sidecar_path, write_pair
 from napari_ssn.wording.problems import RESEARCH_ONLY
 from tests.helpers import noise_image, oblique_affine
 
@@ -204,7 +203,8 @@ def test_an_edited_map_loses_its_z() -> None:
     [
         (lambda r: r.pop("model"), "not valid at model"),
         (lambda r: r.update(patient="DOE"), "not valid at patient"),
-        (lambda r: r.update(schema_version=2), "not valid at schema_version"),
+        (lambda r: r.update(schema_version=0), "not valid at schema_version"),
+        (lambda r: r.update(schema_version=2, more="x"), "newer napari-ssn .version 2 of its form"),
         (lambda r: r["choice"].update(z=["1"]), r"not valid at choice\.z\.0"),
         (lambda r: r["choice"].update(z=[float("nan")]), "not valid"),
         (lambda r: r["model"].update(weights_sha256="123"), "weights_sha256"),

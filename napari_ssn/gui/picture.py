@@ -1,0 +1,227 @@
+"""The image to segment, as it lies in the viewer: its frame, its voxels, and the region's cross."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from napari.layers import Image, Points
+from napari.viewer import Viewer
+
+from napari_ssn.core.display import Display
+from napari_ssn.gui import layers
+from napari_ssn.session import Plane, Session
+
+
+class Picture:
+    """Tells the session which image it is about, and where things are in it. Main thread only."""
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._image: Image | None = None
+        self._shown: layers.Shown | None = None
+        # Of a time series the frame to segment, and every frame that was looked at so far.
+        self._frame = 0
+        self._frames: dict[int, layers.Shown] = {}
+        self._cross: Points | None = None
+        self._clicked: Callable[[], None] | None = None
+        session.looking = self._plane_on_show
+        session.changed.connect(self._show_cross)
+        viewer.layers.events.removed.connect(self._removed)
+
+    # ---- Which image
+
+    def set_image(self, layer: Image | None) -> None:
+        """Take an image layer, or none, as the one to segment."""
+        layer = getattr(layer, "__wrapped__", layer)
+        if layer is self._image:
+            return
+        self._watch(False)
+        self._image = layer
+        self._watch(True)
+        if self.frames is not None:
+            # The series itself is not in front while its layer is still being added.
+            self._frame = layers.frame_at(layer, self._viewer.dims.point)
+        self._describe()
+
+    @property
+    def image(self) -> Image | None:
+        """The image to segment."""
+        return self._image
+
+    @property
+    def display(self) -> Display | None:
+        """How the image's grid is shown; None without a usable image."""
+        return None if self._image is None or self._shown is None else self._shown.display
+
+    @property
+    def frame(self) -> int:
+        """Which frame of a time series is to be segmented."""
+        return self._frame
+
+    @property
+    def frames(self) -> int | None:
+        """Number of frames of the image; None where it has no time."""
+        return None if self._image is None else layers.frames_of(self._image)
+
+    @property
+    def frame_in_front(self) -> int | None:
+        """Frame of a time series that the viewer shows; None where there is no time."""
+        if self._image is None or self.frames is None:
+            return None
+        return layers.frame_at(self._image, self._viewer.dims.point)
+
+    def choose_frame(self, frame: int) -> None:
+        """Segment another frame of the time series, and show it."""
+        assert self._image is not None
+        centre, self._frame = self._session.setup.centre, frame
+        self._tell()
+        if centre is not None:
+            # A lesion stays about where it was.
+            self._session.place_centre(centre)
+        place = self._image.data_to_world((frame, 0, 0, 0))[0]
+        self._viewer.dims.set_point(self._viewer.dims.ndim - 4, place)
+
+    # ---- Where things are
+
+    def transform(self, axes: int) -> dict[str, Any]:
+        """What lays a layer of so many axes exactly on the image."""
+        assert self._image is not None
+        return layers.transform_of(self._image, axes)
+
+    def place_of(self, voxel: tuple[int, ...]) -> tuple[float, ...] | None:
+        """Where a voxel of the source's grid lies in space; None without a usable image."""
+        if self.display is None:
+            return None
+        return layers.world_of(self._image, self.display, voxel)
+
+    def voxel_at(self, position: tuple[float, ...]) -> tuple[int, ...] | None:
+        """Voxel of the source's grid at a place in the world; None where there is none."""
+        if self.display is None:
+            return None
+        return layers.clicked_voxel(self._image, self.display, position)
+
+    def geometry(self) -> tuple[tuple[int, ...], tuple[float, ...] | None, str] | None:
+        """Size and spacing as shown, columns first, and the plane of the slices if known."""
+        shown = self._shown
+        if shown is None or shown.display is None:
+            return None
+        spacing = shown.source.spacing_mm
+        order = shown.display.reorientation.order
+        known = None if spacing is None else tuple(spacing[axis] for axis in order)[::-1]
+        return shown.display.shape[::-1], known, shown.display.plane
+
+    def set_voxel_size(self, size_mm: Sequence[float]) -> None:
+        """Give the image the voxel size that somebody knows, columns first, in mm."""
+        if self._image is not None:
+            layers.set_voxel_size(self._image, tuple(size_mm)[::-1])
+
+    def _plane_on_show(self) -> Plane | None:
+        if self.display is None:
+            return None
+        return layers.plane_on_show(self._image, self.display, self._viewer.dims)
+
+    # ---- The region's middle
+
+    def centre_in_words(self) -> str:
+        """Where the region's middle lies in the picture."""
+        centre, display = self._session.setup.centre, self.display
+        if centre is None or display is None:
+            return ""
+        shown = display.reorientation.index_to_display(centre, display.image_space)
+        words = f"Column {shown[-1]}, row {shown[-2]}"
+        return f"{words}, slice {shown[0]}" if len(shown) == 3 else words
+
+    def place_at(self, position: tuple[float, ...]) -> None:
+        """Put the region's middle on a place in the world."""
+        if self.display is None:
+            return
+        voxel = self.voxel_at(position)
+        outside = (-1,) * len(self.display.shape)
+        self._session.place_centre(voxel if voxel is not None else outside)
+
+    def wait_for_click(self, waiting: bool, done: Callable[[], None] | None = None) -> None:
+        """Take the next click on the image as the region's middle, or stop waiting for it."""
+        callbacks = self._viewer.mouse_drag_callbacks
+        if self._on_click in callbacks:
+            callbacks.remove(self._on_click)
+        self._clicked = done
+        if waiting:
+            callbacks.append(self._on_click)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the next click is the region's middle."""
+        return self._on_click in self._viewer.mouse_drag_callbacks
+
+    def _on_click(self, viewer: Any, event: Any) -> Any:
+        moved = False
+        yield
+        while event.type == "mouse_move":
+            moved = True
+            yield
+        if not moved:
+            # A drag moves the picture and means no place.
+            done = self._clicked
+            self.wait_for_click(False)
+            self.place_at(tuple(event.position))
+            if done is not None:
+                done()
+
+    def _show_cross(self) -> None:
+        centre = self._session.setup.centre if self._session.setup.around_point else None
+        if self._cross is not None and (centre is None or centre != self._cross.metadata["at"]):
+            self._viewer.layers.remove(self._cross)
+        if centre is None or self._cross is not None or self.display is None:
+            return
+        chosen = set(self._viewer.layers.selection)
+        cross = layers.region_layer(self._image, self.display, centre)
+        cross.metadata["at"] = centre
+        self._cross = cross
+        self._viewer.add_layer(cross)
+        self._viewer.layers.selection = chosen
+
+    # ---- From the viewer
+
+    def _watch(self, on: bool) -> None:
+        if self._image is not None:
+            for name in layers.IMAGE_EVENTS:
+                event = getattr(self._image.events, name)
+                if on:
+                    event.connect(self._describe)
+                else:
+                    event.disconnect(self._describe)
+
+    def _describe(self, event: Any = None) -> None:
+        """The image is another one, or has changed."""
+        self._frames.clear()
+        if self.frames is not None:
+            self._frame = min(self._frame, self.frames - 1)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._image is None:
+            self._shown = None
+        elif self.frames is None:
+            self._shown = layers.describe(self._image)
+        else:
+            # A frame that was segmented is the same when one comes back to it.
+            if self._frame not in self._frames:
+                self._frames[self._frame] = layers.describe(self._image, self._frame)
+            self._shown = self._frames[self._frame]
+        self._session.set_image(None if self._shown is None else self._shown.source)
+
+    def _removed(self, event: Any) -> None:
+        layer = getattr(event.value, "__wrapped__", event.value)
+        if layer is self._image:
+            self.set_image(None)
+        elif layer is self._cross:
+            self._cross = None
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay."""
+        self.wait_for_click(False)
+        self._watch(False)
+        self._viewer.layers.events.removed.disconnect(self._removed)
+        self._image = self._cross = None

@@ -1,0 +1,239 @@
+"""What is written, whatever the format: label maps or probabilities, and what labels mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn._version import __version__
+from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+
+# Okabe and Ito's colours, for labels of which no model says the colour.
+_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
+
+
+class Code(Protocol):
+    """A term of a coding scheme: its value, the scheme (``SCT``, ``DCM``), and its meaning."""
+
+    @property
+    def value(self) -> str:
+        """``27925004``."""
+        ...
+
+    @property
+    def scheme(self) -> str:
+        """``SCT``."""
+        ...
+
+    @property
+    def meaning(self) -> str:
+        """``Nodule``."""
+        ...
+
+
+class Terms(Protocol):
+    """Coded terms of a label, as DICOM and 3D Slicer have them."""
+
+    @property
+    def category(self) -> Code:
+        """Of CID 7150, as ``Morphologically Abnormal Structure``."""
+        ...
+
+    @property
+    def type(self) -> Code:
+        """Of CID 7151, as ``Nodule``."""
+        ...
+
+    @property
+    def modifier(self) -> Code | None:
+        """Which part of it, as ``Anterior``."""
+        ...
+
+    @property
+    def region(self) -> Code | None:
+        """Where in the body, as ``Lung``."""
+        ...
+
+
+class Label(Protocol):
+    """What a label is called and how it is drawn (``#rrggbb``)."""
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        ...
+
+    @property
+    def colour(self) -> str:
+        """As ``#e69f00``."""
+        ...
+
+    @property
+    def terms(self) -> Terms | None:
+        """None where nobody has coded it."""
+        ...
+
+
+class Model(Protocol):
+    """What a file says of the model; a model's card is one."""
+
+    @property
+    def name(self) -> str:
+        """As ``lidc-2d``."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """As ``0.1.0``."""
+        ...
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of its weights; empty where they are not known."""
+        ...
+
+    @property
+    def labels(self) -> Sequence[Label]:
+        """The background first."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlainLabel:
+    """A `Label` that nobody has coded."""
+
+    name: str
+    colour: str
+    terms: Terms | None = None
+
+
+@dataclass(frozen=True)
+class PlainModel:
+    """A `Model` of which only so much is known."""
+
+    name: str
+    version: str
+    weights_sha256: str
+    labels: Sequence[Label]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One label of one hypothesis (or of the probability map).
+
+    Attributes:
+        name: of the label, and of the hypothesis where there are several.
+        label: the label.
+        value: its number in the label map.
+        layer: which hypothesis, from 0.
+        share: of the model's hypotheses that this one stands for; None if that is not known.
+    """
+
+    name: str
+    label: Label
+    value: int
+    layer: int
+    share: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What goes into one file.
+
+    Attributes:
+        hypotheses: on one grid; empty where the probability map is written.
+        probability: the map; None where hypotheses are written.
+        names: of the hypotheses.
+        model: where they come from, and what its labels mean.
+    """
+
+    hypotheses: tuple[Hypothesis, ...]
+    probability: ProbabilityMap | None
+    names: tuple[str, ...]
+    model: Model
+
+    def __post_init__(self) -> None:
+        if bool(self.hypotheses) == (self.probability is not None):
+            raise ValueError("content: expected either hypotheses or a probability map")
+        if len(self.names) != len(self.hypotheses):
+            raise ValueError(
+                f"names: expected {len(self.hypotheses)} of them, got {len(self.names)}"
+            )
+        if len(self.model.labels) < self.classes:
+            raise ValueError(f"model: expected {self.classes} labels, got {len(self.model.labels)}")
+        for one in self.hypotheses[1:]:
+            first = self.hypotheses[0]
+            if one.label_map.shape != first.label_map.shape or not np.array_equal(
+                one.affine, first.affine
+            ):
+                raise ValueError("hypotheses: expected one grid, got several")
+
+    @classmethod
+    def of(
+        cls,
+        what: Hypothesis | Sequence[Hypothesis] | ProbabilityMap,
+        model: Model | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Content:
+        """Content of what a caller gives; what he leaves out gets plain names.
+
+        Args:
+            what: a hypothesis, several of them on one grid, or the probability map.
+            model: its labels may be more than there are, not fewer.
+            names: of the hypotheses; ``hypothesis 1`` … by default.
+        """
+        if isinstance(what, ProbabilityMap):
+            return cls((), what, (), model or _unknown(what.classes))
+        several = (what,) if isinstance(what, Hypothesis) else tuple(what)
+        named = names or [f"hypothesis {i + 1}" for i in range(len(several))]
+        classes = max((one.classes for one in several), default=2)
+        return cls(several, None, tuple(named), model or _unknown(classes))
+
+    @property
+    def classes(self) -> int:
+        """Number of labels C, background included."""
+        if self.probability is not None:
+            return self.probability.classes
+        return max(one.classes for one in self.hypotheses)
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """4×4 of the grid, voxel index to mm."""
+        return (self.probability or self.hypotheses[0]).affine
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Shape of the grid."""
+        if self.probability is not None:
+            return self.probability.values.shape[1:]
+        return self.hypotheses[0].label_map.shape
+
+    def segments(self) -> Iterator[Segment]:
+        """Every label of every hypothesis but the background, hypothesis by hypothesis."""
+        labels = list(enumerate(self.model.labels[: self.classes]))[1:]
+        if self.probability is not None:
+            yield from (
+                Segment(f"{label.name}, probability", label, value, 0) for value, label in labels
+            )
+            return
+        several = len(self.hypotheses) > 1
+        for layer, (one, name) in enumerate(zip(self.hypotheses, self.names, strict=True)):
+            for value, label in labels:
+                words = f"{label.name}, {name}" if several else label.name
+                yield Segment(words, label, value, layer, one.probability)
+
+
+def plain_labels(names: Sequence[str]) -> tuple[Label, ...]:
+    """Labels of which only the names are known, the background first."""
+    colours = ("#000000", *(_COLOURS[i % len(_COLOURS)] for i in range(len(names))))
+    return tuple(PlainLabel(name, colour) for name, colour in zip(names, colours, strict=False))
+
+
+def _unknown(classes: int) -> Model:
+    """What is said where no model is named: the program, and labels by their numbers."""
+    labels = plain_labels(["background", *(f"label {i}" for i in range(1, classes))])
+    return PlainModel("napari-ssn", __version__, "", labels)

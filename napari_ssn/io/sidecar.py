@@ -1,0 +1,144 @@
+"""Files with their sidecars: both are written, or neither is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from napari_ssn.core.errors import DataError, ExportError
+from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.io.content import Content, PlainModel, plain_labels
+from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.files import write_files
+from napari_ssn.io.formats import encode, is_nifti, stem
+from napari_ssn.io.provenance import (
+    Choice,
+    Member,
+    ModelIdentity,
+    Pointing,
+    Provenance,
+    Run,
+    Software,
+    grid_of,
+    label_map_hash,
+    probability_hash,
+    read_sidecar,
+)
+
+
+def describe_several(
+    records: Sequence[Provenance], names: Sequence[str], shares: Sequence[float | None]
+) -> Provenance:
+    """Provenance of a file that holds several hypotheses of one run, from that of each."""
+    if len(records) == 1:
+        return records[0]
+    members = [
+        Member(
+            name=name,
+            share=share,
+            choice=record.choice,
+            volumes=record.volumes,
+            label_map_sha256=record.label_map_sha256,
+        )
+        for record, name, share in zip(records, names, shares, strict=True)
+    ]
+    return records[0].model_copy(update={"hypotheses": members})
+
+
+def describe_probability(
+    probability: ProbabilityMap,
+    *,
+    model: ModelIdentity,
+    run: Run,
+    pointing: Pointing | None = None,
+) -> Provenance:
+    """Provenance of a probability map, made now with this software; it has no volumes."""
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        software=Software.here(),
+        model=model,
+        run=run,
+        choice=Choice(kind="probability", z=None, pointing=pointing),
+        volumes={},
+        grid=grid_of(probability.values.shape[1:], probability.affine),
+        label_map_sha256=probability_hash(probability),
+    )
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the sidecar of a file lies.
+
+    ``hypothesis.nii.gz`` → ``hypothesis.json``, ``hypothesis.dcm`` → ``hypothesis.dcm.json``: so
+    one hypothesis may lie in one folder in several formats.
+    """
+    return path.with_name((stem(path) if is_nifti(path) else path.name) + ".json")
+
+
+def write_pair(
+    hypothesis: Hypothesis, path: Path, provenance: Provenance, overwrite: bool = False
+) -> list[Path]:
+    """Write a label map and its sidecar: `write_content` of one hypothesis."""
+    content = Content.of(hypothesis, described(provenance))
+    return write_content(content, path, provenance, overwrite)
+
+
+def write_content(
+    content: Content,
+    path: Path,
+    provenance: Provenance,
+    overwrite: bool = False,
+    series: DicomSeries | None = None,
+) -> list[Path]:
+    """Write a file and its sidecar, both or neither, and return their paths.
+
+    Args:
+        content: what the file holds.
+        path: of the file; its suffix says the format.
+        provenance: of that content.
+        overwrite: whether existing ones may be replaced.
+        series: that a DICOM segmentation belongs to.
+
+    Raises:
+        ValueError: the provenance is another content's.
+        ExportError: as `write_files` and `encode`, and if a JSON file of another program lies
+            where the sidecar goes, whatever ``overwrite`` says.
+    """
+    if _hashes(provenance) != _hashes_of(content):
+        raise ValueError("provenance: it belongs to another label map")
+    beside = sidecar_path(path)
+    if beside.exists():
+        # Other programs too keep JSON beside an image; the user was not asked about that file.
+        try:
+            read_sidecar(beside)
+        except DataError:
+            raise ExportError(
+                "Beside it lies a JSON file of another program or version, which would be "
+                "replaced: choose another name."
+            ) from None
+    contents = {
+        path: encode(content, path, series),
+        beside: provenance.to_json().encode(),
+    }
+    return write_files(contents, overwrite)
+
+
+def described(provenance: Provenance) -> PlainModel | None:
+    """What a sidecar says of the model and its labels; None where it names no labels."""
+    if not provenance.volumes:
+        return None
+    model = provenance.model
+    labels = plain_labels(["background", *provenance.volumes])
+    return PlainModel(model.name, model.version, model.weights_sha256, labels)
+
+
+def _hashes(provenance: Provenance) -> list[str]:
+    if provenance.hypotheses is None:
+        return [provenance.label_map_sha256]
+    return [member.label_map_sha256 for member in provenance.hypotheses]
+
+
+def _hashes_of(content: Content) -> list[str]:
+    if content.probability is not None:
+        return [probability_hash(content.probability)]
+    return [label_map_hash(one.label_map) for one in content.hypotheses]

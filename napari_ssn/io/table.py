@@ -1,0 +1,63 @@
+"""The table of volumes, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from napari_ssn.core.volume import Extent
+
+_COLUMNS = ("hypothesis", "share", "level", "seed", "label", "voxels", "ml", "mm2")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Size of one label in one hypothesis, or one end of its range.
+
+    Attributes:
+        hypothesis: what it is called; ``range low``, ``range median`` or ``range high``.
+        label: name of the label.
+        voxels: whole for a hypothesis, not always for a range.
+        share: of the model's hypotheses that this one stands for.
+        level: share of the hypotheses (or readers) that a range is about.
+        seed: of the draw that it is.
+    """
+
+    hypothesis: str
+    label: str
+    voxels: float
+    share: float | None = None
+    level: float | None = None
+    seed: int | None = None
+
+
+def range_rows(label: str, low: float, median: float, high: float, level: float) -> list[Row]:
+    """The three rows of a label's range, in voxels."""
+    ends = (("low", low), ("median", median), ("high", high))
+    return [Row(f"range {end}", label, value, level=level) for end, value in ends]
+
+
+def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float) -> bytes:
+    """Content of ``volumes.csv``; a size that the voxels do not tell is empty.
+
+    Args:
+        rows: in the order of the table.
+        extent: what the voxel size is known to measure.
+        voxel_mm: volume of a voxel in mm³; for a plane its area in mm².
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        ml = _number(row.voxels * voxel_mm / 1000) if extent == "volume" else ""
+        mm2 = _number(row.voxels * voxel_mm) if extent == "plane" else ""
+        cells = (_number(row.share), _number(row.level), row.seed)
+        writer.writerow([row.hypothesis, *cells, row.label, _number(row.voxels), ml, mm2])
+    return text.getvalue().encode()
+
+
+def _number(value: float | None) -> str:
+    """Ten digits: what is beyond them is the rounding of binary fractions (4.3100000000000005)."""
+    return "" if value is None else f"{value:.10g}"

@@ -1,0 +1,287 @@
+"""What leaves the program: label maps and probabilities, the table of volumes, the report.
+
+Plain functions for a worker thread, as in `jobs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import Cancelled, ExportError
+from napari_ssn.report import Picture, Report, Size, to_html
+from napari_ssn.session.cards import DRAWS, SEED, Cards, draw
+from napari_ssn.session.jobs import describe, hypothesis_of, model_of, pointing_of, run_of
+from napari_ssn.session.records import Choice, Exported, Ranges, Result
+from napari_ssn.wording.image import geometry
+from napari_ssn.wording.sizes import capital, percent, plural, range_line
+from napari_ssn.wording.steering import card_lines
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+    from napari_ssn.core.lesions import Lesions
+    from napari_ssn.io.content import Content
+    from napari_ssn.io.dicom.series import DicomSeries
+    from napari_ssn.io.provenance import Provenance
+
+#: What goes into a file: the hypothesis on show, those of all cards, or the probability map.
+Part = Literal["shown", "cards", "probability"]
+
+# Pixels of a picture's side in the report: 300 to the inch at 36 mm.
+_SIDE = 432
+# Label maps decoded between two looks at the cancel button.
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is to write.
+
+    Attributes:
+        result: that everything else is about.
+        choice: the hypothesis on show.
+        lesions: of the result; None until they are told apart.
+        cards: of the points there are now; None until they are dealt.
+        ranges: given the points there are now; None until they are counted.
+    """
+
+    result: Result
+    choice: Choice
+    lesions: Lesions | None = None
+    cards: Cards | None = None
+    ranges: Ranges | None = None
+
+    def dealt(self) -> Cards:
+        """The cards; ExportError while there are none."""
+        if self.cards is None:
+            raise ExportError("The hypotheses are still being compared: try again in a moment.")
+        return self.cards
+
+    def counted(self) -> Ranges:
+        """The ranges; ExportError while there are none."""
+        if self.ranges is None:
+            raise ExportError("The ranges are still being counted: try again in a moment.")
+        return self.ranges
+
+
+def export_job(
+    shown: Shown, part: Part, path: Path, overwrite: bool, cancelled: Callable[[], bool]
+) -> Exported:
+    """Write hypotheses or the probability map with a sidecar.
+
+    Args:
+        shown: what there is.
+        part: which of it.
+        path: of the file; its suffix says the format.
+        overwrite: whether the user agreed to replace a file of that name.
+        cancelled: is asked now and then.
+    """
+    from napari_ssn.io.formats import DICOM_SUFFIX
+    from napari_ssn.io.sidecar import write_content
+
+    content, provenance = _content(shown, part, cancelled)
+    series = series_of(shown.result)
+    written = write_content(content, path, provenance, overwrite, series)
+    caution = ""
+    if path.name.lower().endswith(DICOM_SUFFIX):
+        from napari_ssn.io.dicom.segmentation import NAMES_THE_PATIENT
+
+        caution = NAMES_THE_PATIENT
+    return Exported(path.parent, tuple(file.name for file in written), caution)
+
+
+def series_of(result: Result) -> DicomSeries | None:
+    """The DICOM series that an image came from; None for any other."""
+    from napari_ssn.io.dicom.series import DicomSeries
+
+    series = result.source.series
+    return series if isinstance(series, DicomSeries) else None
+
+
+def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[Content, Provenance]:
+    from napari_ssn.io.content import Content
+    from napari_ssn.io.sidecar import describe_probability, describe_several
+
+    result, choice = shown.result, shown.choice
+    if part == "probability":
+        likely = _probability(result, choice, cancelled)
+        about = describe_probability(
+            likely, model=model_of(result), run=run_of(result), pointing=pointing_of(result, choice)
+        )
+        return Content.of(likely, result.card), about
+    if part == "shown":
+        one = hypothesis_of(result, choice, shown.lesions)
+        return Content.of(one, result.card), describe(result, choice, shown.lesions, one)
+    cards = shown.dealt().cards
+    found = _of_cards(shown)
+    names = [f"hypothesis {i} ({percent(card.share)})" for i, card in enumerate(cards, start=1)]
+    records = [
+        describe(result, card.choice, None, one) for card, one in zip(cards, found, strict=True)
+    ]
+    about = describe_several(records, names, [card.share for card in cards])
+    return Content.of(found, result.card, names), about
+
+
+def _of_cards(shown: Shown) -> list[Hypothesis]:
+    """The hypotheses of the cards, with the shares that they stand for."""
+    return [
+        replace(
+            hypothesis_of(shown.result, card.choice, None),
+            probability=card.share,
+            probability_error=card.error,
+        )
+        for card in shown.dealt().cards
+    ]
+
+
+def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) -> ProbabilityMap:
+    """How likely each label is; given points, in how many of the draws behind the cards it is."""
+    from napari_ssn.core.hypotheses import ProbabilityMap
+
+    if not choice.points:
+        return ProbabilityMap.of(result.dist)
+    posterior = result.given.posterior(choice.points)
+    draws = result.given.draws(choice.points, DRAWS, SEED)
+    counts = np.zeros((result.dist.classes, *result.dist.space), np.uint16)
+    for first in range(0, len(draws), _BATCH):
+        if cancelled():
+            raise Cancelled("The export was cancelled.")
+        for label_map in posterior.label_maps(draws[first : first + _BATCH]):
+            for label in range(1, len(counts)):
+                counts[label] += label_map == label
+    counts[0] = len(draws) - counts[1:].sum(0)
+    return ProbabilityMap.of(result.dist, (counts / len(draws)).astype(np.float32))
+
+
+def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
+    """Write the sizes of the hypothesis on show, of the cards, and the ranges as CSV."""
+    from napari_ssn.io.files import write_files
+    from napari_ssn.io.table import Row, range_rows, volumes_table
+
+    result, ranges = shown.result, shown.counted()
+    labels = result.labels[1:]
+    here = hypothesis_of(result, shown.choice, shown.lesions).counts
+    rows = [
+        Row("on show", label, int(voxels)) for label, voxels in zip(labels, here[1:], strict=True)
+    ]
+    for number, card in enumerate(shown.dealt().cards, start=1):
+        rows += [
+            Row(f"hypothesis {number}", label, int(voxels), card.share, seed=card.choice.seed)
+            for label, voxels in zip(labels, card.counts[1:], strict=True)
+        ]
+    for label, one in zip(labels, ranges.ranges, strict=True):
+        rows += range_rows(label, one.low, one.median, one.high, one.level)
+    measure = result.source.measure
+    content = volumes_table(rows, measure.extent, measure.voxel_mm3)
+    written = write_files({path: content}, overwrite)
+    return Exported(path.parent, tuple(file.name for file in written))
+
+
+def report_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
+    """Write the report, one page of HTML."""
+    from napari_ssn.io.files import write_files
+
+    written = write_files({path: to_html(report_of(shown))}, overwrite)
+    return Exported(path.parent, tuple(file.name for file in written))
+
+
+def report_of(shown: Shown) -> Report:
+    """What the report says of a result."""
+    from napari_ssn.io.provenance import label_map_hash
+
+    result, card = shown.result, shown.result.card
+    here = hypothesis_of(result, shown.choice, shown.lesions)
+    title = shown.choice.title
+    return Report(
+        title=card.title,
+        purpose=card.purpose,
+        shown=title,
+        sizes=_sizes(shown, here.counts),
+        pictures=_pictures(shown, here),
+        pictured=_pictured(shown),
+        points=_points(result, shown.choice),
+        facts=_facts(result),
+        limits=card.limits,
+        codes=[
+            ("Image, sha256", result.image_sha256),
+            ("Weights, sha256", card.weights_sha256),
+            ("Label map on show, sha256", label_map_hash(here.label_map)),
+        ],
+    )
+
+
+def _sizes(shown: Shown, counts: Sequence[int] | NDArray[np.int64]) -> list[Size]:
+    ranges, measure = shown.counted(), shown.result.source.measure
+    out = []
+    for label, voxels, one, absent in zip(
+        shown.result.card.labels[1:], counts[1:], ranges.ranges, ranges.absent, strict=True
+    ):
+        spread = range_line(
+            measure,
+            one.low,
+            one.high,
+            one.level,
+            ranges.count,
+            readers=one.readers,
+            absent=absent,
+            points=len(ranges.points),
+        )
+        amount = measure.amount_here(int(voxels)) if voxels else "none"
+        out.append(Size(capital(label.name), label.colour, amount, capital(spread)))
+    return out
+
+
+def _pictures(shown: Shown, here: Hypothesis) -> list[Picture]:
+    cards, measure = shown.dealt().cards, shown.result.source.measure
+    maps = [here.label_map, *(one.label_map for one in _of_cards(shown))]
+    drawn, _ = draw(shown.result, maps, _SIDE)
+    foreground = int(here.counts[1:].sum())
+    size = measure.amount(foreground) if foreground else "none"
+    lines = [("On show", size)]
+    lines += [card_lines(measure, card.share, card.error, card.counts) for card in cards]
+    return [Picture(pixels, *words) for pixels, words in zip(drawn, lines, strict=True)]
+
+
+def _pictured(shown: Shown) -> str:
+    cards, space = shown.dealt(), shown.result.source.space
+    where = "All pictures show one slice, where they differ most. " if len(space) == 3 else ""
+    return (
+        f"{where}Each percentage is the share of {cards.draws:,} hypotheses of the model that "
+        "are most like the one shown, with the error of so few draws; sizes are of the whole image."
+    )
+
+
+def _points(result: Result, choice: Choice) -> list[str]:
+    named: dict[int, list[str]] = {}
+    for point in choice.points:
+        named.setdefault(point.label, []).append("(" + ", ".join(map(str, point.index)) + ")")
+    return [
+        f"{capital(result.labels[label])} at {', '.join(at)}, {plural(len(at), 'voxel')} counted "
+        "from 0 in the order of the image's file"
+        for label, at in named.items()
+    ]
+
+
+def _facts(result: Result) -> list[tuple[str, str]]:
+    card, source = result.card, result.source
+    size = source.turn.shape(source.space)[::-1]
+    spacing = source.spacing_mm
+    if spacing is not None:
+        spacing = tuple(spacing[axis] for axis in source.turn.order)[::-1]
+    words = geometry(size, spacing, source.extent, "", source.thickness_mm)
+    facts = [("Image", words)]
+    if result.centre is not None:
+        facts.append(("Region around", "(" + ", ".join(map(str, result.centre)) + ")"))
+    facts += [
+        ("Model", f"{card.name} {card.version} · {card.licence}"),
+        ("Trained on", card.training.data),
+        ("Attribution", card.training.attribution),
+        ("Computed on", result.device_title),
+    ]
+    return facts

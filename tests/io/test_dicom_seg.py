@@ -1,0 +1,304 @@
+"""DICOM segmentations, read back by highdicom and judged by dicom3tools."""
+
+import shutil
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+
+import napari_ssn as ssn
+from napari_ssn.core.errors import ExportError
+from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.core.volume import Volume
+from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.network.card import ModelCard, read_card
+from tests.dicoms import SECRETS, make_multiframe, make_series
+from tests.helpers import oblique_affine
+
+ROOT = Path(__file__).parents[2]
+SPACE = (7, 6, 5)
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def turned(order: tuple[int, int, int], flips: tuple[int, int, int]) -> NDArray[np.float64]:
+    """An oblique, anisotropic affine with its patient axes exchanged and reversed."""
+    affine = oblique_affine()
+    affine[:3] = np.diag(flips) @ affine[list(order)]
+    return affine
+
+
+AFFINES = {
+    "oblique": oblique_affine(),
+    "reversed": turned((0, 1, 2), (1, 1, -1)),
+    "mirrored": turned((0, 1, 2), (-1, 1, 1)),
+    "sagittal": turned((2, 0, 1), (1, -1, 1)),
+    "straight": np.diag([0.5, 0.75, 3.0, 1.0]),
+}
+
+
+def card(name: str = "hippocampus-3d") -> ModelCard:
+    return read_card(ROOT / "src_weights" / name)
+
+
+def image() -> NDArray[np.float64]:
+    return np.random.default_rng(0).integers(-1000, 1000, SPACE).astype(np.float64)
+
+
+def series(folder: Path, affine: NDArray[np.float64], **kwargs) -> DicomSeries:
+    paths = make_series(folder / "scan", image(), affine, **kwargs)
+    return DicomSeries(tuple(pydicom.dcmread(p, stop_before_pixels=True) for p in paths))
+
+
+def multiframe(folder: Path, affine: NDArray[np.float64], **kwargs) -> DicomSeries:
+    order = [3, 0, 4, 1, 2]
+    path = make_multiframe(folder / "scan.dcm", image(), affine, order=order, **kwargs)
+    frames = tuple(order.index(k) + 1 for k in range(SPACE[2]))
+    return DicomSeries((pydicom.dcmread(path, stop_before_pixels=True),), frames)
+
+
+SOURCES = {"series": series, "enhanced": multiframe}
+
+
+def maps(count: int, affine: NDArray[np.float64]) -> list[Hypothesis]:
+    """Asymmetric label maps that overlap, with nothing on one of the middle slices."""
+    rng = np.random.default_rng(1)
+    found = []
+    for share in np.full(count, 1 / count):
+        labels = rng.integers(0, 3, SPACE).astype(np.uint8)
+        labels[:, :, 2] = 0
+        found.append(Hypothesis(labels, affine, None, 3, float(share)))
+    return found
+
+
+def read_back(path: Path, segment: int, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A segment on our own grid, each voxel put where the file says that it lies."""
+    volume = highdicom.seg.segread(path).get_volume(
+        segment_numbers=[segment], allow_missing_positions=True
+    )
+    # Where each voxel of the file lies on our grid: whole numbers, or it is at a wrong place.
+    to_ours = np.linalg.inv(LPS @ affine) @ volume.affine
+    index = np.indices(volume.spatial_shape).reshape(3, -1)
+    exact = to_ours[:3, :3] @ index + to_ours[:3, 3:]
+    off_mm = affine[:3, :3] @ (exact - np.rint(exact))
+    assert np.abs(off_mm).max() < 1e-6
+    out = np.zeros(SPACE)
+    out[tuple(np.rint(exact).astype(int))] = volume.array[..., 0].reshape(-1)
+    return out
+
+
+def complaints(path: Path) -> list[str]:
+    """Errors that dciodvfy finds."""
+    tool = shutil.which("dciodvfy")
+    if tool is None:
+        pytest.skip("dciodvfy (Debian: dicom3tools) is not installed")
+    done = subprocess.run([tool, str(path)], capture_output=True, text=True, check=False)
+    told = (done.stdout + done.stderr).splitlines()
+    # What it does not know it does not judge.
+    assert "Segmentation" in told
+    return [line for line in told if line.startswith("Error")]
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("name", AFFINES)
+@pytest.mark.parametrize("count", [1, 2])
+def test_hypotheses_come_back_at_their_place(
+    tmp_path: Path, name: str, kind: str, count: int
+) -> None:
+    affine = AFFINES[name]
+    source, found = SOURCES[kind](tmp_path, affine), maps(count, affine)
+    path = tmp_path / "out.dcm"
+    ssn.write(found if count > 1 else found[0], path, model=card(), source=source)
+    seg = highdicom.seg.segread(path)
+    assert seg.SegmentationType == "BINARY" and seg.number_of_segments == 2 * count
+    assert seg.SegmentsOverlap == ("YES" if count > 1 else "NO")
+    for number, (one, label) in enumerate(product(found, (1, 2)), start=1):
+        np.testing.assert_array_equal(read_back(path, number, affine), one.label_map == label)
+    header = source.headers[0]
+    assert seg.FrameOfReferenceUID == header.FrameOfReferenceUID
+    assert seg.StudyInstanceUID == header.StudyInstanceUID
+    assert seg.SeriesInstanceUID != header.SeriesInstanceUID
+    assert complaints(path) == []
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_probabilities_come_back_to_a_step(tmp_path: Path, kind: str) -> None:
+    affine = AFFINES["oblique"]
+    values = np.random.default_rng(2).random((2, *SPACE), np.float32) / 2
+    values[:, :, :, 1] = 0.001  # less than half a step: nothing
+    path = tmp_path / "out.dcm"
+    source = SOURCES[kind](tmp_path, affine)
+    ssn.write(ProbabilityMap(values, affine), path, model=card(), source=source)
+    seg = highdicom.seg.segread(path)
+    assert (seg.SegmentationType, seg.SegmentationFractionalType) == ("FRACTIONAL", "PROBABILITY")
+    for number in (1, 2):
+        back = read_back(path, number, affine)
+        np.testing.assert_allclose(back, values[number - 1], atol=0.5 / 255 + 1e-6)
+        assert not back[:, :, 1].any()
+    assert complaints(path) == []
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_frames_name_the_slice_they_lie_on(tmp_path: Path, kind: str) -> None:
+    affine = AFFINES["reversed"]
+    labels = np.zeros(SPACE, np.uint8)
+    labels[1, 2, 3] = 1
+    source = SOURCES[kind](tmp_path, affine)
+    path = tmp_path / "out.dcm"
+    ssn.write(Hypothesis(labels, affine, None), path, model=card("lidc-2d"), source=source)
+    seg = pydicom.dcmread(path)
+    assert seg.NumberOfFrames == 1  # empty slices are left out
+    frame = seg.PerFrameFunctionalGroupsSequence[0]
+    named = frame.DerivationImageSequence[0].SourceImageSequence[0]
+    if source.frames is None:
+        assert named.ReferencedSOPInstanceUID == source.headers[3].SOPInstanceUID
+    else:
+        assert named.ReferencedSOPInstanceUID == source.headers[0].SOPInstanceUID
+        assert named.ReferencedFrameNumber == source.frames[3]
+
+
+def test_says_what_made_it_and_what_it_is(tmp_path: Path) -> None:
+    affine, about = AFFINES["straight"], card("lidc-2d")
+    one = Hypothesis((maps(1, affine)[0].label_map > 1).astype(np.uint8), affine, None)
+    path = tmp_path / "out.dcm"
+    ssn.write(one, path, model=about, source=series(tmp_path, affine))
+    segment = pydicom.dcmread(path).SegmentSequence[0]
+    assert segment.SegmentAlgorithmType == "AUTOMATIC" and segment.SegmentLabel == "nodule"
+    algorithm = segment.SegmentationAlgorithmIdentificationSequence[0]
+    assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == (about.name, about.version)
+    assert algorithm.AlgorithmParameters == f"weights_sha256={about.weights_sha256}"
+    kind = segment.SegmentedPropertyTypeCodeSequence[0]
+    assert (kind.CodeValue, kind.CodingSchemeDesignator) == ("27925004", "SCT")
+    assert segment.AnatomicRegionSequence[0].CodeMeaning == "Lung"
+    ssn.write(
+        maps(1, affine)[0], path, model=card(), source=series(tmp_path, affine), overwrite=True
+    )
+    first = pydicom.dcmread(path).SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0]
+    assert first.CodeMeaning == "Hippocampus"
+    assert first.SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Anterior"
+
+
+@pytest.mark.parametrize("labels", [np.zeros(SPACE, np.uint8), None])
+def test_without_a_model_and_without_anything_there(tmp_path: Path, labels) -> None:
+    affine = AFFINES["oblique"]
+    one = maps(1, affine)[0] if labels is None else Hypothesis(labels, affine, None)
+    path = tmp_path / "out.dcm"
+    ssn.write(one, path, source=series(tmp_path, affine))
+    assert complaints(path) == []
+    back = read_back(path, 1, affine)
+    np.testing.assert_array_equal(back, one.label_map == 1)
+
+
+def test_the_patient_is_the_sources(tmp_path: Path) -> None:
+    """The standard demands it; and only what belongs to patient and study is taken over."""
+    affine = AFFINES["straight"]
+    path = tmp_path / "out.dcm"
+    ssn.write(maps(1, affine)[0], path, model=card(), source=series(tmp_path, affine))
+    seg = pydicom.dcmread(path)
+    assert str(seg.PatientName) == "DOE^JANE" and seg.PatientID == "PID-4711"
+    assert "JANE" not in seg.SeriesDescription
+    known = [s for s in SECRETS if s.encode() in path.read_bytes()]
+    assert set(known) == set(SECRETS)
+
+
+def test_nothing_is_said_about_the_patient_beside_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, recwarn
+) -> None:
+    """highdicom warns of names that it finds odd, and quotes them."""
+
+    def odd(k: int, dataset: pydicom.Dataset) -> None:
+        dataset.PatientName = "DOE JANE"
+
+    affine = AFFINES["oblique"]
+    empty = Hypothesis(np.zeros(SPACE, np.uint8), affine, None)
+    for kind, make in SOURCES.items():
+        change = odd if kind == "series" else lambda dataset: odd(0, dataset)
+        ssn.write(empty, tmp_path / f"{kind}.dcm", source=make(tmp_path, affine, change=change))
+        assert str(pydicom.dcmread(tmp_path / f"{kind}.dcm").PatientName) == "DOE JANE"
+    out, err = capfd.readouterr()
+    said = out + err + caplog.text + "".join(str(one.message) for one in recwarn)
+    assert said == ""
+
+
+def test_headers_of_poor_files_are_filled_in(tmp_path: Path) -> None:
+    def poor(k: int, dataset: pydicom.Dataset) -> None:
+        for keyword in ("PatientID", "StudyID", "AccessionNumber", "ReferringPhysicianName"):
+            delattr(dataset, keyword)
+        dataset.PatientSex = "U"
+        dataset.SpacingBetweenSlices = "99"
+        if k:  # what differs in the last digit alone
+            dataset.ImageOrientationPatient[0] += 1e-9
+
+    affine = AFFINES["oblique"]
+    source = series(tmp_path, affine, change=poor)
+    before = source.headers[1].to_json()
+    path = tmp_path / "out.dcm"
+    ssn.write(maps(1, affine)[0], path, model=card(), source=source)
+    assert complaints(path) == []
+    measures = pydicom.dcmread(path).SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert float(measures.SpacingBetweenSlices) == pytest.approx(2.5)
+    # The headers are the volume's: nobody may change them.
+    assert source.headers[1].to_json() == before
+
+
+@pytest.mark.parametrize(
+    "keyword", ["ImagePositionPatient", "PixelSpacing", "StudyInstanceUID", "FrameOfReferenceUID"]
+)
+def test_headers_that_lack_too_much_are_one_sentence(tmp_path: Path, keyword: str) -> None:
+    affine = AFFINES["oblique"]
+    source = series(tmp_path, affine, change=lambda k, dataset: delattr(dataset, keyword))
+    with pytest.raises(ExportError, match="headers of this DICOM series lack") as caught:
+        ssn.write(maps(1, affine)[0], tmp_path / "out.dcm", model=card(), source=source)
+    assert not any(secret in str(caught.value) for secret in SECRETS)
+    assert caught.value.__suppress_context__ and not (tmp_path / "out.dcm").exists()
+
+
+def test_dates_that_are_none_are_one_sentence(tmp_path: Path) -> None:
+    affine = AFFINES["oblique"]
+    source = series(tmp_path, affine)
+    for header in source.headers:
+        header["StudyDate"]._value = "19510703x"
+    with pytest.raises(ExportError, match="headers of this DICOM series lack") as caught:
+        ssn.write(maps(1, affine)[0], tmp_path / "out.dcm", model=card(), source=source)
+    assert "19510703" not in str(caught.value)
+
+
+def test_needs_a_series(tmp_path: Path) -> None:
+    affine = AFFINES["oblique"]
+    one = maps(1, affine)[0]
+    plain = Volume(image().astype(np.float32)[None], affine)
+    for source in (None, plain):
+        with pytest.raises(ExportError, match="belongs to a DICOM series"):
+            ssn.write(one, tmp_path / "out.dcm", model=card(), source=source)
+    found = Volume(plain.data, affine, source=series(tmp_path, affine))
+    ssn.write(one, tmp_path / "out.dcm", model=card(), source=found)
+
+
+@pytest.mark.parametrize("what", ["moved", "turned", "other space", "other frames"])
+def test_of_another_series_is_refused(tmp_path: Path, what: str) -> None:
+    affine = np.array(AFFINES["oblique"])
+    source = multiframe(tmp_path, affine) if what == "other frames" else series(tmp_path, affine)
+    labels = maps(1, affine)[0].label_map
+    if what == "moved":
+        affine[:3, 3] += affine[:3, 2]
+    elif what == "turned":
+        affine[:3, 0] *= -1
+    elif what == "other space":
+        labels = labels[:, :, :-1]
+    else:
+        source = DicomSeries(source.headers, (source.frames or ())[::-1])
+    with pytest.raises(ExportError, match="does not lie on the grid"):
+        ssn.write(Hypothesis(labels, affine, None, 3), tmp_path / "a.dcm", source=source)
+
+
+def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch) -> None:
+    affine = AFFINES["oblique"]
+    source = series(tmp_path, affine)
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    with pytest.raises(ExportError, match=r'pip install "napari-ssn\[dicom\]"'):
+        ssn.write(maps(1, affine)[0], tmp_path / "a.dcm", source=source)

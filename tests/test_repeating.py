@@ -1,0 +1,271 @@
+"""``napari-ssn verify``: every kind of sidecar, and whatever may be wrong with one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import count
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import napari_ssn as ssn
+from napari_ssn import cli, repeating
+from napari_ssn.io.napari_hooks import write_labels
+from napari_ssn.io.provenance import Software, read_sidecar
+from napari_ssn.segmenting import segment_image
+from napari_ssn.session import Session, Source
+from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.test_session import Inline, start
+
+SPACE = (22, 18, 14)
+NAME = "DOE_JANE"
+_tokens = count(1)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        "2d": tiny_model(folder / "tiny-2d", region=(16, 16), centred=True),
+        "3d": tiny_model(folder / "tiny-3d", dims=3, classes=3, region=(16,) * 3),
+        "spots": tiny_model(folder / "spots", dims=3, region=(16,) * 3, sparse=True),
+        # The same network with other weights.
+        "other": tiny_model(folder / "other", dims=3, classes=3, region=(16,) * 3, seed=1),
+    }
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("images") / f"{NAME}.nii.gz"
+    nib.save(nib.Nifti1Image(noise_image(SPACE), oblique_affine()), path)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run ``verify``; exit status, standard output and standard error."""
+
+    def call(*args: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["napari-ssn", "verify", *map(str, args)])
+        status: object = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        out, err = capsys.readouterr()
+        assert NAME not in out + err and "Traceback" not in err
+        assert isinstance(status, int)
+        # One sentence is the verdict, wherever it stands.
+        assert len(out.splitlines()) <= 1
+        return status, out.strip(), err.strip()
+
+    return call
+
+
+def opened(scan: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session that has segmented the scan, as the window would."""
+    volume = ssn.read(scan)
+    session = start(Inline(), model, monkeypatch)
+    session.set_image(
+        Source(next(_tokens), volume.space, 1, volume.affine, "volume", True, lambda: volume)
+    )
+    if session.setup.needs_point:
+        session.place_centre((12, 5, 3))
+    session.run()
+    assert session.result is not None, session.note
+    return session
+
+
+def walk(session: Session) -> None:
+    session.walk.show_sample(2)
+    session.walk.set_sigma(-1.3)
+
+
+def point(session: Session) -> None:
+    assert session.result is not None
+    shown = session.result.dist.placed(session.result.dist.label_map())
+    for index in ((12, 5, 3), (9, 8, 3), (11, 2, 3)):
+        session.pointing.add(index, 1 - min(1, int(shown[index])))
+    session.walk.set_sigma(0.6)
+
+
+def move_a_lesion(session: Session) -> None:
+    assert session.walk.lesions is not None and session.walk.lesions.several
+    session.walk.set_sigma(0.5)
+    session.walk.select(1)
+    session.walk.set_alone(1, True)
+    session.walk.set_sigma(-1.5)
+
+
+KINDS = {
+    "mean": ("3d", lambda session: None),
+    "sample": ("3d", lambda session: session.walk.show_sample(4)),
+    "walk": ("3d", walk),
+    "points": ("2d", point),
+    "points in 3D": ("3d", point),
+    "lesions": ("spots", move_a_lesion),
+}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_what_the_window_exports_is_verified(
+    run, scan, models, tmp_path: Path, monkeypatch, kind: str
+) -> None:
+    name, choose = KINDS[kind]
+    session = opened(scan, models[name], monkeypatch)
+    choose(session)
+    session.export(tmp_path / "chosen.nii.gz")
+    assert session.exported is not None, session.note
+    session.close()
+    choice = read_sidecar(tmp_path / "chosen.json").choice
+    assert (choice.pointing is not None) == kind.startswith("points")
+    assert (choice.lesions is not None) == (kind == "lesions")
+    status, out, err = run(tmp_path / "chosen.json", "--image", scan, "--model", models[name])
+    words = "made again bit for bit, and the file beside the sidecar is the same too."
+    assert (status, out) == (0, f"Identical: the label map was {words}"), err
+
+
+@pytest.fixture(scope="module")
+def results(scan, models, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("results")
+    segment_image(scan, out, str(models["3d"]), count=1, device="cpu")
+    return out
+
+
+@pytest.fixture
+def sidecar(results, tmp_path: Path) -> Path:
+    """A sidecar with its label map beside it, to be changed."""
+    for name in ("mean.json", "mean.nii.gz"):
+        (tmp_path / name).write_bytes((results / name).read_bytes())
+    return tmp_path / "mean.json"
+
+
+def change(sidecar: Path, **parts: dict) -> None:
+    record = json.loads(sidecar.read_text())
+    for part, values in parts.items():
+        record[part] = {**record[part], **values} if isinstance(values, dict) else values
+    sidecar.write_text(json.dumps(record))
+
+
+def test_without_the_file_its_hash_is_compared(run, scan, models, sidecar: Path) -> None:
+    sidecar.with_name("mean.nii.gz").unlink()
+    status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 0 and "no label map lies beside the sidecar" in out
+    assert sorted(path.name for path in sidecar.parent.iterdir()) == ["mean.json"]
+
+
+def test_the_model_is_found_by_its_weights(run, scan, models, sidecar: Path, monkeypatch) -> None:
+    installed = {"misnamed": models["3d"], "tiny-3d": models["other"]}
+    monkeypatch.setattr(repeating, "model_folders", lambda: installed)
+    assert run(sidecar, "--image", scan)[0] == 0
+    monkeypatch.setattr(repeating, "model_folders", lambda: {"tiny-3d": models["other"]})
+    status, _, err = run(sidecar, "--image", scan)
+    assert status == 2 and "There is no model 'tiny-3d'" in err
+    status, _, err = run(sidecar, "--image", scan, "--model", models["other"])
+    assert status == 2 and "has other weights than the sidecar's" in err
+
+
+def test_another_label_map_is_said_with_what_differs(
+    run, scan, models, sidecar: Path, monkeypatch
+) -> None:
+    """A sidecar of another z and its own file stands for one that another computer made."""
+    shown = ssn.load_model(models["3d"], "cpu").segment(ssn.read(scan))
+    changed = json.loads(sidecar.read_text())["choice"]["z"]
+    changed[0] = 1.0
+    differing = int((shown.label_map(np.array(changed)) != shown.label_map()).sum())
+    assert differing
+    change(sidecar, choice={"z": changed})
+    status, out, err = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 1
+    assert f"another label map than the sidecar's; {differing:,} of 5,544 voxels differ." in out
+    assert err.endswith("It was made with the same software on the same kind of device.")
+    change(sidecar, software={"torch": "1.0", "machine": "abacus"})
+    here = Software.here()
+    err = run(sidecar, "--image", scan, "--model", models["3d"])[2]
+    assert f"torch 1.0 (here {here.torch}), processor abacus (here {here.machine})" in err
+
+
+def test_a_label_map_that_was_changed_since_is_said(run, scan, models, sidecar: Path) -> None:
+    path = sidecar.with_name("mean.nii.gz")
+    written = nib.load(path)
+    original = np.asanyarray(written.dataobj).copy()
+    values = original.copy()
+    values[0, 0, 0] = 2 - min(2, values[0, 0, 0])
+    nib.save(nib.Nifti1Image(values, written.affine, written.header), path)
+    status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 1 and "holds another label map than it was written with" in out
+    moved = written.affine.copy()
+    moved[2, 3] += 3
+    header = written.header.copy()
+    header.set_qform(moved)
+    nib.save(nib.Nifti1Image(original, moved, header), path)
+    status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert (status, out) == (
+        1,
+        "Not identical: the file beside the sidecar lies up to 3 mm off its image.",
+    )
+    path.write_bytes(path.read_bytes()[:-9])
+    status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 1 and "cannot be read as a label map" in out
+    nib.save(nib.Nifti1Image(noise_image(SPACE), written.affine), path)
+    status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 1 and "holds other numbers than labels" in out
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"volumes": {"label 1": {"voxels": 1, "ml": 2.0, "mm2": None, "unit": "mL"}}}, "sizes"),
+        ({"volumes": {"label 3": {"voxels": 1, "ml": 2.0, "mm2": None, "unit": "mL"}}}, "labels"),
+        ({"grid": {"affine": np.eye(4).tolist()}}, "grid"),
+    ],
+)
+def test_a_sidecar_that_misstates_its_label_map_is_found_out(
+    run, scan, models, sidecar: Path, parts, words: str
+) -> None:
+    change(sidecar, **parts)
+    if words == "grid":
+        sidecar.with_name("mean.nii.gz").unlink()
+    status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 1 and out.startswith("Not identical: the sidecar") and words in out
+
+
+def test_what_was_edited_by_hand_cannot_be_made_again(
+    run, scan, models, sidecar: Path, tmp_path: Path
+) -> None:
+    from napari_ssn.core.display import RESULT_KEY, Display
+
+    display = Display.of(ssn.read(scan))
+    record = json.loads(sidecar.read_text())
+    data = np.asanyarray(nib.load(tmp_path / "mean.nii.gz").dataobj).copy()
+    data[0, 0, 0] = 2 - min(2, data[0, 0, 0])
+    origin = {**display.to_metadata(), "provenance": record}
+    path = tmp_path / "edited.nii.gz"
+    write_labels(str(path), display.reorientation.apply(data), {"metadata": {RESULT_KEY: origin}})
+    args = (tmp_path / "edited.json", "--image", scan, "--model", models["3d"])
+    status, out, err = run(*args)
+    assert (status, out) == (2, "")
+    assert err == "This label map was edited by hand: the model cannot make it again."
+    path.write_bytes((tmp_path / "mean.nii.gz").read_bytes())
+    status, out, _ = run(*args)
+    assert status == 1 and "another label map than it was written with" in out
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"run": {"image_sha256": "0" * 64}}, "This is not the image"),
+        ({"choice": {"z": [0.0] * 4}}, "z has 4 numbers"),
+        ({"schema_version": 2}, "written by a newer napari-ssn"),
+        ({"model": "none"}, "not valid at model"),
+    ],
+)
+def test_what_cannot_be_verified_is_one_sentence(
+    run, scan, models, sidecar: Path, parts, words: str
+) -> None:
+    change(sidecar, **parts)
+    status, out, err = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 2 and words in err and out == ""
