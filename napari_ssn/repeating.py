@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from napari_ssn.core.clicks import Click
 from napari_ssn.core.conditioning import Posterior, condition
@@ -27,6 +25,7 @@ from napari_ssn.core.errors import (
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.residual import Residual
+from napari_ssn.core.transforms import corners_apart_mm
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.files import check_targets, make_folder
 from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, reader_for, stem
@@ -46,8 +45,6 @@ from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import Model, load_model, model_folders
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.segmenting import Found, image_at
-
-Affine = NDArray[np.float64]
 
 _EDITED = "This label map was edited by hand: the model cannot make it again."
 _PROBABILITY = "This is the sidecar of a probability map: only label maps are made again."
@@ -268,17 +265,10 @@ def _problems_of(path: Path, record: Provenance) -> list[str]:
         return ["the file beside the sidecar holds other numbers than labels"]
     if label_map_hash(values.astype(np.uint8)) != record.label_map_sha256:
         return ["the file beside the sidecar holds another label map than it was written with"]
-    off = _displacement_mm(volume.affine, np.array(record.grid.affine), volume.space)
+    off = corners_apart_mm(volume.affine, np.array(record.grid.affine), volume.space)
     if off > _PLACE_MM and volume.extent == "volume":
         return [f"the file beside the sidecar lies up to {off:.3g} mm off its image"]
     return []
-
-
-def _displacement_mm(one: Affine, other: Affine, space: tuple[int, ...]) -> float:
-    """Largest distance between where two affines put a corner of a grid, in mm."""
-    far = [*(size - 1 for size in space), 0][:3]
-    corners = np.array([(*corner, 1.0) for corner in product(*((0, n) for n in far))])
-    return float(np.linalg.norm(corners @ (one - other).T, axis=1).max())
 
 
 def _differing(path: Path, hypothesis: Hypothesis) -> int:
@@ -293,7 +283,7 @@ def _misstated(record: Provenance, again: Provenance) -> list[str]:
     out = []
     shape = tuple(again.grid.shape)
     stated, true = np.array(record.grid.affine), np.array(again.grid.affine)
-    if tuple(record.grid.shape) != shape or _displacement_mm(stated, true, shape) > _PLACE_MM:
+    if tuple(record.grid.shape) != shape or corners_apart_mm(stated, true, shape) > _PLACE_MM:
         out.append("the sidecar states another grid than the image's")
     sizes, counted = record.volumes, again.volumes
     if sizes.keys() != counted.keys():

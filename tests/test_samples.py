@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from napari_ssn import samples
 from napari_ssn.cli import app
 from napari_ssn.core.display import IMAGE_KEY, image_display, to_volume
+from napari_ssn.core.transforms import scaling
 from napari_ssn.io.provenance import image_hash
 from tests.helpers import tiny_model
 
@@ -46,7 +47,10 @@ def test_its_layer_is_the_same_image(number: int) -> None:
     data, options, kind = image
     assert kind == "image" and options["units"] == ("mm", "mm")
     display = image_display(
-        data.shape, options["scale"], options["translate"], options["units"], options["metadata"]
+        data.shape,
+        scaling(options["scale"], options["translate"]),
+        options["units"],
+        options["metadata"],
     )
     assert IMAGE_KEY in options["metadata"]
     assert image_hash(to_volume(data, display)) == image_hash(samples.volume(number))

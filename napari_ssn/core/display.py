@@ -14,12 +14,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.errors import ImageError
+from napari_ssn.core.foreign import reading_of
 from napari_ssn.core.orientation import (
     Direction,
     Reorientation,
     closest_axes,
     direction_cosines,
     shown_directions,
+    tilt_degrees,
+)
+from napari_ssn.core.transforms import (
+    Matrix,
+    check_matrix,
+    is_straight,
+    same_place,
+    scaling,
+    units_mm,
 )
 from napari_ssn.core.volume import Extent, Volume, check_affine
 
@@ -29,27 +39,8 @@ IMAGE_KEY = "napari_ssn_image"
 SOURCE_KEY = "napari_ssn_source"
 #: Key of a result layer's metadata; the same numbers lie there among others.
 RESULT_KEY = "napari_ssn"
-
-# Millimetres in a unit, by the names that viewers use.
-_MM = {
-    "mm": 1.0,
-    "millimeter": 1.0,
-    "millimetre": 1.0,
-    "cm": 10.0,
-    "centimeter": 10.0,
-    "centimetre": 10.0,
-    "m": 1000.0,
-    "meter": 1000.0,
-    "metre": 1000.0,
-    "um": 1e-3,
-    "µm": 1e-3,
-    "micron": 1e-3,
-    "micrometer": 1e-3,
-    "micrometre": 1e-3,
-    "nm": 1e-6,
-    "nanometer": 1e-6,
-    "nanometre": 1e-6,
-}
+#: There too: the layer's matrix when it was made, to tell whether somebody has moved it since.
+SHOWN_AT = "shown_at"
 
 # A direction cosine this far from 0 or ±1 is a tilt and no rounding: 0.006°.
 _STRAIGHT = 1e-4
@@ -72,6 +63,11 @@ class Placement:
     units: tuple[str, ...] | None
     axis_labels: tuple[str, ...]
 
+    @property
+    def matrix(self) -> Matrix:
+        """The transform as a matrix, (n + 1, n + 1)."""
+        return scaling(self.scale, self.translate)
+
 
 @dataclass(frozen=True, eq=False)
 class Display:
@@ -82,6 +78,9 @@ class Display:
         affine: 4×4 float64 of the file's grid, voxel index to mm.
         image_space: shape of the file's grid.
         extent, oriented: see `Volume`.
+        straight: whether the layer runs along the axes of the viewer, whatever the affine says.
+        moved: whether somebody has turned or moved the layer since it was opened; the affine is
+            that of where it lies now.
     """
 
     reorientation: Reorientation
@@ -89,6 +88,8 @@ class Display:
     image_space: tuple[int, ...]
     extent: Extent = "volume"
     oriented: bool = True
+    straight: bool = True
+    moved: bool = False
 
     def __post_init__(self) -> None:
         if len(self.image_space) != self.reorientation.ndim:
@@ -112,6 +113,25 @@ class Display:
     def deobliqued(self) -> bool:
         """Whether the scan is tilted or sheared, and shown as if it were not."""
         return bool(np.abs(self._tilt() - np.eye(3)).max() > _STRAIGHT)
+
+    @property
+    def tilt_degrees(self) -> float:
+        """How far the true grid is turned against the picture that is shown of it; 0 if it is not.
+
+        Of a layer that the viewer itself turns there is nothing to tell.
+        """
+        if not self.oriented or not self.straight or self.moved:
+            return 0.0
+        tilt = tilt_degrees(self.affine)
+        return tilt if tilt > np.rad2deg(_STRAIGHT) else 0.0
+
+    @property
+    def plane(self) -> str:
+        """Plane of the slices that are leafed through: ``axial``; empty where it is not known."""
+        if not self.oriented or self.reorientation.ndim != 3:
+            return ""
+        across = closest_axes(direction_cosines(self.affine)).index(self.reorientation.order[0])
+        return ("sagittal", "coronal", "axial")[across]
 
     @property
     def placement(self) -> Placement:
@@ -182,60 +202,124 @@ def plain_display(
     shape: Sequence[int],
     scale: Sequence[float] | None = None,
     translate: Sequence[float] | None = None,
-    units: Sequence[str] | None = None,
+    units: Sequence[object] | None = None,
+) -> Display:
+    """`placed_display` of an array that is scaled and moved along its axes: 1 and 0 by default."""
+    ndim = len(shape)
+    return placed_display(shape, scaling(scale or (1.0,) * ndim, translate or (0.0,) * ndim), units)
+
+
+def placed_display(
+    shape: Sequence[int], matrix: Matrix, units: Sequence[object] | None = None
 ) -> Display:
     """Place of an array that says nothing about the patient: axes (z, y, x) or (row, column).
 
     Args:
         shape: of the array, two or three axes.
-        scale, translate: per axis, in ``units``; 1 and 0 by default.
+        matrix: (n + 1, n + 1), index to world, in ``units``.
         units: name of a unit of length per axis. Where one is missing or no length, the size
-            of a voxel counts as unknown and a unit of scale as 1 mm.
+            of a voxel counts as unknown and a unit of the world as 1 mm.
     """
     ndim = len(shape)
     if ndim not in (2, 3):
         raise ImageError(f"The image has {ndim} axes; two or three can be segmented.")
-    mm = [_MM.get(str(unit)) for unit in units] if units is not None else [None] * ndim
-    known = all(size is not None for size in mm)
+    world = np.asarray(matrix, dtype=np.float64)
+    lengths = units_mm(units) if units is not None else (None,) * ndim
+    mm = [1.0 if size is None else size for size in lengths]
+    known = None not in lengths
+    if not known:
+        mm = [1.0] * ndim
     extent: Extent = "unknown" if not known else "plane" if ndim == 2 else "volume"
     affine = np.eye(4)
-    affine[:3, : min(ndim, 3)] = 0.0
+    affine[:3, :ndim] = 0.0
     for axis, (patient, sign) in enumerate(shown_directions(2, ndim)):
-        factor = mm[axis] if known else None
-        unit = 1.0 if factor is None else factor
-        affine[patient, axis] = sign * unit * float(scale[axis] if scale is not None else 1)
-        affine[patient, 3] = sign * unit * float(translate[axis] if translate is not None else 0)
+        row = sign * mm[axis] * world[axis]
+        affine[patient, :ndim], affine[patient, 3] = row[:ndim], row[ndim]
     return Display(
         Reorientation.identity(ndim),
         affine + 0.0,
         tuple(int(size) for size in shape),
         extent,
         oriented=False,
+        straight=is_straight(world),
+        moved=not is_straight(world),
     )
 
 
 def image_display(
-    shape: Sequence[int],
-    scale: Sequence[float],
-    translate: Sequence[float],
-    units: Sequence[str],
-    metadata: Mapping[str, Any],
+    shape: Sequence[int], matrix: Matrix, units: Sequence[object], metadata: Mapping[str, Any]
 ) -> Display:
     """Place of an image layer.
 
-    The numbers under `IMAGE_KEY` count for as long as the layer is still where they put it: who
-    crops an image or corrects its voxel size in the viewer means what he sees there.
+    What its reader knew of the patient (under `IMAGE_KEY`, or what another plugin's leaves) is
+    the truth for as long as the layer is still where the reader put it. A layer that was cropped,
+    turned or moved since lies at ``A placed⁻¹ now``, with A the true affine of the shown grid:
+    who moves an image means what he sees.
 
     Args:
         shape: of the layer's array.
-        scale, translate, units: of the layer.
+        matrix: of the layer, shown index to world, in ``units``.
+        units: of the layer, per axis.
         metadata: of the layer.
+
+    Raises:
+        ImageError: the layer has too few or too many axes.
+        GeometryError: its voxels have no size, or nobody can say where it lies.
     """
+    check_matrix(matrix)
+    mm = units_mm(units)
     if IMAGE_KEY in metadata:
         display = Display.from_metadata(metadata[IMAGE_KEY])
-        if display.shape == tuple(shape) and _is_at(display.placement, scale, translate, units):
-            return display
-    return plain_display(shape, scale, translate, units)
+        place = display.placement
+        unitless = place.units is None and mm == (None,) * len(mm)
+        if unitless or (place.units is not None and None not in mm):
+            now = _in_mm(matrix, mm)
+            if display.shape == tuple(shape) and same_place(now, place.matrix):
+                return display
+            if display.extent == "volume" and len(shape) == 3 == len(display.shape):
+                shown = display.reorientation.affine(display.affine, display.image_space)
+                return _moved(display.reorientation, shown, place.matrix, now, shape)
+        return placed_display(shape, matrix, units)
+    # Other readers name no unit where they mean millimetres, and so does who sets a voxel size.
+    if mm == (None,) * len(mm) and {str(unit) for unit in units} == {"pixel"}:
+        known = reading_of(shape, matrix, metadata) is not None
+        sizes = np.linalg.norm(matrix[:-1, :-1], axis=0)
+        if known or not np.allclose(sizes, 1):
+            units, mm = ("mm",) * len(mm), (1.0,) * len(mm)
+    reading = None if None in mm else reading_of(shape, _in_mm(matrix, mm), metadata)
+    if reading is None:
+        return placed_display(shape, matrix, units)
+    turn, now = Reorientation(reading.order, (False,) * 3), _in_mm(matrix, mm)
+    if reading.placed is None or same_place(now, reading.placed):
+        space = tuple(int(shape[reading.order.index(axis)]) for axis in range(3))
+        return Display(turn, reading.affine, space, straight=reading.straight)
+    # No axis runs backwards, so that the size does not matter.
+    shown = turn.affine(reading.affine, shape)
+    return _moved(turn, shown, reading.placed, now, shape)
+
+
+def _moved(
+    turn: Reorientation, shown: Matrix, placed: Matrix, now: Matrix, shape: Sequence[int]
+) -> Display:
+    """Place of an array that no longer lies where its reader put it.
+
+    Args:
+        turn: from the file's grid to the shown one.
+        shown: 4×4, shown index to mm in the patient, when it was read.
+        placed, now: 4×4, shown index to the viewer's world, then and now, in mm.
+        shape: of the array now.
+    """
+    space = tuple(int(shape[turn.order.index(axis)]) for axis in range(3))
+    # `affine` gives the shown affine of a file's; for the way back it is given the identity.
+    back = np.linalg.inv(turn.affine(np.eye(4), space))
+    affine = shown @ np.linalg.inv(placed) @ now @ back
+    affine[3] = (0, 0, 0, 1)
+    return Display(turn, affine, space, straight=is_straight(now), moved=True)
+
+
+def _in_mm(matrix: Matrix, mm: Sequence[float | None]) -> Matrix:
+    """A matrix in millimetres per axis; as it is where the units are no lengths."""
+    return np.diag([*(1.0 if size is None else size for size in mm), 1.0]) @ matrix
 
 
 def to_volume(data: ArrayLike, display: Display) -> Volume:
@@ -253,18 +337,3 @@ def to_volume(data: ArrayLike, display: Display) -> Volume:
         # run from the window must equal one from the command line.
         source = np.ascontiguousarray(display.reorientation.undo(array), dtype=np.float32)
     return Volume(source[None], display.affine, display.extent, display.oriented)
-
-
-def _is_at(
-    placement: Placement,
-    scale: Sequence[float],
-    translate: Sequence[float],
-    units: Sequence[str],
-) -> bool:
-    lengths = [_MM.get(str(unit)) for unit in units]
-    expected: list[float | None] = [None if placement.units is None else 1.0] * len(lengths)
-    return (
-        lengths == expected
-        and np.allclose(scale, placement.scale, rtol=1e-6, atol=0)
-        and np.allclose(translate, placement.translate, rtol=0, atol=1e-4)
-    )

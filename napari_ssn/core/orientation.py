@@ -209,6 +209,21 @@ def direction_cosines(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     return cosines
 
 
+def tilt_degrees(affine: NDArray[np.float64]) -> float:
+    """Angle between a grid and the patient's axes that it is closest to, in degrees.
+
+    ``arccos((tr R − 1)/2)`` of the rotation R nearest to the grid's directions, each compared
+    with the direction of the patient that it runs along, forwards or backwards.
+    """
+    cosines = direction_cosines(affine)
+    ideal = np.zeros((3, 3))
+    for patient, axis in enumerate(closest_axes(cosines)):
+        ideal[patient, axis] = -1.0 if cosines[patient, axis] < 0 else 1.0
+    left, _, right = np.linalg.svd(cosines @ ideal.T)
+    cosine = (float(np.trace(left @ right)) - 1) / 2
+    return float(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
 def closest_axes(cosines: NDArray[np.float64]) -> tuple[int, ...]:
     """For each axis of the patient the axis of the grid that runs along it most.
 

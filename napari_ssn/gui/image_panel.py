@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
 from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
 from napari_ssn.gui.picture import Picture
+from napari_ssn.gui.voxel_size import VoxelSize
 from napari_ssn.session import Session
-from napari_ssn.wording.image import geometry, origin
+from napari_ssn.wording.image import geometry, origin, place
 from napari_ssn.wording.problems import RESEARCH_ONLY
 
 _OTHER = "Other folder…"
@@ -60,6 +61,8 @@ class ImagePanel(Section):
         self._viewer, self._picture, self._session = viewer, picture, session
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")
+        self.place = text("", "muted")
+        self.voxel_size = VoxelSize(picture.set_voxel_size)
         self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
         self.frames = text("", "muted", wrap=False)
         self.time = QWidget()
@@ -77,7 +80,8 @@ class ImagePanel(Section):
             name.setFixedWidth(52)
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
-                self.body.addWidget(self.geometry)
+                for about in (self.geometry, self.place, self.voxel_size):
+                    self.body.addWidget(about)
                 self.body.addWidget(self.time)
         for about in (self.purpose, self.origin, self.fit):
             self.body.addWidget(about)
@@ -168,6 +172,11 @@ class ImagePanel(Section):
             size, spacing, plane = shown
             words = geometry(size, spacing, source.extent, plane, source.thickness_mm)
             say(self.geometry, words)
+        say(self.place, "" if shown is None else place(source.tilt_degrees, source.moved))
+        unknown = shown is not None and source.extent == "unknown"
+        self.voxel_size.setVisible(unknown)
+        if unknown:
+            self.voxel_size.show_axes(len(source.space))
 
     def _list_models(self) -> None:
         survey = self._session.setup.survey

@@ -15,15 +15,16 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_ssn.core.display import (
-    IMAGE_KEY,
     RESULT_KEY,
+    SHOWN_AT,
     SOURCE_KEY,
     Display,
     image_display,
     to_volume,
 )
 from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.core.orientation import Reorientation
+from napari_ssn.core.foreign import has_time_last
+from napari_ssn.core.transforms import layer_matrix
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.session import Choice, Decoded, Plane, Preview, Result, Source
@@ -75,12 +76,13 @@ def describe(layer: Image, frame: int = 0) -> Shown:
             "This is a colour picture (RGB) and the model reads grey values: "
             "choose or open a grey-value image.",
         )
-    if frames is not None and any(name.lower() in _TIME for name in layer.axis_labels[1:]):
+    named = any(name.lower() in _TIME for name in layer.axis_labels[1:])
+    if frames is not None and (named or has_time_last(layer.ndim, layer.metadata)):
         return _unusable(
             token, "Time must be the first axis: bring the axes in the order (time, z, y, x)."
         )
     try:
-        display = _display_of(layer, tuple(data.shape)[0 if frames is None else 1 :])
+        display = _display_of(layer, len(data.shape) - (frames is not None))
     except (ImageError, GeometryError) as error:
         return _unusable(token, str(error))
     source = Source(
@@ -95,7 +97,9 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         shown=display.reorientation,
         ct=_is_ct(data if frames is None else data[frame]),
         # A layer that was cropped or moved has another grid than its series.
-        series=layer.metadata.get(SOURCE_KEY) if display.oriented else None,
+        series=None if display.moved else layer.metadata.get(SOURCE_KEY),
+        tilt_degrees=display.tilt_degrees,
+        moved=display.moved,
     )
     return Shown(source, display)
 
@@ -118,52 +122,28 @@ def _load(data: Any, display: Display, frame: int | None) -> Volume:
     return to_volume(data if frame is None else data[frame], display)
 
 
-def _display_of(layer: Image, shape: tuple[int, ...]) -> Display:
-    known = _foreign_affine(layer, shape)
-    if known is not None:
-        return known
-    scale, translate = _scale_and_translate(layer, len(shape))
-    if not np.isfinite(scale).all() or not np.all(scale):
-        raise GeometryError(
-            "A voxel size of this image is zero or not a number: open it again, "
-            "or set the scale of its layer."
-        )
-    units: Sequence[str] = [str(unit) for unit in layer.units][-len(shape) :]
-    if IMAGE_KEY not in layer.metadata and set(units) == {"pixel"} and not np.allclose(scale, 1):
-        # Somebody set a voxel size and no unit; in this field it is millimetres.
-        units = ["mm"] * len(shape)
-    return image_display(shape, scale, translate, units, layer.metadata)
+def _display_of(layer: Image, axes: int) -> Display:
+    """Place of an image's last axes."""
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape[-axes:]
+    return image_display(shape, _matrix(layer, axes), layer.units[-axes:], layer.metadata)
 
 
-def _scale_and_translate(layer: Image, axes: int) -> tuple[list[float], list[float]]:
-    """Spacing and origin of a layer's last axes with all of its transforms; no rotation."""
+def _matrix(layer: Image, axes: int) -> NDArray[np.float64]:
+    """Index to world of a layer's last axes, (n + 1, n + 1), with all of its transforms."""
     ndim = layer.ndim
     origin = np.asarray(layer.data_to_world((0,) * ndim), dtype=float)
-    scale = []
-    for axis, unit in enumerate(np.eye(ndim)):
-        column = np.asarray(layer.data_to_world(unit), dtype=float) - origin
-        length = float(np.linalg.norm(column))
-        scale.append(-length if column[axis] < 0 else length)
-    return scale[-axes:], [float(value) for value in origin[-axes:]]
-
-
-def _foreign_affine(layer: Image, shape: tuple[int, ...]) -> Display | None:
-    """Place of an image that another reader opened with its affine in ``metadata["affine"]``.
-
-    Such readers show the file's axes (x, y, z) either as they are or reversed; the voxel sizes
-    tell which. Where they do not, nothing is assumed.
-    """
-    affine = np.asarray(layer.metadata.get("affine", 0), dtype=object)
-    if IMAGE_KEY in layer.metadata or len(shape) != 3 or affine.shape != (4, 4):
-        return None
-    matrix = affine.astype(np.float64)
-    sizes = np.linalg.norm(matrix[:3, :3], axis=0)
-    scale = np.abs(_scale_and_translate(layer, 3)[0])
-    for order in ((2, 1, 0), (0, 1, 2)):
-        if np.allclose(scale, sizes[list(order)], rtol=1e-3):
-            space = tuple(int(shape[order.index(axis)]) for axis in range(3))
-            return Display(Reorientation(order, (False,) * 3), matrix, space)
-    return None
+    steps = [np.asarray(layer.data_to_world(unit), dtype=float) - origin for unit in np.eye(ndim)]
+    linear = np.stack(steps, axis=1)
+    first = ndim - axes
+    mixed = linear[:first, first:].any() or linear[first:, :first].any()
+    # What is no number has words of its own.
+    if mixed and np.isfinite(linear).all():
+        raise GeometryError(
+            "This layer is turned in a way that mixes time with space: undo that first."
+        )
+    matrix = np.eye(axes + 1)
+    matrix[:axes, :axes], matrix[:axes, axes] = linear[first:, first:], origin[first:]
+    return matrix
 
 
 def colours(result: Result | Preview, grey: bool = False) -> DirectLabelColormap:
@@ -219,7 +199,7 @@ def result_metadata(
 ) -> dict[str, Any]:
     """What a result layer carries, in plain numbers: its origin, and its place for the writer.
 
-    ``place`` is what `Display.to_metadata` gives; it does not change while the slider moves.
+    ``place`` is what `place_on` gives; it does not change while the slider moves.
     """
     return {
         **place,
@@ -241,10 +221,16 @@ def result_metadata(
     }
 
 
-def decoded_metadata(decoded: Decoded, display: Display) -> dict[str, Any]:
+def place_on(display: Display, transform: dict[str, Any]) -> dict[str, Any]:
+    """Where a result's layer lies: on which grid of a file, and where in the viewer."""
+    shown_at = layer_matrix(transform, len(display.shape))
+    return {**display.to_metadata(), SHOWN_AT: shown_at.tolist()}
+
+
+def decoded_metadata(decoded: Decoded, place: dict[str, Any]) -> dict[str, Any]:
     """As `result_metadata`, with the content of the sidecar."""
     z = decoded.provenance["choice"]["z"]
-    base = result_metadata(decoded.result, decoded.choice, display.to_metadata(), z)
+    base = result_metadata(decoded.result, decoded.choice, place, z)
     return {**base, "provenance": decoded.provenance}
 
 
@@ -290,6 +276,15 @@ def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:
         canvas_size_limits=(11, 13),
         **transform,
     )
+
+
+def set_voxel_size(layer: Image, size_mm: Sequence[float]) -> None:
+    """Give an image the voxel size that somebody knows, along the last of its axes, in mm."""
+    axes = len(size_mm)
+    layer.units = (*layer.units[:-axes], *("mm",) * axes)
+    # Signs stay: they say which way an axis runs.
+    signs = np.where(np.asarray(layer.scale[-axes:]) < 0, -1.0, 1.0)
+    layer.scale = (*layer.scale[:-axes], *(signs * size_mm))
 
 
 def plane_on_show(image: Image, display: Display, dims: Dims) -> Plane | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari.layers import Image, Points
@@ -110,8 +110,12 @@ class Picture:
         spacing = shown.source.spacing_mm
         order = shown.display.reorientation.order
         known = None if spacing is None else tuple(spacing[axis] for axis in order)[::-1]
-        plane = "axial" if shown.source.oriented and len(order) == 3 else ""
-        return shown.display.shape[::-1], known, plane
+        return shown.display.shape[::-1], known, shown.display.plane
+
+    def set_voxel_size(self, size_mm: Sequence[float]) -> None:
+        """Give the image the voxel size that somebody knows, columns first, in mm."""
+        if self._image is not None:
+            layers.set_voxel_size(self._image, tuple(size_mm)[::-1])
 
     def _plane_on_show(self) -> Plane | None:
         if self.display is None:

@@ -133,7 +133,7 @@ class Scene:
         display = self.picture.display
         assert display is not None
         self._display, self._transform = display, self.picture.transform(len(display.shape))
-        self._place = display.to_metadata()
+        self._place = layers.place_on(display, self._transform)
         self._retire_others()
         data = Walking(
             partial(self._read, result.run),
@@ -194,7 +194,7 @@ class Scene:
 
     def _made(self, decoded: Decoded) -> None:
         data = self._display.reorientation.apply(decoded.label_map).copy()
-        metadata = layers.decoded_metadata(decoded, self._display)
+        metadata = layers.decoded_metadata(decoded, self._place)
         layer = layers.label_layer(layers.layer_name(decoded), data, self._transform, metadata)
         layer.colormap = layers.colours(decoded.result)
         self._others.append(layer)

@@ -10,9 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, SOURCE_KEY, Display, plain_display
+from napari_ssn.core.display import (
+    IMAGE_KEY,
+    RESULT_KEY,
+    SHOWN_AT,
+    SOURCE_KEY,
+    Display,
+    placed_display,
+)
 from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
 from napari_ssn.io.content import PlainLabel, PlainModel
@@ -62,7 +70,11 @@ def _own_labels(path: Path, volume: Volume, name: str) -> LayerData | None:
     if label_map_hash(label_map) != record.label_map_sha256:
         return None
     display = Display.of(volume)
-    origin = {**display.to_metadata(), "provenance": record.model_dump(mode="json")}
+    origin = {
+        **display.to_metadata(),
+        SHOWN_AT: display.placement.matrix.tolist(),
+        "provenance": record.model_dump(mode="json"),
+    }
     shown = np.ascontiguousarray(display.reorientation.apply(label_map))
     return shown, {**place(display), "name": name, "metadata": {RESULT_KEY: origin}}, "labels"
 
@@ -174,11 +186,22 @@ def _on_source_grid(
         display = Display.from_metadata(result)
         # A layer that was cropped or resampled since is no longer on the image's grid.
         if display.shape == shown.shape:
+            _check_unmoved(meta, result, shown.ndim)
             return np.ascontiguousarray(display.reorientation.undo(shown)), display
-    units = [str(unit) for unit in meta.get("units") or ()]
-    return shown, plain_display(
-        shown.shape, meta.get("scale"), meta.get("translate"), units or None
-    )
+    matrix = layer_matrix(meta, shown.ndim)
+    check_matrix(matrix)
+    return shown, placed_display(shown.shape, matrix, meta.get("units"))
+
+
+def _check_unmoved(meta: Mapping[str, Any], result: Mapping[str, Any], ndim: int) -> None:
+    """ExportError if a result no longer lies on its image: nobody could say where it belongs."""
+    if SHOWN_AT not in result:
+        return
+    if not same_place(layer_matrix(meta, ndim), np.asarray(result[SHOWN_AT], dtype=np.float64)):
+        raise ExportError(
+            "This layer was turned or moved since it was made and no longer lies on its image: "
+            "undo that, or export it from the window of napari-ssn."
+        )
 
 
 def _contrast_limits(data: NDArray[np.float32]) -> list[float] | None:

@@ -40,6 +40,21 @@ def geometry(
     return " · ".join(parts)
 
 
+def place(tilt_degrees: float, moved: bool) -> str:
+    """What is to be known of an image that is not shown as it lies; empty if it is.
+
+    Args:
+        tilt_degrees: between the true grid and the picture that shows it straight.
+        moved: whether somebody has turned or moved the picture.
+    """
+    if moved:
+        return "Cropped or moved by hand: exported where it lies now."
+    if not tilt_degrees:
+        return ""
+    angle = f"{tilt_degrees:.0f}" if tilt_degrees >= 9.5 else f"{tilt_degrees:.1f}"
+    return f"Shown straight; exported at its true angle of {angle}°."
+
+
 def _millimetres(value: float) -> str:
     text = f"{value:.2f}"
     return text[:-1] if text.endswith("0") else text

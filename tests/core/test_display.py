@@ -8,10 +8,12 @@ from napari_ssn.core.display import (
     IMAGE_KEY,
     Display,
     image_display,
+    placed_display,
     plain_display,
     to_volume,
 )
 from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.core.transforms import scaling
 from napari_ssn.core.volume import Volume
 from tests.helpers import noise_image, oblique_affine
 
@@ -24,16 +26,11 @@ def volume(affine: np.ndarray | None = None, space: tuple[int, ...] = SPACE, **k
 
 
 def layer_of(display: Display) -> dict:
-    """Scale, translation, units and metadata of a layer, as a viewer hands them back."""
+    """Transform, units and metadata of a layer, as a viewer hands them back."""
     place = display.placement
     metadata = json.loads(json.dumps({IMAGE_KEY: display.to_metadata()}))
     units = ["millimeter" if place.units else "pixel"] * len(place.scale)
-    return {
-        "scale": np.array(place.scale),
-        "translate": np.array(place.translate),
-        "units": units,
-        "metadata": metadata,
-    }
+    return {"matrix": place.matrix, "units": units, "metadata": metadata}
 
 
 @pytest.mark.parametrize("extent", ["unknown", "plane", "volume"])
@@ -121,29 +118,92 @@ def test_units_of_a_layer_become_millimetres() -> None:
     assert mixed.extent == "unknown"
 
 
+def true_mm(affine: np.ndarray, display: Display, index: tuple[int, ...]) -> np.ndarray:
+    """Place in the patient of a shown voxel."""
+    source = display.reorientation.index_to_source(index, display.image_space)
+    return (affine @ (*source, 1))[:3]
+
+
+def turned_about_z(degrees: float) -> np.ndarray:
+    """A turn in the plane of the slices, of a shown world (z, y, x)."""
+    matrix = np.eye(4)
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    matrix[1:3, 1:3] = [[c, -s], [s, c]]
+    return matrix
+
+
 @pytest.mark.parametrize(
-    "change",
+    "move",
     [
-        {"scale": (2.5, 1.3, 0.71)},
-        {"translate": (0.0, 0.0, 0.0)},
-        {"units": ["micrometer"] * 3},
+        scaling((1, 1, 1), (7, -3, 2)),
+        scaling((1.2, 1, 1), (0, 0, 0)),
+        turned_about_z(20),
+        np.array([[1, 0.3, 0, 4], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]),
     ],
+    ids=["moved", "stretched", "turned", "sheared"],
 )
-def test_what_was_changed_in_the_viewer_wins(change: dict) -> None:
+@pytest.mark.parametrize("unit", [1.0, 1e3])
+def test_what_was_changed_in_the_viewer_is_done_to_the_patient(
+    move: np.ndarray, unit: float
+) -> None:
+    """What moves by so much in the straight picture moves by as much along the tilted axes."""
     display = Display.of(volume())
-    layer = layer_of(display) | change
+    layer = layer_of(display)
+    layer["matrix"] = move @ layer["matrix"]
+    if unit != 1:
+        # The same layer in micrometres.
+        layer["matrix"] = np.diag([unit, unit, unit, 1]) @ layer["matrix"]
+        layer["units"] = ["micrometer"] * 3
     found = image_display(display.shape, **layer)
-    assert not found.oriented
-    factor = 1e-3 if "units" in change else 1.0
+    assert found.moved and found.oriented and found.tilt_degrees == 0
+    assert found.reorientation == display.reorientation
+    # From the viewer's straight world to the patient: found by three steps from a voxel.
+    base = true_mm(display.affine, display, (0, 0, 0))
+    to_patient = np.stack(
+        [
+            (true_mm(display.affine, display, tuple(np.eye(3, dtype=int)[a])) - base) / size
+            for a, size in enumerate(display.placement.scale)
+        ],
+        axis=1,
+    )
+    for index in ((0, 0, 0), (2, 3, 4), (1, 0, 2)):
+        before = (display.placement.matrix @ (*index, 1))[:3]
+        after = (move @ (*before, 1))[:3]
+        expected = true_mm(display.affine, display, index) + to_patient @ (after - before)
+        np.testing.assert_allclose(true_mm(found.affine, found, index), expected, atol=1e-9)
+
+
+def test_a_cropped_layer_keeps_its_place_in_the_patient() -> None:
+    display = Display.of(volume())
+    layer = layer_of(display)
+    layer["matrix"] = layer["matrix"] @ scaling((1, 1, 1), (1, 0, 2))
+    found = image_display((2, 4, 3), **layer)
+    assert found.oriented and found.shape == (2, 4, 3)
+    for index in ((0, 0, 0), (1, 3, 2), (1, 0, 1)):
+        there = tuple(np.add(index, (1, 0, 2)))
+        np.testing.assert_allclose(
+            true_mm(found.affine, found, index), true_mm(display.affine, display, there), atol=1e-9
+        )
+
+
+def test_a_layer_without_a_patient_is_turned_as_it_is_shown() -> None:
+    matrix = turned_about_z(30) @ scaling((2, 1, 1), (5, 6, 7))
+    display = placed_display(SPACE, matrix, ["mm"] * 3)
+    assert display.moved and not display.oriented and display.extent == "volume"
+    world = (matrix @ (1, 2, 3, 1))[:3]
+    # z is superior, y posterior, x left.
     np.testing.assert_allclose(
-        found.placement.scale, factor * np.asarray(layer["scale"]), rtol=1e-9
+        (display.affine @ (1, 2, 3, 1))[:3], (-world[2], -world[1], world[0])
     )
 
 
-def test_a_cropped_layer_lies_where_the_viewer_says() -> None:
-    display = Display.of(volume())
-    found = image_display((2, 4, 5), **layer_of(display))
-    assert found.image_space == (2, 4, 5) and not found.oriented
+@pytest.mark.parametrize("angle", [0.0, 3.0, 12.0, 30.0])
+def test_the_tilt_is_that_of_the_turn(angle: float) -> None:
+    affine = oblique_affine(angles=(np.deg2rad(angle), 0, 0))
+    for order in ((0, 1, 2), (2, 0, 1)):
+        found = Display.of(volume(affine[:, [*order, 3]] @ np.diag([-1, 1, -1, 1])))
+        assert found.tilt_degrees == pytest.approx(angle, abs=1e-9)
+        assert found.plane == "axial"
 
 
 def test_a_result_placed_by_the_same_numbers_reads_back() -> None:

@@ -9,6 +9,7 @@ import napari_ssn as ssn
 from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
 from napari_ssn.core.errors import ExportError, GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.transforms import scaling
 from napari_ssn.io.napari_hooks import get_reader, image_layer, write_labels
 from napari_ssn.io.provenance import (
     Choice,
@@ -201,7 +202,10 @@ def test_napari_opens_and_saves_through_the_manifest(viewer, scan: Path, tmp_pat
     [image] = viewer.open(scan, plugin="napari-ssn")
     assert image.name == "scan"
     display = image_display(
-        image.data.shape, image.scale, image.translate, image.units, image.metadata
+        image.data.shape,
+        scaling(image.scale, image.translate),
+        image.units,
+        image.metadata,
     )
     volume, source = to_volume(image.data, display), ssn.read(scan)
     assert image_hash(volume) == image_hash(source)

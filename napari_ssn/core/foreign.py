@@ -1,0 +1,157 @@
+"""Images that other plugins opened: where they lie in the patient, by what their readers leave.
+
+Tried with napari-nifti 0.0.20 and napari-itk-io 0.4.1 (`tests/readers.py` has what they gave).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import GeometryError
+from napari_ssn.core.transforms import Matrix, is_straight, same_place, scaling
+
+# From left, posterior, superior to the right, anterior, superior of a `Volume`.
+_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# Voxel sizes that readers print with less digits than they have.
+_SIZES = 1e-3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader knew of an image.
+
+    Attributes:
+        order: shown axis d is axis ``order[d]`` of the grid that ``affine`` is about.
+        affine: 4×4, index of that grid to mm (right, anterior, superior).
+        placed: 4×4 in mm of the layer as the reader made it; None where that is not known.
+        straight: whether the reader showed a tilted image as if it were not.
+    """
+
+    order: tuple[int, ...]
+    affine: NDArray[np.float64]
+    placed: Matrix | None
+    straight: bool = True
+
+
+def reading_of(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
+    """What another plugin's reader left in a layer's metadata; None if nothing that is known.
+
+    Args:
+        shape: of the layer's array, three axes.
+        now: 4×4 of the layer, shown index to world, in mm.
+        metadata: of the layer.
+
+    Raises:
+        GeometryError: the image was cropped, and its reader does not tell from what.
+    """
+    if len(shape) != 3:
+        return None
+    if _matrix(metadata, "affine", 4) is not None:
+        return _with_affine(shape, now, metadata)
+    if _matrix(metadata, "direction", 3) is not None:
+        return _with_direction(now, metadata)
+    return None
+
+
+def has_time_last(ndim: int, metadata: Mapping[str, Any]) -> bool:
+    """Whether an image of four axes comes from a reader that puts time behind space."""
+    return ndim == 4 and "affine" in metadata and metadata.get("coordinate_system") == "RAS+"
+
+
+def _with_affine(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
+    """Of napari-nifti, or a reader that leaves the affine of the file's own axes (x, y, z).
+
+    napari-nifti shows the axes of its affine in reverse order, each running down from its far
+    end: scale −s, translate o + (n − 1) s. The scales of others tell whether theirs are reversed;
+    where they do not, nothing is assumed.
+    """
+    affine = _matrix(metadata, "affine", 4)
+    assert affine is not None
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if not _believable(sizes, affine[:3, 3], affine[:3, :3]):
+        return None
+    if metadata.get("coordinate_system") == "RAS+":
+        back = sizes[::-1]
+        far = affine[2::-1, 3] + (np.array(shape) - 1) * back
+        placed = scaling(-back, far)
+        if same_place(now, placed) or _whole(shape, metadata):
+            return Reading((2, 1, 0), affine, placed)
+        raise GeometryError(
+            "This image was cropped or resampled since it was opened with napari-nifti, and its "
+            "place is lost: open it with the reader of napari-ssn."
+        )
+    if not is_straight(now):
+        return None
+    scale = np.linalg.norm(now[:3, :3], axis=0)
+    fitting = [
+        order
+        for order in ((2, 1, 0), (0, 1, 2))
+        if np.allclose(scale, sizes[list(order)], rtol=_SIZES, atol=0)
+    ]
+    return Reading(fitting[0], affine, None) if len(fitting) == 1 else None
+
+
+def _whole(shape: Sequence[int], metadata: Mapping[str, Any]) -> bool:
+    """Whether an array has the size that its file's header states."""
+    stated: tuple[int, ...] = getattr(metadata.get("header"), "get_data_shape", tuple)()
+    return sorted(stated[:3]) == sorted(shape)
+
+
+def _with_direction(now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
+    """Of ITK: spacing, origin and direction in the order (z, y, x), towards left and posterior.
+
+    napari-itk-io hands on spacing and origin only; itk-napari-conversion rotates the layer by the
+    direction's transpose.
+    """
+    direction = _matrix(metadata, "direction", 3)
+    spacing, origin = (_vector(metadata, name) for name in ("spacing", "origin"))
+    assert direction is not None
+    if spacing is None or origin is None or not _believable(spacing, origin, direction):
+        return None
+    affine = np.eye(4)
+    affine[:3, :3] = direction[::-1, ::-1] * spacing[::-1]
+    affine[:3, 3] = origin[::-1]
+    straight = scaling(spacing, origin)
+    for turn in (direction.T, direction):
+        turned = straight.copy()
+        turned[:3, :3] = turn * spacing
+        if same_place(now, turned) and not same_place(turned, straight):
+            return Reading((2, 1, 0), _FROM_LPS @ affine, turned, straight=False)
+    return Reading((2, 1, 0), _FROM_LPS @ affine, straight)
+
+
+def _believable(sizes: NDArray[np.float64], origin: Matrix, direction: Matrix) -> bool:
+    """Whether a file had a place: where it has none, readers fill in 1 mm at the origin."""
+    turned = direction / np.linalg.norm(direction, axis=0)
+    made_up = (sizes == 1).all() and not origin.any() and np.array_equal(np.abs(turned), np.eye(3))
+    return not made_up
+
+
+def _matrix(metadata: Mapping[str, Any], name: str, size: int) -> NDArray[np.float64] | None:
+    """A matrix of finite numbers that is not singular; None for anything else."""
+    array = np.asarray(metadata.get(name, 0), dtype=object)
+    if array.shape != (size, size):
+        return None
+    try:
+        matrix = array.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-12:
+        return None
+    return matrix
+
+
+def _vector(metadata: Mapping[str, Any], name: str) -> NDArray[np.float64] | None:
+    array = np.asarray(metadata.get(name, 0), dtype=object)
+    if array.shape != (3,):
+        return None
+    try:
+        values = array.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
+    return values if np.isfinite(values).all() else None

@@ -1,0 +1,139 @@
+"""What the window says of an image's place and size, and asks where it does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import napari_ssn as ssn
+from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.io.napari_hooks import image_layer, write_labels
+from tests.gui.conftest import run_and_wait
+from tests.helpers import noise_image, oblique_affine, tiny_model
+
+SPACE = (16, 20, 18)
+
+
+@pytest.fixture
+def deep(open_dock: Callable[..., Any], tmp_path: Path) -> tuple[Any, Any]:
+    return open_dock(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+
+
+def enter(dock: Any, *size_mm: float) -> None:
+    for box, value in zip(dock.image.voxel_size.boxes, size_mm, strict=False):
+        box.setValue(value)
+    dock.image.voxel_size.set.click()
+
+
+def test_without_a_size_there_are_voxels_and_with_one_millilitres(
+    deep: tuple[Any, Any], qtbot: Any
+) -> None:
+    viewer, dock = deep
+    viewer.add_image(noise_image(SPACE), name="array")
+    ask = dock.image.voxel_size
+    assert ask.isVisibleTo(dock) and not ask.set.isEnabled()
+    assert ask.question.text() == "Voxel size unknown: enter mm to measure volumes."
+    assert "voxel size unknown" in dock.image.geometry.text()
+    run_and_wait(dock, qtbot)
+    headline = dock.result.headlines[0].text()
+    assert "voxels" in headline and "mL" not in headline
+    ask.boxes[0].setValue(0.7)
+    ask.boxes[1].setValue(0.8)
+    assert not ask.set.isEnabled()
+    enter(dock, 0.7, 0.8, 1.0)
+    assert not ask.isVisibleTo(dock)
+    assert dock.image.geometry.text() == "18 × 20 × 16 · 0.7 × 0.8 × 1.0 mm"
+    assert dock.session.stale
+    source = dock.session.setup.source
+    assert source.extent == "volume" and source.measure.voxel_mm3 == pytest.approx(0.56)
+    run_and_wait(dock, qtbot)
+    assert " mL" in dock.result.headlines[0].text()
+    # A size of exactly 1 mm, which changes no scale, is a size too.
+    viewer.add_image(noise_image(SPACE), name="other")
+    enter(dock, 1, 1, 1)
+    assert dock.session.setup.source.extent == "volume"
+
+
+def test_a_picture_is_asked_for_two_sizes(deep: tuple[Any, Any]) -> None:
+    viewer, dock = deep
+    viewer.add_image(noise_image((40, 48)), name="picture")
+    ask = dock.image.voxel_size
+    assert [box.isVisibleTo(dock) for box in ask.boxes] == [True, True, False]
+    assert ask.question.text() == "Pixel size unknown: enter mm to measure areas."
+    enter(dock, 0.5, 0.6)
+    assert dock.image.geometry.text() == "48 × 40 · 0.5 × 0.6 mm · thickness unknown"
+
+
+def test_a_tilted_scan_says_how_it_is_shown(
+    deep: tuple[Any, Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = deep
+    volume = ssn.Volume(noise_image(SPACE)[None], oblique_affine(angles=(0, 0, np.deg2rad(12))))
+    data, options, _ = image_layer(volume)
+    image = viewer.add_image(data, **options)
+    assert dock.image.place.text() == "Shown straight; exported at its true angle of 12°."
+    assert not dock.image.voxel_size.isVisibleTo(dock)
+    run_and_wait(dock, qtbot)
+    label_map = dock.session.walk.label_map(())
+    result = viewer.layers[HYPOTHESIS]
+    path = tmp_path / "out.nii.gz"
+    write_labels(str(path), np.asarray(result.data), result.as_layer_data_tuple()[1])
+    np.testing.assert_array_equal(nib.load(path).get_fdata(), label_map)
+    np.testing.assert_allclose(nib.load(path).affine, volume.affine, atol=1e-6)
+    # Turned by hand, the image is exported as it is turned.
+    image.translate = np.add(image.translate, (0, 0, 5))
+    assert dock.image.place.text() == "Cropped or moved by hand: exported where it lies now."
+    run_and_wait(dock, qtbot)
+    dock.session.export(tmp_path / "moved.nii.gz")
+    qtbot.waitUntil(lambda: dock.session.exported is not None, timeout=20_000)
+    moved = nib.load(tmp_path / "moved.nii.gz").affine
+    # The last shown axis runs towards the patient's left, tilted by 12°.
+    left = 5 * np.array([-np.cos(np.deg2rad(12)), -np.sin(np.deg2rad(12)), 0])
+    np.testing.assert_allclose(moved[:3, 3] - volume.affine[:3, 3], left, atol=1e-5)
+    np.testing.assert_allclose(moved[:3, :3], volume.affine[:3, :3], atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
+@pytest.mark.parametrize("change", ["translate", "rotate"])
+def test_a_result_that_no_longer_lies_on_its_image_is_not_written(
+    deep: tuple[Any, Any], qtbot: Any, tmp_path: Path, change: str
+) -> None:
+    from napari_ssn.core.errors import ExportError
+
+    viewer, dock = deep
+    viewer.add_image(noise_image(SPACE), scale=(1, 0.8, 0.7), name="array")
+    run_and_wait(dock, qtbot)
+    dock.session.copies.keep()
+    qtbot.waitUntil(lambda: any("kept" in layer.name for layer in viewer.layers), timeout=20_000)
+    kept = next(layer for layer in viewer.layers if "kept" in layer.name)
+    if change == "translate":
+        kept.translate = (0, 0, 3)
+    else:
+        kept.rotate = (0, 0, 20)
+    path = tmp_path / "out.nii.gz"
+    with pytest.raises(ExportError, match="no longer lies on its image"):
+        write_labels(str(path), kept.data, kept.as_layer_data_tuple()[1])
+    assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
+def test_labels_of_anybody_are_written_as_they_are_turned(
+    deep: tuple[Any, Any], tmp_path: Path
+) -> None:
+    viewer, _ = deep
+    data = np.zeros((4, 5, 6), np.uint8)
+    data[1, 2, 3] = 7
+    labels = viewer.add_labels(
+        data, scale=(2, 1, 1), translate=(3, 4, 5), rotate=(0, 0, 30), shear=(0.1, 0, 0.2)
+    )
+    path = tmp_path / "out.nii.gz"
+    write_labels(str(path), labels.data, labels.as_layer_data_tuple()[1])
+    written = ssn.read(path)
+    index = np.argwhere(written.data[0] == 7)[0]
+    z, y, x = labels.data_to_world((1, 2, 3))
+    np.testing.assert_allclose((written.affine @ (*index, 1))[:3], (-x, -y, z), atol=1e-5)
