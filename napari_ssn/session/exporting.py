@@ -260,12 +260,20 @@ def _pictures(shown: Shown, here: Hypothesis) -> list[Picture]:
 
 
 def _pictured(shown: Shown) -> str:
-    cards, space = shown.dealt(), shown.result.source.space
-    where = "All pictures show one slice, where they differ most. " if len(space) == 3 else ""
+    cards, source = shown.dealt(), shown.result.source
+    where = "All pictures show the slice on which they differ most" if _deep(source.space) else ""
+    if source.oriented:
+        where += ", in" if where else "Pictures are in"
+        where += " the radiological convention"
+    where += ". " if where else ""
     return (
         f"{where}Each percentage is the share of {cards.draws:,} hypotheses of the model that "
         "are most like the one shown, with the error of so few draws; sizes are of the whole image."
     )
+
+
+def _deep(space: tuple[int, ...]) -> bool:
+    return len(space) == 3 and 1 not in space
 
 
 def _points(result: Result, choice: Choice) -> list[str]:
