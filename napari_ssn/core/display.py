@@ -37,6 +37,8 @@ from napari_ssn.core.volume import Extent, Volume, check_affine
 IMAGE_KEY = "napari_ssn_image"
 #: Under this key of an image layer's metadata stands the `source` of the volume it shows.
 SOURCE_KEY = "napari_ssn_source"
+#: There the `note` of that volume.
+NOTE_KEY = "napari_ssn_note"
 #: Key of a result layer's metadata; the same numbers lie there among others.
 RESULT_KEY = "napari_ssn"
 #: There too: the layer's matrix when it was made, to tell whether somebody has moved it since.

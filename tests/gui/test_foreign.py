@@ -36,11 +36,11 @@ def test_every_voxel_is_where_it_is_in_the_patient(reader: str, one: Phantom) ->
     layer = opened(reader, one)
     shown = layers.describe(layer)
     assert shown.source.problem is None
-    assert shown.source.oriented and shown.source.extent == "volume" and not shown.source.moved
+    assert shown.source.oriented and shown.source.extent == "volume"
+    assert shown.display is not None and not shown.display.moved
     assert off_mm(layer, one) < EXACT_MM
     # Shown straight, and the angle is that between the axes and the patient's.
-    assert shown.source.tilt_degrees == pytest.approx(21.66, abs=0.01)
-    assert shown.display is not None
+    assert shown.display.tilt_degrees == pytest.approx(21.66, abs=0.01)
     # Which plane that is depends on how the reader laid the axes.
     across = np.abs(one.affine[:3, :3] / np.linalg.norm(one.affine[:3, :3], axis=0)).argmax(0)
     order = ("sagittal", "coronal", "axial")
@@ -53,9 +53,10 @@ def test_a_layer_that_was_moved_is_where_it_lies_now(reader: str) -> None:
     one = phantom()
     layer = opened(reader, one)
     layer.translate = np.add(layer.translate, (0, 0, 3.0))
-    source = layers.describe(layer).source
-    assert source.moved and source.oriented and source.tilt_degrees == 0
-    volume = source.load()
+    shown = layers.describe(layer)
+    assert shown.display is not None and shown.display.moved and shown.source.oriented
+    assert shown.display.tilt_degrees == 0
+    volume = shown.source.load()
     moves = places_of(volume.data[0], volume.affine) - one.places()
     # By 3 mm along the axis that is shown last, whichever way the reader's world counts.
     step = one.affine[:3, 0] / np.linalg.norm(one.affine[:3, 0])
@@ -76,8 +77,9 @@ def test_what_itk_turns_itself_is_not_turned_twice() -> None:
         rotate=metadata["direction"].T,
         metadata=metadata,
     )
-    source = layers.describe(layer).source
-    assert not source.moved and source.tilt_degrees == 0 and off_mm(layer, one) < EXACT_MM
+    display = layers.describe(layer).display
+    assert display is not None and not display.moved and display.tilt_degrees == 0
+    assert off_mm(layer, one) < EXACT_MM
 
 
 def test_a_crop_of_an_itk_image_keeps_its_place() -> None:
