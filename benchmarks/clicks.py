@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy import ndimage
 
 from benchmarks.timing import Pair, compare, median
 from napari_ssn.core.activation import PackedDistribution
@@ -69,8 +70,7 @@ def volume_clicks(dist: PackedDistribution) -> list[str]:
     made = [Click(tuple(map(int, border[i])), 0) for i in chosen]
     residual = Residual().along(dist.mean_map.astype(np.float32))
     lines = []
-    for count in (1, 10):
-        some = made[:count]
+    for some in (made[:1], made[:10], _stroke(dist)):
         plane = (slice(some[0].index[0], some[0].index[0] + 1), slice(None), slice(None))
 
         def shown(some: list[Click] = some, plane: tuple[slice, ...] = plane) -> object:
@@ -79,12 +79,21 @@ def volume_clicks(dist: PackedDistribution) -> list[str]:
         spent = median(lambda some=some: condition(dist, some, 0.1, residual))
         posterior = condition(dist, some, 0.1, residual)
         frame = median(lambda p=posterior, plane=plane: p.label_map(None, plane))
+        name = f"{len(some)} point{'s' if len(some) > 1 else ''}"
         lines.append(
-            f"{count} point{'s' if count > 1 else ''} on the packed volume: posterior "
+            f"{name} on the packed volume: posterior "
             f"{spent * 1000:.1f} ms, to the outline on the slice {median(shown) * 1000:.1f} ms; "
             f"a slider frame thereafter {frame * 1000:.1f} ms"
         )
     return lines
+
+
+def _stroke(dist: PackedDistribution) -> list[Click]:
+    """A broad stroke along the boundary in one slice."""
+    axial = dist.mean_map[:, :, dist.space[2] // 2] > 0
+    rim = np.argwhere(ndimage.binary_dilation(axial, iterations=2) & ~axial)
+    around = np.argsort(np.arctan2(*(rim - rim.mean(0)).T), kind="stable")[:STROKE]
+    return [Click((*map(int, rim[i]), dist.space[2] // 2), 1) for i in around]
 
 
 def _click(distance: np.ndarray) -> Click:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.cards import cards
 from benchmarks.clicks import clicks, volume_clicks
 from benchmarks.inference import inference
 from benchmarks.timing import Pair, compare, median
@@ -97,12 +98,19 @@ def main() -> None:
         *inference(),
         *sampling(dist),
         *clicks(dist),
+        *cards(dist, model.card, volume, " × ".join(map(str, dist.space))),
         *energy_distance(dist),
         *training_step(model),
         *shipped(model),
     ]
     large, packed = volumes()
-    lines += [*large, *volume_clicks(packed)]
+    # Any image does: of it, thumbnails show a slice.
+    image = Volume(packed.mean_map[None].astype(np.float32), packed.affine)
+    lines += [
+        *large,
+        *volume_clicks(packed),
+        *cards(packed, model.card, image, f"the volume of {packed.classes} labels"),
+    ]
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         from benchmarks.slider import slider, volume_slider
 

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.packing import lowest_radius, pack, shell_of
+from napari_ssn.core.packing import Source, lowest_radius, pack, shell_of
+from napari_ssn.core.parallel import in_threads
 
 #: Bytes of dense tensors from which on a distribution is packed at half precision.
 LARGE = 1 << 28
@@ -103,7 +104,8 @@ class PackedDistribution(Decodable):
             ValueError: another dtype.
             Cancelled: ``cancelled`` said so.
         """
-        return cls(*pack(dist, dtype, cancelled), dist.affine, dist.start, dist.image_space)
+        parts = pack(Source.dense(dist), dtype, cancelled)
+        return cls(*parts, dist.affine, dist.start, dist.image_space)
 
     @property
     def classes(self) -> int:
@@ -166,7 +168,7 @@ class PackedDistribution(Decodable):
 
     def at(self, voxels: torch.Tensor) -> LogitDistribution:
         """See `Decodable.at`; its label maps are these voxels of this one's, bit for bit."""
-        return self._dense_block(self.place[voxels.numpy()])
+        return self.dense_block(self.place[voxels.numpy()])
 
     def logits_at(
         self, voxels: NDArray[np.int64]
@@ -253,8 +255,8 @@ class PackedDistribution(Decodable):
         logits[:, labels[1:], np.arange(labels.shape[1])] = self.margins[:, :, block].swapaxes(0, 1)
         return logits
 
-    def _dense_block(self, block: slice | NDArray[np.int32]) -> LogitDistribution:
-        """Some places as a dense column (n, 1)."""
+    def dense_block(self, block: slice | NDArray[np.int32]) -> LogitDistribution:
+        """Some places as a dense column (n, 1); the logit of c* is 0."""
         labels, logits = self._labels_at(block), self._logits(block)
         variance = np.empty(labels.shape, np.float32)
         variance[labels, np.arange(labels.shape[1])] = self.noise[:, block].astype(np.float32) ** 2
@@ -267,9 +269,25 @@ class PackedDistribution(Decodable):
         """See `LogitDistribution.probabilities`."""
         out = np.empty((self.classes, len(self.order)), np.float32)
         for block in self.blocks():
-            found = self._dense_block(block).probabilities(draws)[:, :, 0]
+            found = self.dense_block(block).probabilities(draws)[:, :, 0]
             out[:, self.order[block]] = found
         return out.reshape(self.classes, *self.space)
+
+    def probability(
+        self,
+        label: int | None = None,
+        draws: int = 128,
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.float32]:
+        """See `Decodable.probability`."""
+        out = np.empty(len(self.order), np.float32)
+
+        def fill(block: slice) -> None:
+            between()
+            out[self.order[block]] = self.dense_block(block).probability(label, draws)[:, 0]
+
+        in_threads(fill, self.blocks())
+        return out.reshape(self.space)
 
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
         """See `Decodable.sample`; ``pixel_noise`` adds ``√D ε`` to the logits."""

@@ -70,11 +70,26 @@ def local_index(dist: Decodable, index: tuple[int, ...]) -> tuple[int, ...]:
     return found
 
 
+def _voxels(dist: Decodable, clicks: tuple[Click, ...]) -> Indices:
+    """`local_index` of each click, in the flattened grid, (n,)."""
+    for one in clicks:
+        if len(one.index) != len(dist.space):
+            local_index(dist, one.index)
+    assert dist.start is not None
+    local = np.array([one.index for one in clicks], np.int64) - dist.start
+    outside = ((local < 0) | (local >= dist.space)).any(1)
+    if outside.any():
+        local_index(dist, clicks[int(outside.argmax())].index)
+    found: Indices = np.ravel_multi_index(tuple(local.T), dist.space)
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Margins:
     """The n different clicks of a set, and the M = n (C − 1) margins they ask to be positive.
 
     Attributes:
+        clicks: themselves, sorted by voxel.
         voxels: (n,) of each click, in the distribution's flattened grid.
         labels: (n,).
         click: (M,) which click each margin belongs to.
@@ -83,6 +98,7 @@ class Margins:
         factor: (M, R).
     """
 
+    clicks: tuple[Click, ...]
     voxels: Indices
     labels: Indices
     click: Indices
@@ -104,24 +120,24 @@ def margins_of(dist: Decodable, clicks: Iterable[Click]) -> Margins:
         GeometryError: a click outside the region.
         ValueError: a label that the distribution does not have.
     """
-    places = set()
-    for one in clicks:
-        if one.label >= dist.classes:
-            raise ValueError(f"label: expected below {dist.classes}, got {one.label}")
-        local = local_index(dist, one.index)
-        places.add((int(np.ravel_multi_index(local, dist.space)), one.label))
-    pairs = np.array(sorted(places), np.int64).reshape(-1, 2)
-    voxels, labels = pairs[:, 0], pairs[:, 1]
-    n, classes = len(pairs), dist.classes
+    # Sorted by index they are sorted by voxel of the grid too.
+    made = tuple(sorted(set(clicks), key=lambda one: (one.index, one.label)))
+    labels = np.array([one.label for one in made], np.int64)
+    n, classes = len(made), dist.classes
     if n == 0:
         nothing = np.zeros(0, np.int64)
-        return Margins(voxels, labels, nothing, nothing, np.zeros(0), np.zeros((0, dist.rank)))
+        nowhere = np.zeros((0, dist.rank))
+        return Margins(made, nothing, labels, nothing, nothing, np.zeros(0), nowhere)
+    if labels.max() >= classes:
+        raise ValueError(f"label: expected below {classes}, got {labels.max()}")
+    voxels = _voxels(dist, made)
     mean, factor = dist.logits_at(voxels)  # (C, n), (R, C, n)
     click = np.repeat(np.arange(n), classes - 1)
     rival = np.tile(np.arange(classes - 1), n)
     rival += rival >= labels[click]  # every class but the label itself
     winner = labels[click]
     return Margins(
+        made,
         voxels,
         labels,
         click,

@@ -147,12 +147,13 @@ class Posterior:
     def labels_at(self, z: ArrayLike, voxels: Indices) -> NDArray[np.uint8]:
         """Labels of some different voxels (V,) of the flattened grid, for each z, (n, V)."""
         draws = np.asarray(z, dtype=np.float64)
-        mean, factor = self.dist.logits_at(voxels)
         out = np.empty((len(draws), len(voxels)), np.uint8)
-        for row, vector in zip(out, draws, strict=True):
-            row[:] = _winner(mean + np.tensordot(vector, factor, 1))
-        if self._field is not None:
-            here = np.flatnonzero(np.isin(voxels, self.near))
+        here = np.isin(voxels, self.near)
+        if not here.all():
+            mean, factor = self.dist.logits_at(voxels[~here])
+            for row, vector in zip(out, draws, strict=True):
+                row[~here] = _winner(mean + np.tensordot(vector, factor, 1))
+        if here.any():
             first = 0
             for labels in self._near_labels(draws, self._nearby(voxels[here])):
                 out[first : first + len(labels), here] = labels
@@ -295,7 +296,7 @@ def condition(
     rank = dist.rank
     return Posterior(
         dist,
-        _distinct(dist, margins),
+        margins.clicks,
         tolerance,
         belief.mean[:rank],
         belief.cov[:rank, :rank],
@@ -318,15 +319,6 @@ def _half_spaces(
     rows, left = held.rows()
     rows = np.concatenate([margins.factor, rows], 1)
     return HalfSpaces(rows, margins.mean, np.hypot(noise, left))
-
-
-def _distinct(dist: Decodable, margins: Margins) -> tuple[Click, ...]:
-    assert dist.start is not None
-    index = np.stack(np.unravel_index(margins.voxels, dist.space), 1) + dist.start
-    return tuple(
-        Click(tuple(place), label)
-        for place, label in zip(index.tolist(), margins.labels.tolist(), strict=True)
-    )
 
 
 def _winner(logits: Floats) -> NDArray[np.uint8]:

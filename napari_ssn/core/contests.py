@@ -7,7 +7,7 @@ other that the rounding of a product could matter, the sum column by column deci
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,19 +50,27 @@ class Draws:
             yield cls(index, torch.from_numpy(vectors[index]), float(norms[index].max()))
 
 
-def contests(dist: PackedDistribution, draws: Draws) -> Iterator[tuple[NDArray[np.int64], int]]:
+def contests(
+    dist: PackedDistribution, draws: Draws, among: NDArray[np.int64] | None = None
+) -> Iterator[tuple[NDArray[np.int64], int]]:
     """All places that some of the draws can change, in blocks of few enough for a product.
+
+    Args:
+        dist: the distribution.
+        draws: some z.
+        among: (v,) places in ascending order that are looked at; None for all.
 
     Yields:
         places (b,), and how many rivals, in the order of the distribution, can win there: 1, as
         nearly everywhere, or all of them.
     """
     reached = dist.touched(draws.radius)
+    places = np.arange(reached) if among is None else among[: np.searchsorted(among, reached)]
     if dist.classes == 2:
-        parts = [(np.arange(reached), 1)]
+        parts = [(places, 1)]
     else:
-        several = dist.second[:reached] <= shell_of(draws.radius)
-        parts = [(np.flatnonzero(~several), 1), (np.flatnonzero(several), dist.classes - 1)]
+        several = dist.second[places] <= shell_of(draws.radius)
+        parts = [(places[~several], 1), (places[several], dist.classes - 1)]
     for places, rivals in parts:
         step = max(1, _BLOCK // (rivals * max(1, len(draws.rows))))
         for first in range(0, len(places), step):
@@ -70,7 +78,10 @@ def contests(dist: PackedDistribution, draws: Draws) -> Iterator[tuple[NDArray[n
 
 
 def winners(
-    dist: PackedDistribution, rows: Tensor, places: NDArray[np.int64], rivals: int
+    dist: PackedDistribution,
+    rows: Tensor,
+    places: NDArray[np.int64] | NDArray[np.int32],
+    rivals: int,
 ) -> Tensor:
     """For each z and place 0 where the mean's label stays, k where the k-th rival wins.
 
@@ -118,7 +129,7 @@ def winners(
 def _settled(
     dist: PackedDistribution,
     rows: Tensor,
-    places: NDArray[np.int64],
+    places: NDArray[np.int64] | NDArray[np.int32],
     columns: list[Tensor],
     close: Tensor,
 ) -> Tensor:
@@ -156,6 +167,41 @@ def changes(
         # Sums of a block's ones are exact in float32.
         total += wins.float() @ (gained - lost)
     return total.round().long().numpy()
+
+
+def packed_labels(
+    dist: PackedDistribution,
+    z: NDArray[np.float64],
+    places: NDArray[np.int64],
+    between: Callable[[], None] = lambda: None,
+) -> NDArray[np.uint8]:
+    """Labels of each z at some places, (n, v) of (n, R): `PackedDistribution.label_map` there.
+
+    Args:
+        dist: the distribution.
+        z: the draws.
+        places: (v,), in ascending order.
+        between: called between blocks, from any thread; what it raises goes through.
+    """
+    out = np.empty((len(z), len(places)), np.uint8)
+    out[:] = dist.best[places]
+    tasks = [
+        (draws, block, rivals)
+        for draws in Draws.groups(z)
+        for block, rivals in contests(dist, draws, places)
+    ]
+
+    def decide(task: tuple[Draws, NDArray[np.int64], int]) -> None:
+        draws, block, rivals = task
+        between()
+        slot = winners(dist, draws.rows, block, rivals).numpy()
+        label = np.broadcast_to(dist.best[block], slot.shape)
+        for k in range(1, rivals + 1):
+            label = np.where(slot == k, dist.rivals[k - 1][block], label)
+        out[draws.index[:, None], np.searchsorted(places, block)] = label
+
+    in_threads(decide, tasks)
+    return out
 
 
 def packed_counts(dist: PackedDistribution, z: NDArray[np.float64]) -> NDArray[np.int64]:

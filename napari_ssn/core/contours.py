@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 Masks = NDArray[np.bool_]
 
-# Percent of the hypotheses.
-_INNER, _MEDIAN, _OUTER = 95, 50, 5
+#: Percent of the hypotheses.
+INNER, MEDIAN, OUTER = 95, 50, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,5 +48,5 @@ def contours(maps: NDArray[np.uint8], classes: int) -> Contours:
     for label_map in maps:  # one at a time: N comparisons of a volume need not fit in memory
         for label in range(classes):
             counts[label] += label_map == label
-    inner, median, outer = (100 * counts >= q * len(maps) for q in (_INNER, _MEDIAN, _OUTER))
+    inner, median, outer = (100 * counts >= q * len(maps) for q in (INNER, MEDIAN, OUTER))
     return Contours(inner, median, outer)

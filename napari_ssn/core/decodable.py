@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import torch
 
     from napari_ssn.core.distribution import LogitDistribution
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Decodable(ABC):
@@ -68,6 +71,23 @@ class Decodable(ABC):
         """Marginal probability of each label at each voxel, (C, *S) float32."""
 
     @abstractmethod
+    def probability(
+        self,
+        label: int | None = None,
+        draws: int = 128,
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.float32]:
+        """Marginal probability of one label, (*S) float32: as `probabilities` has it.
+
+        Beside the result it takes a hundred megabytes at most, however large the grid.
+
+        Args:
+            label: None for all but the background together.
+            draws: as in `probabilities`.
+            between: called now and then; what it raises goes through.
+        """
+
+    @abstractmethod
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
         """Draw n label maps, (n, *S) uint8; draw i is that of ``draw_z(n, rank, seed)[i]``."""
 
@@ -96,6 +116,20 @@ class Decodable(ABC):
             voxels: (n,) of the flattened grid, in any order.
         """
 
+    def spread(self, overall: float = 1.0, per_label: Sequence[float] = ()) -> Decodable:
+        """The same mean with hypotheses farther from it or nearer, see `Spread`.
+
+        Args:
+            overall: factor of all deviations.
+            per_label: a further factor for each label, background first; empty for 1.
+
+        Raises:
+            ValueError: a factor that is negative or not finite, or another number of them.
+        """
+        from napari_ssn.core.spread import Spread, spread_out
+
+        return spread_out(self, Spread(overall, tuple(per_label)))
+
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
         draws = self.check_draws(z)
@@ -122,14 +156,14 @@ class Decodable(ABC):
             raise ValueError(f"z: expected shape (n, {self.rank}), got {draws.shape}")
         return draws
 
-    def placed(self, label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Put a label map of this grid into the image it was cut from; the rest is 0."""
+    def placed(self, label_map: NDArray[Number]) -> NDArray[Number]:
+        """Put a label map, or other values, of this grid into the image; the rest is 0."""
         if label_map.shape != self.space:
             raise ValueError(f"label_map: expected shape {self.space}, got {label_map.shape}")
         assert self.start is not None and self.image_space is not None
         if self.image_space == self.space:
             return label_map
-        out = np.zeros(self.image_space, np.uint8)
+        out = np.zeros(self.image_space, label_map.dtype)
         window = tuple(slice(s, s + n) for s, n in zip(self.start, self.space, strict=True))
         out[window] = label_map
         return out

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -20,62 +20,51 @@ from torch import Tensor
 from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import EPSILON, LogitDistribution
-from napari_ssn.core.measures import label_counts, voxel_volume_ml
+from napari_ssn.core.effects import REACH, Effect, effects
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.core.varimax import fourth_moments, pairs, varimax
 
-#: The effects of a direction are measured between −REACH and +REACH standard deviations.
-REACH = 2.0
+__all__ = [
+    "REACH",
+    "Directions",
+    "Effect",
+    "Kind",
+    "label_gram",
+    "plain_gram",
+    "principal_directions",
+]
 
-# Length of the mean of unit vectors (0 all around, 1 all one way) above which a change is on
-# one side. Voxels spread evenly over half a circle give 2/π = 0.64.
-_ONE_SIDED = 0.5
-# |gain − loss| / (gain + loss) below which a change moves the label rather than grow it.
-_BALANCED = 0.5
 # Standard deviations from a tie beyond which a voxel says nothing about the directions, unless
 # all do.
 _CUT = 9.0
 # Shares nearer than this count as equal and are ordered by change of volume.
 _EQUAL_SHARE = 1e-6
 
-Kind = Literal["none", "presence", "size", "edge", "shift"]
+# Least share of the label-relevant variance that varimax turns a direction for.
+_TURNED = 0.005
+# Voxels whose products of loadings are summed at once: they stay in cache.
+_AT_ONCE = 1 << 13
 
-
-@dataclass(frozen=True)
-class Effect:
-    """What walking one direction from −2 to +2 standard deviations does to the label map.
-
-    Attributes:
-        kind: ``presence`` (the label appears), ``size`` (grows all around), ``edge`` (grows
-            on one side), ``shift`` (grows on one side and shrinks on the other), ``none``.
-        label: the label that changes most.
-        low_ml, high_ml: volume of that label at the two ends, the smaller first.
-        ml_per_sigma: change of its volume per standard deviation, around the mean.
-        side: unit vector in the patient (right, anterior, superior) towards which the label
-            grows; zero unless kind is ``edge`` or ``shift``.
-    """
-
-    kind: Kind
-    label: int
-    low_ml: float
-    high_ml: float
-    ml_per_sigma: float
-    side: tuple[float, float, float]
+#: How directions are chosen, see `principal_directions`.
+Kind = Literal["label-weighted", "plain", "varimax"]
 
 
 @dataclass(frozen=True, eq=False)
 class Directions:
-    """A rotation of z whose columns are ordered by their effect on the label map.
+    """A rotation of z whose columns are ordered by how much of the uncertainty they hold.
 
     Attributes:
         basis: (R, R) float64, orthonormal; column k is direction k.
-        share: (R,) of the label-relevant variance, descending, sum 1 (or all zero when no
-            voxel is uncertain).
+        share: (R,) of the variance that their kind weighs, descending, sum 1 (or all zero when
+            no voxel is uncertain).
         effects: one per column.
+        kind: how they were chosen.
     """
 
     basis: NDArray[np.float64]
     share: NDArray[np.float64]
     effects: tuple[Effect, ...]
+    kind: Kind = "label-weighted"
 
     def z(self, k: int, t: float, anchor: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """``z₀ + t v_k``: t standard deviations along direction k from an anchor."""
@@ -198,19 +187,61 @@ def _gram_and_pieces(dist: Decodable) -> tuple[NDArray[np.float64], _Pieces]:
     return _total(pieces, _gram), pieces
 
 
-def principal_directions(dist: Decodable) -> Directions:
-    """Rotate z so that its axes are ordered by their effect on the label map.
+def plain_gram(dist: Decodable) -> NDArray[np.float64]:
+    """Gram matrix of the factor, every voxel alike: ``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``.
 
-    The eigenvectors of `label_gram`, largest eigenvalue first; the sign of each is the one
-    that grows the foreground (or, where that is undecided, makes its largest component
-    positive). Plain principal components of P would be led by voxels whose label never
-    changes.
+    What all classes share is projected out, as it changes no label and no probability.
+
+    Returns:
+        (R, R) float64.
     """
+    if isinstance(dist, PackedDistribution):
+        parts = in_threads(partial(_packed_plain, dist), dist.blocks())
+        return np.asarray(torch.stack(parts).sum(0).numpy())
+    assert isinstance(dist, LogitDistribution)
+    factor = dist.cov_factor.flatten(2)
+    total = torch.zeros(dist.rank, dist.rank, dtype=torch.float64, device=factor.device)
+    for block in factor.split(_AT_ONCE, 2):
+        free = (block - block.mean(1, keepdim=True)).flatten(1).double()
+        total += free @ free.T
+    return np.asarray(total.cpu().numpy())
+
+
+def _packed_plain(dist: PackedDistribution, block: slice) -> Tensor:
+    """The same of some places: the factor of the mean's label is 0, those of the others margins."""
+    factor = torch.from_numpy(dist.margins[:, :-1, block]).float()  # (C − 1, R, v)
+    common = factor.sum(0)
+    # Σ_c P̃ P̃ᵀ = Σ_c A Aᵀ − (Σ_c A)(Σ_c A)ᵀ / C. Sums of a block's float32 products err by less
+    # than storing the numbers did.
+    gram = torch.einsum("crv,csv->rs", factor, factor) - common @ common.T / dist.classes
+    return gram.double()
+
+
+def principal_directions(dist: Decodable, kind: Kind = "label-weighted") -> Directions:
+    """Rotate z so that its axes are ordered by how much of the uncertainty they hold.
+
+    The sign of each is the one that grows the foreground (or, where that is undecided, makes
+    its largest component positive).
+
+    Args:
+        dist: the distribution.
+        kind: ``label-weighted``: the eigenvectors of `label_gram`, which asks what changes
+            labels. ``plain``: those of `plain_gram`, which are led by voxels whose label never
+            changes wherever logits vary most there. ``varimax``: the label-weighted ones that
+            hold 0.5 % or more, turned among themselves so that each moves few places and moves
+            them much, see `core.varimax.varimax`; their loadings are ``φ(d/s)/s · a``.
+
+    Raises:
+        ValueError: another kind.
+    """
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind: expected one of {', '.join(get_args(Kind))}, got {kind!r}")
     gram, pieces = _gram_and_pieces(dist)
-    values, vectors = np.linalg.eigh(gram)
-    values = values.clip(min=0)
-    total = float(values.sum())
-    share = values / total if total > 0 else np.zeros_like(values)
+    share, vectors = _principal(plain_gram(dist) if kind == "plain" else gram)
+    if kind == "varimax":
+        vectors = _turned(vectors, share, pieces, math.prod(dist.space))
+        share = np.einsum("rk,rs,sk->k", vectors, gram, vectors)
+        share = share / share.sum() if share.sum() > 0 else share
     rotation = torch.from_numpy(vectors.T.copy()).to(dist.device)
 
     def growth(margin: _Margin) -> Tensor:
@@ -224,65 +255,40 @@ def principal_directions(dist: Decodable) -> Directions:
     # What grows and what shrinks cancel to within the rounding of float32.
     undecided = np.abs(pull) <= 1e-6 * gross
     vectors = vectors * np.where(np.where(undecided, biggest, pull) < 0, -1.0, 1.0)
-    return Directions(np.ascontiguousarray(vectors), share, _effects(dist, vectors))
+    return Directions(np.ascontiguousarray(vectors), share, effects(dist, vectors), kind)
 
 
-def _effects(dist: Decodable, vectors: NDArray[np.float64]) -> tuple[Effect, ...]:
-    steps = np.array([-REACH, REACH, -1.0, 1.0])
-    z = steps[:, None] * vectors.T[:, None]  # (R, 4, R)
-    counts = label_counts(dist, z.reshape(-1, dist.rank)).reshape(len(z), len(steps), -1)
-    return tuple(_effect(dist, ends, sizes) for ends, sizes in zip(z, counts, strict=True))
+def _principal(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares (R,) of the eigenvalues of a Gram matrix, and eigenvectors (R, R)."""
+    values, vectors = np.linalg.eigh(gram)
+    values = values.clip(min=0)
+    total = float(values.sum())
+    return (values / total if total > 0 else np.zeros_like(values)), vectors
 
 
-def _effect(dist: Decodable, ends: NDArray[np.float64], counts: NDArray[np.int64]) -> Effect:
-    """Effect of one direction: ends (4, R), its z at `_effects`' steps; counts (4, C) there."""
-    before, after = dist.label_map(ends[0]), dist.label_map(ends[1])
-    none = Effect("none", 1, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0))
-    per_voxel = voxel_volume_ml(dist.affine)
-    changed = np.nonzero(before != after)
-    old, new = before[changed], after[changed]
-    moves = np.bincount(old, minlength=dist.classes) + np.bincount(new, minlength=dist.classes)
-    label = 1 + int(np.argmax(moves[1:]))
-    first, last, shorter, longer = (int(n) for n in counts[:, label])
-    slope = (longer - shorter) / 2 * per_voxel
-    low, high = sorted((first * per_voxel, last * per_voxel))
-    if moves[label] == 0:
-        return Effect("none", label, low, high, slope, none.side)
-    if not first or not last:
-        return Effect("presence", label, low, high, slope, none.side)
-    index = np.stack(changed, axis=1)
-    gained, lost = index[new == label], index[old == label]
-    centre = _middle((before == label) | (after == label), dist.affine)
-    pull = _towards(gained, centre, dist.affine) - _towards(lost, centre, dist.affine)
-    strength = float(np.linalg.norm(pull)) / (len(gained) + len(lost))
-    if strength < _ONE_SIDED:
-        return Effect("size", label, low, high, slope, none.side)
-    x, y, z = pull / np.linalg.norm(pull)
-    balanced = abs(len(gained) - len(lost)) < _BALANCED * (len(gained) + len(lost))
-    kind: Kind = "shift" if balanced else "edge"
-    return Effect(kind, label, low, high, slope, (float(x), float(y), float(z)))
-
-
-def _points(
-    index: NDArray[np.floating | np.integer], affine: NDArray[np.float64]
+def _turned(
+    vectors: NDArray[np.float64], share: NDArray[np.float64], pieces: _Pieces, count: int
 ) -> NDArray[np.float64]:
-    """Positions in mm of voxel indices, (n, 3)."""
-    padded = np.pad(index.astype(np.float64), ((0, 0), (0, 3 - index.shape[1])))
-    return padded @ affine[:3, :3].T + affine[:3, 3]
+    """Those of the directions that matter, turned by varimax; the others as they are."""
+    leading = np.flatnonzero(share >= _TURNED)
+    if len(leading) < 2:
+        return vectors
+    first, second = pairs(len(leading))
 
+    def products(margin: _Margin) -> Tensor:
+        weighted = margin.weighted()  # (R, V)
+        rotation = torch.from_numpy(vectors[:, leading].T.copy()).to(weighted.device)
+        loadings = rotation @ weighted
+        total = torch.zeros(len(first) + 1, len(first), dtype=torch.float64, device=loadings.device)
+        for block in loadings.split(_AT_ONCE, 1):
+            both = block[first] * block[second]  # (K, v)
+            total[:-1] += both @ both.T
+            total[-1] += both.sum(1)
+        return total
 
-def _middle(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean position in mm of the voxels of a mask, (3,); from sums along each axis alone."""
-    axes = range(mask.ndim)
-    sums = [mask.sum(axis=tuple(a for a in axes if a != axis)) for axis in axes]
-    index = [float(np.arange(len(s)) @ s) / float(s.sum()) for s in sums]
-    return np.asarray(_points(np.array([index]), affine)[0])
-
-
-def _towards(
-    index: NDArray[np.int64], centre: NDArray[np.float64], affine: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Sum of the unit vectors from the centre to some voxels; zero for none."""
-    rays = _points(index, affine) - centre
-    lengths = np.linalg.norm(rays, axis=1, keepdims=True)
-    return np.asarray((rays / np.where(lengths > 0, lengths, 1)).sum(0))
+    *fours, twos = _total(pieces, products)
+    square = np.empty((len(leading),) * 2)
+    square[first, second] = square[second, first] = twos
+    out = vectors.copy()
+    out[:, leading] = vectors[:, leading] @ varimax(fourth_moments(np.array(fours)), square, count)
+    return out

@@ -13,7 +13,7 @@ zero that its rounding could matter, the column-wise sum decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -276,6 +276,18 @@ class LogitDistribution(Decodable):
 
         marginals = binary_marginals(self) if self.classes == 2 else orthant_marginals(self, draws)
         return marginals.float().cpu().numpy()
+
+    def probability(
+        self,
+        label: int | None = None,
+        draws: int = 128,
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.float32]:
+        """See `Decodable.probability`."""
+        from napari_ssn.core.marginals import label_marginal
+
+        found: NDArray[np.float32] = label_marginal(self, label, draws, between).cpu().numpy()
+        return found
 
     def binary_blocks(self, draws: NDArray[np.float64]) -> Iterator[tuple[slice, Tensor]]:
         """Decode many z of a two-class distribution, one matrix product per block of voxels.

@@ -8,15 +8,20 @@ positive with noise of standard deviation τ. What is sought is the mean and cov
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dsymv, dsyr
 from scipy.special import erfcx, log_ndtr
 
+from napari_ssn.core.products import product
+
 Floats = NDArray[np.float64]
+_Number = TypeVar("_Number", float, Floats)
+_Larger = Callable[[Any, Any], Any]
 
 _SWEEPS = 60
 # Sites settle when none would move its margin by this share of a standard deviation: less than
@@ -86,11 +91,12 @@ def infer(spaces: HalfSpaces) -> Belief:
     rows, offset, noise = spaces.rows, spaces.offset, spaces.noise
     precision, shift = np.zeros(len(rows)), np.zeros(len(rows))
     mean, cov = np.zeros(rows.shape[1]), np.eye(rows.shape[1], order="F")
-    settled = False
+    # Python's own numbers are the faster ones where there is one at a time.
+    at, softness = offset.tolist(), noise.tolist()
+    log_normaliser, settled = 0.0, False
     sweep = 0
     for sweep in range(1, _SWEEPS + 1):
-        variance = ((rows @ cov) * rows).sum(1)
-        middle = spaces.margins(mean)
+        middle, variance = _moments(spaces, mean, cov)
         gap = _gap(middle, variance, precision, shift, noise)
         stale = np.flatnonzero(gap > _SETTLED)
         if not len(stale):
@@ -100,10 +106,10 @@ def infer(spaces: HalfSpaces) -> Belief:
         for i in stale[np.argsort(-gap[stale], kind="stable")]:
             row = rows[i]
             along = dsymv(1.0, cov, row)
-            v = row @ along
-            m = row @ mean + offset[i]
-            wanted = _site(m, v, precision[i], shift[i], noise[i])
-            more, push = step * (wanted[0] - precision[i]), step * (wanted[1] - shift[i])
+            v, m = float(row.dot(along)), float(row.dot(mean)) + at[i]
+            before = float(precision[i]), float(shift[i])
+            wanted = _site(m, v, *before, softness[i], max)
+            more, push = step * (wanted[0] - before[0]), step * (wanted[1] - before[1])
             if abs(push - m * more) * math.sqrt(v) + abs(more) * v <= _SETTLED:
                 continue
             shrink = 1 + more * v
@@ -113,10 +119,8 @@ def infer(spaces: HalfSpaces) -> Belief:
             precision[i] += more
             shift[i] += push
         # Afresh from the sites: what the updates rounded away does not add up.
-        mean, cov, _ = _assemble(spaces, precision, shift)
-    mean, cov, log_normaliser = _assemble(spaces, precision, shift)
-    variance = ((rows @ cov) * rows).sum(1)
-    middle = spaces.margins(mean)
+        mean, cov, log_normaliser = _assemble(spaces, precision, shift)
+    middle, variance = _moments(spaces, mean, cov)
     log_evidence = log_normaliser + float(
         _site_constants(middle, variance, precision, shift, noise).sum()
     )
@@ -175,20 +179,27 @@ def _means(rows: Floats, offsets: Floats, noise: Floats) -> Floats:
 
 
 # In what follows every argument is a number or an array of them: margin's mean and variance, the
-# site's precision and shift, the noise.
+# site's precision and shift, the noise. Of numbers `larger` is max, which is faster by far.
 
 
-def _cavity(m: Floats, v: Floats, precision: Floats, shift: Floats) -> tuple[Floats, Floats]:
+def _cavity(
+    m: _Number, v: _Number, precision: _Number, shift: _Number, larger: _Larger = np.maximum
+) -> tuple[_Number, _Number]:
     """Mean and variance of a margin without its own site."""
-    left = np.maximum(1 - precision * v, _NOTHING_LEFT)
+    left = larger(1 - precision * v, _NOTHING_LEFT)
     return (m - v * shift) / left, v / left
 
 
 def _site(
-    m: Floats, v: Floats, precision: Floats, shift: Floats, noise: Floats
-) -> tuple[Floats, Floats]:
+    m: _Number,
+    v: _Number,
+    precision: _Number,
+    shift: _Number,
+    noise: _Number,
+    larger: _Larger = np.maximum,
+) -> tuple[_Number, _Number]:
     """Precision and shift of the site that gives the moments of cavity times Φ(m/τ)."""
-    mean, variance = _cavity(m, v, precision, shift)
+    mean, variance = _cavity(m, v, precision, shift, larger)
     total = variance + noise * noise
     deviation = total**0.5
     t = mean / deviation
@@ -197,7 +208,7 @@ def _site(
     bend = hazard * (t + hazard)  # between 0 and 1
     share = variance / total
     # 1 − share · bend cancels far below zero, where 1 − bend is above 1/(t² + 6).
-    left = np.maximum(1 - share * bend, (1 - share) + share / (t * t + 6))
+    left = larger(1 - share * bend, (1 - share) + share / (t * t + 6))
     curvature = bend / total
     return curvature / left, (hazard / deviation + mean * curvature) / left
 
@@ -224,14 +235,20 @@ def _site_constants(
     return found
 
 
+def _moments(spaces: HalfSpaces, mean: Floats, cov: Floats) -> tuple[Floats, Floats]:
+    """Mean and variance of every margin, (M,) each."""
+    rows = spaces.rows
+    return product(rows, mean) + spaces.offset, (product(rows, cov) * rows).sum(1)
+
+
 def _assemble(spaces: HalfSpaces, precision: Floats, shift: Floats) -> tuple[Floats, Floats, float]:
     """Mean, covariance and log ∫ of N(u; 0, I) times all sites with C = 1."""
     rows, offset = spaces.rows, spaces.offset
-    inverse = np.eye(rows.shape[1]) + (rows.T * precision) @ rows
+    inverse = np.eye(rows.shape[1]) + product(rows.T * precision, rows)
     lower = np.linalg.cholesky(inverse)
-    half = solve_triangular(lower, np.eye(len(lower)), lower=True)
+    half = np.linalg.inv(lower)
     cov = np.asfortranarray(half.T @ half)
-    pull = rows.T @ (shift - precision * offset)
+    pull = product(rows.T, shift - precision * offset)
     mean = cov @ pull
     log_normaliser = float(
         shift @ offset - 0.5 * precision @ (offset * offset) + 0.5 * pull @ mean

@@ -8,7 +8,8 @@ for every voxel of the grid, so that a slice in any plane is one threshold on th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from napari_ssn.core.parallel import in_threads
 
 # In the place of a stop: the voxel never flips; it flips more than once.
 _NEVER, _OFTEN = 0xFFFF, 0xFFFE
+# Margins of one product at once, so that it stays in a core's cache.
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +35,7 @@ class Flips:
         z: (stops, R) float64.
         words: (*S) uint32: the stop from which a voxel has another label (16 bits), its label
             before (8) and from then on (8). Voxels that flip more than once, which takes three
-            classes or a tie within rounding, are decoded when they are looked at.
+            classes or a tie within rounding, are decoded when their slice is looked at.
         counts: (stops, C) voxels of each label.
     """
 
@@ -40,6 +43,7 @@ class Flips:
     z: NDArray[np.float64]
     words: NDArray[np.uint32]
     counts: NDArray[np.int64]
+    _looked: list[tuple[Where, _Part]] = field(default_factory=list, repr=False)
 
     @classmethod
     def along(
@@ -78,26 +82,79 @@ class Flips:
 
     def label_map(self, stop: int, where: Where = ()) -> NDArray[np.uint8]:
         """Label map at a stop, or a part of it as in `PackedDistribution.label_map`."""
-        # A copy: a plane across the rows is read once, not at every step below.
-        words = np.array(self.words[where])
-        if words.size == self.words.size:
+        part = self._part(where)
+        if part is None:
             # Of the whole grid only the few voxels that change are worth a look.
             return self.dist.label_map(self.z[stop], where)
-        flip = words >> 16
-        out = np.where(flip <= stop, words & 0xFF, words >> 8 & 0xFF).astype(np.uint8)
-        often = flip == _OFTEN
-        if np.any(often):
-            vector = self.z[stop].astype(np.float32)
-            radius = float(np.linalg.norm(vector.astype(np.float64)))
-            out[often] = self.dist.decode(vector, self.dist.place[where][often], radius)
+        out = np.where(part.flip <= stop, part.high, part.low)
+        if len(part.often):
+            out.reshape(-1)[part.often] = part.labels[stop]
         return out
+
+    def _part(self, where: Where) -> _Part | None:
+        """Words of a part of the grid, taken apart; None for the whole grid.
+
+        The last part is kept: a slider moves through many stops of one slice, and reading that
+        slice across the rows of the volume takes longer than all the rest.
+        """
+        for known, part in self._looked:
+            if known == where:
+                return part
+        words = np.array(self.words[where])
+        if words.size == self.words.size:
+            return None
+        words = np.ascontiguousarray(words)
+        flip = (words >> 16).astype(np.uint16)
+        often = np.flatnonzero(flip == _OFTEN)
+        labels = self._every_stop(self.dist.place[where].reshape(-1)[often])
+        part = _Part(flip, (words >> 8).astype(np.uint8), words.astype(np.uint8), often, labels)
+        self._looked[:] = [(where, part)]
+        return part
+
+    def _every_stop(self, places: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Labels of some places at each stop, (stops, n)."""
+        out = np.empty((len(self.z), len(places)), np.uint8)
+        rows = torch.from_numpy(self.z.astype(np.float32))
+        rivals = self.dist.classes - 1
+        step = max(1, _BLOCK // (rivals * len(self.z)))
+        for first in range(0, len(places), step):
+            some = places[first : first + step]
+            slot = winners(self.dist, rows, some, rivals).numpy()
+            out[:, first : first + step] = _names(self.dist, some, rivals)[
+                slot, np.arange(len(some))
+            ]
+        return out
+
+
+class _Part(NamedTuple):
+    """A part of the grid, the words taken apart.
+
+    Attributes:
+        flip: stop from which a voxel has another label.
+        low, high: label before and from then on.
+        often: (n,) flat index of the voxels that flip more than once.
+        labels: (stops, n) theirs.
+    """
+
+    flip: NDArray[np.uint16]
+    low: NDArray[np.uint8]
+    high: NDArray[np.uint8]
+    often: NDArray[np.int64]
+    labels: NDArray[np.uint8]
+
+
+def _names(
+    dist: PackedDistribution, places: NDArray[np.int64] | NDArray[np.int32], rivals: int
+) -> NDArray[np.uint8]:
+    """Label of the mean and of each rival at some places, (1 + rivals, b)."""
+    return np.concatenate([dist.best[None, places], dist.rivals[:rivals, places]])
 
 
 def _words(
     dist: PackedDistribution, slot: NDArray[np.uint8], places: NDArray[np.int64], rivals: int
 ) -> NDArray[np.uint32]:
     """Words of some places from their winners at every stop, (stops, b)."""
-    names = np.concatenate([dist.best[None, places], dist.rivals[:rivals, places]])
+    names = _names(dist, places, rivals)
     at = np.arange(len(places))
     differs = slot[1:] != slot[:-1]
     flips = differs.sum(0)

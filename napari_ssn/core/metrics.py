@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
+from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.statistics import (
     Interval,
     bootstrap_interval,
@@ -53,9 +55,12 @@ __all__ = [
 Floats = NDArray[np.float64]
 Labels = NDArray[np.integer[Any]]
 
-# Of float32 zeros and ones. It also keeps a block of two maps, the fewest there can be, to 2**23
-# voxels: float32 counts are exact below 2**24, and counts of blocks are added up in float64.
-_BLOCK_BYTES = 2**26
+# Of float32 zeros and ones, few enough to stay in cache; so float32 counts them exactly.
+_BLOCK_BYTES = 2**23
+# Share of a block's voxels below which it pays to take them out of it.
+_FEW = 0.5
+# Maps that are compared with others at once.
+_ROWS = 64
 
 
 def _labels(classes: int | None, min_ndim: int, **fields: ArrayLike) -> tuple[int, list[Labels]]:
@@ -89,20 +94,36 @@ def _same_space(first: str, a: tuple[int, ...], second: str, b: tuple[int, ...])
 def _iou(a: Labels, b: Labels, classes: int, common: ArrayLike = 0) -> Floats:
     """Mean IoU of all pairs of maps, already validated and flat: (N, V), (M, V) → (N, M)."""
     shape = (classes - 1, len(a), len(b))
-    intersection, size = np.zeros(shape), np.zeros(shape)
-    block = max(1, _BLOCK_BYTES // (4 * (len(a) + len(b))))
-    for start in range(0, a.shape[1], block):
-        a_block, b_block = a[:, start : start + block], b[:, start : start + block]
-        # Most voxels are background in every map and count for nothing.
+    step = max(1, _BLOCK_BYTES // (4 * (len(a) + len(b))))
+
+    def overlap(start: int) -> tuple[NDArray[np.float32], Floats, Floats]:
+        """Voxels in which both maps of a pair have a class, and those of each map."""
+        a_block, b_block = a[:, start : start + step], b[:, start : start + step]
+        # Often most voxels are background in every map and count for nothing.
         voxels = np.flatnonzero((a_block.max(axis=0) > 0) | (b_block.max(axis=0) > 0))
-        a_block = a_block[:, voxels]
-        b_block = a_block if b is a else b_block[:, voxels]
+        if len(voxels) < _FEW * a_block.shape[1]:
+            a_block = a_block[:, voxels]
+            b_block = a_block if b is a else b_block[:, voxels]
+        both = np.zeros(shape, np.float32)
+        left, right = np.empty((classes - 1, len(a))), np.empty((classes - 1, len(b)))
         for c in range(1, classes):
-            a_is_c = (a_block == c).astype(np.float32)
-            # The same object on both sides lets BLAS do half the work (a symmetric product).
-            b_is_c = a_is_c if b is a else (b_block == c).astype(np.float32)
-            intersection[c - 1] += a_is_c @ b_is_c.T
-            size[c - 1] += a_is_c.sum(axis=1)[:, None] + b_is_c.sum(axis=1)
+            a_is_c = torch.from_numpy(a_block == c).float()
+            b_is_c = a_is_c if b is a else torch.from_numpy(b_block == c).float()
+            left[c - 1], right[c - 1] = a_is_c.sum(1).numpy(), b_is_c.sum(1).numpy()
+            for first in range(0, len(a), _ROWS):
+                # Of one set with itself nothing is counted twice.
+                rows, rest = slice(first, first + _ROWS), slice(first if b is a else 0, None)
+                both[c - 1, rows, rest] = (a_is_c[rows] @ b_is_c[rest].T).numpy()
+        return both, left, right
+
+    starts = range(0, a.shape[1], step)
+    found = in_threads(overlap, starts) if len(starts) > 1 else [overlap(0)]
+    intersection, size = np.zeros(shape), np.zeros(shape)
+    for both, left, right in found:
+        intersection += both
+        size += left[:, :, None] + right[:, None, :]
+    if b is a:
+        intersection = np.triu(intersection) + np.triu(intersection, 1).swapaxes(1, 2)
     shared = np.broadcast_to(np.asarray(common), (classes,))[1:, None, None]
     intersection += shared
     union = size + 2 * shared - intersection

@@ -58,11 +58,35 @@ def lowest_radius(shell: int) -> float:
     return float(np.int32(shell << _DROPPED).view(np.float32))
 
 
-def pack(dist: LogitDistribution, dtype: torch.dtype, cancelled: Callable[[], bool]) -> Parts:
-    """Pack a dense distribution; beside input and result it needs some megabytes.
+class Source(NamedTuple):
+    """Where the numbers to pack come from.
+
+    classes C, rank R and shape of the grid; read gives logits (R + 1, C, v), the factor and,
+    last, the mean, and √D (C, v) of a block of the flattened grid, on the CPU and its own.
+    """
+
+    classes: int
+    rank: int
+    space: tuple[int, ...]
+    read: Callable[[slice], tuple[Tensor, Tensor]]
+
+    @classmethod
+    def dense(cls, dist: LogitDistribution) -> Source:
+        """The tensors of a dense distribution."""
+        mean, factor, diag = dist.mean.flatten(1), dist.cov_factor.flatten(2), dist.cov_diag
+
+        def read(block: slice) -> tuple[Tensor, Tensor]:
+            logits = torch.cat([factor[:, :, block].cpu(), mean[None, :, block].cpu()])
+            return logits, diag.flatten(1)[:, block].cpu().sqrt()
+
+        return cls(dist.classes, dist.rank, dist.space, read)
+
+
+def pack(source: Source, dtype: torch.dtype, cancelled: Callable[[], bool]) -> Parts:
+    """Pack a distribution; beside input and result it needs some megabytes.
 
     Args:
-        dist: the distribution.
+        source: the distribution.
         dtype: of the numbers kept, float16 or float32.
         cancelled: asked between blocks; if it says True, `Cancelled` is raised.
 
@@ -71,7 +95,7 @@ def pack(dist: LogitDistribution, dtype: torch.dtype, cancelled: Callable[[], bo
     """
     if dtype not in _LIMIT:
         raise ValueError(f"dtype: expected torch.float16 or torch.float32, got {dtype}")
-    classes, rank, count = dist.classes, dist.rank, int(np.prod(dist.space))
+    classes, rank, count = source.classes, source.rank, int(np.prod(source.space))
     best = torch.empty(count, dtype=torch.uint8)
     rivals = torch.empty(classes - 1, count, dtype=torch.uint8)
     margins = torch.empty(classes - 1, rank + 1, count, dtype=dtype)
@@ -83,7 +107,7 @@ def pack(dist: LogitDistribution, dtype: torch.dtype, cancelled: Callable[[], bo
         if cancelled():
             raise Cancelled("The run was cancelled.")
         block = slice(first, first + _BLOCK)
-        found = _margins(dist, block, dtype)
+        found = _margins(*source.read(block), dtype)
         best[block], shell[block] = found.winner, _shells(found.radius[0])
         names, radius = found.order, found.radius
         # In the order of the labels, but the rival that is nearest comes first.
@@ -116,9 +140,9 @@ def pack(dist: LogitDistribution, dtype: torch.dtype, cancelled: Callable[[], bo
 
     in_threads(sort, rows)
     return Parts(
-        mean_map.numpy().reshape(dist.space),
+        mean_map.numpy().reshape(source.space),
         order,
-        place.reshape(dist.space),
+        place.reshape(source.space),
         np.cumsum(np.bincount(shell.numpy(), minlength=SHELLS)),
         best.numpy(),
         rivals.numpy(),
@@ -142,10 +166,8 @@ class _Block(NamedTuple):
     radius: Tensor
 
 
-def _margins(dist: LogitDistribution, block: slice, dtype: torch.dtype) -> _Block:
-    mean = dist.mean.flatten(1)[:, block].cpu()  # (C, v)
-    logits = torch.cat([dist.cov_factor.flatten(2)[:, :, block].cpu(), mean[None]])
-    noise = dist.cov_diag.flatten(1)[:, block].cpu().sqrt()
+def _margins(logits: Tensor, noise: Tensor, dtype: torch.dtype) -> _Block:
+    mean = logits[-1]  # (C, v)
     winner = _first_largest(mean)
     # Not in place: what is subtracted may be a view of it.
     margins = logits - _taken(logits, winner).unsqueeze(1)
@@ -153,7 +175,7 @@ def _margins(dist: LogitDistribution, block: slice, dtype: torch.dtype) -> _Bloc
     largest = max(float(squares.max()) ** 0.5, -float(margins[-1].min()), float(noise.max()))
     # Not finite where float32 itself does not hold the differences or their squares.
     if not largest <= _LIMIT[dtype]:
-        _shrink(dist, block, winner, margins, noise, _LIMIT[dtype])
+        _shrink(logits, winner, margins, noise, _LIMIT[dtype])
         squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
     radius = _radii(-margins[-1], squares, len(margins) - 1, dtype)
     radius.scatter_(0, winner[None], torch.inf)
@@ -179,21 +201,12 @@ def _taken(values: Tensor, label: Tensor) -> Tensor:
     return values.gather(1, label.expand(len(values), 1, -1))[:, 0]
 
 
-def _shrink(
-    dist: LogitDistribution,
-    block: slice,
-    winner: Tensor,
-    margins: Tensor,
-    noise: Tensor,
-    limit: float,
-) -> None:
+def _shrink(logits: Tensor, winner: Tensor, margins: Tensor, noise: Tensor, limit: float) -> None:
     """Divide by a power of two, in place, the voxels whose numbers are too large to be stored.
 
     A positive factor common to all logits of a voxel changes none of its labels, margins in
     standard deviations or probabilities. From the logits, whose differences may not be finite.
     """
-    mean, factor = dist.mean.flatten(1)[:, block], dist.cov_factor.flatten(2)[:, :, block]
-    logits = torch.cat([factor.cpu(), mean[None].cpu()])
     size = torch.maximum(logits.abs().amax((0, 1)), noise.amax(0))
     # The length of a difference is at most 2 √R times its largest part.
     room = 2 * max(1, len(logits) - 1) ** 0.5

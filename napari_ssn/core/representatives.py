@@ -10,13 +10,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
+from napari_ssn.core.drawn import Drawn
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.measures import label_counts
 from napari_ssn.core.metrics import pairwise_iou
 
+# Voxels that are compared at most, see `representatives`: what they leave uncertain of a distance
+# is less than what a few hundred draws leave uncertain of a share.
+_VOXELS = 1 << 16
 # "Nothing there" becomes a hypothesis of its own from this share of the draws on; below, the
 # draws without foreground count for whichever representative is nearest.
 _NOTHING = 0.01
@@ -33,7 +37,9 @@ def representatives(
     """Choose up to k label maps that stand for n draws, the likeliest first.
 
     The medoids of the draws under ``d = 1 − IoU``; each stands for the draws nearest to it,
-    and their share is its probability. "Nothing there" is a hypothesis in its own right.
+    and their share is its probability. "Nothing there" is a hypothesis in its own right. Where
+    more than 65,536 voxels may differ, one of every two is compared, or of every three, and so
+    on; the hypotheses themselves are whole.
 
     Args:
         dist: the distribution, or what is left of it given some clicks.
@@ -55,11 +61,9 @@ def representatives(
         z = draw_z(n, whole.rank, seed) if given is None else given.sample(n, seed)
     z = whole.check_draws(z)
     n = len(z)
-    flat, common = _maps(whole, z, between)
-    if given is not None:
-        flat, common = _corrected(given, z, flat, common)
+    found = Drawn.of(whole, z, given, _VOXELS, between)
     between()
-    flat, common = _differing(flat, common, between)
+    flat, common = _differing(found, between)
     # Equal draws are one point with a weight: fewer distances, and medoids that differ.
     first, place = _kinds(flat)
     maps = flat[first]
@@ -69,12 +73,20 @@ def representatives(
     distance = np.zeros((1, 1))
     if maps.size:
         distance = 1 - pairwise_iou(maps, maps, whole.classes, common)
-    empty = np.flatnonzero(~maps.any(axis=1) & (common[1:].sum() == 0))
-    fixed = [int(i) for i in empty if weight[i] >= _NOTHING * n]
+    between()
+    fixed = []
+    for kind in np.flatnonzero(~maps.any(axis=1) & (common[1:].sum() == 0)):
+        empty = np.flatnonzero(place == kind)
+        if found.step > 1:
+            # There may be something in the voxels that were not compared.
+            empty = empty[~_counts(dist, z[empty])[:, 1:].any(axis=1)]
+        if len(empty) >= _NOTHING * n:
+            first[kind] = empty[0]
+            fixed.append(int(kind))
     medoids = k_medoids(distance, weight, min(k, len(maps)), fixed)
     nearest = distance[:, medoids].argmin(axis=1)
     shares = np.bincount(nearest, weights=weight, minlength=len(medoids)) / n
-    found = [
+    hypotheses = [
         replace(
             _hypothesis(dist, z[first[medoid]]),
             probability=float(share),
@@ -82,38 +94,28 @@ def representatives(
         )
         for medoid, share in zip(medoids, shares, strict=True)
     ]
-    return sorted(found, key=lambda h: -(h.probability or 0.0))
-
-
-def _maps(
-    dist: Decodable, z: NDArray[np.float64], between: Callable[[], None]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Labels for each z of the voxels that may differ, (n, v), and counts of all others, (C,)."""
-    if not isinstance(dist, PackedDistribution):
-        return dist.label_maps(z).reshape(len(z), -1), np.zeros(dist.classes, np.int64)
-    vectors = z.astype(np.float32)
-    radius = float(np.linalg.norm(vectors.astype(np.float64), axis=1).max())
-    reached = dist.touched(radius)
-    flat = np.empty((len(z), reached), np.uint8)
-    for block in dist.blocks(reached):
-        between()
-        for row, vector in zip(flat, vectors, strict=True):
-            row[block] = dist.decode(vector, block, radius)
-    inside = np.bincount(dist.best[:reached], minlength=dist.classes)
-    return flat, dist.mean_counts - inside
+    return sorted(hypotheses, key=lambda h: -(h.probability or 0.0))
 
 
 def _differing(
-    flat: NDArray[np.uint8], common: NDArray[np.int64], between: Callable[[], None]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """As `_maps`, of the voxels that really differ: most have one label in every draw."""
+    found: Drawn, between: Callable[[], None]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Labels of the voxels that really differ, (n, v): most have one label in every draw.
+
+    Also the voxels of each label that all share, (C,), in numbers of those that were compared.
+    """
+    flat = found.labels
     differs = np.zeros(flat.shape[1], bool)
     for row in flat[1:]:
         differs |= row != flat[0]
     between()
-    alike = np.bincount(flat[0, ~differs], minlength=len(common))
+    alike = np.bincount(flat[0, ~differs], minlength=len(found.common))
     # Row by row, because a mask over both axes at once would hold the whole twice.
-    return np.stack([row[differs] for row in flat]), common + alike
+    return np.stack([row[differs] for row in flat]), found.common / found.step + alike
+
+
+def _counts(dist: Decodable | Posterior, z: NDArray[np.float64]) -> NDArray[np.int64]:
+    return dist.label_counts(z) if isinstance(dist, Posterior) else label_counts(dist, z)
 
 
 def _kinds(flat: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -125,26 +127,6 @@ def _kinds(flat: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64
     digests = (hashlib.sha256(row.tobytes()).digest() for row in flat)
     place = np.array([seen.setdefault(digest, len(seen)) for digest in digests], np.int64)
     return np.unique(place, return_index=True)[1].astype(np.int64), place
-
-
-def _corrected(
-    given: Posterior,
-    z: NDArray[np.float64],
-    flat: NDArray[np.uint8],
-    common: NDArray[np.int64],
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """What `_maps` found, with the labels that the voxels near clicks have instead."""
-    near, dist = given.near, given.dist
-    labels = given.labels_at(z, near)
-    if not isinstance(dist, PackedDistribution):
-        flat[:, near] = labels
-        return flat, common
-    place = dist.place.reshape(-1)[near]
-    known = place < flat.shape[1]
-    flat[:, place[known]] = labels[:, known]
-    # Near a click a voxel may differ that no z alone would change.
-    gone = np.bincount(dist.best[place[~known]], minlength=dist.classes)
-    return np.concatenate([flat, labels[:, ~known]], 1), common - gone
 
 
 def _hypothesis(dist: Decodable | Posterior, z: NDArray[np.float64]) -> Hypothesis:

@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.linalg import solve_triangular
 
 from napari_ssn.core.clicks import Indices, Margins
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.products import product
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +28,8 @@ _REACH = 5.0
 # Least standard deviation of a margin, in logits: where the model has none, a click must still
 # take effect.
 _LEAST = 0.01
+# Numbers that are worked on at once: so many stay in cache.
+_BLOCK = 1 << 14
 # Relative to a variance of one: keeps the factorisation possible for voxels that nearly coincide.
 _JITTER = 1e-8
 
@@ -99,13 +101,16 @@ class Field:
         dist, residual: what it belongs to.
         margins: of the clicks.
         anchors: (A,) voxels in the flattened grid.
+        places: (A, 3 or 4) of these, in lengths and edges.
+        spread: (A, A) ``L⁻ᵀ``.
     """
 
     dist: Decodable
     residual: Residual
     margins: Margins
     anchors: Indices
-    _lower: Floats = field(repr=False)
+    places: Floats = field(repr=False)
+    spread: Floats = field(repr=False)
 
     @classmethod
     def around(cls, residual: Residual, dist: Decodable, margins: Margins) -> Field:
@@ -122,26 +127,19 @@ class Field:
         anchors = voxels[chosen]
         within = _correlation(places[chosen], places[chosen])
         within[np.diag_indices_from(within)] += _JITTER
-        return cls(dist, residual, margins, anchors, np.linalg.cholesky(within).astype(np.float64))
+        spread: Floats = np.linalg.inv(np.linalg.cholesky(within)).T
+        return cls(dist, residual, margins, anchors, places[chosen], spread)
 
     @property
     def size(self) -> int:
         """Numbers that hold the field, A (C − 1)."""
         return len(self.anchors) * (self.dist.classes - 1)
 
-    def weights(self, voxels: Indices) -> Floats:
-        """``k(v, anchors) L⁻ᵀ`` of some voxels, (V, A): what each takes of every w."""
-        across = _correlation(
-            _places(self.dist, self.residual, voxels),
-            _places(self.dist, self.residual, self.anchors),
-        )
-        found: Floats = solve_triangular(self._lower, across.T, lower=True).T
-        return found
-
     def rows(self) -> tuple[Floats, Floats]:
         """What each margin of the clicks takes of w, (M, A (C − 1)), and the noise left, (M,)."""
         margins = self.margins
-        weights = self.weights(margins.voxels)
+        places = _places(self.dist, self.residual, margins.voxels)
+        weights = product(_correlation(places, self.places), self.spread)
         scale = self._scale(margins.voxels)
         basis = _contrasts(self.dist.classes)
         winner = margins.labels[margins.click]
@@ -155,27 +153,36 @@ class Field:
     @cached_property
     def near(self) -> Indices:
         """Voxels within reach of the anchors, in the flattened grid, (V,)."""
-        space = self.dist.space
+        space = np.array(self.dist.space)
         grid = self.dist.affine[:3, :3][:, : len(space)]
         far = _REACH * self.residual.length_mm
         reach = np.minimum(np.floor(far / np.linalg.norm(grid, axis=0)).astype(int), space)
         steps = [np.arange(-r, r + 1) for r in reach]
         ball = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, len(space))
         ball = ball[np.square(ball @ grid.T).sum(1) <= far**2]
-        index = np.stack(np.unravel_index(self.anchors, space), 1)[:, None] + ball
-        inside = ((index >= 0) & (index < space)).all(2)
-        return np.unique(np.ravel_multi_index(tuple(index[inside].T), space))
+        index = np.stack(np.unravel_index(self.anchors, self.dist.space), 1)
+        # Marked in a box around them all, with a margin in which what lies outside the grid falls.
+        low = index.min(0) - reach
+        box = index.max(0) + reach + 1 - low
+        marked = np.zeros(box, np.bool_)
+        strides = np.array(marked.strides)
+        marked.reshape(-1)[((index - low) @ strides)[:, None] + ball @ strides] = True
+        first, last = np.maximum(low, 0), np.minimum(low + box, space)
+        inside = tuple(map(slice, first - low, last - low))
+        index = np.argwhere(marked[inside]) + first
+        found: Indices = np.ravel_multi_index(tuple(index.T), self.dist.space)
+        return found
 
     def reach(self, voxels: Indices) -> Floats:
-        """What each of some voxels takes of every w, scale included, (V, A)."""
-        found: Floats = self.weights(voxels) * self._scale(voxels)[:, None]
+        """``k(v, anchors)`` of some voxels, scale included, (V, A)."""
+        found = _correlation(_places(self.dist, self.residual, voxels), self.places)
+        found *= self._scale(voxels)[:, None]
         return found
 
     def at(self, reach: Floats, w: Floats) -> Floats:
         """ξ of a w (A (C − 1),) where `reach` was taken, (C, V)."""
-        basis = _contrasts(self.dist.classes)
-        found: Floats = basis @ (reach @ w.reshape(len(self.anchors), -1)).T
-        return found
+        held = self.spread @ w.reshape(len(self.anchors), -1) @ _contrasts(self.dist.classes).T
+        return product(reach, held).T
 
     def _scale(self, voxels: Indices) -> Floats:
         """Standard deviation of one class's field at some voxels, (V,)."""
@@ -214,10 +221,21 @@ def _places(dist: Decodable, residual: Residual, voxels: Indices) -> Floats:
 
 def _correlation(a: Floats, b: Floats) -> Floats:
     """Matérn 3/2 of two sets of places, (n, m)."""
-    square = np.square(a).sum(1)[:, None] + np.square(b).sum(1) - 2 * a @ b.T
-    r = np.sqrt(3 * np.maximum(square, 0))
-    found: Floats = (1 + r) * np.exp(-r)
-    return found
+    out = np.empty((len(a), len(b)))
+    step = max(1, _BLOCK // max(1, len(b)))
+    for first in range(0, len(a), step):
+        part, r = a[first : first + step], out[first : first + step]
+        r[:] = 0
+        for axis in range(a.shape[1]):
+            apart = np.subtract.outer(part[:, axis], b[:, axis])
+            apart *= apart
+            r += apart
+        r *= 3
+        np.sqrt(r, out=r)
+        decay = np.exp(-r)
+        r += 1
+        r *= decay
+    return out
 
 
 def _spread_out(places: Floats, count: int) -> Indices:

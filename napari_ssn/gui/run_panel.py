@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QProgressBar, QRadioButton
+from qtpy.QtWidgets import QProgressBar, QRadioButton, QWidget
 
-from napari_ssn.gui.parts import Section, button, row, say, text
+from napari_ssn.gui.parts import Section, button, row, say, spin, text
 from napari_ssn.gui.picture import Picture
 from napari_ssn.session import Session
 from napari_ssn.wording.problems import seconds
@@ -24,14 +24,27 @@ class RegionPanel(Section):
         self.where = text("", "muted")
         self.body.addLayout(row([self.whole, self.around, 1]))
         self.body.addLayout(row([(self.where, 1), self.place]))
+        self.depth = spin(0, 200, 15, "How far the model looks along the volume, slice by slice")
+        self.depth.setPrefix("±")
+        self.depth.setSuffix(" mm")
+        self.depth.setKeyboardTracking(False)
+        self.depth.setFixedWidth(118)
+        self.along = QWidget()
+        words = text("Slices to either side", "muted", wrap=False)
+        self.along.setLayout(row([words, 1, self.depth]))
+        self.body.addWidget(self.along)
         self.around.toggled.connect(self._session.set_around_point)
         self.place.toggled.connect(self._wait)
+        self.depth.valueChanged.connect(self._deepened)
         session.changed.connect(self.refresh)
         self.refresh()
 
     def _wait(self, waiting: bool) -> None:
         self._picture.wait_for_click(waiting, self._clicked)
         self.refresh()
+
+    def _deepened(self, depth: int) -> None:
+        self._session.set_depth(float(depth))
 
     def _clicked(self) -> None:
         self.place.setChecked(False)
@@ -48,6 +61,10 @@ class RegionPanel(Section):
             self.around.blockSignals(True)
             (self.around if session.setup.around_point else self.whole).setChecked(True)
             self.around.blockSignals(False)
+        self.along.setVisible(session.setup.looks_along)
+        self.depth.blockSignals(True)
+        self.depth.setValue(round(session.setup.depth_mm))
+        self.depth.blockSignals(False)
         say(self.where, self._words() if usable else "")
 
     def _words(self) -> str:

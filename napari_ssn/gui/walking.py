@@ -58,7 +58,8 @@ class Walking:
             first, last, inner = _bounds(part, size)
             box.append((first, last))
             rest.append(inner)
-        return self._decode(box)[tuple(rest)]
+        # napari goes through the slice several times: fastest along its rows.
+        return np.ascontiguousarray(self._decode(box)[tuple(rest)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self._decode([(0, n) for n in self.shape]), dtype=dtype)

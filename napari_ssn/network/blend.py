@@ -7,6 +7,7 @@ deviations √D are blended and interpolated too, and squared in the end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ from napari_ssn.network.tiles import Tile
 # float32 adds these without rounding, so that for logits up to 256 the sum does not depend on
 # the order of the tiles: the slice on show may come first, and the result is the same.
 _UNIT = float(1 << 16)
+# Bytes up to which there is room for parameters twice.
+_TWICE = 1 << 28
 
 
 class Parameters(NamedTuple):
@@ -58,11 +61,7 @@ class Blender:
     def add(self, tile: Tile, found: Parameters) -> None:
         """Add the parameters that the network gave for a tile, (…, *tile)."""
         if self.total is None:
-            space = self._of_image(self.plan.nodes)
-            lead = (part.shape[: -len(space)] for part in found)
-            self.total = Parameters(
-                *(torch.zeros((*shape, *space), device=self.device) for shape in lead)
-            )
+            self.total = Parameters(*map(self._empty, found))
         window = tile.window
         inside: tuple[Any, ...] = (
             ...,
@@ -79,6 +78,20 @@ class Blender:
                 total[place] = undo(cut, self.turn)
             else:
                 total[place] += undo((cut * weight).round_(), self.turn)
+
+    def _empty(self, found: Tensor) -> Tensor:
+        """Zeros for all nodes, (…, *nodes), in the order of the image's axes.
+
+        A few slices lie in memory in the network's order: values of a slice that is the image's
+        last axis would each go to a cache line of their own.
+        """
+        lead = found.shape[: found.ndim - len(self.plan.nodes)]
+        size = math.prod((*lead, *self.plan.nodes)) * found.element_size()
+        if size > _TWICE:
+            return torch.zeros((*lead, *self._of_image(self.plan.nodes)), device=self.device)
+        zeros = torch.zeros((*lead, *self.plan.nodes), device=self.device)
+        axes = [len(lead) + axis for axis in np.argsort(self.turn.order)]
+        return zeros.permute(*range(len(lead)), *axes)
 
     def _weight(self, tile: Tile) -> Tensor:
         """Shares of a tile in its voxels, times the unit."""
@@ -118,7 +131,7 @@ class Blender:
                 between()
                 part.mul_(1 / self.unit)
             self.total.spread.square_()
-            out = self.total
+            out = Parameters(*(part.contiguous() for part in self.total))
         self.total = None
         return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -216,6 +217,10 @@ def read_card(folder: Path) -> ModelCard:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"Model {folder.name!r} has no readable card ({CARD_NAME}).") from error
+    if _newer(text):
+        raise ModelError(
+            f"Model {folder.name!r} was made for a newer napari-ssn: update the program to use it."
+        )
     try:
         return ModelCard.model_validate_json(text)
     except ValidationError as error:
@@ -224,3 +229,12 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(
             f"The card of model {folder.name!r} is invalid: {place}: {first['msg']}."
         ) from error
+
+
+def _newer(text: str) -> bool:
+    """Whether a card says that it is of a later format, which may hold what is unknown here."""
+    try:
+        version = json.loads(text)["card_version"]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return isinstance(version, int) and version > CARD_VERSION

@@ -122,9 +122,9 @@ def run_job(
     from napari_ssn.network.plan import check_memory, plan_for
 
     # Before the intensities are read: they alone may be too much.
-    check_memory(
-        model.card, plan_for(model.card, request.source, request.centre), free_bytes(model.device)
-    )
+    depth = request.depth_mm
+    plan = plan_for(model.card, request.source, request.centre, depth)
+    check_memory(model.card, plan, free_bytes(model.device))
     volume = request.source.load()
     _ask(cancelled)
 
@@ -139,7 +139,7 @@ def run_job(
         cancelled=cancelled,
         say=lambda text: progress(Remark(text)),
     )
-    found = model.infer(volume, request.centre, watch=watch)
+    found = model.infer(volume, request.centre, depth_mm=depth, watch=watch)
     device, tile, depth_mm = found.device, found.tile, found.depth_mm
     dist = compact(found.dist, cancelled)
     # With the last name of the dense tensors goes the memory they hold.

@@ -143,6 +143,7 @@ class Request:
     model: Path
     device: str
     centre: tuple[int, ...] | None
+    depth_mm: float
     look_at: Plane | None = None
 
 

@@ -15,6 +15,7 @@ from napari_ssn.session import exporting, jobs
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
+from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.records import (
@@ -69,6 +70,7 @@ class Session:
         self.places = Places(runner, self.walk, self._failed)
         self.summary = Summary(runner, self.walk, self.settings.hypotheses, self._failed)
         self.summary.changed.connect(self._summarised)
+        self.overviews = Overviews(runner, self.walk, self._failed)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
         self.changed.connect(self.pointing.refresh)
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
@@ -228,6 +230,11 @@ class Session:
             self.note = Note("The centre changed during the run, which was stopped.")
         self.changed.emit()
 
+    def set_depth(self, depth_mm: float) -> None:
+        """Let a 2D model look so far along a volume, to either side of the point."""
+        self.setup.depth_mm = depth_mm
+        self.changed.emit()
+
     # ---- Running
 
     def run(self) -> None:
@@ -242,6 +249,7 @@ class Session:
             setup.model.folder,
             self.settings.device,
             self._centre(),
+            setup.depth_mm,
             self.looking(),
         )
         self._runs += 1
@@ -282,11 +290,13 @@ class Session:
 
     def _ran(self, result: Result) -> None:
         self.activity, self.result, self.exported = None, result, None
-        for part in (self.walk, self.comparing, self.summary, self.pointing, self.copies):
+        parts = (self.walk, self.comparing, self.summary, self.overviews, self.pointing)
+        for part in (*parts, self.copies):
             part.begin(result)
         self.found.emit(result)
         self.walk.announce()
         self.summary.make()
+        self.overviews.make()
         self.changed.emit()
 
     def _run_failed(self, text: str) -> None:
@@ -366,8 +376,8 @@ class Session:
         self._runner.close()
         self.activity = self.result = None
         self.setup = Setup()
-        parts = (self.comparing, self.summary, self.pointing, self.walk, self.places, self.copies)
-        for part in parts:
+        parts = (self.comparing, self.summary, self.overviews, self.pointing, self.walk)
+        for part in (*parts, self.places, self.copies):
             part.close()
         for signal in (self.changed, self.previewed, self.found):
             signal.disconnect()

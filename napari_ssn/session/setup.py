@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.session.records import ModelEntry, Source, Survey
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class Setup:
         model, source: what is chosen.
         around_point: whether only a region around a point is segmented.
         centre: of that region, in the source's grid.
+        depth_mm: how far a 2D model looks along a volume, to either side of the point.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,7 @@ class Setup:
         self.source: Source | None = None
         self.around_point = False
         self.centre: tuple[int, ...] | None = None
+        self.depth_mm = DEPTH_MM
         self._fit: tuple[int, Path, Fit] | None = None
         # Whether the user chose the model; one that came by itself may go by itself.
         self._picked = False
@@ -113,6 +116,16 @@ class Setup:
         """Whether model and image ask for a point on the lesion before a run."""
         fit = self._checked_fit()
         return fit is not None and fit.needs_point
+
+    @property
+    def looks_along(self) -> bool:
+        """Whether a run takes the slices up to `depth_mm` from the point: a 2D model's, in mm."""
+        source, fit = self.source, self._checked_fit()
+        if source is None or fit is None or fit.problem is not None or not self.around_point:
+            return False
+        volume = len(source.space) == 3 and 1 not in source.space
+        flat = self.model is not None and self.model.card.spatial_dims == 2
+        return flat and volume and source.spacing_mm is not None
 
     @property
     def obstacle(self) -> str | None:

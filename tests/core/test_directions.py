@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.directions import label_gram, principal_directions
+from napari_ssn.core.activation import PackedDistribution
+from napari_ssn.core.directions import label_gram, plain_gram, principal_directions
 from napari_ssn.core.distribution import LogitDistribution
 
 # Rows go posterior, columns go left, 1 mm: an axial picture as it is usually shown.
@@ -58,6 +59,64 @@ def test_basis_is_a_rotation_that_diagonalises_the_gram_matrix() -> None:
     assert np.abs(off).max() < 1e-9 * spectrum.max()
     assert (np.diff(found.share) <= 1e-6).all() and found.share.sum() == pytest.approx(1)
     np.testing.assert_allclose(np.diag(spectrum) / np.trace(spectrum), found.share, atol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_plain_gram_matrix_projects_out_what_classes_share(classes: int) -> None:
+    dist = random_dist(classes, classes)
+    factor = dist.cov_factor.double().numpy().reshape(dist.rank, classes, -1)
+    project = np.eye(classes) - 1 / classes
+    free = np.stack([project @ factor[:, :, v].T for v in range(factor.shape[2])])  # (V, C, R)
+    expected = sum(block.T @ block for block in free)
+    np.testing.assert_allclose(plain_gram(dist), expected, rtol=1e-6, atol=1e-5)
+    packed = PackedDistribution.of(dist, torch.float32)
+    np.testing.assert_allclose(plain_gram(packed), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_plain_components_are_led_by_what_varies_most_and_label_weighted_ones_are_not() -> None:
+    margin, _, _ = disc(radius=6.1)
+    far = np.where(margin > 4, 3.0, 0.0)
+    dist = build(margin, [far, -np.ones_like(margin) / 4])
+    plain = principal_directions(dist, "plain")
+    assert plain.kind == "plain" and abs(plain.basis[0, 0]) > 0.9
+    np.testing.assert_allclose(plain.basis.T @ plain.basis, np.eye(2), atol=1e-12)
+    energies = np.einsum("rk,rs,sk->k", plain.basis, plain_gram(dist), plain.basis)
+    np.testing.assert_allclose(plain.share, energies / energies.sum(), rtol=1e-9)
+    assert abs(principal_directions(dist).basis[0, 0]) < 0.1
+
+
+def test_varimax_gives_two_lesions_a_direction_each() -> None:
+    y, x = np.mgrid[:40, :40].astype(float)
+    left, right = 5.3 - np.hypot(y - 20, x - 9), 5.3 - np.hypot(y - 20, x - 30)
+    here = (x < 20).astype(float)
+    # The model moves both together, or one against the other: neither says which.
+    dist = build(np.maximum(left, right), [np.ones_like(x), 0.97 * (2 * here - 1)])
+    plainly = principal_directions(dist)
+    assert (np.abs(plainly.basis) > 0.99).sum() == 2
+    found = principal_directions(dist, "varimax")
+    assert found.kind == "varimax"
+    np.testing.assert_allclose(found.basis.T @ found.basis, np.eye(2), atol=1e-12)
+    assert found.share.sum() == pytest.approx(1) and np.diff(found.share)[0] <= 1e-6
+    for k in range(2):
+        changed = dist.label_map(found.z(k, 1.5)) != dist.label_map(found.z(k, -1.5))
+        sides = sorted([changed[:, :20].sum(), changed[:, 20:].sum()])
+        assert sides[0] == 0 < sides[1]
+        assert found.effects[k].ml_per_sigma > 0
+
+
+@pytest.mark.parametrize("kind", ["label-weighted", "plain", "varimax"])
+@pytest.mark.parametrize("classes", [2, 4])
+def test_packed_and_dense_find_the_same_directions(kind: str, classes: int) -> None:
+    packed = PackedDistribution.of(random_dist(classes + 10, classes))
+    ours, theirs = principal_directions(packed, kind), principal_directions(packed.dense(), kind)
+    np.testing.assert_allclose(ours.share, theirs.share, atol=1e-5)
+    np.testing.assert_allclose(np.abs(np.diag(ours.basis.T @ theirs.basis)), 1, atol=1e-4)
+    assert [e.kind for e in ours.effects] == [e.kind for e in theirs.effects]
+
+
+def test_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="label-weighted, plain, varimax, got 'equamax'"):
+        principal_directions(random_dist(0), "equamax")  # type: ignore[arg-type]
 
 
 def test_gauge_invariance() -> None:
@@ -118,6 +177,48 @@ def test_size_is_found_signed_and_measured() -> None:
     assert effect.ml_per_sigma == pytest.approx(
         ((margin + 1 > 0).sum() - (margin - 1 > 0).sum()) / 2000
     )
+
+
+def test_extent_is_how_far_the_boundary_moves() -> None:
+    margin, _, _ = disc(radius=10.1, size=61)
+    # Two of the margin's units per sigma, each a millimetre.
+    effect = principal_directions(build(margin, [2 * np.ones_like(margin)])).effects[0]
+    assert effect.mm_per_sigma == pytest.approx(2.0, rel=0.06)
+    assert principal_directions(build(margin, [np.zeros_like(margin)])).effects[0].mm_per_sigma == 0
+
+
+def three(rows: list[np.ndarray], columns: list[np.ndarray]) -> LogitDistribution:
+    """Background and two labels of a strip."""
+    shape = (3, *rows[0].shape)
+    return LogitDistribution(
+        np.stack([np.zeros_like(rows[0]), *rows]), np.stack(columns), np.full(shape, 0.01), PICTURE
+    )
+
+
+def test_a_direction_that_moves_two_labels_says_so() -> None:
+    y, x = np.mgrid[:30, :60].astype(float)
+    one, two = 6.1 - np.hypot(y - 15, x - 15), 5.1 - np.hypot(y - 15, x - 45)
+    same = np.stack([np.zeros_like(x), np.ones_like(x), np.ones_like(x)])
+    effect = principal_directions(three([one, two], [same])).effects[0]
+    assert (effect.kind, effect.label) == ("size", 1)
+    (other,) = effect.others
+    assert (other.kind, other.label, other.others) == ("size", 2, ())
+    assert effect.ml_per_sigma > 0 and other.ml_per_sigma > 0
+    assert other.mm_per_sigma == pytest.approx(1.0, rel=0.1)
+    # A second label that hardly changes does not matter.
+    weak = np.stack([np.zeros_like(x), np.ones_like(x), 0.1 * np.ones_like(x)])
+    assert principal_directions(three([one, two], [weak])).effects[0].others == ()
+
+
+def test_what_one_label_gains_from_another_is_their_border() -> None:
+    y, x = np.mgrid[:20, :40].astype(float)
+    inside = np.where(np.abs(y - 10) < 6, 30.0, -30.0)
+    step = (x - 19.6) / 2
+    column = np.stack([0 * x, -np.ones_like(x) / 2, np.ones_like(x) / 2])
+    effect = principal_directions(three([inside - step, inside + step], [column])).effects[0]
+    assert effect.kind == "border" and len(effect.others) == 1
+    assert {effect.label, effect.others[0].label} == {1, 2}
+    assert effect.ml_per_sigma == pytest.approx(-effect.others[0].ml_per_sigma)
 
 
 def test_one_edge_is_named_by_its_side() -> None:

@@ -52,6 +52,21 @@ def test_every_stop_is_the_label_map_there(
     np.testing.assert_array_equal(flips.counts, label_counts(dense, z))
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_a_slice_that_is_looked_at_stop_after_stop_is_the_label_map_of_each(
+    part: tuple[slice | int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The slice is taken apart once, in blocks; what a caller does to its labels is forgotten.
+    monkeypatch.setattr("napari_ssn.core.flips._BLOCK", 1500)
+    packed = PackedDistribution.of(random_dist(5, 4, rank=4, lead=0.3))
+    z = walk(4, 5, anchor=1.0)
+    flips = Flips.along(packed, z)
+    for stop in range(0, len(STOPS), 3):
+        found = flips.label_map(stop, part)
+        np.testing.assert_array_equal(found, packed.label_map(z[stop], part))
+        found[...] = 7
+
+
 def test_the_stop_kept_is_the_first_beyond_the_flip_time() -> None:
     # Two classes: t* = −(d + a·z₀) / (a·v), written out voxel by voxel.
     packed = PackedDistribution.of(random_dist(3, 2, rank=4), torch.float32)

@@ -99,7 +99,8 @@ def test_choosing_can_be_given_up_between_blocks() -> None:
 
         with pytest.raises(InterruptedError):
             representatives(packed, between=between)
-        assert len(calls) == turn + 1
+        # Blocks that wait in a thread ask too, and give up as well.
+        assert len(calls) > turn
 
 
 def test_edges_are_taken_from_the_region_alone() -> None:

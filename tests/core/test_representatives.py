@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.drawn import Drawn
 from napari_ssn.core.representatives import _differing, _kinds, k_medoids, representatives
 
 
@@ -97,6 +98,6 @@ def test_draws_are_told_apart_by_a_hash_as_by_sorting_them() -> None:
     assert all((flat[:at] != flat[at]).any(1).all() for at in first)
     # Voxels with one label everywhere are counted and not compared.
     wide = np.concatenate([flat, np.tile(np.array([0, 1, 1], np.uint8), (60, 1))], 1)
-    narrow, common = _differing(wide, np.array([5, 7]), lambda: None)
+    narrow, common = _differing(Drawn(wide, np.array([10, 14]), 2), lambda: None)
     np.testing.assert_array_equal(narrow, flat)
     assert common.tolist() == [6, 9]

@@ -125,6 +125,23 @@ def test_far_from_clicks_the_map_is_the_models_own() -> None:
     assert len(voxels) == near.sum() and field.shape == (2, near.sum())
 
 
+@pytest.mark.parametrize("corner", [(0, 0, 0), (6, 8, 7), (3, 0, 7)])
+def test_near_is_what_lies_within_five_lengths_of_a_click(corner: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(5)
+    space = (7, 9, 8)
+    dist = LogitDistribution(
+        rng.normal(size=(2, *space)), rng.normal(size=(2, 2, *space)), np.ones((2, *space)),
+        oblique_affine(),
+    )  # fmt: skip
+    clicks = [Click(corner, 1), Click((4, 4, 3), 0)]
+    posterior = condition(dist, clicks, residual=Residual(length_mm=0.6))
+    place = np.indices(space).reshape(3, -1).T @ dist.affine[:3, :3].T
+    apart = [np.linalg.norm(place - dist.affine[:3, :3] @ c.index, axis=1) for c in clicks]
+    expected = np.flatnonzero(np.min(apart, axis=0) <= 3.0)
+    assert 2 < len(expected) < len(place)
+    np.testing.assert_array_equal(posterior.near, expected)
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_every_way_to_decode_gives_the_same_map(classes: int) -> None:
     dist = random_dist(2, classes, space=(6, 9, 8))

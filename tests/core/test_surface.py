@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ssn.core.surface import mean_surface_distance
+from napari_ssn.core.surface import boundary_size, mean_surface_distance
 
 
 def test_two_squares_by_hand() -> None:
@@ -60,3 +60,21 @@ def test_slips_are_named() -> None:
         mean_surface_distance(a, np.zeros((4, 5), np.uint8), (1.0, 1.0))
     with pytest.raises(ValueError, match="2 sizes"):
         mean_surface_distance(a, a, (1.0, 1.0, 1.0))
+
+
+def test_the_size_of_a_ball_and_of_a_disc() -> None:
+    z, y, x = np.mgrid[:41, :41, :41].astype(float) - 20
+    ball = np.sqrt(z * z + y * y + x * x) < 15.1
+    assert boundary_size(ball, (1.0, 1.0, 1.0)) == pytest.approx(4 * np.pi * 15.1**2, rel=0.02)
+    # Drawn out along one axis: an ellipsoid of half axes 30.2, 15.1, 15.1.
+    assert boundary_size(ball, (2.0, 1.0, 1.0)) == pytest.approx(4_900, rel=0.04)
+    disc = np.hypot(y[0], x[0]) < 15.1
+    assert boundary_size(disc, (0.5, 0.5)) == pytest.approx(np.pi * 15.1, rel=0.05)
+
+
+def test_the_end_of_the_grid_is_no_boundary() -> None:
+    half = np.zeros((6, 4), bool)
+    half[:3] = True
+    assert boundary_size(half, (1.0, 0.5)) == pytest.approx(np.pi / 4 * 4 * 0.5)
+    assert boundary_size(np.ones((6, 4), bool), (1.0, 1.0)) == 0
+    assert boundary_size(np.zeros((6, 4), bool), (1.0, 1.0)) == 0

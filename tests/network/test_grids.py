@@ -249,6 +249,23 @@ def test_each_slice_is_cut_and_stretched_by_itself(flat: Model) -> None:
         assert torch.equal(alone.cov_diag, dist.cov_diag[:, i])
 
 
+def test_slices_are_put_together_alike_with_and_without_room_for_them_twice(
+    flat: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With room they lie in memory slice by slice until the end.
+    volume = scan(14, 30, 28, spacing_mm=(2.0, 0.7, 0.7))
+    found = []
+    for room in (1 << 28, 0):
+        monkeypatch.setattr("napari_ssn.network.blend._TWICE", room)
+        for orientation in ("AS", "PL"):
+            model = with_card(flat, orientation=orientation)
+            found.append(model.segment(volume, (6, 12, 20), depth_mm=5.0))
+    for roomy, tight in zip(found[:2], found[2:], strict=True):
+        assert roomy.mean.is_contiguous() and roomy.cov_factor.is_contiguous()
+        for name in ("mean", "cov_factor", "cov_diag"):
+            assert torch.equal(getattr(roomy, name), getattr(tight, name))
+
+
 def test_how_far_a_2d_model_looks(flat: Model) -> None:
     def reach(volume: Volume, *depth: float) -> int:
         return len(plan_for(flat.card, volume, (7, 7, 20), *depth).voxels[0])

@@ -1,0 +1,102 @@
+"""Many draws side by side, where they may differ: what comparing them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_ssn.core.activation import PackedDistribution
+from napari_ssn.core.conditioning import Posterior
+from napari_ssn.core.contests import packed_labels
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.measures import count_labels
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Labels of n draws at the voxels where these may differ.
+
+    Attributes:
+        labels: (n, v) uint8.
+        common: (C,) voxels of each label that every draw has beside these.
+        step: each of the v stands for so many voxels that may differ; 1 if they are all of them.
+    """
+
+    labels: NDArray[np.uint8]
+    common: Counts
+    step: int
+
+    @classmethod
+    def of(
+        cls,
+        dist: Decodable,
+        z: NDArray[np.float64],
+        given: Posterior | None = None,
+        most: int = 1 << 30,
+        between: Callable[[], None] = lambda: None,
+    ) -> Drawn:
+        """Decode n z, (n, R), where any of them can change a label.
+
+        Where more than ``most`` voxels may differ, one of every two is decoded, or of every
+        three, and so on, which one by chance: the same each time. Dense parameters are compared
+        as margins in float32: where two labels tie to within rounding either may be given.
+
+        Args:
+            dist: the distribution.
+            z: the draws.
+            given: the clicks that they were drawn given.
+            most: voxels.
+            between: called now and then, from any thread; what it raises goes through.
+        """
+        near = np.zeros(0, np.int64) if given is None else given.near
+        radius = float(np.linalg.norm(z.astype(np.float32).astype(np.float64), axis=1).max())
+        if isinstance(dist, PackedDistribution):
+            mean_map, common = dist.mean_map.reshape(-1), dist.mean_counts.copy()
+            voxels = dist.order[: dist.touched(radius)].astype(np.int64)
+        else:
+            mean_map = dist.label_map().reshape(-1)
+            common = count_labels(mean_map, dist.classes)
+            voxels = np.flatnonzero(dist.changeable(radius).cpu().numpy())
+        if len(near):
+            # There a voxel may differ beyond the reach of z alone: it is decoded apart.
+            apart = np.ones(len(mean_map), np.bool_)
+            apart[near] = False
+            voxels = voxels[apart[voxels]]
+        for some in (voxels, near):
+            common -= count_labels(mean_map[some], dist.classes)
+        step = max(1, -(-(len(voxels) + len(near)) // most))
+        between()
+        labels = _labels(dist, z, _thinned(voxels, step), between)
+        if given is not None and len(near):
+            labels = np.concatenate([labels, given.labels_at(z, _thinned(near, step))], 1)
+        return cls(labels, common, step)
+
+
+def _thinned(voxels: Counts, step: int) -> Counts:
+    """One of every so many voxels. By chance, or it could be the same column of every row."""
+    first = np.arange(0, len(voxels), step)
+    if step == 1:
+        return voxels
+    chosen = first + np.random.default_rng(len(voxels)).integers(0, step, len(first))
+    found: Counts = voxels[np.minimum(chosen, len(voxels) - 1)]
+    return found
+
+
+def _labels(
+    dist: Decodable, z: NDArray[np.float64], voxels: Counts, between: Callable[[], None]
+) -> NDArray[np.uint8]:
+    """Labels of each z at some voxels, (n, v), in whichever order."""
+    if len(voxels) == 0:
+        return np.zeros((len(z), 0), np.uint8)
+    if isinstance(dist, PackedDistribution):
+        return packed_labels(dist, z, np.sort(dist.place.reshape(-1)[voxels]), between)
+    there = torch.zeros(dist.space, dtype=torch.bool, device=dist.device)
+    there.view(-1)[torch.from_numpy(voxels).to(there.device)] = True
+    packed = PackedDistribution.of(dist.at(there), torch.float32)
+    return packed_labels(packed, z, np.arange(len(voxels)), between)

@@ -1,0 +1,51 @@
+"""Nested masks of one slice as lines, each a tone of its own; numpy alone, because it is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.uint8]
+_Mask = NDArray[np.bool_]
+
+#: Value of a voxel that the median hypothesis of a boxplot holds, beside that of the bands.
+MEDIAN_BIT = 4
+
+
+def nested_lines(levels: Plane, width: int = 1) -> Plane:
+    """Border of each nested mask, just inside it: 1 outer, 2 median, 3 inner, 0 elsewhere.
+
+    Where borders coincide the median is drawn, and the inner before the outer one.
+
+    Args:
+        levels: (Y, X) of `Agreement.levels`: mask q is ``levels ≥ q``.
+        width: of a line, in voxels.
+    """
+    out = np.zeros_like(levels)
+    for level in (1, 3, 2):
+        out[_border(levels >= level, width)] = level
+    return out
+
+
+def boxplot_lines(values: Plane, width: int = 1) -> Plane:
+    """Bands of a boxplot, 1 whole and 2 box, and over them the median's border, 3.
+
+    Args:
+        values: (Y, X), band plus `MEDIAN_BIT` where the median hypothesis has the label.
+        width: of the border, in voxels.
+    """
+    out = values % MEDIAN_BIT
+    out[_border(values >= MEDIAN_BIT, width)] = 3
+    return out
+
+
+def _border(mask: _Mask, width: int) -> _Mask:
+    """Voxels of a mask within ``width`` steps along rows and columns of what is outside it.
+
+    What lies beyond the edge of the picture is not outside.
+    """
+    inside = mask
+    for _ in range(width):
+        wide = np.pad(inside, 1, constant_values=True)
+        inside = inside & wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
+    return mask & ~inside

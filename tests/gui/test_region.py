@@ -1,0 +1,36 @@
+"""How far a 2D model looks along a volume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.gui.conftest import add_image, run_and_wait
+
+
+def test_a_2d_model_looks_as_far_along_a_volume_as_it_is_told(
+    opened: tuple[Any, Any], qtbot: Any
+) -> None:
+    viewer, dock = opened
+    panel = dock.region
+    assert panel.along.isHidden()
+    viewer.layers.clear()
+    add_image(viewer, (20, 40, 48))
+    assert panel.along.isHidden()
+    dock.session.place_centre((10, 20, 24))
+    assert not panel.along.isHidden() and panel.depth.value() == 15
+    panel.depth.setValue(2)
+    run_and_wait(dock, qtbot)
+    # Voxels of 0.7 mm: two slices to either side.
+    assert dock.session.result.dist.space[0] == 5
+    assert dock.session.result.depth_mm == 2
+    panel.whole.setChecked(True)
+    assert panel.along.isHidden()
+
+
+def test_without_a_voxel_size_there_is_no_distance_to_choose(opened: tuple[Any, Any]) -> None:
+    viewer, dock = opened
+    viewer.layers.clear()
+    add_image(viewer, (20, 40, 48), units=("pixel",) * 3, scale=(1, 1, 1))
+    dock.session.place_centre((10, 20, 24))
+    assert dock.session.setup.obstacle is None
+    assert dock.region.along.isHidden()
