@@ -142,6 +142,8 @@ class Found:
     ) -> Found:
         """Segment an image, with words of caution and progress on standard error."""
         ct = looks_like_ct(some_values(volume.data[0]))
+        if volume.note is not None:
+            typer.echo(volume.note, err=True)
         caution = check_fit(model.card, volume, ct).caution
         if caution is not None:
             typer.echo(caution, err=True)

@@ -63,6 +63,7 @@ class ImagePanel(Section):
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")
         self.place = text("", "muted")
+        self.note = text("", "warn")
         self.voxel_size = VoxelSize(picture.set_voxel_size)
         self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
         self.frames = text("", "muted", wrap=False)
@@ -81,7 +82,7 @@ class ImagePanel(Section):
             name.setFixedWidth(52)
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
-                for about in (self.geometry, self.place, self.voxel_size):
+                for about in (self.geometry, self.place, self.note, self.voxel_size):
                     self.body.addWidget(about)
                 self.body.addWidget(self.time)
         for about in (self.purpose, self.origin, self.fit):
@@ -174,7 +175,9 @@ class ImagePanel(Section):
             size, spacing, plane = shown
             words = geometry(size, spacing, source.extent, plane, source.thickness_mm)
             say(self.geometry, words)
-        say(self.place, "" if shown is None else place(source.tilt_degrees, source.moved))
+        display = self._picture.display
+        say(self.place, "" if display is None else place(display.tilt_degrees, display.moved))
+        say(self.note, self._picture.note)
         unknown = shown is not None and source.extent == "unknown"
         self.voxel_size.setVisible(unknown)
         if unknown:

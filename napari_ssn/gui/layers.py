@@ -15,6 +15,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_ssn.core.display import (
+    NOTE_KEY,
     RESULT_KEY,
     SHOWN_AT,
     SOURCE_KEY,
@@ -53,10 +54,12 @@ class Shown:
     Attributes:
         source: what the session gets.
         display: where the layer's array came from; None when it cannot be used.
+        note: what a person should know of how it was read, one sentence; empty for nothing.
     """
 
     source: Source
     display: Display | None
+    note: str = ""
 
 
 def frames_of(layer: Image) -> int | None:
@@ -98,10 +101,8 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         ct=_is_ct(data if frames is None else data[frame]),
         # A layer that was cropped or moved has another grid than its series.
         series=None if display.moved else layer.metadata.get(SOURCE_KEY),
-        tilt_degrees=display.tilt_degrees,
-        moved=display.moved,
     )
-    return Shown(source, display)
+    return Shown(source, display, layer.metadata.get(NOTE_KEY) or "")
 
 
 def _is_ct(data: Any) -> bool:

@@ -58,6 +58,11 @@ class Picture:
         return None if self._image is None or self._shown is None else self._shown.display
 
     @property
+    def note(self) -> str:
+        """What a person should know of how the image was read; empty for nothing."""
+        return "" if self.display is None else self._shown.note
+
+    @property
     def frame(self) -> int:
         """Which frame of a time series is to be segmented."""
         return self._frame

@@ -56,8 +56,6 @@ class Source:
         series: `Volume.source` of an image from DICOM, for a result that refers to it.
         shown: how the window turns the grid; None where that is as for any volume.
         frame: which one it is of a time series, from 0; None for an image without time.
-        tilt_degrees: how far the grid is turned against a picture that shows it straight.
-        moved: whether somebody has turned or moved the picture; the affine says where it is.
     """
 
     token: int
@@ -72,8 +70,6 @@ class Source:
     frame: int | None = None
     ct: bool = False
     series: object = None
-    tilt_degrees: float = 0.0
-    moved: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", check_affine(self.affine))
