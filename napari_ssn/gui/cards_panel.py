@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy
 
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Card, Session
-from napari_ssn.session.cards import CARDS, SIDE
+from napari_ssn.session.cards import MOST, SIDE
 from napari_ssn.wording.steering import card_lines, card_tip, comparison_line
 
 # Pixels between cards, around a thumbnail, and of each of the two lines under it.
@@ -112,7 +112,7 @@ class CardButton(QAbstractButton):
 
 
 class CardsPanel(Section):
-    """Up to `CARDS` cards beside each other, the likeliest first."""
+    """Up to five cards beside each other, the likeliest first."""
 
     def __init__(self, session: Session) -> None:
         self.compare = button("Compare", "Then click the card to compare with what is on show")
@@ -121,7 +121,7 @@ class CardsPanel(Section):
         self._session = session
         self.empty = text("", "muted")
         self.body.addWidget(self.empty)
-        self.buttons = [CardButton() for _ in range(CARDS)]
+        self.buttons = [CardButton() for _ in range(MOST)]
         self._row: QHBoxLayout = row([*((button, 1) for button in self.buttons), 0])
         self._row.setSpacing(_GAP)
         self.body.addLayout(self._row)
@@ -141,11 +141,10 @@ class CardsPanel(Section):
     def _picked(self, index: int) -> None:
         cards = self._session.cards
         if cards is not None:
-            choice = cards.cards[index].choice
             if self._waits():
-                self._session.comparing.compare_with(choice)
+                self._session.comparing.compare_with(cards.cards[index].choice)
             else:
-                self._session.walk.show(choice)
+                self._session.show_card(index)
         # A click on the one on show leaves it on show.
         self.follow()
 
@@ -161,7 +160,7 @@ class CardsPanel(Section):
     def _kept(self, index: int) -> None:
         cards = self._session.cards
         if cards is not None:
-            self._session.keep_choice(cards.cards[index].choice)
+            self._session.copies.keep_choice(cards.cards[index].choice)
 
     def restyle(self, accent: str, muted: str) -> None:
         """Take the colours of another theme."""

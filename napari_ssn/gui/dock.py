@@ -15,6 +15,7 @@ from napari_ssn.gui.fold import Fold
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.lesion_panel import LesionPanel
+from napari_ssn.gui.outcome_panel import OutcomePanel
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
 from napari_ssn.gui.parts import colours_of, style_of
 from napari_ssn.gui.point_panel import PointPanel
@@ -59,6 +60,7 @@ class SSNDock(QWidget):
         self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
         self.points = PointPanel(napari_viewer, self.scene, self.session)
+        self.outcomes = OutcomePanel(self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session)
         self.settings = SettingsPanel(self.scene, self.session)
@@ -104,6 +106,7 @@ class SSNDock(QWidget):
             self.lesions,
             self.slider,
             self.points,
+            self.outcomes,
             self.samples,
             self.export,
         ):

@@ -228,6 +228,7 @@ def result_metadata(
         "frame": None if result.source.frame is None else result.source.frame + 1,
         "lesions": {str(number): sigma for number, sigma in choice.own},
         "points": [[*point.index, point.label] for point in choice.points],
+        "conditions": [[one.kind, one.label, one.voxels, *one.index] for one in choice.only],
         "labels": list(result.labels),
     }
 
@@ -249,6 +250,7 @@ def layer_name(decoded: Decoded) -> str:
         return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}{when}"
     seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
     told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
+    told += f" · {plural(len(choice.only), 'condition')}" if choice.only else ""
     return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{told}{when}"
 
 

@@ -11,6 +11,7 @@ from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.parts import Section, row, spin, text
 from napari_ssn.gui.scene import Look, Scene
 from napari_ssn.session import Session
+from napari_ssn.session.cards import FEWEST, MOST
 
 _DEVICES = (
     ("Automatic", "auto"),
@@ -32,6 +33,9 @@ class SettingsPanel(Section):
             self.device.addItem(words, value)
         self.device.setCurrentIndex(self.device.findData(settings.device))
         self.samples = spin(1, 200, settings.samples, "How many samples previous and next show")
+        self.cards = spin(
+            FEWEST, MOST, settings.cards, "Hypotheses at most that are shown to stand for all"
+        )
         self.hypotheses = spin(
             100, 10_000, settings.hypotheses, "Hypotheses drawn to state a range; more is steadier"
         )
@@ -53,7 +57,7 @@ class SettingsPanel(Section):
         self.opacity.setToolTip("Opacity of outlines (A and D change it for the one on show)")
         self._fill()
         self.device.activated.connect(self._configure)
-        for box in (self.samples, self.hypotheses, self.reach):
+        for box in (self.cards, self.samples, self.hypotheses, self.reach):
             box.setKeyboardTracking(False)
             box.valueChanged.connect(self._configure)
         self.outline.toggled.connect(self._draw)
@@ -65,7 +69,11 @@ class SettingsPanel(Section):
             ("Computing", [("Device", self.device), ("Hypotheses for the range", self.hypotheses)]),
             (
                 "Hypotheses",
-                [("Samples to step through", self.samples), ("Slider reaches", self.reach)],
+                [
+                    ("Cards at most", self.cards),
+                    ("Samples to step through", self.samples),
+                    ("Slider reaches", self.reach),
+                ],
             ),
             ("Display", [("Outline width", self.width), ("Opacity", self.opacity)]),
         ):
@@ -89,6 +97,7 @@ class SettingsPanel(Section):
                 hypotheses=self.hypotheses.value(),
                 samples=self.samples.value(),
                 reach=self.reach.value(),
+                cards=self.cards.value(),
             )
         )
 

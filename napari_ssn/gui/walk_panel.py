@@ -84,6 +84,7 @@ class ResultPanel(Section):
                     readers=found.readers,
                     absent=session.ranges.absent[k],
                     points=len(session.ranges.points),
+                    conditions=len(session.ranges.only),
                 )
             )
 

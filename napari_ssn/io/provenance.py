@@ -142,14 +142,29 @@ class Pointing(_Strict):
     edge_share: Annotated[FiniteFloat, Field(gt=0)]
 
 
+class Condition(_Strict):
+    """What is so in all hypotheses that mean and draws were taken from.
+
+    A label has at least, or at most, so many voxels of the segmented grid, or it reaches a voxel
+    of the file's own grid.
+    """
+
+    kind: Literal["at least", "at most", "reaches"]
+    label: Count
+    voxels: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    index: Index | None = None
+
+
 class Choice(_Strict):
     """Which hypothesis: its z, and how it was come by.
 
     ``sample`` counts from 1 within the draws of ``seed``, ``direction`` from 1 as the window
     shows it; ``z = anchor + sigma · direction`` for a walk. ``lesions`` says which lesions stand
     elsewhere on that direction; null when all stand where ``z`` says. ``pointing`` says what
-    mean, draws and anchor are given; null when nobody pointed at anything. ``z`` is null for a
-    label map that was edited by hand: the model cannot make that one again.
+    mean, draws and anchor are given; null when nobody pointed at anything. ``conditions`` says
+    what is so in the hypotheses that mean, draws and anchor were taken from, null when they are
+    all; a walk may leave it. ``z`` is null for a label map that was edited by hand: the model
+    cannot make that one again.
     """
 
     kind: Literal["mean", "sample", "walk", "representative", "conditioned", "edited"]
@@ -161,6 +176,7 @@ class Choice(_Strict):
     z: list[FiniteFloat] | None
     lesions: LesionMoves | None = None
     pointing: Pointing | None = None
+    conditions: Annotated[list[Condition], Field(min_length=1)] | None = None
 
 
 class LabelVolume(_Strict):

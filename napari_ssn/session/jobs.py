@@ -30,6 +30,7 @@ from napari_ssn.session.records import (
     News,
     Point,
     Preview,
+    Question,
     Ranges,
     Remark,
     Request,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.lesions import Lesions
-    from napari_ssn.io.provenance import Pointing, Provenance
+    from napari_ssn.io.provenance import Condition, Pointing, Provenance
     from napari_ssn.network.models import Model
 
 Progress = Callable[[News], None]
@@ -167,26 +168,33 @@ def run_job(
     )
 
 
-def range_job(result: Result, points: tuple[Point, ...], count: int, cancelled: Asked) -> Ranges:
+def range_job(
+    result: Result,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    count: int,
+    cancelled: Asked,
+) -> Ranges:
     """Draw hypotheses and state the range of each label's size.
 
-    A calibration was learnt without anybody pointing: given points the range is the model's own.
+    A calibration was learnt of all hypotheses: of some of them the range is the model's own.
     """
     from napari_ssn.core.histogram import histogram
     from napari_ssn.core.measures import central_range
 
-    draws = result.given.draws(points, count, 0)
+    draws = result.given.draws(points, count, 0, only)
     counts = _counts(result, points, draws, cancelled)[:, 1:]
-    card, space = result.card, result.dist.space
+    card, space, some = result.card, result.dist.space, bool(points or only)
     return Ranges(
         run=result.run,
         count=count,
         ranges=tuple(
-            central_range(column) if points else card.range_of(column, space) for column in counts.T
+            central_range(column) if some else card.range_of(column, space) for column in counts.T
         ),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
         bars=tuple(histogram(column) for column in counts.T),
         points=points,
+        only=only,
     )
 
 
@@ -271,6 +279,7 @@ def _provenance(
     moved = lesion_jobs.moves(choice, own, lesions) if own and lesions is not None else None
 
     card, drawn, walked = result.card, choice.sample is not None, choice.kind == "walk"
+    given = choice.points or choice.only
     return provenance.describe(
         hypothesis,
         model=provenance.ModelIdentity(
@@ -286,7 +295,7 @@ def _provenance(
             frame=None if result.source.frame is None else result.source.frame + 1,
         ),
         choice=provenance.Choice(
-            kind="conditioned" if choice.points and choice.kind == "mean" else choice.kind,
+            kind="conditioned" if given and choice.kind == "mean" else choice.kind,
             seed=choice.seed if drawn else None,
             sample=choice.sample + 1 if choice.sample is not None else None,
             direction=choice.direction + 1 if walked else None,
@@ -295,6 +304,7 @@ def _provenance(
             z=None if hypothesis.z is None else hypothesis.z.tolist(),
             lesions=moved,
             pointing=_pointing(result, choice),
+            conditions=_conditions(choice),
         ),
         labels=result.labels,
         extent=result.source.extent,
@@ -319,9 +329,26 @@ def _pointing(result: Result, choice: Choice) -> Pointing | None:
     )
 
 
+def _conditions(choice: Choice) -> list[Condition] | None:
+    """What a sidecar says of conditions."""
+    from napari_ssn.io import provenance
+
+    if not choice.only:
+        return None
+    return [
+        provenance.Condition(
+            kind=one.kind,
+            label=one.label,
+            voxels=None if one.kind == "reaches" else float(one.voxels),
+            index=list(one.index) if one.kind == "reaches" else None,
+        )
+        for one in choice.only
+    ]
+
+
 def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
     """The z a walk starts from: the mean's, else the draw of that seed and number."""
-    return result.given.anchor(choice.points, choice.sample, choice.seed)
+    return result.given.anchor(choice.points, choice.sample, choice.seed, choice.only)
 
 
 def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:

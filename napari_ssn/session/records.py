@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Extent, Volume, check_affine
+from napari_ssn.session.told import Point as Point
+from napari_ssn.session.told import Question as Question
 from napari_ssn.wording.sizes import Measure
 
 if TYPE_CHECKING:
@@ -125,12 +127,14 @@ class Settings:
         hypotheses: drawn to state a range.
         samples: hypotheses that previous and next step through.
         reach: standard deviations the slider goes either way.
+        cards: hypotheses at most that are chosen to stand for all.
     """
 
     device: str = "auto"
     hypotheses: int = 1000
     samples: int = 16
     reach: float = 3.0
+    cards: int = 4
 
 
 @dataclass(frozen=True)
@@ -241,7 +245,7 @@ class Ranges:
         ranges: one per foreground label.
         absent: share of the hypotheses in which each of them does not occur.
         bars: how often each size came up, one per foreground label.
-        points: that the hypotheses were drawn given.
+        points, only: that the hypotheses were drawn given.
     """
 
     run: int
@@ -250,19 +254,7 @@ class Ranges:
     absent: tuple[float, ...]
     bars: tuple[Histogram, ...]
     points: tuple[Point, ...] = ()
-
-
-@dataclass(frozen=True, order=True)
-class Point:
-    """A voxel that somebody has given a label.
-
-    Attributes:
-        index: of the voxel, in the source's grid.
-        label: 0 for the background.
-    """
-
-    index: tuple[int, ...]
-    label: int
+    only: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -276,6 +268,8 @@ class Choice:
         sigma: where the slider is.
         own: lesions that have a position of their own on that direction, by their numbers.
         points: in the order they were placed; mean and draws are those given these.
+        only: what is so in all hypotheses that mean and draws are taken from; a walk from there
+            may leave it.
     """
 
     sample: int | None = None
@@ -284,6 +278,7 @@ class Choice:
     sigma: float = 0.0
     own: tuple[tuple[int, float], ...] = ()
     points: tuple[Point, ...] = ()
+    only: tuple[Question, ...] = ()
 
     @property
     def kind(self) -> Literal["mean", "sample", "walk"]:
@@ -296,8 +291,8 @@ class Choice:
     def anchor(self) -> Choice:
         """The hypothesis the walk starts from."""
         if self.sample is None:
-            return Choice(points=self.points)
-        return Choice(self.sample, self.seed, points=self.points)
+            return Choice(points=self.points, only=self.only)
+        return Choice(self.sample, self.seed, points=self.points, only=self.only)
 
     @property
     def title(self) -> str:
@@ -305,6 +300,9 @@ class Choice:
         start = "mean" if self.sample is None else f"sample {self.sample + 1}"
         if self.points:
             start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
+        if self.only:
+            several = "s" if len(self.only) > 1 else ""
+            start += f" where {len(self.only)} condition{several} hold{'' if several else 's'}"
         if self.kind != "walk":
             return start
         words = f"{start}, direction {self.direction + 1} at {self.sigma:+.2f} σ"

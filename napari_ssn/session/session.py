@@ -12,6 +12,7 @@ from typing import Literal
 from psygnal import Signal
 
 from napari_ssn.session import jobs
+from napari_ssn.session.asking import Asking
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
@@ -67,10 +68,15 @@ class Session:
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
         self.places = Places(runner, self.walk, self._failed)
-        self.summary = Summary(runner, self.walk, self.settings.hypotheses, self._failed)
+        self.summary = Summary(
+            runner, self.walk, self.settings.hypotheses, self.settings.cards, self._failed
+        )
         self.summary.changed.connect(self._summarised)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
+        self.asking = Asking(runner, self.walk, self._hindered, self.tell)
         self.changed.connect(self.pointing.refresh)
+        self.changed.connect(self.asking.refresh)
+        self.pointing.changed.connect(self._pointed)
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
@@ -195,6 +201,7 @@ class Session:
             self._look_for_models(None)
         self.walk.configure(settings)
         self.summary.set_count(settings.hypotheses)
+        self.summary.set_most(settings.cards)
         self.changed.emit()
 
     # ---- Image and region
@@ -282,7 +289,14 @@ class Session:
 
     def _ran(self, result: Result) -> None:
         self.activity, self.result, self.exported = None, result, None
-        for part in (self.walk, self.comparing, self.summary, self.pointing, self.copies):
+        for part in (
+            self.walk,
+            self.comparing,
+            self.summary,
+            self.pointing,
+            self.asking,
+            self.copies,
+        ):
             part.begin(result)
         self.found.emit(result)
         self.walk.announce()
@@ -306,6 +320,16 @@ class Session:
             self.places.tell_lesions_apart(self.result)
         self.changed.emit()
 
+    def _pointed(self) -> None:
+        if self.pointing.label is not None:
+            # A click means one thing at a time.
+            self.asking.stop()
+
+    def aim(self, label: int) -> None:
+        """From now on a click on the image asks whether a label reaches its voxel."""
+        self.pointing.stop()
+        self.asking.aim(label)
+
     def look(self) -> None:
         """Show the place that matters: the hypothesis on show, else the region's middle."""
         centre = self._centre()
@@ -313,6 +337,13 @@ class Session:
             self.places.look_at_middle(self.result)
         elif centre is not None:
             self.places.look_at(centre)
+
+    def show_card(self, index: int) -> None:
+        """Show the hypothesis of a card; of a volume, on the slice that its thumbnail shows."""
+        cards = self.cards
+        if cards is not None and index < len(cards.cards):
+            self.walk.show(cards.cards[index].choice)
+            self.places.look_at(cards.voxel)
 
     # ---- Files
 
@@ -340,8 +371,15 @@ class Session:
         self._runner.close()
         self.activity = self.result = None
         self.setup = Setup()
-        parts = (self.comparing, self.summary, self.pointing, self.walk, self.places, self.copies)
-        for part in parts:
+        for part in (
+            self.comparing,
+            self.summary,
+            self.pointing,
+            self.asking,
+            self.walk,
+            self.places,
+            self.copies,
+        ):
             part.close()
         for signal in (self.changed, self.previewed, self.found):
             signal.disconnect()

@@ -10,7 +10,16 @@ from psygnal import Signal
 
 from napari_ssn.session import jobs
 from napari_ssn.session import lesions as lesion_jobs
-from napari_ssn.session.records import Choice, Curve, Point, Result, Settings, stop_of, stops
+from napari_ssn.session.records import (
+    Choice,
+    Curve,
+    Point,
+    Question,
+    Result,
+    Settings,
+    stop_of,
+    stops,
+)
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
@@ -212,8 +221,15 @@ class Walk:
         self._show(replace(self.choice, sample=sample, sigma=0.0, own=()))
 
     def set_points(self, points: tuple[Point, ...]) -> None:
-        """Show the likeliest hypothesis given other points, with every lesion where it is then."""
-        self._show(replace(self.choice, points=points, sample=None, sigma=0.0, own=()))
+        """Show the likeliest hypothesis given other points, with every lesion where it is then.
+
+        Conditions were asked of other hypotheses, and go.
+        """
+        self._show(replace(self.choice, points=points, only=(), sample=None, sigma=0.0, own=()))
+
+    def set_only(self, only: tuple[Question, ...]) -> None:
+        """Show the middle of the hypotheses in which some things are so."""
+        self._show(replace(self.choice, only=only, sample=None, sigma=0.0, own=()))
 
     def step(self, by: int) -> None:
         """Show the next or the previous of the mean and the samples, around the end."""
