@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy
+from qtpy.QtGui import QColor, QFont, QFontInfo, QFontMetrics, QImage, QPainter, QPen, QPixmap
+from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Card, Session
@@ -99,9 +100,14 @@ class CardButton(QAbstractButton):
             painter.drawEllipse(self._star())
             painter.setPen(QColor("#ffffff"))
             painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★")
-        font = QFont(self.font())
         for number, words in enumerate(self._lines):
+            font = QFont(self.font())
             font.setBold(number == 0)
+            # Five cards are narrower than their words; all of them get smaller ones then.
+            metrics = QFontMetrics(font)
+            wide = max(metrics.horizontalAdvance(words), metrics.horizontalAdvance("88 ±8 %"))
+            if wide > self.width():
+                font.setPixelSize(max(8, QFontInfo(font).pixelSize() * self.width() // wide))
             painter.setFont(font)
             colour = self.palette().color(self.foregroundRole()) if number == 0 else self.muted
             painter.setPen(colour)
@@ -112,12 +118,19 @@ class CardButton(QAbstractButton):
 
 
 class CardsPanel(Section):
-    """Up to five cards beside each other, the likeliest first."""
+    """Up to five cards beside each other, the likeliest first.
 
-    def __init__(self, session: Session) -> None:
-        self.compare = button("Compare", "Then click the card to compare with what is on show")
+    Args:
+        session: whose cards they are.
+        beside: shown beside the title.
+    """
+
+    def __init__(self, session: Session, beside: Sequence[QWidget] = ()) -> None:
+        self.compare = button(
+            "Compare", "Then click the card to compare with what is on show", "small"
+        )
         self.compare.setCheckable(True)
-        super().__init__("Hypotheses", beside=(self.compare,))
+        super().__init__("Hypotheses", beside=(*beside, self.compare))
         self._session = session
         self.empty = text("", "muted")
         self.body.addWidget(self.empty)

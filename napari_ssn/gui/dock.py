@@ -56,11 +56,11 @@ class SSNDock(QWidget):
         self.fold = Fold(self.session, (self.image, self.region))
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
-        self.cards = CardsPanel(self.session)
+        self.outcomes = OutcomePanel(self.session)
+        self.cards = CardsPanel(self.session, (self.outcomes.toggle,))
         self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
         self.points = PointPanel(napari_viewer, self.scene, self.session)
-        self.outcomes = OutcomePanel(self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session)
         self.settings = SettingsPanel(self.scene, self.session)
@@ -103,10 +103,10 @@ class SSNDock(QWidget):
             self.run,
             self.result,
             self.cards,
+            self.outcomes,
             self.lesions,
             self.slider,
             self.points,
-            self.outcomes,
             self.samples,
             self.export,
         ):

@@ -10,32 +10,32 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_ssn.gui.parts import button, line, row, rule, set_role, text
+from napari_ssn.gui.parts import button, line, row, set_role, text
 from napari_ssn.session import Question, Result, Session
 from napari_ssn.wording.asking import answer_tip, condition_tip, question_line
 from napari_ssn.wording.sizes import capital
 
-_KINDS = (("at least", "at least"), ("at most", "at most"), ("reaches", "reaches a voxel"))
+_KINDS = (("at least", "at least"), ("at most", "at most"), ("reaches", "reaches"))
 
 
 class OutcomePanel(QWidget):
-    """A line that unfolds into a question; below it what was gone on with."""
+    """A question, behind a button that stands elsewhere; below it what was gone on with.
+
+    Attributes:
+        toggle: unfolds the question.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._open = False
         # Whether the size in the box is a person's, or follows the result.
         self._typed = False
-        self.arrow = QToolButton()
-        self.arrow.setAutoRaise(True)
-        self.arrow.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.arrow.setFixedSize(22, 20)
+        self.toggle = button("Ask…", "How likely is a size, or that a voxel is reached?", "small")
+        self.toggle.setCheckable(True)
         self.label = _combo("Label that is asked about")
         self.kind = _combo("What is asked of it")
         for value, words in _KINDS:
@@ -49,10 +49,10 @@ class OutcomePanel(QWidget):
         self.ask = button("Ask", "Find out in how many hypotheses that is so")
         self.pick = button("Click a voxel", "Then click on the image; Escape ends")
         self.pick.setCheckable(True)
-        self.answer = line("muted")
+        self.answer = text("", "muted")
         self.keep = button("Only these", "Go on with the hypotheses in which it is so", "small")
         self._lay_out()
-        self.arrow.clicked.connect(self._toggle)
+        self.toggle.toggled.connect(self._toggled)
         self.kind.activated.connect(self.refresh)
         self.size.valueChanged.connect(self._typing)
         self.ask.clicked.connect(self._ask)
@@ -68,8 +68,6 @@ class OutcomePanel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
-        outer.addWidget(rule())
-        outer.addLayout(row([self.arrow, text("Ask how likely", "section", wrap=False), 1]))
         self.body = QWidget()
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -77,6 +75,7 @@ class OutcomePanel(QWidget):
         inner.addWidget(self.label)
         inner.addLayout(row([(self.kind, 5), (self.size, 6), (self.pick, 6), self.ask]))
         inner.addLayout(row([(self.answer, 1), self.keep]))
+        self.body.hide()
         outer.addWidget(self.body)
         self._conditions = QVBoxLayout()
         self._conditions.setSpacing(2)
@@ -85,8 +84,10 @@ class OutcomePanel(QWidget):
 
     # ---- From the person
 
-    def _toggle(self) -> None:
-        self._open = not self._open
+    def _toggled(self, on: bool) -> None:
+        self.body.setVisible(on)
+        if not on:
+            self._session.asking.stop()
         self.refresh()
 
     def _typing(self) -> None:
@@ -127,13 +128,10 @@ class OutcomePanel(QWidget):
     def refresh(self) -> None:
         """Show the question, the answer and the conditions."""
         session, asking, result = self._session, self._session.asking, self._session.result
-        self.setVisible(result is not None)
+        self.setVisible(result is not None and (self.toggle.isChecked() or bool(asking.only)))
         self.setEnabled(asking.usable)
         if result is None:
             return
-        self.body.setVisible(self._open)
-        self.arrow.setText("▾" if self._open else "▸")
-        self.arrow.setToolTip("Fold" if self._open else "Ask how likely a size or a place is")
         self.label.setVisible(len(result.labels) > 2)
         reaches = self.kind.currentData() == "reaches"
         self.size.setVisible(not reaches)
@@ -153,9 +151,6 @@ class OutcomePanel(QWidget):
         words, unusable = asking.words
         if asking.aiming is not None:
             words = "Click on the image; Escape ends."
-        elif answer is not None and answer.question.kind == "reaches":
-            place = ", ".join(map(str, answer.question.index))
-            words = f"{words} · voxel {place}"
         self.answer.setText(words or "Share of the hypotheses in which it is so.")
         set_role(self.answer, "warn" if unusable else "muted" if answer is None else "")
         told = ""
@@ -164,8 +159,7 @@ class OutcomePanel(QWidget):
             asked = question_line(result.source.measure, name, answer.question)
             told = f"{asked}. {answer_tip(answer.rare, answer.usable, answer.effective)}"
         self.answer.setToolTip(told)
-        self.keep.setVisible(answer is not None)
-        self.keep.setEnabled(answer is not None and answer.usable)
+        self.keep.setVisible(answer is not None and answer.usable)
 
     def follow(self) -> None:
         """Show the conditions, and which of them do not hold where the slider stands."""
@@ -174,6 +168,7 @@ class OutcomePanel(QWidget):
             return
         if [question for question, _ in self._rows] != list(only):
             self._list(only)
+            self.setVisible(self.toggle.isChecked() or bool(only))
         if not only:
             return
         broken, effective = self._session.asking.broken, self._session.asking.effective

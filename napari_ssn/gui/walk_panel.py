@@ -136,7 +136,7 @@ class SliderPanel(Section):
         self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
         small = (self.play, self.reset, self.undo, self.redo)
         for one in small:
-            one.setFixedWidth(30)
+            one.setFixedWidth(26)
         tools = (self.value, *small)
         super().__init__("Boundary", beside=tools)
         self._session = session
