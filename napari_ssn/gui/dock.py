@@ -17,6 +17,7 @@ from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.lesion_panel import LesionPanel
 from napari_ssn.gui.memory import recall, remember
+from napari_ssn.gui.outcome_panel import OutcomePanel
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
 from napari_ssn.gui.overlays import Overlays
 from napari_ssn.gui.overview_panel import OverviewPanel
@@ -63,7 +64,8 @@ class SSNDock(QWidget):
         self.fold = Fold(self.session, (self.image, self.region))
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
-        self.cards = CardsPanel(self.session)
+        self.outcomes = OutcomePanel(self.session)
+        self.cards = CardsPanel(self.session, (self.outcomes.toggle,))
         self.overview = OverviewPanel(self.session)
         self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
@@ -114,6 +116,7 @@ class SSNDock(QWidget):
             self.run,
             self.result,
             self.cards,
+            self.outcomes,
             self.overview,
             self.lesions,
             self.slider,

@@ -220,6 +220,7 @@ def result_metadata(
         "lesions": {str(number): sigma for number, sigma in choice.own},
         "spread": {"overall": result.spread.overall, "per_label": list(result.spread.per_label)},
         "points": [[*point.index, point.label] for point in choice.points],
+        "conditions": [[one.kind, one.label, one.voxels, *one.index] for one in choice.only],
         "labels": list(result.labels),
     }
 
@@ -252,6 +253,7 @@ def layer_name(decoded: Decoded) -> str:
         return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}{when}"
     seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
     told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
+    told += f" · {plural(len(choice.only), 'condition')}" if choice.only else ""
     told += " · spread changed" if decoded.result.spread.changed else ""
     return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{told}{when}"
 

@@ -13,6 +13,7 @@ from napari_ssn.gui.parts import Section, row, spin, text
 from napari_ssn.gui.scene import Look, Scene
 from napari_ssn.gui.spread_panel import SpreadPanel
 from napari_ssn.session import Session
+from napari_ssn.session.cards import FEWEST, MOST
 from napari_ssn.session.overview import Kind
 
 _DEVICES = (
@@ -57,6 +58,9 @@ class SettingsPanel(Section):
             self.device.addItem(words, value)
         self.device.setCurrentIndex(self.device.findData(settings.device))
         self.samples = spin(1, 200, settings.samples, "How many samples previous and next show")
+        self.cards = spin(
+            FEWEST, MOST, settings.cards, "Hypotheses at most that are shown to stand for all"
+        )
         self.hypotheses = spin(
             100, 10_000, settings.hypotheses, "Hypotheses drawn to state a range; more is steadier"
         )
@@ -94,7 +98,7 @@ class SettingsPanel(Section):
         self.device.activated.connect(self._configure)
         self.directions.activated.connect(self._turn)
         session.walk.moved.connect(self.follow)
-        for box in (self.samples, self.hypotheses, self.reach):
+        for box in (self.cards, self.samples, self.hypotheses, self.reach):
             box.setKeyboardTracking(False)
             box.valueChanged.connect(self._configure)
         self.outline.toggled.connect(self._draw)
@@ -106,7 +110,7 @@ class SettingsPanel(Section):
             ("Computing", [("Device", self.device), ("Hypotheses for the range", self.hypotheses)]),
             (
                 "Hypotheses",
-                [("Samples to step through", self.samples)],
+                [("Cards at most", self.cards), ("Samples to step through", self.samples)],
             ),
             (
                 "Boundary slider",
@@ -140,6 +144,7 @@ class SettingsPanel(Section):
                 hypotheses=self.hypotheses.value(),
                 samples=self.samples.value(),
                 reach=self.reach.value(),
+                cards=self.cards.value(),
             )
         )
 

@@ -87,6 +87,7 @@ class ResultPanel(Section):
                     readers=found.readers,
                     absent=session.ranges.absent[k],
                     points=len(session.ranges.points),
+                    conditions=len(session.ranges.only),
                     spread=session.ranges.spread.changed,
                 )
             )
@@ -139,7 +140,7 @@ class SliderPanel(Section):
         self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
         small = (self.play, self.reset, self.undo, self.redo)
         for one in small:
-            one.setFixedWidth(30)
+            one.setFixedWidth(26)
         tools = (self.value, *small)
         super().__init__("Boundary", beside=tools)
         self._session = session

@@ -170,6 +170,19 @@ class Pointing(_Strict):
     edge_share: Annotated[FiniteFloat, Field(gt=0)]
 
 
+class Condition(_Strict):
+    """What is so in all hypotheses that mean and draws were taken from.
+
+    A label has at least, or at most, so many voxels of the segmented grid, or it reaches a voxel
+    of the file's own grid.
+    """
+
+    kind: Literal["at least", "at most", "reaches"]
+    label: Count
+    voxels: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    index: Index | None = None
+
+
 class Spread(_Strict):
     """Factors of what z adds to the mean, ``per_label`` from the background on.
 
@@ -188,9 +201,11 @@ class Choice(_Strict):
     shows it, among ``directions`` of that kind; ``z = anchor + sigma · direction`` for a walk.
     ``lesions`` says which lesions stand elsewhere on that direction; null when all stand where
     ``z`` says. ``pointing`` says what mean, draws and anchor are given; null when nobody pointed
-    at anything. ``spread`` says how far apart the hypotheses lie; null where as far as the model
-    has them. ``z`` is null for a label map that was edited by hand, which the model cannot make
-    again, and for the probability map, which is about all z.
+    at anything. ``conditions`` says what is so in the hypotheses that mean, draws and anchor were
+    taken from, null when they are all; a walk may leave it. ``spread`` says how far apart the
+    hypotheses lie; null where as far as the model has them. ``z`` is null for a label map that
+    was edited by hand, which the model cannot make again, and for the probability map, which is
+    about all z.
     """
 
     kind: Literal[
@@ -205,6 +220,7 @@ class Choice(_Strict):
     z: list[FiniteFloat] | None
     lesions: LesionMoves | None = None
     pointing: Pointing | None = None
+    conditions: Annotated[list[Condition], Field(min_length=1)] | None = None
     spread: Spread | None = None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from napari_ssn.session.told import Point, Question
+
 if TYPE_CHECKING:
     # A type only: the module imports torch.
     from napari_ssn.core.directions import Kind
@@ -15,19 +17,6 @@ _NAMES: dict[str, str] = {
     "plain": "principal component",
     "varimax": "varimax direction",
 }
-
-
-@dataclass(frozen=True, order=True)
-class Point:
-    """A voxel that somebody has given a label.
-
-    Attributes:
-        index: of the voxel, in the source's grid.
-        label: 0 for the background.
-    """
-
-    index: tuple[int, ...]
-    label: int
 
 
 @dataclass(frozen=True)
@@ -41,6 +30,8 @@ class Choice:
         sigma: where the slider is.
         own: lesions that have a position of their own on that direction, by their numbers.
         points: in the order they were placed; mean and draws are those given these.
+        only: what is so in all hypotheses that mean and draws are taken from; a walk from there
+            may leave it.
         basis: how the directions are chosen that one of is walked.
     """
 
@@ -50,6 +41,7 @@ class Choice:
     sigma: float = 0.0
     own: tuple[tuple[int, float], ...] = ()
     points: tuple[Point, ...] = ()
+    only: tuple[Question, ...] = ()
     basis: Kind = "label-weighted"
 
     @property
@@ -63,8 +55,8 @@ class Choice:
     def anchor(self) -> Choice:
         """The hypothesis the walk starts from."""
         if self.sample is None:
-            return Choice(points=self.points)
-        return Choice(self.sample, self.seed, points=self.points)
+            return Choice(points=self.points, only=self.only)
+        return Choice(self.sample, self.seed, points=self.points, only=self.only)
 
     @property
     def title(self) -> str:
@@ -72,6 +64,9 @@ class Choice:
         start = "mean" if self.sample is None else f"sample {self.sample + 1}"
         if self.points:
             start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
+        if self.only:
+            several = "s" if len(self.only) > 1 else ""
+            start += f" where {len(self.only)} condition{several} hold{'' if several else 's'}"
         if self.kind != "walk":
             return start
         words = f"{start}, {_NAMES[self.basis]} {self.direction + 1} at {self.sigma:+.2f} σ"

@@ -17,6 +17,7 @@ from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
 from napari_ssn.session.cards import DRAWS, SEED, Cards, draw
 from napari_ssn.session.jobs import (
+    conditions_of,
     describe,
     hypothesis_of,
     model_of,
@@ -123,6 +124,7 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
             model=model_of(result),
             run=run_of(result),
             pointing=pointing_of(result, choice),
+            conditions=conditions_of(choice),
             spread=spread_of(result),
         )
         return Content.of(likely, result.card), about
@@ -152,18 +154,18 @@ def _of_cards(shown: Shown) -> list[Hypothesis]:
 
 
 def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) -> ProbabilityMap:
-    """How likely each label is; given points, in how many of the draws behind the cards it is."""
+    """How likely each label is; given points or conditions, in how many of the draws behind the cards it is."""
     from napari_ssn.core.hypotheses import ProbabilityMap
 
-    if not choice.points:
+    if not (choice.points or choice.only):
         return ProbabilityMap.of(result.dist)
-    posterior = result.given.posterior(choice.points)
-    draws = result.given.draws(choice.points, DRAWS, SEED)
+    source = result.given.source(choice.points)
+    draws = result.given.draws(choice.points, DRAWS, SEED, choice.only)
     counts = np.zeros((result.dist.classes, *result.dist.space), np.uint16)
     for first in range(0, len(draws), _BATCH):
         if cancelled():
             raise Cancelled("The export was cancelled.")
-        for label_map in posterior.label_maps(draws[first : first + _BATCH]):
+        for label_map in source.label_maps(draws[first : first + _BATCH]):
             for label in range(1, len(counts)):
                 counts[label] += label_map == label
     counts[0] = len(draws) - counts[1:].sum(0)
@@ -242,6 +244,8 @@ def _sizes(shown: Shown, counts: Sequence[int] | NDArray[np.int64]) -> list[Size
             readers=one.readers,
             absent=absent,
             points=len(ranges.points),
+            conditions=len(ranges.only),
+            spread=ranges.spread.changed,
         )
         amount = measure.amount_here(int(voxels)) if voxels else "none"
         out.append(Size(capital(label.name), label.colour, amount, capital(spread)))

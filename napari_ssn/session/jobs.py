@@ -29,6 +29,7 @@ from napari_ssn.session.records import (
     News,
     Point,
     Preview,
+    Question,
     Ranges,
     Remark,
     Request,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.lesions import Lesions
-    from napari_ssn.io.provenance import ModelIdentity, Pointing, Provenance, Run, Spread
+    from napari_ssn.io.provenance import Condition, ModelIdentity, Pointing, Provenance, Run, Spread
     from napari_ssn.network.models import Model
 
 Progress = Callable[[News], None]
@@ -168,19 +169,25 @@ def run_job(
     return result
 
 
-def range_job(result: Result, points: tuple[Point, ...], count: int, cancelled: Asked) -> Ranges:
+def range_job(
+    result: Result,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    count: int,
+    cancelled: Asked,
+) -> Ranges:
     """Draw hypotheses and state the range of each label's size.
 
-    A calibration was learnt without anybody pointing and with the model's own spread: given
-    points, or with another spread, the range is that of the hypotheses as they are.
+    A calibration was learnt of all hypotheses, with the model's own spread: of some of them, or
+    with another spread, the range is that of the hypotheses as they are.
     """
     from napari_ssn.core.histogram import histogram
     from napari_ssn.core.measures import central_range
 
-    draws = result.given.draws(points, count, 0)
+    draws = result.given.draws(points, count, 0, only)
     counts = _counts(result, points, draws, cancelled)[:, 1:]
     card, space = result.card, result.dist.space
-    own = bool(points) or result.spread.changed
+    own = bool(points or only) or result.spread.changed
     return Ranges(
         run=result.run,
         count=count,
@@ -190,6 +197,7 @@ def range_job(result: Result, points: tuple[Point, ...], count: int, cancelled: 
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
         bars=tuple(histogram(column) for column in counts.T),
         points=points,
+        only=only,
         spread=result.spread,
     )
 
@@ -260,12 +268,13 @@ def describe(
     moved = lesion_jobs.moves(choice, own, lesions) if own and lesions is not None else None
 
     drawn, walked = choice.sample is not None, choice.kind == "walk"
+    given = choice.points or choice.only
     return provenance.describe(
         hypothesis,
         model=model_of(result),
         run=run_of(result),
         choice=provenance.Choice(
-            kind="conditioned" if choice.points and choice.kind == "mean" else choice.kind,
+            kind="conditioned" if given and choice.kind == "mean" else choice.kind,
             seed=choice.seed if drawn else None,
             sample=choice.sample + 1 if choice.sample is not None else None,
             direction=choice.direction + 1 if walked else None,
@@ -275,6 +284,7 @@ def describe(
             z=None if hypothesis.z is None else hypothesis.z.tolist(),
             lesions=moved,
             pointing=pointing_of(result, choice),
+            conditions=conditions_of(choice),
             spread=spread_of(result),
         ),
         labels=result.labels,
@@ -336,9 +346,26 @@ def pointing_of(result: Result, choice: Choice) -> Pointing | None:
     )
 
 
+def conditions_of(choice: Choice) -> list[Condition] | None:
+    """What a sidecar says of conditions."""
+    from napari_ssn.io import provenance
+
+    if not choice.only:
+        return None
+    return [
+        provenance.Condition(
+            kind=one.kind,
+            label=one.label,
+            voxels=None if one.kind == "reaches" else float(one.voxels),
+            index=list(one.index) if one.kind == "reaches" else None,
+        )
+        for one in choice.only
+    ]
+
+
 def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
     """The z a walk starts from: the mean's, else the draw of that seed and number."""
-    return result.given.anchor(choice.points, choice.sample, choice.seed)
+    return result.given.anchor(choice.points, choice.sample, choice.seed, choice.only)
 
 
 def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:

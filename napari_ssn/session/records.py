@@ -14,7 +14,8 @@ from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.spread import Spread
 from napari_ssn.core.volume import Extent, Volume, check_affine
 from napari_ssn.session.choice import Choice as Choice
-from napari_ssn.session.choice import Point as Point
+from napari_ssn.session.told import Point as Point
+from napari_ssn.session.told import Question as Question
 from napari_ssn.wording.sizes import Measure
 
 if TYPE_CHECKING:
@@ -131,12 +132,14 @@ class Settings:
         hypotheses: drawn to state a range.
         samples: hypotheses that previous and next step through.
         reach: standard deviations the slider goes either way.
+        cards: hypotheses at most that are chosen to stand for all.
     """
 
     device: str = "auto"
     hypotheses: int = 1000
     samples: int = 16
     reach: float = 3.0
+    cards: int = 4
 
 
 @dataclass(frozen=True)
@@ -257,7 +260,7 @@ class Ranges:
         ranges: one per foreground label.
         absent: share of the hypotheses in which each of them does not occur.
         bars: how often each size came up, one per foreground label.
-        points: that the hypotheses were drawn given.
+        points, only: that the hypotheses were drawn given.
         spread: of these hypotheses.
     """
 
@@ -267,6 +270,7 @@ class Ranges:
     absent: tuple[float, ...]
     bars: tuple[Histogram, ...]
     points: tuple[Point, ...] = ()
+    only: tuple[Question, ...] = ()
     spread: Spread = field(default_factory=Spread)
 
 

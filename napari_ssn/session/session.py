@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_ssn.core.spread import Spread
 from napari_ssn.session import exporting, jobs
+from napari_ssn.session.asking import Asking
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
@@ -72,12 +73,27 @@ class Session:
         self.comparing = Comparing(runner, self.walk, self._failed)
         self.effect = EffectMap(self.walk)
         self.places = Places(runner, self.walk, self._failed)
-        self.summary = Summary(runner, self.walk, self.settings.hypotheses, self._failed)
+        self.summary = Summary(
+            runner, self.walk, self.settings.hypotheses, self.settings.cards, self._failed
+        )
         self.summary.changed.connect(self._summarised)
         self.overviews = Overviews(runner, self.walk, self._failed)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
+        self.asking = Asking(runner, self.walk, self._hindered, self.tell)
         self.changed.connect(self.pointing.refresh)
+        self.changed.connect(self.asking.refresh)
+        self.pointing.changed.connect(self._pointed)
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
+        # All that begin anew with a result; the walk first, because the others ask it.
+        self._parts = (
+            self.walk,
+            self.comparing,
+            self.summary,
+            self.overviews,
+            self.pointing,
+            self.asking,
+            self.copies,
+        )
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
@@ -212,6 +228,7 @@ class Session:
             self._look_for_models(None)
         self.walk.configure(settings)
         self.summary.set_count(settings.hypotheses)
+        self.summary.set_most(settings.cards)
         self.changed.emit()
 
     # ---- Image and region
@@ -310,8 +327,7 @@ class Session:
         for channel in ("spread", "directions"):
             self._runner.cancel(channel)
         self.effect.begin(result)
-        parts = (self.walk, self.comparing, self.summary, self.overviews, self.pointing)
-        for part in (*parts, self.copies):
+        for part in self._parts:
             part.begin(result)
         self.found.emit(result)
         self.walk.announce()
@@ -339,7 +355,7 @@ class Session:
         """The same run with another spread takes its place; where one stands stays."""
         self.result, self.exported = result, None
         self.places.forget()
-        for part in (self.comparing, self.overviews, self.copies):
+        for part in (self.comparing, self.overviews, self.asking, self.copies):
             part.begin(result)
         for kept in (self.walk, self.summary, self.pointing):
             kept.renew(result)
@@ -365,6 +381,16 @@ class Session:
             self.places.tell_lesions_apart(self.result)
         self.changed.emit()
 
+    def _pointed(self) -> None:
+        if self.pointing.label is not None:
+            # A click means one thing at a time.
+            self.asking.stop()
+
+    def aim(self, label: int) -> None:
+        """From now on a click on the image asks whether a label reaches its voxel."""
+        self.pointing.stop()
+        self.asking.aim(label)
+
     def look(self) -> None:
         """Show the place that matters: the hypothesis on show, else the region's middle."""
         centre = self._centre()
@@ -372,6 +398,13 @@ class Session:
             self.places.look_at_middle(self.result)
         elif centre is not None:
             self.places.look_at(centre)
+
+    def show_card(self, index: int) -> None:
+        """Show the hypothesis of a card; of a volume, on the slice that its thumbnail shows."""
+        cards = self.cards
+        if cards is not None and index < len(cards.cards):
+            self.walk.show(cards.cards[index].choice)
+            self.places.look_at(cards.voxel)
 
     # ---- Files
 
@@ -426,8 +459,7 @@ class Session:
         self.activity = self.result = None
         self.setup = Setup()
         self.effect.close()
-        parts = (self.comparing, self.summary, self.overviews, self.pointing, self.walk)
-        for part in (*parts, self.places, self.copies):
+        for part in (*reversed(self._parts), self.places):
             part.close()
         for signal in (self.changed, self.previewed, self.found):
             signal.disconnect()

@@ -10,7 +10,16 @@ from psygnal import Signal
 
 from napari_ssn.session import jobs
 from napari_ssn.session import lesions as lesion_jobs
-from napari_ssn.session.records import Choice, Curve, Point, Result, Settings, stop_of, stops
+from napari_ssn.session.records import (
+    Choice,
+    Curve,
+    Point,
+    Question,
+    Result,
+    Settings,
+    stop_of,
+    stops,
+)
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
@@ -80,14 +89,15 @@ class Walk:
     def renew(self, result: Result) -> None:
         """Stand at the same place in the same run with another spread.
 
-        It has other lesions: positions of their own are gone. `announce` tells.
+        It has other lesions, and no answer is true of it any more: positions of their own and
+        conditions are gone. `announce` tells.
         """
         self._result, self._curve, self._counting = result, None, None
         self.lesions = self.selected = None
         self._own_z = {}
-        self._history = [replace(choice, own=()) for choice in self._history]
-        self._undone = [replace(choice, own=()) for choice in self._undone]
-        self.choice = replace(self.choice, own=())
+        self._history = [replace(choice, own=(), only=()) for choice in self._history]
+        self._undone = [replace(choice, own=(), only=()) for choice in self._undone]
+        self.choice = replace(self.choice, own=(), only=())
         self.z = jobs.choice_z(result, self.choice)
 
     def announce(self) -> None:
@@ -268,8 +278,15 @@ class Walk:
         self._show(replace(self.choice, sample=sample, sigma=0.0, own=()))
 
     def set_points(self, points: tuple[Point, ...]) -> None:
-        """Show the likeliest hypothesis given other points, with every lesion where it is then."""
-        self._show(replace(self.choice, points=points, sample=None, sigma=0.0, own=()))
+        """Show the likeliest hypothesis given other points, with every lesion where it is then.
+
+        Conditions were asked of other hypotheses, and go.
+        """
+        self._show(replace(self.choice, points=points, only=(), sample=None, sigma=0.0, own=()))
+
+    def set_only(self, only: tuple[Question, ...]) -> None:
+        """Show the middle of the hypotheses in which some things are so."""
+        self._show(replace(self.choice, only=only, sample=None, sigma=0.0, own=()))
 
     def step(self, by: int) -> None:
         """Show the next or the previous of the mean and the samples, around the end."""
