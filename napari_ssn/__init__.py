@@ -13,6 +13,8 @@ from napari_ssn._version import __version__
 
 if TYPE_CHECKING:
     from napari_ssn.core import metrics
+    from napari_ssn.core.agreement import agreement
+    from napari_ssn.core.boxplot import boxplot
     from napari_ssn.core.clicks import Click
     from napari_ssn.core.conditioning import Posterior, condition
     from napari_ssn.core.contours import contours
@@ -43,7 +45,9 @@ __all__ = [
     "Volume",
     "VolumeAtLeast",
     "__version__",
+    "agreement",
     "ask",
+    "boxplot",
     "condition",
     "contours",
     "load_model",
@@ -68,7 +72,9 @@ _HOME = {
     "SSNError": "napari_ssn.core.errors",
     "Volume": "napari_ssn.core.volume",
     "VolumeAtLeast": "napari_ssn.core.outcomes",
+    "agreement": "napari_ssn.core.agreement",
     "ask": "napari_ssn.core.outcomes",
+    "boxplot": "napari_ssn.core.boxplot",
     "condition": "napari_ssn.core.conditioning",
     "contours": "napari_ssn.core.contours",
     "load_model": "napari_ssn.network.models",

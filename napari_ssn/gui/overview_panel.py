@@ -45,7 +45,7 @@ class OverviewPanel(Section):
             f"border-radius: 3px; color: {_BACK}; background: {across}, {stops};"
         )
         self.boxplot = _legend(
-            [(inner, "━", "middle one"), (median, "█", "half"), (outer, "█", "all but unlike")]
+            [(inner, "━", "middle one"), (median, "█", "half"), (outer, "█", "all but outliers")]
         )
         self.boxplot.setToolTip(
             "Contour boxplot: the hypothesis in the middle of all others, the band of the half "

@@ -122,6 +122,7 @@ def test_they_follow_the_points_and_the_next_run(opened: Any, qtbot: Any) -> Non
     assert viewer.layers[NAMES["probability"]].data[voxel] == 1
     said = viewer.layers[NAMES["probability"]].metadata["napari_ssn"]
     assert said["points"] == [[*voxel, 1]] and said["draws"] == 400
+    assert tuple(viewer.layers[NAMES["probability"]].contrast_limits) == (0, 1)
     assert (np.array(viewer.layers[NAMES["contours"]].data) != before["contours"]).any()
     run_and_wait(dock, qtbot)
     qtbot.waitUntil(lambda: there(dock), timeout=20_000)
