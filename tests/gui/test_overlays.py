@@ -83,6 +83,7 @@ def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
         np.asarray(layer.__wrapped__._slice.image.raw), nested_lines(plane, 2)
     )
     # Of several labels one can be chosen.
+    assert dock.overview.label.currentText() == "All labels"
     assert [dock.overview.label.itemText(i) for i in range(3)] == [
         "All labels",
         "Label 1",
@@ -92,6 +93,7 @@ def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
     dock.overview.label.activated.emit(2)
     qtbot.waitUntil(lambda: there(dock), timeout=20_000)
     assert viewer.layers[NAMES["contours"]].metadata["napari_ssn"]["label"] == 2
+    assert dock.overview.label.currentIndex() == 2 and dock.overview.label.isVisibleTo(dock)
     with pytest.warns(UserWarning, match="Contours are not displayed"):
         viewer.dims.ndisplay = 3
 
