@@ -26,6 +26,11 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(NIFTI_SUFFIXES)
 
 
+def is_nrrd(path: Path) -> bool:
+    """Whether a file's name is that of a NRRD file, of which 3D Slicer's segmentations are some."""
+    return path.suffix.lower() == ".nrrd"
+
+
 def stem(path: Path) -> str:
     """Name of a file without its suffix, of which ``.nii.gz`` is one."""
     for suffix in NIFTI_SUFFIXES:
@@ -41,7 +46,7 @@ def is_dicom(path: Path) -> bool:
     """
     if path.is_dir() or path.suffix.lower() in _READ_AS_DICOM:
         return True
-    if is_nifti(path) or path.suffix.lower() in PICTURE_SUFFIXES:
+    if is_nifti(path) or is_nrrd(path) or path.suffix.lower() in PICTURE_SUFFIXES:
         return False
     from napari_ssn.io.dicom.members import may_be_dicom
 
@@ -71,12 +76,16 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         from napari_ssn.io.picture import read_picture
 
         return read_picture
+    if is_nrrd(path):
+        from napari_ssn.io.nrrd_image import read_nrrd
+
+        return read_nrrd
     if is_dicom(path):
         read = dicom_reader()
         return lambda path: read(path, series)
     raise ImageError(
         "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
-        "it), a NIfTI file (.nii, .nii.gz) or a grey picture (.png, .tif, .jpg)."
+        "it), NIfTI (.nii, .nii.gz), NRRD (.nrrd) or a grey picture (.png, .tif, .jpg)."
     )
 
 

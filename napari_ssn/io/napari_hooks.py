@@ -1,8 +1,9 @@
-"""What napari calls to open and save NIfTI files; see ``napari.yaml``."""
+"""What napari calls to open NIfTI and NRRD files and to save labels; see ``napari.yaml``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.display import (
     IMAGE_KEY,
+    NOTE_KEY,
     RESULT_KEY,
     SHOWN_AT,
     SOURCE_KEY,
@@ -22,17 +24,18 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
+from napari_ssn.io.content import PlainLabel, PlainModel
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Reader of these files, or None if one of them is no NIfTI file by its name."""
-    from napari_ssn.io.formats import is_nifti
+    """Reader of these files, or None if one of them is neither NIfTI nor NRRD by its name."""
+    from napari_ssn.io.formats import is_nifti, is_nrrd
 
     paths = _as_paths(path)
-    if not paths or not all(is_nifti(p) for p in paths):
+    if not paths or not all(is_nifti(p) or is_nrrd(p) for p in paths):
         return None
     return read_layers
 
@@ -42,14 +45,18 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 
     ImageError or GeometryError, in one sentence, if one fails.
     """
-    from napari_ssn.io.formats import stem
-    from napari_ssn.io.nifti import read_nifti
+    from napari_ssn.io.formats import is_nifti, reader_for, stem
+    from napari_ssn.io.nifti import read_nifti_frames
 
     layers = []
     for p in _as_paths(path):
-        volume, name = read_nifti(p), stem(p)
+        volume, step_s = read_nifti_frames(p) if is_nifti(p) else (reader_for(p)(p), None)
+        name = stem(p)
         # napari names a layer after its file; the name goes nowhere else.
-        layers.append(_own_labels(p, volume, name) or image_layer(volume, name=name))
+        if volume.channels > 1:
+            layers.append(series_layer(volume, step_s, name=name))
+        else:
+            layers.append(_own_labels(p, volume, name) or image_layer(volume, name=name))
     return layers
 
 
@@ -88,11 +95,36 @@ def image_layer(volume: Volume, **options: Any) -> LayerData:
     metadata: dict[str, Any] = {IMAGE_KEY: display.to_metadata()}
     if volume.source is not None:
         metadata[SOURCE_KEY] = volume.source
+    if volume.note is not None:
+        metadata[NOTE_KEY] = volume.note
     kwargs: dict[str, Any] = {**place(display), "metadata": metadata}
     limits = None if "contrast_limits" in options else _contrast_limits(volume.data[0])
     if limits is not None:
         kwargs["contrast_limits"] = limits
     return display.reorientation.apply(volume.data[0]), {**kwargs, **options}, "image"
+
+
+def series_layer(volume: Volume, step_s: float | None, **options: Any) -> LayerData:
+    """A time series as napari shows it: axes (t, z, y, x), each frame as `image_layer` has it.
+
+    Args:
+        volume: its frames are the channels.
+        step_s: seconds from frame to frame; None where nobody knows.
+        options: further arguments of the layer, as its name.
+    """
+    first = Volume(volume.data[:1], volume.affine, volume.extent, volume.oriented, note=volume.note)
+    _, kwargs, kind = image_layer(first, **options)
+    limits = _contrast_limits(volume.data)
+    time = {
+        "scale": (step_s or 1.0, *kwargs["scale"]),
+        "translate": (0.0, *kwargs["translate"]),
+        "axis_labels": ("t", *kwargs["axis_labels"]),
+        "units": ("s" if step_s else "pixel", *kwargs["units"]) if "units" in kwargs else None,
+        "contrast_limits": limits,
+    }
+    shown = Display.of(first).reorientation.apply(volume.data)
+    kwargs |= {key: value for key, value in time.items() if value is not None}
+    return shown, {**kwargs, **options}, kind
 
 
 def place(display: Display) -> dict[str, Any]:
@@ -109,13 +141,13 @@ def place(display: Display) -> dict[str, Any]:
 
 
 def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
-    """Write a labels layer as a NIfTI label map, and its sidecar if the layer carries one.
+    """Write a labels layer as a label map, and its sidecar if the layer carries one.
 
     A result of this plugin is written on the grid of the image's file; any other layer on its
     own, placed by its scale and translation. napari has asked before it replaces a file.
 
     Args:
-        path: of the label map; ``.nii.gz`` is added if it has no suffix.
+        path: of the label map, NIfTI or ``.seg.nrrd``; ``.nii.gz`` is added if it has no suffix.
         data: (*S) whole numbers from 0 to 255.
         meta: the layer's state, as napari passes it.
 
@@ -127,6 +159,7 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     """
     from napari_ssn.io import write
     from napari_ssn.io.provenance import Provenance, edited, label_map_hash
+    from napari_ssn.io.sidecar import described
 
     target = Path(path)
     if not target.suffix:
@@ -134,12 +167,29 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     result = dict(meta.get("metadata", {})).get(RESULT_KEY, {})
     label_map, display = _on_source_grid(_as_labels(data), meta, result)
     hypothesis = Hypothesis(label_map, display.affine, None, int(label_map.max()) + 1)
-    provenance = None
+    provenance = model = None
     if "provenance" in result:
         provenance = Provenance.model_validate(result["provenance"])
         if provenance.label_map_sha256 != label_map_hash(label_map):
             provenance = edited(provenance, hypothesis)
-    return [str(p) for p in write(hypothesis, target, provenance=provenance, overwrite=True)]
+        # Labels that do not occur in this map are labels nevertheless.
+        hypothesis = replace(hypothesis, classes=1 + len(provenance.volumes))
+        model = _in_colours(described(provenance), meta)
+    written = write(hypothesis, target, model=model, provenance=provenance, overwrite=True)
+    return [str(p) for p in written]
+
+
+def _in_colours(model: PlainModel | None, meta: Mapping[str, Any]) -> PlainModel | None:
+    """A model whose labels have the colours that they are shown in."""
+    shown = getattr(meta.get("colormap"), "color_dict", None)
+    if model is None or shown is None:
+        return model
+    labels = []
+    for value, label in enumerate(model.labels):
+        parts = np.rint(255 * np.asarray(shown.get(value, ()), np.float64)).astype(int)[:3]
+        colour = "#" + "".join(f"{part:02x}" for part in parts) if len(parts) == 3 else ""
+        labels.append(PlainLabel(label.name, colour or label.colour))
+    return replace(model, labels=labels)
 
 
 def _as_paths(path: str | Sequence[str]) -> list[Path]:
