@@ -13,7 +13,7 @@ from pathlib import Path
 import napari
 from PIL import Image
 
-from napari_ssn.gui.demo import choose_model, let_draw, point_at, segment, wait_until
+from napari_ssn.gui.demo import choose_model, export, let_draw, point_at, segment, wait_until
 
 FOLDER = Path(__file__).parent / "img"
 SIZE = (1280, 800)
@@ -77,10 +77,7 @@ def tour() -> None:
         wait_until(dock, lambda: len(viewer.layers) == before + dock.samples.count.value())
         camera.take("window")
         with tempfile.TemporaryDirectory() as folder:
-            target = str(Path(folder) / "hypothesis.nii.gz")
-            dock.export.ask = lambda parent, name, pattern: target
-            dock.export.write.click()
-            wait_until(dock, lambda: session.exported is not None)
+            export(dock, Path(folder) / "hypothesis.nii.gz")
             camera.take("export")
         viewer.layers["radiologists"].visible = True
         for layer in list(viewer.layers):
@@ -109,10 +106,7 @@ def chest_ct(path: Path) -> None:
         session.walk.set_sigma(1.0)
         camera.take("ct-larger")
         with tempfile.TemporaryDirectory() as folder:
-            target = str(Path(folder) / "hypothesis.nii.gz")
-            dock.export.ask = lambda parent, name, pattern: target
-            dock.export.write.click()
-            wait_until(dock, lambda: session.exported is not None)
+            export(dock, Path(folder) / "hypothesis.dcm")
             camera.take("ct-export")
     finally:
         viewer.close()
