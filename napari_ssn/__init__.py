@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.errors import SSNError
     from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
     from napari_ssn.core.measures import volume_distribution
-    from napari_ssn.core.outcomes import VolumeAtLeast, ask
+    from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost, ask
     from napari_ssn.core.representatives import representatives
     from napari_ssn.core.residual import Residual
     from napari_ssn.core.suggestion import suggest_click
@@ -42,6 +42,7 @@ __all__ = [
     "SSNError",
     "Volume",
     "VolumeAtLeast",
+    "VolumeAtMost",
     "__version__",
     "ask",
     "condition",
@@ -68,6 +69,7 @@ _HOME = {
     "SSNError": "napari_ssn.core.errors",
     "Volume": "napari_ssn.core.volume",
     "VolumeAtLeast": "napari_ssn.core.outcomes",
+    "VolumeAtMost": "napari_ssn.core.outcomes",
     "ask": "napari_ssn.core.outcomes",
     "condition": "napari_ssn.core.conditioning",
     "contours": "napari_ssn.core.contours",

@@ -34,11 +34,11 @@ img { width: 100%; display: block; }
   padding: 1mm 3mm; margin: 2mm 0 3mm; text-align: center; }
 .muted { color: #57606a; }
 .small { font-size: 8pt; }
-.size { font-size: 13pt; font-weight: bold; white-space: nowrap; }
 .card { padding: 0 2mm 0 0; }
 .card b { font-size: 10.5pt; }
 .swatch { display: inline-block; width: 3mm; height: 3mm; margin-right: 2mm; }
 .key { white-space: nowrap; color: #57606a; width: 1%; padding-right: 5mm; }
+td.size { font-size: 13pt; font-weight: bold; color: #1b1f24; line-height: 1.1; }
 .code { font-family: Menlo, Consolas, monospace; font-size: 7.5pt; }
 @media print {
   body { padding: 0; max-width: none; }
@@ -116,8 +116,9 @@ def to_html(report: Report) -> bytes:
         *_listed("Limits of the model", report.limits),
         _table(_fact(name, value, "code") for name, value in report.codes),
         _paragraph(
-            f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. A range says how the model's "
-            "hypotheses differ; it is no statement about the truth.",
+            f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. A model range says how far the "
+            "model's hypotheses differ, a calibrated one is widened or narrowed to hold what "
+            "readers of other images outlined; neither says where the truth is.",
             "muted small",
         ),
         "</body></html>\n",

@@ -283,5 +283,5 @@ def _write_report(found: Found, page: Path, overwrite: bool) -> None:
         seconds=0.0,
     )
     cards = cards_job(result, (), bool)
-    ranges = range_job(result, (), _RANGE_DRAWS, bool)
+    ranges = range_job(result, (), (), _RANGE_DRAWS, bool)
     report_job(Shown(result, records.Choice(), None, cards, ranges), page, overwrite)

@@ -15,6 +15,7 @@ import napari_ssn as ssn
 from napari_ssn import cli
 from napari_ssn.io.provenance import read_sidecar
 from napari_ssn.segmenting import segment_image
+from tests.dicoms import SECRETS, make_series
 from tests.helpers import noise_image, oblique_affine, tiny_model
 
 SPACE = (22, 18, 8)
@@ -88,7 +89,12 @@ def test_writes_the_mean_the_samples_and_the_volumes(run, scan, model_3d, tmp_pa
         assert NAME not in (out / f"{stem}.json").read_text()
     with (out / "volumes.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
+    ranges, rows = rows[8:], rows[:8]
     assert [row["hypothesis"] for row in rows] == [s for s in stems for _ in range(2)]
+    ends = ["range low", "range median", "range high"]
+    assert [(row["hypothesis"], row["label"]) for row in ranges] == [
+        (end, label) for label in ("label 1", "label 2") for end in ends
+    ]
     voxel_ml = abs(np.linalg.det(oblique_affine()[:3, :3])) / 1000
     for row, (label_map, label) in zip(rows, [(m, c) for m in maps for c in (1, 2)], strict=True):
         assert int(row["voxels"]) == (label_map == label).sum()
@@ -108,6 +114,66 @@ def test_the_printed_range_is_that_of_the_core(run, scan, model_3d, tmp_path: Pa
         median, low, high = map(float, re.findall(r"\d+\.\d+", line)[:3])
         for printed, exact in ((median, spread.median), (low, spread.low), (high, spread.high)):
             assert printed == pytest.approx(exact, abs=0.051)
+
+
+def test_writes_what_slicer_reads(run, scan, model_3d, tmp_path: Path) -> None:
+    import nrrd
+
+    out = tmp_path / "out"
+    status, _, _ = segment(
+        run, scan, model_3d, out, "--samples", 1, "--format", "seg.nrrd", "--report"
+    )
+    assert status == 0
+    names = ["mean.seg.nrrd", "sample_01.seg.nrrd"]
+    expected = [*names, *(f"{name}.json" for name in names), "report.html", "volumes.csv"]
+    assert sorted(p.name for p in out.iterdir()) == sorted(expected)
+    dist = ssn.load_model(model_3d, "cpu").segment(ssn.read(scan))
+    data, header = nrrd.read(str(out / "mean.seg.nrrd"))
+    np.testing.assert_array_equal(data, dist.label_map())
+    assert header["Segment1_Name"] == "label 2"
+    page = (out / "report.html").read_text()
+    assert NAME not in page and str(tmp_path) not in page and "On show: mean" in page
+    status, _, err = segment(run, scan, model_3d, out, "--samples", 0, "--report")
+    assert status == 2 and "already is a file" in err  # report.html and volumes.csv
+
+
+def test_a_series_goes_in_and_comes_out_as_dicom(run, model_3d, tmp_path: Path) -> None:
+    import highdicom
+
+    folder, out = tmp_path / NAME, tmp_path / "out"
+    make_series(folder, noise_image(SPACE), oblique_affine(), signed=True, intercept=0.0)
+    status, text, err = segment(run, folder, model_3d, out, "--samples", 1, "--format", "dicom-seg")
+    assert status == 0 and "name the patient as their source does" in err
+    dist = ssn.load_model(model_3d, "cpu").segment(ssn.read(folder))
+    for name, label_map in (("mean", dist.label_map()), ("sample_01", dist.sample(1)[0])):
+        seg = highdicom.seg.segread(out / f"{name}.dcm")
+        for label in (1, 2):
+            read = seg.get_volume(segment_numbers=[label], allow_missing_positions=True)
+            assert read.array.sum() == (label_map == label).sum() > 0
+        sidecar = (out / f"{name}.dcm.json").read_text()
+        assert not any(secret in sidecar + text + err for secret in SECRETS)
+        assert json.loads(sidecar)["run"]["dicom"]["sop_instance_uids"]
+    # The sidecar makes it again, as NIfTI.
+    again = tmp_path / "again.nii.gz"
+    status, text, _ = run(
+        "segment", folder, "--from-sidecar", out / "mean.dcm.json", "--model", model_3d,
+        "--out", again, "--device", "cpu",
+    )  # fmt: skip
+    assert (status, text.strip()) == (0, "identical")
+    np.testing.assert_array_equal(np.asanyarray(nib.load(again).dataobj), dist.label_map())
+
+
+def test_dicom_from_anything_else_is_refused_before_it_is_computed(
+    run, scan, model_3d, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr("napari_ssn.segmenting.load_model", lambda *a: pytest.fail("computed"))
+    status, _, err = segment(run, scan, model_3d, tmp_path / "out", "--format", "dicom-seg")
+    assert status == 2 and "belongs to a DICOM series" in err and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+    status, _, err = run(
+        "segment", scan, "--from-sidecar", "a.json", "--out", "b.nii", "--format", "seg.nrrd"
+    )
+    assert status == 2 and "no --format" in err
 
 
 def test_a_picture_around_a_centre(run, picture, model_2d, tmp_path: Path) -> None:

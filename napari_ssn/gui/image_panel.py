@@ -10,6 +10,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
+from napari_ssn.gui.layers import is_ours
 from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
 from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.voxel_size import VoxelSize
@@ -97,14 +98,15 @@ class ImagePanel(Section):
         self.refresh()
 
     def _list_layers(self, event: Any = None) -> None:
-        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        # A probability map is an image to napari, and none that could be segmented.
+        images = [one for one in self._viewer.layers if isinstance(one, Image) and not is_ours(one)]
         chosen = self.layers.currentData()
         self.layers.blockSignals(True)
         self.layers.clear()
         for layer in images:
             self.layers.addItem(layer.name, getattr(layer, "__wrapped__", layer))
         opened = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
-        if isinstance(opened, Image):
+        if isinstance(opened, Image) and not is_ours(opened):
             # It covers the others: a run on one of them would draw its outline over this one.
             chosen = getattr(opened, "__wrapped__", opened)
         kept = self.layers.findData(chosen) if chosen is not None else -1

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import Dims
-from napari.layers import Image, Labels, Points
+from napari.layers import Image, Labels, Layer, Points
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
@@ -209,6 +209,7 @@ def result_metadata(
         "sample": choice.sample,
         "seed": choice.seed,
         "direction": choice.direction,
+        "directions": choice.basis,
         "sigma": choice.sigma,
         "z": None if z is None else [float(value) for value in z],
         "model": result.card.name,
@@ -217,7 +218,9 @@ def result_metadata(
         "centre": None if result.centre is None else list(result.centre),
         "frame": None if result.source.frame is None else result.source.frame + 1,
         "lesions": {str(number): sigma for number, sigma in choice.own},
+        "spread": {"overall": result.spread.overall, "per_label": list(result.spread.per_label)},
         "points": [[*point.index, point.label] for point in choice.points],
+        "conditions": [[one.kind, one.label, one.voxels, *one.index] for one in choice.only],
         "labels": list(result.labels),
     }
 
@@ -235,6 +238,11 @@ def decoded_metadata(decoded: Decoded, place: dict[str, Any]) -> dict[str, Any]:
     return {**base, "provenance": decoded.provenance}
 
 
+def is_ours(layer: Layer) -> bool:
+    """Whether a layer shows a result, so that it is no image to segment."""
+    return RESULT_KEY in layer.metadata
+
+
 def layer_name(decoded: Decoded) -> str:
     """``SSN · sample 03`` or ``SSN · kept · 1.42 mL``."""
     choice = decoded.choice
@@ -245,6 +253,8 @@ def layer_name(decoded: Decoded) -> str:
         return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}{when}"
     seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
     told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
+    told += f" · {plural(len(choice.only), 'condition')}" if choice.only else ""
+    told += " · spread changed" if decoded.result.spread.changed else ""
     return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{told}{when}"
 
 

@@ -150,6 +150,9 @@ class LesionPanel(Section):
             # Lesions are told apart once, so that no number changes its lesion.
             say(self.dropped, "range, presence: without points")
             return
+        if walk.choice.only:
+            say(self.dropped, "range, presence: of all hypotheses")
+            return
         measure = self._session.result.source.measure
         say(self.dropped, left_out(lesions.dropped, measure.amount(lesions.rules.smallest)))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
 from napari_ssn.gui.parts import Section, button, line, row, say, spin
 from napari_ssn.session import Session
@@ -15,9 +16,38 @@ from napari_ssn.session import Session
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
 Ask = Callable[[QWidget, str, str], str]
 
-_FORMATS = ((".nii.gz", "NIfTI, compressed"), (".nii", "NIfTI, not compressed"))
+_FORMATS = {
+    ".nii.gz": "NIfTI, compressed",
+    ".nii": "NIfTI, not compressed",
+    ".seg.nrrd": "3D Slicer segmentation",
+    ".dcm": "DICOM segmentation",
+}
+_OTHERS = {".html": "Web page", ".csv": "Table"}
+
+
+class _Part(NamedTuple):
+    """What can be exported: in the box, in the proposed file name, and in which formats."""
+
+    title: str
+    name: str
+    formats: tuple[str, ...] = tuple(_FORMATS)
+    tip: str = ""
+
+
+_PARTS = {
+    "shown": _Part("On show", "hypothesis"),
+    "cards": _Part("All cards", "hypotheses", tip="Every card's hypothesis, in one file"),
+    "probability": _Part("Probability", "probability", tip="How likely each label is"),
+    "report": _Part(
+        "Report", "report", (".html",), "One page with pictures, ranges and limits, to print"
+    ),
+    "volumes": _Part("Volumes", "volumes", (".csv",), "Sizes of all cards, and the ranges"),
+}
 _MOST = 50
-_WHAT = "The file holds the label map, the JSON beside it how it came about."
+_WHAT = "The JSON beside the file says how it came about."
+_NO_SERIES = "A DICOM segmentation needs an image that was opened from DICOM"
+_NO_SEGMENTS = "A segmentation of 3D Slicer holds no probabilities"
+_COMPARING = "The hypotheses are still being compared"
 
 
 class SamplePanel(Section):
@@ -82,37 +112,52 @@ class SamplePanel(Section):
 
 
 class ExportPanel(Section):
-    """Writes the hypothesis on show, and says what it will write and what it wrote."""
+    """Writes hypotheses, probabilities, volumes and the report, and says what it wrote."""
 
     def __init__(self, session: Session) -> None:
         super().__init__("")
         self._session = session
         self.ask: Ask = ask_for_file
         self.what = line("muted")
-        self.format = QComboBox()
-        for suffix, words in _FORMATS:
-            self.format.addItem(suffix)
-            self.format.setItemData(self.format.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+        self.folder = button("Folder", "Open the folder of the last export", "small")
+        self.part, self.format = QComboBox(), QComboBox()
+        for key, part in _PARTS.items():
+            self.part.addItem(part.title, key)
+        self.part.setToolTip("What is exported")
         self.format.setToolTip("Format of the file")
-        self.format.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.write = button("Export chosen…", "Write this hypothesis and a record of its origin")
-        self.folder = button("Folder", "Open the folder of the last export")
-        self.body.addWidget(self.what)
-        self.body.addLayout(row([self.format, (self.write, 1), self.folder]))
+        self.write = button("Export…", "Write it, and beside it a record of its origin")
+        for box in (self.part, self.format):
+            box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # The format that was chosen last among several.
+        self._chosen = ".nii.gz"
+        self.body.addLayout(row([(self.what, 1), self.folder]))
+        self.body.addLayout(row([(self.part, 4), (self.format, 3), (self.write, 3)]))
+        self.part.currentIndexChanged.connect(self._list_formats)
+        self.format.activated.connect(self._choose_format)
         self.write.clicked.connect(self.export)
         self.folder.clicked.connect(self.show_folder)
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)
+        self._list_formats()
         self.refresh()
 
     def export(self) -> None:
         """Ask for a place and write there."""
-        suffix = self.format.currentText()
-        answer = self.ask(self, f"hypothesis{suffix}", f"NIfTI (*{suffix})")
-        if answer:
-            path = with_suffix(answer, suffix)
-            # Only the very name that was asked about may be replaced.
-            self._session.export(path, overwrite=str(path) == answer)
+        key, suffix = self.part.currentData(), self.format.currentText()
+        words = {**_FORMATS, **_OTHERS}[suffix]
+        answer = self.ask(self, f"{_PARTS[key].name}{suffix}", f"{words} (*{suffix})")
+        if not answer:
+            return
+        path = with_suffix(answer, suffix)
+        # Only the very name that was asked about may be replaced.
+        own = str(path) == answer
+        if key == "report":
+            self._session.export_report(path, own)
+        elif key == "volumes":
+            self._session.export_volumes(path, own)
+        else:
+            self._session.export(path, own, key)
 
     def show_folder(self) -> None:
         """Open the folder of the last export in the system's file manager."""
@@ -120,37 +165,96 @@ class ExportPanel(Section):
         if exported is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(exported.folder)))
 
+    def _list_formats(self) -> None:
+        formats = _PARTS[self.part.currentData()].formats
+        self.format.clear()
+        self.format.addItems(formats)
+        self.format.setCurrentText(self._chosen if self._chosen in formats else formats[0])
+        self.format.setEnabled(len(formats) > 1)
+        self._grey()
+        self.follow()
+
+    def _choose_format(self) -> None:
+        self._chosen = self.format.currentText()
+        self.follow()
+
     def refresh(self) -> None:
-        """Show whether there is anything to write, and a folder to show."""
+        """Show what there is to write, and a folder to show."""
         session = self._session
         self.setEnabled(session.result is not None)
-        self.write.setEnabled(session.activity is None)
         self.folder.setVisible(session.exported is not None)
+        self._grey()
         self.follow()
+
+    def _grey(self) -> None:
+        """Grey what cannot be written, and say why in its tooltip."""
+        session, key = self._session, self.part.currentData()
+        summed = session.summary.dealt and session.ranges is not None
+        for index, (other, part) in enumerate(_PARTS.items()):
+            late = {"cards": not session.summary.dealt, "report": not summed, "volumes": not summed}
+            _offer(self.part, index, _COMPARING if late.get(other, False) else "", part.tip)
+        for index in range(self.format.count()):
+            suffix, obstacle = self.format.itemText(index), ""
+            if suffix == ".dcm" and not session.from_dicom:
+                obstacle = _NO_SERIES
+            elif suffix == ".seg.nrrd" and key == "probability":
+                obstacle = _NO_SEGMENTS
+            _offer(self.format, index, obstacle, _FORMATS.get(suffix, ""))
+            if obstacle and index == self.format.currentIndex():
+                self.format.setCurrentIndex(0)
+        # While new cards are dealt, what was chosen waits for them.
+        chosen = self.part.model().item(self.part.currentIndex())
+        self.write.setEnabled(session.activity is None and chosen.isEnabled())
 
     def follow(self) -> None:
         """Say what would be written."""
-        result, counts = self._session.result, self._session.walk.counts
-        if result is None:
+        if self._session.result is None:
             say(self.what, "Exports the hypothesis on show.")
             self.what.setToolTip(_WHAT)
             return
-        what = "the greyed, earlier result" if self._session.stale else "what is on show"
-        words = f"Exports {what}: {self._session.walk.choice.title}"
-        if counts is not None and len(counts) == 2:
-            words += f", {result.source.measure.amount(int(counts[1]))}"
+        words = self._words()
         say(self.what, f"{words}.")
-        self.what.setToolTip(f"{words}. {_WHAT}")
+        tip = words if self.part.currentData() in ("report", "volumes") else f"{words}. {_WHAT}"
+        if self.format.currentText() == ".dcm":
+            tip += " A DICOM file names the patient as its source does."
+        self.what.setToolTip(tip)
+
+    def _words(self) -> str:
+        session, key = self._session, self.part.currentData()
+        assert session.result is not None
+        whose = " of the greyed, earlier result" if session.stale else ""
+        if key == "cards":
+            count = len(session.cards.cards) if session.cards is not None else 0
+            return f"Exports the {count} cards{whose}"
+        if key == "probability":
+            return f"Exports how likely each label is{whose}"
+        if key == "report":
+            return f"Exports a page with pictures{whose}"
+        if key == "volumes":
+            return f"Exports all sizes and ranges{whose}"
+        what = " the greyed, earlier result" if session.stale else ""
+        words = f"Exports{what}: {session.walk.choice.title}"
+        counts = session.walk.counts
+        if counts is not None and len(counts) == 2:
+            words += f", {session.result.source.measure.amount(int(counts[1]))}"
+        return words
+
+
+def _offer(box: QComboBox, index: int, obstacle: str, tip: str) -> None:
+    """Let an entry be chosen, or grey it and say why."""
+    box.model().item(index).setEnabled(not obstacle)
+    box.setItemData(index, obstacle or tip, Qt.ItemDataRole.ToolTipRole)
 
 
 def with_suffix(name: str, suffix: str) -> Path:
-    """Path of a file that ends in the format's suffix."""
+    """Path of a file that ends in its suffix; who typed that of another format gets that one."""
     path = Path(name)
-    if path.name.lower().endswith((".nii.gz", ".nii")):
+    known = tuple(_FORMATS) if suffix in _FORMATS else suffix
+    if path.name.lower().endswith(known):
         return path
     return path.with_name(path.name + suffix)
 
 
 def ask_for_file(parent: QWidget, name: str, pattern: str) -> str:
     """Ask for a place to write; the dialog itself asks before replacing."""
-    return str(QFileDialog.getSaveFileName(parent, "Export hypothesis", name, pattern)[0])
+    return str(QFileDialog.getSaveFileName(parent, "Export", name, pattern)[0])

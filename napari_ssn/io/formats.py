@@ -18,7 +18,7 @@ NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Suffixes that a result may have; each names a format.
 WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, DICOM_SUFFIX)
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
-DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", ".zip")
+_READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
 
 
 def is_nifti(path: Path) -> bool:
@@ -44,7 +44,7 @@ def is_dicom(path: Path) -> bool:
 
     DICOM files often have no suffix, or end in a part of a UID that looks like one.
     """
-    if path.is_dir() or path.suffix.lower() in DICOM_SUFFIXES:
+    if path.is_dir() or path.suffix.lower() in _READ_AS_DICOM:
         return True
     if is_nifti(path) or is_nrrd(path) or path.suffix.lower() in PICTURE_SUFFIXES:
         return False

@@ -1,8 +1,9 @@
-"""What napari calls to open NIfTI and NRRD files and to save label maps; see ``napari.yaml``."""
+"""What napari calls to open NIfTI and NRRD files and to save labels; see ``napari.yaml``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
+from napari_ssn.io.content import PlainLabel, PlainModel
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -139,13 +141,13 @@ def place(display: Display) -> dict[str, Any]:
 
 
 def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
-    """Write a labels layer as a NIfTI label map, and its sidecar if the layer carries one.
+    """Write a labels layer as a label map, and its sidecar if the layer carries one.
 
     A result of this plugin is written on the grid of the image's file; any other layer on its
     own, placed by its scale and translation. napari has asked before it replaces a file.
 
     Args:
-        path: of the label map; ``.nii.gz`` is added if it has no suffix.
+        path: of the label map, NIfTI or ``.seg.nrrd``; ``.nii.gz`` is added if it has no suffix.
         data: (*S) whole numbers from 0 to 255.
         meta: the layer's state, as napari passes it.
 
@@ -157,6 +159,7 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     """
     from napari_ssn.io import write
     from napari_ssn.io.provenance import Provenance, edited, label_map_hash
+    from napari_ssn.io.sidecar import described
 
     target = Path(path)
     if not target.suffix:
@@ -164,12 +167,29 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     result = dict(meta.get("metadata", {})).get(RESULT_KEY, {})
     label_map, display = _on_source_grid(_as_labels(data), meta, result)
     hypothesis = Hypothesis(label_map, display.affine, None, int(label_map.max()) + 1)
-    provenance = None
+    provenance = model = None
     if "provenance" in result:
         provenance = Provenance.model_validate(result["provenance"])
         if provenance.label_map_sha256 != label_map_hash(label_map):
             provenance = edited(provenance, hypothesis)
-    return [str(p) for p in write(hypothesis, target, provenance=provenance, overwrite=True)]
+        # Labels that do not occur in this map are labels nevertheless.
+        hypothesis = replace(hypothesis, classes=1 + len(provenance.volumes))
+        model = _in_colours(described(provenance), meta)
+    written = write(hypothesis, target, model=model, provenance=provenance, overwrite=True)
+    return [str(p) for p in written]
+
+
+def _in_colours(model: PlainModel | None, meta: Mapping[str, Any]) -> PlainModel | None:
+    """A model whose labels have the colours that they are shown in."""
+    shown = getattr(meta.get("colormap"), "color_dict", None)
+    if model is None or shown is None:
+        return model
+    labels = []
+    for value, label in enumerate(model.labels):
+        parts = np.rint(255 * np.asarray(shown.get(value, ()), np.float64)).astype(int)[:3]
+        colour = "#" + "".join(f"{part:02x}" for part in parts) if len(parts) == 3 else ""
+        labels.append(PlainLabel(label.name, colour or label.colour))
+    return replace(model, labels=labels)
 
 
 def _as_paths(path: str | Sequence[str]) -> list[Path]:

@@ -1,0 +1,179 @@
+"""The export panel: what can be written of which image, and what was written."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+import napari_ssn as ssn
+from napari_ssn.gui.output_panel import with_suffix
+from napari_ssn.io.napari_hooks import image_layer, write_labels
+from tests.dicoms import SECRETS, make_series
+from tests.gui.conftest import run_and_wait
+from tests.helpers import noise_image, oblique_affine, tiny_model
+
+
+def entries(box: Any) -> dict[str, tuple[bool, str]]:
+    """Every entry of a box: whether it can be chosen, and its tooltip."""
+    return {
+        box.itemText(i): (
+            box.model().item(i).isEnabled(),
+            str(box.itemData(i, Qt.ItemDataRole.ToolTipRole)),
+        )
+        for i in range(box.count())
+    }
+
+
+def choose(box: Any, words: str) -> None:
+    """Choose an entry as with the mouse."""
+    index = box.findText(words)
+    assert box.model().item(index).isEnabled(), words
+    box.setCurrentIndex(index)
+    box.activated.emit(index)
+
+
+def export(dock: Any, qtbot: Any, folder: Path) -> tuple[str, ...]:
+    """Press the button and take the proposed name in a folder; the names of what was written."""
+    panel, session = dock.export, dock.session
+    session.exported = None
+    panel.ask = lambda parent, name, pattern: str(folder / name)
+    panel.write.click()
+    qtbot.waitUntil(lambda: session.exported is not None, timeout=20_000)
+    return session.exported.files
+
+
+@pytest.fixture
+def ready(opened: Any, qtbot: Any) -> Any:
+    """A dock with a result and its cards."""
+    dock = opened[1]
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: dock.session.summary.dealt, timeout=60_000)
+    return dock
+
+
+def test_everything_is_written_from_one_row(ready: Any, qtbot: Any, tmp_path: Path) -> None:
+    panel, session = ready.export, ready.session
+    assert export(ready, qtbot, tmp_path) == ("hypothesis.nii.gz", "hypothesis.json")
+    choose(panel.part, "All cards")
+    assert panel.what.text() == f"Exports the {len(session.cards.cards)} cards."
+    choose(panel.format, ".seg.nrrd")
+    assert export(ready, qtbot, tmp_path) == ("hypotheses.seg.nrrd", "hypotheses.seg.nrrd.json")
+    choose(panel.part, "Report")
+    assert panel.format.currentText() == ".html" and not panel.format.isEnabled()
+    assert export(ready, qtbot, tmp_path) == ("report.html",)
+    choose(panel.part, "Volumes")
+    assert export(ready, qtbot, tmp_path) == ("volumes.csv",)
+    with (tmp_path / "volumes.csv").open(newline="") as stream:
+        assert next(csv.DictReader(stream))["hypothesis"] == "on show"
+    choose(panel.part, "On show")
+    # The format that was chosen last comes back with what can be written in it.
+    assert panel.format.currentText() == ".seg.nrrd"
+    choose(panel.part, "Probability")
+    assert panel.format.currentText() == ".nii.gz"
+    assert entries(panel.format)[".seg.nrrd"] == (
+        False,
+        "A segmentation of 3D Slicer holds no probabilities",
+    )
+    assert export(ready, qtbot, tmp_path) == ("probability.nii.gz", "probability.json")
+    assert nib.load(tmp_path / "probability.nii.gz").get_data_dtype() == np.float32
+
+
+def test_dicom_is_greyed_with_its_reason(ready: Any) -> None:
+    enabled, tip = entries(ready.export.format)[".dcm"]
+    assert not enabled and "opened from DICOM" in tip
+
+
+def test_what_needs_the_cards_waits_for_them(opened: Any, qtbot: Any) -> None:
+    dock = opened[1]
+    dock.session.summary._deal = lambda: None
+    run_and_wait(dock, qtbot)
+    dock.session.changed.emit()
+    for words in ("All cards", "Report", "Volumes"):
+        enabled, tip = entries(dock.export.part)[words]
+        assert not enabled and "still being compared" in tip
+    assert dock.export.write.isEnabled()
+    dock.export.part.setCurrentIndex(1)
+    assert not dock.export.write.isEnabled()
+
+
+def test_a_series_goes_back_to_dicom(open_dock: Any, qtbot: Any, tmp_path: Path) -> None:
+    import highdicom
+
+    space, affine = (22, 18, 8), oblique_affine()
+    make_series(tmp_path / "scan", noise_image(space), affine, signed=True, intercept=0.0)
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", 3, region=(16, 16, 16)))
+    volume = ssn.read(tmp_path / "scan")
+    data, options, _ = image_layer(volume, name="scan")
+    viewer.add_image(data, **options)
+    run_and_wait(dock, qtbot)
+    choose(dock.export.format, ".dcm")
+    assert "names the patient" in dock.export.what.toolTip()
+    files = export(dock, qtbot, tmp_path)
+    assert files == ("hypothesis.dcm", "hypothesis.dcm.json")
+    assert dock.run.status.text().endswith("The DICOM file names the patient as its source does.")
+    read = highdicom.seg.segread(tmp_path / "hypothesis.dcm").get_volume(
+        segment_numbers=[1], allow_missing_positions=True
+    )
+    # Every voxel of the file lies on the image's voxel that has the label.
+    where = np.linalg.inv(np.diag([-1, -1, 1, 1]) @ volume.affine) @ read.affine
+    marked = np.argwhere(read.array[..., 0])
+    index = marked @ where[:3, :3].T + where[:3, 3]
+    np.testing.assert_allclose(index, np.rint(index), atol=1e-6)
+    result = dock.session.result
+    expected = np.argwhere(result.dist.placed(dock.session.walk.label_map(())) == 1)
+    assert {tuple(i) for i in np.rint(index).astype(int)} == {tuple(i) for i in expected}
+    text = (tmp_path / "hypothesis.dcm.json").read_text()
+    assert not any(secret in text for secret in SECRETS)
+    # A layer that was moved is no longer the series.
+    viewer.layers["scan"].translate = (1.0, 2.0, 3.0)
+    qtbot.waitUntil(lambda: dock.session.stale, timeout=20_000)
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: not dock.session.stale, timeout=20_000)
+    assert not entries(dock.export.format)[".dcm"][0]
+    assert dock.export.format.currentText() == ".nii.gz"
+
+
+def test_a_layer_is_saved_for_slicer_in_its_colours(ready: Any, qtbot: Any, tmp_path: Path) -> None:
+    import nrrd
+
+    ready.session.copies.keep()
+    viewer = ready._viewer
+    qtbot.waitUntil(lambda: any("kept" in one.name for one in viewer.layers), timeout=20_000)
+    kept = next(one for one in viewer.layers if "kept" in one.name)
+    data, meta, _ = kept.as_layer_data_tuple()
+    written = write_labels(str(tmp_path / "a.seg.nrrd"), data, meta)
+    assert [Path(p).name for p in written] == ["a.seg.nrrd", "a.seg.nrrd.json"]
+    header = nrrd.read_header(written[0])
+    card = ready.session.result.card
+    assert header["Segment0_Name"] == card.labels[1].name
+    parts = [round(255 * float(part)) for part in header["Segment0_Color"].split()]
+    assert "#" + "".join(f"{part:02x}" for part in parts) == card.labels[1].colour
+    assert json.loads(Path(written[1]).read_text())["choice"]["kind"] == "mean"
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "path"),
+    [
+        ("a", ".dcm", "a.dcm"),
+        ("a.b", ".seg.nrrd", "a.b.seg.nrrd"),
+        ("A.NII.GZ", ".nii.gz", "A.NII.GZ"),
+        ("a.seg.nrrd", ".nii.gz", "a.seg.nrrd"),
+        ("a.dcm", ".html", "a.dcm.html"),
+        ("a.html", ".html", "a.html"),
+    ],
+)
+def test_the_suffix_is_that_of_the_format(name: str, suffix: str, path: str) -> None:
+    assert with_suffix(name, suffix) == Path(path)
+
+
+def test_the_row_fits_the_dock(ready: Any) -> None:
+    ready.export.folder.show()
+    # The dock's own 320 pixels without its margins.
+    assert ready.export.minimumSizeHint().width() <= 304
