@@ -25,7 +25,8 @@ class OverviewPanel(Section):
 
     def __init__(self, session: Session) -> None:
         self.label = combo("Whose contours, probability and boxplot are shown")
-        self.label.setMinimumWidth(130)
+        self.label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.label.setFixedWidth(130)
         super().__init__("All hypotheses", beside=(self.label,))
         self._session = session
         outer, median, inner = TONES

@@ -94,6 +94,8 @@ def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
     qtbot.waitUntil(lambda: there(dock), timeout=20_000)
     assert viewer.layers[NAMES["contours"]].metadata["napari_ssn"]["label"] == 2
     assert dock.overview.label.currentIndex() == 2 and dock.overview.label.isVisibleTo(dock)
+    dock.overview.layout().activate()
+    assert dock.overview.label.geometry().right() < dock.overview.width()
     with pytest.warns(UserWarning, match="Contours are not displayed"):
         viewer.dims.ndisplay = 3
 
