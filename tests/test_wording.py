@@ -130,26 +130,26 @@ def two(first: Effect, second: Effect, kind: str | None = None) -> str:
 
 def test_directions_that_move_two_labels_name_both() -> None:
     size, shrinks = effect("size"), replace(effect("size"), ml_per_sigma=-0.3)
-    assert two(size, size) == "size of anterior and posterior, 1.8–4.8 mL"
-    assert two(size, shrinks) == "size of anterior, size of posterior"
+    assert two(size, size) == "size of anterior & posterior"
+    assert two(size, shrinks) == "anterior against posterior"
     left, right = effect("edge", (-1, 0, 0)), effect("edge", (1, 0, 0))
-    assert two(left, left) == "left edge of anterior and posterior, 1.8–4.8 mL"
-    assert two(left, right) == "left edge of anterior, right edge of posterior"
+    assert two(left, left) == "left edge of anterior & posterior"
+    assert two(left, right) == "edge of anterior, edge of posterior"
     shift = effect("shift", (-1, 0, 0))
-    assert two(shift, shift) == "shift of anterior and posterior to the left"
-    assert two(size, shift) == "size of anterior, shift of posterior to the left"
-    assert two(size, shrinks, "border") == "border of anterior and posterior"
+    assert two(shift, shift) == "shift of anterior & posterior to the left"
+    assert two(size, shift) == "size of anterior, shift of posterior"
+    assert two(size, shrinks, "border") == "border of anterior & posterior"
 
 
 def test_the_tip_of_a_direction_says_how_much_and_how_far() -> None:
     one = replace(effect("size"), mm_per_sigma=0.83)
     assert effect_tip(one, ML, 1e-3, ("background", "nodule"), "mm") == (
-        "Nodule: 0.90–2.40 mL between −2 and +2 σ · +0.30 mL per σ · boundary moves 0.8 mm per σ"
+        "Nodule: 0.90–2.40 mL between −2 and +2 σ · +0.30 mL per σ · boundary moves 0.83 mm per σ"
     )
     second = replace(effect("size"), label=2, ml_per_sigma=-0.2)
     both = replace(one, others=(second,))
     first, last = effect_tip(both, ML, 1e-3, ("background", "a", "b"), "px").split("\n")
-    assert first.endswith("0.8 px per σ")
+    assert first.endswith("0.83 px per σ")
     assert last == "B: 0.90–2.40 mL between −2 and +2 σ · −0.20 mL per σ"
     assert effect_tip(effect("none"), ML, 1e-3, ("x", "y"), "mm").startswith("No label changes")
 

@@ -55,15 +55,19 @@ def is_there(viewer: Any) -> bool:
 
 def expected(session: Any, direction: int) -> np.ndarray:
     walk, dist = session.walk, session.result.dist
-    anchor = session.result.given.anchor(walk.choice.points, walk.choice.sample, walk.choice.seed)
-    low, high = (dist.label_map(walk.directions.z(direction, t, anchor)) for t in (-2.0, 2.0))
-    return compared(low, high)
+    choice = walk.choice
+    anchor = session.result.given.anchor(choice.points, choice.sample, choice.seed)
+    at = choice.sigma if direction == choice.direction else 0.0
+    maps = [dist.label_map(walk.directions.z(direction, t, anchor)) for t in (at, -2.0, 2.0)]
+    return compared(*maps)
 
 
 def test_three_ways_to_change() -> None:
-    before, after = np.array([0, 0, 1, 1, 1, 2]), np.array([0, 2, 0, 2, 1, 1])
-    found = compared(before.astype(np.uint8), after.astype(np.uint8))
-    assert found.tolist() == [0, ADDED, TAKEN, EXCHANGED, 0, EXCHANGED]
+    here = np.array([0, 0, 1, 1, 1, 2, 0, 1, 1], np.uint8)
+    low = np.array([0, 0, 0, 1, 1, 2, 2, 0, 0], np.uint8)
+    high = np.array([0, 2, 1, 2, 1, 1, 1, 1, 2], np.uint8)
+    expected = [0, ADDED, TAKEN, EXCHANGED, 0, EXCHANGED, ADDED, TAKEN, TAKEN]
+    assert compared(here, low, high).tolist() == expected
 
 
 def test_it_is_there_while_the_pointer_rests_on_the_slider(
@@ -132,6 +136,9 @@ def test_it_follows_another_anchor_and_another_spread(shown: Any, qtbot: Any) ->
     viewer, dock = shown
     session = dock.session
     session.effect.show(1)
+    session.walk.set_direction(1)
+    session.walk.set_sigma(1.0)
+    np.testing.assert_array_equal(viewer.layers[EFFECT].data, expected(session, 1))
     for sample in (0, 2):
         session.walk.show_sample(sample)
         np.testing.assert_array_equal(viewer.layers[EFFECT].data, expected(session, 1))
