@@ -89,7 +89,7 @@ class OutcomePanel(QWidget):
     def _toggled(self, on: bool) -> None:
         self.body.setVisible(on)
         if not on:
-            self._session.asking.stop()
+            self._session.asking.drop()
         self.refresh()
 
     def _typing(self) -> None:
