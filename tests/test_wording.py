@@ -17,7 +17,7 @@ from napari_ssn.wording.image import geometry, origin
 from napari_ssn.wording.overview import missing_line, probability_tip, unlike_line
 from napari_ssn.wording.problems import problem, seconds
 from napari_ssn.wording.sizes import Measure, headline, percent, range_line
-from napari_ssn.wording.steering import card_lines, comparison_line, points_tip
+from napari_ssn.wording.steering import card_lines, card_tip, comparison_line, points_tip
 
 ML = Measure("volume", 1.0, flat=False)  # a voxel of 1 mm³: 1,000 of them are 1 mL
 SLICE = Measure("volume", 1.0, flat=True)
@@ -203,7 +203,11 @@ def test_problems_are_one_sentence_without_paths() -> None:
 def test_cards_and_comparisons_in_words() -> None:
     measure = Measure("volume", 1.0, False)
     assert card_lines(measure, 0.343, 0.024, [0, 1420]) == ("34 ±2 %", "1.42 mL")
-    assert card_lines(measure, 0.004, 0.003, [9, 0]) == ("0 ±1 %", "none")
+    assert card_lines(measure, 0.004, 0.003, [9, 0]) == ("0 ±1 %", "no lesion")
+    # The only one there is would be so again.
+    assert card_lines(measure, 1.0, 0.0, [9, 0]) == ("100 %", "no lesion")
+    assert card_tip(1.0, 0.0, 400).startswith("Stands for 100 % of 400 hypotheses. Click")
+    assert "give or take 2 %" in card_tip(0.34, 0.024, 400)
     assert comparison_line(["nodule"], [0.871], [0.84], "mm") == "Dice 0.87 · 0.8 mm apart"
     both = comparison_line(["anterior", "posterior"], [0.5, 0.0], [2.0, float("nan")], "px")
     assert both == "Anterior: Dice 0.50 · 2.0 px apart; Posterior: only in one of the two"
