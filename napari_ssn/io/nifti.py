@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import corners_apart_mm
+from napari_ssn.core.transforms import corners_apart_mm
 from napari_ssn.core.volume import Extent, Volume, stand_upright
-from napari_ssn.io.content import Content
+from napari_ssn.io.content import Content, stacked
 
 _DAMAGED = "The file is damaged or no NIfTI file: export it again or choose another."
 _CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
@@ -56,9 +57,10 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
         path: of the file.
         frame: which one of a time series, from 0.
     """
-    image = _parse(_content(path))
+    raw = _content(path)
+    image = _parse(raw)
     space = _space(image.shape, frame)
-    return _volume(image, _values(image, frame).reshape(1, *space))
+    return _volume(image, raw, _values(image, frame).reshape(1, *space))
 
 
 def read_nifti_frames(path: Path) -> tuple[Volume, float | None]:
@@ -73,11 +75,12 @@ def read_nifti_frames(path: Path) -> tuple[Volume, float | None]:
     Returns:
         the volume, and the seconds from frame to frame, None where the file does not say.
     """
-    image = _parse(_content(path))
+    raw = _content(path)
+    image = _parse(raw)
     frames = image.shape[3] if len(image.shape) > 3 else 1
     if frames == 1:
         space = _space(image.shape, None)
-        return _volume(image, _values(image, None).reshape(1, *space)), None
+        return _volume(image, raw, _values(image, None).reshape(1, *space)), None
     space = _space(image.shape, 0)
     # Frame by frame: the scaled values of all at once would take twice the memory.
     data = np.empty((frames, *space), np.float32)
@@ -86,12 +89,13 @@ def read_nifti_frames(path: Path) -> tuple[Volume, float | None]:
     step = float(image.header["pixdim"][4])
     seconds = _SECONDS.get(int(image.header["xyzt_units"]) & 56)
     known = seconds is not None and math.isfinite(step) and step > 0
-    return _volume(image, data), step * seconds if known and seconds is not None else None
+    return _volume(image, raw, data), step * seconds if known and seconds is not None else None
 
 
-def _volume(image: Any, data: NDArray[np.float32]) -> Volume:
+def _volume(image: Any, raw: bytes, data: NDArray[np.float32]) -> Volume:
     """Volume of an image with these values, (frames, *S)."""
-    affine, extent, oriented = _place(image, data.ndim - 1)
+    affine, extent, oriented = _place(image, raw, data.ndim - 1)
+    affine = check_affine(affine)
     note = _disagreement(image.header, affine, data.shape[1:]) if oriented else None
     return Volume(data, affine, extent, oriented, note=note)
 
@@ -117,8 +121,7 @@ def encode_content(content: Content, *, compressed: bool) -> bytes:
         maps, largest = [one.label_map for one in content.hypotheses], content.classes - 1
     if len(maps) == 1:
         return _encode(maps[0], content.affine, largest, compressed=compressed)
-    volumes = [one if one.ndim == 3 else one[..., None] for one in maps]
-    return _encode(np.stack(volumes, axis=-1), content.affine, largest, compressed=compressed)
+    return _encode(stacked(maps), content.affine, largest, compressed=compressed)
 
 
 def _encode(
@@ -229,18 +232,36 @@ def _space(shape: tuple[int, ...], frame: int | None) -> tuple[int, ...]:
     return space
 
 
-def _place(image: Any, ndim: int) -> tuple[NDArray[np.float64], Extent, bool]:
+def _place(image: Any, raw: bytes, ndim: int) -> tuple[NDArray[np.float64], Extent, bool]:
     """Affine in mm, what it measures, and whether it is the patient's."""
     header = image.header
     oriented = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
     affine = np.array(image.affine, dtype=np.float64)
     affine[:3] *= _MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    if not _is_sized(header, raw, ndim):
+        return affine, "unknown", False
     if ndim == 3:
         return affine, "volume", oriented
     # A single slice: its thickness is known only if a transform with a third column says so.
     if oriented and np.any(affine[:3, 2]):
         return affine, "volume", True
     return stand_upright(affine), "plane", oriented
+
+
+def _is_sized(header: Any, raw: bytes, ndim: int) -> bool:
+    """Whether a file states its voxel size: in its sform, or as numbers that mean something.
+
+    nibabel makes 1 of a size of zero; and 1 mm without a unit and a position is what programs
+    write that know no size.
+    """
+    if int(header["sform_code"]) > 0:
+        return True
+    written = type(header)(raw[: header.sizeof_hdr], check=False)
+    sizes = np.asarray(written["pixdim"], dtype=np.float64)[1 : ndim + 1]
+    if not np.isfinite(sizes).all() or not sizes.all():
+        return False
+    named = int(header["qform_code"]) > 0 or int(header["xyzt_units"]) & 7
+    return bool(named) or not bool((sizes == 1).all())
 
 
 def _disagreement(header: Any, affine: NDArray[np.float64], space: tuple[int, ...]) -> str | None:

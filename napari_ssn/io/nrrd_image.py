@@ -20,6 +20,7 @@ _DAMAGED = "The file is damaged or no NRRD file: export it again or choose anoth
 _CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
 
 _TOO_LONG = "The file holds more voxels than it says: copy or export it again."
+_NO_ORIGIN = "The file states no origin: its first voxel was put at the origin of its space."
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -43,6 +44,8 @@ _SPACES = {
     "left-anterior-superior": (-1.0, 1.0, 1.0),
     "las": (-1.0, 1.0, 1.0),
 }
+# The names of others: of no patient.
+_NOBODYS = {"", "scanner-xyz", "3d-right-handed", "3d-left-handed"}
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3, "µm": 1e-3, "": 1.0}
 # Axes that an image has beside those of space: several values per voxel, or several images.
 _MOST_AXES = 4
@@ -55,6 +58,7 @@ class _Place:
     affine: NDArray[np.float64]
     extent: Extent
     oriented: bool
+    note: str | None = None
 
 
 def read_nrrd(path: Path) -> Volume:
@@ -87,7 +91,7 @@ def read_nrrd_layers(path: Path) -> Volume:
     place = _place(header, inside)
     with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
         values = np.ascontiguousarray(data, dtype=np.float32)
-    return Volume(values, place.affine, place.extent, place.oriented)
+    return Volume(values, place.affine, place.extent, place.oriented, note=place.note)
 
 
 def _parse(path: Path) -> tuple[dict[str, Any], bytes]:
@@ -106,7 +110,7 @@ def _parse(path: Path) -> tuple[dict[str, Any], bytes]:
     at, length = min(ends, default=(len(content), 0))
     try:
         lines = content[:at].decode("utf-8").splitlines()
-        header = dict(nrrd.read_header([f"{line}\n" for line in lines]))
+        header = dict(nrrd.read_header([f"{_plain(line)}\n" for line in lines]))
     except (nrrd.NRRDError, UnicodeDecodeError, ValueError, KeyError, IndexError, TypeError):
         raise ImageError(_DAMAGED) from None
     if {"data file", "datafile"} & header.keys():
@@ -121,6 +125,13 @@ def _parse(path: Path) -> tuple[dict[str, Any], bytes]:
     if sizes.min() == 0:
         raise ImageError("The image holds no voxels.")
     return header, content[at + length :]
+
+
+def _plain(line: str) -> str:
+    """A line of the header with the name of its field as pynrrd knows it."""
+    name, colon, value = line.partition(":")
+    # A colon and "=" are a key of somebody's own.
+    return line if value.startswith("=") or not colon else f"{name.strip().lower()}:{value}"
 
 
 def _axes_of_space(header: dict[str, Any], dimension: int) -> list[int]:
@@ -216,6 +227,9 @@ def _place(header: dict[str, Any], inside: list[int]) -> _Place:
     affine = np.diag([-1.0, -1.0, 1.0, 1.0])
     ndim = len(inside)
     if "space directions" not in header:
+        if "space" in header:
+            # With a damaged name of that field the place would be lost in silence.
+            raise GeometryError("The file names a space and no directions in it: export it again.")
         spacings = np.asarray(header.get("spacings", np.nan), dtype=np.float64).reshape(-1)
         known = len(spacings) == header["dimension"] and np.isfinite(spacings[inside]).all()
         if known:
@@ -223,7 +237,10 @@ def _place(header: dict[str, Any], inside: list[int]) -> _Place:
         extent: Extent = "unknown" if not known else "volume" if ndim == 3 else "plane"
         return _Place(affine, extent, oriented=False)
     vectors = _directions(header, int(header["dimension"]))
-    signs = _SPACES.get(str(header.get("space", "")).lower())
+    space = str(header.get("space", "")).lower()
+    signs = _SPACES.get(space)
+    if signs is None and space not in _NOBODYS:
+        raise ImageError(_DAMAGED)
     unit = _unit(header)
     for column, axis in enumerate(inside):
         affine[:3, column] = vectors[axis]
@@ -237,7 +254,9 @@ def _place(header: dict[str, Any], inside: list[int]) -> _Place:
     affine = np.diag([*(signs or (-1.0, -1.0, 1.0)), 1.0]) @ affine
     if ndim == 2:
         affine = stand_upright(affine)
-    return _Place(affine + 0.0, "volume" if ndim == 3 else "plane", signs is not None)
+    note = None if "space origin" in header else _NO_ORIGIN
+    extent = "volume" if ndim == 3 else "plane"
+    return _Place(affine + 0.0, extent, signs is not None, note)
 
 
 def _unit(header: dict[str, Any]) -> float:

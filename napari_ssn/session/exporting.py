@@ -154,7 +154,7 @@ def _of_cards(shown: Shown) -> list[Hypothesis]:
 
 
 def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) -> ProbabilityMap:
-    """How likely each label is; given points or conditions, in how many of the draws behind the cards it is."""
+    """How likely each label is; given points or conditions, by the draws behind the cards."""
     from napari_ssn.core.hypotheses import ProbabilityMap
 
     if not (choice.points or choice.only):

@@ -415,3 +415,31 @@ def test_a_little_padding_is_no_damage(tmp_path: Path) -> None:
     path = save(tmp_path / "scan.nii", noise_image((7, 6, 5)))
     path.write_bytes(path.read_bytes() + bytes(64))
     np.testing.assert_array_equal(read_nifti(path).data[0], noise_image((7, 6, 5)))
+
+
+@pytest.mark.parametrize(
+    ("pixdim", "unit", "qform", "extent"),
+    [
+        ((0, 1, 1), 2, 0, "unknown"),
+        ((0.7, 0, 2.5), 2, 1, "unknown"),
+        ((np.nan, 1, 1), 0, 0, "unknown"),
+        ((1, 1, 1), 0, 0, "unknown"),
+        ((1, 1, 1), 2, 0, "volume"),
+        ((1, 1, 1), 0, 1, "volume"),
+        ((0.7, 1.3, 2.5), 0, 0, "volume"),
+    ],
+)
+def test_a_size_that_nobody_stated_is_not_known(
+    tmp_path: Path, pixdim: tuple[float, ...], unit: int, qform: int, extent: str
+) -> None:
+    """nibabel reads a size of zero as 1, which would be stated in mL."""
+    raw = bytearray(save(tmp_path / "scan.nii", noise_image(SPACE)).read_bytes())
+    struct.pack_into("<3f", raw, 80, *pixdim)
+    struct.pack_into("<2h", raw, 252, qform, 0)
+    raw[123] = unit
+    (tmp_path / "scan.nii").write_bytes(raw)
+    if np.isnan(pixdim[0]):
+        with pytest.raises((ImageError, GeometryError)):
+            read_nifti(tmp_path / "scan.nii")
+        return
+    assert read_nifti(tmp_path / "scan.nii").extent == extent
