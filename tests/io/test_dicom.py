@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -525,6 +527,14 @@ def test_compressions_that_are_not_read_are_named(tmp_path: Path, syntax: str, n
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     for name in ("DOE.dcm", "DOE.zip"):
         assert refusal(tmp_path / name, ImageError) == "The file does not exist."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes of this kind")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    make_series(tmp_path / "s", values(), AXIAL)
+    os.mkfifo(tmp_path / "s" / "pipe.dcm")
+    assert "no file" in refusal(tmp_path / "s" / "pipe.dcm", ImageError)
+    same(ssn.read(tmp_path / "s"), values(), AXIAL)
 
 
 @pytest.mark.parametrize("name", ["DOE.dcm", "DOE.zip", "DOE.ima"])

@@ -77,11 +77,14 @@ def members(path: Path) -> Iterator[list[Member]]:
 def _found(path: Path, stack: ExitStack) -> list[Member]:
     if path.is_dir():
         return [_on_disk(file) for file in islice(_walk(path), _MOST + 1)]
+    if not path.exists():
+        raise ImageError("The file does not exist.")
+    # A pipe would be waited for.
+    if not path.is_file():
+        raise ImageError("This is no file and no folder: choose another.")
     if zipfile.is_zipfile(path):
         archive = stack.enter_context(zipfile.ZipFile(path))
         return [_zipped(archive, info) for info in archive.infolist() if not info.is_dir()]
-    if not path.exists():
-        raise ImageError("The file does not exist.")
     beside = islice(sorted(file for file in path.parent.iterdir() if file.is_file()), _MOST + 1)
     return [_on_disk(file) for file in beside]
 
@@ -99,11 +102,13 @@ def may_be_dicom(path: Path) -> bool:
     try:
         if path.is_dir():
             return any(_on_disk(file).is_dicom for file in islice(_walk(path), _GLANCE))
+        if not path.is_file():
+            return False
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 inside = (info for info in archive.infolist() if not info.is_dir())
                 return any(_zipped(archive, info).is_dicom for info in islice(inside, _GLANCE))
-        return path.is_file() and _on_disk(path).is_dicom
+        return _on_disk(path).is_dicom
     except (OSError, ImageError, zipfile.BadZipFile, NotImplementedError, ValueError):
         return False
 
@@ -155,5 +160,5 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> 
             return stream.read(size)
     except RuntimeError:
         raise ImageError("The zip file is locked with a password: unpack it first.") from None
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error):
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error):
         raise ImageError(_DAMAGED) from None
