@@ -14,11 +14,12 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test demo bench pictures models clean system-libs
+.PHONY: help env test check core-test wheel-test demo demo-ct bench pictures models clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
 	@echo "make demo        open the window with an example, or with HEADLESS=1 write pictures to demo/"
+	@echo "make demo-ct     the same with a chest CT of yours: make demo-ct CT=FOLDER_OR_ZIP CENTRE=I,J,K"
 	@echo "make test        every test"
 	@echo "make check       lint, format, types and import contracts"
 	@echo "make core-test   the tests of core/ in an environment without napari and Qt"
@@ -67,12 +68,26 @@ else
 	$(BIN)/napari-ssn demo
 endif
 
+# The CT is not part of the project. The default centre is that of the nodule in the series that
+# docs/tour.md shows.
+CENTRE ?= 180,285,18
+demo-ct: system-libs env
+	@test -n "$(CT)" || { echo "Name a CT: make demo-ct CT=path/to/series.zip CENTRE=i,j,k" >&2; exit 2; }
+ifneq ($(HEADLESS),)
+	$(VIRTUAL_SCREEN) $(BIN)/napari-ssn demo --headless --out demo --image "$(CT)" --centre "$(CENTRE)"
+else
+	$(BIN)/napari-ssn demo --image "$(CT)"
+endif
+
 bench: system-libs env
 	$(ON_SCREEN) $(BIN)/python -m benchmarks.run $(ARGS)
 
 # The pictures of README and docs/, taken of the real window.
 pictures: system-libs env
 	$(VIRTUAL_SCREEN) $(BIN)/python docs/pictures.py
+ifneq ($(CT),)
+	$(VIRTUAL_SCREEN) $(BIN)/python docs/pictures.py "$(CT)"
+endif
 
 models: env
 	$(BIN)/python docs/models.py

@@ -18,6 +18,7 @@ import torch
 from benchmarks.cards import cards
 from benchmarks.clicks import clicks, volume_clicks
 from benchmarks.inference import inference
+from benchmarks.overview import overview
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
 from benchmarks.volumes import shipped, volumes
@@ -110,6 +111,8 @@ def main() -> None:
         *large,
         *volume_clicks(packed),
         *cards(packed, model.card, image, f"the volume of {packed.classes} labels"),
+        *overview(dist),
+        *overview(packed),
     ]
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         from benchmarks.slider import slider, volume_slider

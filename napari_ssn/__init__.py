@@ -13,6 +13,8 @@ from napari_ssn._version import __version__
 
 if TYPE_CHECKING:
     from napari_ssn.core import metrics
+    from napari_ssn.core.agreement import agreement
+    from napari_ssn.core.boxplot import boxplot
     from napari_ssn.core.clicks import Click
     from napari_ssn.core.conditioning import Posterior, condition
     from napari_ssn.core.contours import contours
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.errors import SSNError
     from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
     from napari_ssn.core.measures import volume_distribution
-    from napari_ssn.core.outcomes import VolumeAtLeast, ask
+    from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost, ask
     from napari_ssn.core.representatives import representatives
     from napari_ssn.core.residual import Residual
     from napari_ssn.core.suggestion import suggest_click
@@ -42,8 +44,11 @@ __all__ = [
     "SSNError",
     "Volume",
     "VolumeAtLeast",
+    "VolumeAtMost",
     "__version__",
+    "agreement",
     "ask",
+    "boxplot",
     "condition",
     "contours",
     "load_model",
@@ -68,7 +73,10 @@ _HOME = {
     "SSNError": "napari_ssn.core.errors",
     "Volume": "napari_ssn.core.volume",
     "VolumeAtLeast": "napari_ssn.core.outcomes",
+    "VolumeAtMost": "napari_ssn.core.outcomes",
+    "agreement": "napari_ssn.core.agreement",
     "ask": "napari_ssn.core.outcomes",
+    "boxplot": "napari_ssn.core.boxplot",
     "condition": "napari_ssn.core.conditioning",
     "contours": "napari_ssn.core.contours",
     "load_model": "napari_ssn.network.models",

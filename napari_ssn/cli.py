@@ -218,11 +218,25 @@ def demo(
         bool, typer.Option("--headless", help="Open no window; write pictures of it.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures.")] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="DICOM series or NIfTI to open instead of the example."),
+    ] = None,
+    centre: Annotated[
+        str | None,
+        typer.Option(metavar="I,J[,K]", help="With --headless: voxel in the middle of the lesion."),
+    ] = None,
 ) -> None:
     """Open the window with an example, ready to run."""
     from napari_ssn.gui.demo import run
 
-    run(headless, out)
+    index = parse_centre(centre)
+    if headless and image is not None:
+        from napari_ssn.opening import check_single
+
+        # Nobody is there to be asked which of several series to open.
+        check_single(image)
+    run(headless, out, image, index)
 
 
 def parse_centre(text: str | None) -> tuple[int, ...] | None:

@@ -87,6 +87,18 @@ def choose(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
     return ask([(info.number, info.words, info.problem) for info in infos])
 
 
+def check_single(path: Path) -> None:
+    """ImageError if a path leads to several series, of which somebody would have to choose."""
+    from napari_ssn.io.formats import is_dicom
+
+    if is_dicom(path):
+        from napari_ssn.io.dicom.read import list_series, several
+
+        infos = list_series(path)
+        if len(infos) > 1:
+            raise several(infos)
+
+
 def _remember(volumes: Sequence[Volume]) -> None:
     series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
     headers = [header for one in series for header in one.headers]

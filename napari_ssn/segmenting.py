@@ -142,6 +142,8 @@ class Found:
     ) -> Found:
         """Segment an image, with words of caution and progress on standard error."""
         ct = looks_like_ct(some_values(volume.data[0]))
+        if volume.note is not None:
+            typer.echo(volume.note, err=True)
         caution = check_fit(model.card, volume, ct).caution
         if caution is not None:
             typer.echo(caution, err=True)
@@ -281,5 +283,5 @@ def _write_report(found: Found, page: Path, overwrite: bool) -> None:
         seconds=0.0,
     )
     cards = cards_job(result, (), bool)
-    ranges = range_job(result, (), _RANGE_DRAWS, bool)
+    ranges = range_job(result, (), (), _RANGE_DRAWS, bool)
     report_job(Shown(result, records.Choice(), None, cards, ranges), page, overwrite)

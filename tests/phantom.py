@@ -60,8 +60,9 @@ def phantom(order: tuple[int, ...] = (0, 1, 2), back: tuple[bool, ...] = (False,
     # As a header in single precision has it, so that a file can hold it exactly.
     base = oblique_affine().astype(np.float32).astype(np.float64)
     values = np.arange(1, np.prod(SPACE) + 1, dtype=np.float32).reshape(SPACE)
-    # The patient's left is where the first axis begins.
-    values = values[::-1]
+    # The voxel farthest to the left is the brightest.
+    left = np.unravel_index(places_of(values, base)[:, 0].argmin(), SPACE)
+    values[left], values[-1, -1, -1] = values[-1, -1, -1], values[left]
     matrix = np.eye(4)
     matrix[:3, :3] = 0
     for axis, (source, flipped) in enumerate(zip(order, back, strict=True)):

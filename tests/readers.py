@@ -21,9 +21,12 @@ def napari_nifti(data: NDArray[Any], affine: NDArray[np.float64]) -> LayerData:
     """The axes of its affine in reverse order, each from its far end, scales negative.
 
     It means its axes to be (superior, anterior, right); of a file whose axes are in another order
-    they are not. Its affine is that of what it shows all the same.
+    they are not. Its affine is that of what it shows all the same, and the name of its coordinate
+    system that of the affine's axes.
     """
-    header = nib.Nifti1Image(data, affine).header
+    image = nib.Nifti1Image(data, affine)
+    image.header.set_xyzt_units("mm")
+    header = image.header
     turn = io_orientation(affine)
     order = tuple(int(axis) for axis in turn[:, 0])
     back = tuple(axis for axis in range(3) if turn[axis, 1] < 0)
@@ -34,7 +37,8 @@ def napari_nifti(data: NDArray[Any], affine: NDArray[np.float64]) -> LayerData:
     for axis, source in enumerate(order):
         matrix[source, axis] = -1 if axis in back else 1
         matrix[source, 3] = data.shape[source] - 1 if axis in back else 0
-    known = affine @ matrix
+    # It rounds to so many digits.
+    known = (affine @ matrix).round(6)
     sizes = np.linalg.norm(known[:3, :3], axis=0)
     metadata = {
         "affine": known,
@@ -42,7 +46,7 @@ def napari_nifti(data: NDArray[Any], affine: NDArray[np.float64]) -> LayerData:
         "origin": known[:3, 3],
         "direction": known[:3, :3] / sizes,
         "header": header,
-        "coordinate_system": "RAS+",
+        "coordinate_system": "".join(nib.aff2axcodes(known)) + "+",
     }
     shown = inner.transpose()
     scale = [-sizes[2 - axis] for axis in range(3)]

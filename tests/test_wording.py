@@ -1,12 +1,20 @@
 """What the window says: amounts, ranges, directions and problems."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_ssn.core.directions import Directions, Effect
 from napari_ssn.core.errors import Cancelled, DeviceError, ModelError
-from napari_ssn.wording.directions import direction_names, effect_name, offered_directions
+from napari_ssn.wording.directions import (
+    direction_names,
+    effect_name,
+    effect_tip,
+    offered_directions,
+)
 from napari_ssn.wording.image import geometry, origin
+from napari_ssn.wording.overview import missing_line, probability_tip, unlike_line
 from napari_ssn.wording.problems import problem, seconds
 from napari_ssn.wording.sizes import Measure, headline, percent, range_line
 from napari_ssn.wording.steering import card_lines, comparison_line, points_tip
@@ -45,6 +53,8 @@ def test_headline() -> None:
 def test_range_line_given_points() -> None:
     line = range_line(ML, 950, 2310, 0.9, 1000, points=2)
     assert line == "model range 0.95–2.31 mL (90 % of 1,000 hypotheses, given 2 points)"
+    both = range_line(ML, 950, 2310, 0.9, 1000, points=2, spread=True)
+    assert both.endswith("(90 % of 1,000 hypotheses, given 2 points, spread changed)")
     assert "given 1 point)" in range_line(ML, 950, 2310, 0.9, 1000, points=1)
 
 
@@ -109,8 +119,39 @@ def test_other_effects() -> None:
     assert effect_name(effect("shift", (-1, 0, 0)), ML, 1e-3, True) == "shift to the left"
     assert effect_name(effect("shift", (-1, 0, 0)), ML, 1e-3, False) == "shift to the right"
     assert effect_name(effect("none"), ML, 1e-3, True) == "no visible change"
-    several = effect_name(effect("size"), ML, 1e-3, True, "anterior")
+    several = effect_name(effect("size"), ML, 1e-3, True, ("background", "anterior"))
     assert several == "size of anterior, 0.9–2.4 mL"
+
+
+def two(first: Effect, second: Effect, kind: str | None = None) -> str:
+    both = replace(first, label=1, others=(replace(second, label=2),), kind=kind or first.kind)
+    return effect_name(both, ML, 1e-3, True, ("background", "anterior", "posterior"))
+
+
+def test_directions_that_move_two_labels_name_both() -> None:
+    size, shrinks = effect("size"), replace(effect("size"), ml_per_sigma=-0.3)
+    assert two(size, size) == "size of anterior and posterior, 1.8–4.8 mL"
+    assert two(size, shrinks) == "size of anterior, size of posterior"
+    left, right = effect("edge", (-1, 0, 0)), effect("edge", (1, 0, 0))
+    assert two(left, left) == "left edge of anterior and posterior, 1.8–4.8 mL"
+    assert two(left, right) == "left edge of anterior, right edge of posterior"
+    shift = effect("shift", (-1, 0, 0))
+    assert two(shift, shift) == "shift of anterior and posterior to the left"
+    assert two(size, shift) == "size of anterior, shift of posterior to the left"
+    assert two(size, shrinks, "border") == "border of anterior and posterior"
+
+
+def test_the_tip_of_a_direction_says_how_much_and_how_far() -> None:
+    one = replace(effect("size"), mm_per_sigma=0.83)
+    assert effect_tip(one, ML, 1e-3, ("background", "nodule"), "mm") == (
+        "Nodule: 0.90–2.40 mL between −2 and +2 σ · +0.30 mL per σ · boundary moves 0.8 mm per σ"
+    )
+    second = replace(effect("size"), label=2, ml_per_sigma=-0.2)
+    both = replace(one, others=(second,))
+    first, last = effect_tip(both, ML, 1e-3, ("background", "a", "b"), "px").split("\n")
+    assert first.endswith("0.8 px per σ")
+    assert last == "B: 0.90–2.40 mL between −2 and +2 σ · −0.20 mL per σ"
+    assert effect_tip(effect("none"), ML, 1e-3, ("x", "y"), "mm").startswith("No label changes")
 
 
 def directions(shares: list[float], kinds: list[str]) -> Directions:
@@ -129,6 +170,9 @@ def test_directions_are_numbered_and_negligible_ones_left_out() -> None:
 
 def test_one_direction_is_always_offered() -> None:
     assert offered_directions(directions([0.0, 0.0], ["none", "none"])) == [0]
+    # The one that is walked, even if it changes nothing any more.
+    assert offered_directions(directions([0.0, 0.0], ["none", "none"]), 1) == [1]
+    assert offered_directions(directions([0.7, 0.3, 0.0], ["size", "none", "none"]), 2) == [0, 2]
 
 
 def test_small_things() -> None:
@@ -163,6 +207,18 @@ def test_cards_and_comparisons_in_words() -> None:
     assert comparison_line(["nodule"], [0.871], [0.84], "mm") == "Dice 0.87 · 0.8 mm apart"
     both = comparison_line(["anterior", "posterior"], [0.5, 0.0], [2.0, float("nan")], "px")
     assert both == "Anterior: Dice 0.50 · 2.0 px apart; Posterior: only in one of the two"
+
+
+def test_what_is_said_of_many_hypotheses() -> None:
+    assert unlike_line([], 100) == "None of 100 samples is unlike the others."
+    assert unlike_line([7], 100) == "Sample 7 of 100 is unlike the others."
+    assert unlike_line([12, 7], 100) == "Samples 12 and 7 of 100 are unlike the others."
+    assert unlike_line([5, 4, 3, 2], 50) == "Samples 5, 4, 3 and 2 of 50 are unlike the others."
+    six = unlike_line([9, 8, 7, 6, 5, 4], 50)
+    assert six == "Samples 9, 8, 7, 6 and 2 more of 50 are unlike the others."
+    assert missing_line(3) == "" and missing_line(2) == "No voxel is in 95 % of the hypotheses."
+    assert missing_line(0) == "No voxel is in 5 % of the hypotheses."
+    assert "400" in probability_tip(400) and "model itself" in probability_tip(None)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ from napari_ssn.core.volume import Extent, Volume, check_affine
 IMAGE_KEY = "napari_ssn_image"
 #: Under this key of an image layer's metadata stands the `source` of the volume it shows.
 SOURCE_KEY = "napari_ssn_source"
+#: There the `note` of that volume.
+NOTE_KEY = "napari_ssn_note"
 #: Key of a result layer's metadata; the same numbers lie there among others.
 RESULT_KEY = "napari_ssn"
 #: There too: the layer's matrix when it was made, to tell whether somebody has moved it since.
@@ -289,12 +291,12 @@ def image_display(
     reading = None if None in mm else reading_of(shape, _in_mm(matrix, mm), metadata)
     if reading is None:
         return placed_display(shape, matrix, units)
-    turn, now = Reorientation(reading.order, (False,) * 3), _in_mm(matrix, mm)
+    turn, now = reading.turn, _in_mm(matrix, mm)
+    space = tuple(int(shape[turn.order.index(axis)]) for axis in range(3))
     if reading.placed is None or same_place(now, reading.placed):
-        space = tuple(int(shape[reading.order.index(axis)]) for axis in range(3))
         return Display(turn, reading.affine, space, straight=reading.straight)
-    # No axis runs backwards, so that the size does not matter.
-    shown = turn.affine(reading.affine, shape)
+    # Where an axis runs backwards, the array has the size that it was read with.
+    shown = turn.affine(reading.affine, space)
     return _moved(turn, shown, reading.placed, now, shape)
 
 

@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.errors import GeometryError
-from napari_ssn.core.transforms import Matrix, is_straight, same_place, scaling
+from napari_ssn.core.orientation import Reorientation, letters_of
+from napari_ssn.core.transforms import Matrix, corners_apart_mm, is_straight, same_place, scaling
 
 # From left, posterior, superior to the right, anterior, superior of a `Volume`.
 _FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_REVERSED = Reorientation((2, 1, 0), (False,) * 3)
+# What a reader rounds an affine by, in mm at the far end of a grid.
+_ROUNDED_MM = 1e-3
 # Voxel sizes that readers print with less digits than they have.
 _SIZES = 1e-3
 
@@ -26,13 +30,13 @@ class Reading:
     """What a reader knew of an image.
 
     Attributes:
-        order: shown axis d is axis ``order[d]`` of the grid that ``affine`` is about.
+        turn: from the grid that ``affine`` is about to the shown one.
         affine: 4×4, index of that grid to mm (right, anterior, superior).
         placed: 4×4 in mm of the layer as the reader made it; None where that is not known.
         straight: whether the reader showed a tilted image as if it were not.
     """
 
-    order: tuple[int, ...]
+    turn: Reorientation
     affine: NDArray[np.float64]
     placed: Matrix | None
     straight: bool = True
@@ -60,7 +64,8 @@ def reading_of(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any]) -
 
 def has_time_last(ndim: int, metadata: Mapping[str, Any]) -> bool:
     """Whether an image of four axes comes from a reader that puts time behind space."""
-    return ndim == 4 and "affine" in metadata and metadata.get("coordinate_system") == "RAS+"
+    affine = _matrix(metadata, "affine", 4)
+    return ndim == 4 and affine is not None and _names_its_axes(affine, metadata)
 
 
 def _with_affine(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
@@ -75,12 +80,14 @@ def _with_affine(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any])
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if not _believable(sizes, affine[:3, 3], affine[:3, :3]):
         return None
-    if metadata.get("coordinate_system") == "RAS+":
+    if _names_its_axes(affine, metadata):
         back = sizes[::-1]
         far = affine[2::-1, 3] + (np.array(shape) - 1) * back
         placed = scaling(-back, far)
-        if same_place(now, placed) or _whole(shape, metadata):
-            return Reading((2, 1, 0), affine, placed)
+        stored = _stored(shape, affine, metadata.get("header"))
+        if same_place(now, placed) or stored is not None:
+            turn, true = stored or (_REVERSED, affine)
+            return Reading(turn, true, placed)
         raise GeometryError(
             "This image was cropped or resampled since it was opened with napari-nifti, and its "
             "place is lost: open it with the reader of napari-ssn."
@@ -93,13 +100,43 @@ def _with_affine(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any])
         for order in ((2, 1, 0), (0, 1, 2))
         if np.allclose(scale, sizes[list(order)], rtol=_SIZES, atol=0)
     ]
-    return Reading(fitting[0], affine, None) if len(fitting) == 1 else None
+    if len(fitting) != 1:
+        return None
+    return Reading(Reorientation(fitting[0], (False,) * 3), affine, None)
 
 
-def _whole(shape: Sequence[int], metadata: Mapping[str, Any]) -> bool:
-    """Whether an array has the size that its file's header states."""
-    stated: tuple[int, ...] = getattr(metadata.get("header"), "get_data_shape", tuple)()
-    return sorted(stated[:3]) == sorted(shape)
+def _names_its_axes(affine: Matrix, metadata: Mapping[str, Any]) -> bool:
+    """Whether metadata are those of napari-nifti: ``RAS+`` for the axes of its affine."""
+    return bool(metadata.get("coordinate_system") == f"{letters_of(affine, 3)}+")
+
+
+def _stored(
+    shape: Sequence[int], affine: Matrix, header: Any
+) -> tuple[Reorientation, Matrix] | None:
+    """From a file's own grid to the shown one, and the file's own affine, by its header.
+
+    A result is written on that grid, voxel for voxel, and the image has the hash that it has when
+    it is read from the file. None where the header is of another image.
+    """
+    if not hasattr(header, "get_best_affine") or int(header["xyzt_units"]) & 7 not in (0, 2):
+        return None
+    stored = np.asarray(header.get_best_affine(), dtype=np.float64)
+    space = tuple(int(size) for size in header.get_data_shape()[:3])
+    if len(space) != 3 or not np.isfinite(stored).all() or abs(np.linalg.det(stored)) < 1e-12:
+        return None
+    reversed_ = _REVERSED.affine(affine, shape)
+    columns = [
+        matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0) for matrix in (reversed_, stored)
+    ]
+    cosines = columns[0].T @ columns[1]
+    order = tuple(int(axis) for axis in np.abs(cosines).argmax(1))
+    if len(set(order)) != 3:
+        return None
+    turn = Reorientation(order, tuple(bool(cosines[d, axis] < 0) for d, axis in enumerate(order)))
+    if turn.shape(space) != tuple(shape):
+        return None
+    apart = corners_apart_mm(turn.affine(stored, space), reversed_, shape)
+    return (turn, stored) if apart <= _ROUNDED_MM else None
 
 
 def _with_direction(now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
@@ -121,8 +158,8 @@ def _with_direction(now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
         turned = straight.copy()
         turned[:3, :3] = turn * spacing
         if same_place(now, turned) and not same_place(turned, straight):
-            return Reading((2, 1, 0), _FROM_LPS @ affine, turned, straight=False)
-    return Reading((2, 1, 0), _FROM_LPS @ affine, straight)
+            return Reading(_REVERSED, _FROM_LPS @ affine, turned, straight=False)
+    return Reading(_REVERSED, _FROM_LPS @ affine, straight)
 
 
 def _believable(sizes: NDArray[np.float64], origin: Matrix, direction: Matrix) -> bool:

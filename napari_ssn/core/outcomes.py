@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from napari_ssn.core.clicks import Click, Floats, local_index, margins_of
 from napari_ssn.core.conditioning import Posterior
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.measures import label_counts, voxel_volume_ml
 
-#: Below this probability an outcome is too rare to be conditioned on without a warning.
+#: Below this probability an outcome is too rare to be conditioned on.
 RARE = 1e-4
 
+# From this share of plain draws on they are enough by themselves.
+_COMMON = 0.1
 # Draws of each step towards a rare outcome, the share of them that shows the way, and steps.
 _STEP, _ELITE, _STEPS = 500, 0.1, 12
 # Share of the final draws that come from the distribution itself: no weight exceeds its inverse.
 _PLAIN = 0.2
+# A volume that is exactly so many voxels is reached, whatever the division rounded.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class VolumeAtLeast:
-    """The volume of a label is ``volume_ml`` or more."""
-
+class _Volume:
     volume_ml: float
     label: int = 1
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.volume_ml) or self.volume_ml < 0:
             raise ValueError(f"volume_ml: expected 0 or more, got {self.volume_ml}")
+
+
+class VolumeAtLeast(_Volume):
+    """The volume of a label is ``volume_ml`` or more."""
+
+
+class VolumeAtMost(_Volume):
+    """The volume of a label is ``volume_ml`` or less."""
+
+
+#: What may be asked; a click, whether its voxel has its label.
+Question = VolumeAtLeast | VolumeAtMost | Click
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +57,15 @@ class Outcome:
             of the largest probability that such a run of bad luck leaves possible (95 %).
         z: (k, R) draws in which it comes true.
         weight: (k,) of each, sum 1: the draws so weighted are the distribution given the outcome.
+        centre: (R,) their mean where that comes true itself, else the draw nearest to it; the
+            origin where none came true.
     """
 
     probability: float
     error: float
     z: Floats
     weight: Floats
+    centre: Floats
 
     @property
     def rare(self) -> bool:
@@ -60,91 +77,146 @@ class Outcome:
         """How many equally weighted draws the weighted ones are worth, ``1 / Σ weight²``."""
         return 1 / float(np.square(self.weight).sum()) if len(self.weight) else 0.0
 
+    def draw(self, n: int, seed: int = 0) -> Floats:
+        """Take n of the draws by their weights, (n, R), one and the same more than once.
+
+        ValueError if there are none.
+        """
+        if not len(self.z):
+            raise ValueError("z: expected at least one draw in which the outcome comes true")
+        generator = np.random.default_rng([seed, 6])
+        drawn: Floats = self.z[generator.choice(len(self.z), n, p=self.weight)]
+        return drawn
+
 
 def ask(
-    dist: LogitDistribution,
-    question: VolumeAtLeast | Click,
+    dist: Decodable,
+    question: Question | Sequence[Question],
     posterior: Posterior | None = None,
     n: int = 4000,
     seed: int = 0,
+    between: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Probability of an outcome, and the hypotheses given that it comes true.
 
-    Before any click by importance sampling: a normal of the same width is moved step by step
-    to where the outcome comes true, and the draws carry the ratio of the densities, so that one
-    in a million is estimated as well as one in ten. With a posterior by the share of its draws.
+    By the share of n draws. What fewer than one in ten of them shows is, before any click, found
+    by importance sampling: a normal of the same width is moved step by step to where the outcome
+    comes true, and the draws carry the ratio of the densities, so that one in a million is
+    estimated as well as one in ten. Given clicks the draws are those of the posterior.
 
     Args:
         dist: the distribution.
-        question: a volume; or a click, "the label reaches this voxel".
+        question: a volume; or a click, "the label reaches this voxel"; of several all come true.
         posterior: of the clicks so far.
         n: draws.
         seed: of the draws.
+        between: called now and then; what it raises goes through.
 
     Raises:
         GeometryError: the voxel lies outside the region.
-        ValueError: a label the distribution does not have, or no draws.
+        ValueError: a label the distribution does not have, no question, or no draws.
 
     Source: Rubinstein and Kroese, "The Cross-Entropy Method", 2004, section 3.
     """
     if n < 1:
         raise ValueError(f"n: expected at least 1, got {n}")
-    if not 0 <= question.label < dist.classes:
-        raise ValueError(f"label: expected below {dist.classes}, got {question.label}")
-    lead = _lead(dist, question, posterior)
+    questions = (question,) if isinstance(question, Question) else tuple(question)
+    if not questions:
+        raise ValueError("question: expected at least one")
+    for one in questions:
+        if not 0 <= one.label < dist.classes:
+            raise ValueError(f"label: expected below {dist.classes}, got {one.label}")
+    lead = _lead(dist, questions, posterior, between)
     generator = np.random.default_rng([seed, 5])
-    if posterior is not None:
-        z = posterior.sample(n, seed)
-        ratio = np.ones(n)
-    else:
+    z = (
+        generator.standard_normal((n, dist.rank))
+        if posterior is None
+        else posterior.sample(n, seed)
+    )
+    true, ratio = lead(z).min(1) >= 0, np.ones(n)
+    if posterior is None and true.mean() < _COMMON:
         shift = _towards(lead, dist.rank, generator)
         z = generator.standard_normal((n, dist.rank))
         z[int(_PLAIN * n) :] += shift
         # Density of N(0, I) over that of the mixture which the draws come from.
         ratio = 1 / (_PLAIN + (1 - _PLAIN) * np.exp(z @ shift - 0.5 * shift @ shift))
-    true = lead(z) >= 0
+        true = lead(z).min(1) >= 0
     weight = ratio * true
     total = float(weight.sum())
     if total == 0:
-        return Outcome(0.0, 1 / n, np.zeros((0, dist.rank)), np.zeros(0))
+        nothing = np.zeros((0, dist.rank))
+        return Outcome(0.0, 1 / n, nothing, np.zeros(0), np.zeros(dist.rank))
     error = float(weight.std() / np.sqrt(n))
-    return Outcome(min(1.0, total / n), error, z[true], weight[true] / total)
+    z, weight = z[true], weight[true] / total
+    centre = weight @ z
+    if lead(centre[None]).min() < 0:
+        centre = z[np.square(z - centre).sum(1).argmin()]
+    return Outcome(min(1.0, total / n), error, z, weight, centre)
+
+
+#: Of draws (n, R) how far each is beyond the edge of every outcome, (n, questions); negative
+#: where that does not come true.
+_Lead = Callable[[Floats], Floats]
 
 
 def _lead(
-    dist: LogitDistribution, question: VolumeAtLeast | Click, posterior: Posterior | None
-) -> Callable[[Floats], Floats]:
-    """A function of draws (n, R) that is at least zero where the outcome comes true."""
-    if isinstance(question, VolumeAtLeast):
-        counts = posterior.label_counts if posterior is not None else None
-        # A volume that is exactly so many voxels is reached, whatever the division rounded.
-        least = question.volume_ml / voxel_volume_ml(dist.affine) * (1 - 1e-12)
+    dist: Decodable,
+    questions: Sequence[Question],
+    posterior: Posterior | None,
+    between: Callable[[], None],
+) -> _Lead:
+    voxel_ml = voxel_volume_ml(dist.affine)
+    sized = [one for one in questions if not isinstance(one, Click)]
 
-        def volume(z: Floats) -> Floats:
-            found = label_counts(dist, z) if counts is None else counts(z)
-            return found[:, question.label] - np.float64(least)
+    def counts(z: Floats) -> Floats:
+        parts = []
+        for first in range(0, len(z), _STEP):
+            between()
+            part = z[first : first + _STEP]
+            found = label_counts(dist, part) if posterior is None else posterior.label_counts(part)
+            parts.append(found.astype(np.float64))
+        return np.concatenate(parts)
 
-        return volume
-    if posterior is not None:
-        voxel = int(np.ravel_multi_index(local_index(dist, question.index), dist.space))
-        return lambda z: np.where(
-            posterior.labels_at(z, np.array([voxel]))[:, 0] == question.label, 0.0, -1.0
-        )
-    margins = margins_of(dist, [question])
+    def lead(z: Floats) -> Floats:
+        between()
+        # Counted once, whatever is asked of the sizes.
+        size = counts(z) if sized else None
+        columns = []
+        for one in questions:
+            if isinstance(one, Click):
+                columns.append(_reach(dist, one, posterior, z))
+                continue
+            assert size is not None
+            edge = one.volume_ml / voxel_ml
+            beyond = size[:, one.label] - edge
+            beyond = beyond if isinstance(one, VolumeAtLeast) else -beyond
+            columns.append(beyond + _ROUNDING * edge)
+        return np.stack(columns, 1)
 
-    def margin(z: Floats) -> Floats:
+    return lead
+
+
+def _reach(dist: Decodable, click: Click, posterior: Posterior | None, z: Floats) -> Floats:
+    """How far the click's label leads all others in its voxel; given clicks only whether."""
+    if posterior is None:
+        margins = margins_of(dist, [click])
         found: Floats = (z @ margins.factor.T + margins.mean).min(1)
         return found
+    voxel = int(np.ravel_multi_index(local_index(dist, click.index), dist.space))
+    labels = posterior.labels_at(z, np.array([voxel]))[:, 0]
+    return np.where(labels == click.label, 0.0, -1.0)
 
-    return margin
 
-
-def _towards(lead: Callable[[Floats], Floats], rank: int, generator: np.random.Generator) -> Floats:
+def _towards(lead: _Lead, rank: int, generator: np.random.Generator) -> Floats:
     """Mean of the normal, of unit width, that best imitates the draws that come true."""
-    shift = np.zeros(rank)
+    shift, scale = np.zeros(rank), None
     for _ in range(_STEPS):
         z = generator.standard_normal((_STEP, rank)) + shift
-        ahead = lead(z)
+        every = lead(z)
+        if scale is None:
+            # Voxels and logits are to count alike.
+            scale = np.maximum(every.std(0), np.finfo(np.float64).tiny)
+        ahead = (every / scale).min(1)
         level = min(0.0, float(np.quantile(ahead, 1 - _ELITE)))
         elite = z[ahead >= level]
         # Logarithms first: far out the ratio of the densities is beyond any number.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +43,7 @@ class Volume:
         oriented: whether the axes of the affine are known to be the patient's.
         source: what the reader of the file knows beyond these, for who writes a result that
             refers to it (for DICOM `napari_ssn.io.dicom.DicomSeries`); nothing here looks at it.
+        note: what a person should know of how the file was read, one sentence.
     """
 
     data: NDArray[np.float32]
@@ -49,6 +51,7 @@ class Volume:
     extent: Extent = "volume"
     oriented: bool = True
     source: object = None
+    note: str | None = None
 
     def __post_init__(self) -> None:
         if self.data.dtype != np.float32:
@@ -76,6 +79,22 @@ class Volume:
         """Distance between neighbouring voxels along each axis of the grid, in mm."""
         lengths = np.linalg.norm(self.affine[:3, :3], axis=0)
         return tuple(float(x) for x in lengths[: len(self.space)])
+
+
+def stand_upright(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Affine of a plane whose third column, of 1 mm, stands upright on the first two.
+
+    The sense in which the third axis of a right-handed or left-handed grid runs is unknown;
+    superior, anterior or right is taken. GeometryError if the plane has no area.
+    """
+    matrix = np.array(affine, dtype=np.float64)
+    upright = np.cross(matrix[:3, 0], matrix[:3, 1])
+    length = float(np.linalg.norm(upright))
+    if not length > 0:
+        raise GeometryError("The image's affine matrix is singular: a voxel size is zero.")
+    sign = math.copysign(1.0, float(upright[np.argmax(np.abs(upright))]))
+    matrix[:3, 2] = sign * upright / length
+    return matrix
 
 
 def shift_affine(affine: NDArray[np.float64], start: tuple[int, ...]) -> NDArray[np.float64]:

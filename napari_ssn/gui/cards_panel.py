@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy
+from qtpy.QtGui import QColor, QFont, QFontInfo, QFontMetrics, QImage, QPainter, QPen, QPixmap
+from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Card, Session
-from napari_ssn.session.cards import CARDS, SIDE
+from napari_ssn.session.cards import MOST, SIDE
 from napari_ssn.wording.steering import card_lines, card_tip, comparison_line
 
 # Pixels between cards, around a thumbnail, and of each of the two lines under it.
@@ -93,15 +94,21 @@ class CardButton(QAbstractButton):
                 pen = QPen(self.palette().color(self.foregroundRole()), 2, Qt.PenStyle.DotLine)
             painter.setPen(pen)
             painter.drawRoundedRect(place.adjusted(-1.5, -1.5, 1.5, 1.5), 3, 3)
-        if self.underMouse() and self.isEnabled():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(0, 0, 0, 150))
-            painter.drawEllipse(self._star())
-            painter.setPen(QColor("#ffffff"))
-            painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★")
-        font = QFont(self.font())
+        # Always there, or nobody would look for it; faint until the pointer comes.
+        pointed = self.underMouse() and self.isEnabled()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 150 if pointed else 90))
+        painter.drawEllipse(self._star())
+        painter.setPen(QColor(255, 255, 255, 255 if pointed else 190))
+        painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★" if pointed else "☆")
         for number, words in enumerate(self._lines):
+            font = QFont(self.font())
             font.setBold(number == 0)
+            # Five cards are narrower than their words; all of them get smaller ones then.
+            metrics = QFontMetrics(font)
+            wide = max(metrics.horizontalAdvance(words), metrics.horizontalAdvance("88 ±8 %"))
+            if wide > self.width():
+                font.setPixelSize(max(8, QFontInfo(font).pixelSize() * self.width() // wide))
             painter.setFont(font)
             colour = self.palette().color(self.foregroundRole()) if number == 0 else self.muted
             painter.setPen(colour)
@@ -112,16 +119,23 @@ class CardButton(QAbstractButton):
 
 
 class CardsPanel(Section):
-    """Up to `CARDS` cards beside each other, the likeliest first."""
+    """Up to five cards beside each other, the likeliest first.
 
-    def __init__(self, session: Session) -> None:
-        self.compare = button("Compare", "Then click the card to compare with what is on show")
+    Args:
+        session: whose cards they are.
+        beside: shown beside the title.
+    """
+
+    def __init__(self, session: Session, beside: Sequence[QWidget] = ()) -> None:
+        self.compare = button(
+            "Compare", "Then click the card to compare with what is on show", "small"
+        )
         self.compare.setCheckable(True)
-        super().__init__("Hypotheses", beside=(self.compare,))
+        super().__init__("Hypotheses", beside=(*beside, self.compare))
         self._session = session
         self.empty = text("", "muted")
         self.body.addWidget(self.empty)
-        self.buttons = [CardButton() for _ in range(CARDS)]
+        self.buttons = [CardButton() for _ in range(MOST)]
         self._row: QHBoxLayout = row([*((button, 1) for button in self.buttons), 0])
         self._row.setSpacing(_GAP)
         self.body.addLayout(self._row)
@@ -141,11 +155,10 @@ class CardsPanel(Section):
     def _picked(self, index: int) -> None:
         cards = self._session.cards
         if cards is not None:
-            choice = cards.cards[index].choice
             if self._waits():
-                self._session.comparing.compare_with(choice)
+                self._session.comparing.compare_with(cards.cards[index].choice)
             else:
-                self._session.walk.show(choice)
+                self._session.show_card(index)
         # A click on the one on show leaves it on show.
         self.follow()
 

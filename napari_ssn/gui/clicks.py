@@ -33,11 +33,13 @@ class Clicks:
         self._drawing = False
         session.found.connect(self._found)
         session.pointing.changed.connect(self.refresh)
+        session.asking.changed.connect(self.refresh)
         viewer.layers.events.removed.connect(self._removed)
 
     def refresh(self) -> None:
         """Take clicks or leave them, and draw the points."""
-        self._listen(self._session.pointing.label is not None)
+        session = self._session
+        self._listen(session.pointing.label is not None or session.asking.aiming is not None)
         self._draw()
 
     def close(self) -> None:
@@ -62,12 +64,16 @@ class Clicks:
             return
         callbacks.append(self._on_click)
         # Only for now: in a layer that is edited Escape has another meaning.
-        self._keys = Keys({"Escape": self._session.pointing.stop})
+        self._keys = Keys({"Escape": self._stop})
         self._keys.bind(self._viewer)
         self._keys.bind_all(self._viewer.layers)
         for layer in self._viewer.layers.selection:
             # A click is a point of ours now, and nothing else.
             layer.mode = "pan_zoom"
+
+    def _stop(self) -> None:
+        self._session.pointing.stop()
+        self._session.asking.stop()
 
     def _on_click(self, viewer: Any, event: Any) -> Any:
         if event.button != 1 or self._scene.picture.waiting:
@@ -93,6 +99,8 @@ class Clicks:
             voxel = self._scene.picture.voxel_at(position)
             if voxel is None:
                 session.tell("That point lies outside the image.", error=True)
+            elif session.asking.aiming is not None:
+                session.asking.ask_at(voxel)
             else:
                 session.pointing.add(voxel)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import napari
 import typer
 from qtpy.QtWidgets import QApplication
 
-from napari_ssn.core.errors import ExportError, ModelError, SSNError
+from napari_ssn.core.errors import ExportError, GeometryError, ModelError, SSNError
 from napari_ssn.gui.dock import SSNDock
 from napari_ssn.session.records import STEP
 
@@ -18,32 +19,53 @@ _PLUGIN, _WIDGET, _SAMPLE, _MODEL = "napari-ssn", "SSN hypotheses", "nodule-1", 
 _SIZE = (1280, 800)
 # The first run imports torch and MONAI, which takes a while on a cold disk.
 _PATIENCE = 180.0
+# A nodule of some millimetres in a chest of forty centimetres.
+_CLOSER = 4.0
 
 
-def run(headless: bool, out: Path | None = None) -> None:
-    """Open napari with the first sample and the dock, ready to run.
+def run(
+    headless: bool,
+    out: Path | None = None,
+    image: Path | None = None,
+    centre: tuple[int, ...] | None = None,
+) -> None:
+    """Open napari with an image and the dock, ready to run.
 
     Args:
-        headless: do not wait for a person: run the model, walk, export, take a picture of the
+        headless: do not wait for a person: run the model, walk, export, take pictures of the
             window, print the volumes, and close.
-        out: folder for ``hypothesis.nii.gz``, ``hypothesis.json`` and ``window.png``.
+        out: folder for ``hypothesis.nii.gz``, ``hypothesis.json`` and the pictures.
+        image: that the plugin reads; the first sample if left out.
+        centre: voxel of it in the middle of the lesion, in the file's own order.
+
+    Raises:
+        SSNError: what the window would have said.
     """
     viewer = napari.Viewer()
     viewer.window.resize(*_SIZE)
-    viewer.open_sample(_PLUGIN, _SAMPLE)
-    _, dock = viewer.window.add_plugin_dock_widget(_PLUGIN, _WIDGET)
-    if not headless:
-        napari.run()
-        return
     try:
-        for line in perform(viewer, dock, out or Path("demo")):
+        if image is None:
+            viewer.open_sample(_PLUGIN, _SAMPLE)
+        else:
+            viewer.open(str(image), plugin=_PLUGIN)
+        _, dock = viewer.window.add_plugin_dock_widget(_PLUGIN, _WIDGET)
+        if not headless:
+            napari.run()
+            return
+        for line in perform(viewer, dock, out or Path("demo"), centre=centre):
             typer.echo(line)
     finally:
-        viewer.close()
+        if headless:
+            viewer.close()
 
 
 def perform(
-    viewer: napari.Viewer, dock: SSNDock, out: Path, model: str = _MODEL, samples: int = 5
+    viewer: napari.Viewer,
+    dock: SSNDock,
+    out: Path,
+    model: str = _MODEL,
+    samples: int = 5,
+    centre: tuple[int, ...] | None = None,
 ) -> Iterator[str]:
     """Do in the real window what a user would, and say each size as the window says it.
 
@@ -52,22 +74,59 @@ def perform(
         out: folder for what is written.
         model: name of the model to run.
         samples: to add as layers.
+        centre: voxel to place the centre on; none where the image is the region.
 
     Raises:
         SSNError: what the window would have said.
     """
+    _make_folder(out)
+    take = partial(_take, viewer, out)
+    choose_model(dock, model)
+    yield take("opened")
+    if centre is not None:
+        point_at(viewer, dock, centre)
+        yield take("placed")
+    yield segment(dock)
+    yield take("result")
+    yield from _step_through_samples(viewer, dock, samples)
+    yield from _walk(dock)
+    yield from _export(dock, out)
+    yield take("window")
+
+
+def choose_model(dock: SSNDock, name: str) -> None:
+    """Choose an installed model by its name; ModelError if there is none."""
     session = dock.session
     wait_until(dock, lambda: session.setup.survey is not None)
     survey = session.setup.survey
-    entry = next((m for m in survey.models if m.card.name == model), None) if survey else None
+    entry = next((m for m in survey.models if m.card.name == name), None) if survey else None
     if entry is None:
-        raise ModelError(f"There is no model {model!r} to show: install it first.")
+        raise ModelError(f"There is no model {name!r} to show: install it first.")
     session.choose_model(entry.folder)
+
+
+def point_at(viewer: napari.Viewer, dock: SSNDock, centre: tuple[int, ...]) -> None:
+    """Place the centre on a voxel and bring it close, as with the mouse's wheel and a click."""
+    session = dock.session
+    session.place_centre(centre)
+    if session.setup.centre != centre:
+        raise GeometryError("That centre is not in the image: name another.")
+    session.places.look_at(centre, True)
+    viewer.scene.camera.zoom *= _CLOSER
+    session.places.look_at(centre, True)
+
+
+def segment(dock: SSNDock) -> str:
+    """Press Run, wait until everything about the result is counted, and say the volume."""
+    session = dock.session
     dock.run.button.click()
     wait_until(dock, lambda: session.ranges is not None and session.walk.counts is not None)
-    yield f"mean: {_size(dock)} · {dock.result.ranges[0].text()}"
+    wait_until(dock, lambda: session.cards is not None)
+    return f"mean: {_size(dock)} · {dock.result.ranges[0].text()}"
 
-    before = len(viewer.layers)
+
+def _step_through_samples(viewer: napari.Viewer, dock: SSNDock, samples: int) -> Iterator[str]:
+    session, before = dock.session, len(viewer.layers)
     dock.samples.count.setValue(samples)
     dock.samples.add.click()
     wait_until(dock, lambda: len(viewer.layers) == before + samples)
@@ -76,6 +135,10 @@ def perform(
         wait_until(dock, lambda: session.walk.counts is not None)
         yield f"sample {number}: {_size(dock)}"
 
+
+def _walk(dock: SSNDock) -> Iterator[str]:
+    """From the mean along the whole slider, and back to one standard deviation."""
+    session = dock.session
     session.walk.show_sample(None)
     wait_until(dock, lambda: session.walk.counts is not None)
     slider = dock.slider.slider
@@ -87,17 +150,32 @@ def perform(
             yield f"direction 1 at {dock.slider.value.text()}: {_size(dock)}"
     slider.setValue(whole)
 
-    _make_folder(out)
-    target = str(out / "hypothesis.nii.gz")
-    dock.export.ask = lambda parent, name, pattern: target
-    dock.export.write.click()
-    wait_until(dock, lambda: session.exported is not None)
+
+def _export(dock: SSNDock, out: Path) -> Iterator[str]:
+    """Write the hypothesis on show as NIfTI, and as a DICOM segmentation where it can be one."""
+    session = dock.session
     yield f"chosen ({session.walk.choice.title}): {_size(dock)}"
-    if session.exported is not None:
+    for suffix in (".nii.gz", ".dcm") if session.from_dicom else (".nii.gz",):
+        export(dock, out / f"hypothesis{suffix}")
         yield f"exported: {', '.join(session.exported.files)}"
+
+
+def export(dock: SSNDock, path: Path) -> None:
+    """Export the hypothesis on show to a file, in the format of its suffix."""
+    session, panel = dock.session, dock.export
+    before = session.exported
+    panel.ask = lambda parent, name, pattern: str(path)
+    formats = [panel.format.itemText(index) for index in range(panel.format.count())]
+    panel.format.setCurrentText(next(one for one in formats if path.name.endswith(one)))
+    panel.write.click()
+    wait_until(dock, lambda: session.exported not in (None, before))
+
+
+def _take(viewer: napari.Viewer, out: Path, name: str) -> str:
+    """Take a picture of the window, and say so."""
     let_draw()
-    viewer.window.screenshot(str(out / "window.png"), canvas_only=False, flash=False)
-    yield "picture: window.png"
+    viewer.window.screenshot(str(out / f"{name}.png"), canvas_only=False, flash=False)
+    return f"picture: {name}.png"
 
 
 def _size(dock: SSNDock) -> str:

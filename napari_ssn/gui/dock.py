@@ -11,11 +11,16 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssn.gui.cards_panel import CardsPanel
+from napari_ssn.gui.effect_layer import EffectLayer
 from napari_ssn.gui.fold import Fold
 from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.lesion_panel import LesionPanel
+from napari_ssn.gui.memory import recall, remember
+from napari_ssn.gui.outcome_panel import OutcomePanel
 from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
+from napari_ssn.gui.overlays import Overlays
+from napari_ssn.gui.overview_panel import OverviewPanel
 from napari_ssn.gui.parts import colours_of, style_of
 from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.point_panel import PointPanel
@@ -50,20 +55,27 @@ class SSNDock(QWidget):
         self.session = Session(self.worker, settings, model_folders)
         self.picture = Picture(napari_viewer, self.session)
         self.scene = Scene(napari_viewer, self.session, self.picture)
+        self.effect = EffectLayer(napari_viewer, self.scene, self.session)
         self.header = Header(self.session)
+        self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session)
         self.view = ViewPanel(napari_viewer, self.picture, self.session)
         self.region = RegionPanel(self.picture, self.session)
         self.fold = Fold(self.session, (self.image, self.region))
         self.run = RunPanel(self.session)
         self.result = ResultPanel(self.session)
-        self.cards = CardsPanel(self.session)
+        self.outcomes = OutcomePanel(self.session)
+        self.cards = CardsPanel(self.session, (self.outcomes.toggle,))
+        self.overview = OverviewPanel(self.session)
         self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
         self.points = PointPanel(napari_viewer, self.scene, self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session)
         self.settings = SettingsPanel(self.scene, self.session)
+        self._remembered = recall(self.picture.image)
+        if self._remembered is not None:
+            self.picture.restore(self._remembered)
         self._lay_out()
         self.keys = Keys(
             {
@@ -82,6 +94,7 @@ class SSNDock(QWidget):
         )
         self.keys.bind(napari_viewer)
         self.session.changed.connect(self._bind_layers)
+        self.session.overviews.changed.connect(self._bind_layers)
         napari_viewer.events.theme.connect(self._restyle)
         self._restyle()
         # A window that closes destroys its docks without a word; by then a method of ours would
@@ -103,6 +116,8 @@ class SSNDock(QWidget):
             self.run,
             self.result,
             self.cards,
+            self.outcomes,
+            self.overview,
             self.lesions,
             self.slider,
             self.points,
@@ -136,11 +151,15 @@ class SSNDock(QWidget):
         self.cards.restyle(palette["warn"], palette["muted"])
 
     def _bind_layers(self) -> None:
-        self.keys.bind_all(self.scene.own_layers())
+        self.keys.bind_all([*self.scene.own_layers(), *self.overlays.own_layers()])
 
     def _start(self) -> None:
         if not self._closed:
-            self.session.start()
+            before = self._remembered
+            if before is None:
+                self.session.start()
+            else:
+                self.session.start(before.model, before.folders)
 
     def _less(self) -> None:
         self.session.walk.nudge(-0.1)
@@ -174,14 +193,21 @@ class SSNDock(QWidget):
         if self._closed:
             return
         self._closed = True
-        if isalive(self):
+        alive = isalive(self)
+        if self.picture.image is not None:
+            setup, folders = self.session.setup, self.session.model_folders
+            remember(self.picture.image, self.picture.remembered(setup.picked, folders))
+        if alive:
             self.destroyed.disconnect(self._gone)
         self._viewer.events.theme.disconnect(self._restyle)
         self.image.disconnect_viewer()
         self.view.disconnect_viewer()
         self.keys.release()
         self.points.shut()
+        self.effect.close()
         # The scene first: the layer that stays is decoded one last time.
+        self.overlays.close()
         self.scene.close()
-        self.picture.close()
+        # Of a window that is gone nothing can be taken away.
+        self.picture.close(tidy=alive)
         self.session.close()

@@ -10,6 +10,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
+from napari_ssn.gui.layers import is_ours
 from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
 from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.voxel_size import VoxelSize
@@ -62,6 +63,7 @@ class ImagePanel(Section):
         self.layers = combo("The image to segment")
         self.geometry = text("", "muted")
         self.place = text("", "muted")
+        self.note = text("", "warn")
         self.voxel_size = VoxelSize(picture.set_voxel_size)
         self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
         self.frames = text("", "muted", wrap=False)
@@ -80,7 +82,7 @@ class ImagePanel(Section):
             name.setFixedWidth(52)
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
-                for about in (self.geometry, self.place, self.voxel_size):
+                for about in (self.geometry, self.place, self.note, self.voxel_size):
                     self.body.addWidget(about)
                 self.body.addWidget(self.time)
         for about in (self.purpose, self.origin, self.fit):
@@ -96,14 +98,15 @@ class ImagePanel(Section):
         self.refresh()
 
     def _list_layers(self, event: Any = None) -> None:
-        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        # A probability map is an image to napari, and none that could be segmented.
+        images = [one for one in self._viewer.layers if isinstance(one, Image) and not is_ours(one)]
         chosen = self.layers.currentData()
         self.layers.blockSignals(True)
         self.layers.clear()
         for layer in images:
             self.layers.addItem(layer.name, getattr(layer, "__wrapped__", layer))
         opened = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
-        if isinstance(opened, Image):
+        if isinstance(opened, Image) and not is_ours(opened):
             # It covers the others: a run on one of them would draw its outline over this one.
             chosen = getattr(opened, "__wrapped__", opened)
         kept = self.layers.findData(chosen) if chosen is not None else -1
@@ -172,7 +175,9 @@ class ImagePanel(Section):
             size, spacing, plane = shown
             words = geometry(size, spacing, source.extent, plane, source.thickness_mm)
             say(self.geometry, words)
-        say(self.place, "" if shown is None else place(source.tilt_degrees, source.moved))
+        display = self._picture.display
+        say(self.place, "" if display is None else place(display.tilt_degrees, display.moved))
+        say(self.note, self._picture.note)
         unknown = shown is not None and source.extent == "unknown"
         self.voxel_size.setVisible(unknown)
         if unknown:

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from napari.components import Dims
-from napari.layers import Image, Labels, Points
+from napari.layers import Image, Labels, Layer, Points
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_ssn.core.display import (
+    NOTE_KEY,
     RESULT_KEY,
     SHOWN_AT,
     SOURCE_KEY,
@@ -53,10 +54,12 @@ class Shown:
     Attributes:
         source: what the session gets.
         display: where the layer's array came from; None when it cannot be used.
+        note: what a person should know of how it was read, one sentence; empty for nothing.
     """
 
     source: Source
     display: Display | None
+    note: str = ""
 
 
 def frames_of(layer: Image) -> int | None:
@@ -98,10 +101,8 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         ct=_is_ct(data if frames is None else data[frame]),
         # A layer that was cropped or moved has another grid than its series.
         series=None if display.moved else layer.metadata.get(SOURCE_KEY),
-        tilt_degrees=display.tilt_degrees,
-        moved=display.moved,
     )
-    return Shown(source, display)
+    return Shown(source, display, layer.metadata.get(NOTE_KEY) or "")
 
 
 def _is_ct(data: Any) -> bool:
@@ -208,6 +209,7 @@ def result_metadata(
         "sample": choice.sample,
         "seed": choice.seed,
         "direction": choice.direction,
+        "directions": choice.basis,
         "sigma": choice.sigma,
         "z": None if z is None else [float(value) for value in z],
         "model": result.card.name,
@@ -216,7 +218,9 @@ def result_metadata(
         "centre": None if result.centre is None else list(result.centre),
         "frame": None if result.source.frame is None else result.source.frame + 1,
         "lesions": {str(number): sigma for number, sigma in choice.own},
+        "spread": {"overall": result.spread.overall, "per_label": list(result.spread.per_label)},
         "points": [[*point.index, point.label] for point in choice.points],
+        "conditions": [[one.kind, one.label, one.voxels, *one.index] for one in choice.only],
         "labels": list(result.labels),
     }
 
@@ -234,6 +238,11 @@ def decoded_metadata(decoded: Decoded, place: dict[str, Any]) -> dict[str, Any]:
     return {**base, "provenance": decoded.provenance}
 
 
+def is_ours(layer: Layer) -> bool:
+    """Whether a layer shows a result, so that it is no image to segment."""
+    return RESULT_KEY in layer.metadata
+
+
 def layer_name(decoded: Decoded) -> str:
     """``SSN · sample 03`` or ``SSN · kept · 1.42 mL``."""
     choice = decoded.choice
@@ -244,6 +253,8 @@ def layer_name(decoded: Decoded) -> str:
         return f"SSN · kept · {decoded.result.source.measure.amount(voxels)}{when}"
     seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
     told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
+    told += f" · {plural(len(choice.only), 'condition')}" if choice.only else ""
+    told += " · spread changed" if decoded.result.spread.changed else ""
     return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{told}{when}"
 
 
@@ -259,9 +270,10 @@ def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Point
         name=REGION,
         symbol="cross",
         size=7,
-        face_color="#ffffff",
-        border_color="#000000",
-        border_width=0.1,
+        # Seen on lung and on the bright middle of a lesion, which a larger one would hide.
+        canvas_size_limits=(13, 19),
+        face_color="#56b4e9",
+        border_color="#56b4e9",
         **transform_of(image, len(display.shape)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Image, Points
@@ -10,6 +11,7 @@ from napari.viewer import Viewer
 
 from napari_ssn.core.display import Display
 from napari_ssn.gui import layers
+from napari_ssn.gui.memory import Remembered
 from napari_ssn.session import Plane, Session
 
 
@@ -54,6 +56,11 @@ class Picture:
     def display(self) -> Display | None:
         """How the image's grid is shown; None without a usable image."""
         return None if self._image is None or self._shown is None else self._shown.display
+
+    @property
+    def note(self) -> str:
+        """What a person should know of how the image was read; empty for nothing."""
+        return "" if self.display is None else self._shown.note
 
     @property
     def frame(self) -> int:
@@ -130,8 +137,9 @@ class Picture:
         if centre is None or display is None:
             return ""
         shown = display.reorientation.index_to_display(centre, display.image_space)
-        words = f"Column {shown[-1]}, row {shown[-2]}"
-        return f"{words}, slice {shown[0]}" if len(shown) == 3 else words
+        if len(shown) == 3:
+            return f"Slice {shown[0]}, col. {shown[2]}, row {shown[1]}"
+        return f"Column {shown[1]}, row {shown[0]}"
 
     def place_at(self, position: tuple[float, ...]) -> None:
         """Put the region's middle on a place in the world."""
@@ -219,8 +227,27 @@ class Picture:
         elif layer is self._cross:
             self._cross = None
 
-    def close(self) -> None:
-        """Let go of the viewer; the layers stay."""
+    # ---- From one dock to the next
+
+    def remembered(self, model: Path | None, folders: tuple[Path, ...]) -> Remembered:
+        """What is set up for the image, and with which model."""
+        setup = self._session.setup
+        centre = setup.centre if setup.around_point else None
+        return Remembered(model, folders, centre, self._frame)
+
+    def restore(self, before: Remembered) -> None:
+        """Set up the image as it was when a dock was closed; the user's frame stays in front."""
+        if before.centre is not None and self._frame == before.frame:
+            self._session.place_centre(before.centre)
+
+    def close(self, tidy: bool = True) -> None:
+        """Let go of the viewer; layers stay, but not the cross, which means nothing alone.
+
+        Args:
+            tidy: whether there still is a window to take it from.
+        """
+        if tidy and self._cross is not None:
+            self._viewer.layers.remove(self._cross)
         self.wait_for_click(False)
         self._watch(False)
         self._viewer.layers.events.removed.disconnect(self._removed)

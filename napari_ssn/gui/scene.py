@@ -1,4 +1,4 @@
-"""What of a result lies in the viewer: the walking layer, samples, kept ones."""
+"""What of a result lies in the viewer: the walking layer and what it is compared with."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_ssn.gui import layers
+from napari_ssn.gui.copies import CopyLayers
+from napari_ssn.gui.first_outlines import FirstOutlines
 from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.walking import Walking
-from napari_ssn.session import Decoded, Preview, Result, Session
+from napari_ssn.session import Choice, Decoded, Preview, Result, Session
+from napari_ssn.wording.sizes import plural
 
 _FAINT = 0.5
 # Modes of a labels layer in which a click changes it.
@@ -46,7 +50,11 @@ class Scene:
     Attributes:
         picture: the image that they lie on.
         look: how label layers are drawn.
+        copies: layers of samples and of kept hypotheses.
+        redrawn: signal: they are drawn in another way.
     """
+
+    redrawn = Signal()
 
     def __init__(self, viewer: Viewer, session: Session, picture: Picture) -> None:
         self._viewer = viewer
@@ -57,15 +65,15 @@ class Scene:
         self._transform: dict[str, Any] = {}
         self._place: dict[str, Any] = {}
         self._walking: Labels | None = None
-        self._others: list[Labels] = []
+        # The hypothesis that was on show when the walking layer was deleted by hand.
+        self._deleted: Choice | None = None
         self._compared: Labels | None = None
-        self._preview: Labels | None = None
         self._grey = False
-        # Mode in which the next kept layer is to be edited.
-        self._editing: str | None = None
         # Whether the 3D view took long to follow last time.
         self._slow = False
         self.look = Look()
+        self.copies = CopyLayers(viewer, self._add)
+        self._first = FirstOutlines(viewer, picture, self._draw)
         session.previewed.connect(self._previewed)
         session.found.connect(self._found)
         session.walk.moved.connect(self._moved)
@@ -75,6 +83,21 @@ class Scene:
         viewer.layers.events.removed.connect(self._removed)
         viewer.dims.events.ndisplay.connect(self._turned)
         viewer.dims.events.current_step.connect(self._stepped)
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the present result lies in its image's file, as layers carry it."""
+        return self._place
+
+    def shown(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values on the grid of the present result's image, as its layers show them."""
+        turned: NDArray[Any] = self._display.reorientation.apply(values)
+        return turned
+
+    @property
+    def grey(self) -> bool:
+        """Whether the result is about another image, place or frame than what is looked at."""
+        return self._session.stale or self.elsewhen
 
     def shown_index(self, voxel: tuple[int, ...]) -> tuple[int, ...]:
         """Where a voxel of the present result lies in its layers."""
@@ -99,61 +122,58 @@ class Scene:
     # ---- Results
 
     def _previewed(self, preview: Preview) -> None:
-        """Show the first labels of a run in the place of the result to be."""
-        display = self.picture.display
-        if display is None:
-            return
-        self._drop_preview()
-        data = Walking(
-            preview.label_map.__getitem__,
-            preview.source.space,
-            preview.start,
-            preview.label_map.shape,
-            display.reorientation,
-        )
-        fresh = layers.label_layer(layers.PREVIEW, data, self.picture.transform(data.ndim), {})
-        fresh.colormap = layers.colours(preview)
-        self._preview = fresh
-        if self._walking is not None:
+        """Show the first labels of a run; one outline at a time."""
+        if self._first.show(preview) and self._walking is not None:
             self._walking.visible = False
-        self._draw(fresh)
-        chosen = set(self._viewer.layers.selection)
-        self._viewer.add_layer(fresh)
-        fresh.editable = False
-        self._viewer.layers.selection = chosen
-
-    def _drop_preview(self) -> None:
-        if self._preview is not None:
-            self._viewer.layers.remove(self._preview)
-            if self._walking is not None:
-                self._walking.visible = True
 
     def _found(self, result: Result) -> None:
-        self._drop_preview()
+        self._first.drop()
         display = self.picture.display
         assert display is not None
         self._display, self._transform = display, self.picture.transform(len(display.shape))
         self._place = layers.place_on(display, self._transform)
-        self._retire_others()
+        # Another image may have another shape and place: a fresh layer is simplest.
+        before, self._walking = self._walking, None
+        if before is not None:
+            self._viewer.layers.remove(before)
+        self._retire_left()
+        self.copies.edit_next(None)
+        gone = self.copies.retire(result)
+        if gone and self._session.note is None:
+            took = f"{plural(gone, 'sample')} of the run before made room"
+            self._session.tell(f"{took}; what was kept, painted or renamed stays.")
+        self._slow = False
+        self._show_walking(result)
+        if (
+            len(display.shape) == 3
+            and self._viewer.dims.ndisplay == 2
+            and self._session.looking() is None
+        ):
+            # The slice on show is of another image, elsewhere in the patient.
+            self._session.look()
+
+    def _show_walking(self, result: Result) -> None:
+        """Add the layer that follows the slider."""
         data = Walking(
             partial(self._read, result.run),
             result.source.space,
             result.dist.start or (),
             result.dist.space,
-            display.reorientation,
+            self._display.reorientation,
         )
         fresh = layers.label_layer(layers.HYPOTHESIS, data, self._transform, {})
-        fresh.colormap = layers.colours(result)
-        if self._walking is not None:
-            # Another image may have another shape and place: a fresh layer is simplest.
-            self._viewer.layers.remove(self._walking)
-        self._walking, self._editing = fresh, None
-        self._grey = self._slow = False
+        self._grey = self.grey
+        fresh.colormap = layers.colours(result, grey=self._grey)
+        self._walking, self._deleted = fresh, None
         self._add(fresh)
         fresh.events.mode.connect(self._mode_chosen)
-        if data.ndim == 3 and self._viewer.dims.ndisplay == 2 and self._session.looking() is None:
-            # The slice on show is of another image, elsewhere in the patient.
-            self._session.look()
+
+    def _retire_left(self) -> None:
+        """What a dock that was closed has left on show makes room, and stays."""
+        for layer in list(self._viewer.layers):
+            if layer.name == layers.HYPOTHESIS and layers.is_ours(layer):
+                layer.visible = False
+                layer.name = f"{layer.name} · earlier run"
 
     def _read(self, run: int, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels for the layer of a run; none once another run has taken its place."""
@@ -162,14 +182,11 @@ class Scene:
             return None
         return self._session.walk.label_map(where)
 
-    def _retire_others(self) -> None:
-        for layer in self._others:
-            layer.visible = False
-            layer.name = f"{layer.name} · earlier run"
-        self._others.clear()
-
     def _moved(self) -> None:
-        walking, result = self._walking, self._session.result
+        result = self._session.result
+        if self._walking is None and self._deleted not in (None, self._session.walk.choice):
+            self._bring_back()
+        walking = self._walking
         if walking is None or result is None:
             return
         walking.metadata[layers.RESULT_KEY] = layers.result_metadata(
@@ -186,22 +203,15 @@ class Scene:
         """What follows the slider cannot be edited: a copy that stays is, in the mode asked for."""
         layer = event.source
         if layer is self._walking and layer.mode in _EDITING:
-            self._editing, layer.mode = layer.mode, "pan_zoom"
+            self.copies.edit_next(layer.mode)
+            layer.mode = "pan_zoom"
             self._session.copies.keep()
             self._session.tell(
                 "A copy was kept to be edited: the outline itself follows the slider."
             )
 
     def _made(self, decoded: Decoded) -> None:
-        data = self._display.reorientation.apply(decoded.label_map).copy()
-        metadata = layers.decoded_metadata(decoded, self._place)
-        layer = layers.label_layer(layers.layer_name(decoded), data, self._transform, metadata)
-        layer.colormap = layers.colours(decoded.result)
-        self._others.append(layer)
-        self._add(layer)
-        if decoded.kept and self._editing is not None:
-            self._viewer.layers.selection = {layer}
-            layer.mode, self._editing = self._editing, None
+        self.copies.add(decoded, self.shown(decoded.label_map), self._transform, self._place)
 
     def _compare(self) -> None:
         """Show the other hypothesis of a comparison, or take it away."""
@@ -227,31 +237,55 @@ class Scene:
     def _removed(self, event: Any) -> None:
         layer = getattr(event.value, "__wrapped__", event.value)
         if layer is self._walking:
-            self._walking = None
+            self._walking, self._deleted = None, self._session.walk.choice
+            self._session.tell(
+                "The outline was deleted: it comes back at the next move, or with the key S."
+            )
         elif layer is self._compared:
             self._compared = None
-        elif layer is self._preview:
-            self._preview = None
-        elif layer in self._others:
-            self._others.remove(layer)
+        elif self._first.removed(layer):
+            if self._walking is not None:
+                self._walking.visible = True
+        else:
+            self.copies.removed(layer)
+
+    def _bring_back(self) -> None:
+        """Show the outline again that was deleted by hand: slider and export go on without it."""
+        if self._session.result is not None:
+            self._show_walking(self._session.result)
+            self._moved()
+            # Takes back what was said of the deleted one, and gives the new one its keys.
+            self._session.tell("")
 
     def _add(self, layer: Labels) -> None:
         self._draw(layer)
+        self.lay(layer)
+        if layer is self._walking:
+            self._viewer.layers.selection = {layer}
+
+    def lay(self, layer: Layer, on_image: bool = False) -> None:
+        """Add a layer under what moves; what the user had selected stays selected.
+
+        Args:
+            layer: the layer.
+            on_image: whether it lies right on the image, under all outlines.
+        """
         chosen, place = set(self._viewer.layers.selection), len(self._viewer.layers)
-        if layer is not self._walking and self._walking is not None:
-            # What moves stays on top, and what the user had selected stays selected.
+        if on_image and self.picture.image in self._viewer.layers:
+            place = self._viewer.layers.index(self.picture.image) + 1
+        elif self._walking in self._viewer.layers:
             place = self._viewer.layers.index(self._walking)
         self._viewer.layers.insert(place, layer)
-        self._viewer.layers.selection = chosen if layer is not self._walking else {layer}
+        self._viewer.layers.selection = chosen
 
     def _changed(self) -> None:
         if not self._session.busy:
-            self._drop_preview()
+            self._first.drop()
         self._show_stale()
 
     def _show_stale(self) -> None:
         if self._walking is not None and self._session.result is not None:
-            stale = self._session.stale or self.elsewhen
+            stale = self.grey
             if stale != self._grey:
                 self._grey = stale
                 self._walking.colormap = layers.colours(self._session.result, grey=stale)
@@ -267,10 +301,11 @@ class Scene:
         self.look = look
         for layer in self.own_layers():
             self._draw(layer)
+        self.redrawn.emit()
 
     def own_layers(self) -> list[Labels]:
         """The walking layer and every layer made of the present result."""
-        return [*([self._walking] if self._walking is not None else []), *self._others]
+        return [*([self._walking] if self._walking is not None else []), *self.copies.layers]
 
     def _turned(self, event: Any) -> None:
         self.set_look(self.look)
@@ -280,12 +315,14 @@ class Scene:
         flat = self._viewer.dims.ndisplay == 2
         layer.contour = self.look.width if self.look.outline and flat else 0
         # Fainter, so that the one on show is told from those it is compared with.
-        moving = layer is self._walking or layer is self._preview
+        moving = layer is self._walking or layer is self._first.layer
         layer.opacity = self.look.opacity * (1.0 if moving else _FAINT)
 
     def toggle(self) -> None:
         """Show or hide the outline that follows the slider."""
-        if self._walking is not None:
+        if self._walking is None:
+            self._bring_back()
+        else:
             self._walking.visible = not self._walking.visible
 
     def fade(self, by: float) -> None:
@@ -295,12 +332,13 @@ class Scene:
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
+        self._first.drop()
         self._viewer.layers.events.removed.disconnect(self._removed)
         self._viewer.dims.events.ndisplay.disconnect(self._turned)
         self._viewer.dims.events.current_step.disconnect(self._stepped)
         if self._walking is not None:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)
-        self._drop_preview()
+        self.redrawn.disconnect()
         self._walking = self._compared = None
-        self._others.clear()
+        self.copies.close()

@@ -9,12 +9,16 @@ from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
 
 from napari_ssn.gui.histogram import SizeHistogram
+from napari_ssn.gui.hover import Hover
 from napari_ssn.gui.image_panel import combo
+from napari_ssn.gui.later import Later
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
 from napari_ssn.session.records import STEP
-from napari_ssn.wording.directions import direction_names
+from napari_ssn.wording.directions import direction_names, effect_tip
 from napari_ssn.wording.sizes import headline, range_line
+
+_WHAT = "What the slider changes; the share of the model's uncertainty"
 
 
 class ResultPanel(Section):
@@ -36,7 +40,8 @@ class ResultPanel(Section):
         self.bars: list[SizeHistogram] = []
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
-        session.walk.moved.connect(self.follow)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
 
     def _found(self, result: Result) -> None:
         while self._lines.count():
@@ -84,6 +89,8 @@ class ResultPanel(Section):
                     readers=found.readers,
                     absent=session.ranges.absent[k],
                     points=len(session.ranges.points),
+                    conditions=len(session.ranges.only),
+                    spread=session.ranges.spread.changed,
                 )
             )
 
@@ -135,13 +142,17 @@ class SliderPanel(Section):
         self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
         small = (self.play, self.reset, self.undo, self.redo)
         for one in small:
-            one.setFixedWidth(30)
+            one.setFixedWidth(26)
         tools = (self.value, *small)
         super().__init__("Boundary", beside=tools)
         self._session = session
-        self.directions = combo("What the slider changes; the share of the model's uncertainty")
+        self.directions = combo(_WHAT)
         self.slider = MarkedSlider()
-        self.slider.setToolTip("Move the boundary ( , and . move it by 0.1 σ)")
+        self.slider.setToolTip(
+            "Move the boundary ( , and . move it by 0.1 σ).\nOn the image: blue is what moving "
+            "it right adds, orange what it takes away,\nyellow where one label gives way to "
+            "another; between −2 and +2 σ."
+        )
         self.slider.setPageStep(round(0.5 / STEP))
         self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
         self.body.addWidget(self.directions)
@@ -150,6 +161,8 @@ class SliderPanel(Section):
         self._timer.setInterval(40)
         self._timer.timeout.connect(self._tick)
         self._forward, self._in_gesture = True, False
+        # What the combo offers.
+        self._offered: Any = None
         self.directions.activated.connect(self._picked)
         self.slider.valueChanged.connect(self._slid)
         self.slider.sliderPressed.connect(session.walk.hold)
@@ -158,24 +171,55 @@ class SliderPanel(Section):
         self.reset.clicked.connect(self._reset)
         self.undo.clicked.connect(session.walk.undo)
         self.redo.clicked.connect(session.walk.redo)
+        # What a direction would change is seen before it is walked.
+        for control in (self.slider, self.directions):
+            hover = Hover(control)
+            hover.rested.connect(self._look)
+            hover.left.connect(session.effect.hide)
+        self._listed = Hover(self.directions.view())
+        self._listed.left.connect(session.effect.hide)
+        self.directions.highlighted.connect(self._look_through)
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)
         self.refresh()
 
+    def _look(self) -> None:
+        self._look_at(self.directions.currentIndex())
+
+    def _look_through(self, index: int) -> None:
+        # Qt tells of an entry too when the list is made anew.
+        if self.directions.view().isVisible():
+            self._listed.engage()
+            self._look_at(index)
+
+    def _look_at(self, index: int) -> None:
+        direction = self.directions.itemData(index)
+        if direction is not None and self.isEnabled():
+            self._session.effect.show(direction)
+
     def _found(self, result: Result) -> None:
-        self.directions.clear()
-        names = direction_names(
-            result.directions,
-            result.source.measure,
-            result.voxel_ml,
-            result.source.oriented,
-            result.labels,
-        )
-        for index, name in names:
-            self.directions.addItem(name, index)
         self._timer.stop()
         self.play.setChecked(False)
+
+    def _offer(self, result: Result) -> None:
+        """Name the directions, which are others if the session chose them in another way."""
+        walk, source = self._session.walk, result.source
+        if walk.directions is self._offered:
+            return
+        self._offered = walk.directions
+        self.directions.clear()
+        sizes = (source.measure, result.voxel_ml)
+        names = direction_names(
+            walk.directions, *sizes, source.oriented, result.labels, walk.choice.direction
+        )
+        unit = "mm" if source.spacing_mm is not None else "px"
+        for index, name in names:
+            self.directions.addItem(name, index)
+            tip = effect_tip(walk.directions.effects[index], *sizes, result.labels, unit)
+            self.directions.setItemData(
+                self.directions.count() - 1, f"{name}\n{tip}", Qt.ItemDataRole.ToolTipRole
+            )
 
     def _picked(self, index: int) -> None:
         self._session.walk.set_direction(self.directions.itemData(index))
@@ -231,9 +275,14 @@ class SliderPanel(Section):
             self.slider.blockSignals(True)
             self.slider.setValue(position)
             self.slider.blockSignals(False)
+        if self._session.result is not None and walk.directions is not None:
+            self._offer(self._session.result)
         at = self.directions.findData(choice.direction)
         if at != self.directions.currentIndex():
             self.directions.setCurrentIndex(at)
+        tip = self.directions.itemData(at, Qt.ItemDataRole.ToolTipRole) or _WHAT
+        if tip != self.directions.toolTip():
+            self.directions.setToolTip(tip)
         words = f"{sigma:+.2f} σ".replace("-", "−") if sigma else "0 σ"
         self.value.setText(words if walk.alone is None else f"lesion {walk.alone} · {words}")
         self.undo.setEnabled(walk.can_undo)

@@ -22,7 +22,7 @@ __all__ = ["read", "write"]
 
 
 def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
-    """Read an image: a DICOM series, NIfTI (.nii, .nii.gz) or a grey picture (.png, .tif, …).
+    """Read an image: DICOM, NIfTI (.nii, .nii.gz), NRRD (.nrrd) or a grey picture (.png, .tif, …).
 
     Args:
         path: of the file; for DICOM of a folder, a zip or one file of a series.

@@ -18,12 +18,17 @@ NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Suffixes that a result may have; each names a format.
 WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, DICOM_SUFFIX)
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
-DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", ".zip")
+_READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
 
 
 def is_nifti(path: Path) -> bool:
     """Whether a file's name is that of a NIfTI file."""
     return path.name.lower().endswith(NIFTI_SUFFIXES)
+
+
+def is_nrrd(path: Path) -> bool:
+    """Whether a file's name is that of a NRRD file, of which 3D Slicer's segmentations are some."""
+    return path.suffix.lower() == ".nrrd"
 
 
 def stem(path: Path) -> str:
@@ -39,9 +44,9 @@ def is_dicom(path: Path) -> bool:
 
     DICOM files often have no suffix, or end in a part of a UID that looks like one.
     """
-    if path.is_dir() or path.suffix.lower() in DICOM_SUFFIXES:
+    if path.is_dir() or path.suffix.lower() in _READ_AS_DICOM:
         return True
-    if is_nifti(path) or path.suffix.lower() in PICTURE_SUFFIXES:
+    if is_nifti(path) or is_nrrd(path) or path.suffix.lower() in PICTURE_SUFFIXES:
         return False
     from napari_ssn.io.dicom.members import may_be_dicom
 
@@ -71,12 +76,16 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         from napari_ssn.io.picture import read_picture
 
         return read_picture
+    if is_nrrd(path):
+        from napari_ssn.io.nrrd_image import read_nrrd
+
+        return read_nrrd
     if is_dicom(path):
         read = dicom_reader()
         return lambda path: read(path, series)
     raise ImageError(
         "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
-        "it), a NIfTI file (.nii, .nii.gz) or a grey picture (.png, .tif, .jpg)."
+        "it), NIfTI (.nii, .nii.gz), NRRD (.nrrd) or a grey picture (.png, .tif, .jpg)."
     )
 
 

@@ -1,4 +1,4 @@
-"""What napari calls to open NIfTI files and to save labels; see ``napari.yaml``."""
+"""What napari calls to open NIfTI and NRRD files and to save labels; see ``napari.yaml``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.display import (
     IMAGE_KEY,
+    NOTE_KEY,
     RESULT_KEY,
     SHOWN_AT,
     SOURCE_KEY,
@@ -30,11 +31,11 @@ Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Reader of these files, or None if one of them is no NIfTI file by its name."""
-    from napari_ssn.io.formats import is_nifti
+    """Reader of these files, or None if one of them is neither NIfTI nor NRRD by its name."""
+    from napari_ssn.io.formats import is_nifti, is_nrrd
 
     paths = _as_paths(path)
-    if not paths or not all(is_nifti(p) for p in paths):
+    if not paths or not all(is_nifti(p) or is_nrrd(p) for p in paths):
         return None
     return read_layers
 
@@ -44,14 +45,18 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 
     ImageError or GeometryError, in one sentence, if one fails.
     """
-    from napari_ssn.io.formats import stem
-    from napari_ssn.io.nifti import read_nifti
+    from napari_ssn.io.formats import is_nifti, reader_for, stem
+    from napari_ssn.io.nifti import read_nifti_frames
 
     layers = []
     for p in _as_paths(path):
-        volume, name = read_nifti(p), stem(p)
+        volume, step_s = read_nifti_frames(p) if is_nifti(p) else (reader_for(p)(p), None)
+        name = stem(p)
         # napari names a layer after its file; the name goes nowhere else.
-        layers.append(_own_labels(p, volume, name) or image_layer(volume, name=name))
+        if volume.channels > 1:
+            layers.append(series_layer(volume, step_s, name=name))
+        else:
+            layers.append(_own_labels(p, volume, name) or image_layer(volume, name=name))
     return layers
 
 
@@ -90,11 +95,36 @@ def image_layer(volume: Volume, **options: Any) -> LayerData:
     metadata: dict[str, Any] = {IMAGE_KEY: display.to_metadata()}
     if volume.source is not None:
         metadata[SOURCE_KEY] = volume.source
+    if volume.note is not None:
+        metadata[NOTE_KEY] = volume.note
     kwargs: dict[str, Any] = {**place(display), "metadata": metadata}
     limits = None if "contrast_limits" in options else _contrast_limits(volume.data[0])
     if limits is not None:
         kwargs["contrast_limits"] = limits
     return display.reorientation.apply(volume.data[0]), {**kwargs, **options}, "image"
+
+
+def series_layer(volume: Volume, step_s: float | None, **options: Any) -> LayerData:
+    """A time series as napari shows it: axes (t, z, y, x), each frame as `image_layer` has it.
+
+    Args:
+        volume: its frames are the channels.
+        step_s: seconds from frame to frame; None where nobody knows.
+        options: further arguments of the layer, as its name.
+    """
+    first = Volume(volume.data[:1], volume.affine, volume.extent, volume.oriented, note=volume.note)
+    _, kwargs, kind = image_layer(first, **options)
+    limits = _contrast_limits(volume.data)
+    time = {
+        "scale": (step_s or 1.0, *kwargs["scale"]),
+        "translate": (0.0, *kwargs["translate"]),
+        "axis_labels": ("t", *kwargs["axis_labels"]),
+        "units": ("s" if step_s else "pixel", *kwargs["units"]) if "units" in kwargs else None,
+        "contrast_limits": limits,
+    }
+    shown = Display.of(first).reorientation.apply(volume.data)
+    kwargs |= {key: value for key, value in time.items() if value is not None}
+    return shown, {**kwargs, **options}, kind
 
 
 def place(display: Display) -> dict[str, Any]:

@@ -19,16 +19,23 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.volume import Extent, Volume
+from napari_ssn.core.transforms import corners_apart_mm
+from napari_ssn.core.transforms import corners_apart_mm
+from napari_ssn.core.volume import Extent, Volume, stand_upright
 from napari_ssn.io.content import Content, stacked
 
 _DAMAGED = "The file is damaged or no NIfTI file: export it again or choose another."
 _CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
+_TOO_LONG = "The file holds more voxels than it says: copy or export it again."
 
 # Length of a header, which is its first field in either byte order, and its class.
 _HEADERS = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 # Millimetres in a unit of the header; "unknown" counts as mm.
 _MM = {1: 1000.0, 2: 1.0, 3: 1e-3}
+# Seconds in a unit of time of the header.
+_SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
+# What the two transforms of a header may differ by: so much of a voxel, and of its size.
+_ROUNDING, _SIZE = 0.5, 0.01
 # Largest size of an axis in a NIfTI-1 header.
 _NIFTI1_AXIS = 32767
 # How far a label map may lie from its image.
@@ -53,9 +60,44 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
     raw = _content(path)
     image = _parse(raw)
     space = _space(image.shape, frame)
-    affine, extent, oriented = _place(image, len(space))
-    data = _values(image, frame).reshape(space)
-    return Volume(data[None], affine, extent, oriented)
+    return _volume(image, raw, _values(image, frame).reshape(1, *space))
+
+
+def read_nifti_frames(path: Path) -> tuple[Volume, float | None]:
+    """Read a NIfTI file with all of its frames, which become the channels of the volume.
+
+    Raises:
+        ImageError, GeometryError: as `read_nifti`; five axes are too many.
+
+    Args:
+        path: of the file; without time it has one frame.
+
+    Returns:
+        the volume, and the seconds from frame to frame, None where the file does not say.
+    """
+    raw = _content(path)
+    image = _parse(raw)
+    frames = image.shape[3] if len(image.shape) > 3 else 1
+    if frames == 1:
+        space = _space(image.shape, None)
+        return _volume(image, raw, _values(image, None).reshape(1, *space)), None
+    space = _space(image.shape, 0)
+    # Frame by frame: the scaled values of all at once would take twice the memory.
+    data = np.empty((frames, *space), np.float32)
+    for frame in range(frames):
+        data[frame] = _values(image, frame).reshape(space)
+    step = float(image.header["pixdim"][4])
+    seconds = _SECONDS.get(int(image.header["xyzt_units"]) & 56)
+    known = seconds is not None and math.isfinite(step) and step > 0
+    return _volume(image, raw, data), step * seconds if known and seconds is not None else None
+
+
+def _volume(image: Any, raw: bytes, data: NDArray[np.float32]) -> Volume:
+    """Volume of an image with these values, (frames, *S)."""
+    affine, extent, oriented = _place(image, raw, data.ndim - 1)
+    affine = check_affine(affine)
+    note = _disagreement(image.header, affine, data.shape[1:]) if oriented else None
+    return Volume(data, affine, extent, oriented, note=note)
 
 
 def encode_nifti(hypothesis: Hypothesis, *, compressed: bool) -> bytes:
@@ -163,6 +205,9 @@ def _parse(raw: bytes) -> Any:
         raise ImageError("The image holds no voxels.")
     if offset + needed > len(raw):
         raise ImageError(_CUT_OFF)
+    # A file may be padded, but not by a slice: then one of its sizes is wrong.
+    if len(raw) - offset - needed >= needed / max(shape):
+        raise ImageError(_TOO_LONG)
     return image
 
 
@@ -187,26 +232,66 @@ def _space(shape: tuple[int, ...], frame: int | None) -> tuple[int, ...]:
     return space
 
 
-def _place(image: Any, ndim: int) -> tuple[NDArray[np.float64], Extent, bool]:
+def _place(image: Any, raw: bytes, ndim: int) -> tuple[NDArray[np.float64], Extent, bool]:
     """Affine in mm, what it measures, and whether it is the patient's."""
     header = image.header
     oriented = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
     affine = np.array(image.affine, dtype=np.float64)
     affine[:3] *= _MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    if not _is_sized(header, raw, ndim):
+        return affine, "unknown", False
     if ndim == 3:
         return affine, "volume", oriented
     # A single slice: its thickness is known only if a transform with a third column says so.
     if oriented and np.any(affine[:3, 2]):
         return affine, "volume", True
-    upright = np.cross(affine[:3, 0], affine[:3, 1])
-    length = float(np.linalg.norm(upright))
-    if not length > 0:
-        raise GeometryError("The image's affine matrix is singular: a voxel size is zero.")
-    # The sense in which the third axis of a right-handed or left-handed grid runs is unknown;
-    # superior, anterior or right is taken.
-    sign = math.copysign(1.0, float(upright[np.argmax(np.abs(upright))]))
-    affine[:3, 2] = sign * upright / length
-    return affine, "plane", oriented
+    return stand_upright(affine), "plane", oriented
+
+
+def _is_sized(header: Any, raw: bytes, ndim: int) -> bool:
+    """Whether a file states its voxel size: in its sform, or as numbers that mean something.
+
+    nibabel makes 1 of a size of zero; and 1 mm without a unit and a position is what programs
+    write that know no size.
+    """
+    if int(header["sform_code"]) > 0:
+        return True
+    written = type(header)(raw[: header.sizeof_hdr], check=False)
+    sizes = np.asarray(written["pixdim"], dtype=np.float64)[1 : ndim + 1]
+    if not np.isfinite(sizes).all() or not sizes.all():
+        return False
+    named = int(header["qform_code"]) > 0 or int(header["xyzt_units"]) & 7
+    return bool(named) or not bool((sizes == 1).all())
+
+
+def _disagreement(header: Any, affine: NDArray[np.float64], space: tuple[int, ...]) -> str | None:
+    """What is to be said of a header that contradicts itself; None if it does not.
+
+    The standard prefers the sform. Some programs write a position in another space into it, and
+    others move an image by one of the two alone: a person has to know which was taken.
+    """
+    if int(header["sform_code"]) <= 0 or len(space) < 3:
+        return None
+    unit = _MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if int(header["qform_code"]) > 0:
+        try:
+            other = np.array(header.get_qform(), dtype=np.float64)
+        except (HeaderDataError, ValueError):
+            return "The file's second position (its qform) is damaged: its sform was taken."
+        other[:3] *= unit
+        apart = corners_apart_mm(affine, other, space)
+        if not apart <= _ROUNDING * sizes.min():
+            return (
+                f"The file states two positions, {apart:.3g} mm apart (its sform and its qform): "
+                "the sform was taken."
+            )
+        return None
+    stated = np.abs(np.asarray(header["pixdim"][1:4], dtype=np.float64)) * unit
+    if not np.allclose(stated, sizes, rtol=_SIZE, atol=0):
+        one, two = (" × ".join(f"{mm:.3g}" for mm in each) for each in (sizes, stated))
+        return f"The file states two voxel sizes, {one} and {two} mm: that of its sform was taken."
+    return None
 
 
 def _values(image: Any, frame: int | None) -> NDArray[np.float32]:

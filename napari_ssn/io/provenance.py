@@ -170,15 +170,42 @@ class Pointing(_Strict):
     edge_share: Annotated[FiniteFloat, Field(gt=0)]
 
 
+class Condition(_Strict):
+    """What is so in all hypotheses that mean and draws were taken from.
+
+    A label has at least, or at most, so many voxels of the segmented grid, or it reaches a voxel
+    of the file's own grid.
+    """
+
+    kind: Literal["at least", "at most", "reaches"]
+    label: Count
+    voxels: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    index: Index | None = None
+
+
+class Spread(_Strict):
+    """Factors of what z adds to the mean, ``per_label`` from the background on.
+
+    The label map is ``argmax (mean_c + s_c · (factor_c − mean of all factor_c) · z)`` with
+    ``s_c = overall · per_label_c``.
+    """
+
+    overall: Annotated[FiniteFloat, Field(ge=0)]
+    per_label: Annotated[list[Annotated[FiniteFloat, Field(ge=0)]], Field(min_length=2)]
+
+
 class Choice(_Strict):
     """Which hypothesis: its z, and how it was come by.
 
     ``sample`` counts from 1 within the draws of ``seed``, ``direction`` from 1 as the window
-    shows it; ``z = anchor + sigma · direction`` for a walk. ``lesions`` says which lesions stand
-    elsewhere on that direction; null when all stand where ``z`` says. ``pointing`` says what
-    mean, draws and anchor are given; null when nobody pointed at anything. ``z`` is null for a
-    label map that was edited by hand, which the model cannot make again, and for the probability
-    map, which is about all z.
+    shows it, among ``directions`` of that kind; ``z = anchor + sigma · direction`` for a walk.
+    ``lesions`` says which lesions stand elsewhere on that direction; null when all stand where
+    ``z`` says. ``pointing`` says what mean, draws and anchor are given; null when nobody pointed
+    at anything. ``conditions`` says what is so in the hypotheses that mean, draws and anchor were
+    taken from, null when they are all; a walk may leave it. ``spread`` says how far apart the
+    hypotheses lie; null where as far as the model has them. ``z`` is null for a label map that
+    was edited by hand, which the model cannot make again, and for the probability map, which is
+    about all z.
     """
 
     kind: Literal[
@@ -187,11 +214,14 @@ class Choice(_Strict):
     seed: Count | None = None
     sample: Annotated[int, Field(ge=1)] | None = None
     direction: Annotated[int, Field(ge=1)] | None = None
+    directions: Literal["label-weighted", "plain", "varimax"] | None = None
     sigma: FiniteFloat | None = None
     anchor: list[FiniteFloat] | None = None
     z: list[FiniteFloat] | None
     lesions: LesionMoves | None = None
     pointing: Pointing | None = None
+    conditions: Annotated[list[Condition], Field(min_length=1)] | None = None
+    spread: Spread | None = None
 
 
 class LabelVolume(_Strict):

@@ -14,12 +14,14 @@ from napari_ssn.io.files import write_files
 from napari_ssn.io.formats import encode, is_nifti, stem
 from napari_ssn.io.provenance import (
     Choice,
+    Condition,
     Member,
     ModelIdentity,
     Pointing,
     Provenance,
     Run,
     Software,
+    Spread,
     grid_of,
     label_map_hash,
     probability_hash,
@@ -52,6 +54,8 @@ def describe_probability(
     model: ModelIdentity,
     run: Run,
     pointing: Pointing | None = None,
+    conditions: list[Condition] | None = None,
+    spread: Spread | None = None,
 ) -> Provenance:
     """Provenance of a probability map, made now with this software; it has no volumes."""
     return Provenance(
@@ -59,7 +63,9 @@ def describe_probability(
         software=Software.here(),
         model=model,
         run=run,
-        choice=Choice(kind="probability", z=None, pointing=pointing),
+        choice=Choice(
+            kind="probability", z=None, pointing=pointing, conditions=conditions, spread=spread
+        ),
         volumes={},
         grid=grid_of(probability.values.shape[1:], probability.affine),
         label_map_sha256=probability_hash(probability),

@@ -18,6 +18,7 @@ from napari_ssn.session.records import (
 )
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.session import Note, Session
+from napari_ssn.session.told import Question
 
 __all__ = [
     "Card",
@@ -30,6 +31,7 @@ __all__ = [
     "Note",
     "Plane",
     "Preview",
+    "Question",
     "Ranges",
     "Request",
     "Result",

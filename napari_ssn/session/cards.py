@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.session.records import Choice, Point, Result
+from napari_ssn.session.records import Choice, Point, Question, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: Draws that the cards stand for, and the seed of these draws.
 DRAWS, SEED = 400, 0
-#: Cards at most.
-CARDS = 4
+#: Cards at most, and how many a person may choose from.
+CARDS, FEWEST, MOST = 4, 3, 5
 #: Pixels of a thumbnail's side; shown at half of that, so that it is sharp on any screen.
 SIDE = 128
 
@@ -57,9 +57,9 @@ class Cards:
     Attributes:
         run: that they belong to.
         draws: that they stand for.
-        cards: one to `CARDS`.
+        cards: one or more.
         voxel: of the source's grid, in the middle of what the thumbnails show.
-        points: that the hypotheses were drawn given.
+        points, only: that the hypotheses were drawn given.
     """
 
     run: int
@@ -67,26 +67,40 @@ class Cards:
     cards: tuple[Card, ...]
     voxel: tuple[int, ...]
     points: tuple[Point, ...] = ()
+    only: tuple[Question, ...] = ()
 
 
-def cards_job(result: Result, points: tuple[Point, ...], cancelled: Callable[[], bool]) -> Cards:
-    """Choose the cards of a result given some points and draw them where they differ most."""
+def cards_job(
+    result: Result,
+    points: tuple[Point, ...],
+    cancelled: Callable[[], bool],
+    only: tuple[Question, ...] = (),
+    most: int = CARDS,
+) -> Cards:
+    """Choose the cards of a result and draw them where they differ most.
+
+    Args:
+        result: of the run.
+        points, only: that the hypotheses are drawn given.
+        cancelled: asked now and then.
+        most: cards.
+    """
     from napari_ssn.core.errors import Cancelled
     from napari_ssn.core.representatives import representatives
 
-    draws = result.given.draws(points, DRAWS, SEED)
+    draws = result.given.draws(points, DRAWS, SEED, only)
 
     def between() -> None:
         if cancelled():
             raise Cancelled("The run was cancelled.")
 
-    found = representatives(result.given.source(points), CARDS, z=draws, between=between)
+    found = representatives(result.given.source(points), most, z=draws, between=between)
     between()
     pictures, voxel = draw(result, [one.label_map for one in found])
     cards = tuple(
         Card(
             # A representative is one of the draws: its number says all about it.
-            Choice(int(np.flatnonzero((draws == one.z).all(1))[0]), SEED, points=points),
+            Choice(int(np.flatnonzero((draws == one.z).all(1))[0]), SEED, points=points, only=only),
             one.probability or 0.0,
             one.probability_error or 0.0,
             one.counts,
@@ -94,7 +108,7 @@ def cards_job(result: Result, points: tuple[Point, ...], cancelled: Callable[[],
         )
         for one, picture in zip(found, pictures, strict=True)
     )
-    return Cards(result.run, DRAWS, cards, voxel, points)
+    return Cards(result.run, DRAWS, cards, voxel, points, only)
 
 
 def draw(

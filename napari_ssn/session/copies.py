@@ -7,7 +7,7 @@ from collections.abc import Callable
 from psygnal import Signal
 
 from napari_ssn.session import jobs
-from napari_ssn.session.records import Choice, Decoded, Point, Result
+from napari_ssn.session.records import Choice, Decoded, Point, Question, Result
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
 
@@ -43,8 +43,8 @@ class Copies:
         self._failed = failed
         self._result: Result | None = None
         self._queue: list[Choice] = []
-        # How many samples of a seed, given some points, are layers already.
-        self._added: dict[tuple[int, tuple[Point, ...]], int] = {}
+        # How many samples of a seed, given some points and conditions, are layers already.
+        self._added: dict[tuple[int, tuple[Point, ...], tuple[Question, ...]], int] = {}
 
     def begin(self, result: Result) -> None:
         """Copy from a new result; what was asked of the one before is dropped."""
@@ -58,11 +58,13 @@ class Copies:
         """Decode samples to become layers, one after the other, from where the last ended."""
         if self._result is None or self._stale():
             return
-        points = self._walk.choice.points
-        first = self._added.get((seed, points), 0)
-        self._added[seed, points] = first + count
+        points, only = self._walk.choice.points, self._walk.choice.only
+        first = self._added.get((seed, points, only), 0)
+        self._added[seed, points, only] = first + count
         idle = not self._queue
-        self._queue += [Choice(i, seed, points=points) for i in range(first, first + count)]
+        self._queue += [
+            Choice(i, seed, points=points, only=only) for i in range(first, first + count)
+        ]
         if idle:
             self._decode_next()
 

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
 from napari_ssn.session.cards import DRAWS, SEED, Cards, draw
-from napari_ssn.session.jobs import describe, hypothesis_of, model_of, pointing_of, run_of
+from napari_ssn.session.jobs import (
+    conditions_of,
+    describe,
+    hypothesis_of,
+    model_of,
+    pointing_of,
+    run_of,
+    spread_of,
+)
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
 from napari_ssn.wording.image import geometry
 from napari_ssn.wording.sizes import capital, percent, range_line
@@ -114,7 +122,12 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
     if part == "probability":
         likely = _probability(result, choice, cancelled)
         about = describe_probability(
-            likely, model=model_of(result), run=run_of(result), pointing=pointing_of(result, choice)
+            likely,
+            model=model_of(result),
+            run=run_of(result),
+            pointing=pointing_of(result, choice),
+            conditions=conditions_of(choice),
+            spread=spread_of(result),
         )
         return Content.of(likely, result.card), about
     if part == "shown":
@@ -143,18 +156,18 @@ def _of_cards(shown: Shown) -> list[Hypothesis]:
 
 
 def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) -> ProbabilityMap:
-    """How likely each label is; given points, in how many of the draws behind the cards it is."""
+    """How likely each label is; given points or conditions, by the draws behind the cards."""
     from napari_ssn.core.hypotheses import ProbabilityMap
 
-    if not choice.points:
+    if not (choice.points or choice.only):
         return ProbabilityMap.of(result.dist)
-    posterior = result.given.posterior(choice.points)
-    draws = result.given.draws(choice.points, DRAWS, SEED)
+    source = result.given.source(choice.points)
+    draws = result.given.draws(choice.points, DRAWS, SEED, choice.only)
     counts = np.zeros((result.dist.classes, *result.dist.space), np.uint16)
     for first in range(0, len(draws), _BATCH):
         if cancelled():
             raise Cancelled("The export was cancelled.")
-        for label_map in posterior.label_maps(draws[first : first + _BATCH]):
+        for label_map in source.label_maps(draws[first : first + _BATCH]):
             for label in range(1, len(counts)):
                 counts[label] += label_map == label
     counts[0] = len(draws) - counts[1:].sum(0)
@@ -233,6 +246,8 @@ def _sizes(shown: Shown, counts: Sequence[int] | NDArray[np.int64]) -> list[Size
             readers=one.readers,
             absent=absent,
             points=len(ranges.points),
+            conditions=len(ranges.only),
+            spread=ranges.spread.changed,
         )
         amount = measure.amount_here(int(voxels)) if voxels else "none"
         out.append(Size(capital(label.name), label.colour, amount, capital(spread)))

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.session.records import Point
+from napari_ssn.session.records import Point, Question
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
+    from napari_ssn.core.clicks import Click
     from napari_ssn.core.conditioning import Posterior
     from napari_ssn.core.decodable import Decodable
+    from napari_ssn.core.outcomes import Outcome, VolumeAtLeast, VolumeAtMost
     from napari_ssn.core.residual import Residual
 
 Floats = NDArray[np.float64]
@@ -34,6 +36,11 @@ _BLOCK = 200
 # Posteriors that are kept: of many points in a volume one may take hundreds of megabytes, and it
 # is made again in a moment. Blocks of draws are small.
 _POSTERIORS, _BLOCKS = 3, 24
+# More than undo can come back to: finding out anew would keep a person waiting.
+_OUTCOMES = 24
+
+#: Draws that a question is put to, and of a large volume, where each takes milliseconds.
+DRAWS, DRAWS_LARGE = 4000, 1000
 
 
 class Given:
@@ -49,6 +56,7 @@ class Given:
         self._lock = threading.Lock()
         self._posteriors: OrderedDict[object, Posterior] = OrderedDict()
         self._draws: OrderedDict[object, Floats] = OrderedDict()
+        self._outcomes: OrderedDict[object, Outcome] = OrderedDict()
 
     def posterior(self, points: tuple[Point, ...]) -> Posterior:
         """The distribution given some points, in whichever order.
@@ -71,27 +79,79 @@ class Given:
         """What decodes hypotheses: without any points, the distribution itself."""
         return self.posterior(points) if points else self.dist
 
-    def draws(self, points: tuple[Point, ...], n: int, seed: int) -> Floats:
+    def outcome(
+        self,
+        points: tuple[Point, ...],
+        only: tuple[Question, ...],
+        between: Callable[[], None] = lambda: None,
+    ) -> Outcome:
+        """How likely it is, given some points, that something is so, and draws in which it is.
+
+        Args:
+            points: that hold.
+            only: what is to be so, all of it.
+            between: called now and then; what it raises goes through.
+        """
+        from napari_ssn.core.activation import PackedDistribution
+        from napari_ssn.core.outcomes import ask
+
+        posterior = self.posterior(points) if points else None
+        questions = [self._asked(one) for one in sorted(only)]
+        draws = DRAWS_LARGE if isinstance(self.dist, PackedDistribution) else DRAWS
+        return self._once(
+            self._outcomes,
+            (tuple(sorted(points)), tuple(sorted(only))),
+            lambda: ask(self.dist, questions, posterior, draws, between=between),
+            _OUTCOMES,
+        )
+
+    def _asked(self, question: Question) -> VolumeAtLeast | VolumeAtMost | Click:
+        from napari_ssn.core.clicks import Click
+        from napari_ssn.core.measures import voxel_volume_ml
+        from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost
+
+        if question.kind == "reaches":
+            return Click(question.index, question.label)
+        size = VolumeAtLeast if question.kind == "at least" else VolumeAtMost
+        return size(question.voxels * voxel_volume_ml(self.dist.affine), question.label)
+
+    def draws(
+        self, points: tuple[Point, ...], n: int, seed: int, only: tuple[Question, ...] = ()
+    ) -> Floats:
         """Draw n latent vectors, (n, R); the first k do not depend on n."""
+        if only:
+            outcome, key = self.outcome(points, only), (tuple(sorted(points)), tuple(sorted(only)))
+            return self._blocks(key, n, seed, outcome.draw)
         if not points:
             from napari_ssn.core.distribution import draw_z
 
             drawn: Floats = draw_z(n, self.dist.rank, seed)
             return drawn
-        posterior, key = self.posterior(points), tuple(sorted(points))
+        return self._blocks(tuple(sorted(points)), n, seed, self.posterior(points).sample)
+
+    def _blocks(self, key: object, n: int, seed: int, make: Callable[[int, int], Floats]) -> Floats:
+        """The first n of the draws that a function makes, block by block."""
         out: Floats = np.empty((n, self.dist.rank))
         for first in range(0, n, _BLOCK):
             # Seeds of a person are small numbers: no two blocks share one.
-            make = partial(posterior.sample, _BLOCK, seed + (first << 64))
-            block = self._once(self._draws, (key, seed, first), make, _BLOCKS)
+            made = partial(make, _BLOCK, seed + (first << 64))
+            block = self._once(self._draws, (key, seed, first), made, _BLOCKS)
             out[first : first + _BLOCK] = block[: n - first]
         return out
 
-    def anchor(self, points: tuple[Point, ...], sample: int | None, seed: int) -> Floats:
+    def anchor(
+        self,
+        points: tuple[Point, ...],
+        sample: int | None,
+        seed: int,
+        only: tuple[Question, ...] = (),
+    ) -> Floats:
         """z that a walk starts from, (R,): the mean's, or that of a draw."""
         if sample is not None:
-            draw: Floats = self.draws(points, sample + 1, seed)[-1]
+            draw: Floats = self.draws(points, sample + 1, seed, only)[-1]
             return draw
+        if only:
+            return self.outcome(points, only).centre
         return self.posterior(points).mean if points else np.zeros(self.dist.rank)
 
     def _once(

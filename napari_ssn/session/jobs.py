@@ -29,6 +29,7 @@ from napari_ssn.session.records import (
     News,
     Point,
     Preview,
+    Question,
     Ranges,
     Remark,
     Request,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.lesions import Lesions
-    from napari_ssn.io.provenance import ModelIdentity, Pointing, Provenance, Run
+    from napari_ssn.io.provenance import Condition, ModelIdentity, Pointing, Provenance, Run, Spread
     from napari_ssn.network.models import Model
 
 Progress = Callable[[News], None]
@@ -149,7 +150,7 @@ def run_job(
     _ask(cancelled)
     # Of several channels the edges of the first: it is the one a person is shown to begin with.
     residual = Residual().within(dist, volume.data[0], EDGE_SHARE)
-    return Result(
+    result = Result(
         run=run,
         source=request.source,
         card=model.card,
@@ -164,28 +165,40 @@ def run_job(
         seconds=time.perf_counter() - began,
         residual=residual,
     )
+    result.bases.find(request.basis)
+    return result
 
 
-def range_job(result: Result, points: tuple[Point, ...], count: int, cancelled: Asked) -> Ranges:
+def range_job(
+    result: Result,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    count: int,
+    cancelled: Asked,
+) -> Ranges:
     """Draw hypotheses and state the range of each label's size.
 
-    A calibration was learnt without anybody pointing: given points the range is the model's own.
+    A calibration was learnt of all hypotheses, with the model's own spread: of some of them, or
+    with another spread, the range is that of the hypotheses as they are.
     """
     from napari_ssn.core.histogram import histogram
     from napari_ssn.core.measures import central_range
 
-    draws = result.given.draws(points, count, 0)
+    draws = result.given.draws(points, count, 0, only)
     counts = _counts(result, points, draws, cancelled)[:, 1:]
     card, space = result.card, result.dist.space
+    own = bool(points or only) or result.spread.changed
     return Ranges(
         run=result.run,
         count=count,
         ranges=tuple(
-            central_range(column) if points else card.range_of(column, space) for column in counts.T
+            central_range(column) if own else card.range_of(column, space) for column in counts.T
         ),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
         bars=tuple(histogram(column) for column in counts.T),
         points=points,
+        only=only,
+        spread=result.spread,
     )
 
 
@@ -211,7 +224,8 @@ def curve_job(
     from napari_ssn.core.flips import Flips
 
     anchor = anchor_z(result, choice)
-    z = np.stack([result.directions.z(choice.direction, t, anchor) for t in stops(reach)])
+    directions = result.bases.known(choice.basis)
+    z = np.stack([directions.z(choice.direction, t, anchor) for t in stops(reach)])
     by_lesion = flips = None
     if lesions is not None and lesions.several:
         by_lesion = lesion_jobs.counts(result, choice.points, lesions, z, lambda: _ask(cancelled))
@@ -221,7 +235,8 @@ def curve_job(
     else:
         known = None if by_lesion is None else by_lesion.sum(1)
         counts = _counts(result, choice.points, z, cancelled) if known is None else known
-    return Curve(result.run, choice.anchor, choice.direction, reach, counts, flips, by_lesion)
+    walk = (result.run, choice.anchor, choice.direction, reach)
+    return Curve(*walk, counts, flips, by_lesion, choice.basis)
 
 
 def decode_job(result: Result, choice: Choice, kept: bool, lesions: Lesions | None) -> Decoded:
@@ -253,20 +268,24 @@ def describe(
     moved = lesion_jobs.moves(choice, own, lesions) if own and lesions is not None else None
 
     drawn, walked = choice.sample is not None, choice.kind == "walk"
+    given = choice.points or choice.only
     return provenance.describe(
         hypothesis,
         model=model_of(result),
         run=run_of(result),
         choice=provenance.Choice(
-            kind="conditioned" if choice.points and choice.kind == "mean" else choice.kind,
+            kind="conditioned" if given and choice.kind == "mean" else choice.kind,
             seed=choice.seed if drawn else None,
             sample=choice.sample + 1 if choice.sample is not None else None,
             direction=choice.direction + 1 if walked else None,
+            directions=choice.basis if walked else None,
             sigma=choice.sigma if walked else None,
             anchor=anchor_z(result, choice).tolist() if walked else None,
             z=None if hypothesis.z is None else hypothesis.z.tolist(),
             lesions=moved,
             pointing=pointing_of(result, choice),
+            conditions=conditions_of(choice),
+            spread=spread_of(result),
         ),
         labels=result.labels,
         extent=result.source.extent,
@@ -297,6 +316,18 @@ def run_of(result: Result) -> Run:
     )
 
 
+def spread_of(result: Result) -> Spread | None:
+    """What a sidecar says of a spread that is not the model's own."""
+    from napari_ssn.io import provenance
+
+    if not result.spread.changed:
+        return None
+    spread, classes = result.spread, result.dist.classes
+    return provenance.Spread(
+        overall=spread.overall, per_label=list(spread.per_label or (1.0,) * classes)
+    )
+
+
 def pointing_of(result: Result, choice: Choice) -> Pointing | None:
     """What a sidecar says of points."""
     from napari_ssn.io import provenance
@@ -315,14 +346,32 @@ def pointing_of(result: Result, choice: Choice) -> Pointing | None:
     )
 
 
+def conditions_of(choice: Choice) -> list[Condition] | None:
+    """What a sidecar says of conditions."""
+    from napari_ssn.io import provenance
+
+    if not choice.only:
+        return None
+    return [
+        provenance.Condition(
+            kind=one.kind,
+            label=one.label,
+            voxels=None if one.kind == "reaches" else float(one.voxels),
+            index=list(one.index) if one.kind == "reaches" else None,
+        )
+        for one in choice.only
+    ]
+
+
 def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
     """The z a walk starts from: the mean's, else the draw of that seed and number."""
-    return result.given.anchor(choice.points, choice.sample, choice.seed)
+    return result.given.anchor(choice.points, choice.sample, choice.seed, choice.only)
 
 
 def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:
     """``z_anchor + sigma · v_direction`` in float64, (R,)."""
-    return result.directions.z(choice.direction, choice.sigma, anchor_z(result, choice))
+    directions = result.bases.known(choice.basis)
+    return directions.z(choice.direction, choice.sigma, anchor_z(result, choice))
 
 
 def own_z(result: Result, choice: Choice) -> dict[int, NDArray[np.float64]]:

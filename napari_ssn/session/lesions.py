@@ -45,9 +45,8 @@ def own_z(
     result: Result, choice: Choice, anchor: NDArray[np.float64]
 ) -> dict[int, NDArray[np.float64]]:
     """``z_anchor + sigma_k · v_direction`` of each lesion k that has a position of its own."""
-    return {
-        number: result.directions.z(choice.direction, sigma, anchor) for number, sigma in choice.own
-    }
+    directions = result.bases.known(choice.basis)
+    return {number: directions.z(choice.direction, at, anchor) for number, at in choice.own}
 
 
 def decode(

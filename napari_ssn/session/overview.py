@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from psygnal import Signal
 from napari_ssn.core.lines import MEDIAN_BIT
 from napari_ssn.session.cards import DRAWS, SEED
 from napari_ssn.session.jobs import Asked
-from napari_ssn.session.records import Choice, Point, Result
+from napari_ssn.session.records import Choice, Point, Question, Result
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Wish:
         kind: which picture.
         run: of the result.
         label: whose; None for all but the background together.
-        points: that the hypotheses are given.
+        points, only: that the hypotheses are given.
         seed: of the draws.
     """
 
@@ -43,6 +44,7 @@ class Wish:
     run: int
     label: int | None
     points: tuple[Point, ...]
+    only: tuple[Question, ...]
     seed: int
 
 
@@ -66,6 +68,11 @@ class Overview:
     median: Choice | None = None
     outliers: tuple[Choice, ...] = ()
 
+    @cached_property
+    def highest(self) -> int:
+        """Of contours the innermost mask that is not empty: 3 inner, 2, 1; 0 for none."""
+        return int(self.values.max())
+
 
 def overview_job(result: Result, wish: Wish, cancelled: Asked) -> Overview:
     """Make one picture of a result.
@@ -81,7 +88,7 @@ def overview_job(result: Result, wish: Wish, cancelled: Asked) -> Overview:
             raise Cancelled("The run was cancelled.")
 
     dist, given = result.dist, result.given
-    if wish.kind == "probability" and not wish.points:
+    if wish.kind == "probability" and not (wish.points or wish.only):
         share = dist.probability(wish.label, between=between)
         return Overview(wish, None, _frozen(dist.placed(share)))
     if wish.kind == "boxplot":
@@ -90,7 +97,9 @@ def overview_job(result: Result, wish: Wish, cancelled: Asked) -> Overview:
     from napari_ssn.core.agreement import agreement
 
     found = agreement(
-        given.source(wish.points), given.draws(wish.points, DRAWS, wish.seed), between
+        given.source(wish.points),
+        given.draws(wish.points, DRAWS, wish.seed, wish.only),
+        between,
     )
     if wish.kind == "probability":
         return Overview(wish, DRAWS, _frozen(dist.placed(found.share(wish.label))))
@@ -100,7 +109,7 @@ def overview_job(result: Result, wish: Wish, cancelled: Asked) -> Overview:
 def _boxplot(result: Result, wish: Wish, between: Callable[[], None]) -> Overview:
     from napari_ssn.core.boxplot import boxplot
 
-    draws = result.given.draws(wish.points, IN_BOXPLOT, wish.seed)
+    draws = result.given.draws(wish.points, IN_BOXPLOT, wish.seed, wish.only)
     found = boxplot(result.given.source(wish.points), draws, wish.label, between)
     values = found.whole.astype(np.uint8)
     # A hypothesis far out may lie in the box, which the whole band without it leaves out.
@@ -108,7 +117,7 @@ def _boxplot(result: Result, wish: Wish, between: Callable[[], None]) -> Overvie
     values += np.uint8(MEDIAN_BIT) * found.inside
 
     def choice(number: int) -> Choice:
-        return Choice(number, wish.seed, points=wish.points)
+        return Choice(number, wish.seed, points=wish.points, only=wish.only)
 
     return Overview(
         wish,
@@ -145,6 +154,7 @@ class Overviews:
         self.label: int | None = None
         self._runner, self._walk, self._failed = runner, walk, failed
         self._result: Result | None = None
+        self._labels: tuple[str, ...] = ()
         self._found: dict[Kind, Overview] = {}
         # What is being made, so that it is not asked for twice.
         self._making: dict[Kind, Wish] = {}
@@ -154,8 +164,9 @@ class Overviews:
         """Nothing is known of a new result; `make` begins to find out."""
         self._result = None
         self._forget()
-        if self.label is not None and self.label >= result.dist.classes:
-            self.label = None
+        if result.labels != self._labels:
+            # Of another model the same number is another label.
+            self._labels, self.label = result.labels, None
         self._result = result
 
     def make(self) -> None:
@@ -201,7 +212,8 @@ class Overviews:
             return None
         # A boxplot names draws by their numbers: those that one steps through.
         seed = self._walk.choice.seed if kind == "boxplot" else SEED
-        return Wish(kind, result.run, self.label, self._walk.choice.points, seed)
+        choice = self._walk.choice
+        return Wish(kind, result.run, self.label, choice.points, choice.only, seed)
 
     def _follow(self) -> None:
         if self._result is not None and self._walk.run == self._result.run:

@@ -35,23 +35,30 @@ class Places:
         self._runner = runner
         self._walk = walk
         self._failed = failed
-        self._run: int | None = None
+        # Whose lesions were asked for.
+        self._result: Result | None = None
 
     def tell_lesions_apart(self, result: Result) -> None:
         """Find the lesions of a result, once."""
-        if self._run == result.run:
+        if self._result is result:
             return
-        self._run = result.run
+        self._result = result
         self._runner.submit(
             "lesions",
             lambda progress, cancelled: jobs.lesions_job(result, cancelled),
-            partial(self._found, result.run),
+            partial(self._found, result),
             self._failed,
         )
 
-    def _found(self, run: int, lesions: Lesions) -> None:
-        if self._walk.run == run:
+    def _found(self, result: Result, lesions: Lesions) -> None:
+        if self._result is result and self._walk.run == result.run:
             self._walk.take_lesions(lesions)
+
+    def forget(self) -> None:
+        """The result has another spread, and with it other lesions."""
+        self._runner.cancel("lesions")
+        self._runner.cancel("look")
+        self._result = None
 
     def look_at(self, place: tuple[int, ...], centred: bool = False) -> None:
         """Show a voxel of the source's grid; ``centred`` as in the signal."""
@@ -73,5 +80,6 @@ class Places:
             self.looked.emit(place, False)
 
     def close(self) -> None:
-        """Let go of who listens."""
+        """Let go of the result and of who listens."""
+        self._result = None
         self.looked.disconnect()

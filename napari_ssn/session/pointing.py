@@ -65,6 +65,12 @@ class Pointing:
         self._forget()
         self.changed.emit()
 
+    def renew(self, result: Result) -> None:
+        """The same run with another spread: the points stay, what they tell does not."""
+        self._result = result
+        self._forget()
+        self.changed.emit()
+
     @property
     def points(self) -> tuple[Point, ...]:
         """Those that the hypothesis on show is given."""

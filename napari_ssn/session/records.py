@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,18 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.orientation import Reorientation
+from napari_ssn.core.spread import Spread
 from napari_ssn.core.volume import Extent, Volume, check_affine
+from napari_ssn.session.choice import Choice as Choice
+from napari_ssn.session.told import Point as Point
+from napari_ssn.session.told import Question as Question
 from napari_ssn.wording.sizes import Measure
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.core.decodable import Decodable
-    from napari_ssn.core.directions import Directions
+    from napari_ssn.core.directions import Directions, Kind
     from napari_ssn.core.flips import Flips
     from napari_ssn.core.histogram import Histogram
     from napari_ssn.core.measures import Range
     from napari_ssn.core.residual import Residual
     from napari_ssn.network.card import ModelCard
+    from napari_ssn.session.bases import Bases
     from napari_ssn.session.given import Given
 
 State = Literal["no image", "ready", "loading", "running", "result", "exporting", "error"]
@@ -52,8 +58,6 @@ class Source:
         series: `Volume.source` of an image from DICOM, for a result that refers to it.
         shown: how the window turns the grid; None where that is as for any volume.
         frame: which one it is of a time series, from 0; None for an image without time.
-        tilt_degrees: how far the grid is turned against a picture that shows it straight.
-        moved: whether somebody has turned or moved the picture; the affine says where it is.
     """
 
     token: int
@@ -68,8 +72,6 @@ class Source:
     frame: int | None = None
     ct: bool = False
     series: object = None
-    tilt_degrees: float = 0.0
-    moved: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", check_affine(self.affine))
@@ -94,7 +96,7 @@ class Source:
             return None
         return float(np.linalg.norm(self.affine[:3, 2]))
 
-    @property
+    @cached_property
     def measure(self) -> Measure:
         """How a number of this image's voxels is said."""
         matrix = self.affine[:3, :3]
@@ -131,12 +133,14 @@ class Settings:
         hypotheses: drawn to state a range.
         samples: hypotheses that previous and next step through.
         reach: standard deviations the slider goes either way.
+        cards: hypotheses at most that are chosen to stand for all.
     """
 
     device: str = "auto"
     hypotheses: int = 1000
     samples: int = 16
     reach: float = 3.0
+    cards: int = 4
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ class Request:
     centre: tuple[int, ...] | None
     depth_mm: float
     look_at: Plane | None = None
+    basis: Kind = "label-weighted"
 
 
 @dataclass(frozen=True)
@@ -200,11 +205,14 @@ class Result:
         tile: voxels that the network saw at once.
         centre: of the region, in the source's grid; None for the whole image.
         depth_mm: how far a 2D model looked along a volume; None for everything else.
-        dist, directions: the model's answer and the axes of its uncertainty.
+        dist, directions: the model's answer, with its spread, and the axes of its uncertainty.
         image_sha256: of the intensities the network was given.
         seconds: the run took.
         residual: how a point acts where the model cannot explain it; None for the model alone.
+        spread: of the hypotheses; another than the model's own if a user changed it.
+        origin: the result with the model's own spread; None if this is it.
         given: the same given what was pointed at.
+        bases: the directions, and such as were chosen in another way.
     """
 
     run: int
@@ -220,12 +228,17 @@ class Result:
     image_sha256: str
     seconds: float
     residual: Residual | None = None
+    spread: Spread = field(default_factory=Spread)
+    origin: Result | None = None
     given: Given = field(init=False, repr=False, compare=False)
+    bases: Bases = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        from napari_ssn.session.bases import Bases
         from napari_ssn.session.given import Given
 
         object.__setattr__(self, "given", Given(self.dist, self.residual))
+        object.__setattr__(self, "bases", Bases(self.dist, self.directions))
 
     @property
     def voxel_ml(self) -> float:
@@ -248,7 +261,8 @@ class Ranges:
         ranges: one per foreground label.
         absent: share of the hypotheses in which each of them does not occur.
         bars: how often each size came up, one per foreground label.
-        points: that the hypotheses were drawn given.
+        points, only: that the hypotheses were drawn given.
+        spread: of these hypotheses.
     """
 
     run: int
@@ -257,67 +271,8 @@ class Ranges:
     absent: tuple[float, ...]
     bars: tuple[Histogram, ...]
     points: tuple[Point, ...] = ()
-
-
-@dataclass(frozen=True, order=True)
-class Point:
-    """A voxel that somebody has given a label.
-
-    Attributes:
-        index: of the voxel, in the source's grid.
-        label: 0 for the background.
-    """
-
-    index: tuple[int, ...]
-    label: int
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The hypothesis on show: ``z = z_anchor + sigma · v_direction``.
-
-    Attributes:
-        sample: which draw is the anchor, from 0; None for the model's mean.
-        seed: of the draws.
-        direction: index of the direction the slider walks.
-        sigma: where the slider is.
-        own: lesions that have a position of their own on that direction, by their numbers.
-        points: in the order they were placed; mean and draws are those given these.
-    """
-
-    sample: int | None = None
-    seed: int = 0
-    direction: int = 0
-    sigma: float = 0.0
-    own: tuple[tuple[int, float], ...] = ()
-    points: tuple[Point, ...] = ()
-
-    @property
-    def kind(self) -> Literal["mean", "sample", "walk"]:
-        """What the hypothesis is: the mean, a draw, or a point on a walk from either."""
-        if self.sigma != 0 or self.own:
-            return "walk"
-        return "mean" if self.sample is None else "sample"
-
-    @property
-    def anchor(self) -> Choice:
-        """The hypothesis the walk starts from."""
-        if self.sample is None:
-            return Choice(points=self.points)
-        return Choice(self.sample, self.seed, points=self.points)
-
-    @property
-    def title(self) -> str:
-        """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ, lesion 2 at −1.00 σ``."""
-        start = "mean" if self.sample is None else f"sample {self.sample + 1}"
-        if self.points:
-            start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
-        if self.kind != "walk":
-            return start
-        words = f"{start}, direction {self.direction + 1} at {self.sigma:+.2f} σ"
-        if len(self.own) > 2:
-            return f"{words}, {len(self.own)} lesions moved alone"
-        return words + "".join(f", lesion {number} at {at:+.2f} σ" for number, at in self.own)
+    only: tuple[Question, ...] = ()
+    spread: Spread = field(default_factory=Spread)
 
 
 @dataclass(frozen=True)
@@ -325,7 +280,7 @@ class Curve:
     """Voxels of every label along one walk.
 
     Attributes:
-        run, anchor, direction: the walk it belongs to.
+        run, anchor, direction, basis: the walk it belongs to.
         reach: standard deviations either way.
         counts: (stops, C), one stop every `STEP`.
         flips: the label maps at the stops, of a large result.
@@ -340,11 +295,12 @@ class Curve:
     counts: NDArray[np.int64]
     flips: Flips | None = None
     by_lesion: NDArray[np.int64] | None = None
+    basis: Kind = "label-weighted"
 
     def fits(self, run: int, choice: Choice, reach: float) -> bool:
         """Whether this curve is about the walk of a choice."""
-        mine = (self.run, self.anchor, self.direction, self.reach)
-        return mine == (run, choice.anchor, choice.direction, reach)
+        walk = (self.run, self.anchor, self.direction, self.basis, self.reach)
+        return walk == (run, choice.anchor, choice.direction, choice.basis, reach)
 
     def at(self, sigma: float) -> NDArray[np.int64]:
         """Voxels of each label at a stop, (C,)."""

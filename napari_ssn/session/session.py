@@ -11,10 +11,13 @@ from typing import Literal
 
 from psygnal import Signal
 
+from napari_ssn.core.spread import Spread
 from napari_ssn.session import exporting, jobs
+from napari_ssn.session.asking import Asking
 from napari_ssn.session.cards import Cards
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
+from napari_ssn.session.effect import EffectMap
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
@@ -34,6 +37,7 @@ from napari_ssn.session.records import (
 )
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
+from napari_ssn.session.spreading import spread_job
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
 
@@ -67,13 +71,29 @@ class Session:
         self.result: Result | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
+        self.effect = EffectMap(self.walk)
         self.places = Places(runner, self.walk, self._failed)
-        self.summary = Summary(runner, self.walk, self.settings.hypotheses, self._failed)
+        self.summary = Summary(
+            runner, self.walk, self.settings.hypotheses, self.settings.cards, self._failed
+        )
         self.summary.changed.connect(self._summarised)
         self.overviews = Overviews(runner, self.walk, self._failed)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
+        self.asking = Asking(runner, self.walk, self._hindered, self.tell)
         self.changed.connect(self.pointing.refresh)
+        self.changed.connect(self.asking.refresh)
+        self.pointing.changed.connect(self._pointed)
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
+        # All that begin anew with a result; the walk first, because the others ask it.
+        self._parts = (
+            self.walk,
+            self.comparing,
+            self.summary,
+            self.overviews,
+            self.pointing,
+            self.asking,
+            self.copies,
+        )
         self.note: Note | None = None
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
@@ -145,9 +165,20 @@ class Session:
 
     # ---- Models and settings
 
-    def start(self) -> None:
-        """Look for models and prepare the first one, in the worker."""
-        self._look_for_models(None)
+    def start(self, wanted: Path | None = None, folders: tuple[Path, ...] = ()) -> None:
+        """Look for models and prepare one, in the worker.
+
+        Args:
+            wanted: folder of the one to prepare; else the first that suits the image.
+            folders: to look at besides those that are installed.
+        """
+        self._folders += tuple(folder for folder in folders if folder not in self._folders)
+        self._look_for_models(wanted)
+
+    @property
+    def model_folders(self) -> tuple[Path, ...]:
+        """Where models are looked for besides those that are installed."""
+        return self._folders
 
     def add_model_folder(self, folder: Path) -> None:
         """Offer a model folder from anywhere, and choose it."""
@@ -197,6 +228,7 @@ class Session:
             self._look_for_models(None)
         self.walk.configure(settings)
         self.summary.set_count(settings.hypotheses)
+        self.summary.set_most(settings.cards)
         self.changed.emit()
 
     # ---- Image and region
@@ -251,6 +283,7 @@ class Session:
             self._centre(),
             setup.depth_mm,
             self.looking(),
+            self.walk.choice.basis,
         )
         self._runs += 1
         number = self._runs
@@ -290,10 +323,42 @@ class Session:
 
     def _ran(self, result: Result) -> None:
         self.activity, self.result, self.exported = None, result, None
-        parts = (self.walk, self.comparing, self.summary, self.overviews, self.pointing)
-        for part in (*parts, self.copies):
+        basis = self.walk.choice.basis
+        for channel in ("spread", "directions"):
+            self._runner.cancel(channel)
+        self.effect.begin(result)
+        for part in self._parts:
             part.begin(result)
         self.found.emit(result)
+        self.walk.announce()
+        # Chosen while the run lasted.
+        self.walk.turn(basis)
+        self.summary.make()
+        self.overviews.make()
+        self.changed.emit()
+
+    def set_spread(self, spread: Spread) -> None:
+        """Draw all hypotheses with another spread; a new run begins with the model's own."""
+        result, points = self.result, self.walk.choice.points
+        spread = spread if spread.changed else Spread()
+        if result is None or spread == result.spread:
+            self._runner.cancel("spread")
+            return
+        self._runner.submit(
+            "spread",
+            lambda progress, cancelled: spread_job(result, points, spread, cancelled),
+            self._spread_out,
+            self._failed,
+        )
+
+    def _spread_out(self, result: Result) -> None:
+        """The same run with another spread takes its place; where one stands stays."""
+        self.result, self.exported = result, None
+        self.places.forget()
+        for part in (self.comparing, self.overviews, self.asking, self.copies):
+            part.begin(result)
+        for kept in (self.walk, self.summary, self.pointing):
+            kept.renew(result)
         self.walk.announce()
         self.summary.make()
         self.overviews.make()
@@ -316,6 +381,16 @@ class Session:
             self.places.tell_lesions_apart(self.result)
         self.changed.emit()
 
+    def _pointed(self) -> None:
+        if self.pointing.label is not None:
+            # A click means one thing at a time.
+            self.asking.stop()
+
+    def aim(self, label: int) -> None:
+        """From now on a click on the image asks whether a label reaches its voxel."""
+        self.pointing.stop()
+        self.asking.aim(label)
+
     def look(self) -> None:
         """Show the place that matters: the hypothesis on show, else the region's middle."""
         centre = self._centre()
@@ -323,6 +398,13 @@ class Session:
             self.places.look_at_middle(self.result)
         elif centre is not None:
             self.places.look_at(centre)
+
+    def show_card(self, index: int) -> None:
+        """Show the hypothesis of a card; of a volume, on the slice that its thumbnail shows."""
+        cards = self.cards
+        if cards is not None and index < len(cards.cards):
+            self.walk.show(cards.cards[index].choice)
+            self.places.look_at(cards.voxel)
 
     # ---- Files
 
@@ -378,8 +460,8 @@ class Session:
         self._runner.close()
         self.activity = self.result = None
         self.setup = Setup()
-        parts = (self.comparing, self.summary, self.overviews, self.pointing, self.walk)
-        for part in (*parts, self.places, self.copies):
+        self.effect.close()
+        for part in (*reversed(self._parts), self.places):
             part.close()
         for signal in (self.changed, self.previewed, self.found):
             signal.disconnect()

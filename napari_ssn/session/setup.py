@@ -75,6 +75,11 @@ class Setup:
             return False
         return check_fit(card, source).problem is None
 
+    @property
+    def picked(self) -> Path | None:
+        """Folder of the model, if the user chose it."""
+        return self.model.folder if self._picked and self.model is not None else None
+
     def pick_model(self, model: ModelEntry) -> bool:
         """Take the model that the user chose; False if it is the one already there."""
         self._picked = True

@@ -8,13 +8,13 @@ from psygnal import Signal
 
 from napari_ssn.session import jobs
 from napari_ssn.session.cards import Cards, cards_job
-from napari_ssn.session.records import Point, Ranges, Result
+from napari_ssn.session.records import Point, Question, Ranges, Result
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
 
 
 class Summary:
-    """Keeps ranges and cards in step with the result and with what was pointed at.
+    """Keeps ranges and cards in step with the result and with what is given of it.
 
     Attributes:
         changed: signal: ranges or cards are there, or are being made anew.
@@ -25,13 +25,14 @@ class Summary:
         runner: does the long part.
         walk: says what was pointed at.
         count: hypotheses behind a range.
+        most: cards.
         failed: is told, in one sentence, when something fails.
     """
 
     changed = Signal()
 
     def __init__(
-        self, runner: Runner, walk: Walk, count: int, failed: Callable[[str], None]
+        self, runner: Runner, walk: Walk, count: int, most: int, failed: Callable[[str], None]
     ) -> None:
         self.ranges: Ranges | None = None
         self.cards: Cards | None = None
@@ -39,11 +40,18 @@ class Summary:
         self._count = count
         self._result: Result | None = None
         self._points: tuple[Point, ...] = ()
+        self._only: tuple[Question, ...] = ()
+        self._most = most
         walk.moved.connect(self._follow)
 
     def begin(self, result: Result) -> None:
         """Nothing is known of a new result; `make` begins to find out."""
-        self._result, self._points = result, ()
+        self._result, self._points, self._only = result, (), ()
+        self.ranges = self.cards = None
+
+    def renew(self, result: Result) -> None:
+        """The same run with another spread: of the same points, everything is found out anew."""
+        self._result = result
         self.ranges = self.cards = None
 
     def make(self) -> None:
@@ -57,26 +65,36 @@ class Summary:
             self._count = count
             self._count_ranges()
 
+    def set_most(self, most: int) -> None:
+        """Deal so many cards at most."""
+        if most != self._most:
+            self._most = most
+            if self._result is not None:
+                self._deal()
+
     @property
     def dealt(self) -> bool:
-        """Whether the cards are those of the points that there are now."""
-        return self.cards is not None and set(self.cards.points) == set(self._points)
+        """Whether the cards are those of the points and conditions that there are now."""
+        cards = self.cards
+        if cards is None:
+            return False
+        return set(cards.points) == set(self._points) and set(cards.only) == set(self._only)
 
     def _follow(self) -> None:
-        points = self._walk.choice.points
-        if self._result is not None and points != self._points:
-            self._points = points
+        points, only = self._walk.choice.points, self._walk.choice.only
+        if self._result is not None and (points, only) != (self._points, self._only):
+            self._points, self._only = points, only
             self.make()
             self.changed.emit()
 
     def _count_ranges(self) -> None:
-        result, points, count = self._result, self._points, self._count
+        result, points, only, count = self._result, self._points, self._only, self._count
         if result is None:
             return
         self.ranges = None
         self._runner.submit(
             "range",
-            lambda progress, cancelled: jobs.range_job(result, points, count, cancelled),
+            lambda progress, cancelled: jobs.range_job(result, points, only, count, cancelled),
             self._ranged,
             self._failed,
         )
@@ -87,11 +105,11 @@ class Summary:
             self.changed.emit()
 
     def _deal(self) -> None:
-        result, points = self._result, self._points
+        result, points, only, most = self._result, self._points, self._only, self._most
         assert result is not None
         self._runner.submit(
             "cards",
-            lambda progress, cancelled: cards_job(result, points, cancelled),
+            lambda progress, cancelled: cards_job(result, points, cancelled, only, most),
             self._dealt,
             self._failed,
         )

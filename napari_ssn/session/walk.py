@@ -10,13 +10,23 @@ from psygnal import Signal
 
 from napari_ssn.session import jobs
 from napari_ssn.session import lesions as lesion_jobs
-from napari_ssn.session.records import Choice, Curve, Point, Result, Settings, stop_of, stops
+from napari_ssn.session.records import (
+    Choice,
+    Curve,
+    Point,
+    Question,
+    Result,
+    Settings,
+    stop_of,
+    stops,
+)
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_ssn.core.directions import Directions, Kind
     from napari_ssn.core.lesions import Lesions
 
 #: Steps that undo can take back, and redo make again.
@@ -71,7 +81,23 @@ class Walk:
         self._undone.clear()
         self.lesions = self.selected = None
         self._own_z = {}
-        self.choice = Choice(seed=self.choice.seed)
+        known = self.choice.basis in result.bases.kinds
+        basis = self.choice.basis if known else result.directions.kind
+        self.choice = Choice(seed=self.choice.seed, basis=basis)
+        self.z = jobs.choice_z(result, self.choice)
+
+    def renew(self, result: Result) -> None:
+        """Stand at the same place in the same run with another spread.
+
+        It has other lesions, and no answer is true of it any more: positions of their own and
+        conditions are gone. `announce` tells.
+        """
+        self._result, self._curve, self._counting = result, None, None
+        self.lesions = self.selected = None
+        self._own_z = {}
+        self._history = [replace(choice, own=(), only=()) for choice in self._history]
+        self._undone = [replace(choice, own=(), only=()) for choice in self._undone]
+        self.choice = replace(self.choice, own=(), only=())
         self.z = jobs.choice_z(result, self.choice)
 
     def announce(self) -> None:
@@ -98,6 +124,12 @@ class Walk:
     def run(self) -> int | None:
         """Number of the run whose result this walks through."""
         return None if self._result is None else self._result.run
+
+    @property
+    def directions(self) -> Directions | None:
+        """Those that the slider can walk; None before there is a result."""
+        result = self._result
+        return None if result is None else result.bases.known(self.choice.basis)
 
     @property
     def counts(self) -> NDArray[np.int64] | None:
@@ -147,6 +179,22 @@ class Walk:
                 return kept
         points = self.choice.points
         return lesion_jobs.decode(self._result, points, self.z, self._own_z, self.lesions, where)
+
+    def labels_at(
+        self, direction: int, sigma: float, where: tuple[slice | int, ...]
+    ) -> NDArray[np.uint8] | None:
+        """As `label_map`, of another place on the way along a direction from the same anchor."""
+        result, choice = self._result, self.choice
+        if result is None:
+            return None
+        curve = self._here()
+        if curve is not None and direction == choice.direction and abs(sigma) <= curve.reach:
+            kept = curve.label_map(sigma, where)
+            if kept is not None:
+                return kept
+        anchor = jobs.anchor_z(result, choice)
+        z = result.bases.known(choice.basis).z(direction, sigma, anchor)
+        return lesion_jobs.decode(result, choice.points, z, {}, None, where)
 
     # ---- Lesions
 
@@ -203,17 +251,42 @@ class Walk:
         """Walk another direction, from the same anchor; every lesion, from its beginning."""
         self._show(replace(self.choice, direction=direction, sigma=0.0, own=()))
 
+    def turn(self, basis: Kind) -> None:
+        """Walk directions chosen in another way, from the same anchor; found if need be."""
+        result = self._result
+        if result is None:
+            self.choice = replace(self.choice, basis=basis)
+        elif basis in result.bases.kinds:
+            self._runner.cancel("directions")
+            if basis != self.choice.basis:
+                self._show(replace(self.choice, basis=basis, direction=0, sigma=0.0, own=()))
+        else:
+            self._runner.submit(
+                "directions",
+                lambda progress, cancelled: result.bases.find(basis),
+                # By then the result may have another spread: asked again, of that one.
+                lambda found: self.turn(basis),
+                self._failed,
+            )
+
     def show(self, choice: Choice) -> None:
-        """Show a hypothesis, and walk on from it."""
-        self._show(choice)
+        """Show a hypothesis, and walk on from it along directions chosen as they are now."""
+        self._show(replace(choice, basis=self.choice.basis))
 
     def show_sample(self, sample: int | None) -> None:
         """Show a draw, or the mean."""
         self._show(replace(self.choice, sample=sample, sigma=0.0, own=()))
 
     def set_points(self, points: tuple[Point, ...]) -> None:
-        """Show the likeliest hypothesis given other points, with every lesion where it is then."""
-        self._show(replace(self.choice, points=points, sample=None, sigma=0.0, own=()))
+        """Show the likeliest hypothesis given other points, with every lesion where it is then.
+
+        Conditions were asked of other hypotheses, and go.
+        """
+        self._show(replace(self.choice, points=points, only=(), sample=None, sigma=0.0, own=()))
+
+    def set_only(self, only: tuple[Question, ...]) -> None:
+        """Show the middle of the hypotheses in which some things are so."""
+        self._show(replace(self.choice, only=only, sample=None, sigma=0.0, own=()))
 
     def step(self, by: int) -> None:
         """Show the next or the previous of the mean and the samples, around the end."""
@@ -277,7 +350,8 @@ class Walk:
 
     def _count(self, result: Result) -> None:
         choice, reach, lesions = self.choice, self._settings.reach, self.lesions
-        wanted = (result.run, choice.anchor, choice.direction, reach, lesions is None)
+        walk = (result.run, choice.anchor, choice.basis, choice.direction)
+        wanted = (*walk, reach, lesions is None)
         if wanted == self._counting:
             # A slider that moves on would begin anew what it waits for, and wait for ever.
             return

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from napari_ssn.wording.sizes import Measure, percent
+from napari_ssn.wording.sizes import Measure, capital, percent
 
 if TYPE_CHECKING:
     # Types only: that module imports torch, and words must not wait for it.
-    from napari_ssn.core.directions import Directions, Effect
+    from napari_ssn.core.directions import Directions
+    from napari_ssn.core.effects import Effect
 
 # Directions whose share of the uncertainty is below this are not offered.
 _NEGLIGIBLE = 0.005
+
+# Cosine of the angle between two sides that count as one.
+_SAME_SIDE = 0.7
 
 # tan(22.5°): a second axis this strong makes a side a corner.
 _DIAGONAL = 0.414
@@ -44,38 +48,110 @@ def _sides(side: Sequence[float], oriented: bool) -> list[tuple[str, str]]:
 
 
 def effect_name(
-    effect: Effect, measure: Measure, voxel_ml: float, oriented: bool, label: str = ""
+    effect: Effect,
+    measure: Measure,
+    voxel_ml: float,
+    oriented: bool,
+    labels: Sequence[str] = (),
 ) -> str:
     """``size, 0.9–2.4 mL``, ``posterior edge, …``, ``shift to the left`` or ``presence, …``.
+
+    Of several labels that do the same ``size of anterior and posterior, 2.1–4.0 mL`` with their
+    sum, of others ``size of anterior, shift of posterior to the left``, and of two that give to
+    each other ``border of anterior and posterior``.
 
     Args:
         effect: of the direction.
         measure: how voxels are said.
         voxel_ml: the millilitres a voxel was counted as in the effect.
         oriented: whether the patient's axes are known; else words of the picture.
-        label: name of the label that changes, where there are several.
+        labels: names of all labels, background first; empty where there is but one.
     """
     if effect.kind == "none":
         return "no visible change"
-    extremes = measure.short_interval(effect.low_ml / voxel_ml, effect.high_ml / voxel_ml)
-    of_label = f" of {label}" if label else ""
+    if effect.kind == "border":
+        return f"border of {_listed([labels[effect.label], labels[effect.others[0].label]])}"
+    alike = [other for other in effect.others if _alike(effect, other)]
+    if len(alike) < len(effect.others):
+        rest = [one for one in effect.others if one not in alike]
+        return ", ".join(
+            _deed(one, [labels[one.label]], oriented) for one in (effect, *alike, *rest)[:2]
+        )
+    every = (effect, *alike)
+    words = _deed(effect, [labels[one.label] for one in every] if labels else [], oriented)
+    if effect.kind == "shift":
+        return words
+    low, high = (sum(sizes) / voxel_ml for sizes in zip(*map(_ends, every), strict=True))
+    return f"{words}, {measure.short_interval(low, high)}"
+
+
+def _ends(effect: Effect) -> tuple[float, float]:
+    return effect.low_ml, effect.high_ml
+
+
+def _alike(one: Effect, other: Effect) -> bool:
+    """Whether two labels do the same: grow together, and on the same side."""
+    near = sum(a * b for a, b in zip(one.side, other.side, strict=True)) > _SAME_SIDE
+    sided = one.kind in ("edge", "shift")
+    together = one.ml_per_sigma * other.ml_per_sigma > 0 or one.kind == "shift"
+    return one.kind == other.kind and together and (near or not sided)
+
+
+def _deed(effect: Effect, names: Sequence[str], oriented: bool) -> str:
+    """``posterior edge of nodule``; without names what happens alone."""
+    of_labels = f" of {_listed(names)}" if names else ""
     if effect.kind == "shift":
         where = " and ".join(adverb for _, adverb in _sides(effect.side, oriented))
-        return f"shift{of_label} {where}"
+        return f"shift{of_labels} {where}"
     if effect.kind == "edge":
         where = " ".join(adjective for adjective, _ in _sides(effect.side, oriented))
-        return f"{where} edge{of_label}, {extremes}"
-    return f"{effect.kind}{of_label}, {extremes}"
+        return f"{where} edge{of_labels}"
+    return f"{effect.kind}{of_labels}"
 
 
-def offered_directions(directions: Directions) -> list[int]:
-    """Directions worth a slider: those that change something; always at least the first."""
+def _listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b`` or ``a, b and c``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def effect_tip(
+    effect: Effect, measure: Measure, voxel_ml: float, labels: Sequence[str], unit: str
+) -> str:
+    """What a direction does to each label, a line each: from where to where, and how fast.
+
+    ``Nodule: 0.90–2.40 mL from −2 to +2 σ · +0.30 mL per σ · boundary moves 0.8 mm per σ``.
+
+    Args:
+        effect: of the direction.
+        measure, voxel_ml: as in `effect_name`.
+        labels: names of all labels, background first.
+        unit: of lengths.
+    """
+    lines = []
+    for one in (effect, *effect.others):
+        if one.kind == "none":
+            return "No label changes between −2 and +2 σ."
+        ends = (one.low_ml / voxel_ml, one.high_ml / voxel_ml)
+        sign = "+" if one.ml_per_sigma > 0 else "−" if one.ml_per_sigma < 0 else "±"
+        speed = f"{sign}{measure.amount(abs(one.ml_per_sigma) / voxel_ml)} per σ"
+        words = f"{capital(labels[one.label])}: {measure.interval(*ends)} between −2 and +2 σ"
+        words += f" · {speed}"
+        if one.mm_per_sigma > 0:
+            words += f" · boundary moves {one.mm_per_sigma:.1f} {unit} per σ"
+        lines.append(words)
+    return "\n".join(lines)
+
+
+def offered_directions(directions: Directions, chosen: int = 0) -> list[int]:
+    """Directions worth a slider: those that change something, and the one that is walked."""
     seen = [
         k
         for k, (share, effect) in enumerate(zip(directions.share, directions.effects, strict=True))
         if share >= _NEGLIGIBLE and effect.kind != "none"
     ]
-    return seen or [0]
+    # Of another spread the one that is walked may change nothing any more.
+    return sorted({*seen, chosen}) if seen and chosen else seen or [chosen]
 
 
 def direction_names(
@@ -84,6 +160,7 @@ def direction_names(
     voxel_ml: float,
     oriented: bool,
     labels: Sequence[str],
+    chosen: int = 0,
 ) -> list[tuple[int, str]]:
     """Index and words of every direction offered: ``1 · size, 0.9–2.4 mL · 71 %``.
 
@@ -91,12 +168,11 @@ def direction_names(
         directions: of the result.
         measure, voxel_ml, oriented: as in `effect_name`.
         labels: names of all labels, background first.
+        chosen: index of the one that is walked.
     """
-    several = len(labels) > 2
+    several = labels if len(labels) > 2 else ()
     names = []
-    for k in offered_directions(directions):
-        effect = directions.effects[k]
-        label = labels[effect.label] if several else ""
-        words = effect_name(effect, measure, voxel_ml, oriented, label)
+    for k in offered_directions(directions, chosen):
+        words = effect_name(directions.effects[k], measure, voxel_ml, oriented, several)
         names.append((k, f"{k + 1} · {words} · {percent(float(directions.share[k]))}"))
     return names

@@ -48,6 +48,11 @@ class Measure:
         low_end = f"{first:,.{decimals}f}" if first else "0"
         return f"{low_end}–{last:,.{decimals}f} {unit}"
 
+    @property
+    def scale(self) -> tuple[float, str]:
+        """How much a voxel is, and of what: ``(0.002, "mL")``."""
+        return self._scaled(1)
+
     def _scaled(self, voxels: float) -> tuple[float, str]:
         if self.extent == "volume":
             return voxels * self.voxel_mm3 / 1000, "mL"
@@ -103,6 +108,8 @@ def range_line(
     readers: int = 0,
     absent: float = 0.0,
     points: int = 0,
+    conditions: int = 0,
+    spread: bool = False,
 ) -> str:
     """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
 
@@ -114,7 +121,8 @@ def range_line(
         readers: of each image that the range was adjusted on, to hold that share of what they
             outlined; 0 if it is the model's own.
         absent: share of the hypotheses in which the label does not occur.
-        points: that the hypotheses are given.
+        points, conditions: that the hypotheses are given.
+        spread: whether they lie farther apart, or nearer, than the model draws them.
     """
     ends = measure.interval(low, high)
     if readers > 1:
@@ -122,7 +130,10 @@ def range_line(
     elif readers == 1:
         text = f"adjusted range {ends} (meant to hold one expert's in {percent(level)} of images)"
     else:
-        told = f", given {plural(points, 'point')}" if points else ""
+        given = [plural(points, "point")] if points else []
+        given += [plural(conditions, "condition")] if conditions else []
+        told = f", given {' and '.join(given)}" if given else ""
+        told += ", spread changed" if spread else ""
         text = f"model range {ends} ({percent(level)} of {count:,} hypotheses{told})"
     return f"{text} · none in {percent(absent)}" if absent > 0 else text
 

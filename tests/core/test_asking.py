@@ -7,13 +7,14 @@ import math
 import numpy as np
 import pytest
 
+from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.clicks import Click
 from napari_ssn.core.conditioning import condition
 from napari_ssn.core.contours import contours
-from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import GeometryError
-from napari_ssn.core.measures import volume_distribution
-from napari_ssn.core.outcomes import VolumeAtLeast, ask
+from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.errors import Cancelled, GeometryError
+from napari_ssn.core.measures import label_counts, volume_distribution
+from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost, ask
 from napari_ssn.core.residual import Residual
 from napari_ssn.core.suggestion import suggest_click
 from tests.core.test_conditioning import random_dist, smooth_dist
@@ -148,3 +149,101 @@ def test_questions_that_make_no_sense_are_refused() -> None:
     found = ask(dist, VolumeAtLeast(1.0))
     assert found.probability == 0 and found.rare and found.error == pytest.approx(1 / 4000)
     assert ask(dist, VolumeAtLeast(0.0)).probability == pytest.approx(1, abs=1e-9)
+
+
+def ball(classes: int = 2) -> LogitDistribution:
+    """A disc that grows with z₁ and moves with z₂; a third label within it."""
+    y, x = np.mgrid[:16, :16] - 8.0
+    inside = 4 - np.hypot(y, x)
+    grown, moved = np.ones_like(inside), 0.1 * x
+    margins = [inside, 2 * inside - 2][: classes - 1]
+    zero = np.zeros_like(inside)
+    return LogitDistribution(
+        np.stack([zero, *margins]),
+        np.stack([np.stack([zero, *(c * k for k in range(1, classes))]) for c in (grown, moved)]),
+        np.full((classes, 16, 16), 0.01),
+    )
+
+
+QUESTIONS = (
+    [VolumeAtLeast(0.06)],
+    [VolumeAtMost(0.03)],
+    [VolumeAtMost(0.012)],
+    [VolumeAtLeast(0.04), VolumeAtMost(0.045)],
+    [VolumeAtLeast(0.06), Click((8, 3), 0)],
+    [Click((8, 14), 1), Click((8, 2), 1)],
+)
+
+
+@pytest.mark.parametrize("questions", QUESTIONS)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("clicked", [False, True])
+def test_the_draws_given_an_outcome_are_those_of_rejection(
+    questions: list[VolumeAtLeast | VolumeAtMost | Click], packed: bool, clicked: bool
+) -> None:
+    dense = ball()
+    dist = PackedDistribution.of(dense) if packed else dense
+    posterior = condition(dist, [Click((8, 13), 0)], 0.1, Residual()) if clicked else None
+    many = 5_000 if clicked else 20_000
+    z = draw_z(many, 2, 7) if posterior is None else posterior.sample(many, 7)
+    maps = (dense if posterior is None else posterior).label_maps(z).reshape(many, 16, 16)
+    keep = np.ones(many, bool)
+    for one in questions:
+        if isinstance(one, Click):
+            keep &= maps[(slice(None), *one.index)] == one.label
+        else:
+            sizes = (maps == 1).sum((1, 2)) / 1000
+            at_least = isinstance(one, VolumeAtLeast)
+            keep &= sizes >= one.volume_ml if at_least else sizes <= one.volume_ml
+    share, kept = keep.mean(), z[keep]
+    found = ask(dist, questions, posterior, seed=3)
+    error = math.hypot(found.error, math.sqrt(share * (1 - share) / many))
+    assert abs(found.probability - share) < 5 * error + 1e-9
+    if len(kept) < 200:
+        return
+    assert found.effective > 15
+    spread = 5 / math.sqrt(found.effective) + 5 / math.sqrt(len(kept))
+    np.testing.assert_allclose(found.weight @ found.z, kept.mean(0), atol=spread)
+    # Drawn again by weight they are the same distribution, and each of them satisfies it.
+    drawn = found.draw(2000, seed=1)
+    np.testing.assert_allclose(drawn.mean(0), kept.mean(0), atol=spread + 5 / math.sqrt(2000))
+    assert {tuple(one) for one in drawn} <= {tuple(one) for one in found.z}
+    np.testing.assert_array_equal(found.draw(5, seed=1), found.draw(5, seed=1))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_walk_starts_where_the_outcome_comes_true(packed: bool) -> None:
+    # Labelled where z < −1 or z > 1: the mean of all that agree is 0, which does not.
+    margin, factor = np.array([[-1.0, -1.0]]), np.array([[1.0, -1.0]])
+    dense = smooth_dist(margin, [factor])
+    dist = PackedDistribution.of(dense) if packed else dense
+    found = ask(dist, VolumeAtLeast(0.001))
+    assert found.probability == pytest.approx(2 * 0.1587, abs=5 * found.error)
+    assert abs(found.weight @ found.z) < 0.2 < 1 < abs(found.centre[0]) < 1.02
+    near = ask(dist, VolumeAtMost(0.0))
+    np.testing.assert_allclose(near.centre, near.weight @ near.z)
+
+
+def test_rare_outcomes_of_several_labels_are_found_by_importance() -> None:
+    dist = ball(3)
+    both = [VolumeAtLeast(0.1, 2), VolumeAtMost(0.09, 1)]
+    z = draw_z(400_000, 2, 5)
+    grown = (z[:, 0] > 1.5).nonzero()[0]
+    counts = label_counts(dist, z[grown[:3000]])
+    share = ((counts[:, 2] >= 100) & (counts[:, 1] <= 90)).mean() * (z[:, 0] > 1.5).mean()
+    found = ask(dist, both)
+    assert found.probability == pytest.approx(share, rel=0.25) and share < 0.05
+    assert found.effective > 200
+
+
+def test_asking_can_be_stopped() -> None:
+    def stop() -> None:
+        raise Cancelled("Stopped.")
+
+    for question in (VolumeAtLeast(0.06), Click((8, 8), 1)):
+        with pytest.raises(Cancelled):
+            ask(ball(), question, between=stop)
+    with pytest.raises(ValueError, match="at least one"):
+        ask(ball(), [])
+    with pytest.raises(ValueError, match="at least one draw"):
+        ask(ball(), VolumeAtLeast(9.0)).draw(3)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
 
 from napari_ssn.gui.layers import COMPARED, HYPOTHESIS
-from tests.gui.conftest import run_and_wait
+from tests.gui.conftest import add_image, run_and_wait
+from tests.helpers import tiny_model
 
 
 def dealt(dock: Any, qtbot: Any) -> Any:
@@ -106,3 +109,26 @@ def test_a_new_run_ends_a_comparison(opened: tuple[Any, Any], qtbot: Any) -> Non
     qtbot.waitUntil(lambda: COMPARED in viewer.layers)
     dealt(dock, qtbot)
     assert COMPARED not in viewer.layers and not dock.cards.compare.isChecked()
+
+
+def test_a_card_of_a_volume_moves_the_view_to_its_slice(
+    open_dock: Callable[..., Any], tmp_path: Path, qtbot: Any
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", 3))
+    add_image(viewer, (20, 24, 28))
+    cards = dealt(dock, qtbot)
+    voxel = dock.session.cards.voxel
+    viewer.dims.set_current_step(0, (voxel[0] + 5) % 20)
+    dock.cards.buttons[0].click()
+    assert viewer.dims.current_step[0] == voxel[0]
+    assert dock.session.walk.choice == cards[0].choice
+
+
+def test_three_to_five_cards_are_dealt(opened: tuple[Any, Any], qtbot: Any) -> None:
+    _, dock = opened
+    dealt(dock, qtbot)
+    for most in (5, 3):
+        dock.settings.cards.setValue(most)
+        qtbot.waitUntil(lambda most=most: len(dock.session.cards.cards) == most, timeout=60_000)
+        shown = [b for b in dock.cards.buttons if b.isVisibleTo(dock.cards)]
+        assert len(shown) == most

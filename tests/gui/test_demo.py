@@ -11,9 +11,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_ssn.core.errors import ModelError
+from napari_ssn.core.errors import GeometryError, ModelError
+from tests.dicoms import SECRETS, make_series
 from tests.gui.conftest import add_image
-from tests.helpers import tiny_model
+from tests.helpers import noise_image, tiny_model
 
 
 def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
@@ -26,6 +27,9 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
     add_image(viewer)
     out = tmp_path / "out"
     lines = list(perform(viewer, dock, out, model="tiny", samples=2))
+    pictures = [line.removeprefix("picture: ") for line in lines if line.startswith("picture")]
+    assert pictures == ["opened.png", "result.png", "window.png"]
+    lines = [line for line in lines if not line.startswith("picture")]
     assert lines[0].startswith("mean: Label 1 ")
     assert sum(line.startswith("sample ") for line in lines) == 2
     walked = [line for line in lines if line.startswith("direction 1 at ")]
@@ -46,8 +50,55 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
     assert record["choice"]["sigma"] == pytest.approx(1.0)
     written = np.asarray(nib.load(out / "hypothesis.nii.gz").dataobj)
     assert int((written == 1).sum()) == record["volumes"]["label 1"]["voxels"]
-    picture = np.asarray(Image.open(out / "window.png"))
-    assert picture.shape[1] >= 1280 and picture.std() > 10
+    for name in pictures:
+        picture = np.asarray(Image.open(out / name))
+        assert picture.shape[1] >= 1280 and picture.std() > 10
+
+
+def test_perform_on_a_series(open_dock: Callable[..., Any], tmp_path: Path) -> None:
+    """The second demo, on a small CT made here: open the folder, point, run, walk, export."""
+    from napari_ssn.gui.demo import perform
+
+    affine = np.diag([-0.7, -0.7, 2.0, 1.0])
+    values = np.maximum(noise_image((48, 40, 6)), -1000)
+    make_series(tmp_path / "DOE", values, affine)
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", centred=True), show=True)
+    viewer.window.resize(1280, 800)
+    viewer.open(str(tmp_path / "DOE"), plugin="napari-ssn")
+    out = tmp_path / "out"
+    lines = list(perform(viewer, dock, out, model="tiny", samples=1, centre=(20, 22, 3)))
+    assert [line for line in lines if line.startswith("picture")][1] == "picture: placed.png"
+    record = json.loads((out / "hypothesis.json").read_text())
+    assert record["run"]["centre"] == [20, 22, 3]
+    written = nib.load(out / "hypothesis.nii.gz")
+    assert written.shape == (48, 40, 6)
+    np.testing.assert_allclose(written.affine, affine, atol=1e-6)
+    from_dicom = read_seg(out / "hypothesis.dcm")
+    assert from_dicom.shape == (48, 40, 6)
+    np.testing.assert_array_equal(from_dicom, np.asarray(written.dataobj) > 0)
+    said = "\n".join(lines) + "".join(p.read_text() for p in out.glob("*.json"))
+    assert not any(secret in said for secret in SECRETS)
+    assert not any(secret in layer.name for layer in viewer.layers for secret in SECRETS)
+
+
+def read_seg(path: Path) -> np.ndarray:
+    """Segment 1 of a DICOM segmentation on its source's grid (column, row, slice)."""
+    from highdicom.seg import segread
+
+    segmentation = segread(path)
+    volume = segmentation.get_volume(segment_numbers=[1])
+    return volume.array[..., 0].transpose(2, 1, 0)[:, :, ::-1] > 0
+
+
+def test_perform_says_that_the_centre_is_outside(
+    open_dock: Callable[..., Any], tmp_path: Path
+) -> None:
+    from napari_ssn.gui.demo import perform
+
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", centred=True), show=True)
+    add_image(viewer)
+    with pytest.raises(GeometryError, match="not in the image"):
+        list(perform(viewer, dock, tmp_path / "out", model="tiny", centre=(4, 99)))
 
 
 def test_perform_without_the_model(open_dock: Callable[..., Any], tmp_path: Path) -> None:

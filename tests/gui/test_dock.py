@@ -506,22 +506,6 @@ def test_a_changed_or_deleted_image_greys_the_result_and_keeps_it(opened: Any, q
     assert dock.image.layers.count() == 0
 
 
-def test_a_second_run_retires_the_first_ones_samples(opened: Any, qtbot: Any) -> None:
-    viewer, dock = opened
-    run_and_wait(dock, qtbot)
-    dock.samples.count.setValue(1)
-    dock.samples.add.click()
-    qtbot.waitUntil(lambda: "SSN · sample 01" in viewer.layers, timeout=20_000)
-    dock.run.button.click()
-    qtbot.waitUntil(lambda: dock.session.result.run == 2, timeout=20_000)
-    assert "SSN · sample 01 · earlier run" in viewer.layers
-    assert sum(one.name == HYPOTHESIS for one in viewer.layers) == 1
-    viewer.layers.remove(HYPOTHESIS)
-    dock.slider.slider.setValue(5)
-    run_and_wait(dock, qtbot)
-    qtbot.waitUntil(lambda: HYPOTHESIS in viewer.layers, timeout=20_000)
-
-
 def test_a_duplicate_of_the_walking_layer_stands_still(opened: Any, qtbot: Any) -> None:
     from copy import deepcopy
 

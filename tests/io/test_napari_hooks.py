@@ -4,13 +4,16 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from napari.layers import Image
 
 import napari_ssn as ssn
 from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
 from napari_ssn.core.errors import ExportError, GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import scaling
-from napari_ssn.io.napari_hooks import get_reader, image_layer, write_labels
+from napari_ssn.gui import layers
+from napari_ssn.io.napari_hooks import get_reader, image_layer, read_layers, write_labels
+from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import (
     Choice,
     ModelIdentity,
@@ -74,9 +77,36 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no NIfTI file") as caught:
         reader(str(tmp_path / "DOE.nii"))
     assert "DOE" not in str(caught.value)
-    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3, 9), np.float32), np.eye(4)), tmp_path / "t.nii")
-    with pytest.raises(GeometryError, match="Time series"):
+    nib.save(nib.Nifti1Image(np.zeros((3, 3, 3, 2, 9), np.float32), np.eye(4)), tmp_path / "t.nii")
+    with pytest.raises(GeometryError, match="3 × 3 × 3 × 2 × 9"):
         reader(str(tmp_path / "t.nii"))
+
+
+@pytest.mark.parametrize("step", [(2000.0, 16, 2.0), (1.5, 8, 1.5), (1.5, 0, None), (0.0, 8, None)])
+def test_a_time_series_is_one_layer_whose_frames_lie_where_each_would(
+    scan: Path, tmp_path: Path, step: tuple[float, int, float | None]
+) -> None:
+    pixdim, unit, seconds = step
+    one = nib.load(scan)
+    values = np.stack([one.get_fdata(dtype=np.float32) + 1000 * k for k in range(3)], axis=-1)
+    image = nib.Nifti1Image(values, one.affine)
+    image.header["pixdim"][4], image.header["xyzt_units"] = pixdim, 2 | unit
+    nib.save(image, tmp_path / "series.nii.gz")
+    nib.save(nib.Nifti1Image(values[..., 1], one.affine), tmp_path / "second.nii.gz")
+    [(data, meta, kind)] = read_layers(str(tmp_path / "series.nii.gz"))
+    [(alone, there, _)] = read_layers(str(tmp_path / "second.nii.gz"))
+    assert kind == "image" and data.shape == (3, *alone.shape)
+    np.testing.assert_array_equal(data[1], alone)
+    assert meta["scale"] == (seconds or 1.0, *there["scale"])
+    assert meta["translate"] == (0.0, *there["translate"])
+    assert meta["units"] == ("s" if seconds else "pixel", "mm", "mm", "mm")
+    assert meta["axis_labels"] == ("t", "z", "y", "x")
+    assert meta["contrast_limits"] == [values.min(), values.max()]
+    assert meta["metadata"] == there["metadata"]
+    # The window takes a frame of it for the image that the command line reads of it.
+    layer = Image(data, **{k: v for k, v in meta.items() if k != "name"})
+    frame = layers.describe(layer, 1).source.load()
+    assert image_hash(frame) == image_hash(read_nifti(tmp_path / "series.nii.gz", 1))
 
 
 @pytest.mark.parametrize(("values", "limits"), [((1, 9), [1, 9]), ((np.nan, 4, np.inf, 2), [2, 4])])

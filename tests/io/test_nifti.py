@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import napari_ssn as ssn
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.io.nifti import encode_nifti
+from napari_ssn.io.nifti import encode_nifti, read_nifti
 from tests.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)
@@ -354,3 +354,92 @@ def test_an_affine_beyond_float32_is_kept_exactly(tmp_path: Path) -> None:
         assert type(image) is kind
         np.testing.assert_allclose(image.affine, affine, rtol=0, atol=1e-9)
         np.testing.assert_allclose(ssn.read(path).affine, affine, rtol=0, atol=1e-9)
+
+
+def two_positions(tmp_path: Path, other: np.ndarray, sform_code: int = 1, qform_code: int = 1):
+    image = nib.Nifti1Image(noise_image((6, 5, 4)), oblique_affine())
+    image.set_sform(oblique_affine(), code=sform_code)
+    image.set_qform(other, code=qform_code)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "scan.nii")
+    return read_nifti(tmp_path / "scan.nii")
+
+
+def test_two_positions_of_a_file_are_named_and_the_sform_taken(tmp_path: Path) -> None:
+    moved = oblique_affine(origin=(-31.5, 12.25, 83.125))
+    volume = two_positions(tmp_path, moved)
+    np.testing.assert_allclose(volume.affine, oblique_affine(), atol=1e-6)
+    assert volume.note == (
+        "The file states two positions, 3 mm apart (its sform and its qform): the sform was taken."
+    )
+    # What differs by rounding is one position, and one that is not stated is none.
+    assert two_positions(tmp_path, oblique_affine()).note is None
+    assert two_positions(tmp_path, moved, sform_code=0).note is None
+    np.testing.assert_allclose(two_positions(tmp_path, moved, 0).affine, moved, atol=1e-5)
+    # Mirrored: the case that turns left into right.
+    mirrored = np.diag([-1, 1, 1, 1]) @ oblique_affine()
+    assert "two positions" in (two_positions(tmp_path, mirrored).note or "")
+
+
+def test_two_voxel_sizes_of_a_file_are_named(tmp_path: Path) -> None:
+    other = oblique_affine((1, 1, 1))
+    assert two_positions(tmp_path, other, qform_code=0).note == (
+        "The file states two voxel sizes, 0.7 × 1.3 × 2.5 and 1 × 1 × 1 mm: that of its sform "
+        "was taken."
+    )
+    assert two_positions(tmp_path, oblique_affine(), qform_code=0).note is None
+
+
+def test_a_damaged_second_position_is_named(tmp_path: Path) -> None:
+    two_positions(tmp_path, oblique_affine())
+    raw = bytearray((tmp_path / "scan.nii").read_bytes())
+    # quatern_b … quatern_d, whose squares must not add up to more than 1.
+    raw[256:268] = struct.pack("<3f", 3, 3, 3)
+    (tmp_path / "scan.nii").write_bytes(raw)
+    volume = read_nifti(tmp_path / "scan.nii")
+    assert "its qform) is damaged" in (volume.note or "")
+
+
+@pytest.mark.parametrize("field", [(42, 1), (44, 4), (46, 2)])
+def test_a_size_that_lost_voxels_is_refused(tmp_path: Path, field: tuple[int, int]) -> None:
+    """A flipped bit that makes an axis shorter would show slices of the wrong shape."""
+    at, bit = field
+    raw = bytearray(save(tmp_path / "scan.nii", noise_image((7, 6, 7))).read_bytes())
+    raw[at] &= ~bit
+    (tmp_path / "scan.nii").write_bytes(raw)
+    with pytest.raises(ImageError, match="more voxels than it says"):
+        read_nifti(tmp_path / "scan.nii")
+
+
+def test_a_little_padding_is_no_damage(tmp_path: Path) -> None:
+    path = save(tmp_path / "scan.nii", noise_image((7, 6, 5)))
+    path.write_bytes(path.read_bytes() + bytes(64))
+    np.testing.assert_array_equal(read_nifti(path).data[0], noise_image((7, 6, 5)))
+
+
+@pytest.mark.parametrize(
+    ("pixdim", "unit", "qform", "extent"),
+    [
+        ((0, 1, 1), 2, 0, "unknown"),
+        ((0.7, 0, 2.5), 2, 1, "unknown"),
+        ((np.nan, 1, 1), 0, 0, "unknown"),
+        ((1, 1, 1), 0, 0, "unknown"),
+        ((1, 1, 1), 2, 0, "volume"),
+        ((1, 1, 1), 0, 1, "volume"),
+        ((0.7, 1.3, 2.5), 0, 0, "volume"),
+    ],
+)
+def test_a_size_that_nobody_stated_is_not_known(
+    tmp_path: Path, pixdim: tuple[float, ...], unit: int, qform: int, extent: str
+) -> None:
+    """nibabel reads a size of zero as 1, which would be stated in mL."""
+    raw = bytearray(save(tmp_path / "scan.nii", noise_image(SPACE)).read_bytes())
+    struct.pack_into("<3f", raw, 80, *pixdim)
+    struct.pack_into("<2h", raw, 252, qform, 0)
+    raw[123] = unit
+    (tmp_path / "scan.nii").write_bytes(raw)
+    if np.isnan(pixdim[0]):
+        with pytest.raises((ImageError, GeometryError)):
+            read_nifti(tmp_path / "scan.nii")
+        return
+    assert read_nifti(tmp_path / "scan.nii").extent == extent

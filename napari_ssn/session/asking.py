@@ -1,0 +1,301 @@
+"""Asking by outcome: how likely something is, and going on where it is so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_ssn.core.errors import Cancelled, GeometryError
+from napari_ssn.session.records import Point, Question, Result
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.walk import Walk
+from napari_ssn.wording.asking import answer_line
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_ssn.core.outcomes import Outcome
+
+#: What the hypotheses that are gone on with must be worth at least.
+LEAST = 50
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How likely something is.
+
+    Attributes:
+        run, points, only: of the hypotheses that were asked.
+        question: that was asked of them.
+        probability, error: that it is so, and the standard error of that.
+        effective: how many independent hypotheses those in which it is so are worth.
+        rare: whether it is below 1e-4, or was never seen.
+    """
+
+    run: int
+    points: tuple[Point, ...]
+    only: tuple[Question, ...]
+    question: Question
+    probability: float
+    error: float
+    effective: float
+    rare: bool
+
+    @property
+    def usable(self) -> bool:
+        """Whether the hypotheses in which it is so are enough to go on with."""
+        return not self.rare and self.effective >= LEAST
+
+
+class Asking:
+    """Puts questions to the hypotheses, and keeps to those that answer with yes.
+
+    The conditions are part of the walk's choice, so that undo and redo, a kept hypothesis and a
+    sidecar know them. A point that is placed or taken away ends them: they were asked of other
+    hypotheses.
+
+    Attributes:
+        changed: signal: another answer, another voxel asked about, or other conditions.
+        question: that is being answered; None while none is.
+        answer: to the last question; None before the first, and once it is about others.
+        aiming: label that the next click asks about; None while clicks ask nothing.
+
+    Args:
+        runner: finds the answers.
+        walk: holds the conditions.
+        hindered: says why nothing can be asked at the moment, in one sentence; None if it can.
+        tell: is told what a person should know, in one sentence, and whether it is an error.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        runner: Runner,
+        walk: Walk,
+        hindered: Callable[[], str | None],
+        tell: Callable[[str, bool], None],
+    ) -> None:
+        self.question: Question | None = None
+        self.answer: Answer | None = None
+        self.aiming: int | None = None
+        self._runner, self._walk = runner, walk
+        self._hindered, self._tell = hindered, tell
+        self._result: Result | None = None
+        self._seen: tuple[tuple[Point, ...], tuple[Question, ...]] = ((), ())
+        walk.moved.connect(self._follow)
+
+    def begin(self, result: Result) -> None:
+        """A new result: nobody has asked anything of it."""
+        self._result, self._seen, self.aiming = result, ((), ()), None
+        self._forget()
+        self.changed.emit()
+
+    @property
+    def only(self) -> tuple[Question, ...]:
+        """What is so in all hypotheses that are gone on with."""
+        return self._walk.choice.only
+
+    @property
+    def usable(self) -> bool:
+        """Whether anything can be asked."""
+        return self._result is not None and self._hindered() is None
+
+    @property
+    def words(self) -> tuple[str, bool]:
+        """The answer in one line, and whether it is one that cannot be gone on with."""
+        answer = self.answer
+        if answer is None:
+            return ("Asking…", False) if self.question is not None else ("", False)
+        return answer_line(answer.probability, answer.error, answer.rare, answer.usable)
+
+    @property
+    def effective(self) -> float:
+        """How many independent hypotheses those that are gone on with are worth."""
+        if self._result is None or not self.only:
+            return math.inf
+        return self._result.given.outcome(self._walk.choice.points, self.only).effective
+
+    @property
+    def broken(self) -> tuple[Question, ...]:
+        """Conditions that do not hold where the slider stands; sizes as far as they are known."""
+        return tuple(one for one in self.only if not self._holds(one))
+
+    # ---- Commands
+
+    def ask(self, question: Question) -> None:
+        """Find out how likely something is, given all that was said so far."""
+        result, hindered = self._result, self._hindered()
+        if result is None:
+            return
+        if hindered is not None:
+            self._tell(hindered, True)
+            return
+        if question in self.only:
+            self._tell("All hypotheses that are left are so already.", False)
+            return
+        if question.kind == "reaches":
+            from napari_ssn.core.clicks import local_index
+
+            try:
+                local_index(result.dist, question.index)
+            except GeometryError as error:
+                self._tell(str(error), True)
+                return
+        self.question, self.answer = question, None
+        points, only = self._seen
+        self._runner.submit(
+            "ask",
+            lambda progress, cancelled: answer_job(result, points, only, question, cancelled),
+            self._answered,
+            self._failed,
+        )
+        self._tell("", False)
+        self.changed.emit()
+
+    def go_on(self) -> None:
+        """Keep to the hypotheses in which the answer to the last question is yes."""
+        answer = self.answer
+        if answer is not None and answer.usable and self.usable:
+            self._walk.set_only((*self.only, answer.question))
+
+    def remove(self, question: Question) -> None:
+        """Take one of the conditions away."""
+        kept = tuple(one for one in self.only if one != question)
+        if kept == self.only:
+            return
+        if not kept:
+            self._walk.set_only(())
+            return
+        result, points = self._result, self._walk.choice.points
+        assert result is not None
+
+        # What is left may be known no longer, and finding out takes a while.
+        self._runner.submit(
+            "ask",
+            lambda progress, cancelled: _outcome(result, points, kept, cancelled),
+            lambda found: self._walk.set_only(kept),
+            self._failed,
+        )
+
+    def aim(self, label: int) -> None:
+        """From now on a click asks whether a label reaches its voxel."""
+        if self.usable:
+            self.aiming = label
+            self.changed.emit()
+
+    def stop(self) -> None:
+        """Clicks ask nothing any more."""
+        if self.aiming is not None:
+            self.aiming = None
+            self.changed.emit()
+
+    def ask_at(self, index: tuple[int, ...]) -> None:
+        """Ask whether the label aimed with reaches a voxel of the source's grid, and stop."""
+        label = self.aiming
+        if label is not None:
+            self.stop()
+            self.ask(Question("reaches", label, index=index))
+
+    # ---- What follows
+
+    def _answered(self, answer: Answer) -> None:
+        result, self.question = self._result, None
+        if result is None or (answer.run, answer.points, answer.only) != (result.run, *self._seen):
+            return
+        self.answer = answer
+        self.changed.emit()
+
+    def _failed(self, text: str) -> None:
+        self.question = None
+        self._tell(text, True)
+        self.changed.emit()
+
+    def _holds(self, question: Question) -> bool:
+        if question.kind == "reaches":
+            return self._label_at(question.index) == question.label
+        counts: NDArray[np.int64] | None = self._walk.counts
+        if counts is None:
+            return True
+        size = int(counts[question.label])
+        # As `Outcome` counts: a size that is exactly so many voxels is reached.
+        if question.kind == "at least":
+            return size >= math.ceil(question.voxels - 1e-9)
+        return size <= question.voxels + 1e-9
+
+    def _label_at(self, index: tuple[int, ...]) -> int | None:
+        from napari_ssn.core.clicks import local_index
+
+        assert self._result is not None
+        local = local_index(self._result.dist, index)
+        found = self._walk.label_map(tuple(slice(i, i + 1) for i in local))
+        return None if found is None else int(found.flat[0])
+
+    def _follow(self) -> None:
+        choice = self._walk.choice
+        if (choice.points, choice.only) == self._seen:
+            return
+        points, only = self._seen
+        self._seen = choice.points, choice.only
+        self._forget()
+        if only and choice.points != points and not choice.only:
+            self._tell("Conditions were about the hypotheses before this point: ask again.", False)
+        self.changed.emit()
+
+    def _forget(self) -> None:
+        self._runner.cancel("ask")
+        self.question = self.answer = None
+
+    def refresh(self) -> None:
+        """The session's state changed: whether one can ask may have."""
+        if self.aiming is not None and not self.usable:
+            self.stop()
+
+    def close(self) -> None:
+        """Let go of the result and of who listens."""
+        self._result, self.aiming = None, None
+        self._forget()
+        self.changed.disconnect()
+
+
+def answer_job(
+    result: Result,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    question: Question,
+    cancelled: Callable[[], bool],
+) -> Answer:
+    """Find out how likely something is among the hypotheses in which others are so.
+
+    ``P(question | only) = P(question and only) / P(only)``; its error as if both were estimated
+    apart, which is more than it is.
+    """
+    found = _outcome(result, points, (*only, question), cancelled)
+    probability, error = found.probability, found.error
+    if only:
+        given = _outcome(result, points, only, cancelled)
+        share = given.error / given.probability
+        probability = min(1.0, found.probability / given.probability)
+        error = math.hypot(found.error / given.probability, probability * share)
+    # Of the condition and those before it together the hypotheses must be likely enough.
+    return Answer(
+        result.run, points, only, question, probability, error, found.effective, found.rare
+    )
+
+
+def _outcome(
+    result: Result,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    cancelled: Callable[[], bool],
+) -> Outcome:
+    def between() -> None:
+        if cancelled():
+            raise Cancelled("The question was dropped.")
+
+    return result.given.outcome(points, only, between)

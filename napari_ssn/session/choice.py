@@ -1,0 +1,75 @@
+"""Which hypothesis is on show, in plain values that two runs may share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from napari_ssn.session.told import Point, Question
+
+if TYPE_CHECKING:
+    # A type only: the module imports torch.
+    from napari_ssn.core.directions import Kind
+
+# What a direction is called, by how it was chosen.
+_NAMES: dict[str, str] = {
+    "label-weighted": "direction",
+    "plain": "principal component",
+    "varimax": "varimax direction",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The hypothesis on show: ``z = z_anchor + sigma · v_direction``.
+
+    Attributes:
+        sample: which draw is the anchor, from 0; None for the model's mean.
+        seed: of the draws.
+        direction: index of the direction the slider walks.
+        sigma: where the slider is.
+        own: lesions that have a position of their own on that direction, by their numbers.
+        points: in the order they were placed; mean and draws are those given these.
+        only: what is so in all hypotheses that mean and draws are taken from; a walk from there
+            may leave it.
+        basis: how the directions are chosen that one of is walked.
+    """
+
+    sample: int | None = None
+    seed: int = 0
+    direction: int = 0
+    sigma: float = 0.0
+    own: tuple[tuple[int, float], ...] = ()
+    points: tuple[Point, ...] = ()
+    only: tuple[Question, ...] = ()
+    basis: Kind = "label-weighted"
+
+    @property
+    def kind(self) -> Literal["mean", "sample", "walk"]:
+        """What the hypothesis is: the mean, a draw, or a point on a walk from either."""
+        if self.sigma != 0 or self.own:
+            return "walk"
+        return "mean" if self.sample is None else "sample"
+
+    @property
+    def anchor(self) -> Choice:
+        """The hypothesis the walk starts from."""
+        if self.sample is None:
+            return Choice(points=self.points, only=self.only)
+        return Choice(self.sample, self.seed, points=self.points, only=self.only)
+
+    @property
+    def title(self) -> str:
+        """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ, lesion 2 at −1.00 σ``."""
+        start = "mean" if self.sample is None else f"sample {self.sample + 1}"
+        if self.points:
+            start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
+        if self.only:
+            several = "s" if len(self.only) > 1 else ""
+            start += f" where {len(self.only)} condition{several} hold{'' if several else 's'}"
+        if self.kind != "walk":
+            return start
+        words = f"{start}, {_NAMES[self.basis]} {self.direction + 1} at {self.sigma:+.2f} σ"
+        if len(self.own) > 2:
+            return f"{words}, {len(self.own)} lesions moved alone"
+        return words + "".join(f", lesion {number} at {at:+.2f} σ" for number, at in self.own)

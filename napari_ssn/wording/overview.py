@@ -1,0 +1,46 @@
+"""What is said of many hypotheses together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Numbers that are named one by one.
+_NAMED = 4
+
+
+def unlike_line(outliers: Sequence[int], draws: int) -> str:
+    """``Samples 7 and 12 of 100 are unlike the others.``
+
+    Args:
+        outliers: their numbers, from 1, farthest first.
+        draws: hypotheses among which they are.
+    """
+    if not outliers:
+        return f"None of {draws} samples is unlike the others."
+    if len(outliers) == 1:
+        return f"Sample {outliers[0]} of {draws} is unlike the others."
+    names = [str(number) for number in outliers[:_NAMED]]
+    if len(outliers) > _NAMED:
+        names.append(f"{len(outliers) - _NAMED} more")
+    return f"Samples {', '.join(names[:-1])} and {names[-1]} of {draws} are unlike the others."
+
+
+def missing_line(highest: int) -> str:
+    """Which contours there are none of, as where every tenth hypothesis is empty.
+
+    Args:
+        highest: of the masks that is not empty: 3 inner, 2 median, 1 outer, 0 none.
+    """
+    if highest >= 3:
+        return ""
+    share = {2: 95, 1: 50, 0: 5}[highest]
+    return f"No voxel is in {share} % of the hypotheses."
+
+
+def probability_tip(draws: int | None) -> str:
+    """Where the numbers of a probability map come from."""
+    if draws is None:
+        return "How likely each voxel belongs, as the model itself computes it."
+    return (
+        f"In how many of {draws} hypotheses, all of which agree with the points, a voxel belongs."
+    )

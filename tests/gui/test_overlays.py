@@ -1,0 +1,180 @@
+"""Contours, probability and boxplot in the viewer, chosen in the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.lines import nested_lines
+from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.gui.overlays import NAMES, TONES
+from napari_ssn.session.overview import KINDS
+from tests.gui.conftest import add_image, run_and_wait
+from tests.helpers import tiny_model
+
+
+def there(dock: Any) -> bool:
+    overviews = dock.session.overviews
+    return all(overviews.current(kind) for kind in overviews.wanted)
+
+
+def switch(dock: Any, qtbot: Any, *kinds: str, on: bool = True) -> None:
+    for kind in kinds:
+        dock.settings.shown[kind].setChecked(on)
+    qtbot.waitUntil(lambda: there(dock), timeout=20_000)
+
+
+def test_they_are_options_and_off_by_default(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    assert not any(name in viewer.layers for name in NAMES.values())
+    assert not dock.overview.isVisibleTo(dock)
+    selected = viewer.layers.selection.active
+    switch(dock, qtbot, *KINDS)
+    names = [layer.name for layer in viewer.layers]
+    # Bands and probability on the image, lines above, and what moves on top of all.
+    assert names[0] == "scan" and names[-2:] == [NAMES["contours"], HYPOTHESIS]
+    assert set(names[1:3]) == {NAMES["probability"], NAMES["boxplot"]}
+    assert viewer.layers.selection.active.name == selected.name == HYPOTHESIS
+    for kind in KINDS:
+        layer = viewer.layers[NAMES[kind]]
+        np.testing.assert_allclose(layer.scale, (0.7, 0.7))
+        said = layer.metadata["napari_ssn"]
+        assert (said["kind"], said["run"], said["label"]) == (kind, 1, None)
+        assert said["draws"] == {"contours": 400, "probability": None, "boxplot": 100}[kind]
+        assert not layer.editable
+    # A probability map is no image to segment.
+    assert dock.image.layers.count() == 1 and not dock.session.stale
+    assert tuple(viewer.layers[NAMES["probability"]].contrast_limits) == (0, 1)
+    assert dock.overview.isVisibleTo(dock)
+    switch(dock, qtbot, *KINDS, on=False)
+    assert [layer.name for layer in viewer.layers] == ["scan", HYPOTHESIS]
+    assert not dock.overview.isVisibleTo(dock)
+
+
+def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "deep", 3, 3, region=(16, 16, 16)))
+    add_image(viewer, (18, 22, 20))
+    run_and_wait(dock, qtbot)
+    switch(dock, qtbot, "contours")
+    layer = viewer.layers[NAMES["contours"]]
+    turn = dock.scene._display.reorientation
+    levels = turn.apply(dock.session.overviews.of("contours").values)
+    assert {1, 2, 3} <= set(np.unique(levels))
+    for order in ((0, 1, 2), (2, 0, 1)):
+        viewer.dims.order = order
+        at = int(viewer.dims.current_step[order[0]])
+        shown = np.asarray(layer.__wrapped__._slice.image.raw)
+        np.testing.assert_array_equal(shown, nested_lines(np.take(levels, at, axis=order[0])))
+    np.testing.assert_array_equal(np.asarray(layer.data), levels)
+    np.testing.assert_array_equal(deepcopy(layer.__wrapped__.data), levels)
+    with pytest.raises(TypeError, match="cannot be painted on"):
+        layer.data[0, 0, 0] = 1
+    dock.settings.width.setValue(2)
+    plane = np.take(levels, int(viewer.dims.current_step[2]), axis=2)
+    np.testing.assert_array_equal(
+        np.asarray(layer.__wrapped__._slice.image.raw), nested_lines(plane, 2)
+    )
+    # Of several labels one can be chosen.
+    assert dock.overview.label.currentText() == "All labels"
+    assert [dock.overview.label.itemText(i) for i in range(3)] == [
+        "All labels",
+        "Label 1",
+        "Label 2",
+    ]
+    dock.overview.label.setCurrentIndex(2)
+    dock.overview.label.activated.emit(2)
+    qtbot.waitUntil(lambda: there(dock), timeout=20_000)
+    assert viewer.layers[NAMES["contours"]].metadata["napari_ssn"]["label"] == 2
+    assert dock.overview.label.currentIndex() == 2 and dock.overview.label.isVisibleTo(dock)
+    with pytest.warns(UserWarning, match="Contours are not displayed"):
+        viewer.dims.ndisplay = 3
+
+
+def test_deleting_the_layer_is_switching_it_off(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    switch(dock, qtbot, "contours", "boxplot")
+    viewer.layers.remove(NAMES["contours"])
+    assert not dock.settings.shown["contours"].isChecked()
+    assert dock.settings.shown["boxplot"].isChecked()
+    # It does not come back by itself.
+    dock.slider.slider.setValue(20)
+    assert NAMES["contours"] not in viewer.layers
+    switch(dock, qtbot, "contours")
+    assert NAMES["contours"] in viewer.layers
+
+
+def test_they_follow_the_points_and_the_next_run(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    session = dock.session
+    run_and_wait(dock, qtbot)
+    switch(dock, qtbot, *KINDS)
+    before = {kind: np.array(viewer.layers[NAMES[kind]].data) for kind in KINDS}
+    voxel = tuple(int(i) for i in np.argwhere(session.overviews.of("contours").values == 1)[0])
+    session.pointing.add(voxel, 1)
+    qtbot.waitUntil(lambda: there(dock), timeout=20_000)
+    assert viewer.layers[NAMES["probability"]].data[voxel] == 1
+    said = viewer.layers[NAMES["probability"]].metadata["napari_ssn"]
+    assert said["points"] == [[*voxel, 1]] and said["draws"] == 400
+    assert tuple(viewer.layers[NAMES["probability"]].contrast_limits) == (0, 1)
+    assert (np.array(viewer.layers[NAMES["contours"]].data) != before["contours"]).any()
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: there(dock), timeout=20_000)
+    for kind in KINDS:
+        layer = viewer.layers[NAMES[kind]]
+        np.testing.assert_array_equal(np.array(layer.data), before[kind])
+        assert layer.metadata["napari_ssn"]["run"] == 2
+
+
+def test_they_are_grey_with_a_stale_result(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    switch(dock, qtbot, *KINDS)
+
+    def coloured(kind: str) -> bool:
+        layer = viewer.layers[NAMES[kind]]
+        colour = layer.colormap.map([1.0])[0] if kind == "probability" else layer.get_color(3)
+        return bool(np.ptp(np.asarray(colour)[:3]) > 0.1)
+
+    assert all(coloured(kind) for kind in KINDS)
+    viewer.layers["scan"].data = viewer.layers["scan"].data[::-1].copy()
+    assert dock.session.stale and not any(coloured(kind) for kind in KINDS)
+    assert not dock.overview.isEnabled()
+
+
+def test_samples_unlike_the_others_are_named_and_shown(opened: Any, qtbot: Any) -> None:
+    _, dock = opened
+    session, panel = dock.session, dock.overview
+    run_and_wait(dock, qtbot)
+    switch(dock, qtbot, "boxplot")
+    found = session.overviews.of("boxplot")
+    panel.median.click()
+    assert session.walk.choice == found.median
+    shown = [one for one in panel.buttons if one.isVisibleTo(dock)]
+    assert len(shown) == min(len(found.outliers), len(panel.buttons))
+    assert "unlike the others" in panel.unlike.text()
+    for one, choice in zip(shown, found.outliers, strict=False):
+        one.click()
+        assert session.walk.choice == choice
+        assert one.text() == str(choice.sample + 1) == dock.samples.here.text().split()[1]
+
+
+def test_tones_are_told_apart_by_lightness_alone() -> None:
+    def lightness(tone: str) -> float:
+        linear = [
+            ((c + 0.055) / 1.055) ** 2.4 if c > 0.04045 else c / 12.92
+            for c in (int(tone[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        ]
+        y = float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+        return 116 * y ** (1 / 3) - 16
+
+    steps = np.diff([lightness(tone) for tone in TONES])
+    assert (steps > 9).all()
