@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import corners_apart_mm
-from napari_ssn.core.transforms import corners_apart_mm
-from napari_ssn.core.volume import Extent, Volume, stand_upright
+from napari_ssn.core.volume import Extent, Volume, check_affine, stand_upright
 from napari_ssn.io.content import Content, stacked
 
 _DAMAGED = "The file is damaged or no NIfTI file: export it again or choose another."
