@@ -28,7 +28,9 @@ from napari_ssn.core.residual import Residual
 from napari_ssn.core.transforms import corners_apart_mm
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.files import check_targets, make_folder
-from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, reader_for, stem
+from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, is_nrrd, reader_for, stem
+from napari_ssn.io.nifti import read_nifti
+from napari_ssn.io.nrrd_image import read_nrrd_layers
 from napari_ssn.io.provenance import (
     Choice,
     LabelVolume,
@@ -112,31 +114,39 @@ def verify(
     """
     record = read_sidecar(sidecar)
     beside = _beside(sidecar)
-    problems = [] if beside is None else _problems_of(beside, record)
+    ones = _members(record)
+    problems = [] if beside is None else _problems_of(beside, ones)
+    if record.choice.kind == "probability":
+        raise DataError(_PROBABILITY)
     if record.choice.z is None and not problems:
         raise DataError(_EDITED)
     if record.choice.z is None:
         typer.echo(f"Not identical: {problems[0]}.")
         return False
-    found, hypothesis = _again(path, record, model_name, device)
-    if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
-        words = "the model makes another label map than the sidecar's"
-        if beside is not None and not problems:
-            count = _differing(beside, hypothesis)
-            words += f"; {count:,} of {hypothesis.label_map.size:,} voxels differ"
-        typer.echo(f"Not identical: {words}.")
-        typer.echo(_circumstances(record, found), err=True)
-        return False
-    problems += _misstated(record, found.describe(hypothesis, record.choice))
+    found, first = _again(path, record, model_name, device)
+    for number, one in enumerate(ones):
+        hypothesis = first if number == 0 else _decode(found, one.choice)
+        if label_map_hash(hypothesis.label_map) != one.label_map_sha256:
+            words = "the model makes another label map than the sidecar's"
+            if len(ones) > 1:
+                words += f", for hypothesis {number + 1} of {len(ones)}"
+            if beside is not None and not problems:
+                count = _differing(_labels(beside, number, len(ones)), hypothesis)
+                words += f"; {count:,} of {hypothesis.label_map.size:,} voxels differ"
+            typer.echo(f"Not identical: {words}.")
+            typer.echo(_circumstances(record, found), err=True)
+            return False
+        problems += _misstated(one, found.describe(hypothesis, one.choice))
     if problems:
         typer.echo(f"Not identical: {problems[0]}.")
         return False
-    where = (
-        "no label map lies beside the sidecar, so that its hash was compared"
-        if beside is None
-        else "the file beside the sidecar is the same too"
-    )
-    typer.echo(f"Identical: the label map was made again bit for bit, and {where}.")
+    where = "the file beside the sidecar is the same too"
+    if beside is None and sidecar.with_suffix("").is_file():
+        where = "the file beside the sidecar, which is DICOM, was left aside"
+    elif beside is None:
+        where = "no label map lies beside the sidecar, so that its hash was compared"
+    what = "the label map was" if len(ones) == 1 else f"all {len(ones)} label maps were"
+    typer.echo(f"Identical: {what} made again bit for bit, and {where}.")
     return True
 
 
@@ -251,15 +261,52 @@ def _decode(found: Found, choice: Choice) -> Hypothesis:
 def _beside(sidecar: Path) -> Path | None:
     """The label map that a sidecar lies beside; None if there is none."""
     names = (sidecar.with_name(sidecar.stem + suffix) for suffix in NIFTI_SUFFIXES)
-    return next((path for path in names if path.is_file()), None)
+    # ``a.seg.nrrd.json`` lies beside ``a.seg.nrrd``.
+    slicer = (path for path in (sidecar.with_suffix(""),) if is_nrrd(path))
+    return next((path for path in (*slicer, *names) if path.is_file()), None)
 
 
-def _problems_of(path: Path, record: Provenance) -> list[str]:
+def _members(record: Provenance) -> list[Provenance]:
+    """What a sidecar says of each hypothesis of its file."""
+    if record.hypotheses is None:
+        return [record]
+    return [
+        record.model_copy(
+            update={
+                "choice": one.choice,
+                "volumes": one.volumes,
+                "label_map_sha256": one.label_map_sha256,
+                "hypotheses": None,
+            }
+        )
+        for one in record.hypotheses
+    ]
+
+
+def _labels(path: Path, number: int, count: int) -> Volume:
+    """One of so many label maps in a file."""
+    if is_nrrd(path):
+        layers = read_nrrd_layers(path)
+        if layers.channels != count:
+            raise GeometryError(f"The file holds {layers.channels} label maps, not {count}.")
+        return replace(layers, data=layers.data[number : number + 1])
+    return reader_for(path)(path) if count == 1 else read_nifti(path, number)
+
+
+def _problems_of(path: Path, ones: list[Provenance]) -> list[str]:
     """What is wrong with the file beside a sidecar, in parts of sentences."""
-    try:
-        volume = reader_for(path)(path)
-    except SSNError:
-        return ["the file beside the sidecar cannot be read as a label map"]
+    for number, record in enumerate(ones):
+        try:
+            volume = _labels(path, number, len(ones))
+        except SSNError:
+            return ["the file beside the sidecar cannot be read as a label map"]
+        problems = _problems_with(volume, record)
+        if problems:
+            return problems
+    return []
+
+
+def _problems_with(volume: Volume, record: Provenance) -> list[str]:
     values = volume.data[0]
     if not np.isin(values, np.arange(256)).all():
         return ["the file beside the sidecar holds other numbers than labels"]
@@ -271,8 +318,8 @@ def _problems_of(path: Path, record: Provenance) -> list[str]:
     return []
 
 
-def _differing(path: Path, hypothesis: Hypothesis) -> int:
-    values = reader_for(path)(path).data[0]
+def _differing(volume: Volume, hypothesis: Hypothesis) -> int:
+    values = volume.data[0]
     if values.shape != hypothesis.label_map.shape:
         return hypothesis.label_map.size
     return int((values != hypothesis.label_map).sum())

@@ -269,3 +269,43 @@ def test_what_cannot_be_verified_is_one_sentence(
     change(sidecar, **parts)
     status, out, err = run(sidecar, "--image", scan, "--model", models["3d"])
     assert status == 2 and words in err and out == ""
+
+
+def test_a_file_of_all_cards_is_verified_hypothesis_by_hypothesis(
+    run, scan: Path, models, monkeypatch, tmp_path: Path
+) -> None:
+    session = opened(scan, models["3d"], monkeypatch)
+    for name in ("a.nii.gz", "a.seg.nrrd"):
+        session.export(tmp_path / name, part="cards")
+        assert session.state == "result", session.note
+    count = len(session.cards.cards)
+    status, out, _ = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
+    assert status == 0 and out.startswith(f"Identical: all {count} label maps were made again")
+    assert "is the same too" in out
+    aside = tmp_path / "a.seg.nrrd.json"
+    status, out, _ = run(aside, "--image", scan, "--model", models["3d"])
+    assert status == 0 and "which is no NIfTI, was left aside" in out
+    # The last of them says that it is another draw than it is.
+    record = json.loads((tmp_path / "a.json").read_text())
+    record["hypotheses"][-1]["choice"]["z"] = [5.0, 5.0, 5.0]
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    status, out, _ = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
+    assert status == 1 and f"for hypothesis {count} of {count}; " in out
+    # A voxel of the last hypothesis was changed in the file.
+    image = nib.load(tmp_path / "a.nii.gz")
+    values = np.asarray(image.dataobj).copy()
+    values[0, 0, 0, -1] = 2 - values[0, 0, 0, -1]
+    nib.save(nib.Nifti1Image(values, image.affine), tmp_path / "a.nii.gz")
+    status, out, _ = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
+    assert status == 1
+    session.close()
+
+
+def test_a_probability_map_is_not_made_again(
+    run, scan: Path, models, monkeypatch, tmp_path: Path
+) -> None:
+    session = opened(scan, models["3d"], monkeypatch)
+    session.export(tmp_path / "a.nii.gz", part="probability")
+    status, _, err = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
+    assert status == 2 and "sidecar of a probability map" in err
+    session.close()

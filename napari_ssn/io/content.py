@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,6 +225,34 @@ class Content:
             for value, label in labels:
                 words = f"{label.name}, {name}" if several else label.name
                 yield Segment(words, label, value, layer, one.probability)
+
+
+def as_volume(array: NDArray[Any]) -> NDArray[Any]:
+    """A plane as a volume of one slice; a volume as it is."""
+    return array if array.ndim == 3 else array[..., None]
+
+
+def stacked(maps: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Volumes along a fourth axis, (X, Y, Z, n) in Fortran's order, as files have them.
+
+    Only where something is anything is copied: turning bytes around is slow in a large volume.
+    """
+    volumes = [as_volume(one) for one in maps]
+    out = np.zeros((*volumes[0].shape, len(volumes)), volumes[0].dtype, order="F")
+    for k, one in enumerate(volumes):
+        box, layer = box_of(one != 0), out[..., k]
+        layer[box] = one[box]
+    return out
+
+
+def box_of(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Smallest box around what is marked, one slice per axis; empty where nothing is."""
+    ends = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        there = np.flatnonzero(mask.any(others))
+        ends.append(slice(int(there[0]), int(there[-1]) + 1) if len(there) else slice(0, 0))
+    return tuple(ends)
 
 
 def plain_labels(names: Sequence[str]) -> tuple[Label, ...]:

@@ -21,7 +21,7 @@ from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import corners_apart_mm
 from napari_ssn.core.volume import Extent, Volume, check_affine, stand_upright
-from napari_ssn.io.content import Content
+from napari_ssn.io.content import Content, stacked
 
 _DAMAGED = "The file is damaged or no NIfTI file: export it again or choose another."
 _CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
@@ -120,8 +120,7 @@ def encode_content(content: Content, *, compressed: bool) -> bytes:
         maps, largest = [one.label_map for one in content.hypotheses], content.classes - 1
     if len(maps) == 1:
         return _encode(maps[0], content.affine, largest, compressed=compressed)
-    volumes = [one if one.ndim == 3 else one[..., None] for one in maps]
-    return _encode(np.stack(volumes, axis=-1), content.affine, largest, compressed=compressed)
+    return _encode(stacked(maps), content.affine, largest, compressed=compressed)
 
 
 def _encode(

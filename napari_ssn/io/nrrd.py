@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.errors import ExportError
-from napari_ssn.io.content import Code, Content, Segment, Terms
+from napari_ssn.io.content import Code, Content, Segment, Terms, as_volume, box_of, stacked
 
 # From right, anterior, superior to the left, posterior, superior of the file.
 _LPS = np.diag([-1.0, -1.0, 1.0])
@@ -37,9 +37,10 @@ def encode_seg_nrrd(content: Content) -> bytes:
         raise ExportError(
             "3D Slicer's segmentations hold no probabilities: write them as NIfTI or DICOM."
         )
-    maps = [_as_volume(one.label_map) for one in content.hypotheses]
+    maps = [as_volume(one.label_map) for one in content.hypotheses]
     several = len(maps) > 1
-    data = np.stack(maps) if several else maps[0]
+    # The first axis is the fastest in the file: the layers of a voxel lie side by side.
+    data = _interleaved(maps) if several else stacked(maps)[..., 0]
     head = [
         "NRRD0004",
         "# Complete NRRD file format specification at:",
@@ -58,12 +59,17 @@ def encode_seg_nrrd(content: Content) -> bytes:
         fields += _segment(number, segment, maps[segment.layer] == segment.value)
     head += [f"{key}:={value}" for key, value in fields]
     # No time in the compressed part, so that equal results are equal files.
-    body = gzip.compress(data.tobytes(order="F"), compresslevel=6, mtime=0)
+    body = gzip.compress(data.reshape(-1, order="F").data, compresslevel=6, mtime=0)
     return ("\n".join(head) + "\n\n").encode() + body
 
 
-def _as_volume(label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return label_map if label_map.ndim == 3 else label_map[..., None]
+def _interleaved(maps: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Volumes along a first axis, (n, X, Y, Z) in Fortran's order; only what is there is copied."""
+    out = np.zeros((len(maps), *maps[0].shape), np.uint8, order="F")
+    for k, one in enumerate(maps):
+        box, layer = box_of(one != 0), out[k]
+        layer[box] = one[box]
+    return out
 
 
 def _directions(affine: NDArray[np.float64]) -> str:
@@ -109,11 +115,7 @@ def _segment(number: int, segment: Segment, mask: NDArray[np.bool_]) -> Iterator
 
 def _extent(mask: NDArray[np.bool_]) -> str:
     """First and last index along each axis; ``0 -1`` where there is nothing."""
-    ends = []
-    for axis in range(3):
-        there = np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis)))
-        ends += [int(there[0]), int(there[-1])] if len(there) else [0, -1]
-    return " ".join(map(str, ends))
+    return " ".join(f"{part.start} {part.stop - 1}" for part in box_of(mask))
 
 
 def _terminology(terms: Terms) -> str:

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from itertools import product
 from pathlib import Path
 
@@ -302,3 +303,39 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(ExportError, match=r'pip install "napari-ssn\[dicom\]"'):
         ssn.write(maps(1, affine)[0], tmp_path / "a.dcm", source=source)
+
+
+def apart(dataset: pydicom.Dataset) -> None:
+    """Say of each frame what could be said of all."""
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    for keyword in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
+        for group in dataset.PerFrameFunctionalGroupsSequence:
+            setattr(group, keyword, deepcopy(getattr(shared, keyword)))
+        delattr(shared, keyword)
+
+
+def test_frames_that_each_say_how_they_lie(tmp_path: Path) -> None:
+    affine = AFFINES["reversed"]
+    source, one = multiframe(tmp_path, affine, change=apart), maps(1, affine)[0]
+    path = tmp_path / "out.dcm"
+    ssn.write(one, path, model=card(), source=source)
+    for number in (1, 2):
+        np.testing.assert_array_equal(read_back(path, number, affine), one.label_map == number)
+    assert complaints(path) == []
+    assert "PlaneOrientationSequence" not in source.headers[0].SharedFunctionalGroupsSequence[0]
+
+
+def test_some_frames_of_an_instance_are_the_volume(tmp_path: Path) -> None:
+    """A part of the frames: the others stay without segments."""
+    affine = AFFINES["oblique"]
+    whole, one = multiframe(tmp_path, affine), maps(1, affine)[0]
+    source = DicomSeries(whole.headers, whole.frames[1:4])
+    start = np.array(affine)
+    start[:3, 3] += affine[:3, 2]
+    part = Hypothesis(one.label_map[:, :, 1:4].copy(), start, None, 3)
+    path = tmp_path / "out.dcm"
+    ssn.write(part, path, model=card(), source=source)
+    expected = np.zeros(SPACE)
+    expected[:, :, 1:4] = part.label_map == 1
+    np.testing.assert_array_equal(read_back(path, 1, affine), expected)
+    assert complaints(path) == []

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
 from napari_ssn.core.errors import ExportError
-from napari_ssn.io.content import Code, Content, Segment
+from napari_ssn.io.content import Code, Content, Segment, as_volume
 from napari_ssn.io.dicom.series import DicomSeries
 
 if TYPE_CHECKING:
@@ -181,24 +181,19 @@ def _planes(content: Content) -> list[int]:
         maps = [one.label_map > 0 for one in content.hypotheses]
     marked = np.zeros((*content.space, 1)[2], np.bool_)
     for one in maps:
-        marked |= _as_volume(one).any(axis=0).any(axis=0)
+        marked |= as_volume(one).any(axis=0).any(axis=0)
     return np.flatnonzero(marked).tolist() or [0]
 
 
 def _frames(content: Content, segment: Segment, planes: list[int]) -> NDArray[Any]:
     """Pixels of a segment on some slices, (slices, rows, columns)."""
     if content.probability is not None:
-        chance = _as_volume(content.probability.values[segment.value - 1])
+        chance = as_volume(content.probability.values[segment.value - 1])
         steps = _steps(chance[..., planes]) / np.float32(255)
         return np.asarray(steps.transpose(2, 1, 0))
-    labels = _as_volume(content.hypotheses[segment.layer].label_map)
+    labels = as_volume(content.hypotheses[segment.layer].label_map)
     mask = labels[..., planes] == segment.value
     return np.asarray(mask.transpose(2, 1, 0), np.uint8)
-
-
-def _as_volume(array: NDArray[Any]) -> NDArray[Any]:
-    """A plane as a volume of one slice."""
-    return array if array.ndim == 3 else array[..., None]
 
 
 def _steps(values: NDArray[np.float32]) -> NDArray[np.float32]:
