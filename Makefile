@@ -85,6 +85,9 @@ bench: system-libs env
 # The pictures of README and docs/, taken of the real window.
 pictures: system-libs env
 	$(VIRTUAL_SCREEN) $(BIN)/python docs/pictures.py
+ifneq ($(CT),)
+	$(VIRTUAL_SCREEN) $(BIN)/python docs/pictures.py "$(CT)"
+endif
 
 models: env
 	$(BIN)/python docs/models.py

@@ -79,6 +79,8 @@ def slider() -> list[str]:
             return both
 
         lines = []
+        # As while a finger drags it.
+        session.walk.hold()
         for name, ours, other in (
             ("slider frame", layer, theirs),
             ("slider frame with every text of the dock", window, theirs),

@@ -1,20 +1,24 @@
 """Take the pictures of the README and the tour: ``make pictures``.
 
+Those of a chest CT need the series, which is not part of the project: ``make pictures CT=PATH``.
 Everything in them is done by the real window; nothing is drawn afterwards.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
 import napari
 from PIL import Image
 
-from napari_ssn.gui.demo import let_draw, wait_until
+from napari_ssn.gui.demo import choose_model, export, let_draw, point_at, segment, wait_until
 
 FOLDER = Path(__file__).parent / "img"
 SIZE = (1280, 800)
+# Of the series LungFCP-01-0001 of TCIA's Lung-Fused-CT-Pathology.
+NODULE = (180, 285, 18)
 
 
 class Camera:
@@ -34,7 +38,7 @@ class Camera:
         small.save(self._folder / f"{name}.png", optimize=True)
 
 
-def main() -> None:
+def tour() -> None:
     """Walk through the tour and take a picture at each step."""
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
@@ -73,10 +77,7 @@ def main() -> None:
         wait_until(dock, lambda: len(viewer.layers) == before + dock.samples.count.value())
         camera.take("window")
         with tempfile.TemporaryDirectory() as folder:
-            target = str(Path(folder) / "hypothesis.nii.gz")
-            dock.export.ask = lambda parent, name, pattern: target
-            dock.export.write.click()
-            wait_until(dock, lambda: session.exported is not None)
+            export(dock, Path(folder) / "hypothesis.nii.gz")
             camera.take("export")
         viewer.layers["radiologists"].visible = True
         for layer in list(viewer.layers):
@@ -87,5 +88,32 @@ def main() -> None:
         viewer.close()
 
 
+def chest_ct(path: Path) -> None:
+    """Open a chest CT, point at its nodule, segment, walk and export."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    try:
+        camera = Camera(viewer, FOLDER)
+        viewer.open(str(path), plugin="napari-ssn")
+        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
+        session = dock.session
+        choose_model(dock, "lidc-2d")
+        camera.take("ct-opened")
+        point_at(viewer, dock, NODULE)
+        camera.take("ct-placed")
+        segment(dock)
+        camera.take("ct-result")
+        session.walk.set_sigma(1.0)
+        camera.take("ct-larger")
+        with tempfile.TemporaryDirectory() as folder:
+            export(dock, Path(folder) / "hypothesis.dcm")
+            camera.take("ct-export")
+    finally:
+        viewer.close()
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:]:
+        chest_ct(Path(sys.argv[1]))
+    else:
+        tour()

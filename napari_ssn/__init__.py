@@ -13,6 +13,8 @@ from napari_ssn._version import __version__
 
 if TYPE_CHECKING:
     from napari_ssn.core import metrics
+    from napari_ssn.core.agreement import agreement
+    from napari_ssn.core.boxplot import boxplot
     from napari_ssn.core.clicks import Click
     from napari_ssn.core.conditioning import Posterior, condition
     from napari_ssn.core.contours import contours
@@ -44,7 +46,9 @@ __all__ = [
     "VolumeAtLeast",
     "VolumeAtMost",
     "__version__",
+    "agreement",
     "ask",
+    "boxplot",
     "condition",
     "contours",
     "load_model",
@@ -70,7 +74,9 @@ _HOME = {
     "Volume": "napari_ssn.core.volume",
     "VolumeAtLeast": "napari_ssn.core.outcomes",
     "VolumeAtMost": "napari_ssn.core.outcomes",
+    "agreement": "napari_ssn.core.agreement",
     "ask": "napari_ssn.core.outcomes",
+    "boxplot": "napari_ssn.core.boxplot",
     "condition": "napari_ssn.core.conditioning",
     "contours": "napari_ssn.core.contours",
     "load_model": "napari_ssn.network.models",

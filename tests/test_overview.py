@@ -16,6 +16,7 @@ from napari_ssn.core.lines import MEDIAN_BIT
 from napari_ssn.session import Choice, Session
 from napari_ssn.session.cards import DRAWS, SEED
 from napari_ssn.session.overview import IN_BOXPLOT, KINDS, Overview, Wish, overview_job
+from tests.helpers import tiny_model
 from tests.test_cards import opened, result_of, source
 from tests.test_session import Held, Inline
 
@@ -151,3 +152,13 @@ def test_a_job_stops_when_it_is_told_to(tmp_path: Path, kind: str) -> None:
     wish = Wish(kind, 1, None, (), 0)  # type: ignore[arg-type]
     with pytest.raises(Cancelled):
         overview_job(result_of(session), wish, lambda: True)
+
+
+def test_a_label_of_another_model_is_not_taken_over(tmp_path: Path) -> None:
+    session = opened(tmp_path, Inline(), source((40, 48)), classes=3)
+    session.overviews.set_label(2)
+    session.run()
+    assert session.overviews.label == 2
+    session.add_model_folder(tiny_model(tmp_path / "other", classes=2))
+    session.run()
+    assert session.overviews.label is None

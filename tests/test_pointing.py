@@ -23,7 +23,7 @@ from napari_ssn.session import Session, Settings
 from napari_ssn.session.cards import CARDS, DRAWS, SEED
 from napari_ssn.session.given import EDGE_SHARE, TOLERANCE
 from napari_ssn.session.pointing import MOST
-from napari_ssn.session.records import Point, stops
+from napari_ssn.session.records import Point, Question, stops
 from napari_ssn.wording.steering import points_line
 from tests.helpers import noise_image, tiny_model
 from tests.test_cards import opened, result_of, source
@@ -265,7 +265,7 @@ def test_a_suggestion_is_shown_and_goes_with_the_next_point(tmp_path: Path) -> N
     assert session.pointing.suggested is None and len(session.pointing.points) == 2
 
 
-@pytest.mark.parametrize("choose", ["mean", "sample", "walk"])
+@pytest.mark.parametrize("choose", ["mean", "sample", "walk", "only"])
 def test_a_sidecar_with_points_repeats_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: str
 ) -> None:
@@ -289,6 +289,10 @@ def test_a_sidecar_with_points_repeats_bit_for_bit(
     assert session.result is not None, session.note
     for index in ((4, 5, 6), (12, 20, 9)):
         session.pointing.add(index, flipped(session, index).label)
+    if choose == "only":
+        size = session.ranges.ranges[0].median
+        session.asking.ask(Question("at least", 1, size))
+        session.asking.go_on()
     if choose != "mean":
         session.walk.show_sample(3)
     if choose == "walk":
@@ -297,7 +301,9 @@ def test_a_sidecar_with_points_repeats_bit_for_bit(
     session.export(target)
     assert session.exported is not None, session.note
     record = read_sidecar(tmp_path / "out.json")
-    assert record.choice.kind == ("conditioned" if choose == "mean" else choose)
+    kind = {"mean": "conditioned", "only": "sample"}.get(choose, choose)
+    assert record.choice.kind == kind
+    assert (record.choice.conditions is not None) == (choose == "only")
     assert record.choice.pointing is not None and len(record.choice.pointing.points) == 2
     again = tmp_path / "again.nii.gz"
     done = CliRunner().invoke(

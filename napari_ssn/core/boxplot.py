@@ -81,7 +81,7 @@ def boxplot(
 
     All sizes of intersections of three come from N matrix products over the kinds of voxels on
     which the hypotheses differ, a kind being which of them hold the voxel. It takes N³/3
-    multiplications a kind, N / 8 bytes a differing voxel and 40 N³ bytes.
+    multiplications and N bytes a kind, N / 8 bytes a differing voxel, and 40 N³ bytes.
 
     Args:
         dist: the distribution, or what is left of it given some clicks.

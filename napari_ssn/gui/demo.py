@@ -152,13 +152,23 @@ def _walk(dock: SSNDock) -> Iterator[str]:
 
 
 def _export(dock: SSNDock, out: Path) -> Iterator[str]:
-    session, target = dock.session, str(out / "hypothesis.nii.gz")
-    dock.export.ask = lambda parent, name, pattern: target
-    dock.export.write.click()
-    wait_until(dock, lambda: session.exported is not None)
+    """Write the hypothesis on show as NIfTI, and as a DICOM segmentation where it can be one."""
+    session = dock.session
     yield f"chosen ({session.walk.choice.title}): {_size(dock)}"
-    if session.exported is not None:
+    for suffix in (".nii.gz", ".dcm") if session.from_dicom else (".nii.gz",):
+        export(dock, out / f"hypothesis{suffix}")
         yield f"exported: {', '.join(session.exported.files)}"
+
+
+def export(dock: SSNDock, path: Path) -> None:
+    """Export the hypothesis on show to a file, in the format of its suffix."""
+    session, panel = dock.session, dock.export
+    before = session.exported
+    panel.ask = lambda parent, name, pattern: str(path)
+    formats = [panel.format.itemText(index) for index in range(panel.format.count())]
+    panel.format.setCurrentText(next(one for one in formats if path.name.endswith(one)))
+    panel.write.click()
+    wait_until(dock, lambda: session.exported not in (None, before))
 
 
 def _take(viewer: napari.Viewer, out: Path, name: str) -> str:

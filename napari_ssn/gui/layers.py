@@ -270,9 +270,10 @@ def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Point
         name=REGION,
         symbol="cross",
         size=7,
-        face_color="#ffffff",
-        border_color="#000000",
-        border_width=0.1,
+        # Seen on lung and on the bright middle of a lesion, which a larger one would hide.
+        canvas_size_limits=(13, 19),
+        face_color="#56b4e9",
+        border_color="#56b4e9",
         **transform_of(image, len(display.shape)),
     )
 

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ssn.gui.later import Later
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
 from napari_ssn.wording.sizes import left_out, percent, presence_tip
@@ -57,7 +58,8 @@ class LesionPanel(Section):
         self.all.clicked.connect(self._all)
         self.hide()
         session.changed.connect(self.refresh)
-        session.walk.moved.connect(self.follow)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
         self.refresh()
 
     def _lay_out(self) -> None:

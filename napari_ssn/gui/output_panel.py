@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
+from napari_ssn.gui.later import Later
 from napari_ssn.gui.parts import Section, button, line, row, say, spin
 from napari_ssn.session import Session
 
@@ -76,7 +77,8 @@ class SamplePanel(Section):
         self.keep.clicked.connect(session.copies.keep)
         self.seed.valueChanged.connect(session.walk.set_seed)
         session.changed.connect(self.refresh)
-        session.walk.moved.connect(self.follow)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
         self.refresh()
 
     def step_back(self) -> None:
@@ -138,7 +140,8 @@ class ExportPanel(Section):
         self.write.clicked.connect(self.export)
         self.folder.clicked.connect(self.show_folder)
         session.changed.connect(self.refresh)
-        session.walk.moved.connect(self.follow)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
         self._list_formats()
         self.refresh()
 

@@ -45,7 +45,7 @@ class OverviewPanel(Section):
             f"border-radius: 3px; color: {_BACK}; background: {across}, {stops};"
         )
         self.boxplot = _legend(
-            [(inner, "━", "middle one"), (median, "█", "half"), (outer, "█", "all but unlike")]
+            [(inner, "━", "middle one"), (median, "█", "half"), (outer, "█", "all but outliers")]
         )
         self.boxplot.setToolTip(
             "Contour boxplot: the hypothesis in the middle of all others, the band of the half "
@@ -75,15 +75,13 @@ class OverviewPanel(Section):
         self.refresh()
 
     def _found(self, result: Result) -> None:
-        """A label of its own to choose, where there are several."""
+        """Labels to choose from, by their numbers; background stands for all others."""
         self.label.clear()
-        self.label.addItem("All labels", None)
-        for value, name in enumerate(result.labels[1:], start=1):
-            self.label.addItem(capital(name), value)
+        self.label.addItems(["All labels", *(capital(name) for name in result.labels[1:])])
         self.refresh()
 
     def _picked(self, index: int) -> None:
-        self._session.overviews.set_label(self.label.itemData(index))
+        self._session.overviews.set_label(index or None)
 
     def _show(self, at: int | None, checked: bool = False) -> None:
         found = self._session.overviews.of("boxplot")
@@ -96,7 +94,7 @@ class OverviewPanel(Section):
         self.setVisible(bool(overviews.wanted) and session.result is not None)
         self.setEnabled(not session.stale)
         self.label.setVisible(self.label.count() > 2)
-        self.label.setCurrentIndex(self.label.findData(overviews.label))
+        self.label.setCurrentIndex(overviews.label or 0)
         contours = overviews.of("contours")
         self.contours.setVisible("contours" in overviews.wanted)
         say(self.missing, "" if contours is None else missing_line(contours.highest))

@@ -137,8 +137,9 @@ class Picture:
         if centre is None or display is None:
             return ""
         shown = display.reorientation.index_to_display(centre, display.image_space)
-        words = f"Column {shown[-1]}, row {shown[-2]}"
-        return f"{words}, slice {shown[0]}" if len(shown) == 3 else words
+        if len(shown) == 3:
+            return f"Slice {shown[0]}, col. {shown[2]}, row {shown[1]}"
+        return f"Column {shown[1]}, row {shown[0]}"
 
     def place_at(self, position: tuple[float, ...]) -> None:
         """Put the region's middle on a place in the world."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QRadioButton, QWidget
 
-from napari_ssn.gui.parts import Section, button, row, say, spin, text
+from napari_ssn.gui.parts import Section, button, line, row, say, spin, text
 from napari_ssn.gui.picture import Picture
 from napari_ssn.session import Session
 from napari_ssn.wording.problems import seconds
@@ -21,7 +21,7 @@ class RegionPanel(Section):
         self._picture, self._session = picture, session
         self.place = button("Place centre", "Then click once on the lesion; drag still moves")
         self.place.setCheckable(True)
-        self.where = text("", "muted")
+        self.where = line("muted")
         self.body.addLayout(row([self.whole, self.around, 1]))
         self.body.addLayout(row([(self.where, 1), self.place]))
         self.depth = spin(0, 200, 15, "How far the model looks along the volume, slice by slice")

@@ -15,6 +15,7 @@ from psygnal import Signal
 
 from napari_ssn.gui import layers
 from napari_ssn.gui.copies import CopyLayers
+from napari_ssn.gui.first_outlines import FirstOutlines
 from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.walking import Walking
 from napari_ssn.session import Choice, Decoded, Preview, Result, Session
@@ -67,12 +68,12 @@ class Scene:
         # The hypothesis that was on show when the walking layer was deleted by hand.
         self._deleted: Choice | None = None
         self._compared: Labels | None = None
-        self._preview: Labels | None = None
         self._grey = False
         # Whether the 3D view took long to follow last time.
         self._slow = False
         self.look = Look()
         self.copies = CopyLayers(viewer, self._add)
+        self._first = FirstOutlines(viewer, picture, self._draw)
         session.previewed.connect(self._previewed)
         session.found.connect(self._found)
         session.walk.moved.connect(self._moved)
@@ -121,37 +122,12 @@ class Scene:
     # ---- Results
 
     def _previewed(self, preview: Preview) -> None:
-        """Show the first labels of a run in the place of the result to be."""
-        display = self.picture.display
-        if display is None:
-            return
-        self._drop_preview()
-        data = Walking(
-            preview.label_map.__getitem__,
-            preview.source.space,
-            preview.start,
-            preview.label_map.shape,
-            display.reorientation,
-        )
-        fresh = layers.label_layer(layers.PREVIEW, data, self.picture.transform(data.ndim), {})
-        fresh.colormap = layers.colours(preview)
-        self._preview = fresh
-        if self._walking is not None:
+        """Show the first labels of a run; one outline at a time."""
+        if self._first.show(preview) and self._walking is not None:
             self._walking.visible = False
-        self._draw(fresh)
-        chosen = set(self._viewer.layers.selection)
-        self._viewer.add_layer(fresh)
-        fresh.editable = False
-        self._viewer.layers.selection = chosen
-
-    def _drop_preview(self) -> None:
-        if self._preview is not None:
-            self._viewer.layers.remove(self._preview)
-            if self._walking is not None:
-                self._walking.visible = True
 
     def _found(self, result: Result) -> None:
-        self._drop_preview()
+        self._first.drop()
         display = self.picture.display
         assert display is not None
         self._display, self._transform = display, self.picture.transform(len(display.shape))
@@ -267,8 +243,9 @@ class Scene:
             )
         elif layer is self._compared:
             self._compared = None
-        elif layer is self._preview:
-            self._preview = None
+        elif self._first.removed(layer):
+            if self._walking is not None:
+                self._walking.visible = True
         else:
             self.copies.removed(layer)
 
@@ -303,7 +280,7 @@ class Scene:
 
     def _changed(self) -> None:
         if not self._session.busy:
-            self._drop_preview()
+            self._first.drop()
         self._show_stale()
 
     def _show_stale(self) -> None:
@@ -338,7 +315,7 @@ class Scene:
         flat = self._viewer.dims.ndisplay == 2
         layer.contour = self.look.width if self.look.outline and flat else 0
         # Fainter, so that the one on show is told from those it is compared with.
-        moving = layer is self._walking or layer is self._preview
+        moving = layer is self._walking or layer is self._first.layer
         layer.opacity = self.look.opacity * (1.0 if moving else _FAINT)
 
     def toggle(self) -> None:
@@ -355,13 +332,13 @@ class Scene:
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
+        self._first.drop()
         self._viewer.layers.events.removed.disconnect(self._removed)
         self._viewer.dims.events.ndisplay.disconnect(self._turned)
         self._viewer.dims.events.current_step.disconnect(self._stepped)
         if self._walking is not None:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)
-        self._drop_preview()
         self.redrawn.disconnect()
         self._walking = self._compared = None
         self.copies.close()

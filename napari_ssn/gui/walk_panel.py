@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
 from napari_ssn.gui.histogram import SizeHistogram
 from napari_ssn.gui.hover import Hover
 from napari_ssn.gui.image_panel import combo
+from napari_ssn.gui.later import Later
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
 from napari_ssn.session.records import STEP
@@ -39,7 +40,8 @@ class ResultPanel(Section):
         self.bars: list[SizeHistogram] = []
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
-        session.walk.moved.connect(self.follow)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
 
     def _found(self, result: Result) -> None:
         while self._lines.count():

@@ -154,6 +154,7 @@ class Overviews:
         self.label: int | None = None
         self._runner, self._walk, self._failed = runner, walk, failed
         self._result: Result | None = None
+        self._labels: tuple[str, ...] = ()
         self._found: dict[Kind, Overview] = {}
         # What is being made, so that it is not asked for twice.
         self._making: dict[Kind, Wish] = {}
@@ -163,8 +164,9 @@ class Overviews:
         """Nothing is known of a new result; `make` begins to find out."""
         self._result = None
         self._forget()
-        if self.label is not None and self.label >= result.dist.classes:
-            self.label = None
+        if result.labels != self._labels:
+            # Of another model the same number is another label.
+            self._labels, self.label = result.labels, None
         self._result = result
 
     def make(self) -> None:

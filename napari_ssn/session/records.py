@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -95,7 +96,7 @@ class Source:
             return None
         return float(np.linalg.norm(self.affine[:3, 2]))
 
-    @property
+    @cached_property
     def measure(self) -> Measure:
         """How a number of this image's voxels is said."""
         matrix = self.affine[:3, :3]

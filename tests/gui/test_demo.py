@@ -73,9 +73,21 @@ def test_perform_on_a_series(open_dock: Callable[..., Any], tmp_path: Path) -> N
     written = nib.load(out / "hypothesis.nii.gz")
     assert written.shape == (48, 40, 6)
     np.testing.assert_allclose(written.affine, affine, atol=1e-6)
+    from_dicom = read_seg(out / "hypothesis.dcm")
+    assert from_dicom.shape == (48, 40, 6)
+    np.testing.assert_array_equal(from_dicom, np.asarray(written.dataobj) > 0)
     said = "\n".join(lines) + "".join(p.read_text() for p in out.glob("*.json"))
     assert not any(secret in said for secret in SECRETS)
     assert not any(secret in layer.name for layer in viewer.layers for secret in SECRETS)
+
+
+def read_seg(path: Path) -> np.ndarray:
+    """Segment 1 of a DICOM segmentation on its source's grid (column, row, slice)."""
+    from highdicom.seg import segread
+
+    segmentation = segread(path)
+    volume = segmentation.get_volume(segment_numbers=[1])
+    return volume.array[..., 0].transpose(2, 1, 0)[:, :, ::-1] > 0
 
 
 def test_perform_says_that_the_centre_is_outside(

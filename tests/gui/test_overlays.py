@@ -83,6 +83,7 @@ def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
         np.asarray(layer.__wrapped__._slice.image.raw), nested_lines(plane, 2)
     )
     # Of several labels one can be chosen.
+    assert dock.overview.label.currentText() == "All labels"
     assert [dock.overview.label.itemText(i) for i in range(3)] == [
         "All labels",
         "Label 1",
@@ -92,6 +93,7 @@ def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
     dock.overview.label.activated.emit(2)
     qtbot.waitUntil(lambda: there(dock), timeout=20_000)
     assert viewer.layers[NAMES["contours"]].metadata["napari_ssn"]["label"] == 2
+    assert dock.overview.label.currentIndex() == 2 and dock.overview.label.isVisibleTo(dock)
     with pytest.warns(UserWarning, match="Contours are not displayed"):
         viewer.dims.ndisplay = 3
 
@@ -122,6 +124,7 @@ def test_they_follow_the_points_and_the_next_run(opened: Any, qtbot: Any) -> Non
     assert viewer.layers[NAMES["probability"]].data[voxel] == 1
     said = viewer.layers[NAMES["probability"]].metadata["napari_ssn"]
     assert said["points"] == [[*voxel, 1]] and said["draws"] == 400
+    assert tuple(viewer.layers[NAMES["probability"]].contrast_limits) == (0, 1)
     assert (np.array(viewer.layers[NAMES["contours"]].data) != before["contours"]).any()
     run_and_wait(dock, qtbot)
     qtbot.waitUntil(lambda: there(dock), timeout=20_000)

@@ -127,3 +127,22 @@ def test_what_a_run_falls_back_to_stays_on_the_status_line(
     run_and_wait(dock, qtbot)
     assert any(line.startswith(f"{words} Running ") for line in lines)
     assert dock.run.status.text() == words
+
+
+def test_the_outline_before_is_shown_again_when_the_first_labels_are_deleted(
+    volume_open: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_ssn.network.forward import Forward
+
+    viewer, dock = volume_open
+    run_and_wait(dock, qtbot)
+    real = Forward.__call__
+    monkeypatch.setattr(
+        Forward, "__call__", lambda self, image: (time.sleep(0.1), real(self, image))[1]
+    )
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: PREVIEW in viewer.layers, timeout=20_000)
+    viewer.layers.remove(PREVIEW)
+    assert viewer.layers[HYPOTHESIS].visible
+    dock.run.button.click()
+    assert not dock.session.busy
