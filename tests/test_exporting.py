@@ -94,9 +94,7 @@ def test_the_hypothesis_on_show_as_dicom(session: Session, out: Path) -> None:
     assert session.from_dicom
     session.export(out / "a.dcm")
     assert session.note is not None and not session.note.error, session.note
-    assert session.note.text == (
-        "Wrote a.dcm and a.dcm.json. The DICOM file names the patient as its source does."
-    )
+    assert session.note.text == "Wrote a.dcm (names the patient) and a.dcm.json."
     seg = highdicom.seg.segread(out / "a.dcm")
     shown = result_of(session).dist.placed(session.walk.label_map(()))
     assert [s.SegmentLabel for s in seg.SegmentSequence] == ["label 1", "label 2"]

@@ -27,7 +27,7 @@ from napari_ssn.session.jobs import (
 )
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
 from napari_ssn.wording.image import geometry
-from napari_ssn.wording.sizes import capital, percent, plural, range_line
+from napari_ssn.wording.sizes import capital, percent, range_line
 from napari_ssn.wording.steering import card_lines
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ Part = Literal["shown", "cards", "probability"]
 
 # Pixels of a picture's side in the report: 300 to the inch at 36 mm.
 _SIDE = 432
+# Points of a label that the report names: all of a hundred would take a second page.
+_TOLD = 8
 # Label maps decoded between two looks at the cancel button.
 _BATCH = 16
 
@@ -285,8 +287,9 @@ def _points(result: Result, choice: Choice) -> list[str]:
     for point in choice.points:
         named.setdefault(point.label, []).append("(" + ", ".join(map(str, point.index)) + ")")
     return [
-        f"{capital(result.labels[label])} at {', '.join(at)}, {plural(len(at), 'voxel')} counted "
-        "from 0 in the order of the image's file"
+        f"{capital(result.labels[label])} at {', '.join(at[:_TOLD])}"
+        f"{f' and {len(at) - _TOLD} more' if len(at) > _TOLD else ''} "
+        "(voxels, counted from 0 in the order of the image's file)"
         for label, at in named.items()
     ]
 
@@ -300,7 +303,10 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     words = geometry(size, spacing, source.extent, "", source.thickness_mm)
     facts = [("Image", words)]
     if result.centre is not None:
-        facts.append(("Region around", "(" + ", ".join(map(str, result.centre)) + ")"))
+        around = "(" + ", ".join(map(str, result.centre)) + ")"
+        if result.depth_mm is not None:
+            around += f" · slices up to {result.depth_mm:g} mm from it"
+        facts.append(("Region around", around))
     facts += [
         ("Model", f"{card.name} {card.version} · {card.licence}"),
         ("Trained on", card.training.data),

@@ -340,7 +340,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote: the folder, the names of the files in it, and a word of caution."""
+    """What an export wrote: the folder, the names of the files in it, and a word on the first."""
 
     folder: Path
     files: tuple[str, ...]
