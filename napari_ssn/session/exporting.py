@@ -26,6 +26,7 @@ from napari_ssn.session.jobs import (
     spread_of,
 )
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
+from napari_ssn.wording.asking import question_line
 from napari_ssn.wording.image import geometry
 from napari_ssn.wording.sizes import capital, percent, range_line
 from napari_ssn.wording.steering import card_lines
@@ -45,8 +46,6 @@ Part = Literal["shown", "cards", "probability"]
 _SIDE = 432
 # Points of a label that the report names: all of a hundred would take a second page.
 _TOLD = 8
-# Label maps decoded between two looks at the cancel button.
-_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -156,22 +155,26 @@ def _of_cards(shown: Shown) -> list[Hypothesis]:
 
 
 def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) -> ProbabilityMap:
-    """How likely each label is; given points or conditions, by the draws behind the cards."""
+    """How likely each label is, as `overview_job` has it.
+
+    The model's own, pixel noise included; given anything, the share of the draws behind the cards.
+    """
+    from napari_ssn.core.agreement import agreement
     from napari_ssn.core.hypotheses import ProbabilityMap
 
-    if not (choice.points or choice.only):
-        return ProbabilityMap.of(result.dist)
-    source = result.given.source(choice.points)
-    draws = result.given.draws(choice.points, DRAWS, SEED, choice.only)
-    counts = np.zeros((result.dist.classes, *result.dist.space), np.uint16)
-    for first in range(0, len(draws), _BATCH):
+    def between() -> None:
         if cancelled():
             raise Cancelled("The export was cancelled.")
-        for label_map in source.label_maps(draws[first : first + _BATCH]):
-            for label in range(1, len(counts)):
-                counts[label] += label_map == label
-    counts[0] = len(draws) - counts[1:].sum(0)
-    return ProbabilityMap.of(result.dist, (counts / len(draws)).astype(np.float32))
+
+    dist, given, labels = result.dist, result.given, range(1, result.dist.classes)
+    if choice.points or choice.only:
+        draws = given.draws(choice.points, DRAWS, SEED, choice.only)
+        found = agreement(given.source(choice.points), draws, between)
+        chances = (found.share(label) for label in labels)
+    else:
+        chances = (dist.probability(label, between=between) for label in labels)
+    values = [dist.placed(one.astype(np.float32)) for one in chances]
+    return ProbabilityMap(np.stack(values).clip(0, 1), result.source.affine)
 
 
 def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
@@ -220,7 +223,7 @@ def report_of(shown: Shown) -> Report:
         sizes=_sizes(shown, here.counts),
         pictures=_pictures(shown, here),
         pictured=_pictured(shown),
-        points=_points(result, shown.choice),
+        given=_given(result, shown.choice),
         facts=_facts(result),
         limits=card.limits,
         codes=[
@@ -282,16 +285,19 @@ def _deep(space: tuple[int, ...]) -> bool:
     return len(space) == 3 and 1 not in space
 
 
-def _points(result: Result, choice: Choice) -> list[str]:
+def _given(result: Result, choice: Choice) -> list[str]:
+    """What was pointed at, and what has to be so."""
     named: dict[int, list[str]] = {}
     for point in choice.points:
         named.setdefault(point.label, []).append("(" + ", ".join(map(str, point.index)) + ")")
-    return [
+    said = [
         f"{capital(result.labels[label])} at {', '.join(at[:_TOLD])}"
         f"{f' and {len(at) - _TOLD} more' if len(at) > _TOLD else ''} "
         "(voxels, counted from 0 in the order of the image's file)"
         for label, at in named.items()
     ]
+    measure = result.source.measure
+    return said + [question_line(measure, result.labels[one.label], one) for one in choice.only]
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
@@ -307,6 +313,8 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         if result.depth_mm is not None:
             around += f" · slices up to {result.depth_mm:g} mm from it"
         facts.append(("Region around", around))
+    if result.spread.changed:
+        facts.append(("Spread", "changed by hand: not the model's own"))
     facts += [
         ("Model", f"{card.name} {card.version} · {card.licence}"),
         ("Trained on", card.training.data),
