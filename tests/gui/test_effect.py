@@ -43,10 +43,14 @@ def shown(open_dock: Callable[..., Any], tmp_path: Path, qtbot: Any, away: Any) 
 
 def there(widget: Any) -> None:
     """Put the real pointer onto a widget; Qt hears of it from the screen."""
-    place = widget.mapToGlobal(QPoint(widget.width() // 3, widget.height() // 2))
-    QCursor.setPos(place.x() - 1, place.y())
-    QApplication.processEvents()
-    QCursor.setPos(place)
+    for nudge in range(100):
+        place = widget.mapToGlobal(QPoint(widget.width() // 3, widget.height() // 2))
+        # A screen without a window manager tells a new window of some moves only.
+        QCursor.setPos(place.x() + nudge % 2, place.y())
+        QTest.qWait(20)
+        if widget.underMouse():
+            return
+    raise AssertionError("The pointer never came to the widget.")
 
 
 def is_there(viewer: Any) -> bool:
