@@ -31,6 +31,7 @@ from napari_ssn.core.transforms import corners_apart_mm
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.files import check_targets, make_folder
 from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, is_nrrd, reader_for, stem
+from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.nrrd_image import read_nrrd_layers
 from napari_ssn.io.provenance import (
@@ -39,8 +40,6 @@ from napari_ssn.io.provenance import (
     Pointing,
     Provenance,
     Software,
-    image_hash,
-    label_map_hash,
     read_sidecar,
 )
 from napari_ssn.io.sidecar import sidecar_path, write_pair

@@ -18,7 +18,7 @@ from napari_ssn import opening
 from napari_ssn.core.display import IMAGE_KEY, SOURCE_KEY, Display, to_volume
 from napari_ssn.core.errors import ImageError
 from napari_ssn.io.dicom import DicomSeries
-from napari_ssn.io.provenance import image_hash
+from napari_ssn.io.hashes import image_hash
 from tests.dicoms import SECRETS, make_series
 from tests.helpers import noise_image, oblique_affine
 

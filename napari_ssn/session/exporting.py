@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
 from napari_ssn.session.cards import DRAWS, SEED, Cards, draw
-from napari_ssn.session.jobs import (
+from napari_ssn.session.decoding import hypothesis_of
+from napari_ssn.session.origin import (
     conditions_of,
     describe,
-    hypothesis_of,
     model_of,
     pointing_of,
     run_of,
@@ -115,7 +115,7 @@ def series_of(result: Result) -> DicomSeries | None:
 
 def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[Content, Provenance]:
     from napari_ssn.io.content import Content
-    from napari_ssn.io.sidecar import describe_probability, describe_several
+    from napari_ssn.io.describing import describe_probability, describe_several
 
     result, choice = shown.result, shown.choice
     if part == "probability":
@@ -211,7 +211,7 @@ def report_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
 
 def report_of(shown: Shown) -> Report:
     """What the report says of a result."""
-    from napari_ssn.io.provenance import label_map_hash
+    from napari_ssn.io.hashes import label_map_hash
 
     result, card = shown.result, shown.result.card
     here = hypothesis_of(result, shown.choice, shown.lesions)

@@ -16,6 +16,7 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.io.content import Content
+from napari_ssn.io.describing import describe, describe_probability, describe_several
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.provenance import (
     Choice,
@@ -23,10 +24,9 @@ from napari_ssn.io.provenance import (
     ModelIdentity,
     Provenance,
     Run,
-    describe,
     read_sidecar,
 )
-from napari_ssn.io.sidecar import describe_probability, describe_several, sidecar_path
+from napari_ssn.io.sidecar import sidecar_path
 from tests.dicoms import SECRETS, make_series
 from tests.helpers import oblique_affine
 
@@ -172,7 +172,8 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io.dicom.series import DicomSeries
 from tests.helpers import oblique_affine
 from tests.io.test_content import MODEL, RUN
-from napari_ssn.io.provenance import Choice, describe
+from napari_ssn.io.describing import describe
+from napari_ssn.io.provenance import Choice
 import highdicom  # before we are timed
 
 folder, name = Path(sys.argv[1]), sys.argv[2]
