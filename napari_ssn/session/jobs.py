@@ -5,6 +5,7 @@ torch and MONAI are imported here and nowhere earlier, so that napari's window o
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -51,6 +52,8 @@ Asked = Callable[[], bool]
 
 # z counted between two looks at the cancel button.
 _BATCH = 128
+# Bytes of label maps at the stops of a walk that are kept.
+_KEPT = 1 << 24
 
 
 class ModelStore:
@@ -217,26 +220,30 @@ def curve_job(
 ) -> Curve:
     """Count the labels at every stop of the slider along a choice's walk, lesion by lesion.
 
-    A large result is decoded at every stop as well, which is no more work than counting; given
-    points, whose correction differs from stop to stop, it is not.
+    The label maps at the stops are kept, of a large result as `Flips`, for decoding is no more work
+    than counting; of a large one given points, whose correction differs from stop to stop, not.
     """
     from napari_ssn.core.activation import PackedDistribution
     from napari_ssn.core.flips import Flips
+    from napari_ssn.core.measures import count_labels
 
     anchor = anchor_z(result, choice)
     directions = result.bases.known(choice.basis)
     z = np.stack([directions.z(choice.direction, t, anchor) for t in stops(reach)])
-    by_lesion = flips = None
+    by_lesion = flips = maps = None
     if lesions is not None and lesions.several:
         by_lesion = lesion_jobs.counts(result, choice.points, lesions, z, lambda: _ask(cancelled))
     if isinstance(result.dist, PackedDistribution) and not choice.points:
         flips = Flips.along(result.dist, z, cancelled)
         counts = flips.counts
+    elif len(z) * math.prod(result.dist.space) <= _KEPT:
+        maps = result.given.source(choice.points).label_maps(z)
+        counts = np.stack([count_labels(one, result.dist.classes) for one in maps])
     else:
         known = None if by_lesion is None else by_lesion.sum(1)
         counts = _counts(result, choice.points, z, cancelled) if known is None else known
     walk = (result.run, choice.anchor, choice.direction, reach)
-    return Curve(*walk, counts, flips, by_lesion, choice.basis)
+    return Curve(*walk, counts, flips, maps, by_lesion, choice.basis)
 
 
 def decode_job(result: Result, choice: Choice, kept: bool, lesions: Lesions | None) -> Decoded:
