@@ -598,3 +598,16 @@ def test_damage_is_refused_or_harmless(tmp_path: Path, seed: int) -> None:
     except SSNError as error:
         said = str(error)
     assert not any(secret in said for secret in (*SECRETS, str(tmp_path)))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_named_as_dicom_that_are_none_are_told_of(tmp_path: Path, packed: bool) -> None:
+    # A slice at the end that lost its first bytes leaves no gap: only its name tells of it.
+    paths = make_series(tmp_path / "s", values(), AXIAL)
+    (tmp_path / "s" / "notes.txt").write_text("no slice")
+    where = zipped(tmp_path / "s") if packed else tmp_path / "s"
+    assert ssn.read(where).note is None
+    paths[-1].write_bytes(paths[-1].read_bytes()[7:])
+    volume = ssn.read(zipped(tmp_path / "s") if packed else tmp_path / "s")
+    assert volume.space[2] == values().shape[2] - 1
+    assert volume.note is not None and volume.note.startswith("1 file named as DICOM is none")

@@ -21,6 +21,8 @@ from napari_ssn.core.errors import ImageError
 
 #: What a DICOM file begins with: a preamble of any content, and these four letters.
 PREAMBLE, MAGIC = 128, b"DICM"
+#: Names that DICOM files have, where they have any.
+SUFFIXES = (".dcm", ".dicom", ".ima")
 
 _DAMAGED = "The zip file is damaged: copy or export it again."
 # More files than a study has; who opens a whole disk waits for minutes.
@@ -36,10 +38,12 @@ class Member:
     Attributes:
         size: in bytes, uncompressed; never more than these are read.
         read: returns its content, or the first so many bytes of it.
+        named: whether its name says that it is DICOM.
     """
 
     size: int
     read: Callable[[int], bytes]
+    named: bool = False
 
     def whole(self) -> bytes:
         """All of the content; ImageError if it does not fit into memory or is damaged."""
@@ -138,7 +142,11 @@ def _refusal(error: OSError) -> str:
 
 
 def _on_disk(path: Path) -> Member:
-    return Member(path.stat().st_size, partial(_read_file, path))
+    return Member(path.stat().st_size, partial(_read_file, path), _named(path.name))
+
+
+def _named(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _read_file(path: Path, size: int) -> bytes:
@@ -151,7 +159,8 @@ def _read_file(path: Path, size: int) -> bytes:
 
 def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     # The archive hands out no more bytes than it says here, whatever is packed in it.
-    return Member(info.file_size, partial(_read_zipped, archive, info))
+    read = partial(_read_zipped, archive, info)
+    return Member(info.file_size, read, _named(info.filename))
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:

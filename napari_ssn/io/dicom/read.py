@@ -173,7 +173,7 @@ def _read(series: Series) -> Volume:
             source.values(k, out)
         for row in range(rows):
             data[:, row, start : start + len(part)] = part[:, row].T
-    return Volume(data[None], grid.affine, grid.extent, source=source.headers())
+    return Volume(data[None], grid.affine, grid.extent, source=source.headers(), note=series.note)
 
 
 class _Source:
