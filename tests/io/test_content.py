@@ -235,3 +235,15 @@ def _readable(path: Path) -> bytes:
 
         return nrrd.read(str(path))[0].tobytes()
     return np.asarray(nib.load(path).dataobj).tobytes()
+
+
+def test_a_loaded_model_names_the_labels_as_its_card_does(tmp_path: Path) -> None:
+    from napari_ssn.network.models import load_model
+    from tests.helpers import tiny_model
+
+    model = load_model(tiny_model(tmp_path / "tiny", classes=3), "cpu")
+    one = Hypothesis(np.zeros((6, 5, 4), np.uint8), np.eye(4), None, 3)
+    for name, given in (("a.seg.nrrd", model), ("b.seg.nrrd", model.card)):
+        ssn.write(one, tmp_path / name, model=given)
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.seg.nrrd", "b.seg.nrrd"))
+    assert first == second and model.card.labels[1].name.encode() in first
