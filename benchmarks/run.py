@@ -19,6 +19,7 @@ from benchmarks.cards import cards
 from benchmarks.clicks import clicks, volume_clicks
 from benchmarks.inference import inference
 from benchmarks.overview import overview
+from benchmarks.reading import reading
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
 from benchmarks.volumes import shipped, volumes
@@ -103,6 +104,7 @@ def main() -> None:
         *energy_distance(dist),
         *training_step(model),
         *shipped(model),
+        *reading(),
     ]
     large, packed = volumes()
     # Any image does: of it, thumbnails show a slice.

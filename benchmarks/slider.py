@@ -50,16 +50,16 @@ def slider() -> list[str]:
         plain.contour, plain.opacity = walking.contour, walking.opacity
         plain.colormap = walking.colormap
         stops = _STEPS
-        maps, places = [], []
+        maps, choices = [], []
         for stop in stops:
             session.walk.set_sigma(stop)
             maps.append(np.asarray(walking.data).copy())
-            places.append(session.walk.z)
+            choices.append(session.walk.choice)
         frame = {"ours": 0, "plain": 0}
 
         def layer() -> None:
             frame["ours"] += 1
-            session.walk.z = places[frame["ours"] % len(stops)]
+            session.walk.choice = choices[frame["ours"] % len(stops)]
             walking.refresh(**_REFRESH)
 
         def window() -> None:

@@ -12,8 +12,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ from torch import Tensor
 from benchmarks.phantom import network_output
 from benchmarks.timing import compare, median, seconds
 from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.directions import principal_directions
+from napari_ssn.core.directions import Kind, principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.flips import Flips
 from napari_ssn.core.measures import volume_distribution
@@ -72,7 +74,11 @@ def volumes() -> tuple[list[str], PackedDistribution]:
     lines, packed, per_draw = _against_dense()
     # The dense tensors are gone by now.
     counted = median(lambda: volume_distribution(packed, HYPOTHESES), 3)
-    directions = median(lambda: principal_directions(packed), 3)
+    directions = ", ".join(
+        f"{kind} {median(partial(principal_directions, packed, kind), 3):.2f} s"
+        for kind in get_args(Kind)
+    )
+    wider = median(lambda: packed.spread(1.5, (1.0, 1.0, 0.5, 1.0)), 1)
     walk = unit_walk(packed.rank)
     walked = median(lambda: Flips.along(packed, walk), 3)
     slow = per_draw * HYPOTHESES
@@ -84,7 +90,8 @@ def volumes() -> tuple[list[str], PackedDistribution]:
             f"extrapolated from {_FEW} draws: {slow:.0f} s; {slow / counted:.0f}× faster"
         ),
         *low_rank_normal(),
-        f"directions of the slider: {directions:.2f} s",
+        f"directions of the slider, with their effects: {directions}",
+        f"another spread of every label, packed anew: {wider:.2f} s",
         (
             f"a walk decoded at {len(walk)} stops, with the sizes: {walked:.2f} s; with the "
             f"dense argmax, extrapolated: {per_draw * len(walk):.0f} s"

@@ -1,7 +1,8 @@
 """Take the pictures of the README and the tour: ``make pictures``.
 
 Those of a chest CT need the series, which is not part of the project: ``make pictures CT=PATH``.
-Everything in them is done by the real window; nothing is drawn afterwards.
+Everything in them is done by the real window; nothing is drawn afterwards. The sheet of the CT's
+slices shows what the window's session holds.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import tempfile
 from pathlib import Path
 
 import napari
+import numpy as np
 from PIL import Image
+from scipy.ndimage import binary_erosion
 
 from napari_ssn.gui.demo import choose_model, export, let_draw, point_at, segment, wait_until
+from napari_ssn.gui.dock import SSNDock
 
 FOLDER = Path(__file__).parent / "img"
 SIZE = (1280, 800)
 # Of the series LungFCP-01-0001 of TCIA's Lung-Fused-CT-Pathology.
 NODULE = (180, 285, 18)
+ORANGE, BLUE = (255, 170, 0), (80, 160, 255)
 
 
 class Camera:
@@ -59,6 +64,17 @@ def tour() -> None:
         camera.take("compare")
         dock.cards.compare.click()
         session.walk.show_sample(None)
+        dock.outcomes.toggle.click()
+        dock.outcomes.ask.click()
+        wait_until(dock, lambda: session.asking.answer is not None)
+        camera.take("ask")
+        dock.outcomes.toggle.click()
+        for kind in ("contours", "boxplot"):
+            dock.settings.shown[kind].setChecked(True)
+            wait_until(dock, lambda kind=kind: session.overviews.of(kind) is not None)
+        camera.take("together")
+        for box in dock.settings.shown.values():
+            box.setChecked(False)
         for name, sigma in (("walk-down", -1.0), ("walk-up", 1.0)):
             session.walk.set_sigma(sigma)
             camera.take(name)
@@ -108,8 +124,38 @@ def chest_ct(path: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             export(dock, Path(folder) / "hypothesis.dcm")
             camera.take("ct-export")
+        slices_of(dock, 1.0)
     finally:
         viewer.close()
+
+
+def slices_of(dock: SSNDock, sigma: float) -> None:
+    """Every second slice of the region, the mean in orange and the hypothesis at σ in blue."""
+    session = dock.session
+    result = session.result
+    assert result is not None
+    walk, rows = session.walk, []
+    walk.set_sigma(sigma)
+    larger = walk.label_map(())
+    walk.set_sigma(0.0)
+    mean = walk.label_map(())
+    assert larger is not None and mean is not None and result.dist.start is not None
+    region = tuple(
+        slice(first, first + n)
+        for first, n in zip(result.dist.start, result.dist.space, strict=True)
+    )
+    # The lung window: −1350 to 150 HU.
+    grey = ((result.source.load().data[0][region] + 1350) / 1500).clip(0, 1)
+    for k in range(0, mean.shape[2], 2):
+        tile = np.repeat((255 * grey[..., k].T)[..., None], 3, 2).astype(np.uint8)
+        for label_map, colour in ((larger, BLUE), (mean, ORANGE)):
+            inside = label_map[..., k].T > 0
+            tile[inside & ~binary_erosion(inside)] = colour
+        rows.append(tile.repeat(2, 0).repeat(2, 1))
+    rows += [np.zeros_like(rows[0])] * (-len(rows) % 4)
+    sheet = np.concatenate([np.concatenate(rows[i : i + 4], 1) for i in range(0, len(rows), 4)])
+    small = Image.fromarray(sheet).quantize(256, dither=Image.Dither.NONE)
+    small.save(FOLDER / "ct-slices.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import typer
 
 from napari_ssn.core.clicks import Click
 from napari_ssn.core.conditioning import Posterior, condition
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.errors import (
     DataError,
     DeviceError,
@@ -25,19 +26,20 @@ from napari_ssn.core.errors import (
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.residual import Residual
+from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.core.transforms import corners_apart_mm
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.files import check_targets, make_folder
-from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, reader_for, stem
+from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, is_nrrd, reader_for, stem
+from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.nifti import read_nifti
+from napari_ssn.io.nrrd_image import read_nrrd_layers
 from napari_ssn.io.provenance import (
     Choice,
     LabelVolume,
     Pointing,
     Provenance,
     Software,
-    image_hash,
-    label_map_hash,
     read_sidecar,
 )
 from napari_ssn.io.sidecar import sidecar_path, write_pair
@@ -141,7 +143,7 @@ def verify(
         return False
     where = "the file beside the sidecar is the same too"
     if beside is None and sidecar.with_suffix("").is_file():
-        where = "the file beside the sidecar, which is no NIfTI, was left aside"
+        where = "the file beside the sidecar, which is DICOM, was left aside"
     elif beside is None:
         where = "no label map lies beside the sidecar, so that its hash was compared"
     what = "the label map was" if len(ones) == 1 else f"all {len(ones)} label maps were"
@@ -225,13 +227,23 @@ def _check_weights(model: Model, record: Provenance) -> None:
         )
 
 
-def _given(found: Found, pointing: Pointing) -> Posterior:
-    """The distribution given what a sidecar says was pointed at."""
-    dist, axes = found.dist, len(found.dist.space)
+def _spread(found: Found, choice: Choice) -> Decodable:
+    """The distribution with the spread that a sidecar states."""
+    if choice.spread is None:
+        return found.dist
+    per_label = tuple(choice.spread.per_label)
+    if len(per_label) not in (0, found.dist.classes):
+        raise DataError("The spread in the sidecar is one of other labels than the model's.")
+    return spread_out(found.dist, Spread(choice.spread.overall, per_label))
+
+
+def _given(found: Found, dist: Decodable, pointing: Pointing) -> Posterior:
+    """A distribution given what a sidecar says was pointed at."""
+    axes = len(dist.space)
     if any(point.label >= dist.classes or len(point.index) != axes for point in pointing.points):
         raise DataError("A point of the sidecar has a label or axes that the model has not.")
     residual = Residual(pointing.length_mm, pointing.amplitude).within(
-        dist, found.volume.data[0], pointing.edge_share
+        found.dist, found.volume.data[0], pointing.edge_share
     )
     clicks = [Click(tuple(point.index), point.label) for point in pointing.points]
     return condition(dist, clicks, pointing.tolerance, residual)
@@ -239,8 +251,8 @@ def _given(found: Found, pointing: Pointing) -> Posterior:
 
 def _decode(found: Found, choice: Choice) -> Hypothesis:
     """The hypothesis of a sidecar, with its points and the lesions that it moved alone."""
-    dist = found.dist
-    given = None if choice.pointing is None else _given(found, choice.pointing)
+    dist = _spread(found, choice)
+    given = None if choice.pointing is None else _given(found, dist, choice.pointing)
     whole = Hypothesis.from_z(dist, choice.z) if given is None else given.hypothesis(choice.z)
     if choice.lesions is None:
         return whole
@@ -260,7 +272,9 @@ def _decode(found: Found, choice: Choice) -> Hypothesis:
 def _beside(sidecar: Path) -> Path | None:
     """The label map that a sidecar lies beside; None if there is none."""
     names = (sidecar.with_name(sidecar.stem + suffix) for suffix in NIFTI_SUFFIXES)
-    return next((path for path in names if path.is_file()), None)
+    # ``a.seg.nrrd.json`` lies beside ``a.seg.nrrd``.
+    slicer = (path for path in (sidecar.with_suffix(""),) if is_nrrd(path))
+    return next((path for path in (*slicer, *names) if path.is_file()), None)
 
 
 def _members(record: Provenance) -> list[Provenance]:
@@ -282,6 +296,11 @@ def _members(record: Provenance) -> list[Provenance]:
 
 def _labels(path: Path, number: int, count: int) -> Volume:
     """One of so many label maps in a file."""
+    if is_nrrd(path):
+        layers = read_nrrd_layers(path)
+        if layers.channels != count:
+            raise GeometryError(f"The file holds {layers.channels} label maps, not {count}.")
+        return replace(layers, data=layers.data[number : number + 1])
     return reader_for(path)(path) if count == 1 else read_nifti(path, number)
 
 

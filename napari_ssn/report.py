@@ -78,7 +78,7 @@ class Report:
         sizes: one per label.
         pictures: of the hypothesis on show and of the cards.
         pictured: what the pictures show and what their shares mean.
-        points: what was pointed at, one sentence each.
+        given: what was pointed at and what has to be so, a line each.
         facts: name and value, in this order.
         limits: of the model.
         codes: what tells image, weights and label map from all others, by what it is of.
@@ -90,7 +90,7 @@ class Report:
     sizes: Sequence[Size]
     pictures: Sequence[Picture]
     pictured: str
-    points: Sequence[str]
+    given: Sequence[str]
     facts: Sequence[tuple[str, str]]
     limits: Sequence[str]
     codes: Sequence[tuple[str, str]]
@@ -110,7 +110,7 @@ def to_html(report: Report) -> bytes:
         "<h2>Hypotheses</h2>",
         _pictures(report.pictures),
         _paragraph(report.pictured, "muted small"),
-        *_listed("Given what was pointed at", report.points),
+        *_listed("Given", report.given),
         "<h2>How this came about</h2>",
         _table(_fact(name, value) for name, value in report.facts),
         *_listed("Limits of the model", report.limits),

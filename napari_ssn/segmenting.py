@@ -28,19 +28,13 @@ from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
 from napari_ssn.io.content import Content
+from napari_ssn.io.describing import describe
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_targets, make_folder, write_files
 from napari_ssn.io.formats import DICOM_SUFFIX, check_series, is_nifti
+from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.nifti import read_nifti
-from napari_ssn.io.provenance import (
-    Choice,
-    DicomInput,
-    ModelIdentity,
-    Provenance,
-    Run,
-    describe,
-    image_hash,
-)
+from napari_ssn.io.provenance import Choice, DicomInput, ModelIdentity, Provenance, Run
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row, range_rows, volumes_table
 from napari_ssn.network.device import device_title

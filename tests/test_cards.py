@@ -142,3 +142,17 @@ def test_a_star_keeps_that_hypothesis_whatever_is_on_show(tmp_path: Path) -> Non
     assert session.walk.choice == Choice()
     assert made[0].kept and made[0].choice == card.choice
     np.testing.assert_array_equal(made[0].counts, card.counts)
+
+
+def test_where_all_hypotheses_are_one_there_is_one_card(tmp_path: Path) -> None:
+    from napari_ssn.core.distribution import LogitDistribution
+
+    session = opened(tmp_path, Inline(), source((40, 48)))
+    result = result_of(session)
+    for label in (0, 1):
+        mean = np.full((2, 40, 48), -9.0)
+        mean[label] = 9.0
+        still = LogitDistribution(mean, np.zeros((3, 2, 40, 48)), np.ones((2, 40, 48)))
+        (card,) = cards_job(replace(result, dist=still), (), lambda: False).cards
+        assert (card.share, card.error, card.empty) == (1.0, 0.0, label == 0)
+        assert card.picture.shape == (SIDE, SIDE, 3)

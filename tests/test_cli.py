@@ -163,6 +163,20 @@ def test_a_series_goes_in_and_comes_out_as_dicom(run, model_3d, tmp_path: Path) 
     np.testing.assert_array_equal(np.asanyarray(nib.load(again).dataobj), dist.label_map())
 
 
+def test_one_of_several_series_is_named_by_its_number(run, model_3d, tmp_path: Path) -> None:
+    study, out = tmp_path / NAME, tmp_path / "out"
+    values = np.maximum(noise_image(SPACE), -1000)
+    make_series(study / "a", values[:, :, :5], np.diag([-1.0, -1.0, 2.0, 1.0]), seed=1)
+    make_series(study / "b", values, oblique_affine(), seed=2, number=2)
+    status, _, err = segment(run, study, model_3d, out, "--samples", 0)
+    assert status == 2 and "2 series, choose one by its number: 1: CT 22 × 18 × 5" in err
+    assert segment(run, study, model_3d, out, "--samples", 0, "--series", 2)[0] == 0
+    written = nib.load(out / "mean.nii.gz")
+    np.testing.assert_allclose(written.affine, oblique_affine(), rtol=0, atol=1e-6)
+    again = ("segment", study, "--out", tmp_path / "again", "--from-sidecar", out / "mean.json")
+    assert run(*again, "--model", model_3d, "--series", 2)[:2] == (0, "identical\n")
+
+
 def test_dicom_from_anything_else_is_refused_before_it_is_computed(
     run, scan, model_3d, tmp_path: Path, monkeypatch
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from napari_ssn.core.metrics import dice
 from napari_ssn.core.surface import mean_surface_distance
 from napari_ssn.session import Choice
-from napari_ssn.session.jobs import choice_z
+from napari_ssn.session.decoding import choice_z
 from tests.test_cards import opened, result_of, source
 from tests.test_session import Held, Inline
 

@@ -7,6 +7,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -94,9 +95,7 @@ def test_the_hypothesis_on_show_as_dicom(session: Session, out: Path) -> None:
     assert session.from_dicom
     session.export(out / "a.dcm")
     assert session.note is not None and not session.note.error, session.note
-    assert session.note.text == (
-        "Wrote a.dcm and a.dcm.json. The DICOM file names the patient as its source does."
-    )
+    assert session.note.text == "Wrote a.dcm (names the patient) and a.dcm.json."
     seg = highdicom.seg.segread(out / "a.dcm")
     shown = result_of(session).dist.placed(session.walk.label_map(()))
     assert [s.SegmentLabel for s in seg.SegmentSequence] == ["label 1", "label 2"]
@@ -137,8 +136,11 @@ def test_the_probability_map(session: Session, out: Path) -> None:
     session.export(out / "a.nii.gz", part="probability")
     assert session.exported is not None, session.note
     values = np.asarray(nib.load(out / "a.nii.gz").dataobj)
-    chances = result_of(session).dist.probabilities()[1:]
-    np.testing.assert_array_equal(np.moveaxis(values, -1, 0), chances.clip(0, 1))
+    dist, planes = result_of(session).dist, np.moveaxis(values, -1, 0)
+    for label, plane in enumerate(planes, start=1):
+        # What the window shows of that label; all labels at once are brought to a sum of 1.
+        np.testing.assert_array_equal(plane, dist.probability(label).clip(0, 1))
+    np.testing.assert_allclose(planes, dist.probabilities()[1:], atol=2e-3)
     record = json.loads((out / "a.json").read_text())
     assert record["choice"]["kind"] == "probability" and record["choice"]["pointing"] is None
 
@@ -159,6 +161,28 @@ def test_the_probability_map_given_points_is_the_share_of_the_draws(
     # A point has an error of its own, a tenth of its margin's.
     assert values[(*at, 0)] > 0.9
     assert json.loads((out / "a.json").read_text())["choice"]["pointing"] is not None
+
+
+def test_the_probability_map_of_what_is_gone_on_with(session: Session, out: Path) -> None:
+    """Conditions and the spread count, and the sidecar says them."""
+    from napari_ssn.session.records import Question
+
+    voxels = float(session.ranges.ranges[0].median)
+    only = (Question("at least", 1, voxels),)
+    session.walk.show(replace(session.walk.choice, only=only))
+    session.export(out / "a.nii", part="probability")
+    assert session.exported is not None, session.note
+    values = np.asarray(nib.load(out / "a.nii").dataobj)
+    given = result_of(session).given
+    maps = np.stack([given.dist.label_map(z) for z in given.draws((), DRAWS, SEED, only)])
+    assert ((maps == 1).sum((1, 2, 3)) >= voxels).all()
+    np.testing.assert_allclose(values[..., 0], (maps == 1).mean(0), atol=1e-6)
+    choice = json.loads((out / "a.json").read_text())["choice"]
+    assert choice["conditions"][0]["voxels"] == voxels and choice["pointing"] is None
+    session.export_report(out / "r.html")
+    assert session.exported is not None, session.note
+    measure = result_of(session).source.measure
+    assert f"Label 1 ≥ {measure.amount(voxels)}" in (out / "r.html").read_text()
 
 
 def test_probabilities_are_refused_where_they_cannot_be(session: Session, out: Path) -> None:
@@ -210,7 +234,8 @@ def test_the_report_says_it_all_and_names_nobody(session: Session, out: Path) ->
         result.card.licence,
         result.card.weights_sha256,
         result.image_sha256,
-        "Given what was pointed at",
+        "Given",
+        "(voxels, counted from 0",
         "Model range",
         "given 1 point",
         "direction 1 at +1.00 σ",
@@ -234,7 +259,7 @@ def test_a_report_escapes_what_it_is_given() -> None:
         sizes=[Size(evil, "#102030", evil, evil)],
         pictures=[Picture(np.zeros((4, 4, 3), np.uint8), evil, evil)],
         pictured=evil,
-        points=[evil],
+        given=[evil],
         facts=[(evil, evil)],
         limits=[evil],
         codes=[(evil, evil)],

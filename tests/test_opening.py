@@ -13,10 +13,12 @@ import pytest
 from npe2 import PluginManager, PluginManifest
 from pydicom import Dataset
 
+import napari_ssn as ssn
 from napari_ssn import opening
 from napari_ssn.core.display import IMAGE_KEY, SOURCE_KEY, Display, to_volume
 from napari_ssn.core.errors import ImageError
 from napari_ssn.io.dicom import DicomSeries
+from napari_ssn.io.hashes import image_hash
 from tests.dicoms import SECRETS, make_series
 from tests.helpers import noise_image, oblique_affine
 
@@ -123,6 +125,8 @@ def test_a_layer_is_the_volume_and_its_series(tmp_path: Path, affine: np.ndarray
     volume = to_volume(data, display)
     np.testing.assert_array_equal(volume.data[0], chest())
     np.testing.assert_allclose(volume.affine, affine, atol=1e-9)
+    # To the last bit, so that a run from the window is one from the command line.
+    assert image_hash(volume) == image_hash(ssn.read(tmp_path / "DOE"))
     source = meta["metadata"][SOURCE_KEY]
     assert isinstance(source, DicomSeries) and len(source.headers) == 6
     # What a viewer may show of a layer names nobody.

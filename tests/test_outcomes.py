@@ -189,9 +189,9 @@ def test_what_is_too_rare_is_said_and_not_gone_on_with(tmp_path: Path) -> None:
     session.asking.go_on()
     assert session.asking.only == ()
     # Rare, but seen: by importance, with its error.
-    edge = float(np.quantile(sizes(session, 4000), 1.0))
-    for step in range(1, 200):
-        session.asking.ask(Question("at least", 1, edge + 10 * step))
+    edge = float(sizes(session, 4000).max())
+    for step in range(1, 40):
+        session.asking.ask(Question("at least", 1, edge + (40 * 48 - edge) * step / 40))
         answer = session.asking.answer
         assert answer is not None
         if answer.rare:
@@ -230,7 +230,10 @@ def test_an_answer_that_comes_too_late_is_dropped(tmp_path: Path) -> None:
     session = session_of(tmp_path, runner)
     session.asking.ask(Question("at least", 1, median(session)))
     assert session.asking.words == ("Asking…", False)
-    _, finish = runner.waiting[0]
+    session.asking.drop()
+    assert session.asking.words == ("", False) and session.asking.question is None
+    session.asking.ask(Question("at least", 1, median(session)))
+    _, finish = runner.waiting[-1]
     session.pointing.add((5, 5), 1)
     assert session.asking.question is None
     finish()

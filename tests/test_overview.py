@@ -149,7 +149,7 @@ def test_what_fails_is_said_once_and_no_longer_wanted(
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_job_stops_when_it_is_told_to(tmp_path: Path, kind: str) -> None:
     session = opened(tmp_path, Inline(), source((40, 48)))
-    wish = Wish(kind, 1, None, (), 0)  # type: ignore[arg-type]
+    wish = Wish(kind, 1, None, (), (), 0)  # type: ignore[arg-type]
     with pytest.raises(Cancelled):
         overview_job(result_of(session), wish, lambda: True)
 

@@ -100,6 +100,20 @@ def move_a_lesion(session: Session) -> None:
     session.walk.set_sigma(-1.5)
 
 
+def spread(session: Session) -> None:
+    from napari_ssn.core.spread import Spread
+
+    session.set_spread(Spread(1.5, (1.0, 0.5, 2.0)))
+    assert session.result is not None and session.result.spread.changed
+    session.walk.show_sample(1)
+    session.walk.set_sigma(0.7)
+
+
+def spread_and_point(session: Session) -> None:
+    spread(session)
+    point(session)
+
+
 KINDS = {
     "mean": ("3d", lambda session: None),
     "sample": ("3d", lambda session: session.walk.show_sample(4)),
@@ -107,6 +121,8 @@ KINDS = {
     "points": ("2d", point),
     "points in 3D": ("3d", point),
     "lesions": ("spots", move_a_lesion),
+    "spread": ("3d", spread),
+    "points with a spread": ("3d", spread_and_point),
 }
 
 
@@ -123,6 +139,7 @@ def test_what_the_window_exports_is_verified(
     choice = read_sidecar(tmp_path / "chosen.json").choice
     assert (choice.pointing is not None) == kind.startswith("points")
     assert (choice.lesions is not None) == (kind == "lesions")
+    assert (choice.spread is not None) == ("spread" in kind)
     status, out, err = run(tmp_path / "chosen.json", "--image", scan, "--model", models[name])
     words = "made again bit for bit, and the file beside the sidecar is the same too."
     assert (status, out) == (0, f"Identical: the label map was {words}"), err
@@ -284,7 +301,12 @@ def test_a_file_of_all_cards_is_verified_hypothesis_by_hypothesis(
     assert "is the same too" in out
     aside = tmp_path / "a.seg.nrrd.json"
     status, out, _ = run(aside, "--image", scan, "--model", models["3d"])
-    assert status == 0 and "which is no NIfTI, was left aside" in out
+    assert status == 0 and "is the same too" in out
+    # And of the file for 3D Slicer too, by its own reader.
+    whole = (tmp_path / "a.seg.nrrd").read_bytes()
+    (tmp_path / "a.seg.nrrd").write_bytes(whole.replace(b"space origin: (", b"space origin: (1"))
+    status, out, _ = run(aside, "--image", scan, "--model", models["3d"])
+    assert status == 1 and "off its image" in out
     # The last of them says that it is another draw than it is.
     record = json.loads((tmp_path / "a.json").read_text())
     record["hypotheses"][-1]["choice"]["z"] = [5.0, 5.0, 5.0]

@@ -9,7 +9,7 @@ from napari_ssn import samples
 from napari_ssn.cli import app
 from napari_ssn.core.display import IMAGE_KEY, image_display, to_volume
 from napari_ssn.core.transforms import scaling
-from napari_ssn.io.provenance import image_hash
+from napari_ssn.io.hashes import image_hash
 from tests.helpers import tiny_model
 
 NUMBERS = range(1, samples.COUNT + 1)

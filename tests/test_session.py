@@ -16,7 +16,7 @@ import pytest
 
 from napari_ssn.core.display import plain_display, to_volume
 from napari_ssn.core.errors import SSNError
-from napari_ssn.session import Choice, Decoded, Session, Settings, Source, Survey
+from napari_ssn.session import Choice, Decoded, Session, Settings, Source, Survey, jobs
 from napari_ssn.session.records import STEP, Curve, stop_of, stops
 from napari_ssn.wording.problems import problem
 from tests.helpers import noise_image, tiny_model
@@ -147,6 +147,28 @@ def test_the_size_on_show_is_that_of_the_label_map_on_show(session: Session) -> 
         expected = np.bincount(dist.label_map(walk.z).reshape(-1), minlength=2)
         np.testing.assert_array_equal(walk.counts, expected)
         np.testing.assert_array_equal(walk.label_map(()), dist.label_map(walk.z))
+        part = (slice(3, 30), 7)
+        np.testing.assert_array_equal(walk.label_map(part), dist.label_map(walk.z)[part])
+        # What somebody does to the labels that they got is not what is on show.
+        walk.label_map(())[...] = 1
+        np.testing.assert_array_equal(walk.label_map(()), dist.label_map(walk.z))
+
+
+def test_small_walks_are_kept_and_larger_ones_decoded(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+    for room in (1 << 24, 0):
+        monkeypatch.setattr(jobs, "_KEPT", room)
+        ran(session)
+        session.pointing.start(1)
+        session.pointing.add((12, 20))
+        session.walk.set_sigma(1.0)
+        curve = session.walk._curve
+        assert curve is not None and (curve.maps is not None) == (room > 0)
+        shown.append((session.walk.label_map(()), session.walk.counts))
+    np.testing.assert_array_equal(shown[0][0], shown[1][0])
+    np.testing.assert_array_equal(shown[0][1], shown[1][1])
 
 
 def test_z_is_the_anchor_plus_sigma_times_the_direction(session: Session) -> None:

@@ -17,7 +17,7 @@ from napari_ssn.wording.image import geometry, origin
 from napari_ssn.wording.overview import missing_line, probability_tip, unlike_line
 from napari_ssn.wording.problems import problem, seconds
 from napari_ssn.wording.sizes import Measure, headline, percent, range_line
-from napari_ssn.wording.steering import card_lines, comparison_line, points_tip
+from napari_ssn.wording.steering import card_lines, card_tip, comparison_line, points_tip
 
 ML = Measure("volume", 1.0, flat=False)  # a voxel of 1 mm³: 1,000 of them are 1 mL
 SLICE = Measure("volume", 1.0, flat=True)
@@ -130,26 +130,26 @@ def two(first: Effect, second: Effect, kind: str | None = None) -> str:
 
 def test_directions_that_move_two_labels_name_both() -> None:
     size, shrinks = effect("size"), replace(effect("size"), ml_per_sigma=-0.3)
-    assert two(size, size) == "size of anterior and posterior, 1.8–4.8 mL"
-    assert two(size, shrinks) == "size of anterior, size of posterior"
+    assert two(size, size) == "size of anterior & posterior"
+    assert two(size, shrinks) == "anterior against posterior"
     left, right = effect("edge", (-1, 0, 0)), effect("edge", (1, 0, 0))
-    assert two(left, left) == "left edge of anterior and posterior, 1.8–4.8 mL"
-    assert two(left, right) == "left edge of anterior, right edge of posterior"
+    assert two(left, left) == "left edge of anterior & posterior"
+    assert two(left, right) == "edge of anterior, edge of posterior"
     shift = effect("shift", (-1, 0, 0))
-    assert two(shift, shift) == "shift of anterior and posterior to the left"
-    assert two(size, shift) == "size of anterior, shift of posterior to the left"
-    assert two(size, shrinks, "border") == "border of anterior and posterior"
+    assert two(shift, shift) == "shift of anterior & posterior to the left"
+    assert two(size, shift) == "size of anterior, shift of posterior"
+    assert two(size, shrinks, "border") == "border of anterior & posterior"
 
 
 def test_the_tip_of_a_direction_says_how_much_and_how_far() -> None:
     one = replace(effect("size"), mm_per_sigma=0.83)
     assert effect_tip(one, ML, 1e-3, ("background", "nodule"), "mm") == (
-        "Nodule: 0.90–2.40 mL between −2 and +2 σ · +0.30 mL per σ · boundary moves 0.8 mm per σ"
+        "Nodule: 0.90–2.40 mL between −2 and +2 σ · +0.30 mL per σ · boundary moves 0.83 mm per σ"
     )
     second = replace(effect("size"), label=2, ml_per_sigma=-0.2)
     both = replace(one, others=(second,))
     first, last = effect_tip(both, ML, 1e-3, ("background", "a", "b"), "px").split("\n")
-    assert first.endswith("0.8 px per σ")
+    assert first.endswith("0.83 px per σ")
     assert last == "B: 0.90–2.40 mL between −2 and +2 σ · −0.20 mL per σ"
     assert effect_tip(effect("none"), ML, 1e-3, ("x", "y"), "mm").startswith("No label changes")
 
@@ -203,7 +203,11 @@ def test_problems_are_one_sentence_without_paths() -> None:
 def test_cards_and_comparisons_in_words() -> None:
     measure = Measure("volume", 1.0, False)
     assert card_lines(measure, 0.343, 0.024, [0, 1420]) == ("34 ±2 %", "1.42 mL")
-    assert card_lines(measure, 0.004, 0.003, [9, 0]) == ("0 ±1 %", "none")
+    assert card_lines(measure, 0.004, 0.003, [9, 0]) == ("0 ±1 %", "no lesion")
+    # The only one there is would be so again.
+    assert card_lines(measure, 1.0, 0.0, [9, 0]) == ("100 %", "no lesion")
+    assert card_tip(1.0, 0.0, 400).startswith("Stands for 100 % of 400 hypotheses. Click")
+    assert "give or take 2 %" in card_tip(0.34, 0.024, 400)
     assert comparison_line(["nodule"], [0.871], [0.84], "mm") == "Dice 0.87 · 0.8 mm apart"
     both = comparison_line(["anterior", "posterior"], [0.5, 0.0], [2.0, float("nan")], "px")
     assert both == "Anterior: Dice 0.50 · 2.0 px apart; Posterior: only in one of the two"

@@ -247,9 +247,9 @@ def _assemble(spaces: HalfSpaces, precision: Floats, shift: Floats) -> tuple[Flo
     inverse = np.eye(rows.shape[1]) + product(rows.T * precision, rows)
     lower = np.linalg.cholesky(inverse)
     half = np.linalg.inv(lower)
-    cov = np.asfortranarray(half.T @ half)
+    cov = np.asfortranarray(product(half.T, half))
     pull = product(rows.T, shift - precision * offset)
-    mean = cov @ pull
+    mean = product(cov, pull)
     log_normaliser = float(
         shift @ offset - 0.5 * precision @ (offset * offset) + 0.5 * pull @ mean
     ) - float(np.log(np.diag(lower)).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,11 @@ RARE = 1e-4
 
 # From this share of plain draws on they are enough by themselves.
 _COMMON = 0.1
-# Draws of each step towards a rare outcome, the share of them that shows the way, and steps.
-_STEP, _ELITE, _STEPS = 500, 0.1, 12
+# Of all draws the part that each step towards a rare outcome takes; the share of these that shows
+# the way, and how many it must be at least; and steps.
+_PART, _ELITE, _GUIDES, _STEPS = 0.125, 0.1, 50, 12
+# Draws counted between two looks at whether to stop.
+_BATCH = 250
 # Share of the final draws that come from the distribution itself: no weight exceeds its inverse.
 _PLAIN = 0.2
 # A volume that is exactly so many voxels is reached, whatever the division rounded.
@@ -135,7 +139,7 @@ def ask(
     )
     true, ratio = lead(z).min(1) >= 0, np.ones(n)
     if posterior is None and true.mean() < _COMMON:
-        shift = _towards(lead, dist.rank, generator)
+        shift = _towards(lead, dist.rank, math.ceil(_PART * n), generator)
         z = generator.standard_normal((n, dist.rank))
         z[int(_PLAIN * n) :] += shift
         # Density of N(0, I) over that of the mixture which the draws come from.
@@ -170,9 +174,9 @@ def _lead(
 
     def counts(z: Floats) -> Floats:
         parts = []
-        for first in range(0, len(z), _STEP):
+        for first in range(0, len(z), _BATCH):
             between()
-            part = z[first : first + _STEP]
+            part = z[first : first + _BATCH]
             found = label_counts(dist, part) if posterior is None else posterior.label_counts(part)
             parts.append(found.astype(np.float64))
         return np.concatenate(parts)
@@ -207,17 +211,21 @@ def _reach(dist: Decodable, click: Click, posterior: Posterior | None, z: Floats
     return np.where(labels == click.label, 0.0, -1.0)
 
 
-def _towards(lead: _Lead, rank: int, generator: np.random.Generator) -> Floats:
-    """Mean of the normal, of unit width, that best imitates the draws that come true."""
+def _towards(lead: _Lead, rank: int, count: int, generator: np.random.Generator) -> Floats:
+    """Mean of the normal, of unit width, that best imitates the draws that come true.
+
+    count: of the draws of each step.
+    """
     shift, scale = np.zeros(rank), None
+    share = min(0.5, max(_ELITE, _GUIDES / count))
     for _ in range(_STEPS):
-        z = generator.standard_normal((_STEP, rank)) + shift
+        z = generator.standard_normal((count, rank)) + shift
         every = lead(z)
         if scale is None:
             # Voxels and logits are to count alike.
             scale = np.maximum(every.std(0), np.finfo(np.float64).tiny)
         ahead = (every / scale).min(1)
-        level = min(0.0, float(np.quantile(ahead, 1 - _ELITE)))
+        level = min(0.0, float(np.quantile(ahead, 1 - share)))
         elite = z[ahead >= level]
         # Logarithms first: far out the ratio of the densities is beyond any number.
         log_ratio = -elite @ shift

@@ -10,6 +10,7 @@ from napari.viewer import Viewer
 
 from napari_ssn.gui import layers
 from napari_ssn.gui.keys import Keys
+from napari_ssn.gui.marker_sizes import MarkerSizes
 from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Result, Session
 from napari_ssn.session.records import Point
@@ -26,6 +27,7 @@ class Clicks:
     def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
         self._viewer, self._scene, self._session = viewer, scene, session
         self._layer: Points | None = None
+        self._sizes: MarkerSizes | None = None
         # What the layer shows, while somebody may delete from it.
         self._shown: tuple[Point, ...] = ()
         self._hint: tuple[int, ...] | None = None
@@ -48,7 +50,7 @@ class Clicks:
         self._viewer.layers.events.removed.disconnect(self._removed)
         if self._layer is not None:
             self._layer.events.data.disconnect(self._edited)
-            self._layer = None
+            self._layer = self._sizes = None
 
     # ---- From the viewer
 
@@ -118,14 +120,15 @@ class Clicks:
 
     def _removed(self, event: Any) -> None:
         if getattr(event.value, "__wrapped__", event.value) is self._layer:
-            self._layer, self._shown, self._hint = None, (), None
+            self._layer = self._sizes = None
+            self._shown, self._hint = (), None
             self._session.pointing.clear()
 
     # ---- Into the viewer
 
     def _found(self, result: Result) -> None:
         """Another image may have another shape and place: a fresh layer is simplest."""
-        layer, self._layer = self._layer, None
+        layer, self._layer, self._sizes = self._layer, None, None
         self._shown, self._hint = (), None
         if layer is not None:
             self._viewer.layers.remove(layer)
@@ -156,6 +159,8 @@ class Clicks:
             layer.symbol, layer.face_color = symbols, colours
             layer.border_color = "#ffffff"
             layer.border_width = [0.09] * len(points) + [0.2] * (hint is not None)
+        if self._sizes is not None:
+            self._sizes.follow()
         self._drawing = False
 
     @staticmethod
@@ -168,6 +173,7 @@ class Clicks:
         layer = layers.clicks_layer(CLICKS, *self._scene.frame_of_result)
         layer.events.data.connect(self._edited)
         self._viewer.add_layer(layer)
+        self._sizes = MarkerSizes(self._viewer, layer, layers.CLICK_PIXELS)
         if self._keys is not None:
             self._keys.bind(layer)
         self._viewer.layers.selection = chosen

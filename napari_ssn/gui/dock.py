@@ -33,7 +33,8 @@ from napari_ssn.gui.walk_panel import ResultPanel, SliderPanel
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
 
-_WIDTH = 320
+# About 320, and room for the scroll bar.
+_WIDTH = 334
 
 
 class SSNDock(QWidget):

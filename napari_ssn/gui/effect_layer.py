@@ -16,8 +16,8 @@ from napari_ssn.session.effect import ADDED, EXCHANGED, TAKEN
 
 EFFECT = "SSN · effect"
 
-# Told apart by every kind of colour vision (Okabe and Ito).
-_COLOURS = {ADDED: "#56b4e9", TAKEN: "#d55e00", EXCHANGED: "#f0e442"}
+# Green and magenta are told apart by every kind of colour vision, and from the labels' colours.
+_COLOURS = {ADDED: "#00c48c", TAKEN: "#e667b8", EXCHANGED: "#f0e442"}
 _OPACITY = 0.55
 
 

@@ -35,6 +35,8 @@ HYPOTHESIS = "SSN · hypothesis"
 COMPARED = "SSN · compared"
 PREVIEW = "SSN · first outlines"
 REGION = "SSN · region"
+# Sizes of markers in pixels of the screen.
+REGION_PIXELS, CLICK_PIXELS = (13, 19), (11, 13)
 
 #: Events of an image layer after which it is another image.
 IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
@@ -271,7 +273,7 @@ def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Point
         symbol="cross",
         size=7,
         # Seen on lung and on the bright middle of a lesion, which a larger one would hide.
-        canvas_size_limits=(13, 19),
+        canvas_size_limits=REGION_PIXELS,
         face_color="#56b4e9",
         border_color="#56b4e9",
         **transform_of(image, len(display.shape)),
@@ -285,7 +287,7 @@ def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:
         ndim=axes,
         name=name,
         size=1.5,
-        canvas_size_limits=(11, 13),
+        canvas_size_limits=CLICK_PIXELS,
         **transform,
     )
 

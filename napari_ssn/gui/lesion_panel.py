@@ -153,7 +153,7 @@ class LesionPanel(Section):
             say(self.dropped, "range, presence: without points")
             return
         if walk.choice.only:
-            say(self.dropped, "range, presence: of all hypotheses")
+            say(self.dropped, "range: of all hypotheses")
             return
         measure = self._session.result.source.measure
         say(self.dropped, left_out(lesions.dropped, measure.amount(lesions.rules.smallest)))

@@ -17,8 +17,10 @@ from qtpy.QtWidgets import (
 from napari_ssn.gui.parts import button, line, row, set_role, text
 from napari_ssn.session import Question, Result, Session
 from napari_ssn.wording.asking import answer_tip, condition_tip, question_line
-from napari_ssn.wording.sizes import capital
+from napari_ssn.wording.sizes import capital, cut
 
+# Letters of a label's name beside the size that is asked about.
+_LONG = 15
 _KINDS = (("at least", "at least"), ("at most", "at most"), ("reaches", "reaches"))
 
 
@@ -87,7 +89,7 @@ class OutcomePanel(QWidget):
     def _toggled(self, on: bool) -> None:
         self.body.setVisible(on)
         if not on:
-            self._session.asking.stop()
+            self._session.asking.drop()
         self.refresh()
 
     def _typing(self) -> None:
@@ -174,9 +176,11 @@ class OutcomePanel(QWidget):
         broken, effective = self._session.asking.broken, self._session.asking.effective
         for question, shown in self._rows:
             name = result.labels[question.label]
-            words = f"Only: {question_line(result.source.measure, name, question)}"
-            shown.words.setText(f"{words} · not here" if question in broken else words)
-            shown.words.setToolTip(f"{words}. {condition_tip(effective, question in broken)}")
+            measure, here = result.source.measure, question not in broken
+            words = f"Only: {question_line(measure, cut(name, _LONG), question)}"
+            shown.words.setText(words if here else f"{words} · not here")
+            whole = f"Only: {question_line(measure, name, question)}"
+            shown.words.setToolTip(f"{whole}. {condition_tip(effective, not here)}")
             set_role(shown.words, "warn" if question in broken else "")
 
     def _list(self, only: tuple[Question, ...]) -> None:

@@ -163,7 +163,7 @@ def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
     made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
     made.setAlignment(Qt.AlignmentFlag.AlignRight)
     # Between napari's − and + buttons there is room for the digits and no more.
-    made.setFixedWidth(72 + 8 * (len(str(high)) - 2))
+    made.setFixedWidth(72 + 8 * max(0, len(str(high)) - 2))
     return made
 
 

@@ -11,6 +11,7 @@ from napari.viewer import Viewer
 
 from napari_ssn.core.display import Display
 from napari_ssn.gui import layers
+from napari_ssn.gui.marker_sizes import MarkerSizes
 from napari_ssn.gui.memory import Remembered
 from napari_ssn.session import Plane, Session
 
@@ -27,6 +28,7 @@ class Picture:
         self._frame = 0
         self._frames: dict[int, layers.Shown] = {}
         self._cross: Points | None = None
+        self._cross_sizes: MarkerSizes | None = None
         self._clicked: Callable[[], None] | None = None
         session.looking = self._plane_on_show
         session.changed.connect(self._show_cross)
@@ -188,6 +190,7 @@ class Picture:
         cross.metadata["at"] = centre
         self._cross = cross
         self._viewer.add_layer(cross)
+        self._cross_sizes = MarkerSizes(self._viewer, cross, layers.REGION_PIXELS)
         self._viewer.layers.selection = chosen
 
     # ---- From the viewer
@@ -225,7 +228,7 @@ class Picture:
         if layer is self._image:
             self.set_image(None)
         elif layer is self._cross:
-            self._cross = None
+            self._cross = self._cross_sizes = None
 
     # ---- From one dock to the next
 
@@ -251,4 +254,4 @@ class Picture:
         self.wait_for_click(False)
         self._watch(False)
         self._viewer.layers.events.removed.disconnect(self._removed)
-        self._image = self._cross = None
+        self._image = self._cross = self._cross_sizes = None

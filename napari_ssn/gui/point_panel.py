@@ -11,7 +11,7 @@ from napari_ssn.gui.clicks import Clicks
 from napari_ssn.gui.parts import Section, button, line, row, set_role
 from napari_ssn.gui.scene import Scene
 from napari_ssn.session import Result, Session
-from napari_ssn.wording.sizes import capital
+from napari_ssn.wording.sizes import capital, cut
 from napari_ssn.wording.steering import points_tip
 
 # Buttons beside each other, fewer where a label's name is longer than so many letters, and the
@@ -49,10 +49,10 @@ class PointPanel(Section):
             old.deleteLater()
         names = result.labels[1:]
         if len(names) == 1:
-            words = [f"+  belongs to {_cut(names[0])}", "−  does not"]
+            words = [f"+  belongs to {cut(names[0], _LONG)}", "−  does not"]
             tips = [f"then click on what belongs to {names[0]}", "then click on what does not"]
         else:
-            words = [*(f"+  {_cut(name)}" for name in names), "−  none"]
+            words = [*(f"+  {cut(name, _LONG)}" for name in names), "−  none"]
             tips = [*(f"then click on {name}" for name in names), "then click on what is neither"]
         across = _ACROSS if max(map(len, names)) <= _SHORT else 2
         self.buttons = []
@@ -101,8 +101,3 @@ class PointPanel(Section):
     def shut(self, event: Any = None) -> None:
         """Let go of the viewer."""
         self.clicks.close()
-
-
-def _cut(name: str) -> str:
-    """As much of a label's name as there is room for; the tooltip has all of it."""
-    return name if len(name) <= _LONG else f"{name[: _LONG - 1].rstrip()}…"

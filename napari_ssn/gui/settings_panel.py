@@ -127,7 +127,9 @@ class SettingsPanel(Section):
                     section.body.addWidget(box)
             for words, control in rows:
                 label = text(words, "", wrap=False)
-                section.body.addLayout(row([(label, 3), (control, 2)]))
+                # Words need more room than numbers.
+                widths = (2, 3) if control is self.directions else (3, 2)
+                section.body.addLayout(row([(label, widths[0]), (control, widths[1])]))
             self.body.addWidget(section)
             if title == "Boundary slider":
                 self.body.addWidget(self.spread)

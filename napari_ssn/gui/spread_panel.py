@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QVBoxLayout
 
 from napari_ssn.core.spread import Spread
-from napari_ssn.gui.parts import Section, button, row, text
+from napari_ssn.gui.parts import Section, button, line, row, text
 from napari_ssn.session import Result, Session
 from napari_ssn.wording.sizes import capital
 
@@ -44,9 +44,9 @@ class SpreadPanel(Section):
     def _found(self, result: Result) -> None:
         """A box for each label, where there are more than one; the background last."""
         while self._rows.count():
-            line = self._rows.takeAt(0)
-            while line.count():
-                line.takeAt(0).widget().deleteLater()
+            pair = self._rows.takeAt(0)
+            while pair.count():
+                pair.takeAt(0).widget().deleteLater()
         self.per_label = []
         if len(result.labels) == 2:
             # Of two labels the mean of both factors counts: a second one would say the same.
@@ -101,4 +101,8 @@ def _factor(tip: str) -> QDoubleSpinBox:
 
 
 def _line(words: str, control: QDoubleSpinBox) -> QHBoxLayout:
-    return row([(text(words, "", wrap=False), 3), (control, 2)])
+    name = line()
+    name.setText(words)
+    # A long name must not widen the dock.
+    name.setToolTip(words.strip())
+    return row([(name, 3), (control, 2)])

@@ -55,8 +55,8 @@ class VoxelSize(QWidget):
         """Ask for so many sizes, 2 or 3."""
         for widget in (self.boxes[2], self.between[1]):
             widget.setVisible(axes == 3)
-        what, measured = ("Voxel", "volumes") if axes == 3 else ("Pixel", "areas")
-        self.question.setText(f"{what} size unknown: enter mm to measure {measured}.")
+        what = "Voxel" if axes == 3 else "Pixel"
+        self.question.setText(f"{what} size unknown: enter it in mm.")
         self._check()
 
     def _asked(self) -> list[QDoubleSpinBox]:

@@ -21,6 +21,10 @@ from napari_ssn.wording.sizes import headline, range_line
 _WHAT = "What the slider changes; the share of the model's uncertainty"
 
 
+# Pixels that the style leaves around an entry of a list.
+_ROOM = 16
+
+
 class ResultPanel(Section):
     """Size of each label in the hypothesis on show, and its range over all."""
 
@@ -149,9 +153,9 @@ class SliderPanel(Section):
         self.directions = combo(_WHAT)
         self.slider = MarkedSlider()
         self.slider.setToolTip(
-            "Move the boundary ( , and . move it by 0.1 σ).\nOn the image: blue is what moving "
-            "it right adds, orange what it takes away,\nyellow where one label gives way to "
-            "another; between −2 and +2 σ."
+            "Move the boundary ( , and . move it by 0.1 σ).\nOn the image, between −2 and +2 σ: "
+            "green is what may be added to the outline,\nmagenta what may be taken away, yellow "
+            "where one label gives way to another."
         )
         self.slider.setPageStep(round(0.5 / STEP))
         self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
@@ -220,6 +224,9 @@ class SliderPanel(Section):
             self.directions.setItemData(
                 self.directions.count() - 1, f"{name}\n{tip}", Qt.ItemDataRole.ToolTipRole
             )
+        # In the list there is room for names that the dock is too narrow for.
+        view = self.directions.view()
+        view.setMinimumWidth(view.sizeHintForColumn(0) + 2 * view.frameWidth() + _ROOM)
 
     def _picked(self, index: int) -> None:
         self._session.walk.set_direction(self.directions.itemData(index))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
     from napari_ssn.core.volume import Volume
-    from napari_ssn.io.content import Model
+    from napari_ssn.io.content import Loaded, Model
     from napari_ssn.io.dicom.series import DicomSeries
     from napari_ssn.io.provenance import Provenance
 
@@ -44,7 +44,7 @@ def write(
     what: Hypothesis | Sequence[Hypothesis] | ProbabilityMap,
     path: str | os.PathLike[str],
     *,
-    model: Model | None = None,
+    model: Loaded | Model | None = None,
     names: Sequence[str] | None = None,
     source: Volume | DicomSeries | str | os.PathLike[str] | None = None,
     provenance: Provenance | None = None,
@@ -60,7 +60,7 @@ def write(
     Args:
         what: on the grid of the image it belongs to.
         path: of the file.
-        model: its card, for names, colours and coded terms of the labels.
+        model: that was loaded, or its card: for names, colours and coded terms of the labels.
         names: of several hypotheses; ``hypothesis 1`` … by default.
         source: what a DICOM segmentation refers to: the volume that was read from DICOM, its
             series, or a path that `read` reads.
@@ -73,7 +73,7 @@ def write(
             behind then.
         ImageError, GeometryError: the source cannot be read.
     """
-    from napari_ssn.io.content import Content
+    from napari_ssn.io.content import Content, Loaded
     from napari_ssn.io.files import check_targets, write_files
     from napari_ssn.io.formats import DICOM_SUFFIX, encode
     from napari_ssn.io.sidecar import described, write_content
@@ -81,7 +81,7 @@ def write(
     target = Path(path)
     if model is None and provenance is not None:
         model = described(provenance)
-    content = Content.of(what, model, names)
+    content = Content.of(what, model.card if isinstance(model, Loaded) else model, names)
     series = None
     if source is not None and target.name.lower().endswith(DICOM_SUFFIX):
         check_targets([target], overwrite)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,16 @@ class Label(Protocol):
     @property
     def terms(self) -> Terms | None:
         """None where nobody has coded it."""
+        ...
+
+
+@runtime_checkable
+class Loaded(Protocol):
+    """A model that was loaded: what a file says of it is on its card."""
+
+    @property
+    def card(self) -> Model:
+        """Of the model."""
         ...
 
 

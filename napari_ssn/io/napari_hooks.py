@@ -63,7 +63,8 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 def _own_labels(path: Path, volume: Volume, name: str) -> LayerData | None:
     """A label map that this plugin wrote, as a labels layer; None for any other file."""
     from napari_ssn.core.errors import DataError
-    from napari_ssn.io.provenance import label_map_hash, read_sidecar
+    from napari_ssn.io.hashes import label_map_hash
+    from napari_ssn.io.provenance import read_sidecar
     from napari_ssn.io.sidecar import sidecar_path
 
     try:
@@ -158,7 +159,9 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
         ExportError: the layer has too many axes or labels, or the disk refuses.
     """
     from napari_ssn.io import write
-    from napari_ssn.io.provenance import Provenance, edited, label_map_hash
+    from napari_ssn.io.describing import edited
+    from napari_ssn.io.hashes import label_map_hash
+    from napari_ssn.io.provenance import Provenance
     from napari_ssn.io.sidecar import described
 
     target = Path(path)

@@ -6,23 +6,18 @@ name of a file, no patient.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from napari_ssn._version import __version__
 from napari_ssn.core.errors import DataError
-from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-from napari_ssn.core.volume import Extent, Volume
+from napari_ssn.core.volume import Extent
 from napari_ssn.io.dicom.series import DicomSeries
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -33,7 +28,7 @@ Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Unit = Literal["mL", "mm2", "voxels"]
 
-_UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"}
+UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"}
 
 
 #: Of the form below; a sidecar of a later one holds what this program does not know.
@@ -288,97 +283,6 @@ class Provenance(_Strict):
         return self.model_dump_json(indent=2) + "\n"
 
 
-def image_hash(volume: Volume) -> str:
-    """sha256 over shape, dtype, values and affine of an image on its file's grid.
-
-    The values are hashed as little-endian float32 in C order, the affine as little-endian
-    float64, so that every computer, and the window as well as the command line, agrees.
-    """
-    data = np.ascontiguousarray(volume.data, dtype="<f4")
-    # Adding zero makes −0.0 and 0.0 one number, as they are everywhere else.
-    affine = np.ascontiguousarray(volume.affine + 0.0, dtype="<f8")
-    digest = hashlib.sha256()
-    digest.update(f"{data.shape} float32\n".encode())
-    digest.update(data.data)
-    digest.update(affine.tobytes())
-    return digest.hexdigest()
-
-
-def label_map_hash(label_map: NDArray[np.uint8]) -> str:
-    """sha256 of a label map's uint8 values in C order."""
-    return hashlib.sha256(np.ascontiguousarray(label_map, dtype=np.uint8).tobytes()).hexdigest()
-
-
-def probability_hash(probability: ProbabilityMap) -> str:
-    """sha256 of a probability map's values as little-endian float32 in C order."""
-    values = np.ascontiguousarray(probability.values, dtype="<f4")
-    return hashlib.sha256(values.data).hexdigest()
-
-
-def grid_of(shape: Sequence[int], affine: NDArray[np.float64]) -> Grid:
-    """A grid as the sidecar has it."""
-    return Grid(
-        shape=[int(size) for size in shape],
-        affine=[[float(value) for value in row] for row in affine],
-    )
-
-
-def describe(
-    hypothesis: Hypothesis,
-    *,
-    model: ModelIdentity,
-    run: Run,
-    choice: Choice,
-    labels: Sequence[str],
-    extent: Extent,
-) -> Provenance:
-    """Provenance of a hypothesis, made now with this software.
-
-    Args:
-        hypothesis: on the image's grid.
-        model, run, choice: where it comes from.
-        labels: names of all labels, background first.
-        extent: what the image's voxel size is known to measure.
-    """
-    if len(labels) != hypothesis.classes:
-        raise ValueError(f"labels: expected {hypothesis.classes} names, got {len(labels)}")
-    z = None if hypothesis.z is None else [float(value) for value in hypothesis.z]
-    if choice.z != z:
-        raise ValueError("choice: its z is not the hypothesis's")
-    return Provenance(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        software=Software.here(),
-        model=model,
-        run=run,
-        choice=choice,
-        volumes=_volumes(hypothesis, labels, extent),
-        grid=grid_of(hypothesis.label_map.shape, hypothesis.affine),
-        label_map_sha256=label_map_hash(hypothesis.label_map),
-    )
-
-
-def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
-    """Provenance of a label map that was changed by hand after it was made.
-
-    The model, the run and the labels stay; z is gone, because it says nothing about the map
-    any more.
-    """
-    labels = ["background", *provenance.volumes]
-    units = {volume.unit for volume in provenance.volumes.values()}
-    extent = next(extent for extent, unit in _UNITS.items() if unit in units)
-    if hypothesis.classes > len(labels):
-        labels += [f"label {i}" for i in range(len(labels), hypothesis.classes)]
-    whole = Hypothesis(hypothesis.label_map, hypothesis.affine, None, len(labels))
-    return describe(
-        whole,
-        model=provenance.model,
-        run=provenance.run,
-        choice=Choice(kind="edited", z=None),
-        labels=labels,
-        extent=extent,
-    )
-
-
 def read_sidecar(path: Path) -> Provenance:
     """Read and check a sidecar; DataError, in one sentence, if it is missing or damaged."""
     # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
@@ -418,23 +322,6 @@ def sidecar_schema() -> str:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "napari-ssn sidecar"
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _volumes(
-    hypothesis: Hypothesis, labels: Sequence[str], extent: Extent
-) -> dict[str, LabelVolume]:
-    columns = hypothesis.affine[:3, :3]
-    pixel_mm2 = float(np.linalg.norm(np.cross(columns[:, 0], columns[:, 1])))
-    out = {}
-    for label in range(1, hypothesis.classes):
-        voxels = int(hypothesis.counts[label])
-        out[labels[label]] = LabelVolume(
-            voxels=voxels,
-            ml=float(hypothesis.volumes_ml[label]) if extent == "volume" else None,
-            mm2=voxels * pixel_mm2 if extent == "plane" else None,
-            unit=_UNITS[extent],
-        )
-    return out
 
 
 def _version(package: str) -> str:

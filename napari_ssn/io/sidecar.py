@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_ssn.core.errors import DataError, ExportError
-from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io.content import Content, PlainModel, plain_labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import write_files
 from napari_ssn.io.formats import encode, is_nifti, stem
+from napari_ssn.io.hashes import label_map_hash, probability_hash
 from napari_ssn.io.provenance import (
-    Choice,
-    Condition,
-    Member,
-    ModelIdentity,
-    Pointing,
     Provenance,
-    Run,
-    Software,
-    Spread,
-    grid_of,
-    label_map_hash,
-    probability_hash,
     read_sidecar,
 )
-
-
-def describe_several(
-    records: Sequence[Provenance], names: Sequence[str], shares: Sequence[float | None]
-) -> Provenance:
-    """Provenance of a file that holds several hypotheses of one run, from that of each."""
-    if len(records) == 1:
-        return records[0]
-    members = [
-        Member(
-            name=name,
-            share=share,
-            choice=record.choice,
-            volumes=record.volumes,
-            label_map_sha256=record.label_map_sha256,
-        )
-        for record, name, share in zip(records, names, shares, strict=True)
-    ]
-    return records[0].model_copy(update={"hypotheses": members})
-
-
-def describe_probability(
-    probability: ProbabilityMap,
-    *,
-    model: ModelIdentity,
-    run: Run,
-    pointing: Pointing | None = None,
-    conditions: list[Condition] | None = None,
-    spread: Spread | None = None,
-) -> Provenance:
-    """Provenance of a probability map, made now with this software; it has no volumes."""
-    return Provenance(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        software=Software.here(),
-        model=model,
-        run=run,
-        choice=Choice(
-            kind="probability", z=None, pointing=pointing, conditions=conditions, spread=spread
-        ),
-        volumes={},
-        grid=grid_of(probability.values.shape[1:], probability.affine),
-        label_map_sha256=probability_hash(probability),
-    )
 
 
 def sidecar_path(path: Path) -> Path:

@@ -127,10 +127,11 @@ class Blender:
         else:
             assert self.total is not None
             # In place: there may be no room for them twice.
-            for part in self.total.parts():
+            for part in self.total.parts() if self.unit != 1 else ():
                 between()
                 part.mul_(1 / self.unit)
             self.total.spread.square_()
+            between()
             out = Parameters(*(part.contiguous() for part in self.total))
         self.total = None
         return out

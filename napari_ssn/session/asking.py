@@ -195,6 +195,12 @@ class Asking:
             self.aiming = None
             self.changed.emit()
 
+    def drop(self) -> None:
+        """Ask nothing any more; a question that is being answered is dropped."""
+        self.aiming = None
+        self._forget()
+        self.changed.emit()
+
     def ask_at(self, index: tuple[int, ...]) -> None:
         """Ask whether the label aimed with reaches a voxel of the source's grid, and stop."""
         label = self.aiming

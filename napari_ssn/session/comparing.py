@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_ssn.session import jobs
+from napari_ssn.session import decoding
 from napari_ssn.session.records import Choice, Result
 from napari_ssn.session.runner import Runner
 
@@ -47,7 +47,7 @@ def compare_job(
     from napari_ssn.core.metrics import dice
     from napari_ssn.core.surface import mean_surface_distance
 
-    one, two = (jobs.hypothesis_of(result, c, lesions).label_map for c in (shown, other))
+    one, two = (decoding.hypothesis_of(result, c, lesions).label_map for c in (shown, other))
     classes = result.dist.classes
     spacing = result.source.spacing_mm or (1.0,) * one.ndim
     two.flags.writeable = False

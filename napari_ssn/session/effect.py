@@ -13,15 +13,17 @@ from napari_ssn.session.walk import Walk
 if TYPE_CHECKING:
     from napari_ssn.session.records import Result
 
-#: Values of the map: where the slider, moved up, adds something to the outline, where it takes
-#: something away, and where one label gives way to another.
+#: Values of the map: where walking either way adds something to the hypothesis on show, where it
+#: takes something away, and where one label gives way to another.
 ADDED, TAKEN, EXCHANGED = 1, 2, 3
 # Standard deviations either way, as the effects in the names of directions.
 _REACH = 2.0
 
 
 class EffectMap:
-    """Labels between −2 and +2 σ of a direction against each other, while somebody asks.
+    """Labels at −2 and +2 σ of a direction against those on show, while somebody asks.
+
+    Of another direction than the one that is walked against those at its 0, where it begins.
 
     Attributes:
         changed: signal: another direction is to be seen, or none.
@@ -61,10 +63,13 @@ class EffectMap:
         """`ADDED`, `TAKEN`, `EXCHANGED` or 0 in a part of the region; None if none is shown."""
         if self.direction is None:
             return None
-        low, high = (self._walk.labels_at(self.direction, t, where) for t in (-_REACH, _REACH))
-        if low is None or high is None:
+        walk, direction = self._walk, self.direction
+        walked = direction == walk.choice.direction
+        here = walk.label_map(where) if walked else walk.labels_at(direction, 0.0, where)
+        low, high = (walk.labels_at(direction, t, where) for t in (-_REACH, _REACH))
+        if here is None or low is None or high is None:
             return None
-        return compared(low, high)
+        return compared(here, low, high)
 
     def close(self) -> None:
         """Let go of who listens."""
@@ -72,7 +77,7 @@ class EffectMap:
         self.changed.disconnect()
 
     def _key(self) -> Any:
-        return self._walk.choice.anchor, self._walk.directions
+        return self._walk.choice, self._walk.directions
 
     def _follow(self) -> None:
         if self.direction is not None and self._key() != self._start:
@@ -80,10 +85,15 @@ class EffectMap:
             self.changed.emit()
 
 
-def compared(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """How each voxel of one label map differs in another of the same shape."""
-    out = np.zeros(before.shape, np.uint8)
-    out[(before == 0) & (after > 0)] = ADDED
-    out[(before > 0) & (after == 0)] = TAKEN
-    out[(before > 0) & (after > 0) & (before != after)] = EXCHANGED
+def compared(
+    here: NDArray[np.uint8], low: NDArray[np.uint8], high: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """How each voxel of a label map differs in either of two others of the same shape.
+
+    Where one takes it away and the other gives it to another label, it is taken away.
+    """
+    out = np.zeros(here.shape, np.uint8)
+    out[(here > 0) & ((low != here) | (high != here))] = EXCHANGED
+    out[(here > 0) & ((low == 0) | (high == 0))] = TAKEN
+    out[(here == 0) & ((low > 0) | (high > 0))] = ADDED
     return out

@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
 from napari_ssn.session.cards import DRAWS, SEED, Cards, draw
-from napari_ssn.session.jobs import (
+from napari_ssn.session.decoding import hypothesis_of
+from napari_ssn.session.origin import (
     conditions_of,
     describe,
-    hypothesis_of,
     model_of,
     pointing_of,
     run_of,
     spread_of,
 )
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
+from napari_ssn.wording.asking import question_line
 from napari_ssn.wording.image import geometry
-from napari_ssn.wording.sizes import capital, percent, plural, range_line
+from napari_ssn.wording.sizes import capital, percent, range_line
 from napari_ssn.wording.steering import card_lines
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ Part = Literal["shown", "cards", "probability"]
 
 # Pixels of a picture's side in the report: 300 to the inch at 36 mm.
 _SIDE = 432
-# Label maps decoded between two looks at the cancel button.
-_BATCH = 16
+# Points of a label that the report names: all of a hundred would take a second page.
+_TOLD = 8
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def series_of(result: Result) -> DicomSeries | None:
 
 def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[Content, Provenance]:
     from napari_ssn.io.content import Content
-    from napari_ssn.io.sidecar import describe_probability, describe_several
+    from napari_ssn.io.describing import describe_probability, describe_several
 
     result, choice = shown.result, shown.choice
     if part == "probability":
@@ -154,22 +155,26 @@ def _of_cards(shown: Shown) -> list[Hypothesis]:
 
 
 def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) -> ProbabilityMap:
-    """How likely each label is; given points or conditions, by the draws behind the cards."""
+    """How likely each label is, as `overview_job` has it.
+
+    The model's own, pixel noise included; given anything, the share of the draws behind the cards.
+    """
+    from napari_ssn.core.agreement import agreement
     from napari_ssn.core.hypotheses import ProbabilityMap
 
-    if not (choice.points or choice.only):
-        return ProbabilityMap.of(result.dist)
-    source = result.given.source(choice.points)
-    draws = result.given.draws(choice.points, DRAWS, SEED, choice.only)
-    counts = np.zeros((result.dist.classes, *result.dist.space), np.uint16)
-    for first in range(0, len(draws), _BATCH):
+    def between() -> None:
         if cancelled():
             raise Cancelled("The export was cancelled.")
-        for label_map in source.label_maps(draws[first : first + _BATCH]):
-            for label in range(1, len(counts)):
-                counts[label] += label_map == label
-    counts[0] = len(draws) - counts[1:].sum(0)
-    return ProbabilityMap.of(result.dist, (counts / len(draws)).astype(np.float32))
+
+    dist, given, labels = result.dist, result.given, range(1, result.dist.classes)
+    if choice.points or choice.only:
+        draws = given.draws(choice.points, DRAWS, SEED, choice.only)
+        found = agreement(given.source(choice.points), draws, between)
+        chances = (found.share(label) for label in labels)
+    else:
+        chances = (dist.probability(label, between=between) for label in labels)
+    values = [dist.placed(one.astype(np.float32)) for one in chances]
+    return ProbabilityMap(np.stack(values).clip(0, 1), result.source.affine)
 
 
 def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
@@ -206,7 +211,7 @@ def report_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
 
 def report_of(shown: Shown) -> Report:
     """What the report says of a result."""
-    from napari_ssn.io.provenance import label_map_hash
+    from napari_ssn.io.hashes import label_map_hash
 
     result, card = shown.result, shown.result.card
     here = hypothesis_of(result, shown.choice, shown.lesions)
@@ -218,7 +223,7 @@ def report_of(shown: Shown) -> Report:
         sizes=_sizes(shown, here.counts),
         pictures=_pictures(shown, here),
         pictured=_pictured(shown),
-        points=_points(result, shown.choice),
+        given=_given(result, shown.choice),
         facts=_facts(result),
         limits=card.limits,
         codes=[
@@ -280,15 +285,19 @@ def _deep(space: tuple[int, ...]) -> bool:
     return len(space) == 3 and 1 not in space
 
 
-def _points(result: Result, choice: Choice) -> list[str]:
+def _given(result: Result, choice: Choice) -> list[str]:
+    """What was pointed at, and what has to be so."""
     named: dict[int, list[str]] = {}
     for point in choice.points:
         named.setdefault(point.label, []).append("(" + ", ".join(map(str, point.index)) + ")")
-    return [
-        f"{capital(result.labels[label])} at {', '.join(at)}, {plural(len(at), 'voxel')} counted "
-        "from 0 in the order of the image's file"
+    said = [
+        f"{capital(result.labels[label])} at {', '.join(at[:_TOLD])}"
+        f"{f' and {len(at) - _TOLD} more' if len(at) > _TOLD else ''} "
+        "(voxels, counted from 0 in the order of the image's file)"
         for label, at in named.items()
     ]
+    measure = result.source.measure
+    return said + [question_line(measure, result.labels[one.label], one) for one in choice.only]
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
@@ -300,7 +309,12 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     words = geometry(size, spacing, source.extent, "", source.thickness_mm)
     facts = [("Image", words)]
     if result.centre is not None:
-        facts.append(("Region around", "(" + ", ".join(map(str, result.centre)) + ")"))
+        around = "(" + ", ".join(map(str, result.centre)) + ")"
+        if result.depth_mm is not None:
+            around += f" · slices up to {result.depth_mm:g} mm from it"
+        facts.append(("Region around", around))
+    if result.spread.changed:
+        facts.append(("Spread", "changed by hand: not the model's own"))
     facts += [
         ("Model", f"{card.name} {card.version} · {card.licence}"),
         ("Trained on", card.training.data),

@@ -5,6 +5,7 @@ torch and MONAI are imported here and nowhere earlier, so that napari's window o
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,9 @@ from napari_ssn.core.errors import (
     ModelError,
 )
 from napari_ssn.session import lesions as lesion_jobs
-from napari_ssn.session.given import EDGE_SHARE, TOLERANCE
+from napari_ssn.session.decoding import anchor_z, hypothesis_of
+from napari_ssn.session.given import EDGE_SHARE
+from napari_ssn.session.origin import describe
 from napari_ssn.session.records import (
     Choice,
     Curve,
@@ -41,9 +44,7 @@ from napari_ssn.session.records import (
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
-    from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.lesions import Lesions
-    from napari_ssn.io.provenance import Condition, ModelIdentity, Pointing, Provenance, Run, Spread
     from napari_ssn.network.models import Model
 
 Progress = Callable[[News], None]
@@ -51,6 +52,8 @@ Asked = Callable[[], bool]
 
 # z counted between two looks at the cancel button.
 _BATCH = 128
+# Bytes of label maps at the stops of a walk that are kept.
+_KEPT = 1 << 24
 
 
 class ModelStore:
@@ -117,7 +120,7 @@ def run_job(
     from napari_ssn.core.activation import compact
     from napari_ssn.core.directions import principal_directions
     from napari_ssn.core.residual import Residual
-    from napari_ssn.io.provenance import image_hash
+    from napari_ssn.io.hashes import image_hash
     from napari_ssn.network.device import device_title, free_bytes
     from napari_ssn.network.inference import Watch
     from napari_ssn.network.plan import check_memory, plan_for
@@ -217,26 +220,30 @@ def curve_job(
 ) -> Curve:
     """Count the labels at every stop of the slider along a choice's walk, lesion by lesion.
 
-    A large result is decoded at every stop as well, which is no more work than counting; given
-    points, whose correction differs from stop to stop, it is not.
+    The label maps at the stops are kept, of a large result as `Flips`, for decoding is no more work
+    than counting; of a large one given points, whose correction differs from stop to stop, not.
     """
     from napari_ssn.core.activation import PackedDistribution
     from napari_ssn.core.flips import Flips
+    from napari_ssn.core.measures import count_labels
 
     anchor = anchor_z(result, choice)
     directions = result.bases.known(choice.basis)
     z = np.stack([directions.z(choice.direction, t, anchor) for t in stops(reach)])
-    by_lesion = flips = None
+    by_lesion = flips = maps = None
     if lesions is not None and lesions.several:
         by_lesion = lesion_jobs.counts(result, choice.points, lesions, z, lambda: _ask(cancelled))
     if isinstance(result.dist, PackedDistribution) and not choice.points:
         flips = Flips.along(result.dist, z, cancelled)
         counts = flips.counts
+    elif len(z) * math.prod(result.dist.space) <= _KEPT:
+        maps = result.given.source(choice.points).label_maps(z)
+        counts = np.stack([count_labels(one, result.dist.classes) for one in maps])
     else:
         known = None if by_lesion is None else by_lesion.sum(1)
         counts = _counts(result, choice.points, z, cancelled) if known is None else known
     walk = (result.run, choice.anchor, choice.direction, reach)
-    return Curve(*walk, counts, flips, by_lesion, choice.basis)
+    return Curve(*walk, counts, flips, maps, by_lesion, choice.basis)
 
 
 def decode_job(result: Result, choice: Choice, kept: bool, lesions: Lesions | None) -> Decoded:
@@ -245,138 +252,6 @@ def decode_job(result: Result, choice: Choice, kept: bool, lesions: Lesions | No
     provenance = describe(result, choice, lesions, hypothesis).model_dump(mode="json")
     hypothesis.label_map.flags.writeable = False
     return Decoded(result, choice, kept, hypothesis.label_map, provenance)
-
-
-def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hypothesis:
-    """A choice as a label map on the image's grid, lesions with a z of their own included."""
-    from napari_ssn.core.hypotheses import Hypothesis
-
-    z = choice_z(result, choice)
-    label_map = lesion_jobs.decode(result, choice.points, z, own_z(result, choice), lesions)
-    label_map = result.dist.placed(label_map)
-    # The source's own affine: the one of the region, taken back, would be rounded.
-    return Hypothesis(label_map, result.source.affine, z, result.dist.classes)
-
-
-def describe(
-    result: Result, choice: Choice, lesions: Lesions | None, hypothesis: Hypothesis
-) -> Provenance:
-    """What the sidecar of a choice says."""
-    from napari_ssn.io import provenance
-
-    own = own_z(result, choice)
-    moved = lesion_jobs.moves(choice, own, lesions) if own and lesions is not None else None
-
-    drawn, walked = choice.sample is not None, choice.kind == "walk"
-    given = choice.points or choice.only
-    return provenance.describe(
-        hypothesis,
-        model=model_of(result),
-        run=run_of(result),
-        choice=provenance.Choice(
-            kind="conditioned" if given and choice.kind == "mean" else choice.kind,
-            seed=choice.seed if drawn else None,
-            sample=choice.sample + 1 if choice.sample is not None else None,
-            direction=choice.direction + 1 if walked else None,
-            directions=choice.basis if walked else None,
-            sigma=choice.sigma if walked else None,
-            anchor=anchor_z(result, choice).tolist() if walked else None,
-            z=None if hypothesis.z is None else hypothesis.z.tolist(),
-            lesions=moved,
-            pointing=pointing_of(result, choice),
-            conditions=conditions_of(choice),
-            spread=spread_of(result),
-        ),
-        labels=result.labels,
-        extent=result.source.extent,
-    )
-
-
-def model_of(result: Result) -> ModelIdentity:
-    """What a sidecar says of the model."""
-    from napari_ssn.io.provenance import ModelIdentity
-
-    card = result.card
-    return ModelIdentity(name=card.name, version=card.version, weights_sha256=card.weights_sha256)
-
-
-def run_of(result: Result) -> Run:
-    """What a sidecar says of the run."""
-    from napari_ssn.io.provenance import DicomInput, Run
-
-    return Run(
-        device=result.device,
-        device_title=result.device_title,
-        tile=list(result.tile),
-        centre=None if result.centre is None else list(result.centre),
-        depth_mm=result.depth_mm,
-        image_sha256=result.image_sha256,
-        frame=None if result.source.frame is None else result.source.frame + 1,
-        dicom=DicomInput.of(result.source.series),
-    )
-
-
-def spread_of(result: Result) -> Spread | None:
-    """What a sidecar says of a spread that is not the model's own."""
-    from napari_ssn.io import provenance
-
-    if not result.spread.changed:
-        return None
-    spread, classes = result.spread, result.dist.classes
-    return provenance.Spread(
-        overall=spread.overall, per_label=list(spread.per_label or (1.0,) * classes)
-    )
-
-
-def pointing_of(result: Result, choice: Choice) -> Pointing | None:
-    """What a sidecar says of points."""
-    from napari_ssn.io import provenance
-
-    residual = result.residual
-    if not choice.points or residual is None:
-        return None
-    return provenance.Pointing(
-        points=[
-            provenance.Point(index=list(point.index), label=point.label) for point in choice.points
-        ],
-        tolerance=TOLERANCE,
-        length_mm=residual.length_mm,
-        amplitude=residual.amplitude,
-        edge_share=EDGE_SHARE,
-    )
-
-
-def conditions_of(choice: Choice) -> list[Condition] | None:
-    """What a sidecar says of conditions."""
-    from napari_ssn.io import provenance
-
-    if not choice.only:
-        return None
-    return [
-        provenance.Condition(
-            kind=one.kind,
-            label=one.label,
-            voxels=None if one.kind == "reaches" else float(one.voxels),
-            index=list(one.index) if one.kind == "reaches" else None,
-        )
-        for one in choice.only
-    ]
-
-
-def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
-    """The z a walk starts from: the mean's, else the draw of that seed and number."""
-    return result.given.anchor(choice.points, choice.sample, choice.seed, choice.only)
-
-
-def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:
-    """``z_anchor + sigma · v_direction`` in float64, (R,)."""
-    directions = result.bases.known(choice.basis)
-    return directions.z(choice.direction, choice.sigma, anchor_z(result, choice))
-
-
-def own_z(result: Result, choice: Choice) -> dict[int, NDArray[np.float64]]:
-    """z of each lesion that has a position of its own."""
-    return lesion_jobs.own_z(result, choice, anchor_z(result, choice)) if choice.own else {}
 
 
 def _counts(

@@ -284,6 +284,7 @@ class Curve:
         reach: standard deviations either way.
         counts: (stops, C), one stop every `STEP`.
         flips: the label maps at the stops, of a large result.
+        maps: (stops, *S) the same of a small one.
         by_lesion: (stops, K + 1, C), the same for each lesion's part; None where the lesions
             were not told apart, or there is but one.
     """
@@ -294,6 +295,7 @@ class Curve:
     reach: float
     counts: NDArray[np.int64]
     flips: Flips | None = None
+    maps: NDArray[np.uint8] | None = None
     by_lesion: NDArray[np.int64] | None = None
     basis: Kind = "label-weighted"
 
@@ -309,6 +311,9 @@ class Curve:
 
     def label_map(self, sigma: float, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels at a stop in a part of the region; None where they are not kept."""
+        if self.maps is not None:
+            # A copy: who gets it may do with it what they like.
+            return np.array(self.maps[stop_of(sigma, self.reach)][where])
         if self.flips is None:
             return None
         return self.flips.label_map(stop_of(sigma, self.reach), where)
@@ -340,7 +345,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote: the folder, the names of the files in it, and a word of caution."""
+    """What an export wrote: the folder, the names of the files in it, and a word on the first."""
 
     folder: Path
     files: tuple[str, ...]

@@ -449,8 +449,10 @@ class Session:
 
     def _wrote(self, exported: Exported) -> None:
         self.activity, self.exported = None, exported
-        words = f"Wrote {' and '.join(exported.files)}."
-        self.note = Note(f"{words} {exported.caution}".rstrip())
+        first, *others = exported.files
+        if exported.caution:
+            first += f" ({exported.caution})"
+        self.note = Note(f"Wrote {' and '.join([first, *others])}.")
         self.changed.emit()
 
     def close(self) -> None:

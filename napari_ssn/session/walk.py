@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_ssn.session import jobs
+from napari_ssn.session import decoding, jobs
 from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.records import (
     Choice,
@@ -84,7 +84,7 @@ class Walk:
         known = self.choice.basis in result.bases.kinds
         basis = self.choice.basis if known else result.directions.kind
         self.choice = Choice(seed=self.choice.seed, basis=basis)
-        self.z = jobs.choice_z(result, self.choice)
+        self.z = decoding.choice_z(result, self.choice)
 
     def renew(self, result: Result) -> None:
         """Stand at the same place in the same run with another spread.
@@ -98,7 +98,7 @@ class Walk:
         self._history = [replace(choice, own=(), only=()) for choice in self._history]
         self._undone = [replace(choice, own=(), only=()) for choice in self._undone]
         self.choice = replace(self.choice, own=(), only=())
-        self.z = jobs.choice_z(result, self.choice)
+        self.z = decoding.choice_z(result, self.choice)
 
     def announce(self) -> None:
         """Count the sizes along the walk if they are not known, and say where one stands."""
@@ -192,7 +192,7 @@ class Walk:
             kept = curve.label_map(sigma, where)
             if kept is not None:
                 return kept
-        anchor = jobs.anchor_z(result, choice)
+        anchor = decoding.anchor_z(result, choice)
         z = result.bases.known(choice.basis).z(direction, sigma, anchor)
         return lesion_jobs.decode(result, choice.points, z, {}, None, where)
 
@@ -332,8 +332,8 @@ class Walk:
 
     def _take(self, choice: Choice) -> None:
         assert self._result is not None
-        self.choice, self.z = choice, jobs.choice_z(self._result, choice)
-        self._own_z = jobs.own_z(self._result, choice)
+        self.choice, self.z = choice, decoding.choice_z(self._result, choice)
+        self._own_z = decoding.own_z(self._result, choice)
         self.announce()
 
     def _here(self) -> Curve | None:

@@ -56,9 +56,10 @@ def effect_name(
 ) -> str:
     """``size, 0.9–2.4 mL``, ``posterior edge, …``, ``shift to the left`` or ``presence, …``.
 
-    Of several labels that do the same ``size of anterior and posterior, 2.1–4.0 mL`` with their
-    sum, of others ``size of anterior, shift of posterior to the left``, and of two that give to
-    each other ``border of anterior and posterior``.
+    Of several labels that do the same ``size of anterior & posterior``, of two of which one grows
+    while the other shrinks ``anterior against posterior``, of two that give to each other
+    ``border of anterior & posterior``, and of others ``size of anterior, shift of posterior``:
+    how large they are is said elsewhere, as there is no room.
 
     Args:
         effect: of the direction.
@@ -71,22 +72,16 @@ def effect_name(
         return "no visible change"
     if effect.kind == "border":
         return f"border of {_listed([labels[effect.label], labels[effect.others[0].label]])}"
-    alike = [other for other in effect.others if _alike(effect, other)]
-    if len(alike) < len(effect.others):
-        rest = [one for one in effect.others if one not in alike]
-        return ", ".join(
-            _deed(one, [labels[one.label]], oriented) for one in (effect, *alike, *rest)[:2]
-        )
-    every = (effect, *alike)
+    every = (effect, *effect.others)
+    if any(not _alike(effect, other) for other in effect.others):
+        if all(one.kind in ("size", "presence") for one in every) and len(every) == 2:
+            return " against ".join(labels[one.label] for one in every)
+        return ", ".join(f"{one.kind} of {labels[one.label]}" for one in every)
     words = _deed(effect, [labels[one.label] for one in every] if labels else [], oriented)
-    if effect.kind == "shift":
+    if effect.kind == "shift" or effect.others:
         return words
-    low, high = (sum(sizes) / voxel_ml for sizes in zip(*map(_ends, every), strict=True))
-    return f"{words}, {measure.short_interval(low, high)}"
-
-
-def _ends(effect: Effect) -> tuple[float, float]:
-    return effect.low_ml, effect.high_ml
+    extremes = measure.short_interval(effect.low_ml / voxel_ml, effect.high_ml / voxel_ml)
+    return f"{words}, {extremes}"
 
 
 def _alike(one: Effect, other: Effect) -> bool:
@@ -110,9 +105,9 @@ def _deed(effect: Effect, names: Sequence[str], oriented: bool) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """``a``, ``a and b`` or ``a, b and c``."""
+    """``a``, ``a & b`` or ``a, b & c``."""
     *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} & {last}" if most else last
 
 
 def effect_tip(
@@ -120,7 +115,7 @@ def effect_tip(
 ) -> str:
     """What a direction does to each label, a line each: from where to where, and how fast.
 
-    ``Nodule: 0.90–2.40 mL from −2 to +2 σ · +0.30 mL per σ · boundary moves 0.8 mm per σ``.
+    ``Nodule: 0.90–2.40 mL from −2 to +2 σ · +0.30 mL per σ · boundary moves 0.83 mm per σ``.
 
     Args:
         effect: of the direction.
@@ -138,7 +133,8 @@ def effect_tip(
         words = f"{capital(labels[one.label])}: {measure.interval(*ends)} between −2 and +2 σ"
         words += f" · {speed}"
         if one.mm_per_sigma > 0:
-            words += f" · boundary moves {one.mm_per_sigma:.1f} {unit} per σ"
+            digits = 1 if one.mm_per_sigma >= 0.95 else 2
+            words += f" · boundary moves {one.mm_per_sigma:.{digits}f} {unit} per σ"
         lines.append(words)
     return "\n".join(lines)
 

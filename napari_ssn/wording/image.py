@@ -52,7 +52,7 @@ def place(tilt_degrees: float, moved: bool) -> str:
     if not tilt_degrees:
         return ""
     angle = f"{tilt_degrees:.0f}" if tilt_degrees >= 9.5 else f"{tilt_degrees:.1f}"
-    return f"Shown straight; exported at its true angle of {angle}°."
+    return f"Shown straight; exported at its true {angle}°."
 
 
 def _millimetres(value: float) -> str:

@@ -84,6 +84,11 @@ def capital(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
+def cut(name: str, letters: int) -> str:
+    """As many letters of a label's name as there is room for: ``non-enhancing…``."""
+    return name if len(name) <= letters else f"{name[: letters - 1].rstrip()}…"
+
+
 def plural(count: int, word: str) -> str:
     """``1 point``, ``2 points``."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"

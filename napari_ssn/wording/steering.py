@@ -54,7 +54,7 @@ def points_tip(count: int, unexplained: bool) -> str:
 def card_lines(
     measure: Measure, share: float, error: float, counts: Sequence[int] | NDArray[np.int64]
 ) -> tuple[str, str]:
-    """``34 ±2 %`` and ``1.42 mL``; the second is ``none`` where nothing is labelled.
+    """``34 ±2 %`` and ``1.42 mL``; the second is ``no lesion`` where nothing is labelled.
 
     Args:
         measure: how voxels are said.
@@ -63,17 +63,19 @@ def card_lines(
         counts: voxels of each label, background first.
     """
     voxels = int(sum(counts[1:]))
+    # One that stands for all of them would do so again.
+    give_or_take = f" ±{max(1, round(100 * error))}" if error else ""
     return (
-        f"{100 * share:.0f} ±{max(1, round(100 * error))} %",
-        measure.amount(voxels) if voxels else "none",
+        f"{100 * share:.0f}{give_or_take} %",
+        measure.amount(voxels) if voxels else "no lesion",
     )
 
 
 def card_tip(share: float, error: float, draws: int) -> str:
     """What the numbers of a card mean, and what a click does."""
+    again = f" (drawn again, give or take {max(1, round(100 * error))} %)" if error else ""
     return (
-        f"Stands for {percent(share)} of {draws:,} hypotheses "
-        f"(drawn again, give or take {max(1, round(100 * error))} %). "
+        f"Stands for {percent(share)} of {draws:,} hypotheses{again}. "
         "Click to show it; its star keeps it as a layer."
     )
 

@@ -247,3 +247,21 @@ def test_asking_can_be_stopped() -> None:
         ask(ball(), [])
     with pytest.raises(ValueError, match="at least one draw"):
         ask(ball(), VolumeAtLeast(9.0)).draw(3)
+
+
+@pytest.mark.parametrize("n", [1000, 4000])
+def test_one_in_a_hundred_thousand_is_found_with_few_draws_too(n: int) -> None:
+    # Voxel (0, 0) is labelled where z₁ > 4.3, in ten dimensions.
+    columns = [np.ones((1, 1)), *(np.zeros((1, 1)) for _ in range(9))]
+    dist = smooth_dist(np.array([[-4.3]]), columns)
+    tail = 0.5 * math.erfc(4.3 / math.sqrt(2))
+    found = ask(dist, Click((0, 0), 1), n=n)
+    assert found.rare and found.probability == pytest.approx(tail, abs=5 * found.error)
+    assert found.error < 0.25 * tail
+
+
+def test_what_no_draw_comes_near_is_never_seen_and_bounded() -> None:
+    # A single voxel shows no draw the way: larger by nothing, or all at once.
+    dist = smooth_dist(np.array([[-4.3]]), [np.ones((1, 1)), np.zeros((1, 1))])
+    found = ask(dist, VolumeAtLeast(0.001), n=500)
+    assert found.probability == 0 and found.rare and 3 * found.error == pytest.approx(0.006)

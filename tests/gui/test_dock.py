@@ -102,6 +102,8 @@ def test_a_slider_frame_decodes_only_the_slice_on_show(
 ) -> None:
     from napari_ssn.core.distribution import LogitDistribution
 
+    # Walks as small as this one are kept whole.
+    monkeypatch.setattr("napari_ssn.session.jobs._KEPT", 0)
     model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
     viewer, dock = open_dock(model)
     add_image(viewer, (20, 24, 22))

@@ -12,7 +12,7 @@ from napari.layers import Image
 
 import napari_ssn as ssn
 from napari_ssn.gui import layers
-from napari_ssn.io.provenance import image_hash
+from napari_ssn.io.hashes import image_hash
 from tests import readers
 from tests.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of
 

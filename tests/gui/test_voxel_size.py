@@ -37,7 +37,7 @@ def test_without_a_size_there_are_voxels_and_with_one_millilitres(
     viewer.add_image(noise_image(SPACE), name="array")
     ask = dock.image.voxel_size
     assert ask.isVisibleTo(dock) and not ask.set.isEnabled()
-    assert ask.question.text() == "Voxel size unknown: enter mm to measure volumes."
+    assert ask.question.text() == "Voxel size unknown: enter it in mm."
     assert "voxel size unknown" in dock.image.geometry.text()
     run_and_wait(dock, qtbot)
     headline = dock.result.headlines[0].text()
@@ -64,7 +64,7 @@ def test_a_picture_is_asked_for_two_sizes(deep: tuple[Any, Any]) -> None:
     viewer.add_image(noise_image((40, 48)), name="picture")
     ask = dock.image.voxel_size
     assert [box.isVisibleTo(dock) for box in ask.boxes] == [True, True, False]
-    assert ask.question.text() == "Pixel size unknown: enter mm to measure areas."
+    assert ask.question.text() == "Pixel size unknown: enter it in mm."
     enter(dock, 0.5, 0.6)
     assert dock.image.geometry.text() == "48 × 40 · 0.5 × 0.6 mm · thickness unknown"
 
@@ -76,7 +76,7 @@ def test_a_tilted_scan_says_how_it_is_shown(
     volume = ssn.Volume(noise_image(SPACE)[None], oblique_affine(angles=(0, 0, np.deg2rad(12))))
     data, options, _ = image_layer(volume)
     image = viewer.add_image(data, **options)
-    assert dock.image.place.text() == "Shown straight; exported at its true angle of 12°."
+    assert dock.image.place.text() == "Shown straight; exported at its true 12°."
     assert not dock.image.voxel_size.isVisibleTo(dock)
     run_and_wait(dock, qtbot)
     label_map = dock.session.walk.label_map(())

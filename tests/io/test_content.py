@@ -16,6 +16,7 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.io.content import Content
+from napari_ssn.io.describing import describe, describe_probability, describe_several
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.provenance import (
     Choice,
@@ -23,10 +24,9 @@ from napari_ssn.io.provenance import (
     ModelIdentity,
     Provenance,
     Run,
-    describe,
     read_sidecar,
 )
-from napari_ssn.io.sidecar import describe_probability, describe_several, sidecar_path
+from napari_ssn.io.sidecar import sidecar_path
 from tests.dicoms import SECRETS, make_series
 from tests.helpers import oblique_affine
 
@@ -172,7 +172,8 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io.dicom.series import DicomSeries
 from tests.helpers import oblique_affine
 from tests.io.test_content import MODEL, RUN
-from napari_ssn.io.provenance import Choice, describe
+from napari_ssn.io.describing import describe
+from napari_ssn.io.provenance import Choice
 import highdicom  # before we are timed
 
 folder, name = Path(sys.argv[1]), sys.argv[2]
@@ -234,3 +235,15 @@ def _readable(path: Path) -> bytes:
 
         return nrrd.read(str(path))[0].tobytes()
     return np.asarray(nib.load(path).dataobj).tobytes()
+
+
+def test_a_loaded_model_names_the_labels_as_its_card_does(tmp_path: Path) -> None:
+    from napari_ssn.network.models import load_model
+    from tests.helpers import tiny_model
+
+    model = load_model(tiny_model(tmp_path / "tiny", classes=3), "cpu")
+    one = Hypothesis(np.zeros((6, 5, 4), np.uint8), np.eye(4), None, 3)
+    for name, given in (("a.seg.nrrd", model), ("b.seg.nrrd", model.card)):
+        ssn.write(one, tmp_path / name, model=given)
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.seg.nrrd", "b.seg.nrrd"))
+    assert first == second and model.card.labels[1].name.encode() in first

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -527,6 +529,14 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         assert refusal(tmp_path / name, ImageError) == "The file does not exist."
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes of this kind")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    make_series(tmp_path / "s", values(), AXIAL)
+    os.mkfifo(tmp_path / "s" / "pipe.dcm")
+    assert "no file" in refusal(tmp_path / "s" / "pipe.dcm", ImageError)
+    same(ssn.read(tmp_path / "s"), values(), AXIAL)
+
+
 @pytest.mark.parametrize("name", ["DOE.dcm", "DOE.zip", "DOE.ima"])
 @pytest.mark.parametrize("content", [b"", b"text", bytes(200), bytes(128) + b"DICM"])
 def test_a_name_does_not_make_it_dicom(tmp_path: Path, name: str, content: bytes) -> None:
@@ -588,3 +598,16 @@ def test_damage_is_refused_or_harmless(tmp_path: Path, seed: int) -> None:
     except SSNError as error:
         said = str(error)
     assert not any(secret in said for secret in (*SECRETS, str(tmp_path)))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_named_as_dicom_that_are_none_are_told_of(tmp_path: Path, packed: bool) -> None:
+    # A slice at the end that lost its first bytes leaves no gap: only its name tells of it.
+    paths = make_series(tmp_path / "s", values(), AXIAL)
+    (tmp_path / "s" / "notes.txt").write_text("no slice")
+    where = zipped(tmp_path / "s") if packed else tmp_path / "s"
+    assert ssn.read(where).note is None
+    paths[-1].write_bytes(paths[-1].read_bytes()[7:])
+    volume = ssn.read(zipped(tmp_path / "s") if packed else tmp_path / "s")
+    assert volume.space[2] == values().shape[2] - 1
+    assert volume.note is not None and volume.note.startswith("1 file named as DICOM is none")

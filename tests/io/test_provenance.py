@@ -11,15 +11,13 @@ import napari_ssn as ssn
 from napari_ssn.core.errors import DataError, ExportError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Volume
+from napari_ssn.io.describing import describe, edited
+from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.provenance import (
     Choice,
     ModelIdentity,
     Provenance,
     Run,
-    describe,
-    edited,
-    image_hash,
-    label_map_hash,
     read_sidecar,
     sidecar_schema,
 )

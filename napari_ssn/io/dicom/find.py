@@ -73,12 +73,14 @@ class Series:
         modality: as CT.
         stack: their grid; None if they make none.
         problem: why they make none.
+        note: what is to be doubted of it nevertheless, one sentence.
     """
 
     instances: tuple[Instance, ...]
     modality: str
     stack: Stack | None
     problem: GeometryError | ImageError | None
+    note: str | None = None
 
     @property
     def planes(self) -> list[Plane]:
@@ -105,7 +107,9 @@ def find_series(files: Sequence[Member], like: Instance | None = None) -> list[S
     Raises:
         ImageError: a file is damaged, or there is no series; then what there is instead.
     """
-    found = [one for member in files if (one := instance(member)) is not None]
+    read = [(member, instance(member)) for member in files]
+    found = [one for _, one in read if one is not None]
+    note = _left_out(sum(member.named for member, one in read if one is None))
     images = [one for one in found if one.is_image]
     if not images or (like is not None and not like.is_image):
         raise ImageError(_no_images(found if like is None else [like]))
@@ -117,8 +121,8 @@ def find_series(files: Sequence[Member], like: Instance | None = None) -> list[S
     if like is not None:
         mark = (like.series, like.uid)
         mine = [g for g in groups.values() if any((one.series, one.uid) == mark for one in g)]
-        return [_series(group) for group in mine]
-    made = [_series(group) for group in groups.values()]
+        return [_series(group, note) for group in mine]
+    made = [_series(group, note) for group in groups.values()]
     # Pictures that lie nowhere, as of a dose report, are beside the point where others do.
     placed = [one for one in made if one.planes]
     return sorted(placed or made, key=_rank)
@@ -177,14 +181,25 @@ def _distinct(images: Sequence[Instance]) -> Iterator[Instance]:
         seen.add(mark)
 
 
-def _series(instances: Sequence[Instance]) -> Series:
+def _left_out(count: int) -> str | None:
+    """What is said where files are named as DICOM and are none: slices may be among them."""
+    if count == 0:
+        return None
+    files, are, were = ("file", "is", "was") if count == 1 else ("files", "are", "were")
+    return (
+        f"{count} {files} named as DICOM {are} none and {were} left out: look whether the image "
+        "ends too early."
+    )
+
+
+def _series(instances: Sequence[Instance], note: str | None) -> Series:
     made: Stack | None = None
     problem: GeometryError | ImageError | None = None
     try:
         made = _stacked(instances)
     except (GeometryError, ImageError) as error:
         problem = error
-    return Series(tuple(instances), instances[0].modality, made, problem)
+    return Series(tuple(instances), instances[0].modality, made, problem, note)
 
 
 def _stacked(instances: Sequence[Instance]) -> Stack:

@@ -21,6 +21,8 @@ from napari_ssn.core.errors import ImageError
 
 #: What a DICOM file begins with: a preamble of any content, and these four letters.
 PREAMBLE, MAGIC = 128, b"DICM"
+#: Names that DICOM files have, where they have any.
+SUFFIXES = (".dcm", ".dicom", ".ima")
 
 _DAMAGED = "The zip file is damaged: copy or export it again."
 # More files than a study has; who opens a whole disk waits for minutes.
@@ -36,10 +38,12 @@ class Member:
     Attributes:
         size: in bytes, uncompressed; never more than these are read.
         read: returns its content, or the first so many bytes of it.
+        named: whether its name says that it is DICOM.
     """
 
     size: int
     read: Callable[[int], bytes]
+    named: bool = False
 
     def whole(self) -> bytes:
         """All of the content; ImageError if it does not fit into memory or is damaged."""
@@ -77,11 +81,14 @@ def members(path: Path) -> Iterator[list[Member]]:
 def _found(path: Path, stack: ExitStack) -> list[Member]:
     if path.is_dir():
         return [_on_disk(file) for file in islice(_walk(path), _MOST + 1)]
+    if not path.exists():
+        raise ImageError("The file does not exist.")
+    # A pipe would be waited for.
+    if not path.is_file():
+        raise ImageError("This is no file and no folder: choose another.")
     if zipfile.is_zipfile(path):
         archive = stack.enter_context(zipfile.ZipFile(path))
         return [_zipped(archive, info) for info in archive.infolist() if not info.is_dir()]
-    if not path.exists():
-        raise ImageError("The file does not exist.")
     beside = islice(sorted(file for file in path.parent.iterdir() if file.is_file()), _MOST + 1)
     return [_on_disk(file) for file in beside]
 
@@ -99,11 +106,13 @@ def may_be_dicom(path: Path) -> bool:
     try:
         if path.is_dir():
             return any(_on_disk(file).is_dicom for file in islice(_walk(path), _GLANCE))
+        if not path.is_file():
+            return False
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 inside = (info for info in archive.infolist() if not info.is_dir())
                 return any(_zipped(archive, info).is_dicom for info in islice(inside, _GLANCE))
-        return path.is_file() and _on_disk(path).is_dicom
+        return _on_disk(path).is_dicom
     except (OSError, ImageError, zipfile.BadZipFile, NotImplementedError, ValueError):
         return False
 
@@ -133,7 +142,11 @@ def _refusal(error: OSError) -> str:
 
 
 def _on_disk(path: Path) -> Member:
-    return Member(path.stat().st_size, partial(_read_file, path))
+    return Member(path.stat().st_size, partial(_read_file, path), _named(path.name))
+
+
+def _named(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _read_file(path: Path, size: int) -> bytes:
@@ -146,7 +159,8 @@ def _read_file(path: Path, size: int) -> bytes:
 
 def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     # The archive hands out no more bytes than it says here, whatever is packed in it.
-    return Member(info.file_size, partial(_read_zipped, archive, info))
+    read = partial(_read_zipped, archive, info)
+    return Member(info.file_size, read, _named(info.filename))
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
@@ -155,5 +169,5 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> 
             return stream.read(size)
     except RuntimeError:
         raise ImageError("The zip file is locked with a password: unpack it first.") from None
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error):
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error):
         raise ImageError(_DAMAGED) from None

@@ -25,8 +25,8 @@ from napari_ssn.io.dicom.series import DicomSeries
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-#: What an export says to whoever is about to pass the file on.
-NAMES_THE_PATIENT = "The DICOM file names the patient as its source does."
+#: What is said of the file to whoever is about to pass it on.
+NAMES_THE_PATIENT = "names the patient"
 
 _MISSING = (
     'DICOM is written with libraries that are not installed: pip install "napari-ssn[dicom]".'

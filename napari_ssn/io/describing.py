@@ -1,0 +1,151 @@
+"""Sidecars of results, made now with this software."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.core.volume import Extent
+from napari_ssn.io.hashes import label_map_hash, probability_hash
+from napari_ssn.io.provenance import (
+    UNITS,
+    Choice,
+    Condition,
+    Grid,
+    LabelVolume,
+    Member,
+    ModelIdentity,
+    Pointing,
+    Provenance,
+    Run,
+    Software,
+    Spread,
+)
+
+
+def grid_of(shape: Sequence[int], affine: NDArray[np.float64]) -> Grid:
+    """A grid as the sidecar has it."""
+    return Grid(
+        shape=[int(size) for size in shape],
+        affine=[[float(value) for value in row] for row in affine],
+    )
+
+
+def describe(
+    hypothesis: Hypothesis,
+    *,
+    model: ModelIdentity,
+    run: Run,
+    choice: Choice,
+    labels: Sequence[str],
+    extent: Extent,
+) -> Provenance:
+    """Provenance of a hypothesis, made now with this software.
+
+    Args:
+        hypothesis: on the image's grid.
+        model, run, choice: where it comes from.
+        labels: names of all labels, background first.
+        extent: what the image's voxel size is known to measure.
+    """
+    if len(labels) != hypothesis.classes:
+        raise ValueError(f"labels: expected {hypothesis.classes} names, got {len(labels)}")
+    z = None if hypothesis.z is None else [float(value) for value in hypothesis.z]
+    if choice.z != z:
+        raise ValueError("choice: its z is not the hypothesis's")
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        software=Software.here(),
+        model=model,
+        run=run,
+        choice=choice,
+        volumes=_volumes(hypothesis, labels, extent),
+        grid=grid_of(hypothesis.label_map.shape, hypothesis.affine),
+        label_map_sha256=label_map_hash(hypothesis.label_map),
+    )
+
+
+def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
+    """Provenance of a label map that was changed by hand after it was made.
+
+    The model, the run and the labels stay; z is gone, because it says nothing about the map
+    any more.
+    """
+    labels = ["background", *provenance.volumes]
+    units = {volume.unit for volume in provenance.volumes.values()}
+    extent = next(extent for extent, unit in UNITS.items() if unit in units)
+    if hypothesis.classes > len(labels):
+        labels += [f"label {i}" for i in range(len(labels), hypothesis.classes)]
+    whole = Hypothesis(hypothesis.label_map, hypothesis.affine, None, len(labels))
+    return describe(
+        whole,
+        model=provenance.model,
+        run=provenance.run,
+        choice=Choice(kind="edited", z=None),
+        labels=labels,
+        extent=extent,
+    )
+
+
+def _volumes(
+    hypothesis: Hypothesis, labels: Sequence[str], extent: Extent
+) -> dict[str, LabelVolume]:
+    columns = hypothesis.affine[:3, :3]
+    pixel_mm2 = float(np.linalg.norm(np.cross(columns[:, 0], columns[:, 1])))
+    out = {}
+    for label in range(1, hypothesis.classes):
+        voxels = int(hypothesis.counts[label])
+        out[labels[label]] = LabelVolume(
+            voxels=voxels,
+            ml=float(hypothesis.volumes_ml[label]) if extent == "volume" else None,
+            mm2=voxels * pixel_mm2 if extent == "plane" else None,
+            unit=UNITS[extent],
+        )
+    return out
+
+
+def describe_several(
+    records: Sequence[Provenance], names: Sequence[str], shares: Sequence[float | None]
+) -> Provenance:
+    """Provenance of a file that holds several hypotheses of one run, from that of each."""
+    if len(records) == 1:
+        return records[0]
+    members = [
+        Member(
+            name=name,
+            share=share,
+            choice=record.choice,
+            volumes=record.volumes,
+            label_map_sha256=record.label_map_sha256,
+        )
+        for record, name, share in zip(records, names, shares, strict=True)
+    ]
+    return records[0].model_copy(update={"hypotheses": members})
+
+
+def describe_probability(
+    probability: ProbabilityMap,
+    *,
+    model: ModelIdentity,
+    run: Run,
+    pointing: Pointing | None = None,
+    conditions: list[Condition] | None = None,
+    spread: Spread | None = None,
+) -> Provenance:
+    """Provenance of a probability map, made now with this software; it has no volumes."""
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        software=Software.here(),
+        model=model,
+        run=run,
+        choice=Choice(
+            kind="probability", z=None, pointing=pointing, conditions=conditions, spread=spread
+        ),
+        volumes={},
+        grid=grid_of(probability.values.shape[1:], probability.affine),
+        label_map_sha256=probability_hash(probability),
+    )

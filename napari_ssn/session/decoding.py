@@ -1,0 +1,42 @@
+"""From a choice to its z, and to its label map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.session import lesions as lesion_jobs
+from napari_ssn.session.records import Choice, Result
+
+if TYPE_CHECKING:
+    from napari_ssn.core.hypotheses import Hypothesis
+    from napari_ssn.core.lesions import Lesions
+
+
+def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hypothesis:
+    """A choice as a label map on the image's grid, lesions with a z of their own included."""
+    from napari_ssn.core.hypotheses import Hypothesis
+
+    z = choice_z(result, choice)
+    label_map = lesion_jobs.decode(result, choice.points, z, own_z(result, choice), lesions)
+    label_map = result.dist.placed(label_map)
+    # The source's own affine: the one of the region, taken back, would be rounded.
+    return Hypothesis(label_map, result.source.affine, z, result.dist.classes)
+
+
+def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
+    """The z a walk starts from: the mean's, else the draw of that seed and number."""
+    return result.given.anchor(choice.points, choice.sample, choice.seed, choice.only)
+
+
+def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:
+    """``z_anchor + sigma · v_direction`` in float64, (R,)."""
+    directions = result.bases.known(choice.basis)
+    return directions.z(choice.direction, choice.sigma, anchor_z(result, choice))
+
+
+def own_z(result: Result, choice: Choice) -> dict[int, NDArray[np.float64]]:
+    """z of each lesion that has a position of its own."""
+    return lesion_jobs.own_z(result, choice, anchor_z(result, choice)) if choice.own else {}
