@@ -71,7 +71,7 @@ def boxplot(
         m_ijk = max(|S_j ∩ S_k \\ S_i| / |S_j ∩ S_k|, |S_i \\ (S_j ∪ S_k)| / |S_i|) ≤ ε
         depth_i = share of the pairs j < k of others with m_ijk ≤ ε
 
-    As in the paper ε is the smallest for which the mean depth is 1/6 at least: 0 where strict
+    ε is the smallest for which the mean depth is 1/6 at least, a common choice: 0 where strict
     inclusion gives that much. Equally deep ones are sorted by their mean m_i.
 
     The rule for outliers is ours, because in a set a hypothesis can leave the box in many places,
