@@ -60,9 +60,16 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
 
 def _layers(path: Path) -> Iterator[LayerData]:
     from napari_ssn.io.dicom.look import layer_options
-    from napari_ssn.io.dicom.read import read_chosen
-    from napari_ssn.io.napari_hooks import image_layer
+    from napari_ssn.io.dicom.read import is_segmentation, read_chosen
+    from napari_ssn.io.napari_hooks import image_layer, place
+    from napari_ssn.io.opened import layers_of
 
+    if is_segmentation(path):
+        from napari_ssn.io.dicom.segments import read_dicom_seg
+
+        display, parts = read_dicom_seg(path)
+        yield from layers_of(display, place(display), parts)
+        return
     read = read_chosen(path, choose)
     read.sort(key=lambda one: one[1].data.size)
     for info, volume in read:

@@ -26,9 +26,10 @@ import pytest
 from napari.layers import Image
 
 import napari_ssn as ssn
-from napari_ssn import cli
+from napari_ssn import cli, opening
 from napari_ssn.core.display import RESULT_KEY
 from napari_ssn.core.errors import SSNError
+from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.gui import layers
 from napari_ssn.io.dicom.segmentation import NAMES_THE_PATIENT
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
@@ -239,6 +240,24 @@ def test_the_session_and_its_layers_name_nobody(
     session.close()
     assert told and not named_in(" ".join(told)) and not named_in(heard())
     assert check_files(home / "exported") >= 8 and check_files(home / "saved") >= 3
+
+
+@pytest.mark.parametrize("kind", list(INPUTS))
+def test_opened_layers_name_nobody(home: Path, heard: Any, kind: str) -> None:
+    """Images and results, whatever their files are called."""
+    path = INPUTS[kind](home)
+    reader = opening.read_layers if kind == "DICOM" else read_layers
+    layers = list(reader(str(path)))
+    volume = ssn.read(path)
+    one = Hypothesis((volume.data[0] > 0).astype(np.uint8), volume.affine, None)
+    for suffix in (".seg.nrrd", ".dcm") if kind == "DICOM" else (".nii.gz", ".seg.nrrd"):
+        result = home / f"{FILE}_result{suffix}"
+        ssn.write(one, result, source=volume)
+        layers += (opening.read_layers if suffix == ".dcm" else read_layers)(str(result))
+    assert len(layers) == 3
+    for _, options, _ in layers:
+        assert options["name"] and not named_in(repr(options))
+    assert not named_in(heard())
 
 
 def damaged(kind: str, home: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
 from napari_ssn.io.content import PlainLabel, PlainModel
+from napari_ssn.io.opened import layers_of, named_by
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -41,48 +42,47 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerData]:
-    """One layer per file: labels where a sidecar says that the file is a label map, else an image.
+    """Layers of files, called by what they show: a file is often named after the patient.
 
+    A segmentation makes a layer of labels per hypothesis, any other file makes an image.
     ImageError or GeometryError, in one sentence, if one fails.
     """
-    from napari_ssn.io.formats import is_nifti, reader_for, stem
+    return [layer for p in _as_paths(path) for layer in _layers(p)]
+
+
+def _layers(path: Path) -> list[LayerData]:
+    """Layers of one file."""
+    from napari_ssn.io.formats import is_nifti
     from napari_ssn.io.nifti import read_nifti_frames
+    from napari_ssn.io.nrrd_image import check_single, read_nrrd_fields
+    from napari_ssn.io.nrrd_segments import is_segmentation, segments
+    from napari_ssn.io.results import own_results
 
-    layers = []
-    for p in _as_paths(path):
-        volume, step_s = read_nifti_frames(p) if is_nifti(p) else (reader_for(p)(p), None)
-        name = stem(p)
-        # napari names a layer after its file; the name goes nowhere else.
-        if volume.channels > 1:
-            layers.append(series_layer(volume, step_s, name=name))
-        else:
-            layers.append(_own_labels(p, volume, name) or image_layer(volume, name=name))
-    return layers
+    parts, step_s = None, None
+    if is_nifti(path):
+        volume, step_s = read_nifti_frames(path)
+    else:
+        volume, fields = read_nrrd_fields(path)
+        parts = segments(volume, fields) if is_segmentation(fields) else None
+    own = own_results(path, volume)
+    if own is not None:
+        volume, known = own
+        # The file has the colours, the sidecar the rest.
+        labels = [part.labels for part in parts or known]
+        parts = [replace(part, labels=each) for part, each in zip(known, labels, strict=True)]
+    if parts is not None:
+        display = Display.of(volume)
+        return layers_of(display, place(display), parts)
+    if volume.channels == 1 or not is_nifti(path):
+        return [image_layer(check_single(volume), name=title(volume))]
+    return [series_layer(volume, step_s, name=title(volume))]
 
 
-def _own_labels(path: Path, volume: Volume, name: str) -> LayerData | None:
-    """A label map that this plugin wrote, as a labels layer; None for any other file."""
-    from napari_ssn.core.errors import DataError
-    from napari_ssn.io.hashes import label_map_hash
-    from napari_ssn.io.provenance import read_sidecar
-    from napari_ssn.io.sidecar import sidecar_path
-
-    try:
-        record = read_sidecar(sidecar_path(path))
-    except DataError:
-        # No sidecar, or one of something else: then the file is what it is by itself.
-        return None
-    label_map = volume.data[0].astype(np.uint8)
-    if label_map_hash(label_map) != record.label_map_sha256:
-        return None
-    display = Display.of(volume)
-    origin = {
-        **display.to_metadata(),
-        SHOWN_AT: display.placement.matrix.tolist(),
-        "provenance": record.model_dump(mode="json"),
-    }
-    shown = np.ascontiguousarray(display.reorientation.apply(label_map))
-    return shown, {**place(display), "name": name, "metadata": {RESULT_KEY: origin}}, "labels"
+def title(volume: Volume) -> str:
+    """Name of an image's layer: ``CT 512 × 512 × 36``, ``Image 40 × 48``."""
+    kind = "CT" if looks_like_ct(some_values(volume.data, volume.data.ndim - 1)) else "Image"
+    frames = f" · {volume.channels} frames" if volume.channels > 1 else ""
+    return f"{kind} {' × '.join(map(str, volume.space))}{frames}"
 
 
 def image_layer(volume: Volume, **options: Any) -> LayerData:
@@ -170,14 +170,18 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     result = dict(meta.get("metadata", {})).get(RESULT_KEY, {})
     label_map, display = _on_source_grid(_as_labels(data), meta, result)
     hypothesis = Hypothesis(label_map, display.affine, None, int(label_map.max()) + 1)
-    provenance = model = None
+    provenance, model = None, named_by(meta, hypothesis.classes - 1)
     if "provenance" in result:
         provenance = Provenance.model_validate(result["provenance"])
         if provenance.label_map_sha256 != label_map_hash(label_map):
             provenance = edited(provenance, hypothesis)
         # Labels that do not occur in this map are labels nevertheless.
         hypothesis = replace(hypothesis, classes=1 + len(provenance.volumes))
-        model = _in_colours(described(provenance), meta)
+        model = described(provenance)
+    elif model is not None:
+        # Labels that do not occur in this map are labels nevertheless.
+        hypothesis = replace(hypothesis, classes=len(model.labels))
+    model = _in_colours(model, meta)
     written = write(hypothesis, target, model=model, provenance=provenance, overwrite=True)
     return [str(p) for p in written]
 

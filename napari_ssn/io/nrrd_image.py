@@ -71,16 +71,25 @@ def read_nrrd(path: Path) -> Volume:
         ImageError: the file is missing, damaged, cut off, or its voxels lie in another file.
         GeometryError: several values per voxel, or an affine that cannot be used.
     """
-    layers = read_nrrd_layers(path)
-    if layers.channels != 1:
+    return check_single(read_nrrd_layers(path))
+
+
+def check_single(volume: Volume) -> Volume:
+    """The volume itself; GeometryError if it has several channels."""
+    if volume.channels != 1:
         raise GeometryError(
-            f"The file holds {layers.channels} values per voxel; images of one are read."
+            f"The file holds {volume.channels} values per voxel; images of one are read."
         )
-    return layers
+    return volume
 
 
 def read_nrrd_layers(path: Path) -> Volume:
     """As `read_nrrd`, of a file that may hold several images of one grid: the channels."""
+    return read_nrrd_fields(path)[0]
+
+
+def read_nrrd_fields(path: Path) -> tuple[Volume, dict[str, Any]]:
+    """As `read_nrrd_layers`, and the fields of the header, those of other programs included."""
     header, body = _parse(path)
     sizes = [int(size) for size in header["sizes"]]
     inside = _axes_of_space(header, len(sizes))
@@ -91,7 +100,8 @@ def read_nrrd_layers(path: Path) -> Volume:
     place = _place(header, inside)
     with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
         values = np.ascontiguousarray(data, dtype=np.float32)
-    return Volume(values, place.affine, place.extent, place.oriented, note=place.note)
+    volume = Volume(values, place.affine, place.extent, place.oriented, note=place.note)
+    return volume, header
 
 
 def _parse(path: Path) -> tuple[dict[str, Any], bytes]:

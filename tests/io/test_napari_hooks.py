@@ -49,7 +49,7 @@ def test_a_scan_is_shown_as_radiologists_look_at_it(scan: Path) -> None:
     assert reader is not None
     [(data, meta, kind)] = reader(str(scan))
     volume = ssn.read(scan)
-    assert kind == "image" and meta["name"] == "scan"
+    assert kind == "image" and meta["name"] == f"Image {' × '.join(map(str, SPACE))}"
     assert meta["axis_labels"] == ("z", "y", "x") and meta["units"] == ("mm",) * 3
     np.testing.assert_allclose(meta["scale"], (2.5, 1.3, 0.7), rtol=1e-6)
     assert np.shares_memory(data, image_layer(volume)[0]) is False
@@ -225,7 +225,7 @@ def viewer():
 
 def test_napari_opens_and_saves_through_the_manifest(viewer, scan: Path, tmp_path: Path) -> None:
     [image] = viewer.open(scan, plugin="napari-ssn")
-    assert image.name == "scan"
+    assert image.name == f"Image {' × '.join(map(str, SPACE))}"
     display = image_display(
         image.data.shape,
         scaling(image.scale, image.translate),

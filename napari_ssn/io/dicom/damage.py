@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import struct
 import warnings
 import zlib
@@ -23,21 +25,38 @@ _BROKEN = (
     RuntimeError,
     TypeError,
     ValueError,
+    # highdicom keeps its table of frames in a database.
+    sqlite3.Error,
     struct.error,
     zlib.error,
 )
 
 
 @contextmanager
-def reading(sentence: str) -> Iterator[None]:
-    """ImageError with this sentence for whatever goes wrong inside, and no warnings.
+def quiet() -> Iterator[None]:
+    """No warning and no word in the log of pydicom and highdicom.
 
-    pydicom's own messages and warnings quote the content of headers, which names the patient.
+    They quote the content of headers, which names the patient.
     """
+    logs = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
+
+
+@contextmanager
+def reading(sentence: str) -> Iterator[None]:
+    """ImageError with this sentence for whatever goes wrong inside, and `quiet`."""
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             yield
         except (*_BROKEN, BytesLengthException, InvalidDicomError):

@@ -126,6 +126,14 @@ def several(infos: Sequence[SeriesInfo]) -> ImageError:
     return ImageError(f"There are {len(infos)} series, choose one by its number: {named}{more}.")
 
 
+def is_segmentation(path: Path) -> bool:
+    """Whether a path is that of a file that holds a DICOM segmentation."""
+    if not path.is_file() or zipfile.is_zipfile(path):
+        return False
+    found = instance(member(path))
+    return found is not None and found.modality == "SEG"
+
+
 @contextmanager
 def _series_of(path: Path) -> Iterator[list[Series]]:
     """Series in a folder or zip, or the one that a file belongs to, while they can be read."""

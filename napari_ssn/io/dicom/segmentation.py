@@ -6,8 +6,6 @@ the standard demands: unlike everything else that is written here it names the p
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from napari_ssn._version import __version__
 from napari_ssn.core.errors import ExportError
 from napari_ssn.io.content import Code, Content, Segment, as_volume
+from napari_ssn.io.dicom.damage import quiet
 from napari_ssn.io.dicom.series import DicomSeries
 
 if TYPE_CHECKING:
@@ -111,21 +110,12 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
 
 @contextmanager
 def _refused() -> Iterator[None]:
-    """ExportError for whatever goes wrong inside, and no word of the libraries'.
-
-    Their messages, warnings and log quote what headers hold, and that is the patient's name.
-    """
-    log = logging.getLogger("highdicom")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    """ExportError for whatever goes wrong inside, and no word of the libraries'."""
+    with quiet():
+        try:
             yield
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        raise ExportError(_UNUSABLE) from None
-    finally:
-        log.setLevel(level)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            raise ExportError(_UNUSABLE) from None
 
 
 def check_grid(content: Content, series: DicomSeries) -> None:

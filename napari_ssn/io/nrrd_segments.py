@@ -1,0 +1,92 @@
+"""What a ``.seg.nrrd`` says of its segments: 3D Slicer's fields, whoever wrote them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import ImageError
+from napari_ssn.core.volume import Volume
+from napari_ssn.io.content import PlainLabel
+from napari_ssn.io.opened import Opened
+
+_FIELD = re.compile(r"Segment(\d+)_(Name|ID|LabelValue|Layer|Color)")
+_DAMAGED = "What the file says of its segments is damaged: export it again from where it comes."
+_TOO_MANY = "The segmentation has values that are no labels from 0 to 255: it is not opened."
+
+
+def is_segmentation(fields: Mapping[str, Any]) -> bool:
+    """Whether the header of a NRRD file names segments."""
+    return any(_FIELD.fullmatch(key) for key in fields)
+
+
+def segments(volume: Volume, fields: Mapping[str, Any]) -> list[Opened]:
+    """Label maps of a segmentation, one per layer of the file.
+
+    Slicer 4 wrote neither layers nor values where every segment had a layer of its own.
+
+    Args:
+        volume: the layers are its channels.
+        fields: of the header.
+
+    Raises:
+        ImageError: a segment is said to lie where nothing is, or a value is no label.
+    """
+    names: list[dict[int, PlainLabel]] = [{} for _ in range(volume.channels)]
+    for number, segment in sorted(_segments(fields).items()):
+        try:
+            layer = int(segment.get("Layer", number if volume.channels > 1 else 0))
+            value = int(segment.get("LabelValue", 1))
+            there = names[layer] if layer >= 0 else None
+        except (ValueError, IndexError):
+            raise ImageError(_DAMAGED) from None
+        if there is None or not 1 <= value <= 255:
+            raise ImageError(_DAMAGED)
+        name = segment.get("Name") or segment.get("ID") or f"segment {number + 1}"
+        there[value] = PlainLabel(name, _colour(segment.get("Color", "")))
+    return [
+        Opened(_labels(values), _title(labels, k, volume.channels), labels)
+        for k, (values, labels) in enumerate(zip(volume.data, names, strict=True))
+    ]
+
+
+def _segments(fields: Mapping[str, Any]) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = {}
+    for key, value in fields.items():
+        match = _FIELD.fullmatch(key)
+        if match is not None:
+            found.setdefault(int(match[1]), {})[match[2]] = str(value).strip()
+    return found
+
+
+def _title(labels: Mapping[int, PlainLabel], layer: int, layers: int) -> str:
+    """Of a layer: its one segment's name, or how many there are."""
+    if len(labels) == 1:
+        return next(iter(labels.values())).name
+    which = f" {layer + 1}" if layers > 1 else ""
+    return f"Segmentation{which} · {len(labels)} segments"
+
+
+def _colour(text: str) -> str:
+    """``#rrggbb`` of three numbers from 0 to 1; empty where they are not."""
+    try:
+        parts = [float(part) for part in text.split()]
+    except ValueError:
+        return ""
+    if len(parts) != 3 or not all(0 <= part <= 1 for part in parts):
+        return ""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
+
+
+def _labels(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    # NaN fails the comparison.
+    if not (values.min() >= 0 and values.max() <= 255):
+        raise ImageError(_TOO_MANY)
+    labels = values.astype(np.uint8)
+    if not np.array_equal(labels, values):
+        raise ImageError(_TOO_MANY)
+    return labels

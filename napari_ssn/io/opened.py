@@ -1,0 +1,108 @@
+"""Segmentations as a viewer shows them: label maps with names and colours, and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.display import RESULT_KEY, SHOWN_AT, Display
+from napari_ssn.io.content import Label, PlainLabel, PlainModel
+
+# Of a probability of which no file says the colour.
+_ORANGE = "#e69f00"
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """One layer of a segmentation.
+
+    Attributes:
+        values: (*S) on the file's grid: a uint8 label map, or float32 probabilities from 0 to 1.
+        name: of the layer; says what it is and never where it came from.
+        labels: what the values of a label map mean, or by 1 what is probable; empty where
+            nobody says.
+        record: the sidecar as plain values, of a label map that it describes.
+    """
+
+    values: NDArray[Any]
+    name: str
+    labels: Mapping[int, Label] = field(default_factory=dict)
+    record: Mapping[str, Any] | None = None
+
+
+def layers_of(
+    display: Display, place: Mapping[str, Any], parts: Sequence[Opened]
+) -> list[tuple[Any, dict[str, Any], str]]:
+    """Layers of a segmentation; the first is seen and lies on top, the others are hidden.
+
+    Args:
+        display: how the file's grid is shown.
+        place: the layers' transform.
+        parts: what the file holds, in its order.
+    """
+    origin = {**display.to_metadata(), SHOWN_AT: display.placement.matrix.tolist()}
+    layers = []
+    for part in reversed(parts):
+        record = {} if part.record is None else {"provenance": dict(part.record)}
+        options = {
+            **place,
+            "name": part.name,
+            "visible": part is parts[0],
+            "metadata": {RESULT_KEY: {**origin, **record}},
+        }
+        shown = np.ascontiguousarray(display.reorientation.apply(part.values))
+        if part.values.dtype == np.uint8:
+            layers.append((shown, {**options, **_look(part.labels)}, "labels"))
+        else:
+            layers.append((shown, {**options, **_ramp(part.labels)}, "image"))
+    return layers
+
+
+def named_by(meta: Mapping[str, Any], highest: int) -> PlainModel | None:
+    """Names of the labels of a layer that `layers_of` made, as they are now; None of others.
+
+    Args:
+        meta: the layer's state.
+        highest: label that occurs in it.
+    """
+    features = meta.get("features")
+    if features is None or not {"index", "label"} <= set(features):
+        return None
+    names = {
+        int(i): str(name) for i, name in zip(features["index"], features["label"], strict=True)
+    }
+    labels = [names.get(i) or f"label {i}" for i in range(max(highest, *names) + 1)]
+    return PlainModel("napari-ssn", "", "", [PlainLabel(name, _ORANGE) for name in labels])
+
+
+def _look(labels: Mapping[int, Label]) -> dict[str, Any]:
+    """Colours of labels, and their names, which the viewer's status bar says under the mouse."""
+    if not labels:
+        return {}
+    colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    colours |= {value: label.colour or _ORANGE for value, label in labels.items()}
+    return {
+        "colormap": colours,
+        "features": {
+            "index": [0, *labels],
+            "label": ["background", *(label.name for label in labels.values())],
+        },
+    }
+
+
+def _ramp(labels: Mapping[int, Label]) -> dict[str, Any]:
+    """The image below is seen where nothing is probable."""
+    colour = (labels[1].colour if 1 in labels else "") or _ORANGE
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return {
+        "contrast_limits": (0.0, 1.0),
+        "colormap": {
+            "name": f"SSN {colour}",
+            "colors": [[red, green, blue, 0.0], [red, green, blue, 1.0]],
+        },
+        "blending": "translucent",
+    }

@@ -1,0 +1,100 @@
+"""Files that this plugin wrote, known again by their sidecars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from napari_ssn.core.errors import DataError
+from napari_ssn.core.hypotheses import ProbabilityMap
+from napari_ssn.core.volume import Volume
+from napari_ssn.io.content import plain_labels
+from napari_ssn.io.hashes import label_map_hash, probability_hash
+from napari_ssn.io.opened import Opened
+from napari_ssn.io.provenance import Choice, Provenance, read_sidecar
+from napari_ssn.io.sidecar import sidecar_path
+
+_WORDS = {
+    "mean": "mean outline",
+    "representative": "card",
+    "conditioned": "outline given points",
+    "edited": "edited outline",
+}
+
+
+def own_results(path: Path, volume: Volume) -> tuple[Volume, list[Opened]] | None:
+    """What a file of this plugin holds; None for any other, and for one that was changed since.
+
+    Args:
+        path: of the file, beside which the sidecar lies.
+        volume: what was read of it, its channels hypotheses or the labels of a probability map.
+
+    Returns:
+        the volume, with as many axes as the image had, and its layers in the file's order.
+    """
+    try:
+        record = read_sidecar(sidecar_path(path))
+    except DataError:
+        # No sidecar, or one of something else: then the file is what it is by itself.
+        return None
+    affine, data = np.asarray(record.grid.affine, np.float64), volume.data
+    if not np.array_equal(affine.astype(np.float32), volume.affine.astype(np.float32)):
+        affine = volume.affine
+    if len(record.grid.shape) == 2 and volume.space[2:] == (1,):
+        # Files of several hypotheses make a volume of one slice of a plane.
+        data = data[..., 0]
+    # The affine is the sidecar's, unless somebody moved the file: NIfTI-1 rounds it.
+    volume = Volume(data, affine, volume.extent, volume.oriented)
+    if record.choice.kind == "probability":
+        parts = list(_probabilities(volume, record))
+    else:
+        parts = list(_label_maps(volume, record))
+    return (volume, parts) if parts else None
+
+
+def _label_maps(volume: Volume, record: Provenance) -> Iterator[Opened]:
+    labels = dict(list(enumerate(plain_labels(["background", *record.volumes])))[1:])
+    members = record.hypotheses
+    hashes = [record.label_map_sha256]
+    if members is not None:
+        hashes = [member.label_map_sha256 for member in members]
+    maps = [channel.astype(np.uint8) for channel in volume.data]
+    if [label_map_hash(one) for one in maps] != hashes:
+        return
+    for k, label_map in enumerate(maps):
+        one, words = record, _words(record.choice)
+        if members is not None:
+            member = members[k]
+            one = record.model_copy(
+                update={
+                    "choice": member.choice,
+                    "volumes": member.volumes,
+                    "label_map_sha256": member.label_map_sha256,
+                    "hypotheses": None,
+                }
+            )
+            words = member.name
+            if member.share is not None:
+                words += f" ({100 * member.share:.0f} %)"
+        name = f"{record.model.name} · {words}"
+        yield Opened(label_map, name, labels, one.model_dump(mode="json"))
+
+
+def _probabilities(volume: Volume, record: Provenance) -> Iterator[Opened]:
+    if probability_hash(ProbabilityMap(volume.data, volume.affine)) != record.label_map_sha256:
+        return
+    for k, chance in enumerate(volume.data):
+        number = f" of label {k + 1}" if volume.channels > 1 else ""
+        yield Opened(chance, f"{record.model.name} · probability{number}")
+
+
+def _words(choice: Choice) -> str:
+    """``sample 3``, ``+1.00 σ``."""
+    if choice.kind == "sample":
+        seed = f" (seed {choice.seed})" if choice.seed else ""
+        return f"sample {choice.sample or 1}{seed}"
+    if choice.kind == "walk":
+        return f"{choice.sigma or 0.0:+.2f} σ".replace("-", "−")
+    return _WORDS[choice.kind]

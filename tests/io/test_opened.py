@@ -1,0 +1,343 @@
+"""Segmentations opened again: their own names and colours, and where they lie on the image."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import highdicom
+import nrrd
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+from pydicom.sr.codedict import codes
+
+import napari_ssn as ssn
+from napari_ssn import opening
+from napari_ssn.core.display import Display
+from napari_ssn.core.errors import DataError, GeometryError, ImageError
+from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.core.transforms import layer_matrix
+from napari_ssn.core.volume import Volume
+from napari_ssn.io.describing import describe, describe_probability, describe_several
+from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
+from napari_ssn.io.provenance import Choice, ModelIdentity, Run, read_sidecar
+from tests.helpers import oblique_affine
+from tests.io.test_dicom_seg import AFFINES, SOURCES, SPACE, card, maps, series
+from tests.test_privacy import named_in
+
+MODEL = ModelIdentity(name="toy", version="1", weights_sha256="0" * 64)
+RUN = Run(device="cpu", device_title="CPU", centre=None, image_sha256="0" * 64)
+LABELS = ["background", "anterior", "posterior"]
+
+
+def opened(path: Path) -> list:
+    """Layers of a file, the one on top first."""
+    reader = opening.read_layers if path.suffix == ".dcm" else read_layers
+    return reader(str(path))[::-1]
+
+
+def on_image(layer, affine: NDArray[np.float64], space: tuple[int, ...] = SPACE) -> NDArray:
+    """A layer's values on the image's grid, each put where napari draws it on the image."""
+    shown, meta, _ = layer
+    image = Volume(np.zeros((1, *space), np.float32), affine)
+    _, where, _ = image_layer(image)
+    ndim = shown.ndim
+    to_image = np.linalg.inv(layer_matrix(where, ndim)) @ layer_matrix(meta, ndim)
+    index = np.indices(shown.shape).reshape(ndim, -1)
+    exact = to_image[:ndim, :ndim] @ index + to_image[:ndim, ndim:]
+    off_mm = np.diag(where["scale"]) @ (exact - np.rint(exact))
+    assert np.abs(off_mm).max() < 1e-6
+    turn = Display.of(image).reorientation
+    out = np.zeros(turn.shape(space))
+    out[tuple(np.rint(exact).astype(int))] = shown.reshape(-1)
+    return turn.undo(out)
+
+
+def looks(layer) -> list[tuple[str, str]]:
+    """Name and colour of each label."""
+    meta = layer[1]
+    colours = meta["colormap"]
+    return [
+        (name, colours[i])
+        for i, name in zip(meta["features"]["index"], meta["features"]["label"], strict=True)
+        if i
+    ]
+
+
+def names(layers) -> list[str]:
+    return [meta["name"] for _, meta, _ in layers]
+
+
+@pytest.mark.parametrize("suffix", [".dcm", ".seg.nrrd"])
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("name", AFFINES)
+def test_hypotheses_lie_on_their_image(tmp_path: Path, name: str, kind: str, suffix: str) -> None:
+    affine = AFFINES[name]
+    source, found = SOURCES[kind](tmp_path, affine), maps(2, affine)
+    path = tmp_path / f"out{suffix}"
+    ssn.write(found, path, model=card(), source=source)
+    layers = opened(path)
+    assert [(k, meta["visible"]) for _, meta, k in layers] == [("labels", True), ("labels", False)]
+    for k, (layer, one) in enumerate(zip(layers, found, strict=True), start=1):
+        np.testing.assert_array_equal(on_image(layer, affine), one.label_map)
+        assert looks(layer) == [
+            (f"{label.name}, hypothesis {k}", label.colour)
+            if suffix == ".seg.nrrd"
+            else (f"{label.name}, hypothesis {k}", looks(layer)[i][1])
+            for i, label in enumerate(card().labels[1:])
+        ]
+        assert layer[1]["units"] == ("mm",) * 3
+
+
+def test_colours_come_back(tmp_path: Path) -> None:
+    affine = AFFINES["straight"]
+    ssn.write(maps(1, affine)[0], tmp_path / "a.dcm", model=card(), source=series(tmp_path, affine))
+    [layer] = opened(tmp_path / "a.dcm")
+    assert names([layer]) == [" + ".join(label.name for label in card().labels[1:])]
+    for (_, colour), label in zip(looks(layer), card().labels[1:], strict=True):
+        one, other = (
+            np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in (colour, label.colour)
+        )
+        # CIELab is written in steps.
+        assert np.abs(one - other).max() <= 2
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_probabilities_are_images_that_are_seen_through(tmp_path: Path, kind: str) -> None:
+    affine = AFFINES["oblique"]
+    values = np.random.default_rng(2).random((2, *SPACE), np.float32) / 2
+    path = tmp_path / "out.dcm"
+    source = SOURCES[kind](tmp_path, affine)
+    ssn.write(ProbabilityMap(values, affine), path, model=card(), source=source)
+    layers = opened(path)
+    assert names(layers) == [f"{label.name}, probability" for label in card().labels[1:]]
+    for layer, each in zip(layers, values, strict=True):
+        assert layer[2] == "image" and layer[1]["contrast_limits"] == (0.0, 1.0)
+        assert layer[1]["colormap"]["colors"][0][3] == 0
+        np.testing.assert_allclose(on_image(layer, affine), each, atol=0.5 / 255 + 1e-6)
+
+
+def others(path: Path, source, masks: NDArray[np.uint8]) -> None:
+    """A DICOM segmentation of somebody else's, of (segments, slices, rows, columns)."""
+    described = [
+        highdicom.seg.SegmentDescription(
+            k, f"lesion {k}", codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion, "MANUAL"
+        )
+        for k in range(1, len(masks) + 1)
+    ]
+    uid = pydicom.uid.generate_uid
+    highdicom.seg.Segmentation(
+        list(source.headers),
+        np.moveaxis(masks, 0, -1),
+        "BINARY",
+        described,
+        uid(),
+        1,
+        uid(),
+        1,
+        "somebody",
+        "else",
+        "1",
+        "1",
+    ).save_as(path)
+
+
+def test_segments_of_others_share_a_layer_while_they_do_not_overlap(tmp_path: Path) -> None:
+    affine = AFFINES["reversed"]
+    labels = np.random.default_rng(3).integers(0, 3, SPACE)
+    masks = np.stack([labels == 1, labels == 2, labels > 0]).astype(np.uint8)
+    others(tmp_path / "a.dcm", series(tmp_path, affine), masks.transpose(0, 3, 2, 1))
+    first, second = opened(tmp_path / "a.dcm")
+    assert names([first, second]) == ["lesion 1 + lesion 2", "lesion 3"]
+    np.testing.assert_array_equal(on_image(first, affine), labels)
+    np.testing.assert_array_equal(on_image(second, affine), labels > 0)
+    # Without a colour of their own they have one nevertheless.
+    assert all(colour.startswith("#") for _, colour in looks(first))
+
+
+def broken(content: bytes, seed: int) -> bytes:
+    """A file with a bit flipped, most of them in its header, or cut off."""
+    chance, raw = random.Random(seed), bytearray(content)
+    if seed % 4 == 0:
+        return content[: chance.randrange(132, len(content))]
+    bit = chance.randrange(8 * 132, 8 * (len(raw) if seed % 4 == 1 else len(raw) - 600))
+    raw[bit // 8] ^= 1 << bit % 8
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("suffix", [".dcm", ".seg.nrrd"])
+def test_a_damaged_segmentation_is_refused_or_opened(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    affine = AFFINES["oblique"]
+    path = tmp_path / f"a{suffix}"
+    ssn.write(maps(2, affine), path, model=card(), source=series(tmp_path, affine))
+    content, words = path.read_bytes(), []
+    for seed in range(60):
+        path.write_bytes(broken(content, seed))
+        try:
+            layers = opened(path)
+        except (ImageError, GeometryError) as error:
+            words.append(str(error))
+        else:
+            for data, meta, kind in layers:
+                assert kind in ("labels", "image") and data.ndim == len(meta["scale"])
+    assert len(words) >= 15
+    assert all(text.endswith(".") and "\n" not in text and not named_in(text) for text in words)
+    assert caplog.text == ""
+
+
+def test_frames_off_a_grid_are_named(tmp_path: Path) -> None:
+    affine = AFFINES["oblique"]
+    path = tmp_path / "a.dcm"
+    ssn.write(maps(1, affine)[0], path, model=card(), source=series(tmp_path, affine))
+    seg = pydicom.dcmread(path)
+    place = seg.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence[0]
+    place.ImagePositionPatient = [float(v) + 0.7 for v in place.ImagePositionPatient]
+    seg.save_as(path)
+    with pytest.raises(GeometryError, match="do not lie on one regular grid"):
+        opened(path)
+
+
+def write_nrrd(path: Path, data: NDArray, fields: dict[str, str]) -> None:
+    directions = np.eye(3) if data.ndim == 3 else np.vstack([np.full(3, np.nan), np.eye(3)])
+    header = {
+        "space": "left-posterior-superior",
+        "space directions": directions,
+        "space origin": [0, 0, 0],
+    }
+    nrrd.write(str(path), data, {**header, **fields})
+
+
+def test_slicer_4_wrote_neither_layers_nor_values(tmp_path: Path) -> None:
+    data = np.random.default_rng(4).integers(0, 2, (2, *SPACE)).astype(np.uint8)
+    fields = {"Segment0_ID": "one", "Segment1_Name": "two", "Segment1_Color": "1 0.5 0"}
+    write_nrrd(tmp_path / "a.seg.nrrd", data, fields)
+    layers = opened(tmp_path / "a.seg.nrrd")
+    assert names(layers) == ["one", "two"] and looks(layers[1]) == [("two", "#ff8000")]
+    for layer, each in zip(layers, data, strict=True):
+        np.testing.assert_array_equal(on_image(layer, np.diag([-1, -1, 1, 1])), each)
+
+
+def test_many_segments_of_a_layer_are_counted(tmp_path: Path) -> None:
+    data = np.random.default_rng(4).integers(0, 4, SPACE).astype(np.uint8)
+    fields = {f"Segment{k}_{key}": v for k in range(3) for key, v in _segment(k).items()}
+    write_nrrd(tmp_path / "a.nrrd", data, fields)
+    [layer] = opened(tmp_path / "a.nrrd")
+    assert names([layer]) == ["Segmentation · 3 segments"]
+    assert [name for name, _ in looks(layer)] == ["s0", "s1", "s2"]
+
+
+def _segment(k: int) -> dict[str, str]:
+    return {"Name": f"s{k}", "LabelValue": str(k + 1), "Layer": "0", "Color": "no colour"}
+
+
+@pytest.mark.parametrize(
+    ("value", "fields", "words"),
+    [
+        (1, {"Segment0_LabelValue": "one"}, "damaged"),
+        (1, {"Segment0_LabelValue": "0"}, "damaged"),
+        (1, {"Segment0_Layer": "3"}, "damaged"),
+        (1, {"Segment0_Layer": "-1"}, "damaged"),
+        (-1, {"Segment0_ID": "a"}, "no labels"),
+        (300, {"Segment0_ID": "a"}, "no labels"),
+        (0.5, {"Segment0_ID": "a"}, "no labels"),
+        (np.nan, {"Segment0_ID": "a"}, "no labels"),
+    ],
+)
+def test_fields_that_cannot_be_are_refused(tmp_path: Path, value, fields, words) -> None:
+    write_nrrd(tmp_path / "a.seg.nrrd", np.full(SPACE, value, np.float32), fields)
+    with pytest.raises(ImageError, match=words):
+        read_layers(str(tmp_path / "a.seg.nrrd"))
+
+
+def records(found: list[Hypothesis]):
+    return [
+        describe(
+            replace(one, z=np.zeros(2)),
+            model=MODEL,
+            run=RUN,
+            choice=Choice(kind="sample", seed=0, sample=k, z=[0.0, 0.0]),
+            labels=LABELS,
+            extent="volume",
+        )
+        for k, one in enumerate(found, start=1)
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".seg.nrrd"])
+@pytest.mark.parametrize("space", [SPACE, SPACE[:2]])
+def test_several_results_are_known_by_their_sidecar(tmp_path: Path, suffix, space) -> None:
+    affine, found = oblique_affine(), []
+    for one in maps(2, affine):
+        label_map = one.label_map if len(space) == 3 else one.label_map[..., 0]
+        found.append(replace(one, label_map=np.ascontiguousarray(label_map), z=np.zeros(2)))
+    several = describe_several(records(found), ["likeliest", "smaller"], [0.61, None])
+    path = tmp_path / f"out{suffix}"
+    ssn.write(found, path, provenance=several)
+    layers = opened(path)
+    assert names(layers) == ["toy · likeliest (61 %)", "toy · smaller"]
+    for layer, one, record in zip(layers, found, records(found), strict=True):
+        if len(space) == 3:
+            np.testing.assert_array_equal(on_image(layer, affine), one.label_map)
+        else:
+            assert layer[0].ndim == 2
+        # Saved from napari it is still the same hypothesis, and known to be.
+        write_labels(str(tmp_path / "again.nii.gz"), layer[0], layer[1])
+        again = read_sidecar(tmp_path / "again.json")
+        assert again.choice == record.choice and again.volumes == record.volumes
+        assert again.hypotheses is None
+    # Changed since, it is what it is by itself.
+    changed = [found[1], found[0]]
+    ssn.write(changed, tmp_path / "other.seg.nrrd")
+    (tmp_path / "other.seg.nrrd.json").write_text(several.to_json())
+    assert names(opened(tmp_path / "other.seg.nrrd"))[0].startswith("Segmentation 1")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_probability_map_is_known_by_its_sidecar(tmp_path: Path, classes: int) -> None:
+    affine = oblique_affine(origin=(-123.4567, 201.98765, -834.5678))
+    values = np.random.default_rng(2).random((classes - 1, *SPACE), np.float32)
+    what = ProbabilityMap(values, affine)
+    record = describe_probability(what, model=MODEL, run=RUN)
+    ssn.write(what, tmp_path / "p.nii.gz", provenance=record)
+    layers = opened(tmp_path / "p.nii.gz")
+    assert [kind for *_, kind in layers] == ["image"] * (classes - 1)
+    assert all(name.startswith("toy · probability") for name in names(layers))
+    for layer, each in zip(layers, values, strict=True):
+        np.testing.assert_array_equal(on_image(layer, affine), each)
+    with pytest.raises(DataError):
+        read_sidecar(tmp_path / "none.json")
+
+
+def test_names_survive_a_change_of_the_layer(tmp_path: Path) -> None:
+    """Slicer's segmentation, opened, corrected in napari and saved, is still named."""
+    ssn.write(maps(1, oblique_affine())[0], tmp_path / "a.seg.nrrd", model=card())
+    [(data, meta, _)] = opened(tmp_path / "a.seg.nrrd")
+    from napari.layers import Labels
+
+    layer = Labels(data, **meta)
+    layer.data[layer.data == 2] = 0
+    state = layer.as_layer_data_tuple()[1]
+    write_labels(str(tmp_path / "b.seg.nrrd"), layer.data, state)
+    [again] = opened(tmp_path / "b.seg.nrrd")
+    assert looks(again) == looks((data, meta, "labels"))
+    np.testing.assert_array_equal(again[0], layer.data)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice(kind="mean", z=None), "mean outline"),
+        (Choice(kind="walk", sigma=-1.5, z=None), "−1.50 σ"),
+        (Choice(kind="sample", sample=3, seed=7, z=None), "sample 3 (seed 7)"),
+        (Choice(kind="representative", z=None), "card"),
+        (Choice(kind="edited", z=None), "edited outline"),
+    ],
+)
+def test_a_result_is_called_by_how_it_was_made(tmp_path: Path, choice: Choice, words: str) -> None:
+    one = maps(1, oblique_affine())[0]
+    record = records([one])[0].model_copy(update={"choice": choice})
+    ssn.write(one, tmp_path / "DOE.nii.gz", provenance=record)
+    assert names(opened(tmp_path / "DOE.nii.gz")) == [f"toy · {words}"]
