@@ -172,6 +172,10 @@ def verify(
     sidecar: Annotated[Path, typer.Argument(metavar="FILE.json", help="Sidecar of a label map.")],
     *,
     image: Annotated[Path, typer.Option(help="The image it was made from.", metavar="IN")],
+    series: Annotated[
+        int | None,
+        typer.Option(min=1, help="Which of several DICOM series; the sidecar's if left out."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="Name of a model or its folder; found by its weights if left out."),
@@ -184,9 +188,9 @@ def verify(
 
     Exit status 0: identical; 1: not identical; 2: it could not be made again.
     """
-    from napari_ssn.repeating import verify as compare
+    from napari_ssn.verifying import verify as compare
 
-    if not compare(image, sidecar, model_name=model, device=device):
+    if not compare(image, sidecar, series=series, model_name=model, device=device):
         raise typer.Exit(DIFFERENT)
 
 

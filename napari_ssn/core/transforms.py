@@ -36,6 +36,10 @@ _MM = {
 # Two matrices are one: their columns to this share of a voxel, their origins to so many mm.
 _STEP, _ORIGIN_MM = 1e-6, 1e-4
 
+#: How far a file may put a corner of a grid from where it is, in mm: a thousandth of the finest
+#: pixel there is, and what float32 numbers do within a metre of the origin.
+NEAR_MM = 1e-4
+
 
 def units_mm(units: Sequence[object]) -> tuple[float | None, ...]:
     """Millimetres in each of a layer's units; None for what is no length, as ``pixel``."""

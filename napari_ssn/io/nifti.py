@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.transforms import corners_apart_mm
+from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.core.volume import Extent, Volume, check_affine, stand_upright
 from napari_ssn.io.content import Content, stacked
 
@@ -37,9 +37,6 @@ _SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
 _ROUNDING, _SIZE = 0.5, 0.01
 # Largest size of an axis in a NIfTI-1 header.
 _NIFTI1_AXIS = 32767
-# How far NIfTI-1's float32 numbers may put a corner of a grid from where it is: a thousandth of
-# the finest pixel there is, and what they do within a metre of the origin.
-_NEAR_MM = 1e-4
 
 
 def read_nifti(path: Path, frame: int | None = None) -> Volume:
@@ -134,12 +131,12 @@ def _encode(
     """NIfTI file of an array.
 
     The sform holds the affine; the qform too, where one can hold it (no shear). NIfTI-1 as long
-    as its float32 numbers put the grid within `_NEAR_MM`: NIfTI-2, which has float64, is not
+    as its float32 numbers put the grid within `NEAR_MM`: NIfTI-2, which has float64, is not
     read by ITK 5 nor by what is built on it, 3D Slicer and ITK-SNAP among others. What was read
     from NIfTI-1 goes back into it unchanged; the sidecar has the affine to its last bit.
     """
     rounded = affine.astype(np.float32).astype(np.float64)
-    near = corners_apart_mm(rounded, affine, data.shape[:3]) <= _NEAR_MM
+    near = corners_apart_mm(rounded, affine, data.shape[:3]) <= NEAR_MM
     small = max(data.shape) <= _NIFTI1_AXIS
     kind = nib.Nifti1Image if small and near else nib.Nifti2Image
     image = kind(data, None)

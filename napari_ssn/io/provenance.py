@@ -278,6 +278,22 @@ class Provenance(_Strict):
             raise ValueError("the time of creation has no time zone")
         return value
 
+    def each(self) -> list[Provenance]:
+        """What it says of each hypothesis of its file, as if that were alone."""
+        if self.hypotheses is None:
+            return [self]
+        return [
+            self.model_copy(
+                update={
+                    "choice": one.choice,
+                    "volumes": one.volumes,
+                    "label_map_sha256": one.label_map_sha256,
+                    "hypotheses": None,
+                }
+            )
+            for one in self.hypotheses
+        ]
+
     def to_json(self) -> str:
         """Text of the sidecar; numbers are written so that reading gives the same bits."""
         return self.model_dump_json(indent=2) + "\n"

@@ -56,29 +56,17 @@ def own_results(path: Path, volume: Volume) -> tuple[Volume, list[Opened]] | Non
 
 def _label_maps(volume: Volume, record: Provenance) -> Iterator[Opened]:
     labels = dict(list(enumerate(plain_labels(["background", *record.volumes])))[1:])
-    members = record.hypotheses
-    hashes = [record.label_map_sha256]
-    if members is not None:
-        hashes = [member.label_map_sha256 for member in members]
-    maps = [channel.astype(np.uint8) for channel in volume.data]
-    if [label_map_hash(one) for one in maps] != hashes:
+    maps, ones = [channel.astype(np.uint8) for channel in volume.data], record.each()
+    if [label_map_hash(one) for one in maps] != [one.label_map_sha256 for one in ones]:
         return
-    for k, label_map in enumerate(maps):
-        one, words = record, _words(record.choice)
-        if members is not None:
-            member = members[k]
-            one = record.model_copy(
-                update={
-                    "choice": member.choice,
-                    "volumes": member.volumes,
-                    "label_map_sha256": member.label_map_sha256,
-                    "hypotheses": None,
-                }
-            )
-            words = member.name
-            if member.share is not None:
-                words += f" ({100 * member.share:.0f} %)"
-        name = f"{record.model.name} · {words}"
+    words = [_words(record.choice)]
+    if record.hypotheses is not None:
+        words = [
+            one.name if one.share is None else f"{one.name} ({100 * one.share:.0f} %)"
+            for one in record.hypotheses
+        ]
+    for label_map, one, what in zip(maps, ones, words, strict=True):
+        name = f"{record.model.name} · {what}"
         yield Opened(label_map, name, labels, one.model_dump(mode="json"))
 
 

@@ -45,6 +45,7 @@ class SeriesInfo:
         size: columns, rows, slices; of a series that makes no volume those of its first slice.
         spacing_mm: along these; None if it makes no volume.
         problem: why it makes none, one sentence.
+        uid: of the series.
     """
 
     number: int
@@ -52,6 +53,7 @@ class SeriesInfo:
     size: tuple[int, int, int]
     spacing_mm: tuple[float, ...] | None
     problem: str | None = None
+    uid: str = ""
 
     @property
     def title(self) -> str:
@@ -155,12 +157,12 @@ def _are(count: int) -> str:
 
 
 def _info(number: int, series: Series) -> SeriesInfo:
-    grid = series.stack
+    grid, uid = series.stack, series.instances[0].series
     if grid is not None:
-        return SeriesInfo(number, series.modality, grid.space, grid.spacing_mm)
+        return SeriesInfo(number, series.modality, grid.space, grid.spacing_mm, uid=uid)
     planes = series.planes
     size = (*planes[0].size, len(planes)) if planes else (0, 0, len(series.instances))
-    return SeriesInfo(number, series.modality, size, None, str(series.problem))
+    return SeriesInfo(number, series.modality, size, None, str(series.problem), uid)
 
 
 def _read(series: Series) -> Volume:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.display import Display
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.orientation import Reorientation
+from napari_ssn.core.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.members import check_memory
@@ -35,6 +37,63 @@ _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MOST = 255
 
 
+@dataclass(frozen=True, eq=False)
+class _Segments:
+    """A DICOM segmentation whose frames make a grid with axes (column, row, slice)."""
+
+    seg: Any
+    affine: NDArray[np.float64]
+    space: tuple[int, ...]
+    turned: bool
+
+    @classmethod
+    def of(cls, path: Path) -> _Segments:
+        """Read a file; ImageError or GeometryError if that cannot be.
+
+        Slices run as `read_dicom` has them: right-handed with columns and rows.
+        """
+        try:
+            from highdicom.seg import segread
+        except ImportError:
+            raise ImageError(_MISSING) from None
+        with reading(_DAMAGED):
+            seg = segread(path)
+            grid = seg.get_volume_geometry()
+        if grid is None or grid.coordinate_system.value != "PATIENT":
+            raise GeometryError(_NO_GRID)
+        shape = tuple(int(size) for size in grid.spatial_shape)
+        # From (slice, row, column) towards left, posterior, superior.
+        affine = (_LPS @ np.asarray(grid.affine, np.float64))[:, [2, 1, 0, 3]]
+        found = cls(seg, affine, shape[::-1], turned=False)
+        return found if np.linalg.det(affine) > 0 else found.reversed()
+
+    def reversed(self) -> _Segments:
+        """The same with its slices in the reverse order."""
+        affine = self.affine.copy()
+        affine[:, 3] += (self.space[2] - 1) * affine[:, 2]
+        affine[:, 2] *= -1
+        return replace(self, affine=affine, turned=not self.turned)
+
+    @property
+    def fractional(self) -> bool:
+        return str(self.seg.get("SegmentationType")) == "FRACTIONAL"
+
+    @property
+    def count(self) -> int:
+        return len(self.seg.segment_numbers)
+
+    def masks(self) -> Iterator[tuple[PlainLabel, str, NDArray[Any]]]:
+        """Of each segment its label, the code of what it is, and its voxels."""
+        check_memory(math.prod(self.space) * (4 * self.count if self.fractional else 8))
+        for number in self.seg.segment_numbers:
+            with reading(_DAMAGED):
+                about = self.seg.get_segment_description(number)
+                name = str(about.get("SegmentLabel") or f"segment {number}")
+                label, kind = PlainLabel(name, _colour(about)), _code(about)
+                array = self.seg.get_volume(segment_numbers=[number]).array[..., 0]
+            yield label, kind, (array[::-1] if self.turned else array).transpose(2, 1, 0)
+
+
 def read_dicom_seg(path: Path) -> tuple[Display, list[Opened]]:
     """Read a DICOM segmentation, on the grid of its own frames, with axes (column, row, slice).
 
@@ -45,48 +104,56 @@ def read_dicom_seg(path: Path) -> tuple[Display, list[Opened]]:
         ImageError: the file is missing, damaged or larger than memory, or the library is.
         GeometryError: its frames lie on no regular grid of the patient.
     """
-    try:
-        from highdicom.seg import segread
-    except ImportError:
-        raise ImageError(_MISSING) from None
-    with reading(_DAMAGED):
-        seg = segread(path)
-        numbers = [int(number) for number in seg.segment_numbers]
-        fractional = str(seg.SegmentationType) == "FRACTIONAL"
-        grid = seg.get_volume_geometry()
-    if grid is None or grid.coordinate_system.value != "PATIENT":
-        raise GeometryError(_NO_GRID)
-    shape = tuple(int(size) for size in grid.spatial_shape)
-    check_memory(math.prod(shape) * (4 * len(numbers) if fractional else 8))
-    # From (slice, row, column) towards left, posterior, superior.
-    affine = (_LPS @ np.asarray(grid.affine, np.float64))[:, [2, 1, 0, 3]]
-    # Slices run as `read_dicom` has them: right-handed with columns and rows.
-    turned = bool(np.linalg.det(affine) < 0)
-    if turned:
-        affine[:, 3] += (shape[0] - 1) * affine[:, 2]
-        affine[:, 2] *= -1
-    space = shape[::-1]
-    display = Display(Reorientation.for_display(affine, 3), affine, space)
-    masks = _masks(seg, numbers, turned)
-    if fractional:
-        parts = [Opened(m.astype(np.float32), label.name, {1: label}) for label, _, m in masks]
+    found = _Segments.of(path)
+    display = Display(Reorientation.for_display(found.affine, 3), found.affine, found.space)
+    if found.fractional:
+        parts = [
+            Opened(values.astype(np.float32), label.name, {1: label})
+            for label, _, values in found.masks()
+        ]
     else:
-        own = str(seg.get("ManufacturerModelName", "")) == "napari-ssn"
-        parts = list(_packed(masks, space, own))
+        own = str(found.seg.get("ManufacturerModelName", "")) == "napari-ssn"
+        parts = list(_packed(found.masks(), found.space, own))
     return display, parts
 
 
-def _masks(
-    seg: Any, numbers: list[int], turned: bool
-) -> Iterator[tuple[PlainLabel, str, NDArray[Any]]]:
-    """Of each segment its label, the code of what it is, and its voxels (column, row, slice)."""
-    for number in numbers:
-        with reading(_DAMAGED):
-            about = seg.get_segment_description(number)
-            label = PlainLabel(str(about.get("SegmentLabel", f"segment {number}")), _colour(about))
-            kind = _code(about)
-            array = seg.get_volume(segment_numbers=[number]).array[..., 0]
-        yield label, kind, (array[::-1] if turned else array).transpose(2, 1, 0)
+def label_maps_on(
+    path: Path, affine: NDArray[np.float64], shape: Sequence[int], count: int, labels: int
+) -> NDArray[np.uint8]:
+    """Label maps of hypotheses that this plugin wrote, on the grid of their image.
+
+    Args:
+        path: of the file, with a segment per label and hypothesis.
+        affine, shape: of the grid.
+        count: of hypotheses.
+        labels: of each, without the background.
+
+    Returns:
+        (count, *shape).
+
+    Raises:
+        ImageError, GeometryError: see `read_dicom_seg`; the file holds something else, or lies
+            elsewhere.
+    """
+    found, space = _Segments.of(path), (*shape, 1)[:3]
+    if np.linalg.det(affine) < 0:
+        found = found.reversed()
+    if found.fractional or found.count != count * labels:
+        raise ImageError("The DICOM segmentation holds other segments than expected.")
+    corners = np.ones((4, 8))
+    corners[:3] = np.indices((2, 2, 2)).reshape(3, 8) * (np.array(found.space) - 1)[:, None]
+    index = np.linalg.inv(affine) @ found.affine @ corners
+    first = np.rint(index[:3, 0]).astype(int)
+    there = corners + np.array([*first, 0])[:, None]
+    off_mm = np.abs(affine @ (index - there)).max()
+    if off_mm > NEAR_MM or first.min() < 0 or (first + found.space > space).any():
+        raise GeometryError("The DICOM segmentation does not lie on the grid of its image.")
+    out = np.zeros((count, *space), np.uint8)
+    box = tuple(slice(a, a + size) for a, size in zip(first, found.space, strict=True))
+    for k, (_, _, mask) in enumerate(found.masks()):
+        part = out[k // labels][box]
+        part[mask > 0] = k % labels + 1
+    return out.reshape(count, *shape)
 
 
 def _packed(

@@ -226,7 +226,7 @@ def test_a_label_map_that_was_changed_since_is_said(run, scan, models, sidecar: 
     )
     path.write_bytes(path.read_bytes()[:-9])
     status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
-    assert status == 1 and "cannot be read as a label map" in out
+    assert status == 1 and "cannot be read as its label map" in out
     nib.save(nib.Nifti1Image(noise_image(SPACE), written.affine), path)
     status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
     assert status == 1 and "holds other numbers than labels" in out

@@ -1,0 +1,176 @@
+"""What says whether a sidecar, and the file beside it, are what the model makes of an image.
+
+The verdict is printed on standard output, remarks on standard error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import DataError, GeometryError, SSNError
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
+from napari_ssn.io.formats import DICOM_SUFFIX, NIFTI_SUFFIXES, NRRD_SUFFIX, is_nrrd
+from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.nifti import read_nifti_frames
+from napari_ssn.io.nrrd_image import read_nrrd_layers
+from napari_ssn.io.provenance import LabelVolume, Provenance, read_sidecar
+from napari_ssn.repeating import EDITED, PROBABILITY, again, circumstances, decode
+
+# How far the stated grid may lie from the image's, and how far a stated size from the counted one:
+# the determinant of an affine is rounded otherwise on another processor.
+_PLACE_MM, _ROUNDING = 1e-6, 1e-9
+
+
+def verify(
+    path: Path,
+    sidecar: Path,
+    *,
+    series: int | None = None,
+    model_name: str | None = None,
+    device: str | None = None,
+) -> bool:
+    """Say whether a sidecar, and the label map beside it, are what the model makes of an image.
+
+    The label map is made again and compared bit for bit with the sidecar's hash and with the
+    file beside it; the sidecar's sizes and grid are compared with it too. Nothing is written.
+
+    Args:
+        path: of the image.
+        sidecar: of the label map.
+        series: which one of several DICOM series, from 1; the sidecar's if left out.
+        model_name: name or folder of the model; found by its weights if left out.
+        device: to compute on; the sidecar's, if this computer has it, when left out.
+
+    Returns:
+        whether all is identical; what is not has been said.
+
+    Raises:
+        DataError: the sidecar is damaged, or of a label map that was edited by hand.
+        ImageError: the image is another one.
+        ModelError: the model is not installed, or has other weights.
+    """
+    record = read_sidecar(sidecar)
+    if record.choice.kind == "probability":
+        raise DataError(PROBABILITY)
+    beside, content, problems = _beside(sidecar), None, []
+    ones = record.each()
+    if beside is not None:
+        try:
+            content = _content(beside, record)
+            problems = _problems_of(content, ones)
+        except SSNError:
+            problems = ["the file beside the sidecar cannot be read as its label map"]
+    if record.choice.z is None and not problems:
+        raise DataError(EDITED)
+    if record.choice.z is None:
+        typer.echo(f"Not identical: {problems[0]}.")
+        return False
+    found, first = again(path, record, model_name, device, series)
+    for number, one in enumerate(ones):
+        hypothesis = first if number == 0 else decode(found, one.choice)
+        if label_map_hash(hypothesis.label_map) != one.label_map_sha256:
+            words = "the model makes another label map than the sidecar's"
+            if len(ones) > 1:
+                words += f", for hypothesis {number + 1} of {len(ones)}"
+            if content is not None and not problems:
+                count = _differing(content.values[number], hypothesis)
+                words += f"; {count:,} of {hypothesis.label_map.size:,} voxels differ"
+            typer.echo(f"Not identical: {words}.")
+            typer.echo(circumstances(record, found), err=True)
+            return False
+        problems += _misstated(one, found.describe(hypothesis, one.choice))
+    if problems:
+        typer.echo(f"Not identical: {problems[0]}.")
+        return False
+    where = "the file beside the sidecar is the same too"
+    if beside is None:
+        where = "no label map lies beside the sidecar, so that its hash was compared"
+    what = "the label map was" if len(ones) == 1 else f"all {len(ones)} label maps were"
+    typer.echo(f"Identical: {what} made again bit for bit, and {where}.")
+    return True
+
+
+def _beside(sidecar: Path) -> Path | None:
+    """The file that a sidecar lies beside; None if there is none."""
+    names = (sidecar.with_name(sidecar.stem + suffix) for suffix in NIFTI_SUFFIXES)
+    # ``a.seg.nrrd.json`` lies beside ``a.seg.nrrd``, and ``a.dcm.json`` beside ``a.dcm``.
+    named = sidecar.with_suffix("")
+    kept = (named,) if named.name.lower().endswith((NRRD_SUFFIX, DICOM_SUFFIX)) else ()
+    return next((path for path in (*kept, *names) if path.is_file()), None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Content:
+    """Label maps of a file, (n, *S), and how far in mm it lies off the sidecar's grid."""
+
+    values: NDArray[Any]
+    off_mm: float
+
+
+def _content(path: Path, record: Provenance) -> _Content:
+    """What the file beside a sidecar holds; an error of ours if it cannot be read as that."""
+    affine, shape = np.array(record.grid.affine), tuple(record.grid.shape)
+    count = len(record.hypotheses or [record])
+    if path.name.lower().endswith(DICOM_SUFFIX):
+        from napari_ssn.io.dicom.segments import label_maps_on
+
+        return _Content(label_maps_on(path, affine, shape, count, len(record.volumes)), 0.0)
+    volume = read_nrrd_layers(path) if is_nrrd(path) else read_nifti_frames(path)[0]
+    if volume.channels != count:
+        raise GeometryError(f"The file holds {volume.channels} label maps, not {count}.")
+    off_mm = 0.0
+    if volume.extent == "volume":
+        off_mm = corners_apart_mm(volume.affine, affine, volume.space)
+    return _Content(volume.data, off_mm)
+
+
+def _problems_of(content: _Content, ones: Sequence[Provenance]) -> list[str]:
+    """What is wrong with the file beside a sidecar, in parts of sentences."""
+    for values, record in zip(content.values, ones, strict=True):
+        if not np.isin(values, np.arange(256)).all():
+            return ["the file beside the sidecar holds other numbers than labels"]
+        if label_map_hash(values.astype(np.uint8)) != record.label_map_sha256:
+            return ["the file beside the sidecar holds another label map than it was written with"]
+    if content.off_mm > NEAR_MM:
+        return [f"the file beside the sidecar lies up to {content.off_mm:.3g} mm off its image"]
+    return []
+
+
+def _differing(values: NDArray[Any], hypothesis: Hypothesis) -> int:
+    if values.size != hypothesis.label_map.size:
+        return hypothesis.label_map.size
+    return int((values.reshape(hypothesis.label_map.shape) != hypothesis.label_map).sum())
+
+
+def _misstated(record: Provenance, again: Provenance) -> list[str]:
+    """What a sidecar says otherwise than its own label map has it."""
+    out = []
+    shape = tuple(again.grid.shape)
+    stated, true = np.array(record.grid.affine), np.array(again.grid.affine)
+    if tuple(record.grid.shape) != shape or corners_apart_mm(stated, true, shape) > _PLACE_MM:
+        out.append("the sidecar states another grid than the image's")
+    sizes, counted = record.volumes, again.volumes
+    if sizes.keys() != counted.keys():
+        out.append("the sidecar names other labels than the model")
+    elif not all(_same_size(sizes[name], counted[name]) for name in sizes):
+        out.append("the sidecar states other sizes than its label map has")
+    return out
+
+
+def _same_size(one: LabelVolume, other: LabelVolume) -> bool:
+    if (one.voxels, one.unit) != (other.voxels, other.unit):
+        return False
+    return all(
+        (a is None and b is None)
+        or (a is not None and b is not None and math.isclose(a, b, rel_tol=_ROUNDING))
+        for a, b in ((one.ml, other.ml), (one.mm2, other.mm2))
+    )

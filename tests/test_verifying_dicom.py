@@ -1,0 +1,119 @@
+"""``napari-ssn verify`` of DICOM segmentations, and of results of one of several series."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+import napari_ssn as ssn
+from napari_ssn import cli
+from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.io.dicom.segments import label_maps_on
+from tests.dicoms import make_multiframe, make_series
+from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.io.test_dicom_seg import AFFINES, SOURCES, SPACE, card, maps
+from tests.test_privacy import named_in
+
+IMAGE = (22, 18, 8)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("models") / "tiny", 3, 3, region=(16,) * 3)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, model: Path):
+    """Run a command; exit status, standard output and standard error."""
+
+    def call(*args: object) -> tuple[int, str, str]:
+        arguments = [*map(str, args), "--model", str(model), "--device", "cpu"]
+        monkeypatch.setattr(sys, "argv", ["napari-ssn", *arguments])
+        status: object = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        out, err = capsys.readouterr()
+        assert isinstance(status, int) and not named_in((out + err).replace(str(model), ""))
+        return status, out.strip(), err.strip()
+
+    return call
+
+
+def make_single(folder: Path) -> Path:
+    make_series(folder, noise_image(IMAGE), oblique_affine(), signed=True, intercept=0.0)
+    return folder
+
+
+def make_enhanced(folder: Path) -> Path:
+    folder.mkdir()
+    return make_multiframe(folder / "a.dcm", noise_image(IMAGE), oblique_affine(), intercept=-2048.0)
+
+
+@pytest.mark.parametrize("make", [make_single, make_enhanced])
+def test_a_dicom_segmentation_is_compared_voxel_for_voxel(run, tmp_path: Path, make) -> None:
+    image, out = make(tmp_path / "scan"), tmp_path / "out"
+    status, _, err = run("segment", image, "--samples", 1, "--format", "dicom-seg", "--out", out)
+    assert status == 0, err
+    for name in ("mean", "sample_01"):
+        status, said, _ = run("verify", out / f"{name}.dcm.json", "--image", image)
+        assert status == 0 and said.endswith("and the file beside the sidecar is the same too.")
+    # A voxel of it is changed.
+    seg = pydicom.dcmread(out / "mean.dcm")
+    raw = bytearray(seg.PixelData)
+    raw[3] ^= 1
+    seg.PixelData = bytes(raw)
+    seg.save_as(out / "mean.dcm")
+    status, said, _ = run("verify", out / "mean.dcm.json", "--image", image)
+    assert status == 1 and "holds another label map than it was written with" in said
+    # It is moved by a millimetre.
+    seg = pydicom.dcmread(out / "sample_01.dcm")
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        place = group.PlanePositionSequence[0]
+        place.ImagePositionPatient = [float(v) + 1 for v in place.ImagePositionPatient]
+    seg.save_as(out / "sample_01.dcm")
+    status, said, _ = run("verify", out / "sample_01.dcm.json", "--image", image)
+    assert status == 1 and "cannot be read as its label map" in said
+
+
+def test_the_sidecar_knows_its_series(run, tmp_path: Path) -> None:
+    study, out = tmp_path / "study", tmp_path / "out"
+    values = np.maximum(noise_image(IMAGE), -1000)
+    make_series(study / "a", values[:, :, :5], np.diag([-1.0, -1.0, 2.0, 1.0]), seed=1)
+    make_series(study / "b", values, oblique_affine(), seed=2, number=2)
+    status, _, err = run("segment", study, "--samples", 0, "--series", 2, "--out", out)
+    assert status == 0, err
+    assert run("verify", out / "mean.json", "--image", study)[0] == 0
+    assert run("verify", out / "mean.json", "--image", study, "--series", 2)[0] == 0
+    status, _, err = run("verify", out / "mean.json", "--image", study, "--series", 1)
+    assert status == 2 and "not the image that the sidecar belongs to" in err
+    again = ("segment", study, "--from-sidecar", out / "mean.json", "--out", tmp_path / "again")
+    assert run(*again)[:2] == (0, "identical")
+    make_series(study / "c", values, oblique_affine(), seed=3, number=3)
+    for file in (study / "b").iterdir():
+        file.unlink()
+    status, _, err = run("verify", out / "mean.json", "--image", study)
+    assert status == 2 and "None of these 2 DICOM series is the one" in err
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("name", AFFINES)
+def test_label_maps_of_a_file_lie_on_the_grid_of_its_image(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    affine, path = AFFINES[name], tmp_path / "a.dcm"
+    found = maps(3, affine)
+    ssn.write(found, path, model=card(), source=SOURCES[kind](tmp_path, affine))
+    back = label_maps_on(path, affine, SPACE, 3, 2)
+    np.testing.assert_array_equal(back, [one.label_map for one in found])
+    with pytest.raises(ImageError, match="other segments than expected"):
+        label_maps_on(path, affine, SPACE, 2, 2)
+    elsewhere = affine.copy()
+    elsewhere[:3, 3] += affine[:3, 0]  # by a whole voxel: out of the grid
+    with pytest.raises(GeometryError, match="does not lie on the grid"):
+        label_maps_on(path, elsewhere, SPACE, 3, 2)
