@@ -390,7 +390,7 @@ def test_problems_are_one_sentence_and_status_2(
     out = tmp_path / "out"
     for args, words in (
         ((broken, model_3d, out), "damaged or cut off"),
-        ((nan, model_3d, out), "NaN or infinite"),
+        ((nan, model_3d, out), "are NaN, infinite or"),
         ((tmp_path / f"{NAME}4.nii", model_3d, out), "does not exist"),
         ((picture, model_3d, out), "reads 3D volumes"),
         ((scan, wide_2d, out), "place the centre on the lesion"),

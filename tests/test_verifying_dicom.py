@@ -52,7 +52,9 @@ def make_single(folder: Path) -> Path:
 
 def make_enhanced(folder: Path) -> Path:
     folder.mkdir()
-    return make_multiframe(folder / "a.dcm", noise_image(IMAGE), oblique_affine(), intercept=-2048.0)
+    return make_multiframe(
+        folder / "a.dcm", noise_image(IMAGE), oblique_affine(), intercept=-2048.0
+    )
 
 
 @pytest.mark.parametrize("make", [make_single, make_enhanced])

@@ -151,6 +151,12 @@ def test_the_tip_of_a_direction_says_how_much_and_how_far() -> None:
     first, last = effect_tip(both, ML, 1e-3, ("background", "a", "b"), "px").split("\n")
     assert first.endswith("0.83 px per σ")
     assert last == "B: 0.90–2.40 mL between −2 and +2 σ · −0.20 mL per σ"
+    still = replace(one, low_ml=1.92, high_ml=1.92)
+    assert effect_tip(still, ML, 1e-3, ("background", "nodule"), "mm").startswith(
+        "Nodule: 1.92 mL at −2 and at +2 σ · "
+    )
+    elsewhere = effect_tip(one, ML, 1e-3, ("background", "nodule"), "mm", from_mean=False)
+    assert elsewhere.startswith("As measured from the model's mean, not from here:\nNodule: 0.90")
     assert effect_tip(effect("none"), ML, 1e-3, ("x", "y"), "mm").startswith("No label changes")
 
 
@@ -166,6 +172,9 @@ def test_directions_are_numbered_and_negligible_ones_left_out() -> None:
         (0, "1 · size, 0.9–2.4 mL · 71 %"),
         (1, "2 · posterior edge, 0.9–2.4 mL · 28 %"),
     ]
+    # From elsewhere than the mean the sizes are others, and not said.
+    names = direction_names(found, ML, 1e-3, True, ("background", "nodule"), from_mean=False)
+    assert [name for _, name in names] == ["1 · size · 71 %", "2 · posterior edge · 28 %"]
 
 
 def test_one_direction_is_always_offered() -> None:

@@ -224,7 +224,7 @@ def placed_display(
     """
     ndim = len(shape)
     if ndim not in (2, 3):
-        raise ImageError(f"The image has {ndim} axes; two or three can be segmented.")
+        raise ImageError(f"The image has {ndim} axes; two or three (and time) can be segmented.")
     world = np.asarray(matrix, dtype=np.float64)
     lengths = units_mm(units) if units is not None else (None,) * ndim
     mm = [1.0 if size is None else size for size in lengths]
@@ -285,7 +285,8 @@ def image_display(
     # Other readers name no unit where they mean millimetres, and so does who sets a voxel size.
     if mm == (None,) * len(mm) and {str(unit) for unit in units} == {"pixel"}:
         known = reading_of(shape, matrix, metadata) is not None
-        sizes = np.linalg.norm(matrix[:-1, :-1], axis=0)
+        # The factor R of Q R has the scales of an array on its diagonal, sheared or not.
+        sizes = np.abs(np.diag(np.linalg.qr(matrix[:-1, :-1]).R))
         if known or not np.allclose(sizes, 1):
             units, mm = ("mm",) * len(mm), (1.0,) * len(mm)
     reading = None if None in mm else reading_of(shape, _in_mm(matrix, mm), metadata)

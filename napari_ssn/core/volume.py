@@ -25,7 +25,7 @@ def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     if not np.array_equal(matrix[3], [0, 0, 0, 1]):
         raise GeometryError(f"The image's affine matrix ends in {matrix[3]}, not in 0 0 0 1.")
     if abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
-        raise GeometryError("The image's affine matrix is singular: a voxel size is zero.")
+        raise GeometryError("The image's affine is singular: a voxel size is zero or next to it.")
     matrix.flags.writeable = False
     return matrix
 
@@ -91,7 +91,7 @@ def stand_upright(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     upright = np.cross(matrix[:3, 0], matrix[:3, 1])
     length = float(np.linalg.norm(upright))
     if not length > 0:
-        raise GeometryError("The image's affine matrix is singular: a voxel size is zero.")
+        raise GeometryError("The image's affine is singular: a voxel size is zero or next to it.")
     sign = math.copysign(1.0, float(upright[np.argmax(np.abs(upright))]))
     matrix[:3, 2] = sign * upright / length
     return matrix

@@ -33,7 +33,7 @@ class CardButton(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._picture = QPixmap()
         self._lines = ("", "")
-        self._compared = False
+        self._compared = self._starred = False
         self.accent, self.muted = QColor("#f2b24a"), QColor("#a9b0b8")
 
     def set_card(self, card: Card, lines: tuple[str, str], tip: str) -> None:
@@ -51,6 +51,12 @@ class CardButton(QAbstractButton):
         """Mark it as the one that another is compared with."""
         if compared != self._compared:
             self._compared = compared
+            self.update()
+
+    def set_starred(self, starred: bool) -> None:
+        """Mark it as one that is kept in a layer."""
+        if starred != self._starred:
+            self._starred = starred
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -99,8 +105,10 @@ class CardButton(QAbstractButton):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(0, 0, 0, 150 if pointed else 90))
         painter.drawEllipse(self._star())
-        painter.setPen(QColor(255, 255, 255, 255 if pointed else 190))
-        painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★" if pointed else "☆")
+        full = pointed or self._starred
+        white = QColor(255, 255, 255, 255 if full else 190)
+        painter.setPen(self.accent if self._starred else white)
+        painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★" if full else "☆")
         for number, words in enumerate(self._lines):
             font = QFont(self.font())
             font.setBold(number == 0)
@@ -172,9 +180,14 @@ class CardsPanel(Section):
         self.follow()
 
     def _kept(self, index: int) -> None:
-        cards = self._session.cards
-        if cards is not None:
-            self._session.copies.keep_choice(cards.cards[index].choice)
+        cards, session = self._session.cards, self._session
+        if cards is None:
+            return
+        choice = cards.cards[index].choice
+        if session.copies.holds(choice):
+            session.tell("This hypothesis is kept already, in a layer of its own.")
+        else:
+            session.copies.keep_choice(choice)
 
     def restyle(self, accent: str, muted: str) -> None:
         """Take the colours of another theme."""
@@ -212,6 +225,7 @@ class CardsPanel(Section):
             at_rest = choice.sigma == 0 and not choice.own
             card.setChecked(one is not None and at_rest and one == choice.anchor)
             card.set_compared(one is not None and one == other)
+            card.set_starred(one is not None and self._session.copies.holds(one))
         say(self.difference, self._words())
 
     def _words(self) -> str:

@@ -152,12 +152,13 @@ class Clicks:
         symbols = ["disc" if p.label else "square" for p in points]
         if hint is not None:
             places, colours = [*places, self._place(hint)], [*colours, "#ffffff00"]
-            symbols.append("disc")
+            symbols.append("diamond")
         layer.selected_data = set()
         layer.data = np.array(places, float).reshape(-1, layer.ndim)
         if places:
             layer.symbol, layer.face_color = symbols, colours
-            layer.border_color = "#ffffff"
+            # A question, and no answer like the points: another shape and another colour.
+            layer.border_color = ["#ffffff"] * len(points) + ["#f0e442"] * (hint is not None)
             layer.border_width = [0.09] * len(points) + [0.2] * (hint is not None)
         if self._sizes is not None:
             self._sizes.follow()

@@ -13,7 +13,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_ssn.gui import layers
-from napari_ssn.session import Decoded, Result
+from napari_ssn.session import Choice, Decoded, Result
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +23,15 @@ class _Copy:
     layer: Labels
     name: str
     digest: bytes
-    kept: bool
+    kept: Choice | None
     token: int
 
     @property
     def touched(self) -> bool:
         """Whether somebody has kept it, painted on it or renamed it."""
-        return self.kept or self.layer.name != self.name or _digest(self.layer.data) != self.digest
+        if self.kept is not None:
+            return True
+        return self.layer.name != self.name or _digest(self.layer.data) != self.digest
 
 
 class CopyLayers:
@@ -80,7 +82,8 @@ class CopyLayers:
         self._add(layer)
         # The list of layers may have given it another name: one for each.
         token = decoded.result.source.token
-        self._copies.append(_Copy(layer, layer.name, _digest(data), decoded.kept, token))
+        kept = decoded.choice if decoded.kept else None
+        self._copies.append(_Copy(layer, layer.name, _digest(data), kept, token))
         if decoded.kept and self._editing is not None:
             self._viewer.layers.selection = {layer}
             layer.mode, self._editing = self._editing, None
@@ -97,9 +100,11 @@ class CopyLayers:
                 copy.layer.name = f"{copy.layer.name} · earlier run"
         return len(gone)
 
-    def removed(self, layer: Any) -> None:
-        """Somebody took a layer out of the list."""
+    def removed(self, layer: Any) -> Choice | None:
+        """Somebody took a layer out of the list; returns the hypothesis that was kept in it."""
+        gone = [copy.kept for copy in self._copies if copy.layer is layer]
         self._copies = [copy for copy in self._copies if copy.layer is not layer]
+        return gone[0] if gone else None
 
     def close(self) -> None:
         """Let go of the layers; they stay."""

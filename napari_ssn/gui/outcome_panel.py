@@ -153,6 +153,8 @@ class OutcomePanel(QWidget):
         words, unusable = asking.words
         if asking.aiming is not None:
             words = "Click on the image; Escape ends."
+        if not words and self.kind.currentData() == "reaches":
+            words = "Press the button, then click on the image."
         self.answer.setText(words or "Share of the hypotheses in which it is so.")
         set_role(self.answer, "warn" if unusable else "muted" if answer is None else "")
         told = ""

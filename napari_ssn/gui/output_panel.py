@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QSizePolicy, QWidget
 
 from napari_ssn.gui.later import Later
 from napari_ssn.gui.parts import Section, button, line, row, say, spin
@@ -120,6 +120,7 @@ class ExportPanel(Section):
         super().__init__("")
         self._session = session
         self.ask: Ask = ask_for_file
+        self.confirm = may_replace
         self.what = line("muted")
         self.folder = button("Folder", "Open the folder of the last export", "small")
         self.part, self.format = QComboBox(), QComboBox()
@@ -153,8 +154,12 @@ class ExportPanel(Section):
         if not answer:
             return
         path = with_suffix(answer, suffix)
-        # Only the very name that was asked about may be replaced.
+        # Of the very name that was given the dialog has asked; of one with a suffix, nobody.
         own = str(path) == answer
+        if not own and path.is_file():
+            if not self.confirm(self, path.name):
+                return
+            own = True
         if key == "report":
             self._session.export_report(path, own)
         elif key == "volumes":
@@ -256,6 +261,13 @@ def with_suffix(name: str, suffix: str) -> Path:
     if path.name.lower().endswith(known):
         return path
     return path.with_name(path.name + suffix)
+
+
+def may_replace(parent: QWidget, name: str) -> bool:
+    """Ask whether a file may be replaced."""
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    words = f"{name} is there already. Replace it?"
+    return bool(QMessageBox.question(parent, "Export", words, yes | no, no) == yes)
 
 
 def ask_for_file(parent: QWidget, name: str, pattern: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy
+from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QSizePolicy
 
 from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.overlays import TONES
@@ -62,10 +62,13 @@ class OverviewPanel(Section):
             made = button("", "Show this sample", "small")
             made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             self.buttons.append(made)
+        self.more = button("…", "Those without a button", "small")
+        self.menu = QMenu(self.more)
+        self.more.setMenu(self.menu)
         legends = (self.contours, self.missing, self.probability, self.boxplot, self.unlike)
         for widget in legends:
             self.body.addWidget(widget)
-        self.body.addLayout(row([self.median, *((one, 2) for one in self.buttons), 1]))
+        self.body.addLayout(row([self.median, *((one, 2) for one in self.buttons), self.more, 1]))
         self.label.activated.connect(self._picked)
         self.median.clicked.connect(partial(self._show, None))
         for at, one in enumerate(self.buttons):
@@ -122,6 +125,11 @@ class OverviewPanel(Section):
             if choice is not None:
                 one.setText(str((choice.sample or 0) + 1))
                 one.setToolTip(f"Show sample {(choice.sample or 0) + 1}")
+        rest = outliers[_BUTTONS:]
+        self.more.setVisible(bool(rest))
+        self.menu.clear()
+        for at, choice in enumerate(rest, start=_BUTTONS):
+            self.menu.addAction(f"Sample {(choice.sample or 0) + 1}", partial(self._show, at))
 
 
 def _legend(entries: list[tuple[str, str, str]]) -> QLabel:

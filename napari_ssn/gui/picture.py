@@ -28,6 +28,7 @@ class Picture:
         self._frame = 0
         self._frames: dict[int, layers.Shown] = {}
         self._cross: Points | None = None
+        self._covered = False
         self._cross_sizes: MarkerSizes | None = None
         self._clicked: Callable[[], None] | None = None
         session.looking = self._plane_on_show
@@ -180,9 +181,16 @@ class Picture:
                 done()
 
     def _show_cross(self) -> None:
-        centre = self._session.setup.centre if self._session.setup.around_point else None
+        session = self._session
+        centre = session.setup.centre if session.setup.around_point else None
         if self._cross is not None and (centre is None or centre != self._cross.metadata["at"]):
             self._viewer.layers.remove(self._cross)
+        found = session.result is not None and not session.stale
+        if found != self._covered:
+            # It would lie on a small lesion and hide it; who wants it can still show it.
+            self._covered = found
+            if self._cross is not None:
+                self._cross.visible = not found
         if centre is None or self._cross is not None or self.display is None:
             return
         chosen = set(self._viewer.layers.selection)

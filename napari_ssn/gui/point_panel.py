@@ -90,12 +90,12 @@ class PointPanel(Section):
 
     def _words(self) -> tuple[str, bool]:
         pointing = self._session.pointing
+        if pointing.suggested is not None:
+            return "Does the voxel in the yellow diamond belong? A point there settles most.", False
         if pointing.points:
             return pointing.words
         if pointing.label is not None:
             return "Click on the image; Escape ends.", False
-        if pointing.suggested is not None:
-            return "In the ring a point would settle most.", False
         return "Press one, then click what is wrong.", False
 
     def shut(self, event: Any = None) -> None:

@@ -150,7 +150,8 @@ class RunPanel(Section):
             result = session.result
             words = f"Done in {seconds(result.seconds)} on {result.device_title}."
             if result.depth_mm is not None:
-                words += f" Slices up to {result.depth_mm:g} mm from the point."
+                unit = "mm" if result.source.spacing_mm is not None else "slices"
+                words += f" Slices up to {result.depth_mm:g} {unit} from the point."
             return words, "muted"
         model = session.setup.model
         if model is not None and model.card.centred and not session.setup.around_point:

@@ -247,7 +247,9 @@ class Scene:
             if self._walking is not None:
                 self._walking.visible = True
         else:
-            self.copies.removed(layer)
+            kept = self.copies.removed(layer)
+            if kept is not None:
+                self._session.copies.let_go(kept)
 
     def _bring_back(self) -> None:
         """Show the outline again that was deleted by hand: slider and export go on without it."""

@@ -88,6 +88,7 @@ class SpreadPanel(Section):
 def _factor(tip: str) -> QDoubleSpinBox:
     made = QDoubleSpinBox()
     made.setRange(0, _MOST)
+    made.setCorrectionMode(QDoubleSpinBox.CorrectionMode.CorrectToNearestValue)
     made.setSingleStep(_STEP)
     made.setDecimals(2)
     made.setSuffix(" ×")

@@ -209,18 +209,25 @@ class SliderPanel(Section):
     def _offer(self, result: Result) -> None:
         """Name the directions, which are others if the session chose them in another way."""
         walk, source = self._session.walk, result.source
-        if walk.directions is self._offered:
+        offered = (walk.directions, walk.from_mean)
+        if offered == self._offered:
             return
-        self._offered = walk.directions
+        self._offered = offered
         self.directions.clear()
         sizes = (source.measure, result.voxel_ml)
         names = direction_names(
-            walk.directions, *sizes, source.oriented, result.labels, walk.choice.direction
+            walk.directions,
+            *sizes,
+            source.oriented,
+            result.labels,
+            walk.choice.direction,
+            walk.from_mean,
         )
         unit = "mm" if source.spacing_mm is not None else "px"
         for index, name in names:
             self.directions.addItem(name, index)
-            tip = effect_tip(walk.directions.effects[index], *sizes, result.labels, unit)
+            effect = walk.directions.effects[index]
+            tip = effect_tip(effect, *sizes, result.labels, unit, walk.from_mean)
             self.directions.setItemData(
                 self.directions.count() - 1, f"{name}\n{tip}", Qt.ItemDataRole.ToolTipRole
             )

@@ -9,7 +9,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io.content import Content, PlainModel, plain_labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import encode, is_nifti, stem
+from napari_ssn.io.formats import NIFTI_SUFFIXES, encode, is_nifti, stem
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 from napari_ssn.io.provenance import (
     Provenance,
@@ -67,11 +67,24 @@ def write_content(
                 "Beside it lies a JSON file of another program or version, which would be "
                 "replaced: choose another name."
             ) from None
+        if is_nifti(path):
+            _check_twin(path)
     contents = {
         path: encode(content, path, series),
         beside: provenance.to_json().encode(),
     }
     return write_files(contents, overwrite)
+
+
+def _check_twin(path: Path) -> None:
+    """ExportError if the sidecar belongs to a file of the same name with NIfTI's other suffix."""
+    for suffix in NIFTI_SUFFIXES:
+        twin = path.with_name(stem(path) + suffix)
+        if twin != path and twin.exists():
+            raise ExportError(
+                f"Beside it lies a {suffix} of the same name, whose sidecar would be replaced: "
+                "choose another name."
+            )
 
 
 def described(provenance: Provenance) -> PlainModel | None:

@@ -16,7 +16,9 @@ def check_finite(data: NDArray[np.float32]) -> None:
     """ImageError if an image or region holds NaN or infinity."""
     bad = int(np.size(data) - np.count_nonzero(np.isfinite(data)))
     if bad:
-        raise ImageError(f"The image holds {bad:,} voxels that are NaN or infinite.")
+        raise ImageError(
+            f"Of the voxels that the model reads {bad:,} are NaN, infinite or beyond 3e38."
+        )
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,11 @@ class Choice:
             start += f" where {len(self.only)} condition{several} hold{'' if several else 's'}"
         if self.kind != "walk":
             return start
-        words = f"{start}, {_NAMES[self.basis]} {self.direction + 1} at {self.sigma:+.2f} σ"
+        words = f"{start}, {_NAMES[self.basis]} {self.direction + 1} at {_sigma(self.sigma)}"
         if len(self.own) > 2:
             return f"{words}, {len(self.own)} lesions moved alone"
-        return words + "".join(f", lesion {number} at {at:+.2f} σ" for number, at in self.own)
+        return words + "".join(f", lesion {number} at {_sigma(at)}" for number, at in self.own)
+
+
+def _sigma(value: float) -> str:
+    return f"{value:+.2f} σ".replace("-", "−")

@@ -17,6 +17,7 @@ class Copies:
 
     Attributes:
         made: signal: a hypothesis was decoded to become a layer of its own.
+        kept: hypotheses of the result that somebody kept, and whose layers are there.
 
     Args:
         runner: decodes.
@@ -36,6 +37,7 @@ class Copies:
         changed: Callable[[], None],
         failed: Callable[[str], None],
     ) -> None:
+        self.kept: set[Choice] = set()
         self._runner = runner
         self._walk = walk
         self._stale = stale
@@ -51,6 +53,7 @@ class Copies:
         self._result = result
         self._queue.clear()
         self._added.clear()
+        self.kept.clear()
         self._runner.cancel("decode")
         self._runner.cancel("keep")
 
@@ -76,6 +79,17 @@ class Copies:
         """Make a layer of a hypothesis, that stays whatever is on show."""
         if self._result is not None:
             self._decode(self._result, choice, kept=True)
+
+    def holds(self, choice: Choice) -> bool:
+        """Whether there is a layer of a kept hypothesis that a walk begins at."""
+        return any(
+            one.anchor == choice.anchor and one.sigma == 0 and not one.own for one in self.kept
+        )
+
+    def let_go(self, choice: Choice) -> None:
+        """Somebody took the layer of a kept hypothesis away."""
+        self.kept.discard(choice)
+        self._changed()
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
@@ -104,6 +118,8 @@ class Copies:
         self._failed(text)
 
     def _decoded(self, decoded: Decoded) -> None:
+        if decoded.kept:
+            self.kept.add(decoded.choice)
         self.made.emit(decoded)
         self._changed()
         if not decoded.kept:

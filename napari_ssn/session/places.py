@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_ssn.core.errors import SSNError
 from napari_ssn.session import jobs
 from napari_ssn.session.records import Result
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
+from napari_ssn.wording.problems import problem
 
 if TYPE_CHECKING:
     from napari_ssn.core.lesions import Lesions
 
 
 class Places:
-    """Finds places in the image, in the worker.
+    """Finds places in the image.
 
     Attributes:
         looked: signal: a voxel of the source's grid is to be seen, and whether in the middle.
@@ -57,25 +59,21 @@ class Places:
     def forget(self) -> None:
         """The result has another spread, and with it other lesions."""
         self._runner.cancel("lesions")
-        self._runner.cancel("look")
         self._result = None
 
     def look_at(self, place: tuple[int, ...], centred: bool = False) -> None:
         """Show a voxel of the source's grid; ``centred`` as in the signal."""
-        self._runner.cancel("look")
         self.looked.emit(place, centred)
 
     def look_at_middle(self, result: Result) -> None:
         """Show the place where the hypothesis on show is largest, if it is anywhere."""
-        choice, lesions = self._walk.choice, self._walk.lesions
-        self._runner.submit(
-            "look",
-            lambda progress, cancelled: jobs.middle_job(result, choice, lesions),
-            self._look,
-            self._failed,
-        )
-
-    def _look(self, place: tuple[int, ...] | None) -> None:
+        # At once: behind the jobs that follow a run it would move the view seconds later, when
+        # somebody may be looking at something else.
+        try:
+            place = jobs.middle_job(result, self._walk.choice, self._walk.lesions)
+        except SSNError as error:
+            self._failed(problem(error))
+            return
         if place is not None:
             self.looked.emit(place, False)
 

@@ -83,6 +83,7 @@ class Session:
         self.changed.connect(self.pointing.refresh)
         self.changed.connect(self.asking.refresh)
         self.pointing.changed.connect(self._pointed)
+        self.walk.moved.connect(self._moved_on)
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
         # All that begin anew with a result; the walk first, because the others ask it.
         self._parts = (
@@ -95,6 +96,8 @@ class Session:
             self.copies,
         )
         self.note: Note | None = None
+        # What was on show when somebody last moved.
+        self._left = self.walk.choice
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
         self.exported: Exported | None = None
@@ -385,6 +388,12 @@ class Session:
         if self.pointing.label is not None:
             # A click means one thing at a time.
             self.asking.stop()
+
+    def _moved_on(self) -> None:
+        """Who shows another hypothesis has read what went wrong before."""
+        before, self._left = self._left, self.walk.choice
+        if self._left != before and self.note is not None and self.note.error and not self.activity:
+            self.tell("")
 
     def aim(self, label: int) -> None:
         """From now on a click on the image asks whether a label reaches its voxel."""

@@ -132,6 +132,12 @@ class Walk:
         return None if result is None else result.bases.known(self.choice.basis)
 
     @property
+    def from_mean(self) -> bool:
+        """Whether the slider starts from the model's mean, of which directions say their sizes."""
+        choice = self.choice
+        return choice.sample is None and not choice.points and not choice.only
+
+    @property
     def counts(self) -> NDArray[np.int64] | None:
         """Voxels of each label here, (C,); None while they are being counted."""
         curve = self._here()

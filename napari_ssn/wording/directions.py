@@ -53,6 +53,7 @@ def effect_name(
     voxel_ml: float,
     oriented: bool,
     labels: Sequence[str] = (),
+    sized: bool = True,
 ) -> str:
     """``size, 0.9–2.4 mL``, ``posterior edge, …``, ``shift to the left`` or ``presence, …``.
 
@@ -67,6 +68,7 @@ def effect_name(
         voxel_ml: the millilitres a voxel was counted as in the effect.
         oriented: whether the patient's axes are known; else words of the picture.
         labels: names of all labels, background first; empty where there is but one.
+        sized: whether to say the sizes at −2 and +2 σ.
     """
     if effect.kind == "none":
         return "no visible change"
@@ -78,7 +80,7 @@ def effect_name(
             return " against ".join(labels[one.label] for one in every)
         return ", ".join(f"{one.kind} of {labels[one.label]}" for one in every)
     words = _deed(effect, [labels[one.label] for one in every] if labels else [], oriented)
-    if effect.kind == "shift" or effect.others:
+    if effect.kind == "shift" or effect.others or not sized:
         return words
     extremes = measure.short_interval(effect.low_ml / voxel_ml, effect.high_ml / voxel_ml)
     return f"{words}, {extremes}"
@@ -111,7 +113,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def effect_tip(
-    effect: Effect, measure: Measure, voxel_ml: float, labels: Sequence[str], unit: str
+    effect: Effect,
+    measure: Measure,
+    voxel_ml: float,
+    labels: Sequence[str],
+    unit: str,
+    from_mean: bool = True,
 ) -> str:
     """What a direction does to each label, a line each: from where to where, and how fast.
 
@@ -122,8 +129,9 @@ def effect_tip(
         measure, voxel_ml: as in `effect_name`.
         labels: names of all labels, background first.
         unit: of lengths.
+        from_mean: whether the walk begins at the mean, where effects are measured.
     """
-    lines = []
+    lines = [] if from_mean else ["As measured from the model's mean, not from here:"]
     for one in (effect, *effect.others):
         if one.kind == "none":
             return "No label changes between −2 and +2 σ."
@@ -131,6 +139,8 @@ def effect_tip(
         sign = "+" if one.ml_per_sigma > 0 else "−" if one.ml_per_sigma < 0 else "±"
         speed = f"{sign}{measure.amount(abs(one.ml_per_sigma) / voxel_ml)} per σ"
         words = f"{capital(labels[one.label])}: {measure.interval(*ends)} between −2 and +2 σ"
+        if measure.amount(ends[0]) == measure.amount(ends[1]):
+            words = f"{capital(labels[one.label])}: {measure.amount(ends[0])} at −2 and at +2 σ"
         words += f" · {speed}"
         if one.mm_per_sigma > 0:
             digits = 1 if one.mm_per_sigma >= 0.95 else 2
@@ -157,6 +167,7 @@ def direction_names(
     oriented: bool,
     labels: Sequence[str],
     chosen: int = 0,
+    from_mean: bool = True,
 ) -> list[tuple[int, str]]:
     """Index and words of every direction offered: ``1 · size, 0.9–2.4 mL · 71 %``.
 
@@ -165,10 +176,12 @@ def direction_names(
         measure, voxel_ml, oriented: as in `effect_name`.
         labels: names of all labels, background first.
         chosen: index of the one that is walked.
+        from_mean: whether the walk begins at the mean: from elsewhere it has other sizes, and
+            none are said.
     """
     several = labels if len(labels) > 2 else ()
     names = []
     for k in offered_directions(directions, chosen):
-        words = effect_name(directions.effects[k], measure, voxel_ml, oriented, several)
+        words = effect_name(directions.effects[k], measure, voxel_ml, oriented, several, from_mean)
         names.append((k, f"{k + 1} · {words} · {percent(float(directions.share[k]))}"))
     return names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 # Numbers that are named one by one.
-_NAMED = 4
+_NAMED = 8
 
 
 def unlike_line(outliers: Sequence[int], draws: int) -> str:

@@ -54,6 +54,17 @@ def test_the_star_keeps_a_card_as_a_layer(opened: tuple[Any, Any], qtbot: Any) -
     assert int((kept.data > 0).sum()) == cards[0].counts[1:].sum()
     # Keeping shows nothing else than before.
     assert dock.session.walk.choice.sample is None
+    # The star says so, and a second click makes no second layer.
+    assert button._starred and not dock.cards.buttons[1]._starred
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=star)
+    assert "kept already" in dock.run.status.text() and len(viewer.layers) == before + 1
+    viewer.layers.remove(kept)
+    assert not button._starred
+    # Kept by its key while it is on show it is the same.
+    button.click()
+    dock.session.copies.keep()
+    qtbot.waitUntil(lambda: len(viewer.layers) == before + 1)
+    assert button._starred
 
 
 def test_cards_of_another_image_are_greyed(opened: tuple[Any, Any], qtbot: Any) -> None:

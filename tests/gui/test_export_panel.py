@@ -177,3 +177,22 @@ def test_the_row_fits_the_dock(ready: Any) -> None:
     ready.export.folder.show()
     # The dock's own 320 pixels without its margins.
     assert ready.export.minimumSizeHint().width() <= 304
+
+
+def test_a_name_without_suffix_is_asked_about(ready: Any, qtbot: Any, tmp_path: Path) -> None:
+    """The file dialog asks about the name that was typed, which is not the file's."""
+    panel, session = ready.export, ready.session
+    export(ready, qtbot, tmp_path)
+    before = (tmp_path / "hypothesis.nii.gz").read_bytes()
+    session.walk.set_sigma(2.0)
+    asked: list[str] = []
+    panel.ask = lambda parent, name, pattern: str(tmp_path / "hypothesis")
+    panel.confirm = lambda parent, name: bool(asked.append(name))
+    panel.write.click()
+    assert asked == ["hypothesis.nii.gz"] and session.state == "result"
+    assert (tmp_path / "hypothesis.nii.gz").read_bytes() == before
+    session.exported = None
+    panel.confirm = lambda parent, name: True
+    panel.write.click()
+    qtbot.waitUntil(lambda: session.exported is not None, timeout=20_000)
+    assert (tmp_path / "hypothesis.nii.gz").read_bytes() != before

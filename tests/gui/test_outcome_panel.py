@@ -86,6 +86,7 @@ def test_a_click_on_the_image_asks_about_its_voxel(asked: tuple[Any, Any], qtbot
     panel, session = dock.outcomes, dock.session
     panel.kind.setCurrentIndex(2)
     panel.kind.activated.emit(2)
+    assert panel.answer.text() == "Press the button, then click on the image."
     assert not panel.size.isVisibleTo(panel) and panel.pick.isVisibleTo(panel)
     panel.pick.click()
     assert "Escape" in panel.answer.text() and pointing_into(viewer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from napari_ssn.core.lines import nested_lines
 from napari_ssn.gui.layers import HYPOTHESIS
 from napari_ssn.gui.overlays import NAMES, TONES
+from napari_ssn.session import Choice
 from napari_ssn.session.overview import KINDS
 from tests.gui.conftest import add_image, run_and_wait
 from tests.helpers import tiny_model
@@ -152,12 +154,19 @@ def test_they_are_grey_with_a_stale_result(opened: Any, qtbot: Any) -> None:
     assert not dock.overview.isEnabled()
 
 
-def test_samples_unlike_the_others_are_named_and_shown(opened: Any, qtbot: Any) -> None:
+def test_samples_unlike_the_others_are_named_and_shown(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, dock = opened
     session, panel = dock.session, dock.overview
     run_and_wait(dock, qtbot)
     switch(dock, qtbot, "boxplot")
     found = session.overviews.of("boxplot")
+    # More of them than this model has, and than there are buttons.
+    unlike = tuple(Choice(sample=at) for at in (3, 7, 12, 20, 41, 50, 66))
+    found = replace(found, outliers=unlike)
+    monkeypatch.setattr(session.overviews, "of", lambda kind: found)
+    panel.refresh()
     panel.median.click()
     assert session.walk.choice == found.median
     shown = [one for one in panel.buttons if one.isVisibleTo(dock)]
@@ -167,6 +176,12 @@ def test_samples_unlike_the_others_are_named_and_shown(opened: Any, qtbot: Any) 
         one.click()
         assert session.walk.choice == choice
         assert one.text() == str(choice.sample + 1) == dock.samples.here.text().split()[1]
+    # Those for whom there is no button are in a list.
+    assert "4, 8, 13, 21, 42, 51 and 67 of 100" in panel.unlike.text()
+    assert panel.more.isVisibleTo(dock) and len(panel.menu.actions()) == 2
+    for action, choice in zip(panel.menu.actions(), unlike[5:], strict=True):
+        action.trigger()
+        assert session.walk.choice == choice and action.text() == f"Sample {choice.sample + 1}"
 
 
 def test_tones_are_told_apart_by_lightness_alone() -> None:

@@ -162,6 +162,9 @@ def test_outside_or_in_3d_is_said_and_nothing_lost(pointed: tuple[Any, Any]) -> 
     click(viewer, (14.0, 14.0))
     assert "point in a slice" in dock.run.status.text()
     assert dock.session.pointing.points == before
+    # Who goes on has read it.
+    dock.session.walk.set_sigma(0.5)
+    assert dock.session.note is None and "slice" not in dock.run.status.text()
 
 
 @pytest.mark.parametrize("plane", [0, 1, 2])
@@ -212,6 +215,10 @@ def test_a_suggestion_is_marked_until_the_next_point(pointed: tuple[Any, Any], q
     qtbot.waitUntil(lambda: pointing.suggested is not None, timeout=60_000)
     layer = viewer.layers[CLICKS]
     np.testing.assert_array_equal(layer.data[-1], pointing.suggested)
+    # It looks like no point, and is asked about in words.
+    assert layer.symbol[-1] == "diamond" and layer.symbol[0] != "diamond"
+    assert not np.allclose(layer.border_color[-1], layer.border_color[0])
+    assert "yellow diamond" in dock.points.meter.text()
     # Deleting the mark takes no point away.
     layer.selected_data = {1}
     layer.remove_selected()

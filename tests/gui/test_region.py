@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_ssn.gui.layers import REGION
 from tests.gui.conftest import add_image, run_and_wait
 
 
@@ -34,3 +35,33 @@ def test_without_a_voxel_size_there_is_no_distance_to_choose(opened: tuple[Any, 
     dock.session.place_centre((10, 20, 24))
     assert dock.session.setup.obstacle is None
     assert dock.region.along.isHidden()
+
+
+def test_the_cross_does_not_hide_what_was_found(opened: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = opened
+    dock.session.place_centre((20, 24))
+    assert viewer.layers[REGION].visible
+    run_and_wait(dock, qtbot)
+    assert not viewer.layers[REGION].visible
+    # Whoever wants to see it, sees it.
+    viewer.layers[REGION].visible = True
+    dock.session.walk.set_sigma(1.0)
+    assert viewer.layers[REGION].visible
+    # Another place is seen from the first.
+    dock.session.place_centre((18, 22))
+    assert dock.session.stale and viewer.layers[REGION].visible
+
+
+def test_a_direction_states_no_sizes_from_elsewhere(opened: tuple[Any, Any], qtbot: Any) -> None:
+    """They are those of the walk from the mean: from a sample the same way has others."""
+    _, dock = opened
+    run_and_wait(dock, qtbot)
+    slider = dock.slider
+    named = slider.directions.currentText()
+    assert "px" in named or "mm²" in named
+    dock.session.walk.show_sample(2)
+    assert "mm²" not in slider.directions.currentText()
+    assert "not from here" in slider.directions.toolTip()
+    dock.session.walk.show_sample(None)
+    assert slider.directions.currentText() == named
+    assert "not from here" not in slider.directions.toolTip()

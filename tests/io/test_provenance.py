@@ -159,6 +159,18 @@ def test_json_of_another_program_is_never_replaced(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
 
 
+def test_nii_and_nii_gz_do_not_share_a_sidecar(tmp_path: Path) -> None:
+    ssn.write(hypothesis(), tmp_path / "out.nii.gz", provenance=provenance())
+    before = (tmp_path / "out.json").read_bytes()
+    for overwrite in (False, True):
+        with pytest.raises(ExportError, match=r"already is a file|a \.nii\.gz of the same name"):
+            ssn.write(
+                hypothesis(), tmp_path / "out.nii", provenance=provenance(), overwrite=overwrite
+            )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.json", "out.nii.gz"]
+    assert (tmp_path / "out.json").read_bytes() == before
+
+
 def test_a_sidecar_belongs_to_its_label_map(tmp_path: Path) -> None:
     other = Hypothesis(np.zeros(SPACE, np.uint8), oblique_affine(), np.zeros(2), classes=3)
     with pytest.raises(ValueError, match="another label map"):

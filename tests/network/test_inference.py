@@ -174,7 +174,7 @@ def test_images_without_information_are_refused(pointed: Model, tiled: Model) ->
         for bad in (np.nan, np.inf):
             broken = noise_image((40, 40))[None]
             broken[0, 18, 19] = bad
-            with pytest.raises(ImageError, match="1 voxels that are NaN or infinite"):
+            with pytest.raises(ImageError, match="reads 1 are NaN, infinite"):
                 model.segment(Volume(broken, np.eye(4)), centre)
 
 
