@@ -5,6 +5,7 @@ A folder often holds a whole study: the user is asked which of its series to ope
 
 from __future__ import annotations
 
+import math
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -91,7 +92,11 @@ def choose(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
         raise several(infos) from None
     if not can_ask():
         raise several(infos)
-    return ask([(info.number, info.words, info.problem) for info in infos])
+    # The largest is what somebody came for more often than a scout or a report's pictures.
+    usable = [info for info in infos if info.problem is None]
+    largest = max(usable, key=lambda info: math.prod(info.size), default=None)
+    entries = [(info.number, info.words, info.problem) for info in infos]
+    return ask(entries, None if largest is None else largest.number)
 
 
 def check_single(path: Path) -> None:

@@ -36,7 +36,7 @@ def source(space: tuple[int, ...], scale: tuple[float, ...] | None = None) -> So
 def opened(folder: Path, runner: Inline, image: Source, dims: int = 2, classes: int = 2) -> Session:
     model = tiny_model(folder / "tiny", dims, classes)
     session = Session(runner, Settings(device="cpu", hypotheses=100), (model,))
-    session.start()
+    session.catalogue.look()
     session.set_image(image)
     session.run()
     return session

@@ -265,8 +265,8 @@ def test_what_the_window_exports_is_made_again_bit_for_bit(
         session.place_centre((12, 5, 3))
     session.run()
     session.walk.set_sigma(0.7)
-    session.export(tmp_path / "hypothesis.nii.gz")
-    assert session.exported is not None, session.note
+    session.files.export(tmp_path / "hypothesis.nii.gz")
+    assert session.files.exported is not None, session.note
     status, text, _ = run(
         "segment", scan, "--from-sidecar", tmp_path / "hypothesis.json",
         "--model", careful[kind], "--out", tmp_path / "again.nii.gz",

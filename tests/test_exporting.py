@@ -44,7 +44,7 @@ def source_of(volume: ssn.Volume, token: int = 1) -> Source:
 def opened(folder: Path, runner: Inline, volume: ssn.Volume) -> Session:
     model = tiny_model(folder / "tiny", 3, 3, region=(16, 16, 16))
     session = Session(runner, Settings(device="cpu", hypotheses=60), (model,))
-    session.start()
+    session.catalogue.look()
     session.set_image(source_of(volume))
     session.run()
     return session
@@ -92,8 +92,8 @@ def point(session: Session) -> None:
 
 def test_the_hypothesis_on_show_as_dicom(session: Session, out: Path) -> None:
     session.walk.set_sigma(1.0)
-    assert session.from_dicom
-    session.export(out / "a.dcm")
+    assert session.files.from_dicom
+    session.files.export(out / "a.dcm")
     assert session.note is not None and not session.note.error, session.note
     assert session.note.text == "Wrote a.dcm (names the patient) and a.dcm.json."
     seg = highdicom.seg.segread(out / "a.dcm")
@@ -113,8 +113,8 @@ def test_the_hypothesis_on_show_as_dicom(session: Session, out: Path) -> None:
 def test_all_cards_for_slicer(session: Session, out: Path, pointed: bool) -> None:
     if pointed:
         point(session)
-    session.export(out / "a.seg.nrrd", part="cards")
-    assert session.exported is not None, session.note
+    session.files.export(out / "a.seg.nrrd", part="cards")
+    assert session.files.exported is not None, session.note
     assert session.cards is not None
     cards = session.cards.cards
     data, _ = nrrd.read(str(out / "a.seg.nrrd"))
@@ -133,8 +133,8 @@ def test_all_cards_for_slicer(session: Session, out: Path, pointed: bool) -> Non
 
 
 def test_the_probability_map(session: Session, out: Path) -> None:
-    session.export(out / "a.nii.gz", part="probability")
-    assert session.exported is not None, session.note
+    session.files.export(out / "a.nii.gz", part="probability")
+    assert session.files.exported is not None, session.note
     values = np.asarray(nib.load(out / "a.nii.gz").dataobj)
     dist, planes = result_of(session).dist, np.moveaxis(values, -1, 0)
     for label, plane in enumerate(planes, start=1):
@@ -149,8 +149,8 @@ def test_the_probability_map_given_points_is_the_share_of_the_draws(
     session: Session, out: Path
 ) -> None:
     point(session)
-    session.export(out / "a.nii", part="probability")
-    assert session.exported is not None, session.note
+    session.files.export(out / "a.nii", part="probability")
+    assert session.files.exported is not None, session.note
     values = np.asarray(nib.load(out / "a.nii").dataobj)
     given, points = result_of(session).given, session.walk.choice.points
     maps = given.posterior(points).label_maps(given.draws(points, DRAWS, SEED))
@@ -170,8 +170,8 @@ def test_the_probability_map_of_what_is_gone_on_with(session: Session, out: Path
     voxels = float(session.ranges.ranges[0].median)
     only = (Question("at least", 1, voxels),)
     session.walk.show(replace(session.walk.choice, only=only))
-    session.export(out / "a.nii", part="probability")
-    assert session.exported is not None, session.note
+    session.files.export(out / "a.nii", part="probability")
+    assert session.files.exported is not None, session.note
     values = np.asarray(nib.load(out / "a.nii").dataobj)
     given = result_of(session).given
     maps = np.stack([given.dist.label_map(z) for z in given.draws((), DRAWS, SEED, only)])
@@ -179,23 +179,23 @@ def test_the_probability_map_of_what_is_gone_on_with(session: Session, out: Path
     np.testing.assert_allclose(values[..., 0], (maps == 1).mean(0), atol=1e-6)
     choice = json.loads((out / "a.json").read_text())["choice"]
     assert choice["conditions"][0]["voxels"] == voxels and choice["pointing"] is None
-    session.export_report(out / "r.html")
-    assert session.exported is not None, session.note
+    session.files.export_report(out / "r.html")
+    assert session.files.exported is not None, session.note
     measure = result_of(session).source.measure
     assert f"Label 1 ≥ {measure.amount(voxels)}" in (out / "r.html").read_text()
 
 
 def test_probabilities_are_refused_where_they_cannot_be(session: Session, out: Path) -> None:
-    session.export(out / "a.seg.nrrd", part="probability")
+    session.files.export(out / "a.seg.nrrd", part="probability")
     assert session.state == "error" and "hold no probabilities" in session.note.text
     assert not list(out.iterdir())
 
 
 def test_the_table_holds_every_size(session: Session, out: Path) -> None:
     session.walk.set_sigma(-1.0)
-    session.export_volumes(out / "v.csv")
-    assert session.exported is not None, session.note
-    assert session.exported.files == ("v.csv",)
+    session.files.export_volumes(out / "v.csv")
+    assert session.files.exported is not None, session.note
+    assert session.files.exported.files == ("v.csv",)
     with (out / "v.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert session.cards is not None and session.ranges is not None
@@ -221,8 +221,8 @@ def test_the_table_holds_every_size(session: Session, out: Path) -> None:
 def test_the_report_says_it_all_and_names_nobody(session: Session, out: Path) -> None:
     point(session)
     session.walk.set_sigma(1.0)
-    session.export_report(out / "r.html")
-    assert session.exported is not None, session.note
+    session.files.export_report(out / "r.html")
+    assert session.files.exported is not None, session.note
     text = (out / "r.html").read_text()
     words = html.unescape(re.sub(r"<[^>]*>", " ", text))
     result = result_of(session)
@@ -274,26 +274,29 @@ def test_what_is_still_counted_is_waited_for(
     monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
     runner = Held({"cards", "range"})
     session = opened(tmp_path, runner, volume)
-    session.export(out / "a.nii.gz", part="cards")
+    session.files.export(out / "a.nii.gz", part="cards")
     assert session.state == "error" and "still being compared" in session.note.text
-    session.export_report(out / "r.html")
+    session.files.export_report(out / "r.html")
     assert session.state == "error" and "still being" in session.note.text
-    session.export_volumes(out / "v.csv")
+    session.files.export_volumes(out / "v.csv")
     assert session.state == "error" and "still being" in session.note.text
-    session.export(out / "a.nii.gz")
+    session.files.export(out / "a.nii.gz")
     assert session.state == "result"
     runner.go()
-    session.export(out / "b.nii.gz", part="cards")
+    session.files.export(out / "b.nii.gz", part="cards")
     assert session.state == "result"
     # Cards of former points are not those of the points there are now.
     point(session)
-    session.export(out / "c.nii.gz", part="cards")
+    session.files.export(out / "c.nii.gz", part="cards")
     assert session.state == "error" and not (out / "c.nii.gz").exists()
     session.close()
 
 
 def test_nothing_is_replaced_unasked(session: Session, out: Path) -> None:
-    for name, export in (("r.html", session.export_report), ("v.csv", session.export_volumes)):
+    for name, export in (
+        ("r.html", session.files.export_report),
+        ("v.csv", session.files.export_volumes),
+    ):
         (out / name).write_text("old")
         export(out / name)
         assert session.state == "error" and "already" in session.note.text
@@ -305,8 +308,8 @@ def test_nothing_is_replaced_unasked(session: Session, out: Path) -> None:
 def test_dicom_needs_dicom(tmp_path: Path, out: Path, volume: ssn.Volume, monkeypatch) -> None:
     monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
     session = opened(tmp_path, Inline(), ssn.Volume(volume.data, volume.affine))
-    assert not session.from_dicom
-    session.export(out / "a.dcm")
+    assert not session.files.from_dicom
+    session.files.export(out / "a.dcm")
     assert session.state == "error" and "belongs to a DICOM series" in session.note.text
     assert not list(out.iterdir())
     session.close()

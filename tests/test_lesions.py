@@ -74,7 +74,7 @@ def test_the_slider_moves_a_lesion_alone_and_then_the_others(session: Session) -
     where = (slice(3, 9), slice(None), slice(4, 5))
     np.testing.assert_array_equal(walk.label_map(where), expected[where])
     assert walk.counts.tolist() == number_of(expected)
-    assert walk.choice.title == "mean, direction 1 at +2.00 σ, lesion 2 at -1.50 σ"
+    assert walk.choice.title == "mean, direction 1 at +2.00 σ, lesion 2 at −1.50 σ"
     walk.set_alone(2, False)
     np.testing.assert_array_equal(walk.label_map(()), result.dist.label_map(walk.z))
 
@@ -216,8 +216,8 @@ def test_the_command_makes_a_composed_label_map_again_bit_for_bit(
         walk.set_sigma(sigma)
     shown = session.result.dist.placed(walk.label_map(()))
     target = tmp_path / "moved.nii.gz"
-    session.export(target)
-    assert session.exported is not None, session.note
+    session.files.export(target)
+    assert session.files.exported is not None, session.note
     np.testing.assert_array_equal(np.asarray(nib.load(target).dataobj), shown)
     record = json.loads((tmp_path / "moved.json").read_text())
     said = record["choice"]

@@ -194,14 +194,15 @@ def test_the_user_chooses_among_several(study: Path, monkeypatch: pytest.MonkeyP
     asked: list[Any] = []
     answer = [1, 2]
     monkeypatch.setattr(series_dialog, "can_ask", lambda: True)
-    monkeypatch.setattr(series_dialog, "ask", lambda entries: asked.append(entries) or answer)
+    monkeypatch.setattr(series_dialog, "ask", lambda *told: asked.append(told) or answer)
     opened = layers(study)
     # The largest lies on top, the others are there when wanted.
     assert [(m["name"], m["visible"]) for _, m, _ in opened] == [
         ("MR 8 × 7 × 3 · series 2", False),
         ("CT 8 × 7 × 6 · series 1", True),
     ]
-    [entries] = asked
+    [(entries, first)] = asked
+    assert first == 1  # the largest that can be opened
     assert entries[0] == (1, "CT 8 × 7 × 6 · 0.7 × 0.7 × 2 mm", None)
     assert entries[2][1].endswith("cannot be opened") and "1 slice is missing" in entries[2][2]
     answer.clear()

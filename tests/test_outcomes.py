@@ -256,7 +256,7 @@ def test_a_sidecar_knows_the_conditions(tmp_path: Path) -> None:
     edge = median(session)
     session.asking.ask(Question("at least", 1, edge))
     session.asking.go_on()
-    session.export(tmp_path / "a.nii.gz")
+    session.files.export(tmp_path / "a.nii.gz")
     record = read_sidecar(tmp_path / "a.json")
     assert record.choice.kind == "conditioned" and record.choice.conditions is not None
     (one,) = record.choice.conditions

@@ -159,6 +159,6 @@ def test_a_label_of_another_model_is_not_taken_over(tmp_path: Path) -> None:
     session.overviews.set_label(2)
     session.run()
     assert session.overviews.label == 2
-    session.add_model_folder(tiny_model(tmp_path / "other", classes=2))
+    session.catalogue.add_folder(tiny_model(tmp_path / "other", classes=2))
     session.run()
     assert session.overviews.label is None

@@ -166,7 +166,7 @@ def test_the_later_label_of_a_voxel_counts(tmp_path: Path) -> None:
 def test_a_voxel_outside_is_refused_and_nothing_lost(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "near", centred=True, region=(16, 16))
     session = Session(Inline(), Settings(device="cpu", hypotheses=50), (model,))
-    session.start()
+    session.catalogue.look()
     data = noise_image((40, 48))
     data[:5] = np.nan  # beyond the region: neither the run nor the correction minds
     image = source((40, 48))
@@ -281,7 +281,7 @@ def test_a_sidecar_with_points_repeats_bit_for_bit(
     volume = read_nifti(scan)
     model = tiny_model(tmp_path / "tiny", 3)
     session = Session(Inline(), Settings(device="cpu", hypotheses=20), (model,))
-    session.start()
+    session.catalogue.look()
     session.set_image(
         Source(10**6, volume.space, 1, volume.affine, volume.extent, True, lambda: volume)
     )
@@ -298,8 +298,8 @@ def test_a_sidecar_with_points_repeats_bit_for_bit(
     if choose == "walk":
         session.walk.set_sigma(-1.5)
     target = tmp_path / "out.nii.gz"
-    session.export(target)
-    assert session.exported is not None, session.note
+    session.files.export(target)
+    assert session.files.exported is not None, session.note
     record = read_sidecar(tmp_path / "out.json")
     kind = {"mean": "conditioned", "only": "sample"}.get(choose, choose)
     assert record.choice.kind == kind
@@ -319,7 +319,7 @@ def test_a_sidecar_with_points_repeats_bit_for_bit(
 def test_points_and_lesions_that_move_alone(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "tiny", sparse=True)
     session = Session(Inline(), Settings(device="cpu", hypotheses=50), (model,))
-    session.start()
+    session.catalogue.look()
     session.set_image(source((48, 56), (1.0, 1.0)))
     session.run()
     lesions, result = session.walk.lesions, result_of(session)

@@ -198,7 +198,7 @@ def test_the_session_and_its_layers_name_nobody(
     session.changed.connect(lambda: told.append(session.note.text if session.note else ""))
     made: list[Any] = []
     session.copies.made.connect(made.append)
-    session.start()
+    session.catalogue.look()
     session.set_image(shown.source)
     session.run()
     assert session.result is not None
@@ -225,17 +225,17 @@ def test_the_session_and_its_layers_name_nobody(
     out = home / "exported"
     out.mkdir()
     for name, part in (("a.nii.gz", "shown"), ("b.seg.nrrd", "cards"), ("c.nii.gz", "probability")):
-        session.export(out / name, part=part)
-        assert session.exported is not None, session.note
-    session.export_volumes(out / "volumes.csv")
-    session.export_report(out / "report.html")
+        session.files.export(out / name, part=part)
+        assert session.files.exported is not None, session.note
+    session.files.export_volumes(out / "volumes.csv")
+    session.files.export_report(out / "report.html")
     if kind == "DICOM":
-        session.export(out / "d.dcm")
+        session.files.export(out / "d.dcm")
         assert session.note is not None and NAMES_THE_PATIENT in session.note.text
     # A folder that is none, and a file that is there: what the window says of them.
-    session.export(out / "nowhere" / "a.nii.gz")
+    session.files.export(out / "nowhere" / "a.nii.gz")
     assert session.note is not None and session.note.error
-    session.export(out / "a.nii.gz")
+    session.files.export(out / "a.nii.gz")
     assert session.note is not None and session.note.error
     session.close()
     assert told and not named_in(" ".join(told)) and not named_in(heard())

@@ -105,7 +105,7 @@ def start(runner: Inline, model: Path, monkeypatch: pytest.MonkeyPatch) -> Sessi
     # Installed models must not decide what these tests see.
     monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
     made = Session(runner, Settings(device="cpu", hypotheses=50, samples=4), (model,))
-    made.start()
+    made.catalogue.look()
     return made
 
 
@@ -248,9 +248,9 @@ def test_export_writes_what_is_on_show(session: Session, tmp_path: Path) -> None
     import nibabel as nib
 
     ran(session).walk.set_sigma(1.0)
-    session.export(tmp_path / "hypothesis.nii.gz")
-    assert session.exported is not None and session.state == "result"
-    assert session.exported.files == ("hypothesis.nii.gz", "hypothesis.json")
+    session.files.export(tmp_path / "hypothesis.nii.gz")
+    assert session.files.exported is not None and session.state == "result"
+    assert session.files.exported.files == ("hypothesis.nii.gz", "hypothesis.json")
     written = np.asarray(nib.load(tmp_path / "hypothesis.nii.gz").dataobj)
     np.testing.assert_array_equal(written.reshape(32, 40), session.walk.label_map(()))
     record = json.loads((tmp_path / "hypothesis.json").read_text())
@@ -263,13 +263,13 @@ def test_export_replaces_only_what_it_may(session: Session, tmp_path: Path) -> N
     ran(session)
     foreign = tmp_path / "scan.json"
     foreign.write_text('{"EchoTime": 0.1}')
-    session.export(tmp_path / "scan.nii.gz")
+    session.files.export(tmp_path / "scan.nii.gz")
     assert session.state == "error" and "another program" in session.note.text
     assert foreign.read_text() == '{"EchoTime": 0.1}' and not (tmp_path / "scan.nii.gz").exists()
-    session.export(tmp_path / "a.nii.gz")
-    session.export(tmp_path / "a.nii.gz")
+    session.files.export(tmp_path / "a.nii.gz")
+    session.files.export(tmp_path / "a.nii.gz")
     assert session.state == "error" and "already" in session.note.text
-    session.export(tmp_path / "a.nii.gz", overwrite=True)
+    session.files.export(tmp_path / "a.nii.gz", overwrite=True)
     assert session.state == "result"
 
 
@@ -289,7 +289,7 @@ def test_export_to_a_full_or_read_only_folder(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", refuse)
-        session.export(tmp_path / "hypothesis.nii.gz")
+        session.files.export(tmp_path / "hypothesis.nii.gz")
     assert session.state == "error" and words in session.note.text
     assert "hypothesis" not in session.note.text
     assert session.result is not None and session.walk.choice == before
@@ -312,7 +312,7 @@ def test_a_run_without_an_image(session: Session) -> None:
 
 def test_a_flat_image_for_a_3d_model(session: Session, tmp_path: Path) -> None:
     ran(session)
-    session.add_model_folder(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+    session.catalogue.add_folder(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
     assert session.setup.model.card.name == "deep"
     assert session.setup.misfit and "3D volumes" in session.setup.obstacle
     session.run()
@@ -379,20 +379,20 @@ def test_a_point_off_the_image(session: Session) -> None:
 
 def test_unknown_and_damaged_model_folders(session: Session, flat: Path, tmp_path: Path) -> None:
     before = session.setup.model
-    session.add_model_folder(tmp_path / "nowhere")
+    session.catalogue.add_folder(tmp_path / "nowhere")
     assert_refused(session, "no readable card")
     damaged = tiny_model(tmp_path / "damaged")
     (damaged / "model.json").write_text("{}")
-    session.add_model_folder(damaged)
+    session.catalogue.add_folder(damaged)
     assert_refused(session, "invalid")
     assert session.setup.model == before
     broken = tiny_model(tmp_path / "broken")
     (broken / "weights.safetensors").write_bytes(b"no weights")
     session.set_image(source(noise_image((32, 32))))
-    session.add_model_folder(broken)
+    session.catalogue.add_folder(broken)
     session.run()
     assert_refused(session, "damaged")
-    session.choose_model(flat)
+    session.catalogue.choose(flat)
     session.run()
     assert session.state == "result"
 
@@ -400,7 +400,7 @@ def test_unknown_and_damaged_model_folders(session: Session, flat: Path, tmp_pat
 def test_no_model_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
     session = Session(Inline(), Settings(device="cpu"))
-    session.start()
+    session.catalogue.look()
     session.set_image(source(noise_image((32, 32))))
     session.run()
     assert_refused(session, "No model is installed")
@@ -525,7 +525,7 @@ def test_a_large_result_is_packed_and_made_again_by_the_command(
         np.testing.assert_array_equal(session.walk.label_map(where), expected[where])
         counts = np.bincount(expected.reshape(-1), minlength=3)
         np.testing.assert_array_equal(session.walk.counts, counts)
-    session.export(tmp_path / "out.nii.gz")
+    session.files.export(tmp_path / "out.nii.gz")
     again = tmp_path / "again.nii.gz"
     args = (tmp_path / "scan.nii.gz", tmp_path / "out.json", again)
     assert repeat(*args, model_name=str(model), device="cpu")

@@ -86,7 +86,7 @@ def test_the_sidecar_says_which_directions_and_which_spread(
     session.walk.turn("varimax")
     session.set_spread(Spread(1.5, (1.0, 0.5, 2.0)))
     session.walk.set_sigma(1.0)
-    session.export(tmp_path / "a.nii.gz")
+    session.files.export(tmp_path / "a.nii.gz")
     choice = json.loads((tmp_path / "a.json").read_text())["choice"]
     assert (choice["directions"], choice["direction"]) == ("varimax", 1)
     assert choice["spread"] == {"overall": 1.5, "per_label": [1.0, 0.5, 2.0]}
@@ -97,7 +97,7 @@ def test_the_sidecar_says_which_directions_and_which_spread(
     np.testing.assert_array_equal(dist.label_map(choice["z"]), session.walk.label_map(()))
     session.walk.set_sigma(0.0)
     session.set_spread(Spread())
-    session.export(tmp_path / "b.nii.gz")
+    session.files.export(tmp_path / "b.nii.gz")
     choice = json.loads((tmp_path / "b.json").read_text())["choice"]
     assert choice["directions"] is None and choice["spread"] is None
 

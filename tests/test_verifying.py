@@ -133,8 +133,8 @@ def test_what_the_window_exports_is_verified(
     name, choose = KINDS[kind]
     session = opened(scan, models[name], monkeypatch)
     choose(session)
-    session.export(tmp_path / "chosen.nii.gz")
-    assert session.exported is not None, session.note
+    session.files.export(tmp_path / "chosen.nii.gz")
+    assert session.files.exported is not None, session.note
     session.close()
     choice = read_sidecar(tmp_path / "chosen.json").choice
     assert (choice.pointing is not None) == kind.startswith("points")
@@ -293,7 +293,7 @@ def test_a_file_of_all_cards_is_verified_hypothesis_by_hypothesis(
 ) -> None:
     session = opened(scan, models["3d"], monkeypatch)
     for name in ("a.nii.gz", "a.seg.nrrd"):
-        session.export(tmp_path / name, part="cards")
+        session.files.export(tmp_path / name, part="cards")
         assert session.state == "result", session.note
     count = len(session.cards.cards)
     status, out, _ = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
@@ -327,7 +327,7 @@ def test_a_probability_map_is_not_made_again(
     run, scan: Path, models, monkeypatch, tmp_path: Path
 ) -> None:
     session = opened(scan, models["3d"], monkeypatch)
-    session.export(tmp_path / "a.nii.gz", part="probability")
+    session.files.export(tmp_path / "a.nii.gz", part="probability")
     status, _, err = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
     assert status == 2 and "sidecar of a probability map" in err
     session.close()

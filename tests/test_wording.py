@@ -227,8 +227,10 @@ def test_what_is_said_of_many_hypotheses() -> None:
     assert unlike_line([7], 100) == "Sample 7 of 100 is unlike the others."
     assert unlike_line([12, 7], 100) == "Samples 12 and 7 of 100 are unlike the others."
     assert unlike_line([5, 4, 3, 2], 50) == "Samples 5, 4, 3 and 2 of 50 are unlike the others."
-    six = unlike_line([9, 8, 7, 6, 5, 4], 50)
-    assert six == "Samples 9, 8, 7, 6 and 2 more of 50 are unlike the others."
+    many = unlike_line(range(19, 9, -1), 50)
+    assert many == (
+        "Samples 19, 18, 17, 16, 15, 14, 13, 12 and 2 more of 50 are unlike the others."
+    )
     assert missing_line(3) == "" and missing_line(2) == "No voxel is in 95 % of the hypotheses."
     assert missing_line(0) == "No voxel is in 5 % of the hypotheses."
     assert "400" in probability_tip(400) and "model itself" in probability_tip(None)

@@ -102,7 +102,7 @@ def choose_model(dock: SSNDock, name: str) -> None:
     entry = next((m for m in survey.models if m.card.name == name), None) if survey else None
     if entry is None:
         raise ModelError(f"There is no model {name!r} to show: install it first.")
-    session.choose_model(entry.folder)
+    session.catalogue.choose(entry.folder)
 
 
 def point_at(viewer: napari.Viewer, dock: SSNDock, centre: tuple[int, ...]) -> None:
@@ -155,20 +155,20 @@ def _export(dock: SSNDock, out: Path) -> Iterator[str]:
     """Write the hypothesis on show as NIfTI, and as a DICOM segmentation where it can be one."""
     session = dock.session
     yield f"chosen ({session.walk.choice.title}): {_size(dock)}"
-    for suffix in (".nii.gz", ".dcm") if session.from_dicom else (".nii.gz",):
+    for suffix in (".nii.gz", ".dcm") if session.files.from_dicom else (".nii.gz",):
         export(dock, out / f"hypothesis{suffix}")
-        yield f"exported: {', '.join(session.exported.files)}"
+        yield f"exported: {', '.join(session.files.exported.files)}"
 
 
 def export(dock: SSNDock, path: Path) -> None:
     """Export the hypothesis on show to a file, in the format of its suffix."""
     session, panel = dock.session, dock.export
-    before = session.exported
+    before = session.files.exported
     panel.ask = lambda parent, name, pattern: str(path)
     formats = [panel.format.itemText(index) for index in range(panel.format.count())]
     panel.format.setCurrentText(next(one for one in formats if path.name.endswith(one)))
     panel.write.click()
-    wait_until(dock, lambda: session.exported not in (None, before))
+    wait_until(dock, lambda: session.files.exported not in (None, before))
 
 
 def _take(viewer: napari.Viewer, out: Path, name: str) -> str:

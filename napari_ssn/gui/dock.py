@@ -158,9 +158,9 @@ class SSNDock(QWidget):
         if not self._closed:
             before = self._remembered
             if before is None:
-                self.session.start()
+                self.session.catalogue.look()
             else:
-                self.session.start(before.model, before.folders)
+                self.session.catalogue.look(before.model, before.folders)
 
     def _less(self) -> None:
         self.session.walk.nudge(-0.1)
@@ -196,7 +196,7 @@ class SSNDock(QWidget):
         self._closed = True
         alive = isalive(self)
         if self.picture.image is not None:
-            setup, folders = self.session.setup, self.session.model_folders
+            setup, folders = self.session.setup, self.session.catalogue.folders
             remember(self.picture.image, self.picture.remembered(setup.picked, folders))
         if alive:
             self.destroyed.disconnect(self._gone)

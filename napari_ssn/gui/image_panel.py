@@ -124,12 +124,12 @@ class ImagePanel(Section):
     def _picked_model(self, index: int) -> None:
         folder = self.models.itemData(index)
         if folder is not None:
-            self._session.choose_model(folder)
+            self._session.catalogue.choose(folder)
             return
         self._show_chosen_model()
         picked = QFileDialog.getExistingDirectory(self, "Folder of a model (with model.json)")
         if picked:
-            self._session.add_model_folder(Path(picked))
+            self._session.catalogue.add_folder(Path(picked))
 
     def refresh(self) -> None:
         """Show the session's image and model."""

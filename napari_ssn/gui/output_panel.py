@@ -161,15 +161,15 @@ class ExportPanel(Section):
                 return
             own = True
         if key == "report":
-            self._session.export_report(path, own)
+            self._session.files.export_report(path, own)
         elif key == "volumes":
-            self._session.export_volumes(path, own)
+            self._session.files.export_volumes(path, own)
         else:
-            self._session.export(path, own, key)
+            self._session.files.export(path, own, key)
 
     def show_folder(self) -> None:
         """Open the folder of the last export in the system's file manager."""
-        exported = self._session.exported
+        exported = self._session.files.exported
         if exported is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(exported.folder)))
 
@@ -190,7 +190,7 @@ class ExportPanel(Section):
         """Show what there is to write, and a folder to show."""
         session = self._session
         self.setEnabled(session.result is not None)
-        self.folder.setVisible(session.exported is not None)
+        self.folder.setVisible(session.files.exported is not None)
         self._grey()
         self.follow()
 
@@ -203,7 +203,7 @@ class ExportPanel(Section):
             _offer(self.part, index, _COMPARING if late.get(other, False) else "", part.tip)
         for index in range(self.format.count()):
             suffix, obstacle = self.format.itemText(index), ""
-            if suffix == ".dcm" and not session.from_dicom:
+            if suffix == ".dcm" and not session.files.from_dicom:
                 obstacle = _NO_SERIES
             elif suffix == ".seg.nrrd" and key == "probability":
                 obstacle = _NO_SEGMENTS

@@ -22,9 +22,17 @@ Entry = tuple[int, str, str | None]
 
 
 class SeriesDialog(QDialog):
-    """A list of series without a word about the patient; several can be chosen."""
+    """A list of series without a word about the patient; several can be chosen.
 
-    def __init__(self, entries: Sequence[Entry], parent: QWidget | None = None) -> None:
+    Args:
+        entries: the series.
+        first: number of the one that is chosen to begin with.
+        parent: the window in front.
+    """
+
+    def __init__(
+        self, entries: Sequence[Entry], first: int | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Choose a series")
         self.list = QListWidget()
@@ -48,6 +56,9 @@ class SeriesDialog(QDialog):
         self.list.itemSelectionChanged.connect(self._refresh)
         self.list.itemDoubleClicked.connect(self.accept)
         self.resize(420, 300)
+        numbers = [number for number, _, problem in entries if problem is None]
+        if first in numbers:
+            self.list.setCurrentRow([number for number, *_ in entries].index(first))
         self._refresh()
 
     @property
@@ -66,9 +77,9 @@ def can_ask() -> bool:
     return app is not None and any(widget.isVisible() for widget in app.topLevelWidgets())
 
 
-def ask(entries: Sequence[Entry]) -> list[int]:
+def ask(entries: Sequence[Entry], first: int | None = None) -> list[int]:
     """Numbers of the series that the user chooses; none if he cancels."""
-    dialog = SeriesDialog(entries, QApplication.activeWindow())
+    dialog = SeriesDialog(entries, first, QApplication.activeWindow())
     try:
         return dialog.chosen if dialog.exec() else []
     finally:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from psygnal import Signal
 
 from napari_ssn.core.spread import Spread
-from napari_ssn.session import exporting, jobs
+from napari_ssn.session import jobs
 from napari_ssn.session.asking import Asking
 from napari_ssn.session.cards import Cards
+from napari_ssn.session.catalogue import Catalogue
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
 from napari_ssn.session.effect import EffectMap
+from napari_ssn.session.files import Files
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.records import (
-    Exported,
     News,
     Plane,
     Preview,
@@ -33,7 +33,6 @@ from napari_ssn.session.records import (
     Settings,
     Source,
     State,
-    Survey,
 )
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
@@ -68,6 +67,9 @@ class Session:
     ) -> None:
         self.settings = settings or Settings()
         self.setup = Setup()
+        self.catalogue = Catalogue(
+            runner, self.setup, lambda: self.settings.device, self.tell, model_folders
+        )
         self.result: Result | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
@@ -84,6 +86,7 @@ class Session:
         self.changed.connect(self.asking.refresh)
         self.pointing.changed.connect(self._pointed)
         self.walk.moved.connect(self._moved_on)
+        self.files = Files(runner, self.walk, self.summary, self._writing, self._wrote)
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
         # All that begin anew with a result; the walk first, because the others ask it.
         self._parts = (
@@ -94,18 +97,16 @@ class Session:
             self.pointing,
             self.asking,
             self.copies,
+            self.files,
         )
         self.note: Note | None = None
         # What was on show when somebody last moved.
         self._left = self.walk.choice
         self.activity: Literal["loading", "running", "exporting"] | None = None
         self.progress: tuple[int, int] = (0, 0)
-        self.exported: Exported | None = None
         #: Is asked, when a run begins, which plane of the source's grid is being looked at.
         self.looking: Callable[[], Plane | None] = lambda: None
-        self._folders = model_folders
         self._runner = runner
-        self._store = jobs.ModelStore()
         self._runs = 0
         self._began = 0.0
 
@@ -166,69 +167,13 @@ class Session:
         """Seconds since the run began."""
         return time.perf_counter() - self._began if self.busy else 0.0
 
-    # ---- Models and settings
-
-    def start(self, wanted: Path | None = None, folders: tuple[Path, ...] = ()) -> None:
-        """Look for models and prepare one, in the worker.
-
-        Args:
-            wanted: folder of the one to prepare; else the first that suits the image.
-            folders: to look at besides those that are installed.
-        """
-        self._folders += tuple(folder for folder in folders if folder not in self._folders)
-        self._look_for_models(wanted)
-
-    @property
-    def model_folders(self) -> tuple[Path, ...]:
-        """Where models are looked for besides those that are installed."""
-        return self._folders
-
-    def add_model_folder(self, folder: Path) -> None:
-        """Offer a model folder from anywhere, and choose it."""
-        self._folders = (folder, *(f for f in self._folders if f != folder))
-        self._look_for_models(folder)
-
-    def _look_for_models(self, wanted: Path | None) -> None:
-        device = self.settings.device
-        self._runner.submit(
-            "survey",
-            lambda progress, cancelled: jobs.survey(self._folders, device),
-            partial(self._surveyed, wanted),
-            self._failed,
-        )
-
-    def _surveyed(self, wanted: Path | None, survey: Survey) -> None:
-        if wanted is not None and wanted not in [m.folder for m in survey.models]:
-            # What cannot be read is not asked for again.
-            self._folders = tuple(f for f in self._folders if f != wanted)
-        self.note = Note(survey.problems[0], error=True) if survey.problems else None
-        if self.setup.set_survey(survey, wanted):
-            self._warm_up()
-        self.changed.emit()
-
-    def choose_model(self, folder: Path) -> None:
-        """Take one of the surveyed models."""
-        models = self.setup.survey.models if self.setup.survey else ()
-        self.note = None
-        if self.setup.pick_model(next(m for m in models if m.folder == folder)):
-            self._warm_up()
-        self.changed.emit()
-
-    def _warm_up(self) -> None:
-        model, device = self.setup.model, self.settings.device
-        assert model is not None
-        self._runner.submit(
-            "warm up",
-            lambda progress, cancelled: jobs.warm_up(self._store, model.folder, device),
-            lambda loaded: None,
-            self._failed,
-        )
+    # ---- Settings
 
     def configure(self, settings: Settings) -> None:
         """Take new settings; what they touch is computed anew."""
         before, self.settings = self.settings, settings
         if settings.device != before.device:
-            self._look_for_models(None)
+            self.catalogue.look()
         self.walk.configure(settings)
         self.summary.set_count(settings.hypotheses)
         self.summary.set_most(settings.cards)
@@ -242,7 +187,7 @@ class Session:
         if self.setup.set_source(source):
             self.note = None
             if self.setup.model is not before:
-                self._warm_up()
+                self.catalogue.warm_up()
             if self.busy:
                 self._stop()
                 self.note = Note("The image changed during the run, which was stopped.")
@@ -295,7 +240,7 @@ class Session:
         self._runner.submit(
             "run",
             lambda progress, cancelled: jobs.run_job(
-                self._store, request, number, progress, cancelled
+                self.catalogue.store, request, number, progress, cancelled
             ),
             self._ran,
             self._run_failed,
@@ -325,7 +270,7 @@ class Session:
         self.changed.emit()
 
     def _ran(self, result: Result) -> None:
-        self.activity, self.result, self.exported = None, result, None
+        self.activity, self.result = None, result
         basis = self.walk.choice.basis
         for channel in ("spread", "directions"):
             self._runner.cancel(channel)
@@ -356,9 +301,9 @@ class Session:
 
     def _spread_out(self, result: Result) -> None:
         """The same run with another spread takes its place; where one stands stays."""
-        self.result, self.exported = result, None
+        self.result = result
         self.places.forget()
-        for part in (self.comparing, self.overviews, self.asking, self.copies):
+        for part in (self.comparing, self.overviews, self.asking, self.copies, self.files):
             part.begin(result)
         for kept in (self.walk, self.summary, self.pointing):
             kept.renew(result)
@@ -415,54 +360,13 @@ class Session:
             self.walk.show(cards.cards[index].choice)
             self.places.look_at(cards.voxel)
 
-    # ---- Files
-
-    @property
-    def from_dicom(self) -> bool:
-        """Whether the result's image came from DICOM, so that a result can go back there."""
-        return self.result is not None and exporting.series_of(self.result) is not None
-
-    def export(self, path: Path, overwrite: bool = False, part: exporting.Part = "shown") -> None:
-        """Write hypotheses or probabilities with a sidecar; existing ones only if told to."""
-        self._export(
-            lambda shown, cancelled: exporting.export_job(shown, part, path, overwrite, cancelled)
-        )
-
-    def export_volumes(self, path: Path, overwrite: bool = False) -> None:
-        """Write the table of volumes; an existing one only if told to."""
-        self._export(lambda shown, cancelled: exporting.volumes_job(shown, path, overwrite))
-
-    def export_report(self, path: Path, overwrite: bool = False) -> None:
-        """Write the report; an existing one only if told to."""
-        self._export(lambda shown, cancelled: exporting.report_job(shown, path, overwrite))
-
-    def _export(self, job: Callable[[exporting.Shown, jobs.Asked], Exported]) -> None:
-        if self.result is None:
-            return
-        summary = self.summary
-        shown = exporting.Shown(
-            self.result,
-            self.walk.choice,
-            self.walk.lesions,
-            summary.cards if summary.dealt else None,
-            summary.ranges,
-        )
-        self.activity, self.note, self.exported = "exporting", None, None
-        self._runner.submit(
-            "export",
-            lambda progress, cancelled: job(shown, cancelled),
-            self._wrote,
-            self._run_failed,
-        )
+    def _writing(self) -> None:
+        self.activity, self.note = "exporting", None
         self.changed.emit()
 
-    def _wrote(self, exported: Exported) -> None:
-        self.activity, self.exported = None, exported
-        first, *others = exported.files
-        if exported.caution:
-            first += f" ({exported.caution})"
-        self.note = Note(f"Wrote {' and '.join([first, *others])}.")
-        self.changed.emit()
+    def _wrote(self, text: str, error: bool) -> None:
+        self.activity = None
+        self.tell(text, error)
 
     def close(self) -> None:
         """Stop everything and let go of it."""

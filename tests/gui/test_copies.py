@@ -135,7 +135,7 @@ def test_a_dock_opened_again_knows_model_and_centre(
     first, second, own = (tiny_model(tmp_path / name) for name in ("first", "second", "own"))
     viewer, dock = open_dock(first, second)
     add_image(viewer)
-    dock.session.add_model_folder(own)
+    dock.session.catalogue.add_folder(own)
     qtbot.waitUntil(lambda: dock.session.setup.model.folder == own, timeout=20_000)
     dock.session.place_centre((20, 22))
     assert REGION in viewer.layers
@@ -149,7 +149,7 @@ def test_a_dock_opened_again_knows_model_and_centre(
     assert setup.model.folder == own and setup.picked == own
     assert setup.centre == (20, 22) and setup.around_point and again.region.around.isChecked()
     assert names(viewer).count(REGION) == 1
-    again.session.choose_model(second)
+    again.session.catalogue.choose(second)
     third = reopened(viewer, again, qtbot, first, second)
     assert third.session.setup.model.folder == second
     # Another image is set up from the beginning.

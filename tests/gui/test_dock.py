@@ -71,7 +71,7 @@ def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     target = tmp_path / "out.nii.gz"
     dock.export.ask = lambda parent, name, pattern: str(target)
     dock.export.write.click()
-    qtbot.waitUntil(lambda: session.exported is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: session.files.exported is not None, timeout=20_000)
     assert dock.run.status.text() == "Wrote out.nii.gz and out.json."
     assert dock.export.folder.isVisibleTo(dock)
     written = np.asarray(nib.load(target).dataobj).reshape(40, 48)
@@ -379,7 +379,7 @@ def test_an_image_of_the_wrong_kind_is_said_before_run(
     viewer.add_image(np.zeros((2, 3, 4, 40, 48), np.float32), name="film")
     dock.image.layers.setCurrentIndex(dock.image.layers.findText("film"))
     assert "5 axes" in dock.image.fit.text() and not dock.run.button.isEnabled()
-    dock.session.add_model_folder(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+    dock.session.catalogue.add_folder(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
     qtbot.waitUntil(lambda: dock.session.setup.model.card.name == "deep", timeout=20_000)
     dock.image.layers.setCurrentIndex(dock.image.layers.findText("scan"))
     assert "3D volumes" in dock.image.fit.text()
@@ -404,7 +404,7 @@ def test_values_that_cannot_be_used(opened: Any, qtbot: Any, value: float, words
 
 def test_a_damaged_model_folder(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     _, dock = opened
-    dock.session.add_model_folder(tmp_path)
+    dock.session.catalogue.add_folder(tmp_path)
     qtbot.waitUntil(lambda: dock.session.state == "error", timeout=20_000)
     assert "no readable card" in dock.run.status.text()
     assert dock.image.models.currentText() == "Tiny 2D model" and dock.run.button.isEnabled()

@@ -42,11 +42,11 @@ def choose(box: Any, words: str) -> None:
 def export(dock: Any, qtbot: Any, folder: Path) -> tuple[str, ...]:
     """Press the button and take the proposed name in a folder; the names of what was written."""
     panel, session = dock.export, dock.session
-    session.exported = None
+    session.files.exported = None
     panel.ask = lambda parent, name, pattern: str(folder / name)
     panel.write.click()
-    qtbot.waitUntil(lambda: session.exported is not None, timeout=20_000)
-    return session.exported.files
+    qtbot.waitUntil(lambda: session.files.exported is not None, timeout=20_000)
+    return session.files.exported.files
 
 
 @pytest.fixture
@@ -191,8 +191,8 @@ def test_a_name_without_suffix_is_asked_about(ready: Any, qtbot: Any, tmp_path: 
     panel.write.click()
     assert asked == ["hypothesis.nii.gz"] and session.state == "result"
     assert (tmp_path / "hypothesis.nii.gz").read_bytes() == before
-    session.exported = None
+    session.files.exported = None
     panel.confirm = lambda parent, name: True
     panel.write.click()
-    qtbot.waitUntil(lambda: session.exported is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: session.files.exported is not None, timeout=20_000)
     assert (tmp_path / "hypothesis.nii.gz").read_bytes() != before

@@ -64,3 +64,12 @@ def test_nobody_is_asked_without_a_window(qtbot: Any, dialog: SeriesDialog) -> N
     assert series_dialog.can_ask()
     dialog.hide()
     assert not series_dialog.can_ask()
+
+
+@pytest.mark.parametrize(("first", "chosen"), [(2, [2]), (3, []), (None, [])])
+def test_one_is_chosen_to_begin_with(qtbot: Any, first: int | None, chosen: list[int]) -> None:
+    made = SeriesDialog(ENTRIES, first)
+    qtbot.addWidget(made)
+    assert made.chosen == chosen
+    opens = made.buttons.button(QDialogButtonBox.StandardButton.Open)
+    assert opens.isEnabled() == bool(chosen)

@@ -62,7 +62,7 @@ def test_the_frame_on_show_is_asked_for_and_segmented(
     target = tmp_path / "frame.nii.gz"
     dock.export.ask = lambda parent, name, pattern: str(target)
     dock.export.write.click()
-    qtbot.waitUntil(lambda: session.exported is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: session.files.exported is not None, timeout=20_000)
     assert json.loads((tmp_path / "frame.json").read_text())["run"]["frame"] == 3
     dock.samples.keep.click()
     qtbot.waitUntil(lambda: viewer.layers[-2].name.endswith("frame 3"), timeout=20_000)

@@ -89,8 +89,8 @@ def test_a_tilted_scan_says_how_it_is_shown(
     image.translate = np.add(image.translate, (0, 0, 5))
     assert dock.image.place.text() == "Cropped or moved by hand: exported where it lies now."
     run_and_wait(dock, qtbot)
-    dock.session.export(tmp_path / "moved.nii.gz")
-    qtbot.waitUntil(lambda: dock.session.exported is not None, timeout=20_000)
+    dock.session.files.export(tmp_path / "moved.nii.gz")
+    qtbot.waitUntil(lambda: dock.session.files.exported is not None, timeout=20_000)
     moved = nib.load(tmp_path / "moved.nii.gz").affine
     # The last shown axis runs towards the patient's left, tilted by 12°.
     left = 5 * np.array([-np.cos(np.deg2rad(12)), -np.sin(np.deg2rad(12)), 0])

@@ -1,0 +1,95 @@
+"""Writes what the session has found, and knows what it wrote last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_ssn.session import exporting, jobs
+from napari_ssn.session.records import Exported, Result
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.summary import Summary
+from napari_ssn.session.walk import Walk
+
+
+class Files:
+    """Exports hypotheses and probabilities, the table of volumes and the report.
+
+    Attributes:
+        exported: what the last export of this result wrote; None before the first.
+
+    Args:
+        runner: writes.
+        walk: the hypothesis on show.
+        summary: cards and ranges.
+        began: is called when writing begins.
+        ended: is told, in one sentence, what was written, or what went wrong and that it did.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        walk: Walk,
+        summary: Summary,
+        began: Callable[[], None],
+        ended: Callable[[str, bool], None],
+    ) -> None:
+        self.exported: Exported | None = None
+        self._runner = runner
+        self._walk, self._summary = walk, summary
+        self._began, self._ended = began, ended
+        self._result: Result | None = None
+
+    def begin(self, result: Result) -> None:
+        """A new result, of which nothing was written."""
+        self._result, self.exported = result, None
+
+    @property
+    def from_dicom(self) -> bool:
+        """Whether the result's image came from DICOM, so that a result can go back there."""
+        return self._result is not None and exporting.series_of(self._result) is not None
+
+    def export(self, path: Path, overwrite: bool = False, part: exporting.Part = "shown") -> None:
+        """Write hypotheses or probabilities with a sidecar; existing ones only if told to."""
+        self._write(
+            lambda shown, cancelled: exporting.export_job(shown, part, path, overwrite, cancelled)
+        )
+
+    def export_volumes(self, path: Path, overwrite: bool = False) -> None:
+        """Write the table of volumes; an existing one only if told to."""
+        self._write(lambda shown, cancelled: exporting.volumes_job(shown, path, overwrite))
+
+    def export_report(self, path: Path, overwrite: bool = False) -> None:
+        """Write the report; an existing one only if told to."""
+        self._write(lambda shown, cancelled: exporting.report_job(shown, path, overwrite))
+
+    def close(self) -> None:
+        """Let go of the result."""
+        self._result = None
+
+    def _write(self, job: Callable[[exporting.Shown, jobs.Asked], Exported]) -> None:
+        if self._result is None:
+            return
+        summary = self._summary
+        shown = exporting.Shown(
+            self._result,
+            self._walk.choice,
+            self._walk.lesions,
+            summary.cards if summary.dealt else None,
+            summary.ranges,
+        )
+        self.exported = None
+        self._began()
+        self._runner.submit(
+            "export",
+            lambda progress, cancelled: job(shown, cancelled),
+            self._wrote,
+            lambda text: self._ended(text, True),
+        )
+
+    def _wrote(self, exported: Exported) -> None:
+        self.exported = exported
+        first, *others = exported.files
+        if exported.caution:
+            first += f" ({exported.caution})"
+        self._ended(f"Wrote {' and '.join([first, *others])}.", False)
