@@ -30,7 +30,7 @@ from napari_ssn.io import read
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe
 from napari_ssn.io.dicom.series import DicomSeries
-from napari_ssn.io.files import check_targets, make_folder, write_files
+from napari_ssn.io.files import check_targets, folder_made, write_files
 from napari_ssn.io.formats import DICOM_SUFFIX, check_series, is_nifti
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.nifti import read_nifti
@@ -90,8 +90,8 @@ def segment_image(
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
     if suffix == DICOM_SUFFIX:
         check_series(headers)
-    make_folder(out)
-    found = Found.by(load_model(model_name, device), volume, centre, frame, depth_mm)
+    with folder_made(out):
+        found = Found.by(load_model(model_name, device), volume, centre, frame, depth_mm)
     rank = found.dist.rank
     choices = [_choice("mean", np.zeros(rank))]
     for i, z in enumerate(draw_z(count, rank, seed), start=1):

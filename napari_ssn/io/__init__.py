@@ -73,6 +73,7 @@ def write(
             behind then.
         ImageError, GeometryError: the source cannot be read.
     """
+    from napari_ssn.core.errors import ExportError
     from napari_ssn.io.content import Content, Loaded
     from napari_ssn.io.files import check_targets, write_files
     from napari_ssn.io.formats import DICOM_SUFFIX, encode
@@ -83,6 +84,11 @@ def write(
         model = described(provenance)
     content = Content.of(what, model.card if isinstance(model, Loaded) else model, names)
     series = None
+    if source is None and target.name.lower().endswith(DICOM_SUFFIX):
+        raise ExportError(
+            "A DICOM segmentation belongs to a DICOM series: name it with source=, as the volume "
+            "that was read from it or its folder."
+        )
     if source is not None and target.name.lower().endswith(DICOM_SUFFIX):
         check_targets([target], overwrite)
         series = _series(source)

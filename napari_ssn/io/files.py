@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from napari_ssn.core.errors import ExportError
@@ -147,3 +147,17 @@ def make_folder(folder: Path) -> None:
         raise ExportError("There is a file where the folder should be: choose another.") from None
     except OSError as error:
         raise ExportError(_sentence(error)) from None
+
+
+@contextlib.contextmanager
+def folder_made(folder: Path) -> Iterator[None]:
+    """Make a folder, and take it away again if what needs it fails before anything is in it."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    make_folder(folder)
+    try:
+        yield
+    except BaseException:
+        for one in new:
+            with contextlib.suppress(OSError):
+                one.rmdir()
+        raise

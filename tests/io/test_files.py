@@ -12,7 +12,7 @@ import napari_ssn as ssn
 from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io import files
-from napari_ssn.io.files import make_folder, write_files
+from napari_ssn.io.files import folder_made, make_folder, write_files
 
 NAME = "DOE_JANE"
 
@@ -198,3 +198,17 @@ def test_folders_are_made(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(Path, "mkdir", fail(errno.EROFS))
     with pytest.raises(ExportError, match="may not be written to"):
         make_folder(tmp_path / "c")
+
+
+def test_a_folder_that_nothing_came_into_is_taken_away(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="failed"), folder_made(tmp_path / "a" / "b"):
+        raise ValueError("failed")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").mkdir()
+    new = tmp_path / "old" / "new"
+    with pytest.raises(AttributeError), folder_made(new):
+        (new / "kept").write_text("").fails
+    assert (tmp_path / "old" / "new" / "kept").is_file()
+    with pytest.raises(KeyboardInterrupt), folder_made(tmp_path / "old"):
+        raise KeyboardInterrupt
+    assert (tmp_path / "old").is_dir()
