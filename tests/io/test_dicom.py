@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     JPEG2000Lossless,
     JPEGLosslessSV1,
@@ -577,6 +579,22 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     raw[at + 24 : at + 28] = (0xFFFFFFF0).to_bytes(4, "little")
     bomb.write_bytes(raw)
     refusal(bomb, ImageError)
+
+
+def test_a_deflated_series_is_read_and_a_bomb_of_one_is_not(tmp_path: Path) -> None:
+    paths = make_series(tmp_path / "s", values(), AXIAL)
+    whole = ssn.read(tmp_path / "s").data
+    for path in paths:
+        one = dcmread(path)
+        one.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        one.save_as(path)
+    np.testing.assert_array_equal(ssn.read(tmp_path / "s").data, whole)
+    one.PixelData = bytes(1_200_000_000)
+    one.save_as(paths[0])
+    assert paths[0].stat().st_size < 2_000_000
+    start = time.perf_counter()
+    assert "unpacks to more than 1 GB" in refusal(tmp_path / "s", ImageError)
+    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -205,10 +206,10 @@ def test_a_folder_that_nothing_came_into_is_taken_away(tmp_path: Path) -> None:
         raise ValueError("failed")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "old").mkdir()
-    new = tmp_path / "old" / "new"
-    with pytest.raises(AttributeError), folder_made(new):
-        (new / "kept").write_text("").fails
-    assert (tmp_path / "old" / "new" / "kept").is_file()
+    existing, new = tmp_path / "old", tmp_path / "new"
+    with pytest.raises(FileNotFoundError), folder_made(new):
+        shutil.copytree(tmp_path / "none", shutil.copytree(existing, new / "kept"))
+    assert (new / "kept").is_dir()
     with pytest.raises(KeyboardInterrupt), folder_made(tmp_path / "old"):
         raise KeyboardInterrupt
     assert (tmp_path / "old").is_dir()

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.io.dicom.damage import reading
+from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.members import Member
 from napari_ssn.io.dicom.planes import KEYWORDS, Plane, planes
 from napari_ssn.io.dicom.stack import Stack, stack
@@ -138,14 +138,18 @@ def _header(member: Member) -> Dataset:
     for size in _HEADS:
         if size >= member.size:
             break
-        stream = BytesIO(member.read(size))
+        head = member.read(size)
+        check_inflates(head)
+        stream = BytesIO(head)
         with suppress(ImageError), reading(_DAMAGED):
             header = _parsed(stream)
             # Where it did not stop at the pixels it may have stopped in the middle.
             if stream.tell() < size:
                 return header
+    whole = member.whole()
+    check_inflates(whole)
     with reading(_DAMAGED):
-        return _parsed(BytesIO(member.whole()))
+        return _parsed(BytesIO(whole))
 
 
 def _parsed(stream: BytesIO) -> Dataset:

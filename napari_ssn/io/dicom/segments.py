@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
-from napari_ssn.io.dicom.damage import reading
-from napari_ssn.io.dicom.members import check_memory
+from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.members import check_memory, member
 from napari_ssn.io.opened import Opened
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ class _Segments:
             from highdicom.seg import segread
         except ImportError:
             raise ImageError(_MISSING) from None
+        whole = member(path).whole()
+        check_inflates(whole)
         with reading(_DAMAGED):
-            seg = segread(path)
+            seg = segread(BytesIO(whole))
             grid = seg.get_volume_geometry()
         if grid is None or grid.coordinate_system.value != "PATIENT":
             raise GeometryError(_NO_GRID)
