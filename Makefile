@@ -74,7 +74,7 @@ CENTRE ?= 180,285,18
 demo-ct: system-libs env
 	@test -n "$(CT)" || { echo "Name a CT: make demo-ct CT=path/to/series.zip CENTRE=i,j,k" >&2; exit 2; }
 ifneq ($(HEADLESS),)
-	$(VIRTUAL_SCREEN) $(BIN)/napari-ssn demo --headless --out demo --image "$(CT)" --centre "$(CENTRE)"
+	$(VIRTUAL_SCREEN) $(BIN)/napari-ssn demo --headless --out demo-ct --image "$(CT)" --centre "$(CENTRE)"
 else
 	$(BIN)/napari-ssn demo --image "$(CT)"
 endif
@@ -117,6 +117,6 @@ wheel-test: system-libs env
 	  $(ON_SCREEN) "$$bin/python" -c "import napari; v = napari.Viewer(show=False); v.window.add_plugin_dock_widget('napari-ssn', 'SSN hypotheses'); v.close(); print('the dock opens')"
 
 clean:
-	rm -rf .venv .venv-core .venv-wheel build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-core .venv-wheel build dist demo demo-ct .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -f napari_ssn/napari.yaml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,7 +23,7 @@ from napari_ssn.core.errors import (
     ImageError,
 )
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.measures import Range, label_counts
+from napari_ssn.core.measures import Range, central_range, label_counts
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
@@ -38,7 +38,7 @@ from napari_ssn.io.provenance import Choice, DicomInput, ModelIdentity, Provenan
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row, range_rows, volumes_table
 from napari_ssn.network.device import device_title
-from napari_ssn.network.fit import check_fit
+from napari_ssn.network.fit import check_fit, in_calibration
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
@@ -135,10 +135,9 @@ class Found:
         tile: tuple[int, ...] | None = None,
     ) -> Found:
         """Segment an image, with words of caution and progress on standard error."""
-        ct = looks_like_ct(some_values(volume.data[0]))
         if volume.note is not None:
             typer.echo(volume.note, err=True)
-        caution = check_fit(model.card, volume, ct).caution
+        caution = check_fit(model.card, volume, _is_ct(volume)).caution
         if caution is not None:
             typer.echo(caution, err=True)
         with Progress(console=Console(stderr=True)) as bar:
@@ -189,8 +188,13 @@ class Found:
     def ranges(self) -> list[tuple[Range, float]]:
         """Range of each foreground label's voxels, and the share of hypotheses without it."""
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
+        card = self.model.card
+        calibrated = in_calibration(card, self.volume, _is_ct(self.volume))
         return [
-            (self.model.card.range_of(values, self.dist.space), float((values == 0).mean()))
+            (
+                card.range_of(values, self.dist.space) if calibrated else central_range(values),
+                float((values == 0).mean()),
+            )
             for values in counts[:, 1:].T
         ]
 
@@ -208,6 +212,10 @@ class Found:
                 absent=absent,
             )
             yield f"{capital(label.name)}: median {measure.amount(spread.median)} · {words}"
+
+
+def _is_ct(volume: Volume) -> bool:
+    return looks_like_ct(some_values(volume.data[0]))
 
 
 def image_at(path: Path, frame: int | None = None, series: int | None = None) -> Volume:

@@ -120,7 +120,7 @@ class CardButton(QAbstractButton):
             painter.setFont(font)
             colour = self.palette().color(self.foregroundRole()) if number == 0 else self.muted
             painter.setPen(colour)
-            top = 2 * _EDGE + SIDE // 2 + number * _LINE
+            top = place.bottom() + _EDGE + number * _LINE
             line = QRectF(0, top, self.width(), _LINE)
             painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
         painter.end()

@@ -292,8 +292,8 @@ def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:
     )
 
 
-def set_voxel_size(layer: Image, size_mm: Sequence[float]) -> None:
-    """Give an image the voxel size that somebody knows, along the last of its axes, in mm."""
+def set_voxel_size(layer: Layer, size_mm: Sequence[float]) -> None:
+    """Give a layer the voxel size that somebody knows, along the last of its axes, in mm."""
     axes = len(size_mm)
     layer.units = (*layer.units[:-axes], *("mm",) * axes)
     # Signs stay: they say which way an axis runs.

@@ -108,7 +108,9 @@ class SamplePanel(Section):
         if choice.sigma:
             words += f", moved {choice.sigma:+.2f} σ".replace("-", "−")
         if choice.own:
-            words += f", {len(choice.own)} alone"
+            numbers = [str(number) for number, _ in choice.own]
+            which = f"lesion {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} lesions"
+            words += f", {which} alone"
         self.here.setText(words)
         self.here.setToolTip(words)
 

@@ -124,8 +124,18 @@ class Picture:
 
     def set_voxel_size(self, size_mm: Sequence[float]) -> None:
         """Give the image the voxel size that somebody knows, columns first, in mm."""
-        if self._image is not None:
-            layers.set_voxel_size(self._image, tuple(size_mm)[::-1])
+        if self._image is None:
+            return
+        size = tuple(size_mm)[::-1]
+        axes = len(size)
+        before = (tuple(self._image.scale[-axes:]), self._image.units[-axes:])
+        layers.set_voxel_size(self._image, size)
+        # What lies on it stays on it: outlines of before, and labels that somebody has drawn.
+        for layer in self._viewer.layers:
+            same = layer.ndim >= axes and tuple(layer.scale[-axes:]) == before[0]
+            if layer is not self._image and same and layer.units[-axes:] == before[1]:
+                layers.set_voxel_size(layer, size)
+        self._viewer.reset_view()
 
     def _plane_on_show(self) -> Plane | None:
         if self.display is None:

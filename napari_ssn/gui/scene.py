@@ -238,9 +238,10 @@ class Scene:
         layer = getattr(event.value, "__wrapped__", event.value)
         if layer is self._walking:
             self._walking, self._deleted = None, self._session.walk.choice
-            self._session.tell(
-                "The outline was deleted: it comes back at the next move, or with the key S."
-            )
+            if self.picture.image in self._viewer.layers:
+                self._session.tell(
+                    "The outline was deleted: it comes back at the next move, or with the key S."
+                )
         elif layer is self._compared:
             self._compared = None
         elif self._first.removed(layer):

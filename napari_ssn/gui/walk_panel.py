@@ -298,7 +298,9 @@ class SliderPanel(Section):
         if tip != self.directions.toolTip():
             self.directions.setToolTip(tip)
         words = f"{sigma:+.2f} σ".replace("-", "−") if sigma else "0 σ"
-        self.value.setText(words if walk.alone is None else f"lesion {walk.alone} · {words}")
+        # Longer words would widen the dock.
+        self.value.setText(words if walk.alone is None else f"{walk.alone}: {words}")
+        self.value.setToolTip("" if walk.alone is None else f"Lesion {walk.alone} alone")
         self.undo.setEnabled(walk.can_undo)
         self.redo.setEnabled(walk.can_redo)
         self.reset.setEnabled(sigma != 0)

@@ -63,6 +63,21 @@ def check_fit(card: ModelCard, image: Placed, ct: bool = False) -> Fit:
     )
 
 
+def in_calibration(card: ModelCard, image: Placed, ct: bool = False) -> bool:
+    """Whether an image is like those that a model's range was calibrated on.
+
+    Those were no smaller than what the model sees around a point, and their voxels were of a
+    known size, within what it was trained on.
+    """
+    cares = card.voxel_mm is not None or card.spacing_range_mm is not None
+    if cares and image.extent == "unknown":
+        return False
+    sizes = [size for size in image.space if size > 1]
+    if card.centred and (len(sizes) < card.spatial_dims or min(sizes) < min(card.region)):
+        return False
+    return check_fit(card, image, ct).caution is None
+
+
 def _plane(card: ModelCard, frame: Frame) -> str | None:
     if card.spatial_dims == 3 or card.orientation is None or frame.upright is None:
         return None

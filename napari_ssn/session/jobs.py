@@ -181,16 +181,19 @@ def range_job(
 ) -> Ranges:
     """Draw hypotheses and state the range of each label's size.
 
-    A calibration was learnt of all hypotheses, with the model's own spread: of some of them, or
-    with another spread, the range is that of the hypotheses as they are.
+    A calibration was learnt of all hypotheses, with the model's own spread, on images of a kind:
+    of some of them, with another spread or on another kind of image the range is that of the
+    hypotheses as they are.
     """
     from napari_ssn.core.histogram import histogram
     from napari_ssn.core.measures import central_range
+    from napari_ssn.network.fit import in_calibration
 
     draws = result.given.draws(points, count, 0, only)
     counts = _counts(result, points, draws, cancelled)[:, 1:]
     card, space = result.card, result.dist.space
     own = bool(points or only) or result.spread.changed
+    own = own or not in_calibration(card, result.source, result.source.ct)
     return Ranges(
         run=result.run,
         count=count,

@@ -42,6 +42,7 @@ def test_without_a_size_there_are_voxels_and_with_one_millilitres(
     run_and_wait(dock, qtbot)
     headline = dock.result.headlines[0].text()
     assert "voxels" in headline and "mL" not in headline
+    zoom = viewer.scene.camera.zoom
     ask.boxes[0].setValue(0.7)
     ask.boxes[1].setValue(0.8)
     assert not ask.set.isEnabled()
@@ -49,6 +50,10 @@ def test_without_a_size_there_are_voxels_and_with_one_millilitres(
     assert not ask.isVisibleTo(dock)
     assert dock.image.geometry.text() == "18 × 20 × 16 · 0.7 × 0.8 × 1.0 mm"
     assert dock.session.stale
+    # The outline of before stays on its image, and the picture is fitted anew.
+    outline, image = viewer.layers[HYPOTHESIS], viewer.layers["array"]
+    np.testing.assert_array_equal(outline.scale, image.scale)
+    assert outline.units == image.units and viewer.scene.camera.zoom > 1.1 * zoom
     source = dock.session.setup.source
     assert source.extent == "volume" and source.measure.voxel_mm3 == pytest.approx(0.56)
     run_and_wait(dock, qtbot)

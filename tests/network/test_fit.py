@@ -1,0 +1,43 @@
+"""On which images a calibrated range may be called that."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.volume import Volume
+from napari_ssn.network.card import read_card
+from napari_ssn.network.fit import in_calibration
+
+ROOT = Path(__file__).parents[2]
+
+
+def image(*space: int, mm: float = 0.7, extent="plane", oriented: bool = True) -> Volume:
+    affine = np.diag([-mm, -mm, 1.0, 1.0])
+    return Volume(np.zeros((1, *space), np.float32), affine, extent, oriented)
+
+
+@pytest.mark.parametrize(
+    ("seen", "calibrated"),
+    [
+        (image(128, 128), True),
+        (image(512, 512), True),
+        # As wide as the region one way only, and much smaller than it.
+        (image(512, 100), False),
+        (image(3, 3), False),
+        (image(512, 512, extent="unknown", oriented=False), False),
+        (image(512, 512, mm=3.0), False),
+        (image(512, 512, 1, extent="volume"), True),
+    ],
+)
+def test_a_calibration_speaks_of_images_like_its_own(seen: Volume, calibrated: bool) -> None:
+    card = read_card(ROOT / "src_weights" / "lidc-2d")
+    assert in_calibration(card, seen) is calibrated
+
+
+def test_of_a_whole_image_the_size_does_not_matter() -> None:
+    card = read_card(ROOT / "src_weights" / "hippocampus-3d")
+    small = Volume(np.zeros((1, 30, 40, 25), np.float32), np.eye(4))
+    assert in_calibration(card, small) and not in_calibration(card, small, ct=True)
+    coarse = Volume(small.data, np.diag([3.0, 3.0, 3.0, 1.0]))
+    assert not in_calibration(card, coarse)
