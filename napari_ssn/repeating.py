@@ -25,7 +25,7 @@ from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.residual import Residual
 from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.core.volume import Volume
-from napari_ssn.io.files import check_targets, make_folder
+from napari_ssn.io.files import check_not_source, check_targets, make_folder
 from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, stem
 from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.provenance import (
@@ -71,6 +71,7 @@ def repeat(
     record = read_sidecar(sidecar)
     target = out if is_nifti(out) else out / f"{stem(sidecar)}.nii.gz"
     check_targets([target, sidecar_path(target)], overwrite)
+    check_not_source([target], path)
     found, hypothesis = again(path, record, model_name, device, series)
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
         typer.echo("The label map is not identical to the sidecar's; nothing was written.")

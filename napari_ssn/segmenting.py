@@ -30,7 +30,7 @@ from napari_ssn.io import read
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe
 from napari_ssn.io.dicom.series import DicomSeries
-from napari_ssn.io.files import check_targets, folder_made, write_files
+from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
 from napari_ssn.io.formats import DICOM_SUFFIX, check_series, is_nifti
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.nifti import read_nifti
@@ -86,7 +86,9 @@ def segment_image(
     table, page = out / "volumes.csv", out / "report.html"
     volume = image_at(path, frame, series)
     # Before minutes of computing, not after them.
-    check_targets([*maps, *map(sidecar_path, maps), table, *([page] if report else [])], overwrite)
+    targets = [*maps, *map(sidecar_path, maps), table, *([page] if report else [])]
+    check_targets(targets, overwrite)
+    check_not_source(targets, path)
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
     if suffix == DICOM_SUFFIX:
         check_series(headers)

@@ -370,6 +370,28 @@ def test_results_are_replaced_only_when_allowed(run, done, scan, model_3d) -> No
     assert status == 0
 
 
+def test_the_image_itself_is_never_replaced(run, scan, model_3d, tmp_path: Path) -> None:
+    image = tmp_path / "mean.nii.gz"
+    image.write_bytes(scan.read_bytes())
+    status, _, err = segment(run, image, model_3d, tmp_path, "--samples", 0, "--overwrite")
+    assert status == 2 and "would replace the image itself" in err
+    assert image.read_bytes() == scan.read_bytes() and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_slice_of_a_series_is_never_replaced(run, model_3d, tmp_path: Path) -> None:
+    folder = tmp_path / "scan"
+    paths = make_series(folder, noise_image(SPACE), oblique_affine(), signed=True, intercept=0.0)
+    slice_ = paths[0].rename(folder / "mean.dcm")
+    before = slice_.read_bytes()
+    options = ("--samples", 0, "--format", "dicom-seg", "--overwrite")
+    status, _, err = segment(run, folder, model_3d, folder, *options)
+    assert status == 2 and "DICOM image of that name" in err and slice_.read_bytes() == before
+    # A segmentation is.
+    slice_.rename(folder / "slice.dcm")
+    assert segment(run, folder, model_3d, tmp_path / "out", *options)[0] == 0
+    assert segment(run, folder, model_3d, tmp_path / "out", *options)[0] == 0
+
+
 @pytest.mark.parametrize("text", ["", "a,b,c", "1,2", "1", "1,2,3,4", "1;2;3", "-1,2,3", "1.5,2,3"])
 def test_a_centre_that_is_none_is_refused(run, scan, model_3d, tmp_path: Path, text: str) -> None:
     status, _, err = segment(run, scan, model_3d, tmp_path / "out", "--centre", text)

@@ -72,7 +72,7 @@ class SSNDock(QWidget):
         self.slider = SliderPanel(self.session)
         self.points = PointPanel(napari_viewer, self.scene, self.session)
         self.samples = SamplePanel(self.session, to_add)
-        self.export = ExportPanel(self.session)
+        self.export = ExportPanel(self.session, self.picture.is_file_of)
         self.settings = SettingsPanel(self.scene, self.session)
         self._remembered = recall(self.picture.image)
         if self._remembered is not None:

@@ -116,11 +116,16 @@ class SamplePanel(Section):
 
 
 class ExportPanel(Section):
-    """Writes hypotheses, probabilities, volumes and the report, and says what it wrote."""
+    """Writes hypotheses, probabilities, volumes and the report, and says what it wrote.
 
-    def __init__(self, session: Session) -> None:
+    Args:
+        session: whose they are.
+        is_image: tells whether a file is that of a layer, which a result must not replace.
+    """
+
+    def __init__(self, session: Session, is_image: Callable[[Path], bool]) -> None:
         super().__init__("")
-        self._session = session
+        self._session, self._is_image = session, is_image
         self.ask: Ask = ask_for_file
         self.confirm = may_replace
         self.what = line("muted")
@@ -158,6 +163,10 @@ class ExportPanel(Section):
         path = with_suffix(answer, suffix)
         # Of the very name that was given the dialog has asked; of one with a suffix, nobody.
         own = str(path) == answer
+        if self._is_image(path):
+            words = "The result would replace an image that is open: choose another name."
+            self._session.tell(words, error=True)
+            return
         if not own and path.is_file():
             if not self.confirm(self, path.name):
                 return

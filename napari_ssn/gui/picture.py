@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,13 @@ class Picture:
         order = shown.display.reorientation.order
         known = None if spacing is None else tuple(spacing[axis] for axis in order)[::-1]
         return shown.display.shape[::-1], known, shown.display.plane
+
+    def is_file_of(self, path: Path) -> bool:
+        """Whether a file is the one that an image in the viewer was opened from."""
+        opened = [one.source.path for one in self._viewer.layers if isinstance(one, Image)]
+        with suppress(OSError):
+            return any(path.samefile(one) for one in opened if one is not None)
+        return False
 
     def set_voxel_size(self, size_mm: Sequence[float]) -> None:
         """Give the image the voxel size that somebody knows, columns first, in mm."""

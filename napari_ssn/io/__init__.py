@@ -76,7 +76,7 @@ def write(
     from napari_ssn.core.errors import ExportError
     from napari_ssn.io.content import Content, Loaded
     from napari_ssn.io.files import check_targets, write_files
-    from napari_ssn.io.formats import DICOM_SUFFIX, encode
+    from napari_ssn.io.formats import DICOM_SUFFIX, check_replaceable, encode
     from napari_ssn.io.sidecar import described, write_content
 
     target = Path(path)
@@ -94,6 +94,7 @@ def write(
         series = _series(source)
     if provenance is not None:
         return write_content(content, target, provenance, overwrite, series)
+    check_replaceable(target)
     return write_files({target: encode(content, target, series)}, overwrite)
 
 

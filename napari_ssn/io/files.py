@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from napari_ssn.core.errors import ExportError
@@ -33,6 +33,14 @@ def check_targets(targets: list[Path], overwrite: bool) -> None:
             raise ExportError(
                 "There already is a file of that name: choose another, or allow overwriting."
             )
+
+
+def check_not_source(targets: Iterable[Path], source: Path) -> None:
+    """ExportError if a result would take the place of the image it is made from."""
+    for target in targets:
+        with contextlib.suppress(OSError):
+            if target.samefile(source):
+                raise ExportError("The result would replace the image itself: choose another name.")
 
 
 def write_files(contents: Mapping[Path, bytes], overwrite: bool = False) -> list[Path]:

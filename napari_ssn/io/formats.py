@@ -99,6 +99,21 @@ def check_series(series: DicomSeries | None) -> DicomSeries:
     return series
 
 
+def check_replaceable(path: Path) -> None:
+    """ExportError if a DICOM file lies there that is no segmentation: a slice of some series."""
+    if not path.name.lower().endswith(DICOM_SUFFIX) or not path.is_file():
+        return
+    from napari_ssn.io.dicom.members import may_be_dicom
+
+    if may_be_dicom(path):
+        from napari_ssn.io.dicom.read import is_segmentation
+
+        if not is_segmentation(path):
+            raise ExportError(
+                "A DICOM image of that name lies there, which is not replaced: choose another name."
+            )
+
+
 def encode(content: Content, path: Path, series: DicomSeries | None = None) -> bytes:
     """Content of a file of this name.
 

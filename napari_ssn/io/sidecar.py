@@ -9,7 +9,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io.content import Content, PlainModel, plain_labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import NIFTI_SUFFIXES, encode, is_nifti, stem
+from napari_ssn.io.formats import NIFTI_SUFFIXES, check_replaceable, encode, is_nifti, stem
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 from napari_ssn.io.provenance import (
     Provenance,
@@ -57,6 +57,7 @@ def write_content(
     """
     if _hashes(provenance) != _hashes_of(content):
         raise ValueError("provenance: it belongs to another label map")
+    check_replaceable(path)
     beside = sidecar_path(path)
     if beside.exists():
         # Other programs too keep JSON beside an image; the user was not asked about that file.

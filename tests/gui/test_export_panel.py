@@ -196,3 +196,20 @@ def test_a_name_without_suffix_is_asked_about(ready: Any, qtbot: Any, tmp_path: 
     panel.write.click()
     qtbot.waitUntil(lambda: session.files.exported is not None, timeout=20_000)
     assert (tmp_path / "hypothesis.nii.gz").read_bytes() != before
+
+
+def test_the_file_of_the_image_is_not_replaced(opened: Any, qtbot: Any, tmp_path: Path) -> None:
+    viewer, dock = opened
+    viewer.layers.clear()
+    scan = tmp_path / "scan.nii.gz"
+    nib.save(nib.Nifti1Image(noise_image((40, 48)), np.diag([0.7, 0.7, 1, 1])), scan)
+    before = scan.read_bytes()
+    viewer.open(scan, plugin="napari-ssn")
+    run_and_wait(dock, qtbot)
+    # The dialog would ask, and somebody says yes too quickly.
+    for typed in (scan, tmp_path / "scan"):
+        dock.export.ask = lambda parent, name, pattern, typed=typed: str(typed)
+        dock.export.confirm = lambda parent, name: True
+        dock.export.write.click()
+        assert "would replace an image that is open" in dock.run.status.text()
+    assert scan.read_bytes() == before and len(list(tmp_path.glob("scan*"))) == 1
