@@ -124,7 +124,7 @@ def _content(path: Path, record: Provenance) -> _Content:
         from napari_ssn.io.dicom.segments import label_maps_on
 
         return _Content(label_maps_on(path, affine, shape, count, len(record.volumes)), 0.0)
-    volume = read_nrrd_layers(path) if is_nrrd(path) else read_nifti_frames(path)[0]
+    volume = read_nrrd_layers(path) if is_nrrd(path) else read_nifti_frames(path).volume
     if volume.channels != count:
         raise GeometryError(f"The file holds {volume.channels} label maps, not {count}.")
     off_mm = 0.0

@@ -25,7 +25,7 @@ from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
 from napari_ssn.io.content import PlainLabel, PlainModel
-from napari_ssn.io.opened import layers_of, named_by
+from napari_ssn.io.opened import label_maps, layers_of, named_by
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -60,7 +60,8 @@ def _layers(path: Path) -> list[LayerData]:
 
     parts, step_s = None, None
     if is_nifti(path):
-        volume, step_s = read_nifti_frames(path)
+        volume, step_s, labelled = read_nifti_frames(path)
+        parts = label_maps(volume) if labelled else None
     else:
         volume, fields = read_nrrd_fields(path)
         parts = segments(volume, fields) if is_segmentation(fields) else None

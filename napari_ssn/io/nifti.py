@@ -8,7 +8,7 @@ import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -33,6 +33,8 @@ _HEADERS = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 _MM = {1: 1000.0, 2: 1.0, 3: 1e-3}
 # Seconds in a unit of time of the header.
 _SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
+# Intent of a file whose values are labels.
+_LABELS = 1002
 # What the two transforms of a header may differ by: so much of a voxel, and of its size.
 _ROUNDING, _SIZE = 0.5, 0.01
 # Largest size of an axis in a NIfTI-1 header.
@@ -60,7 +62,21 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
     return _volume(image, raw, _values(image, frame).reshape(1, *space))
 
 
-def read_nifti_frames(path: Path) -> tuple[Volume, float | None]:
+class Frames(NamedTuple):
+    """A NIfTI file with all of its frames.
+
+    Attributes:
+        volume: its channels are the frames.
+        step_s: seconds from frame to frame; None where the file does not say.
+        labels: whether the file calls itself a label map (its intent).
+    """
+
+    volume: Volume
+    step_s: float | None
+    labels: bool
+
+
+def read_nifti_frames(path: Path) -> Frames:
     """Read a NIfTI file with all of its frames, which become the channels of the volume.
 
     Raises:
@@ -68,16 +84,15 @@ def read_nifti_frames(path: Path) -> tuple[Volume, float | None]:
 
     Args:
         path: of the file; without time it has one frame.
-
-    Returns:
-        the volume, and the seconds from frame to frame, None where the file does not say.
     """
     raw = _content(path)
     image = _parse(raw)
+    labels = int(image.header["intent_code"]) == _LABELS
     frames = image.shape[3] if len(image.shape) > 3 else 1
     if frames == 1:
         space = _space(image.shape, None)
-        return _volume(image, raw, _values(image, None).reshape(1, *space)), None
+        volume = _volume(image, raw, _values(image, None).reshape(1, *space))
+        return Frames(volume, None, labels)
     space = _space(image.shape, 0)
     # Frame by frame: the scaled values of all at once would take twice the memory.
     data = np.empty((frames, *space), np.float32)
@@ -86,7 +101,8 @@ def read_nifti_frames(path: Path) -> tuple[Volume, float | None]:
     step = float(image.header["pixdim"][4])
     seconds = _SECONDS.get(int(image.header["xyzt_units"]) & 56)
     known = seconds is not None and math.isfinite(step) and step > 0
-    return _volume(image, raw, data), step * seconds if known and seconds is not None else None
+    step_s = step * seconds if known and seconds is not None else None
+    return Frames(_volume(image, raw, data), step_s, labels)
 
 
 def _volume(image: Any, raw: bytes, data: NDArray[np.float32]) -> Volume:
@@ -145,6 +161,8 @@ def _encode(
     header.set_xyzt_units("mm")
     header["descrip"] = b"napari-ssn"
     header["cal_max"] = largest
+    if data.dtype == np.uint8:
+        header.set_intent(_LABELS)
     image.set_sform(affine, code="scanner")
     try:
         image.set_qform(affine, code="scanner", strip_shears=False)

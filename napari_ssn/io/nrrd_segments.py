@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import ImageError
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.content import PlainLabel
-from napari_ssn.io.opened import Opened
+from napari_ssn.io.opened import Opened, named_after
 
 _FIELD = re.compile(r"Segment(\d+)_(Name|ID|LabelValue|Layer|Color)")
 _DAMAGED = "What the file says of its segments is damaged: export it again from where it comes."
@@ -49,8 +49,8 @@ def segments(volume: Volume, fields: Mapping[str, Any]) -> list[Opened]:
         name = segment.get("Name") or segment.get("ID") or f"segment {number + 1}"
         there[value] = PlainLabel(name, _colour(segment.get("Color", "")))
     return [
-        Opened(_labels(values), _title(labels, k, volume.channels), labels)
-        for k, (values, labels) in enumerate(zip(volume.data, names, strict=True))
+        Opened(_labels(values), named_after(labels, k if volume.channels > 1 else None), labels)
+        for k, (values, labels) in enumerate(zip(volume.data, names, strict=True), start=1)
     ]
 
 
@@ -61,14 +61,6 @@ def _segments(fields: Mapping[str, Any]) -> dict[int, dict[str, str]]:
         if match is not None:
             found.setdefault(int(match[1]), {})[match[2]] = str(value).strip()
     return found
-
-
-def _title(labels: Mapping[int, PlainLabel], layer: int, layers: int) -> str:
-    """Of a layer: its one segment's name, or how many there are."""
-    if len(labels) == 1:
-        return next(iter(labels.values())).name
-    which = f" {layer + 1}" if layers > 1 else ""
-    return f"Segmentation{which} · {len(labels)} segments"
 
 
 def _colour(text: str) -> str:

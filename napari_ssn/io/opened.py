@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.display import RESULT_KEY, SHOWN_AT, Display
+from napari_ssn.core.volume import Volume
 from napari_ssn.io.content import Label, PlainLabel, PlainModel
 
 # Of a probability of which no file says the colour.
@@ -32,6 +33,36 @@ class Opened:
     name: str
     labels: Mapping[int, Label] = field(default_factory=dict)
     record: Mapping[str, Any] | None = None
+
+
+def label_maps(volume: Volume) -> list[Opened] | None:
+    """Channels of a volume as label maps without names; None if they are none after all."""
+    if not np.isin(volume.data, np.arange(256, dtype=np.float32)).all():
+        return None
+    name = f"Labels {' × '.join(map(str, volume.space))}"
+    several = volume.channels > 1
+    return [
+        Opened(channel.astype(np.uint8), f"{name} · {k}" if several else name)
+        for k, channel in enumerate(volume.data, start=1)
+    ]
+
+
+def named_after(labels: Mapping[int, Label], layer: int | None = None) -> str:
+    """Name of a layer: its one label's, what the names of several end in, or how many there are.
+
+    Args:
+        labels: in the layer.
+        layer: its number, from 1, where the file has several.
+    """
+    names = [label.name for label in labels.values()]
+    # This plugin writes ``anterior, hypothesis 1``.
+    ends = {name.rpartition(", ")[2] for name in names}
+    if len(names) > 1 and len(ends) == 1 and all(", " in name for name in names):
+        return ends.pop()
+    if 1 <= len(names) <= 2:
+        return " + ".join(names)
+    which = f" {layer}" if layer is not None else ""
+    return f"Segmentation{which} · {len(names)} segments"
 
 
 def layers_of(

@@ -256,7 +256,7 @@ def test_what_is_no_grey_image_is_refused(tmp_path: Path, data, error, words: st
 def test_an_affine_that_cannot_be_used_is_refused(tmp_path: Path, value: float) -> None:
     path = tmp_path / f"{NAME}.nii"
     path.write_bytes(with_header(280, "<12f", *[value] * 12))
-    with pytest.raises(GeometryError, match="affine matrix") as caught:
+    with pytest.raises(GeometryError, match="image's affine") as caught:
         ssn.read(path)
     check_sentence(caught.value, tmp_path)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import highdicom
+import nibabel as nib
 import nrrd
 import numpy as np
 import pydicom
@@ -19,8 +20,10 @@ from napari_ssn.core.errors import DataError, GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.core.transforms import layer_matrix
 from napari_ssn.core.volume import Volume
+from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.describing import describe, describe_probability, describe_several
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
+from napari_ssn.io.opened import named_after
 from napari_ssn.io.provenance import Choice, ModelIdentity, Run, read_sidecar
 from tests.helpers import oblique_affine
 from tests.io.test_dicom_seg import AFFINES, SOURCES, SPACE, card, maps, series
@@ -37,7 +40,9 @@ def opened(path: Path) -> list:
     return reader(str(path))[::-1]
 
 
-def on_image(layer, affine: NDArray[np.float64], space: tuple[int, ...] = SPACE) -> NDArray:
+def on_image(
+    layer, affine: NDArray[np.float64], space: tuple[int, ...] = SPACE, within_mm: float = 1e-6
+) -> NDArray:
     """A layer's values on the image's grid, each put where napari draws it on the image."""
     shown, meta, _ = layer
     image = Volume(np.zeros((1, *space), np.float32), affine)
@@ -47,7 +52,7 @@ def on_image(layer, affine: NDArray[np.float64], space: tuple[int, ...] = SPACE)
     index = np.indices(shown.shape).reshape(ndim, -1)
     exact = to_image[:ndim, :ndim] @ index + to_image[:ndim, ndim:]
     off_mm = np.diag(where["scale"]) @ (exact - np.rint(exact))
-    assert np.abs(off_mm).max() < 1e-6
+    assert np.abs(off_mm).max() < within_mm
     turn = Display.of(image).reorientation
     out = np.zeros(turn.shape(space))
     out[tuple(np.rint(exact).astype(int))] = shown.reshape(-1)
@@ -292,7 +297,7 @@ def test_several_results_are_known_by_their_sidecar(tmp_path: Path, suffix, spac
     changed = [found[1], found[0]]
     ssn.write(changed, tmp_path / "other.seg.nrrd")
     (tmp_path / "other.seg.nrrd.json").write_text(several.to_json())
-    assert names(opened(tmp_path / "other.seg.nrrd"))[0].startswith("Segmentation 1")
+    assert names(opened(tmp_path / "other.seg.nrrd")) == ["hypothesis 1", "hypothesis 2"]
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -341,3 +346,44 @@ def test_a_result_is_called_by_how_it_was_made(tmp_path: Path, choice: Choice, w
     record = records([one])[0].model_copy(update={"choice": choice})
     ssn.write(one, tmp_path / "DOE.nii.gz", provenance=record)
     assert names(opened(tmp_path / "DOE.nii.gz")) == [f"toy · {words}"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_without_a_sidecar_the_intent_says_that_it_is_a_label_map(
+    tmp_path: Path, count: int
+) -> None:
+    affine = oblique_affine()
+    found = maps(count, affine)
+    ssn.write(found, tmp_path / "a.nii.gz")
+    assert nib.load(tmp_path / "a.nii.gz").header.get_intent()[0] == "label"
+    layers = opened(tmp_path / "a.nii.gz")
+    assert [kind for *_, kind in layers] == ["labels"] * count
+    for layer, one in zip(layers, found, strict=True):
+        # Single precision, and no sidecar that has more.
+        np.testing.assert_array_equal(on_image(layer, affine, within_mm=1e-4), one.label_map)
+    assert names(layers)[0] == "Labels 7 × 6 × 5" + (" · 1" if count > 1 else "")
+    # What calls itself one and is none is shown as the image that it is.
+    image = nib.Nifti1Image(np.full(SPACE, 0.5, np.float32), affine)
+    image.header.set_intent("label")
+    nib.save(image, tmp_path / "b.nii.gz")
+    assert opened(tmp_path / "b.nii.gz")[0][2] == "image"
+    # Probabilities are no labels.
+    ssn.write(ProbabilityMap(np.zeros((1, *SPACE), np.float32), affine), tmp_path / "c.nii.gz")
+    assert opened(tmp_path / "c.nii.gz")[0][2] == "image"
+
+
+@pytest.mark.parametrize(
+    ("segments", "layer", "name"),
+    [
+        (["nodule"], None, "nodule"),
+        (["nodule, card 1"], 2, "nodule, card 1"),
+        (["a, card 1", "b, card 1", "c, card 1"], 1, "card 1"),
+        (["a, card 1", "b, card 2"], 1, "a, card 1 + b, card 2"),
+        (["a", "b", "c"], 2, "Segmentation 2 · 3 segments"),
+        (["a", "b", "c"], None, "Segmentation · 3 segments"),
+        ([], 1, "Segmentation 1 · 0 segments"),
+    ],
+)
+def test_a_layer_is_named_after_its_segments(segments, layer, name: str) -> None:
+    labels = {k: PlainLabel(one, "") for k, one in enumerate(segments, start=1)}
+    assert named_after(labels, layer) == name

@@ -19,7 +19,7 @@ from napari_ssn.core.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.members import check_memory, member
-from napari_ssn.io.opened import Opened
+from napari_ssn.io.opened import Opened, named_after
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -168,19 +168,13 @@ def _packed(
         there = mask > 0
         taken = own and kind in kinds
         if labels and (taken or len(labels) == _MOST or bool((label_map[there] > 0).any())):
-            yield Opened(label_map, _title(labels), labels)
+            yield Opened(label_map, named_after(labels), labels)
             label_map, labels, kinds = np.zeros(space, np.uint8), {}, set()
         value = len(labels) + 1
         label_map[there] = value
         labels[value] = label
         kinds.add(kind)
-    yield Opened(label_map, _title(labels), labels)
-
-
-def _title(labels: dict[int, PlainLabel]) -> str:
-    if len(labels) <= 2:
-        return " + ".join(label.name for label in labels.values())
-    return f"Segmentation · {len(labels)} segments"
+    yield Opened(label_map, named_after(labels), labels)
 
 
 def _code(about: Dataset) -> str:
