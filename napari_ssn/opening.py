@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_ssn.core.errors import SSNError
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.dicom.series import DicomSeries
 
@@ -61,24 +63,46 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
 
 def _layers(path: Path) -> Iterator[LayerData]:
     from napari_ssn.io.dicom.look import layer_options
-    from napari_ssn.io.dicom.read import is_segmentation, read_chosen
-    from napari_ssn.io.napari_hooks import image_layer, place
-    from napari_ssn.io.opened import layers_of
+    from napari_ssn.io.dicom.read import read_chosen
+    from napari_ssn.io.napari_hooks import image_layer
 
-    if is_segmentation(path):
-        from napari_ssn.io.dicom.segments import read_dicom_seg
-
-        display, parts = read_dicom_seg(path)
-        yield from layers_of(display, place(display), parts)
-        return
-    read = read_chosen(path, choose)
+    chosen = read_chosen(path, choose)
+    read = chosen.images
     read.sort(key=lambda one: one[1].data.size)
     for info, volume in read:
         # napari would name a layer after the folder, which is often named after the patient.
         name = info.title if len(read) == 1 else f"{info.title} · series {info.number}"
         visible = volume is read[-1][1]
         yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
-    _remember([volume for _, volume in read])
+    volumes = [volume for _, volume in read]
+    yield from _segmentations(chosen.segmentations, volumes)
+    _remember(volumes)
+
+
+def _segmentations(files: Sequence[bytes], volumes: Sequence[Volume]) -> Iterator[LayerData]:
+    """Segmentations that lie beside images, hidden; without images the first part of each is seen.
+
+    A damaged one must not keep the images from being opened: then it is named in a warning.
+    """
+    if not files:
+        return
+    from napari_ssn.io.dicom.segments import read_dicom_seg
+    from napari_ssn.io.napari_hooks import place
+    from napari_ssn.io.opened import layers_of
+
+    series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
+    frames = {str(one.headers[0].get("FrameOfReferenceUID")) for one in series}
+    for whole in files:
+        try:
+            found = read_dicom_seg(whole, frames)
+        except SSNError as error:
+            if not volumes:
+                raise
+            warnings.warn(f"A segmentation beside the images was left out. {error}", stacklevel=2)
+            continue
+        if found is not None:
+            display, parts = found
+            yield from layers_of(display, place(display), parts, seen=not volumes)
 
 
 def choose(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:

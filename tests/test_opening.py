@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
-from pydicom import Dataset
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
 
 import napari_ssn as ssn
 from napari_ssn import opening
 from napari_ssn.core.display import IMAGE_KEY, SOURCE_KEY, Display, to_volume
 from napari_ssn.core.errors import ImageError
+from napari_ssn.io.content import PlainLabel, PlainModel
 from napari_ssn.io.dicom import DicomSeries
 from napari_ssn.io.hashes import image_hash
 from tests.dicoms import SECRETS, make_series
@@ -237,3 +240,56 @@ def test_missing_libraries_are_said(study: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "napari_ssn.io.dicom.read", None)
     with pytest.raises(ImageError, match=r"pip install \"napari-ssn\[dicom\]\""):
         layers(study / "a")
+
+
+def segment_of(volume: ssn.Volume, path: Path, name: str) -> NDArray[np.uint8]:
+    """Write a DICOM segmentation of a volume and return its label map."""
+    label_map = (volume.data[0] > np.median(volume.data)).astype(np.uint8)
+    model = PlainModel("toy", "1", "", [PlainLabel(n, "#e69f00") for n in ("background", name)])
+    ssn.write(ssn.Hypothesis(label_map, volume.affine, None), path, model=model, source=volume)
+    return label_map
+
+
+def test_segmentations_beside_a_series_are_opened_hidden(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    make_series(study, chest(), AXIAL, seed=1)
+    label_map = segment_of(ssn.read(study), study / "seg.dcm", "nodule")
+    make_series(tmp_path / "other", chest(), AXIAL, seed=2, frame_of_reference="1.2.3")
+    segment_of(ssn.read(tmp_path / "other"), study / "elsewhere.dcm", "of another patient")
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", study)
+    for path in (study, Path(packed)):
+        [image, labels] = layers(path)
+        assert image[2] == "image" and image[1]["visible"]
+        assert labels[2] == "labels" and not labels[1]["visible"] and labels[1]["name"] == "nodule"
+        assert labels[0].sum() == label_map.sum() and labels[1]["scale"] == image[1]["scale"]
+    # To `read` it is a series as before, and one file of it is that series alone.
+    assert ssn.read(study).space == ssn.read(tmp_path / "other").space
+    assert len(layers(next(study.glob("*[0-9].dcm")))) == 1
+
+
+def test_a_damaged_segmentation_keeps_nothing_from_being_opened(tmp_path: Path) -> None:
+    make_series(tmp_path / "s", chest(), AXIAL)
+    volume = ssn.read(tmp_path / "s")
+    segment_of(volume, tmp_path / "s" / "seg.dcm", "nodule")
+    seg = dcmread(tmp_path / "s" / "seg.dcm")
+    del seg.SegmentSequence
+    seg.save_as(tmp_path / "s" / "seg.dcm")
+    with pytest.warns(UserWarning, match="left out. The DICOM segmentation is damaged"):
+        [image] = layers(tmp_path / "s")
+    assert image[2] == "image"
+    with pytest.raises(ImageError, match="segmentation is damaged"):
+        layers(tmp_path / "s" / "seg.dcm")
+
+
+def test_a_folder_of_segmentations_is_opened(tmp_path: Path) -> None:
+    make_series(tmp_path / "s", chest(), AXIAL)
+    volume = ssn.read(tmp_path / "s")
+    (tmp_path / "segs").mkdir()
+    for name in ("a", "b"):
+        segment_of(volume, tmp_path / "segs" / f"{name}.dcm", name)
+    opened = layers(tmp_path / "segs")
+    assert {m["name"] for _, m, _ in opened} == {"a", "b"} and all(
+        m["visible"] for _, m, _ in opened
+    )
+    with pytest.raises(ImageError, match="only 2 SEG"):
+        ssn.read(tmp_path / "segs")

@@ -66,7 +66,7 @@ def named_after(labels: Mapping[int, Label], layer: int | None = None) -> str:
 
 
 def layers_of(
-    display: Display, place: Mapping[str, Any], parts: Sequence[Opened]
+    display: Display, place: Mapping[str, Any], parts: Sequence[Opened], seen: bool = True
 ) -> list[tuple[Any, dict[str, Any], str]]:
     """Layers of a segmentation; the first is seen and lies on top, the others are hidden.
 
@@ -74,6 +74,7 @@ def layers_of(
         display: how the file's grid is shown.
         place: the layers' transform.
         parts: what the file holds, in its order.
+        seen: whether the first of them is.
     """
     origin = {**display.to_metadata(), SHOWN_AT: display.placement.matrix.tolist()}
     layers = []
@@ -82,7 +83,7 @@ def layers_of(
         options = {
             **place,
             "name": part.name,
-            "visible": part is parts[0],
+            "visible": seen and part is parts[0],
             "metadata": {RESULT_KEY: {**origin, **record}},
         }
         shown = np.ascontiguousarray(display.reorientation.apply(part.values))

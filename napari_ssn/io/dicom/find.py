@@ -48,6 +48,7 @@ class Instance:
         number: of the series; large where there is none.
         modality: as CT.
         is_image: whether it has pixels of the patient.
+        is_segmentation: whether it says what such pixels belong to.
         is_index: whether it lists other files, a DICOMDIR.
         colour: whether its pixels have colours.
         planes: its slices; empty if it does not say where they lie.
@@ -59,6 +60,7 @@ class Instance:
     number: int
     modality: str
     is_image: bool
+    is_segmentation: bool
     is_index: bool
     colour: bool
     planes: tuple[Plane, ...]
@@ -97,22 +99,38 @@ def instance(member: Member) -> Instance | None:
         return _described(member, header)
 
 
-def find_series(files: Sequence[Member], like: Instance | None = None) -> list[Series]:
-    """Series of images among these files, by their numbers.
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What a folder, a zip or the neighbours of a file hold.
+
+    Attributes:
+        series: of images, by their numbers.
+        segmentations: DICOM segmentations.
+        missing: what there is instead of images; empty where there are some.
+    """
+
+    series: list[Series]
+    segmentations: list[Member]
+    missing: str = ""
+
+
+def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
+    """Series of images and segmentations among files.
 
     Args:
         files: that may be DICOM or not.
         like: the only series wanted is the one that this instance belongs to.
 
     Raises:
-        ImageError: a file is damaged, or there is no series; then what there is instead.
+        ImageError: a file is damaged.
     """
     read = [(member, instance(member)) for member in files]
     found = [one for _, one in read if one is not None]
     note = _left_out(sum(member.named for member, one in read if one is None))
     images = [one for one in found if one.is_image]
+    segmentations = [one.member for one in found if one.is_segmentation and like is None]
     if not images or (like is not None and not like.is_image):
-        raise ImageError(_no_images(found if like is None else [like]))
+        return Study([], segmentations, _no_images(found if like is None else [like]))
     groups: dict[tuple[str, str], list[Instance]] = {}
     for one in _distinct(images):
         # An instance of many frames is an image by itself.
@@ -121,11 +139,11 @@ def find_series(files: Sequence[Member], like: Instance | None = None) -> list[S
     if like is not None:
         mark = (like.series, like.uid)
         mine = [g for g in groups.values() if any((one.series, one.uid) == mark for one in g)]
-        return [_series(group, note) for group in mine]
+        return Study([_series(group, note) for group in mine], [])
     made = [_series(group, note) for group in groups.values()]
     # Pictures that lie nowhere, as of a dose report, are beside the point where others do.
     placed = [one for one in made if one.planes]
-    return sorted(placed or made, key=_rank)
+    return Study(sorted(placed or made, key=_rank), segmentations)
 
 
 def _rank(series: Series) -> tuple[int, str, str]:
@@ -169,6 +187,7 @@ def _described(member: Member, header: Dataset) -> Instance:
         number=_LAST if number is None else int(number),
         modality=modality,
         is_image=is_image,
+        is_segmentation=modality == "SEG",
         is_index=header.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR,
         colour=int(header.get("SamplesPerPixel") or 1) != 1,
         planes=tuple(planes(header) or ()) if is_image else (),

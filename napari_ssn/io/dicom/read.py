@@ -18,7 +18,7 @@ from pydicom import dcmread
 from napari_ssn.core.errors import ImageError
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.dicom.damage import reading
-from napari_ssn.io.dicom.find import Instance, Series, find_series, instance
+from napari_ssn.io.dicom.find import Instance, Series, Study, find_study, instance
 from napari_ssn.io.dicom.members import check_memory, member, members
 from napari_ssn.io.dicom.pixels import stored_pixels
 from napari_ssn.io.dicom.series import DicomSeries
@@ -73,7 +73,8 @@ def list_series(path: Path) -> tuple[SeriesInfo, ...]:
 
     ImageError, in one sentence, if nothing is there or there are no images.
     """
-    with _series_of(path) as found:
+    with _study_of(path) as study:
+        found = _images(study)
         return tuple(_info(number, one) for number, one in enumerate(found, start=1))
 
 
@@ -94,7 +95,8 @@ def read_dicom(path: Path, series: int | None = None) -> Volume:
             damage, colours, or a compression that is not read.
         GeometryError: the slices make no volume, see `stack.stack`.
     """
-    with _series_of(path) as found:
+    with _study_of(path) as study:
+        found = _images(study)
         if series is None and len(found) > 1:
             raise several([_info(number, one) for number, one in enumerate(found, start=1)])
         if series is not None and not 1 <= series <= len(found):
@@ -102,23 +104,39 @@ def read_dicom(path: Path, series: int | None = None) -> Volume:
         return _read(found[0 if series is None else series - 1])
 
 
-def read_chosen(
-    path: Path, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]
-) -> list[tuple[SeriesInfo, Volume]]:
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What was read of a study.
+
+    Attributes:
+        images: the series that were chosen.
+        segmentations: files of DICOM segmentations that lie beside them.
+    """
+
+    images: list[tuple[SeriesInfo, Volume]]
+    segmentations: list[bytes]
+
+
+def read_chosen(path: Path, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]) -> Chosen:
     """Read the series that somebody chooses, looking through the files once.
 
     Args:
-        path: see `read_dicom`.
+        path: see `read_dicom`; also of a file that is a segmentation, or a folder of such.
         choose: called with several series, returns the numbers of those wanted; a single one
             is read without a question.
 
     Raises:
         ImageError, GeometryError: see `read_dicom`, of any of those chosen.
     """
-    with _series_of(path) as found:
+    if is_segmentation(path):
+        return Chosen([], [member(path).whole()])
+    with _study_of(path) as study:
+        found = study.series if study.segmentations else _images(study)
         infos = tuple(_info(number, one) for number, one in enumerate(found, start=1))
-        numbers = choose(infos) if len(infos) > 1 else [1]
-        return [(infos[number - 1], _read(found[number - 1])) for number in numbers]
+        numbers = choose(infos) if len(infos) > 1 else [info.number for info in infos]
+        images = [(infos[number - 1], _read(found[number - 1])) for number in numbers]
+        wanted = images or not infos
+        return Chosen(images, [one.whole() for one in study.segmentations] if wanted else [])
 
 
 def several(infos: Sequence[SeriesInfo]) -> ImageError:
@@ -133,12 +151,19 @@ def is_segmentation(path: Path) -> bool:
     if not path.is_file() or zipfile.is_zipfile(path):
         return False
     found = instance(member(path))
-    return found is not None and found.modality == "SEG"
+    return found is not None and found.is_segmentation
+
+
+def _images(study: Study) -> list[Series]:
+    """Series of a study; ImageError if there is none."""
+    if not study.series:
+        raise ImageError(study.missing)
+    return study.series
 
 
 @contextmanager
-def _series_of(path: Path) -> Iterator[list[Series]]:
-    """Series in a folder or zip, or the one that a file belongs to, while they can be read."""
+def _study_of(path: Path) -> Iterator[Study]:
+    """What is in a folder or zip, or the series of a file, while it can be read."""
     named: Instance | None = None
     if path.is_file() and not zipfile.is_zipfile(path):
         if path.suffix.lower() == ".zip":
@@ -149,7 +174,7 @@ def _series_of(path: Path) -> Iterator[list[Series]]:
         if named.is_index:
             path, named = path.parent, None
     with members(path) as files:
-        yield find_series(files, named)
+        yield find_study(files, named)
 
 
 def _are(count: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -48,8 +48,8 @@ class _Segments:
     turned: bool
 
     @classmethod
-    def of(cls, path: Path) -> _Segments:
-        """Read a file; ImageError or GeometryError if that cannot be.
+    def of(cls, whole: bytes) -> _Segments:
+        """Read the content of a file; ImageError or GeometryError if that cannot be.
 
         Slices run as `read_dicom` has them: right-handed with columns and rows.
         """
@@ -57,7 +57,6 @@ class _Segments:
             from highdicom.seg import segread
         except ImportError:
             raise ImageError(_MISSING) from None
-        whole = member(path).whole()
         check_inflates(whole)
         with reading(_DAMAGED):
             seg = segread(BytesIO(whole))
@@ -97,17 +96,25 @@ class _Segments:
             yield label, kind, (array[::-1] if self.turned else array).transpose(2, 1, 0)
 
 
-def read_dicom_seg(path: Path) -> tuple[Display, list[Opened]]:
+def read_dicom_seg(
+    whole: bytes, frames: Collection[str] = ()
+) -> tuple[Display, list[Opened]] | None:
     """Read a DICOM segmentation, on the grid of its own frames, with axes (column, row, slice).
 
     Segments that do not overlap share a layer, unless this plugin wrote them as labels of
     different hypotheses. Those of a FRACTIONAL one are layers of probabilities.
 
+    Args:
+        whole: content of the file.
+        frames: of reference (their UIDs); one of another is left aside, None. Empty: any.
+
     Raises:
-        ImageError: the file is missing, damaged or larger than memory, or the library is.
+        ImageError: the file is damaged or larger than memory, or the library is.
         GeometryError: its frames lie on no regular grid of the patient.
     """
-    found = _Segments.of(path)
+    found = _Segments.of(whole)
+    if frames and str(found.seg.get("FrameOfReferenceUID")) not in frames:
+        return None
     display = Display(Reorientation.for_display(found.affine, 3), found.affine, found.space)
     if found.fractional:
         parts = [
@@ -138,7 +145,7 @@ def label_maps_on(
         ImageError, GeometryError: see `read_dicom_seg`; the file holds something else, or lies
             elsewhere.
     """
-    found, space = _Segments.of(path), (*shape, 1)[:3]
+    found, space = _Segments.of(member(path).whole()), (*shape, 1)[:3]
     if np.linalg.det(affine) < 0:
         found = found.reversed()
     if found.fractional or found.count != count * labels:
