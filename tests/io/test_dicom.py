@@ -20,8 +20,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    HTJ2KLossless,
     JPEG2000Lossless,
-    JPEGLosslessSV1,
     JPEGLSLossless,
     MediaStorageDirectoryStorage,
     RLELossless,
@@ -510,7 +510,7 @@ def test_pictures_without_a_place_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("syntax", "name"),
     [
-        (JPEGLosslessSV1, "JPEG Lossless, Non-Hierarchical, First-Order Prediction"),
+        (HTJ2KLossless, "High-Throughput JPEG 2000"),
         ("1.2.840.10008.1.2.4.100", "MPEG2"),
     ],
 )

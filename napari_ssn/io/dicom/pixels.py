@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.errors import ImageError
+from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import reading
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _CUT_OFF = "A slice is cut off: it holds fewer pixels than it says; copy or export it again."
+# The library that decodes in a process of its own.
+_APART = "gdcm"
 _DAMAGED = "The pixels of a slice are damaged: copy or export the series again."
 
 
@@ -28,7 +31,7 @@ def check_readable(dataset: Dataset) -> None:
         raise ImageError(
             "The values of the images go through a table (Modality LUT), which is not read."
         )
-    if syntax.is_compressed and not syntax.is_deflated and not _can_decode(syntax):
+    if syntax.is_compressed and not syntax.is_deflated and _decoder(syntax) is None:
         raise ImageError(
             f"The images are compressed as {_name(syntax)}, which is not read here: export the "
             "series uncompressed."
@@ -77,19 +80,28 @@ def _native(dataset: Dataset, shape: tuple[int, int, int], order: str) -> NDArra
 def _decoded(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[Any]:
     from pydicom.pixels import pixel_array
 
-    pixels = np.asarray(pixel_array(dataset))
+    plugin = _decoder(dataset.file_meta.TransferSyntaxUID)
+    if plugin == _APART:
+        pixels = apart.decode(dataset)
+    else:
+        pixels = np.asarray(pixel_array(dataset, decoding_plugin=plugin))
     if pixels.size != np.prod(shape):
         raise ImageError(_CUT_OFF)
     return pixels.reshape(shape)
 
 
-def _can_decode(syntax: Any) -> bool:
+def _decoder(syntax: Any) -> str | None:
+    """The library that decodes a transfer syntax; None if none is there that does.
+
+    One that may end the program on damaged data is the last choice.
+    """
     from pydicom.pixels import get_decoder
 
     try:
-        return bool(get_decoder(syntax).is_available)
+        there = get_decoder(syntax).available_plugins
     except NotImplementedError:
-        return False
+        return None
+    return min(there, key=lambda plugin: plugin == _APART, default=None)
 
 
 def _name(syntax: Any) -> str:
