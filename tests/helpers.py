@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,6 +90,21 @@ def tiny_model(
     )
     save_model(folder, card, network.state_dict())
     return folder
+
+
+def command(monkeypatch: Any, capsys: Any, *arguments: object) -> tuple[int, str, str]:
+    """Run a command of napari-ssn; its exit status, standard output and standard error."""
+    from napari_ssn import cli
+
+    monkeypatch.setattr(sys, "argv", ["napari-ssn", *map(str, arguments)])
+    status: object = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        status = stop.code or 0
+    out, err = capsys.readouterr()
+    assert isinstance(status, int)
+    return status, out, err
 
 
 def noise_image(space: tuple[int, ...], seed: int = 0) -> np.ndarray:

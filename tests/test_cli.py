@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 
 import napari_ssn as ssn
-from napari_ssn import cli
 from napari_ssn.io.provenance import read_sidecar
 from napari_ssn.segmenting import segment_image
 from tests.dicoms import SECRETS, make_series
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.helpers import command, noise_image, oblique_affine, tiny_model
 
 SPACE = (22, 18, 8)
 # A name as hospitals give them: it must appear in no output.
@@ -54,12 +53,7 @@ def run(monkeypatch, capsys):
     """Run the command; exit status, standard output and standard error."""
 
     def call(*args: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["napari-ssn", *map(str, args)])
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, err = capsys.readouterr()
+        status, out, err = command(monkeypatch, capsys, *args)
         assert NAME not in out + err and "Traceback" not in err
         return status, out, err
 

@@ -10,7 +10,6 @@ import gzip
 import io
 import logging
 import re
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ import pytest
 from napari.layers import Image
 
 import napari_ssn as ssn
-from napari_ssn import cli, opening
+from napari_ssn import opening
 from napari_ssn.core.display import RESULT_KEY
 from napari_ssn.core.errors import SSNError
 from napari_ssn.core.hypotheses import Hypothesis
@@ -35,7 +34,7 @@ from napari_ssn.io.dicom.segmentation import NAMES_THE_PATIENT
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
 from napari_ssn.session import Session, Settings
 from tests.dicoms import SECRETS, make_series
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.helpers import command, noise_image, oblique_affine, tiny_model
 from tests.test_session import Inline
 
 SPACE = (22, 18, 8)
@@ -136,18 +135,9 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tiny_model(tmp_path / "tiny", 3, 3, region=(16, 16, 16))
 
 
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
-) -> tuple[int, str]:
+def said_by(monkeypatch: Any, capsys: Any, *arguments: object) -> tuple[int, str]:
     """Exit status of a command, and all that it printed."""
-    monkeypatch.setattr(sys, "argv", ["napari-ssn", *map(str, arguments)])
-    status: object = 0
-    try:
-        cli.main()
-    except SystemExit as stop:
-        status = stop.code or 0
-    out, err = capsys.readouterr()
-    assert isinstance(status, int)
+    status, out, err = command(monkeypatch, capsys, *arguments)
     return status, out + err
 
 
@@ -161,19 +151,19 @@ def test_the_command_line_names_nobody(
     for form in formats:
         options = ["--model", model, "--device", "cpu", "--samples", 1, "--format", form]
         folder = out / form
-        status, text = command(
+        status, text = said_by(
             monkeypatch, capsys, "segment", image, "--out", folder, *options, "--report"
         )
         assert status == 0, text
         said += text
         sidecar = next(folder.glob("mean*.json"))
         arguments = ("verify", sidecar, "--image", image, "--model", model)
-        status, text = command(monkeypatch, capsys, *arguments)
+        status, text = said_by(monkeypatch, capsys, *arguments)
         assert status == 0, text
         said += text
     # Twice into the same folder, and verified with another image: refused in words.
     again = ("segment", image, "--out", out / "nifti", "--model", model, "--device", "cpu")
-    status, text = command(monkeypatch, capsys, *again)
+    status, text = said_by(monkeypatch, capsys, *again)
     assert status == 2
     said += text
     assert not named_in(said.replace(str(model), "")) and not named_in(heard())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from itertools import count
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn import cli, repeating
+from napari_ssn import repeating
 from napari_ssn.io.napari_hooks import write_labels
 from napari_ssn.io.provenance import Software, read_sidecar
 from napari_ssn.segmenting import segment_image
 from napari_ssn.session import Session, Source
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.helpers import command, noise_image, oblique_affine, tiny_model
 from tests.test_session import Inline, start
 
 SPACE = (22, 18, 14)
@@ -49,15 +48,8 @@ def run(monkeypatch, capsys):
     """Run ``verify``; exit status, standard output and standard error."""
 
     def call(*args: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["napari-ssn", "verify", *map(str, args)])
-        status: object = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, err = capsys.readouterr()
+        status, out, err = command(monkeypatch, capsys, "verify", *args)
         assert NAME not in out + err and "Traceback" not in err
-        assert isinstance(status, int)
         # One sentence is the verdict, wherever it stands.
         assert len(out.splitlines()) <= 1
         return status, out.strip(), err.strip()

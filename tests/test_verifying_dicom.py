@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,10 @@ import pydicom
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn import cli
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.segments import label_maps_on
 from tests.dicoms import make_multiframe, make_series
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.helpers import command, noise_image, oblique_affine, tiny_model
 from tests.io.test_dicom_seg import AFFINES, SOURCES, SPACE, card, maps
 from tests.test_privacy import named_in
 
@@ -31,15 +29,9 @@ def run(monkeypatch, capsys, model: Path):
     """Run a command; exit status, standard output and standard error."""
 
     def call(*args: object) -> tuple[int, str, str]:
-        arguments = [*map(str, args), "--model", str(model), "--device", "cpu"]
-        monkeypatch.setattr(sys, "argv", ["napari-ssn", *arguments])
-        status: object = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, err = capsys.readouterr()
-        assert isinstance(status, int) and not named_in((out + err).replace(str(model), ""))
+        options = ("--model", model, "--device", "cpu")
+        status, out, err = command(monkeypatch, capsys, *args, *options)
+        assert not named_in((out + err).replace(str(model), ""))
         return status, out.strip(), err.strip()
 
     return call

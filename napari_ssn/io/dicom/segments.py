@@ -109,7 +109,7 @@ def read_dicom_seg(
         frames: of reference (their UIDs); one of another is left aside, None. Empty: any.
 
     Raises:
-        ImageError: the file is damaged or larger than memory, or the library is.
+        ImageError: the file is damaged or larger than memory, or the library is missing.
         GeometryError: its frames lie on no regular grid of the patient.
     """
     found = _Segments.of(whole)
