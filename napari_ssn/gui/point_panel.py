@@ -91,7 +91,7 @@ class PointPanel(Section):
     def _words(self) -> tuple[str, bool]:
         pointing = self._session.pointing
         if pointing.suggested is not None:
-            return "Does the voxel in the yellow diamond belong? A point there settles most.", False
+            return "Does the voxel of the yellow diamond belong?", False
         if pointing.points:
             return pointing.words
         if pointing.label is not None:
