@@ -96,7 +96,7 @@ class Apart:
         process.wait()
 
 
-#: The one process that all readers share.
+#: The one process that all readers share; whoever reads a series ends it afterwards.
 apart = Apart()
 atexit.register(apart.close)
 

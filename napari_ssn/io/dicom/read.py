@@ -17,6 +17,7 @@ from pydicom import dcmread
 
 from napari_ssn.core.errors import ImageError
 from napari_ssn.core.volume import Volume
+from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.find import Instance, Series, Study, find_study, instance
 from napari_ssn.io.dicom.members import check_memory, member, members
@@ -202,12 +203,16 @@ def _read(series: Series) -> Volume:
     block = np.empty((min(_BLOCK, slices), rows, columns), np.float32)
     # The volume's last axis is that of the slices: written one by one, each would touch all of
     # its memory; row by row a block stays in the cache.
-    for start in range(0, slices, _BLOCK):
-        part = block[: min(_BLOCK, slices - start)]
-        for k, out in enumerate(part, start):
-            source.values(k, out)
-        for row in range(rows):
-            data[:, row, start : start + len(part)] = part[:, row].T
+    try:
+        for start in range(0, slices, _BLOCK):
+            part = block[: min(_BLOCK, slices - start)]
+            for k, out in enumerate(part, start):
+                source.values(k, out)
+            for row in range(rows):
+                data[:, row, start : start + len(part)] = part[:, row].T
+    finally:
+        # Begun for compressed slices only, and not left behind.
+        apart.close()
     return Volume(data[None], grid.affine, grid.extent, source=source.headers(), note=series.note)
 
 
