@@ -69,7 +69,7 @@ else
 endif
 
 # The CT is not part of the project. The default centre is that of the nodule in the series that
-# docs/tour.md shows.
+# docs/chest-ct.md shows.
 CENTRE ?= 180,285,18
 demo-ct: system-libs env
 	@test -n "$(CT)" || { echo "Name a CT: make demo-ct CT=path/to/series.zip CENTRE=i,j,k" >&2; exit 2; }

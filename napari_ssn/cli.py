@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from napari_ssn._version import __version__
 from napari_ssn.core.errors import SSNError
 from napari_ssn.training.commands import evaluate, simulate_clicks, train
 
@@ -40,6 +41,22 @@ app = typer.Typer(
     # A traceback with local variables would show names of files.
     pretty_exceptions_enable=False,
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -466,3 +466,7 @@ print(json.dumps([n for n in heavy if n in sys.modules]))
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert "--from-sidecar" in done.stdout
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_the_version_is_said(run) -> None:
+    assert run("--version") == (0, f"{ssn.__version__}\n", "")
