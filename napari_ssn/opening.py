@@ -63,9 +63,16 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
 
 def _layers(path: Path) -> Iterator[LayerData]:
     from napari_ssn.io.dicom.look import layer_options
-    from napari_ssn.io.dicom.read import read_chosen
-    from napari_ssn.io.napari_hooks import image_layer
+    from napari_ssn.io.dicom.read import is_segmentation, read_chosen
+    from napari_ssn.io.napari_hooks import image_layer, place
+    from napari_ssn.io.opened import layers_of
+    from napari_ssn.io.results import own_segmentation
 
+    own = own_segmentation(path) if is_segmentation(path) else None
+    if own is not None:
+        display, parts = own
+        yield from layers_of(display, place(display), parts)
+        return
     chosen = read_chosen(path, choose)
     read = chosen.images
     read.sort(key=lambda one: one[1].data.size)

@@ -15,15 +15,20 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import DataError, GeometryError, SSNError
+from napari_ssn.core.errors import DataError, GeometryError, ImageError, SSNError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
+from napari_ssn.io.content import Content
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.formats import DICOM_SUFFIX, NIFTI_SUFFIXES, NRRD_SUFFIX, is_nrrd
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.nifti import read_nifti_frames
-from napari_ssn.io.nrrd_image import read_nrrd_layers
+from napari_ssn.io.nrrd import plain
+from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
+from napari_ssn.io.nrrd_segments import segments as nrrd_segments
 from napari_ssn.io.provenance import LabelVolume, Provenance, read_sidecar
 from napari_ssn.repeating import EDITED, PROBABILITY, again, circumstances, decode
+from napari_ssn.segmenting import Found
 
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
 # the determinant of an affine is rounded otherwise on another processor.
@@ -62,13 +67,15 @@ def verify(
     if record.choice.kind == "probability":
         raise DataError(PROBABILITY)
     beside, content, problems = _beside(sidecar), None, []
-    ones = record.each()
+    ones, made = record.each(), list[Hypothesis]()
     if beside is not None:
         try:
             content = _content(beside, record)
             problems = _problems_of(content, ones)
-        except SSNError:
+        except SSNError as error:
             problems = ["the file beside the sidecar cannot be read as its label map"]
+            if isinstance(error, GeometryError):
+                problems = ["the file beside the sidecar does not lie on its image as it should"]
     if record.choice.z is None and not problems:
         raise DataError(EDITED)
     if record.choice.z is None:
@@ -87,7 +94,11 @@ def verify(
             typer.echo(f"Not identical: {words}.")
             typer.echo(circumstances(record, found), err=True)
             return False
+        made.append(hypothesis)
         problems += _misstated(one, found.describe(hypothesis, one.choice))
+    if beside is not None and not problems:
+        problems = _mislabelled(beside, record, found, made)
+    _tell_renamed(record, found)
     if problems:
         typer.echo(f"Not identical: {problems[0]}.")
         return False
@@ -126,7 +137,7 @@ def _content(path: Path, record: Provenance) -> _Content:
         return _Content(label_maps_on(path, affine, shape, count, len(record.volumes)), 0.0)
     volume = read_nrrd_layers(path) if is_nrrd(path) else read_nifti_frames(path).volume
     if volume.channels != count:
-        raise GeometryError(f"The file holds {volume.channels} label maps, not {count}.")
+        raise ImageError(f"The file holds {volume.channels} label maps, not {count}.")
     off_mm = 0.0
     if volume.extent == "volume":
         off_mm = corners_apart_mm(volume.affine, affine, volume.space)
@@ -143,6 +154,55 @@ def _problems_of(content: _Content, ones: Sequence[Provenance]) -> list[str]:
     if content.off_mm > NEAR_MM:
         return [f"the file beside the sidecar lies up to {content.off_mm:.3g} mm off its image"]
     return []
+
+
+def _mislabelled(
+    path: Path, record: Provenance, found: Found, made: Sequence[Hypothesis]
+) -> list[str]:
+    """What the file beside a sidecar says otherwise than it was written with, but for voxels."""
+    names = None if record.hypotheses is None else [one.name for one in record.hypotheses]
+    segments = list(Content.of(made, found.model.card, names).segments())
+    is_dicom = path.name.lower().endswith(DICOM_SUFFIX)
+    if is_nrrd(path):
+        volume, fields = read_nrrd_fields(path)
+        there = [
+            (layer, value, label.name)
+            for layer, part in enumerate(nrrd_segments(volume, fields))
+            for value, label in sorted(part.labels.items())
+        ]
+        if there != [(one.layer, one.value, plain(one.name)) for one in segments]:
+            return ["the file beside the sidecar gives its labels other names"]
+    elif is_dicom:
+        return _misreferred(path, found, [one.name for one in segments])
+    return []
+
+
+def _misreferred(path: Path, found: Found, names: Sequence[str]) -> list[str]:
+    from napari_ssn.io.dicom.segmentation import short
+    from napari_ssn.io.dicom.segments import said, whose
+
+    says = said(path)
+    if says.names != [short(name) for name in names]:
+        return ["the file beside the sidecar gives its labels other names"]
+    source, run = found.volume.source, found.run.dicom
+    if not isinstance(source, DicomSeries) or run is None:
+        return []
+    if says.patient != whose(source.headers[0]):
+        return ["the file beside the sidecar names another patient or study than the image"]
+    if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
+        return ["the file beside the sidecar refers to other slices than the image's"]
+    return []
+
+
+def _tell_renamed(record: Provenance, found: Found) -> None:
+    """Weights are what a model is; that they go by another name is worth a word."""
+    card, stated = found.model.card, record.model
+    if (card.name, card.version) != (stated.name, stated.version):
+        typer.echo(
+            f"The sidecar calls the model {stated.name} {stated.version}; its weights are those of "
+            f"{card.name} {card.version}.",
+            err=True,
+        )
 
 
 def _differing(values: NDArray[Any], hypothesis: Hypothesis) -> int:

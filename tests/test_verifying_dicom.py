@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,10 @@ import pydicom
 import pytest
 
 import napari_ssn as ssn
+from napari_ssn import opening
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.segments import label_maps_on
+from napari_ssn.io.napari_hooks import write_labels
 from tests.dicoms import make_multiframe, make_series
 from tests.helpers import command, noise_image, oblique_affine, tiny_model
 from tests.io.test_dicom_seg import AFFINES, SOURCES, SPACE, card, maps
@@ -72,7 +76,7 @@ def test_a_dicom_segmentation_is_compared_voxel_for_voxel(run, tmp_path: Path, m
         place.ImagePositionPatient = [float(v) + 1 for v in place.ImagePositionPatient]
     seg.save_as(out / "sample_01.dcm")
     status, said, _ = run("verify", out / "sample_01.dcm.json", "--image", image)
-    assert status == 1 and "cannot be read as its label map" in said
+    assert status == 1 and "does not lie on its image as it should" in said
 
 
 def test_the_sidecar_knows_its_series(run, tmp_path: Path) -> None:
@@ -111,3 +115,100 @@ def test_label_maps_of_a_file_lie_on_the_grid_of_its_image(
     elsewhere[:3, 3] += affine[:3, 0]  # by a whole voxel: out of the grid
     with pytest.raises(GeometryError, match="does not lie on the grid"):
         label_maps_on(path, elsewhere, SPACE, 3, 2)
+
+
+def retold(change: Callable[[pydicom.Dataset], None], path: Path) -> None:
+    seg = pydicom.dcmread(path)
+    change(seg)
+    seg.save_as(path)
+
+
+def renamed(seg: pydicom.Dataset) -> None:
+    seg.SegmentSequence[0].SegmentLabel = "liver"
+
+
+def readdressed(seg: pydicom.Dataset) -> None:
+    seg.PatientID = "PID-4711-2"
+
+
+def referred(seg: pydicom.Dataset) -> None:
+    frame = seg.PerFrameFunctionalGroupsSequence[0]
+    source = frame.DerivationImageSequence[0].SourceImageSequence[0]
+    source.ReferencedSOPInstanceUID = "1.2.3"
+
+
+def moved(seg: pydicom.Dataset) -> None:
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        place = group.PlanePositionSequence[0]
+        place.ImagePositionPatient = [float(v) + 0.3 for v in place.ImagePositionPatient]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (renamed, "gives its labels other names"),
+        (readdressed, "names another patient or study than the image"),
+        (referred, "refers to other slices than the image's"),
+        (moved, "does not lie on its image as it should"),
+    ],
+)
+def test_what_a_segmentation_says_otherwise_is_found_out(
+    run, tmp_path: Path, change: Callable[[pydicom.Dataset], None], words: str
+) -> None:
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    assert run("segment", image, "--samples", 0, "--format", "dicom-seg", "--out", out)[0] == 0
+    retold(change, out / "mean.dcm")
+    status, said, _ = run("verify", out / "mean.dcm.json", "--image", image)
+    assert status == 1 and words in said
+
+
+def test_names_in_a_file_for_slicer_are_compared(run, tmp_path: Path) -> None:
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    assert run("segment", image, "--samples", 0, "--format", "seg.nrrd", "--out", out)[0] == 0
+    path, sidecar = out / "mean.seg.nrrd", out / "mean.seg.nrrd.json"
+    assert run("verify", sidecar, "--image", image)[0] == 0
+    whole = path.read_bytes()
+    for old, new in (
+        (b"Segment0_LabelValue:=1", b"Segment0_LabelValue:=3"),
+        (b"Segment0_Name:=label 1", b"Segment0_Name:=liver"),
+    ):
+        assert old in whole
+        path.write_bytes(whole.replace(old, new))
+        status, said, _ = run("verify", sidecar, "--image", image)
+        assert status == 1 and "gives its labels other names" in said
+
+
+def test_a_piece_that_the_model_does_not_take_is_one_sentence(run, tmp_path: Path) -> None:
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    assert run("segment", image, "--samples", 0, "--out", out)[0] == 0
+    record = json.loads((out / "mean.json").read_text())
+    for tile in ([8, 8, 8], [16, 16]):
+        record["run"]["tile"] = tile
+        (out / "mean.json").write_text(json.dumps(record))
+        status, said, err = run("verify", out / "mean.json", "--image", image)
+        assert status == 2 and "does not look at pieces of" in err and not said
+
+
+def test_a_model_by_another_name_is_worth_a_word(run, tmp_path: Path) -> None:
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    assert run("segment", image, "--samples", 0, "--out", out)[0] == 0
+    record = json.loads((out / "mean.json").read_text())
+    record["model"]["name"] = "another"
+    (out / "mean.json").write_text(json.dumps(record))
+    status, _, err = run("verify", out / "mean.json", "--image", image)
+    assert status == 0 and "calls the model another" in err
+
+
+def test_with_its_sidecar_a_segmentation_opens_as_the_hypothesis_it_is(run, tmp_path: Path) -> None:
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    assert run("segment", image, "--samples", 1, "--format", "dicom-seg", "--out", out)[0] == 0
+    [(data, meta, kind)] = opening.read_layers(str(out / "sample_01.dcm"))
+    [(scan, where, _)] = opening.read_layers(str(image))
+    assert kind == "labels" and meta["name"] == "tiny · sample 1" and data.shape == scan.shape
+    assert (meta["scale"], meta["translate"]) == (where["scale"], where["translate"])
+    write_labels(str(tmp_path / "again.nii.gz"), data, meta)
+    assert run("verify", tmp_path / "again.json", "--image", image)[0] == 0
+    # With another's sidecar it is what it is by itself.
+    (out / "sample_01.dcm.json").write_bytes((out / "mean.dcm.json").read_bytes())
+    [(cropped, meta, _)] = opening.read_layers(str(out / "sample_01.dcm"))
+    assert meta["name"] == "label 1 + label 2" and cropped.shape[1:] == scan.shape[1:]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_ssn.core.errors import DataError
+from napari_ssn.core.display import Display
+from napari_ssn.core.errors import DataError, SSNError
 from napari_ssn.core.hypotheses import ProbabilityMap
+from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.content import plain_labels
 from napari_ssn.io.hashes import label_map_hash, probability_hash
@@ -50,13 +54,30 @@ def own_results(path: Path, volume: Volume) -> tuple[Volume, list[Opened]] | Non
     if record.choice.kind == "probability":
         parts = list(_probabilities(volume, record))
     else:
-        parts = list(_label_maps(volume, record))
+        parts = list(_label_maps(volume.data, record))
     return (volume, parts) if parts else None
 
 
-def _label_maps(volume: Volume, record: Provenance) -> Iterator[Opened]:
+def own_segmentation(path: Path) -> tuple[Display, list[Opened]] | None:
+    """As `own_results`, of a DICOM segmentation: label maps on the whole grid of their image."""
+    from napari_ssn.io.dicom.segments import label_maps_on
+
+    try:
+        record = read_sidecar(sidecar_path(path))
+        if record.choice.kind == "probability":
+            return None
+        affine, shape = np.asarray(record.grid.affine, np.float64), tuple(record.grid.shape)
+        maps = label_maps_on(path, affine, shape, len(record.each()), len(record.volumes))
+    except SSNError:
+        return None
+    parts = list(_label_maps(maps, record))
+    turn = Reorientation.for_display(affine, len(shape))
+    return (Display(turn, affine, shape), parts) if parts else None
+
+
+def _label_maps(values: NDArray[Any], record: Provenance) -> Iterator[Opened]:
     labels = dict(list(enumerate(plain_labels(["background", *record.volumes])))[1:])
-    maps, ones = [channel.astype(np.uint8) for channel in volume.data], record.each()
+    maps, ones = [channel.astype(np.uint8) for channel in values], record.each()
     if [label_map_hash(one) for one in maps] != [one.label_map_sha256 for one in ones]:
         return
     words = [_words(record.choice)]

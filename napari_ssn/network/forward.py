@@ -44,9 +44,15 @@ def attempts(model: Model, tile: tuple[int, ...] | None = None) -> list[Attempt]
     Args:
         model: to run.
         tile: size of the tiles, if no other will do.
+
+    Raises:
+        ModelError: the model takes no tiles of that size.
     """
     cpu = torch.device("cpu")
     size = tile or tuple(model.card.region)
+    if size not in (tuple(model.card.region), _smaller(model)):
+        shown = " × ".join(map(str, size))
+        raise ModelError(f"{model.card.title} does not look at pieces of {shown} voxels.")
     if model.device.type == "cpu":
         return [Attempt(cpu, cpu, size)]
     # Apple's MPS has no float64, which the directions need: there the result lives on the CPU.

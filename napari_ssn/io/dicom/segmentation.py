@@ -98,7 +98,7 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
             device_serial_number="none",
             content_label="SSN",
             content_description=_NOTICE,
-            series_description=_short(f"SSN {content.model.name} (research use only)"),
+            series_description=short(f"SSN {content.model.name} (research use only)"),
             transfer_syntax_uid=ExplicitVRLittleEndian,
             # An empty result has one plane, and that is kept.
             omit_empty_frames=bool(frames.any()),
@@ -253,9 +253,9 @@ def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
     model = content.model
     weights = {"weights_sha256": model.weights_sha256} if model.weights_sha256 else None
     algorithm = AlgorithmIdentificationSequence(
-        name=_short(model.name),
+        name=short(model.name),
         family=codes.DCM.ArtificialIntelligence,
-        version=_short(model.version),
+        version=short(model.version),
         source="napari-ssn",
         parameters=weights,
     )
@@ -269,7 +269,7 @@ def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
         colour = [int(label.colour[i : i + 2], 16) for i in (1, 3, 5)]
         made = SegmentDescription(
             segment_number=number,
-            segment_label=_short(segment.name),
+            segment_label=short(segment.name),
             segmented_property_category=category,
             segmented_property_type=kind,
             algorithm_type="AUTOMATIC",
@@ -296,6 +296,6 @@ def _concept(code: Code) -> Any:
     return Concept(code.value, code.scheme, code.meaning)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """As much as a DICOM text of this kind holds: 64 characters without a backslash."""
     return text.replace("\\", " ")[:64]

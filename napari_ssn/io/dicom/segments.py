@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import dcmread
 
 from napari_ssn.core.display import Display
 from napari_ssn.core.errors import GeometryError, ImageError
@@ -84,16 +85,16 @@ class _Segments:
     def count(self) -> int:
         return len(self.seg.segment_numbers)
 
-    def masks(self) -> Iterator[tuple[PlainLabel, str, NDArray[Any]]]:
-        """Of each segment its label, the code of what it is, and its voxels."""
+    def masks(self) -> Iterator[tuple[PlainLabel, NDArray[Any]]]:
+        """Of each segment its label and its voxels."""
         check_memory(math.prod(self.space) * (4 * self.count if self.fractional else 8))
         for number in self.seg.segment_numbers:
             with reading(_DAMAGED):
                 about = self.seg.get_segment_description(number)
                 name = str(about.get("SegmentLabel") or f"segment {number}")
-                label, kind = PlainLabel(name, _colour(about)), _code(about)
+                label = PlainLabel(name, _colour(about))
                 array = self.seg.get_volume(segment_numbers=[number]).array[..., 0]
-            yield label, kind, (array[::-1] if self.turned else array).transpose(2, 1, 0)
+            yield label, (array[::-1] if self.turned else array).transpose(2, 1, 0)
 
 
 def read_dicom_seg(
@@ -119,7 +120,7 @@ def read_dicom_seg(
     if found.fractional:
         parts = [
             Opened(values.astype(np.float32), label.name, {1: label})
-            for label, _, values in found.masks()
+            for label, values in found.masks()
         ]
     else:
         own = str(found.seg.get("ManufacturerModelName", "")) == "napari-ssn"
@@ -160,35 +161,83 @@ def label_maps_on(
         raise GeometryError("The DICOM segmentation does not lie on the grid of its image.")
     out = np.zeros((count, *space), np.uint8)
     box = tuple(slice(a, a + size) for a, size in zip(first, found.space, strict=True))
-    for k, (_, _, mask) in enumerate(found.masks()):
+    for k, (_, mask) in enumerate(found.masks()):
         part = out[k // labels][box]
         part[mask > 0] = k % labels + 1
     return out.reshape(count, *shape)
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a DICOM segmentation says beside its voxels.
+
+    Attributes:
+        names: of its segments, in their order.
+        patient: values of `WHOSE`, in its order.
+        series: UIDs of the series that it refers to.
+        instances: UIDs of their instances.
+    """
+
+    names: list[str]
+    patient: list[str]
+    series: set[str]
+    instances: set[str]
+
+
+#: Of whom and where an image and its segmentation are; the same in both.
+WHOSE = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "StudyInstanceUID",
+    "FrameOfReferenceUID",
+)
+
+
+def whose(header: Dataset) -> list[str]:
+    """Values of `WHOSE` in a header."""
+    return [str(header.get(keyword) or "") for keyword in WHOSE]
+
+
+def said(path: Path) -> Said:
+    """What a DICOM segmentation says beside its voxels; ImageError if it is damaged."""
+    whole = member(path).whole()
+    check_inflates(whole)
+    with reading(_DAMAGED):
+        header = dcmread(BytesIO(whole), stop_before_pixels=True)
+        series = list(header.ReferencedSeriesSequence)
+        referred = [one for each in series for one in each.ReferencedInstanceSequence]
+        referred += [
+            one
+            for frame in header.PerFrameFunctionalGroupsSequence
+            for source in frame.get("DerivationImageSequence", ())
+            for one in source.get("SourceImageSequence", ())
+        ]
+        return Said(
+            [str(segment.SegmentLabel) for segment in header.SegmentSequence],
+            whose(header),
+            {str(one.SeriesInstanceUID) for one in series},
+            {str(one.ReferencedSOPInstanceUID) for one in referred},
+        )
+
+
 def _packed(
-    masks: Iterator[tuple[PlainLabel, str, NDArray[Any]]], space: tuple[int, ...], own: bool
+    masks: Iterator[tuple[PlainLabel, NDArray[Any]]], space: tuple[int, ...], own: bool
 ) -> Iterator[Opened]:
     """Segments in as few label maps as hold them in their order."""
-    label_map, labels, kinds = np.zeros(space, np.uint8), dict[int, PlainLabel](), set[str]()
-    for label, kind, mask in masks:
+    label_map, labels, before = np.zeros(space, np.uint8), dict[int, PlainLabel](), ""
+    for label, mask in masks:
         there = mask > 0
-        taken = own and kind in kinds
-        if labels and (taken or len(labels) == _MOST or bool((label_map[there] > 0).any())):
+        # This plugin writes ``anterior, hypothesis 1``.
+        hypothesis = label.name.rpartition(", ")[2] if own and ", " in label.name else ""
+        full = len(labels) == _MOST or hypothesis != before
+        if labels and (full or bool((label_map[there] > 0).any())):
             yield Opened(label_map, named_after(labels), labels)
-            label_map, labels, kinds = np.zeros(space, np.uint8), {}, set()
-        value = len(labels) + 1
+            label_map, labels = np.zeros(space, np.uint8), {}
+        value, before = len(labels) + 1, hypothesis
         label_map[there] = value
         labels[value] = label
-        kinds.add(kind)
     yield Opened(label_map, named_after(labels), labels)
-
-
-def _code(about: Dataset) -> str:
-    """What a segment is, and which part of it."""
-    what = about.SegmentedPropertyTypeCodeSequence[0]
-    parts = what.get("SegmentedPropertyTypeModifierCodeSequence") or []
-    return " ".join(str(code.get("CodeValue", "")) for code in (what, *parts))
 
 
 def _colour(about: Dataset) -> str:
