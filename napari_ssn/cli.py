@@ -164,7 +164,6 @@ def segment(
     index = parse_centre(centre)
     if depth is not None and not math.isfinite(depth):
         raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
-    from napari_ssn.network.plan import DEPTH_MM
     from napari_ssn.segmenting import segment_image
 
     segment_image(
@@ -172,7 +171,7 @@ def segment(
         out,
         model,
         centre=index,
-        depth_mm=DEPTH_MM if depth is None else depth,
+        depth_mm=depth,
         frame=frame,
         series=series,
         count=samples,

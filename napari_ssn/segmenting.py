@@ -42,7 +42,7 @@ from napari_ssn.network.fit import check_fit, in_calibration
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
-from napari_ssn.wording.sizes import Measure, capital, range_line
+from napari_ssn.wording.sizes import Measure, capital, plural, range_line
 
 # Hypotheses behind a stated range, and the seed of their draws: the window's.
 _RANGE_DRAWS, _RANGE_SEED = 1000, 0
@@ -54,7 +54,7 @@ def segment_image(
     model_name: str,
     *,
     centre: tuple[int, ...] | None = None,
-    depth_mm: float = DEPTH_MM,
+    depth_mm: float | None = None,
     frame: int | None = None,
     series: int | None = None,
     count: int = 16,
@@ -71,7 +71,8 @@ def segment_image(
         out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each, and volumes.csv.
         model_name: name or folder of the model.
         centre: index of the region's middle in the file's own voxel grid.
-        depth_mm: how far a 2D model looks along a volume to either side of the centre.
+        depth_mm: how far a 2D model looks along a volume to either side of the centre; as far as
+            it does by itself if left out.
         frame: which one of a time series, from 1; None for an image without time.
         series: which one of several DICOM series, from 1.
         count, seed: which draws to write.
@@ -93,7 +94,10 @@ def segment_image(
     if suffix == DICOM_SUFFIX:
         check_series(headers)
     with folder_made(out):
-        found = Found.by(load_model(model_name, device), volume, centre, frame, depth_mm)
+        reach = DEPTH_MM if depth_mm is None else depth_mm
+        found = Found.by(load_model(model_name, device), volume, centre, frame, reach)
+    if depth_mm is not None and found.run.depth_mm is None:
+        typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
     rank = found.dist.rank
     choices = [_choice("mean", np.zeros(rank))]
     for i, z in enumerate(draw_z(count, rank, seed), start=1):
@@ -106,7 +110,8 @@ def segment_image(
         write_content(content, target, records[name], overwrite, headers)
     ranges = found.ranges()
     write_files({table: _table(found, records, ranges)}, overwrite)
-    typer.echo(f"Wrote {len(maps)} label maps with their sidecars, and volumes.csv.", err=True)
+    what = f"{plural(len(maps), 'label map')} with {'its sidecar' if count == 0 else 'sidecars'}"
+    typer.echo(f"Wrote {what}, and volumes.csv.", err=True)
     if suffix == DICOM_SUFFIX:
         typer.echo("The DICOM files name the patient as their source does.", err=True)
     if report:

@@ -470,3 +470,11 @@ print(json.dumps([n for n in heavy if n in sys.modules]))
 
 def test_the_version_is_said(run) -> None:
     assert run("--version") == (0, f"{ssn.__version__}\n", "")
+
+
+def test_a_depth_that_is_not_used_is_said(run, scan, model_3d, tmp_path: Path) -> None:
+    status, _, err = segment(run, scan, model_3d, tmp_path / "a", "--samples", 0, "--depth", 5)
+    assert status == 0 and "depth is not used" in err
+    assert "Wrote 1 label map with its sidecar, and volumes.csv." in err
+    status, _, err = segment(run, scan, model_3d, tmp_path / "b", "--samples", 1)
+    assert "depth" not in err and "Wrote 2 label maps with sidecars" in err

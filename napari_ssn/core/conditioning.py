@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.brief import brief
 from napari_ssn.core.clicks import (
     EDGE,
     SHARP_EDGE,
@@ -69,6 +70,8 @@ class Posterior:
     _spaces: HalfSpaces = field(repr=False)
     _belief: Belief = field(repr=False)
     _field: Field | None = field(repr=False)
+
+    __repr__ = brief
 
     @property
     def evidence(self) -> float:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.activation import PackedDistribution
+from napari_ssn.core.brief import brief
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import EPSILON, LogitDistribution
 from napari_ssn.core.effects import REACH, Effect, effects
@@ -65,6 +66,8 @@ class Directions:
     share: NDArray[np.float64]
     effects: tuple[Effect, ...]
     kind: Kind = "label-weighted"
+
+    __repr__ = brief
 
     def z(self, k: int, t: float, anchor: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """``z₀ + t v_k``: t standard deviations along direction k from an anchor."""

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from napari_ssn.core.brief import brief
 from napari_ssn.core.decodable import Decodable
 
 #: ε₀: the smallest variance of a logit.
@@ -64,6 +65,8 @@ class LogitDistribution(Decodable):
     affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         for name in ("mean", "cov_factor", "cov_diag"):

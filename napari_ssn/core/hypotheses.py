@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.brief import brief
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.measures import count_labels, voxel_volume_ml
 from napari_ssn.core.volume import check_affine
@@ -32,6 +33,8 @@ class Hypothesis:
     classes: int = 2
     probability: float | None = None
     probability_error: float | None = None
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         if self.label_map.dtype != np.uint8:
@@ -78,6 +81,8 @@ class ProbabilityMap:
 
     values: NDArray[np.float32]
     affine: NDArray[np.float64]
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.float32:

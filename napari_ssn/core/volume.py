@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.brief import brief
 from napari_ssn.core.errors import GeometryError
 
 #: What the voxel size is known to measure: nothing, areas in the plane, or volumes.
@@ -52,6 +53,8 @@ class Volume:
     oriented: bool = True
     source: object = None
     note: str | None = None
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         if self.data.dtype != np.float32:
