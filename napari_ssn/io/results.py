@@ -82,10 +82,7 @@ def _label_maps(values: NDArray[Any], record: Provenance) -> Iterator[Opened]:
         return
     words = [_words(record.choice)]
     if record.hypotheses is not None:
-        words = [
-            one.name if one.share is None else f"{one.name} ({100 * one.share:.0f} %)"
-            for one in record.hypotheses
-        ]
+        words = [one.name for one in record.hypotheses]
     for label_map, one, what in zip(maps, ones, words, strict=True):
         name = f"{record.model.name} · {what}"
         yield Opened(label_map, name, labels, one.model_dump(mode="json"))

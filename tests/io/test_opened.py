@@ -282,7 +282,7 @@ def test_several_results_are_known_by_their_sidecar(tmp_path: Path, suffix, spac
     path = tmp_path / f"out{suffix}"
     ssn.write(found, path, provenance=several)
     layers = opened(path)
-    assert names(layers) == ["toy · likeliest (61 %)", "toy · smaller"]
+    assert names(layers) == ["toy · likeliest", "toy · smaller"]
     for layer, one, record in zip(layers, found, records(found), strict=True):
         if len(space) == 3:
             np.testing.assert_array_equal(on_image(layer, affine), one.label_map)
