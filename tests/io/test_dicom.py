@@ -581,6 +581,16 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     refusal(bomb, ImageError)
 
 
+def test_a_header_that_ends_too_early_is_cut_off(tmp_path: Path) -> None:
+    path = make_series(tmp_path, values(), AXIAL)[0]
+    whole = path.read_bytes()
+    # Behind the modality and before rows and columns.
+    end = whole.index(b"\x28\x00\x10\x00US")
+    for length in (end, end - 40):
+        path.write_bytes(whole[:length])
+        assert "damaged or cut off" in refusal(path, ImageError)
+
+
 def test_a_deflated_series_is_read_and_a_bomb_of_one_is_not(tmp_path: Path) -> None:
     paths = make_series(tmp_path / "s", values(), AXIAL)
     whole = ssn.read(tmp_path / "s").data

@@ -32,6 +32,8 @@ _TAGS = [
 ]
 # Modalities whose pixels are no image of the patient.
 _NO_IMAGE = {"SEG", "RTDOSE"}
+# CT and MR, and both enhanced.
+_IMAGES = {f"1.2.840.10008.5.1.4.1.1.{kind}" for kind in ("2", "2.1", "4", "4.1")}
 _DICOMDIR = "1.2.840.10008.1.3.10"
 # Where a series without a number comes.
 _LAST = 1 << 31
@@ -178,6 +180,9 @@ def _parsed(stream: BytesIO) -> Dataset:
 
 def _described(member: Member, header: Dataset) -> Instance:
     modality = str(header.get("Modality") or "")
+    if header.get("SOPClassUID") in _IMAGES and not header.get("Rows"):
+        # It ends before it comes to its pixels.
+        raise ImageError(_DAMAGED)
     is_image = bool(header.get("Rows")) and modality not in _NO_IMAGE
     number = header.get("SeriesNumber")
     return Instance(
