@@ -74,11 +74,21 @@ def names(layers) -> list[str]:
     return [meta["name"] for _, meta, _ in layers]
 
 
+def tilted() -> NDArray[np.float64]:
+    """As of a tilted gantry: slices are shifted along their rows as they go up."""
+    affine = np.diag([-0.5, -0.75, 3.0, 1.0])
+    affine[1, 2] = 0.9
+    return affine
+
+
+PLACES = {**AFFINES, "tilted": tilted()}
+
+
 @pytest.mark.parametrize("suffix", [".dcm", ".seg.nrrd"])
 @pytest.mark.parametrize("kind", SOURCES)
-@pytest.mark.parametrize("name", AFFINES)
+@pytest.mark.parametrize("name", PLACES)
 def test_hypotheses_lie_on_their_image(tmp_path: Path, name: str, kind: str, suffix: str) -> None:
-    affine = AFFINES[name]
+    affine = PLACES[name]
     source, found = SOURCES[kind](tmp_path, affine), maps(2, affine)
     path = tmp_path / f"out{suffix}"
     ssn.write(found, path, model=card(), source=source)

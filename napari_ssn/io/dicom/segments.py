@@ -35,6 +35,10 @@ _NO_GRID = (
     "it is not opened."
 )
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_POSITION = "PlanePositionSequence"
+# How far slices may slant, as highdicom measures it (its own default is next to nothing), and
+# how far a frame may lie off the line of all, as a share of the way from slice to slice.
+_SLANTED, _SHARE_OF_SLICE = 1.0, 0.01
 # Labels of one layer.
 _MOST = 255
 
@@ -61,12 +65,12 @@ class _Segments:
         check_inflates(whole)
         with reading(_DAMAGED):
             seg = segread(BytesIO(whole))
-            grid = seg.get_volume_geometry()
+            grid = seg.get_volume_geometry(perpendicular_tol=_SLANTED)
         if grid is None or grid.coordinate_system.value != "PATIENT":
             raise GeometryError(_NO_GRID)
         shape = tuple(int(size) for size in grid.spatial_shape)
         # From (slice, row, column) towards left, posterior, superior.
-        affine = (_LPS @ np.asarray(grid.affine, np.float64))[:, [2, 1, 0, 3]]
+        affine = (_LPS @ _slanted(seg, grid.affine))[:, [2, 1, 0, 3]]
         found = cls(seg, affine, shape[::-1], turned=False)
         return found if np.linalg.det(affine) > 0 else found.reversed()
 
@@ -93,8 +97,36 @@ class _Segments:
                 about = self.seg.get_segment_description(number)
                 name = str(about.get("SegmentLabel") or f"segment {number}")
                 label = PlainLabel(name, _colour(about))
-                array = self.seg.get_volume(segment_numbers=[number]).array[..., 0]
+                array = self.seg.get_volume(
+                    segment_numbers=[number], perpendicular_tol=_SLANTED
+                ).array[..., 0]
             yield label, (array[::-1] if self.turned else array).transpose(2, 1, 0)
+
+
+def _slanted(seg: Any, affine: Any) -> NDArray[np.float64]:
+    """Affine of (slice, row, column) whose slices follow one another as the frames lie.
+
+    highdicom takes the way along the normal, which it is not where the gantry was tilted.
+    GeometryError if the frames do not lie on one line.
+    """
+    out = np.array(affine, np.float64)
+    first, along = out[:3, 3], out[:3, 0].copy()
+    with reading(_DAMAGED):
+        frames = seg.get("PerFrameFunctionalGroupsSequence", ())
+        places = np.array(
+            [f.PlanePositionSequence[0].ImagePositionPatient for f in frames if _POSITION in f],
+            np.float64,
+        ).reshape(-1, 3)
+    index = np.rint((places - first) @ along / (along @ along))
+    if not index.any():
+        return out
+    farthest = int(np.argmax(index))
+    step = (places[farthest] - first) / index[farthest]
+    off_mm = np.abs(places - first - index[:, None] * step).max()
+    if off_mm > _SHARE_OF_SLICE * np.linalg.norm(step):
+        raise GeometryError(_NO_GRID)
+    out[:3, 0] = step
+    return out
 
 
 def read_dicom_seg(
