@@ -83,6 +83,8 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
     if is_dicom(path):
         read = dicom_reader()
         return lambda path: read(path, series)
+    if not path.exists():
+        raise ImageError("There is no file or folder of that name.")
     raise ImageError(
         "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
         "it), NIfTI (.nii, .nii.gz), NRRD (.nrrd) or a grey picture (.png, .tif, .jpg)."

@@ -49,10 +49,14 @@ def attempts(model: Model, tile: tuple[int, ...] | None = None) -> list[Attempt]
         ModelError: the model takes no tiles of that size.
     """
     cpu = torch.device("cpu")
-    size = tile or tuple(model.card.region)
-    if size not in (tuple(model.card.region), _smaller(model)):
-        shown = " × ".join(map(str, size))
-        raise ModelError(f"{model.card.title} does not look at pieces of {shown} voxels.")
+    region = tuple(model.card.region)
+    size = tile or region
+    if size != region:
+        from napari_ssn.network.models import check_network
+
+        if len(size) != len(region):
+            raise ModelError(f"{model.card.title} looks at pieces of {len(region)} axes.")
+        check_network(model.network, len(model.card.channels), size)
     if model.device.type == "cpu":
         return [Attempt(cpu, cpu, size)]
     # Apple's MPS has no float64, which the directions need: there the result lives on the CPU.

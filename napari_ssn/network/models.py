@@ -81,7 +81,9 @@ def find_model(name: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         return path
     known = ", ".join(sorted(folders)) or "none"
-    raise ModelError(f"There is no model {path.name!r}; installed: {known}.")
+    raise ModelError(
+        f"There is no model {path.name!r}; installed: {known}. Any other is named by its folder."
+    )
 
 
 def build_network(architecture: Architecture, channels: int, classes: int, dims: int) -> SSN:
@@ -124,9 +126,12 @@ def check_network(network: SSN, channels: int, size: tuple[int, ...]) -> None:
     trial = copy.deepcopy(network).to("meta")
     try:
         mean = trial(torch.empty(2, channels, *size, device="meta")).mean
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        # Their words are about tensors.
         shown = " × ".join(map(str, size))
-        raise ModelError(f"The network cannot take {shown} voxels: {error}.") from None
+        raise ModelError(
+            f"The network cannot take {shown} voxels: it halves them more often than that allows."
+        ) from None
     if tuple(mean.shape[2:]) != tuple(size):
         shown, got = (" × ".join(map(str, s)) for s in (size, mean.shape[2:]))
         raise ModelError(f"The network makes {got} voxels of {shown}.")

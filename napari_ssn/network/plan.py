@@ -108,8 +108,8 @@ def plan_for(
         if not _fits_region(card, frame, space, depth_mm):
             region = " × ".join(map(str, card.region))
             raise GeometryError(
-                f"{card.title} looks at {region} voxels around one lesion, and this image is "
-                f"larger ({' × '.join(map(str, image.space))}): place the centre on the lesion."
+                f"{card.title} looks at {region} voxels around one lesion, and this image has "
+                f"{' × '.join(map(str, image.space))}: place the centre on the lesion."
             )
         at = tuple(n // 2 for n in space)
     size = (1,) * frame.sliced + tuple(card.region)

@@ -71,7 +71,8 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
         region=region,
         centred=centred,
         training=Training(
-            data=f"{cases.name}: {len(cases)} images",
+            # Not by the name of their folder, which would end up in reports.
+            data=f"{len(cases)} images of its author's own",
             licence=licence,
             attribution="not stated by the data",
         ),

@@ -265,11 +265,13 @@ def test_an_affine_that_cannot_be_used_is_refused(tmp_path: Path, value: float) 
     ("name", "words"),
     [
         (f"{NAME}.nii.gz", "does not exist"),
-        (f"{NAME}.mha", "not read: choose"),
-        (f"{NAME}", "not read: choose"),
+        (f"{NAME}.mha", "no file or folder of that name"),
+        (f"{NAME}", "no file or folder of that name"),
+        ("there.mha", "not read: choose"),
     ],
 )
 def test_missing_and_foreign_files_are_refused(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "there.mha").write_bytes(b"something")
     with pytest.raises(ImageError, match=words) as caught:
         ssn.read(tmp_path / name)
     check_sentence(caught.value, tmp_path)
