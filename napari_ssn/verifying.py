@@ -15,6 +15,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import DataError, GeometryError, ImageError, SSNError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
@@ -33,6 +34,8 @@ from napari_ssn.segmenting import Found
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
 # the determinant of an affine is rounded otherwise on another processor.
 _PLACE_MM, _ROUNDING = 1e-6, 1e-9
+# Samples of a seed that are drawn again.
+_MOST_DRAWS = 1_000_000
 
 
 def verify(
@@ -99,6 +102,7 @@ def verify(
     if beside is not None and not problems:
         problems = _mislabelled(beside, record, found, made)
     _tell_renamed(record, found)
+    problems += _misdrawn(ones, found.dist.rank)
     if problems:
         typer.echo(f"Not identical: {problems[0]}.")
         return False
@@ -191,6 +195,24 @@ def _misreferred(path: Path, found: Found, names: Sequence[str]) -> list[str]:
         return ["the file beside the sidecar names another patient or study than the image"]
     if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
         return ["the file beside the sidecar refers to other slices than the image's"]
+    return []
+
+
+def _misdrawn(ones: Sequence[Provenance], rank: int) -> list[str]:
+    """Whether a sidecar's z is not the mean or the draw that it says it is.
+
+    Given points or conditions the draws are others, and are not made again here.
+    """
+    for choice in (one.choice for one in ones):
+        if choice.pointing is not None or choice.conditions is not None:
+            continue
+        if choice.kind == "mean" and choice.z is not None and any(choice.z):
+            return ["the sidecar calls a mean what is none"]
+        if choice.kind == "sample" and choice.sample is not None and choice.seed is not None:
+            known = choice.sample <= _MOST_DRAWS
+            z = draw_z(choice.sample, rank, choice.seed)[-1].tolist() if known else None
+            if z != choice.z:
+                return ["the sidecar states another seed or number than its sample was drawn with"]
     return []
 
 

@@ -212,3 +212,24 @@ def test_with_its_sidecar_a_segmentation_opens_as_the_hypothesis_it_is(run, tmp_
     (out / "sample_01.dcm.json").write_bytes((out / "mean.dcm.json").read_bytes())
     [(cropped, meta, _)] = opening.read_layers(str(out / "sample_01.dcm"))
     assert meta["name"] == "label 1 + label 2" and cropped.shape[1:] == scan.shape[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("sample_01", {"seed": 4}, "another seed or number"),
+        ("sample_01", {"sample": 2}, "another seed or number"),
+        ("sample_01", {"sample": 10**9}, "another seed or number"),
+        ("sample_01", {"seed": 10**40}, "another seed or number"),
+        ("sample_01", {"kind": "mean", "seed": None, "sample": None}, "calls a mean"),
+    ],
+)
+def test_a_draw_is_the_one_that_the_sidecar_names(run, tmp_path: Path, name, change, words) -> None:
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    assert run("segment", image, "--samples", 1, "--out", out)[0] == 0
+    assert run("verify", out / f"{name}.json", "--image", image)[0] == 0
+    record = json.loads((out / f"{name}.json").read_text())
+    record["choice"] |= change
+    (out / f"{name}.json").write_text(json.dumps(record))
+    status, said, _ = run("verify", out / f"{name}.json", "--image", image)
+    assert status == 1 and words in said

@@ -581,6 +581,19 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     refusal(bomb, ImageError)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "words"),
+    [("PatientID", "belong to different patients"), ("SOPInstanceUID", "have the same number")],
+)
+def test_slices_that_do_not_belong_together(tmp_path: Path, keyword: str, words: str) -> None:
+    paths = make_series(tmp_path, values(), AXIAL)
+    first, second = dcmread(paths[0]), dcmread(paths[1])
+    other = "PID-4711-2" if keyword == "PatientID" else first.SOPInstanceUID
+    setattr(second, keyword, other)
+    second.save_as(paths[1])
+    assert words in refusal(tmp_path, ImageError)
+
+
 def test_a_header_that_ends_too_early_is_cut_off(tmp_path: Path) -> None:
     path = make_series(tmp_path, values(), AXIAL)[0]
     whole = path.read_bytes()

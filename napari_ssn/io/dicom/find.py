@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ _TAGS = [
     *KEYWORDS,
     "InstanceNumber",
     "Modality",
+    "PatientID",
     "SOPClassUID",
     "SOPInstanceUID",
     "SamplesPerPixel",
@@ -53,6 +54,7 @@ class Instance:
         is_segmentation: whether it says what such pixels belong to.
         is_index: whether it lists other files, a DICOMDIR.
         colour: whether its pixels have colours.
+        patient: number of whom it shows; printed nowhere.
         planes: its slices; empty if it does not say where they lie.
     """
 
@@ -66,6 +68,7 @@ class Instance:
     is_index: bool
     colour: bool
     planes: tuple[Plane, ...]
+    patient: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +199,7 @@ def _described(member: Member, header: Dataset) -> Instance:
         is_index=header.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR,
         colour=int(header.get("SamplesPerPixel") or 1) != 1,
         planes=tuple(planes(header) or ()) if is_image else (),
+        patient=str(header.get("PatientID") or ""),
     )
 
 
@@ -231,6 +235,8 @@ def _series(instances: Sequence[Instance], note: str | None) -> Series:
 
 
 def _stacked(instances: Sequence[Instance]) -> Stack:
+    if len({one.patient for one in instances}) > 1:
+        raise ImageError("The images of the series belong to different patients.")
     if any(one.colour for one in instances):
         raise ImageError("The images have colours, not grey values: they are not read.")
     lost = sum(not one.planes for one in instances)
@@ -244,7 +250,14 @@ def _stacked(instances: Sequence[Instance]) -> Stack:
             f"{lost} of {len(instances)} images of the series do not say where in the patient "
             "they lie."
         )
-    return stack([plane for one in instances for plane in one.planes])
+    made = stack([plane for one in instances for plane in one.planes])
+    uids = [one.uid for one in instances if one.uid]
+    if len(set(uids)) < len(uids):
+        raise ImageError(
+            "Different images of the series have the same number (SOP Instance UID), so that no "
+            "result could say which it was made of."
+        )
+    return made
 
 
 def _no_images(found: Sequence[Instance]) -> str:
