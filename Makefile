@@ -30,7 +30,7 @@ help:
 	@echo "make clean       remove environments, builds and caches"
 
 system-libs:
-	@HEADLESS=$(HEADLESS) bash .ci/system-libs
+	@HEADLESS=$(HEADLESS) TESTS=$(TESTS) bash .ci/system-libs
 
 # $(call new-venv,FOLDER)
 define new-venv
@@ -52,6 +52,7 @@ $(BIN)/python:
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,train,test,dev]'
 	@touch $@
 
+test: TESTS := 1
 test: system-libs env
 	$(ON_SCREEN) $(BIN)/python -m pytest $(ARGS)
 

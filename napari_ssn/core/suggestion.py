@@ -102,15 +102,18 @@ def _fall(
     labels (n, V), places (K,) of its columns; (K,) and Σ_w (1 − Σ_c p_wc²).
     """
     n = len(labels)
-    shares = [(labels == c).mean(0) for c in range(classes)]
-    centred = [((labels == c) - share).astype(np.float32) for c, share in enumerate(shares)]
+    # Float32 counts zeros and ones exactly up to 2²⁴ of them, in whatever order the processor's
+    # kernel adds them up; n² times a covariance is then a whole number that float64 holds.
+    ones = [(labels == c).astype(np.float32) for c in range(classes)]
+    counts = [np.count_nonzero(labels == c, axis=0).astype(np.float64) for c in range(classes)]
     fall = np.zeros(len(places))
-    for answer, share in zip(centred, shares, strict=True):
-        there = share[places] > 0
+    for answer, count in zip(ones, counts, strict=True):
+        there = count[places] > 0
         together = np.zeros(int(there.sum()))
-        for other in centred:
-            covariance = answer[:, places[there]].T @ other / n  # (K, V)
-            together += np.square(covariance, dtype=np.float64).sum(1)
-        fall[there] += together / share[places][there]
-    disagreement = float(sum((share * (1 - share)).sum() for share in shares))
+        for other, others in zip(ones, counts, strict=True):
+            both = answer[:, places[there]].T @ other  # (K, V)
+            covariance = n * both.astype(np.float64) - np.outer(count[places][there], others)
+            together += np.square(covariance).sum(1)
+        fall[there] += together / (count[places][there] / n) / float(n) ** 4
+    disagreement = float(sum((count * (n - count)).sum() for count in counts)) / n**2
     return fall, disagreement

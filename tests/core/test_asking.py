@@ -38,7 +38,7 @@ def test_the_suggested_voxel_settles_the_most_others() -> None:
         part = maps[maps[:, 2] == answer]
         q = part.mean(0)
         after += len(part) / 2000 * (2 * q * (1 - q)).sum()
-    assert found.gain == pytest.approx(1 - after / before, abs=1e-6)
+    assert found.gain == pytest.approx(1 - after / before, abs=1e-12)
     # Once it is known, one of its neighbours or the other split is next; it is not asked again.
     posterior = condition(dist, [Click((0, 2), 1)])
     again = suggest_click(dist, posterior)
