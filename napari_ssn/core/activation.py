@@ -82,6 +82,7 @@ class PackedDistribution(Decodable):
     affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
+    presence: float = 1.0
 
     def __post_init__(self) -> None:
         self._check_place()
@@ -105,7 +106,7 @@ class PackedDistribution(Decodable):
             Cancelled: ``cancelled`` said so.
         """
         parts = pack(Source.dense(dist), dtype, cancelled)
-        return cls(*parts, dist.affine, dist.start, dist.image_space)
+        return cls(*parts, dist.affine, dist.start, dist.image_space, dist.presence)
 
     @property
     def classes(self) -> int:
@@ -152,6 +153,7 @@ class PackedDistribution(Decodable):
             self.affine,
             self.start,
             self.image_space,
+            self.presence,
         )
 
     def touched(self, radius: float) -> int:
@@ -263,7 +265,7 @@ class PackedDistribution(Decodable):
         mean, factor, diag = (
             torch.from_numpy(part).unsqueeze(-1) for part in (logits[-1], logits[:-1], variance)
         )
-        return LogitDistribution(mean, factor, diag)
+        return LogitDistribution(mean, factor, diag, presence=self.presence)
 
     def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
         """See `LogitDistribution.probabilities`."""
@@ -293,7 +295,7 @@ class PackedDistribution(Decodable):
         """See `Decodable.sample`; ``pixel_noise`` adds ``√D ε`` to the logits."""
         draws = draw_z(n, self.rank, seed)
         if not pixel_noise:
-            return self.label_maps(draws)
+            return self.emptied(self.label_maps(draws), seed)
         generator = np.random.default_rng([seed, 1])
         out = np.empty((n, len(self.order)), np.uint8)
         for row, vector in zip(out, draws.astype(np.float32), strict=True):
@@ -305,4 +307,4 @@ class PackedDistribution(Decodable):
                     logits[slot + 1] += self._values(vector, slot, block)
                 winner = logits.argmax(0)
                 row[self.order[block]] = np.take_along_axis(names, winner[None], 0)[0]
-        return out.reshape(n, *self.space)
+        return self.emptied(out.reshape(n, *self.space), seed)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.presence import check_presence, draw_present
 from napari_ssn.core.volume import check_affine, shift_affine
 
 if TYPE_CHECKING:
@@ -26,11 +28,15 @@ class Decodable(ABC):
         affine: 4×4 float64 of this grid, voxel index to mm.
         start: index of this grid's first voxel in the image it was cut from.
         image_space: shape of that image; the grid's own shape when it is the whole image.
+        presence: P(a reader outlines anything here), in (0, 1]; 1 for organs and whole images.
+            `label_map`, `label_maps` and everything that takes a z are given presence; `sample`
+            and `probabilities` are of the mixture.
     """
 
     affine: NDArray[np.float64]
     start: tuple[int, ...] | None
     image_space: tuple[int, ...] | None
+    presence: float
 
     @property
     @abstractmethod
@@ -68,7 +74,12 @@ class Decodable(ABC):
 
     @abstractmethod
     def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
-        """Marginal probability of each label at each voxel, (C, *S) float32."""
+        """Marginal probability of each label at each voxel, (C, *S) float32.
+
+        Of the mixture, ``p · P(c | presence)``, and what is missing to 1 more for the background:
+        how many of all readers would give the voxel the label. That of those who outline
+        anything is ``dist.given_presence().probabilities()``.
+        """
 
     @abstractmethod
     def probability(
@@ -89,7 +100,10 @@ class Decodable(ABC):
 
     @abstractmethod
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
-        """Draw n label maps, (n, *S) uint8; draw i is that of ``draw_z(n, rank, seed)[i]``."""
+        """Draw n label maps, (n, *S) uint8; draw i is that of ``draw_z(n, rank, seed)[i]``.
+
+        With a presence below 1 those that ``present(n, seed)`` says False of are empty.
+        """
 
     @abstractmethod
     def changeable(self, radius: float) -> torch.Tensor:
@@ -129,6 +143,29 @@ class Decodable(ABC):
         from napari_ssn.core.spread import Spread, spread_out
 
         return spread_out(self, Spread(overall, tuple(per_label)))
+
+    def present(self, n: int, seed: int = 0) -> NDArray[np.bool_]:
+        """Which of ``sample(n, seed)`` are of a reader who outlines something, (n,) bool.
+
+        ``u_i < p``; all are where presence is 1. Some of the others may be empty too, by their z.
+        """
+        return draw_present(n, self.presence, seed)
+
+    def emptied(self, maps: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """Maps of ``draw_z(n, rank, seed)`` with those emptied, in place, that are not present."""
+        if self.presence < 1:
+            maps[~self.present(len(maps), seed)] = 0
+        return maps
+
+    def with_presence(self, presence: float) -> Self:
+        """The same distribution, sharing its numbers, with another presence, in (0, 1]."""
+        out = copy.copy(self)
+        object.__setattr__(out, "presence", check_presence(presence))
+        return out
+
+    def given_presence(self) -> Self:
+        """The same distribution of those readers alone who outline something: presence 1."""
+        return self if self.presence == 1 else self.with_presence(1.0)
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
@@ -174,7 +211,8 @@ class Decodable(ABC):
         return shift_affine(self.affine, tuple(-s for s in self.start))
 
     def _check_place(self) -> None:
-        """Check affine, start and image_space of a frozen dataclass, and fill in what is None."""
+        """Check affine, start, image_space and presence of a frozen dataclass; fill in None."""
+        object.__setattr__(self, "presence", check_presence(self.presence))
         object.__setattr__(self, "affine", check_affine(self.affine))
         start = (0,) * len(self.space) if self.start is None else tuple(map(int, self.start))
         whole = self.space if self.image_space is None else tuple(map(int, self.image_space))

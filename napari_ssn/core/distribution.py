@@ -57,6 +57,7 @@ class LogitDistribution(Decodable):
         affine: 4×4 float64 of this grid, voxel index to mm.
         start: index of this grid's first voxel in the image it was cut from.
         image_space: shape of that image; the grid's own shape when it is the whole image.
+        presence: P(a reader outlines anything here), in (0, 1], see `Decodable`.
     """
 
     mean: Tensor
@@ -65,6 +66,7 @@ class LogitDistribution(Decodable):
     affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
+    presence: float = 1.0
 
     __repr__ = brief
 
@@ -169,11 +171,12 @@ class LogitDistribution(Decodable):
         """Draw n label maps, (n, *S) uint8.
 
         Draw i is ``label_map(draw_z(n, rank, seed)[i])``; with ``pixel_noise`` the term
-        ``√D ε`` is added to its logits. The same seed gives the same maps.
+        ``√D ε`` is added to its logits. The same seed gives the same maps. With a presence below
+        1 those that ``present(n, seed)`` says False of are empty.
         """
         draws = draw_z(n, self.rank, seed)
         if not pixel_noise:
-            return self.label_maps(draws)
+            return self.emptied(self.label_maps(draws), seed)
         generator = np.random.default_rng([seed, 1])
         out = np.empty((n, *self.space), np.uint8)
         if self.classes == 2:
@@ -186,12 +189,12 @@ class LogitDistribution(Decodable):
                 value = torch.from_numpy(vector).to(self.device) @ columns
                 value.add_(margin.flatten()).addcmul_(scale, torch.from_numpy(noise).to(scale))
                 row[...] = (value > 0).reshape(self.space).cpu().numpy()
-            return out
+            return self.emptied(out, seed)
         scale = self.cov_diag.sqrt()
         for row, vector in zip(out, draws, strict=True):
             noise = generator.standard_normal(tuple(scale.shape), dtype=np.float32)
             row[...] = _decode(self.logits(vector) + scale * torch.from_numpy(noise).to(scale))
-        return out
+        return self.emptied(out, seed)
 
     def changeable(self, radius: float) -> Tensor:
         """Voxels whose label some z of norm up to ``radius`` can change, (*S) bool.
@@ -221,6 +224,7 @@ class LogitDistribution(Decodable):
             self.mean[:, voxels].unsqueeze(-1),
             self.cov_factor[:, :, voxels].unsqueeze(-1),
             self.cov_diag[:, voxels].unsqueeze(-1),
+            presence=self.presence,
         )
 
     def logits_at(
@@ -259,6 +263,7 @@ class LogitDistribution(Decodable):
             self.affine,
             self.start,
             self.image_space,
+            self.presence,
         )
 
     def margin(self) -> tuple[Tensor, Tensor]:
@@ -270,14 +275,18 @@ class LogitDistribution(Decodable):
     def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
         """Marginal probability of each label at each voxel, (C, *S) float32.
 
-        The share of label maps, pixel noise included, that give a voxel the label. Two
-        classes: exactly ``Φ(d / √(‖a‖² + D₀ + D₁))`` with margin d and its factor a. More
+        The share of label maps, pixel noise included, that give a voxel the label: those that
+        presence leaves empty count too, see `Decodable.probabilities`. Two classes, given
+        presence: exactly ``Φ(d / √(‖a‖² + D₀ + D₁))`` with margin d and its factor a. More
         classes: an orthant probability, integrated over ``draws`` quasi-random points (Sobol,
         scrambled with a fixed seed), to about 1e-3.
         """
         from napari_ssn.core.marginals import binary_marginals, orthant_marginals
 
         marginals = binary_marginals(self) if self.classes == 2 else orthant_marginals(self, draws)
+        if self.presence < 1:
+            marginals = marginals * self.presence
+            marginals[0] += 1 - self.presence
         return marginals.float().cpu().numpy()
 
     def probability(
@@ -290,6 +299,9 @@ class LogitDistribution(Decodable):
         from napari_ssn.core.marginals import label_marginal
 
         found: NDArray[np.float32] = label_marginal(self, label, draws, between).cpu().numpy()
+        if self.presence < 1:
+            found *= np.float32(self.presence)
+            found += np.float32(1 - self.presence if label == 0 else 0.0)
         return found
 
     def binary_blocks(self, draws: NDArray[np.float64]) -> Iterator[tuple[slice, Tensor]]:

@@ -73,8 +73,17 @@ def _count(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.in
 
 
 def volume_distribution(dist: Decodable, n: int = 1000, seed: int = 0) -> NDArray[np.float64]:
-    """Volumes of each label over n hypotheses drawn without pixel noise, (n, C) mL."""
+    """Volumes of each label over n hypotheses drawn without pixel noise, (n, C) mL.
+
+    Row i is that of ``sample(n, seed)[i]``: where presence leaves it empty, 0 of each label and
+    the whole grid of the background. Those given presence are the rows with anything in
+    ``[:, 1:]``.
+    """
     counts = label_counts(dist, draw_z(n, dist.rank, seed)).astype(np.float64)
+    if dist.presence < 1:
+        absent = ~dist.present(n, seed)
+        counts[absent] = 0
+        counts[absent, 0] = np.prod(dist.space)
     return counts * np.float64(voxel_volume_ml(dist.affine))
 
 

@@ -101,7 +101,8 @@ def _dense(dist: LogitDistribution, factors: NDArray[np.float64]) -> LogitDistri
     for out, column in zip(factor, dist.cov_factor, strict=True):
         torch.mul(column - column.mean(0), scale, out=out)
     diag = dist.cov_diag * scale.square()
-    return type(dist)(dist.mean, factor, diag, dist.affine, dist.start, dist.image_space)
+    place = (dist.affine, dist.start, dist.image_space)
+    return type(dist)(dist.mean, factor, diag, *place, dist.presence)
 
 
 def _packed(
@@ -122,4 +123,4 @@ def _packed(
     source = Source(dist.classes, dist.rank, dist.space, read)
     dtype = torch.from_numpy(dist.margins[:0]).dtype
     parts = pack(source, dtype, cancelled)
-    return type(dist)(*parts, dist.affine, dist.start, dist.image_space)
+    return type(dist)(*parts, dist.affine, dist.start, dist.image_space, dist.presence)
