@@ -98,7 +98,7 @@ def _segmentations(files: Sequence[bytes], volumes: Sequence[Volume]) -> Iterato
     from napari_ssn.io.opened import layers_of
 
     series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
-    frames = {str(one.headers[0].get("FrameOfReferenceUID")) for one in series}
+    frames = {frame for one in series for frame in one.frames_of_reference}
     for whole in files:
         try:
             found = read_dicom_seg(whole, frames)

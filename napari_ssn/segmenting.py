@@ -114,6 +114,12 @@ def segment_image(
     typer.echo(f"Wrote {what}, and volumes.csv.", err=True)
     if suffix == DICOM_SUFFIX:
         typer.echo("The DICOM files name the patient as their source does.", err=True)
+        if headers is not None and len(headers.frames_of_reference) > 1:
+            typer.echo(
+                "The slices name different frames of reference: the DICOM files name that of the "
+                "first slice.",
+                err=True,
+            )
     if report:
         _write_report(found, page, overwrite)
         typer.echo("Wrote report.html.", err=True)

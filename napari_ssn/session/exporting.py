@@ -99,9 +99,10 @@ def export_job(
     written = write_content(content, path, provenance, overwrite, series)
     caution = ""
     if path.name.lower().endswith(DICOM_SUFFIX):
-        from napari_ssn.io.dicom.segmentation import NAMES_THE_PATIENT
+        from napari_ssn.io.dicom.segmentation import about_file
+        from napari_ssn.io.formats import check_series
 
-        caution = NAMES_THE_PATIENT
+        caution = about_file(check_series(series))
     return Exported(path.parent, tuple(file.name for file in written), caution)
 
 

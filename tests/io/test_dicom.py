@@ -447,7 +447,6 @@ def test_a_scout_in_the_series_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"FrameOfReferenceUID": "1.2.3.4"}, "different frames of reference"),
         ({"PixelSpacing": [0.7, 0.8]}, "pixels of different sizes"),
         ({"PixelSpacing": None}, "how large their pixels are"),
         ({"ImagePositionPatient": None}, "1 of 5 images of the series do not say"),
@@ -583,12 +582,17 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("keyword", "words"),
-    [("PatientID", "belong to different patients"), ("SOPInstanceUID", "have the same number")],
+    [
+        ("PatientID", "belong to different patients"),
+        ("StudyInstanceUID", "belong to different studies"),
+        ("SOPInstanceUID", "have the same number"),
+    ],
 )
 def test_slices_that_do_not_belong_together(tmp_path: Path, keyword: str, words: str) -> None:
     paths = make_series(tmp_path, values(), AXIAL)
     first, second = dcmread(paths[0]), dcmread(paths[1])
-    other = "PID-4711-2" if keyword == "PatientID" else first.SOPInstanceUID
+    others = {"PatientID": "PID-4711-2", "StudyInstanceUID": "1.2.3"}
+    other = others.get(keyword, first.SOPInstanceUID)
     setattr(second, keyword, other)
     second.save_as(paths[1])
     assert words in refusal(tmp_path, ImageError)

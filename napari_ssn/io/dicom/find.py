@@ -30,6 +30,7 @@ _TAGS = [
     "SamplesPerPixel",
     "SeriesInstanceUID",
     "SeriesNumber",
+    "StudyInstanceUID",
 ]
 # Modalities whose pixels are no image of the patient.
 _NO_IMAGE = {"SEG", "RTDOSE"}
@@ -55,6 +56,7 @@ class Instance:
         is_index: whether it lists other files, a DICOMDIR.
         colour: whether its pixels have colours.
         patient: number of whom it shows; printed nowhere.
+        study: its UID.
         planes: its slices; empty if it does not say where they lie.
     """
 
@@ -69,6 +71,7 @@ class Instance:
     colour: bool
     planes: tuple[Plane, ...]
     patient: str = field(default="", repr=False)
+    study: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class Series:
         modality: as CT.
         stack: their grid; None if they make none.
         problem: why they make none.
-        note: what is to be doubted of it nevertheless, one sentence.
+        note: what is to be doubted of it nevertheless, in sentences.
     """
 
     instances: tuple[Instance, ...]
@@ -200,6 +203,7 @@ def _described(member: Member, header: Dataset) -> Instance:
         colour=int(header.get("SamplesPerPixel") or 1) != 1,
         planes=tuple(planes(header) or ()) if is_image else (),
         patient=str(header.get("PatientID") or ""),
+        study=str(header.get("StudyInstanceUID") or ""),
     )
 
 
@@ -231,12 +235,15 @@ def _series(instances: Sequence[Instance], note: str | None) -> Series:
         made = _stacked(instances)
     except (GeometryError, ImageError) as error:
         problem = error
-    return Series(tuple(instances), instances[0].modality, made, problem, note)
+    notes = [one for one in (note, made.note if made is not None else None) if one]
+    return Series(tuple(instances), instances[0].modality, made, problem, " ".join(notes) or None)
 
 
 def _stacked(instances: Sequence[Instance]) -> Stack:
     if len({one.patient for one in instances}) > 1:
         raise ImageError("The images of the series belong to different patients.")
+    if len({one.study for one in instances}) > 1:
+        raise ImageError("The images of the series belong to different studies.")
     if any(one.colour for one in instances):
         raise ImageError("The images have colours, not grey values: they are not read.")
     lost = sum(not one.planes for one in instances)

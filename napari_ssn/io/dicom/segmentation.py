@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 #: What is said of the file to whoever is about to pass it on.
 NAMES_THE_PATIENT = "names the patient"
+_ONE_FRAME = (
+    "The slices of the source series name different frames of reference; this names that of the "
+    "first one."
+)
 
 _MISSING = (
     'DICOM is written with libraries that are not installed: pip install "napari-ssn[dicom]".'
@@ -103,9 +107,18 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
             # An empty result has one plane, and that is kept.
             omit_empty_frames=bool(frames.any()),
         )
+        if len(series.frames_of_reference) > 1:
+            made.ImageComments = _ONE_FRAME
         out = BytesIO()
         made.save_as(out, enforce_file_format=True)
     return out.getvalue()
+
+
+def about_file(series: DicomSeries) -> str:
+    """What a segmentation of a series holds that somebody who passes it on should know."""
+    if len(series.frames_of_reference) > 1:
+        return f"{NAMES_THE_PATIENT}, and the frame of reference of the first slice alone"
+    return NAMES_THE_PATIENT
 
 
 @contextmanager
@@ -207,6 +220,8 @@ def _sources(
             # Slices that are parallel to what a file can tell may be written in other digits.
             header.ImageOrientationPatient = headers[0].ImageOrientationPatient
             header.PixelSpacing = headers[0].PixelSpacing
+            # A segmentation has room for one.
+            header.FrameOfReferenceUID = series.headers[0].FrameOfReferenceUID
             _complete(header)
             _set_between(header, between)
         return headers, frames

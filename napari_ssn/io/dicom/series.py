@@ -26,6 +26,12 @@ class DicomSeries:
     headers: tuple[Dataset, ...]
     frames: tuple[int, ...] | None = None
 
+    @property
+    def frames_of_reference(self) -> frozenset[str]:
+        """UIDs of the frames of reference that the headers name: one, as it should be, or more."""
+        named = (header.get("FrameOfReferenceUID") for header in self.headers)
+        return frozenset(str(uid) for uid in named if uid)
+
     def __repr__(self) -> str:
         # No header is printed by accident: they name the patient.
         return f"DicomSeries({len(self.frames or self.headers)} slices)"

@@ -42,12 +42,14 @@ class Stack:
         affine: 4×4 float64, voxel (column, row, slice) to mm, right, anterior, superior.
         space: columns, rows, slices.
         extent: "plane" for a single slice of unknown thickness.
+        note: what is to be doubted of it, one sentence; None where there is nothing.
     """
 
     order: tuple[int, ...]
     affine: NDArray[np.float64]
     space: tuple[int, int, int]
     extent: Extent
+    note: str | None = None
 
     @property
     def spacing_mm(self) -> tuple[float, ...]:
@@ -63,8 +65,8 @@ def stack(planes: Sequence[Plane]) -> Stack:
     scan with a tilted gantry is sheared, and its affine says so.
 
     Raises:
-        GeometryError: sizes, orientations or frames of reference are mixed, slices are missing,
-            doubled, unevenly spaced or not in line, or numbers make no sense.
+        GeometryError: sizes or orientations are mixed, slices are missing, doubled, unevenly
+            spaced or not in line, or numbers make no sense.
     """
     first = planes[0]
     _check_numbers(planes)
@@ -89,8 +91,26 @@ def stack(planes: Sequence[Plane]) -> Stack:
     affine[:3, 1] = _RAS @ down * first.spacing_mm[1]
     affine[:3, 2] = _RAS @ step
     affine[:3, 3] = _RAS @ places[0]
+    found = tuple(int(i) for i in order)
     # Adding zero turns −0.0 into 0.0.
-    return Stack(tuple(int(i) for i in order), affine + 0.0, (*first.size, len(planes)), extent)
+    return Stack(found, affine + 0.0, (*first.size, len(planes)), extent, _frames_note(planes))
+
+
+def _frames_note(planes: Sequence[Plane]) -> str | None:
+    """What is said of slices of several frames of reference.
+
+    Archives that replace UIDs may give each slice one of its own (LIDC-IDRI's do). That slices
+    of one series make an even grid says more than that: they are taken for one volume.
+    """
+    frames = len({plane.frame_of_reference for plane in planes} - {""})
+    if frames < 2:
+        return None
+    each = "each slice names" if frames == len(planes) else f"the {len(planes)} slices name"
+    which = "another" if frames == len(planes) else f"{frames} different ones"
+    return (
+        f"The frame of reference is not one: {each} {which}. As they make one even grid they are "
+        "taken for one image; look whether they fit together."
+    )
 
 
 def _check_numbers(planes: Sequence[Plane]) -> None:
@@ -107,7 +127,7 @@ def _check_numbers(planes: Sequence[Plane]) -> None:
 
 
 def _check_alike(planes: Sequence[Plane]) -> None:
-    """GeometryError if the slices are not of one size, orientation and frame of reference."""
+    """GeometryError if the slices are not of one size and orientation."""
     directions = [np.array((*plane.across, *plane.down)) for plane in planes]
     groups: list[NDArray[np.float64]] = []
     where = []
@@ -128,11 +148,6 @@ def _check_alike(planes: Sequence[Plane]) -> None:
     spacings = np.array([plane.spacing_mm for plane in planes])
     if (np.abs(spacings / spacings[0] - 1) > _SAME_SIZE).any():
         raise GeometryError("The slices have pixels of different sizes.")
-    if len({plane.frame_of_reference for plane in planes} - {""}) > 1:
-        raise GeometryError(
-            "The slices lie in different frames of reference: where they are to one another is "
-            "not known."
-        )
 
 
 def _mixed_orientations(
