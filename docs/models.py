@@ -59,9 +59,20 @@ PERCENT = {
     "nothing_agreement",
     "coverage_90",
     "coverage_90_uncalibrated",
+    "outline_coverage_90",
+    "outline_coverage_90_uncalibrated",
 }
-# These have a table of their own.
+# These have a table of their own: what is inside, width, and width relative to the size.
 RANGES = {
+    "calibrated": ("outline_coverage_90", "outline_width_90", "outline_relative_width_90"),
+    "the model's own": (
+        "outline_coverage_90_uncalibrated",
+        "outline_width_90_uncalibrated",
+        "outline_relative_width_90_uncalibrated",
+    ),
+}
+# As measured before: of all readings, those who outlined nothing among them.
+POOLED = {
     "calibrated": ("coverage_90", "width_90"),
     "the model's own": ("coverage_90_uncalibrated", "width_90_uncalibrated"),
 }
@@ -184,7 +195,7 @@ def _test_figures(card: ModelCard) -> Figures:
 
 
 def _measured(card: ModelCard, figures: Figures) -> str:
-    shown = {key for pair in RANGES.values() for key in pair}
+    shown = {key for kind in (RANGES, POOLED) for keys in kind.values() for key in keys}
     names = [key for key in _names(figures) if key not in shown]
     if not names:
         return ""
@@ -231,20 +242,22 @@ def _cases(figures: Figures, split: str) -> str:
 
 
 def _calibration(card: ModelCard, figures: Figures) -> str:
+    by_patient = any(keys[0] in figures for keys in RANGES.values())
     rows = [
         (
             _with_label(name.replace("calibrated", _way(card.calibration)), label),
-            _cell(figures, key),
-            _cell(figures, width + key[len(inside) :]),
+            *(_cell(figures, one + key[len(keys[0]) :]) for one in keys),
         )
-        for name, (inside, width) in RANGES.items()
-        for key, label in _keys(figures, inside)
+        for name, keys in (RANGES if by_patient else POOLED).items()
+        for key, label in _keys(figures, keys[0])
     ]
     if card.calibration is None and not rows:
         return ""
-    lines = ["### The range of sizes", "", _how_calibrated(card.calibration)]
+    lines = ["### The range of sizes", "", _how_calibrated(card)]
     if rows:
-        header = ("range", "raters' sizes inside", "width in voxels")
+        header: tuple[str, ...] = ("range", "raters' sizes inside", "width in voxels")
+        if by_patient:
+            header = ("range", "outlines inside, by patient", header[2], "width ÷ mean outline")
         lines += ["", "On test:", "", *_table(header, rows)]
     return _lines(lines)
 
@@ -254,7 +267,8 @@ def _way(found: Calibration | None) -> str:
     return "adjusted" if found is not None and found.readers == 1 else "calibrated"
 
 
-def _how_calibrated(found: Calibration | None) -> str:
+def _how_calibrated(card: ModelCard) -> str:
+    found = card.calibration
     if found is None:
         return "Its range has not been calibrated."
     readers = (
@@ -262,11 +276,29 @@ def _how_calibrated(found: Calibration | None) -> str:
         if found.readers == 1
         else f"Up to {found.readers} raters outlined each image."
     )
+    if found.patients == 0:
+        return (
+            f"The {_way(found)} range {_reach(found.below, found.above)}. These factors made "
+            f"it hold {100 * found.level:g} % of the sizes that raters drew in "
+            f"{_stop(found.data)} {readers}"
+        )
+    reaches = [
+        _with_label(label.name if len(card.labels) > 2 else "", _reach(one.below, one.above))
+        for label, one in zip(card.labels[1:], found.labels, strict=True)
+        if one is not None
+    ]
     return (
-        f"The {_way(found)} range reaches {_number(found.below)} times as far below the median as "
-        f"the model's own, and {_number(found.above)} times as far above it. These factors made "
-        f"it hold {100 * found.level:g} % of the sizes that raters drew in "
-        f"{_stop(found.data)} {readers}"
+        f"The {_way(found)} range is of the hypotheses that are not empty. It "
+        f"{'; '.join(reaches)}. These factors made it hold {100 * found.level:g} % of the outlines "
+        f"in {_stop(found.data)} Every patient weighs the same, a patient to come is one more of "
+        f"them, and who outlined nothing does not count. {readers}"
+    )
+
+
+def _reach(below: float, above: float) -> str:
+    return (
+        f"reaches {_number(below)} times as far below the median as the model's own, "
+        f"and {_number(above)} times as far above it"
     )
 
 

@@ -205,10 +205,12 @@ class Found:
         calibrated = in_calibration(card, self.volume, _is_ct(self.volume))
         return [
             (
-                card.range_of(values, self.dist.space) if calibrated else central_range(values),
+                card.range_of(values, self.dist.space, label)
+                if calibrated
+                else central_range(values),
                 float((values == 0).mean()),
             )
-            for values in counts[:, 1:].T
+            for label, values in enumerate(counts[:, 1:].T, start=1)
         ]
 
     def volume_lines(self, ranges: list[tuple[Range, float]]) -> Iterator[str]:
@@ -222,6 +224,7 @@ class Found:
                 spread.level,
                 _RANGE_DRAWS,
                 readers=spread.readers,
+                patients=spread.patients,
                 absent=absent,
             )
             yield f"{capital(label.name)}: median {measure.amount(spread.median)} · {words}"

@@ -222,6 +222,28 @@ def test_the_calibrated_range_stands_beside_the_models_own(root: Path) -> None:
     assert "calibrated" not in text.lower() and tables(text)[1][1][0] == "adjusted"
 
 
+def test_a_range_calibrated_by_patient_is_shown_of_outlines(root: Path) -> None:
+    measured = figures(
+        outline_coverage_90=interval(0.91),
+        outline_width_90=interval(104.2),
+        outline_relative_width_90=interval(1.25),
+        outline_coverage_90_uncalibrated=interval(0.75),
+        outline_width_90_uncalibrated=interval(88.1),
+    )
+    sides = {"below": 0.7, "above": 1.41}
+    calibration = sides | {"level": 0.9, "data": "val", "readers": 4}
+    calibration |= {"patients": 120, "labels": [sides]}
+    put_card(root, metrics={"test": measured}, calibration=calibration)
+    text = models.page(root)
+    assert tables(text)[1] == [
+        ["range", "outlines inside, by patient", "width in voxels", "width ÷ mean outline"],
+        ["calibrated", "91.0 % (90.0–92.0)", "104 (104–104)", "1.25 (1.24–1.26)"],
+        ["the model's own", "75.0 % (74.0–76.0)", "88.1 (88.1–88.1)", "–"],
+    ]
+    assert "reaches 0.700 times as far below the median as the model's own, and 1.41" in text
+    assert "hold 90 % of the outlines in val. Every patient weighs the same" in text
+
+
 def test_figures_of_other_weights_are_left_out(root: Path) -> None:
     put_card(root, metrics={"test": figures(weights_sha256="1" * 64)})
     assert tables(models.page(root)) == []

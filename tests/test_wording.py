@@ -71,11 +71,27 @@ def test_range_line() -> None:
 
 
 def test_a_calibrated_range_is_called_so_and_a_model_range_is_not() -> None:
-    line = range_line(ML, 950, 2310, 0.9, 1000, readers=4)
-    assert line == "calibrated range 0.95–2.31 mL (meant to hold 90 % of readers)"
-    line = range_line(ML, 950, 2310, 0.9, 1000, readers=1)
-    assert line == "adjusted range 0.95–2.31 mL (meant to hold one expert's in 90 % of images)"
+    line = range_line(ML, 950, 2310, 0.9, 1000, readers=4, patients=131)
+    assert line == (
+        "calibrated range 0.95–2.31 mL (nine in ten readers who outlined it drew a size in this "
+        "range, on average over patients like those of the calibration)"
+    )
+    line = range_line(ML, 950, 2310, 0.8, 1000, readers=1, patients=25)
+    assert line == (
+        "adjusted range 0.95–2.31 mL (80 % of outlines of one expert had a size in this range, "
+        "on average over patients like those of the calibration)"
+    )
     assert "calibrated" not in range_line(ML, 950, 2310, 0.9, 1000)
+
+
+def test_a_range_learnt_of_pooled_readings_claims_what_it_held() -> None:
+    line = range_line(ML, 0, 2310, 0.9, 1000, readers=4)
+    assert line == (
+        "calibrated range 0–2.31 mL (set to hold 90 % of the readings it was learnt from, "
+        "empty ones too)"
+    )
+    line = range_line(ML, 950, 2310, 0.9, 1000, readers=1)
+    assert line.endswith("(set to hold 90 % of the outlines of one expert it was learnt from)")
 
 
 def test_geometry() -> None:

@@ -96,6 +96,8 @@ class Range:
         level: share of the hypotheses the range was asked to hold.
         readers: of each image that ``low`` and ``high`` were widened or narrowed on, so that
             the range is about readers and not about hypotheses; 0 if they were not.
+        patients: that were the unit of it, empty outlines left out (`core.conformal`); 0 where
+            readings were pooled, empty ones among them, or ``low`` and ``high`` are the model's.
     """
 
     median: float
@@ -103,6 +105,7 @@ class Range:
     high: float
     level: float
     readers: int = 0
+    patients: int = 0
 
     @property
     def calibrated(self) -> bool:
@@ -115,6 +118,7 @@ def central_range(
     level: float = 0.9,
     factors: tuple[float, float] | None = None,
     readers: int = 0,
+    patients: int = 0,
 ) -> Range:
     """Median and central range of the values of many hypotheses.
 
@@ -126,6 +130,7 @@ def central_range(
         level: share between the two bounds.
         factors: from a model's calibration; None leaves the quantiles as they are.
         readers: of each image the factors were learnt from.
+        patients: that were the unit when they were learnt; see `Range`.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:
@@ -137,4 +142,24 @@ def central_range(
     if factors is not None:
         below, above = factors
         low, high = max(0.0, median - below * (median - low)), median + above * (high - median)
-    return Range(median, low, high, level, 0 if factors is None else readers)
+    if factors is None:
+        return Range(median, low, high, level)
+    return Range(median, low, high, level, readers, patients)
+
+
+def outlined_range(
+    values: ArrayLike,
+    level: float = 0.9,
+    factors: tuple[float, float] | None = None,
+    readers: int = 0,
+    patients: int = 0,
+) -> Range | None:
+    """`central_range` of those hypotheses that are not empty; None where all are.
+
+    Args:
+        values: (n,) sizes of one label, 0 where a hypothesis does not have it.
+        level, factors, readers, patients: as in `central_range`.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    there = array[array > 0]
+    return central_range(there, level, factors, readers, patients) if len(there) else None

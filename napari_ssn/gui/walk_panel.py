@@ -91,6 +91,7 @@ class ResultPanel(Section):
                     found.level,
                     session.ranges.count,
                     readers=found.readers,
+                    patients=found.patients,
                     absent=session.ranges.absent[k],
                     points=len(session.ranges.points),
                     conditions=len(session.ranges.only),

@@ -99,24 +99,50 @@ class Training(_Strict):
     history: list[dict[str, float]] = Field(default_factory=list)
 
 
+class Factors(_Strict):
+    """Factors on the distance from the median to both ends of a range."""
+
+    below: float = Field(ge=0, allow_inf_nan=False)
+    above: float = Field(ge=0, allow_inf_nan=False)
+
+
 class Calibration(_Strict):
     """Factors on the volume range that made it cover ``level`` of the readers' volumes.
 
-    One for each side: raters who see nothing at all pin the lower end to zero, however far the
-    upper end may come down.
+    Learnt in one of two ways. With ``patients`` the unit is a patient, a reader who outlined
+    nothing does not count, the range is that of the hypotheses that are not empty, and every
+    label has factors of its own (`core.conformal`). Without, as cards were made before, readings
+    were pooled, empty ones among them, over all labels, and the range is that of all hypotheses.
     """
 
     level: float = Field(gt=0, lt=1)
+    #: For every label; where labels have their own, the largest of them.
     below: float = Field(ge=0)
     above: float = Field(ge=0)
     data: str
     #: Readers of each image it was learnt from. One says nothing of how readers differ.
     readers: int = Field(ge=1)
+    #: Patients with an outline, of the label with the fewest; 0 where readings were pooled.
+    patients: int = Field(default=0, ge=0)
+    #: One for each label but the background; null where too little was known of it.
+    labels: list[Factors | None] = Field(default_factory=list)
 
-    @property
-    def factors(self) -> tuple[float, float]:
-        """Factors below and above the median."""
-        return self.below, self.above
+    @model_validator(mode="after")
+    def _by_label(self) -> Calibration:
+        if (self.patients > 0) != bool(self.labels):
+            raise ValueError("factors of each label and a number of patients go together")
+        return self
+
+    def factors(self, label: int) -> tuple[float, float] | None:
+        """Factors below and above the median of a label's range; None where it has none.
+
+        Args:
+            label: from 1, as in the label map.
+        """
+        if not self.labels:
+            return self.below, self.above
+        found = self.labels[label - 1]
+        return None if found is None else (found.below, found.above)
 
 
 class ModelCard(_Strict):
@@ -178,6 +204,9 @@ class ModelCard(_Strict):
             raise ValueError(f"orientation {self.orientation} is not of {self.spatial_dims} axes")
         if self.spacing_mm is not None and len(self.spacing_mm) not in (1, self.spatial_dims):
             raise ValueError(f"spacing_mm has {len(self.spacing_mm)} axes, not {self.spatial_dims}")
+        known = 0 if self.calibration is None else len(self.calibration.labels)
+        if known not in (0, self.classes - 1):
+            raise ValueError(f"calibration is of {known} labels, not {self.classes - 1}")
         return self
 
     @property
@@ -187,22 +216,30 @@ class ModelCard(_Strict):
             return None
         return tuple(self.spacing_mm * self.spatial_dims)[: self.spatial_dims]
 
-    def range_of(self, values: ArrayLike, space: Sequence[int] = ()) -> Range:
-        """Range of a quantity over hypotheses, calibrated where this model is.
+    def range_of(self, values: ArrayLike, space: Sequence[int] = (), label: int = 1) -> Range:
+        """Range of a label's size over hypotheses, calibrated where this model is.
+
+        Calibrated by patient it is the range of the hypotheses that are not empty, as it was
+        learnt; where all are empty there is nothing to state of readers.
 
         Args:
             values: of the hypotheses.
             space: shape of their grid. What a 2D model learnt of areas says nothing about
                 volumes that it made of several slices.
+            label: from 1, as in the label map.
         """
         # Here, because listing models must not wait for torch.
-        from napari_ssn.core.measures import central_range
+        from napari_ssn.core.measures import central_range, outlined_range
 
-        stacked = sum(size > 1 for size in space) > self.spatial_dims
-        if self.calibration is None or stacked:
-            return central_range(values)
         found = self.calibration
-        return central_range(values, found.level, found.factors, found.readers)
+        stacked = sum(size > 1 for size in space) > self.spatial_dims
+        factors = None if found is None or stacked else found.factors(label)
+        if found is None or factors is None:
+            return central_range(values)
+        if found.patients == 0:
+            return central_range(values, found.level, factors, found.readers)
+        given = outlined_range(values, found.level, factors, found.readers, found.patients)
+        return central_range(values) if given is None else given
 
     @property
     def classes(self) -> int:

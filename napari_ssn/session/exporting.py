@@ -248,6 +248,7 @@ def _sizes(shown: Shown, counts: Sequence[int] | NDArray[np.int64]) -> list[Size
             one.level,
             ranges.count,
             readers=one.readers,
+            patients=one.patients,
             absent=absent,
             points=len(ranges.points),
             conditions=len(ranges.only),

@@ -198,7 +198,8 @@ def range_job(
         run=result.run,
         count=count,
         ranges=tuple(
-            central_range(column) if own else card.range_of(column, space) for column in counts.T
+            central_range(column) if own else card.range_of(column, space, label)
+            for label, column in enumerate(counts.T, start=1)
         ),
         absent=tuple(float(share) for share in (counts == 0).mean(0)),
         bars=tuple(histogram(column) for column in counts.T),

@@ -18,20 +18,16 @@ from napari_ssn.core import metrics
 from napari_ssn.core.directions import label_gram
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.errors import DataError
-from napari_ssn.core.measures import central_range, label_counts
+from napari_ssn.core.measures import Range, central_range, label_counts, outlined_range
 from napari_ssn.network.card import Calibration, ModelCard
 from napari_ssn.network.models import Model
+from napari_ssn.training.calibrating import LEVEL, calibrate, held_by
 from napari_ssn.training.cases import Case, Cases
 
 SAMPLES = 100
 FEW = 16
 HYPOTHESES = 1000
-LEVEL = 0.9
 _BINS = 15
-# Fewer patients than this, and the 95th percentile of their scores is one patient's.
-_PATIENTS = 20
-# With fewer scores than this, both sides share one factor: a tail of 5 % would be a few scores.
-_SCORES = 100
 # Voxels are in doubt between these probabilities, and wherever some rater put a label.
 _DOUBT = (0.01, 0.99)
 
@@ -49,6 +45,7 @@ class Measurement:
         values: by name, (n,) one figure per case; NaN where it does not exist.
         sizes: (n, K, L) voxels of each label, by each rater; NaN where there is no rater.
         ranges: (n, L, 3) low, median and high of the model's count over hypotheses.
+        given: the same over those hypotheses that are not empty; NaN where all are.
         reliability: (n, L, 3, bins) sums of `metrics.calibration_sums`, over all voxels.
         doubtful: the same over voxels in doubt.
         patients: (n,).
@@ -58,6 +55,7 @@ class Measurement:
     values: dict[str, Floats]
     sizes: Floats
     ranges: Floats
+    given: Floats
     reliability: Floats
     doubtful: Floats
     patients: NDArray[np.generic]
@@ -86,7 +84,7 @@ def measure(
     labels = cases.labels[1:]
     n, count = len(cases), len(labels)
     sizes = np.full((n, cases.raters, count), math.nan)
-    ranges = np.zeros((n, count, 3))
+    ranges, given = np.zeros((n, count, 3)), np.full((n, count, 3), math.nan)
     sums = np.zeros((2, n, count, 3, _BINS))
     rows: list[dict[str, float]] = []
     for i in range(n):
@@ -103,8 +101,8 @@ def measure(
         theirs = np.stack([(case.raters == c + 1).sum(_space(case)) for c in range(count)], -1)
         sizes[i, : len(theirs)] = theirs
         for label in range(count):
-            found = central_range(counts[:, label], LEVEL)
-            ranges[i, label] = found.low, found.median, found.high
+            ranges[i, label] = _ends(central_range(counts[:, label], LEVEL))
+            given[i, label] = _ends(outlined_range(counts[:, label], LEVEL))
         row |= _nothing(counts, theirs)
         row |= _volume_error(ranges[i, :, 1], theirs, labels)
         if count > 1:
@@ -120,7 +118,7 @@ def measure(
         # Where every rater marks something in every case, agreeing on that says nothing.
         names = [name for name in names if not name.startswith("nothing_")]
     values = {name: np.array([row.get(name, math.nan) for row in rows]) for name in names}
-    return Measurement(labels, values, sizes, ranges, sums[0], sums[1], cases.patients)
+    return Measurement(labels, values, sizes, ranges, given, sums[0], sums[1], cases.patients)
 
 
 def check_fits(card: ModelCard, cases: Cases) -> None:
@@ -132,6 +130,10 @@ def check_fits(card: ModelCard, cases: Cases) -> None:
     ):
         if wanted != there:
             raise DataError(f"{card.title} has {wanted} {what}, and the data has {there}.")
+
+
+def _ends(found: Range | None) -> tuple[float, float, float]:
+    return (math.nan,) * 3 if found is None else (found.low, found.median, found.high)
 
 
 def _space(case: Case) -> tuple[int, ...]:
@@ -222,94 +224,36 @@ def _reliability(probability: NDArray[np.float32], raters: NDArray[np.uint8]) ->
     return out
 
 
-def calibrate(measured: Measurement, data: str) -> Calibration:
-    """Learn the factors on the model's range that make it cover 90 % of raters' volumes.
-
-    Split conformal prediction: each rater's volume of each label has a score, its distance from
-    the median in units of the range's own half-width on that side (Angelopoulos and Bates 2021,
-    section 2). With many scores one side comes after the other: the factor below is the smallest
-    that leaves 5 % of the raters out, the factor above the smallest that leaves out what then
-    remains of 10 %. With few, both sides share one factor.
-    """
-    patients = len(np.unique(measured.patients))
-    if patients < _PATIENTS:
-        raise DataError(
-            f"The model's range cannot be calibrated on {patients} patients: "
-            f"take at least {_PATIENTS}."
-        )
-    low, median, high = (measured.ranges[:, None, :, i] for i in range(3))
-    sizes = measured.sizes
-    there = np.isfinite(sizes)
-    below = _score(median - sizes, median - low)[there]
-    above = _score(sizes - median, high - median)[there]
-    miss = 1 - LEVEL
-    if len(below) < _SCORES:
-        first = second = _quantile(np.maximum(below, above), LEVEL)
-    else:
-        first = _quantile(below, 1 - miss / 2)
-        second = _quantile(above, 1 - (miss - float((below > first).mean())))
-    if not max(first, second) < math.inf or first == second == 0:
-        raise DataError(
-            "The model's range cannot be calibrated on this data: too many ranges are empty."
-        )
-    return Calibration(
-        level=LEVEL, below=first, above=second, data=data, readers=measured.sizes.shape[1]
-    )
-
-
-def _score(distance: Floats, width: Floats) -> Floats:
-    """Distance beyond the median in half-widths; 0 on the other side of the median."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(distance <= 0, 0.0, distance / width)
-
-
-def _quantile(score: Floats, level: float) -> float:
-    """The ⌈level (n + 1)⌉-th smallest score."""
-    # Rounded first: 0.95 is a little more than 95 hundredths in binary.
-    place = math.ceil(round(level * (len(score) + 1), 9))
-    return float(np.sort(score)[min(place, len(score)) - 1])
-
-
-def _coverage(measured: Measurement, factors: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Per case and label: share of raters inside the range stretched by the factors, its width."""
-    low, median, high = (measured.ranges[..., i] for i in range(3))
-    below, above = factors
-    low, high = np.maximum(0, median - below * (median - low)), median + above * (high - median)
-    # A rater exactly on an end is inside, whatever the multiplication rounded.
-    slack = 1e-9 * (1 + high)
-    sizes = measured.sizes
-    inside = (sizes >= (low - slack)[:, None]) & (sizes <= (high + slack)[:, None])
-    return inside.sum(1) / np.isfinite(sizes).sum(1), high - low
-
-
 def summarise(
     measured: Measurement, calibration: Calibration | None, seed: int = 0
 ) -> dict[str, Any]:
     """Means with 95 % bootstrap intervals over patients, as ``{"mean", "low", "high"}``.
 
-    ``width_90`` is in voxels. Where there are several labels, each has its own figures besides,
-    named ``FIGURE/LABEL``. The calibrated figures are left out of the summary of a model that
-    has no calibration.
+    ``outline_width_90`` is in voxels, the relative one in shares of what the readers outlined.
+    Where there are several labels, each has its own figures besides, named ``FIGURE/LABEL``. The
+    calibrated figures are left out of the summary of a model that has no calibration.
     """
     values = dict(measured.values)
-    ways = {"_uncalibrated": (1.0, 1.0)}
+    ways: dict[str, Calibration | None] = {"_uncalibrated": None}
     if calibration is not None:
-        ways[""] = calibration.factors
-    for suffix, factors in ways.items():
-        for name, found in zip(
-            (f"coverage_90{suffix}", f"width_90{suffix}"), _coverage(measured, factors), strict=True
-        ):
-            values[name] = found.mean(1)
-            if len(measured.labels) > 1:
-                values |= {
-                    f"{name}/{label}": found[:, i] for i, label in enumerate(measured.labels)
-                }
+        ways[""] = calibration
+    coverage: dict[str, dict[str, float] | None] = {}
+    for suffix, stated in ways.items():
+        held = held_by(measured, stated)
+        parts = {"": held}
+        if len(measured.labels) > 1:
+            parts |= {f"/{label}": held.only(i) for i, label in enumerate(measured.labels)}
+        for part, one in parts.items():
+            values[f"outline_width_90{suffix}{part}"] = one.width.mean(1)
+            values[f"outline_relative_width_90{suffix}{part}"] = one.relative_width.mean(1)
+            coverage[f"outline_coverage_90{suffix}{part}"] = one.by_patient(seed)
     summary: dict[str, Any] = {}
     for name, value in values.items():
         there = np.isfinite(value)
         if there.any():
             interval = metrics.bootstrap_interval(value[there], measured.patients[there], seed=seed)
             summary[name] = interval._asdict()
+    summary |= coverage
     for name, sums in (("ece", measured.reliability), ("ece_doubtful", measured.doubtful)):
         summary[name] = _pooled_ece(sums.sum(1), measured.patients, seed)
         if len(measured.labels) > 1:

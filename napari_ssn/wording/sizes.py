@@ -111,6 +111,7 @@ def range_line(
     count: int,
     *,
     readers: int = 0,
+    patients: int = 0,
     absent: float = 0.0,
     points: int = 0,
     conditions: int = 0,
@@ -125,15 +126,14 @@ def range_line(
         count: hypotheses drawn.
         readers: of each image that the range was adjusted on, to hold that share of what they
             outlined; 0 if it is the model's own.
+        patients: that were the unit of it; 0 where readings were pooled, empty ones among them.
         absent: share of the hypotheses in which the label does not occur.
         points, conditions: that the hypotheses are given.
         spread: whether they lie farther apart, or nearer, than the model draws them.
     """
     ends = measure.interval(low, high)
-    if readers > 1:
-        text = f"calibrated range {ends} (meant to hold {percent(level)} of readers)"
-    elif readers == 1:
-        text = f"adjusted range {ends} (meant to hold one expert's in {percent(level)} of images)"
+    if readers:
+        text = f"{range_kind(readers)} range {ends} ({_promise(level, readers, patients)})"
     else:
         given = [plural(points, "point")] if points else []
         given += [plural(conditions, "condition")] if conditions else []
@@ -141,6 +141,25 @@ def range_line(
         told += ", spread changed" if spread else ""
         text = f"model range {ends} ({percent(level)} of {count:,} hypotheses{told})"
     return f"{text} · none in {percent(absent)}" if absent > 0 else text
+
+
+def range_kind(readers: int) -> str:
+    """``calibrated`` on several readers an image, ``adjusted`` on one, else ``model``."""
+    return "calibrated" if readers > 1 else "adjusted" if readers else "model"
+
+
+def _promise(level: float, readers: int, patients: int) -> str:
+    """What a range that was learnt from readers may claim: no more than it was made to hold."""
+    if patients == 0:
+        who = "readings" if readers > 1 else "outlines of one expert"
+        empty = ", empty ones too" if readers > 1 else ""
+        return f"set to hold {percent(level)} of the {who} it was learnt from{empty}"
+    share = "nine in ten" if round(level, 6) == 0.9 else f"{percent(level)} of"
+    who = "readers who outlined it drew" if readers > 1 else "outlines of one expert had"
+    return (
+        f"{share} {who} a size in this range, on average over patients like those of the "
+        "calibration"
+    )
 
 
 def histogram_tip(measure: Measure, low: float, high: float, count: int) -> str:

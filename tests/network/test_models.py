@@ -8,15 +8,20 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from napari_ssn.core.errors import DeviceError, ExportError, ModelError
+from napari_ssn.core.measures import central_range
 from napari_ssn.network import models
 from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import find_model, load_model, model_folders, save_model
 from tests.helpers import tiny_model
+
+SIDES = {"below": 0.5, "above": 2.0}
+POOLED = SIDES | {"level": 0.9, "data": "val", "readers": 4}
 
 
 @pytest.fixture
@@ -68,6 +73,11 @@ def test_unknown_models_are_named_with_what_there_is(tmp_path: Path) -> None:
         (lambda c: c["architecture"].update(arguments={"no_such": 1}), "cannot be built"),
         (lambda c: c["architecture"].update(rank=7), "'factor.bias'"),
         (lambda c: c.update(weights_sha256="0" * 64), "sha256 is not the card's"),
+        (
+            lambda c: c.update(calibration=POOLED | {"patients": 9, "labels": [SIDES, SIDES]}),
+            "calibration is of 2 labels, not 1",
+        ),
+        (lambda c: c.update(calibration=POOLED | {"patients": 9}), "go together"),
     ],
 )
 def test_a_damaged_card_says_what_is_wrong(
@@ -84,6 +94,38 @@ def test_a_card_from_before_orientation_and_voxel_size_still_loads(folder: Path)
     edit(folder, lambda card: (card.pop("orientation"), card.pop("spacing_mm")))
     card = load_model(folder, "cpu").card
     assert card.orientation is None and card.voxel_mm is None
+
+
+def test_a_calibration_from_before_patients_still_states_the_range_of_all(folder: Path) -> None:
+    sizes = np.array([0.0] * 40 + [100.0] * 30 + [200.0] * 30)
+    edit(folder, lambda card: card.update(calibration=POOLED))
+    card = load_model(folder, "cpu").card
+    found = card.range_of(sizes, (32, 32))
+    assert found == central_range(sizes, 0.9, (0.5, 2.0), 4) and found.patients == 0
+    assert card.range_of(sizes, (3, 32, 32)) == central_range(sizes)
+
+
+def test_a_calibration_by_patient_states_the_range_given_an_outline(folder: Path) -> None:
+    sizes = np.array([0.0] * 40 + [100.0] * 30 + [200.0] * 30)
+    new = POOLED | {"patients": 131, "labels": [SIDES]}
+    edit(folder, lambda card: card.update(calibration=new))
+    card = load_model(folder, "cpu").card
+    found = card.range_of(sizes, (32, 32))
+    assert (found.low, found.median, found.high) == (125, 150, 250)
+    assert (found.level, found.readers, found.patients) == (0.9, 4, 131) and found.calibrated
+    # Where no hypothesis has an outline nothing is stated of who outlines.
+    assert card.range_of(np.zeros(10), (32, 32)) == central_range(np.zeros(10))
+    assert card.range_of(sizes, (3, 32, 32)) == central_range(sizes)
+
+
+def test_a_label_of_which_too_little_was_known_has_the_models_own_range(tmp_path: Path) -> None:
+    three = tiny_model(tmp_path / "three", classes=3)
+    new = POOLED | {"patients": 131, "labels": [None, SIDES]}
+    edit(three, lambda card: card.update(calibration=new))
+    card = load_model(three, "cpu").card
+    sizes = np.arange(1.0, 102.0)
+    assert card.range_of(sizes, (32, 32), label=1) == central_range(sizes)
+    assert card.range_of(sizes, (32, 32), label=2).calibrated
 
 
 def test_a_card_that_is_no_json_or_missing(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,13 @@ from napari_ssn.core import metrics
 from napari_ssn.core.errors import DataError
 from napari_ssn.core.measures import central_range, volume_distribution
 from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import read_card
+from napari_ssn.network.card import Calibration, Factors, read_card
 from napari_ssn.network.models import Model, load_model
+from napari_ssn.training.calibrating import calibrate, held_by
 from napari_ssn.training.cases import load_cases
 from napari_ssn.training.evaluate import (
     Measurement,
     _nothing,
-    calibrate,
     evaluate,
     measure,
     summarise,
@@ -60,6 +61,8 @@ def test_figures_are_those_of_the_plain_functions(model: Model, data: SliceSet) 
         areas = volume_distribution(dist, 1000, seed=5 + i)[:, 1] * 1000
         r = central_range(areas)
         np.testing.assert_allclose(found.ranges[i, 0], [r.low, r.median, r.high])
+        r_given = central_range(areas[areas > 0])
+        np.testing.assert_allclose(found.given[i, 0], [r_given.low, r_given.median, r_given.high])
         np.testing.assert_array_equal(found.sizes[i, :, 0], raters.sum((1, 2)))
         empty = float((areas == 0).mean())
         share = float((raters.sum((1, 2)) == 0).mean())
@@ -75,65 +78,98 @@ def invented(areas: list[list[float]], ranges: list[list[float]]) -> Measurement
     sums = np.zeros((n, 1, 3, 15))
     return Measurement(
         ("nodule",), {}, np.array(areas, float)[..., None], np.array(ranges, float)[:, None],
-        sums, sums, np.arange(n),
+        np.array(ranges, float)[:, None], sums, sums, np.arange(n),
     )  # fmt: skip
 
 
 def test_calibration_by_hand() -> None:
-    # Range 80–100–140. Scores below: 90 → 0.5, 80 → 1. Scores above: 120 → 0.5, 160 → 1.5.
-    many = invented([[90, 80, 120, 160]] * 25, [[80, 100, 140]] * 25)
-    found = calibrate(many, "d")
-    # Below: the ⌈0.95 · 101⌉ = 96th of 100 sorted scores, 50 × 0, 25 × 0.5, 25 × 1. It leaves
-    # nobody out, so above the 91st of 50 × 0, 25 × 0.5, 25 × 1.5.
-    assert (found.below, found.above) == (pytest.approx(1), pytest.approx(1.5))
-    assert (found.level, found.data) == (0.9, "d")
-    # 4 of 100 below at 60 (score 2) are left out, so above may leave out 6: of 6 × 1.5 and
-    # 90 × 0.5 scores the ⌈0.94 · 101⌉ = 95th is 1.5.
-    areas = [[60, 120, 120, 120]] * 4 + [[160, 120, 120, 120]] * 6 + [[120] * 4] * 15
-    found = calibrate(invented(areas, [[80, 100, 140]] * 25), "d")
-    assert (found.below, found.above) == (0, pytest.approx(1.5))
+    # Range 80–100–140. Larger scores: 90 → 0.5, 80 → 1, 120 → 0.5, 160 → 1.5, each of weight
+    # 1 / (26 · 4): up to 1 they weigh 75/104, so that 0.9 is reached at 1.5.
+    found = calibrate(invented([[90, 80, 120, 160]] * 25, [[80, 100, 140]] * 25), "d")
+    assert found.factors(1) == (pytest.approx(1.5), pytest.approx(1.5))
+    assert (found.level, found.data, found.readers, found.patients) == (0.9, "d", 4, 25)
     tight = invented([[100, 100, 101, 99]] * 25, [[80, 100, 140]] * 25)
-    found = calibrate(tight, "d")
-    assert found.factors == (pytest.approx(1 / 20), pytest.approx(1 / 40))
-    with pytest.raises(DataError, match="cannot be calibrated"):
-        calibrate(invented([[1, 2, 3, 4]] * 25, [[0, 0, 0]] * 25), "d")
-    with pytest.raises(DataError, match="on 5 patients"):
+    assert calibrate(tight, "d").factors(1) == (pytest.approx(1 / 20), pytest.approx(1 / 20))
+    for ranges in ([[0, 0, 0]] * 25, [[math.nan] * 3] * 25):
+        with pytest.raises(DataError, match="cannot be calibrated on this data"):
+            calibrate(invented([[1, 2, 3, 4]] * 25, ranges), "d")
+    with pytest.raises(DataError, match="on 5 patients with an outline"):
         calibrate(invented([[90, 80, 120, 160]] * 5, [[80, 100, 140]] * 5), "d")
+    with pytest.raises(DataError, match="on 0 patients with an outline"):
+        calibrate(invented([[0, 0, 0, 0]] * 25, [[80, 100, 140]] * 25), "d")
 
 
-def test_raters_who_see_nothing_do_not_hold_the_upper_end() -> None:
-    # Half of the raters mark nothing, the others 100–110 of a range up to 300.
-    areas = [[0, 0, 100, 100 + i % 10] for i in range(100)]
-    measured = invented(areas, [[0, 100, 300]] * 100)
-    found = calibrate(measured, "d")
-    assert found.below == pytest.approx(1) and found.above < 0.05
-    low, median, high = 0, 100, 300
-    end = median + found.above * (high - median)
-    share = np.mean([(a >= low) & (a <= end) for row in areas for a in row])
-    assert 0.9 <= share < 0.95
+def test_raters_who_see_nothing_do_not_fill_the_share_of_those_who_do() -> None:
+    # Half of the raters mark nothing, the others 60–139 in a range of 80–100–120. Counted as
+    # readings, all of them are held by a range that begins at 0 and leaves out 1 outline in 5.
+    areas = [[0, 0, 60 + i % 80, 139 - i % 80] for i in range(160)]
+    found = calibrate(invented(areas, [[80, 100, 120]] * 160), "d")
+    below, above = found.factors(1) or (0.0, 0.0)
+    low, high = 100 - below * 20, 100 + above * 20
+    outlines = np.array([a for row in areas for a in row if a])
+    assert 0.9 <= ((outlines >= low) & (outlines <= high)).mean() < 0.93
 
 
-def test_calibrated_coverage_reaches_its_level_where_it_was_learnt() -> None:
-    rng = np.random.default_rng(0)
-    median = rng.uniform(50, 100, 200)
-    ranges = np.stack([median - 30, median, median + 50], 1)
-    areas = median[:, None] + rng.normal(0, 12, (200, 4))
-    sums = np.tile(np.array([[[[1.0], [0.4], [0.6]]]]), (200, 1, 1, 1))
+def test_labels_are_calibrated_each_by_itself() -> None:
+    # The first label's outlines are 10 % off, the second's 50 %, the third is too rare.
+    n = 30
+    sizes = np.full((n, 1, 3), math.nan)
+    sizes[:, 0, 0], sizes[:, 0, 1] = 110, 150
+    sizes[:3, 0, 2] = 100
+    ranges = np.tile([80.0, 100.0, 120.0], (n, 3, 1))
+    sums = np.zeros((n, 3, 3, 15))
     measured = Measurement(
-        ("nodule",), {"dice_each": np.full(200, 0.5)}, areas[..., None], ranges[:, None],
-        sums, sums, np.arange(200) // 4,
+        ("a", "b", "c"), {}, sizes, ranges, ranges, sums, sums, np.arange(n)
+    )  # fmt: skip
+    found = calibrate(measured, "d")
+    assert found.factors(1) == (pytest.approx(0.5), pytest.approx(0.5))
+    assert found.factors(2) == (pytest.approx(2.5), pytest.approx(2.5))
+    assert found.factors(3) is None and found.patients == 30
+    assert (found.below, found.above) == (pytest.approx(2.5), pytest.approx(2.5))
+
+
+def test_what_the_calibrated_range_holds_where_it_was_learnt() -> None:
+    rng = np.random.default_rng(0)
+    # 120 patients of 1 to 6 slices; those of the last 20 have three times the deviation.
+    patients = np.repeat(np.arange(120), rng.integers(1, 7, 120))
+    n = len(patients)
+    median = rng.uniform(50, 100, n)
+    ranges = np.stack([median - 30, median, median + 50], 1)
+    areas = (
+        median[:, None] + rng.normal(0, 12, (n, 4)) * np.where(patients < 100, 0.6, 1.6)[:, None]
+    )
+    areas[:, 0] = 0
+    sums = np.tile(np.array([[[[1.0], [0.4], [0.6]]]]), (n, 1, 1, 1))
+    measured = Measurement(
+        ("nodule",), {"dice_each": np.full(n, 0.5)}, areas[..., None], ranges[:, None],
+        ranges[:, None], sums, sums, patients,
     )  # fmt: skip
     calibration = calibrate(measured, "d")
     summary = summarise(measured, calibration)
-    assert 0.9 <= summary["coverage_90"]["mean"] <= 0.91
-    assert summary["coverage_90_uncalibrated"]["mean"] > 0.97
-    assert summary["width_90"]["mean"] == pytest.approx(
-        30 * calibration.below + 50 * calibration.above
-    )
-    assert summary["width_90_uncalibrated"]["mean"] == pytest.approx(80)
+    below, above = calibration.factors(1) or (0.0, 0.0)
+    low, high = median - below * 30, median + above * 50
+    inside = ((areas >= low[:, None]) & (areas <= high[:, None]))[:, 1:]
+    by_patient = np.mean([inside[patients == k].mean() for k in range(120)])
+    assert summary["outline_coverage_90"]["mean"] == pytest.approx(by_patient)
+    assert 0.9 <= by_patient <= 0.93
+    assert summary["outline_coverage_90_uncalibrated"]["mean"] > 0.95
+    assert summary["outline_width_90"]["mean"] == pytest.approx(30 * below + 50 * above)
+    relative = np.mean((30 * below + 50 * above) / areas[:, 1:].mean(1))
+    assert summary["outline_relative_width_90"]["mean"] == pytest.approx(relative)
+    assert summary["outline_width_90_uncalibrated"]["mean"] == pytest.approx(80)
     assert summary["ece"]["mean"] == pytest.approx(0.2)
     bare = summarise(measured, None)
-    assert "coverage_90" not in bare and "coverage_90_uncalibrated" in bare
+    assert "outline_coverage_90" not in bare and "outline_coverage_90_uncalibrated" in bare
+
+
+def test_a_calibration_of_readings_is_measured_on_the_range_that_it_states() -> None:
+    measured = invented([[0, 90, 110, 125]] * 30, [[0, 100, 120]] * 30)
+    given = replace(measured, given=np.tile([95.0, 100.0, 105.0], (30, 1, 1)))
+    old = Calibration(level=0.9, below=1.0, above=1.0, data="d", readers=4)
+    assert held_by(given, old).inside.sum() == 60
+    assert held_by(given, None).inside.sum() == 0
+    new = old.model_copy(update={"patients": 30, "labels": [Factors(below=2, above=2)]})
+    assert held_by(given, new).inside.sum() == 60 and held_by(given, new).outlines.sum() == 90
 
 
 def test_evaluate_names_everything_it_promises(model: Model, data: SliceSet) -> None:
@@ -141,8 +177,9 @@ def test_evaluate_names_everything_it_promises(model: Model, data: SliceSet) -> 
     figures, calibration = found.figures, found.calibration
     for name in (
         "ged2_v_16", "ged2_v_100", "ged2_u_16", "ged2_u_100", "diversity_100",
-        "rater_diversity", "hungarian_iou_16", "dice_each", "dice_majority", "coverage_90",
-        "width_90", "coverage_90_uncalibrated", "width_90_uncalibrated", "ece", "ece_doubtful",
+        "rater_diversity", "hungarian_iou_16", "dice_each", "dice_majority", "ece", "ece_doubtful",
+        "outline_coverage_90", "outline_width_90", "outline_relative_width_90",
+        "outline_coverage_90_uncalibrated", "outline_width_90_uncalibrated",
         "effective_rank", "nothing_agreement", "nothing_gap", "volume_error",
     ):  # fmt: skip
         interval = figures[name]
@@ -152,7 +189,7 @@ def test_evaluate_names_everything_it_promises(model: Model, data: SliceSet) -> 
     assert figures["weights_sha256"] == model.card.weights_sha256
     assert figures["data_sha256"] == data.sha256
     assert calibration is not None and calibration.data == "these slices"
-    assert calibration.readers == 4
+    assert (calibration.readers, calibration.patients) == (4, 20)
     again = evaluate(model, data, seed=1, calibrate_on="these slices")
     assert again.figures == figures
     measured = measure(model, data, seed=1).values["ged2_v_100"]
@@ -168,14 +205,6 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path, data: SliceSet) -> N
     deep = load_model(tiny_model(tmp_path / "deep", dims=3), "cpu")
     with pytest.raises(DataError, match="has 3 dimensions, and the data has 2"):
         evaluate(deep, data)
-
-
-def test_few_scores_share_one_factor() -> None:
-    # 25 cases of one rater. Scores: 10 above at (120 − 100) / 40, 14 below at (100 − 90) / 20,
-    # one at 2; the ⌈0.9 · 26⌉ = 24th of 25 is 0.5.
-    areas = [[120.0]] * 10 + [[90.0]] * 14 + [[60.0]]
-    found = calibrate(invented(areas, [[80, 100, 140]] * 25), "d")
-    assert found.factors == (0.5, 0.5) and found.readers == 1
 
 
 def test_nothing_there_by_hand() -> None:
@@ -194,12 +223,13 @@ def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
     model = load_model(tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16)), "cpu")
     measured = measure(model, cases, seed=2)
     summary = evaluate(model, cases, seed=2).figures
-    for name in ("dice_each", "volume_error", "coverage_90_uncalibrated", "width_90_uncalibrated"):
+    for name in ("dice_each", "volume_error", "outline_width_90_uncalibrated"):
         parts = [summary[f"{name}/{label}"]["mean"] for label in ("head", "tail")]
         assert summary[name]["mean"] == pytest.approx(np.mean(parts)), name
     assert {"ece/head", "ece/tail", "ece_doubtful/head"} <= summary.keys()
     # Two raters are needed to see how they differ.
-    assert not {"nothing_gap", "rater_diversity", "coverage_90"} & summary.keys()
+    assert not {"nothing_gap", "rater_diversity", "outline_coverage_90"} & summary.keys()
+    assert {"outline_coverage_90_uncalibrated/head"} <= summary.keys()
     for i in range(3):
         case = cases[i]
         dist = model.segment(case.volume)

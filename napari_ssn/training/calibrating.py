@@ -1,0 +1,142 @@
+"""Learning how far a model's range must reach to hold what readers outline, and checking it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core import metrics
+from napari_ssn.core.conformal import conformal_factors
+from napari_ssn.core.errors import DataError
+from napari_ssn.network.card import Calibration, Factors
+
+if TYPE_CHECKING:
+    from napari_ssn.training.evaluate import Measurement
+
+LEVEL = 0.9
+# Fewer patients with an outline than this, and the factors are one or two patients'.
+_PATIENTS = 20
+
+Floats = NDArray[np.float64]
+
+
+def calibrate(measured: Measurement, data: str) -> Calibration:
+    """Learn the factors that make the model's range hold 90 % of a new patient's outlines.
+
+    By patient, on outlines that are not empty, each label by itself: `conformal_factors`, on the
+    range of those hypotheses that are not empty.
+
+    Raises:
+        DataError: too few patients have an outline, or no label can be calibrated.
+    """
+    found: list[Factors | None] = []
+    patients: list[int] = []
+    most = 0
+    for label in range(len(measured.labels)):
+        sizes = measured.sizes[:, :, label]
+        there = np.unique(measured.patients[(sizes > 0).any(1)])
+        most = max(most, len(there))
+        below = above = math.inf
+        if len(there) >= _PATIENTS:
+            low, median, high = measured.given[:, label].T
+            below, above = conformal_factors(sizes, low, median, high, measured.patients, LEVEL)
+        # Infinite: too many ranges end at their median. Both zero: every range would be a point.
+        usable = math.isfinite(max(below, above)) and max(below, above) > 0
+        found.append(Factors(below=below, above=above) if usable else None)
+        patients += [len(there)] if usable else []
+    if most < _PATIENTS:
+        raise DataError(
+            f"The model's range cannot be calibrated on {most} patients with an outline: "
+            f"take at least {_PATIENTS}."
+        )
+    usable_ones = [one for one in found if one is not None]
+    if not usable_ones:
+        raise DataError(
+            "The model's range cannot be calibrated on this data: too many ranges are empty."
+        )
+    return Calibration(
+        level=LEVEL,
+        below=max(one.below for one in usable_ones),
+        above=max(one.above for one in usable_ones),
+        data=data,
+        readers=measured.sizes.shape[1],
+        patients=min(patients),
+        labels=found,
+    )
+
+
+@dataclass(frozen=True)
+class Held:
+    """How ranges hold what readers outline, in n cases of L labels.
+
+    Attributes:
+        inside: (n, L) outlines within the range.
+        outlines: (n, L) in all; those of a case without a range are outside.
+        width: (n, L); NaN where there is no range.
+        mean_size: (n, L) of those who outlined; NaN where nobody did.
+        patients: (n,).
+    """
+
+    inside: Floats
+    outlines: Floats
+    width: Floats
+    mean_size: Floats
+    patients: NDArray[np.generic]
+
+    def only(self, label: int) -> Held:
+        """Of one label, (n, 1)."""
+        one = (slice(None), slice(label, label + 1))
+        return Held(
+            self.inside[one],
+            self.outlines[one],
+            self.width[one],
+            self.mean_size[one],
+            self.patients,
+        )
+
+    @property
+    def relative_width(self) -> Floats:
+        """Width ÷ mean size of those who outlined; (n, L), NaN where one is missing."""
+        return self.width / self.mean_size
+
+    def by_patient(self, seed: int) -> dict[str, float] | None:
+        """Share of outlines held, of each patient and then over patients; None without one."""
+        kinds, place = np.unique(self.patients, return_inverse=True)
+        inside, outlines = (
+            np.bincount(place, weights=of.sum(1), minlength=len(kinds))
+            for of in (self.inside, self.outlines)
+        )
+        there = outlines > 0
+        if not there.any():
+            return None
+        share = inside[there] / outlines[there]
+        return metrics.bootstrap_interval(share, kinds[there], seed=seed)._asdict()
+
+
+def held_by(measured: Measurement, calibration: Calibration | None) -> Held:
+    """What the range holds that a calibration states; None: the model's own, given an outline."""
+    pooled = calibration is not None and calibration.patients == 0
+    ends = measured.ranges if pooled else measured.given
+    factors = [
+        None if calibration is None else calibration.factors(label + 1)
+        for label in range(len(measured.labels))
+    ]
+    # A label without factors is stated by the model's own range.
+    below, above = np.array([(1.0, 1.0) if one is None else one for one in factors]).T
+    low, median, high = (ends[..., i] for i in range(3))
+    low, high = np.maximum(0, median - below * (median - low)), median + above * (high - median)
+    # A rater exactly on an end is inside, whatever the multiplication rounded.
+    slack = 1e-9 * (1 + high)
+    there = measured.sizes > 0
+    sizes = np.where(there, measured.sizes, math.nan)
+    inside = (sizes >= (low - slack)[:, None]) & (sizes <= (high + slack)[:, None])
+    count = there.sum(1)
+    with np.errstate(invalid="ignore"):
+        mean_size = np.nansum(sizes, axis=1) / count
+    return Held(
+        inside.sum(1).astype(float), count.astype(float), high - low, mean_size, measured.patients
+    )
