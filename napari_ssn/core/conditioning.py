@@ -28,8 +28,10 @@ from napari_ssn.core.clicks import (
 )
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.expectation import Belief, HalfSpaces, infer, infer_means
+from napari_ssn.core.gate import check_slip, log_absent, log_with_slips, updated_presence
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
+from napari_ssn.core.presence import Flags, draw_present
 from napari_ssn.core.residual import Field, Residual
 from napari_ssn.core.truncated import draw, estimate_evidence
 
@@ -57,6 +59,9 @@ class Posterior:
         log_evidence: natural logarithm of P(clicks | image), residual included, by expectation
             propagation; see `estimate_evidence` for the estimate by draws.
         settled: whether expectation propagation came to rest.
+        slip: see `condition`.
+
+    All of these, and every label map, are given presence; `presence` is that of the mixture.
     """
 
     dist: Decodable
@@ -70,6 +75,7 @@ class Posterior:
     _spaces: HalfSpaces = field(repr=False)
     _belief: Belief = field(repr=False)
     _field: Field | None = field(repr=False)
+    slip: float = 0.0
 
     __repr__ = brief
 
@@ -84,6 +90,32 @@ class Posterior:
         if self._field is None:
             return self.log_evidence
         return infer(_half_spaces(self._margins, self.tolerance)).log_evidence
+
+    @cached_property
+    def presence(self) -> float:
+        """P(a reader outlines anything | clicks), ``p E / (p E + (1 − p) Π q_i)``, see `gate`.
+
+        E is the evidence of the model alone: what the residual explains speaks of no presence.
+        """
+        if self.dist.presence == 1 or not self.clicks:
+            return self.dist.presence
+
+        def alone(kept: tuple[int, ...]) -> float:
+            if len(kept) == len(self.clicks):
+                return self.log_evidence_alone
+            spaces = _half_spaces(self._margins, self.tolerance)
+            of = np.isin(self._margins.click, kept)
+            return infer(spaces.some(of)).log_evidence
+
+        return updated_presence(
+            self.dist.presence,
+            log_with_slips(len(self.clicks), alone, self.slip),
+            log_absent([click.label for click in self.clicks], self.slip),
+        )
+
+    def present(self, n: int, seed: int = 0) -> Flags:
+        """Whether each of n draws is of a reader who outlines anything, (n,) bool; see `sample`."""
+        return draw_present(n, self.presence, seed)
 
     @property
     def share(self) -> float:
@@ -105,7 +137,10 @@ class Posterior:
         return estimate_evidence(self._sharp, self._belief, n, seed)
 
     def sample(self, n: int, seed: int = 0) -> Floats:
-        """Draw z given the clicks, (n, R) float64; the same seed gives the same draws."""
+        """Draw z given clicks and presence, (n, R) float64; the same seed gives the same draws.
+
+        Of the mixture draw i is empty where ``present(n, seed)[i]`` is False.
+        """
         return draw(self._sharp, self._belief, n, seed)[:, : self.dist.rank]
 
     @cached_property
@@ -265,6 +300,7 @@ def condition(
     clicks: Iterable[Click],
     tolerance: float = 0.0,
     residual: Residual | None = None,
+    slip: float = 0.0,
 ) -> Posterior:
     """Condition a distribution on clicks: ``p(z, ξ | every clicked voxel has its label)``.
 
@@ -280,10 +316,13 @@ def condition(
             of s; more lets clicks that contradict each other compromise.
         residual: lets the clicks act where the model cannot explain them; None is the model
             alone, in which a click that it rules out has hardly an effect.
+        slip: ε, how likely a click is a slip of the hand, in [0, ½), as far as `presence` goes:
+            with 0 one click on an object says for certain that there is one.
 
     Raises:
         GeometryError: a click outside the image or the segmented region.
-        ValueError: a label the distribution does not have, or a negative tolerance.
+        ValueError: a label the distribution does not have, a negative tolerance, or a slip out
+            of its range.
 
     Source: Arellano-Valle and Azzalini, "On the unification of families of skew-normal
     distributions", 2006, for the form; `expectation` and `truncated` for the methods.
@@ -309,6 +348,7 @@ def condition(
         spaces,
         belief,
         held,
+        check_slip(slip),
     )
 
 

@@ -49,6 +49,10 @@ class HalfSpaces:
     offset: Floats
     noise: Floats
 
+    def some(self, of: NDArray[np.bool_]) -> HalfSpaces:
+        """Those of a selection, (M,) bool."""
+        return HalfSpaces(self.rows[of], self.offset[of], self.noise[of])
+
     def margins(self, u: Floats) -> Floats:
         """``offset + H u`` of one u or of many, (..., D) to (..., M)."""
         found: Floats = u @ self.rows.T + self.offset
