@@ -28,6 +28,7 @@ from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.run_panel import RegionPanel, RunPanel
 from napari_ssn.gui.scene import Scene
 from napari_ssn.gui.settings_panel import SettingsPanel
+from napari_ssn.gui.upright import Upright
 from napari_ssn.gui.view_panel import ViewPanel
 from napari_ssn.gui.walk_panel import ResultPanel, SliderPanel
 from napari_ssn.gui.worker import Worker
@@ -60,6 +61,7 @@ class SSNDock(QWidget):
         self.header = Header(self.session)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session)
+        self.upright = Upright(napari_viewer, self.picture, self.session)
         self.view = ViewPanel(napari_viewer, self.picture, self.session)
         self.region = RegionPanel(self.picture, self.session)
         self.fold = Fold(self.session, (self.image, self.region))
@@ -203,6 +205,7 @@ class SSNDock(QWidget):
         self._viewer.events.theme.disconnect(self._restyle)
         self.image.disconnect_viewer()
         self.view.disconnect_viewer()
+        self.upright.close()
         self.keys.release()
         self.points.shut()
         self.effect.close()

@@ -14,6 +14,7 @@ from napari.layers import Image, Labels, Layer, Points
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
+from napari_ssn.core.compass import Compass
 from napari_ssn.core.display import (
     NOTE_KEY,
     RESULT_KEY,
@@ -57,11 +58,13 @@ class Shown:
         source: what the session gets.
         display: where the layer's array came from; None when it cannot be used.
         note: what a person should know of how it was read, one sentence; empty for nothing.
+        compass: which way the viewer's axes go in the patient; None with no display.
     """
 
     source: Source
     display: Display | None
     note: str = ""
+    compass: Compass | None = None
 
 
 def frames_of(layer: Image) -> int | None:
@@ -104,7 +107,8 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         # A layer that was cropped or moved has another grid than its series.
         series=None if display.moved else layer.metadata.get(SOURCE_KEY),
     )
-    return Shown(source, display, layer.metadata.get(NOTE_KEY) or "")
+    compass = Compass(display, _matrix(layer, len(display.shape)))
+    return Shown(source, display, layer.metadata.get(NOTE_KEY) or "", compass)
 
 
 def _is_ct(data: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from napari.layers import Image, Points
 from napari.viewer import Viewer
 
+from napari_ssn.core.compass import Compass
 from napari_ssn.core.display import Display
 from napari_ssn.gui import layers
 from napari_ssn.gui.marker_sizes import MarkerSizes
@@ -60,6 +61,11 @@ class Picture:
     def display(self) -> Display | None:
         """How the image's grid is shown; None without a usable image."""
         return None if self._image is None or self._shown is None else self._shown.display
+
+    @property
+    def compass(self) -> Compass | None:
+        """Which way the viewer's axes go in the patient; None without a usable image."""
+        return None if self._image is None or self._shown is None else self._shown.compass
 
     @property
     def note(self) -> str:

@@ -6,56 +6,58 @@ from collections.abc import Sequence
 
 from napari.viewer import Viewer
 
-#: Name of each plane and the axis of (z, y, x) that its slices are stacked along.
-PLANES = (("Axial", 0), ("Coronal", 1), ("Sagittal", 2))
+from napari_ssn.core.compass import AXIAL, CORONAL, SAGITTAL
+from napari_ssn.gui.picture import Picture
+
+#: Name of each plane and the axis of the patient that its slices are stacked along.
+PLANES = (("Axial", AXIAL), ("Coronal", CORONAL), ("Sagittal", SAGITTAL))
 
 # A picture magnified by less than this is not meant to be.
 _MAGNIFIED = 1.05
 
 
 class Planes:
-    """Axial, coronal and sagittal views of volumes shown along (z, y, x).
+    """Axial, coronal and sagittal views of the picture's volume.
 
-    Axes before the last three, as time, stay as they are.
+    Which way up they are drawn is the matter of `Upright`. Axes before the last three, as time,
+    stay as they are.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
-        # Which way up slices of the first axis are drawn; somebody may have chosen another.
-        self._upright: str | None = None
+    def __init__(self, viewer: Viewer, picture: Picture) -> None:
+        self._viewer, self._picture = viewer, picture
 
     @property
     def shown(self) -> int | None:
-        """Axis of (z, y, x) that the slices on show are stacked along; None in three dimensions.
+        """Axis of the patient that the slices on show are stacked along; None in 3D.
 
         Also None where rows or columns were exchanged by hand: that is no plane of ours.
         """
         dims = self._viewer.dims
-        if dims.ndisplay != 2 or dims.ndim < 3:
+        if dims.ndisplay != 2:
             return None
-        order = [axis - (dims.ndim - 3) for axis in dims.order[-3:]]
-        return order[0] if order[1:] == [a for a in range(3) if a != order[0]] else None
+        here = dims.order[-3:]
+        return next((plane for _, plane in PLANES if self._order(plane) == here), None)
 
     def show(self, plane: int) -> None:
         """Show slices of a plane; what was magnified stays so."""
         viewer, dims = self._viewer, self._viewer.dims
+        order = self._order(plane)
+        if order is None:
+            return
         before = self._magnification() if dims.ndisplay == 2 else 1.0
         zoom = viewer.scene.camera.zoom
-        if self._upright is None or self.shown == 0:
-            self._upright = str(viewer.scene.camera.orientation2d[0].value)
         dims.ndisplay = 2
-        first = dims.ndim - 3
-        dims.order = (
-            *range(first),
-            first + plane,
-            *(first + axis for axis in range(3) if axis != plane),
-        )
-        # z runs towards the head, and the head is drawn above.
-        rows = self._upright if plane == 0 else "up"
-        viewer.scene.camera.orientation2d = (rows, viewer.scene.camera.orientation2d[1])
+        dims.order = (*range(dims.ndim - 3), *order)
         viewer.reset_view()
         if before > _MAGNIFIED:
             viewer.scene.camera.zoom = zoom
+
+    def _order(self, plane: int) -> tuple[int, ...] | None:
+        """Axes of the viewer as a plane shows them; None where the image has no three."""
+        compass, ndim = self._picture.compass, self._viewer.dims.ndim
+        if compass is None or compass.ndim != 3 or ndim < 3:
+            return None
+        return tuple(ndim - 3 + axis for axis in compass.order(plane))
 
     def look_at(self, place: Sequence[float], centred: bool) -> None:
         """Show the slices through a place in space.

@@ -23,9 +23,9 @@ class ViewPanel(Section):
     def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
         super().__init__("", ruled=False)
         self._viewer, self._picture, self._session = viewer, picture, session
-        self.planes = Planes(viewer)
+        self.planes = Planes(viewer, picture)
         self.buttons = []
-        for name, axis in PLANES:
+        for name, plane in PLANES:
             tip = f"{name} slices, through the outline on show or else the point placed"
             made = button(name, tip, "small")
             made.setCheckable(True)
@@ -33,7 +33,7 @@ class ViewPanel(Section):
             # The contrast stays where it is when an image has no planes to choose from.
             policy.setRetainSizeWhenHidden(True)
             made.setSizePolicy(policy)
-            made.clicked.connect(partial(self._show, axis))
+            made.clicked.connect(partial(self._show, plane))
             self.buttons.append(made)
         self.window = button("Contrast", "Contrast of the picture; its values stay as they are")
         self.window.setProperty("role", "small")
@@ -49,8 +49,8 @@ class ViewPanel(Section):
         session.places.looked.connect(self._look)
         self.refresh()
 
-    def _show(self, axis: int, checked: bool = True) -> None:
-        self.planes.show(axis)
+    def _show(self, plane: int, checked: bool = True) -> None:
+        self.planes.show(plane)
         self._session.look()
         self.refresh()
 
@@ -65,9 +65,9 @@ class ViewPanel(Section):
         usable = source is not None and source.problem is None
         deep = usable and len(source.space) == 3
         shown = self.planes.shown if deep else None
-        for axis, one in enumerate(self.buttons):
+        for (_, plane), one in zip(PLANES, self.buttons, strict=True):
             one.setVisible(deep)
-            one.setChecked(axis == shown)
+            one.setChecked(plane == shown)
         self.window.setEnabled(usable)
 
     def fill(self) -> None:
