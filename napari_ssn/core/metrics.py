@@ -21,6 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.core.scores import (
+    BrierParts,
+    brier_parts,
+    brier_scores,
+    fair_crps,
+    perfect_energy_distance,
+)
 from napari_ssn.core.statistics import (
     Interval,
     bootstrap_interval,
@@ -29,14 +36,19 @@ from napari_ssn.core.statistics import (
     calibration_sums,
     coverage,
     effective_rank,
+    exact_interval,
     expected_calibration_error,
+    share_interval,
 )
 
 __all__ = [
+    "BrierParts",
     "Interval",
     "SetDistances",
     "bootstrap_interval",
     "bootstrap_weights",
+    "brier_parts",
+    "brier_scores",
     "calibration_error",
     "calibration_sums",
     "coverage",
@@ -44,12 +56,16 @@ __all__ = [
     "dice_each",
     "dice_majority",
     "effective_rank",
+    "exact_interval",
     "expected_calibration_error",
+    "fair_crps",
     "generalized_energy_distance",
     "hungarian_iou",
     "majority_vote",
     "pairwise_iou",
+    "perfect_energy_distance",
     "sample_diversity",
+    "share_interval",
 ]
 
 Floats = NDArray[np.float64]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 Floats = NDArray[np.float64]
 
@@ -145,6 +146,44 @@ def effective_rank(spectrum: ArrayLike) -> float:
     # Label weights can make eigenvalues so small that their squares would underflow.
     share = values / largest
     return float(share.sum() ** 2 / (share**2).sum())
+
+
+def exact_interval(successes: int, trials: int, level: float = 0.95) -> Interval:
+    """A share with its exact interval (Clopper–Pearson), which is never of no width.
+
+    From the ``α/2`` quantile of Beta(k, n − k + 1) to the ``1 − α/2`` quantile of
+    Beta(k + 1, n − k); 0 where k = 0, 1 where k = n. 35 of 35: 0.900 to 1.
+
+    successes: k, 0 to n; trials: n, at least 1. ValueError: others, a level outside (0, 1).
+    Source: Clopper and Pearson, Biometrika 1934.
+    """
+    if not (trials >= 1 and 0 <= successes <= trials):
+        raise ValueError(f"successes: expected 0 to trials, actual {successes} of {trials}")
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected between 0 and 1, actual {level}")
+    k, n, tail = successes, trials, (1 - level) / 2
+    low = 0.0 if k == 0 else float(stats.beta.ppf(tail, k, n - k + 1))
+    high = 1.0 if k == n else float(stats.beta.ppf(1 - tail, k + 1, n - k))
+    return Interval(k / n, low, high)
+
+
+def share_interval(
+    values: ArrayLike, groups: ArrayLike, level: float = 0.95, n: int = 1000, seed: int = 0
+) -> Interval:
+    """`bootstrap_interval` of shares; where all are 0, or all 1, the exact one of the groups.
+
+    Resampling what is all alike gives "100 % (100–100)", as if no other patient could differ.
+
+    values: (k,) within [0, 1]; the rest as in `bootstrap_interval`.
+    """
+    x = _finite("values", values, ndim=1)
+    if x.min() < 0 or x.max() > 1:
+        raise ValueError(f"values: expected within [0, 1], actual {x.min()} to {x.max()}")
+    found = bootstrap_interval(x, groups, level, n, seed)
+    if x.min() == x.max() and x[0] in (0, 1):
+        count = len(np.unique(np.asarray(groups)))
+        return exact_interval(count if x[0] == 1 else 0, count, level)
+    return found
 
 
 def bootstrap_weights(groups: int, n: int = 1000, seed: int = 0) -> NDArray[np.int64]:

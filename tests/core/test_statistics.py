@@ -13,7 +13,9 @@ from napari_ssn.core.statistics import (
     calibration_sums,
     coverage,
     effective_rank,
+    exact_interval,
     expected_calibration_error,
+    share_interval,
 )
 
 
@@ -224,3 +226,33 @@ def test_bootstrap_names_a_slip(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         bootstrap_interval(values, groups, level=level, n=n)
+
+
+# --- exact intervals -------------------------------------------------------------------------
+
+
+def test_exact_interval_by_hand() -> None:
+    # Of n in n the lower end is (α/2)^(1/n); 3 of 10 is in every textbook.
+    assert exact_interval(35, 35) == (1, pytest.approx(0.025 ** (1 / 35)), 1)
+    assert exact_interval(0, 1) == (0, 0, pytest.approx(0.975))
+    assert exact_interval(3, 10) == (
+        0.3,
+        pytest.approx(0.0667, abs=1e-4),
+        pytest.approx(0.6525, abs=1e-4),
+    )
+    for k, n, level in ((-1, 3, 0.9), (4, 3, 0.9), (0, 0, 0.9), (1, 2, 1.0)):
+        with pytest.raises(ValueError, match="expected"):
+            exact_interval(k, n, level)
+
+
+def test_a_share_that_is_all_one_has_an_interval_with_a_width() -> None:
+    groups = np.arange(70) // 2
+    found = share_interval(np.ones(70), groups)
+    assert found == exact_interval(35, 35) and found.low < 0.91
+    assert share_interval(np.zeros(70), groups) == exact_interval(0, 35)
+    mixed = np.linspace(0, 1, 70)
+    assert share_interval(mixed, groups) == bootstrap_interval(mixed, groups)
+    # One patient alone says little of others.
+    assert share_interval([1.0, 1.0], [0, 0]).low == pytest.approx(0.025)
+    with pytest.raises(ValueError, match="within"):
+        share_interval([1.5], [0])
