@@ -37,7 +37,9 @@ been measured is not here.
 # What each figure is in words, in the order in which they are shown.
 WORDS = {
     "ged2_v_100": "distance of the model's outlines from the raters' (GED²), 100 samples",
+    "ged2_v_100_perfect": "what a perfect model would get, with so few raters and samples",
     "ged2_v_16": "the same with 16 samples",
+    "ged2_v_16_perfect": "what a perfect model would get",
     "ged2_u_100": "the same without self-pairs, 100 samples",
     "ged2_u_16": "the same without self-pairs, 16 samples",
     "diversity_100": "how much two outlines of the model differ",
@@ -49,6 +51,8 @@ WORDS = {
     "volume_error_whole": "the same of all labels together",
     "nothing_agreement": 'model and majority agree on whether there is "nothing here"',
     "nothing_gap": 'distance between both shares of "nothing here"',
+    "presence_brier": "Brier score of the probability that a rater outlines anything",
+    "presence_brier_base": "the same of always saying how many do on average",
     "ece": "error of the probabilities against the share of raters (ECE)",
     "ece_doubtful": "the same over voxels in doubt",
     "effective_rank": "number of directions in which the outlines vary, in effect",

@@ -114,7 +114,7 @@ class Held:
         if not there.any():
             return None
         share = inside[there] / outlines[there]
-        return metrics.bootstrap_interval(share, kinds[there], seed=seed)._asdict()
+        return metrics.share_interval(share, kinds[there], seed=seed)._asdict()
 
 
 def held_by(measured: Measurement, calibration: Calibration | None) -> Held:

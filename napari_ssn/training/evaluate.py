@@ -28,7 +28,8 @@ SAMPLES = 100
 FEW = 16
 HYPOTHESES = 1000
 _BINS = 15
-# Voxels are in doubt between these probabilities, and wherever some rater put a label.
+# Voxels are in doubt between these probabilities. What raters did must not choose them: of voxels
+# that are chosen because a rater marked them more are marked than any honest probability says.
 _DOUBT = (0.01, 0.99)
 
 Floats = NDArray[np.float64]
@@ -48,6 +49,8 @@ class Measurement:
         given: the same over those hypotheses that are not empty; NaN where all are.
         reliability: (n, L, 3, bins) sums of `metrics.calibration_sums`, over all voxels.
         doubtful: the same over voxels in doubt.
+        outlined: (n, 2) the model's probability of an outline of any label, and the share of
+            raters who drew one.
         patients: (n,).
     """
 
@@ -58,6 +61,7 @@ class Measurement:
     given: Floats
     reliability: Floats
     doubtful: Floats
+    outlined: Floats
     patients: NDArray[np.generic]
 
 
@@ -87,6 +91,7 @@ def measure(
     ranges, given = np.zeros((n, count, 3)), np.full((n, count, 3), math.nan)
     sums = np.zeros((2, n, count, 3, _BINS))
     rows: list[dict[str, float]] = []
+    outlined = np.zeros((n, 2))
     for i in range(n):
         case = cases[i]
         dist = model.segment(case.volume)
@@ -103,7 +108,8 @@ def measure(
         for label in range(count):
             ranges[i, label] = _ends(central_range(counts[:, label], LEVEL))
             given[i, label] = _ends(outlined_range(counts[:, label], LEVEL))
-        row |= _nothing(counts, theirs)
+        outlined[i] = dist.presence * (counts.sum(1) > 0).mean(), (theirs.sum(1) > 0).mean()
+        row |= _nothing(*outlined[i])
         row |= _volume_error(ranges[i, :, 1], theirs, labels)
         if count > 1:
             whole = np.median(counts.sum(1, keepdims=True), axis=0)
@@ -118,7 +124,9 @@ def measure(
         # Where every rater marks something in every case, agreeing on that says nothing.
         names = [name for name in names if not name.startswith("nothing_")]
     values = {name: np.array([row.get(name, math.nan) for row in rows]) for name in names}
-    return Measurement(labels, values, sizes, ranges, given, sums[0], sums[1], cases.patients)
+    return Measurement(
+        labels, values, sizes, ranges, given, sums[0], sums[1], outlined, cases.patients
+    )
 
 
 def check_fits(card: ModelCard, cases: Cases) -> None:
@@ -159,7 +167,12 @@ def _distances(dist: LogitDistribution, case: Case, seed: int) -> dict[str, floa
             else 2 * float(found.samples_raters.mean()) - found.sample_diversity()
         )
     if len(case.raters) > 1:
-        row["rater_diversity"] = many.rater_diversity()
+        apart = many.rater_diversity()
+        row["rater_diversity"] = apart
+        for samples in (FEW, SAMPLES):
+            row[f"ged2_v_{samples}_perfect"] = metrics.perfect_energy_distance(
+                apart, len(case.raters), samples
+            )
     return row
 
 
@@ -187,16 +200,12 @@ def _by_label(name: str, values: Floats, labels: tuple[str, ...]) -> dict[str, f
     return row
 
 
-def _nothing(counts: NDArray[np.int64], theirs: NDArray[np.int64]) -> dict[str, float]:
-    """How the model's "nothing there" compares with the share of raters who marked nothing.
+def _nothing(probability: float, share: float) -> dict[str, float]:
+    """Whether model and raters are on one side of one half on whether anything is there.
 
-    ``nothing_agreement``: both on the same side of one half, where raters who are split agree
-    with either. ``nothing_gap``: |probability − share|.
+    Raters who are split agree with either.
     """
-    model = float((counts.sum(1) == 0).mean())
-    raters = float((theirs.sum(1) == 0).mean())
-    same = (model - 0.5) * (raters - 0.5) >= 0
-    return {"nothing_agreement": float(same), "nothing_gap": abs(model - raters)}
+    return {"nothing_agreement": float((probability - 0.5) * (share - 0.5) >= 0)}
 
 
 def _volume_error(
@@ -218,7 +227,7 @@ def _reliability(probability: NDArray[np.float32], raters: NDArray[np.uint8]) ->
         p = probability[label].clip(0, 1)
         frequency = (raters == label).mean(0)
         out[0, label - 1] = metrics.calibration_sums(p, frequency, bins=_BINS)
-        doubt = ((p > _DOUBT[0]) & (p < _DOUBT[1])) | (frequency > 0)
+        doubt = (p > _DOUBT[0]) & (p < _DOUBT[1])
         if doubt.any():
             out[1, label - 1] = metrics.calibration_sums(p[doubt], frequency[doubt], bins=_BINS)
     return out
@@ -247,19 +256,47 @@ def summarise(
             values[f"outline_width_90{suffix}{part}"] = one.width.mean(1)
             values[f"outline_relative_width_90{suffix}{part}"] = one.relative_width.mean(1)
             coverage[f"outline_coverage_90{suffix}{part}"] = one.by_patient(seed)
+    if "nothing_agreement" in values:
+        probability, share = measured.outlined.T
+        values["presence_brier"] = metrics.brier_scores(probability, share)
+        base = np.full_like(share, share.mean())
+        values["presence_brier_base"] = metrics.brier_scores(base, share)
     summary: dict[str, Any] = {}
     for name, value in values.items():
         there = np.isfinite(value)
         if there.any():
-            interval = metrics.bootstrap_interval(value[there], measured.patients[there], seed=seed)
+            of = (
+                metrics.share_interval
+                if name == "nothing_agreement"
+                else metrics.bootstrap_interval
+            )
+            interval = of(value[there], measured.patients[there], seed=seed)
             summary[name] = interval._asdict()
     summary |= coverage
+    if "nothing_agreement" in values:
+        summary["presence_reliability"] = _reliability_curve(*measured.outlined.T)
     for name, sums in (("ece", measured.reliability), ("ece_doubtful", measured.doubtful)):
         summary[name] = _pooled_ece(sums.sum(1), measured.patients, seed)
         if len(measured.labels) > 1:
             for i, label in enumerate(measured.labels):
                 summary[f"{name}/{label}"] = _pooled_ece(sums[:, i], measured.patients, seed)
     return {name: value for name, value in summary.items() if value is not None}
+
+
+def _reliability_curve(probability: Floats, share: Floats) -> dict[str, Any]:
+    """Of each tenth of probability: cases, their mean probability, and the share of raters."""
+    count, of_model, of_raters = metrics.calibration_sums(probability, share, 10)
+    there = count > 0
+    return {
+        "cases": count[there].astype(int).tolist(),
+        "probability": (of_model[there] / count[there]).tolist(),
+        "share_of_raters": (of_raters[there] / count[there]).tolist(),
+        **{
+            name: value
+            for name, value in metrics.brier_parts(probability, share)._asdict().items()
+            if name in ("reliability", "resolution")
+        },
+    }
 
 
 def _pooled_ece(sums: Floats, patients: NDArray[np.generic], seed: int) -> dict[str, float] | None:

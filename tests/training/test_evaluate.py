@@ -22,6 +22,7 @@ from napari_ssn.training.cases import load_cases
 from napari_ssn.training.evaluate import (
     Measurement,
     _nothing,
+    _reliability,
     evaluate,
     measure,
     summarise,
@@ -67,7 +68,10 @@ def test_figures_are_those_of_the_plain_functions(model: Model, data: SliceSet) 
         empty = float((areas == 0).mean())
         share = float((raters.sum((1, 2)) == 0).mean())
         assert share == (0.25 if i == 1 else 0)
-        assert found.values["nothing_gap"][i] == pytest.approx(abs(empty - share))
+        np.testing.assert_allclose(found.outlined[i], [1 - empty, 1 - share])
+        assert found.values["ged2_v_100_perfect"][i] == pytest.approx(
+            metrics.sample_diversity(raters) * (1 / 100 + 1 / 4)
+        )
         assert found.values["nothing_agreement"][i] == (empty <= 0.5)
         error = np.mean([abs(r.median - a) / a for a in raters.sum((1, 2)) if a])
         assert found.values["volume_error"][i] == pytest.approx(error)
@@ -78,7 +82,7 @@ def invented(areas: list[list[float]], ranges: list[list[float]]) -> Measurement
     sums = np.zeros((n, 1, 3, 15))
     return Measurement(
         ("nodule",), {}, np.array(areas, float)[..., None], np.array(ranges, float)[:, None],
-        np.array(ranges, float)[:, None], sums, sums, np.arange(n),
+        np.array(ranges, float)[:, None], sums, sums, np.zeros((n, 2)), np.arange(n),
     )  # fmt: skip
 
 
@@ -119,7 +123,7 @@ def test_labels_are_calibrated_each_by_itself() -> None:
     ranges = np.tile([80.0, 100.0, 120.0], (n, 3, 1))
     sums = np.zeros((n, 3, 3, 15))
     measured = Measurement(
-        ("a", "b", "c"), {}, sizes, ranges, ranges, sums, sums, np.arange(n)
+        ("a", "b", "c"), {}, sizes, ranges, ranges, sums, sums, np.zeros((n, 2)), np.arange(n)
     )  # fmt: skip
     found = calibrate(measured, "d")
     assert found.factors(1) == (pytest.approx(0.5), pytest.approx(0.5))
@@ -142,7 +146,7 @@ def test_what_the_calibrated_range_holds_where_it_was_learnt() -> None:
     sums = np.tile(np.array([[[[1.0], [0.4], [0.6]]]]), (n, 1, 1, 1))
     measured = Measurement(
         ("nodule",), {"dice_each": np.full(n, 0.5)}, areas[..., None], ranges[:, None],
-        ranges[:, None], sums, sums, patients,
+        ranges[:, None], sums, sums, np.zeros((n, 2)), patients,
     )  # fmt: skip
     calibration = calibrate(measured, "d")
     summary = summarise(measured, calibration)
@@ -180,7 +184,8 @@ def test_evaluate_names_everything_it_promises(model: Model, data: SliceSet) -> 
         "rater_diversity", "hungarian_iou_16", "dice_each", "dice_majority", "ece", "ece_doubtful",
         "outline_coverage_90", "outline_width_90", "outline_relative_width_90",
         "outline_coverage_90_uncalibrated", "outline_width_90_uncalibrated",
-        "effective_rank", "nothing_agreement", "nothing_gap", "volume_error",
+        "effective_rank", "nothing_agreement", "presence_brier", "presence_brier_base",
+        "volume_error", "ged2_v_16_perfect", "ged2_v_100_perfect",
     ):  # fmt: skip
         interval = figures[name]
         assert interval["low"] <= interval["mean"] <= interval["high"], name
@@ -208,14 +213,39 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path, data: SliceSet) -> N
 
 
 def test_nothing_there_by_hand() -> None:
-    counts = np.array([[0], [0], [0], [5]])  # the model says "nothing" in three of four
-    for theirs, agree, gap in (
-        ([[0], [0], [0], [3]], 1.0, 0.0),
-        ([[0], [0], [3], [3]], 1.0, 0.25),  # split raters agree with either
-        ([[0], [3], [3], [3]], 0.0, 0.5),
-    ):
-        row = _nothing(counts, np.array(theirs))
-        assert row == {"nothing_agreement": agree, "nothing_gap": gap}
+    # The model says "something" in one of four hypotheses.
+    for share, agree in ((0.25, 1.0), (0.5, 1.0), (0.75, 0.0)):  # split raters agree with either
+        assert _nothing(0.25, share) == {"nothing_agreement": agree}
+
+
+def test_presence_is_scored_against_its_base_rate() -> None:
+    outlined = np.array([[0.9, 1.0], [0.2, 0.5], [0.1, 0.0], [0.4, 0.5]])
+    measured = invented([[1, 1]] * 4, [[0, 1, 2]] * 4)
+    measured = replace(measured, outlined=outlined, values={"nothing_agreement": np.ones(4)})
+    summary = summarise(measured, None)
+    # 0.01; 0.5 · 0.64 + 0.5 · 0.04; 0.01; 0.5 · 0.36 + 0.5 · 0.16.
+    assert summary["presence_brier"]["mean"] == pytest.approx((0.01 + 0.34 + 0.01 + 0.26) / 4)
+    assert summary["presence_brier_base"]["mean"] == pytest.approx(0.25)
+    curve = summary["presence_reliability"]
+    assert curve["cases"] == [1, 1, 1, 1] and curve["share_of_raters"] == [0.0, 0.5, 0.5, 1.0]
+    # All four agree, and four patients are not everybody.
+    assert summary["nothing_agreement"] == metrics.exact_interval(4, 4)._asdict()
+    assert "presence_brier" not in summarise(replace(measured, values={}), None)
+
+
+def test_all_outlines_inside_are_not_a_hundred_percent_for_certain() -> None:
+    summary = summarise(invented([[90, 110]] * 35, [[80, 100, 140]] * 35), None)
+    assert summary["outline_coverage_90_uncalibrated"] == metrics.exact_interval(35, 35)._asdict()
+
+
+def test_probabilities_that_are_right_have_no_error_in_doubt() -> None:
+    # Four raters each mark every voxel with the very probability that the model states.
+    rng = np.random.default_rng(0)
+    p = rng.beta(0.3, 3, 400_000).astype(np.float32)
+    raters = (rng.random((4, len(p))) < p).astype(np.uint8)
+    whole, doubtful = _reliability(np.stack([1 - p, p]), raters)
+    assert metrics.calibration_error(whole[0]) < 0.002
+    assert metrics.calibration_error(doubtful[0]) < 0.002
 
 
 def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
@@ -228,7 +258,7 @@ def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
         assert summary[name]["mean"] == pytest.approx(np.mean(parts)), name
     assert {"ece/head", "ece/tail", "ece_doubtful/head"} <= summary.keys()
     # Two raters are needed to see how they differ.
-    assert not {"nothing_gap", "rater_diversity", "outline_coverage_90"} & summary.keys()
+    assert not {"presence_brier", "rater_diversity", "outline_coverage_90"} & summary.keys()
     assert {"outline_coverage_90_uncalibrated/head"} <= summary.keys()
     for i in range(3):
         case = cases[i]
