@@ -135,6 +135,9 @@ def _by_hand(whole: dict[str, bytes]) -> Iterator[Damaged]:
     yield Damaged("a.nii", "qform and sform disagree", image.to_bytes())
     yield Damaged("a.nii", "no position", put(252, "2h", 0, 0))
     yield Damaged("a.nii", "sform of zeros", put(280, "12f", *[0] * 12))
+    bare = bytearray(put(280, "12f", *[0] * 12))
+    struct.pack_into("<2h", bare, 252, 0, 1)
+    yield Damaged("a.nii", "sform of zeros, no qform", bytes(bare))
     yield Damaged("a.nii", "sform of infinity", put(280, "f", np.inf))
     yield Damaged("a.nii", "voxel size of zero", _no_form(put(80, "3f", 0, 1, 1)))
     yield Damaged("a.nii", "voxel size not a number", _no_form(put(80, "3f", np.nan, 1, 1)))
@@ -223,7 +226,8 @@ def plain_nifti(raw: bytes) -> Read:
     # A size of zero is none; readers fill in 1.
     pixdim = [size or 1.0 for size in get("8f", 76)]
     affine = np.eye(4)
-    if get("h", 254)[0] > 0:
+    there = any(np.reshape(get("12f", 280), (3, 4))[:, :3].flat) or get("h", 252)[0] <= 0
+    if get("h", 254)[0] > 0 and there:
         affine[:3] = np.reshape(get("12f", 280), (3, 4))
     elif get("h", 252)[0] > 0:
         b, c, d = np.array(get("3f", 256), float)

@@ -78,7 +78,7 @@ def outcome(folder: Path, how: str, name: str = "a.nii") -> ssn.Volume | str:
         ("b.nii.gz", "text", "damaged or no NIfTI file"),
         ("a.nii", "quaternion too long", "damaged"),
         ("a.nii", "quaternion not a number", "not finite"),
-        ("a.nii", "sform of zeros", "singular"),
+        ("a.nii", "sform of zeros, no qform", "singular"),
         ("a.nii", "sform of infinity", "not finite"),
         ("a.nii", "huge size", "cut off"),
         ("a.nii", "complex values", "complex numbers"),
@@ -106,6 +106,8 @@ def test_what_can_be_used_is_said_to_be_doubtful(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(still.affine[:3, :3], axis=0), (0.7, 1.3, 2.5))
     two = outcome(tmp_path, "qform and sform disagree")
     assert isinstance(two, ssn.Volume) and "two positions, 30 mm apart" in (two.note or "")
+    empty = outcome(tmp_path, "sform of zeros")
+    assert isinstance(empty, ssn.Volume) and "its qform was taken" in (empty.note or "")
     lost = outcome(tmp_path, "no origin", "c.nrrd")
     assert isinstance(lost, ssn.Volume) and "no origin" in (lost.note or "")
     none = outcome(tmp_path, "no position")

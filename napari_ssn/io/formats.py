@@ -28,7 +28,7 @@ def is_nifti(path: Path) -> bool:
 
 def is_nrrd(path: Path) -> bool:
     """Whether a file's name is that of a NRRD file, of which 3D Slicer's segmentations are some."""
-    return path.suffix.lower() == ".nrrd"
+    return path.suffix.lower() in (".nrrd", ".nhdr")
 
 
 def stem(path: Path) -> str:
@@ -87,7 +87,7 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         raise ImageError("There is no file or folder of that name.")
     raise ImageError(
         "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
-        "it), NIfTI (.nii, .nii.gz), NRRD (.nrrd) or a grey picture (.png, .tif, .jpg)."
+        "it), NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or a grey picture (.png, .tif, .jpg)."
     )
 
 
@@ -130,7 +130,7 @@ def encode(content: Content, path: Path, series: DicomSeries | None = None) -> b
     """
     name = path.name.lower()
     if name.endswith(NIFTI_SUFFIXES):
-        from napari_ssn.io.nifti import encode_content
+        from napari_ssn.io.nifti_write import encode_content
 
         return encode_content(content, compressed=name.endswith(".gz"))
     if name.endswith(NRRD_SUFFIX):

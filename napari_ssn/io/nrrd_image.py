@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import bz2
 import math
-import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import nrrd
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.volume import Extent, Volume, stand_upright
+from napari_ssn.io import source
+from napari_ssn.io.nrrd_header import read_header
 
-_DAMAGED = "The file is damaged or no NRRD file: export it again or choose another."
-_CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
-
-_TOO_LONG = "The file holds more voxels than it says: copy or export it again."
 _NO_ORIGIN = "The file states no origin: its first voxel was put at the origin of its space."
 
 _TYPES = {
@@ -47,8 +44,8 @@ _SPACES = {
 # The names of others: of no patient.
 _NOBODYS = {"", "scanner-xyz", "3d-right-handed", "3d-left-handed"}
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3, "µm": 1e-3, "": 1.0}
-# Axes that an image has beside those of space: several values per voxel, or several images.
-_MOST_AXES = 4
+# Bytes of voxels that are written as text.
+_MOST_TEXT = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -90,58 +87,19 @@ def read_nrrd_layers(path: Path) -> Volume:
 
 def read_nrrd_fields(path: Path) -> tuple[Volume, dict[str, Any]]:
     """As `read_nrrd_layers`, and the fields of the header, those of other programs included."""
-    header, body = _parse(path)
-    sizes = [int(size) for size in header["sizes"]]
-    inside = _axes_of_space(header, len(sizes))
-    data = _values(header, body, sizes)
+    with source.opened(path) as stream:
+        header, end = read_header(stream)
+        sizes = [int(size) for size in header["sizes"]]
+        inside = _axes_of_space(header, len(sizes))
+        place = _place(header, inside)
+        data = _voxels(header, path, stream, end, sizes)
     # First what is not space, then space in the file's own order.
     outside = [axis for axis in range(len(sizes)) if axis not in inside]
     data = data.transpose(*outside, *inside).reshape(-1, *(sizes[axis] for axis in inside))
-    place = _place(header, inside)
     with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
         values = np.ascontiguousarray(data, dtype=np.float32)
     volume = Volume(values, place.affine, place.extent, place.oriented, note=place.note)
     return volume, header
-
-
-def _parse(path: Path) -> tuple[dict[str, Any], bytes]:
-    """Fields of the header, and the bytes behind it."""
-    # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ImageError("The file does not exist.") from None
-    except OSError as error:
-        reason = error.strerror or "no reason given"
-        raise ImageError(f"The file cannot be opened ({reason}).") from None
-    if not content.startswith(b"NRRD"):
-        raise ImageError(_DAMAGED)
-    ends = [(at, len(mark)) for mark in (b"\n\n", b"\r\n\r\n") if (at := content.find(mark)) >= 0]
-    at, length = min(ends, default=(len(content), 0))
-    try:
-        lines = content[:at].decode("utf-8").splitlines()
-        header = dict(nrrd.read_header([f"{_plain(line)}\n" for line in lines]))
-    except (nrrd.NRRDError, UnicodeDecodeError, ValueError, KeyError, IndexError, TypeError):
-        raise ImageError(_DAMAGED) from None
-    if {"data file", "datafile"} & header.keys():
-        raise ImageError("The voxels lie in another file beside this one: save both as one .nrrd.")
-    if not {"type", "dimension", "sizes", "encoding"} <= header.keys():
-        raise ImageError(_DAMAGED)
-    sizes = np.asarray(header["sizes"]).reshape(-1)
-    if len(sizes) != header["dimension"] or not 2 <= len(sizes) <= _MOST_AXES:
-        raise GeometryError(f"The image has {len(sizes)} axes; two or three can be segmented.")
-    if sizes.min() < 0:
-        raise ImageError(_DAMAGED)
-    if sizes.min() == 0:
-        raise ImageError("The image holds no voxels.")
-    return header, content[at + length :]
-
-
-def _plain(line: str) -> str:
-    """A line of the header with the name of its field as pynrrd knows it."""
-    name, colon, value = line.partition(":")
-    # A colon and "=" are a key of somebody's own.
-    return line if value.startswith("=") or not colon else f"{name.strip().lower()}:{value}"
 
 
 def _axes_of_space(header: dict[str, Any], dimension: int) -> list[int]:
@@ -163,74 +121,119 @@ def _directions(header: dict[str, Any], dimension: int) -> list[NDArray[np.float
     """Vector of each axis in the file's space; None of an axis that is not of space."""
     rows = header["space directions"]
     if len(rows) != dimension:
-        raise ImageError(_DAMAGED)
+        raise ImageError("The file is damaged: its axes and their directions differ in number.")
     out: list[NDArray[np.float64] | None] = []
     for row in rows:
         vector = None if row is None else np.asarray(row, dtype=np.float64).reshape(-1)
         if vector is None or (len(vector) and np.isnan(vector).all()):
             out.append(None)
-        elif len(vector) != 3:
-            raise GeometryError("The image's axes lie in no space of three dimensions.")
+        elif len(vector) not in (2, 3):
+            raise GeometryError("The image's axes lie in no space of two or three dimensions.")
         else:
-            out.append(vector)
+            # A plane of its own lies in that of the first two axes.
+            out.append(np.append(vector, [0.0] * (3 - len(vector))))
     return out
 
 
-def _values(header: dict[str, Any], body: bytes, sizes: list[int]) -> NDArray[Any]:
-    """Voxels along the axes of the file, the fastest first."""
+def _voxels(
+    header: dict[str, Any], path: Path, stream: BinaryIO, end: int, sizes: list[int]
+) -> NDArray[Any]:
+    """Voxels along the axes of the file, the fastest first.
+
+    Args:
+        header: of the file.
+        path: of the file, beside which the voxels may lie.
+        stream: of the file.
+        end: of the header.
+        sizes: of the axes.
+    """
+    name = str(header.get("data file", "")).strip()
+    if not name:
+        return _values(header, stream, end, sizes)
+    if name.split()[0] == "LIST" or "%" in name:
+        raise ImageError("The voxels lie in several files: save the image as one .nrrd.")
+    try:
+        with source.opened(path.parent / name) as other:
+            return _values(header, other, 0, sizes)
+    except ImageError as error:
+        raise ImageError(f"The voxels lie in another file beside this one. {error}") from None
+
+
+def _values(header: dict[str, Any], stream: BinaryIO, start: int, sizes: list[int]) -> NDArray[Any]:
     code = _TYPE.get(str(header["type"]).lower())
     if code is None:
         raise ImageError("The image holds no plain numbers: convert it to grey values first.")
-    if code[1] != "1" and header.get("endian") not in ("little", "big"):
-        raise ImageError(_DAMAGED)
-    kind = np.dtype(code).newbyteorder("<" if header.get("endian") == "little" else ">")
-    needed = math.prod(sizes) * kind.itemsize
-    if _number(header, "line skip") or _number(header, "byte skip"):
-        raise ImageError("The voxels do not follow the header: save the image anew as .nrrd.")
-    encoding = str(header["encoding"]).lower()
-    raw = _decoded(body, encoding, needed)
-    if raw is None:
+    encoding, order = str(header["encoding"]).lower(), str(header.get("endian", "")).lower()
+    size, count = source.size_of(stream), math.prod(sizes)
+    stream.seek(start)
+    for _ in range(_number(header, "line skip")):
+        if not stream.readline():
+            raise ImageError(source.CUT_OFF)
+    start, skipped = stream.tell(), _number(header, "byte skip")
+    if encoding in ("ascii", "text", "txt"):
+        return _from_text(stream, np.dtype(code), count).reshape(sizes, order="F")
+    if code[1] != "1" and order not in ("little", "big"):
+        raise ImageError("The file does not say in which order its bytes are (endian).")
+    kind = np.dtype(code).newbyteorder("<" if order == "little" else ">")
+    needed = count * kind.itemsize
+    if encoding == "raw" and skipped == -1:
+        # The voxels are the last of the file.
+        start, skipped = max(size - needed, start), 0
+    if skipped < 0:
+        raise ImageError("The file is damaged: its voxels begin before their file.")
+    pieces, most = _pieces(stream, start, encoding)
+    source.check_fits(needed, size - start, 4 * count, most)
+    # A file may be padded, but not by a slice: then one of its sizes is wrong.
+    padding = max(needed // max(sizes) - 1, 0)
+    raw = source.take(pieces, skipped, needed, padding, size)
+    return raw.view(kind).reshape(sizes, order="F")
+
+
+def _pieces(
+    stream: BinaryIO, start: int, encoding: str
+) -> tuple[Callable[[], Iterator[bytes]], float]:
+    """What makes the voxels' bytes in pieces, and how many one of the file can become."""
+    readers: dict[str, tuple[Callable[[BinaryIO], Iterator[bytes]], float]] = {
+        "raw": (source.plain, 1.0),
+        **dict.fromkeys(("gzip", "gz"), (source.unpacked, source.GZIP_RATIO)),
+        **dict.fromkeys(("bzip2", "bz2"), (source.unpacked_bzip2, source.BZIP2_RATIO)),
+    }
+    if encoding not in readers:
         raise ImageError(f"Voxels written as {encoding[:12]!r} are not read: use raw or gzip.")
-    if len(raw) < needed:
-        raise ImageError(_CUT_OFF)
-    if len(raw) > needed:
-        # One of its sizes is wrong, and nobody can say which.
-        raise ImageError(_TOO_LONG)
-    return np.frombuffer(raw, kind, math.prod(sizes)).reshape(sizes, order="F")
+    read, most = readers[encoding]
+    return partial(_from, stream, start, read), most
+
+
+def _from(
+    stream: BinaryIO, start: int, read: Callable[[BinaryIO], Iterator[bytes]]
+) -> Iterator[bytes]:
+    stream.seek(start)
+    return read(stream)
+
+
+def _from_text(stream: BinaryIO, kind: np.dtype[Any], count: int) -> NDArray[Any]:
+    """Numbers that are written as text."""
+    text = stream.read(_MOST_TEXT + 1)
+    if len(text) > _MOST_TEXT:
+        raise ImageError("The voxels are written as text, which is too long: use raw or gzip.")
+    words = text.replace(b",", b" ").split()
+    if len(words) < count:
+        raise ImageError(source.CUT_OFF)
+    if len(words) > count:
+        raise ImageError(source.TOO_LONG)
+    try:
+        return np.array(words).astype(kind)
+    except (ValueError, OverflowError):
+        raise ImageError("The file is damaged: a voxel is no number of its kind.") from None
 
 
 def _number(header: dict[str, Any], name: str) -> int:
     try:
         return int(header.get(name, 0))
     except (TypeError, ValueError):
-        raise ImageError(_DAMAGED) from None
-
-
-def _decoded(body: bytes, encoding: str, needed: int) -> bytes | None:
-    """The voxels' bytes, one more than are needed at most; None for an encoding that is not read.
-
-    Compressed bytes are read to their end, where their checksum is.
-    """
-    damaged = ImageError("The compressed voxels are damaged or cut off: copy or export it again.")
-    if encoding == "raw":
-        return body[: needed + 1]
-    try:
-        if encoding in ("gzip", "gz"):
-            # 16: with the header and the checksum of gzip.
-            unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            raw = unpack.decompress(body, needed + 1)
-            if len(raw) <= needed and not unpack.eof:
-                raise damaged
-            return raw
-        if encoding in ("bzip2", "bz2"):
-            packed = bz2.BZ2Decompressor()
-            raw = packed.decompress(body, needed + 1)
-            if len(raw) <= needed and not packed.eof:
-                raise damaged
-            return raw
-    except (zlib.error, OSError, EOFError, ValueError):
-        raise damaged from None
-    return None
+        raise ImageError(
+            f"The file is damaged: the {name} in its header cannot be understood."
+        ) from None
 
 
 def _place(header: dict[str, Any], inside: list[int]) -> _Place:
@@ -250,14 +253,17 @@ def _place(header: dict[str, Any], inside: list[int]) -> _Place:
     space = str(header.get("space", "")).lower()
     signs = _SPACES.get(space)
     if signs is None and space not in _NOBODYS:
-        raise ImageError(_DAMAGED)
+        raise ImageError("The file is damaged: the space that its header names is not known.")
     unit = _unit(header)
     for column, axis in enumerate(inside):
         affine[:3, column] = vectors[axis]
     origin = np.asarray(header.get("space origin", (0.0,) * 3), dtype=np.float64).reshape(-1)
-    if len(origin) != 3:
-        raise ImageError(_DAMAGED)
-    affine[:3, 3] = origin
+    flat = all(len(np.atleast_1d(row)) == 2 for row in header["space directions"])
+    if flat and signs is not None:
+        raise GeometryError("The file names a patient's space and gives directions in a plane.")
+    if len(origin) not in ((2, 3) if flat else (3,)):
+        raise ImageError("The file is damaged: the space origin in its header is no place.")
+    affine[: len(origin), 3] = origin
     affine[:3] *= unit
     # Nobody says which way the axes of an unnamed space run: they are taken as left, posterior,
     # superior, and the image as one of no patient.

@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from napari_ssn.core.display import plain_display
 from napari_ssn.core.errors import ImageError
 from napari_ssn.core.volume import Volume
+from napari_ssn.io.source import opened
 
 # Pillow's modes of one grey channel: 1 and 8 bit, 16 bit in either byte order, 32 bit, float.
 _GREY = {"1", "L", "I;16", "I;16L", "I;16B", "I", "F"}
@@ -26,12 +27,10 @@ def read_picture(path: Path) -> Volume:
     """
     # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
     try:
-        with Image.open(path) as picture:
+        with opened(path) as stream, Image.open(stream) as picture:
             mode, pages = picture.mode, getattr(picture, "n_frames", 1)
             _check(mode, pages)
             values = np.asarray(picture)
-    except FileNotFoundError:
-        raise ImageError("The file does not exist.") from None
     except UnidentifiedImageError:
         raise ImageError("The file is damaged or no picture: choose another.") from None
     except Image.DecompressionBombError:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import napari_ssn as ssn
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.io.nifti import encode_nifti, read_nifti
+from napari_ssn.io.nifti import read_nifti
+from napari_ssn.io.nifti_write import encode_nifti
 from tests.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)
@@ -205,7 +206,7 @@ def with_header(offset: int, form: str, *values: float) -> bytes:
         pytest.param(with_header(42, "<3h", 32767, 32767, 32767), "cut off", id="huge"),
         pytest.param(with_header(42, "<3h", 0, 8, 7), "no voxels", id="no voxels"),
         pytest.param(with_header(70, "<h", 9999), "damaged", id="unknown kind of number"),
-        pytest.param(with_header(70, "<h", 1), "damaged", id="single bits"),
+        pytest.param(with_header(70, "<h", 1), "holds single bits", id="single bits"),
         pytest.param(with_header(108, "<f", np.nan), "damaged", id="offset not a number"),
         pytest.param(with_header(108, "<f", -5e9), "damaged", id="negative offset"),
         pytest.param(with_header(112, "<ff", 1, np.inf), "damaged", id="infinite offset of values"),

@@ -124,8 +124,8 @@ def test_several_values_per_voxel_are_refused(tmp_path: Path) -> None:
         (lambda raw: raw.replace(b"type: float", b"type: block"), "no plain numbers"),
         (lambda raw: raw.replace(b"encoding: raw", b"encoding: hex"), "'hex' are not read"),
         (lambda raw: raw.replace(b"encoding: raw", b"data file: x.raw\nencoding: raw"), "another"),
-        (lambda raw: raw.replace(b"encoding: raw", b"byte skip: 4\nencoding: raw"), "follow"),
-        (lambda raw: raw.replace(b"endian: little\n", b""), "damaged"),
+        (lambda raw: raw.replace(b"encoding: raw", b"byte skip: 4\nencoding: raw"), "cut off"),
+        (lambda raw: raw.replace(b"endian: little\n", b""), "in which order its bytes"),
         (lambda raw: raw.replace(b"space origin", b"spice origin"), None),
     ],
 )

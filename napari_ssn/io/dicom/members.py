@@ -15,9 +15,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import psutil
-
 from napari_ssn.core.errors import ImageError
+from napari_ssn.io.source import check_memory
 
 #: What a DICOM file begins with: a preamble of any content, and these four letters.
 PREAMBLE, MAGIC = 128, b"DICM"
@@ -115,16 +114,6 @@ def may_be_dicom(path: Path) -> bool:
         return _on_disk(path).is_dicom
     except (OSError, ImageError, zipfile.BadZipFile, NotImplementedError, ValueError):
         return False
-
-
-def check_memory(size: int) -> None:
-    """ImageError if so many bytes are more than this computer has free."""
-    free = int(psutil.virtual_memory().available)
-    if size > free:
-        raise ImageError(
-            f"The series needs {size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
-            "close other programs or open it on a larger computer."
-        )
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -20,9 +20,10 @@ from napari_ssn.core.volume import Volume
 from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.find import Instance, Series, Study, find_study, instance
-from napari_ssn.io.dicom.members import check_memory, member, members
+from napari_ssn.io.dicom.members import member, members
 from napari_ssn.io.dicom.pixels import stored_pixels
 from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.source import check_memory
 
 if TYPE_CHECKING:
     from pydicom import Dataset

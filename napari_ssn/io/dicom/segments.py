@@ -19,8 +19,9 @@ from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, reading
-from napari_ssn.io.dicom.members import check_memory, member
+from napari_ssn.io.dicom.members import member
 from napari_ssn.io.opened import Opened, named_after
+from napari_ssn.io.source import check_memory
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -1,0 +1,221 @@
+"""Files to read, bounded before they are: no pipe is waited for, nothing unpacks without an end."""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from napari_ssn.core.errors import ImageError
+
+_GZIP = b"\x1f\x8b"
+# Bytes that are unpacked at once.
+_PIECE = 1 << 20
+# What an image may take above the size of its file before it is known to be whole.
+_SPARE = 400 << 20
+#: Bytes that one can become, unpacked by gzip (the format's limit) and by bzip2.
+GZIP_RATIO, BZIP2_RATIO = 1032, 50_000
+# More than so many bytes from fewer than a 200th of them are no image but a trap: the emptiest of
+# label maps of a whole body is smaller.
+_TRAP, _TRAP_RATIO = 1 << 30, 200
+_PACKED = "The compressed voxels are damaged or cut off: copy or export the file again."
+CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
+TOO_LONG = "The file holds more voxels than it says: copy or export it again."
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of the disk for reading; OSError for a pipe, which would be waited for."""
+    flags = getattr(os, "O_NONBLOCK", 0)
+    stream = path.open("rb") if not flags else _opened(path, flags)
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return stream
+
+
+def _opened(path: Path, extra: int) -> BinaryIO:
+    # pathlib's open takes no opener.
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | extra))
+
+
+def read_text(path: Path, most: int = 1 << 26) -> str:
+    """Text of a file.
+
+    Raises:
+        OSError: it cannot be opened, or has more than ``most`` bytes.
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    with open_regular(path) as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, "it is too large for a text of this kind")
+    return content.decode("utf-8")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file of an image; ImageError, without its name, if it is not there or no file."""
+    # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
+    try:
+        stream = open_regular(path)
+    except FileNotFoundError:
+        raise ImageError("The file does not exist.") from None
+    except OSError as error:
+        reason = error.strerror or "no reason given"
+        raise ImageError(f"The file cannot be opened ({reason}).") from None
+    with stream:
+        try:
+            yield stream
+        except OSError as error:
+            if error.errno is None:  # of a library, not of the system
+                raise
+            raise ImageError(f"The file cannot be read ({error.strerror}).") from None
+
+
+def size_of(stream: BinaryIO) -> int:
+    """Bytes of an open file."""
+    return os.fstat(stream.fileno()).st_size
+
+
+def is_gzip(head: bytes) -> bool:
+    """Whether bytes are the beginning of what gzip packed."""
+    return head[:2] == _GZIP
+
+
+def plain(stream: BinaryIO) -> Iterator[bytes]:
+    """Pieces of what follows in a file."""
+    while piece := stream.read(_PIECE):
+        yield piece
+
+
+def unpacked(stream: BinaryIO) -> Iterator[bytes]:
+    """Pieces of what gzip packed, one or several members; each member's checksum is checked.
+
+    What follows the last member is left, as gzip itself leaves it.
+
+    Raises:
+        ImageError: it is damaged or cut off.
+    """
+    packed = b""
+    while True:
+        # 16: with the header and the checksum of gzip.
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        while not member.eof:
+            packed = packed or stream.read(_PIECE)
+            if not packed:
+                raise ImageError(_PACKED)
+            try:
+                piece = member.decompress(packed, _PIECE)
+            except zlib.error:
+                raise ImageError(_PACKED) from None
+            packed = member.unconsumed_tail
+            if piece:
+                yield piece
+        packed = member.unused_data
+        if len(packed) < len(_GZIP):
+            packed += stream.read(_PIECE)
+        if not is_gzip(packed):
+            return
+
+
+def unpacked_bzip2(stream: BinaryIO) -> Iterator[bytes]:
+    """As `unpacked`, of one member that bzip2 packed."""
+    member = bz2.BZ2Decompressor()
+    while not member.eof:
+        packed = stream.read(_PIECE) if member.needs_input else b""
+        if not packed and member.needs_input:
+            raise ImageError(_PACKED)
+        try:
+            piece = member.decompress(packed, _PIECE)
+        except (OSError, ValueError):
+            raise ImageError(_PACKED) from None
+        if piece:
+            yield piece
+
+
+def check_fits(needed: int, size: int, decoded: int, most: float = 1.0) -> None:
+    """ImageError if a file cannot hold what its header promises, or this computer has no room.
+
+    Args:
+        needed: bytes of the voxels, as stored.
+        size: of the file, bytes.
+        decoded: bytes of what is made of them.
+        most: bytes that one of the file can become.
+    """
+    if needed > most * size:
+        raise ImageError(CUT_OFF)
+    if needed > _TRAP and needed > _TRAP_RATIO * size:
+        raise ImageError(
+            f"The file says that {needed / 1e9:.1f} GB are packed into {size / 1e6:.2g} MB, which "
+            "no image is: it is not opened."
+        )
+    check_memory(needed + decoded)
+
+
+def check_memory(size: int) -> None:
+    """ImageError if so many bytes are more than this computer has free."""
+    free = int(psutil.virtual_memory().available)
+    if size > free:
+        raise ImageError(
+            f"The image needs {size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
+            "close other programs or open it on a larger computer."
+        )
+
+
+def take(
+    pieces: Callable[[], Iterator[bytes]], start: int, needed: int, most: int, size: int
+) -> NDArray[np.uint8]:
+    """Voxels' bytes, of what comes in pieces.
+
+    Of what unpacks to much more than its file, the pieces are counted before room is made.
+
+    Args:
+        pieces: makes them, from the beginning each time.
+        start: bytes before the voxels.
+        needed: bytes of the voxels.
+        most: bytes that may follow them, as padding.
+        size: of the file.
+
+    Raises:
+        ImageError: there are fewer or more bytes.
+    """
+    if start + needed > size + _SPARE:
+        _check_length(_sum_up_to(pieces(), start + needed + most), start + needed, most)
+    out, at = np.empty(needed, np.uint8), -start
+    for piece in pieces():
+        low, high = max(at, 0), min(at + len(piece), needed)
+        if high > low:
+            out[low:high] = np.frombuffer(piece, np.uint8, high - low, low - at)
+        at += len(piece)
+        if at > needed + most:
+            break
+    _check_length(at, needed, most)
+    return out
+
+
+def _sum_up_to(pieces: Iterator[bytes], most: int) -> int:
+    """Bytes that come in pieces; those behind ``most`` are not counted to their end."""
+    count = 0
+    for piece in pieces:
+        count += len(piece)
+        if count > most:
+            break
+    return count
+
+
+def _check_length(found: int, needed: int, most: int) -> None:
+    if found < needed:
+        raise ImageError(CUT_OFF)
+    if found > needed + most:
+        # One of its sizes is wrong, and nobody can say which.
+        raise ImageError(TOO_LONG)

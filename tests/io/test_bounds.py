@@ -1,0 +1,125 @@
+"""What a file may cost before it is refused: seconds, and memory above its own size."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+# As the project promises it.
+SECONDS, MEGABYTES = 5.0, 500
+
+_CHILD = """
+import resource, sys, time
+import napari_ssn as ssn
+from napari_ssn.core.errors import SSNError
+import napari_ssn.io.nifti, napari_ssn.io.nrrd_image, napari_ssn.io.picture, psutil
+before = psutil.Process().memory_info().rss
+began = time.perf_counter()
+try:
+    ssn.read(sys.argv[1])
+    said = "opened"
+except SSNError as error:
+    said = str(error)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
+print(time.perf_counter() - began, (peak - before) / 1e6, said)
+"""
+
+
+def cost(path: Path) -> tuple[float, float, str]:
+    """Seconds, megabytes and words of reading a file, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    seconds, megabytes, said = done.stdout.split(" ", 2)
+    return float(seconds), float(megabytes), said.strip()
+
+
+def zeros(size: int, start: bytes = b"") -> bytes:
+    """So many zeros behind a start, packed by gzip: one packed block, again and again."""
+    block = bytes(1 << 20)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    head = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
+    one = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = zlib.crc32(start)
+    for _ in range(size >> 20):
+        checksum = zlib.crc32(block, checksum)
+    trailer = struct.pack("<2I", checksum, (len(start) + size) & 0xFFFFFFFF)
+    magic = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    return magic + head + one * (size >> 20) + packer.flush() + trailer
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    image = nib.Nifti1Image(np.zeros((1, 1, 1), np.uint8), np.eye(4))
+    raw = bytearray(image.to_bytes()[:352])
+    struct.pack_into("<8h", raw, 40, 3, *shape, 1, 1, 1, 1)
+    return bytes(raw)
+
+
+def nrrd(shape: tuple[int, ...]) -> bytes:
+    sizes = " ".join(map(str, shape))
+    return f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: {sizes}\nencoding: gzip\n\n".encode()
+
+
+HUGE = (2048, 2048, 384)
+LARGE = (1024, 1024, 700)
+CASES: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "1.5 GB of zeros as they are promised": (
+        "a.nii.gz",
+        lambda: zeros(3 << 29, header(HUGE)),
+        "which no image is",
+    ),
+    "1.5 GB of zeros behind a small header": (
+        "a.nii.gz",
+        lambda: zeros(3 << 29, header((8, 8, 8))),
+        "more voxels than it says",
+    ),
+    "700 MB, cut off": (
+        "a.nii.gz",
+        lambda: zeros(700 << 20, header(LARGE))[:-1000],
+        "cut off",
+    ),
+    "700 MB promised, few there": ("a.nii.gz", lambda: zeros(1 << 20, header(LARGE)), "cut off"),
+    "more than gzip can pack": ("a.nii.gz", lambda: gzip.compress(header(HUGE)), "cut off"),
+    "not packed, few there": ("a.nii", lambda: header(HUGE) + bytes(1000), "cut off"),
+    "NRRD, 1.5 GB of zeros": ("a.nrrd", lambda: nrrd(HUGE) + zeros(3 << 29), "which no image is"),
+    "NRRD, 1.5 GB behind a small header": (
+        "a.nrrd",
+        lambda: nrrd((8, 8, 8)) + zeros(3 << 29),
+        "more voxels than it says",
+    ),
+    "NRRD without an end of the header": ("a.nrrd", lambda: b"NRRD0004\n" + bytes(99), "damaged"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_file_is_refused_before_it_costs(tmp_path: Path, case: str) -> None:
+    name, make, words = CASES[case]
+    (tmp_path / name).write_bytes(make())
+    seconds, megabytes, said = cost(tmp_path / name)
+    assert words in said
+    assert seconds < SECONDS
+    assert megabytes < MEGABYTES + (tmp_path / name).stat().st_size / 1e6
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+@pytest.mark.parametrize(
+    "name", ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.png", "a.tif", "a.dcm"]
+)
+def test_a_pipe_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
+    os.mkfifo(tmp_path / f"a.{suffix}")
+    seconds, _, said = cost(tmp_path / f"a.{suffix}")
+    assert seconds < SECONDS and ("regular file" in said or "no file" in said)
