@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.decodable import Decodable
@@ -24,6 +24,8 @@ _VOXELS = 1 << 16
 # "Nothing there" becomes a hypothesis of its own from this share of the draws on; below, the
 # draws without foreground count for whichever representative is nearest.
 _NOTHING = 0.01
+# Halves of the draws that say how much of a share is chance: their spread is known to a tenth.
+_HALVES = 50
 
 
 def representatives(
@@ -37,9 +39,10 @@ def representatives(
     """Choose up to k label maps that stand for n draws, the likeliest first.
 
     The medoids of the draws under ``d = 1 − IoU``; each stands for the draws nearest to it,
-    and their share is its probability. "Nothing there" is a hypothesis in its own right. Where
-    more than 65,536 voxels may differ, one of every two is compared, or of every three, and so
-    on; the hypotheses themselves are whole.
+    and their share is its probability. "Nothing there" is a hypothesis in its own right, and stands
+    for the draws that are empty and for no others: one that overlaps no medoid counts for the one
+    that is nearest in size. Where more than 65,536 voxels may differ, one of every two is compared,
+    or of every three, and so on; the hypotheses themselves are whole.
 
     Args:
         dist: the distribution, or what is left of it given some clicks.
@@ -50,8 +53,10 @@ def representatives(
         between: called now and then; what it raises goes through.
 
     Returns:
-        Hypotheses whose ``probability`` sums to one, with ``probability_error``
-        ``√(p (1 − p) / n)``.
+        Hypotheses whose ``probability`` sums to one. ``probability_error`` is its standard
+        deviation from one set of n draws to another, the medoids of each chosen anew: with other
+        draws other hypotheses would stand for all, which changes a share by more than the number
+        of draws alone.
     """
     if k < 1 or n < 1:
         raise ValueError(f"k, n: expected at least 1, got {k} and {n}")
@@ -74,27 +79,117 @@ def representatives(
     if maps.size:
         distance = 1 - pairwise_iou(maps, maps, whole.classes, common)
     between()
-    fixed = []
+    groups = _Groups(distance, (maps > 0).sum(axis=1), weight)
     for kind in np.flatnonzero(~maps.any(axis=1) & (common[1:].sum() == 0)):
         empty = np.flatnonzero(place == kind)
         if found.step > 1:
             # There may be something in the voxels that were not compared.
-            empty = empty[~_counts(dist, z[empty])[:, 1:].any(axis=1)]
+            something = _counts(dist, z[empty])[:, 1:].any(axis=1)
+            if something.any():
+                first = np.append(first, empty[something][0])
+                groups = groups.split(int(kind), int(something.sum()))
+            empty = empty[~something]
         if len(empty) >= _NOTHING * n:
             first[kind] = empty[0]
-            fixed.append(int(kind))
-    medoids = k_medoids(distance, weight, min(k, len(maps)), fixed)
-    nearest = distance[:, medoids].argmin(axis=1)
-    shares = np.bincount(nearest, weights=weight, minlength=len(medoids)) / n
+            groups = replace(groups, nothing=int(kind))
+    medoids = groups.medoids(k)
+    shares = groups.shares(medoids)
+    errors = _errors(groups, medoids, seed, between)
     hypotheses = [
         replace(
             _hypothesis(dist, z[first[medoid]]),
             probability=float(share),
-            probability_error=math.sqrt(share * (1 - share) / n),
+            probability_error=float(error),
         )
-        for medoid, share in zip(medoids, shares, strict=True)
+        for medoid, share, error in zip(medoids, shares, errors, strict=True)
     ]
     return sorted(hypotheses, key=lambda h: -(h.probability or 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """Different label maps among the draws.
+
+    Attributes:
+        distance: (m, m) between them.
+        sizes: (m,) voxels that are not background, of those compared.
+        weight: (m,) draws of each.
+        nothing: which one is "nothing there", if it is a hypothesis of its own.
+    """
+
+    distance: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    nothing: int | None = None
+
+    def split(self, kind: int, count: int) -> _Groups:
+        """With so many draws of a kind as one of its own, alike in all that was compared."""
+        order = [*range(len(self.weight)), kind]
+        weight = self.weight[order]
+        weight[kind] -= count
+        weight[-1] = count
+        return _Groups(self.distance[np.ix_(order, order)], self.sizes[order], weight)
+
+    def medoids(self, k: int) -> list[int]:
+        """Up to k of them that stand for all; nothing among them where it is one."""
+        alone = k == 1 and self.nothing is not None and self.weight[self.nothing] < self.total
+        # A single hypothesis is to stand for something.
+        fixed = [] if self.nothing is None or alone else [self.nothing]
+        there = np.flatnonzero(self.weight > 0)
+        at = {int(kind): i for i, kind in enumerate(there)}
+        part = self.distance[np.ix_(there, there)]
+        found = k_medoids(
+            part, self.weight[there], min(k, len(there)), [at[kind] for kind in fixed]
+        )
+        return [int(there[i]) for i in found]
+
+    @property
+    def total(self) -> float:
+        """Draws in all."""
+        return float(self.weight.sum())
+
+    def shares(self, medoids: list[int]) -> NDArray[np.float64]:
+        """Share of the draws that each medoid stands for, sum 1."""
+        apart = self.distance[:, medoids]
+        if self.nothing in medoids and len(medoids) > 1:
+            apart[:, medoids.index(self.nothing)] = np.inf
+        # Of equally near ones, as of those that a draw overlaps none of, the nearest in size.
+        near = apart <= apart.min(axis=1, keepdims=True)
+        gap = np.abs(self.sizes[:, None] - self.sizes[medoids])
+        nearest = np.where(near, gap, np.iinfo(np.int64).max).argmin(axis=1)
+        if self.nothing in medoids:
+            nearest[self.nothing] = medoids.index(self.nothing)
+        found = np.bincount(nearest, weights=self.weight, minlength=len(medoids))
+        return np.asarray(found / self.total)
+
+
+def _errors(
+    groups: _Groups, medoids: list[int], seed: int, between: Callable[[], None]
+) -> NDArray[np.float64]:
+    """Standard deviation of each share over halves of the draws, each clustered anew.
+
+    A half taken without replacement differs from another as much as sets of all the draws do,
+    ``1/(n/2) − 1/n = 1/n``. (With replacement, most draws
+    return and the medoids with them.)
+    A medoid of a half is taken for that of ours which is nearest, one for one.
+
+    Source: Politis and Romano, Annals of Statistics 1994.
+    """
+    generator = np.random.default_rng([seed, 8])
+    draws = int(groups.total)
+    if draws < 2:
+        return np.zeros(len(medoids))
+    shares = np.zeros((_HALVES, len(medoids)))
+    for row in shares:
+        between()
+        half = generator.multivariate_hypergeometric(groups.weight.astype(np.int64), draws // 2)
+        weight = half.astype(np.float64)
+        there = groups.nothing is not None and weight[groups.nothing] > 0
+        again = replace(groups, weight=weight, nothing=groups.nothing if there else None)
+        chosen = again.medoids(len(medoids))
+        ours, theirs = linear_sum_assignment(groups.distance[np.ix_(medoids, chosen)])
+        row[ours] = again.shares(chosen)[theirs]
+    return np.asarray(shares.std(axis=0))
 
 
 def _differing(
