@@ -21,10 +21,12 @@ CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_VERSION = 1
 
-#: Networks of MONAI that a card may name; a card can start nothing else.
-Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet"]
+#: Networks that a card may name, MONAI's and that of `napari_ssn.network.inflated`; it can start
+#: nothing else.
+Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet", "SliceUNet"]
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Radius = Annotated[float, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -44,8 +46,11 @@ class Architecture(_Strict):
     covariance: Literal["low-rank", "diagonal", "none"] = "low-rank"
     #: P in equal groups of columns, each smooth over so many voxels; one group at 1 if empty.
     scales: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
-    #: Standard deviation in voxels of the bump that marks the region's middle; none if null.
-    centre_radius: float | None = Field(default=None, gt=0)
+    #: Standard deviation in voxels of the bump that marks the region's middle, along each axis
+    #: or along all; none if null.
+    centre_radius: Radius | list[Radius] | None = None
+    #: Whether the network says if there is anything at the middle of the region.
+    presence: bool = False
 
     @model_validator(mode="after")
     def _one_column(self) -> Architecture:
@@ -53,7 +58,16 @@ class Architecture(_Strict):
             raise ValueError(f"a {self.covariance} covariance has rank 1, a column of zeros")
         if self.scales and self.rank % len(self.scales):
             raise ValueError(f"a rank of {self.rank} cannot be shared by {len(self.scales)} scales")
+        if self.presence and self.centre_radius is None:
+            raise ValueError("presence is asked of a region's middle, so centre_radius must be set")
         return self
+
+    def radius_of(self, dims: int) -> tuple[float, ...]:
+        """The centre's radius along each axis; empty where no centre is marked."""
+        found = self.centre_radius
+        if found is None:
+            return ()
+        return tuple(found) if isinstance(found, list) else (found,) * dims
 
 
 class Code(_Strict):
@@ -159,9 +173,12 @@ class ModelCard(_Strict):
     spatial_dims: Literal[2, 3]
     channels: list[str] = Field(min_length=1)
     labels: list[Label] = Field(min_length=2)
-    #: How intensities reach the network: the region's minimum to 0 and maximum to 1, or its
-    #: mean to 0 and standard deviation to 1.
-    normalisation: Literal["stretch", "standardise"]
+    #: How intensities reach the network: the region's minimum to 0 and maximum to 1; its mean to
+    #: 0 and standard deviation to 1; or Hounsfield units clipped to ``window_hu``, whose ends
+    #: become 0 and 1.
+    normalisation: Literal["stretch", "standardise", "hu"]
+    #: Lower and upper end in HU; what lies below, the padding of a scanner too, is the lower end.
+    window_hu: tuple[float, float] | None = None
     #: In-plane (or isotropic) voxel sizes seen in training, in mm.
     spacing_range_mm: tuple[float, float] | None = None
     #: Where each axis of the network's grid goes in the patient, a letter of RLAPSI each, as
@@ -202,6 +219,13 @@ class ModelCard(_Strict):
             raise ValueError(f"region has {len(self.region)} axes, not {self.spatial_dims}")
         if self.orientation is not None and len(self.orientation) != self.spatial_dims:
             raise ValueError(f"orientation {self.orientation} is not of {self.spatial_dims} axes")
+        if (self.window_hu is None) == (self.normalisation == "hu"):
+            raise ValueError("window_hu is stated where the normalisation is hu, and nowhere else")
+        if self.window_hu is not None and not self.window_hu[0] < self.window_hu[1]:
+            raise ValueError(f"window_hu goes from {self.window_hu[0]} to {self.window_hu[1]}")
+        radius = self.architecture.centre_radius
+        if isinstance(radius, list) and len(radius) != self.spatial_dims:
+            raise ValueError(f"centre_radius has {len(radius)} axes, not {self.spatial_dims}")
         if self.spacing_mm is not None and len(self.spacing_mm) not in (1, self.spatial_dims):
             raise ValueError(f"spacing_mm has {len(self.spacing_mm)} axes, not {self.spatial_dims}")
         known = 0 if self.calibration is None else len(self.calibration.labels)

@@ -109,16 +109,24 @@ class Forward:
         self._device = device
         self._cancelled = cancelled
         self._network: nn.Module = model.network
+        #: Logit of presence in the tile that came last; None where the network does not ask.
+        self.presence: float | None = None
         if device != model.device:
             self._network = copy.deepcopy(model.network).to(device)
 
     def __call__(self, image: Tensor) -> Parameters:
-        """Mean, factor and deviation of (channels, *tile); ModelError if one is not finite."""
+        """Mean, factor and deviation of (channels, *tile); ModelError if one is not finite.
+
+        What the network says of presence stays in `presence`.
+        """
         with torch.inference_mode(), self._stoppable():
-            mean, factor, diag = self._network(image[None].to(self._device))
+            mean, factor, diag, there = self._network(image[None].to(self._device))
             found = Parameters(mean[0], factor[0], diag[0].sqrt())
             # The extremes are NaN where anything is, and cost one pass.
             extremes = [torch.stack(part.aminmax()) for part in found]
+            if there is not None:
+                extremes.append(there)
+                self.presence = float(there[0])
             if not bool(torch.cat(extremes).isfinite().all()):
                 raise ModelError(f"{self._title} gave values that are not finite on this image.")
         return found

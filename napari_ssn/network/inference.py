@@ -101,10 +101,16 @@ def prepare(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
     """Intensities at the nodes of a plan, as the network expects them, (channels, *nodes).
 
     ``stretch`` goes by what the network looks at, ``standardise`` by the whole image; a 2D
-    network's image is a slice. ImageError as `normalise`.
+    network's image is a slice. ``hu`` clips before it resamples, so that the padding of a
+    scanner, far below air, does not darken what lies beside it. ImageError as `normalise`.
     """
-    how = card.normalisation
+    how, window = card.normalisation, card.window_hu
     turned = plan.frame.turn.apply(volume.data)
+    if how == "hu":
+        reached = tuple(slice(*line.reach) for line in plan.lines)
+        near = turned[(slice(None), *reached)]
+        scaled = Scale.of(near, how, window).apply(near)
+        return sample(scaled, [line.cut(*line.reach) for line in plan.lines])
     seen = sample(turned, plan.lines)
     if plan.frame.sliced:
         slices = plan.voxels[0]

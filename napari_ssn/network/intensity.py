@@ -21,21 +21,35 @@ def check_finite(data: NDArray[np.float32]) -> None:
         )
 
 
+#: Lower and upper end of a window in Hounsfield units.
+Window = tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Scale:
-    """Per channel what becomes 0, and how far from it 1 is; a width of 0 marks a constant."""
+    """Per channel what becomes 0, and how far from it 1 is; a width of 0 marks a constant.
+
+    ``clipped``: what lies beyond 0 and 1 is set to these.
+    """
 
     offset: NDArray[np.float64]
     width: NDArray[np.float64]
+    clipped: bool = False
 
     @classmethod
-    def of(cls, data: NDArray[np.float32], how: str) -> Scale:
+    def of(cls, data: NDArray[np.float32], how: str, window: Window | None = None) -> Scale:
         """Scale of (channels, *S).
 
         ``stretch``: from the minimum to the maximum. ``standardise``: from the mean, by the
-        standard deviation. ImageError if a value is not finite.
+        standard deviation. ``hu``: the ends of ``window``, whatever the image holds. ImageError
+        if a value is not finite.
         """
         check_finite(data)
+        if how == "hu":
+            if window is None:
+                raise ValueError("window: expected two ends in HU, got None")
+            low, high = window
+            return cls(np.full(len(data), low), np.full(len(data), high - low), clipped=True)
         # In float64: intensities near the limits of float32 would overflow their own range.
         low, high = (
             f(data.reshape(len(data), -1), axis=1).astype(np.float64) for f in (np.min, np.max)
@@ -66,19 +80,24 @@ class Scale:
             row[...] = (channel.astype(np.float64) - offset) / (width or 1.0)
             if not width:
                 row[...] = 0
-        return out
+        return out.clip(0, 1) if self.clipped else out
 
 
-def normalise(data: NDArray[np.float32], how: str) -> NDArray[np.float32]:
+def normalise(
+    data: NDArray[np.float32], how: str, window: Window | None = None
+) -> NDArray[np.float32]:
     """Bring each channel of an image (channels, *S) into the network's range, see `Scale.of`.
 
     ImageError if a value is not finite or a channel constant.
     """
-    return Scale.of(data, how).check().apply(data)
+    return Scale.of(data, how, window).check().apply(data)
 
 
 def normalise_slices(
-    data: NDArray[np.float32], how: str, whole: NDArray[np.float32] | None = None
+    data: NDArray[np.float32],
+    how: str,
+    whole: NDArray[np.float32] | None = None,
+    window: Window | None = None,
 ) -> NDArray[np.float32]:
     """As `normalise`, each slice of (channels, slices, *S) by itself, as 2D networks are trained.
 
@@ -86,11 +105,11 @@ def normalise_slices(
 
     Args:
         data: slices, or regions of them.
-        how: see `Scale.of`.
+        how, window: see `Scale.of`.
         whole: the slices that the regions were cut from, if these set the scale.
     """
     from_ = data if whole is None else whole
-    scales = [Scale.of(from_[:, i], how) for i in range(data.shape[1])]
+    scales = [Scale.of(from_[:, i], how, window) for i in range(data.shape[1])]
     if all(scale.constant for scale in scales):
         raise ImageError(_CONSTANT)
     return np.stack([scale.apply(data[:, i]) for i, scale in enumerate(scales)], axis=1)

@@ -59,6 +59,16 @@ class Line:
         high = math.floor(self.first + (self.count - 0.5) * self.step)
         return range(max(0, low), min(self.size - 1, high) + 1)
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """First voxel that a node is made of, and the one after the last."""
+        voxels, _ = self.taps()
+        return int(voxels.min()), int(voxels.max()) + 1
+
+    def cut(self, first: int, last: int) -> Line:
+        """The same nodes on an image that holds only the voxels from one to before another."""
+        return Line(self.first - first, self.step, self.count, last - first)
+
     def taps(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Voxels that make each node, and their weights, both (count, K).
 

@@ -6,7 +6,7 @@ Neither needs a Cholesky factor: sampling ``μ + P z + √D ε`` is a sum.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -45,7 +45,9 @@ def draw_logits(
     return torch.cat([centre + deviation, centre - deviation], dim=1)
 
 
-def monte_carlo_nll(logits: Tensor, target: Tensor) -> Tensor:
+def monte_carlo_nll(
+    logits: Tensor, target: Tensor, valid: Tensor | None = None, weight: Tensor | None = None
+) -> Tensor:
     """Negative log-likelihood of a label map, by Monte Carlo, per voxel.
 
     ``−mean_b [logsumexp_m Σ_v log softmax(η_m)_{v, y_v} − log M] / V``
@@ -55,6 +57,8 @@ def monte_carlo_nll(logits: Tensor, target: Tensor) -> Tensor:
     Args:
         logits: (B, M, C, V) draws of `draw_logits`.
         target: (B, V) integer labels.
+        valid: (B, V) bool, voxels that count; None for all.
+        weight: (B,) of each label map in the mean; None for 1.
     """
     _, samples, classes, voxels = logits.shape
     if classes == 2:
@@ -64,20 +68,55 @@ def monte_carlo_nll(logits: Tensor, target: Tensor) -> Tensor:
     else:
         index = target.long()[:, None, None].expand(-1, samples, 1, -1)
         log_likelihood = logits.log_softmax(2).gather(2, index).squeeze(2)
+    if valid is not None:
+        log_likelihood = log_likelihood * valid.unsqueeze(1)
     per_map = log_likelihood.sum(-1)  # (B, M)
-    return -(torch.logsumexp(per_map, dim=1) - math.log(samples)).mean() / voxels
+    loss = -(torch.logsumexp(per_map, dim=1) - math.log(samples)) / voxels
+    return _mean(loss, weight)
 
 
-def cross_entropy(parameters: LogitParameters, raters: Tensor) -> Tensor:
+def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean of (B,), weighted; 0 if every weight is."""
+    if weight is None:
+        return values.mean()
+    return (values * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+def presence_loss(logit: Tensor, share: Tensor) -> Tensor:
+    """Binary cross-entropy of presence against the share of raters who outlined something.
+
+    Args:
+        logit: (B,).
+        share: (B,) from 0 to 1.
+    """
+    return functional.binary_cross_entropy_with_logits(logit, share)
+
+
+def cross_entropy(
+    parameters: LogitParameters,
+    raters: Tensor,
+    valid: Tensor | None = None,
+    drew: Tensor | None = None,
+) -> Tensor:
     """Cross-entropy of the mean logits against every rater: the warm-up of the mean.
 
     Args:
         parameters: a batch; only the mean is used.
         raters: (B, K, V) integer labels.
+        valid: (B, V) bool, voxels that count; None for all.
+        drew: (B, K) bool, raters that count; None for all.
     """
     log_softmax = parameters.mean.flatten(2).log_softmax(1)  # (B, C, V)
     frequency = functional.one_hot(raters.long(), log_softmax.shape[1]).to(log_softmax.dtype)
-    return -(log_softmax * frequency.mean(1).transpose(1, 2)).sum(1).mean()
+    if drew is None:
+        shares = frequency.mean(1)
+    else:
+        count = drew.sum(1).clamp(min=1)
+        shares = (frequency * drew[:, :, None, None]).sum(1) / count[:, None, None]
+    loss = -(log_softmax * shares.transpose(1, 2)).sum(1)  # (B, V)
+    if valid is not None:
+        loss = loss * valid
+    return _mean(loss.mean(1), None if drew is None else drew.any(1).to(loss.dtype))
 
 
 def soft_distance(a: Tensor, b: Tensor) -> Tensor:
@@ -99,22 +138,24 @@ def soft_distance(a: Tensor, b: Tensor) -> Tensor:
     return 1 - ((shared + 1) / (total - shared + 1)).mean(1)
 
 
-def blocks(flat: Tensor, space: tuple[int, ...], side: int) -> Tensor:
+def blocks(flat: Tensor, space: tuple[int, ...], side: int | Sequence[int]) -> Tensor:
     """Cut every map of a batch into blocks, which become batch entries of their own.
 
     Args:
         flat: (B, ..., V) with V the voxels of ``space``.
         space: shape of the grid.
-        side: voxels of a block along each axis; what is left over at an end is left out.
+        side: voxels of a block along each axis or along all; what is left over at an end is
+            left out.
 
     Returns:
         (B · n, ..., side^d) for n blocks.
     """
     lead = flat.shape[1:-1]
     maps = flat.reshape(flat.shape[0], -1, *space)
-    for axis in range(len(space)):
+    sides = [side] * len(space) if isinstance(side, int) else side
+    for axis, (size, asked) in enumerate(zip(space, sides, strict=True)):
         # Each cut moves the voxels within a block to the end.
-        maps = maps.unfold(2 + axis, min(side, space[axis]), min(side, space[axis]))
+        maps = maps.unfold(2 + axis, min(asked, size), min(asked, size))
     counts = maps.shape[2 : 2 + len(space)]
     maps = maps.flatten(2 + len(space)).flatten(2, 1 + len(space))  # (B, lead, n, voxels)
     maps = maps.transpose(1, 2)
@@ -140,7 +181,11 @@ def size_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def energy_score(
-    logits: Tensor, raters: Tensor, distance: Callable[[Tensor, Tensor], Tensor] = soft_distance
+    logits: Tensor,
+    raters: Tensor,
+    distance: Callable[[Tensor, Tensor], Tensor] = soft_distance,
+    valid: Tensor | None = None,
+    drew: Tensor | None = None,
 ) -> Tensor:
     """Energy score of the predicted distribution against all raters, averaged over the batch.
 
@@ -152,6 +197,8 @@ def energy_score(
         logits: (B, M, C, V) draws of `draw_logits`; M at least 4.
         raters: (B, K, V) integer labels.
         distance: of (B, M, C', V) and (B, K, C', V) probabilities, (B, M, K).
+        valid: (B, V) bool, voxels that count; None for all.
+        drew: (B, K) bool, raters that count; None for all.
 
     Only independent pairs enter the second term: a draw and its mirror image are farther
     apart than two draws are.
@@ -165,10 +212,17 @@ def energy_score(
         soft = logits.softmax(2)[:, :, 1:]
     labels = torch.arange(1, classes, device=raters.device).reshape(1, 1, -1, 1)
     truth = (raters.unsqueeze(2) == labels).to(soft.dtype)
-    to_raters = distance(soft, truth).mean((1, 2))
+    if valid is not None:
+        soft, truth = (part * valid[:, None, None] for part in (soft, truth))
+    to_each = distance(soft, truth).mean(1)  # (B, K)
+    if drew is None:
+        to_raters = to_each.mean(1)
+    else:
+        to_raters = (to_each * drew).sum(1) / drew.sum(1).clamp(min=1)
     among = distance(soft, soft)
     half = samples // 2
     with_itself = among.diagonal(dim1=1, dim2=2).sum(-1)
     with_mirror = 2 * among.diagonal(offset=half, dim1=1, dim2=2).sum(-1)
     independent = among.sum((1, 2)) - with_itself - with_mirror
-    return (2 * to_raters - independent / (samples * (samples - 2))).mean()
+    score = 2 * to_raters - independent / (samples * (samples - 2))
+    return _mean(score, None if drew is None else drew.any(1).to(score.dtype))

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import torch
@@ -29,6 +29,7 @@ from napari_ssn.network.card import (
     read_card,
 )
 from napari_ssn.network.device import choose_device
+from napari_ssn.network.inflated import SliceUNet
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.ssn import SSN, CentreGuided
 
@@ -92,8 +93,10 @@ def build_network(architecture: Architecture, channels: int, classes: int, dims:
     from monai.networks import nets
 
     guided = architecture.centre_radius is not None
+    own = architecture.backbone == SliceUNet.__name__
+    kind: Any = SliceUNet if own else getattr(nets, architecture.backbone)
     try:
-        backbone: torch.nn.Module = getattr(nets, architecture.backbone)(
+        backbone: torch.nn.Module = kind(
             spatial_dims=dims,
             in_channels=channels + guided,
             out_channels=architecture.features,
@@ -113,6 +116,8 @@ def build_network(architecture: Architecture, channels: int, classes: int, dims:
         dims,
         architecture.covariance,
         architecture.scales,
+        architecture.presence,
+        architecture.radius_of(dims),
     )
 
 

@@ -19,6 +19,9 @@ from napari_ssn.core.distribution import EPSILON
 INITIAL_LOG_DIAG = -5.0
 # The factor starts near zero so that the first steps after the mean's warm-up are gentle.
 INITIAL_FACTOR_STD = 0.01
+# Widths of the Gaussians that presence is read under, as shares of the wide one: a voxel or two
+# around the point, and its surroundings.
+_SHARES = (0.2, 1.0)
 
 
 class LogitParameters(NamedTuple):
@@ -26,11 +29,14 @@ class LogitParameters(NamedTuple):
 
     mean (B, C, *S), cov_factor (B, R, C, *S), cov_diag (B, C, *S); the covariance of one
     flattened logit map is ``P Pᵀ + diag(D)`` with the columns of P in ``cov_factor``.
+    presence (B,): logit of the probability that there is something to outline around the
+    middle; None where the network does not ask.
     """
 
     mean: Tensor
     cov_factor: Tensor
     cov_diag: Tensor
+    presence: Tensor | None = None
 
 
 class SSN(nn.Module):
@@ -45,6 +51,9 @@ class SSN(nn.Module):
         covariance: ``low-rank``; for baselines ``diagonal`` (P = 0) or ``none`` (D = ε₀ too).
         scales: of equal groups of columns of P; a group of scale s is averaged over s voxels
             along each axis and interpolated between. Empty: all are as fine as the grid.
+        presence: whether a head says if there is anything at the middle of the region.
+        radius: for that head, standard deviation in voxels of what "around the middle" means,
+            one number per axis.
     """
 
     def __init__(
@@ -56,6 +65,8 @@ class SSN(nn.Module):
         spatial_dims: int = 2,
         covariance: str = "low-rank",
         scales: Sequence[int] = (),
+        presence: bool = False,
+        radius: Sequence[float] = (),
     ) -> None:
         super().__init__()
         if spatial_dims not in (2, 3):
@@ -84,6 +95,7 @@ class SSN(nn.Module):
             self.factor = conv(features, rank * classes, 1)
             nn.init.normal_(self.factor.weight, std=INITIAL_FACTOR_STD)
             nn.init.zeros_(self.factor.bias)  # type: ignore[arg-type]
+        self.presence = PresenceHead(features, radius) if presence else None
 
     def forward(self, image: Tensor, roi: Tensor | None = None) -> LogitParameters:
         """Return the logit parameters of a batch, in float32.
@@ -108,7 +120,8 @@ class SSN(nn.Module):
             inside = roi.unsqueeze(1)
             cov_diag = torch.where(inside, cov_diag, torch.full_like(cov_diag, EPSILON))
             factor = factor * inside.unsqueeze(1)
-        return LogitParameters(mean, factor, cov_diag)
+        there = None if self.presence is None else self.presence(features)
+        return LogitParameters(mean, factor, cov_diag, there)
 
     def _smooth(self, columns: Tensor) -> Tensor:
         """Give each group of columns its scale; (B, R · C, *S) in and out."""
@@ -129,6 +142,51 @@ class SSN(nn.Module):
         return torch.cat(parts, dim=1)
 
 
+class PresenceHead(nn.Module):
+    """Whether there is anything to outline at the middle of a region.
+
+    Features are averaged under Gaussians around the middle, a narrow one and a wide one, and two
+    layers make a logit of them.
+
+    Args:
+        features: channels of the backbone.
+        radius: standard deviation of the wide Gaussian in voxels, per axis of the grid.
+    """
+
+    def __init__(self, features: int, radius: Sequence[float]) -> None:
+        super().__init__()
+        self.radius = tuple(radius)
+        self.layers = nn.Sequential(
+            nn.Linear(len(_SHARES) * features, 2 * features),
+            nn.LeakyReLU(0.1),
+            nn.Linear(2 * features, 1),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, features, *S) → (B,) logits."""
+        flat = features.flatten(2).float()
+        pooled = []
+        for share in _SHARES:
+            radius = [share * r for r in self.radius]
+            weight = _bump(features.shape[2:], radius, features.device).flatten()
+            pooled.append(flat @ (weight / weight.sum()))
+        found: Tensor = self.layers(torch.cat(pooled, 1)).squeeze(1)
+        return found
+
+
+def _bump(space: Sequence[int], radius: Sequence[float], device: torch.device) -> Tensor:
+    """Gaussian around the middle of a grid, 1 at voxel ``size // 2``, (*S)."""
+    squared = torch.zeros(tuple(space), device=device)
+    for axis, (size, width) in enumerate(zip(space, radius, strict=True)):
+        # Voxel size // 2 is the one that was clicked. In units of the first axis' width.
+        line = torch.arange(size, device=device, dtype=torch.float32) - size // 2
+        line = line * (radius[0] / width)
+        shape = [1] * len(space)
+        shape[axis] = size
+        squared = squared + line.square().reshape(shape)
+    return torch.exp(-squared / (2 * radius[0] ** 2))
+
+
 class CentreGuided(nn.Module):
     """Tell a backbone where the user pointed: a Gaussian bump at the region's middle.
 
@@ -138,10 +196,10 @@ class CentreGuided(nn.Module):
 
     Args:
         backbone: takes one channel more than the image has.
-        radius: standard deviation of the bump, in voxels.
+        radius: standard deviation of the bump in voxels, along each axis or along all.
     """
 
-    def __init__(self, backbone: nn.Module, radius: float = 10.0) -> None:
+    def __init__(self, backbone: nn.Module, radius: float | Sequence[float] = 10.0) -> None:
         super().__init__()
         self.backbone = backbone
         self.radius = radius
@@ -149,14 +207,9 @@ class CentreGuided(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(B, channels, *S) → (B, features, *S)."""
         space = image.shape[2:]
-        squared = torch.zeros(space, device=image.device)
-        for axis, size in enumerate(space):
-            # Voxel size // 2 is the one that was clicked.
-            line = torch.arange(size, device=image.device, dtype=torch.float32) - size // 2
-            shape = [1] * len(space)
-            shape[axis] = size
-            squared = squared + line.square().reshape(shape)
-        bump = torch.exp(-squared / (2 * self.radius**2)).to(image.dtype)
+        single = isinstance(self.radius, (int, float))
+        radius = [self.radius] * len(space) if single else self.radius
+        bump = _bump(space, radius, image.device).to(image.dtype)  # type: ignore[arg-type]
         bump = bump.expand(image.shape[0], 1, *space)
         out: Tensor = self.backbone(torch.cat([image, bump], dim=1))
         return out

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,15 @@ class Case:
         name: of the case, as in its files.
         volume: the image, (channels, *S).
         raters: (K, *S) uint8 label maps, one per rater.
+        centre: voxel that a model of one object is pointed at; None for the middle or the whole.
+        notes: what each rater noted besides, by name; NaN where nothing.
     """
 
     name: str
     volume: Volume
     raters: NDArray[np.uint8]
+    centre: tuple[int, ...] | None = None
+    notes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 class Cases(ABC):
@@ -132,20 +136,23 @@ def plain_volume(image: NDArray[np.float32], extent: Extent = "unknown") -> Volu
     return Volume(image, np.eye(4), extent, oriented=False)
 
 
-def load_cases(path: str | Path, split: str | None = None) -> Cases:
+def load_cases(path: str | Path, split: str | None = None, dims: int | None = None) -> Cases:
     """Read a set of either form, told by what the zip or folder holds.
 
-    ``slices.csv``: slices with raters (`napari_ssn.training.slices`). ``imagesTr``: nnU-Net's
-    raw layout (`napari_ssn.training.nnunet`).
+    ``slices.csv``: slices with raters (`napari_ssn.training.slices`), or the volumes that they
+    are slices of (`napari_ssn.training.nodules`). ``imagesTr``: nnU-Net's raw layout
+    (`napari_ssn.training.nnunet`).
 
     Args:
         path: of a zip or folder.
         split: name of a list in the folder's ``splits.json``, to read only the cases it names.
+        dims: 3 reads slices as volumes; anything else as slices.
 
     Raises:
         DataError: names what is missing, damaged or contradictory.
     """
     from napari_ssn.training.nnunet import is_nnunet, load_nnunet
+    from napari_ssn.training.nodules import load_nodules
     from napari_ssn.training.slices import load_slices
 
     source = Path(path)
@@ -157,7 +164,7 @@ def load_cases(path: str | Path, split: str | None = None) -> Cases:
         )
     if split is not None:
         raise DataError(f"{source.name!r} has no splits.json, so no split {split!r}.")
-    return load_slices(source)
+    return load_nodules(source) if dims == 3 else load_slices(source)
 
 
 def check_alike(sets: Sequence[Cases]) -> None:

@@ -16,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from napari_ssn.training.cases import Cases
+    from napari_ssn.training.nodule_views import Background
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
@@ -49,6 +50,13 @@ def train(
     start: Annotated[
         str | None, typer.Option(help="Model whose weights a new run starts from.")
     ] = None,
+    background: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Whole scan for points on no nodule, and the voxels of its nodules, as in "
+            "scan.zip=250,300,40;i,j,k. Repeatable; for recipes of nodules as volumes."
+        ),
+    ] = None,
     device: Device = "auto",
     devices: Annotated[
         int, typer.Option(min=1, help="GPUs of each machine, or processes on the CPU.")
@@ -65,14 +73,15 @@ def train(
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
     from napari_ssn.training.fit import fit
-    from napari_ssn.training.recipes import find_recipe, read_recipe
+    from napari_ssn.training.recipes import dims_of, find_recipe, read_recipe
 
     speaks = _is_first()
     changes = _changes(change or [], steps, rank, covariance)
     source = find_recipe(recipe) if recipe is not None else None
     if speaks:
         typer.echo("Reading and checking the data …", err=True)
-    learn, watch = _read(data, val)
+    learn, watch = _read(data, val, dims_of(source))
+    scans = [_background(text) for text in background or []]
     what, card = read_recipe(source, learn, out.resolve().name, changes)
     if speaks:
         typer.echo(f"{len(learn):,} images to learn from, {len(watch):,} to watch.", err=True)
@@ -101,7 +110,7 @@ def train(
             fit(
                 learn, watch, out, what, card,
                 device=device, devices=devices, nodes=nodes, workers=workers,
-                precision=precision, start=start, report=report,
+                precision=precision, start=start, backgrounds=scans, report=report,
                 say=lambda sentence: bar.console.print(sentence),
             )  # fmt: skip
         except KeyboardInterrupt:
@@ -120,16 +129,37 @@ def _is_first() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in names)
 
 
-def _read(data: Path, val: Path | None) -> tuple[Cases, Cases]:
+def _background(text: str) -> Background:
+    """A scan and the middles of its nodules in mm, of ``SCAN=i,j,k;i,j,k``."""
+    import numpy as np
+
+    from napari_ssn.core.errors import DataError
+    from napari_ssn.io import read
+    from napari_ssn.network.tiles import check_centre
+
+    path, _, places = text.partition("=")
+    volume = read(path)
+    voxels = []
+    for place in filter(None, places.split(";")):
+        try:
+            voxels.append(tuple(int(i) for i in place.split(",")))
+        except ValueError:
+            raise DataError(f"--background names voxels as i,j,k and got {place!r}.") from None
+        check_centre(voxels[-1], volume.space)
+    indices = np.array(voxels, np.float64).reshape(-1, 3)
+    return volume, indices @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+
+
+def _read(data: Path, val: Path | None, dims: int | None) -> tuple[Cases, Cases]:
     """Cases to learn from and to watch, by the three ways that ``--val`` names."""
     from napari_ssn.training.cases import hold_out, load_cases
     from napari_ssn.training.nnunet import splits
 
     if val is not None:
-        return load_cases(data), load_cases(val)
+        return load_cases(data, dims=dims), load_cases(val, dims=dims)
     if {"train", "val"} <= splits(data).keys():
         return load_cases(data, "train"), load_cases(data, "val")
-    return hold_out(load_cases(data))
+    return hold_out(load_cases(data, dims=dims))
 
 
 def _cautions(learn: Cases, watch: Cases, centred: bool) -> list[str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from napari_ssn.core.errors import DataError
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
 from napari_ssn.training.cases import Cases, check_alike
+from napari_ssn.training.nodule_views import Background, NoduleViewSet
+from napari_ssn.training.nodules import NoduleSet
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.trainer import Trainer, Values
 from napari_ssn.training.views import ViewSet, view_loader
@@ -31,6 +35,7 @@ def fit(
     nodes: int = 1,
     workers: int = 1,
     start: str | None = None,
+    backgrounds: Sequence[Background] = (),
     save_every_s: float = 120.0,
     report: Callable[[int, int, Values], None] = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
@@ -49,6 +54,7 @@ def fit(
         device, precision, devices, nodes, say: see `Trainer`.
         workers: processes that prepare views while the network learns; 0 prepares in between.
         start: model whose weights a new run starts from.
+        backgrounds: whole scans, and the nodules in them, for `NoduleViewSet`.
         save_every_s: seconds between checkpoints.
         report: called by the first process after each step with (step, steps, values).
     """
@@ -84,15 +90,15 @@ def fit(
     trainer.save(folder)
     saved = time.monotonic()
     views = view_loader(
-        ViewSet(train, card, recipe.views, recipe.seed),
+        _views(train, card, recipe, backgrounds),
         plan,
         (trainer.step, recipe.steps),
         rank=fabric.global_rank,
         processes=fabric.world_size,
         workers=workers,
     )
-    for image, raters in views:
-        values = trainer.update(image.to(fabric.device), raters.to(fabric.device))
+    for batch in views:
+        values = trainer.update(batch.to(fabric.device))
         if trainer.step % recipe.validate_every == 0:
             values |= trainer.review(validation)
             trainer.publish(folder)
@@ -113,6 +119,16 @@ def fit(
     return trainer
 
 
+def _views(
+    train: Cases, card: ModelCard, recipe: Recipe, backgrounds: Sequence[Background]
+) -> Dataset[dict[str, Tensor]]:
+    if recipe.nodule_views is None:
+        return ViewSet(train, card, recipe.views, recipe.seed)
+    if not isinstance(train, NoduleSet):
+        raise DataError("The recipe is of nodules as volumes, and the data is not.")
+    return NoduleViewSet(train, card, recipe.nodule_views, recipe.seed, backgrounds)
+
+
 def _check_card(card: ModelCard, cases: Cases) -> None:
     """DataError if the data is not what the card says."""
     if card.spatial_dims != cases.spatial_dims:
@@ -125,7 +141,8 @@ def _check_card(card: ModelCard, cases: Cases) -> None:
     ):
         if wanted != there:
             raise DataError(f"The recipe is of {wanted} {what}s, and the data has {there}.")
-    if card.voxel_mm is None:
+    if card.voxel_mm is None or isinstance(cases, NoduleSet):
+        # Views of nodules are resampled as inference resamples.
         return
     # Inference resamples, training does not: it would learn another size than it is shown.
     for i in range(len(cases)):

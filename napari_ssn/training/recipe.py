@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_ssn.network.card import Architecture, ModelCard
+from napari_ssn.training.nodule_views import NoduleViews
 from napari_ssn.training.views import Plan, Views
 
 Optimiser = Literal["adamw", "adam", "rmsprop"]
@@ -47,7 +48,9 @@ class Recipe(BaseModel):
     energy: float = Field(default=1.0, ge=0)
     #: Weight of the energy score over blocks of ``local_side`` voxels a side.
     local_energy: float = Field(default=0.0, ge=0)
-    local_side: int = Field(default=16, ge=2)
+    local_side: int | list[int] = 16
+    #: Weight of the cross-entropy of presence, for a network that asks.
+    presence: float = Field(default=1.0, ge=0)
     #: Weight of the energy score of sizes.
     size_energy: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, gt=0)
@@ -56,6 +59,8 @@ class Recipe(BaseModel):
     validation_cases: int = Field(default=192, ge=1)
     seed: int = Field(default=0, ge=0)
     views: Views = Views()
+    #: Views of nodules as volumes, in the place of ``views``.
+    nodule_views: NoduleViews | None = None
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> Recipe:
@@ -80,7 +85,15 @@ def check_recipe(recipe: Recipe, card: ModelCard) -> None:
     if not isinstance(recipe.crop, int) and len(recipe.crop) != card.spatial_dims:
         raise ValueError(f"crop has {len(recipe.crop)} axes, and the model {card.spatial_dims}")
     sizes = [recipe.crop] if isinstance(recipe.crop, int) else recipe.crop
+    if recipe.architecture.backbone == "SliceUNet":
+        # It never halves the number of slices.
+        sizes = sizes[1:]
     if min(sizes) < 16:
         raise ValueError("crop: at least 16 voxels along each axis")
+    local = recipe.local_side
+    if min([local] if isinstance(local, int) else local) < 2:
+        raise ValueError("local_side: at least 2 voxels")
+    if not isinstance(local, int) and len(local) != card.spatial_dims:
+        raise ValueError(f"local_side has {len(local)} axes, and the model {card.spatial_dims}")
     if recipe.views.mirror and not set(recipe.views.mirror) <= set(range(card.spatial_dims)):
         raise ValueError(f"views.mirror names axes 0 to {card.spatial_dims - 1} only")

@@ -90,6 +90,13 @@ def read_recipe(
     return recipe, card
 
 
+def dims_of(path: Path | None) -> int | None:
+    """Dimensions of the model that a recipe is of, 2 or 3; None if it leaves that to the data."""
+    about = _read(path).get("card", {}) if path is not None else {}
+    found = about.get("spatial_dims") if isinstance(about, dict) else None
+    return found if found in (2, 3) else None
+
+
 def _change(settings: dict[str, Any], key: str, value: Any) -> None:
     """Set one field, whose tables are made where they are missing."""
     *path, last = key.split(".")

@@ -22,12 +22,14 @@ from napari_ssn.core import metrics
 from napari_ssn.core.errors import DataError, DeviceError
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.device import choose_device
+from napari_ssn.network.inflated import SliceUNet, inflate
 from napari_ssn.network.loss import (
     blocks,
     cross_entropy,
     draw_logits,
     energy_score,
     monte_carlo_nll,
+    presence_loss,
     size_distance,
 )
 from napari_ssn.network.models import (
@@ -38,6 +40,7 @@ from napari_ssn.network.models import (
     unique_state,
 )
 from napari_ssn.network.ssn import SSN
+from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.checkpoint import (
     DAMAGED,
@@ -108,7 +111,7 @@ class Trainer:
         plan = recipe.plan(card)
         for size in {plan.crop, plan.whole}:
             check_network(network, len(card.channels), size)
-        network = network.to(memory_format=self._layout)
+        _channels_last(network)
         self.average: SSN = copy.deepcopy(network).to(self.fabric.device).requires_grad_(False)
         optimiser: Any = _OPTIMISERS[recipe.optimiser](
             network.parameters(),
@@ -139,44 +142,61 @@ class Trainer:
         done = self.step / self.recipe.steps
         return self.recipe.learning_rate * ramp * 0.5 * (1 + math.cos(math.pi * done))
 
-    def loss(self, image: Tensor, raters: Tensor) -> dict[str, Tensor]:
-        """Terms of the loss of one batch; ``total`` is what is minimised.
-
-        Args:
-            image: (B, channels, *S) float32.
-            raters: (B, K, *S) integer labels.
-        """
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Terms of the loss of one batch; ``total`` is what is minimised."""
         recipe = self.recipe
-        parameters = self.network(image.to(memory_format=self._layout))
-        flat = raters.flatten(2)
-        if self.step < recipe.warmup or recipe.architecture.covariance == "none":
-            term = cross_entropy(parameters, flat)
-            return {"total": term, "cross_entropy": term}
-        logits = draw_logits(parameters, recipe.samples, self.draws)
-        chosen = torch.randint(
-            flat.shape[1], (len(flat),), generator=self.draws, device=flat.device
-        )
-        one = flat[torch.arange(len(flat), device=flat.device), chosen]
+        parameters = self.network(batch.image.to(memory_format=self._layout))
+        flat = batch.raters.flatten(2)
+        valid = None if batch.valid is None else batch.valid.flatten(1)
+        drew = batch.drew
         terms: dict[str, Tensor] = {}
         total = torch.zeros((), device=flat.device)
+        if parameters.presence is not None and batch.presence is not None:
+            terms["presence"] = presence_loss(parameters.presence, batch.presence)
+            total = total + recipe.presence * terms["presence"]
+        if self.step < recipe.warmup or recipe.architecture.covariance == "none":
+            terms["cross_entropy"] = cross_entropy(parameters, flat, valid, drew)
+            return {"total": total + terms["cross_entropy"], **terms}
+        logits = draw_logits(parameters, recipe.samples, self.draws)
+        one = flat[torch.arange(len(flat), device=flat.device), self._one_rater(flat, drew)]
         if recipe.likelihood:
-            terms["likelihood"] = monte_carlo_nll(logits, one)
+            weight = None if drew is None else drew.any(1).to(logits.dtype)
+            terms["likelihood"] = monte_carlo_nll(logits, one, valid, weight)
             total = total + recipe.likelihood * terms["likelihood"]
         if recipe.energy:
-            terms["energy"] = energy_score(logits, flat)
+            terms["energy"] = energy_score(logits, flat, valid=valid, drew=drew)
             total = total + recipe.energy * terms["energy"]
         if recipe.local_energy:
-            space = tuple(image.shape[2:])
-            terms["local_energy"] = energy_score(
-                blocks(logits, space, recipe.local_side), blocks(flat, space, recipe.local_side)
-            )
+            terms["local_energy"] = self._local_energy(logits, batch)
             total = total + recipe.local_energy * terms["local_energy"]
         if recipe.size_energy:
-            terms["size_energy"] = energy_score(logits, flat, size_distance)
+            terms["size_energy"] = energy_score(logits, flat, size_distance, valid, drew)
             total = total + recipe.size_energy * terms["size_energy"]
         return {"total": total, **terms}
 
-    def update(self, image: Tensor, raters: Tensor) -> Values:
+    def _one_rater(self, flat: Tensor, drew: Tensor | None) -> Tensor:
+        """A rater of each view, drawn from those who count, (B,)."""
+        if drew is None:
+            return torch.randint(
+                flat.shape[1], (len(flat),), generator=self.draws, device=flat.device
+            )
+        # Where no one counts the view has no weight, and anyone will do.
+        weight = torch.where(drew.any(1, keepdim=True), drew, torch.ones_like(drew)).float()
+        return torch.multinomial(weight, 1, generator=self.draws).squeeze(1)
+
+    def _local_energy(self, logits: Tensor, batch: Batch) -> Tensor:
+        space, side = tuple(batch.image.shape[2:]), self.recipe.local_side
+        cut = blocks(logits, space, side)
+        valid, drew = batch.valid, batch.drew
+        if valid is not None:
+            valid = blocks(valid.flatten(1), space, side)
+        if drew is not None:
+            # Whoever outlined something says of every block whether it is in it.
+            drew = drew.repeat_interleave(len(cut) // len(drew), 0)
+        raters = blocks(batch.raters.flatten(2), space, side)
+        return energy_score(cut, raters, valid=valid, drew=drew)
+
+    def update(self, batch: Batch) -> Values:
         """One step of the optimiser and of the running average.
 
         A batch that does not fit the device's memory is computed in halves, whose gradients add
@@ -187,10 +207,10 @@ class Trainer:
         self.network.train()
         while True:
             try:
-                values = self._gradient(image, raters)
+                values = self._gradient(batch)
                 break
             except torch.OutOfMemoryError:
-                self._halve(len(image))
+                self._halve(len(batch.image))
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         finite = math.isfinite(float(norm))
         if finite:
@@ -214,16 +234,16 @@ class Trainer:
         self.history.append({"step": float(self.step), **losses, **figures})
         return figures
 
-    def _gradient(self, image: Tensor, raters: Tensor) -> Values:
+    def _gradient(self, batch: Batch) -> Values:
         # A step's draws depend on nothing but its number: a resumed run repeats them.
         rank, processes = self.fabric.global_rank, self.fabric.world_size
         self.draws.manual_seed((self.recipe.seed * 2**32 + self.step) * processes + rank)
         self.optimiser.zero_grad()
         values: Values = {}
-        parts = min(self.parts, len(image))
-        for some, theirs in zip(image.chunk(parts), raters.chunk(parts), strict=True):
-            weight = len(some) / len(image)
-            terms = self.loss(some, theirs)
+        parts = min(self.parts, len(batch.image))
+        for some in batch.chunk(parts):
+            weight = len(some.image) / len(batch.image)
+            terms = self.loss(some)
             self.fabric.backward(terms["total"] * weight)
             for name, term in terms.items():
                 values[name] = values.get(name, 0.0) + weight * float(term.detach())
@@ -270,10 +290,13 @@ class Trainer:
         sums = torch.zeros(len(names), dtype=torch.float64)
         for index in chosen[self.fabric.global_rank :: self.fabric.world_size]:
             case = cases[int(index)]
-            dist = model.segment(case.volume)
-            maps = dist.sample(_VALIDATION_SAMPLES, seed=int(index), pixel_noise=True)
+            dist = model.segment(case.volume, case.centre)
+            drawn = dist.sample(_VALIDATION_SAMPLES, seed=int(index), pixel_noise=True)
+            # Beyond a region around a point there is nothing, and a rater may go on there.
+            maps = np.stack([dist.placed(one) for one in drawn])
+            mean_map = dist.placed(dist.label_map())
             found = metrics.SetDistances.between(maps, case.raters, classes=len(cases.labels))
-            dice = metrics.dice_each(dist.label_map(), case.raters, classes=len(cases.labels))
+            dice = metrics.dice_each(mean_map, case.raters, classes=len(cases.labels))
             row = [found.energy_distance(), found.sample_diversity(), *dice]
             sums += torch.tensor(row, dtype=torch.float64)
         total: Any = self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
@@ -285,6 +308,11 @@ class Trainer:
         DataError if that is less than half of them.
         """
         own, theirs = unique_state(self.network.module), unique_state(model.network)
+        if self.recipe.architecture.backbone == SliceUNet.__name__ and model.card.spatial_dims == 2:
+            theirs = inflate(theirs)
+        if self.network.module.presence is not None and model.network.presence is None:
+            # Directions of a network without presence say whether there is anything.
+            theirs = {k: v for k, v in theirs.items() if not k.startswith("factor.")}
         same = {k: v for k, v in theirs.items() if k in own and own[k].shape == v.shape}
         if 2 * len(same) < len(own):
             raise DataError(
@@ -367,6 +395,14 @@ class Trainer:
             raise DataError(DAMAGED) from None
         self.step, self.history = state.step, state.history
         return True
+
+
+def _channels_last(network: torch.nn.Module) -> None:
+    """Lay the weights of convolutions out as these like them, in two dimensions and in three."""
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for weight in network.parameters():
+        if weight.ndim in layouts:
+            weight.data = weight.data.contiguous(memory_format=layouts[weight.ndim])
 
 
 def _restore(module: torch.nn.Module, tensors: dict[str, Tensor]) -> None:

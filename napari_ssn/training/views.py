@@ -20,6 +20,7 @@ from napari_ssn.network.card import ModelCard
 from napari_ssn.network.frame import frame_of
 from napari_ssn.network.intensity import normalise
 from napari_ssn.network.tiles import window_around
+from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Cases
 
 # A crop is cut larger than the view by this much before it is turned, so that no corner of the
@@ -63,14 +64,14 @@ class Key(NamedTuple):
 
 
 class ViewSet(Dataset[dict[str, Tensor]]):
-    """Views by `Key`: image (channels, *size) and raters (K, *size) uint8."""
+    """Views by `Key`: image (channels, *size) and raters (K, *size) uint8 of a `Batch`."""
 
     def __init__(self, cases: Cases, card: ModelCard, views: Views, seed: int) -> None:
         self.cases = cases
         self.card = card
         self.views = views
         self.seed = seed
-        self._order: tuple[int, NDArray[np.int64]] | None = None
+        self._order: dict[int, NDArray[np.int64]] = {}
         self._pipes: dict[tuple[int, ...], Any] = {}
 
     def __getitem__(self, key: Key) -> dict[str, Tensor]:
@@ -79,7 +80,7 @@ class ViewSet(Dataset[dict[str, Tensor]]):
 
         set_track_meta(False)
         random = np.random.default_rng([self.seed, key.number])
-        case = self.cases[self._case(key.number)]
+        case = self.cases[epoch_case(self._order, self.seed, key.number, len(self.cases))]
         # As inference shows it to the network, whichever way the file stores it.
         turn = frame_of(self.card, case.volume).turn
         image = turn.apply(normalise(case.volume.data, self.card.normalisation))
@@ -99,15 +100,6 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         pipe.set_random_state(seed=int(random.integers(2**32)))
         seen = pipe(parts)
         return {"image": seen["image"], "raters": seen["raters"].to(torch.uint8)}
-
-    def _case(self, number: int) -> int:
-        """Each epoch visits every case once, in an order of its own."""
-        epoch, place = divmod(number, len(self.cases))
-        if self._order is None or self._order[0] != epoch:
-            # Apart from the views' own numbers, which have two parts.
-            order = np.random.default_rng([self.seed, epoch, 1]).permutation(len(self.cases))
-            self._order = (epoch, order)
-        return int(self._order[1][place])
 
     def _even_raters(
         self, raters: NDArray[np.uint8], random: np.random.Generator
@@ -141,6 +133,19 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         if size not in self._pipes:
             self._pipes[size] = _transforms(self.views, size)
         return self._pipes[size]
+
+
+def epoch_case(orders: dict[int, NDArray[np.int64]], seed: int, number: int, cases: int) -> int:
+    """Case of a view: each epoch visits every case once, in an order of its own.
+
+    ``orders`` keeps the order of the last epoch that was asked for.
+    """
+    epoch, place = divmod(number, cases)
+    if epoch not in orders:
+        orders.clear()
+        # Apart from the views' own numbers, which have two parts.
+        orders[epoch] = np.random.default_rng([seed, epoch, 1]).permutation(cases)
+    return int(orders[epoch][place])
 
 
 def _cut(
@@ -241,15 +246,15 @@ class _Steps(Sampler[list[Key]]):
 
 
 def view_loader(
-    views: ViewSet,
+    views: Dataset[dict[str, Tensor]],
     plan: Plan,
     steps: Sequence[int],
     *,
     rank: int = 0,
     processes: int = 1,
     workers: int = 1,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (B, channels, *size) float32 and (B, K, *size) uint8 for each step of a range.
+) -> Iterator[Batch]:
+    """Yield the views of each step of a range.
 
     Args:
         views: where the views come from.
@@ -266,4 +271,4 @@ def view_loader(
         prefetch_factor=4 if workers else None,
     )
     for batch in loader:
-        yield batch["image"], batch["raters"]
+        yield Batch(**batch)

@@ -1,0 +1,120 @@
+"""A 2D network that reads the slices of a volume and lets neighbours know of each other.
+
+Chest CTs come in slices of 0.5 to 5 mm, so what a 2D network has learnt of a slice is worth
+keeping: its weights are taken over, and after each of its blocks a convolution along the slices,
+whose weights start at zero, mixes what neighbours see (compare "inflation", Carreira and
+Zisserman, CVPR 2017). At the start the network is the 2D one, slice by slice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class AlongSlices(nn.Module):
+    """Add to each voxel what its neighbours in the slices above and below hold.
+
+    ``x + W₃ * leaky(x)`` with W₃ a convolution of three slices and one voxel in the plane; zero
+    to begin with, so that nothing is added.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, slices: int) -> Tensor:
+        """(B · Z, F, Y, X) → the same, Z slices of each volume in a row."""
+        count, channels, height, width = x.shape
+        # Channels last: slices one after the other are a volume already, without a copy.
+        flat = x.permute(0, 2, 3, 1).reshape(-1, slices, height, width, channels)
+        mixed = self.conv(functional.leaky_relu(flat.permute(0, 4, 1, 2, 3), 0.1))
+        back = mixed.permute(0, 2, 3, 4, 1).reshape(count, height, width, channels)
+        found: Tensor = x + back.permute(0, 3, 1, 2)
+        return found
+
+
+class SliceUNet(nn.Module):
+    """MONAI's BasicUNet in 2D on each slice, with `AlongSlices` after each block.
+
+    Args:
+        spatial_dims: 3; named as MONAI's networks name it.
+        in_channels, out_channels: of the volume and of the features.
+        features: six widths, as BasicUNet has them.
+        norm: as BasicUNet has it. Statistics of a batch normalisation are those of the network
+            that the weights come from and never change: a batch of a few nodules has none.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        features: tuple[int, ...] = (32, 32, 64, 128, 192, 32),
+        norm: str = "batch",
+    ) -> None:
+        # MONAI takes seconds to import; nothing else here needs it.
+        from monai.networks.nets import BasicUNet
+
+        super().__init__()
+        if spatial_dims != 3:
+            raise ValueError(f"spatial_dims: expected 3, got {spatial_dims}")
+        self.slices: Any = BasicUNet(
+            spatial_dims=2,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            features=features,
+            norm=norm,
+        )
+        widths = [*features[:5], features[3], features[2], features[1], features[5]]
+        self.along = nn.ModuleList(AlongSlices(width) for width in widths)
+
+    def train(self, mode: bool = True) -> SliceUNet:
+        """As `torch.nn.Module.train`, batch normalisations aside."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, channels, Z, Y, X) → (B, features, Z, Y, X); Y and X multiples of 16."""
+        batch, channels, slices, height, width = image.shape
+        flat = image.transpose(1, 2).reshape(batch * slices, channels, height, width)
+        flat = flat.contiguous(memory_format=torch.channels_last)
+        net, along = self.slices, list(self.along)
+        x0 = along[0](net.conv_0(flat), slices)
+        x1 = along[1](net.down_1(x0), slices)
+        x2 = along[2](net.down_2(x1), slices)
+        x3 = along[3](net.down_3(x2), slices)
+        x4 = along[4](net.down_4(x3), slices)
+        u4 = along[5](net.upcat_4(x4, x3), slices)
+        u3 = along[6](net.upcat_3(u4, x2), slices)
+        u2 = along[7](net.upcat_2(u3, x1), slices)
+        u1 = along[8](net.upcat_1(u2, x0), slices)
+        found: Tensor = net.final_conv(u1)
+        found = found.permute(0, 2, 3, 1).reshape(batch, slices, height, width, -1)
+        return found.permute(0, 4, 1, 2, 3)
+
+
+#: Where BasicUNet lies in an SSN that is told its centre, and in one that is inflated.
+_FLAT, _INFLATED = "backbone.backbone.", "backbone.backbone.slices."
+
+
+def inflate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a 2D SSN of BasicUNet under the names and shapes they have in a `SliceUNet`."""
+    found = {}
+    for name, value in tensors.items():
+        if name.startswith(_FLAT):
+            found[_INFLATED + name.removeprefix(_FLAT)] = value
+        elif value.ndim == 4:
+            # Heads are convolutions of one voxel, in two dimensions and in three.
+            found[name] = value.unsqueeze(-1)
+        else:
+            found[name] = value
+    return found

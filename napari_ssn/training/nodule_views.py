@@ -1,0 +1,359 @@
+"""Random views of nodules, as a model that is pointed at one will see them.
+
+A view is cut around a point on the nodule, or on something else, and resampled with the very
+lines that inference uses; what varies is the point, the size, the mirror image, the thickness of
+the slices and the scanner's intensities. Every view is a function of the seed and its own number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import ndimage
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from napari_ssn.core.volume import Volume
+from napari_ssn.network.card import ModelCard
+from napari_ssn.network.intensity import Scale
+from napari_ssn.network.lattice import Line, sample
+from napari_ssn.training.nodules import NoduleSet
+from napari_ssn.training.views import Key, epoch_case
+
+# Ends of the kinds of tissue, in HU, that a point on no nodule is drawn from alike: air, lung,
+# its borders and vessels, soft tissue, and bone or contrast medium.
+_TISSUE = (-950.0, -600.0, -100.0, 150.0)
+# A point this far from every outline is on no nodule.
+_CLEAR_MM = 6.0
+# Slices are made thicker up to this.
+_THICKEST_MM = 5.0
+
+
+#: A whole scan in HU, and the middles (n, 3) in mm of the nodules in it.
+Background = tuple[Volume, NDArray[np.float64]]
+
+
+class NoduleViews(BaseModel):
+    """How views of nodules stray.
+
+    ``elsewhere``: share of views of a point that is on no nodule; ``background``: of these, the
+    share from whole scans where there are some. ``scale``: of all axes together, and ``stretch``
+    of each beside, as fractions. ``thicker``: share of views whose slices are made thicker.
+    ``cut``: share of views that lose slices at an end. ``beyond``: share of views that gain
+    slices at both ends, made of the last ones without the nodule. HU: ``offset`` and ``noise``
+    are standard deviations (noise: the largest), ``gain`` a fraction; ``blur``: share of views
+    that are smoothed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    elsewhere: float = Field(default=0.25, ge=0, lt=1)
+    background: float = Field(default=0.5, ge=0, le=1)
+    scale: float = Field(default=0.15, ge=0, lt=1)
+    stretch: float = Field(default=0.08, ge=0, lt=1)
+    thicker: float = Field(default=0.3, ge=0, le=1)
+    cut: float = Field(default=0.3, ge=0, le=1)
+    beyond: float = Field(default=0.5, ge=0, le=1)
+    offset: float = Field(default=15.0, ge=0)
+    gain: float = Field(default=0.03, ge=0, lt=1)
+    noise: float = Field(default=40.0, ge=0)
+    blur: float = Field(default=0.3, ge=0, le=1)
+
+
+class NoduleViewSet(Dataset[dict[str, Tensor]]):
+    """Views by `Key`: the parts of a `napari_ssn.training.batch.Batch`.
+
+    Args:
+        cases: nodules to learn from.
+        card: of the model to be: spacing, window, orientation SPL.
+        views: how far a view may stray.
+        seed: of all views.
+        backgrounds: whole scans for points on no nodule.
+    """
+
+    def __init__(
+        self,
+        cases: NoduleSet,
+        card: ModelCard,
+        views: NoduleViews,
+        seed: int,
+        backgrounds: Sequence[Background] = (),
+    ) -> None:
+        if card.voxel_mm is None or card.window_hu is None:
+            raise ValueError("card: expected a voxel size and a window in HU")
+        self.cases, self.card, self.views, self.seed = cases, card, views, seed
+        self._voxel_mm = card.voxel_mm
+        self._window = card.window_hu
+        self._backgrounds = [_Background.of(*one) for one in backgrounds]
+        self._order: dict[int, NDArray[np.int64]] = {}
+
+    def __getitem__(self, key: Key) -> dict[str, Tensor]:
+        random = np.random.default_rng([self.seed, key.number])
+        index = epoch_case(self._order, self.seed, key.number, len(self.cases))
+        elsewhere = random.random() < self.views.elsewhere
+        if elsewhere and self._backgrounds and random.random() < self.views.background:
+            one = self._backgrounds[random.integers(len(self._backgrounds))]
+            hu, point = one.around(random, key.size, self._voxel_mm)
+            masks = np.zeros((self.cases.raters, *hu.shape), np.uint8)
+            spacing, share = one.spacing_mm, 0.0
+        else:
+            hu, masks = self.cases.hu(index), self.cases.masks(index)
+            spacing = self.cases.stacks[index].spacing_mm
+            share = float(masks.any((1, 2, 3)).mean())
+            found = _elsewhere(hu, masks, spacing, random) if elsewhere else None
+            elsewhere = found is not None
+            point = _on_nodule(masks, random) if found is None else found
+            hu, masks, point = self._ends(hu, masks, point, random)
+        hu, masks, spacing, point = self._thicker(hu, masks, spacing, point, random)
+        return self._seen(hu, masks, spacing, point, key.size, 0.0 if elsewhere else share, random)
+
+    def _ends(
+        self,
+        hu: NDArray[np.float32],
+        masks: NDArray[np.uint8],
+        point: tuple[int, ...],
+        random: np.random.Generator,
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], tuple[int, ...]]:
+        """Lose slices at an end, or gain some without the nodule at both.
+
+        Stacks end where the last radiologist ends, and scans do not: without this a network
+        learns that there is something in every slice.
+        """
+        first, last = 0, len(hu)
+        if random.random() < self.views.cut and len(hu) > 2:
+            lost = int(random.integers(1, max(2, len(hu) // 3 + 1)))
+            if random.random() < 0.5:
+                first = min(lost, point[0])
+            else:
+                last = max(last - lost, point[0] + 1)
+        hu, masks = hu[first:last], masks[:, first:last]
+        point = (point[0] - first, *point[1:])
+        if random.random() < self.views.beyond:
+            count = int(random.integers(2, 7))
+            below, above = (
+                _without(hu[end], masks[:, end].max(0) > 0, count, random) for end in (0, -1)
+            )
+            # What was cut away is no place to end.
+            below, above = below[: count * (first == 0)], above[: count * (last == first + len(hu))]
+            hu = np.concatenate([below, hu, above])
+            pads = (len(below), len(above))
+            masks = np.pad(masks, [(0, 0), pads, (0, 0), (0, 0)])
+            point = (point[0] + len(below), *point[1:])
+        return hu, masks, point
+
+    def _thicker(
+        self,
+        hu: NDArray[np.float32],
+        masks: NDArray[np.uint8],
+        spacing: tuple[float, ...],
+        point: tuple[int, ...],
+        random: np.random.Generator,
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], tuple[float, ...], tuple[int, ...]]:
+        """Make thick slices of thin ones, by averaging neighbours or by leaving some out."""
+        most = int(min(_THICKEST_MM / spacing[0], len(hu) // 2))
+        if most < 2 or random.random() >= self.views.thicker:
+            return hu, masks, spacing, point
+        by = int(random.integers(2, most + 1))
+        first = int(random.integers(by))
+        first = min(first, point[0])
+        count = max(1, (len(hu) - first) // by)
+        inside = slice(first, first + count * by)
+        if random.random() < 0.5:
+            thick = hu[inside].reshape(count, by, *hu.shape[1:]).mean(1)
+        else:
+            thick = hu[inside][by // 2 :: by]
+        parts = masks[:, inside].reshape(len(masks), count, by, *hu.shape[1:])
+        at = min((point[0] - first) // by, count - 1)
+        return (
+            thick.astype(np.float32),
+            (2 * parts.sum(2) >= by).astype(np.uint8),
+            (spacing[0] * by, *spacing[1:]),
+            (at, *point[1:]),
+        )
+
+    def _seen(
+        self,
+        hu: NDArray[np.float32],
+        masks: NDArray[np.uint8],
+        spacing: tuple[float, ...],
+        point: tuple[int, ...],
+        size: tuple[int, ...],
+        share: float,
+        random: np.random.Generator,
+    ) -> dict[str, Tensor]:
+        views = self.views
+        hu = hu * (1 + views.gain * random.standard_normal()) + np.float32(
+            views.offset * random.standard_normal()
+        )
+        scaled = Scale.of(hu[None], "hu", self._window).apply(hu[None].astype(np.float32))
+        overall = np.exp(random.uniform(-views.scale, views.scale))
+        lines, valid = [], np.ones(size, np.bool_)
+        for axis, (count, wanted, have, n) in enumerate(
+            zip(size, self._voxel_mm, spacing, hu.shape, strict=True)
+        ):
+            step = wanted / have * overall * np.exp(random.uniform(-views.stretch, views.stretch))
+            first = point[axis] + random.uniform(-0.5, 0.5) - count // 2 * step
+            line = Line(float(first), float(step), count, n)
+            at = line.first + line.step * np.arange(count)
+            there = (at >= -0.5) & (at <= n - 0.5)
+            shape = [1] * len(size)
+            shape[axis] = count
+            valid &= there.reshape(shape)
+            lines.append(line)
+        image = sample(scaled, lines)[0]
+        raters = (sample(masks.astype(np.float32), lines) >= 0.5) & valid
+        width = self._window[1] - self._window[0]
+        if views.blur and random.random() < views.blur:
+            image = ndimage.gaussian_filter(image, random.uniform(0.3, 0.9) * np.array([0, 1, 1]))
+        if views.noise:
+            sd = views.noise * random.random() / width
+            grain = random.standard_normal(image.shape, dtype=np.float32)
+            if random.random() < 0.5:
+                # Reconstruction smooths noise in the plane: neighbours share some of it.
+                grain = 1.8 * ndimage.gaussian_filter(grain, [0, 0.6, 0.6])
+            image = image + np.float32(sd) * grain
+        image = image.clip(0, 1)
+        image, raters, valid = _mirrored(image, raters, valid, random)
+        drew = raters.any((1, 2, 3)) & (share > 0)
+        return {
+            "image": torch.from_numpy(np.ascontiguousarray(image[None], np.float32)),
+            "raters": torch.from_numpy(np.ascontiguousarray(raters).astype(np.uint8)),
+            "valid": torch.from_numpy(np.ascontiguousarray(valid)),
+            "drew": torch.from_numpy(drew),
+            "presence": torch.tensor(share, dtype=torch.float32),
+        }
+
+
+def _mirrored(
+    image: NDArray[np.float32],
+    raters: NDArray[np.bool_],
+    valid: NDArray[np.bool_],
+    random: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """One of the sixteen mirror images and quarter turns that leave slices slices.
+
+    On a grid of even size the middle voxel does not stay the middle when an axis is turned
+    round, so a voxel is rolled over: it holds what lay at the other end.
+    """
+    turns = [axis for axis in range(3) if random.random() < 0.5]
+    swap = image.shape[1] == image.shape[2] and random.random() < 0.5
+    out: list[NDArray[Any]] = []
+    arrays: tuple[NDArray[Any], ...] = (image, raters, valid)
+    for array in arrays:
+        lead = array.ndim - 3
+        axes = [lead + axis for axis in turns]
+        moved = np.flip(array, tuple(axes))
+        even = [axis for axis in axes if array.shape[axis] % 2 == 0]
+        moved = np.roll(moved, [1] * len(even), even)
+        out.append(moved.swapaxes(lead + 1, lead + 2) if swap else moved)
+    return out[0], out[1], out[2]
+
+
+def _on_nodule(masks: NDArray[np.uint8], random: np.random.Generator) -> tuple[int, ...]:
+    """A voxel of what some rater outlined, any of the raters and any of the voxels."""
+    drew = np.flatnonzero(masks.any((1, 2, 3)))
+    there = np.argwhere(masks[random.choice(drew)])
+    return tuple(int(i) for i in there[random.integers(len(there))])
+
+
+def _elsewhere(
+    hu: NDArray[np.float32],
+    masks: NDArray[np.uint8],
+    spacing: tuple[float, ...],
+    random: np.random.Generator,
+) -> tuple[int, ...] | None:
+    """A voxel off the nodule, of one kind of tissue or another; None if there is none."""
+    near = masks.any(0)
+    # A box is quick, and a little more than asked does no harm.
+    reach = [int(np.ceil(_CLEAR_MM / s)) for s in spacing]
+    near = ndimage.maximum_filter(near, size=[2 * r + 1 for r in reach])
+    free = np.flatnonzero(~near)
+    if len(free) == 0:
+        return None
+    # A sample is enough to find each kind.
+    some = random.choice(free, min(len(free), 4096))
+    return _of_some_tissue(hu, some, random)
+
+
+def _of_some_tissue(
+    hu: NDArray[np.float32], some: NDArray[np.int64], random: np.random.Generator
+) -> tuple[int, ...]:
+    kinds = np.digitize(hu.reshape(-1)[some], _TISSUE)
+    chosen = some[kinds == random.choice(np.unique(kinds))]
+    return tuple(int(i) for i in np.unravel_index(random.choice(chosen), hu.shape))
+
+
+def _without(
+    plane: NDArray[np.float32], nodule: NDArray[np.bool_], count: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Slices like one, with lung from beside it where its nodule is; (count, Y, X).
+
+    The piece is moved over from a random side, with a soft edge, so that it is made of the
+    same tissue at the same noise.
+    """
+    if not nodule.any():
+        return np.repeat(plane[None], count, 0)
+    wide = ndimage.binary_dilation(nodule, iterations=3)
+    soft = ndimage.gaussian_filter(wide.astype(np.float32), 1.5)
+    rows, columns = (np.ptp(axis) + 5 for axis in np.nonzero(nodule))
+    out = []
+    side = random.uniform(0, 2 * np.pi)
+    for _ in range(count):
+        side += random.normal(0, 0.2)
+        shift = (round(float(rows * np.sin(side))), round(float(columns * np.cos(side))))
+        beside = np.roll(plane, shift, (0, 1))
+        out.append(plane + soft * (beside - plane))
+    return np.stack(out).astype(np.float32)
+
+
+class _Background:
+    """A whole scan in the order of a network's axes, and which of its voxels are no nodule."""
+
+    def __init__(
+        self, hu: NDArray[np.float32], spacing_mm: tuple[float, ...], clear: NDArray[np.bool_]
+    ) -> None:
+        self.hu, self.spacing_mm, self.clear = hu, spacing_mm, clear
+
+    @classmethod
+    def of(cls, volume: Volume, nodules: NDArray[np.float64]) -> _Background:
+        """Of a volume, and the middles (n, 3) in mm of the nodules in it."""
+        from napari_ssn.core.orientation import Reorientation, named_directions
+
+        turn = Reorientation.along(volume.affine, named_directions("SPL"))
+        hu = np.maximum(turn.apply(volume.data)[0], -1024.0)
+        lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)
+        spacing = tuple(float(lengths[axis]) for axis in turn.order)
+        clear = np.ones(hu.shape, np.bool_)
+        for middle in nodules:
+            at = np.linalg.solve(volume.affine[:3, :3], middle - volume.affine[:3, 3])
+            index = turn.index_to_display(tuple(round(float(i)) for i in at), volume.space)
+            # Nodules are at most 3 cm across, and a point beside one is on nothing of its own.
+            clear[
+                tuple(
+                    slice(max(0, i - int(30 / s)), i + int(30 / s) + 1)
+                    for i, s in zip(index, spacing, strict=True)
+                )
+            ] = False
+        return cls(np.ascontiguousarray(hu, np.float32), spacing, clear)
+
+    def around(
+        self, random: np.random.Generator, size: tuple[int, ...], voxel_mm: tuple[float, ...]
+    ) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+        """A piece that is large enough for a view around a point on no nodule, and the point."""
+        some = random.integers(self.hu.size, size=8192)
+        some = some[self.clear.reshape(-1)[some]]
+        point = _of_some_tissue(self.hu, some, random)
+        cut, at = [], []
+        for i, n, s, count, wanted in zip(
+            point, self.hu.shape, self.spacing_mm, size, voxel_mm, strict=True
+        ):
+            reach = int(np.ceil(0.7 * count * wanted / s)) + 2
+            low = max(0, i - reach)
+            cut.append(slice(low, min(n, i + reach + 1)))
+            at.append(i - low)
+        return self.hu[tuple(cut)], tuple(at)
