@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +39,9 @@ CT_WINDOWS = (
 
 _LUNG_WINDOW, _, _SOFT_TISSUE_WINDOW, _ = CT_WINDOWS
 
+#: Hounsfield units; the same without the offset of −1,024; something else.
+Units = Literal["hu", "shifted", "other"]
+
 #: Share of the values, in percent, below black and below white where units mean nothing.
 PERCENTILES = (0.5, 99.5)
 
@@ -46,6 +49,8 @@ PERCENTILES = (0.5, 99.5)
 _AIR, _LUNG, _PADDING = -700, -500, -4100
 # Fat, soft tissue and what is denser: a CT has some, whatever else it shows.
 _TISSUE, _DENSEST = -150, 32768
+# Below this there is air in a voxel, and the usual offset of Hounsfield units.
+_SOME_AIR, _SHIFT = -400, 1024
 # Share of the voxels that must be air, and tissue.
 _SOME = 0.01
 # Aerated lung, without the air around the patient; and how much of lung and tissue it must be
@@ -69,6 +74,22 @@ def looks_like_ct(values: ArrayLike) -> bool:
     # Between lung and fat there is nothing but the blur at their edges; noise has most there.
     lung = (array <= _LUNG).mean()
     return bool(air >= _SOME and tissue >= _SOME and lung > 1 - lung - tissue)
+
+
+def units_of(values: ArrayLike) -> Units:
+    """What the values of a chest CT, or of a piece of one, seem to be counted in.
+
+    A chest holds air, far below water: without one voxel in two hundred below −400 they are no
+    Hounsfield units. Where a thousand and twenty-four less would be some, the scanner's offset
+    was left out.
+    """
+    array = np.asarray(values, dtype=np.float64).ravel()
+    array = array[np.isfinite(array)]
+    if array.size == 0 or array.max() >= _DENSEST:
+        return "other"
+    if (array < _SOME_AIR).mean() >= _SOME / 2 and np.ptp(array) > -_SOME_AIR:
+        return "hu"
+    return "shifted" if looks_like_ct(array - _SHIFT) else "other"
 
 
 def ct_window(values: ArrayLike) -> Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_VERSION = 1
+# Less than this of readers are as good as none.
+_LEAST_PRESENCE = 1e-6
 
 #: Networks that a card may name, MONAI's and that of `napari_ssn.network.inflated`; it can start
 #: nothing else.
@@ -159,6 +162,19 @@ class Calibration(_Strict):
         return None if found is None else (found.below, found.above)
 
 
+class PresenceCalibration(_Strict):
+    """How what the network says of presence becomes a probability: ``σ(scale · logit + shift)``.
+
+    Learnt on validation data by patient, for points of which ``base_rate`` of the readers
+    outlined something.
+    """
+
+    scale: float = Field(gt=0)
+    shift: float
+    base_rate: float = Field(gt=0, lt=1)
+    data: str
+
+
 class ModelCard(_Strict):
     """A model's card, ``model.json``."""
 
@@ -195,6 +211,8 @@ class ModelCard(_Strict):
     training: Training
     calibration: Calibration | None = None
     metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    #: Of what the network says of presence; as it says it if null.
+    presence: PresenceCalibration | None = None
     weights_sha256: Sha256
 
     @field_validator("orientation")
@@ -264,6 +282,18 @@ class ModelCard(_Strict):
             return central_range(values, found.level, factors, found.readers)
         given = outlined_range(values, found.level, factors, found.readers, found.patients)
         return central_range(values) if given is None else given
+
+    def presence_of(self, logit: float | None) -> float:
+        """Probability that a reader outlines anything, in (0, 1], of what the network says.
+
+        None, from a network that does not ask, is 1.
+        """
+        if logit is None:
+            return 1.0
+        if self.presence is not None:
+            logit = self.presence.scale * logit + self.presence.shift
+        # Not quite 0: nothing that a network says is impossible.
+        return max(_LEAST_PRESENCE, 1 / (1 + math.exp(-max(logit, -700.0))))
 
     @property
     def classes(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.orientation import named_directions
+from napari_ssn.core.windows import Units
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.frame import Frame, Placed, frame_of
 from napari_ssn.network.plan import needs_point
@@ -35,6 +36,21 @@ class Fit:
 def other_modality(card: ModelCard, ct: bool) -> bool:
     """Whether a model was trained on MR and an image looks like a CT."""
     return ct and any(name.upper().startswith(_MR) for name in card.channels)
+
+
+def foreign_units(card: ModelCard, units: Units) -> str | None:
+    """Why a model that reads Hounsfield units should not see values of some units."""
+    if card.normalisation != "hu" or units == "hu":
+        return None
+    if units == "shifted":
+        return (
+            f"{card.title} reads Hounsfield units, and these seem to be 1,024 too high: air is "
+            "near 0 and not near −1,000."
+        )
+    return (
+        f"{card.title} reads Hounsfield units, and these values seem to be none: no air is "
+        "among them."
+    )
 
 
 def check_fit(card: ModelCard, image: Placed, ct: bool = False) -> Fit:

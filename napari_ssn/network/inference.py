@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.volume import Volume, shift_affine
+from napari_ssn.core.windows import some_values, units_of
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.device import free_bytes
-from napari_ssn.network.fit import check_fit
+from napari_ssn.network.fit import check_fit, foreign_units
 from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is_full
 from napari_ssn.network.intensity import Scale, normalise_slices
 from napari_ssn.network.lattice import sample
@@ -74,6 +75,7 @@ def infer(
     depth_mm: float = DEPTH_MM,
     tile: tuple[int, ...] | None = None,
     watch: Watch | None = None,
+    insist: bool = False,
 ) -> Inference:
     """See `Model.infer`."""
     watch = watch or Watch()
@@ -82,6 +84,10 @@ def infer(
     fit = check_fit(model.card, volume)
     if fit.problem is not None:
         raise ModelError(fit.problem)
+    if not insist and model.card.normalisation == "hu":
+        units = units_of(some_values(volume.data[0]))
+        if (foreign := foreign_units(model.card, units)) is not None:
+            raise ModelError(foreign)
     plan = plan_for(model.card, volume, centre, depth_mm)
     check_memory(model.card, plan, free_bytes(model.device))
     data = prepare(model.card, plan, volume)
@@ -93,7 +99,8 @@ def infer(
         found = _attempt(model, volume, plan, data, way, watch)
         if found is not None:
             reach = depth_mm if plan.frame.sliced and None not in plan.first[1:] else None
-            return Inference(_placed(volume, plan, found), way.device, way.tile, reach)
+            dist = _placed(volume, plan, found[0], found[1])
+            return Inference(dist, way.device, way.tile, reach)
     raise full(ways[-1].device)
 
 
@@ -127,7 +134,7 @@ def _attempt(
     data: NDArray[np.float32],
     way: Attempt,
     watch: Watch,
-) -> Parameters | None:
+) -> tuple[Parameters, float] | None:
     """Run one way; None if the device's memory is full."""
     try:
         return _scan(model, volume, plan, data, way, watch)
@@ -147,8 +154,8 @@ def _scan(
     data: NDArray[np.float32],
     way: Attempt,
     watch: Watch,
-) -> Parameters:
-    """Run the network over all tiles, those of the plane on show first."""
+) -> tuple[Parameters, float]:
+    """Run the network over all tiles, those of the plane on show first; also the presence."""
     sliced = plan.frame.sliced
     tiles = plan.tiles((1,) * sliced + way.tile)
     plane = _plane(plan, watch.look_at)
@@ -175,10 +182,13 @@ def _scan(
             found = forward(cut)
         blender.add(tile, found)
         if plane is not None and done + 1 == early < len(tiles) and watch.preview is not None:
-            watch.preview(_placed(volume, plan, blender.slab(plane), plane))
+            there = model.card.presence_of(forward.presence)
+            watch.preview(_placed(volume, plan, blender.slab(plane), there, plane))
     if watch.progress is not None:
         watch.progress(len(tiles), len(tiles))
-    return blender.finish(lambda: ask(watch.cancelled))
+    # Asked of the one region around a point.
+    there = model.card.presence_of(forward.presence)
+    return blender.finish(lambda: ask(watch.cancelled)), there
 
 
 def _cut(data: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
@@ -211,7 +221,11 @@ def _plane(plan: Plan, look_at: Plane | None) -> tuple[range, ...] | None:
 
 
 def _placed(
-    volume: Volume, plan: Plan, found: Parameters, voxels: tuple[range, ...] | None = None
+    volume: Volume,
+    plan: Plan,
+    found: Parameters,
+    presence: float,
+    voxels: tuple[range, ...] | None = None,
 ) -> LogitDistribution:
     """The distribution of some voxels of a plan, or of all, in its place in the image."""
     start = tuple(r.start for r in plan.of_image(voxels))
@@ -222,4 +236,5 @@ def _placed(
         shift_affine(volume.affine, start),
         start,
         volume.space,
+        presence,
     )

@@ -24,19 +24,24 @@ class AlongSlices(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
-        nn.init.zeros_(self.conv.weight)
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        self.weight = nn.Parameter(torch.zeros(3, channels, channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, slices: int) -> Tensor:
         """(B · Z, F, Y, X) → the same, Z slices of each volume in a row."""
         count, channels, height, width = x.shape
-        # Channels last: slices one after the other are a volume already, without a copy.
-        flat = x.permute(0, 2, 3, 1).reshape(-1, slices, height, width, channels)
-        mixed = self.conv(functional.leaky_relu(flat.permute(0, 4, 1, 2, 3), 0.1))
-        back = mixed.permute(0, 2, 3, 4, 1).reshape(count, height, width, channels)
-        found: Tensor = x + back.permute(0, 3, 1, 2)
-        return found
+        # Channels last: slices one after the other are a volume already, without a copy, and
+        # the convolution is three matrix products (torch's own is ten times slower here).
+        flat = x.permute(0, 2, 3, 1).reshape(-1, slices, height * width, channels)
+        seen = functional.leaky_relu(flat, 0.1)
+        mixed = functional.linear(seen, self.weight[1], self.bias)
+        if slices > 1:
+            below = functional.linear(seen[:, :-1], self.weight[0])
+            above = functional.linear(seen[:, 1:], self.weight[2])
+            mixed = mixed + functional.pad(below, (0, 0, 0, 0, 1, 0))
+            mixed = mixed + functional.pad(above, (0, 0, 0, 0, 0, 1))
+        found: Tensor = (flat + mixed).reshape(count, height, width, channels)
+        return found.permute(0, 3, 1, 2)
 
 
 class SliceUNet(nn.Module):

@@ -185,6 +185,7 @@ class Model:
         progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         say: Callable[[str], None] | None = None,
+        insist: bool = False,
     ) -> LogitDistribution:
         """Predict the distribution over label maps of an image or a region of it.
 
@@ -203,9 +204,11 @@ class Model:
             cancelled: asked before every tile and every layer of the network; if it says True,
                 `Cancelled` is raised.
             say: gets a sentence when a full GPU is answered by smaller tiles or by the CPU.
+            insist: take the values for Hounsfield units, whatever they seem to be.
 
         Raises:
-            ModelError: the model does not fit the image.
+            ModelError: the model does not fit the image, or reads Hounsfield units and the
+                values seem to be none.
             ImageError: the image is constant or holds NaN or infinity.
             GeometryError: the centre lies outside the image.
             DeviceError: there is not memory enough.
@@ -213,7 +216,7 @@ class Model:
         from napari_ssn.network.inference import Watch
 
         watch = Watch(look_at, preview, progress, cancelled, say)
-        return self.infer(volume, centre, depth_mm=depth_mm, watch=watch).dist
+        return self.infer(volume, centre, depth_mm=depth_mm, watch=watch, insist=insist).dist
 
     def infer(
         self,
@@ -223,6 +226,7 @@ class Model:
         depth_mm: float = DEPTH_MM,
         tile: tuple[int, ...] | None = None,
         watch: Watch | None = None,
+        insist: bool = False,
     ) -> Inference:
         """As `segment`, and say how it was done: what it takes to do the same again.
 
@@ -230,10 +234,11 @@ class Model:
             volume, centre, depth_mm: as for `segment`.
             tile: voxels of a tile per axis of the network, where no other will do.
             watch: who is told while it lasts.
+            insist: as for `segment`.
         """
         from napari_ssn.network.inference import infer
 
-        return infer(self, volume, centre, depth_mm=depth_mm, tile=tile, watch=watch)
+        return infer(self, volume, centre, depth_mm=depth_mm, tile=tile, watch=watch, insist=insist)
 
 
 def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:

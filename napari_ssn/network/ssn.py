@@ -106,13 +106,13 @@ class SSN(nn.Module):
         """
         features = self.backbone(image)
         space = features.shape[2:]
-        mean = self.mean(features).float()
+        mean = _head(self.mean, features).float()
         cov_diag = torch.full_like(mean, EPSILON)
         if self.covariance != "none":
-            cov_diag = self.log_diag(features).float().exp() + EPSILON
+            cov_diag = _head(self.log_diag, features).float().exp() + EPSILON
         if self.covariance == "low-rank":
             # Channel r·C + c of the convolution is column r, class c: (B, R, C, *S).
-            columns = self._smooth(self.factor(features).float())
+            columns = self._smooth(_head(self.factor, features).float())
             factor = columns.reshape(-1, self.rank, self.classes, *space)
         else:
             factor = mean.new_zeros(len(mean), self.rank, self.classes, *space)
@@ -140,6 +140,20 @@ class SSN(nn.Module):
                 part = functional.interpolate(coarse, size=space, mode=mode)
             parts.append(part)
         return torch.cat(parts, dim=1)
+
+
+def _head(conv: nn.Module, features: Tensor) -> Tensor:
+    """A convolution of one voxel, (B, F, *S) → (B, channels, *S).
+
+    Where the channels of a voxel lie side by side it is a matrix product and nothing else.
+    """
+    if features.ndim == 4 or features.stride(1) != 1 or features.shape[1] == 1:
+        found: Tensor = conv(features)
+        return found
+    weight, bias = conv.weight, conv.bias
+    assert isinstance(weight, Tensor) and isinstance(bias, Tensor)
+    flat = functional.linear(features.movedim(1, -1), weight.flatten(1), bias)
+    return flat.movedim(-1, 1)
 
 
 class PresenceHead(nn.Module):
