@@ -120,11 +120,12 @@ class Forward:
         What the network says of presence stays in `presence`.
         """
         with torch.inference_mode(), self._stoppable():
-            mean, factor, diag, there = self._network(image[None].to(self._device))
+            parameters = self._network(image[None].to(self._device))
+            mean, factor, diag, *present = parameters
             found = Parameters(mean[0], factor[0], diag[0].sqrt())
             # The extremes are NaN where anything is, and cost one pass.
             extremes = [torch.stack(part.aminmax()) for part in found]
-            if there is not None:
+            for there in present:
                 extremes.append(there)
                 self.presence = float(there[0])
             if not bool(torch.cat(extremes).isfinite().all()):

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_ssn.network.ssn import LogitParameters
+from napari_ssn.network.ssn import LogitParameters, PresentParameters
+
+Parameters = LogitParameters | PresentParameters
 
 
 def draw_logits(
-    parameters: LogitParameters, samples: int, generator: torch.Generator | None = None
+    parameters: Parameters, samples: int, generator: torch.Generator | None = None
 ) -> Tensor:
     """Draw logit maps in antithetic pairs, ``μ ± (P z + √D ε)``.
 
@@ -93,7 +95,7 @@ def presence_loss(logit: Tensor, share: Tensor) -> Tensor:
 
 
 def cross_entropy(
-    parameters: LogitParameters,
+    parameters: Parameters,
     raters: Tensor,
     valid: Tensor | None = None,
     drew: Tensor | None = None,

@@ -29,14 +29,23 @@ class LogitParameters(NamedTuple):
 
     mean (B, C, *S), cov_factor (B, R, C, *S), cov_diag (B, C, *S); the covariance of one
     flattened logit map is ``P Pᵀ + diag(D)`` with the columns of P in ``cov_factor``.
-    presence (B,): logit of the probability that there is something to outline around the
-    middle; None where the network does not ask.
     """
 
     mean: Tensor
     cov_factor: Tensor
     cov_diag: Tensor
-    presence: Tensor | None = None
+
+
+class PresentParameters(NamedTuple):
+    """As `LogitParameters`, from a network that says if there is anything at the middle.
+
+    presence (B,): logit of the probability that a reader outlines something.
+    """
+
+    mean: Tensor
+    cov_factor: Tensor
+    cov_diag: Tensor
+    presence: Tensor
 
 
 class SSN(nn.Module):
@@ -97,7 +106,9 @@ class SSN(nn.Module):
             nn.init.zeros_(self.factor.bias)  # type: ignore[arg-type]
         self.presence = PresenceHead(features, radius) if presence else None
 
-    def forward(self, image: Tensor, roi: Tensor | None = None) -> LogitParameters:
+    def forward(
+        self, image: Tensor, roi: Tensor | None = None
+    ) -> LogitParameters | PresentParameters:
         """Return the logit parameters of a batch, in float32.
 
         Args:
@@ -120,8 +131,9 @@ class SSN(nn.Module):
             inside = roi.unsqueeze(1)
             cov_diag = torch.where(inside, cov_diag, torch.full_like(cov_diag, EPSILON))
             factor = factor * inside.unsqueeze(1)
-        there = None if self.presence is None else self.presence(features)
-        return LogitParameters(mean, factor, cov_diag, there)
+        if self.presence is None:
+            return LogitParameters(mean, factor, cov_diag)
+        return PresentParameters(mean, factor, cov_diag, self.presence(features))
 
     def _smooth(self, columns: Tensor) -> Tensor:
         """Give each group of columns its scale; (B, R · C, *S) in and out."""

@@ -224,6 +224,10 @@ def evaluate(
     temperature: Annotated[
         float, typer.Option(min=0, help="Multiplies every deviation from the mean.")
     ] = 1.0,
+    volumes: Annotated[
+        bool,
+        typer.Option("--volumes", help="Nodules as volumes for a 2D model too, slice by slice."),
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     calibrate: Annotated[
@@ -255,8 +259,9 @@ def evaluate(
     _check_folder(json_out)
     if worst is not None:
         make_folder(worst)
-    cases = _some(data, split, count)
     loaded = load_model(model, device)
+    dims = 3 if volumes else loaded.card.spatial_dims
+    cases = _some(data, split, count, dims)
     began = time.monotonic()
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Evaluating", total=len(cases))
@@ -295,13 +300,13 @@ def _check_folder(file: Path | None) -> None:
         raise ExportError(f"{file.name} cannot be written: its folder does not exist.")
 
 
-def _some(data: Path, split: str | None, count: int | None) -> Cases:
+def _some(data: Path, split: str | None, count: int | None, dims: int | None = None) -> Cases:
     """Cases of a set, or so many of them evenly spread."""
     import numpy as np
 
     from napari_ssn.training.cases import Subset, load_cases
 
-    cases = load_cases(data, split)
+    cases = load_cases(data, split, dims)
     if count is None or count >= len(cases):
         return cases
     return Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())

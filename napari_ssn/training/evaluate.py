@@ -23,6 +23,7 @@ from napari_ssn.network.card import Calibration, ModelCard
 from napari_ssn.network.models import Model
 from napari_ssn.training.calibrating import LEVEL, calibrate, held_by
 from napari_ssn.training.cases import Case, Cases
+from napari_ssn.training.outlined import groups, outlined_figures
 
 SAMPLES = 100
 FEW = 16
@@ -64,6 +65,20 @@ class Measurement:
     outlined: Floats
     patients: NDArray[np.generic]
 
+    def only(self, which: NDArray[np.bool_]) -> Measurement:
+        """Of some of the cases, (n,) bool."""
+        return Measurement(
+            self.labels,
+            {name: value[which] for name, value in self.values.items()},
+            self.sizes[which],
+            self.ranges[which],
+            self.given[which],
+            self.reliability[which],
+            self.doubtful[which],
+            self.outlined[which],
+            self.patients[which],
+        )
+
 
 def measure(
     model: Model,
@@ -94,7 +109,7 @@ def measure(
     outlined = np.zeros((n, 2))
     for i in range(n):
         case = cases[i]
-        dist = model.segment(case.volume)
+        dist = model.segment(case.volume, case.centre)
         if temperature != 1:
             dist = dist.tempered(temperature)
         row = _distances(dist, case, seed + i)
@@ -110,13 +125,16 @@ def measure(
             given[i, label] = _ends(outlined_range(counts[:, label], LEVEL))
         outlined[i] = dist.presence * (counts.sum(1) > 0).mean(), (theirs.sum(1) > 0).mean()
         row |= _nothing(*outlined[i])
-        row |= _volume_error(ranges[i, :, 1], theirs, labels)
+        if case.centre is None:
+            row |= _volume_error(ranges[i, :, 1], theirs, labels)
+        else:
+            row |= outlined_figures(dist, case, counts.sum(1), SAMPLES, seed + i)
         if count > 1:
             whole = np.median(counts.sum(1, keepdims=True), axis=0)
             error = _volume_error(whole, theirs.sum(1, keepdims=True), ("whole",))
             if error:
                 row["volume_error_whole"] = error["volume_error"]
-        sums[:, i] = _reliability(dist.probabilities(), case.raters)
+        sums[:, i] = _reliability(_placed(dist, dist.probabilities()), case.raters)
         rows.append(row)
         report(i + 1, n)
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -132,12 +150,22 @@ def measure(
 def check_fits(card: ModelCard, cases: Cases) -> None:
     """DataError unless a model and a set have the same dimensions, channels and labels."""
     for what, wanted, there in (
-        ("dimensions", card.spatial_dims, cases.spatial_dims),
+        # A 2D model reads a volume slice by slice.
+        ("dimensions", max(card.spatial_dims, cases.spatial_dims), cases.spatial_dims),
         ("channels", len(card.channels), len(cases.channels)),
         ("labels", card.classes, len(cases.labels)),
     ):
         if wanted != there:
             raise DataError(f"{card.title} has {wanted} {what}, and the data has {there}.")
+
+
+def _placed(dist: LogitDistribution, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities (C, *S) in the image that a region was cut from; background beyond it."""
+    if dist.image_space == dist.space:
+        return probability
+    out = np.stack([dist.placed(one) for one in probability])
+    out[0] = 1 - out[1:].sum(0)
+    return out
 
 
 def _ends(found: Range | None) -> tuple[float, float, float]:
@@ -149,9 +177,11 @@ def _space(case: Case) -> tuple[int, ...]:
 
 
 def _distances(dist: LogitDistribution, case: Case, seed: int) -> dict[str, float]:
-    many = metrics.SetDistances.between(
-        dist.sample(SAMPLES, seed, pixel_noise=True), case.raters, classes=dist.classes
-    )
+    drawn = dist.sample(SAMPLES, seed, pixel_noise=True)
+    if dist.image_space != dist.space:
+        # Beyond a region around a point there is nothing, and a rater may go on there.
+        drawn = np.stack([dist.placed(one) for one in drawn])
+    many = metrics.SetDistances.between(drawn, case.raters, classes=dist.classes)
     few = many.first(FEW)
     row = {
         "ged2_v_16": few.energy_distance(),
@@ -177,7 +207,10 @@ def _distances(dist: LogitDistribution, case: Case, seed: int) -> dict[str, floa
 
 
 def _overlap(dist: LogitDistribution, case: Case, labels: tuple[str, ...]) -> dict[str, float]:
-    mean_map = dist.label_map()
+    mean_map = dist.placed(dist.label_map())
+    if dist.presence < 0.5:
+        # The likeliest answer is that there is nothing.
+        mean_map = np.zeros_like(mean_map)
     row: dict[str, float] = {}
     for name, function in (
         ("dice_each", metrics.dice_each),
@@ -362,6 +395,14 @@ def evaluate(
         "temperature": temperature,
         **summarise(measured, calibration, seed),
     }
+    if len(cases) and cases[0].centre is not None:
+        figures["groups"] = {
+            name: {
+                "n_cases": int(which.sum()),
+                **summarise(measured.only(which), calibration, seed),
+            }
+            for name, which in groups(cases).items()
+        }
     # By the distance that both the energy distance and the paper use; ties by their order.
     worst = np.argsort(-measured.values["ged2_v_100"], kind="stable")
     return Evaluation(figures, calibration, worst)

@@ -58,14 +58,6 @@ class Stack:
     corner: tuple[float, float, float]
     notes: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
-    def texture(self) -> str:
-        """What most radiologists called it: solid, part-solid or ground glass; "" if no one did."""
-        said = [value for value in self.notes.get("texture", ()) if math.isfinite(value)]
-        if not said:
-            return ""
-        middle = float(np.median(said))
-        return "ground glass" if middle < 2.5 else "part-solid" if middle < 4.5 else "solid"
-
 
 class NoduleSet(Cases):
     """Nodules of one split as volumes of up to four raters, read when they are asked for.

@@ -39,7 +39,7 @@ from napari_ssn.network.models import (
     save_model,
     unique_state,
 )
-from napari_ssn.network.ssn import SSN
+from napari_ssn.network.ssn import SSN, PresentParameters
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.checkpoint import (
@@ -151,7 +151,7 @@ class Trainer:
         drew = batch.drew
         terms: dict[str, Tensor] = {}
         total = torch.zeros((), device=flat.device)
-        if parameters.presence is not None and batch.presence is not None:
+        if isinstance(parameters, PresentParameters) and batch.presence is not None:
             terms["presence"] = presence_loss(parameters.presence, batch.presence)
             total = total + recipe.presence * terms["presence"]
         if self.step < recipe.warmup or recipe.architecture.covariance == "none":

@@ -17,6 +17,7 @@ from napari_ssn.network.loss import (
     draw_logits,
     energy_score,
     monte_carlo_nll,
+    presence_loss,
     size_distance,
     soft_distance,
 )
@@ -200,3 +201,36 @@ def test_blocks_hold_the_voxels_of_their_part_of_the_grid(space: tuple[int, ...]
     # What is left over at an end is left out, and a block no larger than the grid is the grid.
     assert blocks(values, space, 100).shape == values.shape
     assert blocks(values, space, 4).shape[0] == 2 * math.prod(n // 4 for n in space)
+
+
+def test_what_no_rater_saw_and_who_drew_nothing_do_not_count() -> None:
+    """Masks give what leaving out by hand gives."""
+    torch.manual_seed(4)
+    logits = torch.randn(2, 6, 2, 10)
+    raters = (torch.rand(2, 3, 10) > 0.5).long()
+    valid = torch.ones(2, 10, dtype=torch.bool)
+    valid[:, 7:] = False
+    raters[:, :, 7:] = 0
+    drew = torch.tensor([[True, False, True], [False, False, False]])
+    few, theirs = logits[:1, ..., :7], raters[:1, [0, 2], :7]
+    torch.testing.assert_close(
+        energy_score(logits, raters, valid=valid, drew=drew), energy_score(few, theirs)
+    )
+    weight = drew.any(1).float()
+    torch.testing.assert_close(
+        monte_carlo_nll(logits, raters[:, 0], valid, weight),
+        monte_carlo_nll(few, raters[:1, 0, :7]) * 7 / 10,
+    )
+    p = LogitParameters(logits[:, 0], torch.zeros(2, 1, 2, 10), torch.ones(2, 2, 10))
+    part = LogitParameters(few[:, 0], torch.zeros(1, 1, 2, 7), torch.ones(1, 2, 7))
+    torch.testing.assert_close(
+        cross_entropy(p, raters, valid, drew), cross_entropy(part, theirs) * 7 / 10
+    )
+    nobody = torch.zeros(2, 3, dtype=torch.bool)
+    assert float(energy_score(logits, raters, drew=nobody)) == 0
+
+
+def test_presence_loss_by_hand() -> None:
+    logit = torch.tensor([0.0, math.log(3)])  # one half and three quarters
+    expected = -(math.log(0.5) + 0.25 * math.log(0.75) + 0.75 * math.log(0.25)) / 2
+    assert float(presence_loss(logit, torch.tensor([1.0, 0.25]))) == pytest.approx(expected)

@@ -18,6 +18,7 @@ from safetensors.torch import save as save_tensors
 from napari_ssn.core.errors import DataError, DeviceError, ExportError
 from napari_ssn.network.card import Architecture
 from napari_ssn.network.models import load_model, unique_state
+from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import load_cases
 from napari_ssn.training.checkpoint import CHECKPOINT
 from napari_ssn.training.fit import fit
@@ -162,7 +163,7 @@ def test_a_batch_too_large_for_the_memory_is_computed_in_parts(
         return forward(self, x, *rest)
 
     monkeypatch.setattr(type(small.network.module), "forward", full)
-    in_parts, whole = small.update(image, raters), large.update(image, raters)
+    in_parts, whole = small.update(Batch(image, raters)), large.update(Batch(image, raters))
     assert small.parts == 2 and said == [
         "The device's memory is full: each batch of 4 is now computed in 2 parts."
     ]
@@ -176,7 +177,7 @@ def test_a_batch_too_large_for_the_memory_is_computed_in_parts(
             torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-6)
     room = 0
     with pytest.raises(DeviceError, match="a single view"):
-        small.update(image, raters)
+        small.update(Batch(image, raters))
     assert small.step == 1
 
 
@@ -275,12 +276,12 @@ def test_a_checkpoint_restores_every_number(
     image = torch.from_numpy(data.images[:4]).float().unsqueeze(1) / 255
     raters = torch.from_numpy(np.stack([data[i].raters for i in range(4)]))
     first.step = recipe.warmup
-    first.update(image, raters)
+    first.update(Batch(image, raters))
     first.save(tmp_path)
     second = Trainer(recipe, card, "cpu")
     second.resume(tmp_path)
     # The same batch next gives the same loss to the last bit, draws included.
-    assert first.update(image, raters) == second.update(image, raters)
+    assert first.update(Batch(image, raters)) == second.update(Batch(image, raters))
     for a, b in zip(
         first.average.state_dict().values(), second.average.state_dict().values(), strict=True
     ):

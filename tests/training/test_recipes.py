@@ -38,8 +38,8 @@ def test_the_papers_lidc_recipe_says_what_the_paper_says_and_runs(tmp_path: Path
     assert plan.keys(0)[0].size == (128, 128) and len(plan.keys(7)) == 12
     trainer = Trainer(recipe, card, "cpu")
     views = ViewSet(cases, card, recipe.views, 0)
-    for image, raters in view_loader(views, plan._replace(batch=2), (0, 1), workers=0):
-        assert set(trainer.update(image, raters)) == {"total", "skipped", "likelihood"}
+    for batch in view_loader(views, plan._replace(batch=2), (0, 1), workers=0):
+        assert set(trainer.update(batch)) == {"total", "skipped", "likelihood"}
 
 
 def test_the_papers_brats_recipe_fits_four_channels(tmp_path: Path) -> None:
@@ -53,9 +53,9 @@ def test_the_papers_brats_recipe_fits_four_channels(tmp_path: Path) -> None:
     trainer = Trainer(recipe, card, "cpu")
     plan = recipe.plan(card)._replace(crop=(32, 32, 16), batch=2)
     views = ViewSet(cases, card, recipe.views, 0)
-    for image, raters in view_loader(views, plan, (0, 2), workers=0):
-        assert image.shape == (2, 4, 32, 32, 16)
-        assert trainer.update(image, raters)["skipped"] == 0
+    for batch in view_loader(views, plan, (0, 2), workers=0):
+        assert batch.image.shape == (2, 4, 32, 32, 16)
+        assert trainer.update(batch)["skipped"] == 0
 
 
 def test_data_without_a_recipe_gets_one(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Case, Cases, load_cases, plain_volume
 from napari_ssn.training.slices import load_slices
 from napari_ssn.training.views import Key, Plan, Views, ViewSet, view_loader
@@ -229,11 +230,11 @@ def test_workers_and_processes_share_the_same_views(tmp_path: Path) -> None:
     plan = Plan(crop=(16, 16), batch=4, whole=(32, 32), whole_batch=2, whole_share=0.5)
     views = ViewSet(cases, card(), Views(), 0)
 
-    def stream(**how: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def stream(**how: int) -> list[Batch]:
         return list(view_loader(views, plan, (3, 9), **how))
 
     alone = stream(workers=0)
-    assert [tuple(image.shape[2:]) for image, _ in alone] == [(32, 32), (16, 16)] * 3
+    assert [tuple(image.shape[2:]) for image, *_ in alone] == [(32, 32), (16, 16)] * 3
     for a, b in zip(alone, stream(workers=1), strict=True):
         assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
     parts = [stream(workers=0, rank=rank, processes=2) for rank in range(2)]

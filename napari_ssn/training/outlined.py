@@ -1,0 +1,123 @@
+"""Figures of one object that is pointed at: what a model says given that there is one.
+
+The figures of `napari_ssn.training.evaluate` are of the mixture, in which readers who outline
+nothing count. These are of the readers who outlined something against the hypotheses that are not
+empty, as the window states them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core import metrics
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.measures import voxel_volume_ml
+from napari_ssn.training.cases import Case, Cases
+
+#: Lesions below this mean diameter of a ball are small to a radiologist.
+SMALL_MM = 8.0
+
+Counts = NDArray[np.int64]
+
+
+def outlined_figures(
+    dist: LogitDistribution, case: Case, counts: Counts, samples: int, seed: int
+) -> dict[str, float]:
+    """Figures of a case given presence; none where no reader outlined anything.
+
+    Args:
+        dist: what the model found.
+        case: with its readers.
+        counts: (n,) voxels of n hypotheses given presence, without pixel noise.
+        samples: drawn for the distances.
+        seed: of these.
+
+    Returns:
+        ``given_ged2_v``, ``given_ged2_v_perfect``, ``given_diversity``, ``given_reader_diversity``
+        over the readers who outlined and as many of the samples as are not empty; ``dice_drawn``
+        of the mean map with each of them; ``volume_error`` of the median and ``volume_crps``
+        (fair), as shares of their mean, and ``volume_crps_ml``. Where all outlined: ``missed``
+        (the mean map is empty) and ``nothing`` (share of hypotheses of the mixture that are).
+    """
+    drew = case.raters.any(axis=tuple(range(1, case.raters.ndim)))
+    if not drew.any():
+        return {}
+    theirs = case.raters[drew]
+    mean_map = dist.placed(dist.label_map())
+    row = {"dice_drawn": _mean(metrics.dice_each(mean_map, theirs, classes=dist.classes))}
+    drawn = dist.given_presence().sample(samples, seed, pixel_noise=True)
+    there = drawn[drawn.any(axis=tuple(range(1, drawn.ndim)))]
+    if len(there):
+        placed = np.stack([dist.placed(one) for one in there])
+        apart = metrics.SetDistances.between(placed, theirs, classes=dist.classes)
+        row["given_ged2_v"] = apart.energy_distance()
+        if len(there) > 1:
+            row["given_diversity"] = apart.sample_diversity()
+        if len(theirs) > 1:
+            row["given_reader_diversity"] = apart.rater_diversity()
+            row["given_ged2_v_perfect"] = metrics.perfect_energy_distance(
+                apart.rater_diversity(), len(theirs), len(there)
+            )
+    sizes = theirs.reshape(len(theirs), -1).sum(1).astype(float)
+    found = counts[counts > 0].astype(float)
+    if len(found) > 1:
+        median = float(np.median(found))
+        row["volume_error"] = float((np.abs(median - sizes) / sizes).mean())
+        crps = metrics.fair_crps(found, sizes)
+        row["volume_crps"] = crps / float(sizes.mean())
+        row["volume_crps_ml"] = crps * voxel_volume_ml(case.volume.affine)
+    if drew.all():
+        empty = float((counts == 0).mean())
+        row["missed"] = float(not mean_map.any())
+        row["nothing"] = 1 - dist.presence * (1 - empty)
+    return row
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.nanmean(values))
+
+
+def groups(cases: Cases) -> dict[str, NDArray[np.bool_]]:
+    """Kinds of cases that figures are given for besides, by name: which cases are of each.
+
+    By the number of readers who outlined something, by texture where radiologists noted it, and
+    by size.
+    """
+    rows: list[dict[str, Any]] = []
+    for i in range(len(cases)):
+        case = cases[i]
+        sizes = case.raters.reshape(len(case.raters), -1).sum(1)
+        drew = sizes > 0
+        volume = 1000 * float(sizes[drew].mean()) * voxel_volume_ml(case.volume.affine)
+        diameter = (6 * volume / math.pi) ** (1 / 3) if drew.any() else math.nan
+        rows.append(
+            {
+                "readers": int(drew.sum()),
+                "texture": texture(case.notes.get("texture", ())),
+                "diameter": diameter,
+            }
+        )
+    found: dict[str, NDArray[np.bool_]] = {}
+    for readers in sorted({row["readers"] for row in rows}):
+        found[f"{readers} of {cases.raters} readers"] = np.array(
+            [row["readers"] == readers for row in rows]
+        )
+    for kind in sorted({row["texture"] for row in rows} - {""}):
+        found[kind] = np.array([row["texture"] == kind for row in rows])
+    size = np.array([row["diameter"] for row in rows])
+    found[f"below {SMALL_MM:g} mm"] = size < SMALL_MM
+    found[f"{SMALL_MM:g} mm and more"] = size >= SMALL_MM
+    return {name: which for name, which in found.items() if which.any()}
+
+
+def texture(said: tuple[float, ...]) -> str:
+    """Solid, part-solid or ground glass, by the median of what readers noted (5, 3, 1)."""
+    noted = [value for value in said if math.isfinite(value)]
+    if not noted:
+        return ""
+    middle = float(np.median(noted))
+    return "ground glass" if middle < 2.5 else "part-solid" if middle < 4.5 else "solid"

@@ -1,0 +1,124 @@
+"""The 2D network that reads the slices of a volume."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_ssn.network.card import Architecture
+from napari_ssn.network.inflated import AlongSlices, SliceUNet, inflate
+from napari_ssn.network.models import build_network, check_network, load_model, unique_state
+from napari_ssn.network.ssn import PresentParameters
+
+WIDTHS = {"features": [4, 4, 8, 8, 8, 4], "norm": "batch"}
+
+
+def architecture(**changes: object) -> Architecture:
+    return Architecture.model_validate(
+        {
+            "backbone": "SliceUNet",
+            "arguments": WIDTHS,
+            "features": 4,
+            "rank": 3,
+            "centre_radius": [2.0, 4.0, 4.0],
+            "presence": True,
+            **changes,
+        }
+    )
+
+
+def flat() -> torch.nn.Module:
+    return build_network(
+        Architecture(backbone="BasicUNet", arguments=WIDTHS, features=4, rank=3, centre_radius=4.0),
+        1,
+        2,
+        2,
+    ).eval()
+
+
+def test_mixing_along_slices_is_a_convolution_of_three() -> None:
+    torch.manual_seed(0)
+    mix = AlongSlices(5)
+    x = torch.randn(2 * 4, 5, 3, 3)
+    assert torch.equal(mix(x, 4), x), "nothing is added to begin with"
+    with torch.no_grad():
+        mix.weight.normal_()
+        mix.bias.normal_()
+    conv = torch.nn.Conv3d(5, 5, (3, 1, 1), padding=(1, 0, 0))
+    with torch.no_grad():
+        conv.weight.copy_(mix.weight.permute(1, 2, 0)[..., None, None])
+        conv.bias.copy_(mix.bias)  # type: ignore[union-attr]
+    volume = x.reshape(2, 4, 5, 3, 3).transpose(1, 2)
+    expected = volume + conv(torch.nn.functional.leaky_relu(volume, 0.1))
+    found = mix(x, 4).reshape(2, 4, 5, 3, 3).transpose(1, 2)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        mix(x, 1), x + mix.bias[:, None, None] + torch.einsum(
+            "oc,bcyx->boyx", mix.weight[1], torch.nn.functional.leaky_relu(x, 0.1)
+        )
+    )  # fmt: skip
+
+
+def test_an_inflated_network_starts_as_the_flat_one_slice_by_slice() -> None:
+    torch.manual_seed(1)
+    two = flat()
+    # The bump of a 2D network is that of every slice when the third axis is endless.
+    three = build_network(architecture(centre_radius=[1e6, 4.0, 4.0]), 1, 2, 3).eval()
+    taken = inflate(unique_state(two))
+    own = unique_state(three)
+    assert taken.keys() <= own.keys()
+    assert all(own[name].shape == value.shape for name, value in taken.items())
+    three.load_state_dict(taken, strict=False)
+    image = torch.rand(1, 1, 5, 32, 32)
+    with torch.inference_mode():
+        found = three(image)
+        slices = [two(image[:, :, k]) for k in range(5)]
+    assert isinstance(found, PresentParameters) and found.presence.shape == (1,)
+    for part, name in enumerate(("mean", "cov_factor", "cov_diag")):
+        expected = torch.stack([one[part] for one in slices], dim=-3)
+        torch.testing.assert_close(getattr(found, name), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_weights_of_lidc_2d_can_be_taken_over() -> None:
+    two = load_model("lidc-2d", "cpu")
+    shape = two.card.architecture
+    three = build_network(
+        shape.model_copy(update={"backbone": "SliceUNet", "presence": True}), 1, 2, 3
+    )
+    own, taken = unique_state(three), inflate(unique_state(two.network))
+    left = {name.split(".")[2] for name in own.keys() - taken.keys() if name[0] == "b"}
+    assert taken.keys() <= own.keys() and left == {"along"}
+
+
+def test_batch_statistics_never_change() -> None:
+    torch.manual_seed(2)
+    network = build_network(architecture(), 1, 2, 3).train()
+    before = {k: v.clone() for k, v in network.state_dict().items() if "running" in k}
+    assert before
+    network(torch.rand(2, 1, 3, 16, 16))
+    after = network.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_any_number_of_slices_goes_and_odd_planes_do_not() -> None:
+    from napari_ssn.core.errors import ModelError
+
+    network = build_network(architecture(), 1, 2, 3)
+    for slices in (1, 2, 7):
+        check_network(network, 1, (slices, 32, 48))
+    with pytest.raises(ModelError, match="cannot take 4 × 8 × 8"):
+        check_network(network, 1, (4, 8, 8))
+    with pytest.raises(ValueError, match="expected 3, got 2"):
+        SliceUNet(2, 1, 4)
+
+
+def test_presence_is_read_around_the_middle() -> None:
+    torch.manual_seed(3)
+    network = build_network(architecture(), 1, 2, 3).eval()
+    image = torch.rand(1, 1, 9, 32, 32)
+    far, near = image.clone(), image.clone()
+    far[..., 0, :2, :2] += 3
+    near[..., 3:6, 14:18, 14:18] += 3
+    with torch.inference_mode():
+        here, away, close = (float(network(i).presence) for i in (image, far, near))
+    assert abs(close - here) > 20 * abs(away - here)
