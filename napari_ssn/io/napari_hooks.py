@@ -25,6 +25,7 @@ from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
 from napari_ssn.io.content import PlainLabel, PlainModel
+from napari_ssn.io.labelled import label_kind, looks_like_labels
 from napari_ssn.io.opened import label_maps, layers_of, named_by
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -44,7 +45,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     """Layers of files, called by what they show: a file is often named after the patient.
 
-    A segmentation makes a layer of labels per hypothesis, any other file makes an image.
+    A segmentation makes a layer of labels per hypothesis, and so does a file whose values can be
+    nothing but labels; any other makes an image.
     ImageError or GeometryError, in one sentence, if one fails.
     """
     return [layer for p in _as_paths(path) for layer in _layers(p)]
@@ -60,10 +62,11 @@ def _layers(path: Path) -> list[LayerData]:
 
     parts, step_s = None, None
     if is_nifti(path):
-        volume, step_s, labelled = read_nifti_frames(path)
+        volume, step_s, labelled, whole = read_nifti_frames(path)
         parts = label_maps(volume) if labelled else None
     else:
         volume, fields = read_nrrd_fields(path)
+        whole = str(fields["type"]).lower() not in ("float", "double")
         parts = segments(volume, fields) if is_segmentation(fields) else None
     own = own_results(path, volume)
     if own is not None:
@@ -71,11 +74,16 @@ def _layers(path: Path) -> list[LayerData]:
         # The file has the colours, the sidecar the rest.
         labels = [part.labels for part in parts or known]
         parts = [replace(part, labels=each) for part, each in zip(known, labels, strict=True)]
+    if own is None and parts is None and volume.channels == 1:
+        parts = label_maps(volume) if looks_like_labels(volume.data[0], whole) else None
     if parts is not None:
         display = Display.of(volume)
         return layers_of(display, place(display), parts)
     if volume.channels == 1 or not is_nifti(path):
-        return [image_layer(check_single(volume), name=title(volume))]
+        data, options, kind = image_layer(check_single(volume), name=title(volume))
+        # napari makes labels of whole numbers only, where somebody asks for that.
+        dtype = label_kind(data)
+        return [(data if dtype is None else data.astype(dtype), options, kind)]
     return [series_layer(volume, step_s, name=title(volume))]
 
 

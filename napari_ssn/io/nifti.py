@@ -48,11 +48,13 @@ class Frames(NamedTuple):
         volume: its channels are the frames.
         step_s: seconds from frame to frame; None where the file does not say.
         labels: whether the file calls itself a label map (its intent).
+        whole: whether its values are stored as whole numbers.
     """
 
     volume: Volume
     step_s: float | None
     labels: bool
+    whole: bool
 
 
 def read_nifti_frames(path: Path) -> Frames:
@@ -70,7 +72,7 @@ def read_nifti_frames(path: Path) -> Frames:
     for frame in range(frames):
         _values(header, stored, frame, data[frame])
     step_s = header.step_s if frames > 1 else None
-    return Frames(_volume(header, data), step_s, header.labels)
+    return Frames(_volume(header, data), step_s, header.labels, header.kind.kind != "f")
 
 
 def _frames(header: Header) -> tuple[int, tuple[int, ...]]:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import ImageError
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.content import PlainLabel
+from napari_ssn.io.labelled import label_kind
 from napari_ssn.io.opened import Opened, named_after
 
 _FIELD = re.compile(r"Segment(\d+)_(Name|ID|LabelValue|Layer|Color)")
 _DAMAGED = "What the file says of its segments is damaged: export it again from where it comes."
-_TOO_MANY = "The segmentation has values that are no labels from 0 to 255: it is not opened."
+_NO_LABELS = "The segmentation has values that are no labels (whole numbers): it is not opened."
 
 
 def is_segmentation(fields: Mapping[str, Any]) -> bool:
@@ -44,7 +45,7 @@ def segments(volume: Volume, fields: Mapping[str, Any]) -> list[Opened]:
             there = names[layer] if layer >= 0 else None
         except (ValueError, IndexError):
             raise ImageError(_DAMAGED) from None
-        if there is None or not 1 <= value <= 255:
+        if there is None or value < 1:
             raise ImageError(_DAMAGED)
         name = segment.get("Name") or segment.get("ID") or f"segment {number + 1}"
         there[value] = PlainLabel(name, _colour(segment.get("Color", "")))
@@ -74,11 +75,8 @@ def _colour(text: str) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
-def _labels(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    # NaN fails the comparison.
-    if not (values.min() >= 0 and values.max() <= 255):
-        raise ImageError(_TOO_MANY)
-    labels = values.astype(np.uint8)
-    if not np.array_equal(labels, values):
-        raise ImageError(_TOO_MANY)
-    return labels
+def _labels(values: NDArray[np.float32]) -> NDArray[Any]:
+    kind = label_kind(values)
+    if kind is None:
+        raise ImageError(_NO_LABELS)
+    return values.astype(kind)

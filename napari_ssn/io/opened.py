@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.display import RESULT_KEY, SHOWN_AT, Display
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.content import Label, PlainLabel, PlainModel
+from napari_ssn.io.labelled import label_kind
 
 # Of a probability of which no file says the colour.
 _ORANGE = "#e69f00"
@@ -22,7 +23,8 @@ class Opened:
     """One layer of a segmentation.
 
     Attributes:
-        values: (*S) on the file's grid: a uint8 label map, or float32 probabilities from 0 to 1.
+        values: (*S) on the file's grid: a label map of unsigned numbers, or float32 probabilities
+            from 0 to 1.
         name: of the layer; says what it is and never where it came from.
         labels: what the values of a label map mean, or by 1 what is probable; empty where
             nobody says.
@@ -37,12 +39,13 @@ class Opened:
 
 def label_maps(volume: Volume) -> list[Opened] | None:
     """Channels of a volume as label maps without names; None if they are none after all."""
-    if not np.isin(volume.data, np.arange(256, dtype=np.float32)).all():
+    kind = label_kind(volume.data)
+    if kind is None:
         return None
     name = f"Labels {' × '.join(map(str, volume.space))}"
     several = volume.channels > 1
     return [
-        Opened(channel.astype(np.uint8), f"{name} · {k}" if several else name)
+        Opened(channel.astype(kind), f"{name} · {k}" if several else name)
         for k, channel in enumerate(volume.data, start=1)
     ]
 
@@ -87,7 +90,7 @@ def layers_of(
             "metadata": {RESULT_KEY: {**origin, **record}},
         }
         shown = np.ascontiguousarray(display.reorientation.apply(part.values))
-        if part.values.dtype == np.uint8:
+        if part.values.dtype.kind == "u":
             layers.append((shown, {**options, **_look(part.labels)}, "labels"))
         else:
             layers.append((shown, {**options, **_ramp(part.labels)}, "image"))

@@ -24,19 +24,19 @@ import napari_ssn as ssn
 from napari_ssn.core.errors import SSNError
 import napari_ssn.io.nifti, napari_ssn.io.nrrd_image, napari_ssn.io.picture, psutil
 before = psutil.Process().memory_info().rss
-began = time.perf_counter()
+began = time.process_time()
 try:
     ssn.read(sys.argv[1])
     said = "opened"
 except SSNError as error:
     said = str(error)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
-print(time.perf_counter() - began, (peak - before) / 1e6, said)
+print(time.process_time() - began, (peak - before) / 1e6, said)
 """
 
 
 def cost(path: Path) -> tuple[float, float, str]:
-    """Seconds, megabytes and words of reading a file, in a process of its own."""
+    """Seconds of a processor, megabytes and words of reading a file, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(path)],
         capture_output=True,

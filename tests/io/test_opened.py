@@ -256,7 +256,7 @@ def _segment(k: int) -> dict[str, str]:
         (1, {"Segment0_Layer": "3"}, "damaged"),
         (1, {"Segment0_Layer": "-1"}, "damaged"),
         (-1, {"Segment0_ID": "a"}, "no labels"),
-        (300, {"Segment0_ID": "a"}, "no labels"),
+        (2.0**24, {"Segment0_ID": "a"}, "no labels"),
         (0.5, {"Segment0_ID": "a"}, "no labels"),
         (np.nan, {"Segment0_ID": "a"}, "no labels"),
     ],
