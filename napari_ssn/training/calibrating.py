@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 
 from napari_ssn.core import metrics
 from napari_ssn.core.conformal import conformal_factors
 from napari_ssn.core.errors import DataError
-from napari_ssn.network.card import Calibration, Factors
+from napari_ssn.network.card import Calibration, Factors, PresenceCalibration
 
 if TYPE_CHECKING:
     from napari_ssn.training.evaluate import Measurement
@@ -66,6 +67,51 @@ def calibrate(measured: Measurement, data: str) -> Calibration:
         readers=measured.sizes.shape[1],
         patients=min(patients),
         labels=found,
+    )
+
+
+def calibrate_presence(
+    measured: Measurement, data: str, before: PresenceCalibration | None = None
+) -> PresenceCalibration | None:
+    """Learn how what a network says of presence becomes a probability, by patient.
+
+    ``σ(a · logit + b)`` with the a and b of the least cross-entropy against the shares of readers
+    (Platt scaling); every patient counts once. Where the model was also asked at a point on no
+    nodule in each case, these count a third of the others, as in training.
+
+    Args:
+        measured: with the presence of each case; ``elsewhere_presence`` beside it.
+        data: name of it.
+        before: the calibration that was in force.
+
+    Returns:
+        None for a model that says 1 of every case.
+    """
+    said, share = measured.presence, measured.outlined[:, 1]
+    if (said == 1).all():
+        return None
+    _, place, count = np.unique(measured.patients, return_inverse=True, return_counts=True)
+    weight = 1 / count[place]
+    elsewhere = measured.values.get("elsewhere_presence")
+    if elsewhere is not None:
+        there = np.isfinite(elsewhere)
+        said = np.concatenate([said, elsewhere[there]])
+        share = np.concatenate([share, np.zeros(int(there.sum()))])
+        weight = np.concatenate([weight, weight[there] / 3])
+    logit = np.log(said / np.maximum(1 - said, 1e-12))
+    if before is not None:
+        logit = (logit - before.shift) / before.scale
+
+    def entropy(at: Floats) -> float:
+        value = np.exp(at[0]) * logit + at[1]
+        return float((weight * (np.logaddexp(0, value) - share * value)).sum())
+
+    found = optimize.minimize(entropy, np.zeros(2), method="Nelder-Mead").x
+    return PresenceCalibration(
+        scale=float(np.exp(found[0])),
+        shift=float(found[1]),
+        base_rate=float((weight * share).sum() / weight.sum()),
+        data=data,
     )
 
 

@@ -228,6 +228,13 @@ def evaluate(
         bool,
         typer.Option("--volumes", help="Nodules as volumes for a 2D model too, slice by slice."),
     ] = False,
+    points: Annotated[
+        bool,
+        typer.Option(
+            "--points",
+            help="Of nodules, also what a click 4 or 8 mm beside makes, and one on no nodule.",
+        ),
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     calibrate: Annotated[
@@ -271,6 +278,7 @@ def evaluate(
             seed=seed,
             temperature=temperature,
             calibrate_on=calibrate,
+            points=points,
             report=lambda done, _: bar.update(task, completed=done),
         )
     typer.echo(f"{len(cases):,} cases in {time.monotonic() - began:.0f} s.", err=True)
@@ -285,6 +293,7 @@ def evaluate(
     update: dict[str, Any] = {}
     if calibrate is not None:
         update["calibration"] = found.calibration
+        update["presence"] = found.presence
     if record is not None:
         update["metrics"] = {**loaded.card.metrics, record: found.figures}
     if update:

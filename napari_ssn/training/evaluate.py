@@ -19,11 +19,16 @@ from napari_ssn.core.directions import label_gram
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.errors import DataError
 from napari_ssn.core.measures import Range, central_range, label_counts, outlined_range
-from napari_ssn.network.card import Calibration, ModelCard
+from napari_ssn.network.card import Calibration, ModelCard, PresenceCalibration
 from napari_ssn.network.models import Model
-from napari_ssn.training.calibrating import LEVEL, calibrate, held_by
+from napari_ssn.training.calibrating import LEVEL, calibrate, calibrate_presence, held_by
 from napari_ssn.training.cases import Case, Cases
-from napari_ssn.training.outlined import groups, outlined_figures
+from napari_ssn.training.outlined import (
+    elsewhere_figures,
+    groups,
+    moved_figures,
+    outlined_figures,
+)
 
 SAMPLES = 100
 FEW = 16
@@ -53,6 +58,7 @@ class Measurement:
         outlined: (n, 2) the model's probability of an outline of any label, and the share of
             raters who drew one.
         patients: (n,).
+        presence: (n,) what the model says of it; 1 where it does not ask.
     """
 
     labels: tuple[str, ...]
@@ -64,6 +70,7 @@ class Measurement:
     doubtful: Floats
     outlined: Floats
     patients: NDArray[np.generic]
+    presence: Floats
 
     def only(self, which: NDArray[np.bool_]) -> Measurement:
         """Of some of the cases, (n,) bool."""
@@ -77,6 +84,7 @@ class Measurement:
             self.doubtful[which],
             self.outlined[which],
             self.patients[which],
+            self.presence[which],
         )
 
 
@@ -86,6 +94,7 @@ def measure(
     seed: int = 0,
     temperature: float = 1.0,
     report: Callable[[int, int], None] = lambda *_: None,
+    points: bool = False,
 ) -> Measurement:
     """Run a model on every case and compare it with the raters.
 
@@ -98,6 +107,7 @@ def measure(
         seed: of all draws.
         temperature: see `LogitDistribution.tempered`.
         report: called with (cases done, cases in all).
+        points: of nodules, also measure what a click beside the first makes, and one on none.
     """
     check_fits(model.card, cases)
     labels = cases.labels[1:]
@@ -106,7 +116,7 @@ def measure(
     ranges, given = np.zeros((n, count, 3)), np.full((n, count, 3), math.nan)
     sums = np.zeros((2, n, count, 3, _BINS))
     rows: list[dict[str, float]] = []
-    outlined = np.zeros((n, 2))
+    outlined, presence = np.zeros((n, 2)), np.ones(n)
     for i in range(n):
         case = cases[i]
         dist = model.segment(case.volume, case.centre)
@@ -123,12 +133,16 @@ def measure(
         for label in range(count):
             ranges[i, label] = _ends(central_range(counts[:, label], LEVEL))
             given[i, label] = _ends(outlined_range(counts[:, label], LEVEL))
+        presence[i] = dist.presence
         outlined[i] = dist.presence * (counts.sum(1) > 0).mean(), (theirs.sum(1) > 0).mean()
         row |= _nothing(*outlined[i])
         if case.centre is None:
             row |= _volume_error(ranges[i, :, 1], theirs, labels)
         else:
             row |= outlined_figures(dist, case, counts.sum(1), SAMPLES, seed + i)
+            if points:
+                row |= moved_figures(model, case, dist, seed + i)
+                row |= elsewhere_figures(model, case, seed + i)
         if count > 1:
             whole = np.median(counts.sum(1, keepdims=True), axis=0)
             error = _volume_error(whole, theirs.sum(1, keepdims=True), ("whole",))
@@ -143,7 +157,7 @@ def measure(
         names = [name for name in names if not name.startswith("nothing_")]
     values = {name: np.array([row.get(name, math.nan) for row in rows]) for name in names}
     return Measurement(
-        labels, values, sizes, ranges, given, sums[0], sums[1], outlined, cases.patients
+        labels, values, sizes, ranges, given, sums[0], sums[1], outlined, cases.patients, presence
     )
 
 
@@ -305,6 +319,10 @@ def summarise(
             )
             interval = of(value[there], measured.patients[there], seed=seed)
             summary[name] = interval._asdict()
+    for name, value in values.items():
+        if name.startswith("moved_") and np.isfinite(value).any():
+            # Some up and some down would cancel out.
+            summary[f"{name}_90"] = np.nanquantile(value, [0.05, 0.95]).tolist()
     summary |= coverage
     if "nothing_agreement" in values:
         summary["presence_reliability"] = _reliability_curve(*measured.outlined.T)
@@ -353,11 +371,13 @@ class Evaluation:
     Attributes:
         figures: what ``napari-ssn evaluate`` prints.
         calibration: the one learnt, or the card's.
+        presence: likewise, of what the network says of presence; in force from the next run on.
         worst: indices of the cases, worst first.
     """
 
     figures: dict[str, Any]
     calibration: Calibration | None
+    presence: PresenceCalibration | None
     worst: NDArray[np.int64]
 
 
@@ -369,6 +389,7 @@ def evaluate(
     temperature: float = 1.0,
     calibrate_on: str | None = None,
     report: Callable[[int, int], None] = lambda *_: None,
+    points: bool = False,
 ) -> Evaluation:
     """Measure a model.
 
@@ -380,11 +401,13 @@ def evaluate(
         calibrate_on: name of this data, to learn the calibration from it first; None uses the
             card's.
         report: called with (cases done, cases in all).
+        points: of nodules, also measure what a click beside the first makes, and one on none.
     """
-    measured = measure(model, cases, seed, temperature, report)
-    calibration = model.card.calibration
+    measured = measure(model, cases, seed, temperature, report, points)
+    calibration, presence = model.card.calibration, model.card.presence
     if calibrate_on is not None:
         calibration = calibrate(measured, calibrate_on)
+        presence = calibrate_presence(measured, calibrate_on, presence)
     figures: dict[str, Any] = {
         "model": model.card.name,
         "weights_sha256": model.card.weights_sha256,
@@ -405,4 +428,4 @@ def evaluate(
         }
     # By the distance that both the energy distance and the paper use; ties by their order.
     worst = np.argsort(-measured.values["ged2_v_100"], kind="stable")
-    return Evaluation(figures, calibration, worst)
+    return Evaluation(figures, calibration, presence, worst)

@@ -105,7 +105,7 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
             hu, masks = self.cases.hu(index), self.cases.masks(index)
             spacing = self.cases.stacks[index].spacing_mm
             share = float(masks.any((1, 2, 3)).mean())
-            found = _elsewhere(hu, masks, spacing, random) if elsewhere else None
+            found = elsewhere_of(hu, masks, spacing, random) if elsewhere else None
             elsewhere = found is not None
             point = _on_nodule(masks, random) if found is None else found
             hu, masks, point = self._ends(hu, masks, point, random)
@@ -261,7 +261,7 @@ def _on_nodule(masks: NDArray[np.uint8], random: np.random.Generator) -> tuple[i
     return tuple(int(i) for i in there[random.integers(len(there))])
 
 
-def _elsewhere(
+def elsewhere_of(
     hu: NDArray[np.float32],
     masks: NDArray[np.uint8],
     spacing: tuple[float, ...],

@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
-from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.measures import voxel_volume_ml
+from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.measures import label_counts, voxel_volume_ml
+from napari_ssn.network.models import Model
 from napari_ssn.training.cases import Case, Cases
+from napari_ssn.training.nodule_views import elsewhere_of
 
 #: Lesions below this mean diameter of a ball are small to a radiologist.
 SMALL_MM = 8.0
+#: How far a click is moved.
+MOVES_MM = (4.0, 8.0)
+# Hypotheses for a median.
+_MEDIAN_OF = 200
 
 Counts = NDArray[np.int64]
 
@@ -75,6 +81,47 @@ def outlined_figures(
         row["missed"] = float(not mean_map.any())
         row["nothing"] = 1 - dist.presence * (1 - empty)
     return row
+
+
+def moved_figures(model: Model, case: Case, dist: LogitDistribution, seed: int) -> dict[str, float]:
+    """How far the median size moves when the click does, as shares of it, with their sign.
+
+    The other click lies on something that a reader outlined too, about 4 or 8 mm from the first,
+    and is chosen by chance; ``moved_4mm`` and ``moved_8mm`` are missing where there is none.
+    """
+    assert case.centre is not None
+    there = np.argwhere(case.raters.any(0))
+    apart = (there - np.array(case.centre)) @ case.volume.affine[:3, :3].T
+    far = np.linalg.norm(apart, axis=1)
+    before = _median(dist, seed)
+    random, row = np.random.default_rng([seed, 3]), {}
+    for distance in MOVES_MM:
+        near = there[np.abs(far - distance) < 1]
+        if len(near) and before > 0:
+            point = tuple(int(i) for i in near[random.integers(len(near))])
+            after = _median(model.segment(case.volume, point), seed)
+            row[f"moved_{distance:g}mm"] = after / before - 1
+    return row
+
+
+def elsewhere_figures(model: Model, case: Case, seed: int) -> dict[str, float]:
+    """What the model says of presence at a point of the case that is on no nodule.
+
+    ``elsewhere_presence``, and whether that offers one: ``elsewhere_offered``.
+    """
+    spacing = np.linalg.norm(case.volume.affine[:3, :3], axis=0)
+    random = np.random.default_rng([seed, 4])
+    point = elsewhere_of(case.volume.data[0], case.raters, tuple(spacing), random)
+    if point is None:
+        return {}
+    presence = model.segment(case.volume, point).presence
+    return {"elsewhere_presence": presence, "elsewhere_offered": float(presence >= 0.5)}
+
+
+def _median(dist: LogitDistribution, seed: int) -> float:
+    counts = label_counts(dist, draw_z(_MEDIAN_OF, dist.rank, seed))[:, 1:].sum(1)
+    some = counts[counts > 0]
+    return float(np.median(some)) if len(some) else 0.0
 
 
 def _mean(values: NDArray[np.float64]) -> float:

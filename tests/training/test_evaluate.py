@@ -17,7 +17,7 @@ from napari_ssn.core.measures import central_range, volume_distribution
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.card import Calibration, Factors, read_card
 from napari_ssn.network.models import Model, load_model
-from napari_ssn.training.calibrating import calibrate, held_by
+from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by
 from napari_ssn.training.cases import load_cases
 from napari_ssn.training.evaluate import (
     Measurement,
@@ -82,7 +82,7 @@ def invented(areas: list[list[float]], ranges: list[list[float]]) -> Measurement
     sums = np.zeros((n, 1, 3, 15))
     return Measurement(
         ("nodule",), {}, np.array(areas, float)[..., None], np.array(ranges, float)[:, None],
-        np.array(ranges, float)[:, None], sums, sums, np.zeros((n, 2)), np.arange(n),
+        np.array(ranges, float)[:, None], sums, sums, np.zeros((n, 2)), np.arange(n), np.ones(n),
     )  # fmt: skip
 
 
@@ -123,7 +123,8 @@ def test_labels_are_calibrated_each_by_itself() -> None:
     ranges = np.tile([80.0, 100.0, 120.0], (n, 3, 1))
     sums = np.zeros((n, 3, 3, 15))
     measured = Measurement(
-        ("a", "b", "c"), {}, sizes, ranges, ranges, sums, sums, np.zeros((n, 2)), np.arange(n)
+        ("a", "b", "c"), {}, sizes, ranges, ranges, sums, sums, np.zeros((n, 2)), np.arange(n),
+        np.ones(n),
     )  # fmt: skip
     found = calibrate(measured, "d")
     assert found.factors(1) == (pytest.approx(0.5), pytest.approx(0.5))
@@ -146,7 +147,7 @@ def test_what_the_calibrated_range_holds_where_it_was_learnt() -> None:
     sums = np.tile(np.array([[[[1.0], [0.4], [0.6]]]]), (n, 1, 1, 1))
     measured = Measurement(
         ("nodule",), {"dice_each": np.full(n, 0.5)}, areas[..., None], ranges[:, None],
-        ranges[:, None], sums, sums, np.zeros((n, 2)), patients,
+        ranges[:, None], sums, sums, np.zeros((n, 2)), patients, np.ones(n),
     )  # fmt: skip
     calibration = calibrate(measured, "d")
     summary = summarise(measured, calibration)
@@ -321,3 +322,30 @@ def test_the_command_prints_writes_and_records(tmp_path: Path) -> None:
     assert card.metrics == {"val": figures}
     assert card.calibration is not None and card.calibration.data == "val"
     assert not list(tmp_path.rglob(".*.part"))
+
+
+def test_presence_is_calibrated_by_patient() -> None:
+    rng = np.random.default_rng(1)
+    n = 4000
+    logit = rng.normal(0, 2, n)
+    true = 1 / (1 + np.exp(-(0.5 * logit - 1)))
+    share = rng.binomial(4, true) / 4
+    # One patient of many cases who goes against all others counts as one.
+    patients = np.append(np.arange(n), np.full(2000, n))
+    said = 1 / (1 + np.exp(-np.append(logit, np.full(2000, 3.0))))
+    outlined = np.stack([said, np.append(share, np.zeros(2000))], 1)
+    base = invented([[1.0, 1.0, 1.0, 1.0]] * len(said), [[1.0, 1.0, 1.0]] * len(said))
+    measured = replace(base, outlined=outlined, patients=patients, presence=said)
+    found = calibrate_presence(measured, "val")
+    assert found is not None and found.data == "val"
+    assert found.scale == pytest.approx(0.5, abs=0.04) and found.shift == pytest.approx(-1, abs=0.1)
+    assert found.base_rate == pytest.approx(share.mean(), abs=0.01)
+    # Learnt again from what was calibrated before it is the same.
+    again = 1 / (1 + np.exp(-(found.scale * np.append(logit, np.full(2000, 3.0)) + found.shift)))
+    second = calibrate_presence(replace(measured, presence=again), "val", found)
+    assert second is not None and second.scale == pytest.approx(found.scale, rel=1e-3)
+    # Points on no nodule count a third.
+    asked = replace(measured, values={"elsewhere_presence": np.full(len(said), 0.5)})
+    lower = calibrate_presence(asked, "val")
+    assert lower is not None and lower.base_rate == pytest.approx(found.base_rate * 0.75, abs=0.01)
+    assert calibrate_presence(base, "val") is None

@@ -271,8 +271,15 @@ def test_a_model_learns_nodules_and_is_measured_on_them(tmp_path: Path) -> None:
     assert "cross_entropy" in said[0] and "presence" in said[0]
     assert {"likelihood", "energy", "local_energy", "presence"} <= said[-1].keys()
     model = load_model(tmp_path / "out", "cpu")
-    figures = evaluate(model, nodules).figures
-    for name in ("ged2_v_16", "ged2_v_100", "dice_each", "presence_brier", "dice_drawn"):
+    figures = evaluate(model, nodules, points=True).figures
+    for name in (
+        "ged2_v_16",
+        "ged2_v_100",
+        "dice_each",
+        "presence_brier",
+        "dice_drawn",
+        "elsewhere_offered",
+    ):
         assert set(figures[name]) >= {"mean", "low", "high"}
     assert figures["n_cases"] == 4 and set(figures["groups"]) == {
         "3 of 4 readers", "part-solid", "8 mm and more",
