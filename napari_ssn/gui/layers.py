@@ -305,14 +305,22 @@ def set_voxel_size(layer: Layer, size_mm: Sequence[float]) -> None:
     layer.scale = (*layer.scale[:-axes], *(signs * size_mm))
 
 
-def plane_on_show(image: Image, display: Display, dims: Dims) -> Plane | None:
-    """Plane of the source's grid that a viewer shows; None in 3D and where there is one plane."""
+def plane_on_show(
+    image: Image, display: Display, dims: Dims, place: Sequence[float]
+) -> Plane | None:
+    """Plane of the source's grid that a viewer shows; None in 3D and where there is one plane.
+
+    Args:
+        image, display: of the image.
+        dims: of the viewer.
+        place: where its sliders stand, in the image's own world.
+    """
     hidden = set(dims.not_displayed)
     first = dims.ndim - image.ndim
     across = [axis for axis in range(image.ndim) if first + axis in hidden]
     if dims.ndisplay != 2 or len(across) != 1:
         return None
-    voxel = clicked_voxel(image, display, dims.point)
+    voxel = clicked_voxel(image, display, place)
     if voxel is None:
         return None
     source = display.reorientation.order[across[0]]
@@ -322,7 +330,7 @@ def plane_on_show(image: Image, display: Display, dims: Dims) -> Plane | None:
 def clicked_voxel(
     image: Image, display: Display, position: Sequence[float]
 ) -> tuple[int, ...] | None:
-    """Voxel of the source's grid under a place in the world; None if it misses the image."""
+    """Voxel of the source's grid under a place in its own world; None if it misses the image."""
     # A viewer with more axes than the image has its own in front.
     place = tuple(position)[-image.ndim :]
     # Of a time series the place in time is another matter.
@@ -334,7 +342,7 @@ def clicked_voxel(
 
 
 def world_of(image: Image, display: Display, index: Sequence[int]) -> tuple[float, ...]:
-    """Place in the world of a voxel of the source's grid, along the axes of space."""
+    """Place in its own world of a voxel of the source's grid, along the axes of space."""
     shown = display.reorientation.index_to_display(index, display.image_space)
     # Where in time makes no difference in space.
     place = image.data_to_world((0,) * (image.ndim - len(shown)) + shown)
@@ -342,7 +350,7 @@ def world_of(image: Image, display: Display, index: Sequence[int]) -> tuple[floa
 
 
 def frame_at(image: Image, position: Sequence[float]) -> int:
-    """Frame of a time series at a place in the world, the nearest that there is."""
+    """Frame of a time series at a place in its own world, the nearest that there is."""
     frames = frames_of(image)
     assert frames is not None
     at = float(image.world_to_data(tuple(position)[-image.ndim :])[0])

@@ -8,6 +8,8 @@ import numpy as np
 from napari.layers import Points
 from napari.viewer import Viewer
 
+from napari_ssn.gui.world import in_layer
+
 
 class MarkerSizes:
     """Keeps markers within limits on the screen while some are in the slice on show.
@@ -43,5 +45,6 @@ class MarkerSizes:
         if first < 0:
             return len(layer.data) > 0
         across = [axis - first for axis in dims.not_displayed if axis >= first]
-        here = np.asarray(layer.world_to_data(dims.point[first:]))[across]
+        place = in_layer(self._viewer, layer, dims.point)
+        here = np.asarray(layer.world_to_data(place))[across]
         return bool(np.any(np.all(np.abs(layer.data[:, across] - here) <= 0.5 + 1e-6, axis=1)))

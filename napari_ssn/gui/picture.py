@@ -15,6 +15,7 @@ from napari_ssn.core.display import Display
 from napari_ssn.gui import layers
 from napari_ssn.gui.marker_sizes import MarkerSizes
 from napari_ssn.gui.memory import Remembered
+from napari_ssn.gui.world import in_layer, in_viewer
 from napari_ssn.session import Plane, Session
 
 
@@ -49,7 +50,7 @@ class Picture:
         self._watch(True)
         if self.frames is not None:
             # The series itself is not in front while its layer is still being added.
-            self._frame = layers.frame_at(layer, self._viewer.dims.point)
+            self._frame = self._frame_of(layer)
         self._describe()
 
     @property
@@ -87,7 +88,10 @@ class Picture:
         """Frame of a time series that the viewer shows; None where there is no time."""
         if self._image is None or self.frames is None:
             return None
-        return layers.frame_at(self._image, self._viewer.dims.point)
+        return self._frame_of(self._image)
+
+    def _frame_of(self, layer: Image) -> int:
+        return layers.frame_at(layer, in_layer(self._viewer, layer, self._viewer.dims.point))
 
     def choose_frame(self, frame: int) -> None:
         """Segment another frame of the time series, and show it."""
@@ -97,8 +101,8 @@ class Picture:
         if centre is not None:
             # A lesion stays about where it was.
             self._session.place_centre(centre)
-        place = self._image.data_to_world((frame, 0, 0, 0))[0]
-        self._viewer.dims.set_point(self._viewer.dims.ndim - 4, place)
+        place = in_viewer(self._viewer, self._image, self._image.data_to_world((frame, 0, 0, 0)))
+        self._viewer.dims.set_point(self._viewer.dims.ndim - 4, place[0])
 
     # ---- Where things are
 
@@ -108,16 +112,19 @@ class Picture:
         return layers.transform_of(self._image, axes)
 
     def place_of(self, voxel: tuple[int, ...]) -> tuple[float, ...] | None:
-        """Where a voxel of the source's grid lies in space; None without a usable image."""
-        if self.display is None:
+        """Where a voxel of the source's grid lies in the viewer; None without a usable image."""
+        if self._image is None or self.display is None:
             return None
-        return layers.world_of(self._image, self.display, voxel)
+        return in_viewer(
+            self._viewer, self._image, layers.world_of(self._image, self.display, voxel)
+        )
 
     def voxel_at(self, position: tuple[float, ...]) -> tuple[int, ...] | None:
-        """Voxel of the source's grid at a place in the world; None where there is none."""
-        if self.display is None:
+        """Voxel of the source's grid at a place in the viewer; None where there is none."""
+        if self._image is None or self.display is None:
             return None
-        return layers.clicked_voxel(self._image, self.display, position)
+        place = in_layer(self._viewer, self._image, position)
+        return layers.clicked_voxel(self._image, self.display, place)
 
     def geometry(self) -> tuple[tuple[int, ...], tuple[float, ...] | None, str] | None:
         """Size and spacing as shown, columns first, and the plane of the slices if known."""
@@ -152,9 +159,11 @@ class Picture:
         self._viewer.reset_view()
 
     def _plane_on_show(self) -> Plane | None:
-        if self.display is None:
+        if self._image is None or self.display is None:
             return None
-        return layers.plane_on_show(self._image, self.display, self._viewer.dims)
+        dims = self._viewer.dims
+        place = in_layer(self._viewer, self._image, dims.point)
+        return layers.plane_on_show(self._image, self.display, dims, place)
 
     # ---- The region's middle
 
