@@ -116,7 +116,10 @@ class ImagePanel(Section):
         self._picked_layer()
 
     def _picked_layer(self) -> None:
-        self._picture.set_image(self.layers.currentData())
+        layer = self.layers.currentData()
+        if layer is not self._picture.image:
+            self.voxel_size.forget()
+        self._picture.set_image(layer)
 
     def _picked_frame(self, frame: int) -> None:
         self._picture.choose_frame(frame - 1)

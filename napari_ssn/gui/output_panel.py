@@ -223,16 +223,22 @@ class ExportPanel(Section):
                 self.format.setCurrentIndex(0)
         # While new cards are dealt, what was chosen waits for them.
         chosen = self.part.model().item(self.part.currentIndex())
-        self.write.setEnabled(session.activity is None and chosen.isEnabled())
+        free = session.activity is None and session.files.obstacle is None
+        self.write.setEnabled(free and chosen.isEnabled())
 
     def follow(self) -> None:
         """Say what would be written."""
         if self._session.result is None:
-            say(self.what, "Exports the hypothesis on show.")
+            say(self.what, "Exports the hypothesis on show.", "muted")
             self.what.setToolTip(_WHAT)
             return
+        obstacle = self._session.files.obstacle
+        if obstacle is not None:
+            say(self.what, obstacle, "warn")
+            self.what.setToolTip(obstacle)
+            return
         words = self._words()
-        say(self.what, f"{words}.")
+        say(self.what, f"{words}.", "muted")
         tip = words if self.part.currentData() in ("report", "volumes") else f"{words}. {_WHAT}"
         if self.format.currentText() == ".dcm":
             tip += " A DICOM file names the patient as its source does."

@@ -16,7 +16,7 @@ from napari_ssn.gui import layers
 from napari_ssn.gui.marker_sizes import MarkerSizes
 from napari_ssn.gui.memory import Remembered
 from napari_ssn.gui.world import in_layer, in_viewer
-from napari_ssn.session import Plane, Session
+from napari_ssn.session import Plane, Result, Session
 
 
 class Picture:
@@ -34,7 +34,11 @@ class Picture:
         self._covered = False
         self._cross_sizes: MarkerSizes | None = None
         self._clicked: Callable[[], None] | None = None
+        # Of the result.
+        self._segmented: Image | None = None
         session.looking = self._plane_on_show
+        session.closed = self._is_closed
+        session.found.connect(self._found)
         session.changed.connect(self._show_cross)
         viewer.layers.events.removed.connect(self._removed)
 
@@ -52,6 +56,20 @@ class Picture:
             # The series itself is not in front while its layer is still being added.
             self._frame = self._frame_of(layer)
         self._describe()
+        self._bring_into_view()
+
+    def _bring_into_view(self) -> None:
+        """Go to the image's middle, where the slices on show pass by another image only."""
+        image, display, dims = self._image, self.display, self._viewer.dims
+        if image is None or display is None or dims.ndisplay != 2:
+            return
+        across = set(dims.not_displayed) & set(range(dims.ndim - len(display.shape), dims.ndim))
+        if len(across) != 1 or self._plane_on_show() is not None:
+            return
+        middle = self.place_of(tuple(size // 2 for size in display.image_space))
+        if middle is not None:
+            dims.set_point(list(range(dims.ndim - len(middle), dims.ndim)), list(middle))
+            self._viewer.reset_view(layers=[image])
 
     @property
     def image(self) -> Image | None:
@@ -264,8 +282,17 @@ class Picture:
             self._shown = self._frames[self._frame]
         self._session.set_image(None if self._shown is None else self._shown.source)
 
+    def _found(self, result: Result) -> None:
+        self._segmented = self._image
+
+    def _is_closed(self) -> bool:
+        return self._segmented is not None and self._segmented not in self._viewer.layers
+
     def _removed(self, event: Any) -> None:
         layer = getattr(event.value, "__wrapped__", event.value)
+        if layer is self._segmented and layer is not self._image:
+            # The one to segment is told of below.
+            self._session.changed.emit()
         if layer is self._image:
             self.set_image(None)
         elif layer is self._cross:
@@ -295,4 +322,4 @@ class Picture:
         self.wait_for_click(False)
         self._watch(False)
         self._viewer.layers.events.removed.disconnect(self._removed)
-        self._image = self._cross = self._cross_sizes = None
+        self._image = self._segmented = self._cross = self._cross_sizes = None

@@ -65,7 +65,11 @@ class VoxelSize(QWidget):
     def _check(self) -> None:
         self.set.setEnabled(all(box.value() >= _LEAST for box in self._asked()))
 
-    def _pressed(self) -> None:
-        self._given([box.value() for box in self._asked()])
+    def forget(self) -> None:
+        """What was entered was of another image."""
         for box in self.boxes:
             box.setValue(0.0)
+
+    def _pressed(self) -> None:
+        self._given([box.value() for box in self._asked()])
+        self.forget()

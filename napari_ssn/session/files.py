@@ -22,6 +22,7 @@ class Files:
         runner: writes.
         walk: the hypothesis on show.
         summary: cards and ranges.
+        hindered: says why nothing can be written, in one sentence; None if it can.
         began: is called when writing begins.
         ended: is told, in one sentence, what was written, or what went wrong and that it did.
     """
@@ -31,18 +32,25 @@ class Files:
         runner: Runner,
         walk: Walk,
         summary: Summary,
+        hindered: Callable[[], str | None],
         began: Callable[[], None],
         ended: Callable[[str, bool], None],
     ) -> None:
         self.exported: Exported | None = None
         self._runner = runner
         self._walk, self._summary = walk, summary
+        self._hindered = hindered
         self._began, self._ended = began, ended
         self._result: Result | None = None
 
     def begin(self, result: Result) -> None:
         """A new result, of which nothing was written."""
         self._result, self.exported = result, None
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why nothing can be written, one sentence; None if there is a result that can."""
+        return self._hindered()
 
     @property
     def from_dicom(self) -> bool:
@@ -69,6 +77,11 @@ class Files:
 
     def _write(self, job: Callable[[exporting.Shown, jobs.Asked], Exported]) -> None:
         if self._result is None:
+            return
+        obstacle = self.obstacle
+        if obstacle is not None:
+            # Nobody could see any more what it is the outline of.
+            self._ended(obstacle, True)
             return
         summary = self._summary
         shown = exporting.Shown(

@@ -86,7 +86,9 @@ class Session:
         self.changed.connect(self.asking.refresh)
         self.pointing.changed.connect(self._pointed)
         self.walk.moved.connect(self._moved_on)
-        self.files = Files(runner, self.walk, self.summary, self._writing, self._wrote)
+        self.files = Files(
+            runner, self.walk, self.summary, self._unwritable, self._writing, self._wrote
+        )
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
         # All that begin anew with a result; the walk first, because the others ask it.
         self._parts = (
@@ -106,6 +108,8 @@ class Session:
         self.progress: tuple[int, int] = (0, 0)
         #: Is asked, when a run begins, which plane of the source's grid is being looked at.
         self.looking: Callable[[], Plane | None] = lambda: None
+        #: Is asked whether the image of the result is open no more.
+        self.closed: Callable[[], bool] = lambda: False
         self._runner = runner
         self._runs = 0
         self._began = 0.0
@@ -156,6 +160,12 @@ class Session:
             return "Wait for the run to end before you point at anything."
         if self.stale:
             return "The result is of another image or place: run again before you point."
+        return None
+
+    def _unwritable(self) -> str | None:
+        """Why the result cannot be written, one sentence."""
+        if self.result is not None and self.closed():
+            return "The result's image was closed: run again to export."
         return None
 
     def _centre(self) -> tuple[int, ...] | None:

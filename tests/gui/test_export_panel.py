@@ -140,6 +140,36 @@ def test_a_series_goes_back_to_dicom(open_dock: Any, qtbot: Any, tmp_path: Path)
     assert dock.export.format.currentText() == ".nii.gz"
 
 
+def test_the_result_of_a_closed_image_is_not_exported(
+    opened: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    panel, session = dock.export, dock.session
+    # Another image in front leaves it as it is: one can still look at what is exported.
+    viewer.add_image(noise_image((30, 30)), name="other")
+    assert session.stale and panel.write.isEnabled() and "earlier result" in panel.what.text()
+    image = viewer.layers["scan"]
+    viewer.layers.remove(image)
+    assert not panel.write.isEnabled()
+    assert panel.what.text() == "The result's image was closed: run again to export."
+    for write in (
+        session.files.export,
+        session.files.export_volumes,
+        session.files.export_report,
+    ):
+        session.tell("")
+        write(tmp_path / "out.nii.gz")
+        assert session.note.error and "closed" in session.note.text
+        assert session.activity is None
+    assert not list(tmp_path.glob("out*"))
+    # Nothing of the result is lost: with its image back it is what it was.
+    viewer.add_layer(image)
+    assert panel.write.isEnabled()
+    viewer.layers.clear()
+    assert session.result is not None and not panel.write.isEnabled()
+
+
 def test_a_layer_is_saved_for_slicer_in_its_colours(ready: Any, qtbot: Any, tmp_path: Path) -> None:
     import nrrd
 

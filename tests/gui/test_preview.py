@@ -46,6 +46,35 @@ def test_the_slice_on_show_appears_before_the_volume(volume_open: Any, qtbot: An
     assert dock.session.looking() is None
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_first_outlines_of_an_image_elsewhere_appear_beside_another_result(
+    volume_open: Any, qtbot: Any, deleted: bool
+) -> None:
+    viewer, dock = volume_open
+    viewer.dims.set_current_step(0, 31)
+    run_and_wait(dock, qtbot)
+    if deleted:
+        viewer.layers.remove("scan")
+        assert HYPOTHESIS in viewer.layers
+    # Another patient, or the same one on another table.
+    add_image(viewer, (40, 24, 22), translate=(-700.0, 300.0, 500.0))
+    assert dock.session.looking() is not None
+    middle = [20 * 0.7 - 700, 12 * 0.7 + 300, 11 * 0.7 + 500]
+    np.testing.assert_allclose(viewer.dims.point, middle, atol=0.71)
+    np.testing.assert_allclose(viewer.scene.camera.center[1:], middle[1:], atol=0.71)
+    seen: list[bool] = []
+
+    def look(_: Any) -> None:
+        layer = viewer.layers[PREVIEW]
+        seen.append(layer.visible and bool(np.array(layer.data).any()))
+        assert not viewer.layers[HYPOTHESIS].visible
+
+    dock.session.previewed.connect(look)
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: settled(dock.session) and not dock.session.stale, timeout=60_000)
+    assert seen == [True]
+
+
 def test_cancel_leaves_what_was_there(
     volume_open: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,23 @@ def test_without_a_size_there_are_voxels_and_with_one_millilitres(
     assert dock.session.setup.source.extent == "volume"
 
 
+def test_what_was_entered_for_one_image_is_not_said_of_the_next(deep: tuple[Any, Any]) -> None:
+    viewer, dock = deep
+    viewer.add_image(noise_image(SPACE), name="one")
+    ask = dock.image.voxel_size
+    for box, size in zip(ask.boxes, (0.7, 0.8, 1.0), strict=True):
+        box.setValue(size)
+    # Nothing of that image has changed but its name, and it is still being asked about.
+    viewer.layers["one"].name = "first"
+    assert [box.value() for box in ask.boxes] == [0.7, 0.8, 1.0]
+    viewer.add_image(noise_image((40, 48)), name="two")
+    assert [box.value() for box in ask.boxes] == [0.0] * 3 and not ask.set.isEnabled()
+    ask.boxes[0].setValue(0.5)
+    dock.image.layers.setCurrentIndex(0)
+    assert dock.image.layers.currentText() == "first"
+    assert [box.value() for box in ask.boxes] == [0.0] * 3
+
+
 def test_a_picture_is_asked_for_two_sizes(deep: tuple[Any, Any]) -> None:
     viewer, dock = deep
     viewer.add_image(noise_image((40, 48)), name="picture")
