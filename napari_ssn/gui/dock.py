@@ -28,6 +28,7 @@ from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.run_panel import RegionPanel, RunPanel
 from napari_ssn.gui.scene import Scene
 from napari_ssn.gui.settings_panel import SettingsPanel
+from napari_ssn.gui.sides import Sides
 from napari_ssn.gui.steady import SteadyView
 from napari_ssn.gui.upright import Upright
 from napari_ssn.gui.view_panel import ViewPanel
@@ -63,6 +64,7 @@ class SSNDock(QWidget):
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session)
         self.upright = Upright(napari_viewer, self.picture, self.session)
+        self.sides = Sides(napari_viewer, self.picture, self.session)
         self.steady = SteadyView(napari_viewer, self.picture)
         self.view = ViewPanel(napari_viewer, self.picture, self.session)
         self.region = RegionPanel(self.picture, self.session)
@@ -209,6 +211,7 @@ class SSNDock(QWidget):
         self.view.disconnect_viewer()
         self.upright.close()
         self.steady.close()
+        self.sides.close(tidy=alive)
         self.keys.release()
         self.points.shut()
         self.effect.close()

@@ -179,7 +179,10 @@ class ImagePanel(Section):
             words = geometry(size, spacing, source.extent, plane, source.thickness_mm)
             say(self.geometry, words)
         display = self._picture.display
-        say(self.place, "" if display is None else place(display.tilt_degrees, display.moved))
+        words = ""
+        if display is not None:
+            words = place(display.tilt_degrees, display.moved, display.oriented)
+        say(self.place, words)
         say(self.note, self._picture.note)
         unknown = shown is not None and source.extent == "unknown"
         self.voxel_size.setVisible(unknown)

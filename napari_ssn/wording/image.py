@@ -40,19 +40,23 @@ def geometry(
     return " · ".join(parts)
 
 
-def place(tilt_degrees: float, moved: bool) -> str:
+def place(tilt_degrees: float, moved: bool, oriented: bool = True) -> str:
     """What is to be known of an image that is not shown as it lies; empty if it is.
 
     Args:
         tilt_degrees: between the true grid and the picture that shows it straight.
         moved: whether somebody has turned or moved the picture.
+        oriented: whether the patient's sides are known.
     """
+    words = []
     if moved:
-        return "Cropped or moved by hand: exported where it lies now."
-    if not tilt_degrees:
-        return ""
-    angle = f"{tilt_degrees:.0f}" if tilt_degrees >= 9.5 else f"{tilt_degrees:.1f}"
-    return f"Shown straight; exported at its true {angle}°."
+        words.append("Cropped or moved by hand: exported where it lies now.")
+    elif tilt_degrees:
+        angle = f"{tilt_degrees:.0f}" if tilt_degrees >= 9.5 else f"{tilt_degrees:.1f}"
+        words.append(f"Shown straight; exported at its true {angle}°.")
+    if not oriented:
+        words.append("Side unknown: left and right cannot be told.")
+    return " ".join(words)
 
 
 def _millimetres(value: float) -> str:

@@ -11,7 +11,10 @@ import numpy as np
 
 from napari_ssn.core.display import IMAGE_KEY, Display
 from napari_ssn.core.volume import Volume
+from napari_ssn.gui.sides import PLACES, UNKNOWN
+from napari_ssn.io.napari_hooks import image_layer
 from tests import readers
+from tests.helpers import noise_image, oblique_affine
 
 ACTIONS = ("open", "axial", "coronal", "sagittal", "delete", "3d", "home")
 # Brighter towards the patient's left, front and head: each half of a picture shows its side.
@@ -129,6 +132,20 @@ def expected(viewer: Any) -> tuple[bool, bool]:
     return rows != 0, columns != 1
 
 
+def lettered(viewer: Any) -> str:
+    """What stands at the left, right, upper and lower edge of the canvas."""
+    shown = [viewer.canvas.overlays[name] for name in PLACES]
+    return "".join(one.text if one.visible else "-" for one in shown)
+
+
+def facing(viewer: Any, above: bool, right: bool) -> str:
+    """The same letters, by which halves of the canvas are the brighter ones."""
+    rows, columns = (axis_of(viewer.layers[-1], axis) for axis in viewer.dims.order[-2:])
+    # Left, front and head are brighter than right, back and feet.
+    across, down = ("RL", "PA", "FH")[columns], ("RL", "PA", "FH")[rows]
+    return (across if right else across[::-1]) + (down[::-1] if above else down)
+
+
 def walk(viewer: Any, dock: Any, openers: Iterator[Callable[[Any], None]]) -> None:
     done: list[str] = []
     for symbol in de_bruijn(len(ACTIONS), 3):
@@ -148,8 +165,15 @@ def walk(viewer: Any, dock: Any, openers: Iterator[Callable[[Any], None]]) -> No
                 dock.view.buttons[at].click()
                 assert axis_of(viewer.layers[-1], viewer.dims.order[0]) == 2 - at
                 assert [one.isChecked() for one in dock.view.buttons].index(True) == at
-        if viewer.layers:
-            assert brighter(viewer) == expected(viewer), done[-6:]
+        if not viewer.layers:
+            assert lettered(viewer) == "----"
+            continue
+        seen = brighter(viewer)
+        assert seen == expected(viewer), done[-6:]
+        flat = viewer.dims.ndisplay == 2
+        known = viewer.layers[-1].name != "plain"
+        named = facing(viewer, *seen) if flat else "----"
+        assert lettered(viewer) == (named if known else f"--{UNKNOWN}-"), done[-6:]
 
 
 def test_all_sequences_of_three_actions_leave_the_picture_upright(
@@ -167,7 +191,7 @@ def test_a_colour_picture_is_upright_after_a_plane(open_dock: Callable[..., Any]
     dock.view.buttons[1].click()
     viewer.layers.clear()
     photo(viewer)
-    assert brighter(viewer) == (True, True)
+    assert brighter(viewer) == (True, True) and lettered(viewer) == f"--{UNKNOWN}-"
     # Chosen beside a volume it does not turn that over.
     ours(viewer, "RAS")
     dock.view.buttons[1].click()
@@ -197,6 +221,7 @@ def test_who_turns_the_camera_by_hand_has_it_until_the_next_plane(
     viewer.scene.camera.orientation2d = ("up", "left")
     dock.session.changed.emit()
     assert [str(one) for one in viewer.scene.camera.orientation2d] == ["up", "left"]
+    assert lettered(viewer) == "LRPA"
     dock.view.buttons[1].click()
     dock.view.buttons[0].click()
     assert [str(one) for one in viewer.scene.camera.orientation2d] == ["down", "right"]
@@ -225,3 +250,56 @@ def test_three_dimensions_are_not_as_in_a_mirror(open_dock: Callable[..., Any]) 
             # From the left the front is at the left.
             assert up and right == (at_right == LEFT), (button, view)
     assert layer.visible
+
+
+def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
+    open_dock: Callable[..., Any],
+) -> None:
+    viewer, dock = open_dock(show=True)
+    viewer.window.resize(800, 600)
+    ours(viewer, "RAS")
+    overlays = viewer.canvas.overlays
+    assert lettered(viewer) == "RLAP" and overlays.scale_bar.visible
+    with_letters = viewer.screenshot(canvas_only=True, flash=False).astype(int)
+    viewer.layers[0].visible = False
+    assert lettered(viewer) == "----"
+    viewer.layers[0].visible = True
+    for name in PLACES:
+        overlays[name].visible = False
+    changed = np.abs(viewer.screenshot(canvas_only=True, flash=False) - with_letters).max(-1) > 50
+    rows, columns = changed.shape
+    near, far = slice(0, 60), slice(-60, None)
+    middle = [slice(size // 2 - 30, size // 2 + 30) for size in (rows, columns)]
+    places = ((middle[0], near), (middle[0], far), (near, middle[1]), (far, middle[1]))
+    assert all(changed[place].any() for place in places)
+    for place in places:
+        changed[place] = False
+    assert not changed.any()
+    dock.shut()
+    assert not set(PLACES) & set(overlays) and not overlays.scale_bar.visible
+
+
+def test_a_tilted_scan_has_the_nearest_letters_with_a_mark(open_dock: Callable[..., Any]) -> None:
+    viewer, dock = open_dock()
+    volume = Volume(noise_image((12, 14, 16))[None], oblique_affine())
+    data, options, _ = image_layer(volume)
+    viewer.add_image(data, **options)
+    assert lettered(viewer) == "R ~L ~A ~P ~"
+    dock.view.buttons[2].click()
+    assert lettered(viewer) == "A ~P ~H ~F ~"
+
+
+def test_the_scale_bar_is_where_the_size_is_known_and_can_be_put_away(
+    open_dock: Callable[..., Any],
+) -> None:
+    viewer, dock = open_dock()
+    bar = viewer.canvas.overlays.scale_bar
+    viewer.add_image(noise_image((12, 14, 16)), name="unknown")
+    assert not bar.visible and lettered(viewer) == f"--{UNKNOWN}-"
+    assert dock.image.place.text() == "Side unknown: left and right cannot be told."
+    ours(viewer, "RAS")
+    assert bar.visible and dock.image.place.text() == ""
+    bar.visible = False
+    dock.view.buttons[1].click()
+    dock.session.changed.emit()
+    assert not bar.visible
