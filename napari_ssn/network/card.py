@@ -49,6 +49,9 @@ class Architecture(_Strict):
     covariance: Literal["low-rank", "diagonal", "none"] = "low-rank"
     #: P in equal groups of columns, each smooth over so many voxels; one group at 1 if empty.
     scales: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
+    #: Of the columns of P so many for each axis, the last ones, are weighted by the offset from
+    #: the region's middle along it: they move opposite borders apart. None if empty.
+    offset_columns: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
     #: Standard deviation in voxels of the bump that marks the region's middle, along each axis
     #: or along all; none if null.
     centre_radius: Radius | list[Radius] | None = None
@@ -61,6 +64,10 @@ class Architecture(_Strict):
             raise ValueError(f"a {self.covariance} covariance has rank 1, a column of zeros")
         if self.scales and self.rank % len(self.scales):
             raise ValueError(f"a rank of {self.rank} cannot be shared by {len(self.scales)} scales")
+        if sum(self.offset_columns) > self.rank:
+            raise ValueError(f"offset_columns: more than the {self.rank} columns there are")
+        if self.offset_columns and self.centre_radius is None:
+            raise ValueError("offset_columns are about the middle, so centre_radius must be set")
         if self.presence and self.centre_radius is None:
             raise ValueError("presence is asked of a region's middle, so centre_radius must be set")
         return self
@@ -241,6 +248,9 @@ class ModelCard(_Strict):
             raise ValueError("window_hu is stated where the normalisation is hu, and nowhere else")
         if self.window_hu is not None and not self.window_hu[0] < self.window_hu[1]:
             raise ValueError(f"window_hu goes from {self.window_hu[0]} to {self.window_hu[1]}")
+        offsets = self.architecture.offset_columns
+        if offsets and len(offsets) != self.spatial_dims:
+            raise ValueError(f"offset_columns has {len(offsets)} axes, not {self.spatial_dims}")
         radius = self.architecture.centre_radius
         if isinstance(radius, list) and len(radius) != self.spatial_dims:
             raise ValueError(f"centre_radius has {len(radius)} axes, not {self.spatial_dims}")

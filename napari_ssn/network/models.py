@@ -118,6 +118,7 @@ def build_network(architecture: Architecture, channels: int, classes: int, dims:
         architecture.scales,
         architecture.presence,
         architecture.radius_of(dims),
+        architecture.offset_columns,
     )
 
 

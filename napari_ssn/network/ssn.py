@@ -61,8 +61,12 @@ class SSN(nn.Module):
         scales: of equal groups of columns of P; a group of scale s is averaged over s voxels
             along each axis and interpolated between. Empty: all are as fine as the grid.
         presence: whether a head says if there is anything at the middle of the region.
-        radius: for that head, standard deviation in voxels of what "around the middle" means,
-            one number per axis.
+        radius: standard deviation in voxels of what "around the middle" means, one number per
+            axis.
+        offset_columns: per axis, so many columns of P, the last ones, are weighted by
+            ``tanh(offset from the middle / radius)`` along it. A network that shifts with its
+            image cannot tell one side of an object from the other; these columns let it be
+            unsure of one end alone.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class SSN(nn.Module):
         scales: Sequence[int] = (),
         presence: bool = False,
         radius: Sequence[float] = (),
+        offset_columns: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if spatial_dims not in (2, 3):
@@ -93,6 +98,9 @@ class SSN(nn.Module):
         self.rank = rank
         self.covariance = covariance
         self.scales = tuple(scales)
+        self.radius, self.offset_columns = tuple(radius), tuple(offset_columns)
+        if sum(offset_columns) > rank:
+            raise ValueError(f"offset_columns: {sum(offset_columns)} of a rank of {rank}")
         conv = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
         self.backbone = backbone
         self.mean = conv(features, classes, 1)
@@ -125,6 +133,8 @@ class SSN(nn.Module):
             # Channel r·C + c of the convolution is column r, class c: (B, R, C, *S).
             columns = self._smooth(_head(self.factor, features).float())
             factor = columns.reshape(-1, self.rank, self.classes, *space)
+            if self.offset_columns:
+                factor = factor * self._offsets(space, factor.device)
         else:
             factor = mean.new_zeros(len(mean), self.rank, self.classes, *space)
         if roi is not None:
@@ -134,6 +144,19 @@ class SSN(nn.Module):
         if self.presence is None:
             return LogitParameters(mean, factor, cov_diag)
         return PresentParameters(mean, factor, cov_diag, self.presence(features))
+
+    def _offsets(self, space: Sequence[int], device: torch.device) -> Tensor:
+        """Weights of the columns, (R, 1, *S): 1, and for the last ones the offset along an axis."""
+        weights = torch.ones(self.rank, 1, *space, device=device)
+        column = self.rank - sum(self.offset_columns)
+        for axis, count in enumerate(self.offset_columns):
+            size, width = space[axis], self.radius[axis]
+            line = torch.arange(size, device=device, dtype=torch.float32) - size // 2
+            shape = [1] * len(space)
+            shape[axis] = size
+            weights[column : column + count] *= torch.tanh(line / width).reshape(shape)
+            column += count
+        return weights
 
     def _smooth(self, columns: Tensor) -> Tensor:
         """Give each group of columns its scale; (B, R · C, *S) in and out."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -122,3 +124,19 @@ def test_presence_is_read_around_the_middle() -> None:
     with torch.inference_mode():
         here, away, close = (float(network(i).presence) for i in (image, far, near))
     assert abs(close - here) > 20 * abs(away - here)
+
+
+def test_columns_weighted_by_the_offset_move_the_ends_apart() -> None:
+    torch.manual_seed(4)
+    plain = build_network(architecture(rank=5), 1, 2, 3).eval()
+    ends = build_network(architecture(rank=5, offset_columns=[1, 0, 2]), 1, 2, 3).eval()
+    ends.load_state_dict(plain.state_dict())
+    image = torch.rand(1, 1, 6, 32, 16)
+    with torch.inference_mode():
+        before, after = plain(image).cov_factor[0], ends(image).cov_factor[0]
+    assert torch.equal(before[:2], after[:2])
+    for column, axis in ((2, 0), (3, 2), (4, 2)):
+        radius, size = (2.0, 4.0, 4.0)[axis], image.shape[2 + axis]
+        for k in range(size):
+            expected = math.tanh((k - size // 2) / radius) * before[column].select(1 + axis, k)
+            torch.testing.assert_close(after[column].select(1 + axis, k), expected)
