@@ -47,7 +47,20 @@ WORDS = {
     "hungarian_iou_16": "overlap of 16 outlines with the raters', matched one to one (IoU)",
     "dice_each": "overlap of the mean outline with each rater (Dice)",
     "dice_majority": "overlap of the mean outline with the majority of raters (Dice)",
+    "dice_drawn": "overlap of the mean outline with each rater who outlined something (Dice)",
+    "given_ged2_v": "GED² of the outlines alone: raters and samples that are not empty",
+    "given_ged2_v_perfect": "what a perfect model would get",
+    "given_diversity": "how much two outlines of the model differ, empty ones aside",
+    "given_reader_diversity": "how much two raters' outlines differ, empty ones aside",
     "volume_error": "error of the median size, of raters who marked something",
+    "volume_crps": "fair CRPS of the size, as a share of what raters outlined on average",
+    "volume_crps_ml": "the same in mL",
+    "missed": "mean outline empty where all raters outlined something",
+    "nothing": "share of empty hypotheses where all raters outlined something",
+    "elsewhere_presence": "probability of an outline at a point of the crop that is on no nodule",
+    "elsewhere_offered": "such points at which a nodule is offered (probability of 0.5 and more)",
+    "moved_4mm": "change of the median size when the click moves by 4 mm",
+    "moved_8mm": "the same for 8 mm",
     "volume_error_whole": "the same of all labels together",
     "nothing_agreement": 'model and majority agree on whether there is "nothing here"',
     "nothing_gap": 'distance between both shares of "nothing here"',
@@ -61,6 +74,11 @@ PERCENT = {
     "volume_error",
     "volume_error_whole",
     "nothing_agreement",
+    "missed",
+    "nothing",
+    "elsewhere_offered",
+    "moved_4mm",
+    "moved_8mm",
     "coverage_90",
     "coverage_90_uncalibrated",
     "outline_coverage_90",
@@ -79,6 +97,16 @@ RANGES = {
 POOLED = {
     "calibrated": ("coverage_90", "width_90"),
     "the model's own": ("coverage_90_uncalibrated", "width_90_uncalibrated"),
+}
+
+# What is shown of each kind of cases.
+GROUPS = {
+    "ged2_v_100": "GED²",
+    "given_ged2_v": "GED² of outlines",
+    "dice_drawn": "Dice",
+    "volume_error": "error of the median size",
+    "outline_coverage_90": "outlines inside the range",
+    "outline_relative_width_90": "its width ÷ mean outline",
 }
 
 BASELINES = {
@@ -146,6 +174,7 @@ def _model(card: ModelCard, folder: Path) -> str:
         _origin(card),
         _failures(card, folder),
         _measured(card, figures),
+        _groups(figures),
         _calibration(card, figures),
         _history(card),
     ]
@@ -228,6 +257,25 @@ def _measured(card: ModelCard, figures: Figures) -> str:
             f"where `TEST` is the data with the checksum `{figures['data_sha256'][:12]}…`.",
         ]
     return _lines(lines)
+
+
+def _groups(figures: Figures) -> str:
+    """Figures of each kind of cases, where the data says of which kind they are."""
+    found: dict[str, Figures] = figures.get("groups", {})
+    if not found:
+        return ""
+    there = {key for one in found.values() for key in one}
+    keys = {key: words for key, words in GROUPS.items() if key in there}
+    body = [
+        (name, f"{one['n_cases']:,}", *(_cell(one, key) for key in keys))
+        for name, one in found.items()
+    ]
+    text = (
+        "By the number of raters who outlined something, by texture as most of them noted it, and "
+        "by the diameter of a ball of the same mean size:"
+    )
+    lines = ["### By kind of case", "", text, ""]
+    return _lines([*lines, *_table(("cases", "number", *keys.values()), body)])
 
 
 def _command(card: ModelCard, figures: Figures) -> str:

@@ -361,3 +361,22 @@ def test_three_digits(value: float, text: str) -> None:
 
 def test_a_bar_in_a_label_does_not_split_its_cell() -> None:
     assert models._table(("a",), [("x | y",)])[-1] == r"| x \| y |"
+
+
+def test_kinds_of_cases_have_a_table_of_their_own(root: Path) -> None:
+    one = {"mean": 0.5, "low": 0.25, "high": 0.75}
+    kinds = {
+        "4 of 4 readers": {"n_cases": 1200, "ged2_v_100": one, "outline_coverage_90": one},
+        "solid": {"n_cases": 3, "ged2_v_100": one, "volume_error": one, "surprise": one},
+    }
+    figures = {"weights_sha256": "0" * 64, "n_cases": 5, "n_patients": 4, "groups": kinds}
+    put_card(root, metrics={"test": figures})
+    (table,) = [t for t in tables(models.page(root)) if t[0][0] == "cases"]
+    assert row(table, "4 of 4 readers") == {
+        "cases": "4 of 4 readers",
+        "number": "1,200",
+        "GED²": "0.500 (0.250–0.750)",
+        "error of the median size": "–",
+        "outlines inside the range": "50.0 % (25.0–75.0)",
+    }
+    assert row(table, "solid")["error of the median size"] == "50.0 % (25.0–75.0)"

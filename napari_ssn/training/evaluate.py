@@ -418,6 +418,9 @@ def evaluate(
         "temperature": temperature,
         **summarise(measured, calibration, seed),
     }
+    for name in [name for name in figures if name.startswith("outline_")]:
+        # The range is stated of outlines, and so are the figures of it that others look for.
+        figures[name.removeprefix("outline_")] = figures[name]
     if len(cases) and cases[0].centre is not None:
         figures["groups"] = {
             name: {
