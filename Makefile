@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test demo demo-ct bench pictures models clean system-libs
+.PHONY: help env test check core-test wheel-test demo demo-ct findings bench pictures models clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -25,6 +25,7 @@ help:
 	@echo "make core-test   the tests of core/ in an environment without napari and Qt"
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
 	@echo "make bench       the benchmarks"
+	@echo "make findings    shows surprises of other programs and formats"
 	@echo "make pictures    the pictures of README and docs/"
 	@echo "make models      docs/models.md, from the models' cards and what was measured"
 	@echo "make clean       remove environments, builds and caches"
@@ -89,6 +90,10 @@ pictures: system-libs env
 ifneq ($(CT),)
 	$(VIRTUAL_SCREEN) $(BIN)/python docs/pictures.py "$(CT)"
 endif
+
+# Surprises of other programs, each in an environment of its own; the network is needed.
+findings:
+	@for script in findings/*.sh; do echo "== $$script"; bash "$$script" || exit 1; done
 
 models: env
 	$(BIN)/python docs/models.py
