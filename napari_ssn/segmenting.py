@@ -31,7 +31,7 @@ from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
-from napari_ssn.io.formats import DICOM_SUFFIX, check_series, is_nifti
+from napari_ssn.io.formats import DICOM_SUFFIX, about, check_series, is_nifti
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import Choice, DicomInput, ModelIdentity, Provenance, Run
@@ -120,6 +120,8 @@ def segment_image(
                 "first slice.",
                 err=True,
             )
+    elif caution := about(maps[0], content):
+        typer.echo(f"NIfTI: {caution}.", err=True)
     if report:
         _write_report(found, page, overwrite)
         typer.echo("Wrote report.html.", err=True)

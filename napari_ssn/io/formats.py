@@ -101,6 +101,19 @@ def check_series(series: DicomSeries | None) -> DicomSeries:
     return series
 
 
+def about(path: Path, content: Content, series: DicomSeries | None = None) -> str:
+    """What somebody should know of a file of this name that was written; empty if nothing."""
+    if path.name.lower().endswith(DICOM_SUFFIX):
+        from napari_ssn.io.dicom.segmentation import about_file
+
+        return about_file(check_series(series))
+    if is_nifti(path):
+        from napari_ssn.io.nifti_write import NOT_IN_ITK, opens_in_itk
+
+        return "" if opens_in_itk(content.affine, content.space) else NOT_IN_ITK
+    return ""
+
+
 def check_replaceable(path: Path) -> None:
     """ExportError if a DICOM file lies there that is no segmentation: a slice of some series."""
     if not path.name.lower().endswith(DICOM_SUFFIX) or not path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
-from napari_ssn.io.content import PlainLabel, PlainModel
+from napari_ssn.io.content import Content, PlainLabel, PlainModel
 from napari_ssn.io.labelled import label_kind, looks_like_labels
 from napari_ssn.io.opened import label_maps, layers_of, named_by
 
@@ -169,6 +170,7 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     """
     from napari_ssn.io import write
     from napari_ssn.io.describing import edited
+    from napari_ssn.io.formats import about
     from napari_ssn.io.hashes import label_map_hash
     from napari_ssn.io.provenance import Provenance
     from napari_ssn.io.sidecar import described
@@ -192,6 +194,8 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
         hypothesis = replace(hypothesis, classes=len(model.labels))
     model = _in_colours(model, meta)
     written = write(hypothesis, target, model=model, provenance=provenance, overwrite=True)
+    if caution := about(target, Content.of(hypothesis)):
+        warnings.warn(f"{caution}.", stacklevel=2)
     return [str(p) for p in written]
 
 

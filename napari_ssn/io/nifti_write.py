@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 
 import nibabel as nib
 import numpy as np
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
@@ -14,6 +14,13 @@ from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content, stacked
 from napari_ssn.io.nifti_header import LABELS
 
+#: How far a corner of the grid may lie from where the qform of the nearest rotation puts it.
+QFORM_MM = 0.01
+#: What is said of a file whose grid has no such qform.
+NOT_IN_ITK = (
+    "3D Slicer, ITK-SNAP and others built on ITK cannot open it, as its slices are tilted against "
+    "their stack; a .seg.nrrd or DICOM segmentation keeps the place for them"
+)
 # Largest size of an axis in a NIfTI-1 header.
 _NIFTI1_AXIS = 32767
 
@@ -42,6 +49,20 @@ def encode_content(content: Content, *, compressed: bool) -> bytes:
     return _encode(stacked(maps), content.affine, largest, compressed=compressed)
 
 
+def opens_in_itk(affine: NDArray[np.float64], shape: Sequence[int]) -> bool:
+    """Whether a qform can hold an affine, to `QFORM_MM` in every corner of a grid.
+
+        max ‖(A − Q) v‖ ≤ 0.01 mm over the corners v,  Q = R diag(‖aᵢ‖),  R the nearest rotation
+
+    Args:
+        affine: 4×4 A, index to mm.
+        shape: of the grid; axes behind the third are not of space.
+    """
+    header = nib.Nifti1Header()
+    header.set_qform(affine, code="scanner", strip_shears=True)
+    return corners_apart_mm(header.get_qform(), affine, tuple(shape[:3])) <= QFORM_MM
+
+
 def _encode(
     data: NDArray[np.uint8] | NDArray[np.float32],
     affine: NDArray[np.float64],
@@ -51,7 +72,9 @@ def _encode(
 ) -> bytes:
     """NIfTI file of an array.
 
-    The sform holds the affine; the qform too, where one can hold it (no shear). NIfTI-1 as long
+    The sform holds the affine; the qform that of the nearest rotation, where that is as near as
+    `QFORM_MM`: ITK opens no sform that is off a right angle, and takes the qform beside it.
+    Elsewhere there is no qform, and ITK refuses the file rather than misplace it. NIfTI-1 as long
     as its float32 numbers put the grid within `NEAR_MM`: NIfTI-2, which has float64, is not
     read by ITK 5 nor by what is built on it, 3D Slicer and ITK-SNAP among others. What was read
     from NIfTI-1 goes back into it unchanged; the sidecar has the affine to its last bit.
@@ -69,11 +92,9 @@ def _encode(
     if data.dtype == np.uint8:
         header.set_intent(LABELS)
     image.set_sform(affine, code="scanner")
-    try:
-        image.set_qform(affine, code="scanner", strip_shears=False)
-    except HeaderDataError:
-        # Sets the voxel sizes; code 0 tells readers not to use the rotation.
-        image.set_qform(affine, code="unknown", strip_shears=True)
+    # Sets the voxel sizes too; code 0 tells readers not to use the rotation.
+    code = "scanner" if opens_in_itk(affine, data.shape) else "unknown"
+    image.set_qform(affine, code=code, strip_shears=True)
     raw: bytes = image.to_bytes()
     # No time in the header of the compressed file, so that equal results are equal files.
     return gzip.compress(raw, compresslevel=6, mtime=0) if compressed else raw

@@ -91,18 +91,13 @@ def export_job(
         overwrite: whether the user agreed to replace a file of that name.
         cancelled: is asked now and then.
     """
-    from napari_ssn.io.formats import DICOM_SUFFIX
+    from napari_ssn.io.formats import about
     from napari_ssn.io.sidecar import write_content
 
     content, provenance = _content(shown, part, cancelled)
     series = series_of(shown.result)
     written = write_content(content, path, provenance, overwrite, series)
-    caution = ""
-    if path.name.lower().endswith(DICOM_SUFFIX):
-        from napari_ssn.io.dicom.segmentation import about_file
-        from napari_ssn.io.formats import check_series
-
-        caution = about_file(check_series(series))
+    caution = about(path, content, series)
     return Exported(path.parent, tuple(file.name for file in written), caution)
 
 

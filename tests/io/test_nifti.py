@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 import napari_ssn as ssn
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.io.content import Content
+from napari_ssn.io.formats import about
+from napari_ssn.io.napari_hooks import write_labels
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.nifti_write import encode_nifti
 from tests.helpers import noise_image, oblique_affine
@@ -453,3 +456,43 @@ def test_a_size_that_nobody_stated_is_not_known(
             read_nifti(tmp_path / "scan.nii")
         return
     assert read_nifti(tmp_path / "scan.nii").extent == extent
+
+
+def tilted(share: float) -> np.ndarray:
+    """An affine whose second axis leans towards the first by a share of a voxel."""
+    affine = oblique_affine()
+    affine[:3, 1] += share * affine[:3, 0]
+    return affine
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-4, 3e-4, 1e-3])
+def test_a_grid_that_is_off_by_rounding_opens_in_itk(tmp_path: Path, share: float) -> None:
+    """ITK takes no sform that is off a right angle by 1e-4, but a qform beside it."""
+    itk = pytest.importorskip("SimpleITK")
+    affine, labels = tilted(share), map_of(tilted(share), (20, 18, 9))
+    ssn.write(labels, tmp_path / "a.nii.gz")
+    image = itk.ReadImage(str(tmp_path / "a.nii.gz"))
+    for index in ((0, 0, 0), (19, 0, 0), (0, 17, 8), (19, 17, 8)):
+        place = np.array(image.TransformIndexToPhysicalPoint(index)) * (-1, -1, 1)
+        np.testing.assert_allclose(place, affine[:3] @ [*index, 1], rtol=0, atol=0.012)
+    np.testing.assert_allclose(nib.load(tmp_path / "a.nii.gz").affine, affine, rtol=0, atol=1e-5)
+    content = Content.of(labels)
+    assert about(tmp_path / "a.nii.gz", content) == ""
+
+
+def test_a_tilted_gantry_is_refused_by_itk_and_that_is_said(tmp_path: Path) -> None:
+    itk = pytest.importorskip("SimpleITK")
+    affine, labels = tilted(0.2), map_of(tilted(0.2), (20, 18, 9))
+    ssn.write(labels, tmp_path / "a.nii.gz")
+    with pytest.raises(RuntimeError, match="orthonormal"):
+        itk.ReadImage(str(tmp_path / "a.nii.gz"))
+    content = Content.of(labels)
+    assert ".seg.nrrd or DICOM" in about(tmp_path / "a.nii.gz", content)
+    assert about(tmp_path / "a.seg.nrrd", content) == ""
+    np.testing.assert_allclose(ssn.read(tmp_path / "a.nii.gz").affine, affine, rtol=0, atol=1e-5)
+    ssn.write(labels, tmp_path / "a.seg.nrrd")
+    np.testing.assert_allclose(ssn.read(tmp_path / "a.seg.nrrd").affine, affine, rtol=0, atol=1e-9)
+    # From the viewer's menu too.
+    layer = {"scale": (1, 1, 1), "affine": np.array([[1, 0.2, 0, 0], *np.eye(4)[1:]])}
+    with pytest.warns(UserWarning, match="3D Slicer, ITK-SNAP"):
+        write_labels(str(tmp_path / "b.nii.gz"), np.ones((9, 9, 9), np.uint8), layer)
