@@ -50,7 +50,7 @@ $(BIN)/python:
 
 .venv/.installed: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
 	@echo "Installing napari-ssn and what it needs into .venv; the first time this takes some minutes."
-	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,train,test,dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,itk,train,test,dev]'
 	@touch $@
 
 test: TESTS := 1

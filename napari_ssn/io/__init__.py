@@ -22,7 +22,10 @@ __all__ = ["read", "write"]
 
 
 def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
-    """Read an image: DICOM, NIfTI (.nii, .nii.gz), NRRD (.nrrd) or a grey picture (.png, .tif, …).
+    """Read an image, by its name: DICOM, NIfTI, NRRD, MetaImage, FreeSurfer's, or a grey picture.
+
+    ``.nii``, ``.nii.gz``, pairs ``.hdr``/``.img``, also of Analyze; ``.nrrd``, ``.nhdr``;
+    ``.mha``, ``.mhd`` (extra ``itk``); ``.mgz``, ``.mgh``; ``.png``, ``.tif``, ``.jpg`` and others.
 
     Args:
         path: of the file; for DICOM of a folder, a zip or one file of a series.

@@ -18,6 +18,8 @@ NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Suffixes that a result may have; each names a format.
 WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, DICOM_SUFFIX)
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
+#: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
+OTHER_SUFFIXES = (".mgz", ".mgh", ".mha", ".mhd", ".hdr", ".img", ".hdr.gz", ".img.gz")
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
 
 
@@ -29,6 +31,11 @@ def is_nifti(path: Path) -> bool:
 def is_nrrd(path: Path) -> bool:
     """Whether a file's name is that of a NRRD file, of which 3D Slicer's segmentations are some."""
     return path.suffix.lower() in (".nrrd", ".nhdr")
+
+
+def is_other(path: Path) -> bool:
+    """Whether a file's name is that of an image that is read, and never written, by a library."""
+    return path.name.lower().endswith(OTHER_SUFFIXES)
 
 
 def stem(path: Path) -> str:
@@ -46,7 +53,9 @@ def is_dicom(path: Path) -> bool:
     """
     if path.is_dir() or path.suffix.lower() in _READ_AS_DICOM:
         return True
-    if is_nifti(path) or is_nrrd(path) or path.suffix.lower() in PICTURE_SUFFIXES:
+    if is_nifti(path) or is_nrrd(path) or is_other(path):
+        return False
+    if path.suffix.lower() in PICTURE_SUFFIXES:
         return False
     from napari_ssn.io.dicom.members import may_be_dicom
 
@@ -80,6 +89,8 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         from napari_ssn.io.nrrd_image import read_nrrd
 
         return read_nrrd
+    if is_other(path):
+        return _other_reader(path.name.lower())
     if is_dicom(path):
         read = dicom_reader()
         return lambda path: read(path, series)
@@ -87,8 +98,23 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         raise ImageError("There is no file or folder of that name.")
     raise ImageError(
         "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
-        "it), NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or a grey picture (.png, .tif, .jpg)."
+        "it), NIfTI (.nii, .nii.gz, .hdr), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), "
+        "FreeSurfer (.mgz) or a grey picture (.png, .tif, .jpg)."
     )
+
+
+def _other_reader(name: str) -> Callable[[Path], Volume]:
+    if name.endswith((".mgz", ".mgh")):
+        from napari_ssn.io.mgh import read_mgh
+
+        return read_mgh
+    if name.endswith((".mha", ".mhd")):
+        from napari_ssn.io.metaimage import read_metaimage
+
+        return read_metaimage
+    from napari_ssn.io.nifti import read_nifti
+
+    return read_nifti
 
 
 def check_series(series: DicomSeries | None) -> DicomSeries:

@@ -34,11 +34,11 @@ Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Reader of these files, or None if one of them is neither NIfTI nor NRRD by its name."""
-    from napari_ssn.io.formats import is_nifti, is_nrrd
+    """Reader of these files, or None if one of them has no name of a kind that is read here."""
+    from napari_ssn.io.formats import is_nifti, is_nrrd, is_other
 
     paths = _as_paths(path)
-    if not paths or not all(is_nifti(p) or is_nrrd(p) for p in paths):
+    if not paths or not all(is_nifti(p) or is_nrrd(p) or is_other(p) for p in paths):
         return None
     return read_layers
 
@@ -55,7 +55,7 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 
 def _layers(path: Path) -> list[LayerData]:
     """Layers of one file."""
-    from napari_ssn.io.formats import is_nifti
+    from napari_ssn.io.formats import is_nifti, is_other, reader_for
     from napari_ssn.io.nifti import read_nifti_frames
     from napari_ssn.io.nrrd_image import check_single, read_nrrd_fields
     from napari_ssn.io.nrrd_segments import is_segmentation, segments
@@ -65,6 +65,8 @@ def _layers(path: Path) -> list[LayerData]:
     if is_nifti(path):
         volume, step_s, labelled, whole = read_nifti_frames(path)
         parts = label_maps(volume) if labelled else None
+    elif is_other(path):
+        volume, whole = reader_for(path)(path), True
     else:
         volume, fields = read_nrrd_fields(path)
         whole = str(fields["type"]).lower() not in ("float", "double")

@@ -1,9 +1,9 @@
-"""NIfTI-1 and NIfTI-2 files."""
+"""NIfTI-1 and NIfTI-2 files, single or as pairs, and the pairs of Analyze 7.5."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -11,11 +11,13 @@ import numpy as np
 from nibabel.volumeutils import apply_read_scaling
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import GeometryError
+from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.nifti_header import LONGEST, Header, parse_header, place_of
 
+#: Names of a pair's files.
+PAIR_SUFFIXES = (".hdr", ".img", ".hdr.gz", ".img.gz")
 # Values that are scaled at once: the sums are made in float64.
 _AT_ONCE = 1 << 22
 
@@ -91,45 +93,51 @@ def _stored(path: Path, check: Callable[[Header], object]) -> tuple[Header, NDAr
     """Header and stored numbers, one after the other.
 
     Args:
-        path: of the file.
+        path: of the file; of a pair (``.hdr`` and ``.img``) either of the two.
         check: is asked whether the header is that of what is wanted, before the voxels are read.
     """
+    if path.name.lower().endswith(PAIR_SUFFIXES):
+        about, voxels = _pair(path)
+        with source.opened(about) as stream:
+            header = parse_header(source.first(source.unpacked_if(stream), LONGEST), single=False)
+        try:
+            with source.opened(voxels) as stream:
+                return header, _numbers(stream, header, check)
+        except ImageError as error:
+            raise ImageError(f"The voxels lie in another file (.img). {error}") from None
     with source.opened(path) as stream:
-        size = source.size_of(stream)
-        # Told by the content, as compressed files are often renamed and others renamed .gz.
-        packed = source.is_gzip(stream.read(2))
-        header = parse_header(_first(_pieces(stream, packed), LONGEST))
-        check(header)
-        header.scaling()
-        place_of(header, _space(header.shape, 0 if len(header.shape) > 3 else None))
-        # A file may be padded, but not by a slice: then one of its sizes is wrong.
-        padding = max(header.needed // max(header.shape) - 1, 0)
-        source.check_fits(
-            header.start + header.needed,
-            size,
-            4 * math.prod(header.shape),
-            source.GZIP_RATIO if packed else 1,
-        )
-        raw = source.take(
-            lambda: _pieces(stream, packed), header.start, header.needed, padding, size
-        )
-    return header, raw.view(header.kind)
+        header = parse_header(source.first(source.unpacked_if(stream), LONGEST))
+        return header, _numbers(stream, header, check)
 
 
-def _pieces(stream: BinaryIO, packed: bool) -> Iterator[bytes]:
-    """What the file holds, from its beginning."""
-    stream.seek(0)
-    return source.unpacked(stream) if packed else source.plain(stream)
+def _numbers(
+    stream: BinaryIO, header: Header, check: Callable[[Header], object]
+) -> NDArray[np.generic]:
+    """Stored numbers behind a header, or of the file that it belongs to."""
+    check(header)
+    header.scaling()
+    place_of(header, _space(header.shape, 0 if len(header.shape) > 3 else None))
+    size, count = source.size_of(stream), math.prod(header.shape)
+    # Told by the content, as compressed files are often renamed and others renamed .gz.
+    ratio = source.GZIP_RATIO if source.is_packed(stream) else 1
+    source.check_fits(header.start + header.needed, size, 4 * count, ratio)
+    # A file may be padded, but not by a slice: then one of its sizes is wrong.
+    padding = max(header.needed // max(header.shape) - 1, 0)
+    raw = source.take(
+        lambda: source.unpacked_if(stream), header.start, header.needed, padding, size
+    )
+    return raw.view(header.kind)
 
 
-def _first(pieces: Iterator[bytes], length: int) -> bytes:
-    """So many bytes of what comes in pieces, fewer where there are no more."""
-    head = b""
-    for piece in pieces:
-        head += piece
-        if len(head) >= length:
-            break
-    return head[:length]
+def _pair(path: Path) -> tuple[Path, Path]:
+    """Header and voxels of a pair, by the name of either; either may be packed."""
+    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    stem, upper = name[:-4], name[-4:].isupper()
+    both = []
+    for suffix in (".hdr", ".img"):
+        one = path.with_name(stem + (suffix.upper() if upper else suffix))
+        both.append(one if one.exists() else one.with_name(f"{one.name}.gz"))
+    return both[0], both[1]
 
 
 def _space(shape: tuple[int, ...], frame: int | None) -> tuple[int, ...]:

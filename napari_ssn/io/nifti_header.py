@@ -113,7 +113,10 @@ def parse_header(raw: bytes, single: bool = True) -> Header:
     mark = bytes(fields["magic"].tobytes())[:4]
     if single and mark == _PAIR[length] and float(fields["vox_offset"]) < length + 4:
         raise ImageError("The voxels lie in another file (.img): open the pair by its .hdr.")
-    if mark not in (_MARK[length], _PAIR[length]):
+    if not single and not mark.rstrip(b"\0"):
+        # Analyze 7.5, which says nothing of the patient's axes; what lies there is something else.
+        fields["sform_code"] = fields["qform_code"] = fields["xyzt_units"] = 0
+    elif mark not in (_MARK[length], _PAIR[length]):
         raise ImageError(f"{NO_NIFTI[:-1]} (its header lacks the mark of the format).")
     return _checked(fields, single)
 

@@ -128,6 +128,47 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
             return
 
 
+def is_packed(stream: BinaryIO) -> bool:
+    """Whether gzip packed a file."""
+    stream.seek(0)
+    return is_gzip(stream.read(len(_GZIP)))
+
+
+def unpacked_if(stream: BinaryIO) -> Iterator[bytes]:
+    """Pieces of a file from its beginning, unpacked if gzip packed it."""
+    packed = is_packed(stream)
+    stream.seek(0)
+    return unpacked(stream) if packed else plain(stream)
+
+
+def first(pieces: Iterator[bytes], length: int) -> bytes:
+    """So many bytes of what comes in pieces, fewer where there are no more."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= length:
+            break
+    return head[:length]
+
+
+def unpacked_zlib(stream: BinaryIO) -> Iterator[bytes]:
+    """As `unpacked`, of one stream of zlib, with or without gzip's header."""
+    member = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    while not member.eof:
+        packed = member.unconsumed_tail or stream.read(_PIECE)
+        if not packed:
+            raise ImageError(_PACKED)
+        try:
+            yield member.decompress(packed, _PIECE)
+        except zlib.error:
+            raise ImageError(_PACKED) from None
+
+
+def check_length(pieces: Iterator[bytes], needed: int) -> None:
+    """ImageError if fewer bytes than so many come in pieces; nothing is kept."""
+    _check_length(_sum_up_to(pieces, needed), needed, 1 << 62)
+
+
 def unpacked_bzip2(stream: BinaryIO) -> Iterator[bytes]:
     """As `unpacked`, of one member that bzip2 packed."""
     member = bz2.BZ2Decompressor()

@@ -1,0 +1,132 @@
+"""MetaImage files (``.mha``, and ``.mhd`` with its voxels beside it), read by ITK."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.core.volume import Volume, stand_upright
+from napari_ssn.io import source
+
+_MISSING = (
+    'MetaImage files are read with a library that is not installed: pip install "napari-ssn[itk]".'
+)
+_NO_META = "The file is damaged or no MetaImage: export it again or choose another."
+_HERE = "LOCAL"
+# Longer ones hold no header.
+_LONGEST = 1 << 16
+# Fields that say where the image lies, and how large a voxel is.
+_POSITION = ("offset", "position", "origin", "transformmatrix", "orientation", "rotation")
+_SIZES = ("elementspacing", "elementsize")
+_BYTES = {
+    "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4,
+    "LONG_LONG": 8, "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
+}  # fmt: skip
+_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def read_metaimage(path: Path) -> Volume:
+    """Read a 2D or 3D MetaImage on its own voxel grid.
+
+    A plane lies in no patient; nor does a volume of which the file says no position.
+
+    Raises:
+        ImageError: the file is missing, damaged, cut off, of a kind that is not read, or ITK is
+            not installed.
+        GeometryError: several values per voxel, more axes, or an affine that cannot be used.
+    """
+    fields = _fields(path)
+    sizes = _check(fields, path)
+    try:
+        import SimpleITK as sitk
+    except ModuleNotFoundError:
+        raise ImageError(_MISSING) from None
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("MetaImageIO")
+    reader.SetFileName(str(path))
+    # A warning of ITK's would name the file.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        image = reader.Execute()
+        values = sitk.GetArrayViewFromImage(image)
+        steps = np.reshape(image.GetDirection(), (len(sizes), len(sizes))) * image.GetSpacing()
+        origin = image.GetOrigin()
+    except RuntimeError:
+        raise ImageError(
+            "The voxels of the file are damaged or cut off: copy or export it again."
+        ) from None
+    if values.shape != sizes[::-1]:
+        raise ImageError(_NO_META)
+    with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
+        data = np.ascontiguousarray(values.transpose(), dtype=np.float32)[None]
+    affine = np.eye(4)
+    affine[: len(sizes), : len(sizes)], affine[: len(sizes), 3] = steps, origin
+    affine = _LPS @ affine + 0.0
+    if not any(name in fields for name in _SIZES):
+        return Volume(data, affine, "unknown", False)
+    if len(sizes) == 2:
+        return Volume(data, stand_upright(affine), "plane", False)
+    return Volume(data, affine, "volume", any(name in fields for name in _POSITION))
+
+
+def _fields(path: Path) -> dict[str, str]:
+    """Fields of the header by their names in small letters; the last says where the voxels are.
+
+    Under no name stands how long the header is.
+    """
+    with source.opened(path) as stream:
+        head = stream.read(_LONGEST)
+    fields: dict[str, str] = {}
+    length = 0
+    for line in head.split(b"\n"):
+        name, equals, value = line.decode("latin-1").partition("=")
+        if not equals:
+            break
+        fields[name.strip().lower()] = value.strip()
+        length += len(line) + 1
+        if name.strip().lower() == "elementdatafile":
+            return {**fields, "": str(length)}
+    raise ImageError(_NO_META)
+
+
+def _check(fields: dict[str, str], path: Path) -> tuple[int, ...]:
+    """Sizes of the image, once its voxels are known to be there: ITK asks neither."""
+    try:
+        sizes = tuple(int(size) for size in fields["dimsize"].split())
+    except (KeyError, ValueError):
+        raise ImageError(
+            "The file is damaged: the DimSize in its header cannot be understood."
+        ) from None
+    if len(sizes) not in (2, 3) or str(len(sizes)) != fields.get("ndims"):
+        raise GeometryError(f"The image has {len(sizes)} axes; two or three can be segmented.")
+    if min(sizes) < 1:
+        raise ImageError("The image holds no voxels.")
+    if fields.get("elementnumberofchannels", "1") != "1":
+        raise GeometryError("The file holds several values per voxel; images of one are read.")
+    kind = fields.get("elementtype", "").removeprefix("MET_")
+    if kind not in _BYTES:
+        raise ImageError("The image holds no plain numbers: convert it to grey values first.")
+    packed = fields.get("compresseddata", "False").lower() in ("true", "1")
+    count = math.prod(sizes)
+    name = fields["elementdatafile"]
+    if name == "LIST" or "%" in name:
+        raise ImageError("The voxels lie in several files: save the image as one .mha.")
+    voxels = path if name.upper() == _HERE else path.parent / name
+    start = int(fields[""]) if voxels == path else 0
+    needed = count * _BYTES[kind]
+    try:
+        with source.opened(voxels) as stream:
+            size = source.size_of(stream) - start
+            source.check_fits(needed, size, 4 * count, source.GZIP_RATIO if packed else 1)
+            if packed:
+                # ITK reads what there is, and leaves the rest as it comes.
+                stream.seek(start)
+                source.check_length(source.unpacked_zlib(stream), needed)
+    except ImageError as error:
+        if voxels == path:
+            raise
+        raise ImageError(f"The voxels lie in another file beside this one. {error}") from None
+    return sizes

@@ -1,0 +1,65 @@
+"""FreeSurfer's images, ``.mgz`` and ``.mgh``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from nibabel.freesurfer.mghformat import MGHHeader
+from nibabel.spatialimages import HeaderDataError
+
+from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.core.volume import Volume
+from napari_ssn.io import source
+
+_NO_MGH = "The file is damaged or no image of FreeSurfer: export it again or choose another."
+# Bytes of the header before the voxels, and of what nibabel's has.
+_START, _LONGEST = 284, 512
+_VERSION = 1
+# Where it is told whether the position is one.
+_FLAG = 28
+
+
+def read_mgh(path: Path) -> Volume:
+    """Read an image of FreeSurfer on its own voxel grid; without a position it is no patient's.
+
+    Raises:
+        ImageError: the file is missing, damaged, cut off, or of a kind that is not read.
+        GeometryError: it holds several frames, or has an affine that cannot be used.
+    """
+    with source.opened(path) as stream:
+        raw = source.first(source.unpacked_if(stream), _LONGEST)
+        if len(raw) < _START:
+            raise ImageError(_NO_MGH)
+        header = MGHHeader(raw, check=False)
+        if int(header["version"]) != _VERSION:
+            raise ImageError(_NO_MGH)
+        sizes = [int(size) for size in header["dims"]]
+        if min(sizes) < 0:
+            raise ImageError("The file is damaged: a size in its header is negative.")
+        if 0 in sizes:
+            raise ImageError("The image holds no voxels.")
+        if sizes[3] != 1:
+            raise GeometryError(f"The file holds {sizes[3]} frames; images of one are read.")
+        try:
+            kind = header.get_data_dtype()
+        except (HeaderDataError, KeyError):
+            raise ImageError(
+                "The image holds no plain numbers: convert it to grey values first."
+            ) from None
+        space, count = tuple(sizes[:3]), math.prod(sizes)
+        needed, size = count * kind.itemsize, source.size_of(stream)
+        ratio = source.GZIP_RATIO if source.is_packed(stream) else 1
+        source.check_fits(_START + needed, size, 4 * count, ratio)
+        # How the image was made is told behind the voxels, at any length.
+        tail = max(size, 1 << 20)
+        values = source.take(lambda: source.unpacked_if(stream), _START, needed, tail, size)
+    data = values.view(kind).reshape(space, order="F")
+    # nibabel sets the flag where it fills in a position.
+    oriented = raw[_FLAG : _FLAG + 2] != bytes(2)
+    affine = np.array(header.get_affine(), dtype=np.float64)
+    with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
+        return Volume(
+            np.ascontiguousarray(data, dtype=np.float32)[None], affine, "volume", oriented
+        )
