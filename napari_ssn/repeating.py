@@ -40,6 +40,7 @@ from napari_ssn.network.card import read_card
 from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import Model, load_model, model_folders
 from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.network.threads import threads
 from napari_ssn.segmenting import Found, image_at
 
 #: Why there is nothing to make again.
@@ -96,7 +97,7 @@ def again(
     """
     if record.choice.z is None:
         raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
-    volume = _image_of(path, record, series)
+    volume, frame = _image_of(path, record, series)
     if image_hash(volume) != record.run.image_sha256:
         raise ImageError(
             "This is not the image that the sidecar belongs to: its values or its geometry differ."
@@ -113,7 +114,10 @@ def again(
     centre = None if record.run.centre is None else tuple(record.run.centre)
     tile = None if record.run.tile is None else tuple(record.run.tile)
     depth_mm = DEPTH_MM if record.run.depth_mm is None else record.run.depth_mm
-    found = Found.by(model, volume, centre, record.run.frame, depth_mm, tile)
+    # Before the number of threads was written down it could tell in the last bits.
+    divided = record.run.threads is None and record.run.device == "cpu"
+    with threads(record.run.threads if model.device.type == "cpu" else None):
+        found = Found.by(model, volume, centre, frame, depth_mm, tile, divided)
     if len(record.choice.z) != found.dist.rank:
         raise DataError(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
@@ -121,16 +125,19 @@ def again(
     return found, decode(found, record.choice)
 
 
-def _image_of(path: Path, record: Provenance, series: int | None = None) -> Volume:
-    """The image that a sidecar belongs to: the frame, or the series that it is in."""
+def _image_of(
+    path: Path, record: Provenance, series: int | None = None
+) -> tuple[Volume, int | None]:
+    """The image that a sidecar belongs to, with the frame if it has any, or the series it is in."""
     if series is None and record.run.dicom is not None and is_dicom(path):
         series = _number_of(path, record.run.dicom.series_instance_uid)
     if record.run.frame is None or not is_nifti(path):
-        return image_at(path, series=series)
+        return image_at(path, series=series), None
     try:
-        return image_at(path)
+        # The first frame of what has but one is the image.
+        return image_at(path), 1 if record.run.frame == 1 else None
     except GeometryError:
-        return image_at(path, record.run.frame)
+        return image_at(path, record.run.frame), record.run.frame
 
 
 def _number_of(path: Path, uid: str) -> int | None:
@@ -180,7 +187,7 @@ def _check_weights(model: Model, record: Provenance) -> None:
         )
 
 
-def _spread(found: Found, choice: Choice) -> Decodable:
+def spread_as(found: Found, choice: Choice) -> Decodable:
     """The distribution with the spread that a sidecar states."""
     if choice.spread is None:
         return found.dist
@@ -190,21 +197,26 @@ def _spread(found: Found, choice: Choice) -> Decodable:
     return spread_out(found.dist, Spread(choice.spread.overall, per_label))
 
 
+def residual_as(found: Found, pointing: Pointing) -> Residual:
+    """How a point acts where the model cannot explain it, as a sidecar states it."""
+    return Residual(pointing.length_mm, pointing.amplitude).within(
+        found.dist, found.volume.data[0], pointing.edge_share
+    )
+
+
 def _given(found: Found, dist: Decodable, pointing: Pointing) -> Posterior:
     """A distribution given what a sidecar says was pointed at."""
     axes = len(dist.space)
     if any(point.label >= dist.classes or len(point.index) != axes for point in pointing.points):
         raise DataError("A point of the sidecar has a label or axes that the model has not.")
-    residual = Residual(pointing.length_mm, pointing.amplitude).within(
-        found.dist, found.volume.data[0], pointing.edge_share
-    )
+    residual = residual_as(found, pointing)
     clicks = [Click(tuple(point.index), point.label) for point in pointing.points]
     return condition(dist, clicks, pointing.tolerance, residual)
 
 
 def decode(found: Found, choice: Choice) -> Hypothesis:
     """The hypothesis of a sidecar, with its points and the lesions that it moved alone."""
-    dist = _spread(found, choice)
+    dist = spread_as(found, choice)
     given = None if choice.pointing is None else _given(found, dist, choice.pointing)
     whole = Hypothesis.from_z(dist, choice.z) if given is None else given.hypothesis(choice.z)
     if choice.lesions is None:
@@ -233,6 +245,9 @@ def circumstances(record: Provenance, found: Found) -> str:
     ]
     if record.run.device_title != found.run.device_title:
         differing.append(("device", record.run.device_title, found.run.device_title))
+    if record.run.instructions not in (None, found.run.instructions):
+        here = found.run.instructions or "others"
+        differing.append(("instructions", str(record.run.instructions), here))
     if not differing:
         return "It was made with the same software on the same kind of device."
     words = ", ".join(f"{title} {old} (here {new})" for title, old, new in differing)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import typer
@@ -43,6 +44,9 @@ from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.wording.sizes import Measure, capital, plural, range_line
+
+if TYPE_CHECKING:
+    from napari_ssn.session import records
 
 # Hypotheses behind a stated range, and the seed of their draws: the window's.
 _RANGE_DRAWS, _RANGE_SEED = 1000, 0
@@ -148,8 +152,12 @@ class Found:
         frame: int | None,
         depth_mm: float,
         tile: tuple[int, ...] | None = None,
+        divided: bool = False,
     ) -> Found:
-        """Segment an image, with words of caution and progress on standard error."""
+        """Segment an image, with words of caution and progress on standard error.
+
+        ``tile`` and ``divided`` as for `Model.infer`.
+        """
         if volume.note is not None:
             typer.echo(volume.note, err=True)
         caution = check_fit(model.card, volume, _is_ct(volume)).caution
@@ -162,7 +170,9 @@ class Found:
                 bar.update(task, completed=done, total=total)
 
             watch = Watch(progress=tell, say=lambda text: typer.echo(text, err=True))
-            found = model.infer(volume, centre, depth_mm=depth_mm, tile=tile, watch=watch)
+            found = model.infer(
+                volume, centre, depth_mm=depth_mm, tile=tile, watch=watch, divided=divided
+            )
         run = Run(
             device=str(found.device),
             device_title=device_title(found.device),
@@ -172,6 +182,8 @@ class Found:
             image_sha256=image_hash(volume),
             frame=frame,
             dicom=DicomInput.of(volume.source),
+            threads=found.threads,
+            instructions=found.instructions,
         )
         return cls(model, volume, centre, compact(found.dist), run)
 
@@ -187,6 +199,40 @@ class Found:
             choice=choice,
             labels=[label.name for label in card.labels],
             extent=self.volume.extent,
+        )
+
+    def result(self) -> records.Result:
+        """It as the window has it."""
+        from napari_ssn.core.directions import principal_directions
+        from napari_ssn.session import records
+
+        volume, run = self.volume, self.run
+        source = records.Source(
+            token=0,
+            space=volume.space,
+            channels=volume.channels,
+            affine=volume.affine,
+            extent=volume.extent,
+            oriented=volume.oriented,
+            load=lambda: volume,
+            series=volume.source,
+            frame=None if run.frame is None else run.frame - 1,
+        )
+        return records.Result(
+            run=1,
+            source=source,
+            card=self.model.card,
+            device=run.device,
+            device_title=run.device_title,
+            tile=tuple(run.tile or ()),
+            centre=self.centre,
+            depth_mm=run.depth_mm,
+            dist=self.dist,
+            directions=principal_directions(self.dist),
+            image_sha256=run.image_sha256,
+            seconds=0.0,
+            threads=run.threads,
+            instructions=run.instructions,
         )
 
     @property
@@ -270,38 +316,12 @@ def _table(
 
 def _write_report(found: Found, page: Path, overwrite: bool) -> None:
     """Write the report that the window would write of the mean."""
-    from napari_ssn.core.directions import principal_directions
     from napari_ssn.session import records
     from napari_ssn.session.cards import cards_job
     from napari_ssn.session.exporting import Shown, report_job
     from napari_ssn.session.jobs import range_job
 
-    volume, run = found.volume, found.run
-    source = records.Source(
-        token=0,
-        space=volume.space,
-        channels=volume.channels,
-        affine=volume.affine,
-        extent=volume.extent,
-        oriented=volume.oriented,
-        load=lambda: volume,
-        series=volume.source,
-        frame=None if run.frame is None else run.frame - 1,
-    )
-    result = records.Result(
-        run=1,
-        source=source,
-        card=found.model.card,
-        device=run.device,
-        device_title=run.device_title,
-        tile=tuple(run.tile or ()),
-        centre=found.centre,
-        depth_mm=run.depth_mm,
-        dist=found.dist,
-        directions=principal_directions(found.dist),
-        image_sha256=run.image_sha256,
-        seconds=0.0,
-    )
+    result = found.result()
     cards = cards_job(result, (), bool)
     ranges = range_job(result, (), (), _RANGE_DRAWS, bool)
     report_job(Shown(result, records.Choice(), None, cards, ranges), page, overwrite)

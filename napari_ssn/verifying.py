@@ -15,7 +15,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import DataError, GeometryError, ImageError, SSNError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
@@ -29,13 +28,12 @@ from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
 from napari_ssn.io.nrrd_segments import segments as nrrd_segments
 from napari_ssn.io.provenance import LabelVolume, Provenance, read_sidecar
 from napari_ssn.repeating import EDITED, PROBABILITY, again, circumstances, decode
+from napari_ssn.restating import statements, told
 from napari_ssn.segmenting import Found
 
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
 # the determinant of an affine is rounded otherwise on another processor.
 _PLACE_MM, _ROUNDING = 1e-6, 1e-9
-# Samples of a seed that are drawn again.
-_MOST_DRAWS = 1_000_000
 
 
 def verify(
@@ -49,7 +47,8 @@ def verify(
     """Say whether a sidecar, and the label map beside it, are what the model makes of an image.
 
     The label map is made again and compared bit for bit with the sidecar's hash and with the
-    file beside it; the sidecar's sizes and grid are compared with it too. Nothing is written.
+    file beside it; sizes, grid and how its z was come by are compared too, and what cannot be is
+    named. Nothing is written.
 
     Args:
         path: of the image.
@@ -102,15 +101,18 @@ def verify(
     if beside is not None and not problems:
         problems = _mislabelled(beside, record, found, made)
     _tell_renamed(record, found)
-    problems += _misdrawn(ones, found.dist.rank)
+    stated = statements(record, found)
+    problems += stated.problems
+    if beside is None:
+        problems.append("no label map lies beside the sidecar; the model makes what its hash is of")
     if problems:
         typer.echo(f"Not identical: {problems[0]}.")
         return False
-    where = "the file beside the sidecar is the same too"
-    if beside is None:
-        where = "no label map lies beside the sidecar, so that its hash was compared"
     what = "the label map was" if len(ones) == 1 else f"all {len(ones)} label maps were"
+    where = "the file beside the sidecar is the same too"
     typer.echo(f"Identical: {what} made again bit for bit, and {where}.")
+    for sentence in told(stated):
+        typer.echo(sentence, err=True)
     return True
 
 
@@ -195,24 +197,6 @@ def _misreferred(path: Path, found: Found, names: Sequence[str]) -> list[str]:
         return ["the file beside the sidecar names another patient or study than the image"]
     if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
         return ["the file beside the sidecar refers to other slices than the image's"]
-    return []
-
-
-def _misdrawn(ones: Sequence[Provenance], rank: int) -> list[str]:
-    """Whether a sidecar's z is not the mean or the draw that it says it is.
-
-    Given points or conditions the draws are others, and are not made again here.
-    """
-    for choice in (one.choice for one in ones):
-        if choice.pointing is not None or choice.conditions is not None:
-            continue
-        if choice.kind == "mean" and choice.z is not None and any(choice.z):
-            return ["the sidecar calls a mean what is none"]
-        if choice.kind == "sample" and choice.sample is not None and choice.seed is not None:
-            known = choice.sample <= _MOST_DRAWS
-            z = draw_z(choice.sample, rank, choice.seed)[-1].tolist() if known else None
-            if z != choice.z:
-                return ["the sidecar states another seed or number than its sample was drawn with"]
     return []
 
 

@@ -100,7 +100,9 @@ class Run(_Strict):
     the file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model
     looked along a volume to either side of it, null for everything else; ``frame`` counts the
     frames of a time series from 1, null for an image without time; ``dicom`` is null for an image
-    that did not come from DICOM.
+    that did not come from DICOM. ``threads`` of the CPU computed with ``instructions`` of torch's
+    name; both are null where another device did, and in sidecars of before they were written down,
+    when convolutions over single voxels were cut up among the threads.
     """
 
     device: str
@@ -113,6 +115,8 @@ class Run(_Strict):
     image_sha256: Sha256
     frame: Annotated[int, Field(ge=1)] | None = None
     dicom: DicomInput | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    instructions: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. +-]{1,40}$")] | None = None
 
 
 class LesionMove(_Strict):

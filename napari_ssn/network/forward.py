@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_ssn.core.errors import Cancelled, DeviceError, ModelError
 from napari_ssn.network.blend import Parameters
+from napari_ssn.network.threads import undivided
 
 if TYPE_CHECKING:
     from napari_ssn.network.models import Model
@@ -30,20 +31,25 @@ class Attempt:
         home: where the result is kept.
         tile: voxels of a tile, per axis of the network.
         words: what a user is told when it comes to this.
+        divided: whether all layers are computed in all threads: see `undivided`.
     """
 
     device: torch.device
     home: torch.device
     tile: tuple[int, ...]
     words: str = ""
+    divided: bool = False
 
 
-def attempts(model: Model, tile: tuple[int, ...] | None = None) -> list[Attempt]:
+def attempts(
+    model: Model, tile: tuple[int, ...] | None = None, divided: bool = False
+) -> list[Attempt]:
     """Ways to run a model, the best first: on its device, with smaller tiles, on the CPU.
 
     Args:
         model: to run.
         tile: size of the tiles, if no other will do.
+        divided: as `Attempt` has it, for the CPU.
 
     Raises:
         ModelError: the model takes no tiles of that size.
@@ -58,7 +64,7 @@ def attempts(model: Model, tile: tuple[int, ...] | None = None) -> list[Attempt]
             raise ModelError(f"{model.card.title} looks at pieces of {len(region)} axes.")
         check_network(model.network, len(model.card.channels), size)
     if model.device.type == "cpu":
-        return [Attempt(cpu, cpu, size)]
+        return [Attempt(cpu, cpu, size, divided=divided)]
     # Apple's MPS has no float64, which the directions need: there the result lives on the CPU.
     device, full = model.device, "The GPU's memory is full:"
     found = []
@@ -71,7 +77,7 @@ def attempts(model: Model, tile: tuple[int, ...] | None = None) -> list[Attempt]
         found.append(
             Attempt(device, cpu, smaller, f"{full} going on with tiles of {shown} voxels.")
         )
-    return [*found, Attempt(cpu, cpu, size, f"{full} going on on the CPU.")]
+    return [*found, Attempt(cpu, cpu, size, f"{full} going on on the CPU.", divided)]
 
 
 def _smaller(model: Model) -> tuple[int, ...] | None:
@@ -100,14 +106,20 @@ class Forward:
         device: where to compute; a copy of the network goes there if it is not the model's.
         cancelled: asked before every layer of the network, because one tile of a 3D network
             takes longer than a user waits. If it says True, `Cancelled` is raised.
+        divided: whether all layers are computed in all threads, as they were once.
     """
 
     def __init__(
-        self, model: Model, device: torch.device, cancelled: Callable[[], bool] | None
+        self,
+        model: Model,
+        device: torch.device,
+        cancelled: Callable[[], bool] | None,
+        divided: bool = False,
     ) -> None:
         self._title = model.card.title
         self._device = device
         self._cancelled = cancelled
+        self._divided = divided or device.type != "cpu"
         self._network: nn.Module = model.network
         #: Logit of presence in the tile that came last; None where the network does not ask.
         self.presence: float | None = None
@@ -119,7 +131,9 @@ class Forward:
 
         What the network says of presence stays in `presence`.
         """
-        with torch.inference_mode(), self._stoppable():
+        # Last, so that what stops a layer does so before its threads are fewer.
+        whole = nullcontext() if self._divided else undivided(self._network)
+        with torch.inference_mode(), self._stoppable(), whole:
             parameters = self._network(image[None].to(self._device))
             mean, factor, diag, *present = parameters
             found = Parameters(mean[0], factor[0], diag[0].sqrt())

@@ -22,6 +22,7 @@ from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is
 from napari_ssn.network.intensity import Scale, normalise_slices
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, plan_for
+from napari_ssn.network.threads import instructions
 from napari_ssn.network.tiles import Tile
 
 if TYPE_CHECKING:
@@ -40,12 +41,15 @@ class Inference:
         device: where the network computed in the end.
         tile: voxels of a tile, per axis of the network.
         depth_mm: how far a 2D model looked along a volume; None for everything else.
+        threads, instructions: of the CPU, where the network computed on it.
     """
 
     dist: LogitDistribution
     device: torch.device
     tile: tuple[int, ...]
     depth_mm: float | None
+    threads: int | None = None
+    instructions: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def infer(
     tile: tuple[int, ...] | None = None,
     watch: Watch | None = None,
     insist: bool = False,
+    divided: bool = False,
 ) -> Inference:
     """See `Model.infer`."""
     watch = watch or Watch()
@@ -92,7 +97,7 @@ def infer(
     check_memory(model.card, plan, free_bytes(model.device))
     data = prepare(model.card, plan, volume)
     ask(watch.cancelled)
-    ways = attempts(model, tile)
+    ways = attempts(model, tile, divided)
     for way in ways:
         if way is not ways[0] and watch.say is not None:
             watch.say(way.words)
@@ -100,7 +105,10 @@ def infer(
         if found is not None:
             reach = depth_mm if plan.frame.sliced and None not in plan.first[1:] else None
             dist = _placed(volume, plan, found[0], found[1])
-            return Inference(dist, way.device, way.tile, reach)
+            if way.device.type != "cpu" or divided:
+                return Inference(dist, way.device, way.tile, reach)
+            count, how = torch.get_num_threads(), instructions()
+            return Inference(dist, way.device, way.tile, reach, count, how)
     raise full(ways[-1].device)
 
 
@@ -169,7 +177,7 @@ def _scan(
         early = sum(tile.meets(nodes) for tile in tiles)
     single = len(tiles) == (plan.nodes[0] if sliced else 1)
     blender = Blender(plan, way.home, single)
-    forward = Forward(model, way.device, watch.cancelled)
+    forward = Forward(model, way.device, watch.cancelled, way.divided)
     for done, tile in enumerate(tiles):
         ask(watch.cancelled)
         if watch.progress is not None:

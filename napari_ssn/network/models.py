@@ -228,6 +228,7 @@ class Model:
         tile: tuple[int, ...] | None = None,
         watch: Watch | None = None,
         insist: bool = False,
+        divided: bool = False,
     ) -> Inference:
         """As `segment`, and say how it was done: what it takes to do the same again.
 
@@ -236,10 +237,21 @@ class Model:
             tile: voxels of a tile per axis of the network, where no other will do.
             watch: who is told while it lasts.
             insist: as for `segment`.
+            divided: whether every layer is computed in all threads, so that the last bits may
+                hang on their number. Only for what was made so once.
         """
         from napari_ssn.network.inference import infer
 
-        return infer(self, volume, centre, depth_mm=depth_mm, tile=tile, watch=watch, insist=insist)
+        return infer(
+            self,
+            volume,
+            centre,
+            depth_mm=depth_mm,
+            tile=tile,
+            watch=watch,
+            insist=insist,
+            divided=divided,
+        )
 
 
 def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:

@@ -145,6 +145,7 @@ def run_job(
     )
     found = model.infer(volume, request.centre, depth_mm=depth, watch=watch)
     device, tile, depth_mm = found.device, found.tile, found.depth_mm
+    threads, instructions = found.threads, found.instructions
     dist = compact(found.dist, cancelled)
     # With the last name of the dense tensors goes the memory they hold.
     del found
@@ -167,6 +168,8 @@ def run_job(
         image_sha256=image_hash(volume),
         seconds=time.perf_counter() - began,
         residual=residual,
+        threads=threads,
+        instructions=instructions,
     )
     result.bases.find(request.basis)
     return result

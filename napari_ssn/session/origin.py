@@ -71,6 +71,8 @@ def run_of(result: Result) -> Run:
         image_sha256=result.image_sha256,
         frame=None if result.source.frame is None else result.source.frame + 1,
         dicom=DicomInput.of(result.source.series),
+        threads=result.threads,
+        instructions=result.instructions,
     )
 
 

@@ -211,6 +211,7 @@ class Result:
         residual: how a point acts where the model cannot explain it; None for the model alone.
         spread: of the hypotheses; another than the model's own if a user changed it.
         origin: the result with the model's own spread; None if this is it.
+        threads, instructions: of the CPU, where it ran there.
         given: the same given what was pointed at.
         bases: the directions, and such as were chosen in another way.
     """
@@ -230,6 +231,8 @@ class Result:
     residual: Residual | None = None
     spread: Spread = field(default_factory=Spread)
     origin: Result | None = None
+    threads: int | None = None
+    instructions: str | None = None
     given: Given = field(init=False, repr=False, compare=False)
     bases: Bases = field(init=False, repr=False, compare=False)
 
