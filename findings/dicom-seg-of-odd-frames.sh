@@ -6,7 +6,7 @@
 # 5 × 5 pixels are nine bytes and three bits. One would guess that a reader that opens the file either
 # counts bits or refuses. highdicom reads what was written. SimpleITK opens it too, but the pixels of
 # the last frame that no whole byte holds come out by chance: the same file, read by twelve processes,
-# gives several masks, most of them wrong.
+# gives masks that are wrong, and not always alike.
 set -euo pipefail
 place=$(mktemp -d) && trap 'rm -rf "$place"' EXIT
 python3 -m venv "$place/env"
