@@ -100,19 +100,27 @@ class _Scene:
 
 def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
     """Run the model on a case and choose what to show of both."""
-    dist = model.segment(case.volume)
+    dist = model.segment(case.volume, case.centre)
     image: NDArray[np.float32] = case.volume.data[0]
     raters = case.raters
-    mean, hypotheses = dist.label_map(), dist.sample(HYPOTHESES, seed=0)
-    number = None
+    mean = dist.placed(dist.label_map())
+    hypotheses = np.stack([dist.placed(one) for one in dist.sample(HYPOTHESES, seed=0)])
+    number, plane = None, (0, 1)
     if image.ndim == 3:
+        across = _axial(case.volume)
+        plane = tuple(axis for axis in range(3) if axis != across)  # type: ignore[assignment]
+        image, raters, mean, hypotheses = (
+            np.moveaxis(values, values.ndim - 3 + across, -1)
+            for values in (image, raters, mean, hypotheses)
+        )
         at = _slice(raters, mean)
         number = (at + 1, image.shape[-1])
         image = image[..., at]
         raters, mean, hypotheses = (maps[..., at] for maps in (raters, mean, hypotheses))
-    known = bool(np.isfinite(spacing_mm[:2]).all())
-    rows, columns = spacing_mm[:2] if known else (1.0, 1.0)
-    turn = _upright(case.volume)
+    sizes = [spacing_mm[axis] for axis in plane]
+    known = bool(np.isfinite(sizes).all())
+    rows, columns = sizes if known else (1.0, 1.0)
+    turn = _upright(case.volume, plane)
     if turn.swap:
         rows, columns = columns, rows
     image = turn(image)
@@ -122,6 +130,11 @@ def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
     return _Scene(
         image[part], raters[part], mean[part], hypotheses[part], (rows, columns), known, number
     )
+
+
+def _axial(volume: Volume) -> int:
+    """Axis along which slices are shown: the one towards the head, or the last if none is known."""
+    return int(np.abs(volume.affine[2, :3]).argmax()) if volume.oriented else 2
 
 
 def _slice(raters: Maps, mean: Maps) -> int:
@@ -145,15 +158,15 @@ class _Turn:
         return np.flip(plane.swapaxes(-1, -2) if self.swap else plane, self.flip)
 
 
-def _upright(volume: Volume) -> _Turn:
-    """What makes the plane of an image's first two axes one that radiologists read.
+def _upright(volume: Volume, plane: tuple[int, int] = (0, 1)) -> _Turn:
+    """What makes the plane of two axes of an image, the first two, one that radiologists read.
 
     The patient's right is on the left and anterior or superior on top; in a sagittal plane,
     anterior is on the left. An image without orientation stays as it is stored.
     """
     if not volume.oriented:
         return _Turn()
-    directions = volume.affine[:3, :2]
+    directions = volume.affine[:3, list(plane)]
     # 0 for right, 1 for anterior, 2 for superior: the rows follow the later of both, downwards.
     patient = np.abs(directions).argmax(0)
     rising = directions[patient, [0, 1]] > 0

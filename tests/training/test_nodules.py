@@ -11,7 +11,7 @@ import pytest
 from napari_ssn.core.errors import DataError
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.card import ModelCard
-from napari_ssn.network.models import load_model
+from napari_ssn.network.models import Model, load_model
 from napari_ssn.training.cases import load_cases
 from napari_ssn.training.nodule_views import NoduleViews, NoduleViewSet
 from napari_ssn.training.nodules import NoduleSet, load_nodules, middle_of
@@ -287,3 +287,25 @@ def test_a_model_learns_nodules_and_is_measured_on_them(tmp_path: Path) -> None:
     assert figures["groups"]["part-solid"]["n_cases"] == 4
     # Not every reader outlined: nothing is said of nodules that all did.
     assert "missed" not in figures
+
+
+def test_pictures_show_the_slice_that_radiologists_read(tmp_path: Path) -> None:
+    from napari_ssn.training.pictures import _scene
+    from tests.helpers import tiny_model
+    from tests.network.test_hounsfield import WINDOW, Sure
+
+    nodules = small_set(tmp_path, 1)
+    made = load_model(tiny_model(tmp_path / "m", 3, region=(16, 48, 48), centred=True, rank=1))
+    changes = {"normalisation": "hu", "window_hu": WINDOW, "spacing_mm": [1.6, 0.8, 0.8],
+               "orientation": "SPL"}  # fmt: skip
+    model = Model(made.card.model_copy(update=changes), Sure(), made.device, made.folder)  # type: ignore[arg-type]
+    scene = _scene(model, nodules[0], nodules.spacing_mm(0))
+    assert scene.slice == (SLICES // 2 + 1, SLICES)
+    # Rows towards the back and columns towards the left are how it is read: nothing is turned.
+    k = SLICES // 2
+    shape = scene.image.shape
+    first = (SIZE - shape[0]) // 2
+    part = slice(first, first + shape[0])
+    np.testing.assert_array_equal(scene.image, nodules.hu(0)[k][part, part])
+    np.testing.assert_array_equal(scene.raters, nodules.masks(0)[:, k][:, part, part])
+    assert scene.spacing == (0.8, 0.8) and scene.mean.any()
