@@ -105,13 +105,13 @@ def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
     raters = case.raters
     mean = dist.placed(dist.label_map())
     hypotheses = np.stack([dist.placed(one) for one in dist.sample(HYPOTHESES, seed=0)])
-    number, plane = None, (0, 1)
+    number, plane = None, [0, 1]
     if image.ndim == 3:
         across = _axial(case.volume)
-        plane = tuple(axis for axis in range(3) if axis != across)  # type: ignore[assignment]
-        image, raters, mean, hypotheses = (
-            np.moveaxis(values, values.ndim - 3 + across, -1)
-            for values in (image, raters, mean, hypotheses)
+        plane = [axis for axis in range(3) if axis != across]
+        image = _across_last(image, across)
+        raters, mean, hypotheses = (
+            _across_last(maps, across) for maps in (raters, mean, hypotheses)
         )
         at = _slice(raters, mean)
         number = (at + 1, image.shape[-1])
@@ -130,6 +130,11 @@ def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
     return _Scene(
         image[part], raters[part], mean[part], hypotheses[part], (rows, columns), known, number
     )
+
+
+def _across_last(values: NDArray[_T], across: int) -> NDArray[_T]:
+    """An array (…, *S) of three axes with one of these behind the others."""
+    return np.moveaxis(values, values.ndim - 3 + across, -1)
 
 
 def _axial(volume: Volume) -> int:
@@ -158,7 +163,7 @@ class _Turn:
         return np.flip(plane.swapaxes(-1, -2) if self.swap else plane, self.flip)
 
 
-def _upright(volume: Volume, plane: tuple[int, int] = (0, 1)) -> _Turn:
+def _upright(volume: Volume, plane: Sequence[int] = (0, 1)) -> _Turn:
     """What makes the plane of two axes of an image, the first two, one that radiologists read.
 
     The patient's right is on the left and anterior or superior on top; in a sagittal plane,
