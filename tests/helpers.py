@@ -80,6 +80,7 @@ def tiny_model(
             for i in range(classes)
         ],
         normalisation=normalisation,
+        window_hu=(-1000.0, 400.0) if normalisation == "hu" else None,
         region=list(size),
         centred=centred,
         training=Training(data="none", licence="CC0-1.0", attribution="none"),

@@ -8,7 +8,7 @@ from typing import Any
 from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
 from napari_ssn.gui.layers import is_ours
 from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
@@ -77,6 +77,9 @@ class ImagePanel(Section):
         self.purpose = line("muted")
         self.origin = line("muted")
         self.fit = text("", "warn")
+        self.insist = QCheckBox("They are Hounsfield units: run all the same")
+        self.insist.setToolTip("Sizes and ranges of an image in other units may mean nothing")
+        self.insist.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         for words, box in (("Image", self.layers), ("Model", self.models)):
             name = text(words, "section", wrap=False)
             name.setFixedWidth(52)
@@ -85,8 +88,9 @@ class ImagePanel(Section):
                 for about in (self.geometry, self.place, self.note, self.voxel_size):
                     self.body.addWidget(about)
                 self.body.addWidget(self.time)
-        for about in (self.purpose, self.origin, self.fit):
+        for about in (self.purpose, self.origin, self.fit, self.insist):
             self.body.addWidget(about)
+        self.insist.toggled.connect(session.set_insist)
         self.layers.currentIndexChanged.connect(self._picked_layer)
         self.models.activated.connect(self._picked_model)
         events = viewer.layers.events
@@ -155,6 +159,10 @@ class ImagePanel(Section):
         source, obstacle = self._session.setup.source, self._session.setup.obstacle
         misfit = obstacle if source is not None and self._session.setup.misfit else None
         say(self.fit, misfit or self._session.setup.caution or "", "error" if misfit else "warn")
+        self.insist.setVisible(self._session.setup.may_insist)
+        self.insist.blockSignals(True)
+        self.insist.setChecked(self._session.setup.insist)
+        self.insist.blockSignals(False)
 
     def _show_image(self) -> None:
         source, shown, frames = (

@@ -143,7 +143,7 @@ def run_job(
         cancelled=cancelled,
         say=lambda text: progress(Remark(text)),
     )
-    found = model.infer(volume, request.centre, depth_mm=depth, watch=watch)
+    found = model.infer(volume, request.centre, depth_mm=depth, watch=watch, insist=request.insist)
     device, tile, depth_mm = found.device, found.tile, found.depth_mm
     threads, instructions = found.threads, found.instructions
     dist = compact(found.dist, cancelled)
@@ -197,6 +197,8 @@ def range_job(
     card, space = result.card, result.dist.space
     own = bool(points or only) or result.spread.changed
     own = own or not in_calibration(card, result.source, result.source.ct)
+    # Nobody looked, or somebody insisted: nothing was calibrated on such values.
+    own = own or (card.normalisation == "hu" and result.source.units != "hu")
     return Ranges(
         run=result.run,
         count=count,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.spread import Spread
 from napari_ssn.core.volume import Extent, Volume, check_affine
+from napari_ssn.core.windows import Units
 from napari_ssn.session.choice import Choice as Choice
 from napari_ssn.session.told import Point as Point
 from napari_ssn.session.told import Question as Question
@@ -55,6 +56,7 @@ class Source:
         load: reads the intensities; called in the worker.
         problem: why this image cannot be used at all, one sentence.
         ct: whether the values seem to be Hounsfield units; False where nobody has looked.
+        units: what they would be counted in as a CT; None where nobody has looked.
         series: `Volume.source` of an image from DICOM, for a result that refers to it.
         shown: how the window turns the grid; None where that is as for any volume.
         frame: which one it is of a time series, from 0; None for an image without time.
@@ -71,6 +73,7 @@ class Source:
     shown: Reorientation | None = None
     frame: int | None = None
     ct: bool = False
+    units: Units | None = None
     series: object = None
 
     def __post_init__(self) -> None:
@@ -154,6 +157,8 @@ class Request:
     depth_mm: float
     look_at: Plane | None = None
     basis: Kind = "label-weighted"
+    #: Whether the values are taken for Hounsfield units, whatever they seem to be.
+    insist: bool = False
 
 
 @dataclass(frozen=True)

@@ -225,6 +225,12 @@ class Session:
         self.setup.depth_mm = depth_mm
         self.changed.emit()
 
+    def set_insist(self, insist: bool) -> None:
+        """Take the image's values for Hounsfield units, whatever they seem to be."""
+        self.setup.insist = insist
+        self.note = None
+        self.changed.emit()
+
     # ---- Running
 
     def run(self) -> None:
@@ -242,6 +248,7 @@ class Session:
             setup.depth_mm,
             self.looking(),
             self.walk.choice.basis,
+            setup.insist,
         )
         self._runs += 1
         number = self._runs

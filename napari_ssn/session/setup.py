@@ -21,6 +21,7 @@ class Setup:
         around_point: whether only a region around a point is segmented.
         centre: of that region, in the source's grid.
         depth_mm: how far a 2D model looks along a volume, to either side of the point.
+        insist: whether the image's values are taken for Hounsfield units, whatever they seem to be.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class Setup:
         self.around_point = False
         self.centre: tuple[int, ...] | None = None
         self.depth_mm = DEPTH_MM
+        self.insist = False
         self._fit: tuple[int, Path, Fit] | None = None
         # Whether the user chose the model; one that came by itself may go by itself.
         self._picked = False
@@ -39,7 +41,7 @@ class Setup:
         before, self.source = self.source, source
         if before is not None and source is not None and before.token == source.token:
             return False
-        self.centre = None
+        self.centre, self.insist = None, False
         if source is not None and not self._picked and not self._made_for(self.model, source):
             self.model = self._fitting()
         self.around_point = self.needs_point
@@ -53,10 +55,10 @@ class Setup:
         models = self.survey.models if self.survey is not None else ()
         source = self.source
         if source is not None and source.problem is None:
-            from napari_ssn.network.fit import check_fit, other_modality
+            from napari_ssn.network.fit import check_fit
 
             fitting = tuple(m for m in models if check_fit(m.card, source).problem is None)
-            suited = tuple(m for m in fitting if not other_modality(m.card, source.ct))
+            suited = tuple(m for m in fitting if _suits(m, source))
             made = tuple(m for m in suited if self._made_for(m, source))
             models = made or suited or fitting or models
         return models[0] if models else None
@@ -68,10 +70,10 @@ class Setup:
         """
         if model is None or source.problem is not None:
             return source.problem is not None
-        from napari_ssn.network.fit import check_fit, other_modality
+        from napari_ssn.network.fit import check_fit
 
         card, axes = model.card, 2 if 1 in source.space else len(source.space)
-        if card.spatial_dims != axes or other_modality(card, source.ct):
+        if card.spatial_dims != axes or not _suits(model, source):
             return False
         return check_fit(card, source).problem is None
 
@@ -146,6 +148,8 @@ class Setup:
         fit = self._checked_fit()
         if fit is not None and fit.problem is not None:
             return fit.problem
+        if self.foreign is not None and not self.insist:
+            return self.foreign
         if self.around_point and self.centre is None:
             return "Place the centre: one click on the lesion."
         if self.needs_point and not self.around_point:
@@ -158,11 +162,35 @@ class Setup:
         if self.source is None:
             return False
         fit = self._checked_fit()
-        return self.source.problem is not None or (fit is not None and fit.problem is not None)
+        if self.source.problem is not None or (fit is not None and fit.problem is not None):
+            return True
+        return self.foreign is not None and not self.insist
+
+    @property
+    def foreign(self) -> str | None:
+        """Why the values are none that the model reads, one sentence; None if they may be."""
+        if self.model is None or self.source is None or self.source.units is None:
+            return None
+        from napari_ssn.network.fit import foreign_units
+
+        return foreign_units(self.model.card, self.source.units)
+
+    @property
+    def may_insist(self) -> bool:
+        """Whether it is for the user to say that the values are Hounsfield units.
+
+        Also where nobody has looked at them yet: a run does, and refuses what is none.
+        """
+        fit = self._checked_fit()
+        if fit is None or fit.problem is not None or self.model is None or self.source is None:
+            return False
+        return self.model.card.normalisation == "hu" and self.source.units != "hu"
 
     @property
     def caution(self) -> str | None:
         """Why the result would deserve doubt, one sentence."""
+        if self.foreign is not None and self.insist:
+            return "Read as Hounsfield units because you say so: sizes and ranges may mean nothing."
         fit = self._checked_fit()
         return fit.caution if fit is not None else None
 
@@ -176,3 +204,12 @@ class Setup:
 
             self._fit = (*key, check_fit(self.model.card, self.source, self.source.ct))
         return self._fit[2]
+
+
+def _suits(model: ModelEntry, source: Source) -> bool:
+    """Whether an image seems to be of the modality, and in the unit, that a model reads."""
+    from napari_ssn.network.fit import foreign_units, other_modality
+
+    if other_modality(model.card, source.ct):
+        return False
+    return source.units is None or foreign_units(model.card, source.units) is None
