@@ -171,7 +171,7 @@ def walk(viewer: Any, dock: Any, openers: Iterator[Callable[[Any], None]]) -> No
         seen = brighter(viewer)
         assert seen == expected(viewer), done[-6:]
         flat = viewer.dims.ndisplay == 2
-        known = viewer.layers[-1].name != "plain"
+        known = not viewer.layers[-1].name.startswith("plain")
         named = facing(viewer, *seen) if flat else "----"
         assert lettered(viewer) == (named if known else f"--{UNKNOWN}-"), done[-6:]
 
