@@ -29,7 +29,11 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
         return self._replace(
-            **{n: p.to(device) for n, p in self._asdict().items() if p is not None}
+            **{
+                n: p.to(device, non_blocking=p.is_pinned())
+                for n, p in self._asdict().items()
+                if p is not None
+            }
         )
 
     def chunk(self, parts: int) -> list[Batch]:

@@ -39,6 +39,14 @@ def train(
         typer.Option(help="Name of a recipe or a TOML file. Left out: made to fit the data."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Minutes of learning in all, instead of steps: the learning rate falls to "
+            "zero at their end. Measuring the end comes on top.",
+        ),
+    ] = None,
     rank: Annotated[int | None, typer.Option(help="Columns of the covariance factor.")] = None,
     covariance: Annotated[
         str | None, typer.Option(help="low-rank; or, for comparison, diagonal or none.")
@@ -72,9 +80,12 @@ def train(
     """Train a model, or go on with the checkpoint in the folder."""
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
+    from napari_ssn.core.errors import DataError
     from napari_ssn.training.fit import fit
     from napari_ssn.training.recipes import dims_of, find_recipe, read_recipe
 
+    if steps is not None and minutes is not None:
+        raise DataError("Name --steps or --minutes, not both.")
     speaks = _is_first()
     changes = _changes(change or [], steps, rank, covariance)
     source = find_recipe(recipe) if recipe is not None else None
@@ -94,9 +105,9 @@ def train(
         disable=not speaks,
     )
     with bar:
-        task = bar.add_task("Training", total=what.steps, state="")
+        task = bar.add_task("Training", total=1.0, state="")
 
-        def report(step: int, _: int, values: dict[str, float]) -> None:
+        def report(step: int, share: float, values: dict[str, float]) -> None:
             if "ged2_v_16" in values:
                 figures = "GED² {ged2_v_16:.4f}, diversity {diversity:.3f}".format(**values)
                 for name, value in values.items():
@@ -104,13 +115,14 @@ def train(
                         figures += f", Dice {name.removeprefix('dice/')} {value:.3f}"
                 bar.console.print(f"step {step}: {figures} on the cases to watch")
                 bar.update(task, state=f"GED² {values['ged2_v_16']:.3f}")
-            bar.update(task, completed=step)
+            bar.update(task, completed=share)
 
         try:
             fit(
                 learn, watch, out, what, card,
                 device=device, devices=devices, nodes=nodes, workers=workers,
-                precision=precision, start=start, backgrounds=scans, report=report,
+                precision=precision, start=start, backgrounds=scans, minutes=minutes,
+                report=report,
                 say=lambda sentence: bar.console.print(sentence),
             )  # fmt: skip
         except KeyboardInterrupt:
@@ -118,7 +130,7 @@ def train(
                 bar.console.print("Stopped: the same command goes on from the last checkpoint.")
             raise
         # A run that had ended before took no step to report.
-        bar.update(task, completed=what.steps)
+        bar.update(task, completed=1.0)
     if speaks:
         typer.echo(f"The model {card.name} is in the folder that you named with --out.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,14 +37,17 @@ def fit(
     workers: int = 1,
     start: str | None = None,
     backgrounds: Sequence[Background] = (),
+    minutes: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
     save_every_s: float = 120.0,
-    report: Callable[[int, int, Values], None] = lambda *_: None,
+    checkpoints: Path | None = None,
+    report: Callable[[int, float, Values], None] = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Trainer:
-    """Train, or go on training, until the recipe's last step.
+    """Train, or go on training, until the recipe's last step or for some minutes.
 
-    A checkpoint is written every ``save_every_s`` seconds and at each validation; the folder
-    becomes a loadable model at the first validation.
+    Checkpoint, card and weights are written every ``save_every_s`` seconds and at each
+    validation; what is in the end has been measured.
 
     Args:
         train: cases to learn from.
@@ -55,8 +59,13 @@ def fit(
         workers: processes that prepare views while the network learns; 0 prepares in between.
         start: model whose weights a new run starts from.
         backgrounds: whole scans, and the nodules in them, for `NoduleViewSet`.
+        minutes: learn for so long in all, whatever the recipe's steps and schedule; see
+            `Trainer.go_by_clock`. Measuring the end comes on top.
+        clock: seconds since whenever.
         save_every_s: seconds between checkpoints.
-        report: called by the first process after each step with (step, steps, values).
+        checkpoints: where these go if not into the folder.
+        report: called by the first process after each step with (steps done, share of the run
+            that is done, values).
     """
     if len(train) == 0 or len(validation) == 0:
         raise DataError("Training needs at least one case to learn from and one to watch.")
@@ -64,7 +73,9 @@ def fit(
     _check_card(card, train)
     trainer = Trainer(recipe, card, device, precision, devices, nodes, say)
     # Before hours of computing, not after them.
-    make_folder(folder)
+    kept = folder if checkpoints is None else checkpoints
+    for place in {folder, kept}:
+        make_folder(place)
     fabric = trainer.fabric
     plan = recipe.plan(card)
     fewest = min(plan.batch, plan.whole_batch) if plan.whole_share else plan.batch
@@ -73,50 +84,61 @@ def fit(
             f"A batch of {fewest} cannot be shared among {fabric.world_size} processes."
         )
     trainer.data_sha256 = train.sha256
-    if trainer.resume(folder):
-        if trainer.first:
-            say(
-                f"Going on from step {trainer.step}."
-                if trainer.step < recipe.steps
-                else f"Nothing is left to do: {trainer.step} steps were done before."
-            )
-            if start is not None:
-                say("The folder holds a run that has begun: --start was not used.")
-    elif start is not None:
+    resumed = trainer.resume(kept)
+    if minutes is None:
+        trainer.go_by_steps()
+    else:
+        trainer.go_by_clock(minutes, clock)
+    if resumed and trainer.first:
+        say(_going_on(trainer))
+        if start is not None:
+            say("The folder holds a run that has begun: --start was not used.")
+    elif not resumed and start is not None:
         model = load_model(start, "cpu")
         count = trainer.start_from(model)
         if trainer.first:
             say(f"Starting from {count} tensors of {model.card.title}.")
-    trainer.save(folder)
-    saved = time.monotonic()
+    trainer.save(kept)
+    saved = clock()
     views = view_loader(
         _views(train, card, recipe, backgrounds),
         plan,
-        (trainer.step, recipe.steps),
+        (trainer.step, recipe.steps if minutes is None else sys.maxsize),
         rank=fabric.global_rank,
         processes=fabric.world_size,
         workers=workers,
+        pinned=fabric.device.type == "cuda",
     )
-    for batch in views:
-        values = trainer.update(batch.to(fabric.device))
+    while trainer.share < 1:
+        values = trainer.update(next(views).to(fabric.device))
+        # After the step, so that its own time counts for the next.
+        trainer.look_at_clock()
         if trainer.step % recipe.validate_every == 0:
             values |= trainer.review(validation)
+        if trainer.step % recipe.validate_every == 0 or clock() - saved > save_every_s:
             trainer.publish(folder)
-            trainer.save(folder)
-            saved = time.monotonic()
-        elif time.monotonic() - saved > save_every_s:
-            trainer.save(folder)
-            saved = time.monotonic()
+            trainer.save(kept)
+            saved = clock()
         if trainer.first:
-            report(trainer.step, recipe.steps, values)
+            report(trainer.step, trainer.share, values)
     if trainer.step and (not trainer.history or trainer.history[-1]["step"] < trainer.step):
         # What is left in the folder has been measured.
         trainer.review(validation)
     trainer.publish(folder)
-    trainer.save(folder)
+    trainer.save(kept)
     # Nobody leaves before the files are there.
     fabric.barrier()
     return trainer
+
+
+def _going_on(trainer: Trainer) -> str:
+    """What is said of a run that had begun before."""
+    if trainer.share < 1:
+        return f"Going on from step {trainer.step}."
+    done = f"{trainer.step} steps were done"
+    if trainer.plan is not None:
+        done = f"{trainer.spent_s / 60:.3g} minutes were spent"
+    return f"Nothing is left to do: {done} before."
 
 
 def _views(

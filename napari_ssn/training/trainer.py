@@ -1,13 +1,10 @@
-"""One training run: network, loss, optimiser, running average, and how it is kept.
-
-The loss is the Monte Carlo likelihood of one rater, drawn anew for each image and step, plus
-the energy score against all of them (``docs/training.md`` explains both).
-"""
+"""One training run: network, optimiser, running average, time, and how all that is kept."""
 
 from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,15 +20,6 @@ from napari_ssn.core.errors import DataError, DeviceError
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.inflated import SliceUNet, inflate
-from napari_ssn.network.loss import (
-    blocks,
-    cross_entropy,
-    draw_logits,
-    energy_score,
-    monte_carlo_nll,
-    presence_loss,
-    size_distance,
-)
 from napari_ssn.network.models import (
     Model,
     build_network,
@@ -39,16 +27,20 @@ from napari_ssn.network.models import (
     save_model,
     unique_state,
 )
-from napari_ssn.network.ssn import SSN, PresentParameters
+from napari_ssn.network.ssn import SSN
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.checkpoint import (
-    DAMAGED,
     Checkpoint,
+    check_same,
     read_checkpoint,
+    restore,
+    tensors_of,
     write_checkpoint,
 )
 from napari_ssn.training.recipe import Optimiser, Recipe
+from napari_ssn.training.schedule import Minutes, rate_by_clock, rate_by_steps
+from napari_ssn.training.terms import loss_terms
 
 _VALIDATION_SAMPLES = 16
 
@@ -128,73 +120,63 @@ class Trainer:
         self._lately: dict[str, tuple[float, int]] = {}
         # Parts that a batch is computed in, one after the other, to save memory.
         self.parts = 1
+        #: By the clock, None where the recipe's steps decide; and what was spent under plans.
+        self.plan: Minutes | None = None
+        self.spent_s = 0.0
+        self._clock: Callable[[], float] | None = None
+        self._since = 0.0
 
     @property
     def first(self) -> bool:
         """Whether this is the process that speaks and writes."""
         return bool(self.fabric.is_global_zero)
 
+    def go_by_clock(self, minutes: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Learn for so many minutes in all from now on, instead of the recipe's steps.
+
+        A run that was planned so before goes on with its plan. One that was given other minutes
+        is planned anew for those that are left.
+
+        Args:
+            minutes: those that the run has spent under such a plan before are among them.
+            clock: seconds since whenever.
+        """
+        if self.plan is None or self.plan.minutes != minutes:
+            self.plan = Minutes(minutes, self.spent_s)
+        self._clock, self._since = clock, clock() - self.spent_s
+
+    def go_by_steps(self) -> None:
+        """Learn for the recipe's steps, whatever a checkpoint was planned for."""
+        self.plan, self._clock = None, None
+
+    def look_at_clock(self) -> None:
+        """Note the time that has been spent: all processes that of the first."""
+        if self._clock is None:
+            return
+        spent: Any = self._clock() - self._since
+        if self.fabric.world_size > 1:
+            spent = self.fabric.broadcast(spent)
+        # A clock that is set back would raise the rate again.
+        self.spent_s = max(self.spent_s, float(spent))
+
+    @property
+    def share(self) -> float:
+        """Share of the run that is done, 0 to 1."""
+        if self.plan is not None:
+            return self.plan.share(self.spent_s)
+        return min(1.0, self.step / self.recipe.steps)
+
     def learning_rate(self) -> float:
-        """Linear rise over 500 steps (a tenth of a short run), then the recipe's schedule."""
-        ramp = min(1.0, (self.step + 1) / min(500, max(1, self.recipe.steps // 10)))
-        if self.recipe.schedule == "constant":
-            return self.recipe.learning_rate * ramp
-        done = self.step / self.recipe.steps
-        return self.recipe.learning_rate * ramp * 0.5 * (1 + math.cos(math.pi * done))
+        """Of the next step."""
+        if self.plan is not None:
+            return rate_by_clock(self.recipe, self.share)
+        return rate_by_steps(self.recipe, self.step)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Terms of the loss of one batch; ``total`` is what is minimised."""
-        recipe = self.recipe
         parameters = self.network(batch.image.to(memory_format=self._layout))
-        flat = batch.raters.flatten(2)
-        valid = None if batch.valid is None else batch.valid.flatten(1)
-        drew = batch.drew
-        terms: dict[str, Tensor] = {}
-        total = torch.zeros((), device=flat.device)
-        if isinstance(parameters, PresentParameters) and batch.presence is not None:
-            terms["presence"] = presence_loss(parameters.presence, batch.presence)
-            total = total + recipe.presence * terms["presence"]
-        if self.step < recipe.warmup or recipe.architecture.covariance == "none":
-            terms["cross_entropy"] = cross_entropy(parameters, flat, valid, drew)
-            return {"total": total + terms["cross_entropy"], **terms}
-        logits = draw_logits(parameters, recipe.samples, self.draws)
-        one = flat[torch.arange(len(flat), device=flat.device), self._one_rater(flat, drew)]
-        if recipe.likelihood:
-            weight = None if drew is None else drew.any(1).to(logits.dtype)
-            terms["likelihood"] = monte_carlo_nll(logits, one, valid, weight)
-            total = total + recipe.likelihood * terms["likelihood"]
-        if recipe.energy:
-            terms["energy"] = energy_score(logits, flat, valid=valid, drew=drew)
-            total = total + recipe.energy * terms["energy"]
-        if recipe.local_energy:
-            terms["local_energy"] = self._local_energy(logits, batch)
-            total = total + recipe.local_energy * terms["local_energy"]
-        if recipe.size_energy:
-            terms["size_energy"] = energy_score(logits, flat, size_distance, valid, drew)
-            total = total + recipe.size_energy * terms["size_energy"]
-        return {"total": total, **terms}
-
-    def _one_rater(self, flat: Tensor, drew: Tensor | None) -> Tensor:
-        """A rater of each view, drawn from those who count, (B,)."""
-        if drew is None:
-            return torch.randint(
-                flat.shape[1], (len(flat),), generator=self.draws, device=flat.device
-            )
-        # Where no one counts the view has no weight, and anyone will do.
-        weight = torch.where(drew.any(1, keepdim=True), drew, torch.ones_like(drew)).float()
-        return torch.multinomial(weight, 1, generator=self.draws).squeeze(1)
-
-    def _local_energy(self, logits: Tensor, batch: Batch) -> Tensor:
-        space, side = tuple(batch.image.shape[2:]), self.recipe.local_side
-        cut = blocks(logits, space, side)
-        valid, drew = batch.valid, batch.drew
-        if valid is not None:
-            valid = blocks(valid.flatten(1), space, side)
-        if drew is not None:
-            # Whoever outlined something says of every block whether it is in it.
-            drew = drew.repeat_interleave(len(cut) // len(drew), 0)
-        raters = blocks(batch.raters.flatten(2), space, side)
-        return energy_score(cut, raters, valid=valid, drew=drew)
+        warm = self.step < self.recipe.warmup
+        return loss_terms(self.recipe, parameters, batch, warm=warm, draws=self.draws)
 
     def update(self, batch: Batch) -> Values:
         """One step of the optimiser and of the running average.
@@ -207,12 +189,15 @@ class Trainer:
         self.network.train()
         while True:
             try:
-                values = self._gradient(batch)
+                terms = self._gradient(batch)
                 break
             except torch.OutOfMemoryError:
                 self._halve(len(batch.image))
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
-        finite = math.isfinite(float(norm))
+        # One question to the device, which computes ahead until it is asked.
+        *found, length = torch.stack([*terms.values(), norm]).tolist()
+        values = dict(zip(terms, found, strict=True))
+        finite = math.isfinite(length)
         if finite:
             self.optimiser.step()
             self._follow()
@@ -234,19 +219,20 @@ class Trainer:
         self.history.append({"step": float(self.step), **losses, **figures})
         return figures
 
-    def _gradient(self, batch: Batch) -> Values:
+    def _gradient(self, batch: Batch) -> dict[str, Tensor]:
         # A step's draws depend on nothing but its number: a resumed run repeats them.
         rank, processes = self.fabric.global_rank, self.fabric.world_size
         self.draws.manual_seed((self.recipe.seed * 2**32 + self.step) * processes + rank)
         self.optimiser.zero_grad()
-        values: Values = {}
+        values: dict[str, Tensor] = {}
         parts = min(self.parts, len(batch.image))
         for some in batch.chunk(parts):
             weight = len(some.image) / len(batch.image)
             terms = self.loss(some)
             self.fabric.backward(terms["total"] * weight)
             for name, term in terms.items():
-                values[name] = values.get(name, 0.0) + weight * float(term.detach())
+                part = weight * term.detach().float()
+                values[name] = values[name] + part if name in values else part
         return values
 
     def _halve(self, batch: int) -> None:
@@ -328,28 +314,29 @@ class Trainer:
         if self.first:
             write_checkpoint(
                 folder,
-                Checkpoint(self.recipe, self.data_sha256, self.step, self.history, self._tensors()),
+                Checkpoint(
+                    self.recipe,
+                    self.data_sha256,
+                    self.step,
+                    self.history,
+                    tensors_of(self.network.module, self.average, self.optimiser),
+                    self.spent_s,
+                    self.plan,
+                ),
             )
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """Everything a run goes on from, by the part it belongs to."""
-        found: dict[str, Tensor] = {}
-        for part, module in (("network", self.network.module), ("average", self.average)):
-            found |= {f"{part}.{name}": value for name, value in unique_state(module).items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            for name, value in moments.items():
-                found[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
-        return found
 
     def publish(self, folder: Path) -> None:
         """Write the averaged weights and their card: the folder is a model from then on."""
         if not self.first:
             return
+        done = self.recipe.model_dump(mode="json", exclude={"architecture"})
+        if self.plan is not None:
+            done |= {"minutes": self.plan.minutes}
         record = self.card.training.model_copy(
             update={
                 "steps": self.step,
                 "sha256": self.data_sha256,
-                "recipe": self.recipe.model_dump(mode="json", exclude={"architecture"}),
+                "recipe": done,
                 "history": self.history,
             }
         )
@@ -367,33 +354,10 @@ class Trainer:
             )
         if state is None:
             return False
-        # More steps may be asked for; anything else would be another run.
-        if state.recipe.model_copy(update={"steps": self.recipe.steps}) != self.recipe:
-            changed = [
-                name
-                for name in Recipe.model_fields
-                if name != "steps" and getattr(state.recipe, name) != getattr(self.recipe, name)
-            ]
-            raise DataError(
-                f"The checkpoint was made with another {changed[0]}; "
-                "choose a new folder or the same recipe."
-            )
-        if state.data_sha256 != self.data_sha256:
-            raise DataError("The checkpoint was made from other data; choose a new folder.")
-        moments: dict[int, dict[str, Tensor]] = {}
-        try:
-            parts = state.parts()
-            for name, value in parts["optimiser"].items():
-                index, _, moment = name.partition(".")
-                moments.setdefault(int(index), {})[moment] = value
-            for part, module in (("network", self.network.module), ("average", self.average)):
-                _restore(module, parts[part])
-            # The groups hold nothing but the recipe's own numbers.
-            groups = self.optimiser.state_dict()["param_groups"]
-            self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        except (KeyError, ValueError, RuntimeError, TypeError):
-            raise DataError(DAMAGED) from None
+        check_same(state, self.recipe, self.data_sha256)
+        restore(state, self.network.module, self.average, self.optimiser)
         self.step, self.history = state.step, state.history
+        self.spent_s, self.plan = state.spent_s, state.plan
         return True
 
 
@@ -403,10 +367,3 @@ def _channels_last(network: torch.nn.Module) -> None:
     for weight in network.parameters():
         if weight.ndim in layouts:
             weight.data = weight.data.contiguous(memory_format=layouts[weight.ndim])
-
-
-def _restore(module: torch.nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load what `unique_state` gave; KeyError unless names are the same."""
-    if tensors.keys() != unique_state(module).keys():
-        raise KeyError("names of tensors")
-    module.load_state_dict(tensors, strict=False)

@@ -253,6 +253,7 @@ def view_loader(
     rank: int = 0,
     processes: int = 1,
     workers: int = 1,
+    pinned: bool = False,
 ) -> Iterator[Batch]:
     """Yield the views of each step of a range.
 
@@ -262,6 +263,7 @@ def view_loader(
         steps: first step and the one after the last.
         rank, processes: this process takes every ``processes``-th view, from its ``rank`` on.
         workers: processes that make views while the network learns; 0 makes them in between.
+        pinned: whether they lie where a GPU fetches them from without waiting.
     """
     first, last = steps
     loader: DataLoader[dict[str, Tensor]] = DataLoader(
@@ -269,6 +271,7 @@ def view_loader(
         batch_sampler=_Steps(plan, first, last, rank, processes),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
+        pin_memory=pinned,
     )
     for batch in loader:
         yield Batch(**batch)

@@ -20,10 +20,11 @@ from napari_ssn.network.card import Architecture
 from napari_ssn.network.models import load_model, unique_state
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import load_cases
-from napari_ssn.training.checkpoint import CHECKPOINT
+from napari_ssn.training.checkpoint import CHECKPOINT, read_checkpoint
 from napari_ssn.training.fit import fit
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.recipes import read_recipe
+from napari_ssn.training.schedule import Minutes, rate_by_clock
 from napari_ssn.training.slices import SliceSet, load_slices
 from napari_ssn.training.trainer import Trainer
 from tests.training.test_nnunet import nnunet_folder
@@ -296,6 +297,145 @@ def test_another_recipe_does_not_resume(tmp_path: Path, recipe_file: Path) -> No
     other = Trainer(recipe.model_copy(update={"samples": 4}), card, "cpu")
     with pytest.raises(DataError, match="another samples"):
         other.resume(tmp_path)
+
+
+class Ticks:
+    """A clock that goes on by some seconds each time that it is read."""
+
+    def __init__(self, by: float) -> None:
+        self.now, self.by = 1000.0, by
+
+    def __call__(self) -> float:
+        self.now += self.by
+        return self.now
+
+
+def test_minutes_decide_when_a_run_ends_and_how_fast_it_learns(
+    tmp_path: Path, recipe_file: Path, data: SliceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, card = read_recipe(recipe_file, changes={"schedule": "constant", "warmup": 4})
+    rates: list[float] = []
+    shares: list[float] = []
+    update = Trainer.update
+
+    def noted(self: Trainer, batch: Batch) -> dict[str, float]:
+        rates.append(self.learning_rate())
+        return update(self, batch)
+
+    monkeypatch.setattr(Trainer, "update", noted)
+    # Read twice a step, to learn and to save: three minutes are 60 steps or so.
+    trainer = fit(
+        data, data, tmp_path / "out", recipe, card, device="cpu", workers=0,
+        minutes=3.0, clock=Ticks(1.5), report=lambda _step, share, _values: shares.append(share),
+    )  # fmt: skip
+    assert 50 < trainer.step < 70 and trainer.share == 1
+    assert shares == sorted(shares) and shares[-2] < 1 == shares[-1]
+    top = int(np.argmax(rates))
+    # Up in a fiftieth of the time, then down all the way, and none left.
+    assert top <= 3 and rates[top] == pytest.approx(recipe.learning_rate, rel=0.01)
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert 0 <= rates[-1] < 0.01 * recipe.learning_rate and min(rates) >= 0
+    loaded = load_model(tmp_path / "out", "cpu").card.training
+    assert loaded.steps == trainer.step and loaded.recipe["minutes"] == 3
+    assert loaded.history[-1]["step"] == trainer.step
+    # Half of the way by the cosine's own formula.
+    assert rate_by_clock(recipe, 0.5) == pytest.approx(recipe.learning_rate / 2)
+    assert rate_by_clock(recipe, 0.01) == pytest.approx(recipe.learning_rate / 2, rel=1e-3)
+
+
+def test_time_spent_is_kept_and_new_minutes_are_planned_anew(
+    tmp_path: Path, recipe_file: Path, data: SliceSet
+) -> None:
+    recipe, card = read_recipe(recipe_file, changes={"schedule": "constant", "warmup": 4})
+    out = tmp_path / "out"
+
+    class Killed(Exception):
+        pass
+
+    def kill(_step: int, share: float, _values: dict[str, float]) -> None:
+        if share > 0.4:
+            raise Killed
+
+    ways = {"device": "cpu", "workers": 0, "save_every_s": 0}
+    short = recipe.model_copy(update={"steps": 12})
+    # A run by steps at a constant rate …
+    assert fit(data, data, out, short, card, **ways).spent_s == 0
+    # … is finished by the clock, stopped at two fifths of it, and goes on from there.
+    with pytest.raises(Killed):
+        fit(data, data, out, recipe, card, minutes=3.0, clock=Ticks(1.0), report=kill, **ways)
+    stopped = read_checkpoint(out)
+    assert stopped is not None and stopped.plan == Minutes(3.0, 0.0)
+    assert stopped.recipe == recipe and stopped.step > 12
+    assert 0.4 < stopped.plan.share(stopped.spent_s) < 0.45
+    shares: list[float] = []
+
+    def note(_step: int, share: float, _values: dict[str, float]) -> None:
+        shares.append(share)
+
+    fit(data, data, out, recipe, card, minutes=3.0, clock=Ticks(1.0), report=note, **ways)
+    assert 0.4 < shares[0] < 0.45 and shares[-1] == 1
+    said: list[str] = []
+    fit(data, data, out, recipe, card, minutes=3.0, clock=Ticks(1.0), say=said.append, **ways)
+    assert said == ["Nothing is left to do: 3 minutes were spent before."] or (
+        said[0].startswith("Nothing is left to do: 3.0")
+    )
+    # Two minutes more: a plan of its own for what is left, from its first second to its last.
+    shares.clear()
+    more = fit(data, data, out, recipe, card, minutes=5.0, clock=Ticks(1.0), report=note, **ways)
+    assert 0 < shares[0] < 0.05 and shares[-1] == 1 and more.spent_s == pytest.approx(300, abs=5)
+    assert more.plan is not None and more.plan.began_s == pytest.approx(180, abs=5)
+    # A checkpoint of before knows of no time, and opens.
+    path = out / CHECKPOINT
+    with safe_open(path, framework="pt") as file:
+        about, tensors = file.metadata(), {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118
+    del about["spent_s"], about["plan"]
+    path.write_bytes(save_tensors(tensors, metadata=about))
+    old = read_checkpoint(out)
+    assert old is not None and old.spent_s == 0 and old.plan is None
+    about["plan"] = '{"minutes": -1}'
+    path.write_bytes(save_tensors(tensors, metadata=about))
+    with pytest.raises(DataError, match="damaged"):
+        read_checkpoint(out)
+
+
+def test_views_do_not_depend_on_how_long_a_run_is(
+    tmp_path: Path, recipe_file: Path, data: SliceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, card = read_recipe(recipe_file, changes={"warmup": 2, "steps": 6})
+    seen: dict[str, list[torch.Tensor]] = {"steps": [], "minutes": []}
+    update = Trainer.update
+    for how, minutes in (("steps", None), ("minutes", 1.0)):
+
+        def noted(self: Trainer, batch: Batch, how: str = how) -> dict[str, float]:
+            seen[how].append(batch.image)
+            return update(self, batch)
+
+        monkeypatch.setattr(Trainer, "update", noted)
+        fit(
+            data, data, tmp_path / how, recipe, card, device="cpu", workers=0,
+            minutes=minutes, clock=Ticks(3.0),
+        )  # fmt: skip
+    assert len(seen["steps"]) == 6 < len(seen["minutes"])
+    for a, b in zip(seen["steps"], seen["minutes"], strict=False):
+        assert torch.equal(a, b)
+
+
+def test_a_clock_that_is_set_back_does_not_turn_the_plan_back(
+    recipe_file: Path,
+) -> None:
+    recipe, card = read_recipe(recipe_file)
+    trainer = Trainer(recipe, card, "cpu")
+    times = iter([0.0, 30.0, 10.0, 45.0, 400.0])
+    trainer.go_by_clock(1.0, lambda: next(times))
+    shares = []
+    for _ in range(4):
+        trainer.look_at_clock()
+        shares.append(trainer.share)
+    assert shares == [0.5, 0.5, 0.75, 1.0]
+    assert trainer.learning_rate() == 0
+    with pytest.raises(ValueError, match="more than 0"):
+        Minutes(0)
 
 
 @pytest.mark.parametrize(
