@@ -6,6 +6,7 @@ Results are printed on standard output, progress and remarks on standard error.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +21,7 @@ from napari_ssn import samples
 from napari_ssn.core.activation import compact
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.errors import (
-    ImageError,
-)
+from napari_ssn.core.errors import ExportError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import Range, central_range, label_counts
 from napari_ssn.core.volume import Volume
@@ -109,11 +108,14 @@ def segment_image(
     records = {}
     for name, target, choice in zip(names, maps, choices, strict=True):
         hypothesis = Hypothesis.from_z(found.dist, choice.z)
-        records[name] = found.describe(hypothesis, choice)
+        record = found.describe(hypothesis, choice)
         content = Content.of(hypothesis, found.model.card)
-        write_content(content, target, records[name], overwrite, headers)
+        with _saying_what_is_missing(len(records), len(maps)):
+            write_content(content, target, record, overwrite, headers)
+        records[name] = record
     ranges = found.ranges()
-    write_files({table: _table(found, records, ranges)}, overwrite)
+    with _saying_what_is_missing(len(maps), len(maps)):
+        write_files({table: _table(found, records, ranges)}, overwrite)
     what = f"{plural(len(maps), 'label map')} with {'its sidecar' if count == 0 else 'sidecars'}"
     typer.echo(f"Wrote {what}, and volumes.csv.", err=True)
     if suffix == DICOM_SUFFIX:
@@ -131,6 +133,17 @@ def segment_image(
         typer.echo("Wrote report.html.", err=True)
     for line in found.volume_lines(ranges):
         typer.echo(line)
+
+
+@contextmanager
+def _saying_what_is_missing(written: int, wanted: int) -> Iterator[None]:
+    """Say what was written when writing fails: nobody misses a file that they do not know of."""
+    try:
+        yield
+    except ExportError as error:
+        raise ExportError(
+            f"{error} Written: {written} of {plural(wanted, 'label map')}; volumes.csv is missing."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -215,6 +228,7 @@ class Found:
             extent=volume.extent,
             oriented=volume.oriented,
             load=lambda: volume,
+            ct=_is_ct(volume),
             series=volume.source,
             frame=None if run.frame is None else run.frame - 1,
         )

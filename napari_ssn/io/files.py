@@ -8,10 +8,16 @@ import os
 import secrets
 import shutil
 import stat
+import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from napari_ssn.core.errors import ExportError
+
+_TAKEN = "There already is a file of that name: choose another, or allow overwriting."
+# How hidden folders begin, and after how long without locks one is left behind.
+_HIDDEN, _OLD_SECONDS = ".napari-ssn-", 3600
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -30,9 +36,7 @@ def check_targets(targets: list[Path], overwrite: bool) -> None:
         if stat.S_ISDIR(mode):
             raise ExportError("There is a folder of that name: choose another name.")
         if not overwrite:
-            raise ExportError(
-                "There already is a file of that name: choose another, or allow overwriting."
-            )
+            raise ExportError(_TAKEN)
 
 
 def check_not_source(targets: Iterable[Path], source: Path) -> None:
@@ -46,9 +50,9 @@ def check_not_source(targets: Iterable[Path], source: Path) -> None:
 def write_files(contents: Mapping[Path, bytes], overwrite: bool = False) -> list[Path]:
     """Write files that belong together, all or none of them.
 
-    Each is written beside its target under a hidden name and brought to the disk; only when all
+    Each is written into a hidden folder beside its target and brought to the disk; only when all
     are there are they renamed, one after the other. If a rename fails, the earlier ones are
-    taken back.
+    taken back. What takes a file's place keeps its rights.
 
     Args:
         contents: by target; the first is renamed first.
@@ -62,42 +66,141 @@ def write_files(contents: Mapping[Path, bytes], overwrite: bool = False) -> list
     """
     targets = list(contents)
     check_targets(targets, overwrite)
-    spare: list[Path] = []
     try:
-        parts = [_write_part(target, contents[target], spare) for target in targets]
-        _rename_all(parts, targets, spare)
+        with _workshops({target.parent for target in targets}) as shops:
+            parts = [_write_part(target, contents[target], shops) for target in targets]
+            _rename_all(parts, targets, shops, overwrite)
+    except FileExistsError:
+        raise ExportError(_TAKEN) from None
     except OSError as error:
         # The system's own message holds the path, and the path may hold a patient's name.
         raise ExportError(_sentence(error)) from None
-    finally:
-        for path in spare:
-            # A disk that refuses even this has been reported already.
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
     return targets
 
 
-def _hidden(target: Path, suffix: str) -> Path:
-    return target.with_name(f".napari-ssn-{secrets.token_hex(8)}.{suffix}")
+@contextlib.contextmanager
+def _workshops(folders: Iterable[Path]) -> Iterator[dict[Path, Path]]:
+    """A hidden folder in each of some folders, for files that are not there yet; gone afterwards.
+
+    What a process that was killed has left behind is taken away too.
+    """
+    with contextlib.ExitStack() as stack:
+        shops = {}
+        for folder in folders:
+            _sweep(folder)
+            shops[folder] = stack.enter_context(_workshop(folder))
+        yield shops
 
 
-def _write_part(target: Path, content: bytes, spare: list[Path]) -> Path:
-    part = _hidden(target, "part")
-    spare.append(part)
+@contextlib.contextmanager
+def _workshop(folder: Path) -> Iterator[Path]:
+    while True:
+        shop = folder / f"{_HIDDEN}{secrets.token_hex(8)}"
+        shop.mkdir(mode=0o700)
+        lock = _locked(shop)
+        # Another process may have swept it away before it was locked.
+        if shop.is_dir():
+            break
+        _unlock(lock)
+    try:
+        yield shop
+    finally:
+        # A disk that refuses even this has been reported already.
+        shutil.rmtree(shop, ignore_errors=True)
+        _unlock(lock)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what processes that were killed while writing have left in a folder."""
+    try:
+        left = [one for one in folder.glob(f"{_HIDDEN}*") if not one.is_symlink()]
+    except OSError:
+        return  # what keeps a folder from being listed need not keep a file from being written
+    for one in left:
+        # Nobody holds it: the system lets go of a dead process's locks.
+        with contextlib.suppress(OSError):
+            lock = _locked(one, wait=False)
+            if one.is_dir():
+                shutil.rmtree(one, ignore_errors=True)
+            else:
+                one.unlink()
+            _unlock(lock)
+
+
+def _locked(path: Path, wait: bool = True) -> int | None:
+    """Lock a hidden folder for as long as this process lives; OSError if it is another's.
+
+    Where the system has no such locks, what is younger than an hour counts as another's.
+    """
+    if sys.platform == "win32":
+        if not wait and time.time() - path.stat().st_mtime < _OLD_SECONDS:
+            raise BlockingIOError
+        return None
+    import fcntl
+
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        if wait:
+            return None
+        raise
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:  # a file system without locks, as some network shares are
+        if not wait and time.time() - path.stat().st_mtime < _OLD_SECONDS:
+            os.close(handle)
+            raise
+    return handle
+
+
+def _unlock(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
+
+
+def _write_part(target: Path, content: bytes, shops: Mapping[Path, Path]) -> Path:
+    part = shops[target.parent] / f"{secrets.token_hex(4)}.part"
     with part.open("xb") as stream:
+        _keep_rights(part, target)
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
     return part
 
 
-def _rename_all(parts: list[Path], targets: list[Path], spare: list[Path]) -> None:
+def _keep_rights(part: Path, target: Path) -> None:
+    """Let nobody read what takes a file's place who could not read that file.
+
+    The part itself lies in a folder that nobody else may enter.
+    """
+    try:
+        before, now = target.stat(), part.stat()
+    except FileNotFoundError:
+        return
+    mode = stat.S_IMODE(before.st_mode)
+    if os.name != "nt" and before.st_gid != now.st_gid:
+        try:
+            os.chown(part, -1, before.st_gid)
+        except OSError:
+            mode &= ~stat.S_IRWXG
+    part.chmod(mode)
+
+
+def _rename_all(
+    parts: list[Path], targets: list[Path], shops: Mapping[Path, Path], overwrite: bool
+) -> None:
     done: list[tuple[Path, Path | None]] = []
     try:
         for part, target in zip(parts, targets, strict=True):
             # The last rename cannot be followed by a failure: nothing to keep a copy for.
-            old = _keep_copy(target, spare) if target != targets[-1] else None
-            part.replace(target)
+            old = _keep_copy(target, shops) if overwrite and target != targets[-1] else None
+            if overwrite:
+                part.replace(target)
+            else:
+                _move_to_new(part, target)
             done.append((target, old))
     except BaseException:
         for target, old in reversed(done):
@@ -110,15 +213,29 @@ def _rename_all(parts: list[Path], targets: list[Path], spare: list[Path]) -> No
         _sync_folder(folder)
 
 
-def _keep_copy(target: Path, spare: list[Path]) -> Path | None:
+def _move_to_new(part: Path, target: Path) -> None:
+    """Rename to a name that nobody else has taken meanwhile; FileExistsError if somebody has."""
+    if os.name == "nt":
+        part.rename(target)  # which Windows refuses where there is one
+        return
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # file systems without links, as on memory cards and many shares
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL))
+        part.replace(target)
+
+
+def _keep_copy(target: Path, shops: Mapping[Path, Path]) -> Path | None:
     if not target.exists():
         return None
-    copy = _hidden(target, "old")
-    spare.append(copy)
+    copy = shops[target.parent] / f"{secrets.token_hex(4)}.old"
     try:
         os.link(target, copy)
-    except OSError:  # file systems without links, as on memory cards and many shares
+    except OSError:  # as above
         shutil.copyfile(target, copy)
+        shutil.copymode(target, copy)
     return copy
 
 

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import math
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -325,11 +326,18 @@ def make_folder(folder: Path) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file beside its target and put it in its place, or leave all as it was.
 
-    ExportError if the disk is full or the folder may not be written to.
+    It keeps the rights of the file whose place it takes. ExportError if the disk is full or the
+    folder may not be written to.
     """
     part = path.with_name(f".{path.name}.part")
     try:
+        # One that a killed process left behind may have other rights.
+        part.unlink(missing_ok=True)
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+        part.touch(mode=0o666 if mode is None else 0o600, exist_ok=False)
         part.write_bytes(content)
+        if mode is not None:
+            part.chmod(mode)
         part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io import files
 from napari_ssn.io.files import folder_made, make_folder, write_files
+from napari_ssn.network.models import replace_file
 
 NAME = "DOE_JANE"
 
@@ -143,18 +144,95 @@ def test_a_failed_rename_takes_back_the_earlier_one(
         assert target.read_bytes() == b"old " + target.name.encode()
 
 
-def test_an_interrupted_rename_is_taken_back(tmp_path: Path, monkeypatch) -> None:
-    replace = Path.replace
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_interrupted_rename_is_taken_back(tmp_path: Path, monkeypatch, overwrite: bool) -> None:
+    replace, link = Path.replace, os.link
 
     def interrupted(self: Path, target: Path) -> Path:
         if target.name == "b":
             raise KeyboardInterrupt
         return replace(self, target)
 
+    def linked(source: Path, target: Path) -> None:
+        if Path(target).name == "b":
+            raise KeyboardInterrupt
+        link(source, target)
+
     monkeypatch.setattr(Path, "replace", interrupted)
+    monkeypatch.setattr(files.os, "link", linked)
     with pytest.raises(KeyboardInterrupt):
-        write_files({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+        write_files({tmp_path / "a": b"1", tmp_path / "b": b"2"}, overwrite)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_is_taken_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch, links: bool
+) -> None:
+    """As two processes do that both found the name free before they wrote."""
+    monkeypatch.setattr(files, "check_targets", lambda *_: None)
+    if not links:
+        monkeypatch.setattr(files.os, "link", fail(errno.EPERM))
+    (tmp_path / "b").write_bytes(b"theirs")
+    with pytest.raises(ExportError, match="already is a file of that name"):
+        write_files({tmp_path / "a": b"ours", tmp_path / "b": b"ours"})
+    assert names(tmp_path) == ["b"] and (tmp_path / "b").read_bytes() == b"theirs"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+def test_of_many_processes_that_take_one_name_one_has_it(tmp_path: Path) -> None:
+    code = f"""
+import os, sys
+from pathlib import Path
+from napari_ssn.core.errors import ExportError
+from napari_ssn.io.files import write_files
+pids = []
+for round in range(20):
+    for one in range(2):
+        pid = os.fork()
+        if pid == 0:
+            text = f"{{round}} {{one}}".encode()
+            try:
+                paths = {{Path({str(tmp_path)!r}) / f"{{round}}.{{kind}}": text for kind in "ab"}}
+                write_files(paths)
+            except ExportError:
+                os._exit(3)
+            os._exit(0)
+        pids.append((round, pid))
+for round in range(20):
+    done = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for r, pid in pids if r == round]
+    assert sorted(done) == [0, 3], done
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert len(names(tmp_path)) == 40
+    for number in range(20):
+        first, second = (tmp_path / f"{number}.{kind}" for kind in "ab")
+        assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights of POSIX")
+def test_what_takes_a_files_place_keeps_its_rights(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    target.write_bytes(b"old")
+    for mode in (0o600, 0o640, 0o444):
+        target.chmod(mode)
+        write_files({target: b"new", tmp_path / "b": b""}, overwrite=True)
+        assert target.stat().st_mode & 0o777 == mode
+    replace_file(target, b"newer")
+    assert target.stat().st_mode & 0o777 == 0o444 and target.read_bytes() == b"newer"
+    assert names(tmp_path) == ["a", "b"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks of POSIX")
+def test_what_a_living_process_is_writing_is_left_alone(tmp_path: Path) -> None:
+    orphan = tmp_path / ".napari-ssn-0123456789abcdef"
+    orphan.mkdir()
+    (orphan / "x.part").write_bytes(b"half")
+    (tmp_path / ".napari-ssn-of-before.part").write_bytes(b"half")
+    with files._workshop(tmp_path) as living:
+        write_files({tmp_path / "a": b"1"})
+        assert names(tmp_path) == [living.name, "a"]
+    assert names(tmp_path) == ["a"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
@@ -177,6 +255,9 @@ files.write_files({{Path({str(target)!r}): b"new" * 100000}}, overwrite=True)
         [target.name] if existed else []
     )
     assert not existed or target.read_bytes() == b"old"
+    # What it left behind is taken away at the next write.
+    write_files({tmp_path / "other": b""})
+    assert names(tmp_path) == (["other", target.name] if existed else ["other"])
 
 
 def test_missing_folders_are_said(tmp_path: Path) -> None:
