@@ -105,7 +105,7 @@ def segment_image(
     choices = [_choice("mean", np.zeros(rank))]
     for i, z in enumerate(draw_z(count, rank, seed), start=1):
         choices.append(_choice("sample", z, seed, i))
-    records = {}
+    records: dict[str, Provenance] = {}
     for name, target, choice in zip(names, maps, choices, strict=True):
         hypothesis = Hypothesis.from_z(found.dist, choice.z)
         record = found.describe(hypothesis, choice)
