@@ -124,6 +124,10 @@ def segment(
             show_default="nifti",
         ),
     ] = None,
+    deidentified: Annotated[
+        bool,
+        typer.Option("--deidentified", help="With --format dicom-seg: leave out whom it is of."),
+    ] = False,
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html too: one page with pictures.")
     ] = False,
@@ -161,6 +165,8 @@ def segment(
         return
     if model is None:
         raise typer.BadParameter("Name a model with --model; `napari-ssn models` lists them.")
+    if deidentified and format_ is not Format.dicom:
+        raise typer.BadParameter("Only DICOM names the patient: --deidentified is for dicom-seg.")
     index = parse_centre(centre)
     if depth is not None and not math.isfinite(depth):
         raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
@@ -178,6 +184,7 @@ def segment(
         seed=seed,
         device=device or "auto",
         suffix=_SUFFIXES[format_ or Format.nifti],
+        deidentified=deidentified,
         report=report,
         overwrite=overwrite,
     )

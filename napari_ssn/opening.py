@@ -78,7 +78,8 @@ def _layers(path: Path) -> Iterator[LayerData]:
     read.sort(key=lambda one: one[1].data.size)
     for info, volume in read:
         # napari would name a layer after the folder, which is often named after the patient.
-        name = info.title if len(read) == 1 else f"{info.title} · series {info.number}"
+        title = " · ".join(one for one in (info.title, info.part) if one)
+        name = title if len(read) == 1 else f"{title} · series {info.number}"
         visible = volume is read[-1][1]
         yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
     volumes = [volume for _, volume in read]
@@ -145,7 +146,9 @@ def check_single(path: Path) -> None:
 def _remember(volumes: Sequence[Volume]) -> None:
     series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
     headers = [header for one in series for header in one.headers]
-    _Opened.uids = frozenset(str(header.get("SOPInstanceUID")) for header in headers)
+    uids = frozenset(str(header.get("SOPInstanceUID")) for header in headers)
+    # Files of one drop may be of several images, in any order.
+    _Opened.uids = uids | _Opened.uids if time.monotonic() <= _Opened.until else uids
     _Opened.until = time.monotonic() + _SAME_DROP_SECONDS
 
 
@@ -153,7 +156,7 @@ def _just_opened(path: Path) -> bool:
     """Whether a file belongs to a series that the same drop of many files has opened."""
     if time.monotonic() > _Opened.until or not path.is_file() or zipfile.is_zipfile(path):
         return False
-    from napari_ssn.io.dicom.find import instance
+    from napari_ssn.io.dicom.header import instance
     from napari_ssn.io.dicom.members import member
 
     found = instance(member(path))

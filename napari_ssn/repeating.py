@@ -30,6 +30,7 @@ from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, stem
 from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.provenance import (
     Choice,
+    DicomInput,
     Pointing,
     Provenance,
     Software,
@@ -130,7 +131,13 @@ def _image_of(
 ) -> tuple[Volume, int | None]:
     """The image that a sidecar belongs to, with the frame if it has any, or the series it is in."""
     if series is None and record.run.dicom is not None and is_dicom(path):
-        series = _number_of(path, record.run.dicom.series_instance_uid)
+        numbers = _numbers_of(path, record.run.dicom)
+        for number in numbers if len(numbers) > 1 else []:
+            # Of one file there may be several images: its frames are several echoes or times.
+            volume = image_at(path, series=number)
+            if image_hash(volume) == record.run.image_sha256:
+                return volume, None
+        series = numbers[0] if numbers else None
     if record.run.frame is None or not is_nifti(path):
         return image_at(path, series=series), None
     try:
@@ -140,20 +147,21 @@ def _image_of(
         return image_at(path, record.run.frame), record.run.frame
 
 
-def _number_of(path: Path, uid: str) -> int | None:
-    """Number of a series among several; None where there is but one, whichever that is."""
+def _numbers_of(path: Path, wanted: DicomInput) -> list[int]:
+    """Numbers of the images that a sidecar may belong to; none where there is but one anyway."""
     dicom_reader()  # says so if the libraries are missing
     from napari_ssn.io.dicom.read import list_series
 
     infos = list_series(path)
     if len(infos) == 1:
-        return None
-    numbers = [info.number for info in infos if info.uid == uid]
-    if not numbers:
+        return []
+    found = [info for info in infos if info.uid == wanted.series_instance_uid]
+    if not found:
         raise ImageError(
             f"None of these {len(infos)} DICOM series is the one that the sidecar belongs to."
         )
-    return numbers[0] if len(numbers) == 1 else None
+    exact = [info for info in found if set(info.uids) == set(wanted.sop_instance_uids)]
+    return [info.number for info in exact or found]
 
 
 def _model_of(record: Provenance) -> Path | str:

@@ -29,7 +29,7 @@ from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe
-from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.dicom.series import DicomSeries, told_of
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
 from napari_ssn.io.formats import DICOM_SUFFIX, about, check_series, is_nifti
 from napari_ssn.io.hashes import image_hash
@@ -64,6 +64,7 @@ def segment_image(
     seed: int = 0,
     device: str = "auto",
     suffix: str = ".nii.gz",
+    deidentified: bool = False,
     report: bool = False,
     overwrite: bool = False,
 ) -> None:
@@ -81,6 +82,7 @@ def segment_image(
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         suffix: of the label maps, one of `formats.WRITTEN_SUFFIXES`.
+        deidentified: whether DICOM segmentations leave out whom they are of.
         report: whether to write report.html too.
         overwrite: whether existing files may be replaced.
     """
@@ -95,7 +97,8 @@ def segment_image(
     check_not_source(targets, path)
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
     if suffix == DICOM_SUFFIX:
-        check_series(headers)
+        headers = check_series(headers)
+        headers = headers.unnamed() if deidentified else headers
     with folder_made(out):
         reach = DEPTH_MM if depth_mm is None else depth_mm
         found = Found.by(load_model(model_name, device), volume, centre, frame, reach)
@@ -119,7 +122,7 @@ def segment_image(
     what = f"{plural(len(maps), 'label map')} with {'its sidecar' if count == 0 else 'sidecars'}"
     typer.echo(f"Wrote {what}, and volumes.csv.", err=True)
     if suffix == DICOM_SUFFIX:
-        typer.echo("The DICOM files name the patient as their source does.", err=True)
+        typer.echo(told_of(check_series(headers)), err=True)
         if headers is not None and len(headers.frames_of_reference) > 1:
             typer.echo(
                 "The slices name different frames of reference: the DICOM files name that of the "

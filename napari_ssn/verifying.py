@@ -193,7 +193,7 @@ def _misreferred(path: Path, found: Found, names: Sequence[str]) -> list[str]:
     source, run = found.volume.source, found.run.dicom
     if not isinstance(source, DicomSeries) or run is None:
         return []
-    if says.patient != whose(source.headers[0]):
+    if says.patient != whose(source.headers[0], says.named):
         return ["the file beside the sidecar names another patient or study than the image"]
     if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
         return ["the file beside the sidecar refers to other slices than the image's"]

@@ -52,13 +52,14 @@ def write(
     source: Volume | DicomSeries | str | os.PathLike[str] | None = None,
     provenance: Provenance | None = None,
     overwrite: bool = False,
+    deidentified: bool = False,
 ) -> list[Path]:
     """Write hypotheses or the probability map, by suffix, and return what was written.
 
     ``.nii.gz`` and ``.nii`` are NIfTI, several hypotheses along a fourth axis; ``.seg.nrrd`` is
     3D Slicer's segmentation, several as overlapping layers; ``.dcm`` is a DICOM segmentation,
-    several as overlapping segments. A DICOM segmentation repeats the patient's name from its
-    source, as the standard demands; nothing else that is written here does.
+    several as overlapping segments. A DICOM segmentation repeats from its source who the patient
+    is and which study it is of, as the standard demands; nothing else that is written here does.
 
     Args:
         what: on the grid of the image it belongs to.
@@ -69,6 +70,8 @@ def write(
             series, or a path that `read` reads.
         provenance: written beside it as JSON; none if left out.
         overwrite: whether files that exist may be replaced.
+        deidentified: whether a DICOM segmentation leaves out patient, dates and numbers of the
+            study; its UIDs stay.
 
     Raises:
         ExportError: the suffix is unknown, the format cannot hold it, a DICOM segmentation has
@@ -95,6 +98,7 @@ def write(
     if source is not None and target.name.lower().endswith(DICOM_SUFFIX):
         check_targets([target], overwrite)
         series = _series(source)
+        series = series.unnamed() if deidentified and series is not None else series
     if provenance is not None:
         return write_content(content, target, provenance, overwrite, series)
     check_replaceable(target)

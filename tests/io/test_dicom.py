@@ -423,7 +423,7 @@ def test_distances_that_grow_are_no_even_ones(tmp_path: Path) -> None:
 
 def test_repeated_places_are_phases(tmp_path: Path) -> None:
     make_series(tmp_path / "s", values(), AXIAL, series="1.2.3", seed=1)
-    for path in make_series(tmp_path / "t", values(), AXIAL, series="1.2.3", seed=2):
+    for path in make_series(tmp_path / "t", values() + 1, AXIAL, series="1.2.3", seed=2):
         dataset = dcmread(path)
         dataset.SOPInstanceUID = generate_uid()
         dataset.save_as(tmp_path / "s" / f"second {path.name}")
@@ -440,8 +440,11 @@ def test_a_scout_in_the_series_is_named(tmp_path: Path) -> None:
         tmp_path / "t", values((6, 5, 1)), sagittal, series="1.2.3", seed=2, change=scout
     ):
         path.rename(tmp_path / "s" / "scout")
-    text = refusal(tmp_path / "s")
-    assert "5 axial slices and 1 sagittal slice (localizer)" in text
+    text = refusal(tmp_path / "s", ImageError)
+    assert "2 series, choose one by its number: 1: CT 7 × 6 × 5" in text
+    assert "axial; 2: CT 6 × 5 × 1" in text and text.endswith("sagittal · localizer.")
+    same(ssn.read(tmp_path / "s", 1), values(), AXIAL)
+    assert ssn.read(tmp_path / "s", 2).space == (6, 5, 1)
 
 
 @pytest.mark.parametrize(
@@ -467,7 +470,8 @@ def test_mixed_sizes_are_named(tmp_path: Path) -> None:
     make_series(tmp_path / "s", values(), AXIAL, series="1.2.3", seed=1)
     for path in make_series(tmp_path / "t", values((8, 6, 2)), AXIAL, series="1.2.3", seed=2):
         path.rename(tmp_path / "s" / f"other {path.name}")
-    assert "different sizes: 5 of 7 × 6 pixels, 2 of 8 × 6 pixels" in refusal(tmp_path / "s")
+    assert "1: CT 7 × 6 × 5" in refusal(tmp_path / "s", ImageError)
+    assert ssn.read(tmp_path / "s", 2).space == (8, 6, 2)
 
 
 def changed(**elements: Any) -> Any:
@@ -619,9 +623,10 @@ def test_a_deflated_series_is_read_and_a_bomb_of_one_is_not(tmp_path: Path) -> N
     one.PixelData = bytes(1_200_000_000)
     one.save_as(paths[0])
     assert paths[0].stat().st_size < 2_000_000
-    start = time.perf_counter()
+    # Of this process alone: how busy the computer is has nothing to do with it.
+    start = time.process_time()
     assert "unpacks to more than 1 GB" in refusal(tmp_path / "s", ImageError)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("seed", range(30))

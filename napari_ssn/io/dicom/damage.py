@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from napari_ssn.core.errors import ImageError
 from napari_ssn.io.dicom.members import PREAMBLE
 
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+# The transfer syntax of deflated files, and the same undeflated, of as many bytes.
+_DEFLATED, _PLAIN = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
 # Bytes that a deflated file may unpack to, and that are unpacked at once.
 _MOST_INFLATED, _PIECE = 1 << 30, 1 << 24
 
@@ -58,23 +59,30 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def reading(sentence: str) -> Iterator[None]:
-    """ImageError with this sentence for whatever goes wrong inside, and `quiet`."""
+    """ImageError with this sentence for whatever goes wrong inside, and `quiet`.
+
+    An element that is missing is named: the file need not be damaged for that.
+    """
+    from pydicom.datadict import tag_for_keyword
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
     with quiet():
         try:
             yield
+        except AttributeError as error:
+            if not error.name or tag_for_keyword(error.name) is None:
+                raise ImageError(sentence) from None
+            raise ImageError(
+                f"A DICOM file lacks {error.name}, without which it is not read: export it again."
+            ) from None
         except (*_BROKEN, BytesLengthException, InvalidDicomError):
             raise ImageError(sentence) from None
 
 
-def check_inflates(raw: bytes) -> None:
-    """ImageError if a deflated file unpacks to more than an image has: pydicom sets no bound."""
-    group = raw[PREAMBLE + 4 : PREAMBLE + 16]
-    if group[:6] != b"\x02\x00\x00\x00UL" or len(group) < 12:
-        return
-    start = PREAMBLE + 16 + struct.unpack("<I", group[8:])[0]
-    if _DEFLATED not in raw[PREAMBLE:start]:
+def check_inflates(raw: bytes, most: int = _MOST_INFLATED) -> None:
+    """ImageError if a deflated file unpacks to more bytes than that: pydicom sets no bound."""
+    start = _deflated_from(raw)
+    if start is None:
         return
     unpacker, packed, size = zlib.decompressobj(-zlib.MAX_WBITS), raw[start:], 0
     # What is damaged is pydicom's to say.
@@ -82,8 +90,30 @@ def check_inflates(raw: bytes) -> None:
         while packed:
             size += len(unpacker.decompress(packed, _PIECE))
             packed = unpacker.unconsumed_tail
-            if size > _MOST_INFLATED:
+            if size > min(most, _MOST_INFLATED):
                 raise ImageError(
-                    "A DICOM file unpacks to more than 1 GB, which is not read: export the series "
-                    "uncompressed."
+                    "A DICOM file unpacks to more than 1 GB or to far more than its pixels, which "
+                    "is not read: export the series uncompressed."
                 )
+
+
+def inflated(raw: bytes, most: int) -> bytes:
+    """A deflated file as one that is not, its data set cut off after so many bytes.
+
+    Any other is returned as it is.
+    """
+    start = _deflated_from(raw)
+    if start is None:
+        return raw
+    with reading("A DICOM file is damaged: copy or export it again."):
+        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw[start:], most)
+    return raw[:start].replace(_DEFLATED, _PLAIN) + content
+
+
+def _deflated_from(raw: bytes) -> int | None:
+    """Where the deflated part of a file begins; None for any other file."""
+    group = raw[PREAMBLE + 4 : PREAMBLE + 16]
+    if group[:6] != b"\x02\x00\x00\x00UL" or len(group) < 12:
+        return None
+    start = PREAMBLE + 16 + int(struct.unpack("<I", group[8:])[0])
+    return start if _DEFLATED in raw[PREAMBLE:start] else None

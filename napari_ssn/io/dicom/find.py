@@ -1,110 +1,62 @@
-"""Which series of images a folder, a zip or a file belongs to."""
+"""Which images a folder, a zip or a file belongs to."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from io import BytesIO
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.io.dicom.damage import check_inflates, reading
-from napari_ssn.io.dicom.members import Member
-from napari_ssn.io.dicom.planes import KEYWORDS, Plane, planes
-from napari_ssn.io.dicom.stack import Stack, stack
+from napari_ssn.io.dicom import alike
+from napari_ssn.io.dicom.doubles import without_doubles
+from napari_ssn.io.dicom.header import Instance, damaged, instance
+from napari_ssn.io.dicom.members import Member, UnreadableError
+from napari_ssn.io.dicom.parts import Home, Part, parts
+from napari_ssn.io.dicom.planes import Plane
+from napari_ssn.io.dicom.stack import Stack
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-# Headers of one slice are shorter; those of many frames are not, and then more is read.
-_HEADS = (1 << 16, 1 << 22)
-_TAGS = [
-    *KEYWORDS,
-    "InstanceNumber",
-    "Modality",
-    "PatientID",
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "SamplesPerPixel",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "StudyInstanceUID",
-]
-# Modalities whose pixels are no image of the patient.
-_NO_IMAGE = {"SEG", "RTDOSE"}
-# CT and MR, and both enhanced.
-_IMAGES = {f"1.2.840.10008.5.1.4.1.1.{kind}" for kind in ("2", "2.1", "4", "4.1")}
-_DICOMDIR = "1.2.840.10008.1.3.10"
-# Where a series without a number comes.
-_LAST = 1 << 31
-_DAMAGED = "A DICOM file is damaged or cut off: copy or export it again, or take it out."
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A DICOM file: the part of its header that tells what it is.
-
-    Attributes:
-        member: the file.
-        uid, series: of the instance and of its series.
-        number: of the series; large where there is none.
-        modality: as CT.
-        is_image: whether it has pixels of the patient.
-        is_segmentation: whether it says what such pixels belong to.
-        is_index: whether it lists other files, a DICOMDIR.
-        colour: whether its pixels have colours.
-        patient: number of whom it shows; printed nowhere.
-        study: its UID.
-        planes: its slices; empty if it does not say where they lie.
-    """
-
-    member: Member
-    uid: str
-    series: str
-    number: int
-    modality: str
-    is_image: bool
-    is_segmentation: bool
-    is_index: bool
-    colour: bool
-    planes: tuple[Plane, ...]
-    patient: str = field(default="", repr=False)
-    study: str = ""
+_COLOURS = "The images have colours, not grey values: they are not read."
+_NOWHERE = (
+    "The images do not say where in the patient they lie, as X-ray pictures and screenshots do "
+    "not: no volume can be made of them."
+)
+_SHARED_UID = (
+    "Different images of the series have the same number (SOP Instance UID), so that no result "
+    "could say which it was made of."
+)
+_RECKONED = (
+    "The file says where its first slice lies and how far apart the others are, but not on which "
+    "side: look whether the first slice is at the right end."
+)
+_NO_HU = "The images do not say how stored values become HU: they are shown as they are stored."
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Instances that are one image.
+    """Slices that are one image: a series, or one of the images that it holds.
 
     Attributes:
         instances: in no order; one of many frames, or one per slice.
         modality: as CT.
+        homes: the slices, and the files that they are in.
         stack: their grid; None if they make none.
         problem: why they make none.
         note: what is to be doubted of it nevertheless, in sentences.
+        words: what sets it apart from other images of its series.
     """
 
     instances: tuple[Instance, ...]
     modality: str
+    homes: tuple[Home, ...]
     stack: Stack | None
     problem: GeometryError | ImageError | None
     note: str | None = None
+    words: str = ""
 
     @property
     def planes(self) -> list[Plane]:
-        """All slices, in the order of the instances."""
-        return [plane for instance in self.instances for plane in instance.planes]
-
-
-def instance(member: Member) -> Instance | None:
-    """Read the header of a file; None if it is no DICOM, ImageError if it is damaged."""
-    if not member.is_dicom:
-        return None
-    header = _header(member)
-    with reading(_DAMAGED):
-        return _described(member, header)
+        """All slices, in the order of the homes."""
+        return [plane for _, plane in self.homes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +64,7 @@ class Study:
     """What a folder, a zip or the neighbours of a file hold.
 
     Attributes:
-        series: of images, by their numbers.
+        series: images, by the numbers of their series.
         segmentations: DICOM segmentations.
         missing: what there is instead of images; empty where there are some.
     """
@@ -123,156 +75,215 @@ class Study:
 
 
 def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
-    """Series of images and segmentations among files.
+    """Images and segmentations among files.
+
+    A file that is damaged keeps no other series than its own from being read.
 
     Args:
         files: that may be DICOM or not.
-        like: the only series wanted is the one that this instance belongs to.
+        like: the only images wanted are those that this instance is in.
 
     Raises:
-        ImageError: a file is damaged.
+        ImageError: a file is damaged, and there is no image; or one cannot be read at all.
     """
-    read = [(member, instance(member)) for member in files]
-    found = [one for _, one in read if one is not None]
-    note = _left_out(sum(member.named for member, one in read if one is None))
+    found, notes, error = _looked_at(files)
     images = [one for one in found if one.is_image]
     segmentations = [one.member for one in found if one.is_segmentation and like is None]
     if not images or (like is not None and not like.is_image):
+        if not images and error is not None:
+            raise error
         return Study([], segmentations, _no_images(found if like is None else [like]))
     groups: dict[tuple[str, str], list[Instance]] = {}
-    for one in _distinct(images):
+    for one in images:
         # An instance of many frames is an image by itself.
         many = one.uid if len(one.planes) > 1 else ""
         groups.setdefault((one.series, many), []).append(one)
     if like is not None:
-        mark = (like.series, like.uid)
-        mine = [g for g in groups.values() if any((one.series, one.uid) == mark for one in g)]
-        return Study([_series(group, note) for group in mine], [])
-    made = [_series(group, note) for group in groups.values()]
-    # Pictures that lie nowhere, as of a dose report, are beside the point where others do.
+        return Study(_those_of(like, list(groups.values()), notes), [])
+    made = [one for group in groups.values() for one in _series(group, notes)]
+    # Pictures that lie nowhere, as of a dose report, and files of which next to nothing can be
+    # read are beside the point where there are images.
     placed = [one for one in made if one.planes]
-    return Study(sorted(placed or made, key=_rank), segmentations)
+    if placed:
+        told = _left_out([one for one in made if not one.planes])
+        made = [replace(one, note=_joined([one.note, *told])) for one in placed]
+    return Study(sorted(made, key=_rank), segmentations)
+
+
+def _looked_at(files: Sequence[Member]) -> tuple[list[Instance], list[str], ImageError | None]:
+    """Headers of files, what is said of those that have none, and an error of a damaged one."""
+    found, strangers, lost, first = list[Instance](), 0, 0, None
+    for member in files:
+        try:
+            one = instance(member)
+        except ImageError as error:
+            first = first or error
+            one = damaged(member, error)
+            lost += one is None
+            if one is None and isinstance(error, UnreadableError):
+                raise
+        else:
+            strangers += one is None and member.named
+        if one is not None:
+            found.append(one)
+    notes = []
+    if strangers:
+        # Slices may be among them.
+        files_, are, were = _verbs(strangers)
+        notes.append(
+            f"{strangers} {files_} named as DICOM {are} none and {were} left out: look whether the "
+            "image ends too early."
+        )
+    if lost:
+        files_, are, were = _verbs(lost)
+        notes.append(
+            f"{lost} DICOM {files_} {are} damaged and {were} left out, and of which series is not "
+            "known: look whether the image ends too early."
+        )
+    return found, notes, first
+
+
+def _verbs(count: int) -> tuple[str, str, str]:
+    return ("file", "is", "was") if count == 1 else ("files", "are", "were")
+
+
+def _those_of(
+    like: Instance, groups: Sequence[list[Instance]], notes: Sequence[str]
+) -> list[Series]:
+    """Images that an instance is in."""
+
+    def is_like(one: Instance) -> bool:
+        return (one.series, one.uid, one.planes) == (like.series, like.uid, like.planes)
+
+    mine = [group for group in groups if any(map(is_like, group))]
+    made = [one for group in mine for one in _series(group, notes)]
+    found = [one for one in made if any(map(is_like, one.instances))]
+    if len(found) != 1 or len(made) == 1:
+        return found or made
+    count = f"The series holds {len(made)} images, of which this is the one of the file chosen"
+    told = f"{count} ({found[0].words})." if found[0].words else f"{count}."
+    return [replace(found[0], note=_joined([told, found[0].note]))]
 
 
 def _rank(series: Series) -> tuple[int, str, str]:
     first = series.instances[0]
-    return first.number, first.series, first.uid
+    # Images of one series stay in the order in which they were told apart.
+    return first.number, first.series, first.uid if len(first.planes) > 1 else ""
 
 
-def _header(member: Member) -> Dataset:
-    """The elements that tell what a file is, reading as little as it takes."""
-    for size in _HEADS:
-        if size >= member.size:
-            break
-        head = member.read(size)
-        check_inflates(head)
-        stream = BytesIO(head)
-        with suppress(ImageError), reading(_DAMAGED):
-            header = _parsed(stream)
-            # Where it did not stop at the pixels it may have stopped in the middle.
-            if stream.tell() < size:
-                return header
-    whole = member.whole()
-    check_inflates(whole)
-    with reading(_DAMAGED):
-        return _parsed(BytesIO(whole))
+def _left_out(series: Sequence[Series]) -> Iterator[str]:
+    """What is said of series without a place."""
+    files = [one for each in series for one in each.instances]
+    broken = sum(one.problem is not None for one in files)
+    if len(files) > broken:
+        yield _beside(len(files) - broken)
+    if broken:
+        what, _, were = _verbs(broken)
+        yield f"{broken} {what} of another series cannot be read and {were} left out."
 
 
-def _parsed(stream: BytesIO) -> Dataset:
-    from pydicom import dcmread
-
-    return dcmread(stream, stop_before_pixels=True, specific_tags=list(_TAGS))
-
-
-def _described(member: Member, header: Dataset) -> Instance:
-    modality = str(header.get("Modality") or "")
-    if header.get("SOPClassUID") in _IMAGES and not header.get("Rows"):
-        # It ends before it comes to its pixels.
-        raise ImageError(_DAMAGED)
-    is_image = bool(header.get("Rows")) and modality not in _NO_IMAGE
-    number = header.get("SeriesNumber")
-    return Instance(
-        member=member,
-        uid=str(header.get("SOPInstanceUID") or ""),
-        series=str(header.get("SeriesInstanceUID") or ""),
-        number=_LAST if number is None else int(number),
-        modality=modality,
-        is_image=is_image,
-        is_segmentation=modality == "SEG",
-        is_index=header.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR,
-        colour=int(header.get("SamplesPerPixel") or 1) != 1,
-        planes=tuple(planes(header) or ()) if is_image else (),
-        patient=str(header.get("PatientID") or ""),
-        study=str(header.get("StudyInstanceUID") or ""),
-    )
+def _beside(count: int) -> str:
+    if count == 1:
+        return "1 picture that does not say where in the patient it lies was left out."
+    return f"{count} pictures that do not say where in the patient they lie were left out."
 
 
-def _distinct(images: Sequence[Instance]) -> Iterator[Instance]:
-    """Instances without copies: files of one instance that lie at one place."""
-    seen = set()
-    for one in images:
-        mark = (one.series, one.uid, one.planes)
-        if not one.uid or mark not in seen:
-            yield one
-        seen.add(mark)
+def _joined(notes: Sequence[str | None]) -> str | None:
+    return " ".join(one for one in notes if one) or None
 
 
-def _left_out(count: int) -> str | None:
-    """What is said where files are named as DICOM and are none: slices may be among them."""
+def _series(instances: Sequence[Instance], notes: Sequence[str]) -> Iterator[Series]:
+    """The images of a series; one that cannot be read if there is none."""
+    try:
+        placed, pictures = _placed(instances)
+        kept, doubles = without_doubles(placed)
+        alike.check([one.shared for one in kept])
+    except (GeometryError, ImageError) as error:
+        homes = tuple((one, plane) for one in instances for plane in one.planes)
+        yield Series(tuple(instances), _modality(instances), homes, None, error)
+        return
+    found = parts([(one, plane) for one in kept for plane in one.planes])
+    for part in found:
+        mine = tuple(one for one in kept if any(one is home for home, _ in part.homes))
+        problem = _problem(part, mine)
+        note = [*notes, _beside(pictures) if pictures else None, _twice(doubles), *_notes(part)]
+        made = part.stack if problem is None else None
+        yield Series(mine, _modality(mine), part.homes, made, problem, _joined(note), part.words)
+
+
+def _placed(instances: Sequence[Instance]) -> tuple[list[Instance], int]:
+    """Images that say where they lie, and the number of pictures among them that are left out.
+
+    ImageError, GeometryError if one of them cannot be read, or a slice has lost its place.
+    """
+    problem = next((one.problem for one in instances if one.problem is not None), None)
+    if problem is not None:
+        raise ImageError(problem)
+    placed = [one for one in instances if one.planes]
+    if any(one.colour for one in placed) or all(one.colour for one in instances):
+        raise ImageError(_COLOURS)
+    if not placed:
+        raise GeometryError(_NOWHERE)
+    kinds, sizes = {one.kind for one in placed}, {one.size for one in placed}
+    lost = [one for one in instances if not one.planes]
+    # What is of another class, in colours or of another size is no slice without its place.
+    slices = [one for one in lost if one.kind in kinds and one.size in sizes and not one.colour]
+    if slices:
+        raise GeometryError(
+            f"{len(slices)} of {len(instances)} images of the series do not say where in the "
+            "patient they lie."
+        )
+    return placed, len(lost)
+
+
+def _problem(part: Part, instances: Sequence[Instance]) -> GeometryError | ImageError | None:
+    if part.problem is not None:
+        return part.problem
+    try:
+        alike.check_rescale([plane for _, plane in part.homes])
+    except ImageError as error:
+        return error
+    uids = [one.uid for one in instances if one.uid]
+    return ImageError(_SHARED_UID) if len(set(uids)) < len(uids) else None
+
+
+def _notes(part: Part) -> Iterator[str | None]:
+    """What is to be doubted of slices that make a grid."""
+    planes = [plane for _, plane in part.homes]
+    if part.stack is not None:
+        yield part.stack.note
+    if part.differ:
+        yield (
+            f"The slices differ in what one image has in common ({', '.join(part.differ)}): look "
+            "whether they belong together."
+        )
+    if any(plane.reckoned for plane in planes):
+        yield _RECKONED
+    if part.homes[0][0].modality == "CT" and not any(plane.rescaled for plane in planes):
+        yield _NO_HU
+
+
+def _twice(count: int) -> str | None:
     if count == 0:
         return None
-    files, are, were = ("file", "is", "was") if count == 1 else ("files", "are", "were")
-    return (
-        f"{count} {files} named as DICOM {are} none and {were} left out: look whether the image "
-        "ends too early."
-    )
+    files, are, were = _verbs(count)
+    return f"{count} {files} that {are} there twice with the same pixels {were} left out."
 
 
-def _series(instances: Sequence[Instance], note: str | None) -> Series:
-    made: Stack | None = None
-    problem: GeometryError | ImageError | None = None
-    try:
-        made = _stacked(instances)
-    except (GeometryError, ImageError) as error:
-        problem = error
-    notes = [one for one in (note, made.note if made is not None else None) if one]
-    return Series(tuple(instances), instances[0].modality, made, problem, " ".join(notes) or None)
-
-
-def _stacked(instances: Sequence[Instance]) -> Stack:
-    if len({one.patient for one in instances}) > 1:
-        raise ImageError("The images of the series belong to different patients.")
-    if len({one.study for one in instances}) > 1:
-        raise ImageError("The images of the series belong to different studies.")
-    if any(one.colour for one in instances):
-        raise ImageError("The images have colours, not grey values: they are not read.")
-    lost = sum(not one.planes for one in instances)
-    if lost == len(instances):
-        raise GeometryError(
-            "The images do not say where in the patient they lie, as X-ray pictures and "
-            "screenshots do not: no volume can be made of them."
-        )
-    if lost:
-        raise GeometryError(
-            f"{lost} of {len(instances)} images of the series do not say where in the patient "
-            "they lie."
-        )
-    made = stack([plane for one in instances for plane in one.planes])
-    uids = [one.uid for one in instances if one.uid]
-    if len(set(uids)) < len(uids):
-        raise ImageError(
-            "Different images of the series have the same number (SOP Instance UID), so that no "
-            "result could say which it was made of."
-        )
-    return made
+def _modality(instances: Sequence[Instance]) -> str:
+    """Of most of them; damaged ones say none."""
+    return Counter(one.modality for one in instances).most_common(1)[0][0]
 
 
 def _no_images(found: Sequence[Instance]) -> str:
     """Why there is nothing to open: ``… there are only 2 SR and 1 SEG.``."""
-    others = Counter(one.modality or "file without images" for one in found if not one.is_index)
+    others = Counter(one.modality for one in found if not one.is_index)
     if not found:
         return "No DICOM file is in it: choose the folder, the zip or a file of a series."
     if not others:
         return "There is an index of DICOM files (DICOMDIR) only: the images are missing."
-    words = ", ".join(f"{count} {what}" for what, count in others.most_common())
+    words = ", ".join(
+        f"{count} {'file without images' if what == 'DICOM' else what}"
+        for what, count in others.most_common()
+    )
     return f"No images are in it: of DICOM there is only {words}."

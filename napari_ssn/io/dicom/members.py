@@ -6,6 +6,8 @@ Names of files and folders are looked at and never said.
 from __future__ import annotations
 
 import os
+import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,12 +24,22 @@ from napari_ssn.io.source import check_memory
 PREAMBLE, MAGIC = 128, b"DICM"
 #: Names that DICOM files have, where they have any.
 SUFFIXES = (".dcm", ".dicom", ".ima")
+# No suffix, or the end of a UID or a number that looks like one.
+_PLAIN_NAME = re.compile(r"[^.]+|.*\.[0-9]+")
 
 _DAMAGED = "The zip file is damaged: copy or export it again."
+# The element that a data set begins with is not behind this one, and its value is short; where
+# its type is written out it is one of these.
+_FIRST, _LONGEST = 0x0020, 96
+_SHORT = {b"UI", b"UL", b"CS", b"DA", b"TM", b"LO", b"SH", b"DT"}
 # More files than a study has; who opens a whole disk waits for minutes.
 _MOST = 20_000
 # How many files of a folder or zip are looked at to tell whether it may be DICOM.
 _GLANCE = 24
+
+
+class UnreadableError(ImageError):
+    """Bytes of a file cannot be had: its disk, or the zip that it is in, does not give them."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,7 @@ class Member:
     Attributes:
         size: in bytes, uncompressed; never more than these are read.
         read: returns its content, or the first so many bytes of it.
-        named: whether its name says that it is DICOM.
+        named: whether its name is one that DICOM files have: a suffix of theirs, none, or numbers.
     """
 
     size: int
@@ -51,8 +63,37 @@ class Member:
 
     @property
     def is_dicom(self) -> bool:
-        """Whether it begins as DICOM does."""
-        return self.size > PREAMBLE and self.read(PREAMBLE + 4)[PREAMBLE:] == MAGIC
+        """Whether it begins as DICOM does, with the preamble or without."""
+        head = self.read(PREAMBLE + 4)
+        if self.size > PREAMBLE and head[PREAMBLE:] == MAGIC:
+            return True
+        return self.size > PREAMBLE and begins_bare(head)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is DICOM without the preamble, as old archives and networks store it."""
+        head = self.read(PREAMBLE + 4)
+        return self.size > PREAMBLE and head[PREAMBLE:] != MAGIC and begins_bare(head)
+
+
+def begins_bare(head: bytes) -> bool:
+    """Whether bytes begin with two elements of a data set, in order and of the groups 2 or 8.
+
+    Group 2 is the file's meta information, group 8 says what it is; both may be explicit or
+    implicit, little endian or big endian.
+    """
+    for order in ("<", ">"):
+        group, element = struct.unpack_from(f"{order}HH", head)
+        explicit = head[4:6] in _SHORT
+        length = struct.unpack_from(
+            f"{order}{'H' if explicit else 'I'}", head, 6 if explicit else 4
+        )
+        if group not in (2, 8) or element > _FIRST or length[0] > _LONGEST:
+            continue
+        after = struct.unpack_from(f"{order}HH", head, 8 + length[0])
+        if after[0] in (2, 8) and after > (group, element):
+            return True
+    return False
 
 
 @contextmanager
@@ -135,7 +176,8 @@ def _on_disk(path: Path) -> Member:
 
 
 def _named(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
+    last = name.rpartition("/")[2]
+    return last.lower().endswith(SUFFIXES) or _PLAIN_NAME.fullmatch(last) is not None
 
 
 def _read_file(path: Path, size: int) -> bytes:
@@ -143,7 +185,7 @@ def _read_file(path: Path, size: int) -> bytes:
         with path.open("rb") as stream:
             return stream.read(size)
     except OSError as error:
-        raise ImageError(_refusal(error)) from None
+        raise UnreadableError(_refusal(error)) from None
 
 
 def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
@@ -157,6 +199,6 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> 
         with archive.open(info) as stream:
             return stream.read(size)
     except RuntimeError:
-        raise ImageError("The zip file is locked with a password: unpack it first.") from None
+        raise UnreadableError("The zip file is locked with a password: unpack it first.") from None
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error):
-        raise ImageError(_DAMAGED) from None
+        raise UnreadableError(_DAMAGED) from None

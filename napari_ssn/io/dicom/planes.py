@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ssn.io.dicom.traits import Traits, Value, at_time, frame_traits, traits_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -26,6 +31,10 @@ class Plane:
         frame: which one of a multi-frame instance, from 0.
         frame_of_reference: in which the position holds; empty where it is not said.
         scout: whether it says of itself to be a localizer.
+        rescaled: whether slope and intercept are said, and not what is taken where they are not.
+        reckoned: whether its place was reckoned from that of the first frame, on a side that
+            nothing tells.
+        traits: what may set it apart from others of its series; no part of where it lies.
     """
 
     position: Numbers
@@ -39,6 +48,9 @@ class Plane:
     frame: int = 0
     frame_of_reference: str = ""
     scout: bool = False
+    rescaled: bool = True
+    reckoned: bool = False
+    traits: Traits = field(default=(), compare=False)
 
 
 #: Elements of a header that `planes` reads.
@@ -56,7 +68,16 @@ KEYWORDS = (
     "SliceThickness",
     "Rows",
     "Columns",
+    "DetectorInformationSequence",
+    "FrameIncrementPointer",
+    "SpacingBetweenSlices",
+    "SliceLocationVector",
+    "SliceVector",
+    "TimeSlotVector",
 )
+# What frames of an instance without functional groups follow one another in: slices, places of
+# slices, or time slots and slices.
+_SLICES, _LOCATIONS, _SLOTS = 0x00540080, 0x00182005, 0x00540071
 
 
 def planes(header: Dataset) -> list[Plane] | None:
@@ -68,31 +89,93 @@ def planes(header: Dataset) -> list[Plane] | None:
     # A classic image may say NumberOfFrames 1; an enhanced one of a single frame has its groups.
     if "PerFrameFunctionalGroupsSequence" in header:
         return _enhanced(header)
-    if int(header.get("NumberOfFrames") or 1) != 1:
+    place = header
+    if not header.get("ImagePositionPatient") and header.get("DetectorInformationSequence"):
+        # Nuclear medicine says there where the first slice of a reconstruction lies.
+        place = header.DetectorInformationSequence[0]
+    if not (place.get("ImagePositionPatient") and place.get("ImageOrientationPatient")):
         return None
-    if not (header.get("ImagePositionPatient") and header.get("ImageOrientationPatient")):
+    first = _plane(header, place, place, header, header, 0, traits_of(header))
+    if int(header.get("NumberOfFrames") or 1) == 1:
+        return [first]
+    return _reckoned(header, first)
+
+
+def _reckoned(header: Dataset, first: Plane) -> list[Plane] | None:
+    """Frames that follow the first one along the normal; None if they are no slices of a volume.
+
+    In nuclear medicine the sign of the distance is the side (PS3.3 C.8.4.15). Others, as dental
+    scanners, say a distance only, and their slices are taken to follow along ``across × down``.
+    """
+    count = int(header.NumberOfFrames)
+    pointer = header.get("FrameIncrementPointer")
+    keys = [] if pointer is None else [int(tag) for tag in _each(pointer)]
+    nuclear = str(header.get("Modality") or "") == "NM"
+    if nuclear and "RECON TOMO" not in str(header.get("ImageType") or ""):
         return None
-    return [_plane(header, header, header, header, header, 0)]
+    if any(key not in (_SLICES, _LOCATIONS, _SLOTS) for key in keys):
+        return None
+    between = float(header.get("SpacingBetweenSlices") or first.thickness_mm or 0.0)
+    slices, slots = _vector(header, "SliceVector", count), _vector(header, "TimeSlotVector", count)
+    steps = [(number - 1) * between for number in slices or range(1, count + 1)]
+    locations = header.get("SliceLocationVector")
+    if _LOCATIONS in keys and locations is not None:
+        places = _numbers(locations, count)
+        steps, between = [one - places[0] for one in places], 1.0
+    if between == 0.0 or (slots is not None and slices is None):
+        return None
+    normal = np.cross(first.across, first.down)
+    found = []
+    for frame, step in enumerate(steps):
+        position = np.array(first.position) + step * normal
+        own: Value = None if slots is None else float(slots[frame])
+        found.append(
+            replace(
+                first,
+                position=tuple(float(x) for x in position),
+                frame=frame,
+                reckoned=not nuclear,
+                traits=at_time(first.traits, own),
+            )
+        )
+    return found
+
+
+def _vector(header: Dataset, keyword: str, count: int) -> list[int] | None:
+    """Numbers of the frames in one of the vectors that count them; None where there is none."""
+    value = header.get(keyword)
+    if value is None or value == "":
+        return None
+    numbers = [int(one) for one in _each(value)]
+    if len(numbers) != count:
+        raise ValueError("number of frames")
+    return numbers
+
+
+def _each(value: Any) -> Sequence[Any]:
+    """Values of an element that may have one or several."""
+    return [value] if isinstance(value, int | float | str) else list(value)
 
 
 def _enhanced(header: Dataset) -> list[Plane] | None:
     shared = next(iter(header.get("SharedFunctionalGroupsSequence") or ()), None)
-    found = []
+    found, known = [], traits_of(header)
     frames = header.PerFrameFunctionalGroupsSequence
     if len(frames) != int(header.NumberOfFrames):
         raise ValueError("number of frames")
     for number, own in enumerate(frames):
-        position = _group("PlanePositionSequence", own, shared)
-        orientation = _group("PlaneOrientationSequence", own, shared)
+        position = _group("PlanePositionSequence", (own, shared))
+        orientation = _group("PlaneOrientationSequence", (own, shared))
         if position is None or orientation is None:
             return None
-        measures = _group("PixelMeasuresSequence", own, shared)
-        rescale = _group("PixelValueTransformationSequence", own, shared)
-        found.append(_plane(header, position, orientation, measures, rescale, number))
+        measures = _group("PixelMeasuresSequence", (own, shared))
+        rescale = _group("PixelValueTransformationSequence", (own, shared))
+        traits = frame_traits(known, partial(_group, places=(own, shared)))
+        found.append(_plane(header, position, orientation, measures, rescale, number, traits))
     return found
 
 
-def _group(keyword: str, *places: Dataset | None) -> Dataset | None:
+def _group(keyword: str, places: Sequence[Dataset | None]) -> Dataset | None:
     """A functional group of a frame, of its own or shared with the others."""
     for place in places:
         if place is not None and place.get(keyword):
@@ -108,6 +191,7 @@ def _plane(
     measures: Dataset | None,
     rescale: Dataset | None,
     frame: int,
+    traits: Traits,
 ) -> Plane:
     cosines = _numbers(orientation.ImageOrientationPatient, 6)
     # Rows come first in the standard: their distance is that between rows.
@@ -124,7 +208,12 @@ def _plane(
         intercept=float(_value(rescale, "RescaleIntercept", 0.0)),
         frame=frame,
         frame_of_reference=str(header.get("FrameOfReferenceUID") or ""),
-        scout="LOCALIZER" in _words(header.get("ImageType")),
+        scout="LOCALIZER" in str(header.get("ImageType") or ""),
+        rescaled=all(
+            _value(rescale, keyword, None) is not None
+            for keyword in ("RescaleSlope", "RescaleIntercept")
+        ),
+        traits=traits,
     )
 
 
@@ -139,9 +228,3 @@ def _numbers(values: Any, count: int) -> Numbers:
     if len(numbers) != count:
         raise ValueError(f"expected {count} numbers, got {len(numbers)}")
     return numbers
-
-
-def _words(value: Any) -> Iterator[str]:
-    """Values of an element that may have one, several or none."""
-    if value:
-        yield from [value] if isinstance(value, str) else map(str, value)

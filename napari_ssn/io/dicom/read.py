@@ -6,7 +6,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,21 +18,23 @@ from pydicom import dcmread
 from napari_ssn.core.errors import ImageError
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.dicom.apart import apart
-from napari_ssn.io.dicom.damage import reading
-from napari_ssn.io.dicom.find import Instance, Series, Study, find_study, instance
+from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.find import Series, Study, find_study
+from napari_ssn.io.dicom.header import DAMAGED, Instance, instance
 from napari_ssn.io.dicom.members import member, members
-from napari_ssn.io.dicom.pixels import stored_pixels
+from napari_ssn.io.dicom.pixels import Stored, complete, stored_pixels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.source import check_memory
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_DAMAGED = "A DICOM file is damaged or cut off: copy or export it again, or take it out."
 # Elements that hold pixels, or where in them a frame begins.
 _PIXELS = ("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 # Slices that are turned into the volume's order at once.
 _BLOCK = 64
+# What lies outside of what a CT scanner measured is shown as air, HU.
+_AIR = -1024.0
 # How many series are named where one is to be chosen.
 _NAMED = 6
 
@@ -48,6 +50,8 @@ class SeriesInfo:
         spacing_mm: along these; None if it makes no volume.
         problem: why it makes none, one sentence.
         uid: of the series.
+        part: what sets it apart from other images of that series, as ``echo time 10 ms``.
+        uids: of its instances, in the order of its slices; of one of many frames a single one.
     """
 
     number: int
@@ -56,6 +60,8 @@ class SeriesInfo:
     spacing_mm: tuple[float, ...] | None
     problem: str | None = None
     uid: str = ""
+    part: str = ""
+    uids: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def title(self) -> str:
@@ -64,16 +70,18 @@ class SeriesInfo:
 
     @property
     def words(self) -> str:
-        """``CT 512 × 512 × 36 · 0.76 × 0.76 × 1 mm``."""
-        if self.spacing_mm is None:
-            return f"{self.title} · cannot be opened"
-        return f"{self.title} · {' × '.join(f'{mm:.3g}' for mm in self.spacing_mm)} mm"
+        """``CT 512 × 512 × 36 · 0.76 × 0.76 × 1 mm``, and its part."""
+        said = "cannot be opened"
+        if self.spacing_mm is not None:
+            said = f"{' × '.join(f'{mm:.3g}' for mm in self.spacing_mm)} mm"
+        return " · ".join(one for one in (self.title, said, self.part) if one)
 
 
 def list_series(path: Path) -> tuple[SeriesInfo, ...]:
-    """Series of images in a folder or zip, or the one that a file belongs to.
+    """Images in a folder or zip, or those that a file belongs to.
 
-    ImageError, in one sentence, if nothing is there or there are no images.
+    A series is one image, or several: echoes, time points, stacks, a localizer. ImageError, in
+    one sentence, if nothing is there or there are no images.
     """
     with _study_of(path) as study:
         found = _images(study)
@@ -84,8 +92,10 @@ def read_dicom(path: Path, series: int | None = None) -> Volume:
     """Read a series of slices, or a multi-frame instance, with axes (column, row, slice).
 
     Values are rescaled as each slice says; where small ones are to be shown bright
-    (MONOCHROME1) they are no others. Slices follow one another along ``across × down``. The
-    volume's ``source`` is a `DicomSeries`.
+    (MONOCHROME1) they are no others. What fills pictures outside of what was measured
+    (PixelPaddingValue) becomes air, −1024 HU, in a CT, and the smallest value measured in any
+    other image. Slices follow one another along ``across × down``. The volume's ``source`` is a
+    `DicomSeries`.
 
     Args:
         path: of a folder (and those in it), of a zip, which is read without unpacking, or of a
@@ -186,10 +196,14 @@ def _are(count: int) -> str:
 def _info(number: int, series: Series) -> SeriesInfo:
     grid, uid = series.stack, series.instances[0].series
     if grid is not None:
-        return SeriesInfo(number, series.modality, grid.space, grid.spacing_mm, uid=uid)
+        uids = tuple(dict.fromkeys(series.homes[i][0].uid for i in grid.order))
+        return SeriesInfo(
+            number, series.modality, grid.space, grid.spacing_mm, None, uid, series.words, uids
+        )
     planes = series.planes
     size = (*planes[0].size, len(planes)) if planes else (0, 0, len(series.instances))
-    return SeriesInfo(number, series.modality, size, None, str(series.problem), uid)
+    problem = str(series.problem)
+    return SeriesInfo(number, series.modality, size, None, problem, uid, series.words)
 
 
 def _read(series: Series) -> Volume:
@@ -214,38 +228,53 @@ def _read(series: Series) -> Volume:
     finally:
         # Begun for compressed slices only, and not left behind.
         apart.close()
+    if source.padded:
+        unknown = np.isnan(data)
+        measured = data[~unknown]
+        data[unknown] = measured.min() if measured.size else 0.0
     return Volume(data[None], grid.affine, grid.extent, source=source.headers(), note=series.note)
 
 
 class _Source:
-    """Reads the slices of a series, one after the other, and keeps their headers."""
+    """Reads the slices of a series, one after the other, and keeps their headers.
+
+    Attributes:
+        padded: whether there is padding whose value is not known yet: NaN.
+    """
 
     def __init__(self, series: Series) -> None:
-        self._homes = [(one, plane) for one in series.instances for plane in one.planes]
+        self._homes = series.homes
         assert series.stack is not None
         self._order = series.stack.order
+        self._air = _AIR if series.modality == "CT" else np.nan
         self._open: Instance | None = None
-        self._pixels: NDArray[Any] = np.empty((0, 0, 0))
+        self._stored = Stored(np.empty((0, 0, 0)))
         self._headers: list[Dataset] = []
+        self.padded = False
 
     def values(self, k: int, out: NDArray[np.float32]) -> None:
         """Fill in the values of slice k, (rows, columns)."""
         one, plane = self._homes[self._order[k]]
         if one is not self._open:
             self._load(one)
-        stored, slope, intercept = self._pixels[plane.frame], plane.slope, plane.intercept
+        stored, slope, intercept = self._stored.values[plane.frame], plane.slope, plane.intercept
         if _exact(stored.dtype, slope, intercept):
             np.multiply(stored, np.float32(slope), out=out, dtype=np.float32)
             out += np.float32(intercept)
         else:
             with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
                 out[...] = stored * slope + intercept
+        if self._stored.padding is not None:
+            out[self._stored.padding[plane.frame]] = self._air
+            self.padded |= bool(np.isnan(self._air))
 
     def _load(self, one: Instance) -> None:
         self._open = one
-        with reading(_DAMAGED):
-            dataset = dcmread(BytesIO(one.member.whole()))
-            self._pixels = stored_pixels(dataset)
+        whole = one.member.whole()
+        check_inflates(whole, one.most_bytes)
+        with reading(DAMAGED):
+            dataset = complete(dcmread(BytesIO(whole), force=True))
+            self._stored = stored_pixels(dataset)
             for keyword in _PIXELS:
                 dataset.pop(keyword, None)
         self._headers.append(dataset)

@@ -1,16 +1,16 @@
 """DICOM segmentations: label maps as BINARY, probabilities as FRACTIONAL.
 
 The file belongs to the study of its source series and carries that series's patient module, as
-the standard demands: unlike everything else that is written here it names the patient.
+the standard demands, unless that is told to stay unnamed: unlike everything else that is
+written here it names the patient. Nothing else of the source's headers goes there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,11 @@ from napari_ssn.core.errors import ExportError
 from napari_ssn.io.content import Code, Content, Segment, as_volume
 from napari_ssn.io.dicom.damage import quiet
 from napari_ssn.io.dicom.series import DicomSeries
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
+from napari_ssn.io.dicom.source import even, forget, places, refer, sources
 
 #: What is said of the file to whoever is about to pass it on.
 NAMES_THE_PATIENT = "names the patient"
+_UIDS = "names no patient, but the UIDs of study, series and slices"
 _ONE_FRAME = (
     "The slices of the source series name different frames of reference; this names that of the "
     "first one."
@@ -47,19 +46,6 @@ _SERIES_NUMBER = 9100
 # Far below what anybody could see, far above what a header's decimal strings round off.
 _SHARE_OF_VOXEL = 0.05
 _LPS = np.diag([-1.0, -1.0, 1.0])
-# Attributes of type 2 that a source may lack; a segmentation must have them, empty or not.
-_TYPE_2 = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-)
-_SEXES = {"", "M", "F", "O"}
 
 
 def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
@@ -86,9 +72,9 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
     planes = _planes(content)
     frames = np.stack([_frames(content, segment, planes) for segment in segments], axis=-1)
     with _refused():
-        sources, frames = _sources(series, planes, frames)
+        headers, frames = sources(series, planes, frames)
         made = highdicom.seg.Segmentation(
-            source_images=sources,
+            source_images=headers,
             pixel_array=frames,
             segmentation_type="BINARY" if content.probability is None else "FRACTIONAL",
             segment_descriptions=list(_descriptions(content, segments)),
@@ -107,8 +93,14 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
             # An empty result has one plane, and that is kept.
             omit_empty_frames=bool(frames.any()),
         )
+        if series.frames is not None:
+            refer(made, series, planes)
         if len(series.frames_of_reference) > 1:
             made.ImageComments = _ONE_FRAME
+        # Which scanner and which hospital: nobody has to know of a segmentation.
+        del made.ContributingEquipmentSequence
+        if not series.named:
+            forget(made)
         out = BytesIO()
         made.save_as(out, enforce_file_format=True)
     return out.getvalue()
@@ -116,9 +108,10 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
 
 def about_file(series: DicomSeries) -> str:
     """What a segmentation of a series holds that somebody who passes it on should know."""
+    first = NAMES_THE_PATIENT if series.named else _UIDS
     if len(series.frames_of_reference) > 1:
-        return f"{NAMES_THE_PATIENT}, and the frame of reference of the first slice alone"
-    return NAMES_THE_PATIENT
+        return f"{first}, and the frame of reference of the first slice alone"
+    return first
 
 
 @contextmanager
@@ -138,7 +131,9 @@ def check_grid(content: Content, series: DicomSeries) -> None:
     count = len(series.frames or series.headers)
     if space != (int(header.Columns), int(header.Rows), count):
         raise ExportError(_ELSEWHERE)
-    positions, steps = _places(series)
+    with _refused():
+        positions, steps = places(series)
+        positions = even(positions)
     affine = _LPS @ content.affine[:3]
     size = float(np.linalg.norm(affine[:, :3], axis=0).min())
     # The grid is affine on either side: where three corners of every slice agree, all agrees.
@@ -149,31 +144,6 @@ def check_grid(content: Content, series: DicomSeries) -> None:
         here = np.asarray(index, np.float64) @ affine.T
         if np.abs(here - there).max() > _SHARE_OF_VOXEL * size:
             raise ExportError(_ELSEWHERE)
-
-
-def _places(series: DicomSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Middle of each slice's first voxel, (n, 3) LPS mm, and the steps of column and row (3, 2)."""
-    with _refused():
-        if series.frames is None:
-            positions = [header.ImagePositionPatient for header in series.headers]
-            orientation = series.headers[0].ImageOrientationPatient
-            spacing = series.headers[0].PixelSpacing
-        else:
-            header = series.headers[0]
-            groups = [header.PerFrameFunctionalGroupsSequence[i - 1] for i in series.frames]
-            positions = [g.PlanePositionSequence[0].ImagePositionPatient for g in groups]
-            shared = header.SharedFunctionalGroupsSequence[0]
-            plane = _either(shared, groups[0], "PlaneOrientationSequence")
-            orientation = plane.ImageOrientationPatient
-            spacing = _either(shared, groups[0], "PixelMeasuresSequence").PixelSpacing
-        cosines = np.asarray(orientation, np.float64).reshape(2, 3).T
-        down, across = (float(value) for value in spacing)
-        return np.asarray(positions, np.float64), cosines * (across, down)
-
-
-def _either(shared: Dataset, frame: Dataset, keyword: str) -> Any:
-    """A functional group's item, of all frames together or of one."""
-    return getattr(shared if keyword in shared else frame, keyword)[0]
 
 
 def _planes(content: Content) -> list[int]:
@@ -202,59 +172,6 @@ def _frames(content: Content, segment: Segment, planes: list[int]) -> NDArray[An
 def _steps(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities in whole steps of 1/255, which is all that the file holds."""
     return np.asarray(np.rint(values * np.float32(255)))
-
-
-def _sources(
-    series: DicomSeries, planes: list[int], frames: NDArray[Any]
-) -> tuple[list[Dataset], NDArray[Any]]:
-    """Headers that the planes are drawn on, and pixels for each of their frames."""
-    positions, steps = _places(series)
-    between = None
-    if len(positions) > 1:
-        normal = np.cross(steps[:, 0], steps[:, 1])
-        apart = np.diff(positions, axis=0) @ (normal / np.linalg.norm(normal))
-        between = float(abs(apart.mean()))
-    if series.frames is None:
-        headers = [deepcopy(series.headers[k]) for k in planes]
-        for header in headers:
-            # Slices that are parallel to what a file can tell may be written in other digits.
-            header.ImageOrientationPatient = headers[0].ImageOrientationPatient
-            header.PixelSpacing = headers[0].PixelSpacing
-            # A segmentation has room for one.
-            header.FrameOfReferenceUID = series.headers[0].FrameOfReferenceUID
-            _complete(header)
-            _set_between(header, between)
-        return headers, frames
-    header = deepcopy(series.headers[0])
-    shared = header.SharedFunctionalGroupsSequence[0]
-    groups = header.PerFrameFunctionalGroupsSequence
-    for keyword in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
-        if keyword not in shared:
-            setattr(shared, keyword, getattr(groups[series.frames[0] - 1], keyword))
-    _set_between(shared.PixelMeasuresSequence[0], between)
-    _complete(header)
-    whole = np.zeros((len(groups), *frames.shape[1:]), frames.dtype)
-    whole[[series.frames[k] - 1 for k in planes]] = frames
-    return [header], whole
-
-
-def _complete(header: Dataset) -> None:
-    """Fill in what must be there and may be empty."""
-    for keyword in _TYPE_2:
-        if keyword not in header:
-            setattr(header, keyword, "")
-    if (header.PatientSex or "") not in _SEXES:
-        header.PatientSex = ""
-
-
-def _set_between(measures: Dataset, between: float | None) -> None:
-    """Say how far slices are apart by where they lie: what headers say of it is often wrong."""
-    if "SpacingBetweenSlices" in measures:
-        del measures.SpacingBetweenSlices
-    if between is not None:
-        from pydicom.valuerep import format_number_as_ds
-
-        measures.SpacingBetweenSlices = format_number_as_ds(between)
 
 
 def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:

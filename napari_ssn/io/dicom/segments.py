@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from napari_ssn.core.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.members import member
+from napari_ssn.io.dicom.mending import is_background, label_of, segmentation
 from napari_ssn.io.opened import Opened, named_after
 from napari_ssn.io.source import check_memory
 
@@ -40,6 +41,10 @@ _POSITION = "PlanePositionSequence"
 # How far slices may slant, as highdicom measures it (its own default is next to nothing), and
 # how far a frame may lie off the line of all, as a share of the way from slice to slice.
 _SLANTED, _SHARE_OF_SLICE = 1.0, 0.01
+# How far rounded positions of frames may be off, mm.
+_ROUNDED_MM = 0.11
+# Of a voxel that has no size, mm³.
+_NO_VOLUME = 1e-12
 # Labels of one layer.
 _MOST = 255
 
@@ -49,9 +54,11 @@ class _Segments:
     """A DICOM segmentation whose frames make a grid with axes (column, row, slice)."""
 
     seg: Any
+    about: dict[int, Dataset]
     affine: NDArray[np.float64]
     space: tuple[int, ...]
     turned: bool
+    tolerance: dict[str, float]
 
     @classmethod
     def of(cls, whole: bytes) -> _Segments:
@@ -60,19 +67,28 @@ class _Segments:
         Slices run as `read_dicom` has them: right-handed with columns and rows.
         """
         try:
-            from highdicom.seg import segread
+            from highdicom.seg import Segmentation
         except ImportError:
             raise ImageError(_MISSING) from None
-        check_inflates(whole)
+        mended, about = segmentation(whole, _DAMAGED)
         with reading(_DAMAGED):
-            seg = segread(BytesIO(whole))
-            grid = seg.get_volume_geometry(perpendicular_tol=_SLANTED)
+            seg = Segmentation.from_dataset(mended, copy=False)
+            # Frames may lie on slices whose positions are rounded.
+            for tolerance in ({}, {"atol": _ROUNDED_MM}):
+                grid = seg.get_volume_geometry(perpendicular_tol=_SLANTED, **tolerance)
+                if grid is not None:
+                    break
         if grid is None or grid.coordinate_system.value != "PATIENT":
             raise GeometryError(_NO_GRID)
         shape = tuple(int(size) for size in grid.spatial_shape)
         # From (slice, row, column) towards left, posterior, superior.
-        affine = (_LPS @ _slanted(seg, grid.affine))[:, [2, 1, 0, 3]]
-        found = cls(seg, affine, shape[::-1], turned=False)
+        affine = (_LPS @ _slanted(seg, grid.affine, tolerance))[:, [2, 1, 0, 3]]
+        if abs(np.linalg.det(affine[:3, :3])) < _NO_VOLUME:
+            raise GeometryError(_NO_GRID)
+        segments = {number: one for number, one in about.items() if not is_background(one)}
+        if not segments:
+            raise ImageError("The DICOM segmentation holds nothing but background.")
+        found = cls(seg, segments, affine, shape[::-1], False, tolerance)
         return found if np.linalg.det(affine) > 0 else found.reversed()
 
     def reversed(self) -> _Segments:
@@ -88,23 +104,21 @@ class _Segments:
 
     @property
     def count(self) -> int:
-        return len(self.seg.segment_numbers)
+        return len(self.about)
 
     def masks(self) -> Iterator[tuple[PlainLabel, NDArray[Any]]]:
         """Of each segment its label and its voxels."""
         check_memory(math.prod(self.space) * (4 * self.count if self.fractional else 8))
-        for number in self.seg.segment_numbers:
+        for number, about in self.about.items():
             with reading(_DAMAGED):
-                about = self.seg.get_segment_description(number)
-                name = str(about.get("SegmentLabel") or f"segment {number}")
-                label = PlainLabel(name, _colour(about))
+                label = PlainLabel(label_of(number, about), _colour(about))
                 array = self.seg.get_volume(
-                    segment_numbers=[number], perpendicular_tol=_SLANTED
+                    segment_numbers=[number], perpendicular_tol=_SLANTED, **self.tolerance
                 ).array[..., 0]
             yield label, (array[::-1] if self.turned else array).transpose(2, 1, 0)
 
 
-def _slanted(seg: Any, affine: Any) -> NDArray[np.float64]:
+def _slanted(seg: Any, affine: Any, tolerance: Mapping[str, float]) -> NDArray[np.float64]:
     """Affine of (slice, row, column) whose slices follow one another as the frames lie.
 
     highdicom takes the way along the normal, which it is not where the gantry was tilted.
@@ -124,7 +138,7 @@ def _slanted(seg: Any, affine: Any) -> NDArray[np.float64]:
     farthest = int(np.argmax(index))
     step = (places[farthest] - first) / index[farthest]
     off_mm = np.abs(places - first - index[:, None] * step).max()
-    if off_mm > _SHARE_OF_SLICE * np.linalg.norm(step):
+    if off_mm > max(_SHARE_OF_SLICE * float(np.linalg.norm(step)), tolerance.get("atol", 0.0)):
         raise GeometryError(_NO_GRID)
     out[:3, 0] = step
     return out
@@ -209,12 +223,14 @@ class Said:
         patient: values of `WHOSE`, in its order.
         series: UIDs of the series that it refers to.
         instances: UIDs of their instances.
+        named: whether it names the patient, and is not said to have been made not to.
     """
 
     names: list[str]
     patient: list[str]
     series: set[str]
     instances: set[str]
+    named: bool
 
 
 #: Of whom and where an image and its segmentation are; the same in both.
@@ -227,9 +243,10 @@ WHOSE = (
 )
 
 
-def whose(header: Dataset) -> list[str]:
-    """Values of `WHOSE` in a header."""
-    return [str(header.get(keyword) or "") for keyword in WHOSE]
+def whose(header: Dataset, named: bool = True) -> list[str]:
+    """Values of `WHOSE` in a header; of a header that is to name nobody, its UIDs alone."""
+    kept = WHOSE if named else [keyword for keyword in WHOSE if keyword.endswith("UID")]
+    return [str(header.get(keyword) or "") if keyword in kept else "" for keyword in WHOSE]
 
 
 def said(path: Path) -> Said:
@@ -251,6 +268,7 @@ def said(path: Path) -> Said:
             whose(header),
             {str(one.SeriesInstanceUID) for one in series},
             {str(one.ReferencedSOPInstanceUID) for one in referred},
+            str(header.get("PatientIdentityRemoved") or "") != "YES",
         )
 
 
@@ -280,5 +298,7 @@ def _colour(about: Dataset) -> str:
     values = about.get("RecommendedDisplayCIELabValue")
     if values is None:
         return ""
-    red, green, blue = CIELabColor.from_dicom_value(values).to_rgb()
+    # Colours that screens cannot show become the nearest that they can.
+    numbers = [int(value) for value in values]
+    red, green, blue = CIELabColor.from_dicom_value(numbers).to_rgb(clip=True)
     return f"#{red:02x}{green:02x}{blue:02x}"

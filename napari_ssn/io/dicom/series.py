@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+
+# What a segmentation repeats of its source, and no more: what the standard requires.
+_REPEATED = (
+    "the patient's name, number, birth date and sex, and the study's date, time, number, accession "
+    "number and referring physician"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +28,17 @@ class DicomSeries:
             of an enhanced multi-frame instance.
         frames: of a multi-frame instance, which of its frames, from 1, each slice of the volume
             is; None for one instance per slice.
+        named: whether a segmentation of it names the patient, as the standard demands of one
+            that goes back to the archive.
     """
 
     headers: tuple[Dataset, ...]
     frames: tuple[int, ...] | None = None
+    named: bool = True
+
+    def unnamed(self) -> DicomSeries:
+        """The same, for segmentations that name nobody."""
+        return replace(self, named=False)
 
     @property
     def frames_of_reference(self) -> frozenset[str]:
@@ -35,3 +49,16 @@ class DicomSeries:
     def __repr__(self) -> str:
         # No header is printed by accident: they name the patient.
         return f"DicomSeries({len(self.frames or self.headers)} slices)"
+
+
+def told_of(series: DicomSeries) -> str:
+    """What is said of DICOM segmentations of a series that were written, one or two sentences."""
+    if series.named:
+        return (
+            "The DICOM files name the patient as their source does. They repeat "
+            f"{_REPEATED}; nothing else."
+        )
+    return (
+        "The DICOM files name nobody, and no date; the UIDs of the study, the series and the "
+        "slices still lead whoever has these to them."
+    )

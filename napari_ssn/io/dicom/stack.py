@@ -25,10 +25,14 @@ _SAME_SIZE = 1e-4
 # Direction cosines may be rounded to three digits.
 _UNIT = 2e-3
 # Slices that are closer, mm, lie at the same place.
-_SAME_PLACE_MM = 1e-3
+SAME_PLACE_MM = 1e-3
 # How far from its place on an even grid a slice may lie, as a share of their distance:
 # scanners round positions.
 _EVEN = 0.05
+# Steps that positions may be rounded to, mm: a coarser one would hide that slices are missing.
+_ROUNDED_MM = (0.1, 0.01)
+# And how much of the distance of slices is laid to that at most.
+_MOST_ROUNDED = 0.4
 # How many gaps are named.
 _NAMED = 3
 
@@ -80,9 +84,10 @@ def stack(planes: Sequence[Plane]) -> Stack:
     places, along = places[order], along[order]
     extent: Extent = "volume"
     if len(planes) > 1:
-        _check_gaps(np.diff(along))
+        rounded = _rounded_mm(places)
+        _check_gaps(np.diff(along), float(np.abs(normal) @ rounded))
         step = (places[-1] - places[0]) / (len(planes) - 1)
-        _check_line(places, step)
+        _check_line(places, step, float(np.linalg.norm(rounded)))
     else:
         step = normal * (first.thickness_mm or 1.0)
         extent = "plane" if first.thickness_mm is None else "volume"
@@ -94,6 +99,17 @@ def stack(planes: Sequence[Plane]) -> Stack:
     found = tuple(int(i) for i in order)
     # Adding zero turns −0.0 into 0.0.
     return Stack(found, affine + 0.0, (*first.size, len(planes)), extent, _frames_note(planes))
+
+
+def _rounded_mm(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Step to which each coordinate of positions is rounded, mm, (3,); 0 for hardly at all."""
+    steps = np.zeros(3)
+    for unit in reversed(_ROUNDED_MM):
+        whole = np.abs(places - unit * np.rint(places / unit)).max(axis=0) < 1e-6
+        steps[whole] = unit
+    # What never changes is not rounded on its way.
+    steps[np.ptp(places, axis=0) == 0] = 0.0
+    return steps
 
 
 def _frames_note(planes: Sequence[Plane]) -> str | None:
@@ -128,17 +144,7 @@ def _check_numbers(planes: Sequence[Plane]) -> None:
 
 def _check_alike(planes: Sequence[Plane]) -> None:
     """GeometryError if the slices are not of one size and orientation."""
-    directions = [np.array((*plane.across, *plane.down)) for plane in planes]
-    groups: list[NDArray[np.float64]] = []
-    where = []
-    for direction in directions:
-        found = next(
-            (i for i, one in enumerate(groups) if np.abs(one - direction).max() < _SAME_DIRECTION),
-            len(groups),
-        )
-        if found == len(groups):
-            groups.append(direction)
-        where.append(found)
+    where, groups = by_direction(planes)
     if len(groups) > 1:
         raise GeometryError(_mixed_orientations(planes, groups, where))
     sizes = Counter(plane.size for plane in planes)
@@ -150,13 +156,29 @@ def _check_alike(planes: Sequence[Plane]) -> None:
         raise GeometryError("The slices have pixels of different sizes.")
 
 
+def by_direction(planes: Sequence[Plane]) -> tuple[list[int], list[NDArray[np.float64]]]:
+    """Which of the orientations found each slice has, and those, (across, down)."""
+    groups: list[NDArray[np.float64]] = []
+    where = []
+    for plane in planes:
+        direction = np.array((*plane.across, *plane.down))
+        found = next(
+            (i for i, one in enumerate(groups) if np.abs(one - direction).max() < _SAME_DIRECTION),
+            len(groups),
+        )
+        if found == len(groups):
+            groups.append(direction)
+        where.append(found)
+    return where, groups
+
+
 def _mixed_orientations(
     planes: Sequence[Plane], groups: Sequence[NDArray[np.float64]], where: Sequence[int]
 ) -> str:
     """``Orientations are mixed: 36 axial slices and 1 sagittal slice (a localizer) …``."""
     words = []
     for group, count in Counter(where).most_common(_NAMED):
-        kind = _plane_name(groups[group])
+        kind = plane_name(groups[group])
         scouts = all(p.scout for p, at in zip(planes, where, strict=True) if at == group)
         said = f"{count} {kind} {'slice' if count == 1 else 'slices'}"
         words.append(said + (" (localizer)" if scouts else ""))
@@ -169,25 +191,31 @@ def _mixed_orientations(
     )
 
 
-def _plane_name(direction: NDArray[np.float64]) -> str:
+def plane_name(direction: NDArray[np.float64]) -> str:
+    """``axial``, ``tilted sagittal``, of the directions across and down."""
     normal = np.abs(np.cross(direction[:3], direction[3:]))
     name = ("sagittal", "coronal", "axial")[int(np.argmax(normal))]
     return name if normal.max() > 1 - _SAME_DIRECTION else f"tilted {name}"
 
 
-def _check_gaps(gaps: NDArray[np.float64]) -> None:
+def _check_gaps(gaps: NDArray[np.float64], rounded: float) -> None:
     """GeometryError if slices are doubled, missing or unevenly spaced along the normal.
 
     Args:
         gaps: distance from slice k to the next, mm, none negative.
+        rounded: how much rounded positions may change a gap, mm.
     """
-    doubled = gaps < _SAME_PLACE_MM
+    doubled = gaps < SAME_PLACE_MM
     if doubled.any():
         raise GeometryError(_doubled(doubled))
-    # The lower median, so that one gap among two is not taken for half a gap.
+    # The lower median, so that one gap among two is not taken for half a gap; then the mean of
+    # those that are like it, which rounding leaves where it is.
     usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
+    usual = float(gaps[np.round(gaps / usual) == 1].mean())
     times = np.round(gaps / usual)
-    odd = (times < 1) | (np.abs(gaps - times * usual) > _EVEN * usual * times)
+    odd = times < 1
+    tolerance = min(rounded, _MOST_ROUNDED * usual)
+    odd |= np.abs(gaps - times * usual) > np.maximum(_EVEN * usual * times, tolerance)
     if odd.any():
         k = int(np.argmax(np.where(odd, np.abs(gaps - usual), -1)))
         raise GeometryError(
@@ -236,11 +264,15 @@ def _missing(
     )
 
 
-def _check_line(places: NDArray[np.float64], step: NDArray[np.float64]) -> None:
-    """GeometryError if slices are not evenly spaced on one straight line."""
+def _check_line(places: NDArray[np.float64], step: NDArray[np.float64], rounded: float) -> None:
+    """GeometryError if slices are not evenly spaced on one straight line.
+
+    Positions rounded to steps of ``rounded`` mm lie within one of them.
+    """
     expected = places[0] + np.arange(len(places))[:, None] * step
     off = np.linalg.norm(places - expected, axis=1)
-    if off.max() > _EVEN * np.linalg.norm(step):
+    length = float(np.linalg.norm(step))
+    if off.max() > max(_EVEN * length, min(rounded, _MOST_ROUNDED * length)):
         k = int(np.argmax(off))
         raise GeometryError(
             f"The slices do not lie in line: slice {k + 1} is {off[k]:.3g} mm away from where the "

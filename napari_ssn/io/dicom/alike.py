@@ -1,0 +1,83 @@
+"""What must be the same in all images of a series, and is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_ssn.core.errors import ImageError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from napari_ssn.io.dicom.planes import Plane
+
+#: Of an image, in the order of `_REFUSALS`.
+Shared = tuple[str, ...]
+
+#: Elements of a header that `shared` reads.
+KEYWORDS = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "StudyInstanceUID",
+    "Modality",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "DeviceSerialNumber",
+    "PhotometricInterpretation",
+    "RescaleType",
+    "Units",
+)
+_PATIENTS = "The images of the series belong to different patients."
+_SCANNERS = "The images of the series come from different scanners."
+_UNITS = "The values of the images of the series are of different units."
+_SHADES = (
+    "Some images of the series show small values bright (MONOCHROME1) and others dark: what their "
+    "values mean is not known."
+)
+# Why images that differ are refused, and whether saying nothing is something else than any value.
+_REFUSALS = (
+    (_PATIENTS, True),
+    (_PATIENTS, False),
+    (_PATIENTS, False),
+    ("The images of the series belong to different studies.", True),
+    ("The images of the series come from devices of different kinds (modalities).", False),
+    (_SCANNERS, False),
+    (_SCANNERS, False),
+    (_SCANNERS, False),
+    (_SHADES, True),
+    (_UNITS, False),
+    (_UNITS, False),
+)
+
+
+def shared(header: Dataset) -> Shared:
+    """What a header says of those elements."""
+    values = [" ".join(_plain(header.get(keyword))) for keyword in KEYWORDS]
+    return tuple(values)
+
+
+def _plain(value: object) -> list[str]:
+    """Parts of a value, whatever case and separators it is written with."""
+    if value is None:
+        return []
+    return str(value).replace("^", " ").upper().split()
+
+
+def check(images: Sequence[Shared]) -> None:
+    """ImageError if images of one series differ in what must be the same."""
+    for values, (sentence, strict) in zip(zip(*images, strict=True), _REFUSALS, strict=True):
+        if len(set(values) if strict else {*values} - {""}) > 1:
+            raise ImageError(sentence)
+
+
+def check_rescale(planes: Sequence[Plane]) -> None:
+    """ImageError if some slices say how their values are rescaled and others do not."""
+    lost = sum(not plane.rescaled for plane in planes)
+    if 0 < lost < len(planes):
+        verb = "slices does" if lost == 1 else "slices do"
+        raise ImageError(
+            f"{lost} of {len(planes)} {verb} not say how stored values become values (Rescale "
+            "Slope and Intercept), as the others do: the values would not be comparable."
+        )

@@ -1,0 +1,193 @@
+"""What one DICOM file is, by its header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from napari_ssn.core.errors import ImageError
+from napari_ssn.io.dicom import alike, planes, traits
+from napari_ssn.io.dicom.damage import inflated, reading
+from napari_ssn.io.dicom.members import MAGIC, PREAMBLE, Member
+from napari_ssn.io.dicom.modalities import shown_modality
+from napari_ssn.io.dicom.planes import Plane
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+# Headers of one slice are shorter; those of many frames are not, and then more is read.
+_HEADS = (1 << 16, 1 << 22)
+_TAGS = [
+    *planes.KEYWORDS,
+    *traits.KEYWORDS,
+    *traits.PRIVATE,
+    *alike.KEYWORDS,
+    "InstanceNumber",
+    "SOPInstanceUID",
+    "SamplesPerPixel",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SpecificCharacterSet",
+]
+# Modalities whose pixels are no image of the patient.
+_NO_IMAGE = {"SEG", "RTDOSE"}
+# CT and MR, and both enhanced.
+_IMAGES = {f"1.2.840.10008.5.1.4.1.1.{kind}" for kind in ("2", "2.1", "4", "4.1")}
+_DICOMDIR = "1.2.840.10008.1.3.10"
+_PIXELS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
+_SERIES = 0x0020000E
+# A data set is in the order of its tags; more tags out of order than this are no data set.
+_MOST_DISORDER = 100
+# What a header may take up beside pixels, bytes.
+_ROOM = 1 << 26
+# Where a series without a number comes.
+LAST = 1 << 31
+DAMAGED = "A DICOM file is damaged or cut off: copy or export it again, or take it out."
+_MOSAIC = (
+    "The images are mosaics, many slices tiled in one picture as Siemens stores them, which are "
+    "not read: convert them with dcm2niix, or export them as enhanced DICOM."
+)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A DICOM file: the part of its header that tells what it is.
+
+    Attributes:
+        member: the file.
+        uid, series: of the instance and of its series.
+        number: of the series; large where there is none.
+        instance_number: within the series; None where there is none.
+        modality: as CT; "DICOM" where it is none that is known.
+        is_image: whether it has pixels of the patient.
+        is_segmentation: whether it says what such pixels belong to.
+        is_index: whether it lists other files, a DICOMDIR.
+        colour: whether its pixels have colours.
+        size: columns and rows.
+        kind: UID of its class.
+        planes: its slices; empty if it does not say where they lie.
+        shared: what must be the same in all images of a series, see `alike`.
+        problem: why it cannot be read, one sentence; None where nothing is known of that.
+    """
+
+    member: Member
+    uid: str
+    series: str
+    number: int
+    modality: str
+    is_image: bool
+    is_segmentation: bool
+    is_index: bool
+    colour: bool
+    planes: tuple[Plane, ...]
+    size: tuple[int, int] = (0, 0)
+    kind: str = ""
+    instance_number: int | None = None
+    shared: alike.Shared = field(default=(), repr=False)
+    problem: str | None = None
+
+    @property
+    def most_bytes(self) -> int:
+        """More than its file needs uncompressed, with whatever else is in it."""
+        return _ROOM + 4 * self.size[0] * self.size[1] * max(1, len(self.planes))
+
+
+def instance(member: Member) -> Instance | None:
+    """Read the header of a file; None if it is no DICOM, ImageError if it is damaged."""
+    if not member.is_dicom:
+        return None
+    header = _header(member)
+    with reading(DAMAGED):
+        return _described(member, header)
+
+
+def damaged(member: Member, error: ImageError) -> Instance | None:
+    """A file that `instance` refuses, if it says at least which series it is of."""
+    series = ""
+    with suppress(ImageError), reading(DAMAGED):
+        head = inflated(member.read(_HEADS[0]), _HEADS[0])
+        found = _partial(BytesIO(head), lambda tag: tag > _SERIES)
+        series = str(found.get("SeriesInstanceUID") or "")
+    if not series:
+        return None
+    return Instance(
+        member, "", series, LAST, "DICOM", True, False, False, False, (), problem=str(error)
+    )
+
+
+def _header(member: Member) -> Dataset:
+    """The elements that tell what a file is, reading as little as it takes."""
+    for size in _HEADS:
+        if size >= member.size:
+            break
+        stream = BytesIO(inflated(member.read(size), size))
+        with suppress(ImageError), reading(DAMAGED):
+            header = _parsed(stream)
+            # Where it did not stop at the pixels it may have stopped in the middle.
+            if stream.tell() < len(stream.getvalue()):
+                return header
+    whole = inflated(member.whole(), _ROOM)
+    with reading(DAMAGED):
+        return _parsed(BytesIO(whole))
+
+
+def _parsed(stream: BytesIO) -> Dataset:
+    return _partial(stream, lambda tag: tag in _PIXELS)
+
+
+def _partial(stream: BytesIO, stop: Callable[[int], bool]) -> Dataset:
+    """Elements of `_TAGS` up to a tag; ValueError for bytes that are no data set.
+
+    pydicom goes through anything to its end, megabytes of zeros too, eight bytes at a time.
+    """
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.filereader import read_partial
+
+    head = stream.getvalue()[: PREAMBLE + len(MAGIC) + 2]
+    if head[PREAMBLE:].startswith(MAGIC) and head.endswith(b"\0\0"):
+        # Group 0 is for messages of a network, and read to its end whatever is asked for.
+        raise ValueError("no data set")
+    last, disorder = -1, 0
+
+    def ends(tag: int, vr: str | None, length: int) -> bool:
+        nonlocal last, disorder
+        disorder += tag <= last
+        last = tag
+        if disorder > _MOST_DISORDER:
+            raise ValueError("no data set")
+        return stop(tag)
+
+    tags = [tag_for_keyword(one) if isinstance(one, str) else one for one in _TAGS]
+    wanted = [tag for tag in tags if tag is not None]
+    return read_partial(stream, ends, force=True, specific_tags=wanted)
+
+
+def _described(member: Member, header: Dataset) -> Instance:
+    modality = str(header.get("Modality") or "")
+    if header.get("SOPClassUID") in _IMAGES and not header.get("Rows"):
+        # It ends before it comes to its pixels.
+        raise ImageError(DAMAGED)
+    is_image = bool(header.get("Rows")) and modality not in _NO_IMAGE
+    number, own = header.get("SeriesNumber"), header.get("InstanceNumber")
+    found = tuple(planes.planes(header) or ()) if is_image else ()
+    mosaic = "MOSAIC" in str(header.get("ImageType") or "")
+    return Instance(
+        member=member,
+        uid=str(header.get("SOPInstanceUID") or ""),
+        series=str(header.get("SeriesInstanceUID") or ""),
+        number=LAST if number is None else int(number),
+        modality=shown_modality(modality),
+        is_image=is_image,
+        is_segmentation=modality == "SEG",
+        is_index=header.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR,
+        colour=int(header.get("SamplesPerPixel") or 1) != 1,
+        planes=found,
+        size=(int(header.Columns), int(header.Rows)) if is_image else (0, 0),
+        kind=str(header.get("SOPClassUID") or ""),
+        instance_number=None if own is None else int(own),
+        shared=alike.shared(header) if is_image else (),
+        problem=_MOSAIC if mosaic and is_image else None,
+    )

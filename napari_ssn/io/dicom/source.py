@@ -1,0 +1,260 @@
+"""Headers of a series as a segmentation of it needs them: no more, on one grid, complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from napari_ssn.io.dicom.series import DicomSeries
+
+# How far off an even grid rounded positions may be, mm and as a share of the distance of slices;
+# less than the last is no difference.
+_ROUNDED_MM, _ROUNDED_SHARE, _EXACT_MM = 0.2, 0.05, 1e-3
+# What names or describes the patient and the study, of type 2: a segmentation must have it, with
+# the value that its source has.
+_WHOSE = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+)
+# And what else is read of a source: what it is, and where it lies.
+_KEPT = frozenset(
+    (
+        *_WHOSE,
+        "SpecificCharacterSet",
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "Modality",
+        "FrameOfReferenceUID",
+        "PositionReferenceIndicator",
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "PixelSpacing",
+        "SliceThickness",
+        "SpacingBetweenSlices",
+        "NumberOfFrames",
+        "Rows",
+        "Columns",
+        "SamplesPerPixel",
+        "PhotometricInterpretation",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "PixelRepresentation",
+        "LossyImageCompression",
+        "LossyImageCompressionRatio",
+        "LossyImageCompressionMethod",
+        "SharedFunctionalGroupsSequence",
+        "PerFrameFunctionalGroupsSequence",
+        # Of frames without groups: where they lie.
+        "DetectorInformationSequence",
+        "FrameIncrementPointer",
+        "ImageType",
+        "SliceVector",
+        "SliceLocationVector",
+        "TimeSlotVector",
+    )
+)
+_SEXES = {"", "M", "F", "O"}
+
+
+def places(series: DicomSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middle of each slice's first voxel, (n, 3) LPS mm, and the steps of column and row (3, 2)."""
+    if series.frames is None:
+        positions = [header.ImagePositionPatient for header in series.headers]
+        orientation = series.headers[0].ImageOrientationPatient
+        spacing = series.headers[0].PixelSpacing
+    else:
+        header = _picked(series.headers[0])
+        groups = _groups(header, series.frames)
+        positions = [g.PlanePositionSequence[0].ImagePositionPatient for g in groups]
+        shared = header.SharedFunctionalGroupsSequence[0]
+        plane = _either(shared, groups[0], "PlaneOrientationSequence")
+        orientation = plane.ImageOrientationPatient
+        spacing = _either(shared, groups[0], "PixelMeasuresSequence").PixelSpacing
+    cosines = np.asarray(orientation, np.float64).reshape(2, 3).T
+    down, across = (float(value) for value in spacing)
+    return np.asarray(positions, np.float64), cosines * (across, down)
+
+
+def even(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions of slices on the even grid that a reader has made of them.
+
+    Rounded ones are moved by as much as they may be rounded; others stay where they are.
+    """
+    on_grid = np.linspace(positions[0], positions[-1], len(positions))
+    off_mm = float(np.linalg.norm(on_grid - positions, axis=1).max())
+    step_mm = float(np.linalg.norm(positions[-1] - positions[0])) / max(1, len(positions) - 1)
+    return on_grid if off_mm < max(_ROUNDED_MM, _ROUNDED_SHARE * step_mm) else positions
+
+
+def _either(shared: Dataset, frame: Dataset, keyword: str) -> Any:
+    """A functional group's item, of all frames together or of one."""
+    return getattr(shared if keyword in shared else frame, keyword)[0]
+
+
+def sources(
+    series: DicomSeries, planes: list[int], frames: NDArray[Any]
+) -> tuple[list[Dataset], NDArray[Any]]:
+    """Headers that the planes are drawn on, and pixels for each of their frames."""
+    positions, steps = places(series)
+    on_grid, between = even(positions), None
+    # Frames lie on the grid itself: of rounded positions other programs make no volume.
+    moved = bool(np.abs(on_grid - positions).max() >= _EXACT_MM)
+    if len(positions) > 1:
+        normal = np.cross(steps[:, 0], steps[:, 1])
+        apart = np.diff(positions, axis=0) @ (normal / np.linalg.norm(normal))
+        between = float(abs(apart.mean()))
+    if series.frames is None:
+        headers = [_bare(series.headers[k]) for k in planes]
+        for header in headers:
+            # Slices that are parallel to what a file can tell may be written in other digits.
+            header.ImageOrientationPatient = headers[0].ImageOrientationPatient
+            header.PixelSpacing = headers[0].PixelSpacing
+            # A segmentation has room for one.
+            header.FrameOfReferenceUID = series.headers[0].FrameOfReferenceUID
+            _complete(header)
+            _set_between(header, between)
+        for header, k in zip(headers, planes, strict=True) if moved else ():
+            header.ImagePositionPatient = [_decimal(x) for x in on_grid[k]]
+        return headers, frames
+    header = _bare(series.headers[0])
+    groups = _groups(header, series.frames)
+    for group, position in zip(groups, on_grid, strict=True) if moved else ():
+        place = group.PlanePositionSequence[0]
+        place.ImagePositionPatient = [_decimal(x) for x in position]
+    header.PerFrameFunctionalGroupsSequence = [groups[k] for k in planes]
+    header.NumberOfFrames = len(planes)
+    shared = header.SharedFunctionalGroupsSequence[0]
+    for keyword in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
+        if keyword not in shared:
+            setattr(shared, keyword, getattr(groups[0], keyword))
+    _set_between(shared.PixelMeasuresSequence[0], between)
+    _complete(header)
+    return [header], frames
+
+
+def _groups(header: Dataset, frames: tuple[int, ...]) -> list[Dataset]:
+    """Functional groups of some frames; made of where they lie if the instance has none."""
+    if "PerFrameFunctionalGroupsSequence" in header:
+        return [header.PerFrameFunctionalGroupsSequence[i - 1] for i in frames]
+    from pydicom.dataset import Dataset
+    from pydicom.uid import EnhancedCTImageStorage
+
+    from napari_ssn.io.dicom.planes import planes
+
+    found = planes(header)
+    if found is None:
+        raise ValueError("frames without a place")
+    header.SharedFunctionalGroupsSequence = [Dataset()]
+    # Only of an enhanced one highdicom looks at the groups.
+    header.SOPClassUID = EnhancedCTImageStorage
+    groups = []
+    for plane in (found[i - 1] for i in frames):
+        group = Dataset()
+        across, down = plane.spacing_mm
+        thickness = plane.thickness_mm or 1.0
+        for name, keywords in (
+            ("PlanePosition", {"ImagePositionPatient": plane.position}),
+            ("PlaneOrientation", {"ImageOrientationPatient": (*plane.across, *plane.down)}),
+            ("PixelMeasures", {"PixelSpacing": (down, across), "SliceThickness": (thickness,)}),
+        ):
+            item = Dataset()
+            for keyword, values in keywords.items():
+                said = [_decimal(value) for value in values]
+                setattr(item, keyword, said if len(said) > 1 else said[0])
+            setattr(group, f"{name}Sequence", [item])
+        groups.append(group)
+    return groups
+
+
+def refer(made: Dataset, series: DicomSeries, planes: Sequence[int]) -> None:
+    """Let a segmentation name its source by the class and the numbers of frames that it has.
+
+    Args:
+        made: of some planes of an instance of many frames, which `sources` has made look like
+            an enhanced one of these planes alone.
+        series: of that instance.
+        planes: on which it is drawn.
+    """
+    assert series.frames is not None
+    numbers = [series.frames[k] for k in planes]
+    kind = str(series.headers[0].SOPClassUID)
+    named = [
+        source
+        for group in made.PerFrameFunctionalGroupsSequence
+        for derivation in group.get("DerivationImageSequence", ())
+        for source in derivation.SourceImageSequence
+    ]
+    named += [
+        one for each in made.get("ReferencedSeriesSequence", ())
+        for one in each.ReferencedInstanceSequence
+    ]  # fmt: skip
+    # Frames of several segments share what they are made of.
+    for source in {id(one): one for one in named}.values():
+        source.ReferencedSOPClassUID = kind
+        if "ReferencedFrameNumber" in source:
+            source.ReferencedFrameNumber = numbers[int(source.ReferencedFrameNumber) - 1]
+
+
+def _decimal(value: float) -> str:
+    from pydicom.valuerep import format_number_as_ds
+
+    return str(format_number_as_ds(float(value) + 0.0))
+
+
+def _bare(header: Dataset) -> Dataset:
+    """A copy of a header without whatever a segmentation does not have to repeat."""
+    return deepcopy(_picked(header))
+
+
+def _picked(header: Dataset) -> Dataset:
+    """A data set of the elements that are needed, which share their values with the header."""
+    from pydicom.datadict import keyword_for_tag
+    from pydicom.dataset import Dataset
+
+    out = Dataset()
+    for element in header:
+        if keyword_for_tag(element.tag) in _KEPT:
+            out.add(element)
+    return out
+
+
+def forget(made: Dataset) -> None:
+    """Take out of a segmentation whom it is of; its UIDs still lead to the series."""
+    for keyword in _WHOSE:
+        setattr(made, keyword, "")
+    made.PatientIdentityRemoved = "YES"
+    made.DeidentificationMethod = "napari-ssn: names, numbers and dates left empty; UIDs kept"
+
+
+def _complete(header: Dataset) -> None:
+    """Fill in what must be there and may be empty."""
+    for keyword in _WHOSE:
+        if keyword not in header:
+            setattr(header, keyword, "")
+    if (header.PatientSex or "") not in _SEXES:
+        header.PatientSex = ""
+
+
+def _set_between(measures: Dataset, between: float | None) -> None:
+    """Say how far slices are apart by where they lie: what headers say of it is often wrong."""
+    if "SpacingBetweenSlices" in measures:
+        del measures.SpacingBetweenSlices
+    if between is not None:
+        measures.SpacingBetweenSlices = _decimal(between)

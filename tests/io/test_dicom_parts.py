@@ -1,0 +1,349 @@
+"""A series that holds several images: each is offered, none is mixed with another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.sequence import Sequence
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+
+import napari_ssn as ssn
+from napari_ssn import opening
+from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.io.dicom import list_series
+from tests.dicoms import make_multiframe, make_series
+from tests.helpers import command, noise_image, tiny_model
+
+SPACE = (7, 6, 5)
+AXIAL = np.array([[-0.7, 0, 0, 30.5], [0, -0.7, 0, 20.25], [0, 0, 2.0, -12.0], [0, 0, 0, 1]])
+
+Change = Callable[[int, Dataset], None]
+
+
+def values(seed: int = 0, space: tuple[int, int, int] = SPACE) -> np.ndarray:
+    return np.abs(noise_image(space, seed)) + seed
+
+
+def together(folder: Path, *images: tuple[np.ndarray, Change], affine: np.ndarray = AXIAL) -> Path:
+    """Images of one MR series whose files lie among one another."""
+    for number, (data, change) in enumerate(images):
+
+        def changed(k: int, dataset: Dataset, number: int = number, also: Change = change) -> None:
+            dataset.SOPInstanceUID = generate_uid(entropy_srcs=[f"{number} {k}"])
+            also(k, dataset)
+
+        options: dict[str, Any] = {"modality": "MR", "intercept": 0, "series": "1.2.3"}
+        made = make_series(folder / "made", data, affine, **options, change=changed, seed=number)
+        for path in made:
+            path.rename(folder / f"{path.stem}-{number}.dcm")
+    (folder / "made").rmdir()
+    return folder
+
+
+def set_to(**elements: Any) -> Change:
+    def change(k: int, dataset: Dataset) -> None:
+        for keyword, value in elements.items():
+            setattr(dataset, keyword, value)
+
+    return change
+
+
+def nothing(k: int, dataset: Dataset) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"EchoTime": "10"}, {"EchoTime": "80"}, ("echo time 10 ms", "echo time 80 ms")),
+        ({"EchoNumbers": "1"}, {"EchoNumbers": "2"}, ("echo 1 of 2", "echo 2 of 2")),
+        (
+            {"DiffusionBValue": 0.0},
+            {"DiffusionBValue": 1000.0},
+            ("b-value 0 s/mm²", "b-value 1000 s/mm²"),
+        ),
+        (
+            {"TemporalPositionIdentifier": "1"},
+            {"TemporalPositionIdentifier": "2"},
+            ("time point 1 of 2", "time point 2 of 2"),
+        ),
+        (
+            {"ImageType": ["ORIGINAL", "PRIMARY", "M"]},
+            {"ImageType": ["ORIGINAL", "PRIMARY", "P"]},
+            ("kind of picture 1 of 2", "kind of picture 2 of 2"),
+        ),
+        ({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}, ("acquisition 1 of 2",)),
+        ({"TriggerTime": "3"}, {"TriggerTime": "45"}, ("trigger time 3 ms", "trigger time 45 ms")),
+    ],
+)
+def test_images_at_one_place_are_told_apart(
+    tmp_path: Path, first: dict, second: dict, words: tuple[str, ...]
+) -> None:
+    folder = together(tmp_path, (values(1), set_to(**first)), (values(2), set_to(**second)))
+    infos = list_series(folder)
+    assert [info.words.endswith(word) for info, word in zip(infos, words, strict=False)]
+    assert [info.part for info in infos][: len(words)] == list(words)
+    with pytest.raises(ImageError, match="2 series, choose one by its number") as caught:
+        ssn.read(folder)
+    assert words[0] in str(caught.value)
+    for number in (1, 2):
+        np.testing.assert_array_equal(ssn.read(folder, number).data[0], values(number))
+
+
+def test_a_file_stands_for_the_image_that_it_is_in(tmp_path: Path) -> None:
+    images = [(values(n), set_to(EchoTime=str(10 * n))) for n in (1, 2, 3)]
+    folder = together(tmp_path, *images)
+    for path in folder.iterdir():
+        volume = ssn.read(path)
+        number = int(dcmread(path).EchoTime) // 10
+        np.testing.assert_array_equal(volume.data[0], values(number))
+        assert volume.note is not None and f"(echo time {10 * number} ms)" in volume.note
+
+
+def test_directions_and_b_values_together(tmp_path: Path) -> None:
+    along = ([1.0, 0, 0], [0, 1.0, 0])
+    images = [(values(1), set_to(DiffusionBValue=0.0))]
+    images += [
+        (values(n), set_to(DiffusionBValue=800.0, DiffusionGradientOrientation=one))
+        for n, one in enumerate(along, start=2)
+    ]
+    folder = together(tmp_path, *images)
+    found = [ssn.read(folder, number).data[0].sum() for number in (1, 2, 3)]
+    assert sorted(found) == sorted(values(n).sum() for n in (1, 2, 3))
+    assert list_series(folder)[0].part.startswith("diffusion direction") or "b-value 0" in (
+        list_series(folder)[0].part
+    )
+
+
+def test_phases_triggered_at_other_times_at_each_place(tmp_path: Path) -> None:
+    def phase(number: int) -> Change:
+        return lambda k, dataset: setattr(dataset, "TriggerTime", str(40 * number + k))
+
+    folder = together(tmp_path, *((values(n), phase(n)) for n in (1, 2, 3)))
+    assert [info.part for info in list_series(folder)] == [f"phase {n} of 3" for n in (1, 2, 3)]
+    for number in (1, 2, 3):
+        np.testing.assert_array_equal(ssn.read(folder, number).data[0], values(number))
+
+
+@pytest.mark.parametrize("slice_by_slice", [False, True])
+def test_repetitions_that_only_their_numbers_tell_apart(
+    tmp_path: Path, slice_by_slice: bool
+) -> None:
+    def numbered(number: int) -> Change:
+        def change(k: int, dataset: Dataset) -> None:
+            dataset.InstanceNumber = 2 * k + number if slice_by_slice else 5 * number + k
+
+        return change
+
+    folder = together(tmp_path, (values(1), numbered(1)), (values(2), numbered(2)))
+    for number in (1, 2):
+        np.testing.assert_array_equal(ssn.read(folder, number).data[0], values(number))
+    assert list_series(folder)[1].part == "repetition 2 of 2"
+
+
+def test_without_any_difference_they_are_refused(tmp_path: Path) -> None:
+    folder = together(tmp_path, *((values(n), set_to(InstanceNumber=1)) for n in (1, 2)))
+    with pytest.raises(GeometryError, match="2 slices at each place"):
+        ssn.read(folder)
+
+
+def test_two_echoes_between_each_other_are_not_one_even_grid(tmp_path: Path) -> None:
+    """Places 0, 4, 8 … of one echo and 2, 6, 10 … of another."""
+
+    def alternate(k: int, dataset: Dataset) -> None:
+        dataset.EchoTime = ("10", "80")[k % 2]
+
+    data = values(1, (7, 6, 8))
+    folder = together(tmp_path, (data, alternate))
+    for number in (1, 2):
+        volume = ssn.read(folder, number)
+        np.testing.assert_array_equal(volume.data[0], data[:, :, number - 1 :: 2])
+        assert volume.spacing_mm[2] == pytest.approx(4)
+
+
+def test_one_slice_of_another_echo_is_said(tmp_path: Path) -> None:
+    def one(k: int, dataset: Dataset) -> None:
+        dataset.EchoTime = "80" if k == 2 else "10"
+
+    note = ssn.read(together(tmp_path, (values(1), one))).note
+    assert note is not None and "(echo time)" in note and "belong together" in note
+
+
+def test_a_localizer_of_the_same_orientation(tmp_path: Path) -> None:
+    scout = set_to(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    folder = together(tmp_path, (values(1), nothing), (values(2)[:, :, 2:3], scout))
+    assert [info.part for info in list_series(folder)] == ["kind of picture 1 of 2", "localizer"]
+    assert ssn.read(folder, 1).space == SPACE
+
+
+def test_two_stacks_beside_one_another(tmp_path: Path) -> None:
+    far = AXIAL.copy()
+    far[2, 2], far[2, 3] = 3.0, 40.7
+    folder = together(tmp_path, (values(1), nothing))
+    for path in make_series(
+        tmp_path / "far", values(2), far, modality="MR", intercept=0, series="1.2.3", seed=2,
+        change=lambda k, d: setattr(d, "SOPInstanceUID", generate_uid()),
+    ):  # fmt: skip
+        path.rename(folder / f"far {path.name}")
+    assert [info.part for info in list_series(folder)] == ["stack 1 of 2", "stack 2 of 2"]
+    np.testing.assert_array_equal(ssn.read(folder, 2).data[0], values(2))
+    assert ssn.read(folder, 2).spacing_mm[2] == pytest.approx(3)
+
+
+def test_slices_of_two_acquisitions_with_a_gap_are_two_images(tmp_path: Path) -> None:
+    far = AXIAL.copy()
+    far[2, 3] += 40
+    first = (values(1), set_to(AcquisitionNumber=1))
+    folder = together(tmp_path, first)
+    for path in make_series(
+        tmp_path / "far", values(2), far, modality="MR", intercept=0, series="1.2.3", seed=2,
+        change=set_to(AcquisitionNumber=2),
+    ):  # fmt: skip
+        one = dcmread(path)
+        one.SOPInstanceUID = generate_uid()
+        one.save_as(folder / f"far {path.name}")
+    assert [info.part for info in list_series(folder)] == [f"acquisition {n} of 2" for n in (1, 2)]
+
+
+def test_two_packages_with_a_slice_missing_are_not_two_images(tmp_path: Path) -> None:
+    def package(k: int, dataset: Dataset) -> None:
+        dataset.AcquisitionNumber = k % 2
+
+    folder = together(tmp_path, (values(1, (7, 6, 9)), package))
+    for path in folder.iterdir():
+        if dcmread(path).ImagePositionPatient[2] == -12 + 2 * 7:
+            path.unlink()
+    with pytest.raises(GeometryError, match="1 slice is missing after slice 7"):
+        ssn.read(folder)
+
+
+def test_one_slice_twice_is_counted_once(tmp_path: Path) -> None:
+    again = values(1)[:, :, 2:3]
+    affine = AXIAL.copy()
+    affine[2, 3] += 4
+    folder = together(tmp_path, (values(1), nothing))
+    [path] = make_series(
+        tmp_path / "again", again, affine, modality="MR", intercept=0, series="1.2.3", seed=2,
+        change=set_to(AcquisitionTime="101500", InstanceNumber=9),
+    )  # fmt: skip
+    path.rename(folder / "again.dcm")
+    volume = ssn.read(folder)
+    np.testing.assert_array_equal(volume.data[0], values(1))
+    assert volume.note == "1 file that is there twice with the same pixels was left out."
+
+
+def test_a_screenshot_in_the_series_is_left_out_and_counted(tmp_path: Path) -> None:
+    def picture(k: int, dataset: Dataset) -> None:
+        del dataset.ImagePositionPatient, dataset.ImageOrientationPatient
+        uid = SecondaryCaptureImageStorage
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = uid
+
+    folder = together(tmp_path, (values(1), nothing), (values(2)[:, :, :1], picture))
+    volume = ssn.read(folder)
+    np.testing.assert_array_equal(volume.data[0], values(1))
+    assert volume.note is not None and volume.note.startswith("1 picture that does not say where")
+
+
+# Several images in one file.
+
+
+def grouped(*marks: tuple[str, str, Any]) -> Callable[[Dataset], None]:
+    """Frames 0 … n of a value, then n … 2 n of the next: as (group, keyword, its values)."""
+
+    def change(dataset: Dataset) -> None:
+        frames = dataset.PerFrameFunctionalGroupsSequence
+        count = len(frames) // 2
+        for group, keyword, each in marks:
+            for number, frame in enumerate(frames):
+                item = Dataset()
+                setattr(item, keyword, each[number // count])
+                setattr(frame, group, Sequence([item]))
+        for number, frame in enumerate(frames):
+            place = frames[number % count].PlanePositionSequence
+            frame.PlanePositionSequence = place
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("group", "keyword", "each", "word"),
+    [
+        ("MREchoSequence", "EffectiveEchoTime", (4.6, 92.0), "echo time 4.6 ms"),
+        ("FrameContentSequence", "TemporalPositionIndex", (1, 2), "time point 1 of 2"),
+        ("MRDiffusionSequence", "DiffusionBValue", (0.0, 1000.0), "b-value 0 s/mm²"),
+        ("FrameContentSequence", "StackID", ("1", "2"), "stack 1 of 2"),
+    ],
+)
+def test_frames_of_several_images(
+    tmp_path: Path, group: str, keyword: str, each: tuple, word: str
+) -> None:
+    data = np.concatenate([values(1), values(2)], axis=2)
+    path = make_multiframe(
+        tmp_path / "a.dcm", data, AXIAL, modality="MR", intercept=0, order=list(range(10)),
+        change=grouped((group, keyword, each)),
+    )  # fmt: skip
+    assert list_series(path)[0].part == word
+    for number in (1, 2):
+        volume = ssn.read(path, number)
+        np.testing.assert_array_equal(volume.data[0], values(number))
+        assert volume.source.frames == tuple(range(5 * number - 4, 5 * number + 1))
+
+
+# From both doors, and back again.
+
+
+def test_the_window_offers_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_ssn.gui import series_dialog
+
+    folder = together(
+        tmp_path, (values(1), set_to(EchoTime="10")), (values(2), set_to(EchoTime="80"))
+    )
+    asked: list[Any] = []
+    monkeypatch.setattr(series_dialog, "can_ask", lambda: True)
+    monkeypatch.setattr(series_dialog, "ask", lambda *told: asked.append(told) or [2])
+    [(data, meta, _)] = opening.read_layers(str(folder))
+    assert meta["name"] == "MR 7 × 6 × 5 · echo time 80 ms" and data.sum() == values(2).sum()
+    [(entries, _)] = asked
+    assert entries[0][1] == "MR 7 × 6 × 5 · 0.7 × 0.7 × 2 mm · echo time 10 ms"
+
+
+def test_all_files_dropped_at_once_are_a_layer_each(tmp_path: Path) -> None:
+    opening._Opened.until = 0.0
+    folder = together(
+        tmp_path, (values(1), set_to(EchoTime="10")), (values(2), set_to(EchoTime="80"))
+    )
+    # Sorted, the files of the two echoes come by turns.
+    opened = [opening.read_layers(str(path)) for path in sorted(folder.iterdir())]
+    names = [layers[0][1]["name"] for layers in opened if len(layers[0]) == 3]
+    assert sorted(names) == [f"MR 7 × 6 × 5 · echo time {ms} ms" for ms in (10, 80)]
+
+
+@pytest.mark.parametrize("several_files", [True, False])
+def test_a_result_of_one_of_them_is_verified(
+    tmp_path: Path, monkeypatch, capsys, several_files: bool
+) -> None:
+    space, study = (22, 18, 8), tmp_path / "study"
+    images = [values(n, space) for n in (1, 2)]
+    if several_files:
+        together(study, *((d, set_to(EchoTime=str(n))) for n, d in enumerate(images, start=1)))
+    else:
+        data = np.concatenate(images, axis=2)
+        make_multiframe(
+            study / "a.dcm", data, AXIAL, modality="MR", intercept=0, order=list(range(16)),
+            change=grouped(("MREchoSequence", "EffectiveEchoTime", (4.6, 92.0))),
+        )  # fmt: skip
+    model, out = tiny_model(tmp_path / "tiny", 3, 3, region=(16,) * 3), tmp_path / "out"
+    options = ("--model", model, "--device", "cpu")
+    run = ("segment", study, "--samples", 0, "--format", "dicom-seg", "--out", out, *options)
+    status, _, err = command(monkeypatch, capsys, *run)
+    assert status == 2 and "2 series, choose one" in err
+    assert command(monkeypatch, capsys, *run, "--series", 2)[0] == 0
+    check = ("verify", out / "mean.dcm.json", "--image", study, *options)
+    status, said, err = command(monkeypatch, capsys, *check)
+    assert status == 0 and said.startswith("Identical"), err
+    assert command(monkeypatch, capsys, *check, "--series", 1)[0] == 2
