@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 MODELS = sorted(path.parent.name for path in (ROOT / "src_weights").glob("*/model.json"))
 
 
-def test_both_are_here() -> None:
-    assert MODELS == ["hippocampus-3d", "lidc-2d"]
+def test_all_are_here() -> None:
+    assert MODELS == ["hippocampus-3d", "lidc-2d", "nodule-3d"]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -32,5 +32,5 @@ def test_a_shipped_model_is_what_its_card_says(name: str) -> None:
     recipe, about = read_recipe(folder / "recipe.toml")
     assert recipe.architecture == card.architecture and recipe.steps == card.training.steps
     # What the recipe says of the model is what its card says.
-    made = {"architecture", "training", "calibration", "metrics", "weights_sha256"}
+    made = {"architecture", "training", "calibration", "metrics", "presence", "weights_sha256"}
     assert about.model_dump(exclude=made) == card.model_dump(exclude=made)
