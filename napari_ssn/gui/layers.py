@@ -104,7 +104,7 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         load=partial(_load, data, display, None if frames is None else frame),
         frame=None if frames is None else frame,
         shown=display.reorientation,
-        ct=seen is not None and looks_like_ct(seen),
+        ct=None if seen is None else looks_like_ct(seen),
         units=None if seen is None else units_of(seen),
         # A layer that was cropped or moved has another grid than its series.
         series=None if display.moved else layer.metadata.get(SOURCE_KEY),

@@ -33,9 +33,13 @@ class Fit:
     needs_point: bool = False
 
 
-def other_modality(card: ModelCard, ct: bool) -> bool:
-    """Whether a model was trained on MR and an image looks like a CT."""
-    return ct and any(name.upper().startswith(_MR) for name in card.channels)
+def other_modality(card: ModelCard, ct: bool | None) -> bool:
+    """Whether a model was trained on MR and an image looks like a CT; not where nobody looked."""
+    return bool(ct) and _of_mr(card)
+
+
+def _of_mr(card: ModelCard) -> bool:
+    return any(name.upper().startswith(_MR) for name in card.channels)
 
 
 def foreign_units(card: ModelCard, units: Units) -> str | None:
@@ -53,13 +57,13 @@ def foreign_units(card: ModelCard, units: Units) -> str | None:
     )
 
 
-def check_fit(card: ModelCard, image: Placed, ct: bool = False) -> Fit:
+def check_fit(card: ModelCard, image: Placed, ct: bool | None = None) -> Fit:
     """Say whether a model suits an image, before anything is computed.
 
     Args:
         card: of the model.
         image: the image.
-        ct: whether its values seem to be Hounsfield units.
+        ct: whether its values seem to be Hounsfield units; None where nobody has looked.
     """
     try:
         frame = frame_of(card, image)
@@ -79,12 +83,15 @@ def check_fit(card: ModelCard, image: Placed, ct: bool = False) -> Fit:
     )
 
 
-def in_calibration(card: ModelCard, image: Placed, ct: bool = False) -> bool:
+def in_calibration(card: ModelCard, image: Placed, ct: bool | None = None) -> bool:
     """Whether an image is like those that a model's range was calibrated on.
 
     Those were no smaller than what the model sees around a point, and their voxels were of a
-    known size, within what it was trained on.
+    known size, within what it was trained on. Where nobody has looked whether an image is a CT
+    it is not known to be like those of a model of MR, and nothing is claimed.
     """
+    if ct is None and _of_mr(card):
+        return False
     cares = card.voxel_mm is not None or card.spacing_range_mm is not None
     if cares and image.extent == "unknown":
         return False

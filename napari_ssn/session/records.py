@@ -55,7 +55,8 @@ class Source:
         oriented: whether the axes are known to be the patient's.
         load: reads the intensities; called in the worker.
         problem: why this image cannot be used at all, one sentence.
-        ct: whether the values seem to be Hounsfield units; False where nobody has looked.
+        ct: whether the values seem to be Hounsfield units; None where nobody has looked, which
+            claims nothing.
         units: what they would be counted in as a CT; None where nobody has looked.
         series: `Volume.source` of an image from DICOM, for a result that refers to it.
         shown: how the window turns the grid; None where that is as for any volume.
@@ -72,7 +73,7 @@ class Source:
     problem: str | None = None
     shown: Reorientation | None = None
     frame: int | None = None
-    ct: bool = False
+    ct: bool | None = None
     units: Units | None = None
     series: object = None
 

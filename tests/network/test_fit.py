@@ -38,6 +38,13 @@ def test_a_calibration_speaks_of_images_like_its_own(seen: Volume, calibrated: b
 def test_of_a_whole_image_the_size_does_not_matter() -> None:
     card = read_card(ROOT / "src_weights" / "hippocampus-3d")
     small = Volume(np.zeros((1, 30, 40, 25), np.float32), np.eye(4))
-    assert in_calibration(card, small) and not in_calibration(card, small, ct=True)
+    assert in_calibration(card, small, ct=False) and not in_calibration(card, small, ct=True)
     coarse = Volume(small.data, np.diag([3.0, 3.0, 3.0, 1.0]))
-    assert not in_calibration(card, coarse)
+    assert not in_calibration(card, coarse, ct=False)
+
+
+def test_where_nobody_has_looked_nothing_is_claimed() -> None:
+    """A lazy array is not read before a run: that it is no CT is not known of it."""
+    card = read_card(ROOT / "src_weights" / "hippocampus-3d")
+    small = Volume(np.zeros((1, 30, 40, 25), np.float32), np.eye(4))
+    assert not in_calibration(card, small, ct=None)
