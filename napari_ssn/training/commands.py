@@ -87,12 +87,12 @@ def train(
     if steps is not None and minutes is not None:
         raise DataError("Name --steps or --minutes, not both.")
     speaks = _is_first()
-    changes = _changes(change or [], steps, rank, covariance)
+    changes = changes_of(change or [], steps, rank, covariance)
     source = find_recipe(recipe) if recipe is not None else None
     if speaks:
         typer.echo("Reading and checking the data …", err=True)
     learn, watch = _read(data, val, dims_of(source))
-    scans = [_background(text) for text in background or []]
+    scans = [background_of(text) for text in background or []]
     what, card = read_recipe(source, learn, out.resolve().name, changes)
     if speaks:
         typer.echo(f"{len(learn):,} images to learn from, {len(watch):,} to watch.", err=True)
@@ -141,7 +141,7 @@ def _is_first() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in names)
 
 
-def _background(text: str) -> Background:
+def background_of(text: str) -> Background:
     """A scan and the middles of its nodules in mm, of ``SCAN=i,j,k;i,j,k``."""
     import numpy as np
 
@@ -195,7 +195,7 @@ def _cautions(learn: Cases, watch: Cases, centred: bool) -> list[str]:
     return found
 
 
-def _changes(
+def changes_of(
     texts: list[str], steps: int | None, rank: int | None, covariance: str | None
 ) -> dict[str, Any]:
     """Changes to a recipe from the command line; DataError if one cannot be read."""

@@ -1,0 +1,1 @@
+"""What is taken to a machine with a GPU."""
