@@ -577,7 +577,7 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
 
 @pytest.mark.parametrize(
     ("space", "ct", "wanted"),
-    [((64,) * 3, False, "hippocampus-3d"), ((64,) * 3, True, "lidc-2d"),
+    [((64,) * 3, False, "hippocampus-3d"), ((64,) * 3, True, "nodule-3d"),
      ((64, 64, 1), True, "lidc-2d"), ((64, 64, 1), False, "lidc-2d")],
 )  # fmt: skip
 def test_a_ct_is_not_offered_to_a_model_of_mr(
