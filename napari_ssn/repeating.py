@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from napari_ssn.core.clicks import Click
 from napari_ssn.core.conditioning import Posterior, condition
@@ -207,7 +209,7 @@ def spread_as(found: Found, choice: Choice) -> Decodable:
 
 def residual_as(found: Found, pointing: Pointing) -> Residual:
     """How a point acts where the model cannot explain it, as a sidecar states it."""
-    return Residual(pointing.length_mm, pointing.amplitude).within(
+    return Residual(pointing.length_mm, pointing.amplitude, chance=pointing.chance).within(
         found.dist, found.volume.data[0], pointing.edge_share
     )
 
@@ -219,14 +221,33 @@ def _given(found: Found, dist: Decodable, pointing: Pointing) -> Posterior:
         raise DataError("A point of the sidecar has a label or axes that the model has not.")
     residual = residual_as(found, pointing)
     clicks = [Click(tuple(point.index), point.label) for point in pointing.points]
-    return condition(dist, clicks, pointing.tolerance, residual)
+    return condition(dist, clicks, pointing.tolerance, residual, stray=pointing.stray)
+
+
+def _beyond(given: Posterior, pointing: Pointing) -> NDArray[np.float64]:
+    """What a draw holds beyond its z, of a sidecar; empty where it says nothing of it."""
+    if pointing.rest is None:
+        return np.zeros(0)
+    numbers = [(tuple(one.index), one.label) for one in pointing.points]
+    slips = {numbers[i - 1] for i in pointing.slips if i <= len(numbers)}
+    flags = [float((click.index, click.label) in slips) for click in given.clicks]
+    found = np.array([*pointing.rest, *flags])
+    if given.dist.rank + len(found) != given.width:
+        raise DataError("The sidecar says of its correction by other numbers than the points take.")
+    return found
 
 
 def decode(found: Found, choice: Choice) -> Hypothesis:
     """The hypothesis of a sidecar, with its points and the lesions that it moved alone."""
     dist = spread_as(found, choice)
     given = None if choice.pointing is None else _given(found, dist, choice.pointing)
-    whole = Hypothesis.from_z(dist, choice.z) if given is None else given.hypothesis(choice.z)
+    beyond = np.zeros(0)
+    if given is None or choice.pointing is None:
+        whole = Hypothesis.from_z(dist, choice.z)
+    else:
+        assert choice.z is not None
+        beyond = _beyond(given, choice.pointing)
+        whole = given.hypothesis(np.concatenate([choice.z, beyond]))
     if choice.lesions is None:
         return whole
     moved = choice.lesions
@@ -236,9 +257,9 @@ def decode(found: Found, choice: Choice) -> Hypothesis:
         raise DataError(
             f"The z of a lesion in the sidecar has not the model's {dist.rank} numbers."
         )
-    own = {move.lesion: move.z for move in moved.own}
+    own = {move.lesion: np.concatenate([move.z, beyond]) for move in moved.own}
     source = dist if given is None else given
-    label_map = dist.placed(composed(source, whole.z, own, lesions.parts))
+    label_map = dist.placed(composed(source, whole.drawn, own, lesions.parts))
     return replace(whole, label_map=label_map)
 
 

@@ -65,7 +65,9 @@ def statements(record: Provenance, found: Found) -> Statements:
 
     def drawn(choice: Choice) -> Given:
         # The hypotheses of a file were given the same: it is conditioned on once.
-        key = choice.model_dump_json(include={"pointing", "spread"})
+        key = choice.model_dump_json(
+            include={"pointing", "spread"}, exclude={"pointing": {"rest", "slips"}}
+        )
         if key not in kept:
             kept[key] = _given(found, choice)
         return kept[key]
@@ -130,7 +132,11 @@ def _misdrawn(
     if only and not len(source.outcome(points, only).z):
         return "the sidecar states conditions that none of the model's hypotheses meets", True
     draw = None if choice.sample is None else choice.sample - 1
-    anchor = source.anchor(points, draw, choice.seed or 0, only)
+    whole = source.anchor(points, draw, choice.seed or 0, only)
+    anchor, beyond = np.split(whole, [source.dist.rank])
+    stated = None if choice.pointing is None else choice.pointing.rest
+    if stated is not None and not _near(stated, beyond[: len(beyond) - len(set(points))]):
+        return _doubt(given, alike, "the sidecar states another correction than its points give")
     if choice.anchor is not None and not _near(choice.anchor, anchor):
         return _doubt(given, alike, "the sidecar states another anchor than that of its walk")
     if choice.kind != "walk":
@@ -209,10 +215,10 @@ def _only(choice: Choice, source: Given) -> tuple[Question, ...]:
 
 def _given(found: Found, choice: Choice) -> Given:
     """What draws are made from, with the spread and the points' reach that a choice states."""
-    residual, dist = None, spread_as(found, choice)
-    if choice.pointing is not None:
-        residual = residual_as(found, choice.pointing)
-    return Given(dist, residual)
+    dist = spread_as(found, choice)
+    if choice.pointing is None:
+        return Given(dist)
+    return Given(dist, residual_as(found, choice.pointing), choice.pointing.stray)
 
 
 def _near(stated: list[float] | None, known: NDArray[np.float64]) -> bool:

@@ -81,7 +81,7 @@ def agreement(
         between: called now and then; what it raises goes through.
     """
     whole = dist.dist if isinstance(dist, Posterior) else dist
-    draws = whole.check_draws(z)
+    draws = dist.check_draws(z)
     if len(draws) > _MOST:
         raise ValueError(f"z: expected at most {_MOST} draws, got {len(draws)}")
     label_map = whole.label_map()

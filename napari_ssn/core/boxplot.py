@@ -90,7 +90,7 @@ def boxplot(
         between: called now and then; what it raises goes through.
     """
     whole = dist.dist if isinstance(dist, Posterior) else dist
-    draws = whole.check_draws(z)
+    draws = dist.check_draws(z)
     n = len(draws)
     if n < 3:
         raise ValueError(f"z: expected at least 3 draws, got {n}")

@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.brief import brief
 from napari_ssn.core.clicks import (
-    EDGE,
     SHARP_EDGE,
     Click,
     Floats,
@@ -31,6 +30,8 @@ from napari_ssn.core.expectation import Belief, HalfSpaces, infer, infer_means
 from napari_ssn.core.gate import check_slip, log_absent, log_with_slips, updated_presence
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
+from napari_ssn.core.mixture import Part, draw_parts, explanations, half_spaces
+from napari_ssn.core.near import Near, winner, within
 from napari_ssn.core.presence import Flags, draw_present
 from napari_ssn.core.residual import Field, Residual
 from napari_ssn.core.truncated import draw, estimate_evidence
@@ -45,10 +46,13 @@ _BLOCK = 1 << 22
 class Posterior:
     """What is known of z, and of the residual, given some clicks.
 
-    A label map is a function of z alone: ``argmax (μ + P z + ξ(z))`` where ``ξ(z) = E[ξ | z,
-    clicks]`` is what the residual has to add where z contradicts a click, and next to nothing
-    where it does not. So walking along z from `mean`, a drawn z and a representative keep to the
-    clicks alike. Without a residual ξ is zero.
+    A label map is ``argmax (μ + P z + ξ(z))`` where ``ξ(z) = E[ξ | z, clicks]`` is what the
+    residual has to add where z contradicts a click, and next to nothing where it does not. So
+    walking along z from `mean` keeps to the clicks. Without a residual ξ is zero.
+
+    What is drawn holds more than z (`draw`): how far its ξ lies from that mean, which goes along
+    when z is walked from there, and which clicks it takes for slips. Everywhere a z is taken, such
+    a vector of `width` numbers is too.
 
     Attributes:
         dist: the distribution that was conditioned.
@@ -59,7 +63,7 @@ class Posterior:
         log_evidence: natural logarithm of P(clicks | image), residual included, by expectation
             propagation; see `estimate_evidence` for the estimate by draws.
         settled: whether expectation propagation came to rest.
-        slip: see `condition`.
+        slip, stray: see `condition`.
 
     All of these, and every label map, are given presence; `presence` is that of the mixture.
     """
@@ -76,6 +80,8 @@ class Posterior:
     _belief: Belief = field(repr=False)
     _field: Field | None = field(repr=False)
     slip: float = 0.0
+    stray: float = 0.0
+    parts: tuple[Part, ...] = field(default=(), repr=False)
 
     __repr__ = brief
 
@@ -89,7 +95,7 @@ class Posterior:
         """As `log_evidence`, but of the model alone, without the residual."""
         if self._field is None:
             return self.log_evidence
-        return infer(_half_spaces(self._margins, self.tolerance)).log_evidence
+        return infer(half_spaces(self._margins, self.tolerance)).log_evidence
 
     @cached_property
     def presence(self) -> float:
@@ -103,7 +109,7 @@ class Posterior:
         def alone(kept: tuple[int, ...]) -> float:
             if len(kept) == len(self.clicks):
                 return self.log_evidence_alone
-            spaces = _half_spaces(self._margins, self.tolerance)
+            spaces = half_spaces(self._margins, self.tolerance)
             of = np.isin(self._margins.click, kept)
             return infer(spaces.some(of)).log_evidence
 
@@ -122,8 +128,11 @@ class Posterior:
         """How much of the correction the model itself explains, 0 … 1; the residual has the rest.
 
         ``‖E z‖² / (‖E z‖² + ‖E w‖²)``, both in prior standard deviations, w the numbers that hold
-        the residual. 1 without a residual or without anything to correct.
+        the residual. 1 without a residual or without anything to correct. Of several explanations
+        (`mixture`) the mean of theirs.
         """
+        if self.parts:
+            return sum(part.weight * part.share(self.dist.rank) for part in self.parts)
         moved = np.square(self._belief.mean)
         total = float(moved.sum())
         return float(moved[: self.dist.rank].sum()) / total if total > 0 else 1.0
@@ -141,11 +150,48 @@ class Posterior:
 
         Of the mixture draw i is empty where ``present(n, seed)[i]`` is False.
         """
-        return draw(self._sharp, self._belief, n, seed)[:, : self.dist.rank]
+        return self.draw(n, seed)[:, : self.dist.rank]
+
+    def draw(self, n: int, seed: int = 0) -> Floats:
+        """Draw hypotheses given clicks and presence, (n, `width`): z, the rest of ξ, and slips.
+
+        With several explanations (`mixture`) every draw is exact: its residual is drawn and not
+        a mean. Else what is drawn is z alone, and the label map of each has the residual's mean.
+        """
+        rank = self.dist.rank
+        if not self.parts:
+            return draw(self._sharp, self._belief, n, seed)[:, :rank]
+        z, w, slips = draw_parts(self.parts, rank, self._held_by, n, seed)
+        # What ξ lies off its mean given z: walked from here, it goes along.
+        rest = w - self._hold(z) if self._held_by else w
+        return np.concatenate([z, rest, slips], 1)
+
+    @property
+    def width(self) -> int:
+        """Numbers of what `draw` draws: R, and where ξ is drawn those that hold it, and n slips."""
+        more = self._held_by + len(self.clicks) if self.parts else 0
+        return self.dist.rank + more
+
+    @property
+    def _held_by(self) -> int:
+        return 0 if self._field is None else self._field.size
 
     @cached_property
     def _sharp(self) -> HalfSpaces:
-        return _half_spaces(self._margins, self.tolerance, self._field, SHARP_EDGE)
+        return half_spaces(self._margins, self.tolerance, self._field, SHARP_EDGE)
+
+    def check_z(self, z: ArrayLike | None) -> Floats:
+        """A z (R,) or what `draw` gives (width,) in float64; None is `mean`. ValueError else."""
+        return self.mean if z is None else self.check_draws(np.asarray(z)[None])[0]
+
+    def check_draws(self, z: ArrayLike) -> Floats:
+        """Many z, (n, R) or (n, width), in float64. ValueError: another shape, not finite."""
+        draws = np.asarray(z, dtype=np.float64)
+        if draws.ndim != 2 or draws.shape[1] != self.width:
+            return self.dist.check_draws(draws)
+        if not np.isfinite(draws).all():
+            raise ValueError("z: expected finite numbers")
+        return draws
 
     def label_map(
         self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
@@ -153,17 +199,17 @@ class Posterior:
         """Label map of a z (None: `mean`), residual included.
 
         Args:
-            z: (R,).
+            z: (R,) or (width,).
             where: decode only this part of the grid, as in `Decodable.label_map`;
                 slices of step one.
         """
-        vector = self.mean if z is None else self.dist.check_z(z)
-        out = self.dist.label_map(vector, where)
+        vector = self.check_z(z)
+        out = self.dist.label_map(vector[: self.dist.rank], where)
         if self._field is None:
             return out
         # A single voxel comes as a number of numpy's, which takes no assignment.
         out = np.asarray(out)
-        place, inside = _within(self.near, self.dist.space, where)
+        place, inside = within(self.near, self.dist.space, where)
         if inside.any():
             # Of a slice only what lies in it: a walk through a volume asks for no more.
             near = self._near if inside.all() else self._nearby(self.near[inside])
@@ -172,9 +218,9 @@ class Posterior:
         return out
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
-        """Label maps of many z, (n, R) to (n, *S): `label_map` of each."""
-        draws = np.asarray(z, dtype=np.float64)
-        out = self.dist.label_maps(draws)
+        """Label maps of many z, (n, R or width) to (n, *S): `label_map` of each."""
+        draws = self.check_draws(z)
+        out = self.dist.label_maps(draws[:, : self.dist.rank])
         if self._field is not None:
             flat, first = out.reshape(len(out), -1), 0
             for labels in self._near_labels(draws, self._near):
@@ -184,13 +230,13 @@ class Posterior:
 
     def labels_at(self, z: ArrayLike, voxels: Indices) -> NDArray[np.uint8]:
         """Labels of some different voxels (V,) of the flattened grid, for each z, (n, V)."""
-        draws = np.asarray(z, dtype=np.float64)
+        draws = self.check_draws(z)
         out = np.empty((len(draws), len(voxels)), np.uint8)
         here = np.isin(voxels, self.near)
         if not here.all():
             mean, factor = self.dist.logits_at(voxels[~here])
-            for row, vector in zip(out, draws, strict=True):
-                row[~here] = _winner(mean + np.tensordot(vector, factor, 1))
+            for row, vector in zip(out, draws[:, : self.dist.rank], strict=True):
+                row[~here] = winner(mean + np.tensordot(vector, factor, 1))
         if here.any():
             first = 0
             for labels in self._near_labels(draws, self._nearby(voxels[here])):
@@ -205,12 +251,13 @@ class Posterior:
 
     def label_counts(self, z: ArrayLike) -> NDArray[np.int64]:
         """Voxels of each label in the label map of each z, (n, C), without keeping the maps."""
-        draws = np.asarray(z, dtype=np.float64)
-        out = label_counts(self.dist, draws)
+        draws = self.check_draws(z)
+        plain = draws[:, : self.dist.rank]
+        out = label_counts(self.dist, plain)
         if self._field is not None:
             there = torch.zeros(self.dist.space, dtype=torch.bool, device=self.dist.device)
             there.view(-1)[torch.from_numpy(self.near).to(there.device)] = True
-            out -= label_counts(self.dist.at(there), draws)
+            out -= label_counts(self.dist.at(there), plain)
             first = 0
             for labels in self._near_labels(draws, self._near):
                 for label in range(self.dist.classes):
@@ -220,9 +267,16 @@ class Posterior:
 
     def hypothesis(self, z: ArrayLike | None = None) -> Hypothesis:
         """Label map of a z (None: `mean`) on the grid of the image that was segmented."""
-        vector = self.mean if z is None else self.dist.check_z(z)
+        vector = self.check_z(z)
         label_map = self.dist.placed(self.label_map(vector))
-        return Hypothesis(label_map, self.dist.image_affine(), vector, self.dist.classes)
+        rank = self.dist.rank
+        return Hypothesis(
+            label_map,
+            self.dist.image_affine(),
+            vector[:rank],
+            self.dist.classes,
+            beyond=vector[rank:] if len(vector) > rank else None,
+        )
 
     def residual_at(self, z: ArrayLike | None = None) -> tuple[Indices, Floats]:
         """ξ(z) near the clicks: flat indices of V voxels of the grid, and logits (C, V).
@@ -231,8 +285,16 @@ class Posterior:
         """
         if self._field is None:
             return np.zeros(0, np.int64), np.zeros((self.dist.classes, 0))
-        vector = self.mean if z is None else self.dist.check_z(z)
-        return self.near, self._field.at(self._near.reach, self._hold(vector[None])[0])
+        vector = self.check_z(z)[None]
+        return self.near, self._field.at(self._near.reach, self._residuals(vector)[0])
+
+    def _residuals(self, draws: Floats) -> Floats:
+        """What holds ξ in each, (n, R or width) to (n, A (C − 1))."""
+        rank = self.dist.rank
+        found = self._hold(draws[:, :rank])
+        if draws.shape[1] > rank:
+            found += draws[:, rank : rank + self._held_by]
+        return found
 
     def _hold(self, z: Floats) -> Floats:
         """E[w | z, clicks] of each z, (n, R) to (n, A (C − 1)): expectation propagation over ξ.
@@ -251,10 +313,10 @@ class Posterior:
         return HalfSpaces(spaces.rows[asked], spaces.offset[asked], spaces.noise[asked])
 
     @cached_property
-    def _near(self) -> _Near:
+    def _near(self) -> Near:
         return self._nearby(self.near)
 
-    def _nearby(self, voxels: Indices) -> _Near:
+    def _nearby(self, voxels: Indices) -> Near:
         """What decoding some voxels of those near takes."""
         assert self._field is not None
         mean, factor = self.dist.logits_at(voxels)
@@ -263,36 +325,29 @@ class Posterior:
         single = np.isin(clicked, np.intersect1d(kinds[count == 1], voxels))
         sorter = np.argsort(voxels)
         at = sorter[np.searchsorted(voxels, clicked[single], sorter=sorter)]
-        return _Near(voxels, mean, factor, self._field.reach(voxels), at, labels[single])
+        reach, number = self._field.reach(voxels), np.flatnonzero(single)
+        return Near(voxels, mean, factor, reach, at, labels[single], number)
 
-    def _near_labels(self, z: Floats, near: _Near) -> Iterator[NDArray[np.uint8]]:
+    def _near_labels(self, z: Floats, near: Near) -> Iterator[NDArray[np.uint8]]:
         """Labels of the voxels near clicks, for every z, in blocks (n, V)."""
         assert self._field is not None
         step = max(1, _BLOCK // max(1, near.mean.size))
         for first in range(0, len(z), step):
             part = z[first : first + step]
             out = np.empty((len(part), len(near.voxels)), np.uint8)
-            for row, vector, w in zip(out, part, self._hold(part), strict=True):
+            plain = part[:, : self.dist.rank]
+            for row, vector, w in zip(out, plain, self._residuals(part), strict=True):
                 logits = near.mean + np.tensordot(vector, near.factor, 1)
-                row[:] = _winner(logits + self._field.at(near.reach, w))
+                row[:] = winner(logits + self._field.at(near.reach, w))
             # The tolerance is a residual of a single voxel: the clicked one itself follows.
-            out[:, near.clicked] = near.labels
+            if part.shape[1] == self.dist.rank:
+                out[:, near.clicked] = near.labels
+            else:
+                # What a hypothesis takes for a slip it need not follow.
+                slips = part[:, self.dist.rank + self._held_by :] > 0.5
+                for at, label, number in zip(near.clicked, near.labels, near.number, strict=True):
+                    out[~slips[:, number], at] = label
             yield out
-
-
-@dataclass(frozen=True, eq=False)
-class _Near:
-    """Voxels near clicks: flat (V,), mean (C, V), factor (R, C, V), what each takes of ξ (V, A).
-
-    clicked, labels: place among them of every voxel that was clicked with one label, and that.
-    """
-
-    voxels: Indices
-    mean: Floats
-    factor: Floats
-    reach: Floats
-    clicked: Indices
-    labels: Indices
 
 
 def condition(
@@ -301,11 +356,12 @@ def condition(
     tolerance: float = 0.0,
     residual: Residual | None = None,
     slip: float = 0.0,
+    stray: float = 0.0,
 ) -> Posterior:
     """Condition a distribution on clicks: ``p(z, ξ | every clicked voxel has its label)``.
 
     The posterior of z is a unified skew-normal; expectation propagation gives its mean,
-    covariance and normaliser, `Posterior.sample` exact draws. It is a function of the set of
+    covariance and normaliser, `Posterior.draw` exact draws. It is a function of the set of
     clicks: neither their order nor a repetition matters, and taking one back restores what was.
 
     Args:
@@ -318,6 +374,11 @@ def condition(
             alone, in which a click that it rules out has hardly an effect.
         slip: ε, how likely a click is a slip of the hand, in [0, ½), as far as `presence` goes:
             with 0 one click on an object says for certain that there is one.
+        stray: the same as far as draws go, in [0, ½): clicks that contradict each other are then
+            not all taken at their word, and do not pin z. With 0 every draw follows all clicks.
+
+    With ``stray`` or a ``residual.chance`` below 1 draws come from several explanations of the
+    clicks (`mixture`); `mean`, its label map and the evidence are as without.
 
     Raises:
         GeometryError: a click outside the image or the segmented region.
@@ -333,9 +394,13 @@ def condition(
     held = None
     if residual is not None and len(margins.voxels):
         held = Field.around(residual, dist, margins)
-    spaces = _half_spaces(margins, tolerance, held)
+    spaces = half_spaces(margins, tolerance, held)
     belief = infer(spaces)
     rank = dist.rank
+    chance = 1.0 if residual is None else residual.chance
+    parts: tuple[Part, ...] = ()
+    if margins.clicks and (chance < 1 or stray > 0):
+        parts = explanations(margins, held, chance, check_slip(stray))
     return Posterior(
         dist,
         margins.clicks,
@@ -349,43 +414,6 @@ def condition(
         belief,
         held,
         check_slip(slip),
+        stray,
+        parts,
     )
-
-
-def _half_spaces(
-    margins: Margins, tolerance: float, held: Field | None = None, edge: float = EDGE
-) -> HalfSpaces:
-    """Half-spaces of (z, w), or of z alone."""
-    noise = margins.noise(tolerance, edge)
-    if held is None:
-        return HalfSpaces(margins.factor, margins.mean, noise)
-    rows, left = held.rows()
-    rows = np.concatenate([margins.factor, rows], 1)
-    return HalfSpaces(rows, margins.mean, np.hypot(noise, left))
-
-
-def _winner(logits: Floats) -> NDArray[np.uint8]:
-    """argmax over classes of (C, V), lowest label first among equals."""
-    found: NDArray[np.uint8] = logits.argmax(0).astype(np.uint8)
-    return found
-
-
-def _within(
-    voxels: Indices, space: tuple[int, ...], where: tuple[slice | int, ...]
-) -> tuple[tuple[Indices, ...], NDArray[np.bool_]]:
-    """Index in a part of the grid of the voxels that lie in it, and which (V,) these are."""
-    inside = np.ones(len(voxels), np.bool_)
-    index = np.unravel_index(voxels, space)
-    place = []
-    for axis, size in enumerate(space):
-        part = where[axis] if axis < len(where) else slice(None)
-        along = index[axis]
-        if isinstance(part, slice):
-            first, last, step = part.indices(size)
-            if step != 1:
-                raise ValueError(f"where: expected slices of step 1, got {part}")
-            inside &= (along >= first) & (along < last)
-            place.append(along - first)
-        else:
-            inside &= along == part % size
-    return tuple(along[inside] for along in place), inside

@@ -70,9 +70,14 @@ class Directions:
     __repr__ = brief
 
     def z(self, k: int, t: float, anchor: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """``z₀ + t v_k``: t standard deviations along direction k from an anchor."""
-        start = np.zeros(len(self.basis)) if anchor is None else anchor
-        return start + t * self.basis[:, k]
+        """``z₀ + t v_k``: t standard deviations along direction k from an anchor.
+
+        What an anchor holds beyond z (`Posterior.draw`) stays as it is.
+        """
+        rank = len(self.basis)
+        found = np.zeros(rank) if anchor is None else anchor.copy()
+        found[:rank] += t * self.basis[:, k]
+        return found
 
 
 class _Margin(NamedTuple):

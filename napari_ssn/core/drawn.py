@@ -41,7 +41,7 @@ class Drawn:
         most: int = 1 << 30,
         between: Callable[[], None] = lambda: None,
     ) -> Drawn:
-        """Decode n z, (n, R), where any of them can change a label.
+        """Decode n z, (n, R) or given clicks (n, width), where any of them can change a label.
 
         Where more than ``most`` voxels may differ, one of every two is decoded, or of every
         three, and so on, which one by chance: the same each time. Dense parameters are compared
@@ -55,7 +55,8 @@ class Drawn:
             between: called now and then, from any thread; what it raises goes through.
         """
         near = np.zeros(0, np.int64) if given is None else given.near
-        radius = float(np.linalg.norm(z.astype(np.float32).astype(np.float64), axis=1).max())
+        plain = z[:, : dist.rank]
+        radius = float(np.linalg.norm(plain.astype(np.float32).astype(np.float64), axis=1).max())
         if isinstance(dist, PackedDistribution):
             mean_map, common = dist.mean_map.reshape(-1), dist.mean_counts.copy()
             voxels = dist.order[: dist.touched(radius)].astype(np.int64)
@@ -72,7 +73,7 @@ class Drawn:
             common -= count_labels(mean_map[some], dist.classes)
         step = max(1, -(-(len(voxels) + len(near)) // most))
         between()
-        labels = _labels(dist, z, _thinned(voxels, step), between)
+        labels = _labels(dist, plain, _thinned(voxels, step), between)
         if given is not None and len(near):
             labels = np.concatenate([labels, given.labels_at(z, _thinned(near, step))], 1)
         return cls(labels, common, step)

@@ -25,6 +25,7 @@ class Hypothesis:
         probability: share of the model's hypotheses it stands for; None if it is a single
             draw or a point on a walk, which have no probability.
         probability_error: standard error of that share, from the number of draws.
+        beyond: what a draw given clicks holds beyond z, see `Posterior.draw`; else None.
     """
 
     label_map: NDArray[np.uint8]
@@ -33,6 +34,7 @@ class Hypothesis:
     classes: int = 2
     probability: float | None = None
     probability_error: float | None = None
+    beyond: NDArray[np.float64] | None = None
 
     __repr__ = brief
 
@@ -53,6 +55,13 @@ class Hypothesis:
         vector = dist.check_z(z)
         label_map = dist.placed(dist.label_map(vector))
         return cls(label_map, dist.image_affine(), vector, dist.classes)
+
+    @property
+    def drawn(self) -> NDArray[np.float64] | None:
+        """z and what the draw holds beyond it, as a posterior takes it; None without a z."""
+        if self.z is None or self.beyond is None:
+            return self.z
+        return np.concatenate([self.z, self.beyond])
 
     @property
     def counts(self) -> NDArray[np.int64]:

@@ -132,11 +132,7 @@ def ask(
             raise ValueError(f"label: expected below {dist.classes}, got {one.label}")
     lead = _lead(dist, questions, posterior, between)
     generator = np.random.default_rng([seed, 5])
-    z = (
-        generator.standard_normal((n, dist.rank))
-        if posterior is None
-        else posterior.sample(n, seed)
-    )
+    z = generator.standard_normal((n, dist.rank)) if posterior is None else posterior.draw(n, seed)
     true, ratio = lead(z).min(1) >= 0, np.ones(n)
     if posterior is None and true.mean() < _COMMON:
         shift = _towards(lead, dist.rank, math.ceil(_PART * n), generator)

@@ -63,8 +63,8 @@ def representatives(
     given = dist if isinstance(dist, Posterior) else None
     whole = dist.dist if isinstance(dist, Posterior) else dist
     if z is None:
-        z = draw_z(n, whole.rank, seed) if given is None else given.sample(n, seed)
-    z = whole.check_draws(z)
+        z = draw_z(n, whole.rank, seed) if given is None else given.draw(n, seed)
+    z = dist.check_draws(z)
     n = len(z)
     found = Drawn.of(whole, z, given, _VOXELS, between)
     between()

@@ -47,18 +47,24 @@ class Residual:
         amplitude: of the field, in standard deviations of the margin.
         image: (*S) of the image that the distribution was cut from; None for no edges.
         edge: step of its intensity that counts like one length.
+        chance: π, how likely it is, before any click, that the model lacks what the clicks show,
+            in (0, 1]. Below 1 draws weigh that against the model alone (`mixture`); 1 gives the
+            residual the larger part of every first click, however well the model explains it.
     """
 
     length_mm: float = 2.0
     amplitude: float = 1.5
     image: NDArray[np.float32] | None = None
     edge: float = np.inf
+    chance: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("length_mm", "amplitude", "edge"):
             value = getattr(self, name)
             if not value > 0 or (name != "edge" and not np.isfinite(value)):
                 raise ValueError(f"{name}: expected a positive number, got {value}")
+        if not 0 < self.chance <= 1:
+            raise ValueError(f"chance: expected above 0 and at most 1, got {self.chance}")
 
     def along(self, image: NDArray[np.float32], share: float = 0.15) -> Residual:
         """The same, stopped by the edges of an image (*S).

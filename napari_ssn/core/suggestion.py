@@ -56,9 +56,9 @@ def suggest_click(
     if n < 2:
         raise ValueError(f"n: expected at least 2, got {n}")
     known = condition(dist, []) if posterior is None else posterior
-    z = known.sample(n, seed)
+    z = known.draw(n, seed)
     generator = np.random.default_rng([seed, 4])
-    reach = float(np.linalg.norm(z, axis=1).max())
+    reach = float(np.linalg.norm(z[:, : dist.rank], axis=1).max())
     changing = np.flatnonzero(dist.changeable(reach).cpu().numpy())
     changing = np.union1d(changing, known.near)
     chosen = _some(changing, 4 * _MAP, generator)

@@ -46,7 +46,9 @@ def over_voxels(
     given = dist if isinstance(dist, Posterior) else None
     whole = given.dist if given is not None else dist
     assert isinstance(whole, Decodable)
-    draws = whole.check_draws(z)
+    draws = dist.check_draws(z)
+    # Away from clicks z alone decides.
+    plain = draws[:, : whole.rank]
     if len(draws) < 1:
         raise ValueError("z: expected at least one, got none")
     near = np.zeros(0, np.int64) if given is None else given.near
@@ -59,10 +61,10 @@ def over_voxels(
         return function(voxels, labels)
 
     if isinstance(whole, PackedDistribution):
-        found = _packed(whole, draws, apply)
+        found = _packed(whole, plain, apply)
     else:
         assert isinstance(whole, LogitDistribution)
-        found = [apply(*block) for block in _dense(whole, draws)]
+        found = [apply(*block) for block in _dense(whole, plain)]
     if given is not None and len(near):
         # Near a click the labels are not those of z alone.
         step = max(1, _BYTES // len(draws))

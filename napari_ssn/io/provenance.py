@@ -160,6 +160,11 @@ class Pointing(_Strict):
     point's own error in those of its margin; xi is a correction, correlated over ``length_mm``
     and of ``amplitude`` deviations of the margin, that stops at the edges of the image's first
     channel, a step of ``edge_share`` of the region's range counting like one length.
+
+    xi(z) is its mean given z and the points. A draw has ``rest`` besides, in the numbers that hold
+    xi, and does not follow the points numbered in ``slips``, from 1; null for what is no draw, or
+    was drawn before xi was. It was drawn with ``chance`` that xi has a share in it, and ``stray``
+    that a point is a slip of the hand.
     """
 
     points: Annotated[list[Point], Field(min_length=1)]
@@ -167,6 +172,10 @@ class Pointing(_Strict):
     length_mm: Annotated[FiniteFloat, Field(gt=0)]
     amplitude: Annotated[FiniteFloat, Field(gt=0)]
     edge_share: Annotated[FiniteFloat, Field(gt=0)]
+    chance: Annotated[FiniteFloat, Field(gt=0, le=1)] = 1.0
+    stray: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.0
+    rest: list[FiniteFloat] | None = None
+    slips: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
 
 
 class Condition(_Strict):

@@ -100,7 +100,9 @@ def cards_job(
     cards = tuple(
         Card(
             # A representative is one of the draws: its number says all about it.
-            Choice(int(np.flatnonzero((draws == one.z).all(1))[0]), SEED, points=points, only=only),
+            Choice(
+                int(np.flatnonzero((draws == one.drawn).all(1))[0]), SEED, points=points, only=only
+            ),
             one.probability or 0.0,
             one.probability_error or 0.0,
             one.counts,

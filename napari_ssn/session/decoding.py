@@ -19,20 +19,26 @@ def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hy
     """A choice as a label map on the image's grid, lesions with a z of their own included."""
     from napari_ssn.core.hypotheses import Hypothesis
 
-    z = choice_z(result, choice)
+    z, rank = choice_z(result, choice), result.dist.rank
     label_map = lesion_jobs.decode(result, choice.points, z, own_z(result, choice), lesions)
     label_map = result.dist.placed(label_map)
     # The source's own affine: the one of the region, taken back, would be rounded.
-    return Hypothesis(label_map, result.source.affine, z, result.dist.classes)
+    return Hypothesis(
+        label_map,
+        result.source.affine,
+        z[:rank],
+        result.dist.classes,
+        beyond=z[rank:] if len(z) > rank else None,
+    )
 
 
 def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:
-    """The z a walk starts from: the mean's, else the draw of that seed and number."""
+    """What a walk starts from: the mean's z, else the draw of that seed and number."""
     return result.given.anchor(choice.points, choice.sample, choice.seed, choice.only)
 
 
 def choice_z(result: Result, choice: Choice) -> NDArray[np.float64]:
-    """``z_anchor + sigma · v_direction`` in float64, (R,)."""
+    """``z_anchor + sigma · v_direction`` in float64, (R,), and what the anchor holds beyond."""
     directions = result.bases.known(choice.basis)
     return directions.z(choice.direction, choice.sigma, anchor_z(result, choice))
 

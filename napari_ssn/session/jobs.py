@@ -22,7 +22,7 @@ from napari_ssn.core.errors import (
 )
 from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.decoding import anchor_z, hypothesis_of
-from napari_ssn.session.given import EDGE_SHARE
+from napari_ssn.session.given import CHANCE, EDGE_SHARE
 from napari_ssn.session.origin import describe
 from napari_ssn.session.records import (
     Choice,
@@ -153,7 +153,7 @@ def run_job(
     directions = principal_directions(dist)
     _ask(cancelled)
     # Of several channels the edges of the first: it is the one a person is shown to begin with.
-    residual = Residual().within(dist, volume.data[0], EDGE_SHARE)
+    residual = Residual(chance=CHANCE).within(dist, volume.data[0], EDGE_SHARE)
     result = Result(
         run=run,
         source=request.source,

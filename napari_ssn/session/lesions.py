@@ -77,7 +77,8 @@ def counts(
     """Voxels of each label in each lesion's part for each z, (n, K + 1, C)."""
     from napari_ssn.core.lesions import lesion_counts
 
-    out = lesion_counts(result.dist, lesions.parts, z, between)
+    plain_z = z[:, : result.dist.rank]
+    out = lesion_counts(result.dist, lesions.parts, plain_z, between)
     if not points:
         return out
     given = result.given.posterior(points)
@@ -89,7 +90,7 @@ def counts(
     # Only near points is anything else than without them.
     there = torch.zeros(result.dist.space, dtype=torch.bool, device=result.dist.device)
     there.view(-1)[torch.from_numpy(near).to(there.device)] = True
-    plain = result.dist.at(there).label_maps(z).reshape(len(z), -1)
+    plain = result.dist.at(there).label_maps(plain_z).reshape(len(z), -1)
     cells = lesions.parts.reshape(-1)[near].astype(np.int64) * result.dist.classes
     for row, before, after in zip(out, plain, given.labels_at(z, near), strict=True):
         row += _tally(cells + after, row.shape) - _tally(cells + before, row.shape)
@@ -126,7 +127,9 @@ def middle(label_map: NDArray[np.uint8]) -> tuple[int, ...] | None:
     return tuple(place)
 
 
-def moves(choice: Choice, own: dict[int, NDArray[np.float64]], lesions: Lesions) -> LesionMoves:
+def moves(
+    choice: Choice, own: dict[int, NDArray[np.float64]], lesions: Lesions, rank: int
+) -> LesionMoves:
     """What a sidecar says of lesions that have positions of their own."""
     from napari_ssn.io.provenance import LesionMove, LesionMoves
 
@@ -142,7 +145,7 @@ def moves(choice: Choice, own: dict[int, NDArray[np.float64]], lesions: Lesions)
                 lesion=number,
                 centre=list(lesions.found[number - 1].centre),
                 sigma=sigma,
-                z=own[number].tolist(),
+                z=own[number][:rank].tolist(),
             )
             for number, sigma in choice.own
         ],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.decoding import anchor_z, own_z
-from napari_ssn.session.given import EDGE_SHARE, TOLERANCE
+from napari_ssn.session.given import EDGE_SHARE, STRAY, TOLERANCE
 from napari_ssn.session.records import Choice, Result
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ def describe(
     from napari_ssn.io import describing, provenance
 
     own = own_z(result, choice)
-    moved = lesion_jobs.moves(choice, own, lesions) if own and lesions is not None else None
+    moved = None
+    if own and lesions is not None:
+        moved = lesion_jobs.moves(choice, own, lesions, result.dist.rank)
 
     drawn, walked = choice.sample is not None, choice.kind == "walk"
     given = choice.points or choice.only
@@ -37,10 +41,10 @@ def describe(
             direction=choice.direction + 1 if walked else None,
             directions=choice.basis if walked else None,
             sigma=choice.sigma if walked else None,
-            anchor=anchor_z(result, choice).tolist() if walked else None,
+            anchor=anchor_z(result, choice)[: result.dist.rank].tolist() if walked else None,
             z=None if hypothesis.z is None else hypothesis.z.tolist(),
             lesions=moved,
-            pointing=pointing_of(result, choice),
+            pointing=pointing_of(result, choice, hypothesis),
             conditions=conditions_of(choice),
             spread=spread_of(result),
         ),
@@ -88,13 +92,27 @@ def spread_of(result: Result) -> Spread | None:
     )
 
 
-def pointing_of(result: Result, choice: Choice) -> Pointing | None:
-    """What a sidecar says of points."""
+def pointing_of(
+    result: Result, choice: Choice, hypothesis: Hypothesis | None = None
+) -> Pointing | None:
+    """What a sidecar says of points, and of what a hypothesis holds beyond its z."""
     from napari_ssn.io import provenance
 
     residual = result.residual
     if not choice.points or residual is None:
         return None
+    slips, rest = [], None
+    if hypothesis is not None and hypothesis.beyond is not None:
+        given = result.given.posterior(choice.points)
+        # A posterior has its clicks sorted; a sidecar has them in the order they were made.
+        sorted_points = [(click.index, click.label) for click in given.clicks]
+        kept, flags = np.split(hypothesis.beyond, [len(hypothesis.beyond) - len(sorted_points)])
+        rest = kept.tolist()
+        slips = [
+            number
+            for number, point in enumerate(choice.points, start=1)
+            if flags[sorted_points.index((point.index, point.label))] > 0.5
+        ]
     return provenance.Pointing(
         points=[
             provenance.Point(index=list(point.index), label=point.label) for point in choice.points
@@ -103,6 +121,10 @@ def pointing_of(result: Result, choice: Choice) -> Pointing | None:
         length_mm=residual.length_mm,
         amplitude=residual.amplitude,
         edge_share=EDGE_SHARE,
+        chance=residual.chance,
+        stray=STRAY,
+        rest=rest,
+        slips=slips,
     )
 
 

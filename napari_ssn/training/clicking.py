@@ -6,6 +6,7 @@ clicks in its middle, the voxel farthest from its border, with the label it shou
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,8 @@ from napari_ssn.training.evaluate import check_fits
 
 #: Numbers of clicks after which the overlap is reported.
 CLICKS = (0, 1, 2, 3, 5)
-#: Samples of which the best is what one gets by choosing instead of clicking.
+#: Samples of which the best is what one gets by choosing instead of clicking; so many are drawn
+#: given clicks, too, and looked at.
 SAMPLES = 16
 
 Labels = NDArray[np.uint8]
@@ -68,6 +70,15 @@ class _Tally:
     def add(self, name: str, value: float) -> None:
         self.overlap.setdefault(name, []).append(value)
 
+    def known(self) -> list[str]:
+        return [name for name, values in self.overlap.items() if np.isfinite(values).any()]
+
+    def interval(self, name: str, seed: int) -> dict[str, float]:
+        values, patients = np.array(self.overlap[name]), np.array(self.patients)
+        there = np.isfinite(values)
+        of = metrics.share_interval if name.startswith("holes") else metrics.bootstrap_interval
+        return of(values[there], patients[there], seed=seed)._asdict()
+
 
 def simulate(
     model: Model,
@@ -76,6 +87,7 @@ def simulate(
     *,
     edge: float = 0.15,
     tolerance: float = 0.1,
+    stray: float = 0.0,
     seed: int = 0,
     report: Callable[[int, int], None] = lambda *_: None,
 ) -> dict[str, Any]:
@@ -87,13 +99,16 @@ def simulate(
         residual: its length and amplitude.
         edge: see `Residual.along`, on the first channel; 0 leaves edges out.
         tolerance: of every click.
+        stray: see `condition`.
         seed: of the samples; case i draws with ``seed + i``.
         report: called with (cases done, cases in all).
 
     Returns:
         ``iou_residual_N``, ``iou_z_N`` after N clicks and ``best_of_16`` as ``{"mean", "low",
-        "high"}``, bootstrapped over patients; ``milliseconds`` a click takes from the voxel to
-        the label map, median and 95th percentile; and what was measured on what.
+        "high"}``, bootstrapped over patients; of draws given N clicks, with the residual,
+        ``draws_iou_N``, their mean IoU, and ``holes_N``, how often a click has a hole in one
+        (`holes`); ``milliseconds`` a click takes from the voxel to the label map, median and 95th
+        percentile; and what was measured on what.
 
     Raises:
         DataError: the model and the data do not fit, or every mask is empty.
@@ -118,8 +133,9 @@ def simulate(
                 tally.patients.append(cases.patients[i])
                 found = metrics.pairwise_iou(samples, rater[None], dist.classes)
                 tally.add("best_of_16", float(found.max()))
-                _click_along(tally, "residual", dist, rater, tolerance, local)
-                _click_along(tally, "z", dist, rater, tolerance, None)
+                setting = _Setting(tolerance, stray, seed + i)
+                _click_along(tally, "residual", dist, rater, setting, local)
+                _click_along(tally, "z", dist, rater, setting, None)
         report(i + 1, len(cases))
     if not tally.patients:
         raise DataError(f"{cases.name!r} has no mask to click towards: every one is empty.")
@@ -132,13 +148,12 @@ def simulate(
         "n_patients": len(np.unique(tally.patients)),
         "seed": seed,
         "tolerance": tolerance,
+        "stray": stray,
+        "chance": residual.chance,
         "length_mm": residual.length_mm,
         "amplitude": residual.amplitude,
         "edge": edge,
-        **{
-            name: metrics.bootstrap_interval(values, tally.patients, seed=seed)._asdict()
-            for name, values in tally.overlap.items()
-        },
+        **{name: tally.interval(name, seed) for name in tally.known()},
         "milliseconds": {
             name: {"median": float(np.median(spent)), "p95": float(np.quantile(spent, 0.95))}
             for name, spent in tally.milliseconds.items()
@@ -146,12 +161,51 @@ def simulate(
     }
 
 
+def holes(maps: Labels, clicks: list[Click]) -> float:
+    """How often, over label maps and clicks, a click is not followed, or by itself alone.
+
+    A hole is where the clicked voxel has another label, or all that it shares a face with have:
+    what a correction leaves that has nothing to do with the rest.
+
+    Args:
+        maps: (n, *S).
+        clicks: in that grid.
+    """
+    bad = 0
+    for click in clicks:
+        here = _at(maps, click.index) == click.label
+        beside = np.zeros(len(maps), np.bool_)
+        for axis, size in enumerate(maps.shape[1:]):
+            for step in (-1, 1):
+                place = list(click.index)
+                place[axis] += step
+                if 0 <= place[axis] < size:
+                    beside |= _at(maps, tuple(place)) == click.label
+        bad += int((~(here & beside)).sum())
+    return bad / (len(maps) * len(clicks))
+
+
+def _at(maps: Labels, place: tuple[int, ...]) -> Labels:
+    """Labels of a voxel in every map, (n,)."""
+    found: Labels = maps.reshape(len(maps), -1)[:, np.ravel_multi_index(place, maps.shape[1:])]
+    return found
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """How clicks are taken: see `condition`; and the seed of draws given them."""
+
+    tolerance: float
+    stray: float
+    seed: int
+
+
 def _click_along(
     tally: _Tally,
     name: str,
     dist: LogitDistribution,
     wanted: Labels,
-    tolerance: float,
+    setting: _Setting,
     residual: Residual | None,
 ) -> None:
     """Click towards one rater and note the overlap after each number of clicks."""
@@ -166,9 +220,20 @@ def _click_along(
                 clicks.append(click)
                 clicked[click.index] = True
                 began = time.perf_counter()
-                shown = condition(dist, clicks, tolerance, residual).label_map()
+                given = condition(dist, clicks, setting.tolerance, residual, stray=setting.stray)
+                shown = given.label_map()
                 spent = 1000 * (time.perf_counter() - began)
                 tally.milliseconds.setdefault(name, []).append(spent)
         if count in CLICKS:
             iou = metrics.pairwise_iou(shown[None], wanted[None], dist.classes)
             tally.add(f"iou_{name}_{count}", float(iou[0, 0]))
+            if residual is not None and count > 0:
+                if not clicks:
+                    # The outline was right from the beginning: nobody clicks.
+                    tally.add(f"draws_iou_{count}", math.nan)
+                    tally.add(f"holes_{count}", math.nan)
+                    continue
+                maps = given.label_maps(given.draw(SAMPLES, setting.seed))
+                drawn = metrics.pairwise_iou(maps, wanted[None], dist.classes)
+                tally.add(f"draws_iou_{count}", float(drawn.mean()))
+                tally.add(f"holes_{count}", holes(maps, clicks))

@@ -361,6 +361,13 @@ def simulate_clicks(
             min=0, help="Step that stops the residual, as a share of the image's range; 0: none."
         ),
     ] = 0.15,
+    chance: Annotated[
+        float,
+        typer.Option(help="That the residual has a share in what a click shows, up to 1."),
+    ] = 0.5,
+    stray: Annotated[
+        float, typer.Option(min=0, max=0.49, help="That a click is a slip of the hand.")
+    ] = 0.001,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
@@ -377,6 +384,7 @@ def simulate_clicks(
     residual = Residual(
         usual.length_mm if length is None else length,
         usual.amplitude if amplitude is None else amplitude,
+        chance=chance,
     )
     cases = _some(data, split, limit)
     loaded = load_model(model, device)
@@ -389,6 +397,7 @@ def simulate_clicks(
             residual,
             edge=edge,
             tolerance=tolerance,
+            stray=stray,
             seed=seed,
             report=lambda done, _: bar.update(task, completed=done),
         )

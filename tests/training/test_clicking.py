@@ -17,7 +17,7 @@ from napari_ssn.core.errors import DataError
 from napari_ssn.core.residual import Residual
 from napari_ssn.network.models import load_model
 from napari_ssn.training.cases import load_cases
-from napari_ssn.training.clicking import CLICKS, next_click, simulate
+from napari_ssn.training.clicking import CLICKS, holes, next_click, simulate
 from napari_ssn.training.slices import load_slices
 from tests.helpers import tiny_model
 from tests.training.test_nnunet import nnunet_folder
@@ -90,6 +90,36 @@ def test_figures_are_those_of_clicking_by_hand(tmp_path: Path) -> None:
     assert figures["iou_residual_5"]["mean"] > figures["iou_residual_0"]["mean"] + 0.2
     for name in ("residual", "z"):
         assert 0 < figures["milliseconds"][name]["median"] <= figures["milliseconds"][name]["p95"]
+
+
+def test_a_hole_is_a_click_that_stands_alone_or_is_not_followed() -> None:
+    maps = np.zeros((3, 5, 5), np.uint8)
+    maps[0, 2, 2] = maps[0, 2, 3] = 1  # followed
+    maps[1, 2, 2] = maps[1, 3, 3] = 1  # alone: a corner is no face
+    on, off = Click((2, 2), 1), Click((0, 0), 0)
+    assert holes(maps, [on]) == pytest.approx(2 / 3)
+    assert holes(maps, [on, off]) == pytest.approx(1 / 3)
+    maps[2] = 1
+    maps[2, 0, 0] = 0  # a hole in what is larger
+    assert holes(maps[2:], [off]) == 1 and holes(maps[2:], [on]) == 0
+    volume = np.zeros((1, 2, 2, 2), np.uint8)
+    volume[0, :, 1, 1] = 1
+    assert holes(volume, [Click((0, 1, 1), 1)]) == 0
+
+
+def test_draws_given_clicks_are_measured(tmp_path: Path) -> None:
+    model = load_model(tiny_model(tmp_path / "tiny", centred=True), "cpu")
+    data = load_slices(write(tmp_path / "data.zip", slice_files(2)))
+    residual = Residual(chance=0.5)
+    figures = simulate(model, data, residual, stray=0.01, seed=5)
+    assert (figures["chance"], figures["stray"]) == (0.5, 0.01)
+    for count in CLICKS[1:]:
+        assert 0 <= figures[f"holes_{count}"]["mean"] <= 1
+    assert figures["draws_iou_5"]["mean"] > figures["draws_iou_1"]["mean"]
+    again = simulate(model, data, replace(residual, chance=1.0), seed=5)
+    for count in CLICKS:
+        # The outline on show is that of before.
+        assert again[f"iou_residual_{count}"] == figures[f"iou_residual_{count}"]
 
 
 def test_volumes_with_several_labels_are_clicked_too(tmp_path: Path) -> None:
