@@ -20,8 +20,9 @@ from napari_ssn.core.surface import boundary_size
 REACH = 2.0
 
 # Length of the mean of unit vectors (0 all around, 1 all one way) above which a change is on
-# one side. Voxels spread evenly over half a circle give 2/π = 0.64.
-_ONE_SIDED = 0.5
+# one side, by the axes along which a label changes. Voxels spread evenly over half a circle give
+# 2/π = 0.64, over half a sphere 1/2: the same share of both is asked for.
+_ONE_SIDED = {2: 0.5, 3: 0.39}
 # |gain − loss| / (gain + loss) below which a change moves the label rather than grow it.
 _BALANCED = 0.5
 # Share of the changed voxels of the label that changes most from which on another one matters
@@ -213,7 +214,9 @@ class _Walked:
         centre = _points(middle[None] / (self.at.kept[label] + len(either)), self.at.affine)[0]
         pull = _towards(gained, centre) - _towards(lost, centre)
         strength = float(np.linalg.norm(pull)) / (len(gained) + len(lost))
-        if strength < _ONE_SIDED:
+        # In a volume a disc of one slice is as flat as in a picture.
+        axes = int(np.count_nonzero(np.ptp(either, axis=0))) if len(either) else 2
+        if strength < _ONE_SIDED[min(3, max(2, axes))]:
             return Effect("size", label, low, high, slope, _NOWHERE, far)
         x, y, z = pull / np.linalg.norm(pull)
         balanced = abs(len(gained) - len(lost)) < _BALANCED * (len(gained) + len(lost))

@@ -187,6 +187,32 @@ def test_extent_is_how_far_the_boundary_moves() -> None:
     assert principal_directions(build(margin, [np.zeros_like(margin)])).effects[0].mm_per_sigma == 0
 
 
+@pytest.mark.parametrize("form", ["ball", "disc", "shell"])
+@pytest.mark.parametrize("half", [False, True])
+def test_half_a_border_that_moves_is_an_edge_and_all_of_it_is_size(form: str, half: bool) -> None:
+    z, y, x = np.mgrid[:25, :25, :25] - 12.0
+    r = np.sqrt(x * x + y * y + z * z)
+    margin = {
+        "ball": 6.05 - r,
+        "shell": np.minimum(7.05 - r, r - 3.05),
+        "disc": np.where(z == 0, 6.05 - np.hypot(y, x), -9.0),
+    }[form]
+    # Of the shell only the outer border moves.
+    moves = (r > 5.05) if form == "shell" else np.ones(r.shape, bool)
+    column = 1.3 * (moves & ((x > 0) | (not half)))
+    zero = np.zeros_like(margin)
+    dist = LogitDistribution(
+        np.stack([zero, margin]),
+        np.stack([zero, column])[None],
+        np.full((2, *margin.shape), 0.01),
+        np.eye(4),
+    )
+    effect = principal_directions(dist).effects[0]
+    assert effect.kind == ("edge" if half else "size")
+    if half:
+        np.testing.assert_allclose(effect.side, [0, 0, 1], atol=0.05)
+
+
 def three(rows: list[np.ndarray], columns: list[np.ndarray]) -> LogitDistribution:
     """Background and two labels of a strip."""
     shape = (3, *rows[0].shape)
