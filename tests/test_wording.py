@@ -66,7 +66,9 @@ def test_the_tip_of_the_meter_warns_of_what_the_model_cannot_explain() -> None:
 def test_range_line() -> None:
     line = range_line(ML, 950, 2310, 0.9, 1000)
     assert line == "model range 0.95–2.31 mL (90 % of 1,000 hypotheses)"
-    assert range_line(ML, 0, 310, 0.9, 1000, absent=0.12).endswith("hypotheses) · none in 12 %")
+    assert range_line(ML, 0, 310, 0.9, 1000, absent=0.12).endswith(
+        "hypotheses) · model: none in 12 %"
+    )
     assert range_line(ML, 0, 310, 0.9, 1000).startswith("model range 0–0.31 mL")
 
 

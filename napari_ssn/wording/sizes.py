@@ -140,7 +140,7 @@ def range_line(
         told = f", given {' and '.join(given)}" if given else ""
         told += ", spread changed" if spread else ""
         text = f"model range {ends} ({percent(level)} of {count:,} hypotheses{told})"
-    return f"{text} · none in {percent(absent)}" if absent > 0 else text
+    return f"{text} · model: none in {percent(absent)}" if absent > 0 else text
 
 
 def range_kind(readers: int) -> str:
