@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test demo demo-ct findings bench pictures models clean system-libs
+.PHONY: help env test check core-test wheel-test demo demo-ct findings bench gpu pictures models clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -26,6 +26,7 @@ help:
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
 	@echo "make bench       the benchmarks"
 	@echo "make findings    shows surprises of other programs and formats"
+	@echo "make gpu         tests, benchmarks and training on a GPU: make gpu OUT=FOLDER DATA=FOLDER"
 	@echo "make pictures    the pictures of README and docs/"
 	@echo "make models      docs/models.md, from the models' cards and what was measured"
 	@echo "make clean       remove environments, builds and caches"
@@ -83,6 +84,24 @@ endif
 
 bench: system-libs env
 	$(ON_SCREEN) $(BIN)/python -m benchmarks.run $(ARGS)
+
+# Needs nothing but a Python with torch, the data (train.zip and val.zip with their tables, or parts
+# of them by benchmarks/gpu/pack.py) and, for what that Python lacks, WHEELS: a folder of wheels.
+MINUTES ?= 12
+DEVICE ?= cuda
+START ?= lidc-2d
+GPU_NEEDS := lightning-fabric monai nibabel numpy pillow platformdirs psutil psygnal pydantic \
+  pynrrd pytest pytest-timeout rich safetensors scipy typer
+gpu:
+	@test -n "$(OUT)" -a -n "$(DATA)" || { echo "Name two folders: make gpu OUT=found DATA=data" >&2; exit 2; }
+	@$(PYTHON) -c 'import torch' || { echo "This Python has no torch: name one that has, as in: make gpu PYTHON=…" >&2; exit 1; }
+ifneq ($(WHEELS),)
+	$(PYTHON) -m pip install $(PIP_FLAGS) --no-index --find-links "$(WHEELS)" --target build/gpu-packages --no-deps "$(WHEELS)"/*.whl
+endif
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/build/gpu-packages" $(PYTHON) -c 'from importlib.util import find_spec as f; lack = [p for p in "$(GPU_NEEDS)".split() if not f({"lightning-fabric": "lightning_fabric", "pillow": "PIL", "pynrrd": "nrrd", "pytest-timeout": "pytest_timeout"}.get(p, p))]; assert not lack, "put wheels of these into WHEELS: " + " ".join(lack)'
+	@if ls "$(DATA)"/*.part1.zip >/dev/null 2>&1; then PYTHONPATH="$(CURDIR):$(CURDIR)/build/gpu-packages" $(PYTHON) benchmarks/gpu/pack.py join "$(DATA)"; fi
+	PYTHONPATH="$(CURDIR):$(CURDIR)/build/gpu-packages" $(PYTHON) -m benchmarks.gpu --out "$(OUT)" --data "$(DATA)" \
+	  --minutes $(MINUTES) --start "$(START)" --device $(DEVICE) $(ARGS)
 
 # The pictures of README and docs/, taken of the real window.
 pictures: system-libs env

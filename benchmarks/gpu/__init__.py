@@ -1,1 +1,1 @@
-"""What is taken to a machine with a GPU."""
+"""What a machine with a GPU does in one command: tests, times, and training (``make gpu``)."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from napari_ssn.core.errors import DataError
 from napari_ssn.network.card import ModelCard
-from napari_ssn.network.models import model_folders
+from napari_ssn.network.models import model_places
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.design import design
 from napari_ssn.training.recipe import Recipe, check_recipe
@@ -22,12 +22,16 @@ _T = TypeVar("_T", bound=BaseModel)
 
 
 def recipes() -> dict[str, Path]:
-    """Recipes that come with the package and with installed models, by name."""
+    """Recipes that come with the package and with installed models, by name.
+
+    A folder that holds a recipe and no model as yet counts: the recipe is how it comes to be one.
+    """
     folder = Path(str(files("napari_ssn.training") / "published"))
     found = {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    for name, place in model_folders().items():
-        if (place / _RECIPE).is_file():
-            found[name] = place / _RECIPE
+    # The first place that has a name wins, as among models.
+    for place in reversed(model_places()):
+        for path in sorted(place.glob(f"*/{_RECIPE}")):
+            found[path.parent.name] = path
     return found
 
 

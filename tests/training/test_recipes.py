@@ -23,6 +23,8 @@ from tests.training.test_slices import slice_files, write
 
 def test_the_papers_recipes_and_the_shipped_ones_are_found() -> None:
     known = recipes()
+    # Whether it has been trained or not.
+    assert "nodule-3d" in known
     assert {"ssn-lidc", "ssn-brats", "lidc-2d"} <= known.keys()
     with pytest.raises(DataError, match=r"no recipe 'nothing'; there are .*ssn-lidc"):
         find_recipe("nothing")
