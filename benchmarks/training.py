@@ -16,7 +16,7 @@ from napari_ssn.core.metrics import SetDistances
 from napari_ssn.network.loss import draw_logits, monte_carlo_nll
 from napari_ssn.network.models import Model, build_network
 from napari_ssn.network.ssn import SSN, LogitParameters
-from napari_ssn.samples import COUNT, raters
+from napari_ssn.samples import SLICES, raters
 from napari_ssn.samples import volume as sample_volume
 
 BATCH = 4
@@ -70,12 +70,12 @@ def training_step(model: Model) -> list[str]:
     image = torch.rand(BATCH, channels, *SPACE)
     target = torch.randint(card.classes, (BATCH, *SPACE)).flatten(1)
     outputs = LogitParameters(*(p.detach().requires_grad_() for p in network(image)))
-    dists = [model.segment(sample_volume(number)) for number in range(1, COUNT + 1)]
+    dists = [model.segment(sample_volume(number)) for number in range(1, SLICES + 1)]
     trained = [
         factorises(LogitParameters(d.mean[None], d.cov_factor[None], d.cov_diag[None]))
         for d in dists
     ]
-    noted = f"it could be made of the shipped weights' output on {sum(trained)} of {COUNT} samples"
+    noted = f"it could be made of the shipped weights' output on {sum(trained)} of {SLICES} samples"
     if not factorises(outputs):
         return [f"training step: LowRankMultivariateNormal fails at the start; {noted}"]
 

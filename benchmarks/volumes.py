@@ -30,7 +30,7 @@ from napari_ssn.core.flips import Flips
 from napari_ssn.core.measures import volume_distribution
 from napari_ssn.io import read
 from napari_ssn.network.models import Model, load_model
-from napari_ssn.samples import COUNT
+from napari_ssn.samples import SLICES
 from napari_ssn.samples import volume as sample_volume
 from napari_ssn.session.records import stops
 
@@ -58,7 +58,7 @@ def shipped(model: Model) -> list[str]:
     return [
         f"voxels that can change, {model.card.name}, sample {number}: "
         + reach(PackedDistribution.of(model.segment(sample_volume(number))))
-        for number in range(1, COUNT + 1)
+        for number in range(1, SLICES + 1)
     ]
 
 

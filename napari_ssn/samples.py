@@ -1,7 +1,7 @@
-"""Three lung nodules on which radiologists disagree, for a first look.
+"""Lung nodules on which radiologists disagree, for a first look: three slices and a volume.
 
 From LIDC-IDRI (CC BY 3.0); the attribution is in ``sample_data/samples.json`` and travels with
-every layer.
+every layer. ``docs/sample_nodule.py`` makes the volume.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from napari_ssn.io.napari_hooks import LayerData
 
 #: How many there are; they are numbered from 1.
-COUNT = 3
+COUNT = 4
+#: The first of them are slices, the others volumes.
+SLICES = 3
+#: Where they lie. The package is never run from an archive: torch could not be either.
+FOLDER = Path(str(files("napari_ssn"))) / "sample_data"
 
 RATERS = 4
 # Colours that people with a colour vision deficiency tell apart (Okabe and Ito 2008).
@@ -29,45 +34,66 @@ _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442")
 
 @dataclass(frozen=True)
 class Sample:
-    """What is known of a sample besides its pixels."""
+    """What is known of a sample besides its pixels.
+
+    ``changed`` says what was done to the data of its source; ``centre`` is the voxel in the middle
+    of the nodule, where the image is larger than what a model looks at.
+    """
 
     name: str
     title: str
     description: str
     case: str
+    changed: str
     image: str
     raters: str
     pixel_spacing_mm: float
     slice_spacing_mm: float
+    centre: tuple[int, ...] | None = None
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether it has three axes."""
+        return self.image.endswith(".nii.gz")
 
 
 @cache
 def _catalogue() -> dict[str, Any]:
-    text = (files("napari_ssn") / "sample_data" / "samples.json").read_text(encoding="utf-8")
-    content: dict[str, Any] = json.loads(text)
+    content: dict[str, Any] = json.loads((FOLDER / "samples.json").read_text(encoding="utf-8"))
     return content
 
 
-def attribution() -> str:
-    """Authors, source and licence of the samples; show it wherever they are shown."""
-    return str(_catalogue()["attribution"])
+def attribution(number: int) -> str:
+    """Authors, source and licence of a sample and what was changed; it goes where that goes."""
+    return f"{_catalogue()['attribution']} Changed: {sample(number).changed}."
 
 
 def sample(number: int) -> Sample:
     """What is known of a sample, 1 to `COUNT`."""
     if not 1 <= number <= COUNT:
         raise ValueError(f"number: expected 1 to {COUNT}, got {number}")
-    return Sample(**_catalogue()["samples"][number - 1])
+    about = _catalogue()["samples"][number - 1]
+    centre = about.get("centre")
+    return Sample(**{**about, "centre": None if centre is None else tuple(centre)})
+
+
+def named(name: str) -> int | None:
+    """Number of the sample of a name; None if there is none."""
+    return next((i for i in range(1, COUNT + 1) if sample(i).name == name), None)
 
 
 def volume(number: int) -> Volume:
-    """A sample as a `Volume`: one axial slice of 128 × 128 with its thickness, in mm."""
+    """A sample as a `Volume` in mm: one axial slice of 128 × 128, or a volume in HU."""
     import numpy as np
 
     from napari_ssn.core.display import plain_display
     from napari_ssn.core.volume import Volume
 
     about = sample(number)
+    if about.is_volume:
+        from napari_ssn.io.nifti import read_nifti
+
+        return read_nifti(FOLDER / about.image)
     pixels = _pixels(about.image).astype(np.float32)
     display = plain_display(pixels.shape, (about.pixel_spacing_mm,) * 2, units=("mm", "mm"))
     affine = np.array(display.affine)
@@ -76,13 +102,19 @@ def volume(number: int) -> Volume:
 
 
 def raters(number: int) -> NDArray[np.uint8]:
-    """What each of the four radiologists marked, (4, 128, 128) of 0 and 1.
+    """What each of the four radiologists marked, (4, *S) of 0 and 1, on the sample's own grid.
 
     A mask of zeros is an opinion too: no nodule here.
     """
     import numpy as np
 
-    packed = _pixels(sample(number).raters)
+    about = sample(number)
+    if about.is_volume:
+        from napari_ssn.io.nifti import read_nifti
+
+        packed = read_nifti(FOLDER / about.raters).data[0].astype(np.uint8)
+    else:
+        packed = _pixels(about.raters)
     return np.stack([(packed >> bit) & 1 for bit in range(RATERS)]).astype(np.uint8)
 
 
@@ -101,22 +133,31 @@ def nodule_3() -> list[LayerData]:
     return layers(3)
 
 
+def nodule_4() -> list[LayerData]:
+    """Layers of the fourth sample, a volume."""
+    return layers(4)
+
+
 def layers(number: int) -> list[LayerData]:
-    """The image, and the radiologists' outlines in a hidden layer of shapes."""
+    """The image, and the radiologists' outlines in a hidden layer of shapes.
+
+    Those of a volume are drawn in all three planes.
+    """
     from napari_ssn.core.display import Display
     from napari_ssn.io.napari_hooks import image_layer, place
 
     about, image = sample(number), volume(number)
     data, options, kind = image_layer(image, name=f"Lung nodule {number}")
-    options["metadata"] |= {"title": about.title, "attribution": attribution()}
+    options["metadata"] |= {"title": about.title, "attribution": attribution(number)}
+    display = Display.of(image)
     paths, who = [], []
     for rater, mask in enumerate(raters(number)):
         # Closed paths, not polygons: nothing is filled, and a mask may have holes.
-        loops = outlines(mask)
+        loops = drawn(display.reorientation.apply(mask))
         paths += loops
         who += [rater] * len(loops)
     outline_options = {
-        **place(Display.of(image)),
+        **place(display),
         "name": "radiologists",
         "shape_type": "path",
         "edge_color": [_COLOURS[rater] for rater in who],
@@ -124,9 +165,26 @@ def layers(number: int) -> list[LayerData]:
         "edge_width": 0.5,
         "features": {"radiologist": [rater + 1 for rater in who]},
         "visible": False,
-        "metadata": {"attribution": attribution()},
+        "metadata": {"attribution": attribution(number)},
     }
     return [(data, options, kind), (paths, outline_options, "shapes")]
+
+
+def drawn(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
+    """Outlines of a mask of two axes, or of every plane of one of three, see `outlines`.
+
+    Each point has as many coordinates as the mask has axes.
+    """
+    import numpy as np
+
+    if mask.ndim == 2:
+        return outlines(mask)
+    found = []
+    for axis in range(mask.ndim):
+        planes = np.moveaxis(mask, axis, 0)
+        for at in np.flatnonzero(planes.any((1, 2))).tolist():
+            found += [np.insert(loop, axis, at, axis=1) for loop in outlines(planes[at])]
+    return found
 
 
 def outlines(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
@@ -187,5 +245,5 @@ def _pixels(name: str) -> NDArray[np.uint8]:
     import numpy as np
     from PIL import Image
 
-    with (files("napari_ssn") / "sample_data" / name).open("rb") as stream:
+    with (FOLDER / name).open("rb") as stream:
         return np.asarray(Image.open(stream), dtype=np.uint8)

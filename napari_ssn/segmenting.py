@@ -305,9 +305,9 @@ def image_at(path: Path, frame: int | None = None, series: int | None = None) ->
         if not is_nifti(path):
             raise ImageError("Only NIfTI files are read as time series: leave out the frame.")
         return read_nifti(path, frame - 1)
-    names = {samples.sample(i).name: i for i in range(1, samples.COUNT + 1)}
-    if str(path) in names and not path.exists():
-        return samples.volume(names[str(path)])
+    number = samples.named(str(path))
+    if number is not None and not path.exists():
+        return samples.volume(number)
     return read(path, series)
 
 
