@@ -229,7 +229,7 @@ def _beyond(given: Posterior, pointing: Pointing) -> NDArray[np.float64]:
     if pointing.rest is None:
         return np.zeros(0)
     numbers = [(tuple(one.index), one.label) for one in pointing.points]
-    slips = {numbers[i - 1] for i in pointing.slips if i <= len(numbers)}
+    slips = {numbers[i - 1] for i in pointing.slips or () if i <= len(numbers)}
     flags = [float((click.index, click.label) in slips) for click in given.clicks]
     found = np.array([*pointing.rest, *flags])
     if given.dist.rank + len(found) != given.width:

@@ -175,7 +175,7 @@ class Pointing(_Strict):
     chance: Annotated[FiniteFloat, Field(gt=0, le=1)] = 1.0
     stray: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.0
     rest: list[FiniteFloat] | None = None
-    slips: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
+    slips: list[Annotated[int, Field(ge=1)]] | None = None
 
 
 class Condition(_Strict):

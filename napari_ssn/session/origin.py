@@ -124,7 +124,7 @@ def pointing_of(
         chance=residual.chance,
         stray=STRAY,
         rest=rest,
-        slips=slips,
+        slips=slips or None,
     )
 
 
