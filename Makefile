@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test demo demo-ct findings bench gpu pictures models clean system-libs
+.PHONY: help env test check core-test wheel-test demo demo-ct findings bench fuzz gpu pictures models clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench       the benchmarks"
 	@echo "make findings    shows surprises of other programs and formats"
 	@echo "make gpu         tests, benchmarks and training on a GPU: make gpu OUT=FOLDER DATA=FOLDER"
+	@echo "make fuzz        10,000 damaged files of every kind that is read"
 	@echo "make pictures    the pictures of README and docs/"
 	@echo "make models      docs/models.md, from the models' cards and what was measured"
 	@echo "make clean       remove environments, builds and caches"
@@ -113,6 +114,10 @@ endif
 # Surprises of other programs, each in an environment of its own; the network is needed.
 findings:
 	@for script in findings/*.sh; do echo "== $$script"; bash "$$script" || exit 1; done
+
+# Damaged files of every kind that is read: none may end in another program's words, or take seconds.
+fuzz: env
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(ARGS)
 
 models: env
 	$(BIN)/python docs/models.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,22 @@ from napari_ssn.io.source import opened
 
 # Pillow's modes of one grey channel: 1 and 8 bit, 16 bit in either byte order, 32 bit, float.
 _GREY = {"1", "L", "I;16", "I;16L", "I;16B", "I", "F"}
+
+#: What Pillow raises for a damaged picture: SyntaxError for a broken PNG, and TIFF's readers
+#: whatever their tables lead to.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 
 def read_picture(path: Path) -> Volume:
@@ -35,8 +53,7 @@ def read_picture(path: Path) -> Volume:
         raise ImageError("The file is damaged or no picture: choose another.") from None
     except Image.DecompressionBombError:
         raise ImageError("The picture is too large to be opened.") from None
-    except (OSError, SyntaxError, ValueError, EOFError):
-        # Pillow raises SyntaxError for a broken PNG.
+    except BROKEN:
         raise ImageError("The picture is damaged or cut off: copy or export it again.") from None
     display = plain_display(values.shape)
     data = np.ascontiguousarray(values, dtype=np.float32)

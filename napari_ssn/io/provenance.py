@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 
 from napari_ssn._version import __version__
 from napari_ssn.core.errors import DataError
+from napari_ssn.core.problems import what_is_wrong
 from napari_ssn.core.volume import Extent
 from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.regular import read_text
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Row = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
@@ -316,7 +318,7 @@ def read_sidecar(path: Path) -> Provenance:
     """Read and check a sidecar; DataError, in one sentence, if it is missing or damaged."""
     # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise DataError("The sidecar does not exist.") from None
     except (OSError, UnicodeDecodeError):
@@ -325,10 +327,10 @@ def read_sidecar(path: Path) -> Provenance:
     try:
         return Provenance.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        problems = error.errors(include_input=False, include_url=False)
+        place, what = what_is_wrong([dict(one) for one in problems])
         where = f" at {place}" if place else ""
-        raise DataError(f"The sidecar is not valid{where}: {first['msg']}.") from None
+        raise DataError(f"The sidecar is not valid{where}: {what}.") from None
 
 
 def _check_version(text: str) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import bz2
-import errno
 import os
-import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ import psutil
 from numpy.typing import NDArray
 
 from napari_ssn.core.errors import ImageError
+from napari_ssn.regular import open_regular
 
 _GZIP = b"\x1f\x8b"
 # Bytes that are unpacked at once.
@@ -31,35 +30,6 @@ _TRAP, _TRAP_RATIO = 1 << 30, 200
 _PACKED = "The compressed voxels are damaged or cut off: copy or export the file again."
 CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
 TOO_LONG = "The file holds more voxels than it says: copy or export it again."
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file of the disk for reading; OSError for a pipe, which would be waited for."""
-    flags = getattr(os, "O_NONBLOCK", 0)
-    stream = path.open("rb") if not flags else _opened(path, flags)
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return stream
-
-
-def _opened(path: Path, extra: int) -> BinaryIO:
-    # pathlib's open takes no opener.
-    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | extra))
-
-
-def read_text(path: Path, most: int = 1 << 26) -> str:
-    """Text of a file.
-
-    Raises:
-        OSError: it cannot be opened, or has more than ``most`` bytes.
-        UnicodeDecodeError: it is no UTF-8.
-    """
-    with open_regular(path) as stream:
-        content = stream.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, "it is too large for a text of this kind")
-    return content.decode("utf-8")
 
 
 @contextmanager

@@ -54,8 +54,14 @@ def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float) -> bytes
         ml = _number(row.voxels * voxel_mm / 1000) if extent == "volume" else ""
         mm2 = _number(row.voxels * voxel_mm) if extent == "plane" else ""
         cells = (_number(row.share), _number(row.level), row.seed)
-        writer.writerow([row.hypothesis, *cells, row.label, _number(row.voxels), ml, mm2])
+        name, label = _text(row.hypothesis), _text(row.label)
+        writer.writerow([name, *cells, label, _number(row.voxels), ml, mm2])
     return text.getvalue().encode()
+
+
+def _text(value: str) -> str:
+    """A text that no spreadsheet takes for a formula: one that looks like it gets a quote."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _number(value: float | None) -> str:

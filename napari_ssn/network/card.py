@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.orientation import named_directions
+from napari_ssn.core.problems import what_is_wrong
+from napari_ssn.regular import read_text
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_VERSION = 1
+# Arguments of a network are no larger, longer or deeper.
+_LARGEST, _LONGEST, _DEEPEST = 4096, 64, 8
+# Labels that a label map of bytes can hold, and voxels of the largest region.
+_MOST_LABELS, _MOST_VOXELS = 256, 1 << 30
 # Less than this of readers are as good as none.
 _LEAST_PRESENCE = 1e-6
 
@@ -37,13 +43,26 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _check_numbers(value: Any, depth: int = 0) -> None:
+    """ValueError if an argument is larger than any network's: the rest would be memory."""
+    if depth > _DEEPEST:
+        raise ValueError(f"tables within tables, more than {_DEEPEST} deep")
+    if isinstance(value, float | int) and not abs(value) <= _LARGEST:
+        raise ValueError(f"a number beyond {_LARGEST:,}")
+    if isinstance(value, dict | list):
+        if len(value) > _LONGEST:
+            raise ValueError(f"more than {_LONGEST} entries")
+        for one in value.values() if isinstance(value, dict) else value:
+            _check_numbers(one, depth + 1)
+
+
 class Architecture(_Strict):
     """Backbone, its arguments, and the stochastic head on top of it."""
 
     backbone: Backbone
     arguments: dict[str, Any]
-    features: int = Field(ge=1)
-    rank: int = Field(ge=1)
+    features: int = Field(ge=1, le=4096)
+    rank: int = Field(ge=1, le=4096)
     #: What varies: ``P z + √D ε`` (low-rank), ``√D ε`` alone (diagonal), or nothing (none). The
     #: last two are baselines; their P is one column of zeros.
     covariance: Literal["low-rank", "diagonal", "none"] = "low-rank"
@@ -57,6 +76,12 @@ class Architecture(_Strict):
     centre_radius: Radius | list[Radius] | None = None
     #: Whether the network says if there is anything at the middle of the region.
     presence: bool = False
+
+    @field_validator("arguments")
+    @classmethod
+    def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
+        _check_numbers(value)
+        return value
 
     @model_validator(mode="after")
     def _one_column(self) -> Architecture:
@@ -195,7 +220,7 @@ class ModelCard(_Strict):
     architecture: Architecture
     spatial_dims: Literal[2, 3]
     channels: list[str] = Field(min_length=1)
-    labels: list[Label] = Field(min_length=2)
+    labels: list[Label] = Field(min_length=2, max_length=_MOST_LABELS)
     #: How intensities reach the network: the region's minimum to 0 and maximum to 1; its mean to
     #: 0 and standard deviation to 1; or Hounsfield units clipped to ``window_hu``, whose ends
     #: become 0 and 1.
@@ -240,6 +265,11 @@ class ModelCard(_Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> ModelCard:
+        names = [label.name for label in self.labels]
+        if len(set(names)) < len(names):
+            raise ValueError("two labels have one name")
+        if math.prod(self.region) > _MOST_VOXELS:
+            raise ValueError("the region is larger than any network can see")
         if len(self.region) != self.spatial_dims:
             raise ValueError(f"region has {len(self.region)} axes, not {self.spatial_dims}")
         if self.orientation is not None and len(self.orientation) != self.spatial_dims:
@@ -315,7 +345,7 @@ def read_card(folder: Path) -> ModelCard:
     """Read and check the card of a model folder; ModelError says what is wrong with it."""
     path = folder / CARD_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"Model {folder.name!r} has no readable card ({CARD_NAME}).") from error
     if _newer(text):
@@ -325,17 +355,17 @@ def read_card(folder: Path) -> ModelCard:
     try:
         return ModelCard.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        problems = error.errors(include_input=False, include_url=False)
+        place, what = what_is_wrong([dict(one) for one in problems])
         raise ModelError(
-            f"The card of model {folder.name!r} is invalid: {place}: {first['msg']}."
-        ) from error
+            f"The card of model {folder.name!r} is invalid: {place or 'the file'}: {what}."
+        ) from None
 
 
 def _newer(text: str) -> bool:
     """Whether a card says that it is of a later format, which may hold what is unknown here."""
     try:
         version = json.loads(text)["card_version"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return False
     return isinstance(version, int) and version > CARD_VERSION

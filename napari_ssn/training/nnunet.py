@@ -16,7 +16,6 @@ import shutil
 import tempfile
 import weakref
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,8 @@ from numpy.typing import NDArray
 from napari_ssn.core.errors import DataError, SSNError
 from napari_ssn.core.orientation import letters_of
 from napari_ssn.core.volume import Volume
+from napari_ssn.regular import read_text
+from napari_ssn.training.archive import open_zip, unpack_zip
 from napari_ssn.training.cases import Case, Cases
 
 # Cases are kept in memory up to this much and read again beyond it.
@@ -130,9 +131,10 @@ def is_nnunet(path: Path) -> bool:
     """Whether a folder or zip holds a folder ``imagesTr``."""
     if path.is_dir():
         return (path / "imagesTr").is_dir()
-    if not zipfile.is_zipfile(path):
+    # A pipe would be waited for.
+    if not path.is_file() or not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         return any(re.search(r"(^|/)imagesTr/.", name) for name in archive.namelist())
 
 
@@ -181,21 +183,16 @@ def splits(path: Path) -> dict[str, list[str]]:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise DataError(f"{path.name} is no JSON: {error}.") from None
+    except (ValueError, RecursionError):
+        raise DataError(f"{path.name} is no JSON, or holds a value without an end.") from None
 
 
 def _unpack(path: Path, target: Path) -> Path:
     """Unpack a zip and return the folder that holds imagesTr."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            # Names that would leave the folder are cut by zipfile itself.
-            archive.extractall(target)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-        raise DataError(f"{path.name!r} is not a readable zip file: {error}.") from None
+    unpack_zip(path, target)
     tops = [p.parent for p in target.rglob("imagesTr") if p.is_dir()]
     if len(tops) != 1:
         raise DataError(f"{path.name!r} should hold one dataset, but holds {len(tops)}.")

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from napari_ssn.core.errors import DataError
+from napari_ssn.core.problems import what_is_wrong
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.models import model_places
+from napari_ssn.regular import read_text
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.design import design
 from napari_ssn.training.recipe import Recipe, check_recipe
@@ -117,21 +119,23 @@ def _change(settings: dict[str, Any], key: str, value: Any) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         # The system's own message holds the path.
         raise DataError(f"The recipe cannot be read: {error.strerror}.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"The recipe is no TOML: {error}.") from None
+    except UnicodeDecodeError:
+        raise DataError("The recipe is no text.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"The recipe is no TOML: {' '.join(str(error).split())}.") from None
+    except (ValueError, RecursionError):
+        # A number of thousands of digits, or tables within tables without an end.
+        raise DataError("The recipe holds a value that is too long or too deep.") from None
 
 
 def _checked(kind: type[_T], content: dict[str, Any]) -> _T:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        what = "there is no such field"
-        if first["type"] != "extra_forbidden":
-            what = first["msg"].removeprefix("Value error, ")
-        raise DataError(f"The recipe is invalid: {place}: {what}.") from error
+        problems = error.errors(include_input=False, include_url=False)
+        place, what = what_is_wrong([dict(one) for one in problems])
+        raise DataError(f"The recipe is invalid: {place or 'the file'}: {what}.") from None

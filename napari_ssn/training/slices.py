@@ -12,7 +12,6 @@ import hashlib
 import io
 import math
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from napari_ssn.core.errors import DataError
+from napari_ssn.io.picture import BROKEN
+from napari_ssn.regular import open_regular
+from napari_ssn.training.archive import open_zip, unzipping
 from napari_ssn.training.cases import Case, Cases, plain_volume
 
 RATERS = 4
@@ -78,11 +80,8 @@ class _Source:
         if path.is_dir():
             names = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
         else:
-            try:
-                self.zip = zipfile.ZipFile(path)
-                names = [n for n in self.zip.namelist() if not n.endswith("/")]
-            except (zipfile.BadZipFile, OSError) as error:
-                raise DataError(f"{path.name!r} is not a readable zip file: {error}.") from error
+            self.zip = open_zip(path)
+            names = [n for n in self.zip.namelist() if not n.endswith("/")]
         tables = [n for n in names if PurePosixPath(n).name == "slices.csv"]
         if len(tables) != 1:
             raise DataError(f"{path.name!r} should hold one slices.csv, but holds {len(tables)}.")
@@ -90,12 +89,11 @@ class _Source:
         self.names = sorted(n[len(self.base) :] for n in names if n.startswith(self.base))
 
     def read(self, name: str) -> bytes:
-        try:
+        with unzipping(name):
             if self.zip is not None:
                 return self.zip.read(self.base + name)
-            return (self.root / self.base / name).read_bytes()
-        except (zipfile.BadZipFile, zlib.error, OSError, KeyError, EOFError) as error:
-            raise DataError(f"{name} cannot be read: {error}.") from error
+            with open_regular(self.root / self.base / name) as stream:
+                return stream.read()
 
 
 def _decode_png(name: str, content: bytes) -> NDArray[np.uint8]:
@@ -104,12 +102,13 @@ def _decode_png(name: str, content: bytes) -> NDArray[np.uint8]:
             if image.mode != "L":
                 raise DataError(f"{name} should be an 8-bit grey image, but is {image.mode}.")
             return np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, *BROKEN) as error:
         raise DataError(f"{name} is not a readable PNG image.") from error
 
 
-def _number(row: dict[str, str], column: str, name: str) -> float:
-    text = row[column].strip()
+def _number(row: dict[str, str | None], column: str, name: str) -> float:
+    # A row that is too short has no such cell.
+    text = (row[column] or "").strip()
     if not text:
         return math.nan
     try:
@@ -127,7 +126,7 @@ def _table(content: bytes) -> dict[str, tuple[int, float, float]]:
     rows: dict[str, tuple[int, float, float]] = {}
     for line, row in enumerate(reader, start=2):
         try:
-            patient, nodule, number = (int(row[c]) for c in ("patient", "nodule", "slice"))
+            patient, nodule, number = (int(row[c] or "") for c in ("patient", "nodule", "slice"))
         except (ValueError, TypeError) as error:
             raise DataError(
                 f"slices.csv, line {line}: patient, nodule and slice should be whole numbers."

@@ -1,0 +1,37 @@
+"""Opening files that are files: a pipe would be waited for, and a text has an end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+# Bytes of the longest text that is read: a sidecar of many hypotheses has some megabytes.
+_LONGEST = 1 << 26
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of the disk for reading; OSError for a pipe, which would be waited for."""
+    flags = getattr(os, "O_NONBLOCK", 0)
+    # pathlib's open takes no opener.
+    stream = open(path, "rb", opener=lambda name, how: os.open(name, how | flags))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return stream
+
+
+def read_text(path: Path) -> str:
+    """Text of a file.
+
+    Raises:
+        OSError: it cannot be opened, or is longer than any text of this program.
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    with open_regular(path) as stream:
+        content = stream.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
+        raise OSError(errno.EFBIG, "it is too large for a text of this kind")
+    return content.decode("utf-8")
