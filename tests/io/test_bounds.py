@@ -116,9 +116,7 @@ def test_a_file_is_refused_before_it_costs(tmp_path: Path, case: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
-@pytest.mark.parametrize(
-    "name", ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.png", "a.tif", "a.dcm"]
-)
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "nhdr", "png", "tif", "dcm"])
 def test_a_pipe_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
     os.mkfifo(tmp_path / f"a.{suffix}")
     seconds, _, said = cost(tmp_path / f"a.{suffix}")
