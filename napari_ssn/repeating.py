@@ -98,7 +98,7 @@ def again(
 
     DataError, ImageError, ModelError if one of the three is not to be had or another one.
     """
-    if record.choice.z is None:
+    if record.choice.z is None and not record.choice.nothing:
         raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
     volume, frame = _image_of(path, record, series)
     if image_hash(volume) != record.run.image_sha256:
@@ -121,7 +121,7 @@ def again(
     divided = record.run.threads is None and record.run.device == "cpu"
     with threads(record.run.threads if model.device.type == "cpu" else None):
         found = Found.by(model, volume, centre, frame, depth_mm, tile, divided)
-    if len(record.choice.z) != found.dist.rank:
+    if record.choice.z is not None and len(record.choice.z) != found.dist.rank:
         raise DataError(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
         )
@@ -221,7 +221,9 @@ def _given(found: Found, dist: Decodable, pointing: Pointing) -> Posterior:
         raise DataError("A point of the sidecar has a label or axes that the model has not.")
     residual = residual_as(found, pointing)
     clicks = [Click(tuple(point.index), point.label) for point in pointing.points]
-    return condition(dist, clicks, pointing.tolerance, residual, stray=pointing.stray)
+    return condition(
+        dist, clicks, pointing.tolerance, residual, pointing.slip, stray=pointing.stray
+    )
 
 
 def _beyond(given: Posterior, pointing: Pointing) -> NDArray[np.float64]:
@@ -240,6 +242,8 @@ def _beyond(given: Posterior, pointing: Pointing) -> NDArray[np.float64]:
 def decode(found: Found, choice: Choice) -> Hypothesis:
     """The hypothesis of a sidecar, with its points and the lesions that it moved alone."""
     dist = spread_as(found, choice)
+    if choice.nothing:
+        return Hypothesis.nothing(dist, choice.z)
     given = None if choice.pointing is None else _given(found, dist, choice.pointing)
     beyond = np.zeros(0)
     if given is None or choice.pointing is None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
 from napari_ssn.wording.problems import RESEARCH_ONLY
+from napari_ssn.wording.sizes import capital
 
 # Tables and plain rules throughout: mail programs and word processors show these as well.
 _STYLE = """
@@ -79,6 +80,9 @@ class Report:
         pictures: of the hypothesis on show and of the cards.
         pictured: what the pictures show and what their shares mean.
         given: what was pointed at and what has to be so, a line each.
+        presence: how many readers would outline anything, one sentence; empty where the model does
+            not tell that apart from where the border runs.
+        unlikely: whether that is said before any size.
         facts: name and value, in this order.
         limits: of the model.
         codes: what tells image, weights and label map from all others, by what it is of.
@@ -94,10 +98,13 @@ class Report:
     facts: Sequence[tuple[str, str]]
     limits: Sequence[str]
     codes: Sequence[tuple[str, str]]
+    presence: str = ""
+    unlikely: bool = False
 
 
 def to_html(report: Report) -> bytes:
     """The page as one file, pictures and all."""
+    said = bool(report.presence) and not report.unlikely
     parts = [
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
         f"<title>{escape(report.title)} · napari-ssn</title>",
@@ -105,8 +112,10 @@ def to_html(report: Report) -> bytes:
         f"<h1>{escape(report.title)}</h1>",
         _paragraph(report.purpose, "muted"),
         f'<p class="notice">{escape(RESEARCH_ONLY)}</p>',
+        *([f"<h2>{escape(report.presence)}</h2>"] if report.unlikely else []),
         f"<h2>On show: {escape(report.shown)}</h2>",
         _table(_size(size) for size in report.sizes),
+        *([_paragraph(capital(report.presence), "")] if said else []),
         "<h2>Hypotheses</h2>",
         _pictures(report.pictures),
         _paragraph(report.pictured, "muted small"),

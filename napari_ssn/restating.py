@@ -13,12 +13,14 @@ from napari_ssn.core.errors import DataError
 from napari_ssn.io.provenance import Choice, Provenance, Software
 from napari_ssn.repeating import residual_as, spread_as
 from napari_ssn.segmenting import Found
-from napari_ssn.session.given import TOLERANCE, Given
+from napari_ssn.session.given import SLIP, TOLERANCE, Given
 from napari_ssn.session.told import Point, Question
 
 # How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
 # otherwise by another processor.
 _ROUNDING = 1e-5
+# How far the stated presence may be from the model's: as another processor rounds the network.
+_CHANCE = 1e-4
 # Samples that are drawn again, and such as were given points or conditions, which take longer.
 _MOST_DRAWS, _MOST_GIVEN = 1_000_000, 20_000
 # What only some choices have.
@@ -79,6 +81,11 @@ def statements(record: Provenance, found: Found) -> Statements:
         for name in ("pointing", "conditions", "lesions", "spread"):
             if getattr(choice, name) is not None and f"choice.{name}" not in used:
                 used.append(f"choice.{name}")
+        problem, known = _mispresent(choice, drawn)
+        if problem is not None:
+            problems.append(problem)
+        if not known and "choice.presence" not in unchecked:
+            unchecked.append("choice.presence")
         problem, known = _misdrawn(choice, drawn, alike)
         if problem is not None:
             problems.append(problem)
@@ -119,6 +126,8 @@ def _misdrawn(
     misfit = _misfit(choice)
     if misfit is not None:
         return misfit, True
+    if choice.kind == "nothing":
+        return None, True
     given = choice.pointing is not None or choice.conditions is not None
     most = _MOST_GIVEN if given else _MOST_DRAWS
     if choice.sample is not None and choice.sample > most:
@@ -165,6 +174,30 @@ def _misdrawn(
     return None, True
 
 
+def _mispresent(choice: Choice, drawn: Callable[[Choice], Given]) -> tuple[str | None, bool]:
+    """What a sidecar says of presence otherwise than the model, and whether that could be told."""
+    if choice.nothing and choice.kind not in ("nothing", "sample"):
+        return "the sidecar calls empty what the model outlines", True
+    if choice.presence is None:
+        # One of before says nothing of it.
+        words = "the sidecar calls empty what the model outlines" if choice.nothing else None
+        return words, True
+    told = choice.pointing
+    if told is not None and (told.tolerance, told.slip) != (TOLERANCE, SLIP):
+        return None, False
+    source = drawn(choice)
+    points, only = _points(choice), _only(choice, source)
+    presence = source.presence(points, only)
+    if not source.apart or abs(presence - choice.presence) > _CHANCE:
+        return "the sidecar states another chance that there is anything than the model", True
+    if choice.kind != "sample" or choice.sample is None or choice.sample > _MOST_DRAWS:
+        return None, True
+    there = bool(source.present(points, choice.sample, choice.seed or 0, only)[-1])
+    if there == bool(choice.nothing):
+        return "the sidecar states otherwise than its sample whether anything is outlined", True
+    return None, True
+
+
 _MISDRAWN = "the sidecar states another seed or number than its sample was drawn with"
 
 
@@ -178,6 +211,8 @@ def _misfit(choice: Choice) -> str | None:
     never: tuple[str, ...] = ()
     if choice.kind in ("mean", "conditioned"):
         never = (*_WALKED, "seed", "sample", "lesions")
+    elif choice.kind == "nothing":
+        never = (*_WALKED, "seed", "sample", "lesions", "z")
     elif choice.kind in ("sample", "representative"):
         never = (*_WALKED, "lesions")
     for name in never:

@@ -23,7 +23,7 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import ExportError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.measures import Range, central_range, label_counts
+from napari_ssn.core.measures import label_counts
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
@@ -36,12 +36,13 @@ from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import Choice, DicomInput, ModelIdentity, Provenance, Run
 from napari_ssn.io.sidecar import sidecar_path, write_content
-from napari_ssn.io.table import Row, range_rows, volumes_table
+from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 from napari_ssn.network.device import device_title
 from napari_ssn.network.fit import check_fit, in_calibration
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.session.ranging import Stated, state_ranges
 from napari_ssn.wording.sizes import Measure, capital, plural, range_line
 
 if TYPE_CHECKING:
@@ -105,18 +106,20 @@ def segment_image(
     if depth_mm is not None and found.run.depth_mm is None:
         typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
     rank = found.dist.rank
-    choices = [_choice("mean", np.zeros(rank))]
-    for i, z in enumerate(draw_z(count, rank, seed), start=1):
-        choices.append(_choice("sample", z, seed, i))
+    choices = [found.choice("mean", np.zeros(rank))]
+    present = found.dist.present(count, seed)
+    for i, (z, there) in enumerate(zip(draw_z(count, rank, seed), present, strict=True), start=1):
+        choices.append(found.choice("sample", z, seed, i, nothing=not there))
     records: dict[str, Provenance] = {}
     for name, target, choice in zip(names, maps, choices, strict=True):
-        hypothesis = Hypothesis.from_z(found.dist, choice.z)
+        made = Hypothesis.nothing if choice.nothing else Hypothesis.from_z
+        hypothesis = made(found.dist, choice.z)
         record = found.describe(hypothesis, choice)
         content = Content.of(hypothesis, found.model.card)
         with _saying_what_is_missing(len(records), len(maps)):
             write_content(content, target, record, overwrite, headers)
         records[name] = record
-    ranges = found.ranges()
+    ranges = found.stated()
     with _saying_what_is_missing(len(maps), len(maps)):
         write_files({table: _table(found, records, ranges)}, overwrite)
     what = f"{plural(len(maps), 'label map')} with {'its sidecar' if count == 0 else 'sidecars'}"
@@ -263,36 +266,69 @@ class Found:
         space = self.volume.space
         return Measure(self.volume.extent, size, len(space) == 2 or 1 in space)
 
-    def ranges(self) -> list[tuple[Range, float]]:
-        """Range of each foreground label's voxels, and the share of hypotheses without it."""
+    @property
+    def presence(self) -> float | None:
+        """How likely a reader outlines anything; None where the model does not tell it apart."""
+        return self.dist.presence if self.dist.presence < 1 else None
+
+    def choice(
+        self,
+        kind: str,
+        z: ArrayLike,
+        seed: int | None = None,
+        sample: int | None = None,
+        nothing: bool = False,
+    ) -> Choice:
+        """One of its hypotheses, as a sidecar has it."""
+        return Choice.model_validate(
+            {
+                "kind": kind,
+                "z": [float(value) for value in np.asarray(z)],
+                "seed": seed,
+                "sample": sample,
+                "presence": self.presence,
+                "nothing": nothing or None,
+            }
+        )
+
+    def stated(self) -> Stated:
+        """Ranges of the foreground labels' voxels, and whether there is anything at all."""
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
         card = self.model.card
-        calibrated = in_calibration(card, self.volume, _is_ct(self.volume))
-        return [
-            (
-                card.range_of(values, self.dist.space, label)
-                if calibrated
-                else central_range(values),
-                float((values == 0).mean()),
-            )
-            for label, values in enumerate(counts[:, 1:].T, start=1)
-        ]
+        own = not in_calibration(card, self.volume, _is_ct(self.volume))
+        return state_ranges(card, counts, self.dist.space, self.presence, own)
 
-    def volume_lines(self, ranges: list[tuple[Range, float]]) -> Iterator[str]:
-        """``Nodule: median 1.42 mL · model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``."""
-        measure = self.measure
-        for label, (spread, absent) in zip(self.model.card.labels[1:], ranges, strict=True):
+    def volume_lines(self, stated: Stated) -> Iterator[str]:
+        """``Nodule: median 1.42 mL · model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
+
+        Where the model tells presence apart ``Nodule 1.9 mL · nine in ten readers who outlined it
+        drew 1.5–2.4 mL`` and a line on those who would outline nothing; what hardly looks like
+        anything is said so before any size.
+        """
+        measure, presence = self.measure, stated.presence
+        if presence.unlikely:
+            yield presence.line
+        for label, one, absent in zip(
+            self.model.card.labels[1:], stated.ranges, stated.absent, strict=True
+        ):
             words = range_line(
                 measure,
-                spread.low,
-                spread.high,
-                spread.level,
-                _RANGE_DRAWS,
-                readers=spread.readers,
-                patients=spread.patients,
+                one.low,
+                one.high,
+                one.level,
+                len(stated.counts),
+                readers=one.readers,
+                patients=one.patients,
                 absent=absent,
+                outlined=presence.apart,
             )
-            yield f"{capital(label.name)}: median {measure.amount(spread.median)} · {words}"
+            name = capital(label.name)
+            if presence.apart:
+                yield f"{name} {measure.short(one.median, one.high)} · {words}"
+            else:
+                yield f"{name}: median {measure.amount(one.median)} · {words}"
+        if presence.line and not presence.unlikely:
+            yield presence.line
 
 
 def _is_ct(volume: Volume) -> bool:
@@ -311,22 +347,18 @@ def image_at(path: Path, frame: int | None = None, series: int | None = None) ->
     return read(path, series)
 
 
-def _choice(kind: str, z: ArrayLike, seed: int | None = None, sample: int | None = None) -> Choice:
-    numbers = [float(value) for value in np.asarray(z)]
-    return Choice.model_validate({"kind": kind, "z": numbers, "seed": seed, "sample": sample})
-
-
-def _table(
-    found: Found, records: dict[str, Provenance], ranges: list[tuple[Range, float]]
-) -> bytes:
+def _table(found: Found, records: dict[str, Provenance], stated: Stated) -> bytes:
     """Content of volumes.csv: a row per hypothesis and label, and those of the ranges."""
     rows = [
         Row(name, label, size.voxels, seed=record.choice.seed)
         for name, record in records.items()
         for label, size in record.volumes.items()
     ]
-    for label, (one, _) in zip(found.model.card.labels[1:], ranges, strict=True):
-        rows += range_rows(label.name, one.low, one.median, one.high, one.level)
+    names = [label.name for label in found.model.card.labels[1:]]
+    for label, one in zip(names, stated.ranges, strict=True):
+        rows += range_rows(label, one.low, one.median, one.high, one.level)
+    if stated.presence.apart:
+        rows += nothing_rows(names, 1 - stated.presence.share)
     measure = found.measure
     return volumes_table(rows, measure.extent, measure.voxel_mm3)
 

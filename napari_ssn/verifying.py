@@ -78,9 +78,10 @@ def verify(
             problems = ["the file beside the sidecar cannot be read as its label map"]
             if isinstance(error, GeometryError):
                 problems = ["the file beside the sidecar does not lie on its image as it should"]
-    if record.choice.z is None and not problems:
+    edited = record.choice.z is None and not record.choice.nothing
+    if edited and not problems:
         raise DataError(EDITED)
-    if record.choice.z is None:
+    if edited:
         typer.echo(f"Not identical: {problems[0]}.")
         return False
     found, first = again(path, record, model_name, device, series)

@@ -230,9 +230,9 @@ def test_problems_are_one_sentence_without_paths() -> None:
 def test_cards_and_comparisons_in_words() -> None:
     measure = Measure("volume", 1.0, False)
     assert card_lines(measure, 0.343, 0.024, [0, 1420]) == ("34 ±2 %", "1.42 mL")
-    assert card_lines(measure, 0.004, 0.003, [9, 0]) == ("0 ±1 %", "no lesion")
+    assert card_lines(measure, 0.004, 0.003, [9, 0]) == ("0 ±1 %", "nothing outlined")
     # The only one there is would be so again.
-    assert card_lines(measure, 1.0, 0.0, [9, 0]) == ("100 %", "no lesion")
+    assert card_lines(measure, 1.0, 0.0, [9, 0]) == ("100 %", "nothing outlined")
     assert card_tip(1.0, 0.0, 400).startswith("Stands for 100 % of 400 hypotheses. Click")
     assert "give or take 2 %" in card_tip(0.34, 0.024, 400)
     assert comparison_line(["nodule"], [0.871], [0.84], "mm") == "Dice 0.87 · 0.8 mm apart"

@@ -20,7 +20,8 @@ class Hypothesis:
     Attributes:
         label_map: (*S) uint8.
         affine: 4×4 float64 of that grid, voxel index to mm.
-        z: (R,) float64, the latent vector; None for a map that was edited by hand.
+        z: (R,) float64, the latent vector; None for a map that was edited by hand, and for the
+            hypothesis that there is nothing.
         classes: number of labels C, background included.
         probability: share of the model's hypotheses it stands for; None if it is a single
             draw or a point on a walk, which have no probability.
@@ -54,6 +55,13 @@ class Hypothesis:
         """Decode a z (None: the mean) on the grid of the image that was segmented."""
         vector = dist.check_z(z)
         label_map = dist.placed(dist.label_map(vector))
+        return cls(label_map, dist.image_affine(), vector, dist.classes)
+
+    @classmethod
+    def nothing(cls, dist: Decodable, z: ArrayLike | None = None) -> Hypothesis:
+        """The empty map of a reader who outlines nothing; of a draw with the z that it has."""
+        label_map = dist.placed(np.zeros(dist.space, np.uint8))
+        vector = None if z is None else dist.check_z(z)
         return cls(label_map, dist.image_affine(), vector, dist.classes)
 
     @property

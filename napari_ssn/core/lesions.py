@@ -63,8 +63,9 @@ class Lesion:
         number: from 1, the largest first.
         centre: a voxel of its core, on the image's grid: of those, the nearest to the mean
             place weighted by how often each is foreground.
-        existence: share of the hypotheses in which any voxel of its core is foreground.
-        existence_error: standard error of that share, ``√(p (1 − p) / n)``.
+        existence: share of the hypotheses in which any voxel of its core is foreground; of all
+            readers, those who outline nothing included.
+        existence_error: standard error of that share, from the number of draws.
         size: foreground voxels of its part, over the hypotheses in which it is present.
     """
 
@@ -163,8 +164,8 @@ def _described(
             Lesion(
                 number=number,
                 centre=_centre(cores == k, votes, dist),
-                existence=share,
-                existence_error=math.sqrt(share * (1 - share) / rules.draws),
+                existence=dist.presence * share,
+                existence_error=dist.presence * math.sqrt(share * (1 - share) / rules.draws),
                 size=spread[k],
             )
         )

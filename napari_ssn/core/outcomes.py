@@ -63,6 +63,7 @@ class Outcome:
         weight: (k,) of each, sum 1: the draws so weighted are the distribution given the outcome.
         centre: (R,) their mean where that comes true itself, else the draw nearest to it; the
             origin where none came true.
+        presence: P(a reader outlines anything | the outcome), see `ask`.
     """
 
     probability: float
@@ -70,6 +71,7 @@ class Outcome:
     z: Floats
     weight: Floats
     centre: Floats
+    presence: float = 1.0
 
     @property
     def rare(self) -> bool:
@@ -108,6 +110,10 @@ def ask(
     comes true, and the draws carry the ratio of the densities, so that one in a million is
     estimated as well as one in ten. Given clicks the draws are those of the posterior.
 
+    With a presence p below 1 the probability is that of all readers, ``p P + (1 − p) 1[∅]`` with P
+    that given presence and 1[∅] whether the outcome is true of an empty label map; the draws are
+    given presence, and `Outcome.presence` is how likely that is when the outcome comes true.
+
     Args:
         dist: the distribution.
         question: a volume; or a click, "the label reaches this voxel"; of several all come true.
@@ -143,15 +149,20 @@ def ask(
         true = lead(z).min(1) >= 0
     weight = ratio * true
     total = float(weight.sum())
+    presence = dist.presence if posterior is None else posterior.presence
+    empty = 1 - presence if all(_of_nothing(dist, one) for one in questions) else 0.0
     if total == 0:
         nothing = np.zeros((0, dist.rank))
-        return Outcome(0.0, 1 / n, nothing, np.zeros(0), np.zeros(dist.rank))
-    error = float(weight.std() / np.sqrt(n))
+        kept = 0.0 if empty else presence
+        return Outcome(empty, presence / n, nothing, np.zeros(0), np.zeros(dist.rank), kept)
+    error = presence * float(weight.std() / np.sqrt(n))
     z, weight = z[true], weight[true] / total
     centre = weight @ z
     if lead(centre[None]).min() < 0:
         centre = z[np.square(z - centre).sum(1).argmin()]
-    return Outcome(min(1.0, total / n), error, z, weight, centre)
+    found = presence * min(1.0, total / n)
+    both = found + empty
+    return Outcome(both, error, z, weight, centre, found / both if both else presence)
 
 
 #: Of draws (n, R) how far each is beyond the edge of every outcome, (n, questions); negative
@@ -194,6 +205,15 @@ def _lead(
         return np.stack(columns, 1)
 
     return lead
+
+
+def _of_nothing(dist: Decodable, question: Question) -> bool:
+    """Whether something is so where nothing is outlined: all of the grid is background."""
+    if isinstance(question, Click):
+        return question.label == 0
+    size = 0.0 if question.label else math.prod(dist.space) * voxel_volume_ml(dist.affine)
+    edge = question.volume_ml
+    return size >= edge if isinstance(question, VolumeAtLeast) else size <= edge
 
 
 def _reach(dist: Decodable, click: Click, posterior: Posterior | None, z: Floats) -> Floats:

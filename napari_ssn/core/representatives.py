@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +37,7 @@ def representatives(
     seed: int = 0,
     z: ArrayLike | None = None,
     between: Callable[[], None] = lambda: None,
+    presence: float | None = None,
 ) -> list[Hypothesis]:
     """Choose up to k label maps that stand for n draws, the likeliest first.
 
@@ -44,19 +47,25 @@ def representatives(
     that is nearest in size. Where more than 65,536 voxels may differ, one of every two is compared,
     or of every three, and so on; the hypotheses themselves are whole.
 
+    With a presence p below 1 "nothing outlined" has no z, and with the share e of the draws that
+    are empty by theirs ``P(none) = 1 − p (1 − e)``; a hypothesis that a share s of the others is
+    nearest to has ``p (1 − e) s``.
+
     Args:
         dist: the distribution, or what is left of it given some clicks.
         k: how many at most; fewer when the draws hold fewer different label maps.
         n: draws, without pixel noise.
         seed: of the draws.
-        z: (n, R) draws made already, in the place of n and seed.
+        z: (n, R) draws made already, given presence, in the place of n and seed.
         between: called now and then; what it raises goes through.
+        presence: p, where z were drawn given more than ``dist`` knows of; by default its own.
 
     Returns:
         Hypotheses whose ``probability`` sums to one. ``probability_error`` is its standard
         deviation from one set of n draws to another, the medoids of each chosen anew: with other
         draws other hypotheses would stand for all, which changes a share by more than the number
-        of draws alone.
+        of draws alone. With presence below 1 and k = 1 the likelier of nothing and one medoid,
+        with what it has.
     """
     if k < 1 or n < 1:
         raise ValueError(f"k, n: expected at least 1, got {k} and {n}")
@@ -80,6 +89,7 @@ def representatives(
         distance = 1 - pairwise_iou(maps, maps, whole.classes, common)
     between()
     groups = _Groups(distance, (maps > 0).sum(axis=1), weight)
+    apart, none = whole.presence < 1, None
     for kind in np.flatnonzero(~maps.any(axis=1) & (common[1:].sum() == 0)):
         empty = np.flatnonzero(place == kind)
         if found.step > 1:
@@ -89,21 +99,61 @@ def representatives(
                 first = np.append(first, empty[something][0])
                 groups = groups.split(int(kind), int(something.sum()))
             empty = empty[~something]
-        if len(empty) >= _NOTHING * n:
+        if apart and len(empty):
+            none = int(kind)
+        elif len(empty) >= _NOTHING * n:
             first[kind] = empty[0]
             groups = replace(groups, nothing=int(kind))
-    medoids = groups.medoids(k)
+    hypotheses, scale = [], _Scale()
+    if apart:
+        p = dist.presence if presence is None else presence
+        e = 0.0 if none is None else float(groups.weight[none]) / n
+        nothing = (1 - p) + p * e
+        if nothing >= _NOTHING:
+            if k > 1 or nothing >= 0.5:
+                error = p * math.sqrt(e * (1 - e) / n)
+                made = Hypothesis.nothing(whole)
+                hypotheses = [replace(made, probability=nothing, probability_error=error)]
+                k -= 1
+            if none is not None:
+                groups = groups.without(none)
+            scale = _Scale(p, e, n)
+    medoids = groups.medoids(k) if k and groups.total else []
+    if not medoids:
+        return hypotheses
     shares = groups.shares(medoids)
-    errors = _errors(groups, medoids, seed, between)
-    hypotheses = [
+    errors = scale.errors(shares, _errors(groups, medoids, seed, between))
+    hypotheses += [
         replace(
             _hypothesis(dist, z[first[medoid]]),
             probability=float(share),
             probability_error=float(error),
         )
-        for medoid, share, error in zip(medoids, shares, errors, strict=True)
+        for medoid, share, error in zip(medoids, scale.shares(shares), errors, strict=True)
     ]
     return sorted(hypotheses, key=lambda h: -(h.probability or 0.0))
+
+
+class _Scale(NamedTuple):
+    """From shares of the draws that are not empty to shares of all readers, ``p (1 − e)``.
+
+    p: presence; e: share of n draws that are empty by their z.
+    """
+
+    p: float = 1.0
+    e: float = 0.0
+    n: int = 1
+
+    def shares(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of all readers."""
+        return np.asarray(self.p * (1 - self.e) * shares)
+
+    def errors(
+        self, shares: NDArray[np.float64], errors: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Standard errors of these, from those of the shares and of e."""
+        chance = math.sqrt(self.e * (1 - self.e) / self.n)
+        return np.asarray(self.p * np.hypot((1 - self.e) * errors, shares * chance))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +179,12 @@ class _Groups:
         weight[kind] -= count
         weight[-1] = count
         return _Groups(self.distance[np.ix_(order, order)], self.sizes[order], weight)
+
+    def without(self, kind: int) -> _Groups:
+        """Without the draws of a kind."""
+        weight = self.weight.copy()
+        weight[kind] = 0
+        return replace(self, weight=weight)
 
     def medoids(self, k: int) -> list[int]:
         """Up to k of them that stand for all; nothing among them where it is one."""

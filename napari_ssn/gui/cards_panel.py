@@ -222,8 +222,7 @@ class CardsPanel(Section):
             self.compare.setChecked(False)
         for index, card in enumerate(self.buttons):
             one = cards.cards[index].choice if cards and index < len(cards.cards) else None
-            at_rest = choice.sigma == 0 and not choice.own
-            card.setChecked(one is not None and at_rest and one == choice.anchor)
+            card.setChecked(one is not None and one == choice.resting)
             card.set_compared(one is not None and one == other)
             card.set_starred(one is not None and self._session.copies.holds(one))
         say(self.difference, self._words())

@@ -135,6 +135,7 @@ def describe_probability(
     pointing: Pointing | None = None,
     conditions: list[Condition] | None = None,
     spread: Spread | None = None,
+    presence: float | None = None,
 ) -> Provenance:
     """Provenance of a probability map, made now with this software; it has no volumes."""
     return Provenance(
@@ -143,7 +144,12 @@ def describe_probability(
         model=model,
         run=run,
         choice=Choice(
-            kind="probability", z=None, pointing=pointing, conditions=conditions, spread=spread
+            kind="probability",
+            z=None,
+            pointing=pointing,
+            conditions=conditions,
+            spread=spread,
+            presence=presence,
         ),
         volumes={},
         grid=grid_of(probability.values.shape[1:], probability.affine),

@@ -166,7 +166,8 @@ class Pointing(_Strict):
     xi(z) is its mean given z and the points. A draw has ``rest`` besides, in the numbers that hold
     xi, and does not follow the points numbered in ``slips``, from 1; null for what is no draw, or
     was drawn before xi was. It was drawn with ``chance`` that xi has a share in it, and ``stray``
-    that a point is a slip of the hand.
+    that a point is a slip of the hand. ``slip`` is how likely
+    a point is a slip of the hand, as far as it tells of presence.
     """
 
     points: Annotated[list[Point], Field(min_length=1)]
@@ -178,6 +179,7 @@ class Pointing(_Strict):
     stray: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.0
     rest: list[FiniteFloat] | None = None
     slips: list[Annotated[int, Field(ge=1)]] | None = None
+    slip: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.0
 
 
 class Condition(_Strict):
@@ -214,12 +216,24 @@ class Choice(_Strict):
     at anything. ``conditions`` says what is so in the hypotheses that mean, draws and anchor were
     taken from, null when they are all; a walk may leave it. ``spread`` says how far apart the
     hypotheses lie; null where as far as the model has them. ``z`` is null for a label map that
-    was edited by hand, which the model cannot make again, and for the probability map, which is
-    about all z.
+    was edited by hand, which the model cannot make again, for the probability map, which is
+    about all z, and for the hypothesis that there is nothing.
+
+    ``presence`` is how likely a reader outlines anything, given ``pointing`` and ``conditions``;
+    null where the model does not tell that apart from where the border runs. ``nothing`` is true
+    where the label map is empty because a reader outlines nothing: a draw whose reader does, or,
+    of kind ``nothing``, the hypothesis itself; null everywhere else.
     """
 
     kind: Literal[
-        "mean", "sample", "walk", "representative", "conditioned", "edited", "probability"
+        "mean",
+        "sample",
+        "walk",
+        "representative",
+        "conditioned",
+        "edited",
+        "probability",
+        "nothing",
     ]
     seed: Count | None = None
     sample: Annotated[int, Field(ge=1)] | None = None
@@ -232,6 +246,8 @@ class Choice(_Strict):
     pointing: Pointing | None = None
     conditions: Annotated[list[Condition], Field(min_length=1)] | None = None
     spread: Spread | None = None
+    presence: Share | None = None
+    nothing: Literal[True] | None = None
 
 
 class LabelVolume(_Strict):

@@ -25,6 +25,7 @@ _WORDS = {
     "representative": "card",
     "conditioned": "outline given points",
     "edited": "edited outline",
+    "nothing": "nothing outlined",
 }
 
 
@@ -100,7 +101,8 @@ def _words(choice: Choice) -> str:
     """``sample 3``, ``+1.00 σ``."""
     if choice.kind == "sample":
         seed = f" (seed {choice.seed})" if choice.seed else ""
-        return f"sample {choice.sample or 1}{seed}"
+        empty = ", nothing outlined" if choice.nothing else ""
+        return f"sample {choice.sample or 1}{seed}{empty}"
     if choice.kind == "walk":
         return f"{choice.sigma or 0.0:+.2f} σ".replace("-", "−")
     return _WORDS[choice.kind]

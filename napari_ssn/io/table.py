@@ -17,7 +17,8 @@ class Row:
     """Size of one label in one hypothesis, or one end of its range.
 
     Attributes:
-        hypothesis: what it is called; ``range low``, ``range median`` or ``range high``.
+        hypothesis: what it is called; ``range low``, ``range median`` or ``range high``;
+            ``nothing outlined``.
         label: name of the label.
         voxels: whole for a hypothesis, not always for a range.
         share: of the model's hypotheses that this one stands for.
@@ -37,6 +38,11 @@ def range_rows(label: str, low: float, median: float, high: float, level: float)
     """The three rows of a label's range, in voxels."""
     ends = (("low", low), ("median", median), ("high", high))
     return [Row(f"range {end}", label, value, level=level) for end, value in ends]
+
+
+def nothing_rows(labels: Iterable[str], share: float) -> list[Row]:
+    """Of each label the row of the readers who outline nothing at all, a share of all readers."""
+    return [Row("nothing outlined", label, 0, share) for label in labels]
 
 
 def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float) -> bytes:

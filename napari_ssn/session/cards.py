@@ -14,6 +14,8 @@ from napari_ssn.session.records import Choice, Point, Question, Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    # It imports torch, which only the worker does.
+    from napari_ssn.core.hypotheses import Hypothesis
 
 #: Draws that the cards stand for, and the seed of these draws.
 DRAWS, SEED = 400, 0
@@ -32,7 +34,7 @@ class Card:
 
     Attributes:
         choice: shows it.
-        share: of the draws it stands for.
+        share: of the readers, or of the draws, it stands for.
         error: standard error of that share, from the number of draws.
         counts: (C,) voxels of each label.
         picture: (SIDE, SIDE, 3) uint8, its outlines over the image.
@@ -94,15 +96,15 @@ def cards_job(
         if cancelled():
             raise Cancelled("The run was cancelled.")
 
-    found = representatives(result.given.source(points), most, z=draws, between=between)
+    # What is so in all draws speaks of presence too, so that it is not the source's own.
+    presence = result.given.presence(points, only)
+    source = result.given.source(points)
+    found = representatives(source, most, z=draws, between=between, presence=presence)
     between()
     pictures, voxel = draw(result, [one.label_map for one in found])
     cards = tuple(
         Card(
-            # A representative is one of the draws: its number says all about it.
-            Choice(
-                int(np.flatnonzero((draws == one.drawn).all(1))[0]), SEED, points=points, only=only
-            ),
+            _choice(draws, one, points, only),
             one.probability or 0.0,
             one.probability_error or 0.0,
             one.counts,
@@ -111,6 +113,19 @@ def cards_job(
         for one, picture in zip(found, pictures, strict=True)
     )
     return Cards(result.run, DRAWS, cards, voxel, points, only)
+
+
+def _choice(
+    draws: NDArray[np.float64],
+    one: Hypothesis,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+) -> Choice:
+    if one.z is None:
+        return Choice(points=points, only=only, nothing=True)
+    # A representative is one of the draws: its number says all about it.
+    number = int(np.flatnonzero((draws == one.drawn).all(1))[0])
+    return Choice(number, SEED, points=points, only=only)
 
 
 def draw(

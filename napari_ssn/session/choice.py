@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from napari_ssn.session.told import Point, Question
@@ -33,6 +33,8 @@ class Choice:
         only: what is so in all hypotheses that mean and draws are taken from; a walk from there
             may leave it.
         basis: how the directions are chosen that one of is walked.
+        nothing: whether it is a reader who outlines nothing: an empty label map, whatever z. Of a
+            draw that presence leaves empty, or without a sample the hypothesis "nothing outlined".
     """
 
     sample: int | None = None
@@ -43,20 +45,31 @@ class Choice:
     points: tuple[Point, ...] = ()
     only: tuple[Question, ...] = ()
     basis: Kind = "label-weighted"
+    nothing: bool = False
 
     @property
-    def kind(self) -> Literal["mean", "sample", "walk"]:
-        """What the hypothesis is: the mean, a draw, or a point on a walk from either."""
+    def kind(self) -> Literal["mean", "sample", "walk", "nothing"]:
+        """What the hypothesis is: the mean, a draw, or a point on a walk from either; or nothing.
+
+        A draw that is left empty is a draw.
+        """
+        if self.nothing and self.sample is None:
+            return "nothing"
         if self.sigma != 0 or self.own:
             return "walk"
         return "mean" if self.sample is None else "sample"
 
     @property
     def anchor(self) -> Choice:
-        """The hypothesis the walk starts from."""
+        """The hypothesis the walk starts from, outlined: who walks asks where the border is."""
         if self.sample is None:
             return Choice(points=self.points, only=self.only)
         return Choice(self.sample, self.seed, points=self.points, only=self.only)
+
+    @property
+    def resting(self) -> Choice | None:
+        """The mean, draw or nothing that is on show itself; None on a walk from it."""
+        return None if self.kind == "walk" else replace(self.anchor, nothing=self.nothing)
 
     @property
     def title(self) -> str:
@@ -67,6 +80,9 @@ class Choice:
         if self.only:
             several = "s" if len(self.only) > 1 else ""
             start += f" where {len(self.only)} condition{several} hold{'' if several else 's'}"
+        if self.nothing:
+            start = start.replace("mean", "nothing outlined", 1)
+            return start if self.sample is None else f"{start}, nothing outlined"
         if self.kind != "walk":
             return start
         words = f"{start}, {_NAMES[self.basis]} {self.direction + 1} at {_sigma(self.sigma)}"

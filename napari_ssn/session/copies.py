@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from psygnal import Signal
 
 from napari_ssn.session import jobs
+from napari_ssn.session.decoding import sample_choice
 from napari_ssn.session.records import Choice, Decoded, Point, Question, Result
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
@@ -66,7 +68,7 @@ class Copies:
         self._added[seed, points, only] = first + count
         idle = not self._queue
         self._queue += [
-            Choice(i, seed, points=points, only=only) for i in range(first, first + count)
+            sample_choice(self._result, i, seed, points, only) for i in range(first, first + count)
         ]
         if idle:
             self._decode_next()
@@ -82,9 +84,8 @@ class Copies:
 
     def holds(self, choice: Choice) -> bool:
         """Whether there is a layer of a kept hypothesis that a walk begins at."""
-        return any(
-            one.anchor == choice.anchor and one.sigma == 0 and not one.own for one in self.kept
-        )
+        start = replace(choice.anchor, nothing=choice.nothing)
+        return any(one.resting == start for one in self.kept)
 
     def let_go(self, choice: Choice) -> None:
         """Somebody took the layer of a kept hypothesis away."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.session import lesions as lesion_jobs
-from napari_ssn.session.records import Choice, Result
+from napari_ssn.session.records import Choice, Point, Question, Result
 
 if TYPE_CHECKING:
     from napari_ssn.core.hypotheses import Hypothesis
@@ -20,6 +21,9 @@ def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hy
     from napari_ssn.core.hypotheses import Hypothesis
 
     z, rank = choice_z(result, choice), result.dist.rank
+    if choice.nothing:
+        empty = Hypothesis.nothing(result.dist, None if choice.sample is None else z[:rank])
+        return replace(empty, affine=result.source.affine)
     label_map = lesion_jobs.decode(result, choice.points, z, own_z(result, choice), lesions)
     label_map = result.dist.placed(label_map)
     # The source's own affine: the one of the region, taken back, would be rounded.
@@ -30,6 +34,30 @@ def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hy
         result.dist.classes,
         beyond=z[rank:] if len(z) > rank else None,
     )
+
+
+def nothing_map(result: Result, where: tuple[slice | int, ...] = ()) -> NDArray[np.uint8]:
+    """Label map in a part of the region of a reader who outlines nothing."""
+    return np.zeros(result.dist.space, np.uint8)[where]
+
+
+def nothing_counts(result: Result) -> NDArray[np.int64]:
+    """Voxels of each label where nothing is outlined, (C,): all are background."""
+    counts = np.zeros(result.dist.classes, np.int64)
+    counts[0] = np.prod(result.dist.space)
+    return counts
+
+
+def sample_choice(
+    result: Result,
+    sample: int,
+    seed: int,
+    points: tuple[Point, ...] = (),
+    only: tuple[Question, ...] = (),
+) -> Choice:
+    """The draw of a seed and number, which is empty where its reader outlines nothing."""
+    present = result.given.present(points, sample + 1, seed, only)[-1]
+    return Choice(sample, seed, points=points, only=only, nothing=not present)
 
 
 def anchor_z(result: Result, choice: Choice) -> NDArray[np.float64]:

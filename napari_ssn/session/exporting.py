@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
-from napari_ssn.session.cards import DRAWS, SEED, Cards, draw
+from napari_ssn.session.cards import DRAWS, SEED, Card, Cards, draw
 from napari_ssn.session.decoding import hypothesis_of
 from napari_ssn.session.origin import (
     conditions_of,
     describe,
     model_of,
     pointing_of,
+    presence_of,
     run_of,
     spread_of,
 )
+from napari_ssn.session.overview import mixed
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
 from napari_ssn.wording.asking import question_line
 from napari_ssn.wording.image import geometry
@@ -98,6 +100,8 @@ def export_job(
     series = series_of(shown.result)
     written = write_content(content, path, provenance, overwrite, series)
     caution = about(path, content, series)
+    if content.hypotheses and not any(one.label_map.any() for one in content.hypotheses):
+        caution = " ".join(filter(None, ("Nothing is outlined in it.", caution)))
     return Exported(path.parent, tuple(file.name for file in written), caution)
 
 
@@ -123,6 +127,7 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
             pointing=pointing_of(result, choice),
             conditions=conditions_of(choice),
             spread=spread_of(result),
+            presence=presence_of(result, choice),
         )
         return Content.of(likely, result.card), about
     if part == "shown":
@@ -130,7 +135,11 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
         return Content.of(one, result.card), describe(result, choice, shown.lesions, one)
     cards = shown.dealt().cards
     found = _of_cards(shown)
-    names = [f"hypothesis {i} ({percent(card.share)})" for i, card in enumerate(cards, start=1)]
+    called = ["nothing outlined" if card.choice.nothing else None for card in cards]
+    names = [
+        f"{name or f'hypothesis {i}'} ({percent(card.share)})"
+        for i, (name, card) in enumerate(zip(called, cards, strict=True), start=1)
+    ]
     records = [
         describe(result, card.choice, None, one) for card, one in zip(cards, found, strict=True)
     ]
@@ -166,7 +175,8 @@ def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) 
     if choice.points or choice.only:
         draws = given.draws(choice.points, DRAWS, SEED, choice.only)
         found = agreement(given.source(choice.points), draws, between)
-        chances = (found.share(label) for label in labels)
+        presence = given.presence(choice.points, choice.only)
+        chances = (mixed(found.share(label), label, presence) for label in labels)
     else:
         chances = (dist.probability(label, between=between) for label in labels)
     values = [dist.placed(one.astype(np.float32)) for one in chances]
@@ -176,7 +186,7 @@ def _probability(result: Result, choice: Choice, cancelled: Callable[[], bool]) 
 def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
     """Write the sizes of the hypothesis on show, of the cards, and the ranges as CSV."""
     from napari_ssn.io.files import write_files
-    from napari_ssn.io.table import Row, range_rows, volumes_table
+    from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 
     result, ranges = shown.result, shown.counted()
     labels = result.labels[1:]
@@ -186,15 +196,22 @@ def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
     ]
     for number, card in enumerate(shown.dealt().cards, start=1):
         rows += [
-            Row(f"hypothesis {number}", label, int(voxels), card.share, seed=card.choice.seed)
+            Row(f"hypothesis {number}", label, int(voxels), card.share, seed=_seed_of(card))
             for label, voxels in zip(labels, card.counts[1:], strict=True)
         ]
     for label, one in zip(labels, ranges.ranges, strict=True):
         rows += range_rows(label, one.low, one.median, one.high, one.level)
+    if ranges.presence.apart:
+        rows += nothing_rows(labels, 1 - ranges.presence.share)
     measure = result.source.measure
     content = volumes_table(rows, measure.extent, measure.voxel_mm3)
     written = write_files({path: content}, overwrite)
     return Exported(path.parent, tuple(file.name for file in written))
+
+
+def _seed_of(card: Card) -> int | None:
+    """Of the draw that a card shows; nothing outlined is no draw."""
+    return None if card.choice.nothing else card.choice.seed
 
 
 def report_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
@@ -211,7 +228,7 @@ def report_of(shown: Shown) -> Report:
 
     result, card = shown.result, shown.result.card
     here = hypothesis_of(result, shown.choice, shown.lesions)
-    title = shown.choice.title
+    title, presence = shown.choice.title, shown.counted().presence
     return Report(
         title=card.title,
         purpose=card.purpose,
@@ -220,6 +237,8 @@ def report_of(shown: Shown) -> Report:
         pictures=_pictures(shown, here),
         pictured=_pictured(shown),
         given=_given(result, shown.choice),
+        presence=presence.line,
+        unlikely=presence.unlikely,
         facts=_facts(result),
         limits=card.limits,
         codes=[
@@ -248,6 +267,7 @@ def _sizes(shown: Shown, counts: Sequence[int] | NDArray[np.int64]) -> list[Size
             points=len(ranges.points),
             conditions=len(ranges.only),
             spread=ranges.spread.changed,
+            outlined=ranges.presence.apart,
         )
         amount = measure.amount_here(int(voxels)) if voxels else "none"
         out.append(Size(capital(label.name), label.colour, amount, capital(spread)))
@@ -272,9 +292,12 @@ def _pictured(shown: Shown) -> str:
         where += ", in" if where else "Pictures are in"
         where += " the radiological convention"
     where += ". " if where else ""
+    whose = f"{cards.draws:,} hypotheses of the model"
+    if shown.counted().presence.apart:
+        whose = f"readers, by {whose},"
     return (
-        f"{where}Each percentage is the share of {cards.draws:,} hypotheses of the model that "
-        "are most like the one shown, with the error of so few draws; sizes are of the whole image."
+        f"{where}Each percentage is the share of {whose} that are most like the one shown, with "
+        "the error of so few draws; sizes are of the whole image."
     )
 
 

@@ -34,6 +34,8 @@ CHANCE = 0.5
 #: How likely a click is a slip of the hand, as far as draws go: they follow a click nearly always,
 #: and of two that contradict each other one.
 STRAY = 1e-3
+#: How likely a click is a slip of the hand, as far as it tells whether there is anything.
+SLIP = 0.03
 #: Step of the intensity that stops a correction, as a share of the region's range.
 EDGE_SHARE = 0.15
 
@@ -81,13 +83,45 @@ class Given:
         return self._once(
             self._posteriors,
             key,
-            lambda: condition(self.dist, clicks, TOLERANCE, self.residual, stray=self.stray),
+            lambda: condition(self.dist, clicks, TOLERANCE, self.residual, SLIP, stray=self.stray),
             _POSTERIORS,
         )
 
     def source(self, points: tuple[Point, ...]) -> Decodable | Posterior:
         """What decodes hypotheses: without any points, the distribution itself."""
         return self.posterior(points) if points else self.dist
+
+    @property
+    def apart(self) -> bool:
+        """Whether the model tells apart whether there is anything and where its border runs."""
+        return self.dist.presence < 1
+
+    def presence(self, points: tuple[Point, ...], only: tuple[Question, ...] = ()) -> float:
+        """P(a reader outlines anything | points, conditions); a draw may be empty by its z too."""
+        if not self.apart:
+            return 1.0
+        return self.outcome(points, only).presence if only else self.source(points).presence
+
+    def present(
+        self, points: tuple[Point, ...], n: int, seed: int, only: tuple[Question, ...] = ()
+    ) -> NDArray[np.bool_]:
+        """Which of so many `draws` are of a reader who outlines something, (n,)."""
+        from napari_ssn.core.presence import draw_present
+
+        return draw_present(n, self.presence(points, only), seed)
+
+    def outlined(self, points: tuple[Point, ...], z: Floats) -> NDArray[np.int64]:
+        """Numbers of those z whose label map is not empty, which tell of the border.
+
+        All of them where the model does not tell presence apart, and where none is left.
+        """
+        if not self.apart:
+            return np.arange(len(z))
+        from napari_ssn.core.measures import label_counts
+
+        counts = self.posterior(points).label_counts(z) if points else label_counts(self.dist, z)
+        found = np.flatnonzero(counts[:, 1:].any(1))
+        return found if len(found) else np.arange(len(z))
 
     def outcome(
         self,

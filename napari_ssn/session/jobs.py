@@ -24,6 +24,7 @@ from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.decoding import anchor_z, hypothesis_of
 from napari_ssn.session.given import CHANCE, EDGE_SHARE
 from napari_ssn.session.origin import describe
+from napari_ssn.session.ranging import state_ranges
 from napari_ssn.session.records import (
     Choice,
     Curve,
@@ -186,31 +187,31 @@ def range_job(
 
     A calibration was learnt of all hypotheses, with the model's own spread, on images of a kind:
     of some of them, with another spread or on another kind of image the range is that of the
-    hypotheses as they are.
+    hypotheses as they are. Where the model tells presence apart it is of those that outline
+    anything.
     """
     from napari_ssn.core.histogram import histogram
-    from napari_ssn.core.measures import central_range
     from napari_ssn.network.fit import in_calibration
 
     draws = result.given.draws(points, count, 0, only)
-    counts = _counts(result, points, draws, cancelled)[:, 1:]
-    card, space = result.card, result.dist.space
+    counts = _counts(result, points, draws, cancelled)
+    card, space, given = result.card, result.dist.space, result.given
     own = bool(points or only) or result.spread.changed
     own = own or not in_calibration(card, result.source, result.source.ct)
     # Nobody looked, or somebody insisted: nothing was calibrated on such values.
     own = own or (card.normalisation == "hu" and result.source.units != "hu")
+    presence = given.presence(points, only) if given.apart else None
+    stated = state_ranges(card, counts, space, presence, own)
     return Ranges(
         run=result.run,
-        count=count,
-        ranges=tuple(
-            central_range(column) if own else card.range_of(column, space, label)
-            for label, column in enumerate(counts.T, start=1)
-        ),
-        absent=tuple(float(share) for share in (counts == 0).mean(0)),
-        bars=tuple(histogram(column) for column in counts.T),
+        count=len(stated.counts),
+        ranges=stated.ranges,
+        absent=stated.absent,
+        bars=tuple(histogram(column) for column in stated.counts.T),
         points=points,
         only=only,
         spread=result.spread,
+        presence=stated.presence,
     )
 
 

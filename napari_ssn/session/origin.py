@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.decoding import anchor_z, own_z
-from napari_ssn.session.given import EDGE_SHARE, STRAY, TOLERANCE
+from napari_ssn.session.given import EDGE_SHARE, SLIP, STRAY, TOLERANCE
 from napari_ssn.session.records import Choice, Result
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def describe(
             pointing=pointing_of(result, choice, hypothesis),
             conditions=conditions_of(choice),
             spread=spread_of(result),
+            presence=presence_of(result, choice),
+            nothing=choice.nothing or None,
         ),
         labels=result.labels,
         extent=result.source.extent,
@@ -92,6 +94,12 @@ def spread_of(result: Result) -> Spread | None:
     )
 
 
+def presence_of(result: Result, choice: Choice) -> float | None:
+    """What a sidecar says of presence; None where the model does not tell it apart."""
+    given = result.given
+    return given.presence(choice.points, choice.only) if given.apart else None
+
+
 def pointing_of(
     result: Result, choice: Choice, hypothesis: Hypothesis | None = None
 ) -> Pointing | None:
@@ -125,6 +133,7 @@ def pointing_of(
         stray=STRAY,
         rest=rest,
         slips=slips or None,
+        slip=SLIP,
     )
 
 

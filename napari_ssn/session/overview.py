@@ -26,6 +26,8 @@ Kind = Literal["contours", "probability", "boxplot"]
 KINDS: tuple[Kind, ...] = ("contours", "probability", "boxplot")
 #: Hypotheses in a boxplot: its cost grows with their third power.
 IN_BOXPLOT = 100
+#: Of which so many must outline something for a boxplot of these alone.
+FEWEST_IN_BOXPLOT = 3
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def overview_job(result: Result, wish: Wish, cancelled: Asked) -> Overview:
     """Make one picture of a result.
 
     Without points the probability is the model's own, pixel noise included; given points it is
-    the share of the hypotheses drawn. At 240 × 240 × 155 voxels contours and boxplot hold 9 MB
+    the share of the hypotheses drawn. It is of all readers; contours and boxplot are of those who
+    outline anything. At 240 × 240 × 155 voxels contours and boxplot hold 9 MB
     and a probability 36 MB; making any of them takes some 200 MB more at most.
     """
     from napari_ssn.core.errors import Cancelled
@@ -96,28 +99,34 @@ def overview_job(result: Result, wish: Wish, cancelled: Asked) -> Overview:
 
     from napari_ssn.core.agreement import agreement
 
-    found = agreement(
-        given.source(wish.points),
-        given.draws(wish.points, DRAWS, wish.seed, wish.only),
-        between,
-    )
+    draws, source = given.draws(wish.points, DRAWS, wish.seed, wish.only), given.source(wish.points)
     if wish.kind == "probability":
-        return Overview(wish, DRAWS, _frozen(dist.placed(found.share(wish.label))))
+        share = agreement(source, draws, between).share(wish.label)
+        share = mixed(share, wish.label, given.presence(wish.points, wish.only))
+        return Overview(wish, DRAWS, _frozen(dist.placed(share)))
+    found = agreement(source, draws[given.outlined(wish.points, draws)], between)
     return Overview(wish, DRAWS, _frozen(dist.placed(found.levels(wish.label))))
 
 
 def _boxplot(result: Result, wish: Wish, between: Callable[[], None]) -> Overview:
     from napari_ssn.core.boxplot import boxplot
 
-    draws = result.given.draws(wish.points, IN_BOXPLOT, wish.seed, wish.only)
-    found = boxplot(result.given.source(wish.points), draws, wish.label, between)
+    given = result.given
+    draws = given.draws(wish.points, IN_BOXPLOT, wish.seed, wish.only)
+    # Those that one can step to and see outlined.
+    present = given.present(wish.points, IN_BOXPLOT, wish.seed, wish.only)
+    numbers = np.intersect1d(given.outlined(wish.points, draws), np.flatnonzero(present))
+    if len(numbers) < FEWEST_IN_BOXPLOT:
+        numbers = np.arange(IN_BOXPLOT)
+    draws = draws[numbers]
+    found = boxplot(given.source(wish.points), draws, wish.label, between)
     values = found.whole.astype(np.uint8)
     # A hypothesis far out may lie in the box, which the whole band without it leaves out.
     values[found.box] = 2
     values += np.uint8(MEDIAN_BIT) * found.inside
 
     def choice(number: int) -> Choice:
-        return Choice(number, wish.seed, points=wish.points, only=wish.only)
+        return Choice(int(numbers[number]), wish.seed, points=wish.points, only=wish.only)
 
     return Overview(
         wish,
@@ -126,6 +135,14 @@ def _boxplot(result: Result, wish: Wish, between: Callable[[], None]) -> Overvie
         choice(found.median),
         tuple(choice(number) for number in found.outliers),
     )
+
+
+def mixed(share: NDArray[np.float32], label: int | None, presence: float) -> NDArray[np.float32]:
+    """Share of all readers who give a voxel the label, from that given presence."""
+    if presence == 1:
+        return share
+    rest = np.float32(1 - presence) if label == 0 else np.float32(0)
+    return np.float32(presence) * share + rest
 
 
 def _frozen(values: NDArray[Any]) -> NDArray[Any]:

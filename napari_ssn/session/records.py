@@ -18,6 +18,7 @@ from napari_ssn.core.windows import Units
 from napari_ssn.session.choice import Choice as Choice
 from napari_ssn.session.told import Point as Point
 from napari_ssn.session.told import Question as Question
+from napari_ssn.wording.presence import Presence as Presence
 from napari_ssn.wording.sizes import Measure
 
 if TYPE_CHECKING:
@@ -266,12 +267,14 @@ class Ranges:
 
     Attributes:
         run: that it belongs to.
-        count: hypotheses drawn.
+        count: hypotheses that they are about.
         ranges: one per foreground label.
         absent: share of the hypotheses in which each of them does not occur.
         bars: how often each size came up, one per foreground label.
         points, only: that the hypotheses were drawn given.
         spread: of these hypotheses.
+        presence: whether a reader outlines anything. Where the model tells that apart, ranges,
+            absent and bars are of those hypotheses alone that outline something.
     """
 
     run: int
@@ -282,6 +285,7 @@ class Ranges:
     points: tuple[Point, ...] = ()
     only: tuple[Question, ...] = ()
     spread: Spread = field(default_factory=Spread)
+    presence: Presence = field(default_factory=lambda: Presence(1.0, False, ()))
 
 
 @dataclass(frozen=True)

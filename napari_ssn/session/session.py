@@ -25,6 +25,7 @@ from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.records import (
     News,
     Plane,
+    Presence,
     Preview,
     Ranges,
     Remark,
@@ -148,6 +149,11 @@ class Session:
     def ranges(self) -> Ranges | None:
         """Of the sizes; None while they are counted."""
         return self.summary.ranges
+
+    @property
+    def presence(self) -> Presence | None:
+        """Whether a reader outlines anything here, and its words; None without a result."""
+        return self.summary.presence
 
     @property
     def cards(self) -> Cards | None:

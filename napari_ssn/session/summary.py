@@ -8,7 +8,7 @@ from psygnal import Signal
 
 from napari_ssn.session import jobs
 from napari_ssn.session.cards import Cards, cards_job
-from napari_ssn.session.records import Point, Question, Ranges, Result
+from napari_ssn.session.records import Point, Presence, Question, Ranges, Result
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
 
@@ -20,6 +20,7 @@ class Summary:
         changed: signal: ranges or cards are there, or are being made anew.
         ranges: None while they are counted.
         cards: None before the first; while others are dealt, those of the former points.
+        revealed: whether somebody asked to see the outlines of what does not look like anything.
 
     Args:
         runner: does the long part.
@@ -42,12 +43,14 @@ class Summary:
         self._points: tuple[Point, ...] = ()
         self._only: tuple[Question, ...] = ()
         self._most = most
+        self.revealed = False
         walk.moved.connect(self._follow)
 
     def begin(self, result: Result) -> None:
         """Nothing is known of a new result; `make` begins to find out."""
         self._result, self._points, self._only = result, (), ()
         self.ranges = self.cards = None
+        self.revealed = False
 
     def renew(self, result: Result) -> None:
         """The same run with another spread: of the same points, everything is found out anew."""
@@ -79,6 +82,34 @@ class Summary:
         if cards is None:
             return False
         return set(cards.points) == set(self._points) and set(cards.only) == set(self._only)
+
+    @property
+    def presence(self) -> Presence | None:
+        """Whether a reader outlines anything, as far as is known; None without a result.
+
+        Known at once of the model's own answer; draws that are empty by their z are taken off when
+        the ranges are counted.
+        """
+        result = self._result
+        if result is None:
+            return None
+        if self.ranges is not None:
+            return self.ranges.presence
+        given = result.given
+        share = given.presence(self._points, self._only)
+        return Presence(share, given.apart, result.labels[1:])
+
+    @property
+    def hidden(self) -> bool:
+        """Whether outlines and sizes are to be shown on request only, and nobody has asked."""
+        presence = self.presence
+        return presence is not None and presence.unlikely and not self.revealed
+
+    def reveal(self) -> None:
+        """Show outlines and sizes of this result although it does not look like anything."""
+        if not self.revealed:
+            self.revealed = True
+            self.changed.emit()
 
     def _follow(self) -> None:
         points, only = self._walk.choice.points, self._walk.choice.only

@@ -141,6 +141,8 @@ class Walk:
     def counts(self) -> NDArray[np.int64] | None:
         """Voxels of each label here, (C,); None while they are being counted."""
         curve = self._here()
+        if self.choice.nothing and self._result is not None:
+            return decoding.nothing_counts(self._result)
         if curve is None:
             return None
         if self.choice.own:
@@ -152,7 +154,8 @@ class Walk:
     def lesion_counts(self) -> NDArray[np.int64] | None:
         """Voxels of each label that go with each lesion here, (K + 1, C); None if not known."""
         curve = self._here()
-        return None if curve is None else lesion_jobs.counts_by_lesion(curve, self.choice)
+        found = None if curve is None else lesion_jobs.counts_by_lesion(curve, self.choice)
+        return 0 * found if self.choice.nothing and found is not None else found
 
     @property
     def alone(self) -> int | None:
@@ -179,6 +182,8 @@ class Walk:
         if self._result is None or self.z is None:
             return None
         curve = self._here()
+        if self.choice.nothing:
+            return decoding.nothing_map(self._result, where)
         if curve is not None and not self.choice.own:
             kept = curve.label_map(self.choice.sigma, where)
             if kept is not None:
@@ -225,7 +230,7 @@ class Walk:
             own.setdefault(number, self.choice.sigma)
         else:
             own.pop(number, None)
-        self._show(replace(self.choice, own=tuple(sorted(own.items()))))
+        self._show(replace(self.choice, own=tuple(sorted(own.items())), nothing=False))
 
     # ---- Moves
 
@@ -234,10 +239,10 @@ class Walk:
         reach = self._settings.reach
         at = float(stops(reach)[stop_of(sigma, reach)])
         if self.alone is None:
-            self._show(replace(self.choice, sigma=at), same_gesture)
+            self._show(replace(self.choice, sigma=at, nothing=False), same_gesture)
             return
-        own = {**dict(self.choice.own), self.alone: at}
-        self._show(replace(self.choice, own=tuple(sorted(own.items()))), same_gesture)
+        own = sorted({**dict(self.choice.own), self.alone: at}.items())
+        self._show(replace(self.choice, own=tuple(own), nothing=False), same_gesture)
 
     def hold(self) -> None:
         """A finger is on the slider until `let_go`."""
@@ -255,7 +260,7 @@ class Walk:
 
     def set_direction(self, direction: int) -> None:
         """Walk another direction, from the same anchor; every lesion, from its beginning."""
-        self._show(replace(self.choice, direction=direction, sigma=0.0, own=()))
+        self._show(self._start(direction=direction))
 
     def turn(self, basis: Kind) -> None:
         """Walk directions chosen in another way, from the same anchor; found if need be."""
@@ -265,7 +270,7 @@ class Walk:
         elif basis in result.bases.kinds:
             self._runner.cancel("directions")
             if basis != self.choice.basis:
-                self._show(replace(self.choice, basis=basis, direction=0, sigma=0.0, own=()))
+                self._show(self._start(basis=basis, direction=0))
         else:
             self._runner.submit(
                 "directions",
@@ -281,18 +286,18 @@ class Walk:
 
     def show_sample(self, sample: int | None) -> None:
         """Show a draw, or the mean."""
-        self._show(replace(self.choice, sample=sample, sigma=0.0, own=()))
+        self._show(self._sampled(sample, self.choice.seed))
 
     def set_points(self, points: tuple[Point, ...]) -> None:
         """Show the likeliest hypothesis given other points, with every lesion where it is then.
 
         Conditions were asked of other hypotheses, and go.
         """
-        self._show(replace(self.choice, points=points, only=(), sample=None, sigma=0.0, own=()))
+        self._show(self._start(points=points, only=(), sample=None))
 
     def set_only(self, only: tuple[Question, ...]) -> None:
         """Show the middle of the hypotheses in which some things are so."""
-        self._show(replace(self.choice, only=only, sample=None, sigma=0.0, own=()))
+        self._show(self._start(only=only, sample=None))
 
     def step(self, by: int) -> None:
         """Show the next or the previous of the mean and the samples, around the end."""
@@ -306,7 +311,7 @@ class Walk:
             # The mean has no seed: nothing moves, and nothing is to be undone.
             self.choice = replace(self.choice, seed=seed)
         else:
-            self._show(replace(self.choice, seed=seed, sigma=0.0, own=()))
+            self._show(self._sampled(self.choice.sample, seed))
 
     def undo(self) -> None:
         """Go back one step, if there is one."""
@@ -327,6 +332,18 @@ class Walk:
         self._history.clear()
         self._undone.clear()
         self.moved.disconnect()
+
+    def _start(self, **changes: Any) -> Choice:
+        """The choice with every lesion at the beginning of a walk, and something outlined."""
+        return replace(self.choice, **{"sigma": 0.0, "own": (), "nothing": False, **changes})
+
+    def _sampled(self, sample: int | None, seed: int) -> Choice:
+        """The beginning of a walk from a draw, or from the mean."""
+        choice = self._start(sample=sample, seed=seed)
+        if sample is None or self._result is None:
+            return choice
+        drawn = decoding.sample_choice(self._result, sample, seed, choice.points, choice.only)
+        return replace(choice, nothing=drawn.nothing)
 
     def _show(self, choice: Choice, same_gesture: bool = False) -> None:
         if self._result is None or choice == self.choice:

@@ -44,9 +44,16 @@ class Measure:
         (first, unit), (last, _) = self._scaled(low), self._scaled(high)
         if unit != "mL":
             return self.interval(low, high)
-        decimals = 0 if last >= 10 else 1 if last >= 1 else max(2, _needed(last))
+        decimals = _decimals(last)
         low_end = f"{first:,.{decimals}f}" if first else "0"
         return f"{low_end}–{last:,.{decimals}f} {unit}"
+
+    def short(self, voxels: float, high: float) -> str:
+        """``1.9 mL``: an amount with the decimals of a `short_interval` that ends at ``high``."""
+        number, unit = self._scaled(voxels)
+        if unit != "mL":
+            return self.amount(voxels)
+        return f"{number:,.{_decimals(self._scaled(high)[0])}f} {unit}"
 
     @property
     def scale(self) -> tuple[float, str]:
@@ -65,6 +72,11 @@ class Measure:
             return f"{value:,.0f}"
         decimals = 0 if largest >= 100 else 1 if largest >= 10 else 2 if largest >= 0.1 else 3
         return f"{value:,.{max(decimals, _needed(largest))}f}"
+
+
+def _decimals(largest: float) -> int:
+    """Of millilitres as few as tell a range's ends apart."""
+    return 0 if largest >= 10 else 1 if largest >= 1 else max(2, _needed(largest))
 
 
 def _needed(value: float) -> int:
@@ -116,6 +128,7 @@ def range_line(
     points: int = 0,
     conditions: int = 0,
     spread: bool = False,
+    outlined: bool = False,
 ) -> str:
     """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
 
@@ -130,16 +143,22 @@ def range_line(
         absent: share of the hypotheses in which the label does not occur.
         points, conditions: that the hypotheses are given.
         spread: whether they lie farther apart, or nearer, than the model draws them.
+        outlined: whether it is of readers, or hypotheses, who outline anything: how many outline
+            nothing is then said on a line of its own.
     """
     ends = measure.interval(low, high)
-    if readers:
+    if readers and outlined:
+        who = "readers who outlined it drew" if readers > 1 else "outlines of one expert had"
+        text = f"{_so_many(level)} {who} {measure.short_interval(low, high)}"
+    elif readers:
         text = f"{range_kind(readers)} range {ends} ({_promise(level, readers, patients)})"
     else:
         given = [plural(points, "point")] if points else []
         given += [plural(conditions, "condition")] if conditions else []
         told = f", given {' and '.join(given)}" if given else ""
         told += ", spread changed" if spread else ""
-        text = f"model range {ends} ({percent(level)} of {count:,} hypotheses{told})"
+        what = "hypotheses that outline it" if outlined else "hypotheses"
+        text = f"model range {ends} ({percent(level)} of {count:,} {what}{told})"
     return f"{text} · model: none in {percent(absent)}" if absent > 0 else text
 
 
@@ -154,12 +173,16 @@ def _promise(level: float, readers: int, patients: int) -> str:
         who = "readings" if readers > 1 else "outlines of one expert"
         empty = ", empty ones too" if readers > 1 else ""
         return f"set to hold {percent(level)} of the {who} it was learnt from{empty}"
-    share = "nine in ten" if round(level, 6) == 0.9 else f"{percent(level)} of"
+    share = _so_many(level)
     who = "readers who outlined it drew" if readers > 1 else "outlines of one expert had"
     return (
         f"{share} {who} a size in this range, on average over patients like those of the "
         "calibration"
     )
+
+
+def _so_many(level: float) -> str:
+    return "nine in ten" if round(level, 6) == 0.9 else f"{percent(level)} of"
 
 
 def histogram_tip(measure: Measure, low: float, high: float, count: int) -> str:

@@ -54,7 +54,7 @@ def points_tip(count: int, unexplained: bool) -> str:
 def card_lines(
     measure: Measure, share: float, error: float, counts: Sequence[int] | NDArray[np.int64]
 ) -> tuple[str, str]:
-    """``34 ±2 %`` and ``1.42 mL``; the second is ``no lesion`` where nothing is labelled.
+    """``34 ±2 %`` and ``1.42 mL``; the second is ``nothing outlined`` where that is so.
 
     Args:
         measure: how voxels are said.
@@ -67,7 +67,7 @@ def card_lines(
     give_or_take = f" ±{max(1, round(100 * error))}" if error else ""
     return (
         f"{100 * share:.0f}{give_or_take} %",
-        measure.amount(voxels) if voxels else "no lesion",
+        measure.amount(voxels) if voxels else "nothing outlined",
     )
 
 

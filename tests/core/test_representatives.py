@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.drawn import Drawn
 from napari_ssn.core.metrics import pairwise_iou
 from napari_ssn.core.representatives import (
@@ -179,3 +179,65 @@ def test_draws_are_told_apart_by_a_hash_as_by_sorting_them() -> None:
     narrow, common = _differing(Drawn(wide, np.array([10, 14]), 2), lambda: None)
     np.testing.assert_array_equal(narrow, flat)
     assert common.tolist() == [6, 9]
+
+
+def test_nothing_outlined_has_the_share_of_the_readers_who_do_so() -> None:
+    dist = three_outcomes().with_presence(0.7)
+    z = draw_z(2000, 1, 1)
+    e = float((z < -0.5).mean())
+    found = {int(h.label_map.sum()): h for h in representatives(dist, k=3, z=z)}
+    assert found[0].z is None and found[0].probability == pytest.approx(1 - 0.7 * (1 - e))
+    assert found[0].probability_error == pytest.approx(0.7 * (e * (1 - e) / 2000) ** 0.5)
+    whole = {int(h.label_map.sum()): h for h in representatives(three_outcomes(), k=3, z=z)}
+    for size in (16, 100):
+        assert found[size].probability == pytest.approx(0.7 * (whole[size].probability or 0))
+        np.testing.assert_array_equal(found[size].label_map, whole[size].label_map)
+    assert sum(h.probability or 0 for h in found.values()) == pytest.approx(1)
+    # Told that something is there, as by a point on it: what is left is empty by its z.
+    told = representatives(dist, k=3, z=z, presence=1.0)
+    assert [h.probability for h in told if h.z is None] == [e]
+
+
+def test_hardly_ever_nothing_is_no_card() -> None:
+    dist = three_outcomes().with_presence(0.995)
+    outlined = draw_z(500, 1, 1)
+    outlined = outlined[outlined[:, 0] > -0.5]
+    found = representatives(dist, k=3, z=outlined)
+    assert all(h.label_map.any() for h in found)
+    assert sum(h.probability or 0 for h in found) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("presence", [1.0, 0.9])
+def test_what_overlaps_no_medoid_is_outlined_all_the_same(presence: float) -> None:
+    # Three blobs that never come together: nothing and two of them are shown, and what the
+    # third is in goes to one of these, not to "nothing".
+    margin, columns = np.full((1, 9), -100.0), np.zeros((3, 1, 9))
+    for k, part in enumerate((slice(0, 2), slice(3, 5), slice(6, 9))):
+        margin[0, part], columns[k, 0, part] = 0.0, 1.0
+    zero = np.zeros_like(margin)
+    dist = LogitDistribution(
+        np.stack([zero, margin]),
+        np.stack([np.stack([zero, c]) for c in columns]),
+        np.full((2, 1, 9), 0.01),
+        presence=presence,
+    )
+    z = np.full((100, 3), -1.0)
+    z[:40, 0], z[40:70, 1], z[70:80, 2] = 1.0, 1.0, 1.0  # 20 have nothing
+    found = representatives(dist, k=3, z=z)
+    shares = {"".join(map(str, h.label_map[0])): h.probability for h in found}
+    # The third is as far from either as can be: it goes to the first of the two.
+    expected = {
+        "000000000": 1 - presence * 0.8,
+        "110000000": presence * 0.5,
+        "000110000": presence * 0.3,
+    }
+    assert shares == pytest.approx(expected)
+
+
+def test_one_card_is_of_the_likelier() -> None:
+    z = draw_z(400, 1, 0)
+    dist = three_outcomes()
+    (only,) = representatives(dist.with_presence(0.9), k=1, z=z)
+    assert only.label_map.any() and only.probability == pytest.approx(0.9 * (z > -0.5).mean())
+    (only,) = representatives(dist.with_presence(0.3), k=1, z=z)
+    assert not only.label_map.any() and only.z is None

@@ -1,0 +1,69 @@
+"""Whether there is anything to outline, in a clinician's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_ssn.wording.sizes import percent
+
+#: Below this chance that a reader outlines anything, "is it there?" is answered before any size.
+LIKELY = 0.5
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Whether a reader outlines anything here.
+
+    Attributes:
+        share: of the readers who would, 0 to 1.
+        apart: whether the model tells this apart from where the border runs; if not, there is
+            nothing to say.
+        labels: names of what is outlined, background left out.
+    """
+
+    share: float
+    apart: bool
+    labels: tuple[str, ...]
+
+    @property
+    def unlikely(self) -> bool:
+        """Whether this is said before any size, and outlines are shown on request only."""
+        return self.apart and self.share < LIKELY
+
+    @property
+    def line(self) -> str:
+        """What is said of it, a line of its own; nothing where there is nothing to say."""
+        if not self.apart:
+            return ""
+        if self.unlikely:
+            return unlikely_line(self.share, self.labels)
+        return nothing_line(1 - self.share)
+
+
+def nothing_line(share: float) -> str:
+    """``about 14 % would outline nothing here``.
+
+    Args:
+        share: of the readers who outline nothing.
+    """
+    return f"about {_rounded(share)} would outline nothing here"
+
+
+def unlikely_line(share: float, labels: Sequence[str]) -> str:
+    """``This does not look like a nodule (2 %)``.
+
+    Args:
+        share: of the readers who would outline one.
+        labels: of what is outlined, background left out.
+    """
+    if len(labels) == 1:
+        what = f"{'an' if labels[0][:1].lower() in 'aeiou' else 'a'} {labels[0]}"
+    else:
+        what = "anything that this model outlines"
+    return f"This does not look like {what} ({_rounded(share)})"
+
+
+def _rounded(share: float) -> str:
+    """A share in percent that is never said to be none or all: no model knows that."""
+    return ">99 %" if 0.995 < share < 1 else percent(share)
