@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test demo demo-ct findings bench fuzz gpu pictures models clean system-libs
+.PHONY: help env test check core-test wheel-test monkey demo demo-ct findings bench fuzz gpu pictures models clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -24,6 +24,7 @@ help:
 	@echo "make check       lint, format, types and import contracts"
 	@echo "make core-test   the tests of core/ in an environment without napari and Qt"
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
+	@echo "make monkey      half an hour of random presses in the window; MINUTES=5 SEED=1 for others"
 	@echo "make bench       the benchmarks"
 	@echo "make findings    shows surprises of other programs and formats"
 	@echo "make gpu         tests, benchmarks and training on a GPU: make gpu OUT=FOLDER DATA=FOLDER"
@@ -82,6 +83,12 @@ ifneq ($(HEADLESS),)
 else
 	$(BIN)/napari-ssn demo --image "$(CT)"
 endif
+
+# What it does in a minute is a test of `make test`.
+MINUTES ?= 30
+SEED ?= 0
+monkey: system-libs env
+	MONKEY_SECONDS=$$(($(MINUTES) * 60)) MONKEY_SEED=$(SEED) $(ON_SCREEN) $(BIN)/python -m pytest -s tests/gui/test_monkey.py $(ARGS)
 
 bench: system-libs env
 	$(ON_SCREEN) $(BIN)/python -m benchmarks.run $(ARGS)

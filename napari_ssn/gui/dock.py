@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from napari_ssn.gui.parts import colours_of, style_of
 from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.point_panel import PointPanel
 from napari_ssn.gui.preferences import preferences
+from napari_ssn.gui.presence_panel import PresencePanel
 from napari_ssn.gui.run_panel import RegionPanel, RunPanel
 from napari_ssn.gui.scene import Scene
 from napari_ssn.gui.settings_panel import SettingsPanel
@@ -70,6 +73,7 @@ class SSNDock(QWidget):
         self.region = RegionPanel(self.picture, self.session)
         self.fold = Fold(self.session, (self.image, self.region))
         self.run = RunPanel(self.session)
+        self.presence = PresencePanel(self.session)
         self.result = ResultPanel(self.session)
         self.outcomes = OutcomePanel(self.session)
         self.cards = CardsPanel(self.session, (self.outcomes.toggle,))
@@ -86,14 +90,14 @@ class SSNDock(QWidget):
         self._lay_out()
         self.keys = Keys(
             {
-                "Q": self.samples.step_back,
-                "W": self.samples.step_on,
-                ",": self._less,
-                ".": self._more,
+                "Q": self._if_seen(self.samples.step_back),
+                "W": self._if_seen(self.samples.step_on),
+                ",": self._if_seen(self._less),
+                ".": self._if_seen(self._more),
                 "S": self.scene.toggle,
                 "A": self._fainter,
                 "D": self._stronger,
-                "K": self.session.copies.keep,
+                "K": self._if_seen(self.session.copies.keep),
                 "Control-Z": self.session.walk.undo,
                 "Control-Shift-Z": self.session.walk.redo,
                 "Control-Enter": self.run.press,
@@ -101,6 +105,7 @@ class SSNDock(QWidget):
         )
         self.keys.bind(napari_viewer)
         self.session.changed.connect(self._bind_layers)
+        self.session.changed.connect(self._show_details)
         self.session.overviews.changed.connect(self._bind_layers)
         napari_viewer.events.theme.connect(self._restyle)
         self._restyle()
@@ -116,11 +121,14 @@ class SSNDock(QWidget):
         main_layout = QVBoxLayout(main)
         main_layout.setContentsMargins(8, 6, 8, 6)
         main_layout.setSpacing(6)
+        for panel in (self.header, self.fold, self.view, self.run, self.presence):
+            main_layout.addWidget(panel)
+        # Outlines and sizes, which wait where there does not seem to be anything.
+        self.details = QWidget()
+        details_layout = QVBoxLayout(self.details)
+        details_layout.setContentsMargins(0, 0, 0, 0)
+        details_layout.setSpacing(6)
         for panel in (
-            self.header,
-            self.fold,
-            self.view,
-            self.run,
             self.result,
             self.cards,
             self.outcomes,
@@ -131,7 +139,8 @@ class SSNDock(QWidget):
             self.samples,
             self.export,
         ):
-            main_layout.addWidget(panel)
+            details_layout.addWidget(panel)
+        main_layout.addWidget(self.details)
         main_layout.addStretch(1)
         more = QWidget()
         more_layout = QVBoxLayout(more)
@@ -156,6 +165,19 @@ class SSNDock(QWidget):
         self.setStyleSheet(style_of(theme))
         palette = colours_of(theme)
         self.cards.restyle(palette["warn"], palette["muted"])
+
+    def _show_details(self) -> None:
+        self.details.setVisible(not self.session.summary.hidden)
+
+    def _if_seen(self, do: Callable[[], Any]) -> Callable[[], None]:
+        """What a key does, unless the outlines it would change are not shown."""
+
+        @wraps(do)
+        def act() -> None:
+            if not self.session.summary.hidden:
+                do()
+
+        return act
 
     def _bind_layers(self) -> None:
         self.keys.bind_all([*self.scene.own_layers(), *self.overlays.own_layers()])

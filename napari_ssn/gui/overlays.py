@@ -44,6 +44,8 @@ class Overlays:
         # What a layer shows, and whether it is grey.
         self._shown: dict[Kind, Overview] = {}
         self._grey = False
+        # Whether outlines are shown on request only, and nobody has asked.
+        self._hidden = session.summary.hidden
         session.found.connect(self._found)
         session.overviews.changed.connect(self.refresh)
         session.changed.connect(self._show_stale)
@@ -66,7 +68,7 @@ class Overlays:
 
     def _found(self, result: Result) -> None:
         """The pictures of the result before, which may have another shape, are gone."""
-        self._grey = False
+        self._grey, self._hidden = False, self._session.summary.hidden
         self.refresh()
 
     def _take_away(self, kind: Kind) -> None:
@@ -84,6 +86,7 @@ class Overlays:
         layer = self._layers.get(kind)
         if layer is None:
             layer = self._layers[kind] = self._made(kind, data)
+            layer.visible = not self._hidden
             self._scene.lay(layer, on_image=kind != "contours")
             layer.editable = False
         else:
@@ -114,6 +117,11 @@ class Overlays:
         return Labels(data, colormap=tones(kind, self._grey), opacity=opacity, **options)
 
     def _show_stale(self, event: Any = None) -> None:
+        hidden = self._session.summary.hidden
+        if hidden != self._hidden:
+            self._hidden = hidden
+            for layer in self._layers.values():
+                layer.visible = not hidden
         if self._session.result is None or self._scene.grey == self._grey:
             return
         self._grey = self._scene.grey

@@ -69,6 +69,8 @@ class Scene:
         self._deleted: Choice | None = None
         self._compared: Labels | None = None
         self._grey = False
+        # Whether outlines are shown on request only, and nobody has asked.
+        self._hidden = False
         # Whether the 3D view took long to follow last time.
         self._slow = False
         self.look = Look()
@@ -164,6 +166,8 @@ class Scene:
         fresh = layers.label_layer(layers.HYPOTHESIS, data, self._transform, {})
         self._grey = self.grey
         fresh.colormap = layers.colours(result, grey=self._grey)
+        self._hidden = self._session.summary.hidden
+        fresh.visible = not self._hidden
         self._walking, self._deleted = fresh, None
         self._add(fresh)
         fresh.events.mode.connect(self._mode_chosen)
@@ -285,6 +289,11 @@ class Scene:
         if not self._session.busy:
             self._first.drop()
         self._show_stale()
+        hidden = self._session.summary.hidden
+        if hidden != self._hidden:
+            self._hidden = hidden
+            if self._walking is not None:
+                self._walking.visible = not hidden
 
     def _show_stale(self) -> None:
         if self._walking is not None and self._session.result is not None:
@@ -323,7 +332,9 @@ class Scene:
 
     def toggle(self) -> None:
         """Show or hide the outline that follows the slider."""
-        if self._walking is None:
+        if self._session.summary.hidden:
+            self._session.summary.reveal()
+        elif self._walking is None:
             self._bring_back()
         else:
             self._walking.visible = not self._walking.visible

@@ -125,6 +125,7 @@ def run_job(
     from napari_ssn.network.device import device_title, free_bytes
     from napari_ssn.network.inference import Watch
     from napari_ssn.network.plan import check_memory, plan_for
+    from napari_ssn.wording.presence import LIKELY
 
     # Before the intensities are read: they alone may be too much.
     depth = request.depth_mm
@@ -135,6 +136,9 @@ def run_job(
 
     def first_labels(slab: LogitDistribution) -> None:
         assert slab.start is not None
+        if slab.presence < LIKELY:
+            # What does not look like anything is outlined on request only.
+            return
         progress(Preview(request.source, model.card, slab.start, slab.label_map()))
 
     watch = Watch(
