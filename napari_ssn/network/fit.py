@@ -13,6 +13,8 @@ from napari_ssn.network.plan import needs_point
 
 # Voxels coarser than the network's by more than this: most of what it sees is interpolated.
 _COARSE = 1.5
+# A little slack: 0.98 against 0.977 mm is the same scanner protocol.
+_SLACK = 1.1
 # How channels of magnetic resonance are called: MR, MRI, MR-T1.
 _MR = "MR"
 _PLANES = ("sagittal", "coronal", "axial")
@@ -95,10 +97,29 @@ def in_calibration(card: ModelCard, image: Placed, ct: bool | None = None) -> bo
     cares = card.voxel_mm is not None or card.spacing_range_mm is not None
     if cares and image.extent == "unknown":
         return False
-    sizes = [size for size in image.space if size > 1]
-    if card.centred and (len(sizes) < card.spatial_dims or min(sizes) < min(card.region)):
+    fit = check_fit(card, image, ct)
+    if fit.problem is not None or fit.caution is not None:
         return False
-    return check_fit(card, image, ct).caution is None
+    return not card.centred or _holds_region(card, image)
+
+
+def _holds_region(card: ModelCard, image: Placed) -> bool:
+    """Whether an image is no smaller than what a model sees around a point.
+
+    Along the slices of a model whose voxels are longer there it may be: the stacks that such a
+    model learns from end where readers do.
+    """
+    voxel = card.voxel_mm
+    if voxel is None or len(set(voxel)) == 1:
+        sizes = [size for size in image.space if size > 1]
+        return len(sizes) >= card.spatial_dims and min(sizes) >= min(card.region)
+    frame = frame_of(card, image)
+    first = int(frame.sliced)
+    sizes, steps = frame.turn.shape(image.space)[first:], frame.steps[first:]
+    return all(
+        size >= most * step if mm < max(voxel) else size > 1
+        for size, step, most, mm in zip(sizes, steps, card.region, voxel, strict=True)
+    )
 
 
 def _plane(card: ModelCard, frame: Frame) -> str | None:
@@ -117,7 +138,10 @@ def _spacing(card: ModelCard, frame: Frame) -> str | None:
         shown = " × ".join(f"{size:g}" for size in wanted)
         if known is None:
             return f"The voxel size is not known, and {card.title} expects {shown} mm."
-        if any(k > _COARSE * w for k, w in zip(known, wanted, strict=True)):
+        # Slices may lie as far apart as in training, which may be more than the network's do.
+        seen = 0.0 if card.spacing_range_mm is None else _SLACK * card.spacing_range_mm[1]
+        most = [max(_COARSE * w, seen if w == max(wanted) else 0.0) for w in wanted]
+        if any(k > m for k, m in zip(known, most, strict=True)):
             return (
                 f"Made for voxels of {shown} mm; these are {_mm(known)}, "
                 "so that much of what it sees is interpolated."
@@ -126,8 +150,7 @@ def _spacing(card: ModelCard, frame: Frame) -> str | None:
     if card.spacing_range_mm is None or known is None:
         return None
     low, high = card.spacing_range_mm
-    # A little slack: 0.98 against 0.977 is the same scanner protocol.
-    if min(known) < 0.9 * low or max(known) > 1.1 * high:
+    if min(known) < 0.9 * low or max(known) > _SLACK * high:
         return f"Trained on voxels of {low:g}–{high:g} mm; these are {_mm(known)}."
     return None
 

@@ -7,7 +7,7 @@ import pytest
 
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.card import read_card
-from napari_ssn.network.fit import in_calibration
+from napari_ssn.network.fit import check_fit, in_calibration
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,3 +48,27 @@ def test_where_nobody_has_looked_nothing_is_claimed() -> None:
     card = read_card(ROOT / "src_weights" / "hippocampus-3d")
     small = Volume(np.zeros((1, 30, 40, 25), np.float32), np.eye(4))
     assert not in_calibration(card, small, ct=None)
+
+
+@pytest.mark.parametrize(
+    ("space", "slices_mm", "calibrated"),
+    [
+        ((128, 128, 60), 1.0, True),
+        # As in the set it learnt from: thick slices, and no more of them than readers outlined.
+        ((128, 128, 9), 2.5, True),
+        ((128, 128, 9), 5.0, True),
+        ((128, 128, 9), 10.0, False),
+        ((128, 128, 1), 2.5, False),
+        # The region is 51 mm wide.
+        ((80, 80, 30), 2.5, True),
+        ((70, 70, 30), 2.5, False),
+    ],
+)
+def test_slices_may_be_as_thick_as_in_training(
+    space: tuple[int, ...], slices_mm: float, calibrated: bool
+) -> None:
+    card = read_card(ROOT / "src_weights" / "nodule-3d")
+    stack = Volume(np.zeros((1, *space), np.float32), np.diag([-0.7, -0.7, slices_mm, 1.0]))
+    fit = check_fit(card, stack, ct=True)
+    assert in_calibration(card, stack, ct=True) is calibrated
+    assert (fit.caution is not None) == (slices_mm > 5.5)
