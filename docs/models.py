@@ -229,6 +229,7 @@ def _test_figures(card: ModelCard) -> Figures:
 
 def _measured(card: ModelCard, figures: Figures) -> str:
     shown = {key for kind in (RANGES, POOLED) for keys in kind.values() for key in keys}
+    shown |= {key.removeprefix("outline_") for key in shown}
     names = [key for key in _names(figures) if key not in shown]
     if not names:
         return ""
@@ -282,6 +283,8 @@ def _command(card: ModelCard, figures: Figures) -> str:
     parts = [f"napari-ssn evaluate --model {card.name} --data TEST"]
     if "seed" in figures:
         parts.append(f"--seed {figures['seed']}")
+    if "elsewhere_offered" in figures:
+        parts.append("--points")
     if figures.get("temperature", 1) != 1:
         parts.append(f"--temperature {figures['temperature']:g}")
     return " ".join(parts)

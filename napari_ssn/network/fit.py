@@ -115,10 +115,10 @@ def _holds_region(card: ModelCard, image: Placed) -> bool:
         return len(sizes) >= card.spatial_dims and min(sizes) >= min(card.region)
     frame = frame_of(card, image)
     first = int(frame.sliced)
-    sizes, steps = frame.turn.shape(image.space)[first:], frame.steps[first:]
+    space, steps = frame.turn.shape(image.space)[first:], frame.steps[first:]
     return all(
         size >= most * step if mm < max(voxel) else size > 1
-        for size, step, most, mm in zip(sizes, steps, card.region, voxel, strict=True)
+        for size, step, most, mm in zip(space, steps, card.region, voxel, strict=True)
     )
 
 
