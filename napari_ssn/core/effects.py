@@ -21,8 +21,9 @@ REACH = 2.0
 
 # Length of the mean of unit vectors (0 all around, 1 all one way) above which a change is on
 # one side, by the axes along which a label changes. Voxels spread evenly over half a circle give
-# 2/π = 0.64, over half a sphere 1/2: the same share of both is asked for.
-_ONE_SIDED = {2: 0.5, 3: 0.39}
+# 2/π = 0.64 and over half a sphere 1/2, and the middle, which moves with them, takes a fifth of the
+# one and two fifths of the other.
+_ONE_SIDED = {2: 0.5, 3: 0.3}
 # |gain − loss| / (gain + loss) below which a change moves the label rather than grow it.
 _BALANCED = 0.5
 # Share of the changed voxels of the label that changes most from which on another one matters

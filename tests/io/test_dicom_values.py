@@ -250,7 +250,8 @@ def test_files_without_the_first_bytes_are_read(
         assert volume.note is None
     assert opening.get_reader(str(tmp_path / "I3")) is not None
     [layer] = opening.read_layers(str(tmp_path / "I3"))
-    assert layer[2] == "image"
+    # Two parts are an image too.
+    assert layer[2:] in ((), ("image",))
     one_hypothesis = ssn.Hypothesis(np.ones(SPACE, np.uint8), volume.affine, None)
     assert ssn.write(one_hypothesis, tmp_path / "out.dcm", source=volume)
 

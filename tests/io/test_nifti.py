@@ -269,9 +269,9 @@ def test_an_affine_that_cannot_be_used_is_refused(tmp_path: Path, value: float) 
     ("name", "words"),
     [
         (f"{NAME}.nii.gz", "does not exist"),
-        (f"{NAME}.mha", "no file or folder of that name"),
+        (f"{NAME}.mha", "does not exist"),
         (f"{NAME}", "no file or folder of that name"),
-        ("there.mha", "not read: choose"),
+        ("there.mha", "damaged or no MetaImage"),
     ],
 )
 def test_missing_and_foreign_files_are_refused(tmp_path: Path, name: str, words: str) -> None:

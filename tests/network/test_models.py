@@ -61,7 +61,7 @@ def test_unknown_models_are_named_with_what_there_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda c: c.pop("labels"), "labels: Field required"),
+        (lambda c: c.pop("labels"), "labels: is missing"),
         (lambda c: c.update(surprise=1), "surprise"),
         (lambda c: c.update(card_version=99), "made for a newer napari-ssn"),
         (lambda c: c.update(region=[32]), "region has 1 axes"),

@@ -224,12 +224,12 @@ def fake_gpu(model: Model, monkeypatch: pytest.MonkeyPatch, room: int, size: int
     greedy = Model(card, Greedy(model.network, room), CPU, model.folder)  # type: ignore[arg-type]
     real = attempts
 
-    def ways(asked: Model, tile: tuple[int, ...] | None = None) -> list[Attempt]:
+    def ways(asked: Model, tile: tuple[int, ...] | None = None, *more: Any) -> list[Attempt]:
         # Ways of a GPU, and torch computes them all on the CPU.
         pretended = SimpleNamespace(
             card=asked.card, network=model.network, device=torch.device("cuda")
         )
-        found = real(pretended, tile)  # type: ignore[arg-type]
+        found = real(pretended, tile, *more)  # type: ignore[arg-type]
         return [replace(way, home=CPU) for way in found]
 
     class Anywhere(forward.Forward):
