@@ -233,8 +233,8 @@ def fake_gpu(model: Model, monkeypatch: pytest.MonkeyPatch, room: int, size: int
         return [replace(way, home=CPU) for way in found]
 
     class Anywhere(forward.Forward):
-        def __init__(self, asked: Model, place: torch.device, cancelled: Any) -> None:
-            super().__init__(asked if place.type == "cuda" else model, CPU, cancelled)
+        def __init__(self, asked: Model, place: torch.device, *more: Any) -> None:
+            super().__init__(asked if place.type == "cuda" else model, CPU, *more)
 
     monkeypatch.setattr("napari_ssn.network.inference.attempts", ways)
     monkeypatch.setattr("napari_ssn.network.inference.Forward", Anywhere)
