@@ -76,8 +76,10 @@ def result_of(session: Session) -> Result:
 
 
 def names_nobody(text: str, folder: Path) -> None:
+    # Pictures are letters by chance.
+    words = re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
     for secret in (*SECRETS, FOLDER, str(folder)):
-        assert secret not in text
+        assert secret not in words
 
 
 def point(session: Session) -> None:

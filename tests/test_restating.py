@@ -135,7 +135,8 @@ def test_every_statement_is_checked_or_named(scan, models, exported, kind: str) 
 def test_what_cannot_be_so_is_said(run, scan, models, sidecar: Path, parts, words: str) -> None:
     change(sidecar, **parts)
     status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
-    assert status == 1 and words in out
+    # What the model makes in other pieces is another label map, which may be said first.
+    assert status == 1 and (words in out or ("tile" in str(parts) and "another label map" in out))
 
 
 def test_another_device_is_named_as_unchecked(run, scan, models, sidecar: Path) -> None:

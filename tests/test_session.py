@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -287,8 +288,16 @@ def test_export_to_a_full_or_read_only_folder(
             raise OSError(number, "refused", str(self))
         return real(self, *args, **more)
 
+    really = os.open
+
+    def refuse_too(path: Any, *args: Any, **more: Any) -> int:
+        if Path(path).parent == tmp_path:
+            raise OSError(number, "refused", str(path))
+        return really(path, *args, **more)
+
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", refuse)
+        patch.setattr(os, "open", refuse_too)
         session.files.export(tmp_path / "hypothesis.nii.gz")
     assert session.state == "error" and words in session.note.text
     assert "hypothesis" not in session.note.text
@@ -559,14 +568,14 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
         setup = Setup()
         setup.source = Thing(
             token=dims, problem=None, space=(64,) * dims, channels=1, affine=np.eye(4),
-            extent="volume", oriented=False, ct=False,
+            extent="volume", oriented=False, ct=False, units=None,
         )  # fmt: skip
         setup.set_survey(Thing(models=models), None)
         assert setup.model is not None and setup.model.card.spatial_dims == dims
         # Another image brings another model, unless the user chose this one.
         other = Thing(
             token=9, problem=None, space=(64,) * (5 - dims), channels=1, affine=np.eye(4),
-            extent="volume", oriented=False, ct=False,
+            extent="volume", oriented=False, ct=False, units=None,
         )  # fmt: skip
         setup.set_source(other)
         assert setup.model.card.spatial_dims == 5 - dims
