@@ -56,9 +56,12 @@ $(BIN)/python:
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,itk,train,test,dev]'
 	@touch $@
 
+# As many processes share the tests as there are processors, four at most; each has one thread and,
+# on Linux, a screen of its own. JOBS=0 runs them in one process.
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 test: TESTS := 1
 test: system-libs env
-	$(ON_SCREEN) $(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(ON_SCREEN) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: env
 	$(BIN)/ruff check .

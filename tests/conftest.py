@@ -1,6 +1,8 @@
 """What every test runs under."""
 
 import os
+import sys
+from typing import Any
 
 import pytest
 
@@ -10,9 +12,22 @@ os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 os.environ["NAPARI_STRICT_QT"] = "1"
 
 
+_SCREEN = pytest.StashKey[Any]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    # Processes that share the tests would take the keyboard from each other on one screen.
+    if hasattr(config, "workerinput") and sys.platform == "linux":
+        from pyvirtualdisplay.display import Display
+
+        config.stash[_SCREEN] = Display(visible=False, size=(1600, 1200)).start()
     for marker in ("gpu: needs CUDA or MPS; skipped without", "slow: takes more than ten seconds"):
         config.addinivalue_line("markers", marker)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (screen := config.stash.get(_SCREEN, None)) is not None:
+        screen.stop()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

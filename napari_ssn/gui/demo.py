@@ -157,7 +157,8 @@ def _export(dock: SSNDock, out: Path) -> Iterator[str]:
     yield f"chosen ({session.walk.choice.title}): {_size(dock)}"
     for suffix in (".nii.gz", ".dcm") if session.files.from_dicom else (".nii.gz",):
         export(dock, out / f"hypothesis{suffix}")
-        yield f"exported: {', '.join(session.files.exported.files)}"
+        if (exported := session.files.exported) is not None:
+            yield f"exported: {', '.join(exported.files)}"
 
 
 def export(dock: SSNDock, path: Path) -> None:

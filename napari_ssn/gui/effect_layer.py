@@ -8,6 +8,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from napari.viewer import Viewer
 
+from napari_ssn.core.display import RESULT_KEY
 from napari_ssn.gui import layers
 from napari_ssn.gui.scene import Scene
 from napari_ssn.gui.walking import Walking
@@ -17,7 +18,13 @@ from napari_ssn.session.effect import ADDED, EXCHANGED, TAKEN
 EFFECT = "SSN · effect"
 
 # Green and magenta are told apart by every kind of colour vision, and from the labels' colours.
-_COLOURS = {ADDED: "#00c48c", TAKEN: "#e667b8", EXCHANGED: "#f0e442"}
+_COLOURS: dict[int | None, str] = {
+    None: "transparent",
+    0: "transparent",
+    ADDED: "#00c48c",
+    TAKEN: "#e667b8",
+    EXCHANGED: "#f0e442",
+}
 _OPACITY = 0.55
 
 
@@ -70,14 +77,12 @@ class EffectLayer:
         )
         transform, _ = self._scene.frame_of_result
         layer = layers.label_layer(EFFECT, data, transform, {})
-        layer.colormap = DirectLabelColormap(
-            color_dict={None: "transparent", 0: "transparent", **_COLOURS}
-        )
+        layer.colormap = DirectLabelColormap(color_dict=dict(_COLOURS))
         layer.opacity = _OPACITY
         self._layer = layer
         chosen = set(self._viewer.layers.selection)
         # Under the outlines, over the image.
-        ours = [k for k, one in enumerate(self._viewer.layers) if layers.RESULT_KEY in one.metadata]
+        ours = [k for k, one in enumerate(self._viewer.layers) if RESULT_KEY in one.metadata]
         self._viewer.layers.insert(min(ours, default=len(self._viewer.layers)), layer)
         layer.editable = False
         self._viewer.layers.selection = chosen

@@ -60,7 +60,7 @@ class SizeHistogram(QWidget):
         """Where a size lies, in pixels from the left; the outermost lie at the ends."""
         low, high = self._ends()
         share = (size - low) / (high - low)
-        return _HEAD + min(max(share, 0.0), 1.0) * (self.width() - 2 * _HEAD)
+        return _HEAD + min(max(share, 0.0), 1.0) * float(self.width() - 2 * _HEAD)
 
     def _ends(self) -> tuple[float, float]:
         """Sizes at the left and the right end: every bar, and the range, which may reach on."""

@@ -192,9 +192,9 @@ class ImagePanel(Section):
             words = place(display.tilt_degrees, display.moved, display.oriented)
         say(self.place, words)
         say(self.note, self._picture.note)
-        unknown = shown is not None and source.extent == "unknown"
+        unknown = shown is not None and source is not None and source.extent == "unknown"
         self.voxel_size.setVisible(unknown)
-        if unknown:
+        if source is not None and unknown:
             self.voxel_size.show_axes(len(source.space))
 
     def _list_models(self) -> None:

@@ -87,12 +87,15 @@ class LesionPanel(Section):
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def _clicked(self, at: int, column: int) -> None:
+        if self._listed is None:
+            return
         lesion = self._listed.found[at]
         self._session.walk.select(lesion.number)
         self._session.places.look_at(lesion.centre, centred=True)
 
     def _ticked(self, on: bool) -> None:
-        self._session.walk.set_alone(self._session.walk.selected, on)
+        if (number := self._session.walk.selected) is not None:
+            self._session.walk.set_alone(number, on)
 
     def _all(self) -> None:
         self._session.walk.select(None)
@@ -109,22 +112,22 @@ class LesionPanel(Section):
         if lesions is not self._seen:
             self._seen = lesions
             self._list(lesions, result)
-        if self._listed is None:
+        if self._listed is None or result is None:
             return
-        self._say_dropped()
+        self._say_dropped(self._listed, result)
         counts = walk.lesion_counts
         for at, lesion in enumerate(self._listed.found):
             words = "…"
             if counts is not None:
                 words = result.source.measure.amount(int(counts[lesion.number, 1:].sum()))
             self.table.item(at, 1).setText(words)
-        self._show_selected()
+        self._show_selected(self._listed)
 
     def _list(self, lesions: Lesions | None, result: Result | None) -> None:
-        several = lesions is not None and lesions.several
-        self._listed = lesions if several else None
-        self.setVisible(several)
-        if not several:
+        lesions = lesions if lesions is not None and lesions.several else None
+        self._listed = lesions
+        self.setVisible(lesions is not None)
+        if lesions is None or result is None:
             self.table.setRowCount(0)
             return
         measure, draws = result.source.measure, lesions.rules.draws
@@ -146,8 +149,8 @@ class LesionPanel(Section):
         rows = min(len(lesions.found), _ROWS)
         self.table.setFixedHeight(_HEIGHT * (rows + 1) + 2 * self.table.frameWidth())
 
-    def _say_dropped(self) -> None:
-        lesions, walk = self._listed, self._session.walk
+    def _say_dropped(self, lesions: Lesions, result: Result) -> None:
+        walk = self._session.walk
         if walk.choice.points:
             # Lesions are told apart once, so that no number changes its lesion.
             say(self.dropped, "range, presence: without points")
@@ -155,13 +158,13 @@ class LesionPanel(Section):
         if walk.choice.only:
             say(self.dropped, "range: of all hypotheses")
             return
-        measure = self._session.result.source.measure
+        measure = result.source.measure
         say(self.dropped, left_out(lesions.dropped, measure.amount(lesions.rules.smallest)))
 
-    def _show_selected(self) -> None:
+    def _show_selected(self, lesions: Lesions) -> None:
         walk = self._session.walk
         own = dict(walk.choice.own)
-        for at, lesion in enumerate(self._listed.found):
+        for at, lesion in enumerate(lesions.found):
             words = f"{lesion.number} · alone" if lesion.number in own else str(lesion.number)
             self.table.item(at, 0).setText(words)
         self.chosen.setVisible(walk.selected is not None)

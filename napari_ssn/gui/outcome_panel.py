@@ -111,7 +111,7 @@ class OutcomePanel(QWidget):
 
     @property
     def _label(self) -> int:
-        return max(0, self.label.currentIndex()) + 1
+        return max(0, int(self.label.currentIndex())) + 1
 
     # ---- To the person
 

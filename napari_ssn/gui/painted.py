@@ -35,7 +35,7 @@ class Painted:
         self.shape, self.ndim = values.shape, values.ndim
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return len(self._values)
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         part = np.asarray(self._values[key])

@@ -89,7 +89,7 @@ class Picture:
     @property
     def note(self) -> str:
         """What a person should know of how the image was read; empty for nothing."""
-        return "" if self.display is None else self._shown.note
+        return "" if self._image is None or self._shown is None else self._shown.note
 
     @property
     def frame(self) -> int:

@@ -31,7 +31,7 @@ class PresencePanel(Section):
         session, presence = self._session, self._session.presence
         line = "" if presence is None else presence.line
         self.setVisible(bool(line))
-        if not line:
+        if presence is None or not line:
             return
         self.setEnabled(not session.stale)
         self.words.setText(f"{capital(line)}.")

@@ -13,6 +13,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_ssn.core.display import RESULT_KEY
 from napari_ssn.gui import layers
 from napari_ssn.gui.copies import CopyLayers
 from napari_ssn.gui.first_outlines import FirstOutlines
@@ -193,7 +194,7 @@ class Scene:
         walking = self._walking
         if walking is None or result is None:
             return
-        walking.metadata[layers.RESULT_KEY] = layers.result_metadata(
+        walking.metadata[RESULT_KEY] = layers.result_metadata(
             result, self._session.walk.choice, self._place, self._session.walk.z
         )
         whole = self._viewer.dims.ndisplay == 3
@@ -205,10 +206,10 @@ class Scene:
 
     def _mode_chosen(self, event: Any) -> None:
         """What follows the slider cannot be edited: a copy that stays is, in the mode asked for."""
-        layer = event.source
-        if layer is self._walking and layer.mode in _EDITING:
-            self.copies.edit_next(layer.mode)
-            layer.mode = "pan_zoom"
+        walking = self._walking
+        if walking is not None and event.source is walking and walking.mode in _EDITING:
+            self.copies.edit_next(walking.mode)
+            walking.mode = "pan_zoom"
             self._session.copies.keep()
             self._session.tell(
                 "A copy was kept to be edited: the outline itself follows the slider."

@@ -63,7 +63,7 @@ class ViewPanel(Section):
         """Show which plane is on show, and whether there are others."""
         source = self._session.setup.source
         usable = source is not None and source.problem is None
-        deep = usable and len(source.space) == 3
+        deep = source is not None and usable and len(source.space) == 3
         shown = self.planes.shown if deep else None
         for (_, plane), one in zip(PLANES, self.buttons, strict=True):
             one.setVisible(deep)
@@ -90,6 +90,7 @@ class ViewPanel(Section):
     def _values(self) -> Any:
         """Some of the image's values: a frame of a series, the coarsest of several scales."""
         image = self._picture.image
+        assert image is not None, "there is a source only with an image"
         data = image.data[-1] if image.multiscale else image.data
         return some_values(data if self._picture.frames is None else data[self._picture.frame])
 

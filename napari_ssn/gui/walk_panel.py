@@ -102,12 +102,14 @@ class ResultPanel(Section):
     def follow(self) -> None:
         """Show the size of the hypothesis on show."""
         result, counts = self._session.result, self._session.walk.counts
-        if result is None or counts is None:
+        if result is None:
+            for bars in self.bars:
+                bars.mark(None)
+            return
+        if counts is None:
             # What is being counted takes a moment: the former number would be wrong by little,
             # but wrong.
-            for name, line in zip(
-                result.labels[1:] if result else (), self.headlines, strict=False
-            ):
+            for name, line in zip(result.labels[1:], self.headlines, strict=False):
                 line.setText(headline(name, result.source.measure, None))
             for bars in self.bars:
                 bars.mark(None)
@@ -210,14 +212,15 @@ class SliderPanel(Section):
     def _offer(self, result: Result) -> None:
         """Name the directions, which are others if the session chose them in another way."""
         walk, source = self._session.walk, result.source
-        offered = (walk.directions, walk.from_mean)
-        if offered == self._offered:
+        directions = walk.directions
+        offered = (directions, walk.from_mean)
+        if directions is None or offered == self._offered:
             return
         self._offered = offered
         self.directions.clear()
         sizes = (source.measure, result.voxel_ml)
         names = direction_names(
-            walk.directions,
+            directions,
             *sizes,
             source.oriented,
             result.labels,
@@ -227,7 +230,7 @@ class SliderPanel(Section):
         unit = "mm" if source.spacing_mm is not None else "px"
         for index, name in names:
             self.directions.addItem(name, index)
-            effect = walk.directions.effects[index]
+            effect = directions.effects[index]
             tip = effect_tip(effect, *sizes, result.labels, unit, walk.from_mean)
             self.directions.setItemData(
                 self.directions.count() - 1, f"{name}\n{tip}", Qt.ItemDataRole.ToolTipRole

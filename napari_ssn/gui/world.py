@@ -24,7 +24,7 @@ def layer_units(viewer: Viewer, layer: Layer) -> NDArray[np.float64]:
     units = viewer.layers.extent.units
     if units is None or len(units) < layer.ndim:
         return np.ones(layer.ndim)
-    base = pint.get_application_registry().get_base_units
+    base = pint.get_application_registry().get_base_units  # type: ignore[no-untyped-call]
     pairs = zip(units[-layer.ndim :], layer.units, strict=True)
     return np.array([float(base(one)[0] / base(own)[0]) for one, own in pairs])
 

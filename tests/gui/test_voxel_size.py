@@ -154,7 +154,8 @@ def test_labels_of_anybody_are_written_as_they_are_turned(
         data, scale=(2, 1, 1), translate=(3, 4, 5), rotate=(0, 0, 30), shear=(0.1, 0, 0.2)
     )
     path = tmp_path / "out.nii.gz"
-    write_labels(str(path), labels.data, labels.as_layer_data_tuple()[1])
+    with pytest.warns(UserWarning, match="built on ITK cannot open it"):
+        write_labels(str(path), labels.data, labels.as_layer_data_tuple()[1])
     written = ssn.read(path)
     index = np.argwhere(written.data[0] == 7)[0]
     z, y, x = labels.data_to_world((1, 2, 3))

@@ -101,7 +101,6 @@ def of_all(keyword: str, *values_: object) -> Callable[[Dataset], None]:
         (lambda seg: setattr(measures(seg), "SpacingBetweenSlices", 5), ["one", "two"]),
         (lambda seg: setattr(measures(seg), "SpacingBetweenSlices", 99), ["one", "two"]),
     ],
-    ids=str,
 )
 def test_what_says_nothing_of_voxels_may_lack(
     two: tuple[Path, np.ndarray], change: Callable[[Dataset], None], names: list[str]
