@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.clicks import Click
     from napari_ssn.core.conditioning import Posterior, condition
     from napari_ssn.core.contours import contours
+    from napari_ssn.core.diameters import diameters
     from napari_ssn.core.directions import Directions, principal_directions
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.errors import SSNError
@@ -51,6 +52,7 @@ __all__ = [
     "boxplot",
     "condition",
     "contours",
+    "diameters",
     "load_model",
     "metrics",
     "principal_directions",
@@ -79,6 +81,7 @@ _HOME = {
     "boxplot": "napari_ssn.core.boxplot",
     "condition": "napari_ssn.core.conditioning",
     "contours": "napari_ssn.core.contours",
+    "diameters": "napari_ssn.core.diameters",
     "load_model": "napari_ssn.network.models",
     "metrics": "napari_ssn.core.metrics",
     "principal_directions": "napari_ssn.core.directions",
