@@ -55,6 +55,8 @@ WORDS = {
     "volume_error": "error of the median size, of raters who marked something",
     "volume_crps": "fair CRPS of the size, as a share of what raters outlined on average",
     "volume_crps_ml": "the same in mL",
+    "diameter_error_mm": "error in mm of the longest diameter in a slice, of the median hypothesis",
+    "diameter_error_mm_median": "the median of the same, over raters and cases",
     "missed": "mean outline empty where all raters outlined something",
     "nothing": "share of empty hypotheses where all raters outlined something",
     "elsewhere_presence": "probability of an outline at a point of the crop that is on no nodule",

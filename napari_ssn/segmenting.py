@@ -5,7 +5,7 @@ Results are printed on standard output, progress and remarks on standard error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import ExportError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
+from napari_ssn.core.scale import across_of, scale_of
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import looks_like_ct, some_values
 from napari_ssn.io import read
@@ -46,6 +47,7 @@ from napari_ssn.session.ranging import Stated, state_ranges
 from napari_ssn.wording.sizes import Measure, capital, plural, range_line
 
 if TYPE_CHECKING:
+    from napari_ssn.core.diameters import Diameter
     from napari_ssn.session import records
 
 # Hypotheses behind a stated range, and the seed of their draws: the window's.
@@ -111,6 +113,7 @@ def segment_image(
     for i, (z, there) in enumerate(zip(draw_z(count, rank, seed), present, strict=True), start=1):
         choices.append(found.choice("sample", z, seed, i, nothing=not there))
     records: dict[str, Provenance] = {}
+    across: tuple[Diameter, ...] = ()
     for name, target, choice in zip(names, maps, choices, strict=True):
         made = Hypothesis.nothing if choice.nothing else Hypothesis.from_z
         hypothesis = made(found.dist, choice.z)
@@ -119,6 +122,7 @@ def segment_image(
         with _saying_what_is_missing(len(records), len(maps)):
             write_content(content, target, record, overwrite, headers)
         records[name] = record
+        across = across or found.across(hypothesis)
     ranges = found.stated()
     with _saying_what_is_missing(len(maps), len(maps)):
         write_files({table: _table(found, records, ranges)}, overwrite)
@@ -137,7 +141,7 @@ def segment_image(
     if report:
         _write_report(found, page, overwrite)
         typer.echo("Wrote report.html.", err=True)
-    for line in found.volume_lines(ranges):
+    for line in found.volume_lines(ranges, across):
         typer.echo(line)
 
 
@@ -218,6 +222,7 @@ class Found:
             choice=choice,
             labels=[label.name for label in card.labels],
             extent=self.volume.extent,
+            space=self.dist.space,
         )
 
     def result(self) -> records.Result:
@@ -258,13 +263,7 @@ class Found:
     @property
     def measure(self) -> Measure:
         """How a number of its voxels is said."""
-        columns = self.volume.affine[:3, :3]
-        if self.volume.extent == "plane":
-            size = float(np.linalg.norm(np.cross(columns[:, 0], columns[:, 1])))
-        else:
-            size = float(abs(np.linalg.det(columns)))
-        space = self.volume.space
-        return Measure(self.volume.extent, size, len(space) == 2 or 1 in space)
+        return Measure(*scale_of(self.dist.space, self.volume.affine, self.volume.extent))
 
     @property
     def presence(self) -> float | None:
@@ -298,18 +297,29 @@ class Found:
         own = not in_calibration(card, self.volume, _is_ct(self.volume))
         return state_ranges(card, counts, self.dist.space, self.presence, own)
 
-    def volume_lines(self, stated: Stated) -> Iterator[str]:
+    def across(self, hypothesis: Hypothesis) -> tuple[Diameter, ...]:
+        """Diameters of each label but the background in one of its hypotheses."""
+        volume, space = self.volume, self.dist.space
+        return across_of(
+            hypothesis.label_map, volume.affine, hypothesis.classes, volume.extent, space
+        )
+
+    def volume_lines(self, stated: Stated, across: Sequence[Diameter]) -> Iterator[str]:
         """``Nodule: median 1.42 mL · model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
 
         Where the model tells presence apart ``Nodule 1.9 mL · nine in ten readers who outlined it
         drew 1.5–2.4 mL`` and a line on those who would outline nothing; what hardly looks like
-        anything is said so before any size.
+        anything is said so before any size. At the end ``mean outline 15 × 12 mm``.
+
+        Args:
+            stated: the ranges.
+            across: diameters of each label but the background in the mean.
         """
         measure, presence = self.measure, stated.presence
         if presence.unlikely:
             yield presence.line
-        for label, one, absent in zip(
-            self.model.card.labels[1:], stated.ranges, stated.absent, strict=True
+        for label, one, absent, lengths in zip(
+            self.model.card.labels[1:], stated.ranges, stated.absent, across, strict=True
         ):
             words = range_line(
                 measure,
@@ -322,11 +332,13 @@ class Found:
                 absent=absent,
                 outlined=presence.apart,
             )
+            if said := measure.across(lengths):
+                words += f" · mean outline {said}"
             name = capital(label.name)
             if presence.apart:
-                yield f"{name} {measure.short(one.median, one.high)} · {words}"
+                yield f"{name} {measure.short_here(one.median, one.high)} · {words}"
             else:
-                yield f"{name}: median {measure.amount(one.median)} · {words}"
+                yield f"{name}: median {measure.amount_here(one.median)} · {words}"
         if presence.line and not presence.unlikely:
             yield presence.line
 
@@ -350,7 +362,7 @@ def image_at(path: Path, frame: int | None = None, series: int | None = None) ->
 def _table(found: Found, records: dict[str, Provenance], stated: Stated) -> bytes:
     """Content of volumes.csv: a row per hypothesis and label, and those of the ranges."""
     rows = [
-        Row(name, label, size.voxels, seed=record.choice.seed)
+        Row(name, label, size.voxels, seed=record.choice.seed, across=size.across)
         for name, record in records.items()
         for label, size in record.volumes.items()
     ]

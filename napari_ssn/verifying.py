@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.errors import DataError, GeometryError, ImageError, SSNError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.measures import voxel_volume_ml
 from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.series import DicomSeries
@@ -98,7 +99,7 @@ def verify(
             typer.echo(circumstances(record, found), err=True)
             return False
         made.append(hypothesis)
-        problems += _misstated(one, found.describe(hypothesis, one.choice))
+        problems += _misstated(one, found.describe(hypothesis, one.choice), _voxel_ml(found))
     if beside is not None and not problems:
         problems = _mislabelled(beside, record, found, made)
     _tell_renamed(record, found)
@@ -218,7 +219,7 @@ def _differing(values: NDArray[Any], hypothesis: Hypothesis) -> int:
     return int((values.reshape(hypothesis.label_map.shape) != hypothesis.label_map).sum())
 
 
-def _misstated(record: Provenance, again: Provenance) -> list[str]:
+def _misstated(record: Provenance, again: Provenance, voxel_ml: float | None) -> list[str]:
     """What a sidecar says otherwise than its own label map has it."""
     out = []
     shape = tuple(again.grid.shape)
@@ -228,16 +229,36 @@ def _misstated(record: Provenance, again: Provenance) -> list[str]:
     sizes, counted = record.volumes, again.volumes
     if sizes.keys() != counted.keys():
         out.append("the sidecar names other labels than the model")
-    elif not all(_same_size(sizes[name], counted[name]) for name in sizes):
+    elif not all(_same_size(sizes[name], counted[name], voxel_ml) for name in sizes):
         out.append("the sidecar states other sizes than its label map has")
     return out
 
 
-def _same_size(one: LabelVolume, other: LabelVolume) -> bool:
-    if (one.voxels, one.unit) != (other.voxels, other.unit):
-        return False
-    return all(
-        (a is None and b is None)
-        or (a is not None and b is not None and math.isclose(a, b, rel_tol=_ROUNDING))
-        for a, b in ((one.ml, other.ml), (one.mm2, other.mm2))
+def _voxel_ml(found: Found) -> float | None:
+    """Millilitres of a voxel; None where its size does not tell."""
+    return voxel_volume_ml(found.volume.affine) if found.volume.extent == "volume" else None
+
+
+def _same_size(one: LabelVolume, other: LabelVolume, voxel_ml: float | None) -> bool:
+    stated, true = (one.ml, one.mm2, one.unit), (other.ml, other.mm2, other.unit)
+    if one.unit == "mL" and other.unit == "mm2" and voxel_ml is not None:
+        # Of one slice sidecars of before stated the volume of the slab.
+        true = (other.voxels * voxel_ml, None, "mL")
+    lengths = (
+        (one.longest_mm, other.longest_mm),
+        (one.perpendicular_mm, other.perpendicular_mm),
     )
+    return (
+        one.voxels == other.voxels
+        and stated[2] == true[2]
+        # What a sidecar of before does not state is not wrong.
+        and all(a is None or _near(a, b) for a, b in lengths)
+        and _near(stated[0], true[0])
+        and _near(stated[1], true[1])
+    )
+
+
+def _near(stated: float | None, true: float | None) -> bool:
+    if stated is None or true is None:
+        return stated is true
+    return math.isclose(stated, true, rel_tol=_ROUNDING)

@@ -49,7 +49,9 @@ def test_command_table_and_report_state_one_range(model, tmp_path: Path, capsys,
     told = capsys.readouterr().out.strip()
     found = re.fullmatch(r".*: median \S+ mL · (.*)", told)
     assert found is not None, told
-    line = found[1]
+    # The diameters of the mean stand behind it, and in the report beside the size on show.
+    line, _, across = found[1].rpartition(" · mean outline ")
+    assert across.endswith(" mm")
     page = (out / "report.html").read_text(encoding="utf-8")
     assert line[:1].upper() + line[1:] in page
     rows = list(csv.DictReader((out / "volumes.csv").read_text().splitlines()))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_ssn.core.diameters import Diameter
 from napari_ssn.core.directions import Directions, Effect
 from napari_ssn.core.errors import Cancelled, DeviceError, ModelError
 from napari_ssn.wording.directions import (
@@ -20,7 +21,7 @@ from napari_ssn.wording.sizes import Measure, headline, percent, range_line
 from napari_ssn.wording.steering import card_lines, card_tip, comparison_line, points_tip
 
 ML = Measure("volume", 1.0, flat=False)  # a voxel of 1 mm³: 1,000 of them are 1 mL
-SLICE = Measure("volume", 1.0, flat=True)
+SLICE = Measure("plane", 1.0, flat=True)
 AREA = Measure("plane", 0.5, flat=True)
 PIXELS = Measure("unknown", 1.0, flat=True)
 
@@ -34,9 +35,9 @@ PIXELS = Measure("unknown", 1.0, flat=True)
         (ML, 220, "0.22 mL"),
         (ML, 12_340, "12.3 mL"),
         (ML, 1_234_000, "1,234 mL"),
-        (SLICE, 220, "0.22 mL in this slice"),
-        (AREA, 344, "172 mm²"),
-        (PIXELS, 1352, "1,352 px"),
+        (SLICE, 220, "220 mm² in this slice"),
+        (AREA, 344, "172 mm² in this slice"),
+        (PIXELS, 1352, "1,352 px in this slice"),
         (Measure("unknown", 1.0, flat=False), 352, "352 voxels"),
     ],
 )
@@ -45,7 +46,12 @@ def test_amount(measure: Measure, voxels: int, words: str) -> None:
 
 
 def test_headline() -> None:
-    assert headline("nodule", ML, 1420) == "Nodule 1.42 mL"
+    assert headline("nodule", ML, 1420) == "Nodule 1.42 mL · … mm"
+    assert headline("nodule", ML, 1420, Diameter(15.2, 11.9)) == "Nodule 1.42 mL · 15 × 12 mm"
+    assert headline("nodule", SLICE, 28, Diameter(6.44, 5)) == (
+        "Nodule 28 mm² in this slice · 6.4 × 5.0 mm"
+    )
+    assert PIXELS.across(Diameter(9.2, 7.5)) == "9 × 8 px"
     assert headline("nodule", ML, None) == "Nodule …"
     assert headline("nodule", SLICE, 0) == "Nodule: none in this hypothesis"
 
@@ -132,7 +138,12 @@ def test_edges_are_named_by_their_side(
 
 
 def test_other_effects() -> None:
-    assert effect_name(effect("size"), ML, 1e-3, True) == "size, 0.9–2.4 mL"
+    assert effect_name(effect("size"), ML, 1e-3, True) == "overall size, 0.9–2.4 mL"
+    glass = replace(effect("size"), tissue="glass")
+    assert effect_name(glass, ML, 1e-3, True) == "ground glass, 0.9–2.4 mL"
+    for tissue, words in (("vessel", "towards a vessel"), ("wall", "towards the wall")):
+        edge = replace(effect("edge", (-1, 0, 0)), tissue=tissue)
+        assert effect_name(edge, ML, 1e-3, True) == f"left edge {words}, 0.9–2.4 mL"
     assert effect_name(effect("presence"), AREA, 1e-3, True) == "presence, 450–1,200 mm²"
     assert effect_name(effect("shift", (-1, 0, 0)), ML, 1e-3, True) == "shift to the left"
     assert effect_name(effect("shift", (-1, 0, 0)), ML, 1e-3, False) == "shift to the right"
@@ -187,12 +198,12 @@ def test_directions_are_numbered_and_negligible_ones_left_out() -> None:
     found = directions([0.71, 0.28, 0.006, 0.004], ["size", "edge", "none", "size"])
     names = direction_names(found, ML, 1e-3, True, ("background", "nodule"))
     assert names == [
-        (0, "1 · size, 0.9–2.4 mL · 71 %"),
+        (0, "1 · overall size, 0.9–2.4 mL · 71 %"),
         (1, "2 · posterior edge, 0.9–2.4 mL · 28 %"),
     ]
     # From elsewhere than the mean the sizes are others, and not said.
     names = direction_names(found, ML, 1e-3, True, ("background", "nodule"), from_mean=False)
-    assert [name for _, name in names] == ["1 · size · 71 %", "2 · posterior edge · 28 %"]
+    assert [name for _, name in names] == ["1 · overall size · 71 %", "2 · posterior edge · 28 %"]
 
 
 def test_one_direction_is_always_offered() -> None:

@@ -28,14 +28,15 @@ class Diameter:
     """The longest diameter of a label in any one slice, and the longest across it there.
 
     Attributes:
-        longest_mm, perpendicular_mm: lengths; 0 where the label is nowhere.
+        longest, perpendicular: lengths in mm (in voxels, of an image whose voxel size is unknown);
+            0 where the label is nowhere.
         slice_index: along the slice axis; None of a 2D image and where the label is nowhere.
         ends, across: the ends of the two, as voxel indices that need not be whole; empty where
             the label is nowhere.
     """
 
-    longest_mm: float = 0.0
-    perpendicular_mm: float = 0.0
+    longest: float = 0.0
+    perpendicular: float = 0.0
     slice_index: int | None = None
     ends: tuple[tuple[float, ...], ...] = ()
     across: tuple[tuple[float, ...], ...] = ()
@@ -57,8 +58,10 @@ def diameters(hypothesis: Hypothesis) -> Floats:
     Source: RECIST 1.1 (Eisenhauer et al., European Journal of Cancer 2009), which measures the
     longest diameter in the plane of the slices and the short axis across it.
     """
-    found = find_diameters(hypothesis.label_map, hypothesis.affine, hypothesis.classes)
-    rows = [(one.longest_mm, one.perpendicular_mm) for one in found]
+    space, affine = hypothesis.label_map.shape, hypothesis.affine
+    across = slice_axis(space, affine)
+    found = find_diameters(hypothesis.label_map, affine, hypothesis.classes, across)
+    rows = [(one.longest, one.perpendicular) for one in found]
     return np.array([(np.nan, np.nan), *rows], dtype=np.float64)
 
 
@@ -82,7 +85,7 @@ def slice_axis(space: Sequence[int], affine: Floats) -> int | None:
 
 
 def find_diameters(
-    label_map: NDArray[np.uint8], affine: Floats, classes: int
+    label_map: NDArray[np.uint8], affine: Floats, classes: int, across: int | None
 ) -> tuple[Diameter, ...]:
     """Of each label but the background its `Diameter`.
 
@@ -90,8 +93,8 @@ def find_diameters(
         label_map: (*S), two or three axes.
         affine: 4×4 of that grid, voxel index to mm.
         classes: number of labels C, background included.
+        across: axis along which the slices lie; None of a 2D image.
     """
-    across = slice_axis(label_map.shape, affine)
     plane = [axis for axis in range(label_map.ndim) if axis != across]
     # In mm from the edges of the plane: a sheared grid keeps its true distances.
     _, edges = np.linalg.qr(np.asarray(affine, dtype=np.float64)[:3, plane])

@@ -35,6 +35,10 @@ _NOWHERE = (0.0, 0.0, 0.0)
 Kind = Literal["none", "presence", "size", "edge", "shift", "border"]
 
 
+#: What a label takes in, where the image tells: `core.tissue`.
+Tissue = Literal["glass", "vessel", "wall"]
+
+
 @dataclass(frozen=True)
 class Effect:
     """What walking one direction from −2 to +2 standard deviations does to a label.
@@ -54,6 +58,7 @@ class Effect:
             that moves alone moves farther than that. 0 where the mean has no boundary.
         others: effects on the other labels that matter, those that change by half as many
             voxels or more; the most changed first, without any `others` of their own.
+        tissue: what the label takes in as it grows, where the image tells; else None.
     """
 
     kind: Kind
@@ -64,6 +69,7 @@ class Effect:
     side: tuple[float, float, float]
     mm_per_sigma: float = 0.0
     others: tuple[Effect, ...] = ()
+    tissue: Tissue | None = None
 
 
 def effects(dist: Decodable, vectors: NDArray[np.float64]) -> tuple[Effect, ...]:

@@ -31,6 +31,7 @@ from napari_ssn.core.scores import (
 from napari_ssn.core.statistics import (
     Interval,
     bootstrap_interval,
+    bootstrap_median,
     bootstrap_weights,
     calibration_error,
     calibration_sums,
@@ -46,6 +47,7 @@ __all__ = [
     "Interval",
     "SetDistances",
     "bootstrap_interval",
+    "bootstrap_median",
     "bootstrap_weights",
     "brier_parts",
     "brier_scores",

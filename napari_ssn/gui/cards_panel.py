@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Card, Session
 from napari_ssn.session.cards import MOST, SIDE
+from napari_ssn.wording.sizes import sizes_line
 from napari_ssn.wording.steering import card_lines, card_tip, comparison_line
 
 # Pixels between cards, around a thumbnail, and of each of the two lines under it.
@@ -208,10 +209,13 @@ class CardsPanel(Section):
             for index, button in enumerate(self.buttons):
                 button.setVisible(index < len(there))
             if cards is not None and session.result is not None:
-                measure = session.result.source.measure
+                result = session.result
+                measure, names = result.measure, result.labels[1:]
                 for card, button in zip(there, self.buttons, strict=False):
                     lines = card_lines(measure, card.share, card.error, card.counts)
-                    button.set_card(card, lines, card_tip(card.share, card.error, cards.draws))
+                    size = sizes_line(names, measure, card.counts, card.across)
+                    tip = card_tip(card.share, card.error, cards.draws, size)
+                    button.set_card(card, lines, tip)
         self.follow()
 
     def follow(self) -> None:

@@ -119,7 +119,7 @@ class LesionPanel(Section):
         for at, lesion in enumerate(self._listed.found):
             words = "…"
             if counts is not None:
-                words = result.source.measure.amount(int(counts[lesion.number, 1:].sum()))
+                words = result.measure.amount(int(counts[lesion.number, 1:].sum()))
             self.table.item(at, 1).setText(words)
         self._show_selected(self._listed)
 
@@ -130,7 +130,7 @@ class LesionPanel(Section):
         if lesions is None or result is None:
             self.table.setRowCount(0)
             return
-        measure, draws = result.source.measure, lesions.rules.draws
+        measure, draws = result.measure, lesions.rules.draws
         self.table.setRowCount(len(lesions.found))
         for at, lesion in enumerate(lesions.found):
             size = lesion.size
@@ -158,7 +158,7 @@ class LesionPanel(Section):
         if walk.choice.only:
             say(self.dropped, "range: of all hypotheses")
             return
-        measure = result.source.measure
+        measure = result.measure
         say(self.dropped, left_out(lesions.dropped, measure.amount(lesions.rules.smallest)))
 
     def _show_selected(self, lesions: Lesions) -> None:

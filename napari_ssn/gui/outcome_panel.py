@@ -105,7 +105,7 @@ class OutcomePanel(QWidget):
     def _ask(self) -> None:
         result = self._session.result
         if result is not None:
-            each, _ = result.source.measure.scale
+            each, _ = result.measure.scale
             voxels = self.size.value() / each
             self._session.asking.ask(Question(self.kind.currentData(), self._label, voxels))
 
@@ -119,7 +119,7 @@ class OutcomePanel(QWidget):
         """Offer the labels and the unit of another result."""
         self.label.clear()
         self.label.addItems([capital(name) for name in result.labels[1:]])
-        each, unit = result.source.measure.scale
+        each, unit = result.measure.scale
         # A step of about a voxel where these are large, and never finer than it is said.
         decimals = min(3, max(0, math.ceil(-math.log10(each)))) if unit == "mL" else 0
         self.size.setDecimals(decimals)
@@ -141,7 +141,7 @@ class OutcomePanel(QWidget):
         self.pick.setVisible(reaches)
         self.pick.setChecked(asking.aiming is not None)
         if not self._typed and session.ranges is not None:
-            each, _ = result.source.measure.scale
+            each, _ = result.measure.scale
             self.size.blockSignals(True)
             self.size.setValue(session.ranges.ranges[self._label - 1].median * each)
             self.size.blockSignals(False)
@@ -160,7 +160,7 @@ class OutcomePanel(QWidget):
         told = ""
         if answer is not None:
             name = result.labels[answer.question.label]
-            asked = question_line(result.source.measure, name, answer.question)
+            asked = question_line(result.measure, name, answer.question)
             told = f"{asked}. {answer_tip(answer.rare, answer.usable, answer.effective)}"
         self.answer.setToolTip(told)
         self.keep.setVisible(answer is not None and answer.usable)
@@ -178,7 +178,7 @@ class OutcomePanel(QWidget):
         broken, effective = self._session.asking.broken, self._session.asking.effective
         for question, shown in self._rows:
             name = result.labels[question.label]
-            measure, here = result.source.measure, question not in broken
+            measure, here = result.measure, question not in broken
             words = f"Only: {question_line(measure, cut(name, _LONG), question)}"
             shown.words.setText(words if here else f"{words} · not here")
             whole = f"Only: {question_line(measure, name, question)}"

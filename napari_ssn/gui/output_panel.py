@@ -261,7 +261,7 @@ class ExportPanel(Section):
         words = f"Exports{what}: {session.walk.choice.title}"
         counts = session.walk.counts
         if counts is not None and len(counts) == 2:
-            words += f", {session.result.source.measure.amount(int(counts[1]))}"
+            words += f", {session.result.measure.amount(int(counts[1]))}"
         return words
 
 

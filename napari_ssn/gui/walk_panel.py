@@ -46,6 +46,7 @@ class ResultPanel(Section):
         session.changed.connect(self.refresh)
         self._later = Later(self, self.follow, lambda: session.walk.held)
         session.walk.moved.connect(self._later.ask)
+        session.summary.across.changed.connect(self.follow)
 
     def _found(self, result: Result) -> None:
         while self._lines.count():
@@ -79,13 +80,13 @@ class ResultPanel(Section):
         for k, (line, bars) in enumerate(zip(self.ranges, self.bars, strict=True)):
             if session.ranges is None:
                 line.setText("model range …")
-                bars.show_sizes(None, None, result.source.measure)
+                bars.show_sizes(None, None, result.measure)
                 continue
             found = session.ranges.ranges[k]
-            bars.show_sizes(session.ranges.bars[k], found, result.source.measure)
+            bars.show_sizes(session.ranges.bars[k], found, result.measure)
             line.setText(
                 range_line(
-                    result.source.measure,
+                    result.measure,
                     found.low,
                     found.high,
                     found.level,
@@ -110,13 +111,14 @@ class ResultPanel(Section):
             # What is being counted takes a moment: the former number would be wrong by little,
             # but wrong.
             for name, line in zip(result.labels[1:], self.headlines, strict=False):
-                line.setText(headline(name, result.source.measure, None))
+                line.setText(headline(name, result.measure, None))
             for bars in self.bars:
                 bars.mark(None)
             return
+        across = self._session.summary.across.here
         for k, line in enumerate(self.headlines):
-            name = result.labels[k + 1]
-            line.setText(headline(name, result.source.measure, int(counts[k + 1])))
+            name, found = result.labels[k + 1], None if across is None else across[k]
+            line.setText(headline(name, result.measure, int(counts[k + 1]), found))
             self.bars[k].mark(float(counts[k + 1]))
 
 
@@ -218,7 +220,7 @@ class SliderPanel(Section):
             return
         self._offered = offered
         self.directions.clear()
-        sizes = (source.measure, result.voxel_ml)
+        sizes = (result.measure, result.voxel_ml)
         names = direction_names(
             directions,
             *sizes,

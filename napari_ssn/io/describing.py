@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.core.scale import Scale, across_of, scale_of
 from napari_ssn.core.volume import Extent
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 from napari_ssn.io.provenance import (
@@ -43,6 +44,7 @@ def describe(
     choice: Choice,
     labels: Sequence[str],
     extent: Extent,
+    space: Sequence[int] | None = None,
 ) -> Provenance:
     """Provenance of a hypothesis, made now with this software.
 
@@ -51,6 +53,7 @@ def describe(
         model, run, choice: where it comes from.
         labels: names of all labels, background first.
         extent: what the image's voxel size is known to measure.
+        space: shape of the part that was segmented, one slice of a volume perhaps; all by default.
     """
     if len(labels) != hypothesis.classes:
         raise ValueError(f"labels: expected {hypothesis.classes} names, got {len(labels)}")
@@ -63,7 +66,7 @@ def describe(
         model=model,
         run=run,
         choice=choice,
-        volumes=_volumes(hypothesis, labels, extent),
+        volumes=_volumes(hypothesis, labels, extent, space),
         grid=grid_of(hypothesis.label_map.shape, hypothesis.affine),
         label_map_sha256=label_map_hash(hypothesis.label_map),
     )
@@ -92,20 +95,30 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
 
 
 def _volumes(
-    hypothesis: Hypothesis, labels: Sequence[str], extent: Extent
+    hypothesis: Hypothesis, labels: Sequence[str], extent: Extent, space: Sequence[int] | None
 ) -> dict[str, LabelVolume]:
-    columns = hypothesis.affine[:3, :3]
-    pixel_mm2 = float(np.linalg.norm(np.cross(columns[:, 0], columns[:, 1])))
+    label_map, affine = hypothesis.label_map, hypothesis.affine
+    scale = scale_of(label_map.shape if space is None else space, affine, extent)
+    found = across_of(label_map, affine, hypothesis.classes, extent, space)
+    known = extent != "unknown"
     out = {}
-    for label in range(1, hypothesis.classes):
-        voxels = int(hypothesis.counts[label])
-        out[labels[label]] = LabelVolume(
-            voxels=voxels,
-            ml=float(hypothesis.volumes_ml[label]) if extent == "volume" else None,
-            mm2=voxels * pixel_mm2 if extent == "plane" else None,
-            unit=UNITS[extent],
+    for label, voxels, one in zip(labels[1:], hypothesis.counts[1:], found, strict=True):
+        ml, mm2 = _amounts(int(voxels), scale)
+        out[label] = LabelVolume(
+            voxels=int(voxels),
+            ml=ml,
+            mm2=mm2,
+            unit=UNITS[scale.extent],
+            longest_mm=one.longest if known else None,
+            perpendicular_mm=one.perpendicular if known else None,
         )
     return out
+
+
+def _amounts(voxels: int, scale: Scale) -> tuple[float | None, float | None]:
+    """Millilitres and square millimetres; None for what the voxels do not measure."""
+    ml = voxels * (scale.voxel_mm / 1000) if scale.extent == "volume" else None
+    return ml, (voxels * scale.voxel_mm if scale.extent == "plane" else None)
 
 
 def describe_several(

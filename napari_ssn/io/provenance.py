@@ -251,12 +251,27 @@ class Choice(_Strict):
 
 
 class LabelVolume(_Strict):
-    """Size of one label; ``ml`` and ``mm2`` are null where the voxel size does not tell."""
+    """Size of one label; ``ml`` and ``mm2`` are null where the voxel size does not tell.
+
+    One slice has ``mm2``, however thick it is; sidecars of before said ``ml`` of one with a
+    thickness. ``longest_mm`` is the longest diameter of a connected part in any one slice, from
+    edge to edge, and ``perpendicular_mm`` the longest at a right angle to it; both are null where
+    the voxel size is unknown, and in sidecars of before they were measured.
+    """
 
     voxels: Count
     ml: Annotated[FiniteFloat, Field(ge=0)] | None
     mm2: Annotated[FiniteFloat, Field(ge=0)] | None
     unit: Unit
+    longest_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    perpendicular_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
+
+    @property
+    def across(self) -> tuple[float, float] | None:
+        """Both diameters; None where they are not stated."""
+        if self.longest_mm is None or self.perpendicular_mm is None:
+            return None
+        return self.longest_mm, self.perpendicular_mm
 
 
 class Grid(_Strict):

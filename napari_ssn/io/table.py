@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from napari_ssn.core.volume import Extent
 
 _COLUMNS = ("hypothesis", "share", "level", "seed", "label", "voxels", "ml", "mm2")
+_LENGTHS = ("longest_mm", "perpendicular_mm")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Row:
         share: of the model's hypotheses that this one stands for.
         level: share of the hypotheses (or readers) that a range is about.
         seed: of the draw that it is.
+        across: longest diameter in a slice and its perpendicular, in mm; None where these are
+            unknown, and of a range.
     """
 
     hypothesis: str
@@ -32,6 +35,7 @@ class Row:
     share: float | None = None
     level: float | None = None
     seed: int | None = None
+    across: tuple[float, float] | None = None
 
 
 def range_rows(label: str, low: float, median: float, high: float, level: float) -> list[Row]:
@@ -50,18 +54,19 @@ def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float) -> bytes
 
     Args:
         rows: in the order of the table.
-        extent: what the voxel size is known to measure.
+        extent: what the voxels measure, see `core.scale.Scale`.
         voxel_mm: volume of a voxel in mm³; for a plane its area in mm².
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow((*_COLUMNS, *_LENGTHS))
     for row in rows:
         ml = _number(row.voxels * voxel_mm / 1000) if extent == "volume" else ""
         mm2 = _number(row.voxels * voxel_mm) if extent == "plane" else ""
         cells = (_number(row.share), _number(row.level), row.seed)
         name, label = _text(row.hypothesis), _text(row.label)
-        writer.writerow([name, *cells, label, _number(row.voxels), ml, mm2])
+        lengths = [_number(one) for one in row.across or (None, None)]
+        writer.writerow([name, *cells, label, _number(row.voxels), ml, mm2, *lengths])
     return text.getvalue().encode()
 
 

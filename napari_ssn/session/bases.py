@@ -9,6 +9,31 @@ if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.core.decodable import Decodable
     from napari_ssn.core.directions import Directions, Kind
+    from napari_ssn.core.volume import Volume
+    from napari_ssn.session.records import Source
+
+
+def find_directions(
+    dist: Decodable, source: Source, kind: Kind = "label-weighted", volume: Volume | None = None
+) -> Directions:
+    """Directions of a result; of a CT in Hounsfield units with what their outlines take in.
+
+    Args:
+        dist: the model's answer.
+        source: the image.
+        kind: how they are chosen.
+        volume: the image's intensities, where they are read already.
+    """
+    from napari_ssn.core.directions import principal_directions
+    from napari_ssn.core.tissue import with_tissue
+
+    found = principal_directions(dist, kind)
+    if source.units != "hu" or source.channels != 1 or dist.classes != 2:
+        return found
+    values = (source.load() if volume is None else volume).data[0]
+    assert dist.start is not None
+    window = tuple(slice(s, s + n) for s, n in zip(dist.start, dist.space, strict=True))
+    return with_tissue(found, dist, values[window])
 
 
 class Bases:
@@ -16,11 +41,12 @@ class Bases:
 
     Args:
         dist: that they are of.
+        source: the image.
         first: those that are known already.
     """
 
-    def __init__(self, dist: Decodable, first: Directions) -> None:
-        self._dist = dist
+    def __init__(self, dist: Decodable, source: Source, first: Directions) -> None:
+        self._dist, self._source = dist, source
         self._lock = threading.Lock()
         self._found: dict[Kind, Directions] = {first.kind: first}
 
@@ -37,12 +63,10 @@ class Bases:
 
     def find(self, kind: Kind) -> Directions:
         """Directions of a kind; takes a moment where they are not known."""
-        from napari_ssn.core.directions import principal_directions
-
         with self._lock:
             if kind in self._found:
                 return self._found[kind]
-        found = principal_directions(self._dist, kind)
+        found = find_directions(self._dist, self._source, kind)
         with self._lock:
             # Two threads may find the same ones, and both are to have one of them.
             return self._found.setdefault(kind, found)

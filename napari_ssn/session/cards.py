@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.session.decoding import across_in
 from napari_ssn.session.records import Choice, Point, Question, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # It imports torch, which only the worker does.
+    # These import torch, which only the worker does, or scipy.
+    from napari_ssn.core.diameters import Diameter
     from napari_ssn.core.hypotheses import Hypothesis
 
 #: Draws that the cards stand for, and the seed of these draws.
@@ -37,6 +39,7 @@ class Card:
         share: of the readers, or of the draws, it stands for.
         error: standard error of that share, from the number of draws.
         counts: (C,) voxels of each label.
+        across: diameters of each label but the background.
         picture: (SIDE, SIDE, 3) uint8, its outlines over the image.
     """
 
@@ -44,6 +47,7 @@ class Card:
     share: float
     error: float
     counts: NDArray[np.int64]
+    across: tuple[Diameter, ...]
     picture: NDArray[np.uint8]
 
     @property
@@ -108,6 +112,7 @@ def cards_job(
             one.probability or 0.0,
             one.probability_error or 0.0,
             one.counts,
+            across_in(result, one.label_map),
             picture,
         )
         for one, picture in zip(found, pictures, strict=True)

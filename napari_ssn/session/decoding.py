@@ -12,6 +12,7 @@ from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.records import Choice, Point, Question, Result
 
 if TYPE_CHECKING:
+    from napari_ssn.core.diameters import Diameter
     from napari_ssn.core.hypotheses import Hypothesis
     from napari_ssn.core.lesions import Lesions
 
@@ -34,6 +35,14 @@ def hypothesis_of(result: Result, choice: Choice, lesions: Lesions | None) -> Hy
         result.dist.classes,
         beyond=z[rank:] if len(z) > rank else None,
     )
+
+
+def across_in(result: Result, label_map: NDArray[np.uint8]) -> tuple[Diameter, ...]:
+    """Diameters of each label but the background in a label map on the image's grid."""
+    from napari_ssn.core.scale import across_of
+
+    source, dist = result.source, result.dist
+    return across_of(label_map, source.affine, dist.classes, source.extent, dist.space)
 
 
 def nothing_map(result: Result, where: tuple[slice | int, ...] = ()) -> NDArray[np.uint8]:

@@ -5,18 +5,17 @@ Plain functions for a worker thread, as in `jobs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
 from napari_ssn.session.cards import DRAWS, SEED, Card, Cards, draw
-from napari_ssn.session.decoding import hypothesis_of
+from napari_ssn.session.decoding import across_in, hypothesis_of
 from napari_ssn.session.origin import (
     conditions_of,
     describe,
@@ -35,6 +34,7 @@ from napari_ssn.wording.steering import card_lines
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
+    from napari_ssn.core.diameters import Diameter
     from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
     from napari_ssn.core.lesions import Lesions
     from napari_ssn.io.content import Content
@@ -190,23 +190,32 @@ def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
 
     result, ranges = shown.result, shown.counted()
     labels = result.labels[1:]
-    here = hypothesis_of(result, shown.choice, shown.lesions).counts
+    here = hypothesis_of(result, shown.choice, shown.lesions)
+    known = result.source.extent != "unknown"
     rows = [
-        Row("on show", label, int(voxels)) for label, voxels in zip(labels, here[1:], strict=True)
+        Row("on show", label, int(voxels), across=_lengths(one) if known else None)
+        for label, voxels, one in zip(
+            labels, here.counts[1:], across_in(result, here.label_map), strict=True
+        )
     ]
     for number, card in enumerate(shown.dealt().cards, start=1):
+        name, seed = f"hypothesis {number}", _seed_of(card)
         rows += [
-            Row(f"hypothesis {number}", label, int(voxels), card.share, seed=_seed_of(card))
-            for label, voxels in zip(labels, card.counts[1:], strict=True)
+            Row(name, label, int(voxels), card.share, None, seed, _lengths(one) if known else None)
+            for label, voxels, one in zip(labels, card.counts[1:], card.across, strict=True)
         ]
     for label, one in zip(labels, ranges.ranges, strict=True):
         rows += range_rows(label, one.low, one.median, one.high, one.level)
     if ranges.presence.apart:
         rows += nothing_rows(labels, 1 - ranges.presence.share)
-    measure = result.source.measure
+    measure = result.measure
     content = volumes_table(rows, measure.extent, measure.voxel_mm3)
     written = write_files({path: content}, overwrite)
     return Exported(path.parent, tuple(file.name for file in written))
+
+
+def _lengths(one: Diameter) -> tuple[float, float]:
+    return one.longest, one.perpendicular
 
 
 def _seed_of(card: Card) -> int | None:
@@ -233,7 +242,7 @@ def report_of(shown: Shown) -> Report:
         title=card.title,
         purpose=card.purpose,
         shown=title,
-        sizes=_sizes(shown, here.counts),
+        sizes=_sizes(shown, here),
         pictures=_pictures(shown, here),
         pictured=_pictured(shown),
         given=_given(result, shown.choice),
@@ -249,11 +258,17 @@ def report_of(shown: Shown) -> Report:
     )
 
 
-def _sizes(shown: Shown, counts: Sequence[int] | NDArray[np.int64]) -> list[Size]:
-    ranges, measure = shown.counted(), shown.result.source.measure
+def _sizes(shown: Shown, here: Hypothesis) -> list[Size]:
+    found = across_in(shown.result, here.label_map)
+    ranges, measure = shown.counted(), shown.result.measure
     out = []
-    for label, voxels, one, absent in zip(
-        shown.result.card.labels[1:], counts[1:], ranges.ranges, ranges.absent, strict=True
+    for label, voxels, across, one, absent in zip(
+        shown.result.card.labels[1:],
+        here.counts[1:],
+        found,
+        ranges.ranges,
+        ranges.absent,
+        strict=True,
     ):
         spread = range_line(
             measure,
@@ -269,13 +284,13 @@ def _sizes(shown: Shown, counts: Sequence[int] | NDArray[np.int64]) -> list[Size
             spread=ranges.spread.changed,
             outlined=ranges.presence.apart,
         )
-        amount = measure.amount_here(int(voxels)) if voxels else "none"
+        amount = measure.size_here(int(voxels), across)
         out.append(Size(capital(label.name), label.colour, amount, capital(spread)))
     return out
 
 
 def _pictures(shown: Shown, here: Hypothesis) -> list[Picture]:
-    cards, measure = shown.dealt().cards, shown.result.source.measure
+    cards, measure = shown.dealt().cards, shown.result.measure
     maps = [here.label_map, *(one.label_map for one in _of_cards(shown))]
     drawn, _ = draw(shown.result, maps, _SIDE)
     foreground = int(here.counts[1:].sum())
@@ -316,7 +331,7 @@ def _given(result: Result, choice: Choice) -> list[str]:
         "(voxels, counted from 0 in the order of the image's file)"
         for label, at in named.items()
     ]
-    measure = result.source.measure
+    measure = result.measure
     return said + [question_line(measure, result.labels[one.label], one) for one in choice.only]
 
 

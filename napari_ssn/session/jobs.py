@@ -21,6 +21,7 @@ from napari_ssn.core.errors import (
     ModelError,
 )
 from napari_ssn.session import lesions as lesion_jobs
+from napari_ssn.session.bases import find_directions
 from napari_ssn.session.decoding import anchor_z, hypothesis_of
 from napari_ssn.session.given import CHANCE, EDGE_SHARE
 from napari_ssn.session.origin import describe
@@ -119,7 +120,6 @@ def run_job(
     _ask(cancelled)
 
     from napari_ssn.core.activation import compact
-    from napari_ssn.core.directions import principal_directions
     from napari_ssn.core.residual import Residual
     from napari_ssn.io.hashes import image_hash
     from napari_ssn.network.device import device_title, free_bytes
@@ -155,7 +155,7 @@ def run_job(
     # With the last name of the dense tensors goes the memory they hold.
     del found
     _ask(cancelled)
-    directions = principal_directions(dist)
+    directions = find_directions(dist, request.source, volume=volume)
     _ask(cancelled)
     # Of several channels the edges of the first: it is the one a person is shown to begin with.
     residual = Residual(chance=CHANCE).within(dist, volume.data[0], EDGE_SHARE)

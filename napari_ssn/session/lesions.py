@@ -28,7 +28,7 @@ def rules_for(result: Result) -> Rules:
     """
     from napari_ssn.core.lesions import Rules
 
-    measure, smallest = result.source.measure, _SMALLEST_VOXELS
+    measure, smallest = result.measure, _SMALLEST_VOXELS
     if measure.extent == "volume" and not measure.flat:
         smallest = max(smallest, math.ceil(1000 * _SMALLEST_ML / measure.voxel_mm3))
     return Rules(smallest)

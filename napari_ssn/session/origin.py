@@ -52,6 +52,7 @@ def describe(
         ),
         labels=result.labels,
         extent=result.source.extent,
+        space=result.dist.space,
     )
     return described
 

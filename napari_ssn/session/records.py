@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.orientation import Reorientation
+from napari_ssn.core.scale import scale_of
 from napari_ssn.core.spread import Spread
 from napari_ssn.core.volume import Extent, Volume, check_affine
 from napari_ssn.core.windows import Units
@@ -104,12 +105,7 @@ class Source:
     @cached_property
     def measure(self) -> Measure:
         """How a number of this image's voxels is said."""
-        matrix = self.affine[:3, :3]
-        if self.extent == "plane":
-            size = float(np.linalg.norm(np.cross(matrix[:, 0], matrix[:, 1])))
-        else:
-            size = float(abs(np.linalg.det(matrix)))
-        return Measure(self.extent, size, len(self.space) == 2 or 1 in self.space)
+        return Measure(*scale_of(self.space, self.affine, self.extent))
 
 
 @dataclass(frozen=True)
@@ -248,12 +244,17 @@ class Result:
         from napari_ssn.session.given import Given
 
         object.__setattr__(self, "given", Given(self.dist, self.residual))
-        object.__setattr__(self, "bases", Bases(self.dist, self.directions))
+        object.__setattr__(self, "bases", Bases(self.dist, self.source, self.directions))
 
     @property
     def voxel_ml(self) -> float:
         """Millilitres the core counts a voxel as."""
         return float(abs(np.linalg.det(self.dist.affine[:3, :3])) / 1000)
+
+    @cached_property
+    def measure(self) -> Measure:
+        """How a number of voxels is said, of the part of the image that was segmented."""
+        return Measure(*scale_of(self.dist.space, self.source.affine, self.source.extent))
 
     @property
     def labels(self) -> tuple[str, ...]:

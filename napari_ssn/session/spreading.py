@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from napari_ssn.core.errors import Cancelled
 from napari_ssn.core.spread import Spread
+from napari_ssn.session.bases import find_directions
 from napari_ssn.session.records import Point, Result
 
 
@@ -20,7 +21,6 @@ def spread_job(
         points: that somebody has placed.
         spread: to have, of the model's own.
     """
-    from napari_ssn.core.directions import principal_directions
     from napari_ssn.core.spread import spread_out
 
     origin = result.origin or result
@@ -28,7 +28,7 @@ def spread_job(
     if spread.changed:
         dist = spread_out(origin.dist, spread, cancelled)
         _ask(cancelled)
-        directions = principal_directions(dist)
+        directions = find_directions(dist, origin.source)
         made = replace(origin, dist=dist, directions=directions, spread=spread, origin=origin)
     else:
         made = origin

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from psygnal import Signal
 
 from napari_ssn.session import jobs
+from napari_ssn.session.across import Across
 from napari_ssn.session.cards import Cards, cards_job
 from napari_ssn.session.records import Point, Presence, Question, Ranges, Result
 from napari_ssn.session.runner import Runner
@@ -20,6 +21,7 @@ class Summary:
         changed: signal: ranges or cards are there, or are being made anew.
         ranges: None while they are counted.
         cards: None before the first; while others are dealt, those of the former points.
+        across: diameters of the hypothesis on show.
         revealed: whether somebody asked to see the outlines of what does not look like anything.
 
     Args:
@@ -43,6 +45,7 @@ class Summary:
         self._points: tuple[Point, ...] = ()
         self._only: tuple[Question, ...] = ()
         self._most = most
+        self.across = Across(runner, walk, failed)
         self.revealed = False
         walk.moved.connect(self._follow)
 
@@ -51,11 +54,13 @@ class Summary:
         self._result, self._points, self._only = result, (), ()
         self.ranges = self.cards = None
         self.revealed = False
+        self.across.begin(result)
 
     def renew(self, result: Result) -> None:
         """The same run with another spread: of the same points, everything is found out anew."""
         self._result = result
         self.ranges = self.cards = None
+        self.across.begin(result)
 
     def make(self) -> None:
         """Count the ranges and deal the cards."""
@@ -153,4 +158,5 @@ class Summary:
     def close(self) -> None:
         """Let go of the result and of who listens."""
         self._result = self.ranges = self.cards = None
+        self.across.close()
         self.changed.disconnect()

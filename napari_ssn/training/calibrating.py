@@ -16,7 +16,7 @@ from napari_ssn.core.errors import DataError
 from napari_ssn.network.card import Calibration, Factors, PresenceCalibration
 
 if TYPE_CHECKING:
-    from napari_ssn.training.evaluate import Measurement
+    from napari_ssn.training.measuring import Measurement
 
 LEVEL = 0.9
 # Fewer patients with an outline than this, and the factors are one or two patients'.

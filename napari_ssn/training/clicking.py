@@ -24,7 +24,7 @@ from napari_ssn.core.errors import DataError
 from napari_ssn.core.residual import Residual
 from napari_ssn.network.models import Model
 from napari_ssn.training.cases import Cases
-from napari_ssn.training.evaluate import check_fits
+from napari_ssn.training.measuring import check_fits
 
 #: Numbers of clicks after which the overlap is reported.
 CLICKS = (0, 1, 2, 3, 5)

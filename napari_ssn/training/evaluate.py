@@ -1,12 +1,11 @@
-"""Measuring a model against its raters, case by case.
+"""Measuring a model against its raters: what is said of many cases together.
 
 Every figure is a mean over cases with a 95 % interval from resampling patients; the formulas
-are those of `napari_ssn.core.metrics`.
+are those of `napari_ssn.core.metrics`, and `napari_ssn.training.measuring` runs the model.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,269 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
-from napari_ssn.core.directions import label_gram
-from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import DataError
-from napari_ssn.core.measures import Range, central_range, label_counts, outlined_range
-from napari_ssn.network.card import Calibration, ModelCard, PresenceCalibration
+from napari_ssn.network.card import Calibration, PresenceCalibration
 from napari_ssn.network.models import Model
-from napari_ssn.training.calibrating import LEVEL, calibrate, calibrate_presence, held_by
-from napari_ssn.training.cases import Case, Cases
-from napari_ssn.training.outlined import (
-    elsewhere_figures,
-    groups,
-    moved_figures,
-    outlined_figures,
-)
-
-SAMPLES = 100
-FEW = 16
-HYPOTHESES = 1000
-_BINS = 15
-# Voxels are in doubt between these probabilities. What raters did must not choose them: of voxels
-# that are chosen because a rater marked them more are marked than any honest probability says.
-_DOUBT = (0.01, 0.99)
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What was measured on each case of a set, before it is summarised.
-
-    K raters, the most any case has, and L labels without the background.
-
-    Attributes:
-        labels: names of the L labels.
-        values: by name, (n,) one figure per case; NaN where it does not exist.
-        sizes: (n, K, L) voxels of each label, by each rater; NaN where there is no rater.
-        ranges: (n, L, 3) low, median and high of the model's count over hypotheses.
-        given: the same over those hypotheses that are not empty; NaN where all are.
-        reliability: (n, L, 3, bins) sums of `metrics.calibration_sums`, over all voxels.
-        doubtful: the same over voxels in doubt.
-        outlined: (n, 2) the model's probability of an outline of any label, and the share of
-            raters who drew one.
-        patients: (n,).
-        presence: (n,) what the model says of it; 1 where it does not ask.
-    """
-
-    labels: tuple[str, ...]
-    values: dict[str, Floats]
-    sizes: Floats
-    ranges: Floats
-    given: Floats
-    reliability: Floats
-    doubtful: Floats
-    outlined: Floats
-    patients: NDArray[np.generic]
-    presence: Floats
-
-    def only(self, which: NDArray[np.bool_]) -> Measurement:
-        """Of some of the cases, (n,) bool."""
-        return Measurement(
-            self.labels,
-            {name: value[which] for name, value in self.values.items()},
-            self.sizes[which],
-            self.ranges[which],
-            self.given[which],
-            self.reliability[which],
-            self.doubtful[which],
-            self.outlined[which],
-            self.patients[which],
-            self.presence[which],
-        )
-
-
-def measure(
-    model: Model,
-    cases: Cases,
-    seed: int = 0,
-    temperature: float = 1.0,
-    report: Callable[[int, int], None] = lambda *_: None,
-    points: bool = False,
-) -> Measurement:
-    """Run a model on every case and compare it with the raters.
-
-    Samples carry pixel noise, as in the paper; volumes are counted on hypotheses without it,
-    as the window shows them. Case i draws with seed ``seed + i``.
-
-    Args:
-        model: of the cases' channels, labels and dimensions.
-        cases: what to measure on.
-        seed: of all draws.
-        temperature: see `LogitDistribution.tempered`.
-        report: called with (cases done, cases in all).
-        points: of nodules, also measure what a click beside the first makes, and one on none.
-    """
-    check_fits(model.card, cases)
-    labels = cases.labels[1:]
-    n, count = len(cases), len(labels)
-    sizes = np.full((n, cases.raters, count), math.nan)
-    ranges, given = np.zeros((n, count, 3)), np.full((n, count, 3), math.nan)
-    sums = np.zeros((2, n, count, 3, _BINS))
-    rows: list[dict[str, float]] = []
-    outlined, presence = np.zeros((n, 2)), np.ones(n)
-    for i in range(n):
-        case = cases[i]
-        dist = model.segment(case.volume, case.centre)
-        if temperature != 1:
-            dist = dist.tempered(temperature)
-        row = _distances(dist, case, seed + i)
-        row |= _overlap(dist, case, labels)
-        spectrum = np.linalg.eigvalsh(label_gram(dist)).clip(min=0)
-        if spectrum.max() > 0:
-            row["effective_rank"] = metrics.effective_rank(spectrum)
-        counts = label_counts(dist, draw_z(HYPOTHESES, dist.rank, seed + i))[:, 1:]
-        theirs = np.stack([(case.raters == c + 1).sum(_space(case)) for c in range(count)], -1)
-        sizes[i, : len(theirs)] = theirs
-        for label in range(count):
-            ranges[i, label] = _ends(central_range(counts[:, label], LEVEL))
-            given[i, label] = _ends(outlined_range(counts[:, label], LEVEL))
-        presence[i] = dist.presence
-        outlined[i] = dist.presence * (counts.sum(1) > 0).mean(), (theirs.sum(1) > 0).mean()
-        row |= _nothing(*outlined[i])
-        if case.centre is None:
-            row |= _volume_error(ranges[i, :, 1], theirs, labels)
-        else:
-            row |= outlined_figures(dist, case, counts.sum(1), SAMPLES, seed + i)
-            if points:
-                row |= moved_figures(model, case, dist, seed + i)
-                row |= elsewhere_figures(model, case, seed + i)
-        if count > 1:
-            whole = np.median(counts.sum(1, keepdims=True), axis=0)
-            error = _volume_error(whole, theirs.sum(1, keepdims=True), ("whole",))
-            if error:
-                row["volume_error_whole"] = error["volume_error"]
-        sums[:, i] = _reliability(_placed(dist, dist.probabilities()), case.raters)
-        rows.append(row)
-        report(i + 1, n)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    if not bool((np.nansum(sizes, axis=2)[np.isfinite(sizes).all(2)] == 0).any()):
-        # Where every rater marks something in every case, agreeing on that says nothing.
-        names = [name for name in names if not name.startswith("nothing_")]
-    values = {name: np.array([row.get(name, math.nan) for row in rows]) for name in names}
-    return Measurement(
-        labels, values, sizes, ranges, given, sums[0], sums[1], outlined, cases.patients, presence
-    )
-
-
-def check_fits(card: ModelCard, cases: Cases) -> None:
-    """DataError unless a model and a set have the same dimensions, channels and labels."""
-    for what, wanted, there in (
-        # A 2D model reads a volume slice by slice.
-        ("dimensions", max(card.spatial_dims, cases.spatial_dims), cases.spatial_dims),
-        ("channels", len(card.channels), len(cases.channels)),
-        ("labels", card.classes, len(cases.labels)),
-    ):
-        if wanted != there:
-            raise DataError(f"{card.title} has {wanted} {what}, and the data has {there}.")
-
-
-def _placed(dist: LogitDistribution, probability: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities (C, *S) in the image that a region was cut from; background beyond it."""
-    if dist.image_space == dist.space:
-        return probability
-    out = np.stack([dist.placed(one) for one in probability])
-    out[0] = 1 - out[1:].sum(0)
-    return out
-
-
-def _ends(found: Range | None) -> tuple[float, float, float]:
-    return (math.nan,) * 3 if found is None else (found.low, found.median, found.high)
-
-
-def _space(case: Case) -> tuple[int, ...]:
-    return tuple(range(1, case.raters.ndim))
-
-
-def _distances(dist: LogitDistribution, case: Case, seed: int) -> dict[str, float]:
-    drawn = dist.sample(SAMPLES, seed, pixel_noise=True)
-    if dist.image_space != dist.space:
-        # Beyond a region around a point there is nothing, and a rater may go on there.
-        drawn = np.stack([dist.placed(one) for one in drawn])
-    many = metrics.SetDistances.between(drawn, case.raters, classes=dist.classes)
-    few = many.first(FEW)
-    row = {
-        "ged2_v_16": few.energy_distance(),
-        "ged2_v_100": many.energy_distance(),
-        "diversity_100": many.sample_diversity(),
-        "hungarian_iou_16": few.hungarian_iou(),
-    }
-    for name, found in (("ged2_u_16", few), ("ged2_u_100", many)):
-        # One rater's distance from another is not known, and 0 from himself.
-        row[name] = (
-            found.energy_distance(unbiased=True)
-            if len(case.raters) > 1
-            else 2 * float(found.samples_raters.mean()) - found.sample_diversity()
-        )
-    if len(case.raters) > 1:
-        apart = many.rater_diversity()
-        row["rater_diversity"] = apart
-        for samples in (FEW, SAMPLES):
-            row[f"ged2_v_{samples}_perfect"] = metrics.perfect_energy_distance(
-                apart, len(case.raters), samples
-            )
-    return row
-
-
-def _overlap(dist: LogitDistribution, case: Case, labels: tuple[str, ...]) -> dict[str, float]:
-    mean_map = dist.placed(dist.label_map())
-    if dist.presence < 0.5:
-        # The likeliest answer is that there is nothing.
-        mean_map = np.zeros_like(mean_map)
-    row: dict[str, float] = {}
-    for name, function in (
-        ("dice_each", metrics.dice_each),
-        ("dice_majority", metrics.dice_majority),
-    ):
-        row |= _by_label(name, function(mean_map, case.raters, classes=dist.classes), labels)
-    return row
-
-
-def _by_label(name: str, values: Floats, labels: tuple[str, ...]) -> dict[str, float]:
-    """Mean over the labels that have a value, and each of them where there are several."""
-    there = np.isfinite(values)
-    row = {name: float(values[there].mean())} if there.any() else {}
-    if len(labels) > 1:
-        row |= {
-            f"{name}/{label}": float(value)
-            for label, value in zip(labels, values, strict=True)
-            if np.isfinite(value)
-        }
-    return row
-
-
-def _nothing(probability: float, share: float) -> dict[str, float]:
-    """Whether model and raters are on one side of one half on whether anything is there.
-
-    Raters who are split agree with either.
-    """
-    return {"nothing_agreement": float((probability - 0.5) * (share - 0.5) >= 0)}
-
-
-def _volume_error(
-    median: Floats, theirs: NDArray[np.int64], labels: tuple[str, ...]
-) -> dict[str, float]:
-    """|median − rater's volume| / rater's volume, over raters who marked the label."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.where(theirs > 0, np.abs(median - theirs) / theirs, math.nan)
-    marked = np.isfinite(error).any(0)
-    mean = np.full(len(labels), math.nan)
-    mean[marked] = np.nanmean(error[:, marked], axis=0)
-    return _by_label("volume_error", mean, labels)
-
-
-def _reliability(probability: NDArray[np.float32], raters: NDArray[np.uint8]) -> Floats:
-    """Calibration sums per label over all voxels and over those in doubt, (2, L, 3, bins)."""
-    out = np.zeros((2, len(probability) - 1, 3, _BINS))
-    for label in range(1, len(probability)):
-        p = probability[label].clip(0, 1)
-        frequency = (raters == label).mean(0)
-        out[0, label - 1] = metrics.calibration_sums(p, frequency, bins=_BINS)
-        doubt = (p > _DOUBT[0]) & (p < _DOUBT[1])
-        if doubt.any():
-            out[1, label - 1] = metrics.calibration_sums(p[doubt], frequency[doubt], bins=_BINS)
-    return out
+from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by
+from napari_ssn.training.cases import Cases
+from napari_ssn.training.measuring import Floats, Measurement, measure
+from napari_ssn.training.outlined import groups
 
 
 def summarise(
@@ -319,6 +61,7 @@ def summarise(
             )
             interval = of(value[there], measured.patients[there], seed=seed)
             summary[name] = interval._asdict()
+    summary |= _median_lengths(measured, seed)
     for name, value in values.items():
         if name.startswith("moved_") and np.isfinite(value).any():
             # Some up and some down would cancel out.
@@ -332,6 +75,25 @@ def summarise(
             for i, label in enumerate(measured.labels):
                 summary[f"{name}/{label}"] = _pooled_ece(sums[:, i], measured.patients, seed)
     return {name: value for name, value in summary.items() if value is not None}
+
+
+def _median_lengths(measured: Measurement, seed: int) -> dict[str, dict[str, float]]:
+    """Median over raters and cases of the diameter's error, of each label where there are several.
+
+    The mean of the same is among the other figures: a few outlines that go astray carry it.
+    """
+    parts = {"": measured.diameters}
+    if len(measured.labels) > 1:
+        each = np.moveaxis(measured.diameters, 2, 0)[..., None]
+        parts |= {f"/{label}": one for label, one in zip(measured.labels, each, strict=True)}
+    found = {}
+    for part, errors in parts.items():
+        known = np.isfinite(errors)
+        if known.any():
+            whose = np.broadcast_to(measured.patients[:, None, None], errors.shape)[known]
+            interval = metrics.bootstrap_median(errors[known], whose, seed=seed)
+            found[f"diameter_error_mm_median{part}"] = interval._asdict()
+    return found
 
 
 def _reliability_curve(probability: Floats, share: Floats) -> dict[str, Any]:

@@ -38,6 +38,10 @@ _PICTURE = (
 )
 
 
+# What an edge goes towards, where the image tells.
+_TOWARDS = {"vessel": " towards a vessel", "wall": " towards the wall"}
+
+
 def _sides(side: Sequence[float], oriented: bool) -> list[tuple[str, str]]:
     """Words for the one or two axes a unit vector points along, left and right last."""
     strongest = max(abs(x) for x in side)
@@ -55,7 +59,10 @@ def effect_name(
     labels: Sequence[str] = (),
     sized: bool = True,
 ) -> str:
-    """``size, 0.9–2.4 mL``, ``posterior edge, …``, ``shift to the left`` or ``presence, …``.
+    """``overall size, 0.9–2.4 mL``, ``posterior edge, …``, ``shift to the left``, ``presence, …``.
+
+    Where the image tells what the outline takes in, ``ground glass, 0.9–2.4 mL`` (around the core
+    alone), ``posterior edge towards a vessel, …`` or ``… towards the wall, …``.
 
     Of several labels that do the same ``size of anterior & posterior``, of two of which one grows
     while the other shrinks ``anterior against posterior``, of two that give to each other
@@ -97,12 +104,16 @@ def _alike(one: Effect, other: Effect) -> bool:
 def _deed(effect: Effect, names: Sequence[str], oriented: bool) -> str:
     """``posterior edge of nodule``; without names what happens alone."""
     of_labels = f" of {_listed(names)}" if names else ""
+    if effect.tissue == "glass":
+        return f"ground glass{of_labels}"
     if effect.kind == "shift":
         where = " and ".join(adverb for _, adverb in _sides(effect.side, oriented))
         return f"shift{of_labels} {where}"
     if effect.kind == "edge":
         where = " ".join(adjective for adjective, _ in _sides(effect.side, oriented))
-        return f"{where} edge{of_labels}"
+        return f"{where} edge{of_labels}{_TOWARDS.get(effect.tissue or '', '')}"
+    if effect.kind == "size" and not names:
+        return "overall size"
     return f"{effect.kind}{of_labels}"
 
 
@@ -169,7 +180,7 @@ def direction_names(
     chosen: int = 0,
     from_mean: bool = True,
 ) -> list[tuple[int, str]]:
-    """Index and words of every direction offered: ``1 · size, 0.9–2.4 mL · 71 %``.
+    """Index and words of every direction offered: ``1 · overall size, 0.9–2.4 mL · 71 %``.
 
     Args:
         directions: of the result.

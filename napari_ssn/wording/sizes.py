@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_ssn.core.diameters import Diameter
     from napari_ssn.core.volume import Extent
 
 
 @dataclass(frozen=True)
 class Measure:
-    """How a number of voxels is said.
+    """How a number of voxels is said: the fields of `core.scale.Scale`.
 
     Attributes:
-        extent: what the voxel size is known to measure.
+        extent: what the voxels measure; of one slice areas, however thick it is.
         voxel_mm3: volume of a voxel; for a plane its area in mm², for unknown sizes ignored.
         flat: whether the image is one slice.
     """
@@ -30,9 +36,28 @@ class Measure:
         return f"{self._number(number, number)} {unit}"
 
     def amount_here(self, voxels: float) -> str:
-        """As `amount`; of a slice with a thickness ``0.22 mL in this slice``."""
-        whole = self.extent != "volume" or not self.flat
-        return self.amount(voxels) if whole else f"{self.amount(voxels)} in this slice"
+        """As `amount`; of a slice ``172 mm² in this slice``."""
+        return f"{self.amount(voxels)} in this slice" if self.flat else self.amount(voxels)
+
+    def across(self, found: Diameter | None) -> str:
+        """``15 × 12 mm``, ``6.4 × 5.1 mm`` or ``18 × 11 px``; ``…`` while it is being measured.
+
+        Nothing where nothing is outlined.
+        """
+        unit = "mm" if self.extent != "unknown" else "px" if self.flat else "voxels"
+        if found is None:
+            return f"… {unit}"
+        if not found.longest:
+            return ""
+        # Thresholds of small nodules, 6 and 8 mm, need more than whole millimetres.
+        digits = 1 if unit == "mm" and found.longest < 9.95 else 0
+        return f"{found.longest:.{digits}f} × {found.perpendicular:.{digits}f} {unit}"
+
+    def size_here(self, voxels: float, found: Diameter | None) -> str:
+        """``1.9 mL · 15 × 12 mm``, ``172 mm² in this slice · 15 × 12 mm`` or ``none``."""
+        if not voxels:
+            return "none"
+        return " · ".join(filter(None, (self.amount_here(voxels), self.across(found))))
 
     def interval(self, low: float, high: float) -> str:
         """``0.95–2.31 mL``: both ends with the decimals that suit the larger."""
@@ -54,6 +79,12 @@ class Measure:
         if unit != "mL":
             return self.amount(voxels)
         return f"{number:,.{_decimals(self._scaled(high)[0])}f} {unit}"
+
+    def short_here(self, voxels: float, high: float) -> str:
+        """As `short`; of a slice ``172 mm² in this slice``."""
+        return (
+            f"{self.short(voxels, high)} in this slice" if self.flat else self.short(voxels, high)
+        )
 
     @property
     def scale(self) -> tuple[float, str]:
@@ -106,13 +137,35 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def headline(label: str, measure: Measure, voxels: float | None) -> str:
-    """``Nodule 1.42 mL``; without a number ``Nodule …`` while it is being counted."""
+def headline(
+    label: str, measure: Measure, voxels: float | None, found: Diameter | None = None
+) -> str:
+    """``Nodule 1.9 mL · 15 × 12 mm``; what is being counted or measured is ``…`` as yet."""
     if voxels is None:
         return f"{capital(label)} …"
     if voxels == 0:
         return f"{capital(label)}: none in this hypothesis"
-    return f"{capital(label)} {measure.amount_here(voxels)}"
+    return f"{capital(label)} {measure.size_here(voxels, found)}"
+
+
+def sizes_line(
+    labels: Sequence[str],
+    measure: Measure,
+    counts: Sequence[int] | NDArray[np.int64],
+    across: Sequence[Diameter],
+) -> str:
+    """``1.9 mL · 15 × 12 mm``; of several labels ``Anterior 1.2 mL · 15 × 12 mm``, a line each.
+
+    Args:
+        labels: names of the labels, background left out.
+        measure: how voxels are said.
+        counts: voxels of each label, background first.
+        across: diameters of each label, background left out.
+    """
+    said = [measure.size_here(n, one) for n, one in zip(counts[1:], across, strict=True)]
+    if len(said) == 1:
+        return said[0] if counts[1] else "nothing outlined"
+    return "\n".join(f"{capital(name)} {one}" for name, one in zip(labels, said, strict=True))
 
 
 def range_line(

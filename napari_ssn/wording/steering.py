@@ -71,11 +71,18 @@ def card_lines(
     )
 
 
-def card_tip(share: float, error: float, draws: int) -> str:
-    """What the numbers of a card mean, and what a click does."""
+def card_tip(share: float, error: float, draws: int, size: str = "") -> str:
+    """What the numbers of a card mean, and what a click does.
+
+    Args:
+        share, error: as in `card_lines`.
+        draws: hypotheses that the cards stand for.
+        size: of what is outlined, with its diameters, a line of its own.
+    """
     again = f" (drawn again, give or take {max(1, round(100 * error))} %)" if error else ""
+    line = f"{size}\n" if size else ""
     return (
-        f"Stands for {percent(share)} of {draws:,} hypotheses{again}. "
+        f"{line}Stands for {percent(share)} of {draws:,} hypotheses{again}. "
         "Click to show it; its star keeps it as a layer."
     )
 

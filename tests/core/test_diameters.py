@@ -133,12 +133,12 @@ def test_slices_lie_along_the_head_where_voxels_do_not_tell() -> None:
 def test_ends_lie_where_the_lengths_are() -> None:
     label_map = ellipsoid((15, 13, 5), (6.2, 3.9, 2.1), 0.4).astype(np.uint8)
     affine = oblique_affine()
-    (found,) = find_diameters(label_map, affine, 2)
+    (found,) = find_diameters(label_map, affine, 2, 2)
     assert found.slice_index == 2
     rows = [np.array(points) @ affine[:3, :3].T for points in (found.ends, found.across)]
     (a, b), (c, d) = rows
-    assert np.linalg.norm(b - a) == pytest.approx(found.longest_mm)
-    assert np.linalg.norm(d - c) == pytest.approx(found.perpendicular_mm)
+    assert np.linalg.norm(b - a) == pytest.approx(found.longest)
+    assert np.linalg.norm(d - c) == pytest.approx(found.perpendicular)
     assert (b - a) @ (d - c) == pytest.approx(0, abs=1e-9)
 
 
@@ -150,7 +150,7 @@ def test_one_voxel_is_as_wide_as_it_is_and_nothing_is_0() -> None:
     assert found.shape == (3, 2) and np.isnan(found[0]).all()
     assert found[1].tolist() == [0, 0]
     assert found[2] == pytest.approx([0.7, 0.5])
-    assert find_diameters(label_map.astype(np.uint8), affine, 2) == (Diameter(),)
+    assert find_diameters(label_map.astype(np.uint8), affine, 2, 2) == (Diameter(),)
 
 
 def test_two_lesions_are_not_one_long_one() -> None:

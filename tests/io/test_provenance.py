@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -73,6 +73,8 @@ def test_names_no_file_and_no_folder(tmp_path: Path) -> None:
     assert "DOE" not in text and str(tmp_path) not in text and str(Path.home()) not in text
 
 
+# About bits, not about time.
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_every_number_comes_back_with_the_same_bits(z: list[float]) -> None:
     record = provenance(hypothesis(z))

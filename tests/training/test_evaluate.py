@@ -12,21 +12,17 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_ssn.core import metrics
+from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.errors import DataError
-from napari_ssn.core.measures import central_range, volume_distribution
+from napari_ssn.core.measures import central_range, label_counts, volume_distribution
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.card import Calibration, Factors, read_card
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by
-from napari_ssn.training.cases import load_cases
-from napari_ssn.training.evaluate import (
-    Measurement,
-    _nothing,
-    _reliability,
-    evaluate,
-    measure,
-    summarise,
-)
+from napari_ssn.training.cases import Case, load_cases
+from napari_ssn.training.evaluate import evaluate, summarise
+from napari_ssn.training.lengths import diameter_errors
+from napari_ssn.training.measuring import Measurement, _nothing, _reliability, measure
 from napari_ssn.training.slices import SliceSet, load_slices
 from tests.helpers import tiny_model
 from tests.training.test_nnunet import nnunet_folder
@@ -83,6 +79,7 @@ def invented(areas: list[list[float]], ranges: list[list[float]]) -> Measurement
     return Measurement(
         ("nodule",), {}, np.array(areas, float)[..., None], np.array(ranges, float)[:, None],
         np.array(ranges, float)[:, None], sums, sums, np.zeros((n, 2)), np.arange(n), np.ones(n),
+        np.full((n, len(areas[0]), 1), math.nan),
     )  # fmt: skip
 
 
@@ -124,7 +121,7 @@ def test_labels_are_calibrated_each_by_itself() -> None:
     sums = np.zeros((n, 3, 3, 15))
     measured = Measurement(
         ("a", "b", "c"), {}, sizes, ranges, ranges, sums, sums, np.zeros((n, 2)), np.arange(n),
-        np.ones(n),
+        np.ones(n), np.full((n, 1, 3), math.nan),
     )  # fmt: skip
     found = calibrate(measured, "d")
     assert found.factors(1) == (pytest.approx(0.5), pytest.approx(0.5))
@@ -148,6 +145,7 @@ def test_what_the_calibrated_range_holds_where_it_was_learnt() -> None:
     measured = Measurement(
         ("nodule",), {"dice_each": np.full(n, 0.5)}, areas[..., None], ranges[:, None],
         ranges[:, None], sums, sums, np.zeros((n, 2)), patients, np.ones(n),
+        np.full((n, 4, 1), math.nan),
     )  # fmt: skip
     calibration = calibrate(measured, "d")
     summary = summarise(measured, calibration)
@@ -254,10 +252,16 @@ def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
     model = load_model(tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16)), "cpu")
     measured = measure(model, cases, seed=2)
     summary = evaluate(model, cases, seed=2).figures
-    for name in ("dice_each", "volume_error", "outline_width_90_uncalibrated"):
+    for name in (
+        "dice_each",
+        "volume_error",
+        "outline_width_90_uncalibrated",
+        "diameter_error_mm",
+    ):
         parts = [summary[f"{name}/{label}"]["mean"] for label in ("head", "tail")]
         assert summary[name]["mean"] == pytest.approx(np.mean(parts)), name
     assert {"ece/head", "ece/tail", "ece_doubtful/head"} <= summary.keys()
+    assert "diameter_error_mm_median/tail" in summary
     # Two raters are needed to see how they differ.
     assert not {"presence_brier", "rater_diversity", "outline_coverage_90"} & summary.keys()
     assert {"outline_coverage_90_uncalibrated/head"} <= summary.keys()
@@ -280,6 +284,44 @@ def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
             r = central_range(counts[:, label])
             np.testing.assert_allclose(measured.ranges[i, label - 1], [r.low, r.median, r.high])
             assert measured.sizes[i, 0, label - 1] == (case.raters == label).sum()
+
+
+def test_the_diameter_is_that_of_the_hypothesis_of_median_size() -> None:
+    # A strip that is as long as z says: 2 voxels at z = 0, growing by one from 1 to 2, 2 to 3 …
+    row = np.arange(12)
+    mean = np.stack([np.zeros((3, 12)), np.tile(1.5 - row, (3, 1))])
+    factor = np.stack([np.zeros((3, 12)), np.ones((3, 12))])[None]
+    grid = np.diag([0.5, 2.0, 3.0, 1.0])
+    dist = LogitDistribution(mean, factor, np.full_like(mean, 1e-6), grid)
+    readers = np.zeros((3, 3, 12), np.uint8)
+    readers[0, :, :4] = readers[1, 1, :7] = 1  # the third outlines nothing
+    case = Case("one", Volume(np.zeros((1, 3, 12), np.float32), grid, "plane"), readers)
+    draws = np.array([[-2.0], [0.0], [3.0], [4.0], [9.0]])  # 0, 2, 5, 6, 11 columns
+    counts = label_counts(dist, draws)[:, 1:]
+    assert counts[:, 0].tolist() == [0, 6, 15, 18, 33]
+    # The empty one aside the median is 16.5, and the first of the two nearest has 5 columns.
+    longest = math.hypot(5 * 2.0, 2 * 0.5)
+    theirs = [math.hypot(4 * 2.0, 2 * 0.5), 14.0]
+    errors = diameter_errors(dist, case, draws, counts)
+    assert errors[:2, 0] == pytest.approx([abs(longest - one) for one in theirs], rel=1e-6)
+    assert np.isnan(errors[2, 0])
+    unknown = replace(case, volume=replace(case.volume, extent="unknown"))
+    assert np.isnan(diameter_errors(dist, unknown, draws, counts)).all()
+    assert np.isnan(diameter_errors(dist, case, draws[:1], counts[:1])).all()
+
+
+def test_errors_of_diameters_are_summed_up_by_patient() -> None:
+    measured = invented([[90, 110]] * 4, [[80, 100, 140]] * 4)
+    errors = np.array([[1.0, 3.0], [2.0, math.nan], [0.5, 40.0], [math.nan, math.nan]])[..., None]
+    patients = np.array([0, 1, 1, 2])
+    mean = {"diameter_error_mm": np.array([2.0, 2.0, 20.25, math.nan])}
+    measured = replace(measured, values=mean, diameters=errors, patients=patients)
+    summary = summarise(measured, None)
+    assert summary["diameter_error_mm"]["mean"] == pytest.approx((2 + 2 + 20.25) / 3)
+    middle = summary["diameter_error_mm_median"]
+    assert middle == metrics.bootstrap_median([1, 3, 2, 0.5, 40], [0, 0, 1, 1, 1])._asdict()
+    # By hand: alone either patient gives 1 or 2, and both together 2.
+    assert (middle["mean"], middle["low"], middle["high"]) == (2.0, 1.0, 2.0)
 
 
 def test_temperature_zero_leaves_one_map(model: Model, data: SliceSet) -> None:

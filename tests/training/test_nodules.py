@@ -279,7 +279,11 @@ def test_a_model_learns_nodules_and_is_measured_on_them(tmp_path: Path) -> None:
         "presence_brier",
         "dice_drawn",
         "elsewhere_offered",
+        "volume_crps_ml",
+        "diameter_error_mm",
+        "diameter_error_mm_median",
     ):
+        assert set(figures["groups"]["8 mm and more"][name]) >= {"mean", "low", "high"}
         assert set(figures[name]) >= {"mean", "low", "high"}
     assert figures["n_cases"] == 4 and set(figures["groups"]) == {
         "3 of 4 readers", "part-solid", "8 mm and more",
