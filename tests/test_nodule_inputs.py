@@ -9,7 +9,7 @@ import pytest
 
 from napari_ssn import samples
 from napari_ssn.core.diameters import slice_axis
-from napari_ssn.core.errors import ImageError
+from napari_ssn.core.errors import ModelError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.models import Model, load_model
@@ -127,5 +127,5 @@ def test_outside_the_body_there_is_no_nodule(model, scan, centre, capsys) -> Non
 
 def test_values_1024_too_high_are_refused_by_name(model, scan, centre) -> None:
     shifted = replace(scan, data=scan.data + 1024)
-    with pytest.raises(ImageError, match="1,024 too high"):
+    with pytest.raises(ModelError, match="1,024 too high"):
         Found.by(model, shifted, centre, None, DEPTH_MM)

@@ -38,9 +38,9 @@ def with_tissue(found: Directions, dist: Decodable, values: NDArray[np.floating]
 
     ``glass``: the smaller outline is mostly solid, and most of what the larger has besides is
     ground glass farther from anything solid than the blur of its border. ``vessel``, ``wall``: it
-    grows on one side (`Effect.side`), most of what it takes in there is solid, and the solid that
-    this touches outside the outline is nowhere thicker than a vessel, or somewhere as thick as no
-    vessel in the lung. Everything else is claimed of no tissue.
+    grows on one side (`Effect.side`), most of what it takes in there is solid, and that solid is
+    nowhere thicker beyond the smaller outline than a vessel, or somewhere as thick as no vessel in
+    the lung and goes on beyond the region. Everything else is claimed of no tissue.
 
     Args:
         found: directions of the distribution.
@@ -74,7 +74,7 @@ def _tissue(
     if _share(solid, small) >= _CORE and _share(_glass(values, solid, spacing), taken) >= _CLEAR:
         return "glass"
     if effect.kind == "edge" and _share(solid, taken) >= _CLEAR:
-        return _outside(solid & ~large, taken, spacing)
+        return _beyond(solid & ~small, taken, spacing)
     return None
 
 
@@ -90,14 +90,20 @@ def _glass(values: NDArray[np.floating], solid: Mask, spacing: NDArray[np.float6
     return glass
 
 
-def _outside(solid: Mask, taken: Mask, spacing: NDArray[np.float64]) -> Tissue | None:
-    """What the solid is that lies at what was taken in, by its thickest place."""
+def _beyond(solid: Mask, taken: Mask, spacing: NDArray[np.float64]) -> Tissue | None:
+    """What the solid beyond the smaller outline is that is taken in, by its thickest place."""
     parts, _ = ndimage.label(solid, np.ones((3, 3, 3)))
-    touched = np.unique(parts[ndimage.binary_dilation(taken, np.ones((3, 3, 3)))])
+    touched = np.unique(parts[taken])
     touched = touched[touched > 0]
     if not len(touched):
         return None
     # What goes on beyond the region is as thick there: no border is drawn at its edge.
-    padded = np.pad(np.isin(parts, touched), 1, mode="edge")
+    whole = np.isin(parts, touched)
+    padded = np.pad(whole, 1, mode="edge")
     thick = float(ndimage.distance_transform_edt(padded, sampling=spacing).max())
-    return "vessel" if thick <= _VESSEL_MM else "wall" if thick >= _WALL_MM else None
+    if thick <= _VESSEL_MM:
+        return "vessel"
+    # The rest of a large solid nodule ends within the region, and the wall does not.
+    inner = tuple(slice(1, size - 1) for size in whole.shape)
+    goes_on = np.count_nonzero(whole) > np.count_nonzero(whole[inner])
+    return "wall" if thick >= _WALL_MM and goes_on else None

@@ -72,6 +72,9 @@ def test_an_end_goes_towards_a_vessel_or_the_wall_only_where_the_image_shows_one
     # Too thick for a vessel and too thin for the wall: nobody can tell.
     between = (np.hypot(Y, Z) <= 5) & (X > 0)
     assert tissue_of(into_vessel, np.where(between, SOLID, nodule)) == "right edge"
+    # The rest of a large nodule is thick enough, and ends.
+    large = np.sqrt((X - 4) ** 2 + Y**2 + Z**2) < 7
+    assert tissue_of(into_vessel, np.where(large, SOLID, nodule)) == "right edge"
     # And lung is neither.
     assert tissue_of(into_vessel, nodule) == "right edge"
 
