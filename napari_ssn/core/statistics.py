@@ -245,7 +245,7 @@ def bootstrap_median(
     x = np.asarray(values, dtype=np.float64)
     order = np.argsort(x, kind="stable")
     kinds, index = np.unique(np.asarray(groups), return_inverse=True)
-    weights = bootstrap_weights(len(kinds), n, seed)[:, index[order]]
+    weights = bootstrap_weights(len(kinds), n, seed)[:, index[order]].astype(np.float64)
 
     def middle(weighed: NDArray[np.float64]) -> NDArray[np.float64]:
         reached = np.cumsum(weighed, axis=-1)
