@@ -74,7 +74,8 @@ def segment(
         Path | None,
         typer.Argument(
             metavar="IN",
-            help="DICOM series (folder, zip or a file of it), NIfTI, grey picture, or nodule-1.",
+            help="DICOM series (folder, zip or a file of it), NIfTI, NRRD, OME-Zarr, grey picture, "
+            "or nodule-1.",
         ),
     ] = None,
     *,
@@ -102,12 +103,15 @@ def segment(
         ),
     ] = None,
     frame: Annotated[
-        int | None, typer.Option(min=1, help="Which frame of a time series, from 1.")
+        int | None,
+        typer.Option(min=1, help="Which frame of a time series or channel of an OME-Zarr, from 1."),
     ] = None,
     series: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Which of several DICOM series, from 1; without it they are listed."
+            min=1,
+            help="Which of several DICOM series, from 1; without it they are listed. Of OME-Zarr "
+            "the level, without it the finest.",
         ),
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,

@@ -1,4 +1,4 @@
-"""What napari calls to open DICOM; see ``napari.yaml``.
+"""What napari calls to open DICOM and OME-Zarr, which are folders; see ``napari.yaml``.
 
 A folder often holds a whole study: the user is asked which of its series to open.
 """
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from napari_ssn.core.errors import SSNError
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.omezarr_head import is_zarr
+from napari_ssn.opening_zarr import read_zarr_layers
 
 if TYPE_CHECKING:
     from napari_ssn.core.volume import Volume
@@ -39,8 +41,10 @@ class _Opened:
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Reader of DICOM, or None where a glance at a file, folder or zip finds none."""
+    """Reader of DICOM or OME-Zarr; None where a glance at a file, folder or zip finds neither."""
     paths = _as_paths(path)
+    if paths and all(is_zarr(p) for p in paths):
+        return read_zarr_layers
     if not paths or not all(may_be_dicom(p) for p in paths):
         return None
     return read_layers

@@ -30,6 +30,7 @@ from napari_ssn.core.volume import Volume
 from napari_ssn.io.files import check_not_source, check_targets, make_folder
 from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, stem
 from napari_ssn.io.hashes import image_hash, label_map_hash
+from napari_ssn.io.omezarr import is_zarr, list_levels
 from napari_ssn.io.provenance import (
     Choice,
     DicomInput,
@@ -48,6 +49,9 @@ from napari_ssn.segmenting import Found, image_at
 
 #: Why there is nothing to make again.
 EDITED = "This label map was edited by hand: the model cannot make it again."
+OTHER_IMAGE = (
+    "This is not the image that the sidecar belongs to: its values or its geometry differ."
+)
 PROBABILITY = "This is the sidecar of a probability map: only label maps are made again."
 
 
@@ -102,9 +106,7 @@ def again(
         raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
     volume, frame = _image_of(path, record, series)
     if image_hash(volume) != record.run.image_sha256:
-        raise ImageError(
-            "This is not the image that the sidecar belongs to: its values or its geometry differ."
-        )
+        raise ImageError(OTHER_IMAGE)
     model = load_model(model_name or _model_of(record), device or _device_of(record))
     _check_weights(model, record)
     here = device_title(model.device)
@@ -140,6 +142,8 @@ def _image_of(
             if image_hash(volume) == record.run.image_sha256:
                 return volume, None
         series = numbers[0] if numbers else None
+    if is_zarr(path):
+        return _level_of(path, record, series)
     if record.run.frame is None or not is_nifti(path):
         return image_at(path, series=series), None
     try:
@@ -147,6 +151,25 @@ def _image_of(
         return image_at(path), 1 if record.run.frame == 1 else None
     except GeometryError:
         return image_at(path, record.run.frame), record.run.frame
+
+
+def _level_of(path: Path, record: Provenance, number: int | None) -> tuple[Volume, int | None]:
+    """The level of an OME-Zarr that a sidecar belongs to, with the frame if it has any.
+
+    It is told by the grid and the image's hash; a plane that was opened as one of several layers
+    is a frame all the same.
+    """
+    infos = list_levels(path)
+    for info in infos if number is None else infos[number - 1 : number]:
+        if sorted(info.size) != sorted(record.grid.shape):
+            continue
+        own = record.run.frame
+        frames = (own,) if own is not None else range(1, info.frames + 1)
+        for frame in frames:
+            volume = image_at(path, frame, info.number)
+            if image_hash(volume) == record.run.image_sha256:
+                return volume, own
+    raise ImageError(OTHER_IMAGE)
 
 
 def _numbers_of(path: Path, wanted: DicomInput) -> list[int]:

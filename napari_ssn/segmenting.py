@@ -35,6 +35,7 @@ from napari_ssn.io.files import check_not_source, check_targets, folder_made, wr
 from napari_ssn.io.formats import DICOM_SUFFIX, about, check_series, is_nifti
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.nifti import read_nifti
+from napari_ssn.io.omezarr import is_zarr, read_omezarr
 from napari_ssn.io.provenance import Choice, DicomInput, ModelIdentity, Provenance, Run
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
@@ -81,7 +82,7 @@ def segment_image(
         depth_mm: how far a 2D model looks along a volume to either side of the centre; as far as
             it does by itself if left out.
         frame: which one of a time series, from 1; None for an image without time.
-        series: which one of several DICOM series, from 1.
+        series: which one of several DICOM series, or levels of an OME-Zarr, from 1.
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         suffix: of the label maps, one of `formats.WRITTEN_SUFFIXES`.
@@ -349,9 +350,13 @@ def _is_ct(volume: Volume) -> bool:
 
 def image_at(path: Path, frame: int | None = None, series: int | None = None) -> Volume:
     """The image of a file, or a sample that comes with the package, by its name."""
+    if frame is not None and is_zarr(path):
+        return read_omezarr(path, series, frame - 1)
     if frame is not None:
         if not is_nifti(path):
-            raise ImageError("Only NIfTI files are read as time series: leave out the frame.")
+            raise ImageError(
+                "Only NIfTI and OME-Zarr are read as several frames: leave out the frame."
+            )
         return read_nifti(path, frame - 1)
     number = samples.named(str(path))
     if number is not None and not path.exists():

@@ -68,3 +68,22 @@ def test_a_frame_is_segmented_and_made_again(series: Path, tmp_path: Path) -> No
         assert "identical" in segment(*again, "--out", tmp_path / f"{image.name} again.nii.gz")
     said = segment("--from-sidecar", sidecar, "--image", series, "--frame", 2, "--out", tmp_path)
     assert "--frame" in said
+
+
+def test_a_channel_of_a_level_is_segmented_and_verified(tmp_path: Path) -> None:
+    pytest.importorskip("zarr")
+    from tests.io.test_omezarr import make
+
+    fine = np.stack([noise_image((32, 40, 36), seed) for seed in range(2)])
+    path = make(tmp_path / "a.zarr", [fine, fine[:, ::2, ::2, ::2]], "czyx", unit="millimeter")
+    model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
+    out = tmp_path / "out"
+    chosen = ("--series", 2, "--frame", 2, "--model", model, "--samples", 0, "--out", out)
+    done = CliRunner().invoke(app, ["segment", *map(str, (path, *chosen))])
+    assert done.exit_code == 0, done.output
+    assert nib.load(out / "mean.nii.gz").shape == (16, 20, 18)
+    said = ["verify", str(out / "mean.json"), "--image", str(path), "--model", str(model)]
+    again = CliRunner().invoke(app, said)
+    assert "Identical" in again.output and again.exit_code == 0, again.output
+    (path / "1" / "0.0.0.0").rename(path / "1" / "0.0.0.1")
+    assert CliRunner().invoke(app, said).exit_code != 0

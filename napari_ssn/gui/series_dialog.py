@@ -1,4 +1,4 @@
-"""Which of several DICOM series to open."""
+"""Which of several images to open: DICOM series, or levels of an OME-Zarr."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from qtpy.QtWidgets import (
 #: A series: its number, words for it, and why it cannot be opened.
 Entry = tuple[int, str, str | None]
 
+_SERIES = "DICOM series"
+
 
 class SeriesDialog(QDialog):
     """A list of series without a word about the patient; several can be chosen.
@@ -27,14 +29,19 @@ class SeriesDialog(QDialog):
     Args:
         entries: the series.
         first: number of the one that is chosen to begin with.
+        kind: what they are, as ``DICOM series``.
         parent: the window in front.
     """
 
     def __init__(
-        self, entries: Sequence[Entry], first: int | None = None, parent: QWidget | None = None
+        self,
+        entries: Sequence[Entry],
+        first: int | None = None,
+        parent: QWidget | None = None,
+        kind: str = _SERIES,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Choose a series")
+        self.setWindowTitle(f"Choose: {kind}")
         self.list = QListWidget()
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         for number, words, problem in entries:
@@ -48,7 +55,7 @@ class SeriesDialog(QDialog):
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )
         layout = QVBoxLayout(self)
-        layout.addWidget(QLabel(f"There are {len(entries)} DICOM series. Open:"))
+        layout.addWidget(QLabel(f"There are {len(entries)} {kind}. Open:"))
         layout.addWidget(self.list)
         layout.addWidget(self.buttons)
         self.buttons.accepted.connect(self.accept)
@@ -77,9 +84,9 @@ def can_ask() -> bool:
     return app is not None and any(widget.isVisible() for widget in app.topLevelWidgets())
 
 
-def ask(entries: Sequence[Entry], first: int | None = None) -> list[int]:
+def ask(entries: Sequence[Entry], first: int | None = None, kind: str = _SERIES) -> list[int]:
     """Numbers of the series that the user chooses; none if he cancels."""
-    dialog = SeriesDialog(entries, first, QApplication.activeWindow())
+    dialog = SeriesDialog(entries, first, QApplication.activeWindow(), kind)
     try:
         return dialog.chosen if dialog.exec() else []
     finally:

@@ -22,15 +22,17 @@ __all__ = ["read", "write"]
 
 
 def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
-    """Read an image, by its name: DICOM, NIfTI, NRRD, MetaImage, FreeSurfer's, or a grey picture.
+    """Read an image, by its name: DICOM, NIfTI, NRRD, MetaImage, FreeSurfer's, OME-Zarr, a picture.
 
     ``.nii``, ``.nii.gz``, pairs ``.hdr``/``.img``, also of Analyze; ``.nrrd``, ``.nhdr``;
-    ``.mha``, ``.mhd`` (extra ``itk``); ``.mgz``, ``.mgh``; ``.png``, ``.tif``, ``.jpg`` and others.
+    ``.mha``, ``.mhd`` (extra ``itk``); ``.mgz``, ``.mgh``; folders of OME-Zarr (extra ``zarr``);
+    ``.png``, ``.tif``, ``.jpg`` and others.
 
     Args:
         path: of the file; for DICOM of a folder, a zip or one file of a series.
         series: which DICOM series, by its number in `napari_ssn.io.dicom.list_series`; needed
-            where there are several.
+            where there are several. Of OME-Zarr the level, from 1, see
+            `napari_ssn.io.omezarr.list_levels`; the finest if left out.
 
     Raises:
         ImageError: the file is missing, damaged, or of a kind that is not read.

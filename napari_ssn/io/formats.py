@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.core.errors import ExportError, ImageError
 from napari_ssn.core.volume import Volume
+from napari_ssn.io.omezarr_head import is_zarr
 
 if TYPE_CHECKING:
     from napari_ssn.io.content import Content
@@ -51,7 +52,9 @@ def is_dicom(path: Path) -> bool:
 
     DICOM files often have no suffix, or end in a part of a UID that looks like one.
     """
-    if path.is_dir() or path.suffix.lower() in _READ_AS_DICOM:
+    if path.is_dir():
+        return not is_zarr(path)
+    if path.suffix.lower() in _READ_AS_DICOM:
         return True
     if is_nifti(path) or is_nrrd(path) or is_other(path):
         return False
@@ -75,6 +78,10 @@ def dicom_reader() -> Callable[[Path, int | None], Volume]:
 
 def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume]:
     """Function that reads a file of this name, or a series of it; ImageError if there is none."""
+    if is_zarr(path):
+        from napari_ssn.io.omezarr import read_omezarr
+
+        return lambda path: read_omezarr(path, series)
     if series is not None and not is_dicom(path):
         raise ImageError("Only DICOM holds several series: leave out the number of the series.")
     if is_nifti(path):
@@ -99,7 +106,7 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
     raise ImageError(
         "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
         "it), NIfTI (.nii, .nii.gz, .hdr), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), "
-        "FreeSurfer (.mgz) or a grey picture (.png, .tif, .jpg)."
+        "FreeSurfer (.mgz), OME-Zarr (.zarr) or a grey picture (.png, .tif, .jpg)."
     )
 
 

@@ -117,12 +117,15 @@ def image_layer(volume: Volume, **options: Any) -> LayerData:
     return display.reorientation.apply(volume.data[0]), {**kwargs, **options}, "image"
 
 
-def series_layer(volume: Volume, step_s: float | None, **options: Any) -> LayerData:
+def series_layer(
+    volume: Volume, step_s: float | None, axis: str = "t", **options: Any
+) -> LayerData:
     """A time series as napari shows it: axes (t, z, y, x), each frame as `image_layer` has it.
 
     Args:
         volume: its frames are the channels.
         step_s: seconds from frame to frame; None where nobody knows.
+        axis: what frames are called: ``t``, or ``c`` for channels.
         options: further arguments of the layer, as its name.
     """
     first = Volume(volume.data[:1], volume.affine, volume.extent, volume.oriented, note=volume.note)
@@ -131,7 +134,7 @@ def series_layer(volume: Volume, step_s: float | None, **options: Any) -> LayerD
     time = {
         "scale": (step_s or 1.0, *kwargs["scale"]),
         "translate": (0.0, *kwargs["translate"]),
-        "axis_labels": ("t", *kwargs["axis_labels"]),
+        "axis_labels": (axis, *kwargs["axis_labels"]),
         "units": ("s" if step_s else "pixel", *kwargs["units"]) if "units" in kwargs else None,
         "contrast_limits": limits,
     }

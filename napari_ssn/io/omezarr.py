@@ -1,0 +1,248 @@
+"""OME-Zarr 0.4 and 0.5, local folders: a level of an image, with its frames and its labels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_ssn.core.errors import GeometryError, ImageError, SSNError
+from napari_ssn.core.volume import Volume
+from napari_ssn.io import source
+from napari_ssn.io.omezarr_blocks import check_blocks
+from napari_ssn.io.omezarr_head import Level, is_zarr, labels_of, levels_of
+
+__all__ = ["Frames", "LevelInfo", "is_zarr", "list_levels", "read_frames", "read_omezarr"]
+
+_MISSING = 'OME-Zarr is read with a library that is not installed: pip install "napari-ssn[zarr]".'
+_DAMAGED = "The OME-Zarr is damaged or its blocks are cut off: copy or export it again."
+# Units that sizes are said in, by how many mm the smallest is.
+_SAID = ((1.0, "mm"), (1e-3, "µm"), (0.0, "nm"))
+_IN_MM = {"mm": 1.0, "µm": 1e-3, "nm": 1e-6}
+
+
+@dataclass(frozen=True)
+class LevelInfo:
+    """A level to choose.
+
+    Attributes:
+        number: to choose it by, from 1; the finest first.
+        size: voxels along x, y and z.
+        spacing_mm: along these; None where no unit says.
+        frames: points in time and channels.
+        bytes: that it takes in memory.
+        problem: why it cannot be opened, one sentence.
+    """
+
+    number: int
+    size: tuple[int, ...]
+    spacing_mm: tuple[float, ...] | None
+    frames: int
+    bytes: int
+    problem: str | None = None
+
+    @property
+    def words(self) -> str:
+        """``512 × 512 × 64 · 0.5 × 0.5 × 2 µm · 3 frames · 201 MB``."""
+        said = [" × ".join(map(str, self.size))]
+        if self.spacing_mm is not None:
+            unit = next(unit for least, unit in _SAID if min(self.spacing_mm) >= 0.1 * least)
+            sizes = " × ".join(f"{mm / _IN_MM[unit]:.3g}" for mm in self.spacing_mm)
+            said.append(f"{sizes} {unit}")
+        said += [f"{self.frames} frames"] if self.frames > 1 else []
+        said += ["cannot be opened"] if self.problem else [f"{self.bytes / 1e6:,.0f} MB"]
+        return " · ".join(said)
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """A level with all of its frames.
+
+    Attributes:
+        volume: its channels are the frames, in the order of the file.
+        axis: what they differ in: ``t``, ``c``, or ``frame`` for both.
+        step_s: seconds between them, of time.
+        labelled: whether the image calls itself one of labels.
+        labels: label images on the same grid, of one frame each, by their names.
+    """
+
+    volume: Volume
+    axis: str
+    step_s: float | None
+    labelled: bool
+    labels: dict[str, Volume] = field(default_factory=dict)
+
+
+def list_levels(path: Path) -> tuple[LevelInfo, ...]:
+    """Levels of the images in a folder; ImageError, in one sentence, if there are none."""
+    out = []
+    for number, level in enumerate(levels_of(path), start=1):
+        try:
+            array = _array(path, level)
+            problem = None
+        except SSNError as error:
+            out.append(LevelInfo(number, (), None, 1, 0, str(error)))
+            continue
+        size = tuple(array.shape[n] for n in reversed(level.space))
+        spacing = None
+        if level.extent != "unknown":
+            spacing = tuple(np.linalg.norm(level.affine[:3, : len(size)], axis=0)[::-1].tolist())
+        count = math.prod(array.shape)
+        frames = math.prod(array.shape[n] for n in level.over)
+        out.append(LevelInfo(number, size, spacing, frames, 4 * count, problem))
+    return tuple(out)
+
+
+def read_omezarr(path: Path, level: int | None = None, frame: int | None = None) -> Volume:
+    """Read a level of an OME-Zarr, or one of its frames, with the axes of the file.
+
+    The axes of space make the grid, with the sizes that scale, translation and units say; nothing
+    says how it lies in a patient. Points in time and channels are frames, time first where the
+    file has it first.
+
+    Args:
+        path: of the folder.
+        level: its number in `list_levels`, from 1; of several the finest if left out.
+        frame: from 0; needed where there are several.
+
+    Raises:
+        ImageError: the folder is missing, damaged, of another version, or the extra ``zarr`` is
+            not installed.
+        GeometryError: no such frame, or several and none named; too many axes.
+    """
+    levels = levels_of(path)
+    chosen = _chosen(levels, level)
+    array = _array(path, chosen)
+    count = math.prod(array.shape[n] for n in chosen.over)
+    if frame is None and count > 1:
+        raise GeometryError(
+            f"The OME-Zarr holds {count} frames, points in time or channels: name one of them."
+        )
+    if frame is not None and not 0 <= frame < count:
+        raise GeometryError(f"There is no frame {frame + 1} in this image: it has {count}.")
+    return _read(path, chosen, array, frame or 0, _told(levels, level))
+
+
+def read_frames(path: Path, level: int | None = None) -> Frames:
+    """As `read_omezarr`, with all of the frames, and with the label images inside."""
+    levels = levels_of(path)
+    chosen = _chosen(levels, level)
+    volume = _read(path, chosen, _array(path, chosen), None, _told(levels, level))
+    over = [n for n in chosen.over if _array(path, chosen).shape[n] > 1]
+    kinds = [chosen.axes[n].kind for n in over]
+    axis = {("time",): "t", ("channel",): "c"}.get(tuple(kinds), "frame")
+    step_s = chosen.step_s if kinds == ["time"] else None
+    labels = dict(_labels(path, chosen, volume))
+    return Frames(volume, axis, step_s, chosen.labels, labels)
+
+
+def _chosen(levels: list[Level], number: int | None) -> Level:
+    if number is None:
+        if len({level.group for level in levels}) > 1:
+            raise ImageError(
+                f"There are several images, with {len(levels)} levels in all: choose one by its "
+                "number."
+            )
+        return levels[0]
+    if not 1 <= number <= len(levels):
+        raise ImageError(f"There is no level {number}: there are {len(levels)}.")
+    return levels[number - 1]
+
+
+def _told(levels: list[Level], number: int | None) -> str | None:
+    if number is not None or len(levels) == 1:
+        return None
+    return f"The finest of {len(levels)} levels was read."
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """ImageError for whatever zarr and its codecs make of a damaged folder."""
+    import zarr.errors
+
+    failures = (
+        OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, AttributeError,
+        NotImplementedError, OverflowError, MemoryError, RecursionError, EOFError, ImportError,
+        zarr.errors.BaseZarrError,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except failures:
+            # `from None`: the causes' messages hold the path, which may hold a patient's name.
+            raise ImageError(_DAMAGED) from None
+
+
+def _array(path: Path, level: Level) -> Any:
+    """The array of a level, opened and not read."""
+    try:
+        import zarr
+    except ModuleNotFoundError:
+        raise ImageError(_MISSING) from None
+    folder = path / level.group / level.path
+    if not folder.is_dir():
+        raise ImageError("A level that the OME-Zarr names is not there: copy it again.")
+    for mark in (".zarray", ".zattrs", "zarr.json"):
+        if (folder / mark).exists() and not (folder / mark).is_file():
+            raise ImageError(_DAMAGED)
+    with _refused():
+        array = zarr.open_array(str(folder), mode="r")
+        shape, kind = tuple(array.shape), array.dtype
+    if len(shape) != len(level.axes):
+        raise ImageError("The OME-Zarr names other axes than its voxels have: export it again.")
+    if 0 in shape:
+        raise ImageError("The image holds no voxels.")
+    if kind.kind not in "biuf":
+        raise ImageError("The image holds no plain numbers: convert it to grey values first.")
+    return array
+
+
+def _read(path: Path, level: Level, array: Any, frame: int | None, note: str | None) -> Volume:
+    """Some or all frames of a level as channels."""
+    space = tuple(array.shape[n] for n in level.space)
+    affine = level.affine
+    whole = math.prod(array.shape) * array.dtype.itemsize
+    blocks = check_blocks(path / level.group / level.path, array, whole)
+    count = math.prod(array.shape[n] for n in level.over)
+    source.check_memory(4 * (count if frame is None else 1) * math.prod(space) + whole // count)
+    every = list(itertools.product(*(range(array.shape[n]) for n in level.over)))
+    places = every if frame is None else [every[frame]]
+    data = np.empty((len(places), *space), np.float32)
+    for out, place in zip(data, places, strict=True):
+        index: list[Any] = [slice(None)] * array.ndim
+        for n, at in zip(level.over, place, strict=True):
+            index[n] = at
+        with _refused():
+            values = np.asarray(array[tuple(index)])
+        if values.shape != space:
+            raise ImageError(_DAMAGED)
+        with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
+            out[...] = values
+    words = [note] if note else []
+    if blocks:
+        words.append(f"{blocks:,} of its blocks are not stored and are read as empty.")
+    return Volume(data, affine, level.extent, False, note=" ".join(words) or None)
+
+
+def _labels(path: Path, level: Level, volume: Volume) -> Iterator[tuple[str, Volume]]:
+    """Label images of one frame that lie on the grid of an image, by names that can be shown."""
+    for folder in labels_of(path, level.group):
+        try:
+            for one in levels_of(path / folder):
+                array = _array(path / folder, one)
+                space = tuple(array.shape[n] for n in one.space)
+                alike = space == volume.space and np.allclose(one.affine, volume.affine, rtol=1e-4)
+                if alike and math.prod(array.shape[n] for n in one.over) == 1:
+                    name = "".join(c for c in Path(folder).name if c.isprintable())[:40]
+                    yield name, _read(path / folder, one, array, None, None)
+                    break
+        except SSNError as error:
+            warnings.warn(f"Labels beside the image were left out. {error}", stacklevel=2)
