@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.clicks import Click
 from napari_ssn.core.conditioning import Posterior, condition
-from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.decodable import FARTHEST, Decodable
 from napari_ssn.core.errors import (
     DataError,
     DeviceError,
@@ -102,6 +102,8 @@ def again(
 
     DataError, ImageError, ModelError if one of the three is not to be had or another one.
     """
+    for one in record.each():
+        _check_reach(one.choice)
     if record.choice.z is None and not record.choice.nothing:
         raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
     volume, frame = _image_of(path, record, series)
@@ -128,6 +130,18 @@ def again(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."
         )
     return found, decode(found, record.choice)
+
+
+def _check_reach(choice: Choice) -> None:
+    """DataError for a z that nothing here makes: so far out logits are lost in their rounding."""
+    own = [] if choice.lesions is None else choice.lesions.own
+    rest = None if choice.pointing is None else choice.pointing.rest
+    numbers = [choice.z, choice.anchor, rest, *(move.z for move in own)]
+    if any(abs(value) > FARTHEST for each in numbers for value in each or ()):
+        raise DataError(
+            f"The sidecar's z is more than {FARTHEST:,.0f} standard deviations from the model's "
+            "mean, which no hypothesis is."
+        )
 
 
 def _image_of(

@@ -244,6 +244,19 @@ def test_a_sidecar_that_misstates_its_label_map_is_found_out(
     assert status == 1 and out.startswith("Not identical: the sidecar") and words in out
 
 
+@pytest.mark.parametrize("choice", [{"z": 2e6}, {"z": -1e300}, {"anchor": 1e7}])
+def test_a_z_that_nothing_makes_is_refused(run, scan, models, sidecar: Path, choice) -> None:
+    [(name, value)] = choice.items()
+    rank = len(json.loads(sidecar.read_text())["choice"]["z"])
+    change(sidecar, choice={name: [0.0] * (rank - 1) + [value]})
+    status, out, err = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert (status, out) == (2, "")
+    assert err == (
+        "The sidecar's z is more than 1,000,000 standard deviations from the model's mean, "
+        "which no hypothesis is."
+    )
+
+
 def test_what_was_edited_by_hand_cannot_be_made_again(
     run, scan, models, sidecar: Path, tmp_path: Path
 ) -> None:

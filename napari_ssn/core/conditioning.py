@@ -25,7 +25,8 @@ from napari_ssn.core.clicks import (
     Margins,
     margins_of,
 )
-from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.decodable import FARTHEST, Decodable
+from napari_ssn.core.errors import GeometryError
 from napari_ssn.core.expectation import Belief, HalfSpaces, infer, infer_means
 from napari_ssn.core.gate import check_slip, log_absent, log_with_slips, updated_presence
 from napari_ssn.core.hypotheses import Hypothesis
@@ -381,7 +382,8 @@ def condition(
     clicks (`mixture`); `mean`, its label map and the evidence are as without.
 
     Raises:
-        GeometryError: a click outside the image or the segmented region.
+        GeometryError: a click outside the image or the segmented region, or one that only a z
+            beyond `FARTHEST` could follow.
         ValueError: a label the distribution does not have, a negative tolerance, or a slip out
             of its range.
 
@@ -397,6 +399,11 @@ def condition(
     spaces = half_spaces(margins, tolerance, held)
     belief = infer(spaces)
     rank = dist.rank
+    # Draws, and walks from there, stay within.
+    if np.abs(belief.mean).max(initial=0.0) > FARTHEST / 2:
+        raise GeometryError(
+            "At one of the points the model can hardly move its border: take that point back."
+        )
     chance = 1.0 if residual is None else residual.chance
     parts: tuple[Part, ...] = ()
     if margins.clicks and (chance < 1 or stray > 0):

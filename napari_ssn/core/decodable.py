@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from napari_ssn.core.distribution import LogitDistribution
 
+#: How far from the mean a z may lie, in standard deviations: farther out float32 loses the mean's
+#: logits in the rounding of what z adds.
+FARTHEST = 1e6
+
 Number = TypeVar("Number", bound=np.generic)
 
 

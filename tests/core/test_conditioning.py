@@ -246,3 +246,14 @@ def test_clicks_are_in_the_grid_of_the_image() -> None:
     hypothesis = b.hypothesis()
     assert hypothesis.label_map.shape == (9, 8)
     assert [hypothesis.label_map[c.index] for c in clicks] == [1, 0]
+
+
+def test_what_only_an_endless_z_could_follow_is_refused() -> None:
+    """No hypothesis is made that lies farther out than a sidecar is taken back from."""
+    still = smooth_dist(np.full(SPACE, -60.0), [np.full(SPACE, 1e-5)])
+    with pytest.raises(GeometryError, match="can hardly move"):
+        condition(still, [Click((2, 3), 1)], 0.1)
+    # What the model cannot follow a residual does, as in the window.
+    assert np.abs(condition(still, [Click((2, 3), 1)], 0.1, Residual()).mean).max() < 10
+    moving = smooth_dist(np.full(SPACE, -20.0), [np.full(SPACE, 1e-4)])
+    assert 1e5 < np.abs(condition(moving, [Click((2, 3), 1)], 0.1).mean).max() < 5e5
