@@ -35,6 +35,8 @@ _KINDS = {
 }
 # Longest name of a place that is said.
 _LONGEST = 60
+# A value that our own words repeat may be of any length.
+_LONGEST_WORDS = 160
 
 
 def what_is_wrong(problems: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
@@ -48,7 +50,8 @@ def _words(problem: Mapping[str, Any]) -> str:
     kind, context = str(problem["type"]), problem.get("ctx", {})
     if kind in ("value_error", "assertion_error"):
         # Raised by our own checks, in words of ours.
-        return str(context.get("error", "cannot be used"))
+        words = " ".join(str(context.get("error", "cannot be used")).split())
+        return words if len(words) <= _LONGEST_WORDS else f"{words[: _LONGEST_WORDS - 1]}…"
     if kind in _SHOULD:
         return _SHOULD[kind].format_map(context)
     what, _, how = kind.rpartition("_")

@@ -319,7 +319,11 @@ class Provenance(_Strict):
     @field_validator("created")
     @classmethod
     def _utc(cls, value: str) -> str:
-        moment = datetime.fromisoformat(value)
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            # Python's own words repeat the value, at any length.
+            raise ValueError("the time of creation is no date and time") from None
         if moment.utcoffset() is None:
             raise ValueError("the time of creation has no time zone")
         return value

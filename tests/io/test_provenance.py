@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -74,7 +74,7 @@ def test_names_no_file_and_no_folder(tmp_path: Path) -> None:
 
 
 # About bits, not about time.
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_every_number_comes_back_with_the_same_bits(z: list[float]) -> None:
     record = provenance(hypothesis(z))
@@ -269,3 +269,14 @@ def test_a_sidecar_from_before_tiles_and_depth_is_still_read(tmp_path: Path) -> 
     (tmp_path / "old.json").write_text(json.dumps(record))
     run = read_sidecar(tmp_path / "old.json").run
     assert run.tile is None and run.depth_mm is None
+
+
+def test_a_time_that_is_none_is_said_in_plain_words(tmp_path: Path) -> None:
+    record = json.loads(provenance().to_json())
+    record["created"] = "2026-11-28T05:" + "[" * 20_000
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    with pytest.raises(DataError) as caught:
+        read_sidecar(tmp_path / "a.json")
+    assert str(caught.value) == (
+        "The sidecar is not valid at created: the time of creation is no date and time."
+    )
