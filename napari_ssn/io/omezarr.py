@@ -137,7 +137,7 @@ def read_frames(path: Path, level: int | None = None) -> Frames:
     volume = _read(path, chosen, _array(path, chosen), None, _told(levels, level))
     over = [n for n in chosen.over if _array(path, chosen).shape[n] > 1]
     kinds = [chosen.axes[n].kind for n in over]
-    axis = {("time",): "t", ("channel",): "c"}.get(tuple(kinds), "frame")
+    axis = {"time": "t", "channel": "c"}[kinds[0]] if len(kinds) == 1 else "frame"
     step_s = chosen.step_s if kinds == ["time"] else None
     labels = dict(_labels(path, chosen, volume))
     return Frames(volume, axis, step_s, chosen.labels, labels)

@@ -47,7 +47,7 @@ def check_blocks(folder: Path, array: Any, whole: int) -> int:
         if not shards:
             _check(path, size, codecs, most)
     source.check_fits(whole, total, 0, math.inf)
-    wanted = math.prod(-(-n // k) for n, k in zip(array.shape, block, strict=True))
+    wanted: int = math.prod(-(-n // k) for n, k in zip(array.shape, block, strict=True))
     return max(0, wanted - found)
 
 
