@@ -216,6 +216,24 @@ def test_too_few_hypotheses_are_not_gone_on_with(
     assert session.asking.only == ()
 
 
+def test_a_share_of_a_few_hypotheses_is_not_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(tmp_path)
+    session.pointing.add((20, 24), 1)
+    # Given points nothing is sought out: some ten of the draws are so, by the tail of their sizes.
+    edge = float(np.sort(sizes(session, 4000))[-12])
+    session.asking.ask(Question("at least", 1, edge))
+    answer = session.asking.answer
+    assert answer is not None and 0 < answer.probability < 0.01 and not answer.reliable
+    words, unusable = session.asking.words
+    assert unusable and words.startswith("Seen too rarely for a number: below ")
+    bound = float(words.split()[-2]) / 100
+    assert answer.probability < bound < 0.02
+    session.asking.go_on()
+    assert session.asking.only == ()
+
+
 def test_a_voxel_outside_the_region_is_refused_in_a_sentence(tmp_path: Path) -> None:
     session = session_of(tmp_path)
     session.aim(1)
@@ -285,3 +303,6 @@ def test_words() -> None:
     assert chance(1.0, 0.0) == "100 %"
     assert answer_line(0.231, 0.021, False, True) == ("Probability 23 ± 2 %", False)
     assert answer_line(0.0, 1 / 1000, True, False) == ("Never seen: below 0.30 %", True)
+    few = answer_line(3.7e-5, 1.4e-6, True, False, reliable=False, most=0.001155)
+    assert few == ("Seen too rarely for a number: below 0.12 %", True)
+    assert answer_line(0.9, 0.2, False, False, reliable=False)[0].endswith("below 100 %")

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
 from napari_ssn.core.clicks import Click, Floats, local_index, margins_of
 from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.importance import Lead, places
 from napari_ssn.core.measures import label_counts, voxel_volume_ml
 
 #: Below this probability an outcome is too rare to be conditioned on.
@@ -18,13 +21,17 @@ RARE = 1e-4
 
 # From this share of plain draws on they are enough by themselves.
 _COMMON = 0.1
-# Of all draws the part that each step towards a rare outcome takes; the share of these that shows
-# the way, and how many it must be at least; and steps.
-_PART, _ELITE, _GUIDES, _STEPS = 0.125, 0.1, 50, 12
+# Of all draws the part that each step towards a rare outcome takes.
+_PART = 0.125
 # Draws counted between two looks at whether to stop.
 _BATCH = 250
 # Share of the final draws that come from the distribution itself: no weight exceeds its inverse.
 _PLAIN = 0.2
+# Draws that an estimate must be worth to be stated as a number; and what nothing outlined may weigh
+# less than all that is left open, for this not to matter.
+_RELIABLE, _SURE = 30, 0.1
+# How sure the largest probability is that is left possible.
+_LEVEL = 0.99
 # A volume that is exactly so many voxels is reached, whatever the division rounded.
 _ROUNDING = 1e-12
 
@@ -64,6 +71,11 @@ class Outcome:
         centre: (R,) their mean where that comes true itself, else the draw nearest to it; the
             origin where none came true.
         presence: P(a reader outlines anything | the outcome), see `ask`.
+        most: the largest probability that the draws leave possible (99 %), by how many of those
+            that were not moved towards the outcome come true: exact, however the others fell.
+        reliable: whether enough draws came true for probability and error to be stated. Of a few
+            with large weights both are too small as often as not, for what was missed shows in
+            neither.
     """
 
     probability: float
@@ -72,6 +84,8 @@ class Outcome:
     weight: Floats
     centre: Floats
     presence: float = 1.0
+    most: float = 1.0
+    reliable: bool = True
 
     @property
     def rare(self) -> bool:
@@ -81,7 +95,7 @@ class Outcome:
     @property
     def effective(self) -> float:
         """How many equally weighted draws the weighted ones are worth, ``1 / Σ weight²``."""
-        return 1 / float(np.square(self.weight).sum()) if len(self.weight) else 0.0
+        return _worth(self.weight)
 
     def draw(self, n: int, seed: int = 0) -> Floats:
         """Take n of the draws by their weights, (n, R), one and the same more than once.
@@ -106,9 +120,10 @@ def ask(
     """Probability of an outcome, and the hypotheses given that it comes true.
 
     By the share of n draws. What fewer than one in ten of them shows is, before any click, found
-    by importance sampling: a normal of the same width is moved step by step to where the outcome
-    comes true, and the draws carry the ratio of the densities, so that one in a million is
-    estimated as well as one in ten. Given clicks the draws are those of the posterior.
+    by importance sampling: normals of the same width are moved step by step to where the outcome
+    comes true, to both ends of a range where it does at both (`importance`), and the draws carry
+    the ratio of the densities, so that one in a million is estimated as well as one in ten. Given
+    clicks the draws are those of the posterior.
 
     With a presence p below 1 the probability is that of all readers, ``p P + (1 − p) 1[∅]`` with P
     that given presence and 1[∅] whether the outcome is true of an empty label map; the draws are
@@ -140,34 +155,65 @@ def ask(
     generator = np.random.default_rng([seed, 5])
     z = generator.standard_normal((n, dist.rank)) if posterior is None else posterior.draw(n, seed)
     true, ratio = lead(z).min(1) >= 0, np.ones(n)
-    if posterior is None and true.mean() < _COMMON:
-        shift = _towards(lead, dist.rank, math.ceil(_PART * n), generator)
-        z = generator.standard_normal((n, dist.rank))
-        z[int(_PLAIN * n) :] += shift
-        # Density of N(0, I) over that of the mixture which the draws come from.
-        ratio = 1 / (_PLAIN + (1 - _PLAIN) * np.exp(z @ shift - 0.5 * shift @ shift))
-        true = lead(z).min(1) >= 0
-    weight = ratio * true
-    total = float(weight.sum())
     presence = dist.presence if posterior is None else posterior.presence
     empty = 1 - presence if all(_of_nothing(dist, one) for one in questions) else 0.0
+    open_ = presence * _at_most(int(true.sum()), n)
+    if posterior is None and true.mean() < _COMMON:
+        first, said = z, true
+        others = np.random.default_rng([seed, 10])
+        shifts = places(lead, dist.rank, math.ceil(_PART * n), generator, others)
+        z = generator.standard_normal((n, dist.rank))
+        plain, k = int(_PLAIN * n), len(shifts)
+        for i, shift in enumerate(shifts):
+            z[plain + i :: k] += shift
+        count = np.array([len(range(plain + i, n, k)) for i in range(k)])
+        true = lead(z).min(1) >= 0
+        ratio = _ratio(z, shifts, plain, count)
+        if _worth(ratio[true]) < _RELIABLE:
+            # What comes true here and there, between the places too, the plain draws see as well.
+            z, true = np.concatenate([first, z]), np.concatenate([said, true])
+            ratio = _ratio(z, shifts, n + plain, count)
+    weight = ratio * true
+    total = float(weight.sum())
+    sure = open_ <= _SURE * empty
     if total == 0:
         nothing = np.zeros((0, dist.rank))
         kept = 0.0 if empty else presence
-        return Outcome(empty, presence / n, nothing, np.zeros(0), np.zeros(dist.rank), kept)
-    error = presence * float(weight.std() / np.sqrt(n))
-    z, weight = z[true], weight[true] / total
+        return Outcome(
+            empty, presence / n, nothing, np.zeros(0), np.zeros(dist.rank), kept,
+            empty + open_, sure,
+        )  # fmt: skip
+    error = presence * float(weight.std() / np.sqrt(len(z)))
+    found, z, weight = presence * min(1.0, total / len(z)), z[true], weight[true] / total
     centre = weight @ z
     if lead(centre[None]).min() < 0:
         centre = z[np.square(z - centre).sum(1).argmin()]
-    found = presence * min(1.0, total / n)
     both = found + empty
-    return Outcome(both, error, z, weight, centre, found / both if both else presence)
+    of_both = found / both if both else presence
+    most = empty + max(open_, found)
+    return Outcome(
+        both, error, z, weight, centre, of_both, most, sure or _worth(weight) >= _RELIABLE
+    )
 
 
-#: Of draws (n, R) how far each is beyond the edge of every outcome, (n, questions); negative
-#: where that does not come true.
-_Lead = Callable[[Floats], Floats]
+def _ratio(z: Floats, shifts: Floats, plain: int, count: NDArray[np.int64]) -> Floats:
+    """Density of N(0, I) over that of the mixture which the draws come from, (n,).
+
+    plain: of the draws those that were not moved; count: those that were, by shift.
+    """
+    moved = np.exp(z @ shifts.T - 0.5 * np.square(shifts).sum(1))
+    out: Floats = 1 / (plain / len(z) + moved @ (count / len(z)))
+    return out
+
+
+def _worth(weight: Floats) -> float:
+    """How many equally weighted draws weighted ones are worth, ``(Σ w)² / Σ w²``."""
+    return float(weight.sum()) ** 2 / float(np.square(weight).sum()) if len(weight) else 0.0
+
+
+def _at_most(k: int, n: int) -> float:
+    """Upper end of the Clopper–Pearson interval of a share, k of n, one-sided."""
+    return 1.0 if k == n else float(stats.beta.ppf(_LEVEL, k + 1, n - k))
 
 
 def _lead(
@@ -175,7 +221,7 @@ def _lead(
     questions: Sequence[Question],
     posterior: Posterior | None,
     between: Callable[[], None],
-) -> _Lead:
+) -> Lead:
     voxel_ml = voxel_volume_ml(dist.affine)
     sized = [one for one in questions if not isinstance(one, Click)]
 
@@ -225,28 +271,3 @@ def _reach(dist: Decodable, click: Click, posterior: Posterior | None, z: Floats
     voxel = int(np.ravel_multi_index(local_index(dist, click.index), dist.space))
     labels = posterior.labels_at(z, np.array([voxel]))[:, 0]
     return np.where(labels == click.label, 0.0, -1.0)
-
-
-def _towards(lead: _Lead, rank: int, count: int, generator: np.random.Generator) -> Floats:
-    """Mean of the normal, of unit width, that best imitates the draws that come true.
-
-    count: of the draws of each step.
-    """
-    shift, scale = np.zeros(rank), None
-    share = min(0.5, max(_ELITE, _GUIDES / count))
-    for _ in range(_STEPS):
-        z = generator.standard_normal((count, rank)) + shift
-        every = lead(z)
-        if scale is None:
-            # Voxels and logits are to count alike.
-            scale = np.maximum(every.std(0), np.finfo(np.float64).tiny)
-        ahead = (every / scale).min(1)
-        level = min(0.0, float(np.quantile(ahead, 1 - share)))
-        elite = z[ahead >= level]
-        # Logarithms first: far out the ratio of the densities is beyond any number.
-        log_ratio = -elite @ shift
-        ratio = np.exp(log_ratio - log_ratio.max())
-        shift = ratio @ elite / ratio.sum()
-        if level == 0.0:
-            break
-    return shift

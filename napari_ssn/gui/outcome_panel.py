@@ -161,7 +161,8 @@ class OutcomePanel(QWidget):
         if answer is not None:
             name = result.labels[answer.question.label]
             asked = question_line(result.measure, name, answer.question)
-            told = f"{asked}. {answer_tip(answer.rare, answer.usable, answer.effective)}"
+            tip = answer_tip(answer.rare, answer.usable, answer.effective, answer.reliable)
+            told = f"{asked}. {tip}"
         self.answer.setToolTip(told)
         self.keep.setVisible(answer is not None and answer.usable)
 

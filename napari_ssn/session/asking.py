@@ -35,6 +35,8 @@ class Answer:
         probability, error: that it is so, and the standard error of that.
         effective: how many independent hypotheses those in which it is so are worth.
         rare: whether it is below 1e-4, or was never seen.
+        reliable: whether enough hypotheses say so for a number; see `Outcome`.
+        most: the largest that the probability may be, for where they are too few.
     """
 
     run: int
@@ -45,11 +47,13 @@ class Answer:
     error: float
     effective: float
     rare: bool
+    reliable: bool = True
+    most: float = 1.0
 
     @property
     def usable(self) -> bool:
         """Whether the hypotheses in which it is so are enough to go on with."""
-        return not self.rare and self.effective >= LEAST
+        return not self.rare and self.reliable and self.effective >= LEAST
 
 
 class Asking:
@@ -112,7 +116,14 @@ class Asking:
         answer = self.answer
         if answer is None:
             return ("Asking…", False) if self.question is not None else ("", False)
-        return answer_line(answer.probability, answer.error, answer.rare, answer.usable)
+        return answer_line(
+            answer.probability,
+            answer.error,
+            answer.rare,
+            answer.usable,
+            answer.reliable,
+            answer.most,
+        )
 
     @property
     def effective(self) -> float:
@@ -282,15 +293,25 @@ def answer_job(
     apart, which is more than it is.
     """
     found = _outcome(result, points, (*only, question), cancelled)
-    probability, error = found.probability, found.error
+    probability, error, most = found.probability, found.error, found.most
     if only:
         given = _outcome(result, points, only, cancelled)
         share = given.error / given.probability
+        most = min(1.0, most / given.probability)
         probability = min(1.0, found.probability / given.probability)
         error = math.hypot(found.error / given.probability, probability * share)
     # Of the condition and those before it together the hypotheses must be likely enough.
     return Answer(
-        result.run, points, only, question, probability, error, found.effective, found.rare
+        result.run,
+        points,
+        only,
+        question,
+        probability,
+        error,
+        found.effective,
+        found.rare,
+        found.reliable,
+        most,
     )
 
 

@@ -36,20 +36,31 @@ def chance(probability: float, error: float) -> str:
     return f"{100 * probability:.{decimals}f} ± {100 * error:.{decimals}f} %"
 
 
-def answer_line(probability: float, error: float, rare: bool, usable: bool) -> tuple[str, bool]:
+def answer_line(
+    probability: float,
+    error: float,
+    rare: bool,
+    usable: bool,
+    reliable: bool = True,
+    most: float = 1.0,
+) -> tuple[str, bool]:
     """How likely something is, and whether it is too rare to go on with.
 
-    ``Probability 23 ± 2 %``; ``Never seen: below 0.08 %``.
+    ``Probability 23 ± 2 %``; ``Never seen: below 0.08 %``; ``Seen too rarely for a number: below
+    0.4 %``.
 
     Args:
         probability, error: and its standard error; of what was never seen a third of the
             largest that it may be.
         rare: whether it is below 1e-4, or was never seen.
         usable: whether the hypotheses in which it is so are enough to go on with.
+        reliable: whether they are enough for a number.
+        most: the largest that it may be, for where they are not.
     """
     if probability == 0:
-        most = 300 * error
-        return f"Never seen: below {most:.{max(0, 1 - math.floor(math.log10(most)))}f} %", True
+        return f"Never seen: below {_limit(3 * error)} %", True
+    if not reliable:
+        return f"Seen too rarely for a number: below {_limit(most)} %", True
     words = f"Probability {chance(probability, error)}"
     if rare:
         return f"{words}: less than 1 in 10,000", True
@@ -58,10 +69,23 @@ def answer_line(probability: float, error: float, rare: bool, usable: bool) -> t
     return words, False
 
 
-def answer_tip(rare: bool, usable: bool, effective: float) -> str:
+def _limit(most: float) -> str:
+    """A share in per cent by two digits, never less than it is: 0.075, 0.42, 3.1, 14."""
+    percent = min(100.0, 100 * most)
+    decimals = max(0, 1 - math.floor(math.log10(percent)))
+    step = 10.0**decimals
+    return f"{math.ceil(percent * step - 1e-9) / step:.{decimals}f}"
+
+
+def answer_tip(rare: bool, usable: bool, effective: float, reliable: bool = True) -> str:
     """What the answer rests on, and what can be done with it."""
     worth = plural(max(1, round(effective)), "independent hypothesis")
     worth = worth.replace("hypothesiss", "hypotheses")
+    if not reliable:
+        return (
+            f"It is so in what is worth {worth}: of so few a share and its ± may both be far too "
+            "small. The bound is that of the draws that were not sought out."
+        )
     if rare:
         return (
             "The model hardly ever says so, and what it would look like is not known well enough "
