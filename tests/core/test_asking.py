@@ -81,6 +81,17 @@ def test_contours_by_hand() -> None:
         contours(maps[:0], 3)
 
 
+def test_contours_hold_their_share_for_every_number_of_hypotheses() -> None:
+    """Rounded products of a share and a number are off by one for some, such as 0.95 · 60."""
+    for n in range(1, 251):
+        # Column k is held by k of n hypotheses.
+        maps = (np.arange(n)[:, None] < np.arange(n + 1)).astype(np.uint8)[:, None]
+        found = contours(maps, 2)
+        for shape, twentieths in ((found.inner, 19), (found.median, 10), (found.outer, 1)):
+            expected = [20 * k >= twentieths * n for k in range(n + 1)]
+            assert shape[1][0].tolist() == expected, (n, twentieths)
+
+
 @pytest.mark.parametrize("cut", [0.0, 1.0, 3.0, 5.0])
 def test_reaching_a_voxel_is_a_tail_of_the_normal(cut: float) -> None:
     # Voxel 0 is labelled where z₁ > cut.

@@ -32,9 +32,14 @@ def values() -> np.ndarray:
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[Path, np.ndarray]:
     """A segmentation of two segments by another program; slice 2 of five is empty."""
-    paths = make_series(tmp_path / "scan", values(), AXIAL)
     marks = np.random.default_rng(0).integers(0, 3, (5, 6, 7)).astype(np.uint8)
     marks[2] = 0
+    return foreign(tmp_path, marks), marks.transpose(2, 1, 0)
+
+
+def foreign(folder: Path, marks: np.ndarray, kind: str = "BINARY", **more: object) -> Path:
+    """What another program makes of (slices, rows, columns), two segments; 42 pixels a frame."""
+    paths = make_series(folder / "scan", values(), AXIAL)
     described = [
         highdicom.seg.SegmentDescription(n, name, codes.SCT.Tissue, codes.SCT.Liver, "MANUAL")
         for n, name in enumerate(("one", "two"), start=1)
@@ -42,8 +47,8 @@ def two(tmp_path: Path) -> tuple[Path, np.ndarray]:
     seg = highdicom.seg.Segmentation(
         source_images=[dcmread(path) for path in paths],
         pixel_array=marks,
-        segmentation_type="BINARY",
-        segment_descriptions=described,
+        segmentation_type=kind,
+        segment_descriptions=described[: 1 if kind == "FRACTIONAL" else 2],
         series_instance_uid=generate_uid(),
         series_number=9,
         sop_instance_uid=generate_uid(),
@@ -52,9 +57,10 @@ def two(tmp_path: Path) -> tuple[Path, np.ndarray]:
         manufacturer_model_name="x",
         software_versions="1",
         device_serial_number="1",
+        **more,
     )
-    seg.save_as(tmp_path / "seg.dcm")
-    return tmp_path / "seg.dcm", marks.transpose(2, 1, 0)
+    seg.save_as(folder / "seg.dcm")
+    return folder / "seg.dcm"
 
 
 def opened(path: Path, change: Callable[[Dataset], None]) -> tuple[np.ndarray, list[str]]:
@@ -100,6 +106,8 @@ def of_all(keyword: str, *values_: object) -> Callable[[Dataset], None]:
         (lambda seg: setattr(measures(seg), "SpacingBetweenSlices", 0), ["one", "two"]),
         (lambda seg: setattr(measures(seg), "SpacingBetweenSlices", 5), ["one", "two"]),
         (lambda seg: setattr(measures(seg), "SpacingBetweenSlices", 99), ["one", "two"]),
+        # A sign that the standard allows to nuclear medicine only, and others write.
+        (lambda seg: setattr(measures(seg), "SpacingBetweenSlices", -2.5), ["one", "two"]),
     ],
 )
 def test_what_says_nothing_of_voxels_may_lack(
@@ -120,6 +128,48 @@ def test_sparse_frames_stay_where_they_are(two: tuple[Path, np.ndarray]) -> None
     )
     found, _ = opened(path, lambda seg: None)
     np.testing.assert_array_equal(found, marks)
+
+
+@pytest.mark.parametrize("slices", [(0, 4), (0, 1), (1, 3, 4), (3,)])
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_the_frames_that_there_are_lie_on_their_slices(
+    tmp_path: Path, kind: str, slices: tuple[int, ...]
+) -> None:
+    """Only some of five slices have a frame, of which a single one tells no distance at all."""
+    marks = np.random.default_rng(0).integers(1, 3, (5, 6, 7)).astype(np.uint8)
+    marks[[k for k in range(5) if k not in slices]] = 0
+    found = read_dicom_seg(foreign(tmp_path, marks, kind).read_bytes())
+    assert found is not None
+    display, [part] = found
+    first, last = min(slices), max(slices)
+    np.testing.assert_array_equal(part.values, marks.transpose(2, 1, 0)[:, :, first : last + 1])
+    np.testing.assert_allclose(display.affine @ [0, 0, 0, 1], AXIAL @ [0, 0, first, 1], atol=1e-6)
+    np.testing.assert_allclose(display.affine[:, :3], AXIAL[:, :3], atol=1e-6)
+
+
+@pytest.mark.parametrize("most", [255, 200, 1])
+def test_a_fraction_is_of_its_own_maximum(tmp_path: Path, most: int) -> None:
+    share = np.random.default_rng(0).random((5, 6, 7))
+    share[0] = 1
+    seg = foreign(tmp_path, share, "FRACTIONAL", max_fractional_value=most)
+    found = read_dicom_seg(seg.read_bytes())
+    assert found is not None
+    [part] = found[1]
+    np.testing.assert_allclose(part.values, share.transpose(2, 1, 0), atol=0.5 / most + 1e-6)
+    assert part.values.max() == pytest.approx(1)
+
+
+def test_probabilities_below_half_a_step_are_written(tmp_path: Path) -> None:
+    """There is no frame that holds anything: the file says so, and is read as nothing."""
+    from napari_ssn.core.hypotheses import ProbabilityMap
+
+    make_series(tmp_path / "scan", values(), AXIAL)
+    source = ssn.read(tmp_path / "scan")
+    hardly = ProbabilityMap(np.full((1, *SPACE), 0.0019, np.float32), source.affine)
+    ssn.write(hardly, tmp_path / "a.dcm", source=source)
+    found = read_dicom_seg((tmp_path / "a.dcm").read_bytes())
+    assert found is not None and not any(part.values.any() for part in found[1])
+    assert complaints(tmp_path / "a.dcm") == []
 
 
 def test_a_segment_coded_as_background_is_none(two: tuple[Path, np.ndarray]) -> None:

@@ -156,6 +156,15 @@ def test_a_single_slice_without_a_third_column_is_a_plane(tmp_path: Path) -> Non
     np.testing.assert_allclose(volume.affine[:3, 2], upright, atol=ATOL_MM)
 
 
+def test_two_compressed_parts_behind_each_other_are_one_file(tmp_path: Path) -> None:
+    """What ``cat`` and parallel packers make; the second part begins in a voxel's middle."""
+    whole, at = good(), 352 + 7
+    (tmp_path / "a.nii").write_bytes(whole)
+    (tmp_path / "b.nii.gz").write_bytes(gzip.compress(whole[:at]) + gzip.compress(whole[at:]))
+    one, two = ssn.read(tmp_path / "a.nii"), ssn.read(tmp_path / "b.nii.gz")
+    np.testing.assert_array_equal(one.data, two.data)
+
+
 @pytest.mark.parametrize(
     ("shape", "space"), [((5, 4, 3, 1), SPACE), ((5, 4, 3, 1, 1), SPACE), ((5, 4, 1, 1), (5, 4, 1))]
 )
