@@ -17,7 +17,8 @@ import typer
 
 from napari_ssn._version import __version__
 from napari_ssn.core.errors import SSNError
-from napari_ssn.training.commands import evaluate, simulate_clicks, train
+from napari_ssn.training.commands import train
+from napari_ssn.training.measure_commands import evaluate, simulate_clicks
 
 #: Exit status of a problem that the user can solve, and of a label map that is another.
 PROBLEM, DIFFERENT = 2, 1

@@ -258,9 +258,7 @@ def _given(found: Found, dist: Decodable, pointing: Pointing) -> Posterior:
         raise DataError("A point of the sidecar has a label or axes that the model has not.")
     residual = residual_as(found, pointing)
     clicks = [Click(tuple(point.index), point.label) for point in pointing.points]
-    return condition(
-        dist, clicks, pointing.tolerance, residual, pointing.slip, stray=pointing.stray
-    )
+    return condition(dist, clicks, pointing.tolerance, residual, pointing.stray)
 
 
 def _beyond(given: Posterior, pointing: Pointing) -> NDArray[np.float64]:

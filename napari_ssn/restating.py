@@ -13,7 +13,7 @@ from napari_ssn.core.errors import DataError
 from napari_ssn.io.provenance import Choice, Provenance, Software
 from napari_ssn.repeating import residual_as, spread_as
 from napari_ssn.segmenting import Found
-from napari_ssn.session.given import SLIP, TOLERANCE, Given
+from napari_ssn.session.given import TOLERANCE, Given
 from napari_ssn.session.told import Point, Question
 
 # How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
@@ -52,27 +52,21 @@ def statements(record: Provenance, found: Found) -> Statements:
         stated = getattr(run, name)
         if stated is not None and stated != getattr(here, name):
             unchecked.append(f"run.{name}")
-    if run.depth_mm is not None and here.depth_mm is None:
-        problems.append("the sidecar states a depth that the model does not look")
-    if run.frame != here.frame:
-        problems.append("the sidecar states a frame of an image that has no time")
-    # Only a full GPU makes a run go on in other pieces than the model's.
-    if here.device == "cpu" == run.device and run.tile not in (None, found.model.card.region):
-        problems.append("the sidecar states other pieces than the model looks at")
+    problems += misrun(record, found)
     if run.dicom is not None and here.dicom is None:
         unchecked.append("run.dicom")
     elif run.dicom is not None and run.dicom != here.dicom:
         problems.append("the sidecar names other DICOM slices than the image's")
-    kept: dict[str, Given] = {}
+    kept: dict[tuple[str, float], Given] = {}
 
-    def drawn(choice: Choice) -> Given:
+    def drawn(choice: Choice, slip: float) -> Given:
         # The hypotheses of a file were given the same: it is conditioned on once.
         key = choice.model_dump_json(
             include={"pointing", "spread"}, exclude={"pointing": {"rest", "slips"}}
         )
-        if key not in kept:
-            kept[key] = _given(found, choice)
-        return kept[key]
+        if (key, slip) not in kept:
+            kept[key, slip] = _given(found, choice, slip)
+        return kept[key, slip]
 
     alike = run.threads is not None and _same_software(record, found)
     if record.hypotheses is not None:
@@ -92,6 +86,22 @@ def statements(record: Provenance, found: Found) -> Statements:
         if not known and "choice.z" not in unchecked:
             unchecked.append("choice.z")
     return Statements(problems, used, unchecked)
+
+
+def misrun(record: Provenance, found: Found) -> list[str]:
+    """What a sidecar states of its run that cannot be, in parts of sentences.
+
+    The label map is made again with what it states, so where that is another one this is why.
+    """
+    run, here, out = record.run, found.run, list[str]()
+    if run.depth_mm is not None and here.depth_mm is None:
+        out.append("the sidecar states a depth that the model does not look")
+    if run.frame != here.frame:
+        out.append("the sidecar states a frame of an image that has no time")
+    # Only a full GPU makes a run go on in other pieces than the model's.
+    if here.device == "cpu" == run.device and run.tile not in (None, found.model.card.region):
+        out.append("the sidecar states other pieces than the model looks at")
+    return out
 
 
 def told(found: Statements) -> list[str]:
@@ -114,7 +124,7 @@ def _same_software(record: Provenance, found: Found) -> bool:
 
 
 def _misdrawn(
-    choice: Choice, drawn: Callable[[Choice], Given], alike: bool
+    choice: Choice, drawn: Callable[[Choice, float], Given], alike: bool
 ) -> tuple[str | None, bool]:
     """What is wrong with how a z is said to have been come by, and whether that could be told.
 
@@ -136,7 +146,7 @@ def _misdrawn(
         return None, False
     if choice.pointing is not None and choice.pointing.tolerance != TOLERANCE:
         return None, False
-    source = drawn(choice)
+    source = drawn(choice, choice.pointing.stray if choice.pointing else 0.0)
     points, only = _points(choice), _only(choice, source)
     if only and not len(source.outcome(points, only).z):
         return "the sidecar states conditions that none of the model's hypotheses meets", True
@@ -174,7 +184,7 @@ def _misdrawn(
     return None, True
 
 
-def _mispresent(choice: Choice, drawn: Callable[[Choice], Given]) -> tuple[str | None, bool]:
+def _mispresent(choice: Choice, drawn: Callable[[Choice, float], Given]) -> tuple[str | None, bool]:
     """What a sidecar says of presence otherwise than the model, and whether that could be told."""
     if choice.nothing and choice.kind not in ("nothing", "sample"):
         return "the sidecar calls empty what the model outlines", True
@@ -183,9 +193,9 @@ def _mispresent(choice: Choice, drawn: Callable[[Choice], Given]) -> tuple[str |
         words = "the sidecar calls empty what the model outlines" if choice.nothing else None
         return words, True
     told = choice.pointing
-    if told is not None and (told.tolerance, told.slip) != (TOLERANCE, SLIP):
+    if told is not None and told.tolerance != TOLERANCE:
         return None, False
-    source = drawn(choice)
+    source = drawn(choice, told.slip if told else 0.0)
     points, only = _points(choice), _only(choice, source)
     presence = source.presence(points, only)
     if not source.apart or abs(presence - choice.presence) > _CHANCE:
@@ -218,6 +228,8 @@ def _misfit(choice: Choice) -> str | None:
     for name in never:
         if getattr(choice, name) is not None:
             return f"the sidecar states {name} of what it calls {choice.kind}, which has none"
+    if choice.kind == "walk" and (choice.direction is None or choice.sigma is None):
+        return "the sidecar states neither direction nor sigma of what it calls a walk"
     given = choice.pointing is not None or choice.conditions is not None
     if choice.kind == "mean" and given:
         return "the sidecar calls a mean what was given points or conditions"
@@ -248,12 +260,15 @@ def _only(choice: Choice, source: Given) -> tuple[Question, ...]:
     return tuple(out)
 
 
-def _given(found: Found, choice: Choice) -> Given:
-    """What draws are made from, with the spread and the points' reach that a choice states."""
+def _given(found: Found, choice: Choice, slip: float) -> Given:
+    """What draws are made from, with the spread and the points' reach that a choice states.
+
+    slip: how likely a point is one, which in files of before was another for draws and presence.
+    """
     dist = spread_as(found, choice)
     if choice.pointing is None:
         return Given(dist)
-    return Given(dist, residual_as(found, choice.pointing), choice.pointing.stray)
+    return Given(dist, residual_as(found, choice.pointing), slip)
 
 
 def _near(stated: list[float] | None, known: NDArray[np.float64]) -> bool:

@@ -29,7 +29,7 @@ from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
 from napari_ssn.io.nrrd_segments import segments as nrrd_segments
 from napari_ssn.io.provenance import LabelVolume, Provenance, read_sidecar
 from napari_ssn.repeating import EDITED, PROBABILITY, again, circumstances, decode
-from napari_ssn.restating import statements, told
+from napari_ssn.restating import misrun, statements, told
 from napari_ssn.segmenting import Found
 
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
@@ -86,6 +86,9 @@ def verify(
         typer.echo(f"Not identical: {problems[0]}.")
         return False
     found, first = again(path, record, model_name, device, series)
+    if not problems and (impossible := misrun(record, found)):
+        typer.echo(f"Not identical: {impossible[0]}.")
+        return False
     for number, one in enumerate(ones):
         hypothesis = first if number == 0 else decode(found, one.choice)
         if label_map_hash(hypothesis.label_map) != one.label_map_sha256:

@@ -21,7 +21,7 @@ from napari_ssn.core.suggestion import suggest_click
 from napari_ssn.io.provenance import read_sidecar
 from napari_ssn.session import Session, Settings
 from napari_ssn.session.cards import CARDS, DRAWS, SEED
-from napari_ssn.session.given import CHANCE, EDGE_SHARE, STRAY, TOLERANCE
+from napari_ssn.session.given import CHANCE, EDGE_SHARE, SLIP, TOLERANCE
 from napari_ssn.session.pointing import MOST
 from napari_ssn.session.records import Point, Question, stops
 from napari_ssn.wording.steering import points_line
@@ -41,7 +41,7 @@ def by_hand(session: Session) -> Posterior:
     points = session.pointing.points
     residual = Residual(chance=CHANCE).along(result.source.load().data[0], EDGE_SHARE)
     clicks = [Click(p.index, p.label) for p in points]
-    return condition(result.dist, clicks, TOLERANCE, residual, stray=STRAY)
+    return condition(result.dist, clicks, TOLERANCE, residual, SLIP)
 
 
 def pointed(folder: Path, runner: Inline | None = None, count: int = 2, dims: int = 2) -> Session:

@@ -165,9 +165,9 @@ class Pointing(_Strict):
 
     xi(z) is its mean given z and the points. A draw has ``rest`` besides, in the numbers that hold
     xi, and does not follow the points numbered in ``slips``, from 1; null for what is no draw, or
-    was drawn before xi was. It was drawn with ``chance`` that xi has a share in it, and ``stray``
-    that a point is a slip of the hand. ``slip`` is how likely
-    a point is a slip of the hand, as far as it tells of presence.
+    was drawn before xi was. It was drawn with ``chance`` that xi has a share in it. ``slip`` is how
+    likely a point is a slip of the hand; ``stray`` is the same number, for what is drawn, and
+    another one in files of before they were one.
     """
 
     points: Annotated[list[Point], Field(min_length=1)]

@@ -31,11 +31,9 @@ TOLERANCE = 0.1
 #: LIDC's validation slices the one with which draws given clicks come nearest to the reader (energy
 #: score), and a 90 % range holds what he outlined; with a tenth it held 78 %.
 CHANCE = 0.5
-#: How likely a click is a slip of the hand, as far as draws go: they follow a click nearly always,
-#: and of two that contradict each other one.
-STRAY = 1e-3
-#: How likely a click is a slip of the hand, as far as it tells whether there is anything.
-SLIP = 0.03
+#: How likely a click is a slip of the hand: draws follow a click nearly always, and of two that
+#: contradict each other one; and one click on an object does not say for certain that there is one.
+SLIP = 0.01
 #: Step of the intensity that stops a correction, as a share of the region's range.
 EDGE_SHARE = 0.15
 
@@ -58,13 +56,13 @@ class Given:
     Args:
         dist: what the model found.
         residual: lets a point act where the model cannot explain it; None for the model alone.
-        stray: how likely a point is a slip of the hand.
+        slip: how likely a point is a slip of the hand.
     """
 
     def __init__(
-        self, dist: Decodable, residual: Residual | None = None, stray: float = STRAY
+        self, dist: Decodable, residual: Residual | None = None, slip: float = SLIP
     ) -> None:
-        self.dist, self.residual, self.stray = dist, residual, stray
+        self.dist, self.residual, self.slip = dist, residual, slip
         self._lock = threading.Lock()
         self._posteriors: OrderedDict[object, Posterior] = OrderedDict()
         self._draws: OrderedDict[object, Floats] = OrderedDict()
@@ -83,7 +81,7 @@ class Given:
         return self._once(
             self._posteriors,
             key,
-            lambda: condition(self.dist, clicks, TOLERANCE, self.residual, SLIP, stray=self.stray),
+            lambda: condition(self.dist, clicks, TOLERANCE, self.residual, self.slip),
             _POSTERIORS,
         )
 

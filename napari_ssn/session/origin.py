@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.decoding import anchor_z, own_z
-from napari_ssn.session.given import EDGE_SHARE, SLIP, STRAY, TOLERANCE
+from napari_ssn.session.given import EDGE_SHARE, SLIP, TOLERANCE
 from napari_ssn.session.records import Choice, Result
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def pointing_of(
         amplitude=residual.amplitude,
         edge_share=EDGE_SHARE,
         chance=residual.chance,
-        stray=STRAY,
+        stray=SLIP,
         rest=rest,
         slips=slips or None,
         slip=SLIP,

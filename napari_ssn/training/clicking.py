@@ -35,12 +35,18 @@ SAMPLES = 16
 Labels = NDArray[np.uint8]
 
 
-def next_click(shown: Labels, wanted: Labels, clicked: NDArray[np.bool_]) -> Click | None:
+def next_click(
+    shown: Labels,
+    wanted: Labels,
+    clicked: NDArray[np.bool_],
+    spacing_mm: tuple[float, ...] | None = None,
+) -> Click | None:
     """The middle of the largest error, where nobody has clicked yet; None if nothing is wrong.
 
     Args:
         shown, wanted: (*S).
-        clicked: (*S).
+        clicked: (*S), or where nobody can click.
+        spacing_mm: of the axes; None where all are alike.
     """
     best: tuple[int, NDArray[np.bool_]] | None = None
     # Voxels that lack the same label make up one error, whatever they show instead.
@@ -53,7 +59,8 @@ def next_click(shown: Labels, wanted: Labels, clicked: NDArray[np.bool_]) -> Cli
     if best is None:
         return None
     # Outside the grid is outside the error too.
-    depth = ndimage.distance_transform_edt(np.pad(best[1], 1))
+    size = np.ones(shown.ndim) if spacing_mm is None else np.array(spacing_mm) / min(spacing_mm)
+    depth = ndimage.distance_transform_edt(np.pad(best[1], 1), sampling=size.tolist())
     index = np.unravel_index(int(np.argmax(depth)), depth.shape)
     place = tuple(int(i) - 1 for i in index)
     return Click(place, int(wanted[place]))
@@ -76,7 +83,8 @@ class _Tally:
     def interval(self, name: str, seed: int) -> dict[str, float]:
         values, patients = np.array(self.overlap[name]), np.array(self.patients)
         there = np.isfinite(values)
-        of = metrics.share_interval if name.startswith("holes") else metrics.bootstrap_interval
+        share = name.startswith(("holes", "held"))
+        of = metrics.share_interval if share else metrics.bootstrap_interval
         return of(values[there], patients[there], seed=seed)._asdict()
 
 
@@ -87,11 +95,14 @@ def simulate(
     *,
     edge: float = 0.15,
     tolerance: float = 0.1,
-    stray: float = 0.0,
+    slip: float = 0.0,
     seed: int = 0,
     report: Callable[[int, int], None] = lambda *_: None,
 ) -> dict[str, Any]:
     """Click towards every rater whose mask is not empty, with the residual and by z alone.
+
+    A model of one object looks around the point of its case, and clicks fall into what it sees;
+    what it says is taken as given that there is one.
 
     Args:
         model: of the cases' channels, labels and dimensions.
@@ -99,7 +110,7 @@ def simulate(
         residual: its length and amplitude.
         edge: see `Residual.along`, on the first channel; 0 leaves edges out.
         tolerance: of every click.
-        stray: see `condition`.
+        slip: see `condition`.
         seed: of the samples; case i draws with ``seed + i``.
         report: called with (cases done, cases in all).
 
@@ -107,8 +118,10 @@ def simulate(
         ``iou_residual_N``, ``iou_z_N`` after N clicks and ``best_of_16`` as ``{"mean", "low",
         "high"}``, bootstrapped over patients; of draws given N clicks, with the residual,
         ``draws_iou_N``, their mean IoU, and ``holes_N``, how often a click has a hole in one
-        (`holes`); ``milliseconds`` a click takes from the voxel to the label map, median and 95th
-        percentile; and what was measured on what.
+        (`holes`), ``score_N``, the energy score ``2 E d(s, y) − E d(s, s')`` of distinct draws with
+        d one minus IoU, and ``held_N``, how often the outline's size is from the smallest to the
+        largest of theirs, 15 in 17 if it were a draw itself; ``milliseconds`` a click takes from
+        the voxel to the label map, median and 95th percentile; and what was measured on what.
 
     Raises:
         DataError: the model and the data do not fit, or every mask is empty.
@@ -123,17 +136,17 @@ def simulate(
         raters = [rater for rater in case.raters if rater.any()]
         if raters:
             size = sizes[i] if np.isfinite(sizes[i]).all() else usual
-            dist = model.segment(case.volume)
+            dist = model.segment(case.volume, case.centre).given_presence()
             matrix = np.diag([*size, *np.ones(4 - len(size))])
             dist = replace(dist, affine=matrix)
             image = case.volume.data[0]
-            local = residual.along(image, edge) if edge > 0 else residual
-            samples = dist.sample(SAMPLES, seed + i)
+            local = residual.within(dist, image, edge) if edge > 0 else residual
+            samples = _placed(dist, dist.sample(SAMPLES, seed + i))
             for rater in raters:
                 tally.patients.append(cases.patients[i])
                 found = metrics.pairwise_iou(samples, rater[None], dist.classes)
                 tally.add("best_of_16", float(found.max()))
-                setting = _Setting(tolerance, stray, seed + i)
+                setting = _Setting(tolerance, slip, seed + i, tuple(map(float, size)))
                 _click_along(tally, "residual", dist, rater, setting, local)
                 _click_along(tally, "z", dist, rater, setting, None)
         report(i + 1, len(cases))
@@ -148,7 +161,7 @@ def simulate(
         "n_patients": len(np.unique(tally.patients)),
         "seed": seed,
         "tolerance": tolerance,
-        "stray": stray,
+        "slip": slip,
         "chance": residual.chance,
         "length_mm": residual.length_mm,
         "amplitude": residual.amplitude,
@@ -193,11 +206,12 @@ def _at(maps: Labels, place: tuple[int, ...]) -> Labels:
 
 @dataclass(frozen=True)
 class _Setting:
-    """How clicks are taken: see `condition`; and the seed of draws given them."""
+    """How clicks are taken: see `condition`; the seed of draws given them; and the voxel size."""
 
     tolerance: float
-    stray: float
+    slip: float
     seed: int
+    spacing_mm: tuple[float, ...]
 
 
 def _click_along(
@@ -209,31 +223,47 @@ def _click_along(
     residual: Residual | None,
 ) -> None:
     """Click towards one rater and note the overlap after each number of clicks."""
-    shown = dist.label_map()
+    shown = dist.placed(dist.label_map())
     clicks: list[Click] = []
-    clicked = np.zeros(dist.space, np.bool_)
+    # Beyond what the model sees nobody can click.
+    clicked = ~dist.placed(np.ones(dist.space, np.bool_))
     for count in range(max(CLICKS) + 1):
         if count > 0:
-            click = next_click(shown, wanted, clicked)
+            click = next_click(shown, wanted, clicked, setting.spacing_mm)
             # A map without error stays as it is for the clicks that are left.
             if click is not None:
                 clicks.append(click)
                 clicked[click.index] = True
                 began = time.perf_counter()
-                given = condition(dist, clicks, setting.tolerance, residual, stray=setting.stray)
-                shown = given.label_map()
+                given = condition(dist, clicks, setting.tolerance, residual, setting.slip)
+                label_map = given.label_map()
                 spent = 1000 * (time.perf_counter() - began)
                 tally.milliseconds.setdefault(name, []).append(spent)
+                shown = dist.placed(label_map)
         if count in CLICKS:
             iou = metrics.pairwise_iou(shown[None], wanted[None], dist.classes)
             tally.add(f"iou_{name}_{count}", float(iou[0, 0]))
             if residual is not None and count > 0:
                 if not clicks:
                     # The outline was right from the beginning: nobody clicks.
-                    tally.add(f"draws_iou_{count}", math.nan)
-                    tally.add(f"holes_{count}", math.nan)
+                    for what in ("draws_iou", "score", "holes", "held"):
+                        tally.add(f"{what}_{count}", math.nan)
                     continue
-                maps = given.label_maps(given.draw(SAMPLES, setting.seed))
-                drawn = metrics.pairwise_iou(maps, wanted[None], dist.classes)
-                tally.add(f"draws_iou_{count}", float(drawn.mean()))
+                maps = _placed(dist, given.label_maps(given.draw(SAMPLES, setting.seed)))
+                _note_draws(tally, count, maps, wanted, dist.classes)
                 tally.add(f"holes_{count}", holes(maps, clicks))
+
+
+def _note_draws(tally: _Tally, count: int, maps: Labels, wanted: Labels, classes: int) -> None:
+    """Note how draws given some clicks lie about the outline, and whether they hold its size."""
+    drawn = metrics.pairwise_iou(maps, wanted[None], classes)
+    among = metrics.pairwise_iou(maps, maps, classes)[~np.eye(len(maps), dtype=np.bool_)]
+    tally.add(f"draws_iou_{count}", float(drawn.mean()))
+    tally.add(f"score_{count}", float(2 * (1 - drawn.mean()) - (1 - among.mean())))
+    sizes = (maps > 0).reshape(len(maps), -1).sum(1)
+    tally.add(f"held_{count}", float(sizes.min() <= (wanted > 0).sum() <= sizes.max()))
+
+
+def _placed(dist: LogitDistribution, maps: Labels) -> Labels:
+    """Label maps (n, *S) of a region in the image that it was cut from."""
+    return np.stack([dist.placed(one) for one in maps])

@@ -20,18 +20,18 @@ def test_contradicting_clicks_do_not_pin_z() -> None:
     dist = smooth_dist(np.zeros((1, 2)), [np.array([[1.0, 1.0]])])
     clicks = [Click((0, 0), 1), Click((0, 1), 0)]
     pinned = condition(dist, clicks, tolerance=0.1).sample(400)
-    free = condition(dist, clicks, tolerance=0.1, stray=0.01)
+    free = condition(dist, clicks, tolerance=0.1, slip=0.01)
     z = free.sample(400)
     # One of the two is a slip: half of the draws above zero, half below, sd 1.
     assert pinned.std() < 0.15 and z.std() == pytest.approx(1, abs=0.1)
     assert (z > 0).mean() == pytest.approx(0.5, abs=0.02)
     # That the model rules a click out makes it no slip.
     sure = smooth_dist(np.full((1, 2), -30.0), [np.array([[1.0, 1.0]])])
-    surprise = condition(sure, [Click((0, 0), 1)], 0.1, Residual(chance=0.5), stray=0.01)
+    surprise = condition(sure, [Click((0, 0), 1)], 0.1, Residual(chance=0.5), slip=0.01)
     assert all(m[0, 0] == 1 for m in surprise.label_maps(surprise.draw(50)))
     assert sum(part.weight for part in free.parts) == pytest.approx(1)
     # Clicks that agree are followed by nearly every draw.
-    agreed = condition(dist, [Click((0, 0), 1), Click((0, 1), 1)], stray=0.01).sample(400)
+    agreed = condition(dist, [Click((0, 0), 1), Click((0, 1), 1)], slip=0.01).sample(400)
     assert (agreed > 0).mean() > 0.97
 
 
@@ -43,7 +43,7 @@ def test_draws_are_those_of_rejection(labels: tuple[int, int], chance: float, sl
     dist = disc(10, spread=1.5)
     residual = Residual(length_mm=3.0, amplitude=1.2, chance=chance)
     clicks = [Click((5, 8), labels[0]), Click((2, 4), labels[1])]
-    posterior = condition(dist, clicks, 0.1, residual, stray=slip)
+    posterior = condition(dist, clicks, 0.1, residual, slip=slip)
     # Of the prior: which model, z, ξ at both clicks and at a neighbour, and which click is a slip.
     rng = np.random.default_rng(1)
     n = 1_500_000
@@ -84,7 +84,7 @@ def test_the_residual_takes_what_the_model_cannot_explain() -> None:
     near, far = Click((12, 16), 1), Click((3, 3), 1)
     for chance in (0.1, 0.5):
         residual = Residual(chance=chance)
-        shares = [condition(dist, [c], 0.1, residual, stray=1e-3).share for c in (near, far)]
+        shares = [condition(dist, [c], 0.1, residual, slip=1e-3).share for c in (near, far)]
         plain = [condition(dist, [c], 0.1, Residual()).share for c in (near, far)]
         assert shares[0] > plain[0] + 0.2  # on the border the model itself may be meant
         assert shares[1] == pytest.approx(plain[1], abs=0.1)  # nine voxels away it cannot
@@ -94,7 +94,7 @@ def test_the_residual_takes_what_the_model_cannot_explain() -> None:
 def test_every_way_to_decode_a_draw_gives_the_same_map(classes: int) -> None:
     dist = random_dist(2, classes, space=(6, 9, 8))
     clicks = [Click((2, 3, 4), 1), Click((5, 8, 7), 0)]
-    posterior = condition(dist, clicks, 0.1, Residual(length_mm=0.8, chance=0.5), stray=0.02)
+    posterior = condition(dist, clicks, 0.1, Residual(length_mm=0.8, chance=0.5), slip=0.02)
     drawn = posterior.draw(9, seed=1)
     maps = posterior.label_maps(drawn)
     for vector, expected in zip(drawn, maps, strict=True):
@@ -120,7 +120,7 @@ def test_every_way_to_decode_a_draw_gives_the_same_map(classes: int) -> None:
 
 def test_a_draw_is_walked_from_with_what_it_holds() -> None:
     dist = disc()
-    posterior = condition(dist, [Click((12, 18), 1)], 0.1, Residual(chance=0.5), stray=1e-3)
+    posterior = condition(dist, [Click((12, 18), 1)], 0.1, Residual(chance=0.5), slip=1e-3)
     vector = posterior.draw(30, seed=4)[7]
     first = posterior.label_map(vector)
     step = np.zeros_like(vector)
@@ -137,12 +137,12 @@ def test_what_was_before_is_what_it_was() -> None:
     plain = condition(dist, clicks, 0.1, Residual())
     assert plain.parts == () and plain.width == dist.rank
     np.testing.assert_array_equal(plain.draw(5, 1), plain.sample(5, 1))
-    mixed = condition(dist, clicks, 0.1, Residual(chance=0.5), stray=1e-3)
+    mixed = condition(dist, clicks, 0.1, Residual(chance=0.5), slip=1e-3)
     # The mean, its map and the evidence do not depend on what draws weigh.
     np.testing.assert_array_equal(mixed.label_map(), plain.label_map())
     assert mixed.log_evidence == plain.log_evidence
     np.testing.assert_array_equal(mixed.sample(5, 1), mixed.draw(5, 1)[:, : dist.rank])
-    same(mixed, condition(dist, clicks[::-1], 0.1, Residual(chance=0.5), stray=1e-3))
+    same(mixed, condition(dist, clicks[::-1], 0.1, Residual(chance=0.5), slip=1e-3))
 
 
 def test_a_long_stroke_is_no_row_of_slips() -> None:
@@ -150,7 +150,7 @@ def test_a_long_stroke_is_no_row_of_slips() -> None:
     stroke = [Click((8, x), 1) for x in range(6, 34)]
     margins = margins_of(dist, stroke)
     assert all(part.meant.all() for part in explanations(margins, None, 1.0, 0.01))
-    drawn = condition(dist, stroke, 0.1, Residual(chance=0.5), stray=0.01).draw(10)
+    drawn = condition(dist, stroke, 0.1, Residual(chance=0.5), slip=0.01).draw(10)
     assert np.isfinite(drawn).all()
 
 
@@ -159,4 +159,4 @@ def test_slips_are_named(chance: float) -> None:
     with pytest.raises(ValueError, match="chance"):
         Residual(chance=chance)
     with pytest.raises(ValueError, match="slip"):
-        condition(random_dist(), [Click((0, 0), 1)], stray=0.5)
+        condition(random_dist(), [Click((0, 0), 1)], slip=0.5)

@@ -21,6 +21,7 @@ from napari_ssn.training.clicking import CLICKS, holes, next_click, simulate
 from napari_ssn.training.slices import load_slices
 from tests.helpers import tiny_model
 from tests.training.test_nnunet import nnunet_folder
+from tests.training.test_nodules import nodule_files, put
 from tests.training.test_slices import png, slice_files, write
 
 
@@ -111,8 +112,8 @@ def test_draws_given_clicks_are_measured(tmp_path: Path) -> None:
     model = load_model(tiny_model(tmp_path / "tiny", centred=True), "cpu")
     data = load_slices(write(tmp_path / "data.zip", slice_files(2)))
     residual = Residual(chance=0.5)
-    figures = simulate(model, data, residual, stray=0.01, seed=5)
-    assert (figures["chance"], figures["stray"]) == (0.5, 0.01)
+    figures = simulate(model, data, residual, slip=0.01, seed=5)
+    assert (figures["chance"], figures["slip"]) == (0.5, 0.01)
     for count in CLICKS[1:]:
         assert 0 <= figures[f"holes_{count}"]["mean"] <= 1
     assert figures["draws_iou_5"]["mean"] > figures["draws_iou_1"]["mean"]
@@ -128,6 +129,61 @@ def test_volumes_with_several_labels_are_clicked_too(tmp_path: Path) -> None:
     figures = simulate(model, cases, Residual())
     assert figures["n_pairs"] == 2
     assert figures["iou_residual_5"]["mean"] > figures["iou_residual_0"]["mean"]
+
+
+def test_nodules_are_clicked_as_volumes_around_their_point(tmp_path: Path) -> None:
+    from napari_ssn.cli import app
+    from napari_ssn.training.nodules import load_nodules
+
+    folder = tiny_model(tmp_path / "deep", dims=3, centred=True, region=(16, 16, 16))
+    path = put(tmp_path, nodule_files(1))
+    result = CliRunner().invoke(
+        app, ["simulate-clicks", "--model", str(folder), "--data", str(path)]
+    )
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    # Three of four readers outlined the nodule; the model sees a part of the volume around it.
+    assert (figures["n_cases"], figures["n_pairs"]) == (1, 3)
+    model, case = load_model(folder, "cpu"), load_nodules(path)[0]
+    dist = model.segment(case.volume, case.centre)
+    assert dist.space != dist.image_space
+    shown = dist.placed(dist.label_map())
+    wanted = [metrics.pairwise_iou(shown[None], r[None], 2)[0, 0] for r in case.raters[:3]]
+    assert figures["iou_residual_0"]["mean"] == pytest.approx(np.mean(wanted), abs=1e-12)
+    assert figures["iou_residual_5"]["mean"] > figures["iou_residual_0"]["mean"]
+
+
+def test_the_middle_of_an_error_is_in_millimetres() -> None:
+    # Four slices of 5 mm are deeper than six rows of 1 mm, and there the middle is another one.
+    wanted = np.zeros((8, 20, 20), np.uint8)
+    wanted[2:6, 2:8, 2:18] = 1
+    shown, clicked = np.zeros_like(wanted), np.zeros(wanted.shape, bool)
+    wanted[3, 8:15, 9:12] = 1
+    found = next_click(shown, wanted, clicked, (5.0, 1.0, 1.0))
+    plain = next_click(shown, wanted, clicked)
+    assert found is not None and plain is not None
+    # Beside the strip, 3.6 mm from every border; counted in voxels two slices are the most.
+    assert found.index == (3, 5, 10) and plain.index == (3, 3, 3)
+    clicked[:, 3:, :] = True
+    beyond = next_click(shown, wanted, clicked)
+    assert beyond is not None and beyond.index[1] == 2
+
+
+def test_draws_hold_a_size_and_are_scored() -> None:
+    from napari_ssn.training.clicking import _note_draws, _Tally
+
+    wanted = np.zeros((2, 3), np.uint8)
+    wanted[0] = 1
+    maps = np.zeros((2, 2, 3), np.uint8)
+    maps[0, 0, :2] = 1
+    maps[1] = 1
+    tally = _Tally()
+    _note_draws(tally, 1, maps, wanted, 2)
+    _note_draws(tally, 2, maps[[0, 0]], wanted, 2)
+    # Overlaps of 2/3 and 1/2 with the outline, 1/3 with each other.
+    assert tally.overlap["draws_iou_1"] == [pytest.approx(7 / 12)]
+    assert tally.overlap["score_1"] == [pytest.approx(2 * 5 / 12 - 2 / 3)]
+    assert tally.overlap["held_1"] == [1.0] and tally.overlap["held_2"] == [0.0]
 
 
 def test_without_any_mask_there_is_nothing_to_click_towards(tmp_path: Path) -> None:

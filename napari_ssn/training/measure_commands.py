@@ -1,0 +1,206 @@
+"""The commands ``napari-ssn evaluate`` and ``simulate-clicks``.
+
+Everything heavy is imported inside them, so that ``--help`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_ssn.training.commands import Device, Seed
+
+if TYPE_CHECKING:
+    from napari_ssn.training.cases import Cases
+
+
+def evaluate(
+    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
+    data: Annotated[
+        Path, typer.Option(help="Zip or folder with raters: slices, or nnU-Net's raw layout.")
+    ],
+    json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--cases", min=1, help="So many cases only, evenly spread over the data."),
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Multiplies every deviation from the mean.")
+    ] = 1.0,
+    volumes: Annotated[
+        bool,
+        typer.Option("--volumes", help="Nodules as volumes for a 2D model too, slice by slice."),
+    ] = False,
+    points: Annotated[
+        bool,
+        typer.Option(
+            "--points",
+            help="Of nodules, also what a click 4 or 8 mm beside makes, and one on no nodule.",
+        ),
+    ] = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn the calibration from this data, name it so, and change the model's card."
+        ),
+    ] = None,
+    record: Annotated[
+        str | None, typer.Option(help="Write the figures into the model's card, under this name.")
+    ] = None,
+    worst: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of the three worst cases.")
+    ] = None,
+) -> None:
+    """Measure a model against its raters; prints JSON."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from napari_ssn.core.errors import DataError
+    from napari_ssn.network.models import load_model, make_folder, replace_file, save_card
+    from napari_ssn.training.evaluate import evaluate as measure
+
+    if (temperature != 1 or count is not None) and (calibrate is not None or record is not None):
+        raise DataError(
+            "A card holds the figures of the model itself on all of the data: "
+            "leave --temperature and --cases out."
+        )
+    _check_folder(json_out)
+    if worst is not None:
+        make_folder(worst)
+    loaded = load_model(model, device)
+    dims = 3 if volumes else loaded.card.spatial_dims
+    cases = _some(data, split, count, dims)
+    began = time.monotonic()
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Evaluating", total=len(cases))
+        found = measure(
+            loaded,
+            cases,
+            seed=seed,
+            temperature=temperature,
+            calibrate_on=calibrate,
+            points=points,
+            report=lambda done, _: bar.update(task, completed=done),
+        )
+    typer.echo(f"{len(cases):,} cases in {time.monotonic() - began:.0f} s.", err=True)
+    text = json.dumps(found.figures, indent=2)
+    typer.echo(text)
+    if json_out is not None:
+        replace_file(json_out, f"{text}\n".encode())
+    if worst is not None:
+        from napari_ssn.training.pictures import worst_cases
+
+        worst_cases(loaded, cases, found.worst, worst)
+    update: dict[str, Any] = {}
+    if calibrate is not None:
+        update["calibration"] = found.calibration
+        update["presence"] = found.presence
+    if record is not None:
+        update["metrics"] = {**loaded.card.metrics, record: found.figures}
+    if update:
+        typer.echo(f"The card of the model {loaded.card.name} was changed.", err=True)
+        save_card(loaded.folder, loaded.card.model_copy(update=update))
+
+
+def _check_folder(file: Path | None) -> None:
+    """ExportError if a file could not be written: before minutes of computing, not after them."""
+    from napari_ssn.core.errors import ExportError
+
+    if file is not None and not file.resolve().parent.is_dir():
+        raise ExportError(f"{file.name} cannot be written: its folder does not exist.")
+
+
+def _some(data: Path, split: str | None, count: int | None, dims: int | None = None) -> Cases:
+    """Cases of a set, or so many of them evenly spread."""
+    import numpy as np
+
+    from napari_ssn.training.cases import Subset, load_cases
+
+    cases = load_cases(data, split, dims)
+    if count is None or count >= len(cases):
+        return cases
+    return Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())
+
+
+def simulate_clicks(
+    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
+    data: Annotated[
+        Path, typer.Option(help="Zip or folder with raters: slices, or nnU-Net's raw layout.")
+    ],
+    json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many cases only, evenly spread over the data.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Of a click, in standard deviations of the margin.")
+    ] = 0.1,
+    length: Annotated[
+        float | None, typer.Option(help="Of the residual, in mm.", show_default="2")
+    ] = None,
+    amplitude: Annotated[
+        float | None,
+        typer.Option(help="Of the residual, in standard deviations.", show_default="1.5"),
+    ] = None,
+    edge: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Step that stops the residual, as a share of the image's range; 0: none."
+        ),
+    ] = 0.15,
+    chance: Annotated[
+        float,
+        typer.Option(help="That the residual has a share in what a click shows, up to 1."),
+    ] = 0.5,
+    slip: Annotated[
+        float, typer.Option(min=0, max=0.49, help="That a click is a slip of the hand.")
+    ] = 0.01,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Correct a model's outlines by simulated clicks towards each rater; prints JSON."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from napari_ssn.core.residual import Residual
+    from napari_ssn.network.models import load_model, replace_file
+    from napari_ssn.training.clicking import simulate
+
+    _check_folder(json_out)
+    usual = Residual()
+    residual = Residual(
+        usual.length_mm if length is None else length,
+        usual.amplitude if amplitude is None else amplitude,
+        chance=chance,
+    )
+    loaded = load_model(model, device)
+    cases = _some(data, split, limit, loaded.card.spatial_dims)
+    began = time.monotonic()
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Clicking", total=len(cases))
+        figures = simulate(
+            loaded,
+            cases,
+            residual,
+            edge=edge,
+            tolerance=tolerance,
+            slip=slip,
+            seed=seed,
+            report=lambda done, _: bar.update(task, completed=done),
+        )
+    typer.echo(f"{len(cases):,} cases in {time.monotonic() - began:.0f} s.", err=True)
+    text = json.dumps(figures, indent=2)
+    typer.echo(text)
+    if json_out is not None:
+        replace_file(json_out, f"{text}\n".encode())
