@@ -68,7 +68,8 @@ def places(
     if not found:
         return anywhere.end[None]
     share = np.array([walk.share for walk in found])
-    return np.stack([walk.end for walk in found])[share >= _SLIGHT * share.sum()]
+    ends: Floats = np.stack([walk.end for walk in found])
+    return ends[share >= _SLIGHT * share.sum()]
 
 
 @dataclass(frozen=True, eq=False)
