@@ -230,6 +230,8 @@ def _misfit(choice: Choice) -> str | None:
             return f"the sidecar states {name} of what it calls {choice.kind}, which has none"
     if choice.kind == "walk" and (choice.direction is None or choice.sigma is None):
         return "the sidecar states neither direction nor sigma of what it calls a walk"
+    if choice.kind == "walk" and choice.seed is not None and choice.sample is None:
+        return "the sidecar states the seed of a sample that its walk does not start from"
     given = choice.pointing is not None or choice.conditions is not None
     if choice.kind == "mean" and given:
         return "the sidecar calls a mean what was given points or conditions"

@@ -16,6 +16,7 @@ from napari_ssn.core.errors import DataError
 from napari_ssn.io.provenance import Provenance
 from napari_ssn.repeating import again
 from napari_ssn.restating import statements
+from napari_ssn.segmenting import Found
 from napari_ssn.session import Session
 from tests.test_verifying import (
     change,
@@ -27,7 +28,6 @@ from tests.test_verifying import (
     run,
     scan,
     sidecar,
-    spread_and_point,
     walk,
 )
 
@@ -50,6 +50,13 @@ def ask(session: Session) -> None:
     session.walk.set_only((Question("at least", 1, voxels=int((counts == 1).sum())),))
 
 
+def spread_at_a_depth(session: Session) -> None:
+    from napari_ssn.core.spread import Spread
+
+    session.set_spread(Spread(1.5, (1.0, 2.0)))
+    point(session)
+
+
 CHOICES: dict[str, Callable[[Session], None]] = {
     "sample": lambda session: session.walk.show_sample(3),
     "walk": walk,
@@ -58,7 +65,7 @@ CHOICES: dict[str, Callable[[Session], None]] = {
     "conditions": ask,
     "lesions": move_a_lesion,
     # Along a volume, by a model of slices.
-    "points with a spread, at a depth": spread_and_point,
+    "points with a spread, at a depth": spread_at_a_depth,
 }
 MODELS = {"lesions": "spots", "points with a spread, at a depth": "2d"}
 
@@ -111,7 +118,7 @@ def other(value: Any, name: str) -> Any:
     if value is None:
         return STATED[name]
     if isinstance(value, dict):
-        first = min(value)
+        first = min(key for key, part in value.items() if isinstance(part, int | float))
         return {**value, first: other(value[first], first)}
     if isinstance(value, int):
         return value + 1
@@ -218,6 +225,22 @@ def test_a_sidecar_says_with_how_many_threads(results: Path) -> None:
     stated = json.loads((results / "mean.json").read_text())["run"]
     assert stated["threads"] == torch.get_num_threads()
     assert stated["instructions"] == torch.backends.cpu.get_cpu_capability()
+
+
+def test_as_many_threads_compute_again_as_did(
+    run, scan, models, sidecar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, seen, by = torch.get_num_threads(), [], Found.by
+
+    def counted(*args: Any) -> Found:
+        seen.append(torch.get_num_threads())
+        return by(*args)
+
+    monkeypatch.setattr(Found, "by", counted)
+    change(sidecar, run={"threads": before + 2})
+    status, _, err = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 0 and "Used as stated" in err and "run.threads" in err
+    assert seen == [before + 2] and torch.get_num_threads() == before
 
 
 def test_conditions_that_no_model_can_meet_are_one_sentence(run, scan, models, exported) -> None:
