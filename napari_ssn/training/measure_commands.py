@@ -165,7 +165,7 @@ def simulate_clicks(
     ] = 0.5,
     slip: Annotated[
         float, typer.Option(min=0, max=0.49, help="That a click is a slip of the hand.")
-    ] = 0.01,
+    ] = 0.003,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
