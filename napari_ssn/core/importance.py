@@ -68,8 +68,9 @@ def places(
     if not found:
         return anywhere.end[None]
     share = np.array([walk.share for walk in found])
-    ends: Floats = np.stack([walk.end for walk in found])
-    return ends[share >= _SLIGHT * share.sum()]
+    ends = np.stack([walk.end for walk in found])
+    kept: Floats = ends[share >= _SLIGHT * share.sum()]
+    return kept
 
 
 @dataclass(frozen=True, eq=False)
