@@ -118,8 +118,15 @@ class ResultPanel(Section):
         across = self._session.summary.across.here
         for k, line in enumerate(self.headlines):
             name, found = result.labels[k + 1], None if across is None else across[k]
-            line.setText(headline(name, result.measure, int(counts[k + 1]), found))
+            words = headline(name, result.measure, int(counts[k + 1]), found)
+            line.setText(_together(words))
             self.bars[k].mark(float(counts[k + 1]))
+
+
+def _together(words: str) -> str:
+    """A size and its diameters, of which the latter are not torn at the end of a line."""
+    size, dot, across = words.rpartition(" · ")
+    return f"{size}{dot}{across.replace(' ', chr(0xA0))}" if dot else words
 
 
 class MarkedSlider(QSlider):
