@@ -139,6 +139,14 @@ def segment(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that exist.")
     ] = False,
+    insist: Annotated[
+        bool,
+        typer.Option(
+            "--insist",
+            help="Go on where the model would not: with values that seem to be no Hounsfield "
+            "units, and with outlines of what does not look like anything.",
+        ),
+    ] = False,
     from_sidecar: Annotated[
         Path | None,
         typer.Option(help="Make the label map of this sidecar again and compare, bit for bit."),
@@ -153,6 +161,8 @@ def segment(
     if from_sidecar is not None:
         if centre is not None or depth is not None or frame is not None:
             raise typer.BadParameter("A sidecar says where: leave out --centre, --depth, --frame.")
+        if insist:
+            raise typer.BadParameter("A sidecar says what was insisted on: leave out --insist.")
         if format_ is not None or report:
             raise typer.BadParameter("A sidecar's label map is NIfTI: no --format, no --report.")
         from napari_ssn.repeating import repeat
@@ -192,6 +202,7 @@ def segment(
         deidentified=deidentified,
         report=report,
         overwrite=overwrite,
+        insist=insist,
     )
 
 

@@ -124,7 +124,8 @@ def again(
     # Before the number of threads was written down it could tell in the last bits.
     divided = record.run.threads is None and record.run.device == "cpu"
     with threads(record.run.threads if model.device.type == "cpu" else None):
-        found = Found.by(model, volume, centre, frame, depth_mm, tile, divided)
+        # These are the values, by their hash: whether somebody insisted is compared later.
+        found = Found.by(model, volume, centre, frame, depth_mm, tile, divided, insist=True)
     if record.choice.z is not None and len(record.choice.z) != found.dist.rank:
         raise DataError(
             f"The sidecar's z has {len(record.choice.z)} numbers, the model's {found.dist.rank}."

@@ -83,6 +83,7 @@ class Report:
         presence: how many readers would outline anything, one sentence; empty where the model does
             not tell that apart from where the border runs.
         unlikely: whether that is said before any size.
+        doubt: why the result deserves doubt, one sentence; empty where nothing speaks for it.
         facts: name and value, in this order.
         limits: of the model.
         codes: what tells image, weights and label map from all others, by what it is of.
@@ -100,6 +101,7 @@ class Report:
     codes: Sequence[tuple[str, str]]
     presence: str = ""
     unlikely: bool = False
+    doubt: str = ""
 
 
 def to_html(report: Report) -> bytes:
@@ -112,6 +114,7 @@ def to_html(report: Report) -> bytes:
         f"<h1>{escape(report.title)}</h1>",
         _paragraph(report.purpose, "muted"),
         f'<p class="notice">{escape(RESEARCH_ONLY)}</p>',
+        *([_paragraph(report.doubt, "notice")] if report.doubt else []),
         *([f"<h2>{escape(report.presence)}</h2>"] if report.unlikely else []),
         f"<h2>On show: {escape(report.shown)}</h2>",
         _table(_size(size) for size in report.sizes),

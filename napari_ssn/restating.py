@@ -96,6 +96,10 @@ def misrun(record: Provenance, found: Found) -> list[str]:
     run, here, out = record.run, found.run, list[str]()
     if run.depth_mm is not None and here.depth_mm is None:
         out.append("the sidecar states a depth that the model does not look")
+    if here.insisted and not run.insisted:
+        out.append("the sidecar does not say that values were taken for Hounsfield units")
+    elif run.insisted and not here.insisted:
+        out.append("the sidecar says of Hounsfield units that other values were taken for some")
     if run.frame != here.frame:
         out.append("the sidecar states a frame of an image that has no time")
     # Only a full GPU makes a run go on in other pieces than the model's.

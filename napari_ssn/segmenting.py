@@ -26,7 +26,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.scale import across_of, scale_of
 from napari_ssn.core.volume import Volume
-from napari_ssn.core.windows import looks_like_ct, some_values
+from napari_ssn.core.windows import seems_ct, some_values
 from napari_ssn.io import read
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe
@@ -40,11 +40,12 @@ from napari_ssn.io.provenance import Choice, DicomInput, ModelIdentity, Provenan
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 from napari_ssn.network.device import device_title
-from napari_ssn.network.fit import check_fit, in_calibration
+from napari_ssn.network.fit import check_fit, foreign_values, in_calibration
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.session.ranging import Stated, state_ranges
+from napari_ssn.wording.image import TAKEN_FOR_HU
 from napari_ssn.wording.sizes import Measure, capital, plural, range_line
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 # Hypotheses behind a stated range, and the seed of their draws: the window's.
 _RANGE_DRAWS, _RANGE_SEED = 1000, 0
+_ON_REQUEST = "nothing was written; with --insist it is outlined and measured all the same."
 
 
 def segment_image(
@@ -71,6 +73,7 @@ def segment_image(
     deidentified: bool = False,
     report: bool = False,
     overwrite: bool = False,
+    insist: bool = False,
 ) -> None:
     """Write the mean and samples of an image with their sidecars, and say the volumes.
 
@@ -89,6 +92,8 @@ def segment_image(
         deidentified: whether DICOM segmentations leave out whom they are of.
         report: whether to write report.html too.
         overwrite: whether existing files may be replaced.
+        insist: whether to go on with values that seem to be no Hounsfield units, and with what
+            does not look like anything.
     """
     width = max(2, len(str(count)))
     names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
@@ -105,9 +110,15 @@ def segment_image(
         headers = headers.unnamed() if deidentified else headers
     with folder_made(out):
         reach = DEPTH_MM if depth_mm is None else depth_mm
-        found = Found.by(load_model(model_name, device), volume, centre, frame, reach)
+        model = load_model(model_name, device)
+        found = Found.by(model, volume, centre, frame, reach, insist=insist)
+        ranges = found.stated()
+        if ranges.presence.unlikely and not insist:
+            raise ImageError(f"{ranges.presence.line}: {_ON_REQUEST}")
     if depth_mm is not None and found.run.depth_mm is None:
         typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
+    if insist and not (found.run.insisted or ranges.presence.unlikely):
+        typer.echo("There was no need to insist.", err=True)
     rank = found.dist.rank
     choices = [found.choice("mean", np.zeros(rank))]
     present = found.dist.present(count, seed)
@@ -124,7 +135,6 @@ def segment_image(
             write_content(content, target, record, overwrite, headers)
         records[name] = record
         across = across or found.across(hypothesis)
-    ranges = found.stated()
     with _saying_what_is_missing(len(maps), len(maps)):
         write_files({table: _table(found, records, ranges)}, overwrite)
     what = f"{plural(len(maps), 'label map')} with {'its sidecar' if count == 0 else 'sidecars'}"
@@ -177,10 +187,11 @@ class Found:
         depth_mm: float,
         tile: tuple[int, ...] | None = None,
         divided: bool = False,
+        insist: bool = False,
     ) -> Found:
         """Segment an image, with words of caution and progress on standard error.
 
-        ``tile`` and ``divided`` as for `Model.infer`.
+        ``tile``, ``divided`` and ``insist`` as for `Model.infer`.
         """
         if volume.note is not None:
             typer.echo(volume.note, err=True)
@@ -195,8 +206,16 @@ class Found:
 
             watch = Watch(progress=tell, say=lambda text: typer.echo(text, err=True))
             found = model.infer(
-                volume, centre, depth_mm=depth_mm, tile=tile, watch=watch, divided=divided
+                volume,
+                centre,
+                depth_mm=depth_mm,
+                tile=tile,
+                watch=watch,
+                insist=insist,
+                divided=divided,
             )
+        if found.insisted:
+            typer.echo(f"{foreign_values(model.card, volume)} {TAKEN_FOR_HU}", err=True)
         run = Run(
             device=str(found.device),
             device_title=device_title(found.device),
@@ -208,6 +227,7 @@ class Found:
             dicom=DicomInput.of(volume.source),
             threads=found.threads,
             instructions=found.instructions,
+            insisted=found.insisted or None,
         )
         return cls(model, volume, centre, compact(found.dist), run)
 
@@ -259,6 +279,7 @@ class Found:
             seconds=0.0,
             threads=run.threads,
             instructions=run.instructions,
+            insisted=bool(run.insisted),
         )
 
     @property
@@ -295,7 +316,8 @@ class Found:
         """Ranges of the foreground labels' voxels, and whether there is anything at all."""
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
         card = self.model.card
-        own = not in_calibration(card, self.volume, _is_ct(self.volume))
+        ct = _is_ct(self.volume)
+        own = bool(self.run.insisted) or not in_calibration(card, self.volume, ct)
         return state_ranges(card, counts, self.dist.space, self.presence, own)
 
     def across(self, hypothesis: Hypothesis) -> tuple[Diameter, ...]:
@@ -345,7 +367,7 @@ class Found:
 
 
 def _is_ct(volume: Volume) -> bool:
-    return looks_like_ct(some_values(volume.data[0]))
+    return seems_ct(some_values(volume.data[0]))
 
 
 def image_at(path: Path, frame: int | None = None, series: int | None = None) -> Volume:
@@ -377,7 +399,8 @@ def _table(found: Found, records: dict[str, Provenance], stated: Stated) -> byte
     if stated.presence.apart:
         rows += nothing_rows(names, 1 - stated.presence.share)
     measure = found.measure
-    return volumes_table(rows, measure.extent, measure.voxel_mm3)
+    remark = TAKEN_FOR_HU if found.run.insisted else ""
+    return volumes_table(rows, measure.extent, measure.voxel_mm3, remark)
 
 
 def _write_report(found: Found, page: Path, overwrite: bool) -> None:

@@ -293,7 +293,14 @@ def test_the_command_says_first_that_there_is_hardly_anything(
     run, scan, tmp_path, with_presence
 ) -> None:
     with_presence["p"] = 0.02
-    _, out, text = segmented(run, tmp_path, scan, "--report")
+    model = tiny_model(tmp_path / "tiny-3d", 3, region=SCAN)
+    args = ["segment", scan, "--model", model, "--device", "cpu"]
+    status, text, err = run(*args, "--samples", 1, "--out", tmp_path / "none")
+    assert status == 2 and text == "" and not (tmp_path / "none").exists()
+    said = " ".join(err.split())
+    assert "This does not look like a label 1 (2 %): nothing was written" in said
+    assert "--insist" in said
+    _, out, text = segmented(run, tmp_path, scan, "--report", "--insist")
     lines = text.splitlines()
     assert lines[0] == "This does not look like a label 1 (2 %)" and len(lines) == 2
     page = (out / "report.html").read_text()

@@ -28,7 +28,7 @@ from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.foreign import has_time_last
 from napari_ssn.core.transforms import layer_matrix
 from napari_ssn.core.volume import Volume
-from napari_ssn.core.windows import looks_like_ct, some_values, units_of
+from napari_ssn.core.windows import seems_ct, some_values, units_of
 from napari_ssn.session import Choice, Decoded, Plane, Preview, Result, Source
 from napari_ssn.wording.sizes import plural
 
@@ -93,7 +93,7 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         display = _display_of(layer, len(data.shape) - (frames is not None))
     except (ImageError, GeometryError) as error:
         return _unusable(token, str(error))
-    seen = _seen(data if frames is None else data[frame])
+    seen = _seen(data if frames is None else data[frame], display)
     source = Source(
         token=token,
         space=display.image_space,
@@ -104,7 +104,7 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         load=partial(_load, data, display, None if frames is None else frame),
         frame=None if frames is None else frame,
         shown=display.reorientation,
-        ct=None if seen is None else looks_like_ct(seen),
+        ct=None if seen is None else seems_ct(seen),
         units=None if seen is None else units_of(seen),
         # A layer that was cropped or moved has another grid than its series.
         series=None if display.moved else layer.metadata.get(SOURCE_KEY),
@@ -113,9 +113,15 @@ def describe(layer: Image, frame: int = 0) -> Shown:
     return Shown(source, display, layer.metadata.get(NOTE_KEY) or "", compass)
 
 
-def _seen(data: Any) -> NDArray[np.float64] | None:
-    """Some of the values in memory; None of a lazy array, which is not read for that."""
-    return some_values(data) if isinstance(data, np.ndarray) else None
+def _seen(data: Any, display: Display) -> NDArray[np.float64] | None:
+    """Some of the values in memory; None of a lazy array, which is not read for that.
+
+    Those of the source's own grid, because a run looks at them there: what the window says before
+    it, and what one may insist on, must not be told from other slices.
+    """
+    if not isinstance(data, np.ndarray) or data.dtype.kind not in "biuf":
+        return None
+    return some_values(display.reorientation.undo(data))
 
 
 def _unusable(token: int, problem: str) -> Shown:

@@ -104,7 +104,9 @@ class Run(_Strict):
     frames of a time series from 1, null for an image without time; ``dicom`` is null for an image
     that did not come from DICOM. ``threads`` of the CPU computed with ``instructions`` of torch's
     name; both are null where another device did, and in sidecars of before they were written down,
-    when convolutions over single voxels were cut up among the threads.
+    when convolutions over single voxels were cut up among the threads. ``insisted`` is true where
+    the model reads Hounsfield units, and somebody had values that seem to be none taken for some;
+    null everywhere else.
     """
 
     device: str
@@ -119,6 +121,7 @@ class Run(_Strict):
     dicom: DicomInput | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     instructions: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. +-]{1,40}$")] | None = None
+    insisted: Literal[True] | None = None
 
 
 class LesionMove(_Strict):

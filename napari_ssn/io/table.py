@@ -49,24 +49,27 @@ def nothing_rows(labels: Iterable[str], share: float) -> list[Row]:
     return [Row("nothing outlined", label, 0, share) for label in labels]
 
 
-def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float) -> bytes:
+def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float, remark: str = "") -> bytes:
     """Content of ``volumes.csv``; a size that the voxels do not tell is empty.
 
     Args:
         rows: in the order of the table.
         extent: what the voxels measure, see `core.scale.Scale`.
         voxel_mm: volume of a voxel in mm³; for a plane its area in mm².
+        remark: why all of it deserves doubt, in a column of its own; without one there is none.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*_COLUMNS, *_LENGTHS))
+    remarks = [remark] if remark else []
+    writer.writerow([*_COLUMNS, *_LENGTHS, *(["remark"] if remark else [])])
     for row in rows:
         ml = _number(row.voxels * voxel_mm / 1000) if extent == "volume" else ""
         mm2 = _number(row.voxels * voxel_mm) if extent == "plane" else ""
         cells = (_number(row.share), _number(row.level), row.seed)
         name, label = _text(row.hypothesis), _text(row.label)
         lengths = [_number(one) for one in row.across or (None, None)]
-        writer.writerow([name, *cells, label, _number(row.voxels), ml, mm2, *lengths])
+        cells = (*cells, label, _number(row.voxels), ml, mm2, *lengths, *remarks)
+        writer.writerow([name, *cells])
     return text.getvalue().encode()
 
 

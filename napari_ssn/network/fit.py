@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.orientation import named_directions
-from napari_ssn.core.windows import Units
+from napari_ssn.core.volume import Volume
+from napari_ssn.core.windows import Units, some_values, units_of
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.frame import Frame, Placed, frame_of
 from napari_ssn.network.plan import needs_point
@@ -59,13 +60,20 @@ def foreign_units(card: ModelCard, units: Units) -> str | None:
     )
 
 
+def foreign_values(card: ModelCard, volume: Volume) -> str | None:
+    """Why a model should not see the values of an image, see `foreign_units`."""
+    if card.normalisation != "hu":
+        return None
+    return foreign_units(card, units_of(some_values(volume.data[0])))
+
+
 def check_fit(card: ModelCard, image: Placed, ct: bool | None = None) -> Fit:
     """Say whether a model suits an image, before anything is computed.
 
     Args:
         card: of the model.
         image: the image.
-        ct: whether its values seem to be Hounsfield units; None where nobody has looked.
+        ct: whether it seems to be a CT; None where nobody has looked.
     """
     try:
         frame = frame_of(card, image)

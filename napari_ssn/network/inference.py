@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.volume import Volume, shift_affine
-from napari_ssn.core.windows import some_values, units_of
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.device import free_bytes
-from napari_ssn.network.fit import check_fit, foreign_units
+from napari_ssn.network.fit import check_fit, foreign_values
 from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is_full
 from napari_ssn.network.intensity import Scale, normalise_slices
 from napari_ssn.network.lattice import sample
@@ -42,6 +41,7 @@ class Inference:
         tile: voxels of a tile, per axis of the network.
         depth_mm: how far a 2D model looked along a volume; None for everything else.
         threads, instructions: of the CPU, where the network computed on it.
+        insisted: whether values that seem to be none were taken for Hounsfield units.
     """
 
     dist: LogitDistribution
@@ -50,6 +50,7 @@ class Inference:
     depth_mm: float | None
     threads: int | None = None
     instructions: str | None = None
+    insisted: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,9 @@ def infer(
     fit = check_fit(model.card, volume)
     if fit.problem is not None:
         raise ModelError(fit.problem)
-    if not insist and model.card.normalisation == "hu":
-        units = units_of(some_values(volume.data[0]))
-        if (foreign := foreign_units(model.card, units)) is not None:
-            raise ModelError(foreign)
+    foreign = foreign_values(model.card, volume)
+    if foreign is not None and not insist:
+        raise ModelError(foreign)
     plan = plan_for(model.card, volume, centre, depth_mm)
     check_memory(model.card, plan, free_bytes(model.device))
     data = prepare(model.card, plan, volume)
@@ -105,10 +105,11 @@ def infer(
         if found is not None:
             reach = depth_mm if plan.frame.sliced and None not in plan.first[1:] else None
             dist = _placed(volume, plan, found[0], found[1])
+            insisted = foreign is not None
             if way.device.type != "cpu" or divided:
-                return Inference(dist, way.device, way.tile, reach)
+                return Inference(dist, way.device, way.tile, reach, insisted=insisted)
             count, how = torch.get_num_threads(), instructions()
-            return Inference(dist, way.device, way.tile, reach, count, how)
+            return Inference(dist, way.device, way.tile, reach, count, how, insisted)
     raise full(ways[-1].device)
 
 

@@ -206,7 +206,8 @@ class Model:
             cancelled: asked before every tile and every layer of the network; if it says True,
                 `Cancelled` is raised.
             say: gets a sentence when a full GPU is answered by smaller tiles or by the CPU.
-            insist: take the values for Hounsfield units, whatever they seem to be.
+            insist: take the values for Hounsfield units, whatever they seem to be. Nobody has to
+                insist on outlines: `LogitDistribution.presence` says whether there is anything.
 
         Raises:
             ModelError: the model does not fit the image, or reads Hounsfield units and the

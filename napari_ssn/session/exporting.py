@@ -28,7 +28,7 @@ from napari_ssn.session.origin import (
 from napari_ssn.session.overview import mixed
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
 from napari_ssn.wording.asking import question_line
-from napari_ssn.wording.image import geometry
+from napari_ssn.wording.image import TAKEN_FOR_HU, geometry
 from napari_ssn.wording.sizes import capital, percent, range_line
 from napari_ssn.wording.steering import card_lines
 
@@ -209,7 +209,8 @@ def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
     if ranges.presence.apart:
         rows += nothing_rows(labels, 1 - ranges.presence.share)
     measure = result.measure
-    content = volumes_table(rows, measure.extent, measure.voxel_mm3)
+    remark = TAKEN_FOR_HU if result.insisted else ""
+    content = volumes_table(rows, measure.extent, measure.voxel_mm3, remark)
     written = write_files({path: content}, overwrite)
     return Exported(path.parent, tuple(file.name for file in written))
 
@@ -248,6 +249,7 @@ def report_of(shown: Shown) -> Report:
         given=_given(result, shown.choice),
         presence=presence.line,
         unlikely=presence.unlikely,
+        doubt=TAKEN_FOR_HU if result.insisted else "",
         facts=_facts(result),
         limits=card.limits,
         codes=[

@@ -150,7 +150,7 @@ def run_job(
     )
     found = model.infer(volume, request.centre, depth_mm=depth, watch=watch, insist=request.insist)
     device, tile, depth_mm = found.device, found.tile, found.depth_mm
-    threads, instructions = found.threads, found.instructions
+    threads, instructions, insisted = found.threads, found.instructions, found.insisted
     dist = compact(found.dist, cancelled)
     # With the last name of the dense tensors goes the memory they hold.
     del found
@@ -175,6 +175,7 @@ def run_job(
         residual=residual,
         threads=threads,
         instructions=instructions,
+        insisted=insisted,
     )
     result.bases.find(request.basis)
     return result
@@ -200,10 +201,9 @@ def range_job(
     draws = result.given.draws(points, count, 0, only)
     counts = _counts(result, points, draws, cancelled)
     card, space, given = result.card, result.dist.space, result.given
-    own = bool(points or only) or result.spread.changed
+    # Nothing was calibrated on values in other units.
+    own = bool(points or only) or result.spread.changed or result.insisted
     own = own or not in_calibration(card, result.source, result.source.ct)
-    # Nobody looked, or somebody insisted: nothing was calibrated on such values.
-    own = own or (card.normalisation == "hu" and result.source.units != "hu")
     presence = given.presence(points, only) if given.apart else None
     stated = state_ranges(card, counts, space, presence, own)
     return Ranges(

@@ -80,6 +80,7 @@ def run_of(result: Result) -> Run:
         dicom=DicomInput.of(result.source.series),
         threads=result.threads,
         instructions=result.instructions,
+        insisted=result.insisted or None,
     )
 
 

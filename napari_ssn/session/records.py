@@ -57,8 +57,7 @@ class Source:
         oriented: whether the axes are known to be the patient's.
         load: reads the intensities; called in the worker.
         problem: why this image cannot be used at all, one sentence.
-        ct: whether the values seem to be Hounsfield units; None where nobody has looked, which
-            claims nothing.
+        ct: whether it seems to be a CT; None where nobody has looked, which claims nothing.
         units: what they would be counted in as a CT; None where nobody has looked.
         series: `Volume.source` of an image from DICOM, for a result that refers to it.
         shown: how the window turns the grid; None where that is as for any volume.
@@ -215,6 +214,7 @@ class Result:
         spread: of the hypotheses; another than the model's own if a user changed it.
         origin: the result with the model's own spread; None if this is it.
         threads, instructions: of the CPU, where it ran there.
+        insisted: whether values that seem to be none were taken for Hounsfield units.
         given: the same given what was pointed at.
         bases: the directions, and such as were chosen in another way.
     """
@@ -236,6 +236,7 @@ class Result:
     origin: Result | None = None
     threads: int | None = None
     instructions: str | None = None
+    insisted: bool = False
     given: Given = field(init=False, repr=False, compare=False)
     bases: Bases = field(init=False, repr=False, compare=False)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.session.records import ModelEntry, Source, Survey
+from napari_ssn.wording.image import TAKEN_FOR_HU
 
 if TYPE_CHECKING:
     from napari_ssn.network.fit import Fit
@@ -92,6 +93,7 @@ class Setup:
         before, self.model = self.model, model
         if model is None or (before is not None and before.folder == model.folder):
             return False
+        self.insist = False
         # A point that was placed stays: another model may look around it too.
         self.around_point = self.needs_point or self.centre is not None
         return True
@@ -189,8 +191,8 @@ class Setup:
     @property
     def caution(self) -> str | None:
         """Why the result would deserve doubt, one sentence."""
-        if self.foreign is not None and self.insist:
-            return "Read as Hounsfield units because you say so: sizes and ranges may mean nothing."
+        if self.insist and self.may_insist:
+            return TAKEN_FOR_HU
         fit = self._checked_fit()
         return fit.caution if fit is not None else None
 
@@ -207,9 +209,12 @@ class Setup:
 
 
 def _suits(model: ModelEntry, source: Source) -> bool:
-    """Whether an image seems to be of the modality, and in the unit, that a model reads."""
+    """Whether an image seems to be of the modality, and in the unit, that a model reads.
+
+    A CT whose offset was left out is one all the same, and is told what it lacks.
+    """
     from napari_ssn.network.fit import foreign_units, other_modality
 
     if other_modality(model.card, source.ct):
         return False
-    return source.units is None or foreign_units(model.card, source.units) is None
+    return source.units in (None, "shifted") or foreign_units(model.card, source.units) is None

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_ssn.core.volume import Extent
 
+#: Said wherever a result is that somebody insisted on.
+TAKEN_FOR_HU = "Taken for Hounsfield units by request: sizes and ranges may mean nothing."
+
 
 def geometry(
     size: Sequence[int],

@@ -40,7 +40,7 @@ def test_other_units_are_refused_before_run_and_taken_when_somebody_insists(
     dock.run.press()
     assert session.activity is None and session.result is None
     panel.insist.click()
-    assert "because you say so" in panel.fit.text() and panel.fit.property("role") == "warn"
+    assert "by request" in panel.fit.text() and panel.fit.property("role") == "warn"
     run_and_wait(dock, qtbot)
     assert session.result.source.units == "shifted"
     panel.insist.click()

@@ -68,8 +68,15 @@ def test_values_are_told_by_their_air() -> None:
     assert units_of(np.append(both, [600.0, 3000.0])) == "hu"
     padded = np.append(both, np.full(40, -3024.0))
     assert units_of(padded) == "hu"
-    # Eight bits, a magnetic resonance, a normalised image, nothing.
-    for values in (np.arange(256), np.linspace(0, 800, 500), np.linspace(-2, 2, 99), []):
+    # Eight bits, magnetic resonance, a normalised image, nothing.
+    resonance = np.concatenate([np.linspace(0, 500, 42), np.linspace(530, 870, 38), [1200.0] * 20])
+    for values in (
+        np.arange(256),
+        np.linspace(0, 800, 500),
+        resonance,
+        np.linspace(-2, 2, 99),
+        [],
+    ):
         assert units_of(values) == "other"
 
 
