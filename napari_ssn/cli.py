@@ -272,6 +272,7 @@ def demo(
 ) -> None:
     """Open the window with an example, ready to run."""
     from napari_ssn.gui.demo import run
+    from napari_ssn.verifying import verify as compare
 
     index = parse_centre(centre)
     if headless and image is not None:
@@ -279,7 +280,7 @@ def demo(
 
         # Nobody is there to be asked which of several series to open.
         check_single(image)
-    run(headless, out, image, index)
+    run(headless, out, image, index, verify=compare)
 
 
 def parse_centre(text: str | None) -> tuple[int, ...] | None:

@@ -13,14 +13,20 @@ from qtpy.QtWidgets import QApplication
 
 from napari_ssn.core.errors import ExportError, GeometryError, ModelError, SSNError
 from napari_ssn.gui.dock import SSNDock
+from napari_ssn.samples import sample
 from napari_ssn.session.records import STEP
 
-_PLUGIN, _WIDGET, _SAMPLE, _MODEL = "napari-ssn", "SSN hypotheses", "nodule-1", "lidc-2d"
+_PLUGIN, _WIDGET = "napari-ssn", "SSN hypotheses"
+# A nodule in three dimensions, in Hounsfield units.
+_SAMPLE = 4
 _SIZE = (1280, 800)
 # The first run imports torch and MONAI, which takes a while on a cold disk.
 _PATIENCE = 180.0
-# A nodule of some millimetres in a chest of forty centimetres.
-_CLOSER = 4.0
+# Voxels across that are brought close: a nodule is some millimetres in a chest of 40 cm.
+_NEAR = 128
+
+#: Whether a sidecar, named last, is what the model makes of an image.
+Verify = Callable[[Path, Path], bool]
 
 
 def run(
@@ -28,15 +34,18 @@ def run(
     out: Path | None = None,
     image: Path | None = None,
     centre: tuple[int, ...] | None = None,
+    verify: Verify | None = None,
 ) -> None:
     """Open napari with an image and the dock, ready to run.
 
     Args:
-        headless: do not wait for a person: run the model, walk, export, take pictures of the
-            window, print the volumes, and close.
+        headless: do not wait for a person: run the model, look at all planes, walk, export, verify
+            what was exported, take pictures of the window, print the volumes, and close.
         out: folder for ``hypothesis.nii.gz``, ``hypothesis.json`` and the pictures.
-        image: that the plugin reads; the first sample if left out.
-        centre: voxel of it in the middle of the lesion, in the file's own order.
+        image: that the plugin reads; a sample nodule in three dimensions if left out.
+        centre: voxel of it in the middle of the lesion, in the file's own order; the sample's if
+            image is left out.
+        verify: what is exported, given the image as the commands name it and the sidecar.
 
     Raises:
         SSNError: what the window would have said.
@@ -44,15 +53,21 @@ def run(
     viewer = napari.Viewer()
     viewer.window.resize(*_SIZE)
     try:
+        about = sample(_SAMPLE)
         if image is None:
-            viewer.open_sample(_PLUGIN, _SAMPLE)
+            viewer.open_sample(_PLUGIN, about.name)
         else:
             viewer.open(str(image), plugin=_PLUGIN)
         _, dock = viewer.window.add_plugin_dock_widget(_PLUGIN, _WIDGET)
+        if image is None:
+            centre = centre or about.centre
         if not headless:
+            if centre is not None:
+                point_at(viewer, dock, centre)
             napari.run()
             return
-        for line in perform(viewer, dock, out or Path("demo"), centre=centre):
+        check = None if verify is None else partial(verify, image or Path(about.name))
+        for line in perform(viewer, dock, out or Path("demo"), centre=centre, verify=check):
             typer.echo(line)
     finally:
         if headless:
@@ -63,18 +78,20 @@ def perform(
     viewer: napari.Viewer,
     dock: SSNDock,
     out: Path,
-    model: str = _MODEL,
+    model: str | None = None,
     samples: int = 5,
     centre: tuple[int, ...] | None = None,
+    verify: Callable[[Path], bool] | None = None,
 ) -> Iterator[str]:
     """Do in the real window what a user would, and say each size as the window says it.
 
     Args:
         viewer, dock: with an image open.
         out: folder for what is written.
-        model: name of the model to run.
+        model: name of the model to run; the one that the window chose if left out.
         samples: to add as layers.
         centre: voxel to place the centre on; none where the image is the region.
+        verify: says whether a sidecar that was exported is true; left out it is not asked.
 
     Raises:
         SSNError: what the window would have said.
@@ -88,20 +105,31 @@ def perform(
         yield take("placed")
     yield segment(dock)
     yield take("result")
+    if dock.presence.words.isVisibleTo(dock):
+        yield f"presence: {dock.presence.words.text()}"
+    if dock.session.summary.hidden:
+        dock.presence.show_all.click()
+        yield take("revealed")
+    yield from _through_planes(dock, take)
     yield from _step_through_samples(viewer, dock, samples)
     yield from _walk(dock)
-    yield from _export(dock, out)
+    yield from _export(dock, out, verify)
     yield take("window")
 
 
-def choose_model(dock: SSNDock, name: str) -> None:
-    """Choose an installed model by its name; ModelError if there is none."""
+def choose_model(dock: SSNDock, name: str | None) -> None:
+    """Choose an installed model by its name; ModelError if there is none.
+
+    Without a name the one stays that the window chose.
+    """
     session = dock.session
     wait_until(dock, lambda: session.setup.survey is not None)
+    if name is None and session.setup.model is not None:
+        return
     survey = session.setup.survey
     entry = next((m for m in survey.models if m.card.name == name), None) if survey else None
     if entry is None:
-        raise ModelError(f"There is no model {name!r} to show: install it first.")
+        raise ModelError(f"There is no model {name or ''!r} to show: install it first.")
     session.catalogue.choose(entry.folder)
 
 
@@ -112,7 +140,8 @@ def point_at(viewer: napari.Viewer, dock: SSNDock, centre: tuple[int, ...]) -> N
     if session.setup.centre != centre:
         raise GeometryError("That centre is not in the image: name another.")
     session.places.look_at(centre, True)
-    viewer.scene.camera.zoom *= _CLOSER
+    assert session.setup.source is not None
+    viewer.scene.camera.zoom *= max(1.0, max(session.setup.source.space) / _NEAR)
     session.places.look_at(centre, True)
 
 
@@ -123,6 +152,16 @@ def segment(dock: SSNDock) -> str:
     wait_until(dock, lambda: session.ranges is not None and session.walk.counts is not None)
     wait_until(dock, lambda: session.cards is not None)
     return f"mean: {_size(dock)} · {dock.result.ranges[0].text()}"
+
+
+def _through_planes(dock: SSNDock, take: Callable[[str], str]) -> Iterator[str]:
+    """A picture of each of the other planes of a volume, and back to the first."""
+    buttons = [one for one in dock.view.buttons if one.isVisibleTo(dock)]
+    for one in buttons[1:]:
+        one.click()
+        yield take(one.text().lower())
+    for one in buttons[:1]:
+        one.click()
 
 
 def _step_through_samples(viewer: napari.Viewer, dock: SSNDock, samples: int) -> Iterator[str]:
@@ -151,14 +190,22 @@ def _walk(dock: SSNDock) -> Iterator[str]:
     slider.setValue(whole)
 
 
-def _export(dock: SSNDock, out: Path) -> Iterator[str]:
-    """Write the hypothesis on show as NIfTI, and as a DICOM segmentation where it can be one."""
+def _export(dock: SSNDock, out: Path, verify: Callable[[Path], bool] | None) -> Iterator[str]:
+    """Write the hypothesis on show as NIfTI, and as a DICOM segmentation where it can be one.
+
+    SSNError if what was written is not verified.
+    """
     session = dock.session
     yield f"chosen ({session.walk.choice.title}): {_size(dock)}"
     for suffix in (".nii.gz", ".dcm") if session.files.from_dicom else (".nii.gz",):
         export(dock, out / f"hypothesis{suffix}")
-        if (exported := session.files.exported) is not None:
-            yield f"exported: {', '.join(exported.files)}"
+        exported = session.files.exported
+        assert exported is not None
+        yield f"exported: {', '.join(exported.files)}"
+        if verify is not None:
+            sidecar = next(name for name in exported.files if name.endswith(".json"))
+            if not verify(out / sidecar):
+                raise ExportError("What was exported could not be made again.")
 
 
 def export(dock: SSNDock, path: Path) -> None:

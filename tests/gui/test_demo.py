@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from napari_ssn.core.compass import AXIAL
 from napari_ssn.core.errors import GeometryError, ModelError
+from napari_ssn.verifying import verify
 from tests.dicoms import SECRETS, make_series
 from tests.gui.conftest import add_image
 from tests.helpers import noise_image, tiny_model
@@ -28,7 +31,7 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
     out = tmp_path / "out"
     lines = list(perform(viewer, dock, out, model="tiny", samples=2))
     pictures = [line.removeprefix("picture: ") for line in lines if line.startswith("picture")]
-    assert pictures == ["opened.png", "result.png", "window.png"]
+    assert pictures == ["opened.png", "result.png", "window.png"], "a slice has no other planes"
     lines = [line for line in lines if not line.startswith("picture")]
     assert lines[0].startswith("mean: Label 1 ")
     assert sum(line.startswith("sample ") for line in lines) == 2
@@ -55,8 +58,10 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
         assert picture.shape[1] >= 1280 and picture.std() > 10
 
 
-def test_perform_on_a_series(open_dock: Callable[..., Any], tmp_path: Path) -> None:
-    """The second demo, on a small CT made here: open the folder, point, run, walk, export."""
+def test_perform_on_a_series(
+    open_dock: Callable[..., Any], tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    """The second demo, on a small CT made here: open, point, run, walk, export, verify."""
     from napari_ssn.gui.demo import perform
 
     affine = np.diag([-0.7, -0.7, 2.0, 1.0])
@@ -66,8 +71,17 @@ def test_perform_on_a_series(open_dock: Callable[..., Any], tmp_path: Path) -> N
     viewer.window.resize(1280, 800)
     viewer.open(str(tmp_path / "DOE"), plugin="napari-ssn")
     out = tmp_path / "out"
-    lines = list(perform(viewer, dock, out, model="tiny", samples=1, centre=(20, 22, 3)))
-    assert [line for line in lines if line.startswith("picture")][1] == "picture: placed.png"
+    found = {"tiny": tmp_path / "tiny"}
+    monkeypatch.setattr("napari_ssn.repeating.model_folders", lambda: found)
+    centre, scan = (20, 22, 3), tmp_path / "DOE"
+    check = partial(verify, scan)
+    lines = list(perform(viewer, dock, out, samples=1, centre=centre, verify=check))
+    taken = [line.removeprefix("picture: ") for line in lines if line.startswith("picture")]
+    names = ("opened", "placed", "result", "coronal", "sagittal", "window")
+    assert taken == [f"{name}.png" for name in names]
+    assert dock.view.planes.shown == AXIAL
+    # NIfTI and DICOM segmentation.
+    assert capsys.readouterr().out.count("Identical: the label map was made again") == 2
     record = json.loads((out / "hypothesis.json").read_text())
     assert record["run"]["centre"] == [20, 22, 3]
     written = nib.load(out / "hypothesis.nii.gz")
@@ -95,7 +109,7 @@ def test_perform_says_that_the_centre_is_outside(
 ) -> None:
     from napari_ssn.gui.demo import perform
 
-    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", centred=True), show=True)
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", centred=True))
     add_image(viewer)
     with pytest.raises(GeometryError, match="not in the image"):
         list(perform(viewer, dock, tmp_path / "out", model="tiny", centre=(4, 99)))
@@ -106,7 +120,7 @@ def test_perform_without_the_model(open_dock: Callable[..., Any], tmp_path: Path
 
     viewer, dock = open_dock(tiny_model(tmp_path / "tiny"))
     with pytest.raises(ModelError, match="no model 'lidc-2d'"):
-        list(perform(viewer, dock, tmp_path))
+        list(perform(viewer, dock, tmp_path, model="lidc-2d"))
 
 
 def test_the_menu_opens_one_dock(
