@@ -68,8 +68,8 @@ def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float, remark: 
         cells = (_number(row.share), _number(row.level), row.seed)
         name, label = _text(row.hypothesis), _text(row.label)
         lengths = [_number(one) for one in row.across or (None, None)]
-        cells = (*cells, label, _number(row.voxels), ml, mm2, *lengths, *remarks)
-        writer.writerow([name, *cells])
+        sizes = [_number(row.voxels), ml, mm2, *lengths]
+        writer.writerow([name, *cells, label, *sizes, *remarks])
     return text.getvalue().encode()
 
 
