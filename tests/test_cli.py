@@ -478,3 +478,32 @@ def test_a_depth_that_is_not_used_is_said(run, scan, model_3d, tmp_path: Path) -
     assert "Wrote 1 label map with its sidecar, and volumes.csv." in err
     status, _, err = segment(run, scan, model_3d, tmp_path / "b", "--samples", 1)
     assert "depth" not in err and "Wrote 2 label maps with sidecars" in err
+
+
+@pytest.mark.parametrize(("good", "written"), [(3, 1), (6, 2)])
+def test_a_disk_that_fills_up_is_said_with_what_is_missing(
+    run, scan, model_3d, tmp_path: Path, monkeypatch, good: int, written: int
+) -> None:
+    """Each label map brings itself, its sidecar and its folder to the disk; then the table."""
+    import errno
+    import os
+
+    from napari_ssn.io import files
+
+    left, real = [good], os.fsync
+
+    def fsync(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    status, out, err = segment(run, scan, model_3d, tmp_path / "out", "--samples", 1)
+    assert status == 2 and out == ""
+    assert "The disk is full" in err
+    assert f"Written: {written} of 2 label maps; volumes.csv is missing." in err
+    found = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert (
+        found == ["mean.json", "mean.nii.gz", "sample_01.json", "sample_01.nii.gz"][: 2 * written]
+    )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QMessageBox, QSizePolicy, QWidget
 
 from napari_ssn.gui.later import Later
 from napari_ssn.gui.parts import Section, button, line, row, say, spin
@@ -139,10 +139,13 @@ class ExportPanel(Section):
         for box in (self.part, self.format):
             box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.unnamed = QCheckBox("Leave out whom it is of")
         # The format that was chosen last among several.
         self._chosen = ".nii.gz"
         self.body.addLayout(row([(self.what, 1), self.folder]))
         self.body.addLayout(row([(self.part, 4), (self.format, 3), (self.write, 3)]))
+        self.body.addWidget(self.unnamed)
+        self.unnamed.toggled.connect(self.follow)
         self.part.currentIndexChanged.connect(self._list_formats)
         self.format.activated.connect(self._choose_format)
         self.write.clicked.connect(self.export)
@@ -176,7 +179,8 @@ class ExportPanel(Section):
         elif key == "volumes":
             self._session.files.export_volumes(path, own)
         else:
-            self._session.files.export(path, own, key)
+            unnamed = suffix == ".dcm" and self.unnamed.isChecked()
+            self._session.files.export(path, own, key, unnamed)
 
     def show_folder(self) -> None:
         """Open the folder of the last export in the system's file manager."""
@@ -228,6 +232,9 @@ class ExportPanel(Section):
 
     def follow(self) -> None:
         """Say what would be written."""
+        dicom = self.format.currentText() == ".dcm"
+        self.unnamed.setVisible(dicom)
+        self.unnamed.setToolTip(self._session.files.told(self.unnamed.isChecked()))
         if self._session.result is None:
             say(self.what, "Exports the hypothesis on show.", "muted")
             self.what.setToolTip(_WHAT)
@@ -240,8 +247,8 @@ class ExportPanel(Section):
         words = self._words()
         say(self.what, f"{words}.", "muted")
         tip = words if self.part.currentData() in ("report", "volumes") else f"{words}. {_WHAT}"
-        if self.format.currentText() == ".dcm":
-            tip += " A DICOM file names the patient as its source does."
+        if dicom:
+            tip += f" {self._session.files.told(self.unnamed.isChecked())}"
         self.what.setToolTip(tip)
 
     def _words(self) -> str:

@@ -82,7 +82,12 @@ class Shown:
 
 
 def export_job(
-    shown: Shown, part: Part, path: Path, overwrite: bool, cancelled: Callable[[], bool]
+    shown: Shown,
+    part: Part,
+    path: Path,
+    overwrite: bool,
+    cancelled: Callable[[], bool],
+    deidentified: bool = False,
 ) -> Exported:
     """Write hypotheses or the probability map with a sidecar.
 
@@ -92,12 +97,15 @@ def export_job(
         path: of the file; its suffix says the format.
         overwrite: whether the user agreed to replace a file of that name.
         cancelled: is asked now and then.
+        deidentified: whether a DICOM segmentation leaves out whom it is of.
     """
     from napari_ssn.io.formats import about
     from napari_ssn.io.sidecar import write_content
 
     content, provenance = _content(shown, part, cancelled)
     series = series_of(shown.result)
+    if deidentified and series is not None:
+        series = series.unnamed()
     written = write_content(content, path, provenance, overwrite, series)
     caution = about(path, content, series)
     if content.hypotheses and not any(one.label_map.any() for one in content.hypotheses):

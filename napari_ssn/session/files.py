@@ -57,10 +57,38 @@ class Files:
         """Whether the result's image came from DICOM, so that a result can go back there."""
         return self._result is not None and exporting.series_of(self._result) is not None
 
-    def export(self, path: Path, overwrite: bool = False, part: exporting.Part = "shown") -> None:
-        """Write hypotheses or probabilities with a sidecar; existing ones only if told to."""
+    def told(self, deidentified: bool) -> str:
+        """What a DICOM segmentation of the result says of the patient; empty where there is none.
+
+        Args:
+            deidentified: as `export` is asked for.
+        """
+        from napari_ssn.io.dicom.series import told_of
+
+        series = None if self._result is None else exporting.series_of(self._result)
+        if series is None:
+            return ""
+        return told_of(series.unnamed() if deidentified else series)
+
+    def export(
+        self,
+        path: Path,
+        overwrite: bool = False,
+        part: exporting.Part = "shown",
+        deidentified: bool = False,
+    ) -> None:
+        """Write hypotheses or probabilities with a sidecar; existing ones only if told to.
+
+        Args:
+            path: of the file.
+            overwrite: whether it may be replaced.
+            part: what goes into it.
+            deidentified: whether a DICOM segmentation leaves out whom it is of.
+        """
         self._write(
-            lambda shown, cancelled: exporting.export_job(shown, part, path, overwrite, cancelled)
+            lambda shown, cancelled: exporting.export_job(
+                shown, part, path, overwrite, cancelled, deidentified
+            )
         )
 
     def export_volumes(self, path: Path, overwrite: bool = False) -> None:
