@@ -18,6 +18,7 @@ import typer
 from napari_ssn._version import __version__
 from napari_ssn.core.errors import SSNError
 from napari_ssn.training.commands import train
+from napari_ssn.training.likeness_command import likeness
 from napari_ssn.training.measure_commands import evaluate, simulate_clicks
 
 #: Exit status of a problem that the user can solve, and of a label map that is another.
@@ -300,4 +301,5 @@ def parse_centre(text: str | None) -> tuple[int, ...] | None:
 
 app.command()(train)
 app.command()(evaluate)
+app.command()(likeness)
 app.command("simulate-clicks")(simulate_clicks)

@@ -53,6 +53,9 @@ def statements(record: Provenance, found: Found) -> Statements:
         if stated is not None and stated != getattr(here, name):
             unchecked.append(f"run.{name}")
     problems += misrun(record, found)
+    if run.unlike and not here.unlike:
+        # The card of today may know more of the training images, or less, than that of then.
+        unchecked.append("run.unlike")
     if run.dicom is not None and here.dicom is None:
         unchecked.append("run.dicom")
     elif run.dicom is not None and run.dicom != here.dicom:

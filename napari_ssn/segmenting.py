@@ -21,12 +21,11 @@ from napari_ssn import samples
 from napari_ssn.core.activation import compact
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.errors import ExportError, ImageError
+from napari_ssn.core.errors import ExportError, ImageError, ModelError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.scale import across_of, scale_of
 from napari_ssn.core.volume import Volume
-from napari_ssn.core.windows import seems_ct, some_values
 from napari_ssn.io import read
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe
@@ -40,10 +39,11 @@ from napari_ssn.io.provenance import Choice, DicomInput, ModelIdentity, Provenan
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 from napari_ssn.network.device import device_title
-from napari_ssn.network.fit import check_fit, foreign_values, in_calibration
+from napari_ssn.network.fit import foreign_values
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.network.seen import Seen
 from napari_ssn.session.ranging import Stated, state_ranges
 from napari_ssn.wording.image import TAKEN_FOR_HU
 from napari_ssn.wording.sizes import Measure, capital, plural, range_line
@@ -130,7 +130,7 @@ def segment_image(
         made = Hypothesis.nothing if choice.nothing else Hypothesis.from_z
         hypothesis = made(found.dist, choice.z)
         record = found.describe(hypothesis, choice)
-        content = Content.of(hypothesis, found.model.card)
+        content = Content.of(hypothesis, found.model.card, unlike=bool(found.run.unlike))
         with _saying_what_is_missing(len(records), len(maps)):
             write_content(content, target, record, overwrite, headers)
         records[name] = record
@@ -176,6 +176,7 @@ class Found:
     centre: tuple[int, ...] | None
     dist: Decodable
     run: Run
+    seen: Seen
 
     @classmethod
     def by(
@@ -195,9 +196,11 @@ class Found:
         """
         if volume.note is not None:
             typer.echo(volume.note, err=True)
-        caution = check_fit(model.card, volume, _is_ct(volume)).caution
-        if caution is not None:
-            typer.echo(caution, err=True)
+        seen = Seen.of(model.card, volume, centre)
+        if seen.fit.problem is not None:
+            raise ModelError(seen.fit.problem)
+        if seen.fit.caution is not None:
+            typer.echo(seen.fit.caution, err=True)
         with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task("Segmenting", total=None)
 
@@ -228,8 +231,9 @@ class Found:
             threads=found.threads,
             instructions=found.instructions,
             insisted=found.insisted or None,
+            unlike=seen.fit.kind == "unlike" or None,
         )
-        return cls(model, volume, centre, compact(found.dist), run)
+        return cls(model, volume, centre, compact(found.dist), run, seen)
 
     def describe(self, hypothesis: Hypothesis, choice: Choice) -> Provenance:
         """Provenance of one of its hypotheses."""
@@ -260,7 +264,8 @@ class Found:
             extent=volume.extent,
             oriented=volume.oriented,
             load=lambda: volume,
-            ct=_is_ct(volume),
+            ct=self.seen.ct,
+            declared=self.seen.declared,
             series=volume.source,
             frame=None if run.frame is None else run.frame - 1,
         )
@@ -280,6 +285,7 @@ class Found:
             threads=run.threads,
             instructions=run.instructions,
             insisted=bool(run.insisted),
+            distance=self.seen.distance,
         )
 
     @property
@@ -316,9 +322,9 @@ class Found:
         """Ranges of the foreground labels' voxels, and whether there is anything at all."""
         counts = label_counts(self.dist, draw_z(_RANGE_DRAWS, self.dist.rank, _RANGE_SEED))
         card = self.model.card
-        ct = _is_ct(self.volume)
-        own = bool(self.run.insisted) or not in_calibration(card, self.volume, ct)
-        return state_ranges(card, counts, self.dist.space, self.presence, own)
+        own = bool(self.run.insisted) or not self.seen.in_calibration
+        unlike = bool(self.run.unlike)
+        return state_ranges(card, counts, self.dist.space, self.presence, own, unlike)
 
     def across(self, hypothesis: Hypothesis) -> tuple[Diameter, ...]:
         """Diameters of each label but the background in one of its hypotheses."""
@@ -354,6 +360,7 @@ class Found:
                 patients=one.patients,
                 absent=absent,
                 outlined=presence.apart,
+                unlike=stated.unlike,
             )
             if said := measure.across(lengths):
                 words += f" · mean outline {said}"
@@ -364,10 +371,6 @@ class Found:
                 yield f"{name}: median {measure.amount_here(one.median)} · {words}"
         if presence.line and not presence.unlikely:
             yield presence.line
-
-
-def _is_ct(volume: Volume) -> bool:
-    return seems_ct(some_values(volume.data[0]))
 
 
 def image_at(path: Path, frame: int | None = None, series: int | None = None) -> Volume:
@@ -399,7 +402,7 @@ def _table(found: Found, records: dict[str, Provenance], stated: Stated) -> byte
     if stated.presence.apart:
         rows += nothing_rows(names, 1 - stated.presence.share)
     measure = found.measure
-    remark = TAKEN_FOR_HU if found.run.insisted else ""
+    remark = TAKEN_FOR_HU if found.run.insisted else found.seen.fit.caution or ""
     return volumes_table(rows, measure.extent, measure.voxel_mm3, remark)
 
 

@@ -41,6 +41,7 @@ def tiny_model(
     # Here, so that collecting tests does not wait for torch.
     import torch
 
+    from napari_ssn.core.likeness import FEATURES
     from napari_ssn.network.card import Architecture, Calibration, Label, ModelCard, Training
     from napari_ssn.network.models import build_network, save_model
 
@@ -87,10 +88,29 @@ def tiny_model(
         calibration=None
         if calibration is None
         else Calibration(level=0.9, below=calibration, above=calibration, data="none", readers=4),
+        # A range is claimed of images that are like the training's alone: so is every image.
+        likeness=None if calibration is None or channels > 1 else likeness_of_all(list(FEATURES)),
         weights_sha256="0" * 64,
     )
     save_model(folder, card, network.state_dict())
     return folder
+
+
+def likeness_of_all(features: list[str]) -> Any:
+    """What a card says of training images that every image is like."""
+    from napari_ssn.network.card import Likeness
+
+    wide = (1e6 * np.eye(len(features))).tolist()
+    return Likeness(
+        data="none",
+        images=100,
+        patients=100,
+        features=features,
+        mean=[0.0] * len(features),
+        covariance=wide,
+        limit=1e6,
+        level=0.9,
+    )
 
 
 def command(monkeypatch: Any, capsys: Any, *arguments: object) -> tuple[int, str, str]:

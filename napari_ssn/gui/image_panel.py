@@ -15,7 +15,7 @@ from napari_ssn.gui.parts import Section, line, row, say, set_role, spin, text
 from napari_ssn.gui.picture import Picture
 from napari_ssn.gui.voxel_size import VoxelSize
 from napari_ssn.session import Session
-from napari_ssn.wording.image import geometry, origin, place
+from napari_ssn.wording.image import FITS, geometry, origin, place
 from napari_ssn.wording.problems import RESEARCH_ONLY
 
 _OTHER = "Other folder…"
@@ -158,7 +158,14 @@ class ImagePanel(Section):
             self.models.setToolTip("\n".join([card.title, *card.limits]))
         source, obstacle = self._session.setup.source, self._session.setup.obstacle
         misfit = obstacle if source is not None and self._session.setup.misfit else None
-        say(self.fit, misfit or self._session.setup.caution or "", "error" if misfit else "warn")
+        setup = self._session.setup
+        caution = setup.caution or ""
+        fits = not caution and setup.fits
+        say(
+            self.fit,
+            misfit or caution or (FITS if fits else ""),
+            "error" if misfit else "muted" if fits else "warn",
+        )
         self.insist.setVisible(self._session.setup.may_insist)
         self.insist.blockSignals(True)
         self.insist.setChecked(self._session.setup.insist)

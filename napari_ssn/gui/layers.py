@@ -15,6 +15,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_ssn.core.compass import Compass
+from napari_ssn.core.declared import declared_by
 from napari_ssn.core.display import (
     NOTE_KEY,
     RESULT_KEY,
@@ -107,6 +108,10 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         ct=None if seen is None else seems_ct(seen),
         units=None if seen is None else units_of(seen),
         # A layer that was cropped or moved has another grid than its series.
+        declared=declared_by(layer.metadata.get(SOURCE_KEY)),
+        cut=None
+        if seen is None
+        else partial(_cut, data if frames is None else data[frame], display),
         series=None if display.moved else layer.metadata.get(SOURCE_KEY),
     )
     compass = Compass(display, _matrix(layer, len(display.shape)))
@@ -122,6 +127,12 @@ def _seen(data: Any, display: Display) -> NDArray[np.float64] | None:
     if not isinstance(data, np.ndarray) or data.dtype.kind not in "biuf":
         return None
     return some_values(display.reorientation.undo(data))
+
+
+def _cut(data: NDArray[Any], display: Display, part: tuple[slice, ...]) -> NDArray[np.float32]:
+    """A part of an image in memory, (1, *part) on the file's own grid."""
+    with np.errstate(over="ignore"):
+        return np.asarray(display.reorientation.undo(data)[part], dtype=np.float32)[None]
 
 
 def _unusable(token: int, problem: str) -> Shown:

@@ -39,6 +39,9 @@ class ResultPanel(Section):
         self.old = text("", "warn")
         self.old.hide()
         self.body.addWidget(self.old)
+        self.doubt = text("", "warn")
+        self.doubt.hide()
+        self.body.addWidget(self.doubt)
         self.headlines: list[QLabel] = []
         self.ranges: list[QLabel] = []
         self.bars: list[SizeHistogram] = []
@@ -77,6 +80,7 @@ class ResultPanel(Section):
         say(self.old, "Of another image or another place: run again." if session.stale else "")
         if result is None:
             return
+        say(self.doubt, result.doubt)
         for k, (line, bars) in enumerate(zip(self.ranges, self.bars, strict=True)):
             if session.ranges is None:
                 line.setText("model range …")
@@ -97,6 +101,8 @@ class ResultPanel(Section):
                     points=len(session.ranges.points),
                     conditions=len(session.ranges.only),
                     spread=session.ranges.spread.changed,
+                    outlined=session.ranges.presence.apart,
+                    unlike=session.ranges.unlike,
                 )
             )
 

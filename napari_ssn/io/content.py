@@ -165,6 +165,7 @@ class Content:
     probability: ProbabilityMap | None
     names: tuple[str, ...]
     model: Model
+    unlike: bool = False
 
     def __post_init__(self) -> None:
         if bool(self.hypotheses) == (self.probability is not None):
@@ -188,6 +189,7 @@ class Content:
         what: Hypothesis | Sequence[Hypothesis] | ProbabilityMap,
         model: Model | None = None,
         names: Sequence[str] | None = None,
+        unlike: bool = False,
     ) -> Content:
         """Content of what a caller gives; what he leaves out gets plain names.
 
@@ -195,13 +197,14 @@ class Content:
             what: a hypothesis, several of them on one grid, or the probability map.
             model: its labels may be more than there are, not fewer.
             names: of the hypotheses; ``hypothesis 1`` … by default.
+            unlike: whether the image is unlike those that the model was trained on.
         """
         if isinstance(what, ProbabilityMap):
-            return cls((), what, (), model or _unknown(what.classes))
+            return cls((), what, (), model or _unknown(what.classes), unlike)
         several = (what,) if isinstance(what, Hypothesis) else tuple(what)
         named = names or [f"hypothesis {i + 1}" for i in range(len(several))]
         classes = max((one.classes for one in several), default=2)
-        return cls(several, None, tuple(named), model or _unknown(classes))
+        return cls(several, None, tuple(named), model or _unknown(classes), unlike)
 
     @property
     def classes(self) -> int:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.orientation import named_directions
 from napari_ssn.core.problems import what_is_wrong
+from napari_ssn.network.likeness_card import Likeness
 from napari_ssn.regular import read_text
 
 if TYPE_CHECKING:
@@ -245,6 +246,8 @@ class ModelCard(_Strict):
     metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
     #: Of what the network says of presence; as it says it if null.
     presence: PresenceCalibration | None = None
+    #: What the training images were like; where it is null nothing is claimed of another image.
+    likeness: Likeness | None = None
     weights_sha256: Sha256
 
     @field_validator("orientation")
@@ -286,6 +289,9 @@ class ModelCard(_Strict):
             raise ValueError(f"centre_radius has {len(radius)} axes, not {self.spatial_dims}")
         if self.spacing_mm is not None and len(self.spacing_mm) not in (1, self.spatial_dims):
             raise ValueError(f"spacing_mm has {len(self.spacing_mm)} axes, not {self.spatial_dims}")
+        extent = None if self.likeness is None else self.likeness.size_mm
+        if extent is not None and len(extent) != self.spatial_dims:
+            raise ValueError(f"size_mm has {len(extent)} axes, not {self.spatial_dims}")
         known = 0 if self.calibration is None else len(self.calibration.labels)
         if known not in (0, self.classes - 1):
             raise ValueError(f"calibration is of {known} labels, not {self.classes - 1}")

@@ -1,24 +1,39 @@
-"""Whether a model suits an image, said before anything is computed."""
+"""Whether a model suits an image, said before anything is computed.
+
+All that is known of it comes together here: what the file says, the grid, what the values look
+like, and how far they are from the training images. What nobody has looked at is unknown, and of
+what is unknown nothing is claimed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from napari_ssn.core.declared import MODALITIES, UNDECLARED, Declared
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.orientation import named_directions
 from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import Units, some_values, units_of
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.frame import Frame, Placed, frame_of
+from napari_ssn.network.likeness import size_mm
 from napari_ssn.network.plan import needs_point
 
 # Voxels coarser than the network's by more than this: most of what it sees is interpolated.
 _COARSE = 1.5
 # A little slack: 0.98 against 0.977 mm is the same scanner protocol.
 _SLACK = 1.1
-# How channels of magnetic resonance are called: MR, MRI, MR-T1.
+# How channels are called, MR, MRI, T1, CT, by the modality that they are of.
 _MR = "MR"
+_CHANNELS = {"MR": "MR", "T1": "MR", "T2": "MR", "FLAIR": "MR", "CT": "CT", "PT": "PT", "PET": "PT"}
+# An image is as large as those of the training, give or take this factor.
+_SIZE_SLACK = 1.25
 _PLANES = ("sagittal", "coronal", "axial")
+
+
+#: An image is as those that a model was trained on; is not; cannot be read; nobody knows.
+Kind = Literal["fits", "unlike", "refused", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +44,22 @@ class Fit:
         problem: why it cannot run, one sentence; None when it can.
         caution: why its result deserves doubt, one sentence; None when nothing speaks for it.
         needs_point: whether it must be shown the lesion, because the image is larger than it sees.
+        known: whether all was looked at that tells the training images from others.
     """
 
     problem: str | None = None
     caution: str | None = None
     needs_point: bool = False
+    known: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What it comes to; only of an image that fits may a model claim what it was found to."""
+        if self.problem is not None:
+            return "refused"
+        if self.caution is not None:
+            return "unlike"
+        return "fits" if self.known else "unknown"
 
 
 def other_modality(card: ModelCard, ct: bool | None) -> bool:
@@ -42,7 +68,7 @@ def other_modality(card: ModelCard, ct: bool | None) -> bool:
 
 
 def _of_mr(card: ModelCard) -> bool:
-    return any(name.upper().startswith(_MR) for name in card.channels)
+    return any(_modality_of(name) == _MR for name in card.channels)
 
 
 def foreign_units(card: ModelCard, units: Units) -> str | None:
@@ -67,13 +93,21 @@ def foreign_values(card: ModelCard, volume: Volume) -> str | None:
     return foreign_units(card, units_of(some_values(volume.data[0])))
 
 
-def check_fit(card: ModelCard, image: Placed, ct: bool | None = None) -> Fit:
+def check_fit(
+    card: ModelCard,
+    image: Placed,
+    ct: bool | None = None,
+    declared: Declared = UNDECLARED,
+    distance: float | None = None,
+) -> Fit:
     """Say whether a model suits an image, before anything is computed.
 
     Args:
         card: of the model.
         image: the image.
         ct: whether it seems to be a CT; None where nobody has looked.
+        declared: what its file says that it is of.
+        distance: from the training images, see `likeness_to_training`; None where it is not known.
     """
     try:
         frame = frame_of(card, image)
@@ -84,31 +118,86 @@ def check_fit(card: ModelCard, image: Placed, ct: bool | None = None) -> Fit:
             problem=f"{card.title} needs {len(card.channels)} channel(s) "
             f"({', '.join(card.channels)}), and this image has {image.channels}."
         )
+    if (problem := _other_machine(card, declared)) is not None:
+        return Fit(problem=problem)
     caution = _plane(card, frame) or _spacing(card, frame) or _orientation(card, image)
+    caution = _size(card, image) or _weighting(card, declared) or caution
     if other_modality(card, ct):
         caution = f"{card.title} was trained on {card.channels[0]}, and this looks like a CT."
+    elif caution is None and distance is not None and distance > 1:
+        caution = (
+            f"In brightness and texture this is unlike the images that {card.title} was trained on."
+        )
     return Fit(
         caution=caution,
         needs_point=needs_point(card, image),
+        known=distance is not None and not (ct is None and _of_mr(card)),
     )
 
 
-def in_calibration(card: ModelCard, image: Placed, ct: bool | None = None) -> bool:
+def in_calibration(
+    card: ModelCard,
+    image: Placed,
+    ct: bool | None = None,
+    declared: Declared = UNDECLARED,
+    distance: float | None = None,
+) -> bool:
     """Whether an image is like those that a model's range was calibrated on.
 
-    Those were no smaller than what the model sees around a point, and their voxels were of a
-    known size, within what it was trained on. Where nobody has looked whether an image is a CT
-    it is not known to be like those of a model of MR, and nothing is claimed.
+    Those were no smaller than what the model sees around a point, their voxels were of a known
+    size, within what it was trained on, and their values like those of the training. What nobody
+    has looked at, or could compare, is not known to be like them, and nothing is claimed.
+
+    Args: as in `check_fit`.
     """
-    if ct is None and _of_mr(card):
-        return False
     cares = card.voxel_mm is not None or card.spacing_range_mm is not None
     if cares and image.extent == "unknown":
         return False
-    fit = check_fit(card, image, ct)
-    if fit.problem is not None or fit.caution is not None:
+    if check_fit(card, image, ct, declared, distance).kind != "fits":
         return False
     return not card.centred or _holds_region(card, image)
+
+
+def _other_machine(card: ModelCard, declared: Declared) -> str | None:
+    wanted = {_modality_of(name) for name in card.channels}
+    if declared.modality not in MODALITIES or None in wanted or declared.modality in wanted:
+        return None
+    return (
+        f"{card.title} reads {', '.join(card.channels)}, and by its header this is "
+        f"{MODALITIES[declared.modality]}."
+    )
+
+
+def _modality_of(channel: str) -> str | None:
+    name = channel.upper()
+    return next((kind for start, kind in _CHANNELS.items() if name.startswith(start)), None)
+
+
+def _weighting(card: ModelCard, declared: Declared) -> str | None:
+    known = None if card.likeness is None else card.likeness.weighting
+    if known is None or declared.weighting in (None, known):
+        return None
+    return (
+        f"{card.title} was trained on {known}-weighted images, and by its header this is "
+        f"{declared.weighting}-weighted."
+    )
+
+
+def _size(card: ModelCard, image: Placed) -> str | None:
+    known = None if card.likeness is None else card.likeness.size_mm
+    there = size_mm(card, image)
+    if known is None or there is None or card.centred:
+        return None
+    if all(
+        low / _SIZE_SLACK <= mm <= high * _SIZE_SLACK
+        for mm, (low, high) in zip(there, known, strict=True)
+    ):
+        return None
+    seen = " × ".join(f"{low:.0f}–{high:.0f}" for low, high in known)
+    return (
+        f"{card.title} was trained on images of {seen} mm, and this one measures "
+        f"{' × '.join(f'{mm:.0f}' for mm in there)} mm."
+    )
 
 
 def _holds_region(card: ModelCard, image: Placed) -> bool:

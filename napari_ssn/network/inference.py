@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_ssn.core.declared import declared_by
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.volume import Volume, shift_affine
@@ -87,7 +88,7 @@ def infer(
     watch = watch or Watch()
     if watch.look_at is not None and len(watch.look_at) != len(volume.space):
         raise ValueError(f"look_at: expected {len(volume.space)} axes, got {watch.look_at}")
-    fit = check_fit(model.card, volume)
+    fit = check_fit(model.card, volume, declared=declared_by(volume.source))
     if fit.problem is not None:
         raise ModelError(fit.problem)
     foreign = foreign_values(model.card, volume)

@@ -28,7 +28,7 @@ from napari_ssn.session.origin import (
 from napari_ssn.session.overview import mixed
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
 from napari_ssn.wording.asking import question_line
-from napari_ssn.wording.image import TAKEN_FOR_HU, geometry
+from napari_ssn.wording.image import geometry
 from napari_ssn.wording.sizes import capital, percent, range_line
 from napari_ssn.wording.steering import card_lines
 
@@ -126,6 +126,7 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
     from napari_ssn.io.describing import describe_probability, describe_several
 
     result, choice = shown.result, shown.choice
+    unlike = result.fit.kind == "unlike"
     if part == "probability":
         likely = _probability(result, choice, cancelled)
         about = describe_probability(
@@ -137,10 +138,11 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
             spread=spread_of(result),
             presence=presence_of(result, choice),
         )
-        return Content.of(likely, result.card), about
+        return Content.of(likely, result.card, unlike=unlike), about
     if part == "shown":
         one = hypothesis_of(result, choice, shown.lesions)
-        return Content.of(one, result.card), describe(result, choice, shown.lesions, one)
+        content = Content.of(one, result.card, unlike=unlike)
+        return content, describe(result, choice, shown.lesions, one)
     cards = shown.dealt().cards
     found = _of_cards(shown)
     called = ["nothing outlined" if card.choice.nothing else None for card in cards]
@@ -152,7 +154,7 @@ def _content(shown: Shown, part: Part, cancelled: Callable[[], bool]) -> tuple[C
         describe(result, card.choice, None, one) for card, one in zip(cards, found, strict=True)
     ]
     about = describe_several(records, names, [card.share for card in cards])
-    return Content.of(found, result.card, names), about
+    return Content.of(found, result.card, names, unlike), about
 
 
 def _of_cards(shown: Shown) -> list[Hypothesis]:
@@ -217,8 +219,7 @@ def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
     if ranges.presence.apart:
         rows += nothing_rows(labels, 1 - ranges.presence.share)
     measure = result.measure
-    remark = TAKEN_FOR_HU if result.insisted else ""
-    content = volumes_table(rows, measure.extent, measure.voxel_mm3, remark)
+    content = volumes_table(rows, measure.extent, measure.voxel_mm3, result.doubt)
     written = write_files({path: content}, overwrite)
     return Exported(path.parent, tuple(file.name for file in written))
 
@@ -257,7 +258,7 @@ def report_of(shown: Shown) -> Report:
         given=_given(result, shown.choice),
         presence=presence.line,
         unlikely=presence.unlikely,
-        doubt=TAKEN_FOR_HU if result.insisted else "",
+        doubt=result.doubt,
         facts=_facts(result),
         limits=card.limits,
         codes=[
@@ -293,6 +294,7 @@ def _sizes(shown: Shown, here: Hypothesis) -> list[Size]:
             conditions=len(ranges.only),
             spread=ranges.spread.changed,
             outlined=ranges.presence.apart,
+            unlike=ranges.unlike,
         )
         amount = measure.size_here(int(voxels), across)
         out.append(Size(capital(label.name), label.colour, amount, capital(spread)))

@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,7 @@ def run_job(
     from napari_ssn.network.device import device_title, free_bytes
     from napari_ssn.network.inference import Watch
     from napari_ssn.network.plan import check_memory, plan_for
+    from napari_ssn.network.seen import Seen
     from napari_ssn.wording.presence import LIKELY
 
     # Before the intensities are read: they alone may be too much.
@@ -133,6 +135,11 @@ def run_job(
     check_memory(model.card, plan, free_bytes(model.device))
     volume = request.source.load()
     _ask(cancelled)
+    # Of a lazy image nobody knew before.
+    seen = Seen.of(model.card, volume, request.centre, request.source.declared)
+    if seen.fit.problem is not None:
+        raise ModelError(seen.fit.problem)
+    source = replace(request.source, ct=seen.ct, units=seen.units)
 
     def first_labels(slab: LogitDistribution) -> None:
         assert slab.start is not None
@@ -161,7 +168,7 @@ def run_job(
     residual = Residual(chance=CHANCE).within(dist, volume.data[0], EDGE_SHARE)
     result = Result(
         run=run,
-        source=request.source,
+        source=source,
         card=model.card,
         device=str(device),
         device_title=device_title(device),
@@ -176,6 +183,7 @@ def run_job(
         threads=threads,
         instructions=instructions,
         insisted=insisted,
+        distance=seen.distance,
     )
     result.bases.find(request.basis)
     return result
@@ -203,9 +211,10 @@ def range_job(
     card, space, given = result.card, result.dist.space, result.given
     # Nothing was calibrated on values in other units.
     own = bool(points or only) or result.spread.changed or result.insisted
-    own = own or not in_calibration(card, result.source, result.source.ct)
+    source = result.source
+    own = own or not in_calibration(card, source, source.ct, source.declared, result.distance)
     presence = given.presence(points, only) if given.apart else None
-    stated = state_ranges(card, counts, space, presence, own)
+    stated = state_ranges(card, counts, space, presence, own, result.fit.kind == "unlike")
     return Ranges(
         run=result.run,
         count=len(stated.counts),

@@ -81,6 +81,7 @@ def run_of(result: Result) -> Run:
         threads=result.threads,
         instructions=result.instructions,
         insisted=result.insisted or None,
+        unlike=result.fit.kind == "unlike" or None,
     )
 
 

@@ -33,6 +33,11 @@ class Stated:
     counts: NDArray[np.int64]
     presence: Presence
 
+    @property
+    def unlike(self) -> bool:
+        """Whether the image is unlike those that the model was trained on."""
+        return self.presence.unlike
+
 
 def state_ranges(
     card: ModelCard,
@@ -40,6 +45,7 @@ def state_ranges(
     space: tuple[int, ...],
     presence: float | None,
     own: bool,
+    unlike: bool = False,
 ) -> Stated:
     """Ranges of the sizes of hypotheses.
 
@@ -51,14 +57,15 @@ def state_ranges(
             apart from where the border runs.
         own: whether the range is the model's own, whatever the card says: for hypotheses or images
             that the calibration was not learnt on.
+        unlike: whether the image is unlike those that the model was trained on.
     """
     from napari_ssn.core.measures import central_range
 
     labels, sizes = tuple(label.name for label in card.labels[1:]), counts[:, 1:]
-    said = Presence(1.0, False, labels)
+    said = Presence(1.0, False, labels, unlike)
     if presence is not None:
         there = sizes.any(1)
-        said = Presence(presence * float(there.mean()), True, labels)
+        said = Presence(presence * float(there.mean()), True, labels, unlike)
         sizes = sizes[there] if there.any() else sizes
         # What was learnt of all readings, empty ones too, is no range of outlines.
         own = own or card.calibration is None or card.calibration.patients == 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.declared import UNDECLARED, Declared
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.scale import scale_of
 from napari_ssn.core.spread import Spread
@@ -19,6 +20,7 @@ from napari_ssn.core.windows import Units
 from napari_ssn.session.choice import Choice as Choice
 from napari_ssn.session.told import Point as Point
 from napari_ssn.session.told import Question as Question
+from napari_ssn.wording.image import TAKEN_FOR_HU
 from napari_ssn.wording.presence import Presence as Presence
 from napari_ssn.wording.sizes import Measure
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from napari_ssn.core.measures import Range
     from napari_ssn.core.residual import Residual
     from napari_ssn.network.card import ModelCard
+    from napari_ssn.network.fit import Fit
+    from napari_ssn.network.likeness import Cut
     from napari_ssn.session.bases import Bases
     from napari_ssn.session.given import Given
 
@@ -60,6 +64,8 @@ class Source:
         ct: whether it seems to be a CT; None where nobody has looked, which claims nothing.
         units: what they would be counted in as a CT; None where nobody has looked.
         series: `Volume.source` of an image from DICOM, for a result that refers to it.
+        declared: what its file says that it is of.
+        cut: reads a part of it, (channels, *cut); None where that takes more than a moment.
         shown: how the window turns the grid; None where that is as for any volume.
         frame: which one it is of a time series, from 0; None for an image without time.
     """
@@ -77,6 +83,8 @@ class Source:
     ct: bool | None = None
     units: Units | None = None
     series: object = None
+    declared: Declared = UNDECLARED
+    cut: Cut | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "affine", check_affine(self.affine))
@@ -215,6 +223,8 @@ class Result:
         origin: the result with the model's own spread; None if this is it.
         threads, instructions: of the CPU, where it ran there.
         insisted: whether values that seem to be none were taken for Hounsfield units.
+        distance: of the image from the training images, see `likeness_to_training`; None where
+            it is not known.
         given: the same given what was pointed at.
         bases: the directions, and such as were chosen in another way.
     """
@@ -237,6 +247,7 @@ class Result:
     threads: int | None = None
     instructions: str | None = None
     insisted: bool = False
+    distance: float | None = None
     given: Given = field(init=False, repr=False, compare=False)
     bases: Bases = field(init=False, repr=False, compare=False)
 
@@ -246,6 +257,19 @@ class Result:
 
         object.__setattr__(self, "given", Given(self.dist, self.residual))
         object.__setattr__(self, "bases", Bases(self.dist, self.source, self.directions))
+
+    @property
+    def fit(self) -> Fit:
+        """Whether the model suits the image, with all that the run could see of it."""
+        from napari_ssn.network.fit import check_fit
+
+        source = self.source
+        return check_fit(self.card, source, source.ct, source.declared, self.distance)
+
+    @property
+    def doubt(self) -> str:
+        """Why all that it says deserves doubt, one sentence; empty where nothing speaks for it."""
+        return TAKEN_FOR_HU if self.insisted else self.fit.caution or ""
 
     @property
     def voxel_ml(self) -> float:
@@ -288,6 +312,11 @@ class Ranges:
     only: tuple[Question, ...] = ()
     spread: Spread = field(default_factory=Spread)
     presence: Presence = field(default_factory=lambda: Presence(1.0, False, ()))
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the image is unlike those that the model was trained on."""
+        return self.presence.unlike
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Setup:
         self.centre: tuple[int, ...] | None = None
         self.depth_mm = DEPTH_MM
         self.insist = False
-        self._fit: tuple[int, Path, Fit] | None = None
+        self._fit: tuple[tuple[object, ...], Fit] | None = None
         # Whether the user chose the model; one that came by itself may go by itself.
         self._picked = False
 
@@ -56,9 +56,7 @@ class Setup:
         models = self.survey.models if self.survey is not None else ()
         source = self.source
         if source is not None and source.problem is None:
-            from napari_ssn.network.fit import check_fit
-
-            fitting = tuple(m for m in models if check_fit(m.card, source).problem is None)
+            fitting = tuple(m for m in models if _reads(m, source))
             suited = tuple(m for m in fitting if _suits(m, source))
             made = tuple(m for m in suited if self._made_for(m, source))
             models = made or suited or fitting or models
@@ -71,12 +69,10 @@ class Setup:
         """
         if model is None or source.problem is not None:
             return source.problem is not None
-        from napari_ssn.network.fit import check_fit
-
         card, axes = model.card, 2 if 1 in source.space else len(source.space)
         if card.spatial_dims != axes or not _suits(model, source):
             return False
-        return check_fit(card, source).problem is None
+        return _reads(model, source)
 
     @property
     def picked(self) -> Path | None:
@@ -196,16 +192,36 @@ class Setup:
         fit = self._checked_fit()
         return fit.caution if fit is not None else None
 
+    @property
+    def fits(self) -> bool:
+        """Whether the image is known to be like those that the model was trained on."""
+        fit = self._checked_fit()
+        return fit is not None and fit.kind == "fits" and self.foreign is None
+
     def _checked_fit(self) -> Fit | None:
         if self.source is None or self.model is None or self.source.problem is not None:
             return None
-        key = (self.source.token, self.model.folder)
-        if self._fit is None or self._fit[:2] != key:
+        source, card = self.source, self.model.card
+        centre = self.centre if self.around_point else None
+        key = (source.token, self.model.folder, centre)
+        if self._fit is None or self._fit[0] != key:
             # By now the survey has imported torch: this import waits for nothing.
             from napari_ssn.network.fit import check_fit
+            from napari_ssn.network.likeness import likeness_to_training, small_enough
 
-            self._fit = (*key, check_fit(self.model.card, self.source, self.source.ct))
-        return self._fit[2]
+            distance = None
+            if source.cut is not None and small_enough(card):
+                distance = likeness_to_training(card, source, source.cut, centre)
+            fit = check_fit(card, source, source.ct, source.declared, distance)
+            self._fit = (key, fit)
+        return self._fit[1]
+
+
+def _reads(model: ModelEntry, source: Source) -> bool:
+    """Whether a model can read an image at all."""
+    from napari_ssn.network.fit import check_fit
+
+    return check_fit(model.card, source, declared=source.declared).problem is None
 
 
 def _suits(model: ModelEntry, source: Source) -> bool:

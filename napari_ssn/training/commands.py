@@ -89,7 +89,7 @@ def train(
     source = find_recipe(recipe) if recipe is not None else None
     if speaks:
         typer.echo("Reading and checking the data …", err=True)
-    learn, watch = _read(data, val, dims_of(source))
+    learn, watch = read_sets(data, val, dims_of(source))
     scans = [background_of(text) for text in background or []]
     what, card = read_recipe(source, learn, out.resolve().name, changes)
     if speaks:
@@ -160,7 +160,7 @@ def background_of(text: str) -> Background:
     return volume, indices @ volume.affine[:3, :3].T + volume.affine[:3, 3]
 
 
-def _read(data: Path, val: Path | None, dims: int | None) -> tuple[Cases, Cases]:
+def read_sets(data: Path, val: Path | None, dims: int | None) -> tuple[Cases, Cases]:
     """Cases to learn from and to watch, by the three ways that ``--val`` names."""
     from napari_ssn.training.cases import hold_out, load_cases
     from napari_ssn.training.nnunet import splits

@@ -16,6 +16,7 @@ from napari_ssn.network.card import ModelCard
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
 from napari_ssn.training.cases import Cases, check_alike
+from napari_ssn.training.likeness import FEWEST, learn_likeness
 from napari_ssn.training.nodule_views import Background, NoduleViewSet
 from napari_ssn.training.nodules import NoduleSet
 from napari_ssn.training.recipe import Recipe
@@ -124,6 +125,9 @@ def fit(
     if trainer.step and (not trainer.history or trainer.history[-1]["step"] < trainer.step):
         # What is left in the folder has been measured.
         trainer.review(validation)
+    if trainer.first and len(train) >= FEWEST:
+        found = learn_likeness(card, train, validation)
+        trainer.card = trainer.card.model_copy(update={"likeness": found})
     trainer.publish(folder)
     trainer.save(kept)
     # Nobody leaves before the files are there.

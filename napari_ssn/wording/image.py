@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 #: Said wherever a result is that somebody insisted on.
 TAKEN_FOR_HU = "Taken for Hounsfield units by request: sizes and ranges may mean nothing."
 
+#: Said of an image of which a model may claim what it was found to.
+FITS = "Like the images that the model was trained on."
+
 
 def geometry(
     size: Sequence[int],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_ssn.wording.sizes import percent
+from napari_ssn.wording.sizes import UNLIKE, percent
 
 #: Below this chance that a reader outlines anything, "is it there?" is answered before any size.
 LIKELY = 0.5
@@ -20,11 +20,13 @@ class Presence:
         apart: whether the model tells this apart from where the border runs; if not, there is
             nothing to say.
         labels: names of what is outlined, background left out.
+        unlike: whether the image is unlike those that the model was trained on.
     """
 
     share: float
     apart: bool
     labels: tuple[str, ...]
+    unlike: bool = False
 
     @property
     def unlikely(self) -> bool:
@@ -36,9 +38,10 @@ class Presence:
         """What is said of it, a line of its own; nothing where there is nothing to say."""
         if not self.apart:
             return ""
+        line = nothing_line(1 - self.share)
         if self.unlikely:
-            return unlikely_line(self.share, self.labels)
-        return nothing_line(1 - self.share)
+            line = unlikely_line(self.share, self.labels)
+        return f"{line} · {UNLIKE}" if self.unlike else line
 
 
 def nothing_line(share: float) -> str:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from napari_ssn.core.volume import Extent
 
 
+#: Beside a number of such an image.
+UNLIKE = "unlike the training images"
+
+
 @dataclass(frozen=True)
 class Measure:
     """How a number of voxels is said: the fields of `core.scale.Scale`.
@@ -182,6 +186,7 @@ def range_line(
     conditions: int = 0,
     spread: bool = False,
     outlined: bool = False,
+    unlike: bool = False,
 ) -> str:
     """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
 
@@ -198,6 +203,7 @@ def range_line(
         spread: whether they lie farther apart, or nearer, than the model draws them.
         outlined: whether it is of readers, or hypotheses, who outline anything: how many outline
             nothing is then said on a line of its own.
+        unlike: whether the image is unlike those that the model was trained on.
     """
     ends = measure.interval(low, high)
     if readers and outlined:
@@ -212,7 +218,8 @@ def range_line(
         told += ", spread changed" if spread else ""
         what = "hypotheses that outline it" if outlined else "hypotheses"
         text = f"model range {ends} ({percent(level)} of {count:,} {what}{told})"
-    return f"{text} · model: none in {percent(absent)}" if absent > 0 else text
+    text += f" · model: none in {percent(absent)}" if absent > 0 else ""
+    return f"{text} · {UNLIKE}" if unlike else text
 
 
 def range_kind(readers: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import dask.array
 import pytest
 
+from napari_ssn.wording.image import FITS
 from tests.gui.conftest import run_and_wait
 from tests.gui.test_view import SPACE, hounsfield
 from tests.helpers import tiny_model
@@ -83,3 +84,17 @@ def test_a_range_of_other_units_is_not_the_calibrated_one(
     qtbot.waitUntil(lambda: not dock.session.stale, timeout=60_000)
     qtbot.waitUntil(lambda: dock.session.ranges is not None, timeout=60_000)
     assert dock.session.ranges.ranges[0].readers == 4
+    assert dock.image.fit.text() == FITS
+    # What nobody has looked at claims nothing, until the run has looked.
+    add(viewer, dask.array.from_array(hounsfield(SPACE)))
+    assert dock.image.fit.text() == "" and not dock.session.setup.fits
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: not dock.session.stale, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.session.ranges is not None, timeout=60_000)
+    assert dock.session.ranges.ranges[0].readers == 4
+    add(viewer, dask.array.from_array(hounsfield(SPACE) + 1024))
+    dock.image.insist.click()
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: not dock.session.stale, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.session.ranges is not None, timeout=60_000)
+    assert dock.session.ranges.ranges[0].readers == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_ssn.core.declared import Declared
 from napari_ssn.core.volume import Volume
 from napari_ssn.network.card import read_card
 from napari_ssn.network.fit import check_fit, in_calibration
@@ -32,22 +33,27 @@ def image(*space: int, mm: float = 0.7, extent="plane", oriented: bool = True) -
 )
 def test_a_calibration_speaks_of_images_like_its_own(seen: Volume, calibrated: bool) -> None:
     card = read_card(ROOT / "src_weights" / "lidc-2d")
-    assert in_calibration(card, seen) is calibrated
+    assert in_calibration(card, seen, distance=0.8) is calibrated
 
 
 def test_of_a_whole_image_the_size_does_not_matter() -> None:
     card = read_card(ROOT / "src_weights" / "hippocampus-3d")
     small = Volume(np.zeros((1, 30, 40, 25), np.float32), np.eye(4))
-    assert in_calibration(card, small, ct=False) and not in_calibration(card, small, ct=True)
+    assert in_calibration(card, small, ct=False, distance=0.8)
+    assert not in_calibration(card, small, ct=True, distance=0.8)
     coarse = Volume(small.data, np.diag([3.0, 3.0, 3.0, 1.0]))
-    assert not in_calibration(card, coarse, ct=False)
+    assert not in_calibration(card, coarse, ct=False, distance=0.8)
 
 
 def test_where_nobody_has_looked_nothing_is_claimed() -> None:
     """A lazy array is not read before a run: that it is no CT is not known of it."""
     card = read_card(ROOT / "src_weights" / "hippocampus-3d")
     small = Volume(np.zeros((1, 30, 40, 25), np.float32), np.eye(4))
-    assert not in_calibration(card, small, ct=None)
+    assert not in_calibration(card, small, ct=None, distance=0.8)
+    # Nor is what nobody compared with the training images known to be like them.
+    assert not in_calibration(card, small, ct=False, distance=None)
+    assert check_fit(card, small, ct=False).kind == "unknown"
+    assert check_fit(card, small, ct=False, distance=0.8).kind == "fits"
 
 
 @pytest.mark.parametrize(
@@ -70,5 +76,41 @@ def test_slices_may_be_as_thick_as_in_training(
     card = read_card(ROOT / "src_weights" / "nodule-3d")
     stack = Volume(np.zeros((1, *space), np.float32), np.diag([-0.7, -0.7, slices_mm, 1.0]))
     fit = check_fit(card, stack, ct=True)
-    assert in_calibration(card, stack, ct=True) is calibrated
+    assert in_calibration(card, stack, ct=True, distance=0.8) is calibrated
     assert (fit.caution is not None) == (slices_mm > 5.5)
+
+
+def test_a_whole_head_is_unlike_cut_out_hippocampi() -> None:
+    """As large as a head, whatever its values: no organ is looked for in it unsaid."""
+    card = read_card(ROOT / "src_weights" / "hippocampus-3d")
+    head = Volume(np.zeros((1, 200, 230, 180), np.float32), np.eye(4))
+    fit = check_fit(card, head, ct=False, distance=0.5)
+    assert fit.kind == "unlike" and fit.caution is not None
+    assert "200 × 230 × 180 mm" in fit.caution and fit.caution.count(".") == 1
+    assert not in_calibration(card, head, ct=False, distance=0.5)
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind", "words"),
+    [
+        (Declared("MR", "T1"), "fits", ""),
+        (Declared("MR"), "fits", ""),
+        (Declared(), "fits", ""),
+        (Declared("MR", "T2"), "unlike", "T1-weighted images, and by its header this is T2"),
+        (Declared("CT"), "refused", "reads MRI, and by its header this is CT"),
+        (Declared("US"), "refused", "by its header this is ultrasound"),
+    ],
+)
+def test_what_the_header_says_counts(declared: Declared, kind: str, words: str) -> None:
+    card = read_card(ROOT / "src_weights" / "hippocampus-3d")
+    small = Volume(np.zeros((1, 34, 50, 35), np.float32), np.eye(4))
+    fit = check_fit(card, small, False, declared, 0.8)
+    assert fit.kind == kind and words in (fit.problem or fit.caution or "")
+
+
+def test_what_is_far_from_the_training_images_is_said() -> None:
+    card = read_card(ROOT / "src_weights" / "nodule-3d")
+    chest = image(128, 128, 60, mm=0.7, extent="volume")
+    assert check_fit(card, chest, True, distance=1.0).kind == "fits"
+    far = check_fit(card, chest, True, distance=1.01)
+    assert far.kind == "unlike" and "brightness and texture" in (far.caution or "")

@@ -41,6 +41,7 @@ _UNUSABLE = (
     "export as NIfTI, or the series once more from where it comes from."
 )
 _NOTICE = "Research use only - not a medical device"
+_UNLIKE = f"{_NOTICE}; unlike training data"
 # Behind the numbers of whatever series a scanner or a workstation has made.
 _SERIES_NUMBER = 9100
 # Far below what anybody could see, far above what a header's decimal strings round off.
@@ -87,7 +88,7 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
             software_versions=__version__,
             device_serial_number="none",
             content_label="SSN",
-            content_description=_NOTICE,
+            content_description=_UNLIKE if content.unlike else _NOTICE,
             series_description=short(f"SSN {content.model.name} (research use only)"),
             transfer_syntax_uid=ExplicitVRLittleEndian,
             # An empty result has one plane, and that is kept.

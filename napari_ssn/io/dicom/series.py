@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_ssn.core.declared import Declared
+from napari_ssn.io.dicom.declared import declared_of
+
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -45,6 +48,11 @@ class DicomSeries:
         """UIDs of the frames of reference that the headers name: one, as it should be, or more."""
         named = (header.get("FrameOfReferenceUID") for header in self.headers)
         return frozenset(str(uid) for uid in named if uid)
+
+    @property
+    def declared(self) -> Declared:
+        """What the first header says that the image is of."""
+        return declared_of(self.headers[0])
 
     def __repr__(self) -> str:
         # No header is printed by accident: they name the patient.
