@@ -339,16 +339,18 @@ def _how_calibrated(card: ModelCard) -> str:
             f"it hold {100 * found.level:g} % of the sizes that raters drew in "
             f"{_stop(found.data)} {readers}"
         )
+    several = len(card.labels) > 2
     reaches = [
-        _with_label(label.name if len(card.labels) > 2 else "", _reach(one.below, one.above))
+        f"{f'for {label.name} it' if several else 'it'} {_reach(one.below, one.above)}"
         for label, one in zip(card.labels[1:], found.labels, strict=True)
         if one is not None
     ]
+    told = "; ".join(reaches)
     return (
-        f"The {_way(found)} range is of the hypotheses that are not empty. It "
-        f"{'; '.join(reaches)}. These factors made it hold {100 * found.level:g} % of the outlines "
-        f"in {_stop(found.data)} Every patient weighs the same, a patient to come is one more of "
-        f"them, and who outlined nothing does not count. {readers}"
+        f"The {_way(found)} range is of the hypotheses that are not empty. "
+        f"{told[:1].upper()}{told[1:]}. These factors made it hold {100 * found.level:g} % of the "
+        f"outlines in {_stop(found.data)} Every patient weighs the same, a patient to come is one "
+        f"more of them, and who outlined nothing does not count. {readers}"
     )
 
 

@@ -98,7 +98,7 @@ def tiny_model(
 
 def likeness_of_all(features: list[str]) -> Any:
     """What a card says of training images that every image is like."""
-    from napari_ssn.network.card import Likeness
+    from napari_ssn.network.likeness_card import Likeness
 
     wide = (1e6 * np.eye(len(features))).tolist()
     return Likeness(

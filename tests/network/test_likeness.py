@@ -11,8 +11,9 @@ import pytest
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.likeness import FEATURES, learn_reference
 from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import Likeness, ModelCard, read_card
+from napari_ssn.network.card import ModelCard, read_card
 from napari_ssn.network.likeness import cut_of, features_of, likeness_of
+from napari_ssn.network.likeness_card import Likeness
 from tests.helpers import likeness_of_all, noise_image, tiny_model
 
 SPACE = (24, 22, 20)
