@@ -32,8 +32,8 @@ def likeness(
     from napari_ssn.network.card import read_card
     from napari_ssn.network.models import find_model, save_card
     from napari_ssn.training.commands import read_sets
-    from napari_ssn.training.evaluate import check_fits
     from napari_ssn.training.likeness import learn_likeness
+    from napari_ssn.training.measuring import check_fits
 
     known = next((one for one in get_args(Weighting) if one == weighting), None)
     if weighting is not None and known is None:
