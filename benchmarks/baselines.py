@@ -1,0 +1,70 @@
+"""The same network on the same data for the same number of steps, with less and less of an SSN.
+
+    python -m benchmarks.baselines --data LIDC-IDRI --out docs/measured
+
+trains four models of the recipe `nodule-3d` from the weights of `lidc-2d` and measures each on the
+test cases; `make models` then shows the table. A folder that holds a finished run is not trained again,
+and one that was cut off goes on.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_ssn.core.errors import DataError
+
+# What the recipe is changed by. Columns that look at the point's place are ours, as are the energies.
+_NO_COLUMNS = ("architecture.offset_columns=[]",)
+_LIKELIHOOD = ("energy=0", "local_energy=0", "samples=20")
+KINDS = {
+    "deterministic": ("--covariance", "none", *_NO_COLUMNS),
+    "diagonal": ("--covariance", "diagonal", *_NO_COLUMNS, *_LIKELIHOOD),
+    "paper": (*_NO_COLUMNS, *_LIKELIHOOD),
+    "ours": (),
+}
+
+
+def switches(kind: str) -> list[str]:
+    """The arguments of `napari-ssn train` that make a baseline of the recipe."""
+    given: list[str] = []
+    for word in KINDS[kind]:
+        given += ["--set", word] if "=" in word else [word]
+    return given
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of train.zip, val.zip and test.zip.")],
+    out: Annotated[Path, typer.Option(help="Folder for the figures.")],
+    runs: Annotated[Path, typer.Option(help="Folder for the models.")] = Path("build/baselines"),
+    recipe: Annotated[str, typer.Option(help="Recipe that all have in common.")] = "nodule-3d",
+    start: Annotated[str, typer.Option(help="Model that all start from.")] = "lidc-2d",
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each.")] = 400,
+    device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "auto",
+) -> None:
+    """Train and measure the baselines."""
+    for kind in KINDS:
+        model = runs / kind
+        _command(
+            "train", "--recipe", recipe, "--start", start, "--device", device,
+            "--data", str(data / "train.zip"), "--val", str(data / "val.zip"),
+            "--out", str(model), "--steps", str(steps), *switches(kind),
+        )  # fmt: skip
+        _command(
+            "evaluate", "--model", str(model), "--data", str(data / "test.zip"),
+            "--device", device, "--json", str(out / f"{recipe}-{kind}.json"),
+        )  # fmt: skip
+
+
+def _command(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "napari_ssn", *arguments])
+    if done.returncode:
+        raise DataError(f"napari-ssn {arguments[0]} ended with {done.returncode}.")
+
+
+if __name__ == "__main__":
+    typer.run(main)
