@@ -101,6 +101,8 @@ def test_how_many_would_outline_nothing_stands_on_a_line_of_its_own(
     assert panel.words.text() == f"About {100 * nothing:.0f} % would outline nothing here."
     assert panel.words.property("role") == "muted" and not panel.show_all.isVisibleTo(dock)
     assert viewer.layers[HYPOTHESIS].visible and dock.details.isVisibleTo(dock)
+    # The range is worded as the command and the report word it.
+    assert "hypotheses that outline it" in dock.result.ranges[0].text()
     # Among the cards nothing is one, and its outline is none.
     qtbot.waitUntil(lambda: session.summary.dealt, timeout=60_000)
     at = next(i for i, card in enumerate(session.cards.cards) if card.choice.nothing)
