@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test monkey demo demo-ct findings bench fuzz gpu pictures models clean system-libs
+.PHONY: help env test check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -25,6 +25,7 @@ help:
 	@echo "make core-test   the tests of core/ in an environment without napari and Qt"
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
 	@echo "make monkey      half an hour of random presses in the window; MINUTES=5 SEED=1 for others"
+	@echo "make kill        processes killed while they segment, export and train, 100 times each"
 	@echo "make bench       the benchmarks"
 	@echo "make findings    shows surprises of other programs and formats"
 	@echo "make gpu         tests, benchmarks and training on a GPU: make gpu OUT=FOLDER DATA=FOLDER"
@@ -92,6 +93,10 @@ MINUTES ?= 30
 SEED ?= 0
 monkey: system-libs env
 	MONKEY_SECONDS=$$(($(MINUTES) * 60)) MONKEY_SEED=$(SEED) $(ON_SCREEN) $(BIN)/python -m pytest -s tests/gui/test_monkey.py $(ARGS)
+
+# A hundred of each; two of each are a test.
+kill: env
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.killing $(ARGS)
 
 bench: system-libs env
 	$(ON_SCREEN) $(BIN)/python -m benchmarks.run $(ARGS)

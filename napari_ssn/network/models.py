@@ -9,7 +9,7 @@ import importlib.util
 import math
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -298,21 +298,24 @@ def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:
 
 
 def save_model(folder: Path, card: ModelCard, tensors: dict[str, torch.Tensor]) -> ModelCard:
-    """Write a model folder, weights first and card last, each beside its target and renamed.
+    """Write a model folder, weights and card together, each beside its target and renamed.
 
     The card is returned as written, with the checksum of these weights.
     """
     make_folder(folder)
     content = save_tensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
     written = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
-    replace_file(folder / WEIGHTS_NAME, content)
-    save_card(folder, written)
+    replace_files({folder / WEIGHTS_NAME: content, folder / CARD_NAME: _text_of(written)})
     return written
 
 
 def save_card(folder: Path, card: ModelCard) -> None:
     """Write a card beside the old one and put it in its place."""
-    replace_file(folder / CARD_NAME, (card.model_dump_json(indent=2) + "\n").encode())
+    replace_file(folder / CARD_NAME, _text_of(card))
+
+
+def _text_of(card: ModelCard) -> bytes:
+    return (card.model_dump_json(indent=2) + "\n").encode()
 
 
 def make_folder(folder: Path) -> None:
@@ -325,22 +328,33 @@ def make_folder(folder: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file beside its target and put it in its place, or leave all as it was.
+    """Write a file beside its target and put it in its place; see `replace_files`."""
+    replace_files({path: content})
 
-    It keeps the rights of the file whose place it takes. ExportError if the disk is full or the
-    folder may not be written to.
+
+def replace_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files beside their targets and then put all in their places, or leave all as it was.
+
+    Files that belong together change together: all are written before the first is renamed, so
+    that who is stopped meanwhile finds the old ones. Each keeps the rights of the file whose place
+    it takes. ExportError if the disk is full or the folder may not be written to.
     """
-    part = path.with_name(f".{path.name}.part")
+    parts: dict[Path, Path] = {}
+    path = Path()
     try:
-        # One that a killed process left behind may have other rights.
-        part.unlink(missing_ok=True)
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
-        part.touch(mode=0o666 if mode is None else 0o600, exist_ok=False)
-        part.write_bytes(content)
-        if mode is not None:
-            part.chmod(mode)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
+        for path, content in contents.items():
+            parts[path] = part = path.with_name(f".{path.name}.part")
+            # One that a killed process left behind may have other rights.
             part.unlink(missing_ok=True)
+            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+            part.touch(mode=0o666 if mode is None else 0o600, exist_ok=False)
+            part.write_bytes(content)
+            if mode is not None:
+                part.chmod(mode)
+        for path, part in parts.items():
+            part.replace(path)
+    except OSError as error:
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
         raise ExportError(f"{path.name} cannot be written: {error.strerror}.") from None
