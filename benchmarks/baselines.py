@@ -3,8 +3,8 @@
     python -m benchmarks.baselines --data LIDC-IDRI --out docs/measured
 
 trains four models of the recipe `nodule-3d` from the weights of `lidc-2d` and measures each on the
-test cases; `make models` then shows the table. A folder that holds a finished run is not trained again,
-and one that was cut off goes on.
+test cases; `make models` then shows the table. A folder that holds a finished run is not trained
+again, and one that was cut off goes on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typer
 
 from napari_ssn.core.errors import DataError
 
-# What the recipe is changed by. Columns that look at the point's place are ours, as are the energies.
+# What the recipe is changed by. Columns that look at the point's place are ours, and the energies.
 _NO_COLUMNS = ("architecture.offset_columns=[]",)
 _LIKELIHOOD = ("energy=0", "local_energy=0", "samples=20")
 KINDS = {
