@@ -95,6 +95,8 @@ STATED: dict[str, Any] = {
     "nothing": True,
     "rest": [0.5],
     "slips": [1],
+    "insisted": True,
+    "unlike": True,
 }  # fmt: skip
 
 
@@ -232,9 +234,9 @@ def test_as_many_threads_compute_again_as_did(
 ) -> None:
     before, seen, by = torch.get_num_threads(), [], Found.by
 
-    def counted(*args: Any) -> Found:
+    def counted(*args: Any, **options: Any) -> Found:
         seen.append(torch.get_num_threads())
-        return by(*args)
+        return by(*args, **options)
 
     monkeypatch.setattr(Found, "by", counted)
     change(sidecar, run={"threads": before + 2})

@@ -559,6 +559,7 @@ def test_opening_costs_no_torch() -> None:
 def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
     from types import SimpleNamespace as Thing
 
+    from napari_ssn.core.declared import UNDECLARED
     from napari_ssn.network.models import model_folders
     from napari_ssn.session.jobs import read_entry
     from napari_ssn.session.setup import Setup
@@ -568,14 +569,14 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
         setup = Setup()
         setup.source = Thing(
             token=dims, problem=None, space=(64,) * dims, channels=1, affine=np.eye(4),
-            extent="volume", oriented=False, ct=False, units=None,
+            extent="volume", oriented=False, ct=False, units=None, declared=UNDECLARED, cut=None,
         )  # fmt: skip
         setup.set_survey(Thing(models=models), None)
         assert setup.model is not None and setup.model.card.spatial_dims == dims
         # Another image brings another model, unless the user chose this one.
         other = Thing(
             token=9, problem=None, space=(64,) * (5 - dims), channels=1, affine=np.eye(4),
-            extent="volume", oriented=False, ct=False, units=None,
+            extent="volume", oriented=False, ct=False, units=None, declared=UNDECLARED, cut=None,
         )  # fmt: skip
         setup.set_source(other)
         assert setup.model.card.spatial_dims == 5 - dims

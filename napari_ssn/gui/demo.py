@@ -227,7 +227,8 @@ def _take(viewer: napari.Viewer, out: Path, name: str) -> str:
 
 
 def _size(dock: SSNDock) -> str:
-    """Sizes as the window shows them at this moment."""
+    """Sizes as the window shows them once they are measured."""
+    wait_until(dock, lambda: dock.session.summary.across.here is not None)
     return ", ".join(label.text() for label in dock.result.headlines)
 
 

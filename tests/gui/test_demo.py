@@ -46,7 +46,7 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
         "+3.00 σ",
     ]
     # At 0 it is the mean, and what was chosen is what was seen at +1 and lies in the file.
-    assert walked[3].split(": ")[1] == lines[0].split(" · ")[0].removeprefix("mean: ")
+    assert lines[0].startswith(f"mean: {walked[3].split(': ')[1]} · ")
     chosen = next(line for line in lines if line.startswith("chosen"))
     assert chosen.split("): ")[1] == walked[4].split(": ")[1]
     record = json.loads((out / "hypothesis.json").read_text())

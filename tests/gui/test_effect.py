@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QCursor
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_ssn.gui.effect_layer import EFFECT
 from napari_ssn.session.effect import ADDED, EXCHANGED, TAKEN, compared
@@ -43,6 +43,10 @@ def shown(open_dock: Callable[..., Any], tmp_path: Path, qtbot: Any, away: Any) 
 
 def there(widget: Any) -> None:
     """Put the real pointer onto a widget; Qt hears of it from the screen."""
+    area = widget.parent()
+    while not isinstance(area, QScrollArea):
+        area = area.parent()
+    area.ensureWidgetVisible(widget)
     for nudge in range(100):
         place = widget.mapToGlobal(QPoint(widget.width() // 3, widget.height() // 2))
         # A screen without a window manager tells a new window of some moves only.
