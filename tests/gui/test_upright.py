@@ -176,6 +176,8 @@ def walk(viewer: Any, dock: Any, openers: Iterator[Callable[[Any], None]]) -> No
         assert lettered(viewer) == (named if known else f"--{UNKNOWN}-"), done[-6:]
 
 
+# Many pictures of the screen: minutes where little else of a processor is left.
+@pytest.mark.timeout(1200)
 def test_all_sequences_of_three_actions_leave_the_picture_upright(
     open_dock: Callable[..., Any],
 ) -> None:
