@@ -8,6 +8,7 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_ssn.core.display import IMAGE_KEY, Display
 from napari_ssn.core.volume import Volume
