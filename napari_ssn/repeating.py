@@ -27,6 +27,7 @@ from napari_ssn.core.lesions import Rules, composed, find_lesions
 from napari_ssn.core.residual import Residual
 from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.core.volume import Volume
+from napari_ssn.found import Found, image_at
 from napari_ssn.io.files import check_not_source, check_targets, make_folder
 from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, stem
 from napari_ssn.io.hashes import image_hash, label_map_hash
@@ -45,7 +46,6 @@ from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import Model, load_model, model_folders
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.threads import threads
-from napari_ssn.segmenting import Found, image_at
 
 #: Why there is nothing to make again.
 EDITED = "This label map was edited by hand: the model cannot make it again."

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.directions import principal_directions
 from napari_ssn.core.errors import DataError
+from napari_ssn.found import Found
 from napari_ssn.io.provenance import Choice, Provenance, Software
 from napari_ssn.repeating import residual_as, spread_as
-from napari_ssn.segmenting import Found
 from napari_ssn.session.given import TOLERANCE, Given
 from napari_ssn.session.told import Point, Question
 

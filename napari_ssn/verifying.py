@@ -19,6 +19,7 @@ from napari_ssn.core.errors import DataError, GeometryError, ImageError, SSNErro
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import voxel_volume_ml
 from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
+from napari_ssn.found import Found
 from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.formats import DICOM_SUFFIX, NIFTI_SUFFIXES, NRRD_SUFFIX, is_nrrd
@@ -30,7 +31,6 @@ from napari_ssn.io.nrrd_segments import segments as nrrd_segments
 from napari_ssn.io.provenance import LabelVolume, Provenance, read_sidecar
 from napari_ssn.repeating import EDITED, PROBABILITY, again, circumstances, decode
 from napari_ssn.restating import misrun, statements, told
-from napari_ssn.segmenting import Found
 
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
 # the determinant of an affine is rounded otherwise on another processor.

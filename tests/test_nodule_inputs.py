@@ -12,9 +12,9 @@ from napari_ssn.core.diameters import slice_axis
 from napari_ssn.core.errors import ModelError
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.volume import Volume
+from napari_ssn.found import Found
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
-from napari_ssn.segmenting import Found
 
 NUMBER = samples.COUNT
 

@@ -13,10 +13,10 @@ import torch
 from pydantic import ValidationError
 
 from napari_ssn.core.errors import DataError
+from napari_ssn.found import Found
 from napari_ssn.io.provenance import Provenance
 from napari_ssn.repeating import again
 from napari_ssn.restating import statements
-from napari_ssn.segmenting import Found
 from napari_ssn.session import Session
 from tests.test_verifying import (
     change,

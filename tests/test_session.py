@@ -18,7 +18,7 @@ import pytest
 from napari_ssn.core.display import plain_display, to_volume
 from napari_ssn.core.errors import SSNError
 from napari_ssn.session import Choice, Decoded, Session, Settings, Source, Survey, jobs
-from napari_ssn.session.records import STEP, Curve, stop_of, stops
+from napari_ssn.session.curve import STEP, Curve, stop_of, stops
 from napari_ssn.wording.problems import problem
 from tests.helpers import noise_image, tiny_model
 

@@ -14,7 +14,7 @@ from napari_ssn.gui.image_panel import combo
 from napari_ssn.gui.later import Later
 from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
-from napari_ssn.session.records import STEP
+from napari_ssn.session.curve import STEP
 from napari_ssn.wording.directions import direction_names, effect_tip
 from napari_ssn.wording.sizes import headline, range_line
 

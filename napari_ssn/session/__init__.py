@@ -1,9 +1,9 @@
 """The application without a window: records, jobs, and the session that ties them together."""
 
 from napari_ssn.session.cards import Card, Cards
+from napari_ssn.session.curve import Curve
 from napari_ssn.session.records import (
     Choice,
-    Curve,
     Decoded,
     Exported,
     ModelEntry,

@@ -23,13 +23,13 @@ from napari_ssn.core.errors import (
 )
 from napari_ssn.session import lesions as lesion_jobs
 from napari_ssn.session.bases import find_directions
+from napari_ssn.session.curve import Curve, stops
 from napari_ssn.session.decoding import anchor_z, hypothesis_of
 from napari_ssn.session.given import CHANCE, EDGE_SHARE
 from napari_ssn.session.origin import describe
 from napari_ssn.session.ranging import state_ranges
 from napari_ssn.session.records import (
     Choice,
-    Curve,
     Decoded,
     ModelEntry,
     News,
@@ -42,7 +42,6 @@ from napari_ssn.session.records import (
     Result,
     Step,
     Survey,
-    stops,
 )
 
 if TYPE_CHECKING:

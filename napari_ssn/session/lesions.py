@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.session.records import Choice, Curve, Point, Result, stop_of
+from napari_ssn.session.curve import Curve, stop_of
+from napari_ssn.session.records import Choice, Point, Result
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.

@@ -10,16 +10,8 @@ from psygnal import Signal
 
 from napari_ssn.session import decoding, jobs
 from napari_ssn.session import lesions as lesion_jobs
-from napari_ssn.session.records import (
-    Choice,
-    Curve,
-    Point,
-    Question,
-    Result,
-    Settings,
-    stop_of,
-    stops,
-)
+from napari_ssn.session.curve import Curve, stop_of, stops
+from napari_ssn.session.records import Choice, Point, Question, Result, Settings
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:

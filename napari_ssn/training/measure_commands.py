@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,11 +63,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model against its raters; prints JSON."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from napari_ssn.core.errors import DataError
-    from napari_ssn.network.models import load_model, make_folder, replace_file, save_card
+    from napari_ssn.network.models import load_model, make_folder, save_card
     from napari_ssn.training.evaluate import evaluate as measure
 
     if (temperature != 1 or count is not None) and (calibrate is not None or record is not None):
@@ -79,9 +78,7 @@ def evaluate(
     loaded = load_model(model, device)
     dims = 3 if volumes else loaded.card.spatial_dims
     cases = _some(data, split, count, dims)
-    began = time.monotonic()
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Evaluating", total=len(cases))
+    with _timed("Evaluating", len(cases)) as report:
         found = measure(
             loaded,
             cases,
@@ -89,13 +86,9 @@ def evaluate(
             temperature=temperature,
             calibrate_on=calibrate,
             points=points,
-            report=lambda done, _: bar.update(task, completed=done),
+            report=report,
         )
-    typer.echo(f"{len(cases):,} cases in {time.monotonic() - began:.0f} s.", err=True)
-    text = json.dumps(found.figures, indent=2)
-    typer.echo(text)
-    if json_out is not None:
-        replace_file(json_out, f"{text}\n".encode())
+    _give(found.figures, json_out)
     if worst is not None:
         from napari_ssn.training.pictures import worst_cases
 
@@ -109,6 +102,29 @@ def evaluate(
     if update:
         typer.echo(f"The card of the model {loaded.card.name} was changed.", err=True)
         save_card(loaded.folder, loaded.card.model_copy(update=update))
+
+
+@contextmanager
+def _timed(title: str, count: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how many of so many cases are done; at the end, how long they took."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    began = time.monotonic()
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=count)
+        yield lambda done, _: bar.update(task, completed=done)
+    typer.echo(f"{count:,} cases in {time.monotonic() - began:.0f} s.", err=True)
+
+
+def _give(figures: Mapping[str, Any], json_out: Path | None) -> None:
+    """Print figures, and write them to a file if one is named."""
+    from napari_ssn.network.models import replace_file
+
+    text = json.dumps(figures, indent=2)
+    typer.echo(text)
+    if json_out is not None:
+        replace_file(json_out, f"{text}\n".encode())
 
 
 def _check_folder(file: Path | None) -> None:
@@ -170,11 +186,8 @@ def simulate_clicks(
     device: Device = "auto",
 ) -> None:
     """Correct a model's outlines by simulated clicks towards each rater; prints JSON."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from napari_ssn.core.residual import Residual
-    from napari_ssn.network.models import load_model, replace_file
+    from napari_ssn.network.models import load_model
     from napari_ssn.training.clicking import simulate
 
     _check_folder(json_out)
@@ -186,9 +199,7 @@ def simulate_clicks(
     )
     loaded = load_model(model, device)
     cases = _some(data, split, limit, loaded.card.spatial_dims)
-    began = time.monotonic()
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Clicking", total=len(cases))
+    with _timed("Clicking", len(cases)) as report:
         figures = simulate(
             loaded,
             cases,
@@ -197,10 +208,6 @@ def simulate_clicks(
             tolerance=tolerance,
             slip=slip,
             seed=seed,
-            report=lambda done, _: bar.update(task, completed=done),
+            report=report,
         )
-    typer.echo(f"{len(cases):,} cases in {time.monotonic() - began:.0f} s.", err=True)
-    text = json.dumps(figures, indent=2)
-    typer.echo(text)
-    if json_out is not None:
-        replace_file(json_out, f"{text}\n".encode())
+    _give(figures, json_out)
