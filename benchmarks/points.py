@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -19,6 +20,8 @@ from scipy import ndimage
 
 import napari_ssn as ssn
 from napari_ssn.core.statistics import exact_interval
+from napari_ssn.core.volume import Volume
+from napari_ssn.network.models import Model
 
 KINDS = ("air", "lung", "borders and vessels", "soft tissue", "bone")
 _ENDS = (-950.0, -600.0, -100.0, 150.0)
@@ -33,11 +36,22 @@ def main(
     seed: int = 0,
 ) -> None:
     """Print the share of points at which the model offers a nodule."""
-    volume, network = ssn.read(scan), ssn.load_model(model)
+    places = [tuple(map(int, one.split(","))) for one in filter(None, nodules.split(";"))]
+    network = ssn.load_model(model)
+    figures = {"model": network.card.name, **offered(ssn.read(scan), network, places, count, seed)}
+    typer.echo(json.dumps(figures, indent=2))
+    if json_out is not None:
+        json_out.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def offered(
+    volume: Volume, network: Model, nodules: Sequence[tuple[int, ...]], count: int, seed: int = 0
+) -> dict[str, Any]:
+    """Share of points on no nodule at which a model offers one, in all and by kind of tissue."""
     data = volume.data[0]
     clear = np.ones(data.shape, np.bool_)
-    for place in filter(None, nodules.split(";")):
-        clear[tuple(int(i) for i in place.split(","))] = False
+    for place in nodules:
+        clear[place] = False
     if not clear.all():
         clear = ndimage.distance_transform_edt(clear, volume.spacing_mm) > 30
     kinds = np.digitize(data, _ENDS)
@@ -56,8 +70,7 @@ def main(
         found[KINDS[kind]].append(dist.presence)
     every = np.concatenate([np.array(one) for one in found.values()])
     share = exact_interval(int((every >= 0.5).sum()), len(every))
-    figures = {
-        "model": network.card.name,
+    return {
         "points": len(every),
         "offered": share.mean,
         "offered_95": [share.low, share.high],
@@ -69,9 +82,6 @@ def main(
             if one
         },
     }
-    typer.echo(json.dumps(figures, indent=2))
-    if json_out is not None:
-        json_out.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,11 +18,14 @@ from scipy.ndimage import binary_erosion
 
 from napari_ssn.gui.demo import choose_model, export, let_draw, point_at, segment, wait_until
 from napari_ssn.gui.dock import SSNDock
+from napari_ssn.samples import sample
 
 FOLDER = Path(__file__).parent / "img"
 SIZE = (1280, 800)
 # Of the series LungFCP-01-0001 of TCIA's Lung-Fused-CT-Pathology.
 NODULE = (180, 285, 18)
+# A vessel in the piece of a CT that is the fourth sample.
+NO_NODULE = (38, 45, 12)
 ORANGE, BLUE = (255, 170, 0), (80, 160, 255)
 
 
@@ -104,6 +107,27 @@ def tour() -> None:
         viewer.close()
 
 
+def in_three_dimensions() -> None:
+    """A nodule in Hounsfield units, and a point on none."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    try:
+        camera = Camera(viewer, FOLDER)
+        about = sample(4)
+        assert about.centre is not None
+        viewer.open_sample("napari-ssn", about.name)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
+        choose_model(dock, "nodule-3d")
+        point_at(viewer, dock, about.centre)
+        segment(dock)
+        camera.take("nodule-in-3d")
+        point_at(viewer, dock, NO_NODULE)
+        segment(dock)
+        camera.take("no-nodule")
+    finally:
+        viewer.close()
+
+
 def chest_ct(path: Path) -> None:
     """Open a chest CT, point at its nodule, segment, walk and export."""
     viewer = napari.Viewer()
@@ -113,7 +137,7 @@ def chest_ct(path: Path) -> None:
         viewer.open(str(path), plugin="napari-ssn")
         _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
         session = dock.session
-        choose_model(dock, "lidc-2d")
+        choose_model(dock, "nodule-3d")
         camera.take("ct-opened")
         point_at(viewer, dock, NODULE)
         camera.take("ct-placed")
@@ -163,3 +187,4 @@ if __name__ == "__main__":
         chest_ct(Path(sys.argv[1]))
     else:
         tour()
+        in_three_dimensions()

@@ -147,8 +147,9 @@ def point_at(viewer: napari.Viewer, dock: SSNDock, centre: tuple[int, ...]) -> N
 
 def segment(dock: SSNDock) -> str:
     """Press Run, wait until everything about the result is counted, and say the volume."""
-    session = dock.session
+    session, before = dock.session, dock.session.result
     dock.run.button.click()
+    wait_until(dock, lambda: session.result is not before)
     wait_until(dock, lambda: session.ranges is not None and session.walk.counts is not None)
     wait_until(dock, lambda: session.cards is not None)
     return f"mean: {_size(dock)} · {dock.result.ranges[0].text()}"
