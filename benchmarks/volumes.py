@@ -32,7 +32,7 @@ from napari_ssn.io import read
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.samples import SLICES
 from napari_ssn.samples import volume as sample_volume
-from napari_ssn.session.records import stops
+from napari_ssn.session.curve import stops
 
 RADII = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
 HYPOTHESES = 1000

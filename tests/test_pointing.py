@@ -21,9 +21,10 @@ from napari_ssn.core.suggestion import suggest_click
 from napari_ssn.io.provenance import read_sidecar
 from napari_ssn.session import Session, Settings
 from napari_ssn.session.cards import CARDS, DRAWS, SEED
+from napari_ssn.session.curve import stops
 from napari_ssn.session.given import CHANCE, EDGE_SHARE, SLIP, TOLERANCE
 from napari_ssn.session.pointing import MOST
-from napari_ssn.session.records import Point, Question, stops
+from napari_ssn.session.records import Point, Question
 from napari_ssn.wording.steering import points_line
 from tests.helpers import noise_image, tiny_model
 from tests.test_cards import opened, result_of, source
