@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
+from napari_ssn.wording.lines import kept_together
 from napari_ssn.wording.problems import RESEARCH_ONLY
 from napari_ssn.wording.sizes import capital
 
@@ -111,12 +112,12 @@ def to_html(report: Report) -> bytes:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
         f"<title>{escape(report.title)} · napari-ssn</title>",
         f"<style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(report.title)}</h1>",
+        f"<h1>{_said(report.title)}</h1>",
         _paragraph(report.purpose, "muted"),
-        f'<p class="notice">{escape(RESEARCH_ONLY)}</p>',
+        f'<p class="notice">{_said(RESEARCH_ONLY)}</p>',
         *([_paragraph(report.doubt, "notice")] if report.doubt else []),
-        *([f"<h2>{escape(report.presence)}</h2>"] if report.unlikely else []),
-        f"<h2>On show: {escape(report.shown)}</h2>",
+        *([f"<h2>{_said(report.presence)}</h2>"] if report.unlikely else []),
+        f"<h2>On show: {_said(report.shown)}</h2>",
         _table(_size(size) for size in report.sizes),
         *([_paragraph(capital(report.presence), "")] if said else []),
         "<h2>Hypotheses</h2>",
@@ -138,8 +139,13 @@ def to_html(report: Report) -> bytes:
     return "\n".join(parts).encode()
 
 
+def _said(words: str) -> str:
+    """Words as they stand on the page, on which no line begins with a unit."""
+    return escape(kept_together(words))
+
+
 def _paragraph(text: str, look: str) -> str:
-    return f'<p class="{look}">{escape(text)}</p>'
+    return f'<p class="{look}">{_said(text)}</p>'
 
 
 def _table(rows: Iterable[str]) -> str:
@@ -150,15 +156,15 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
     """A title and a list under it; nothing where there are no lines."""
     if not lines:
         return []
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return [f"<h2>{escape(title)}</h2>", f'<ul class="small">{items}</ul>']
+    items = "".join(f"<li>{_said(line)}</li>" for line in lines)
+    return [f"<h2>{_said(title)}</h2>", f'<ul class="small">{items}</ul>']
 
 
 def _size(size: Size) -> str:
     swatch = f'<span class="swatch" style="background: {escape(size.colour)}">&nbsp;</span>'
     return (
-        f'<tr><td class="key">{swatch}{escape(size.label)}</td>'
-        f'<td class="key size">{escape(size.amount)}</td><td>{escape(size.spread)}</td></tr>'
+        f'<tr><td class="key">{swatch}{_said(size.label)}</td>'
+        f'<td class="key size">{_said(size.amount)}</td><td>{_said(size.spread)}</td></tr>'
     )
 
 
@@ -175,8 +181,8 @@ def _pictures(pictures: Sequence[Picture]) -> str:
         code = base64.b64encode(out.getvalue()).decode()
         cells.append(
             f'<td class="card" width="{width}%"><img alt="{escape(one.title)}" '
-            f'src="data:image/png;base64,{code}"><b>{escape(one.title)}</b><br>'
-            f'<span class="small">{escape(one.line)}</span></td>'
+            f'src="data:image/png;base64,{code}"><b>{_said(one.title)}</b><br>'
+            f'<span class="small">{_said(one.line)}</span></td>'
         )
     rest = 100 - width * len(pictures)
     if rest:
@@ -185,7 +191,5 @@ def _pictures(pictures: Sequence[Picture]) -> str:
 
 
 def _fact(name: str, value: str, look: str = "") -> str:
-    cells = (
-        f'<td class="key small">{escape(name)}</td><td class="small {look}">{escape(value)}</td>'
-    )
+    cells = f'<td class="key small">{_said(name)}</td><td class="small {look}">{_said(value)}</td>'
     return f"<tr>{cells}</tr>"

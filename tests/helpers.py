@@ -11,6 +11,11 @@ import numpy as np
 COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7")
 
 
+def page_of(path: Path) -> str:
+    """A report as its words were said: spaces at which no line ends are spaces like others."""
+    return path.read_text(encoding="utf-8").replace("\u00a0", " ")
+
+
 def tiny_model(
     folder: Path,
     dims: int = 2,

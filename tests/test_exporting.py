@@ -21,7 +21,7 @@ from napari_ssn.report import Picture, Report, Size, to_html
 from napari_ssn.session import Result, Session, Settings, Source
 from napari_ssn.session.cards import DRAWS, SEED
 from tests.dicoms import SECRETS, make_series
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.helpers import noise_image, oblique_affine, page_of, tiny_model
 from tests.test_session import Held, Inline
 
 SPACE = (22, 18, 8)
@@ -184,7 +184,7 @@ def test_the_probability_map_of_what_is_gone_on_with(session: Session, out: Path
     session.files.export_report(out / "r.html")
     assert session.files.exported is not None, session.note
     measure = result_of(session).source.measure
-    assert f"Label 1 ≥ {measure.amount(voxels)}" in (out / "r.html").read_text()
+    assert f"Label 1 ≥ {measure.amount(voxels)}" in page_of(out / "r.html")
 
 
 def test_probabilities_are_refused_where_they_cannot_be(session: Session, out: Path) -> None:
@@ -225,7 +225,7 @@ def test_the_report_says_it_all_and_names_nobody(session: Session, out: Path) ->
     session.walk.set_sigma(1.0)
     session.files.export_report(out / "r.html")
     assert session.files.exported is not None, session.note
-    text = (out / "r.html").read_text()
+    text = page_of(out / "r.html")
     words = html.unescape(re.sub(r"<[^>]*>", " ", text))
     result = result_of(session)
     assert session.cards is not None and session.ranges is not None

@@ -18,7 +18,7 @@ from napari_ssn.session import Session, Source, Survey
 from napari_ssn.session.jobs import read_entry
 from napari_ssn.session.setup import Setup
 from napari_ssn.wording.image import TAKEN_FOR_HU
-from tests.helpers import command, tiny_model
+from tests.helpers import command, page_of, tiny_model
 from tests.test_session import Inline, source, start
 
 SPACE, AFFINE = (24, 20, 18), np.diag([-0.8, -0.8, 2.0, 1.0])
@@ -65,7 +65,7 @@ def test_segment_refuses_other_units_unless_somebody_insists(
     assert status == 0 and words in err and TAKEN_FOR_HU in err
     # It was learnt of Hounsfield units.
     assert "model range" in text and "calibrated" not in text
-    assert TAKEN_FOR_HU in (out / "report.html").read_text(encoding="utf-8")
+    assert TAKEN_FOR_HU in page_of(out / "report.html")
     rows = list(csv.DictReader((out / "volumes.csv").read_text().splitlines()))
     assert {row["remark"] for row in rows} == {TAKEN_FOR_HU}
     sidecar = out / "sample_01.json"

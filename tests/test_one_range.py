@@ -22,7 +22,7 @@ from napari_ssn.segmenting import segment_image
 from napari_ssn.session import Session, Settings, Source
 from napari_ssn.wording.sizes import UNLIKE, capital
 from tests.dicoms import make_series
-from tests.helpers import tiny_model
+from tests.helpers import page_of, tiny_model
 from tests.test_presence import with_presence  # noqa: F401
 from tests.test_session import Inline
 
@@ -114,7 +114,7 @@ def test_dock_command_and_files_state_one_claim(
     dock, doubt, presence = shown(model, path, qtbot, monkeypatch)
     assert dock == line
     assert lines[1:] == ([presence] if presence else [])
-    page = (out / "report.html").read_text(encoding="utf-8")
+    page = page_of(out / "report.html")
     assert capital(line) in page and doubt in page
     if presence:
         assert capital(presence) in page

@@ -23,7 +23,7 @@ from napari_ssn.session.cards import CARDS, DRAWS, SEED
 from napari_ssn.session.ranging import state_ranges
 from napari_ssn.session.records import Question
 from napari_ssn.wording.presence import Presence
-from tests.helpers import command, noise_image, oblique_affine, tiny_model
+from tests.helpers import command, noise_image, oblique_affine, page_of, tiny_model
 from tests.test_cards import source
 from tests.test_session import Inline
 
@@ -239,7 +239,7 @@ def test_table_and_report_say_it(session: Session, tmp_path: Path) -> None:
     assert rows[-1]["hypothesis"] == "nothing outlined" and rows[-1]["voxels"] == "0"
     assert float(rows[-1]["share"]) == pytest.approx(share)
     session.files.export_report(tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text()
+    page = page_of(tmp_path / "report.html")
     assert "About 20 % would outline nothing here" in page
     assert "hypotheses that outline it" in page
 
@@ -285,7 +285,7 @@ def test_the_command_writes_samples_of_all_readers(run, scan, tmp_path, with_pre
     assert lines[0].startswith("Label 1 ") and "hypotheses that outline it)" in lines[0]
     rows = (out / "volumes.csv").read_text().splitlines()
     assert rows[-1].startswith("nothing outlined,0.2")
-    page = (out / "report.html").read_text()
+    page = page_of(out / "report.html")
     assert "About 20 % would outline nothing here" in page
 
 
@@ -303,7 +303,7 @@ def test_the_command_says_first_that_there_is_hardly_anything(
     _, out, text = segmented(run, tmp_path, scan, "--report", "--insist")
     lines = text.splitlines()
     assert lines[0] == "This does not look like a label 1 (2 %)" and len(lines) == 2
-    page = (out / "report.html").read_text()
+    page = page_of(out / "report.html")
     assert page.index("This does not look like a label 1 (2 %)") < page.index("On show")
 
 

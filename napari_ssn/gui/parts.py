@@ -19,6 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ssn.wording.lines import kept_together
+
 # Text on the theme's background, by what it says. Every pair has a contrast of at least 4.5:1.
 _DARK = {
     "muted": "#a9b0b8",
@@ -70,11 +72,25 @@ def style_of(theme: str) -> str:
 
 
 class _Text(QLabel):
-    """A label whose height follows from its width alone.
+    """A label whose height follows from its width alone, and whose lines never begin with a unit.
 
     Qt's own guess of a wrapped text's least height assumes a narrow column, and the dock would
     scroll without need.
     """
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = ""
+        self.setText(words)
+
+    def setText(self, words: str) -> None:
+        """Say something; numbers and their units stay on one line."""
+        self._words = words
+        super().setText(kept_together(words))
+
+    def text(self) -> str:
+        """What is said, with the spaces it was said with."""
+        return self._words
 
     def minimumSizeHint(self) -> QSize:
         """One line, as wide as it likes."""
