@@ -33,7 +33,7 @@ from napari_ssn.wording.sizes import plural
 if TYPE_CHECKING:
     from napari_ssn.core.diameters import Diameter
 
-_ON_REQUEST = "nothing was written; with --insist it is outlined and measured all the same."
+_ON_REQUEST = "Nothing was written; with --insist it is outlined and measured all the same."
 
 
 def segment_image(
@@ -93,7 +93,7 @@ def segment_image(
         found = Found.by(model, volume, centre, frame, reach, insist=insist)
         ranges = found.stated()
         if ranges.presence.unlikely and not insist:
-            raise ImageError(f"{ranges.presence.line}: {_ON_REQUEST}")
+            raise ImageError(f"{ranges.presence.line}. {_ON_REQUEST}")
     if depth_mm is not None and found.run.depth_mm is None:
         typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
     if insist and not (found.run.insisted or ranges.presence.unlikely):

@@ -298,7 +298,7 @@ def test_the_command_says_first_that_there_is_hardly_anything(
     status, text, err = run(*args, "--samples", 1, "--out", tmp_path / "none")
     assert status == 2 and text == "" and not (tmp_path / "none").exists()
     said = " ".join(err.split())
-    assert "This does not look like a label 1 (2 %): nothing was written" in said
+    assert "This does not look like a label 1 (2 %). Nothing was written" in said
     assert "--insist" in said
     _, out, text = segmented(run, tmp_path, scan, "--report", "--insist")
     lines = text.splitlines()
@@ -362,13 +362,53 @@ def test_a_kept_nothing_is_made_again(run, scan, tmp_path, with_presence) -> Non
 def test_sentences() -> None:
     assert Presence(0.86, True, ("nodule",)).line == "about 14 % would outline nothing here"
     assert Presence(0.02, True, ("nodule",)).line == "This does not look like a nodule (2 %)"
-    assert Presence(0.3, True, ("aneurysm",)).line == "This does not look like an aneurysm (30 %)"
-    both = Presence(0.3, True, ("core", "oedema")).line
-    assert both == "This does not look like anything that this model outlines (30 %)"
+    assert Presence(0.03, True, ("aneurysm",)).line == "This does not look like an aneurysm (3 %)"
+    both = Presence(0.03, True, ("core", "oedema")).line
+    assert both == "This does not look like anything that this model outlines (3 %)"
     assert Presence(1e-6, True, ("nodule",)).line == "This does not look like a nodule (<1 %)"
     assert Presence(1 - 1e-6, True, ("nodule",)).line == "about <1 % would outline nothing here"
     assert Presence(0.5, True, ("nodule",)).line == "about 50 % would outline nothing here"
     assert Presence(0.999, False, ("nodule",)).line == ""
+
+
+@pytest.mark.parametrize(
+    ("share", "line"),
+    [
+        (0.0999, "This does not look like a nodule (10 %)"),
+        (0.1, "Probably no nodule here: about 10 % of readers would outline one"),
+        (0.42, "Probably no nodule here: about 42 % of readers would outline one"),
+        # Never the half from which on outlines are shown unasked.
+        (0.4999, "Probably no nodule here: about 49 % of readers would outline one"),
+        (0.5, "about 50 % would outline nothing here"),
+    ],
+)
+def test_what_many_readers_would_outline_is_not_dismissed(share: float, line: str) -> None:
+    found = Presence(share, True, ("nodule",))
+    assert found.line == line and found.unlikely == (share < 0.5)
+    assert replace(found, unlike=True).line == f"{line} · unlike the training images"
+    several = Presence(0.42, True, ("core", "oedema")).line
+    assert several == "Probably nothing here: about 42 % of readers would outline anything"
+
+
+def test_every_place_says_the_same_of_what_is_in_doubt(run, scan, tmp_path, with_presence) -> None:
+    with_presence["p"] = 0.42
+    line = "Probably no label 1 here: about 42 % of readers would outline one"
+    session = opened(tmp_path)
+    assert session.presence is not None and session.presence.line == line
+    assert session.summary.hidden
+    session.close()
+    model = tiny_model(tmp_path / "tiny-3d", 3, region=SCAN)
+    out = tmp_path / "out"
+    args = ["segment", scan, "--model", model, "--device", "cpu", "--samples", 0, "--out", out]
+    status, _, err = run(*args)
+    assert status == 2 and f"{line}. Nothing was written" in " ".join(err.split())
+    status, text, _ = run(*args, "--report", "--insist")
+    assert status == 0 and text.splitlines()[0] == line
+    page = page_of(out / "report.html")
+    assert page.index(line) < page.index("On show")
+    rows = list(csv.DictReader((out / "volumes.csv").read_text().splitlines()))
+    assert rows[-1]["hypothesis"] == "nothing outlined"
+    assert float(rows[-1]["share"]) == pytest.approx(0.58, abs=0.005)
 
 
 def test_a_calibrated_range_says_whose(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from napari_ssn.wording.sizes import UNLIKE, percent
 
 #: Below this chance that a reader outlines anything, "is it there?" is answered before any size.
 LIKELY = 0.5
+#: Below this it is said plainly that there is none; from here on, how many would outline one.
+HARDLY = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,25 @@ def nothing_line(share: float) -> str:
 
 
 def unlikely_line(share: float, labels: Sequence[str]) -> str:
-    """``This does not look like a nodule (2 %)``.
+    """``This does not look like a nodule (2 %)``; from `HARDLY` on it is less sure.
+
+    ``Probably no nodule here: about 42 % of readers would outline one``: that so many would is
+    a reason to look again, and neither a finding nor none.
 
     Args:
-        share: of the readers who would outline one.
+        share: of the readers who would outline one, below `LIKELY`.
         labels: of what is outlined, background left out.
     """
-    if len(labels) == 1:
-        what = f"{'an' if labels[0][:1].lower() in 'aeiou' else 'a'} {labels[0]}"
-    else:
+    one = len(labels) == 1
+    if share < HARDLY:
         what = "anything that this model outlines"
-    return f"This does not look like {what} ({_rounded(share)})"
+        if one:
+            what = f"{'an' if labels[0][:1].lower() in 'aeiou' else 'a'} {labels[0]}"
+        return f"This does not look like {what} ({_rounded(share)})"
+    what, whom = (f"no {labels[0]}", "one") if one else ("nothing", "anything")
+    # 49.7 % is not the half from which on outlines are shown unasked.
+    about = _rounded(min(share, LIKELY - 0.01))
+    return f"Probably {what} here: about {about} of readers would outline {whom}"
 
 
 def _rounded(share: float) -> str:
