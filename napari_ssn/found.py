@@ -36,7 +36,7 @@ from napari_ssn.network.models import Model
 from napari_ssn.network.seen import Seen
 from napari_ssn.session.ranging import Stated, state_ranges
 from napari_ssn.wording.image import TAKEN_FOR_HU
-from napari_ssn.wording.sizes import Measure, capital, range_line
+from napari_ssn.wording.sizes import Measure, capital, cut_off_line, range_line
 
 if TYPE_CHECKING:
     from napari_ssn.core.diameters import Diameter
@@ -78,8 +78,9 @@ class Found:
         seen = Seen.of(model.card, volume, centre)
         if seen.fit.problem is not None:
             raise ModelError(seen.fit.problem)
-        if seen.fit.caution is not None:
-            typer.echo(seen.fit.caution, err=True)
+        for doubt in (seen.fit.caution, seen.fit.unclaimed):
+            if doubt is not None:
+                typer.echo(doubt, err=True)
         with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task("Segmenting", total=None)
 
@@ -127,6 +128,7 @@ class Found:
             labels=[label.name for label in card.labels],
             extent=self.volume.extent,
             space=self.dist.space,
+            start=self.dist.start,
         )
 
     def result(self) -> records.Result:
@@ -207,17 +209,17 @@ class Found:
 
     def across(self, hypothesis: Hypothesis) -> tuple[Diameter, ...]:
         """Diameters of each label but the background in one of its hypotheses."""
-        volume, space = self.volume, self.dist.space
-        return across_of(
-            hypothesis.label_map, volume.affine, hypothesis.classes, volume.extent, space
-        )
+        volume, dist = self.volume, self.dist
+        label_map, classes = hypothesis.label_map, hypothesis.classes
+        return across_of(label_map, volume.affine, classes, volume.extent, dist.space, dist.start)
 
     def volume_lines(self, stated: Stated, across: Sequence[Diameter]) -> Iterator[str]:
         """``Nodule: median 1.42 mL · model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
 
         Where the model tells presence apart ``Nodule 1.9 mL · nine in ten readers who outlined it
         drew 1.5–2.4 mL`` and a line on those who would outline nothing; what hardly looks like
-        anything is said so before any size. At the end ``mean outline 15 × 12 mm``.
+        anything is said so before any size. At the end ``mean outline 15 × 12 mm``, and whether
+        that is cut off.
 
         Args:
             stated: the ranges.
@@ -243,6 +245,8 @@ class Found:
             )
             if said := measure.across(lengths):
                 words += f" · mean outline {said}"
+            if cut := cut_off_line(lengths):
+                words += f" · {cut}"
             name = capital(label.name)
             if presence.apart:
                 yield f"{name} {measure.short_here(one.median, one.high)} · {words}"

@@ -149,7 +149,14 @@ def _saying_what_is_missing(written: int, wanted: int) -> Iterator[None]:
 def _table(found: Found, records: dict[str, Provenance], stated: Stated) -> bytes:
     """Content of volumes.csv: a row per hypothesis and label, and those of the ranges."""
     rows = [
-        Row(name, label, size.voxels, seed=record.choice.seed, across=size.across)
+        Row(
+            name,
+            label,
+            size.voxels,
+            seed=record.choice.seed,
+            across=size.across,
+            cut_off_by=size.cut_off_by or (),
+        )
         for name, record in records.items()
         for label, size in record.volumes.items()
     ]

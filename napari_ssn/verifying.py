@@ -253,6 +253,7 @@ def _same_size(one: LabelVolume, other: LabelVolume, voxel_ml: float | None) -> 
     )
     return (
         one.voxels == other.voxels
+        and one.cut_off_by in (None, other.cut_off_by)
         and stated[2] == true[2]
         # What a sidecar of before does not state is not wrong.
         and all(a is None or _near(a, b) for a, b in lengths)

@@ -27,7 +27,7 @@ from tests.test_presence import with_presence  # noqa: F401
 from tests.test_session import Inline
 
 SPACE = (20, 18, 16)
-KINDS = ("calibrated", "adjusted", "model", "ct", "unlike", "weighting", "presence")
+KINDS = ("calibrated", "adjusted", "model", "ct", "unlike", "weighting", "presence", "silent")
 
 
 def folder_of(kind: str, folder: Path) -> Path:
@@ -45,6 +45,9 @@ def folder_of(kind: str, folder: Path) -> Path:
         card["likeness"]["limit"] = 1e-9
     if kind == "weighting":
         card["likeness"]["weighting"] = "T1"
+    if kind == "silent":
+        # As cards were before they said what the training images are like.
+        del card["likeness"]
     (made / "model.json").write_text(json.dumps(card))
     return made
 
@@ -86,8 +89,9 @@ def shown(model: Path, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) 
     assert session.result is not None and session.ranges is not None, session.note
     panel.refresh()
     said = panel.ranges[0].text(), panel.doubt.text(), session.ranges.presence.line
+    silent = session.setup.unclaimed or ""
     session.close()
-    return said
+    return *said, silent
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,8 +114,8 @@ def test_dock_command_and_files_state_one_claim(
     assert found is not None, told
     # The diameters of the mean stand behind it, and in the report beside the size on show.
     line, _, across = found[1].rpartition(" · mean outline ")
-    assert across.endswith(" mm")
-    dock, doubt, presence = shown(model, path, qtbot, monkeypatch)
+    assert re.fullmatch(r"[\d.]+ × [\d.]+ mm( · reaches the .*)?", across)
+    dock, doubt, presence, silent = shown(model, path, qtbot, monkeypatch)
     assert dock == line
     assert lines[1:] == ([presence] if presence else [])
     page = page_of(out / "report.html")
@@ -142,3 +146,5 @@ def test_dock_command_and_files_state_one_claim(
     assert ("unlike" in seg.ContentDescription) == unlike
     assert {row.get("remark", "") for row in rows} == {doubt}
     assert bool(doubt) == unlike and doubt in " ".join(err.split())
+    assert ("says nothing of the images" in silent) == (kind == "silent")
+    assert silent in " ".join(err.split())

@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist, squareform
 
+from napari_ssn.core.cutoff import Edge
 from napari_ssn.core.orientation import closest_axes, direction_cosines
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Diameter:
         slice_index: along the slice axis; None of a 2D image and where the label is nowhere.
         ends, across: the ends of the two, as voxel indices that need not be whole; empty where
             the label is nowhere.
+        cut_off_by: edges that the label reaches, see `core.cutoff.cut_off_by`: it may be larger.
     """
 
     longest: float = 0.0
@@ -40,6 +42,7 @@ class Diameter:
     slice_index: int | None = None
     ends: tuple[tuple[float, ...], ...] = ()
     across: tuple[tuple[float, ...], ...] = ()
+    cut_off_by: tuple[Edge, ...] = ()
 
 
 def diameters(hypothesis: Hypothesis) -> Floats:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.cutoff import cut_off_by
 from napari_ssn.core.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.core.volume import Extent
 
@@ -53,15 +55,21 @@ def across_of(
     classes: int,
     extent: Extent,
     space: Sequence[int] | None = None,
+    start: Sequence[int] | None = None,
 ) -> tuple[Diameter, ...]:
     """Diameters of each label but the background, in mm; in voxels where their size is unknown.
+
+    With them goes which edges each label reaches: its size is then too small, however it is said.
 
     Args:
         label_map: (*S) on the image's grid.
         affine, extent: as in `scale_of`.
         classes: number of labels C, background included.
-        space: shape of the part that was segmented, one slice of a volume perhaps; all by default.
+        space, start: shape of the part that was segmented, one slice of a volume perhaps, and
+            its first voxel; all by default.
     """
     grid = np.eye(4) if extent == "unknown" else affine
     axis = slice_axis(label_map.shape if space is None else space, grid)
-    return find_diameters(label_map, grid, classes, axis)
+    found = find_diameters(label_map, grid, classes, axis)
+    edges = cut_off_by(label_map, classes, start, space)
+    return tuple(replace(one, cut_off_by=by) for one, by in zip(found, edges, strict=True))

@@ -119,7 +119,7 @@ class SSNDock(QWidget):
     def _lay_out(self) -> None:
         main, main_layout = QWidget(), None
         main_layout = QVBoxLayout(main)
-        main_layout.setContentsMargins(8, 6, 8, 6)
+        main_layout.setContentsMargins(8, 4, 8, 4)
         main_layout.setSpacing(6)
         for panel in (self.header, self.fold, self.view, self.run, self.presence):
             main_layout.addWidget(panel)

@@ -163,7 +163,7 @@ class ImagePanel(Section):
         fits = not caution and setup.fits
         say(
             self.fit,
-            misfit or caution or (FITS if fits else ""),
+            misfit or caution or (FITS if fits else setup.unclaimed or ""),
             "error" if misfit else "muted" if fits else "warn",
         )
         self.insist.setVisible(self._session.setup.may_insist)

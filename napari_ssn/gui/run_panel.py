@@ -92,6 +92,8 @@ class RunPanel(Section):
         policy.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(policy)
         self.status = text("", "muted")
+        # The bar keeps its room while it is hidden: no more is wasted around it.
+        self.body.setSpacing(1)
         for widget in (self.button, self.bar, self.status):
             self.body.addWidget(widget)
         self.button.clicked.connect(self.press)

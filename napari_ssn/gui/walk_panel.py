@@ -16,8 +16,12 @@ from napari_ssn.gui.parts import Section, button, row, say, text
 from napari_ssn.session import Result, Session
 from napari_ssn.session.curve import STEP
 from napari_ssn.wording.directions import direction_names, effect_tip
-from napari_ssn.wording.sizes import headline, range_line
+from napari_ssn.wording.sizes import capital, cut_off_line, headline, range_line
 
+_CUT_TIP = (
+    "What lies beyond is not counted: the size is a lower bound. Where the region ends, place the "
+    "centre nearer its middle, or use a model that looks farther."
+)
 _WHAT = "What the slider changes; the share of the model's uncertainty"
 
 
@@ -43,6 +47,7 @@ class ResultPanel(Section):
         self.doubt.hide()
         self.body.addWidget(self.doubt)
         self.headlines: list[QLabel] = []
+        self.cut_off: list[QLabel] = []
         self.ranges: list[QLabel] = []
         self.bars: list[SizeHistogram] = []
         session.found.connect(self._found)
@@ -54,15 +59,17 @@ class ResultPanel(Section):
     def _found(self, result: Result) -> None:
         while self._lines.count():
             self._lines.removeItem(self._lines.itemAt(0))
-        for widget in (*self.headlines, *self.bars, *self.ranges):
+        for widget in (*self.headlines, *self.cut_off, *self.bars, *self.ranges):
             widget.deleteLater()
-        self.headlines, self.bars, self.ranges = [], [], []
+        self.headlines, self.cut_off, self.bars, self.ranges = [], [], [], []
         for label in range(1, len(result.labels)):
             self.headlines.append(text("", "headline"))
             # Air above every label but the first, so that each range belongs to one.
             self.headlines[-1].setContentsMargins(0, 0 if label == 1 else 4, 0, 0)
             colour, several = result.card.labels[label].colour, len(result.labels) > 2
             self.bars.append(SizeHistogram(colour, small=several))
+            self.cut_off.append(text("", "warn"))
+            self.cut_off[-1].setToolTip(_CUT_TIP)
             self.ranges.append(text("", "muted"))
             if several:
                 # Side by side they take no more room than the words alone.
@@ -70,7 +77,8 @@ class ResultPanel(Section):
             else:
                 self._lines.addWidget(self.headlines[-1])
                 self._lines.addWidget(self.bars[-1])
-            self._lines.addWidget(self.ranges[-1])
+            for words in (self.cut_off[-1], self.ranges[-1]):
+                self._lines.addWidget(words)
         self.empty.hide()
 
     def refresh(self) -> None:
@@ -125,14 +133,12 @@ class ResultPanel(Section):
         for k, line in enumerate(self.headlines):
             name, found = result.labels[k + 1], None if across is None else across[k]
             words = headline(name, result.measure, int(counts[k + 1]), found)
-            line.setText(_together(words))
+            line.setText(words)
+            if found is not None:
+                # Until it is known what was said before stands, or the slider jumps in the hand.
+                cut = cut_off_line(found)
+                say(self.cut_off[k], f"{capital(cut)}." if cut else "")
             self.bars[k].mark(float(counts[k + 1]))
-
-
-def _together(words: str) -> str:
-    """A size and its diameters, of which the latter are not torn at the end of a line."""
-    size, dot, across = words.rpartition(" · ")
-    return f"{size}{dot}{across.replace(' ', chr(0xA0))}" if dot else words
 
 
 class MarkedSlider(QSlider):

@@ -45,6 +45,7 @@ def describe(
     labels: Sequence[str],
     extent: Extent,
     space: Sequence[int] | None = None,
+    start: Sequence[int] | None = None,
 ) -> Provenance:
     """Provenance of a hypothesis, made now with this software.
 
@@ -53,7 +54,8 @@ def describe(
         model, run, choice: where it comes from.
         labels: names of all labels, background first.
         extent: what the image's voxel size is known to measure.
-        space: shape of the part that was segmented, one slice of a volume perhaps; all by default.
+        space, start: shape of the part that was segmented, one slice of a volume perhaps, and
+            its first voxel; all by default.
     """
     if len(labels) != hypothesis.classes:
         raise ValueError(f"labels: expected {hypothesis.classes} names, got {len(labels)}")
@@ -66,7 +68,7 @@ def describe(
         model=model,
         run=run,
         choice=choice,
-        volumes=_volumes(hypothesis, labels, extent, space),
+        volumes=_volumes(hypothesis, labels, extent, space, start),
         grid=grid_of(hypothesis.label_map.shape, hypothesis.affine),
         label_map_sha256=label_map_hash(hypothesis.label_map),
     )
@@ -95,11 +97,15 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
 
 
 def _volumes(
-    hypothesis: Hypothesis, labels: Sequence[str], extent: Extent, space: Sequence[int] | None
+    hypothesis: Hypothesis,
+    labels: Sequence[str],
+    extent: Extent,
+    space: Sequence[int] | None,
+    start: Sequence[int] | None,
 ) -> dict[str, LabelVolume]:
     label_map, affine = hypothesis.label_map, hypothesis.affine
     scale = scale_of(label_map.shape if space is None else space, affine, extent)
-    found = across_of(label_map, affine, hypothesis.classes, extent, space)
+    found = across_of(label_map, affine, hypothesis.classes, extent, space, start)
     known = extent != "unknown"
     out = {}
     for label, voxels, one in zip(labels[1:], hypothesis.counts[1:], found, strict=True):
@@ -111,6 +117,7 @@ def _volumes(
             unit=UNITS[scale.extent],
             longest_mm=one.longest if known else None,
             perpendicular_mm=one.perpendicular if known else None,
+            cut_off_by=list(one.cut_off_by),
         )
     return out
 

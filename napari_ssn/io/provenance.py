@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from napari_ssn._version import __version__
+from napari_ssn.core.cutoff import Edge
 from napari_ssn.core.errors import DataError
 from napari_ssn.core.problems import what_is_wrong
 from napari_ssn.core.volume import Extent
@@ -261,7 +262,9 @@ class LabelVolume(_Strict):
     One slice has ``mm2``, however thick it is; sidecars of before said ``ml`` of one with a
     thickness. ``longest_mm`` is the longest diameter of a connected part in any one slice, from
     edge to edge, and ``perpendicular_mm`` the longest at a right angle to it; both are null where
-    the voxel size is unknown, and in sidecars of before they were measured.
+    the voxel size is unknown, and in sidecars of before they were measured. ``cut_off_by`` names
+    the edges that the label reaches, of the region that was looked at and of the image, so that it
+    may be larger; it is null in sidecars of before that was looked for.
     """
 
     voxels: Count
@@ -270,6 +273,7 @@ class LabelVolume(_Strict):
     unit: Unit
     longest_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
     perpendicular_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    cut_off_by: Annotated[list[Edge], Field(max_length=2)] | None = None
 
     @property
     def across(self) -> tuple[float, float] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from napari_ssn.core.volume import Extent
 
 _COLUMNS = ("hypothesis", "share", "level", "seed", "label", "voxels", "ml", "mm2")
 _LENGTHS = ("longest_mm", "perpendicular_mm")
+_CUT = "cut_off_by"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Row:
         seed: of the draw that it is.
         across: longest diameter in a slice and its perpendicular, in mm; None where these are
             unknown, and of a range.
+        cut_off_by: edges that the label reaches, so that it may be larger.
     """
 
     hypothesis: str
@@ -36,6 +38,7 @@ class Row:
     level: float | None = None
     seed: int | None = None
     across: tuple[float, float] | None = None
+    cut_off_by: Sequence[str] = ()
 
 
 def range_rows(label: str, low: float, median: float, high: float, level: float) -> list[Row]:
@@ -61,14 +64,14 @@ def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float, remark: 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     remarks = [remark] if remark else []
-    writer.writerow([*_COLUMNS, *_LENGTHS, *(["remark"] if remark else [])])
+    writer.writerow([*_COLUMNS, *_LENGTHS, _CUT, *(["remark"] if remark else [])])
     for row in rows:
         ml = _number(row.voxels * voxel_mm / 1000) if extent == "volume" else ""
         mm2 = _number(row.voxels * voxel_mm) if extent == "plane" else ""
         cells = (_number(row.share), _number(row.level), row.seed)
         name, label = _text(row.hypothesis), _text(row.label)
         lengths = [_number(one) for one in row.across or (None, None)]
-        sizes = [_number(row.voxels), ml, mm2, *lengths]
+        sizes = [_number(row.voxels), ml, mm2, *lengths, " and ".join(row.cut_off_by)]
         writer.writerow([name, *cells, label, *sizes, *remarks])
     return text.getvalue().encode()
 

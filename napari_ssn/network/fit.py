@@ -17,7 +17,7 @@ from napari_ssn.core.volume import Volume
 from napari_ssn.core.windows import Units, some_values, units_of
 from napari_ssn.network.card import ModelCard
 from napari_ssn.network.frame import Frame, Placed, frame_of
-from napari_ssn.network.likeness import size_mm
+from napari_ssn.network.likeness import feature_names, size_mm
 from napari_ssn.network.plan import needs_point
 
 # Voxels coarser than the network's by more than this: most of what it sees is interpolated.
@@ -45,12 +45,15 @@ class Fit:
         caution: why its result deserves doubt, one sentence; None when nothing speaks for it.
         needs_point: whether it must be shown the lesion, because the image is larger than it sees.
         known: whether all was looked at that tells the training images from others.
+        unclaimed: why a calibrated model claims nothing of any image, one sentence; None where it
+            may, or where it has nothing to claim.
     """
 
     problem: str | None = None
     caution: str | None = None
     needs_point: bool = False
     known: bool = False
+    unclaimed: str | None = None
 
     @property
     def kind(self) -> Kind:
@@ -132,6 +135,7 @@ def check_fit(
         caution=caution,
         needs_point=needs_point(card, image),
         known=distance is not None and not (ct is None and _of_mr(card)),
+        unclaimed=_unclaimed(card),
     )
 
 
@@ -156,6 +160,23 @@ def in_calibration(
     if check_fit(card, image, ct, declared, distance).kind != "fits":
         return False
     return not card.centred or _holds_region(card, image)
+
+
+def _unclaimed(card: ModelCard) -> str | None:
+    if card.calibration is None:
+        return None
+    if card.likeness is None:
+        return (
+            "This model's card says nothing of the images that it was trained on: whether this one "
+            "is like them is unknown, and no range is called calibrated."
+        )
+    if card.likeness.features != feature_names(card):
+        return (
+            "This model's card describes the images that it was trained on by what this version "
+            "does not measure: whether this one is like them is unknown, and no range is called "
+            "calibrated."
+        )
+    return None
 
 
 def _other_machine(card: ModelCard, declared: Declared) -> str | None:

@@ -42,7 +42,7 @@ def across_in(result: Result, label_map: NDArray[np.uint8]) -> tuple[Diameter, .
     from napari_ssn.core.scale import across_of
 
     source, dist = result.source, result.dist
-    return across_of(label_map, source.affine, dist.classes, source.extent, dist.space)
+    return across_of(label_map, source.affine, dist.classes, source.extent, dist.space, dist.start)
 
 
 def nothing_map(result: Result, where: tuple[slice | int, ...] = ()) -> NDArray[np.uint8]:

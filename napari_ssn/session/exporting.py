@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_ssn.core.errors import Cancelled, ExportError
 from napari_ssn.report import Picture, Report, Size, to_html
@@ -29,7 +30,7 @@ from napari_ssn.session.overview import mixed
 from napari_ssn.session.records import Choice, Exported, Ranges, Result
 from napari_ssn.wording.asking import question_line
 from napari_ssn.wording.image import geometry
-from napari_ssn.wording.sizes import capital, percent, range_line
+from napari_ssn.wording.sizes import capital, cut_off_line, percent, range_line
 from napari_ssn.wording.steering import card_lines
 
 if TYPE_CHECKING:
@@ -201,19 +202,24 @@ def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
     result, ranges = shown.result, shown.counted()
     labels = result.labels[1:]
     here = hypothesis_of(result, shown.choice, shown.lesions)
+    sizes: list[tuple[str, float | None, int | None, NDArray[np.int64], tuple[Diameter, ...]]]
+    sizes = [("on show", None, None, here.counts, across_in(result, here.label_map))]
+    for number, card in enumerate(shown.dealt().cards, start=1):
+        sizes.append((f"hypothesis {number}", card.share, _seed_of(card), card.counts, card.across))
     known = result.source.extent != "unknown"
     rows = [
-        Row("on show", label, int(voxels), across=_lengths(one) if known else None)
-        for label, voxels, one in zip(
-            labels, here.counts[1:], across_in(result, here.label_map), strict=True
+        Row(
+            name,
+            label,
+            int(voxels),
+            share,
+            seed=seed,
+            across=(one.longest, one.perpendicular) if known else None,
+            cut_off_by=one.cut_off_by,
         )
+        for name, share, seed, counts, across in sizes
+        for label, voxels, one in zip(labels, counts[1:], across, strict=True)
     ]
-    for number, card in enumerate(shown.dealt().cards, start=1):
-        name, seed = f"hypothesis {number}", _seed_of(card)
-        rows += [
-            Row(name, label, int(voxels), card.share, None, seed, _lengths(one) if known else None)
-            for label, voxels, one in zip(labels, card.counts[1:], card.across, strict=True)
-        ]
     for label, one in zip(labels, ranges.ranges, strict=True):
         rows += range_rows(label, one.low, one.median, one.high, one.level)
     if ranges.presence.apart:
@@ -222,10 +228,6 @@ def volumes_job(shown: Shown, path: Path, overwrite: bool) -> Exported:
     content = volumes_table(rows, measure.extent, measure.voxel_mm3, result.doubt)
     written = write_files({path: content}, overwrite)
     return Exported(path.parent, tuple(file.name for file in written))
-
-
-def _lengths(one: Diameter) -> tuple[float, float]:
-    return one.longest, one.perpendicular
 
 
 def _seed_of(card: Card) -> int | None:
@@ -297,7 +299,8 @@ def _sizes(shown: Shown, here: Hypothesis) -> list[Size]:
             unlike=ranges.unlike,
         )
         amount = measure.size_here(int(voxels), across)
-        out.append(Size(capital(label.name), label.colour, amount, capital(spread)))
+        spread = ". ".join(map(capital, filter(None, (cut_off_line(across), spread))))
+        out.append(Size(capital(label.name), label.colour, amount, spread))
     return out
 
 

@@ -53,6 +53,7 @@ def describe(
         labels=result.labels,
         extent=result.source.extent,
         space=result.dist.space,
+        start=result.dist.start,
     )
     return described
 

@@ -198,6 +198,12 @@ class Setup:
         fit = self._checked_fit()
         return fit is not None and fit.kind == "fits" and self.foreign is None
 
+    @property
+    def unclaimed(self) -> str | None:
+        """Why the model claims nothing of its range on any image, one sentence."""
+        fit = self._checked_fit()
+        return fit.unclaimed if fit is not None else None
+
     def _checked_fit(self) -> Fit | None:
         if self.source is None or self.model is None or self.source.problem is not None:
             return None

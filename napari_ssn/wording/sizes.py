@@ -141,6 +141,22 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+_CUT_OFF = {
+    ("region",): "reaches the region's edge: it may be larger",
+    ("image",): "reaches the image's edge: it may be larger",
+    ("region", "image"): "reaches the edges of region and image: it may be larger",
+}
+
+
+def cut_off_line(found: Diameter | None) -> str:
+    """``reaches the image's edge: it may be larger``; empty where it does not.
+
+    What lies beyond was not looked at, or is not there, and so its size is a lower bound. Of what
+    is still being measured nothing is said.
+    """
+    return "" if found is None or not found.cut_off_by else _CUT_OFF[found.cut_off_by]
+
+
 def headline(
     label: str, measure: Measure, voxels: float | None, found: Diameter | None = None
 ) -> str:
@@ -166,7 +182,10 @@ def sizes_line(
         counts: voxels of each label, background first.
         across: diameters of each label, background left out.
     """
-    said = [measure.size_here(n, one) for n, one in zip(counts[1:], across, strict=True)]
+    said = [
+        " · ".join(filter(None, (measure.size_here(n, one), cut_off_line(one))))
+        for n, one in zip(counts[1:], across, strict=True)
+    ]
     if len(said) == 1:
         return said[0] if counts[1] else "nothing outlined"
     return "\n".join(f"{capital(name)} {one}" for name, one in zip(labels, said, strict=True))

@@ -56,6 +56,23 @@ def test_where_nobody_has_looked_nothing_is_claimed() -> None:
     assert check_fit(card, small, ct=False, distance=0.8).kind == "fits"
 
 
+def test_a_card_that_does_not_say_what_it_learnt_from_claims_nothing_and_why_is_said() -> None:
+    card = read_card(ROOT / "src_weights" / "hippocampus-3d")
+    small = Volume(np.zeros((1, 30, 40, 25), np.float32), np.eye(4))
+    assert check_fit(card, small, ct=False, distance=0.8).unclaimed is None
+    before = card.model_copy(update={"likeness": None})
+    fit = check_fit(before, small, ct=False)
+    assert fit.kind == "unknown" and not in_calibration(before, small, ct=False)
+    assert fit.unclaimed is not None
+    assert "card says nothing of the images that it was trained on" in fit.unclaimed
+    other = card.likeness.model_copy(update={"features": ["x"] * len(card.likeness.features)})
+    fit = check_fit(card.model_copy(update={"likeness": other}), small, ct=False)
+    assert fit.unclaimed is not None and "does not measure" in fit.unclaimed
+    # A model whose range is its own anyway has nothing to claim.
+    plain = before.model_copy(update={"calibration": None})
+    assert check_fit(plain, small, ct=False).unclaimed is None
+
+
 @pytest.mark.parametrize(
     ("space", "slices_mm", "calibrated"),
     [
