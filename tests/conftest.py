@@ -1,5 +1,6 @@
 """What every test runs under."""
 
+import gc
 import os
 import sys
 from typing import Any
@@ -30,7 +31,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         screen.stop()
 
 
+_settled = 0
+
+
+def _settle() -> None:
+    """Take what imports left behind out of Python's search for cycles.
+
+    napari searches whenever layers go; torch and napari are a million objects that never do.
+    """
+    global _settled
+    if len(sys.modules) > _settled + 50:
+        gc.collect()
+        gc.freeze()
+        _settled = len(sys.modules)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    _settle()
     if item.get_closest_marker("gpu") is None:
         return
     # Named for a dry run, on the CPU as a rule.

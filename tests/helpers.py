@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,34 +45,12 @@ def tiny_model(
         calibration: both factors of the card's calibration; none by default.
     """
     # Here, so that collecting tests does not wait for torch.
-    import torch
-
     from napari_ssn.core.likeness import FEATURES
-    from napari_ssn.network.card import Architecture, Calibration, Label, ModelCard, Training
-    from napari_ssn.network.models import build_network, save_model
+    from napari_ssn.network.card import Calibration, Label, ModelCard, Training
+    from napari_ssn.network.models import save_model
 
     size = region or (32,) * dims
-    architecture = Architecture(
-        backbone="BasicUNet",
-        # Group norm, because instance norm fails where the deepest level is one voxel.
-        arguments={"features": [4, 4, 4, 4, 4, 4], "norm": ["group", {"num_groups": 2}]},
-        features=4,
-        rank=rank,
-        centre_radius=4.0 if centred else None,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = build_network(architecture, channels, classes, dims).eval()
-        with torch.no_grad():
-            network.mean.weight.normal_(std=4.0)
-            network.factor.weight.normal_(std=1.0)
-            noise = torch.rand(1, channels, *size)
-            logits = network(noise).mean[0].flatten(1)
-            # Each label's logits get the same median: none wins everywhere.
-            network.mean.bias -= logits.median(1).values
-            if sparse:
-                even = logits - logits.median(1, keepdim=True).values
-                network.mean.bias[0] += (even[1:].amax(0) - even[0]).quantile(0.97)
+    architecture, state = _weights(dims, classes, centred, size, rank, channels, seed, sparse)
     card = ModelCard(
         name=folder.name,
         title=f"Tiny {dims}D model",
@@ -97,8 +76,49 @@ def tiny_model(
         likeness=None if calibration is None or channels > 1 else likeness_of_all(list(FEATURES)),
         weights_sha256="0" * 64,
     )
-    save_model(folder, card, network.state_dict())
+    save_model(folder, card, state)
     return folder
+
+
+@cache
+def _weights(
+    dims: int,
+    classes: int,
+    centred: bool,
+    size: tuple[int, ...],
+    rank: int,
+    channels: int,
+    seed: int,
+    sparse: bool,
+) -> tuple[Any, dict[str, Any]]:
+    """Architecture and weights of a tiny model: hundreds of tests ask for a handful."""
+    import torch
+
+    from napari_ssn.network.card import Architecture
+    from napari_ssn.network.models import build_network
+
+    architecture = Architecture(
+        backbone="BasicUNet",
+        # Group norm, because instance norm fails where the deepest level is one voxel.
+        arguments={"features": [4, 4, 4, 4, 4, 4], "norm": ["group", {"num_groups": 2}]},
+        features=4,
+        rank=rank,
+        centre_radius=4.0 if centred else None,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_network(architecture, channels, classes, dims).eval()
+        with torch.no_grad():
+            network.mean.weight.normal_(std=4.0)
+            network.factor.weight.normal_(std=1.0)
+            noise = torch.rand(1, channels, *size)
+            logits = network(noise).mean[0].flatten(1)
+            # Each label's logits get the same median: none wins everywhere.
+            network.mean.bias -= logits.median(1).values
+            if sparse:
+                even = logits - logits.median(1, keepdim=True).values
+                network.mean.bias[0] += (even[1:].amax(0) - even[0]).quantile(0.97)
+    return architecture, network.state_dict()
 
 
 def likeness_of_all(features: list[str]) -> Any:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -164,8 +165,14 @@ def leftovers(folder: Path) -> list[str]:
     return [one.name for one in folder.rglob(".*")]
 
 
-def killed(job: Job, after_s: float) -> bool:
-    """Whether a process that runs a job over and over was killed while it did."""
+def killed(run: Callable[[], object], after_s: float, after_one: bool = False) -> bool:
+    """Whether a process that runs something over and over was killed while it did.
+
+    Args:
+        run: what it does; it is there as it is here, with all that is loaded.
+        after_s: seconds until then.
+        after_one: whether they are counted from the end of its first run, not its beginning.
+    """
     ready, told = os.pipe()
     child = os.fork()
     if child == 0:
@@ -173,17 +180,19 @@ def killed(job: Job, after_s: float) -> bool:
             silent = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silent, 1)
             os.dup2(silent, 2)
+            if after_one:
+                run()
             os.write(told, b".")
             while True:
-                job.run()
+                run()
         finally:
             os._exit(3)
+    os.close(told)
     os.read(ready, 1)
     time.sleep(after_s)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     os.close(ready)
-    os.close(told)
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
@@ -204,7 +213,8 @@ def run(
         job.run()
         long = time.monotonic() - began
         for _ in range(count):
-            assert killed(job, chance.uniform(0, 1.5 * long)), f"{job.name} ended by itself"
+            end = chance.uniform(0, 1.5 * long)
+            assert killed(job.run, end), f"{job.name} ended by itself"
             seen["killed"] += 1
             left = leftovers(job.out)
             seen["with something hidden left"] += bool(left)

@@ -12,12 +12,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from napari_ssn import restating
 from napari_ssn.core.errors import DataError
 from napari_ssn.found import Found
-from napari_ssn.io.provenance import Provenance
+from napari_ssn.io.provenance import Choice, Provenance
 from napari_ssn.repeating import again
 from napari_ssn.restating import statements
 from napari_ssn.session import Session
+from napari_ssn.session.given import Given
 from tests.test_verifying import (
     change,
     models,
@@ -148,7 +150,23 @@ def other_kind(kind: str) -> str:
     return {"sample": "walk", "walk": "sample", "mean": "walk"}.get(kind, "mean")
 
 
+@pytest.fixture
+def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the hypotheses of one file share, by what they were given, many records share."""
+    kept: dict[tuple[str, float], Given] = {}
+    given = restating._given
+
+    def once(found: Found, choice: Choice, slip: float) -> Given:
+        key = choice.model_dump_json(include={"pointing", "spread"}), slip
+        if key not in kept:
+            kept[key] = given(found, choice, slip)
+        return kept[key]
+
+    monkeypatch.setattr(restating, "_given", once)
+
+
 @pytest.mark.parametrize("kind", list(CHOICES))
+@pytest.mark.usefixtures("drawn_once")
 def test_every_statement_is_checked_or_named(scan, models, exported, kind: str) -> None:
     whole = exported(kind).read_text()
     record = Provenance.model_validate_json(whole)

@@ -6,6 +6,7 @@ import copy
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -78,21 +79,37 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> SliceSet:
     return load_slices(write(tmp_path_factory.mktemp("data") / "a.zip", slice_files(12)))
 
 
-def test_training_learns_and_leaves_a_model(
-    tmp_path: Path, recipe_file: Path, data: SliceSet
-) -> None:
-    recipe, card = read_recipe(recipe_file)
+@dataclass(frozen=True)
+class Learnt:
+    """A run from its first step to its last: its folder, its trainer and what each step told."""
+
+    folder: Path
+    trainer: Trainer
+    told: list[dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def learnt(data: SliceSet, tmp_path_factory: pytest.TempPathFactory) -> Learnt:
+    folder = tmp_path_factory.mktemp("learnt")
+    (folder / "recipe.toml").write_text(RECIPE)
+    recipe, card = read_recipe(folder / "recipe.toml")
     told: list[dict[str, float]] = []
     trainer = fit(
-        data, data, tmp_path / "out", recipe, card, device="cpu", workers=0,
+        data, data, folder / "out", recipe, card, device="cpu", workers=1,
         report=lambda _step, _steps, values: told.append(values),
     )  # fmt: skip
+    return Learnt(folder / "out", trainer, told)
+
+
+def test_training_learns_and_leaves_a_model(learnt: Learnt, data: SliceSet) -> None:
+    trainer, told = learnt.trainer, learnt.told
+    recipe, card = trainer.recipe, trainer.card
     assert trainer.step == len(told) == 160
     assert set(told[0]) == {"total", "skipped", "cross_entropy"}
     assert set(told[25]) == {"total", "skipped", "likelihood", "energy"}
     assert [h["step"] for h in trainer.history] == [80, 160]
     assert all(np.isfinite(v) for values in told for v in values.values())
-    model = load_model(tmp_path / "out", "cpu")
+    model = load_model(learnt.folder, "cpu")
     assert model.card.training.steps == 160
     assert model.card.training.sha256 == data.sha256
     assert model.card.training.recipe["learning_rate"] == 5e-3
@@ -102,7 +119,7 @@ def test_training_learns_and_leaves_a_model(
 
 
 def test_a_resumed_run_goes_on_where_it_stopped(
-    tmp_path: Path, recipe_file: Path, data: SliceSet
+    tmp_path: Path, recipe_file: Path, data: SliceSet, learnt: Learnt
 ) -> None:
     recipe, card = read_recipe(recipe_file)
     out = tmp_path / "out"
@@ -129,9 +146,9 @@ def test_a_resumed_run_goes_on_where_it_stopped(
     )  # fmt: skip
     assert steps == list(range(25, 161))
     assert not list(out.glob(".*.part"))
-    # Nothing was lost or repeated: the weights are those of a run that was never stopped.
-    fit(data, data, tmp_path / "whole", recipe, card, device="cpu", workers=1)
-    once, twice = (load_model(f, "cpu").card for f in (tmp_path / "whole", out))
+    # Nothing was lost or repeated: the weights are those of a run that was never stopped, and
+    # whose views another process made.
+    once, twice = (load_model(f, "cpu").card for f in (learnt.folder, out))
     assert once.weights_sha256 == twice.weights_sha256
     for a, b in zip(once.training.history, twice.training.history, strict=True):
         # Of the mean losses since the last validation a stopped run has lost the first part.
