@@ -96,7 +96,7 @@ monkey: system-libs env
 
 # A hundred of each; two of each are a test.
 kill: env
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.killing $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.support.killing $(ARGS)
 
 bench: system-libs env
 	$(ON_SCREEN) $(BIN)/python -m benchmarks.run $(ARGS)
@@ -132,7 +132,7 @@ findings:
 
 # Damaged files of every kind that is read: none may end in another program's words, or take seconds.
 fuzz: env
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.support.fuzz $(ARGS)
 
 models: env
 	$(BIN)/python docs/models.py

@@ -11,7 +11,7 @@ from pydicom import dcmread
 
 from benchmarks.timing import compare, median
 from napari_ssn.io.dicom.read import read_dicom
-from tests.dicoms import make_series
+from tests.support.dicoms import make_series
 
 SPACE = (512, 512, 98)
 

@@ -61,7 +61,7 @@ class Notes:
 
 def run_tests(notes: Notes, device: torch.device) -> None:
     """The tests marked ``gpu``, in a process of their own: a fault of one ends nothing here."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/test_gpu.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/whole/test_gpu.py"]
     env = {**os.environ, "NAPARI_SSN_TEST_DEVICE": str(device), "PYTHONPATH": str(ROOT)}
     try:
         done = subprocess.run(

@@ -1,6 +1,7 @@
 """Images that other plugins opened: where they lie in the patient, by what their readers leave.
 
-Tried with napari-nifti 0.0.20 and napari-itk-io 0.4.1 (`tests/readers.py` has what they gave).
+Tried with napari-nifti 0.0.20 and napari-itk-io 0.4.1; `tests/support/readers.py` has what they
+gave.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.errors import Cancelled
 from napari_ssn.core.residual import Residual
 from napari_ssn.core.voxelwise import over_voxels
-from tests.core.test_packed_clicks import both, distributions
+from tests.support.packed import both, distributions
 
 
 def test_levels_and_shares_by_hand() -> None:

@@ -17,7 +17,7 @@ from napari_ssn.core.measures import label_counts, volume_distribution
 from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost, ask
 from napari_ssn.core.residual import Residual
 from napari_ssn.core.suggestion import suggest_click
-from tests.core.test_conditioning import random_dist, smooth_dist
+from tests.support.smooth import random_dist, smooth_dist
 
 
 def test_the_suggested_voxel_settles_the_most_others() -> None:

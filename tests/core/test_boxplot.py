@@ -14,7 +14,7 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.errors import Cancelled
 from napari_ssn.core.residual import Residual
-from tests.core.test_packed_clicks import both, distributions
+from tests.support.packed import both, distributions
 
 
 def line(length: int) -> LogitDistribution:

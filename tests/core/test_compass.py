@@ -9,8 +9,8 @@ from napari_ssn.core.compass import AXIAL, CORONAL, SAGITTAL, Compass
 from napari_ssn.core.display import Display, plain_display
 from napari_ssn.core.orientation import Reorientation
 from napari_ssn.core.transforms import scaling
-from tests.helpers import oblique_affine
-from tests.phantom import SPACE, phantoms
+from tests.support.helpers import oblique_affine
+from tests.support.phantom import SPACE, phantoms
 
 # Axes right, anterior, superior: the side that a step ends at.
 SIDES = {(0, -1): "L", (0, 1): "R", (1, -1): "P", (1, 1): "A", (2, -1): "F", (2, 1): "H"}

@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull
 import napari_ssn as ssn
 from napari_ssn.core.diameters import Diameter, diameters, find_diameters, slice_axis
 from napari_ssn.core.hypotheses import Hypothesis
-from tests.helpers import oblique_affine
+from tests.support.helpers import oblique_affine
 
 PLAIN = np.eye(4)
 

@@ -15,7 +15,7 @@ from napari_ssn.core.display import (
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.transforms import scaling
 from napari_ssn.core.volume import Volume
-from tests.helpers import noise_image, oblique_affine
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)
 

@@ -17,7 +17,7 @@ from napari_ssn.core.errors import Cancelled
 from napari_ssn.core.metrics import pairwise_iou
 from napari_ssn.core.representatives import k_medoids, representatives
 from napari_ssn.core.residual import Residual
-from tests.core.test_conditioning import random_dist
+from tests.support.smooth import random_dist
 
 
 def sure(classes: int, space: tuple[int, ...] = (6, 9, 8)) -> LogitDistribution:

@@ -13,7 +13,7 @@ from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.errors import Cancelled
 from napari_ssn.core.flips import Flips
 from napari_ssn.core.measures import label_counts
-from tests.core.test_activation import PARTS, SPACE, random_dist
+from tests.support.rough import PARTS, SPACE, random_dist
 
 STOPS = np.arange(-60, 61) * 0.05
 

@@ -12,7 +12,7 @@ from napari_ssn.core.clicks import Click
 from napari_ssn.core.conditioning import condition
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost, ask
-from tests.core.test_conditioning import smooth_dist
+from tests.support.smooth import smooth_dist
 
 #: A voxel for every place where an axis passes it, on the way up or, with −1, on the way down.
 Axis = list[tuple[int, float]]

@@ -11,7 +11,7 @@ import torch
 from napari_ssn.core import marginals
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.errors import Cancelled
-from tests.core.test_packed_clicks import distributions
+from tests.support.packed import distributions
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4])

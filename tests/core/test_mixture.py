@@ -12,8 +12,8 @@ from napari_ssn.core.measures import count_labels
 from napari_ssn.core.mixture import explanations
 from napari_ssn.core.representatives import representatives
 from napari_ssn.core.residual import Residual
-from tests.core.test_conditioning import random_dist, same, smooth_dist
-from tests.core.test_residual import dense_field, disc
+from tests.support.discs import dense_field, disc
+from tests.support.smooth import random_dist, same, smooth_dist
 
 
 def test_contradicting_clicks_do_not_pin_z() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ssn.core.orientation import Reorientation, letters_of, named_directions
-from tests.helpers import oblique_affine
+from tests.support.helpers import oblique_affine
 
 SHAPE = (5, 4, 3)
 SPACING_MM = (0.7, 1.3, 2.5)

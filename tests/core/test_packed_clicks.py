@@ -6,36 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import Posterior, condition
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.conditioning import condition
 from napari_ssn.core.metrics import pairwise_iou
 from napari_ssn.core.representatives import representatives
 from napari_ssn.core.residual import Residual
 from napari_ssn.core.suggestion import suggest_click
+from tests.support.packed import both, distributions
 
 RESIDUALS = (None, Residual(length_mm=1.0))
-
-
-def distributions(classes: int) -> tuple[PackedDistribution, LogitDistribution]:
-    rng = np.random.default_rng(classes)
-    space = (4, 9, 8)
-    mean = rng.normal(size=(classes, *space))
-    # Far from any other label: places that no z reaches, but a click may.
-    mean[0, :, :, 5:] += 40
-    dist = LogitDistribution(
-        mean, rng.normal(size=(3, classes, *space)), np.full((classes, *space), 0.1),
-        start=(1, 2, 0), image_space=(7, 12, 9),
-    )  # fmt: skip
-    packed = PackedDistribution.of(dist)
-    return packed, packed.dense()
-
-
-def both(classes: int, residual: Residual | None) -> tuple[Posterior, Posterior]:
-    packed, dense = distributions(classes)
-    clicks = [Click((2, 5, 3), 1), Click((3, 4, 6), classes - 1), Click((1, 2, 0), 0)]
-    return condition(packed, clicks, 0.1, residual), condition(dense, clicks, 0.1, residual)
 
 
 def test_logits_at_any_voxels_in_any_order() -> None:

@@ -10,7 +10,7 @@ from napari_ssn.core.transforms import (
     same_place,
     scaling,
 )
-from tests.helpers import oblique_affine
+from tests.support.helpers import oblique_affine
 
 C, S = np.cos(np.deg2rad(25)), np.sin(np.deg2rad(25))
 TURN = np.array([[1, 0, 0], [0, C, -S], [0, S, C]])

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from napari_ssn.session import Session
-from tests.helpers import noise_image, tiny_model
+from tests.support.docks import add_image
+from tests.support.helpers import tiny_model
 
 
 @pytest.fixture
@@ -42,25 +41,3 @@ def opened(open_dock: Callable[..., Any], tmp_path: Path) -> tuple[Any, Any]:
     viewer, dock = open_dock(tiny_model(tmp_path / "tiny"))
     add_image(viewer)
     return viewer, dock
-
-
-def add_image(viewer: Any, space: tuple[int, ...] = (40, 48), **options: Any) -> np.ndarray:
-    data = noise_image(space)
-    where = {"scale": (0.7,) * len(space), "units": ("mm",) * len(space)}
-    viewer.add_image(data, name="scan", **{**where, **options})
-    return data
-
-
-def settled(session: Session) -> bool:
-    """Whether a run has ended and everything about it is counted."""
-    return (
-        session.result is not None
-        and not session.busy
-        and session.ranges is not None
-        and session.walk.counts is not None
-    )
-
-
-def run_and_wait(dock: Any, qtbot: Any) -> None:
-    dock.run.button.click()
-    qtbot.waitUntil(lambda: settled(dock.session), timeout=60_000)

@@ -9,8 +9,8 @@ from typing import Any
 from qtpy.QtCore import QPoint, Qt
 
 from napari_ssn.gui.layers import COMPARED, HYPOTHESIS
-from tests.gui.conftest import add_image, run_and_wait
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import tiny_model
 
 
 def dealt(dock: Any, qtbot: Any) -> Any:

@@ -11,8 +11,8 @@ import pytest
 
 from napari_ssn.gui.dock import SSNDock
 from napari_ssn.gui.layers import HYPOTHESIS, REGION
-from tests.gui.conftest import add_image, run_and_wait, settled
-from tests.helpers import noise_image, tiny_model
+from tests.support.docks import add_image, run_and_wait, settled
+from tests.support.helpers import noise_image, tiny_model
 
 
 def names(viewer: Any) -> list[str]:

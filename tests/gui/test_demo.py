@@ -15,9 +15,9 @@ import pytest
 from napari_ssn.core.compass import AXIAL
 from napari_ssn.core.errors import GeometryError, ModelError
 from napari_ssn.verifying import verify
-from tests.dicoms import SECRETS, make_series
-from tests.gui.conftest import add_image
-from tests.helpers import noise_image, tiny_model
+from tests.support.dicoms import SECRETS, make_series
+from tests.support.docks import add_image
+from tests.support.helpers import noise_image, tiny_model
 
 
 def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from qtpy.QtCore import Qt
 
 from napari_ssn.gui.layers import HYPOTHESIS
 from napari_ssn.session.records import Step
-from tests.gui.conftest import add_image, run_and_wait, settled
-from tests.helpers import noise_image, tiny_model
+from tests.support.docks import add_image, run_and_wait, settled
+from tests.support.helpers import noise_image, tiny_model
 
 KEYS = ("Q", "W", ",", ".", "S", "A", "D", "K", "Control-Z", "Control-Shift-Z", "Control-Enter")
 

@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_ssn.gui.effect_layer import EFFECT
 from napari_ssn.session.effect import ADDED, EXCHANGED, TAKEN, compared
-from tests.gui.conftest import add_image, run_and_wait
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import tiny_model
 
 
 @pytest.fixture

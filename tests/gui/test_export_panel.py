@@ -15,9 +15,9 @@ from qtpy.QtCore import Qt
 import napari_ssn as ssn
 from napari_ssn.gui.output_panel import with_suffix
 from napari_ssn.io.napari_hooks import image_layer, write_labels
-from tests.dicoms import SECRETS, make_series
-from tests.gui.conftest import run_and_wait
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.dicoms import SECRETS, make_series
+from tests.support.docks import run_and_wait
+from tests.support.helpers import noise_image, oblique_affine, tiny_model
 
 
 def entries(box: Any) -> dict[str, tuple[bool, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.gui.conftest import add_image, run_and_wait
+from tests.support.docks import add_image, run_and_wait
 
 
 def shown(dock: Any) -> bool:

@@ -13,8 +13,8 @@ from napari.layers import Image
 import napari_ssn as ssn
 from napari_ssn.gui import layers
 from napari_ssn.io.hashes import image_hash
-from tests import readers
-from tests.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of
+from tests.support import readers
+from tests.support.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of
 
 READERS = {"napari-nifti": readers.napari_nifti, "napari-itk-io": readers.napari_itk_io}
 ALL = [pytest.param(one, id=one.name) for one in phantoms()]

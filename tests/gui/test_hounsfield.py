@@ -10,9 +10,9 @@ import dask.array
 import pytest
 
 from napari_ssn.wording.image import FITS
-from tests.gui.conftest import run_and_wait
-from tests.gui.test_view import SPACE, hounsfield
-from tests.helpers import tiny_model
+from tests.support.docks import run_and_wait
+from tests.support.helpers import tiny_model
+from tests.support.tomography import SPACE, hounsfield
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from napari_ssn.core import activation
 from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.gui import scene
 from napari_ssn.gui.layers import HYPOTHESIS
-from tests.gui.conftest import add_image, run_and_wait, settled
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, run_and_wait, settled
+from tests.support.helpers import tiny_model
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import QObject
 
 from napari_ssn.gui.later import Later
-from tests.gui.conftest import run_and_wait
+from tests.support.docks import run_and_wait
 
 
 def test_the_first_call_is_at_once_and_the_last_is_made(qtbot: Any) -> None:

@@ -10,7 +10,7 @@ from napari_ssn.core.errors import ImageError
 from napari_ssn.core.volume import Volume
 from napari_ssn.gui import layers
 from napari_ssn.io.napari_hooks import image_layer
-from tests.helpers import noise_image, oblique_affine
+from tests.support.helpers import noise_image, oblique_affine
 
 
 def test_our_own_reader_gives_the_file_back_bit_for_bit() -> None:

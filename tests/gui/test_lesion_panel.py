@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from napari_ssn.gui.layers import HYPOTHESIS
-from tests.gui.conftest import add_image, run_and_wait
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import tiny_model
 
 SPACE = (20, 24, 22)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_ssn.gui.layers import CLICK_PIXELS, REGION, REGION_PIXELS
-from tests.gui.conftest import add_image, run_and_wait
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import tiny_model
 
 
 def test_markers_are_of_their_slice(

@@ -34,7 +34,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from tests.helpers import noise_image, tiny_model
+from tests.support.helpers import noise_image, tiny_model
 
 SECONDS = float(os.environ.get("MONKEY_SECONDS", "60"))
 SEED = int(os.environ.get("MONKEY_SEED", "0"))

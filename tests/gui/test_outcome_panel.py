@@ -11,9 +11,8 @@ import pytest
 
 from napari_ssn.gui.layers import HYPOTHESIS
 from napari_ssn.session.records import Question
-from tests.gui.conftest import add_image, run_and_wait
-from tests.gui.test_point_panel import click, pointing_into
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, click, pointing_into, run_and_wait
+from tests.support.helpers import tiny_model
 
 
 def answered(dock: Any, qtbot: Any) -> Any:

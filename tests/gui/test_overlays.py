@@ -16,8 +16,8 @@ from napari_ssn.gui.layers import HYPOTHESIS
 from napari_ssn.gui.overlays import NAMES, TONES
 from napari_ssn.session import Choice
 from napari_ssn.session.overview import KINDS
-from tests.gui.conftest import add_image, run_and_wait
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import tiny_model
 
 
 def there(dock: Any) -> bool:

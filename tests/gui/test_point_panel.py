@@ -14,27 +14,9 @@ from qtpy.QtWidgets import QApplication
 from napari_ssn.gui.clicks import CLICKS
 from napari_ssn.gui.layers import HYPOTHESIS
 from napari_ssn.session.records import Point
-from tests.gui.conftest import add_image, run_and_wait
-from tests.gui.test_time import series
-from tests.helpers import tiny_model
-
-
-def pointing_into(viewer: Any) -> list[Any]:
-    return [c for c in viewer.mouse_drag_callbacks if c.__module__ == "napari_ssn.gui.clicks"]
-
-
-def click(viewer: Any, position: tuple[float, ...], moved: bool = False, button: int = 1) -> None:
-    """A click on the canvas as napari hands it to the callbacks of a viewer."""
-
-    class Event:
-        type = "mouse_press"
-
-    event = Event()
-    event.position, event.button = position, button
-    for callback in pointing_into(viewer):
-        for _ in callback(viewer, event):
-            event.type = "mouse_move" if moved else "mouse_release"
-            moved = False
+from tests.support.docks import add_image, click, pointing_into, run_and_wait
+from tests.support.frames import series
+from tests.support.helpers import tiny_model
 
 
 @pytest.fixture

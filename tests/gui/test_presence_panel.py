@@ -13,8 +13,8 @@ import pytest
 from napari_ssn.gui.layers import HYPOTHESIS, PREVIEW
 from napari_ssn.gui.overlays import NAMES
 from napari_ssn.network.models import Model
-from tests.gui.conftest import add_image, run_and_wait
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import tiny_model
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_ssn.gui.layers import REGION
-from tests.gui.conftest import add_image, run_and_wait
+from tests.support.docks import add_image, run_and_wait
 
 
 def test_a_2d_model_looks_as_far_along_a_volume_as_it_is_told(

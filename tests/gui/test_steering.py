@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from napari_ssn.core.spread import Spread
-from tests.gui.conftest import add_image, run_and_wait, settled
-from tests.helpers import tiny_model
+from tests.support.docks import add_image, run_and_wait, settled
+from tests.support.helpers import tiny_model
 
 HYPOTHESIS = "SSN · hypothesis"
 

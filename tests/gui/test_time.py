@@ -11,18 +11,9 @@ import numpy as np
 import pytest
 
 from napari_ssn.gui.layers import HYPOTHESIS, describe
-from tests.gui.conftest import run_and_wait
-from tests.helpers import noise_image, tiny_model
-
-FRAMES, SPACE = 5, (16, 20, 18)
-WHERE = {"scale": (3.0, 2.0, 0.7, 0.8), "translate": (6.0, -5.0, 4.0, 3.0)}
-UNITS = ("s", "mm", "mm", "mm")
-
-
-def series(viewer: Any, **options: Any) -> np.ndarray:
-    data = np.stack([noise_image(SPACE, seed) for seed in range(FRAMES)])
-    viewer.add_image(data, name="series", **{**WHERE, "units": UNITS, **options})
-    return data
+from tests.support.docks import run_and_wait
+from tests.support.frames import FRAMES, SPACE, WHERE, series
+from tests.support.helpers import noise_image, tiny_model
 
 
 @pytest.fixture

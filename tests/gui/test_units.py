@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from napari_ssn.gui.layers import REGION
-from tests.gui.conftest import add_image, run_and_wait
-from tests.gui.test_point_panel import click
-from tests.helpers import noise_image, tiny_model
+from tests.support.docks import add_image, click, run_and_wait
+from tests.support.helpers import noise_image, tiny_model
 
 SPACE = (16, 20, 18)
 SCALE = (2.0, 0.75, 0.5)

@@ -14,8 +14,8 @@ from napari_ssn.core.display import IMAGE_KEY, Display
 from napari_ssn.core.volume import Volume
 from napari_ssn.gui.sides import PLACES, UNKNOWN
 from napari_ssn.io.napari_hooks import image_layer
-from tests import readers
-from tests.helpers import noise_image, oblique_affine
+from tests.support import readers
+from tests.support.helpers import noise_image, oblique_affine
 
 ACTIONS = ("open", "axial", "coronal", "sagittal", "delete", "3d", "home")
 # Brighter towards the patient's left, front and head: each half of a picture shows its side.

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from napari_ssn.gui.layers import HYPOTHESIS
-from tests.gui.conftest import add_image, run_and_wait
-from tests.helpers import noise_image, tiny_model
+from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import noise_image, tiny_model
+from tests.support.tomography import SPACE, hounsfield
 
-SPACE = (16, 20, 18)
 AXIAL, CORONAL, SAGITTAL = range(3)
 
 
@@ -104,12 +104,6 @@ def test_axes_before_space_stay_where_they_are(deep: tuple[Any, Any]) -> None:
     assert viewer.dims.order == (0, 3, 1, 2)
     np.testing.assert_allclose(viewer.dims.point, (2, 3, 14, 5), atol=0.5)
     assert checked(dock) == [False, False, True]
-
-
-def hounsfield(space: tuple[int, ...]) -> np.ndarray:
-    data = noise_image(space) / 10
-    data[..., : space[-1] // 2] -= 900
-    return data
 
 
 def test_windows_of_a_ct_change_its_contrast_and_not_its_values(deep: tuple[Any, Any]) -> None:

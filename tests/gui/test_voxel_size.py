@@ -13,8 +13,8 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.gui.layers import HYPOTHESIS
 from napari_ssn.io.napari_hooks import image_layer, write_labels
-from tests.gui.conftest import run_and_wait
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.docks import run_and_wait
+from tests.support.helpers import noise_image, oblique_affine, tiny_model
 
 SPACE = (16, 20, 18)
 

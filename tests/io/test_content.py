@@ -18,20 +18,17 @@ from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.provenance import (
     Choice,
     DicomInput,
-    ModelIdentity,
     Provenance,
-    Run,
     read_sidecar,
 )
 from napari_ssn.io.sidecar import sidecar_path
-from tests.dicoms import SECRETS, make_series
-from tests.helpers import oblique_affine
-from tests.killing import killed
+from tests.support.dicoms import SECRETS, make_series
+from tests.support.helpers import oblique_affine
+from tests.support.killing import killed
+from tests.support.records import MODEL, RUN
 
 SPACE = (5, 4, 3)
 LABELS = ["background", "nodule", "vessel"]
-MODEL = ModelIdentity(name="tiny", version="0.1", weights_sha256="a" * 64)
-RUN = Run(device="cpu", device_title="CPU", centre=None, image_sha256="b" * 64)
 
 
 def hypothesis(seed: int = 0) -> Hypothesis:
@@ -209,7 +206,7 @@ def _readable(path: Path) -> bytes:
 
 def test_a_loaded_model_names_the_labels_as_its_card_does(tmp_path: Path) -> None:
     from napari_ssn.network.models import load_model
-    from tests.helpers import tiny_model
+    from tests.support.helpers import tiny_model
 
     model = load_model(tiny_model(tmp_path / "tiny", classes=3), "cpu")
     one = Hypothesis(np.zeros((6, 5, 4), np.uint8), np.eye(4), None, 3)

@@ -33,8 +33,8 @@ import napari_ssn as ssn
 from napari_ssn.core.errors import GeometryError, ImageError, SSNError
 from napari_ssn.core.volume import Volume
 from napari_ssn.io.dicom import DicomSeries, list_series
-from tests.dicoms import SECRETS, make_multiframe, make_series
-from tests.helpers import noise_image, oblique_affine
+from tests.support.dicoms import SECRETS, make_multiframe, make_series
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (7, 6, 5)
 AXIAL = np.array([[-0.7, 0, 0, 30.5], [0, -0.7, 0, 20.25], [0, 0, 2.0, -12.0], [0, 0, 0, 1]])

@@ -18,7 +18,7 @@ from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.io.dicom import apart as module
 from napari_ssn.io.dicom import pixels
 from napari_ssn.io.dicom.apart import Apart, apart
-from tests.dicoms import SECRETS, make_multiframe, make_series
+from tests.support.dicoms import SECRETS, make_multiframe, make_series
 
 AXIAL = np.diag([-0.7, -0.7, 2.0, 1.0])
 SPACE = (40, 32, 4)

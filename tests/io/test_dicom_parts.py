@@ -16,8 +16,8 @@ import napari_ssn as ssn
 from napari_ssn import opening
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.io.dicom import list_series
-from tests.dicoms import make_multiframe, make_series
-from tests.helpers import command, noise_image, tiny_model
+from tests.support.dicoms import make_multiframe, make_series
+from tests.support.helpers import command, noise_image, tiny_model
 
 SPACE = (7, 6, 5)
 AXIAL = np.array([[-0.7, 0, 0, 30.5], [0, -0.7, 0, 20.25], [0, 0, 2.0, -12.0], [0, 0, 0, 1]])

@@ -17,9 +17,9 @@ import napari_ssn as ssn
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import told_of
-from tests.dicoms import SECRETS, make_series
-from tests.helpers import command, noise_image, tiny_model
-from tests.io.test_dicom_seg import complaints
+from tests.support.dicoms import SECRETS, make_series
+from tests.support.helpers import command, noise_image, tiny_model
+from tests.support.segmentations import complaints
 
 SPACE = (7, 6, 5)
 AXIAL = np.array([[-0.7, 0, 0, 30.5], [0, -0.7, 0, 20.25], [0, 0, 2.5, -12.0], [0, 0, 0, 1]])

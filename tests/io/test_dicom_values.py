@@ -28,8 +28,8 @@ from napari_ssn import opening
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.io.dicom import list_series
 from napari_ssn.io.dicom.members import begins_bare
-from tests.dicoms import SECRETS, make_series
-from tests.helpers import noise_image, oblique_affine
+from tests.support.dicoms import SECRETS, make_series
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (7, 6, 5)
 AXIAL = np.array([[-0.7, 0, 0, 30.5], [0, -0.7, 0, 20.25], [0, 0, 2.0, -12.0], [0, 0, 0, 1]])

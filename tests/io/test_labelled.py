@@ -14,7 +14,7 @@ from napari.components.viewer_model import prune_kwargs
 import napari_ssn.samples as samples
 from napari_ssn.io.labelled import label_kind, looks_like_labels
 from napari_ssn.io.napari_hooks import get_reader
-from tests.helpers import noise_image, oblique_affine
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (20, 18, 16)
 

@@ -17,7 +17,7 @@ from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import get_reader, image_layer, read_layers, write_labels
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.provenance import Choice, ModelIdentity, Run, read_sidecar
-from tests.helpers import noise_image, oblique_affine
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (6, 5, 4)
 

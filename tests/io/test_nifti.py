@@ -16,7 +16,7 @@ from napari_ssn.io.formats import about
 from napari_ssn.io.napari_hooks import write_labels
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.nifti_write import encode_nifti
-from tests.helpers import noise_image, oblique_affine
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)
 ATOL_MM = 1e-6

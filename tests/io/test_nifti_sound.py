@@ -11,7 +11,7 @@ import pytest
 
 from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.io.nifti import read_nifti
-from tests.helpers import noise_image, oblique_affine
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (6, 5, 4)
 STRAIGHT = np.diag([-0.9, -0.9, 2.0, 1.0])

@@ -12,7 +12,7 @@ from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.io.content import PlainLabel, PlainModel
 from napari_ssn.network.card import read_card
-from tests.helpers import oblique_affine
+from tests.support.helpers import oblique_affine
 
 ROOT = Path(__file__).parents[2]
 SPACE = (7, 6, 5)

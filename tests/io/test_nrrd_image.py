@@ -13,7 +13,7 @@ import napari_ssn as ssn
 from napari_ssn.core.errors import GeometryError, ImageError, SSNError
 from napari_ssn.gui import layers
 from napari_ssn.io.napari_hooks import get_reader, read_layers
-from tests.helpers import noise_image, oblique_affine
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)
 NAME = "DOE_JANE"

@@ -25,9 +25,9 @@ from napari_ssn.io.describing import describe, describe_probability, describe_se
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
 from napari_ssn.io.opened import named_after
 from napari_ssn.io.provenance import Choice, ModelIdentity, Run, read_sidecar
-from tests.helpers import oblique_affine
-from tests.io.test_dicom_seg import AFFINES, SOURCES, SPACE, card, maps, series
-from tests.test_privacy import named_in
+from tests.support.helpers import oblique_affine
+from tests.support.planted import named_in
+from tests.support.segmentations import AFFINES, SOURCES, SPACE, card, maps, series
 
 MODEL = ModelIdentity(name="toy", version="1", weights_sha256="0" * 64)
 RUN = Run(device="cpu", device_title="CPU", centre=None, image_sha256="0" * 64)

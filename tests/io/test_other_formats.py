@@ -14,8 +14,8 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.core.errors import GeometryError, ImageError, SSNError
 from napari_ssn.io.napari_hooks import get_reader
-from tests.helpers import noise_image, oblique_affine
-from tests.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of
+from tests.support.helpers import noise_image, oblique_affine
+from tests.support.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of
 
 # Every eighth order and directions, the first and the last among them.
 SOME = [*list(phantoms())[::8], list(phantoms())[-1]]

@@ -23,7 +23,7 @@ from napari_ssn.io.provenance import (
 )
 from napari_ssn.io.sidecar import sidecar_path, write_pair
 from napari_ssn.wording.problems import RESEARCH_ONLY
-from tests.helpers import noise_image, oblique_affine
+from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)
 LABELS = ["background", "nodule", "vessel"]

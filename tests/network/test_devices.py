@@ -21,8 +21,8 @@ from napari_ssn.network.models import Model, build_network, load_model
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.recipes import read_recipe
 from napari_ssn.training.terms import loss_terms
-from tests.fake_gpu import GPU, FakeGPU, WrongDeviceError, on_gpu, where
-from tests.helpers import noise_image, tiny_model
+from tests.support.fake_gpu import GPU, FakeGPU, WrongDeviceError, on_gpu, where
+from tests.support.helpers import noise_image, tiny_model
 
 ROOT = Path(__file__).parents[2]
 

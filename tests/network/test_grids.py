@@ -22,7 +22,7 @@ from napari_ssn.network.lattice import Line, sample
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import plan_for
 from napari_ssn.network.ssn import LogitParameters
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.helpers import noise_image, oblique_affine, tiny_model
 
 ALL_48 = [
     Reorientation(order, flip)

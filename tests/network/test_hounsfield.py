@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import nn
 
 from napari_ssn.core.errors import ImageError, ModelError
 from napari_ssn.core.volume import Volume
@@ -17,24 +16,10 @@ from napari_ssn.network.card import PresenceCalibration
 from napari_ssn.network.inference import prepare
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import plan_for
-from napari_ssn.network.ssn import PresentParameters
-from tests.helpers import tiny_model
+from tests.support.helpers import tiny_model
+from tests.support.networks import WINDOW, Sure
 
-WINDOW = (-1000.0, 1000.0)
 AFFINE = np.diag([-0.8, -0.8, 2.0, 1.0])
-
-
-class Sure(nn.Module):
-    """Outlines what is denser than the middle of the window, and says one thing of presence."""
-
-    presence = 0.5
-
-    def forward(self, tile: torch.Tensor) -> PresentParameters:
-        value = 10 * (tile[:, 0] - 0.5)
-        mean = torch.stack([0 * value, value], 1)
-        factor = torch.stack([0 * value, value], 1)[:, None]
-        logit = torch.full((len(tile),), self.presence)
-        return PresentParameters(mean, factor, 0 * mean + 0.1, logit)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from napari_ssn.network.intensity import normalise
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.ssn import LogitParameters
 from napari_ssn.network.tiles import layout, window_around
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.helpers import noise_image, oblique_affine, tiny_model
 
 
 @pytest.fixture(scope="module")

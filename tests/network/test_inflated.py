@@ -11,22 +11,7 @@ from napari_ssn.network.card import Architecture
 from napari_ssn.network.inflated import AlongSlices, SliceUNet, inflate
 from napari_ssn.network.models import build_network, check_network, load_model, unique_state
 from napari_ssn.network.ssn import PresentParameters
-
-WIDTHS = {"features": [4, 4, 8, 8, 8, 4], "norm": "batch"}
-
-
-def architecture(**changes: object) -> Architecture:
-    return Architecture.model_validate(
-        {
-            "backbone": "SliceUNet",
-            "arguments": WIDTHS,
-            "features": 4,
-            "rank": 3,
-            "centre_radius": [2.0, 4.0, 4.0],
-            "presence": True,
-            **changes,
-        }
-    )
+from tests.support.networks import WIDTHS, architecture
 
 
 def flat() -> torch.nn.Module:

@@ -14,7 +14,7 @@ from napari_ssn.core.volume import Volume
 from napari_ssn.network.card import ModelCard, read_card
 from napari_ssn.network.likeness import cut_of, features_of, likeness_of
 from napari_ssn.network.likeness_card import Likeness
-from tests.helpers import likeness_of_all, noise_image, tiny_model
+from tests.support.helpers import likeness_of_all, noise_image, tiny_model
 
 SPACE = (24, 22, 20)
 

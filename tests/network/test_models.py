@@ -18,7 +18,7 @@ from napari_ssn.core.measures import central_range
 from napari_ssn.network import models
 from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import find_model, load_model, model_folders, save_model
-from tests.helpers import tiny_model
+from tests.support.helpers import tiny_model
 
 SIDES = {"below": 0.5, "above": 2.0}
 POOLED = SIDES | {"level": 0.9, "data": "val", "readers": 4}

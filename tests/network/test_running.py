@@ -26,7 +26,7 @@ from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import check_memory, needed_bytes, plan_for
 from napari_ssn.network.ssn import LogitParameters
 from napari_ssn.network.tiles import layout, shares, starts
-from tests.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.helpers import noise_image, oblique_affine, tiny_model
 
 ROOT = Path(__file__).parents[2]
 

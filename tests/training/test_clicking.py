@@ -19,10 +19,8 @@ from napari_ssn.network.models import load_model
 from napari_ssn.training.cases import load_cases
 from napari_ssn.training.clicking import CLICKS, holes, next_click, simulate
 from napari_ssn.training.slices import load_slices
-from tests.helpers import tiny_model
-from tests.training.test_nnunet import nnunet_folder
-from tests.training.test_nodules import nodule_files, put
-from tests.training.test_slices import png, slice_files, write
+from tests.support.helpers import tiny_model
+from tests.support.sets import nnunet_folder, nodule_files, png, put, slice_files, write
 
 
 def test_the_click_is_in_the_middle_of_the_largest_error() -> None:

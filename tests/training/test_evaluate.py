@@ -24,9 +24,8 @@ from napari_ssn.training.evaluate import evaluate, summarise
 from napari_ssn.training.lengths import diameter_errors
 from napari_ssn.training.measuring import Measurement, _nothing, _reliability, measure
 from napari_ssn.training.slices import SliceSet, load_slices
-from tests.helpers import tiny_model
-from tests.training.test_nnunet import nnunet_folder
-from tests.training.test_slices import slice_files, write
+from tests.support.helpers import tiny_model
+from tests.support.sets import nnunet_folder, slice_files, write
 
 
 @pytest.fixture

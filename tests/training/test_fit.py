@@ -28,43 +28,7 @@ from napari_ssn.training.recipes import read_recipe
 from napari_ssn.training.schedule import Minutes, rate_by_clock
 from napari_ssn.training.slices import SliceSet, load_slices
 from napari_ssn.training.trainer import Trainer
-from tests.training.test_nnunet import nnunet_folder
-from tests.training.test_slices import slice_files, write
-
-RECIPE = """
-[card]
-name = "small"
-title = "Small"
-version = "0"
-purpose = "Tests"
-licence = "CC0-1.0"
-spatial_dims = 2
-channels = ["grey"]
-normalisation = "stretch"
-region = [32, 32]
-centred = true
-labels = [{ name = "background", colour = "#000000" }, { name = "disc", colour = "#ffb000" }]
-[card.training]
-data = "drawn discs"
-licence = "CC0-1.0"
-attribution = "none"
-[recipe]
-steps = 160
-batch = 4
-crop = 16
-whole_share = 0.25
-warmup = 20
-learning_rate = 5e-3
-validate_every = 80
-validation_cases = 6
-average = 0.9
-[recipe.architecture]
-backbone = "BasicUNet"
-arguments = { features = [8, 8, 8, 8, 8, 8], norm = "batch" }
-features = 8
-rank = 2
-centre_radius = 5.0
-"""
+from tests.support.sets import RECIPE, nnunet_folder, slice_files, write
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from benchmarks.gpu.__main__ import main, workers_here
 from benchmarks.gpu.pack import join, split
 from napari_ssn.network.models import load_model
 from napari_ssn.training.checkpoint import read_checkpoint
-from tests.training.test_nodules import nodule_files, put
+from tests.support.sets import nodule_files, put
 
 ROOT = Path(__file__).parents[2]
 

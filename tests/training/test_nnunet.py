@@ -14,39 +14,8 @@ import pytest
 from napari_ssn.core.errors import DataError
 from napari_ssn.training.cases import Subset, check_alike, hold_out, load_cases
 from napari_ssn.training.nnunet import VolumeSet
-from tests.helpers import noise_image, oblique_affine
-
-AFFINE = oblique_affine()
-
-
-def save(path: Path, data: np.ndarray, affine: np.ndarray = AFFINE) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nib.Nifti1Image(data, affine).to_filename(path)
-
-
-def nnunet_folder(
-    path: Path, count: int = 2, raters: int = 1, channels: int = 1, depth: int = 16
-) -> Path:
-    """A dataset of blobs with a head and a tail on noise; further raters draw them larger."""
-    for i in range(count):
-        space = (16 + i, 18, depth)
-        grid = np.stack(np.meshgrid(*(np.arange(n) - n // 2 for n in space), indexing="ij"))
-        far = np.sqrt((grid.astype(float) ** 2).sum(0))
-        for channel in range(channels):
-            image = noise_image(space, seed=10 * i + channel) + 300 * (far < 5)
-            save(path / "imagesTr" / f"case_{i}_{channel:04d}.nii.gz", image.astype(np.float32))
-        for rater in range(raters):
-            label = np.where(far < 5 + rater, np.where(grid[1] < 0, 1, 2), 0).astype(np.uint8)
-            name = f"case_{i}" if raters == 1 else f"case_{i}__r{rater}"
-            save(path / "labelsTr" / f"{name}.nii.gz", label)
-    about = {
-        "channel_names": {str(c): f"sequence {c}" for c in range(channels)},
-        "labels": {"background": 0, "head": 1, "tail": 2},
-        "file_ending": ".nii.gz",
-        "licence": "CC0-1.0",
-    }
-    (path / "dataset.json").write_text(json.dumps(about))
-    return path
+from tests.support.helpers import noise_image
+from tests.support.sets import AFFINE, nnunet_folder, save
 
 
 def test_channels_raters_and_place_are_read(tmp_path: Path) -> None:

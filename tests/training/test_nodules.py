@@ -16,54 +16,7 @@ from napari_ssn.training.cases import load_cases
 from napari_ssn.training.nodule_views import NoduleViews, NoduleViewSet
 from napari_ssn.training.nodules import NoduleSet, load_nodules, middle_of
 from napari_ssn.training.views import Key
-from tests.training.test_slices import png, write
-
-SIZE, SLICES = 48, 7
-GAIN, OFFSET = 5.0, -1030.0
-
-
-def nodule_files(nodules: int = 3, size: int = SIZE) -> dict[str, bytes]:
-    """Balls of soft tissue in lung; reader 2 draws a smaller one, and reader 3 nothing.
-
-    The tables lie beside ``set.zip``.
-    """
-    z, y, x = np.mgrid[:SLICES, :size, :size]
-    middle = (SLICES // 2, size // 2, size // 2)
-    rows, about, units = [], [], []
-    files: dict[str, bytes] = {}
-    for patient in range(1, nodules + 1):
-        # Millimetres: slices 2 apart, voxels 0.8.
-        far = np.sqrt(
-            (2 * (z - middle[0])) ** 2 + (0.8 * (y - middle[1])) ** 2 + (0.8 * (x - middle[2])) ** 2
-        )
-        ball = far < 5
-        image = np.where(ball, 210, 30).astype(np.uint8)
-        bits = ball * 3 + (far < 3.5) * 4
-        for k in range(SLICES):
-            name = f"{patient:04d}_0_{k:03d}"
-            files[f"image/{name}.png"] = png(image[k])
-            files[f"raters/{name}.png"] = png(bits[k].astype(np.uint8))
-            rows.append(f"{patient},0,{k},4,,")
-            units.append(f"{patient},0,{k},{GAIN},{OFFSET},1,0,1")
-        about.append(f"{patient},0,{SLICES},0.8,2,3,1,100,200,-50,1,5,3,,")
-    head = "patient,nodule,slice,raters,pixel_spacing_mm,slice_spacing_mm"
-    files["slices.csv"] = "\n".join([head, *rows]).encode()
-    head = (
-        "patient,nodule,slices,pixel_spacing_mm,slice_spacing_mm,readers,exact,row0,col0,"
-        "z_first_mm,consecutive,texture_0,texture_1,texture_2,texture_3"
-    )
-    files["nodules"] = "\n".join([head, *about]).encode()
-    head = "patient,nodule,slice,hu_gain,hu_offset,exact,distance,intercept_from_header"
-    files["hu"] = "\n".join([head, *units]).encode()
-    return files
-
-
-def put(folder: Path, files: dict[str, bytes]) -> Path:
-    tables = {name: files.pop(name) for name in ("nodules", "hu") if name in files}
-    path = write(folder / "set.zip", files)
-    for name, content in tables.items():
-        (folder / f"set-{name}.csv").write_bytes(content)
-    return path
+from tests.support.sets import SIZE, SLICES, nodule_files, put
 
 
 def small_set(folder: Path, nodules: int = 3) -> NoduleSet:
@@ -253,7 +206,7 @@ def test_a_model_learns_nodules_and_is_measured_on_them(tmp_path: Path) -> None:
     from napari_ssn.training.evaluate import evaluate
     from napari_ssn.training.fit import fit
     from napari_ssn.training.recipe import Recipe
-    from tests.network.test_inflated import architecture
+    from tests.support.networks import architecture
 
     nodules = small_set(tmp_path, 4)
     shape = architecture(centre_radius=[4.0, 8.0, 8.0])
@@ -293,8 +246,8 @@ def test_a_model_learns_nodules_and_is_measured_on_them(tmp_path: Path) -> None:
 
 def test_pictures_show_the_slice_that_radiologists_read(tmp_path: Path) -> None:
     from napari_ssn.training.pictures import _scene
-    from tests.helpers import tiny_model
-    from tests.network.test_hounsfield import WINDOW, Sure
+    from tests.support.helpers import tiny_model
+    from tests.support.networks import WINDOW, Sure
 
     nodules = small_set(tmp_path, 1)
     made = load_model(tiny_model(tmp_path / "m", 3, region=(16, 48, 48), centred=True, rank=1))

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.gpu.pack import join, main, split
 from napari_ssn.training.nodules import load_nodules
-from tests.training.test_nodules import nodule_files, put
+from tests.support.sets import nodule_files, put
 
 
 def test_a_set_in_parts_is_the_same_where_it_was_not_cut(tmp_path: Path) -> None:

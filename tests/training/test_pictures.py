@@ -17,8 +17,8 @@ from napari_ssn.training import pictures
 from napari_ssn.training.cases import Case, Cases
 from napari_ssn.training.pictures import CAPTION, GAP, PANEL, worst_cases
 from napari_ssn.training.slices import SliceSet, load_slices
-from tests.helpers import noise_image, oblique_affine, tiny_model
-from tests.training.test_slices import slice_files, write
+from tests.support.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.sets import slice_files, write
 
 SPACING = (0.7, 1.3, 2.5)
 

@@ -17,8 +17,7 @@ from napari_ssn.training.recipes import find_recipe, read_recipe, recipes
 from napari_ssn.training.slices import load_slices
 from napari_ssn.training.trainer import Trainer
 from napari_ssn.training.views import ViewSet, view_loader
-from tests.training.test_nnunet import nnunet_folder
-from tests.training.test_slices import slice_files, write
+from tests.support.sets import nnunet_folder, slice_files, write
 
 
 def test_the_papers_recipes_and_the_shipped_ones_are_found() -> None:

@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from napari_ssn.core.errors import DataError
 from napari_ssn.training.slices import load_slices, unpack
-
-HEADER = "patient,nodule,slice,raters,pixel_spacing_mm,slice_spacing_mm"
-
-
-def png(array: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, "png")
-    return out.getvalue()
-
-
-def slice_files(count: int = 3, size: int = 32, seed: int = 0) -> dict[str, bytes]:
-    """A small set: a bright disc, which four raters draw at four sizes, one of them once not."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:size, :size] - size // 2
-    files, lines = {}, [HEADER]
-    for i in range(count):
-        noise = rng.integers(0, 60, (size, size))
-        radius = rng.uniform(4, 7)
-        disc = np.hypot(y, x) < radius
-        files[f"image/{i + 1:04d}_0_{i:03d}.png"] = png((noise + 150 * disc).astype(np.uint8))
-        bits = sum((np.hypot(y, x) < radius - 1 + k / 2) * (1 << k) for k in range(4))
-        if i == 1:
-            bits = bits & ~1  # this rater sees nothing
-        files[f"raters/{i + 1:04d}_0_{i:03d}.png"] = png(np.asarray(bits, np.uint8))
-        lines.append(f"{i + 1},0,{i},4,{'' if i == 2 else 0.7},2.5")
-    files["slices.csv"] = "\n".join(lines).encode()
-    return files
-
-
-def write(path: Path, files: dict[str, bytes]) -> Path:
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, content in files.items():
-                archive.writestr(name, content)
-    else:
-        for name, content in files.items():
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            (path / name).write_bytes(content)
-    return path
+from tests.support.sets import HEADER, png, slice_files, write
 
 
 def test_zip_folder_and_nested_folder_hold_the_same(tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Case, Cases, load_cases, plain_volume
 from napari_ssn.training.slices import load_slices
 from napari_ssn.training.views import Key, Plan, Views, ViewSet, view_loader
-from tests.training.test_nnunet import nnunet_folder
-from tests.training.test_slices import slice_files, write
+from tests.support.sets import nnunet_folder, slice_files, write
 
 STILL = Views(
     rotation=0, scale=0, shift=0, mirror=[], quarter_turns=False, contrast=0, brightness=0
@@ -168,7 +167,7 @@ def test_views_repeat_with_their_seed_and_number(dims: int, tmp_path: Path) -> N
 def test_views_are_cut_in_the_orientation_of_the_card() -> None:
     from napari_ssn.core.orientation import Reorientation
     from napari_ssn.core.volume import Volume
-    from tests.helpers import oblique_affine
+    from tests.support.helpers import oblique_affine
 
     class Stored(Arrays):
         """Volumes that know how they lie."""

@@ -1,0 +1,50 @@
+"""What tests do with a dock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_ssn.session import Session
+from tests.support.helpers import noise_image
+
+
+def add_image(viewer: Any, space: tuple[int, ...] = (40, 48), **options: Any) -> np.ndarray:
+    data = noise_image(space)
+    where = {"scale": (0.7,) * len(space), "units": ("mm",) * len(space)}
+    viewer.add_image(data, name="scan", **{**where, **options})
+    return data
+
+
+def settled(session: Session) -> bool:
+    """Whether a run has ended and everything about it is counted."""
+    return (
+        session.result is not None
+        and not session.busy
+        and session.ranges is not None
+        and session.walk.counts is not None
+    )
+
+
+def run_and_wait(dock: Any, qtbot: Any) -> None:
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: settled(dock.session), timeout=60_000)
+
+
+def pointing_into(viewer: Any) -> list[Any]:
+    return [c for c in viewer.mouse_drag_callbacks if c.__module__ == "napari_ssn.gui.clicks"]
+
+
+def click(viewer: Any, position: tuple[float, ...], moved: bool = False, button: int = 1) -> None:
+    """A click on the canvas as napari hands it to the callbacks of a viewer."""
+
+    class Event:
+        type = "mouse_press"
+
+    event = Event()
+    event.position, event.button = position, button
+    for callback in pointing_into(viewer):
+        for _ in callback(viewer, event):
+            event.type = "mouse_move" if moved else "mouse_release"
+            moved = False

@@ -1,0 +1,149 @@
+"""One run states one range, wherever it is stated: on the dock, by the command, in its files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from qtpy.QtWidgets import QApplication
+
+import napari_ssn as ssn
+from napari_ssn.core.windows import seems_ct
+from napari_ssn.gui.walk_panel import ResultPanel
+from napari_ssn.io.provenance import read_sidecar
+from napari_ssn.io.sidecar import sidecar_path
+from napari_ssn.segmenting import segment_image
+from napari_ssn.session import Session, Settings, Source
+from napari_ssn.wording.sizes import UNLIKE, capital
+from tests.support.dicoms import make_series
+from tests.support.helpers import page_of, tiny_model
+from tests.support.presence import give_presence
+from tests.support.sessions import Inline
+
+SPACE = (20, 18, 16)
+KINDS = ("calibrated", "adjusted", "model", "ct", "unlike", "weighting", "presence", "silent")
+
+
+def folder_of(kind: str, folder: Path) -> Path:
+    """A model of MR whose range is calibrated to something else than the hypotheses' own."""
+    calibration = None if kind == "model" else 0.3
+    made = tiny_model(folder / "mr", dims=3, region=(16,) * 3, calibration=calibration)
+    card = json.loads((made / "model.json").read_text())
+    card["channels"] = ["MRI"]
+    if kind == "adjusted":
+        card["calibration"]["readers"] = 1
+    if kind == "presence":
+        sides = {"below": 0.3, "above": 0.3}
+        card["calibration"] |= {"patients": 30, "labels": [sides]}
+    if kind == "unlike":
+        card["likeness"]["limit"] = 1e-9
+    if kind == "weighting":
+        card["likeness"]["weighting"] = "T1"
+    if kind == "silent":
+        # As cards were before they said what the training images are like.
+        del card["likeness"]
+    (made / "model.json").write_text(json.dumps(card))
+    return made
+
+
+def series(folder: Path, kind: str) -> Path:
+    """An MR series, T2-weighted by its header; or one that looks like a CT, and does not say."""
+    noise = np.random.default_rng(5).normal(0, 30, SPACE).round()
+    values = noise + 200
+    if kind == "ct":
+        values = noise + np.where(np.arange(SPACE[0])[:, None, None] < 8, -900, 40)
+    assert seems_ct(values) == (kind == "ct")
+
+    def change(_: int, dataset: pydicom.Dataset) -> None:
+        dataset.ScanningSequence, dataset.SequenceVariant = "SE", "SK"
+        dataset.RepetitionTime, dataset.EchoTime = 4500, 100
+
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+    make_series(folder, values, affine, modality="MR", intercept=-1024.0, change=change)
+    return folder
+
+
+def shown(model: Path, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """What the dock says of the same image: size, range, doubt and presence."""
+    assert QApplication.instance() is not None
+    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    volume = ssn.read(path)
+    session = Session(Inline(), Settings(device="cpu", hypotheses=1000), (model,))
+    session.catalogue.look()
+    panel = ResultPanel(session)
+    qtbot.addWidget(panel)
+    declared = getattr(volume.source, "declared", None)
+    session.set_image(
+        Source(
+            1, volume.space, 1, volume.affine, volume.extent, volume.oriented, lambda: volume,
+            series=volume.source, declared=declared,
+        )
+    )  # fmt: skip
+    session.run()
+    assert session.result is not None and session.ranges is not None, session.note
+    panel.refresh()
+    said = panel.ranges[0].text(), panel.doubt.text(), session.ranges.presence.line
+    silent = session.setup.unclaimed or ""
+    session.close()
+    return *said, silent
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dock_command_and_files_state_one_claim(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    if kind == "presence":
+        give_presence(monkeypatch)
+    model, path = folder_of(kind, tmp_path), series(tmp_path / "series", kind)
+    out = tmp_path / "out"
+    segment_image(path, out, str(model), count=0, device="cpu", report=True, suffix=".dcm")
+    told, err = capsys.readouterr()
+    lines = told.strip().splitlines()
+    found = re.fullmatch(r"Label 1(?:: median)? \S+ mL · (.*)", lines[0])
+    assert found is not None, told
+    # The diameters of the mean stand behind it, and in the report beside the size on show.
+    line, _, across = found[1].rpartition(" · mean outline ")
+    assert re.fullmatch(r"[\d.]+ × [\d.]+ mm( · reaches the .*)?", across)
+    dock, doubt, presence, silent = shown(model, path, qtbot, monkeypatch)
+    assert dock == line
+    assert lines[1:] == ([presence] if presence else [])
+    page = page_of(out / "report.html")
+    assert capital(line) in page and doubt in page
+    if presence:
+        assert capital(presence) in page
+    record, rows = (
+        read_sidecar(sidecar_path(out / "mean.dcm")),
+        list(csv.DictReader((out / "volumes.csv").read_text().splitlines())),
+    )
+    ends = {row["hypothesis"]: float(row["ml"]) for row in rows if "range" in row["hypothesis"]}
+    low, high = re.search(r"([\d.]+)–([\d.]+) mL", line).groups()  # type: ignore[union-attr]
+    step = 10.0 ** -len(high.partition(".")[2])
+    assert float(low) == pytest.approx(ends["range low"], abs=step)
+    assert float(high) == pytest.approx(ends["range high"], abs=step)
+    mean = next(row for row in rows if row["hypothesis"] == "mean")
+    assert record.volumes["label 1"].ml == pytest.approx(float(mean["ml"]))
+    seg = pydicom.dcmread(out / "mean.dcm")
+    assert int(seg.pixel_array.sum()) == record.volumes["label 1"].voxels
+    # What kind of claim it is, and nothing of it where the image is unlike the training's.
+    claims = {
+        "calibrated": "calibrated range", "adjusted": "adjusted range",
+        "presence": "nine in ten readers who outlined it drew",
+    }  # fmt: skip
+    assert line.startswith(claims.get(kind, "model range"))
+    unlike = kind in ("ct", "unlike", "weighting")
+    assert (UNLIKE in line) == unlike == (record.run.unlike is True)
+    assert ("unlike" in seg.ContentDescription) == unlike
+    assert {row.get("remark", "") for row in rows} == {doubt}
+    assert bool(doubt) == unlike and doubt in " ".join(err.split())
+    assert ("says nothing of the images" in silent) == (kind == "silent")
+    assert silent in " ".join(err.split())
