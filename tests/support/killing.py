@@ -173,6 +173,7 @@ def killed(run: Callable[[], object], after_s: float, after_one: bool = False) -
         after_one: whether they are counted from the end of its first run, not its beginning.
     """
     ready, told = os.pipe()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         try:
@@ -182,7 +183,8 @@ def killed(run: Callable[[], object], after_s: float, after_one: bool = False) -
             if after_one:
                 run()
             os.write(told, b".")
-            while True:
+            # Not for ever, should this process be killed itself.
+            while os.getppid() == parent:
                 run()
         finally:
             os._exit(3)
