@@ -22,7 +22,7 @@ help:
 	@echo "make demo-ct     the same with a chest CT of yours: make demo-ct CT=FOLDER_OR_ZIP CENTRE=I,J,K"
 	@echo "make test        every test"
 	@echo "make check       lint, format, types and import contracts"
-	@echo "make core-test   the tests of core/ in an environment without napari and Qt"
+	@echo "make core-test   the tests of core/ and geometry/ in an environment without napari and Qt"
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
 	@echo "make monkey      half an hour of random presses in the window; MINUTES=5 SEED=1 for others"
 	@echo "make kill        processes killed while they segment, export and train, 100 times each"
@@ -140,7 +140,7 @@ models: env
 # The package is not installed there, so that its dependencies do not come along.
 core-test: .venv-core/.installed
 	.venv-core/bin/python -c 'from importlib.util import find_spec as f; found = [n for n in ("napari", "qtpy", "monai") if f(n)]; assert not found, found'
-	.venv-core/bin/python -m pytest tests/core $(ARGS)
+	.venv-core/bin/python -m pytest tests/core tests/geometry $(ARGS)
 
 .venv-core/.installed: constraints.txt
 	$(call new-venv,.venv-core)

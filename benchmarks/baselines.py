@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from napari_ssn.core.errors import DataError
+from napari_ssn.errors import DataError
 
 # What the recipe is changed by. Columns that look at the point's place are ours, and the energies.
 _NO_COLUMNS = ("architecture.offset_columns=[]",)

@@ -6,13 +6,15 @@ import numpy as np
 
 from benchmarks.timing import median
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.directions import principal_directions
-from napari_ssn.core.residual import Residual
-from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import Label, ModelCard
-from napari_ssn.session.cards import CARDS, DRAWS, cards_job
-from napari_ssn.session.given import Given
-from napari_ssn.session.records import Point, Result, Source
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.documents.card import Label, ModelCard
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.prediction.cards import deal_cards
+from napari_ssn.prediction.choice import Point
+from napari_ssn.prediction.given import Given
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.source import Source
+from napari_ssn.prediction.wish import CARDS, DRAWS
 
 _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442")
 
@@ -22,7 +24,7 @@ def cards(dist: Decodable, card: ModelCard, volume: Volume, name: str) -> list[s
     labels = [Label(name="background", colour="#000000"), *(
         Label(name=f"label {k}", colour=_COLOURS[k - 1]) for k in range(1, dist.classes)
     )]  # fmt: skip
-    result = Result(
+    result = Prediction(
         run=1,
         source=Source(1, dist.space, 1, dist.affine, "volume", True, lambda: volume),
         card=card.model_copy(update={"labels": labels}),
@@ -32,9 +34,7 @@ def cards(dist: Decodable, card: ModelCard, volume: Volume, name: str) -> list[s
         centre=None,
         depth_mm=None,
         dist=dist,
-        directions=principal_directions(dist),
         image_sha256="",
-        seconds=0.0,
         residual=Residual().within(dist, volume.data[0], 0.15),
     )
     shown = dist.label_map()
@@ -45,7 +45,7 @@ def cards(dist: Decodable, card: ModelCard, volume: Volume, name: str) -> list[s
         # The posterior is made anew each time, as after a click.
         def deal(points: tuple[Point, ...] = points) -> None:
             object.__setattr__(result, "given", Given(dist, result.residual))
-            cards_job(result, points, lambda: False)
+            deal_cards(result, points)
 
         spent.append(median(deal, 5))
     return [

@@ -23,18 +23,20 @@ import napari_ssn as ssn
 from benchmarks.points import KINDS, offered
 from benchmarks.timing import median as median_seconds
 from napari_ssn import samples
-from napari_ssn.core.activation import compact
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.directions import principal_directions
+from napari_ssn.core.directions.principal import principal_directions
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.metrics import dice
+from napari_ssn.core.packed.distribution import compact
 from napari_ssn.core.statistics import effective_rank
-from napari_ssn.core.volume import Volume
-from napari_ssn.found import Found
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model
-from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import across_in, hypothesis_of
+from napari_ssn.prediction.ranges import count_ranges
+from napari_ssn.prediction.run import run
+from napari_ssn.prediction.source import Source
 
 #: The nodule of LungFCP-01-0001, by eye; that of LIDC-IDRI-0001 is the sample in 3D.
 LUNGFCP, SAMPLE = (180, 285, 18), 4
@@ -83,13 +85,13 @@ def measured(
     readers: tuple[NDArray[np.uint8], Volume] | None = None,
 ) -> dict[str, Any]:
     """Figures of a scan with one nodule; with what readers outlined in a piece of it, if known."""
-    found = Found.by(model, scan, centre, None, DEPTH_MM)
+    found = run(model, Source.of(scan), centre)
     dist, voxel_ml = found.dist, voxel_ml_of(scan)
-    mean = Hypothesis(dist.placed(dist.label_map()), scan.affine, None, dist.classes)
+    mean, ranges = hypothesis_of(found, Choice(), None), count_ranges(found)
     figures: dict[str, Any] = {
         "centre": list(centre),
-        "presence": found.stated().presence.share,
-        "said": list(found.volume_lines(found.stated(), found.across(mean))),
+        "presence": ranges.presence.share,
+        "said": list(ranges.lines(found.measure, across_in(found, mean.label_map))),
         "median_ml": median_ml(dist),
         "seconds": median_seconds(lambda: model.segment(scan, centre), 5),
         **walked(dist, voxel_ml),

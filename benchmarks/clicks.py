@@ -8,12 +8,12 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.timing import Pair, compare, median
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.clicks import Click, margins_of
-from napari_ssn.core.conditioning import condition
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.residual import Residual
-from napari_ssn.core.suggestion import suggest_click
+from napari_ssn.core.given.clicks import Click, margins_of
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.given.suggestion import suggest_click
+from napari_ssn.core.packed.distribution import PackedDistribution
 
 DRAWS = 10_000
 REFERENCE = 2_000_000

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import compare
-from napari_ssn.core.volume import Volume
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import prepare
 from napari_ssn.network.models import load_model
 from napari_ssn.network.plan import plan_for

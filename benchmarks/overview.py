@@ -11,14 +11,13 @@ from pathlib import Path
 
 from benchmarks.phantom import network_output
 from benchmarks.timing import median, seconds
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.agreement import agreement
-from napari_ssn.core.boxplot import boxplot
-from napari_ssn.core.contours import contours
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.session.cards import DRAWS
-from napari_ssn.session.overview import IN_BOXPLOT
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.core.summaries.agreement import agreement
+from napari_ssn.core.summaries.boxplot import boxplot
+from napari_ssn.core.summaries.contours import contours
+from napari_ssn.prediction.wish import DRAWS, IN_BOXPLOT
 
 # Hypotheses that the slow way is timed with; the rest is extrapolated.
 _FEW = 10

@@ -20,7 +20,7 @@ from scipy import ndimage
 
 import napari_ssn as ssn
 from napari_ssn.core.statistics import exact_interval
-from napari_ssn.core.volume import Volume
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model
 
 KINDS = ("air", "lung", "borders and vessels", "soft tissue", "bone")

@@ -24,7 +24,7 @@ from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
 from benchmarks.volumes import shipped, volumes
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.volume import Volume
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.samples import volume as sample_volume
 

@@ -12,13 +12,15 @@ from qtpy.QtWidgets import QApplication
 
 from benchmarks.phantom import network_output
 from benchmarks.timing import Pair, compare, median
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.directions import principal_directions
-from napari_ssn.core.orientation import Reorientation
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.errors import NEVER
+from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.gui.demo import wait_until
-from napari_ssn.gui.walking import Walking
+from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.network.models import load_model
-from napari_ssn.session import Result, Settings, Source
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import Settings
 from napari_ssn.session.runner import Job
 from napari_ssn.session.walk import Walk
 
@@ -107,7 +109,7 @@ class _AtOnce:
         failed: Callable[[str], None],
         progress: Any = None,
     ) -> None:
-        done(job(lambda *what: None, lambda: False))
+        done(job(lambda *what: None, NEVER))
 
     def cancel(self, channel: str) -> None: ...
 
@@ -125,10 +127,9 @@ def _walk(dist: PackedDistribution) -> Walk:
 
     card = load_model("lidc-2d", "cpu").card
     source = Source(1, dist.space, 1, dist.affine, "volume", True, load)
-    directions = principal_directions(dist)
-    result = Result(
+    result = Prediction(
         run=1, source=source, card=card, device="cpu", device_title="CPU", tile=dist.space,
-        centre=None, depth_mm=None, dist=dist, directions=directions, image_sha256="", seconds=0.0,
+        centre=None, depth_mm=None, dist=dist, image_sha256="",
     )  # fmt: skip
     walk = Walk(_AtOnce(), Settings(), failed)
     walk.begin(result)

@@ -13,8 +13,9 @@ from torch.distributions import LowRankMultivariateNormal
 from benchmarks.timing import Pair, compare
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.metrics import SetDistances
+from napari_ssn.network.building import build_network
 from napari_ssn.network.loss import draw_logits, monte_carlo_nll
-from napari_ssn.network.models import Model, build_network
+from napari_ssn.network.models import Model
 from napari_ssn.network.ssn import SSN, LogitParameters
 from napari_ssn.samples import SLICES, raters
 from napari_ssn.samples import volume as sample_volume

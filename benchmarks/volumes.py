@@ -23,16 +23,16 @@ from torch import Tensor
 
 from benchmarks.phantom import network_output
 from benchmarks.timing import compare, median, seconds
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.directions import Kind, principal_directions
+from napari_ssn.core.directions.principal import Kind, principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.flips import Flips
 from napari_ssn.core.measures import volume_distribution
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.core.packed.flips import Flips
 from napari_ssn.io import read
 from napari_ssn.network.models import Model, load_model
+from napari_ssn.prediction.curve import stops
 from napari_ssn.samples import SLICES
 from napari_ssn.samples import volume as sample_volume
-from napari_ssn.session.curve import stops
 
 RADII = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0)
 HYPOTHESES = 1000

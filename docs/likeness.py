@@ -20,14 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from napari_ssn.core.errors import SSNError
-from napari_ssn.core.volume import Volume
-from napari_ssn.core.windows import seems_ct, some_values
+from napari_ssn.documents.card import ModelCard, read_card
+from napari_ssn.errors import SSNError
+from napari_ssn.geometry.intensity import seems_ct, some_values
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import read
-from napari_ssn.network.card import ModelCard, read_card
 from napari_ssn.network.fit import check_fit, foreign_values
 from napari_ssn.network.likeness import likeness_of
-from napari_ssn.training.cases import Cases, load_cases
+from napari_ssn.training.cases import Cases
+from napari_ssn.training.reading import load_cases
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "measured" / "likeness.json"

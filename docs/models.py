@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_ssn.network.card import CARD_NAME, Calibration, ModelCard, read_card
+from napari_ssn.documents.card import CARD_NAME, Calibration, ModelCard, read_card
 
 ROOT = Path(__file__).parents[1]
 PAGE = Path("docs") / "models.md"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn import read
-from napari_ssn.core.errors import DataError
+from napari_ssn.errors import DataError
 from napari_ssn.network.models import replace_file
 from napari_ssn.samples import FOLDER, sample
 from napari_ssn.training.nodules import load_nodules

@@ -13,22 +13,22 @@ from napari_ssn._version import __version__
 
 if TYPE_CHECKING:
     from napari_ssn.core import metrics
-    from napari_ssn.core.agreement import agreement
-    from napari_ssn.core.boxplot import boxplot
-    from napari_ssn.core.clicks import Click
-    from napari_ssn.core.conditioning import Posterior, condition
-    from napari_ssn.core.contours import contours
-    from napari_ssn.core.diameters import diameters
-    from napari_ssn.core.directions import Directions, principal_directions
+    from napari_ssn.core.directions.principal import Directions, principal_directions
     from napari_ssn.core.distribution import LogitDistribution
-    from napari_ssn.core.errors import SSNError
+    from napari_ssn.core.given.clicks import Click
+    from napari_ssn.core.given.conditioning import Posterior, condition
+    from napari_ssn.core.given.outcomes import VolumeAtLeast, VolumeAtMost, ask
+    from napari_ssn.core.given.residual import Residual
+    from napari_ssn.core.given.suggestion import suggest_click
     from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
     from napari_ssn.core.measures import volume_distribution
-    from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost, ask
-    from napari_ssn.core.representatives import representatives
-    from napari_ssn.core.residual import Residual
-    from napari_ssn.core.suggestion import suggest_click
-    from napari_ssn.core.volume import Volume
+    from napari_ssn.core.summaries.agreement import agreement
+    from napari_ssn.core.summaries.boxplot import boxplot
+    from napari_ssn.core.summaries.contours import contours
+    from napari_ssn.core.summaries.representatives import representatives
+    from napari_ssn.errors import SSNError
+    from napari_ssn.geometry.diameters import diameters
+    from napari_ssn.geometry.volume import Volume
     from napari_ssn.io import read, write
     from napari_ssn.network.models import load_model
     from napari_ssn.network.ssn import SSN
@@ -65,29 +65,29 @@ __all__ = [
 
 _HOME = {
     "SSN": "napari_ssn.network.ssn",
-    "Click": "napari_ssn.core.clicks",
-    "Directions": "napari_ssn.core.directions",
+    "Click": "napari_ssn.core.given.clicks",
+    "Directions": "napari_ssn.core.directions.principal",
     "Hypothesis": "napari_ssn.core.hypotheses",
     "LogitDistribution": "napari_ssn.core.distribution",
-    "Posterior": "napari_ssn.core.conditioning",
+    "Posterior": "napari_ssn.core.given.conditioning",
     "ProbabilityMap": "napari_ssn.core.hypotheses",
-    "Residual": "napari_ssn.core.residual",
-    "SSNError": "napari_ssn.core.errors",
-    "Volume": "napari_ssn.core.volume",
-    "VolumeAtLeast": "napari_ssn.core.outcomes",
-    "VolumeAtMost": "napari_ssn.core.outcomes",
-    "agreement": "napari_ssn.core.agreement",
-    "ask": "napari_ssn.core.outcomes",
-    "boxplot": "napari_ssn.core.boxplot",
-    "condition": "napari_ssn.core.conditioning",
-    "contours": "napari_ssn.core.contours",
-    "diameters": "napari_ssn.core.diameters",
+    "Residual": "napari_ssn.core.given.residual",
+    "SSNError": "napari_ssn.errors",
+    "Volume": "napari_ssn.geometry.volume",
+    "VolumeAtLeast": "napari_ssn.core.given.outcomes",
+    "VolumeAtMost": "napari_ssn.core.given.outcomes",
+    "agreement": "napari_ssn.core.summaries.agreement",
+    "ask": "napari_ssn.core.given.outcomes",
+    "boxplot": "napari_ssn.core.summaries.boxplot",
+    "condition": "napari_ssn.core.given.conditioning",
+    "contours": "napari_ssn.core.summaries.contours",
+    "diameters": "napari_ssn.geometry.diameters",
     "load_model": "napari_ssn.network.models",
     "metrics": "napari_ssn.core.metrics",
-    "principal_directions": "napari_ssn.core.directions",
+    "principal_directions": "napari_ssn.core.directions.principal",
     "read": "napari_ssn.io",
-    "representatives": "napari_ssn.core.representatives",
-    "suggest_click": "napari_ssn.core.suggestion",
+    "representatives": "napari_ssn.core.summaries.representatives",
+    "suggest_click": "napari_ssn.core.given.suggestion",
     "volume_distribution": "napari_ssn.core.measures",
     "write": "napari_ssn.io",
 }

@@ -13,11 +13,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from PIL import Image
+
+from napari_ssn.geometry.display import Display, plain_display
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.napari_hooks import image_layer, place
+from napari_ssn.io.nifti import read_nifti
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssn.core.volume import Volume
+    from napari_ssn.geometry.volume import Volume
     from napari_ssn.io.napari_hooks import LayerData
 
 #: How many there are; they are numbered from 1.
@@ -84,15 +92,8 @@ def named(name: str) -> int | None:
 
 def volume(number: int) -> Volume:
     """A sample as a `Volume` in mm: one axial slice of 128 × 128, or a volume in HU."""
-    import numpy as np
-
-    from napari_ssn.core.display import plain_display
-    from napari_ssn.core.volume import Volume
-
     about = sample(number)
     if about.is_volume:
-        from napari_ssn.io.nifti import read_nifti
-
         return read_nifti(FOLDER / about.image)
     pixels = _pixels(about.image).astype(np.float32)
     display = plain_display(pixels.shape, (about.pixel_spacing_mm,) * 2, units=("mm", "mm"))
@@ -106,12 +107,8 @@ def raters(number: int) -> NDArray[np.uint8]:
 
     A mask of zeros is an opinion too: no nodule here.
     """
-    import numpy as np
-
     about = sample(number)
     if about.is_volume:
-        from napari_ssn.io.nifti import read_nifti
-
         packed = read_nifti(FOLDER / about.raters).data[0].astype(np.uint8)
     else:
         packed = _pixels(about.raters)
@@ -143,9 +140,6 @@ def layers(number: int) -> list[LayerData]:
 
     Those of a volume are drawn in all three planes.
     """
-    from napari_ssn.core.display import Display
-    from napari_ssn.io.napari_hooks import image_layer, place
-
     about, image = sample(number), volume(number)
     data, options, kind = image_layer(image, name=f"Lung nodule {number}")
     options["metadata"] |= {"title": about.title, "attribution": attribution(number)}
@@ -175,8 +169,6 @@ def drawn(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
 
     Each point has as many coordinates as the mask has axes.
     """
-    import numpy as np
-
     if mask.ndim == 2:
         return outlines(mask)
     found = []
@@ -197,8 +189,6 @@ def outlines(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
         closed loops, each (points, 2) with the first point repeated at the end and a point
         only where the border turns.
     """
-    import numpy as np
-
     inside = np.pad(np.asarray(mask, dtype=bool), 1)
     # Edges run with the region on their right, so that each ends where another begins.
     following: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -242,8 +232,5 @@ def _corners(loop: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _pixels(name: str) -> NDArray[np.uint8]:
-    import numpy as np
-    from PIL import Image
-
     with (FOLDER / name).open("rb") as stream:
         return np.asarray(Image.open(stream), dtype=np.uint8)

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.column import HYPOTHESES, SPACE, TILED, column
-from napari_ssn.core.errors import SSNError
+from napari_ssn.errors import SSNError
 from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import make_folder, replace_file
 
@@ -105,10 +105,11 @@ def run_column(notes: Notes, device: torch.device, scale: float) -> None:
 
 def train(notes: Notes, asked: argparse.Namespace, device: torch.device) -> None:
     """Train for the minutes that are left; the model folder is renewed every minute."""
-    from napari_ssn.training.cases import load_cases
+    from napari_ssn.cli.train import changes_of
+    from napari_ssn.training.background import background_of
     from napari_ssn.training.checkpoint import read_checkpoint
-    from napari_ssn.training.commands import background_of, changes_of
     from napari_ssn.training.fit import fit
+    from napari_ssn.training.reading import load_cases
     from napari_ssn.training.recipes import find_recipe, read_recipe
 
     notes.say("Reading the data.")

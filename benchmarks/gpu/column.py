@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from benchmarks.phantom import network_output
-from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import volume_distribution
-from napari_ssn.core.volume import Volume
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import prepare
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import plan_for

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.presence import check_presence, draw_present
-from napari_ssn.core.volume import check_affine, shift_affine
+from napari_ssn.core.spread import Spread, spread_out
+from napari_ssn.geometry.volume import check_affine, shift_affine
 
 if TYPE_CHECKING:
     import torch
 
     from napari_ssn.core.distribution import LogitDistribution
+    from napari_ssn.core.margins import Margin
 
+#: ε₀: the smallest variance of a logit.
+EPSILON = 1e-5
 #: How far from the mean a z may lie, in standard deviations: farther out float32 loses the mean's
 #: logits in the rounding of what z adds.
 FARTHEST = 1e6
@@ -134,6 +140,69 @@ class Decodable(ABC):
             voxels: (n,) of the flattened grid, in any order.
         """
 
+    @abstractmethod
+    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Voxels of each label in the label map of each of (n, R) z, (n, C).
+
+        Row i is ``count_labels(self.label_map(draws[i]), C)``; the maps are not kept.
+        """
+
+    @abstractmethod
+    def over_voxels(
+        self,
+        draws: NDArray[np.float64],
+        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
+    ) -> list[Any]:
+        """Apply a function to the labels of (n, R) z, one block of voxels after the other.
+
+        Args:
+            draws: n at least 1.
+            function: gets voxels of the flattened grid (b,) and labels (n, b), those of
+                ``label_map(draws[i])`` bit for bit; perhaps in several threads. A voxel that never
+                comes has the label of the mean in all of them.
+        """
+
+    @abstractmethod
+    def changing(
+        self, radius: float
+    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+        """Voxels that some z of norm up to ``radius`` can change, and what decodes them.
+
+        Returns:
+            voxels of the flattened grid (v,), in whatever order, and a function from (n, R) z of
+            norm up to ``radius`` to their labels (n, v), those of `label_map` bit for bit.
+        """
+
+    @abstractmethod
+    def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
+        """Margins of each voxel's two likeliest labels, in pieces for several threads.
+
+        Voxels surely more than ``cut`` standard deviations from a tie may be left out.
+        """
+
+    @abstractmethod
+    def plain_gram(self) -> NDArray[np.float64]:
+        """``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``, (R, R): see `directions.plain_gram`."""
+
+    @abstractmethod
+    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Self:
+        """The same with deviations multiplied label by label, see `Spread`; stored as this is.
+
+        Args:
+            factors: (C,), not all 1.
+            cancelled: asked now and then; if it says True, `Cancelled` is raised.
+        """
+
+    @property
+    def large(self) -> bool:
+        """Whether it is so large that decoding one z takes milliseconds."""
+        return False
+
+    @property
+    def mean_counts(self) -> NDArray[np.int64]:
+        """Voxels of each label in the mean's label map, (C,)."""
+        return count_labels(self.label_map(), self.classes)
+
     def spread(self, overall: float = 1.0, per_label: Sequence[float] = ()) -> Decodable:
         """The same mean with hypotheses farther from it or nearer, see `Spread`.
 
@@ -144,8 +213,6 @@ class Decodable(ABC):
         Raises:
             ValueError: a factor that is negative or not finite, or another number of them.
         """
-        from napari_ssn.core.spread import Spread, spread_out
-
         return spread_out(self, Spread(overall, tuple(per_label)))
 
     def present(self, n: int, seed: int = 0) -> NDArray[np.bool_]:

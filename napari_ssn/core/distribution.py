@@ -23,11 +23,22 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from napari_ssn.core.brief import brief
+from napari_ssn.core.decodable import EPSILON as EPSILON
 from napari_ssn.core.decodable import Decodable
-
-#: ε₀: the smallest variance of a logit.
-EPSILON = 1e-5
+from napari_ssn.core.dense import (
+    changeable,
+    contenders,
+    counts_of,
+    decode,
+    exact_sign,
+    labelled,
+    noisy_maps,
+    plain_gram_of,
+    spread_of,
+)
+from napari_ssn.core.marginals import binary_marginals, label_marginal, orthant_marginals
+from napari_ssn.core.margins import Margin
+from napari_ssn.geometry.brief import brief
 
 # Bytes of margins held at once while sampling; a block this size stays in cache.
 _BLOCK_BYTES = 1 << 21
@@ -139,7 +150,7 @@ class LogitDistribution(Decodable):
             margin = self._one_margin(z, where)
             if margin is not None:
                 return (margin > 0).view(np.uint8)
-        return _decode(self.logits(z, where))
+        return decode(self.logits(z, where))
 
     def _one_margin(
         self, z: ArrayLike | None, where: tuple[slice | int, ...]
@@ -177,42 +188,11 @@ class LogitDistribution(Decodable):
         draws = draw_z(n, self.rank, seed)
         if not pixel_noise:
             return self.emptied(self.label_maps(draws), seed)
-        generator = np.random.default_rng([seed, 1])
-        out = np.empty((n, *self.space), np.uint8)
-        if self.classes == 2:
-            # Only the margin counts, and a difference of two normals is one normal.
-            margin, factor = self.margin()
-            scale = self.cov_diag.sum(0).sqrt().flatten()
-            columns = factor.reshape(self.rank, -1)
-            for row, vector in zip(out, draws.astype(np.float32), strict=True):
-                noise = generator.standard_normal(scale.shape[0], dtype=np.float32)
-                value = torch.from_numpy(vector).to(self.device) @ columns
-                value.add_(margin.flatten()).addcmul_(scale, torch.from_numpy(noise).to(scale))
-                row[...] = (value > 0).reshape(self.space).cpu().numpy()
-            return self.emptied(out, seed)
-        scale = self.cov_diag.sqrt()
-        for row, vector in zip(out, draws, strict=True):
-            noise = generator.standard_normal(tuple(scale.shape), dtype=np.float32)
-            row[...] = _decode(self.logits(vector) + scale * torch.from_numpy(noise).to(scale))
-        return self.emptied(out, seed)
+        return self.emptied(noisy_maps(self, draws, seed), seed)
 
     def changeable(self, radius: float) -> Tensor:
-        """Voxels whose label some z of norm up to ``radius`` can change, (*S) bool.
-
-        A voxel keeps the mean's label c* while ``μ_c* − μ_c > ‖z‖ ‖P_c* − P_c‖`` for every other
-        class c (Cauchy and Schwarz), here with room for the rounding of `logits`.
-        """
-        mean, factor = self.mean.flatten(1), self.cov_factor.flatten(2)
-        best = mean.argmax(0, keepdim=True)  # (1, V)
-        lead = mean.gather(0, best) - mean  # (C, V)
-        columns = factor.gather(1, best.expand(self.rank, 1, -1)) - factor
-        reach = radius * columns.square().sum(0).sqrt()
-        size = mean.abs().amax(0) + radius * factor.abs().sum(0).amax(0)
-        room = 4 * (self.rank + 4) * float(np.finfo(np.float32).eps) * size
-        near = lead <= reach + room
-        # The label itself does not contend with itself.
-        near.scatter_(0, best, False)
-        return near.any(0).reshape(self.space)
+        """See `Decodable.changeable`."""
+        return changeable(self, radius)
 
     def at(self, voxels: Tensor) -> LogitDistribution:
         """The distribution of some voxels alone, as a column (n, 1) without a place.
@@ -244,6 +224,46 @@ class LogitDistribution(Decodable):
             return found
 
         return taken(self.mean), taken(self.cov_factor)
+
+    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+        """See `Decodable.label_counts`."""
+        return counts_of(self, draws)
+
+    def over_voxels(
+        self,
+        draws: NDArray[np.float64],
+        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
+    ) -> list[Any]:
+        """See `Decodable.over_voxels`; in one thread."""
+        return [function(*block) for block in labelled(self, draws)]
+
+    def changing(
+        self, radius: float
+    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+        """See `Decodable.changing`."""
+        active = self.changeable(radius)
+        if not bool(active.any()):
+            return np.zeros(0, np.int64), lambda z: np.zeros((len(z), 0), np.uint8)
+        near = self.at(active)
+        return (
+            np.flatnonzero(active.cpu().numpy()),
+            lambda z: near.label_maps(z).reshape(len(z), -1),
+        )
+
+    def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
+        """See `Decodable.contenders`: one piece, and nothing is left out."""
+        whole = contenders(self)
+        return [lambda: whole]
+
+    def plain_gram(self) -> NDArray[np.float64]:
+        """See `Decodable.plain_gram`."""
+        return plain_gram_of(self)
+
+    def spread_by(
+        self, factors: NDArray[np.float64], cancelled: Callable[[], bool]
+    ) -> LogitDistribution:
+        """See `Decodable.spread_by`."""
+        return spread_of(self, factors)
 
     def tempered(self, temperature: float) -> LogitDistribution:
         """The same mean with every deviation from it multiplied: ``μ + T (P z + √D ε)``.
@@ -281,8 +301,6 @@ class LogitDistribution(Decodable):
         classes: an orthant probability, integrated over ``draws`` quasi-random points (Sobol,
         scrambled with a fixed seed), to about 1e-3.
         """
-        from napari_ssn.core.marginals import binary_marginals, orthant_marginals
-
         marginals = binary_marginals(self) if self.classes == 2 else orthant_marginals(self, draws)
         if self.presence < 1:
             marginals = marginals * self.presence
@@ -296,8 +314,6 @@ class LogitDistribution(Decodable):
         between: Callable[[], None] = lambda: None,
     ) -> NDArray[np.float32]:
         """See `Decodable.probability`."""
-        from napari_ssn.core.marginals import label_marginal
-
         found: NDArray[np.float32] = label_marginal(self, label, draws, between).cpu().numpy()
         if self.presence < 1:
             found *= np.float32(self.presence)
@@ -332,7 +348,7 @@ class LogitDistribution(Decodable):
             close = (value.abs() <= doubt[:, None]).nonzero()
             if len(close):
                 draw, voxel = close[:, 0], close[:, 1] + first
-                wins[draw, close[:, 1]] = _exact_sign(
+                wins[draw, close[:, 1]] = exact_sign(
                     mean[:, voxel], factor[:, :, voxel], rows[draw]
                 )
             yield block, wins
@@ -366,30 +382,3 @@ class _Margins(NamedTuple):
     columns: Tensor
     largest: float
     reach: float
-
-
-def _decode(logits: Tensor) -> NDArray[np.uint8]:
-    """argmax over the classes of (C, *S) logits, lowest label first among equals."""
-    if logits.shape[0] == 2:
-        winner = (logits[1] > logits[0]).to(torch.uint8)
-    else:
-        best = logits[0].clone()
-        winner = torch.zeros(logits.shape[1:], dtype=torch.uint8, device=logits.device)
-        # torch.argmax does not promise which of equal maxima it returns.
-        for label in range(1, logits.shape[0]):
-            larger = logits[label] > best
-            winner[larger] = label
-            torch.maximum(best, logits[label], out=best)
-    out: NDArray[np.uint8] = winner.cpu().numpy()
-    return out
-
-
-def _exact_sign(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
-    """Whether class 1 wins, rounded as `LogitDistribution.logits` rounds.
-
-    mean (2, n), factor (R, 2, n), z (n, R): one draw and one voxel per column.
-    """
-    logits = mean.clone()
-    for column, value in zip(factor, z.T, strict=True):
-        logits = logits + column * value
-    return logits[1] > logits[0]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_ssn.core.brief import brief
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.measures import count_labels, voxel_volume_ml
-from napari_ssn.core.volume import check_affine
+from napari_ssn.geometry.brief import brief
+from napari_ssn.geometry.volume import check_affine
 
 
 @dataclass(frozen=True, eq=False)

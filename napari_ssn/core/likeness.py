@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_ssn.core.conformal import conformal_quantile, patient_weights
+from napari_ssn.core.summaries.conformal import conformal_quantile, patient_weights
 
 __all__ = ["FEATURES", "Reference", "learn_reference", "likeness_features"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_ssn.core.distribution import EPSILON
+from napari_ssn.core.decodable import EPSILON
 
 # Bounds of a probability that are no farther apart count as one number.
 _APART = 2e-4

@@ -7,26 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.contests import packed_counts
+from napari_ssn.core.counts import count_labels as count_labels
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.distribution import LogitDistribution, draw_z
-
-# Draws decoded together when counting: few enough to be of nearly one length.
-_DRAWS = 256
-# With fewer draws, finding the voxels that can change costs more than it saves.
-_FEW = 16
-
-
-def voxel_volume_ml(affine: NDArray[np.float64]) -> float:
-    """Volume of one voxel in millilitres, ``|det A| / 1000`` with A in mm."""
-    return float(abs(np.linalg.det(np.asarray(affine, dtype=np.float64)[:3, :3])) / 1000)
-
-
-def count_labels(label_map: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
-    """Number of voxels of each label, (C,)."""
-    # Five times sooner than np.bincount, which makes a long integer of every voxel.
-    return np.array([np.count_nonzero(label_map == label) for label in range(classes)], np.int64)
+from napari_ssn.core.distribution import draw_z
+from napari_ssn.geometry.volume import voxel_volume_ml as voxel_volume_ml
 
 
 def label_counts(dist: Decodable, z: ArrayLike) -> NDArray[np.int64]:
@@ -39,37 +23,7 @@ def label_counts(dist: Decodable, z: ArrayLike) -> NDArray[np.int64]:
     Returns:
         (n, C); row i is ``count_labels(dist.label_map(z[i]), C)``.
     """
-    draws = dist.check_draws(z)
-    if isinstance(dist, PackedDistribution):
-        return packed_counts(dist, draws)
-    assert isinstance(dist, LogitDistribution)
-    if len(draws) < _FEW:
-        return _count(dist, draws)
-    out = np.empty((len(draws), dist.classes), np.int64)
-    mean_map = dist.label_map()
-    # In the order of their norms: short ones can change few voxels, and only those are decoded.
-    norms = np.linalg.norm(draws, axis=1)
-    order = np.argsort(norms, kind="stable")
-    for first in range(0, len(draws), _DRAWS):
-        part = order[first : first + _DRAWS]
-        active = dist.changeable(float(norms[part].max()))
-        out[part] = count_labels(mean_map[~active.cpu().numpy()], dist.classes)
-        if bool(active.any()):
-            out[part] += _count(dist.at(active), draws[part])
-    return out
-
-
-def _count(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.int64]:
-    """`label_counts` by decoding every voxel for every z."""
-    out = np.zeros((len(draws), dist.classes), np.int64)
-    if dist.classes > 2:
-        for row, vector in zip(out, draws, strict=True):
-            row[:] = count_labels(dist.label_map(vector), dist.classes)
-        return out
-    for _, wins in dist.binary_blocks(draws):
-        out[:, 1] += wins.sum(1).cpu().numpy()
-    out[:, 0] = int(np.prod(dist.space)) - out[:, 1]
-    return out
+    return dist.label_counts(dist.check_draws(z))
 
 
 def volume_distribution(dist: Decodable, n: int = 1000, seed: int = 0) -> NDArray[np.float64]:

@@ -11,11 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from napari_ssn.core.activation import PackedDistribution
     from napari_ssn.core.decodable import Decodable
-    from napari_ssn.core.distribution import LogitDistribution
 
 
 @dataclass(frozen=True)
@@ -78,49 +74,5 @@ def spread_out(
     Raises:
         ValueError: factors of another number of labels.
     """
-    from napari_ssn.core.activation import PackedDistribution
-    from napari_ssn.core.distribution import LogitDistribution
-
     factors = spread.factors(dist.classes)
-    if (factors == 1).all():
-        return dist
-    if isinstance(dist, PackedDistribution):
-        return _packed(dist, factors, cancelled)
-    assert isinstance(dist, LogitDistribution)
-    return _dense(dist, factors)
-
-
-def _dense(dist: LogitDistribution, factors: NDArray[np.float64]) -> LogitDistribution:
-    import torch
-
-    if (factors == factors[0]).all():
-        return dist.tempered(float(factors[0]))
-    scale = torch.as_tensor(factors, dtype=torch.float32, device=dist.device)
-    scale = scale.reshape(-1, *(1,) * len(dist.space))
-    factor = torch.empty_like(dist.cov_factor)
-    for out, column in zip(factor, dist.cov_factor, strict=True):
-        torch.mul(column - column.mean(0), scale, out=out)
-    diag = dist.cov_diag * scale.square()
-    place = (dist.affine, dist.start, dist.image_space)
-    return type(dist)(dist.mean, factor, diag, *place, dist.presence)
-
-
-def _packed(
-    dist: PackedDistribution, factors: NDArray[np.float64], cancelled: Callable[[], bool]
-) -> PackedDistribution:
-    """Packed anew, a block of voxels at a time: with another factor other voxels are near."""
-    import torch
-
-    from napari_ssn.core.packing import Source, pack
-
-    place = dist.place.reshape(-1)
-
-    def read(block: slice) -> tuple[Tensor, Tensor]:
-        some = _dense(dist.dense_block(place[block]), factors)
-        logits = torch.cat([some.cov_factor, some.mean[None]])
-        return logits.squeeze(-1), some.cov_diag.squeeze(-1).sqrt()
-
-    source = Source(dist.classes, dist.rank, dist.space, read)
-    dtype = torch.from_numpy(dist.margins[:0]).dtype
-    parts = pack(source, dtype, cancelled)
-    return type(dist)(*parts, dist.affine, dist.start, dist.image_space, dist.presence)
+    return dist if (factors == 1).all() else dist.spread_by(factors, cancelled)

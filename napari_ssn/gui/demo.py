@@ -11,10 +11,10 @@ import napari
 import typer
 from qtpy.QtWidgets import QApplication
 
-from napari_ssn.core.errors import ExportError, GeometryError, ModelError, SSNError
+from napari_ssn.errors import ExportError, GeometryError, ModelError, SSNError
 from napari_ssn.gui.dock import SSNDock
+from napari_ssn.prediction.curve import STEP
 from napari_ssn.samples import sample
-from napari_ssn.session.curve import STEP
 
 _PLUGIN, _WIDGET = "napari-ssn", "SSN hypotheses"
 # A nodule in three dimensions, in Hounsfield units.

@@ -12,30 +12,30 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
-from napari_ssn.gui.cards_panel import CardsPanel
-from napari_ssn.gui.effect_layer import EffectLayer
-from napari_ssn.gui.fold import Fold
-from napari_ssn.gui.image_panel import Header, ImagePanel
 from napari_ssn.gui.keys import Keys
-from napari_ssn.gui.lesion_panel import LesionPanel
+from napari_ssn.gui.layers.effect import EffectLayer
+from napari_ssn.gui.layers.overlays import Overlays
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.layers.sides import Sides
+from napari_ssn.gui.layers.upright import Upright
 from napari_ssn.gui.memory import recall, remember
-from napari_ssn.gui.outcome_panel import OutcomePanel
-from napari_ssn.gui.output_panel import ExportPanel, SamplePanel
-from napari_ssn.gui.overlays import Overlays
-from napari_ssn.gui.overview_panel import OverviewPanel
-from napari_ssn.gui.parts import colours_of, style_of
-from napari_ssn.gui.picture import Picture
-from napari_ssn.gui.point_panel import PointPanel
+from napari_ssn.gui.panels.cards import CardsPanel
+from napari_ssn.gui.panels.image import Header, ImagePanel
+from napari_ssn.gui.panels.lesions import LesionPanel
+from napari_ssn.gui.panels.outcome import OutcomePanel
+from napari_ssn.gui.panels.output import ExportPanel, SamplePanel
+from napari_ssn.gui.panels.overview import OverviewPanel
+from napari_ssn.gui.panels.points import PointPanel
+from napari_ssn.gui.panels.presence import PresencePanel
+from napari_ssn.gui.panels.run import RegionPanel, RunPanel
+from napari_ssn.gui.panels.settings import SettingsPanel
+from napari_ssn.gui.panels.view import ViewPanel
+from napari_ssn.gui.panels.walk import ResultPanel, SliderPanel
 from napari_ssn.gui.preferences import preferences
-from napari_ssn.gui.presence_panel import PresencePanel
-from napari_ssn.gui.run_panel import RegionPanel, RunPanel
-from napari_ssn.gui.scene import Scene
-from napari_ssn.gui.settings_panel import SettingsPanel
-from napari_ssn.gui.sides import Sides
-from napari_ssn.gui.steady import SteadyView
-from napari_ssn.gui.upright import Upright
-from napari_ssn.gui.view_panel import ViewPanel
-from napari_ssn.gui.walk_panel import ResultPanel, SliderPanel
+from napari_ssn.gui.widgets.fold import Fold
+from napari_ssn.gui.widgets.parts import colours_of, style_of
+from napari_ssn.gui.widgets.steady import SteadyView
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_ssn.core.errors import SSNError
+from napari_ssn.errors import Cancel, SSNError
 from napari_ssn.session.runner import Job
-from napari_ssn.wording.problems import problem
+from napari_ssn.text.problems import problem
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Worker(QObject):
                 self._told.emit(ticket, what)
 
         try:
-            value = job(tell, ticket.dropped.is_set)
+            value = job(tell, Cancel(ticket.dropped.is_set))
         except SSNError as error:
             self._send(self._failed, ticket, problem(error))
         except Exception as error:  # noqa: BLE001

@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-from napari_ssn.core.scale import Scale, across_of, scale_of
-from napari_ssn.core.volume import Extent
-from napari_ssn.io.hashes import label_map_hash, probability_hash
-from napari_ssn.io.provenance import (
+from napari_ssn.documents.sidecar import (
     UNITS,
     Choice,
     Condition,
@@ -26,6 +23,9 @@ from napari_ssn.io.provenance import (
     Software,
     Spread,
 )
+from napari_ssn.geometry.scale import Scale, across_of, scale_of
+from napari_ssn.geometry.volume import Extent
+from napari_ssn.io.hashes import label_map_hash, probability_hash
 
 
 def grid_of(shape: Sequence[int], affine: NDArray[np.float64]) -> Grid:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from napari_ssn.core.errors import ExportError
+from napari_ssn.errors import ExportError
 
 _TAKEN = "There already is a file of that name: choose another, or allow overwriting."
 # How hidden folders begin, and after how long without locks one is left behind.

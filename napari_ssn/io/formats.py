@@ -1,13 +1,23 @@
-"""Which file is read and written by what, told by its suffix or, for DICOM, its content."""
+"""Which file is read and written by what, told by its suffix or, for DICOM, its content.
+
+A format is a file of this folder and a line of `FORMATS`. Its file is imported when somebody reads
+or writes one: nobody waits for the libraries of formats that they do not use. What it offers:
+
+    read(path, series) -> Volume            each
+    encode(content, path, series) -> bytes  those with suffixes that are written
+    remark(content, series) -> str          the same: what to know of what was written; perhaps ""
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_ssn.core.errors import ExportError, ImageError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import ExportError, ImageError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.omezarr_head import is_zarr
 
 if TYPE_CHECKING:
@@ -16,12 +26,50 @@ if TYPE_CHECKING:
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
+_PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 #: Suffixes that a result may have; each names a format.
 WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, DICOM_SUFFIX)
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 #: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
-OTHER_SUFFIXES = (".mgz", ".mgh", ".mha", ".mhd", ".hdr", ".img", ".hdr.gz", ".img.gz")
+OTHER_SUFFIXES = (".mgz", ".mgh", ".mha", ".mhd", *_PAIRS)
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
+
+
+class Format(NamedTuple):
+    """A format by the ends of its files' names, and its file in this folder."""
+
+    home: str
+    read: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+
+    def known(self) -> Any:
+        """Its file; ImageError where a library for it is missing."""
+        try:
+            return import_module(f"napari_ssn.io.{self.home}")
+        except ModuleNotFoundError:
+            extra = _EXTRAS.get(self.home)
+            if extra is None:
+                raise
+            raise ImageError(
+                f"{extra[0]} is read with libraries that are not installed: "
+                f'pip install "napari-ssn[{extra[1]}]".'
+            ) from None
+
+
+# What needs more than the package itself, in words, and the extra that brings it.
+_EXTRAS = {"dicom.read": ("DICOM", "dicom")}
+_DICOM, _ZARR = Format("dicom.read"), Format("omezarr")
+#: The first whose suffix fits is the one. DICOM and OME-Zarr are told by more than their names.
+FORMATS = (
+    Format("nifti", (*NIFTI_SUFFIXES, *_PAIRS)),
+    Format("nifti_write", written=NIFTI_SUFFIXES),
+    Format("nrrd", written=(NRRD_SUFFIX,)),
+    Format("nrrd_image", (".nrrd", ".nhdr")),
+    Format("mgh", (".mgz", ".mgh")),
+    Format("metaimage", (".mha", ".mhd")),
+    Format("picture", PICTURE_SUFFIXES),
+    Format("dicom.segmentation", written=(DICOM_SUFFIX,)),
+)
 
 
 def is_nifti(path: Path) -> bool:
@@ -60,47 +108,27 @@ def is_dicom(path: Path) -> bool:
         return False
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return False
-    from napari_ssn.io.dicom.members import may_be_dicom
-
     return may_be_dicom(path)
 
 
 def dicom_reader() -> Callable[[Path, int | None], Volume]:
     """Function that reads a series; ImageError where the libraries for it are missing."""
-    try:
-        from napari_ssn.io.dicom.read import read_dicom
-    except ModuleNotFoundError:
-        raise ImageError(
-            'DICOM is read with libraries that are not installed: pip install "napari-ssn[dicom]".'
-        ) from None
-    return read_dicom
+    read: Callable[[Path, int | None], Volume] = _DICOM.known().read
+    return read
 
 
 def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume]:
     """Function that reads a file of this name, or a series of it; ImageError if there is none."""
     if is_zarr(path):
-        from napari_ssn.io.omezarr import read_omezarr
-
-        return lambda path: read_omezarr(path, series)
+        return lambda path: _volume(_ZARR, path, series)
     if series is not None and not is_dicom(path):
         raise ImageError("Only DICOM holds several series: leave out the number of the series.")
-    if is_nifti(path):
-        from napari_ssn.io.nifti import read_nifti
-
-        return read_nifti
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        from napari_ssn.io.picture import read_picture
-
-        return read_picture
-    if is_nrrd(path):
-        from napari_ssn.io.nrrd_image import read_nrrd
-
-        return read_nrrd
-    if is_other(path):
-        return _other_reader(path.name.lower())
+    found = next((one for one in FORMATS if path.name.lower().endswith(one.read or ("\0",))), None)
+    if found is not None:
+        return lambda path: _volume(found, path, None)
     if is_dicom(path):
-        read = dicom_reader()
-        return lambda path: read(path, series)
+        dicom_reader()  # says so if the libraries are missing
+        return lambda path: _volume(_DICOM, path, series)
     if not path.exists():
         raise ImageError("There is no file or folder of that name.")
     raise ImageError(
@@ -110,56 +138,30 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
     )
 
 
-def _other_reader(name: str) -> Callable[[Path], Volume]:
-    if name.endswith((".mgz", ".mgh")):
-        from napari_ssn.io.mgh import read_mgh
-
-        return read_mgh
-    if name.endswith((".mha", ".mhd")):
-        from napari_ssn.io.metaimage import read_metaimage
-
-        return read_metaimage
-    from napari_ssn.io.nifti import read_nifti
-
-    return read_nifti
+def _volume(found: Format, path: Path, series: int | None) -> Volume:
+    volume: Volume = found.known().read(path, series)
+    return volume
 
 
-def check_series(series: DicomSeries | None) -> DicomSeries:
-    """The series that a DICOM segmentation belongs to; ExportError if there is none."""
-    if series is None:
-        raise ExportError(
-            "A DICOM segmentation belongs to a DICOM series, and this image did not come from "
-            "one: write .nii.gz or .seg.nrrd."
-        )
-    return series
+def _writer(path: Path) -> Format | None:
+    name = path.name.lower()
+    return next((one for one in FORMATS if name.endswith(one.written or ("\0",))), None)
 
 
 def about(path: Path, content: Content, series: DicomSeries | None = None) -> str:
     """What somebody should know of a file of this name that was written; empty if nothing."""
-    if path.name.lower().endswith(DICOM_SUFFIX):
-        from napari_ssn.io.dicom.segmentation import about_file
-
-        return about_file(check_series(series))
-    if is_nifti(path):
-        from napari_ssn.io.nifti_write import NOT_IN_ITK, opens_in_itk
-
-        return "" if opens_in_itk(content.affine, content.space) else NOT_IN_ITK
-    return ""
+    found = _writer(path)
+    return "" if found is None else str(found.known().remark(content, series))
 
 
 def check_replaceable(path: Path) -> None:
     """ExportError if a DICOM file lies there that is no segmentation: a slice of some series."""
     if not path.name.lower().endswith(DICOM_SUFFIX) or not path.is_file():
         return
-    from napari_ssn.io.dicom.members import may_be_dicom
-
-    if may_be_dicom(path):
-        from napari_ssn.io.dicom.read import is_segmentation
-
-        if not is_segmentation(path):
-            raise ExportError(
-                "A DICOM image of that name lies there, which is not replaced: choose another name."
-            )
+    if may_be_dicom(path) and not _DICOM.known().is_segmentation(path):
+        raise ExportError(
+            "A DICOM image of that name lies there, which is not replaced: choose another name."
+        )
 
 
 def encode(content: Content, path: Path, series: DicomSeries | None = None) -> bytes:
@@ -174,20 +176,11 @@ def encode(content: Content, path: Path, series: DicomSeries | None = None) -> b
         ExportError: the suffix is unknown, the format cannot hold the content, or a DICOM
             segmentation has no series to belong to.
     """
-    name = path.name.lower()
-    if name.endswith(NIFTI_SUFFIXES):
-        from napari_ssn.io.nifti_write import encode_content
-
-        return encode_content(content, compressed=name.endswith(".gz"))
-    if name.endswith(NRRD_SUFFIX):
-        from napari_ssn.io.nrrd import encode_seg_nrrd
-
-        return encode_seg_nrrd(content)
-    if name.endswith(DICOM_SUFFIX):
-        from napari_ssn.io.dicom.segmentation import encode_dicom_seg
-
-        return encode_dicom_seg(content, check_series(series))
-    raise ExportError(
-        "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
-        "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
-    )
+    found = _writer(path)
+    if found is None:
+        raise ExportError(
+            "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
+            "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
+        )
+    encoded: bytes = found.known().encode(content, path, series)
+    return encoded

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import ProbabilityMap
-from napari_ssn.core.volume import Volume
+from napari_ssn.geometry.volume import Volume
 
 
 def image_hash(volume: Volume) -> str:

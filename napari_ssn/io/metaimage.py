@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.core.volume import Volume, stand_upright
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.volume import Volume, stand_upright
 from napari_ssn.io import source
 
 _MISSING = (
@@ -130,3 +130,8 @@ def _check(fields: dict[str, str], path: Path) -> tuple[int, ...]:
             raise
         raise ImageError(f"The voxels lie in another file beside this one. {error}") from None
     return sizes
+
+
+def read(path: Path, series: int | None) -> Volume:
+    """See `read_metaimage`: there is but one image in a file."""
+    return read_metaimage(path)

@@ -9,8 +9,8 @@ import numpy as np
 from nibabel.freesurfer.mghformat import MGHHeader
 from nibabel.spatialimages import HeaderDataError
 
-from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 
 _NO_MGH = "The file is damaged or no image of FreeSurfer: export it again or choose another."
@@ -63,3 +63,8 @@ def read_mgh(path: Path) -> Volume:
         return Volume(
             np.ascontiguousarray(data, dtype=np.float32)[None], affine, "volume", oriented
         )
+
+
+def read(path: Path, series: int | None) -> Volume:
+    """See `read_mgh`: there is but one image in a file."""
+    return read_mgh(path)

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import (
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.errors import ExportError
+from napari_ssn.geometry.display import (
     IMAGE_KEY,
     NOTE_KEY,
     RESULT_KEY,
@@ -20,14 +23,21 @@ from napari_ssn.core.display import (
     Display,
     placed_display,
 )
-from napari_ssn.core.errors import ExportError
-from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.transforms import check_matrix, layer_matrix, same_place
-from napari_ssn.core.volume import Volume
-from napari_ssn.core.windows import ct_window, looks_like_ct, some_values
+from napari_ssn.geometry.intensity import ct_window, looks_like_ct, some_values
+from napari_ssn.geometry.transforms import check_matrix, layer_matrix, same_place
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io import write
 from napari_ssn.io.content import Content, PlainLabel, PlainModel
+from napari_ssn.io.describing import edited
+from napari_ssn.io.formats import about, is_nifti, is_nrrd, is_other, reader_for
+from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.labelled import label_kind, looks_like_labels
+from napari_ssn.io.nifti import read_nifti_frames
+from napari_ssn.io.nrrd_image import check_single, read_nrrd_fields
+from napari_ssn.io.nrrd_segments import is_segmentation, segments
 from napari_ssn.io.opened import label_maps, layers_of, named_by
+from napari_ssn.io.results import own_results
+from napari_ssn.io.sidecar import described
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -35,8 +45,6 @@ Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Reader of these files, or None if one of them has no name of a kind that is read here."""
-    from napari_ssn.io.formats import is_nifti, is_nrrd, is_other
-
     paths = _as_paths(path)
     if not paths or not all(is_nifti(p) or is_nrrd(p) or is_other(p) for p in paths):
         return None
@@ -55,12 +63,6 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 
 def _layers(path: Path) -> list[LayerData]:
     """Layers of one file."""
-    from napari_ssn.io.formats import is_nifti, is_other, reader_for
-    from napari_ssn.io.nifti import read_nifti_frames
-    from napari_ssn.io.nrrd_image import check_single, read_nrrd_fields
-    from napari_ssn.io.nrrd_segments import is_segmentation, segments
-    from napari_ssn.io.results import own_results
-
     parts, step_s = None, None
     if is_nifti(path):
         volume, step_s, labelled, whole = read_nifti_frames(path)
@@ -173,13 +175,6 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
     Raises:
         ExportError: the layer has too many axes or labels, or the disk refuses.
     """
-    from napari_ssn.io import write
-    from napari_ssn.io.describing import edited
-    from napari_ssn.io.formats import about
-    from napari_ssn.io.hashes import label_map_hash
-    from napari_ssn.io.provenance import Provenance
-    from napari_ssn.io.sidecar import described
-
     target = Path(path)
     if not target.suffix:
         target = target.with_name(f"{target.name}.nii.gz")

@@ -11,8 +11,8 @@ import numpy as np
 from nibabel.volumeutils import apply_read_scaling
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.nifti_header import LONGEST, Header, parse_header, place_of
 
@@ -172,3 +172,8 @@ def _values(
         for low in range(0, out.shape[-1], step):
             part = slice(low, low + step)
             out[..., part] = apply_read_scaling(one[..., part], slope, inter)
+
+
+def read(path: Path, series: int | None) -> Volume:
+    """See `read_nifti`: there is but one image in a file."""
+    return read_nifti(path)

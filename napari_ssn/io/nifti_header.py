@@ -12,9 +12,9 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.core.transforms import corners_apart_mm
-from napari_ssn.core.volume import Extent, check_affine, stand_upright
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.transforms import corners_apart_mm
+from napari_ssn.geometry.volume import Extent, check_affine, stand_upright
 
 NO_NIFTI = "The file is damaged or no NIfTI file: export it again or choose another."
 

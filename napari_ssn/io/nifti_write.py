@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.transforms import NEAR_MM, corners_apart_mm
+from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content, stacked
 from napari_ssn.io.nifti_header import LABELS
 
@@ -98,3 +99,13 @@ def _encode(
     raw: bytes = image.to_bytes()
     # No time in the header of the compressed file, so that equal results are equal files.
     return gzip.compress(raw, compresslevel=6, mtime=0) if compressed else raw
+
+
+def encode(content: Content, path: Path, series: object) -> bytes:
+    """See `encode_content`."""
+    return encode_content(content, compressed=path.name.lower().endswith(".gz"))
+
+
+def remark(content: Content, series: object) -> str:
+    """That programs which take a straight grid alone cannot open it, where that is so."""
+    return "" if opens_in_itk(content.affine, content.space) else NOT_IN_ITK

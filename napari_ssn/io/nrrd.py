@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import ExportError
+from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Code, Content, Segment, Terms, as_volume, box_of, stacked
 
 # From right, anterior, superior to the left, posterior, superior of the file.
@@ -141,3 +142,13 @@ def _code(code: Code | None) -> str:
 def plain(text: str) -> str:
     """A text of one line without what separates the parts of a field."""
     return " ".join(text.translate(_SEPARATORS).split())
+
+
+def encode(content: Content, path: Path, series: object) -> bytes:
+    """See `encode_seg_nrrd`."""
+    return encode_seg_nrrd(content)
+
+
+def remark(content: Content, series: object) -> str:
+    """Nothing: whatever reads the format reads all of it."""
+    return ""

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import nrrd
 import numpy as np
 
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
 
 _NO_NRRD = "The file is damaged or no NRRD file: export it again or choose another."
 # Longer ones hold no header.

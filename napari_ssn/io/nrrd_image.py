@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.core.volume import Extent, Volume, stand_upright
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.volume import Extent, Volume, stand_upright
 from napari_ssn.io import source
 from napari_ssn.io.nrrd_header import read_header
 
@@ -281,3 +281,8 @@ def _unit(header: dict[str, Any]) -> float:
     if len(units) != 1 or not units <= _MM.keys():
         raise GeometryError("The voxel size is not stated in millimetres: save the image anew.")
     return _MM[units.pop()]
+
+
+def read(path: Path, series: int | None) -> Volume:
+    """See `read_nrrd`: there is but one image in a file."""
+    return read_nrrd(path)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import ImageError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.labelled import label_kind
 from napari_ssn.io.opened import Opened, named_after

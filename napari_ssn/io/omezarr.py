@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_ssn.core.errors import GeometryError, ImageError, SSNError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import GeometryError, ImageError, SSNError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.omezarr_blocks import check_blocks
 from napari_ssn.io.omezarr_head import Level, is_zarr, labels_of, levels_of
@@ -246,3 +246,8 @@ def _labels(path: Path, level: Level, volume: Volume) -> Iterator[tuple[str, Vol
                     break
         except SSNError as error:
             warnings.warn(f"Labels beside the image were left out. {error}", stacklevel=2)
+
+
+def read(path: Path, series: int | None) -> Volume:
+    """See `read_omezarr`: a level is what a series is of DICOM."""
+    return read_omezarr(path, series)

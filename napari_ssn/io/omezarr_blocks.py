@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_ssn.core.errors import ImageError
+from napari_ssn.documents.regular import open_regular
+from napari_ssn.errors import ImageError
 from napari_ssn.io import source
-from napari_ssn.regular import open_regular
 
 _DAMAGED = "The blocks of the OME-Zarr are damaged: copy or export it again."
 # More files of one level no disk lists in a moment.

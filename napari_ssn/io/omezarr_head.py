@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.core.volume import Extent, stand_upright
-from napari_ssn.regular import open_regular
+from napari_ssn.documents.regular import open_regular
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.volume import Extent, stand_upright
 
 #: Files that make a folder one of zarr's, of version 2 or 3.
 MARKS = (".zattrs", ".zgroup", "zarr.json")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import RESULT_KEY, SHOWN_AT, Display
-from napari_ssn.core.volume import Volume
+from napari_ssn.geometry.display import RESULT_KEY, SHOWN_AT, Display
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.content import Label, PlainLabel, PlainModel
 from napari_ssn.io.labelled import label_kind
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from napari_ssn.core.display import plain_display
-from napari_ssn.core.errors import ImageError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.display import plain_display
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.source import opened
 
 # Pillow's modes of one grey channel: 1 and 8 bit, 16 bit in either byte order, 32 bit, float.
@@ -68,3 +68,8 @@ def _check(mode: str, pages: int) -> None:
         raise ImageError(
             f"The file holds {pages} pictures: save one of them as its own file, or all as NIfTI."
         )
+
+
+def read(path: Path, series: int | None) -> Volume:
+    """See `read_picture`: there is but one image in a file."""
+    return read_picture(path)

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.display import Display
-from napari_ssn.core.errors import DataError, SSNError
 from napari_ssn.core.hypotheses import ProbabilityMap
-from napari_ssn.core.orientation import Reorientation
-from napari_ssn.core.volume import Volume
+from napari_ssn.documents.sidecar import Choice, Provenance, read_sidecar
+from napari_ssn.errors import DataError, SSNError
+from napari_ssn.geometry.display import Display
+from napari_ssn.geometry.orientation import Reorientation
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.content import plain_labels
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 from napari_ssn.io.opened import Opened
-from napari_ssn.io.provenance import Choice, Provenance, read_sidecar
 from napari_ssn.io.sidecar import sidecar_path
 
 _WORDS = {

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_ssn.core.errors import DataError, ExportError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.documents.sidecar import Provenance, read_sidecar
+from napari_ssn.errors import DataError, ExportError
 from napari_ssn.io.content import Content, PlainModel, plain_labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import write_files
 from napari_ssn.io.formats import NIFTI_SUFFIXES, check_replaceable, encode, is_nifti, stem
 from napari_ssn.io.hashes import label_map_hash, probability_hash
-from napari_ssn.io.provenance import (
-    Provenance,
-    read_sidecar,
-)
 
 
 def sidecar_path(path: Path) -> Path:

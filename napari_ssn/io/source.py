@@ -14,8 +14,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import ImageError
-from napari_ssn.regular import open_regular
+from napari_ssn.documents.regular import open_regular
+from napari_ssn.errors import ImageError
 
 _GZIP = b"\x1f\x8b"
 # Bytes that are unpacked at once.

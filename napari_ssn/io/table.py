@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from napari_ssn.core.volume import Extent
+from napari_ssn.geometry.volume import Extent
 
 _COLUMNS = ("hypothesis", "share", "level", "seed", "label", "voxels", "ml", "mm2")
 _LENGTHS = ("longest_mm", "perpendicular_mm")

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_ssn.core.orientation import Reorientation
+from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.network.plan import Plan
 from napari_ssn.network.tiles import Tile
 

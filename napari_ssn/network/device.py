@@ -7,7 +7,7 @@ import platform
 import psutil
 import torch
 
-from napari_ssn.core.errors import DeviceError
+from napari_ssn.errors import DeviceError
 
 
 def choose_device(name: str = "auto") -> torch.device:

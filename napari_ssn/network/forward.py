@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from napari_ssn.core.errors import Cancelled, DeviceError, ModelError
+from napari_ssn.errors import Cancelled, DeviceError, ModelError
 from napari_ssn.network.blend import Parameters
+from napari_ssn.network.building import check_network
 from napari_ssn.network.threads import undivided
 
 if TYPE_CHECKING:
@@ -58,8 +59,6 @@ def attempts(
     region = tuple(model.card.region)
     size = tile or region
     if size != region:
-        from napari_ssn.network.models import check_network
-
         if len(size) != len(region):
             raise ModelError(f"{model.card.title} looks at pieces of {len(region)} axes.")
         check_network(model.network, len(model.card.channels), size)
@@ -82,8 +81,6 @@ def attempts(
 
 def _smaller(model: Model) -> tuple[int, ...] | None:
     """Half a tile, in voxels that networks can halve; None if the model takes no other size."""
-    from napari_ssn.network.models import check_network
-
     region = tuple(model.card.region)
     if model.card.centred:
         # The point is in the middle of its region and of nothing else.

@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import ModelError
-from napari_ssn.core.orientation import (
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.errors import ModelError
+from napari_ssn.geometry.orientation import (
     Direction,
     Reorientation,
     closest_axes,
@@ -17,8 +18,7 @@ from napari_ssn.core.orientation import (
     named_directions,
     shown_directions,
 )
-from napari_ssn.core.volume import Extent
-from napari_ssn.network.card import ModelCard
+from napari_ssn.geometry.volume import Extent
 
 #: Voxels that differ from the network's by less than this share are taken as they are: scanners
 #: round, and resampling blurs.

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_ssn.core.declared import declared_by
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import ModelError
-from napari_ssn.core.volume import Volume, shift_affine
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.errors import ModelError
+from napari_ssn.geometry.declared import declared_by
+from napari_ssn.geometry.volume import Volume, shift_affine
 from napari_ssn.network.blend import Blender, Parameters
-from napari_ssn.network.card import ModelCard
 from napari_ssn.network.device import free_bytes
 from napari_ssn.network.fit import check_fit, foreign_values
 from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is_full

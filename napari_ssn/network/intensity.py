@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import ImageError
+from napari_ssn.errors import ImageError
 
 _CONSTANT = "The image has the same value everywhere: there is nothing to see."
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import SSNError
 from napari_ssn.core.likeness import FEATURES, Reference, likeness_features
-from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.likeness import Likeness
+from napari_ssn.errors import SSNError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.frame import Placed, frame_of
 from napari_ssn.network.intensity import Scale
 from napari_ssn.network.lattice import sample
-from napari_ssn.network.likeness_card import Likeness
 from napari_ssn.network.plan import Plan, needs_point, plan_for
 
 #: Reads a part of an image, (channels, *cut), on its own grid.

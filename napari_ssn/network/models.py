@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import hashlib
 import importlib.util
 import math
@@ -11,7 +10,6 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import torch
@@ -20,35 +18,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import ExportError, ModelError
-from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import (
-    CARD_NAME,
-    WEIGHTS_NAME,
-    Architecture,
-    ModelCard,
-    read_card,
-)
+from napari_ssn.documents.card import CARD_NAME, WEIGHTS_NAME, ModelCard, read_card
+from napari_ssn.errors import ExportError, ModelError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.network.building import build_network, check_network, unique_state
 from napari_ssn.network.device import choose_device
-from napari_ssn.network.inflated import SliceUNet
+from napari_ssn.network.inference import Inference, Plane, Watch, infer
 from napari_ssn.network.plan import DEPTH_MM
-from napari_ssn.network.ssn import SSN, CentreGuided
-
-if TYPE_CHECKING:
-    from napari_ssn.network.inference import Inference, Plane, Watch
-
-__all__ = [
-    "Model",
-    "ModelCard",
-    "build_network",
-    "check_network",
-    "find_model",
-    "load_model",
-    "model_folders",
-    "save_card",
-    "save_model",
-    "unique_state",
-]
+from napari_ssn.network.ssn import SSN
 
 
 def model_places() -> list[Path]:
@@ -86,78 +63,6 @@ def find_model(name: str | os.PathLike[str]) -> Path:
     raise ModelError(
         f"There is no model {path.name!r}; installed: {known}. Any other is named by its folder."
     )
-
-
-def build_network(architecture: Architecture, channels: int, classes: int, dims: int) -> SSN:
-    """Build the network a card describes, with random weights."""
-    # MONAI takes seconds to import; nothing else here needs it.
-    from monai.networks import nets
-
-    guided = architecture.centre_radius is not None
-    own = architecture.backbone == SliceUNet.__name__
-    kind: Any = SliceUNet if own else getattr(nets, architecture.backbone)
-    try:
-        backbone: torch.nn.Module = kind(
-            spatial_dims=dims,
-            in_channels=channels + guided,
-            out_channels=architecture.features,
-            **architecture.arguments,
-        )
-    except (TypeError, ValueError, KeyError, AssertionError) as error:
-        raise ModelError(
-            f"The network {architecture.backbone} cannot be built from the card: {error}."
-        ) from error
-    if architecture.centre_radius is not None:
-        backbone = CentreGuided(backbone, architecture.centre_radius)
-    return SSN(
-        backbone,
-        architecture.features,
-        classes,
-        architecture.rank,
-        dims,
-        architecture.covariance,
-        architecture.scales,
-        architecture.presence,
-        architecture.radius_of(dims),
-        architecture.offset_columns,
-    )
-
-
-def check_network(network: SSN, channels: int, size: tuple[int, ...]) -> None:
-    """ModelError if a network cannot take a region of a size; nothing is computed.
-
-    Networks that halve their grid several times fail late and in words of their own on sizes
-    they cannot halve.
-    """
-    # Tensors on "meta" have a shape and no values.
-    trial = copy.deepcopy(network).to("meta")
-    try:
-        mean = trial(torch.empty(2, channels, *size, device="meta")).mean
-    except (RuntimeError, ValueError, TypeError, IndexError):
-        # Their words are about tensors.
-        shown = " × ".join(map(str, size))
-        raise ModelError(
-            f"The network cannot take {shown} voxels: it halves them more often than that allows."
-        ) from None
-    if tuple(mean.shape[2:]) != tuple(size):
-        shown, got = (" × ".join(map(str, s)) for s in (size, mean.shape[2:]))
-        raise ModelError(f"The network makes {got} voxels of {shown}.")
-
-
-def unique_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """State of a module with every tensor under its first name only.
-
-    MONAI's DynUNet registers its layers twice, and what is listed twice must be neither written
-    nor averaged twice.
-    """
-    seen: set[int] = set()
-    found = {}
-    for name, value in module.state_dict().items():
-        if value.numel() and value.data_ptr() in seen:
-            continue
-        seen.add(value.data_ptr())
-        found[name] = value
-    return found
 
 
 class Model:
@@ -216,8 +121,6 @@ class Model:
             GeometryError: the centre lies outside the image.
             DeviceError: there is not memory enough.
         """
-        from napari_ssn.network.inference import Watch
-
         watch = Watch(look_at, preview, progress, cancelled, say)
         return self.infer(volume, centre, depth_mm=depth_mm, watch=watch, insist=insist).dist
 
@@ -242,8 +145,6 @@ class Model:
             divided: whether every layer is computed in all threads, so that the last bits may
                 hang on their number. Only for what was made so once.
         """
-        from napari_ssn.network.inference import infer
-
         return infer(
             self,
             volume,

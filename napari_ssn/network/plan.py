@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.network.frame import Frame, Placed, frame_of
 from napari_ssn.network.lattice import Line
 from napari_ssn.network.tiles import Tile, check_centre, layout

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_ssn.core.declared import Declared, declared_by
-from napari_ssn.core.volume import Volume
-from napari_ssn.core.windows import Units, seems_ct, some_values, units_of
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.geometry.declared import Declared, declared_by
+from napari_ssn.geometry.intensity import Units, seems_ct, some_values, units_of
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.fit import Fit, check_fit, in_calibration
 from napari_ssn.network.likeness import likeness_of
 

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import GeometryError
+from napari_ssn.errors import GeometryError
 
 # Standard deviation of the weights of a tile, as a share of its size: at the edges they are
 # 3e-4 of those in the middle, and no seam shows.

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
-from psygnal import Signal
-
-from napari_ssn.session.decoding import across_in, hypothesis_of
-from napari_ssn.session.records import Choice, Result
+from napari_ssn.errors import Cancel
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.session import jobs
+from napari_ssn.session.derived import Derived
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
 
 if TYPE_CHECKING:
-    from napari_ssn.core.diameters import Diameter
-    from napari_ssn.core.lesions import Lesions
+    # These modules import torch, which only the worker does.
+    from napari_ssn.core.summaries.lesions import Lesions
+    from napari_ssn.geometry.diameters import Diameter
+    from napari_ssn.prediction.prediction import Prediction
+
+    Diameters = Derived[tuple[Prediction, Choice], tuple[Diameter, ...]]
 
 
 class Across:
     """Keeps the diameters in step with the hypothesis on show; a slider that is held waits.
 
     Attributes:
-        changed: signal: they are known of another hypothesis.
+        found: of each label but the background.
 
     Args:
         runner: measures.
@@ -30,49 +33,33 @@ class Across:
         failed: is told, in one sentence, when measuring fails.
     """
 
-    changed = Signal()
-
     def __init__(self, runner: Runner, walk: Walk, failed: Callable[[str], None]) -> None:
-        self._runner, self._walk, self._failed = runner, walk, failed
-        self._result: Result | None = None
-        self._found: tuple[Choice, tuple[Diameter, ...]] | None = None
-        self._asked: Choice | None = None
+        self.found: Diameters = Derived(runner, "across", self._measured, failed)
+        self._walk = walk
+        self._result: Prediction | None = None
+        self._lesions: Lesions | None = None
         walk.moved.connect(self._measure)
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Prediction) -> None:
         """A new result, or another spread of it: nothing of it is measured yet."""
-        self._result, self._found, self._asked = result, None, None
-        self._runner.cancel("across")
+        self._result = result
+        self.found.forget()
 
     @property
     def here(self) -> tuple[Diameter, ...] | None:
         """Of each label but the background; None while it is being measured."""
-        if self._found is None or self._found[0] != self._walk.choice:
-            return None
-        return self._found[1]
+        known = self.found.key == (self._result, self._walk.choice)
+        return self.found.value if known else None
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = self._found = self._asked = None
-        self.changed.disconnect()
+        self._result = self._lesions = None
+        self.found.close()
 
     def _measure(self) -> None:
-        result, choice, lesions = self._result, self._walk.choice, self._walk.lesions
-        if result is None or self._walk.held or choice == self._asked:
-            return
-        self._asked = choice
-        self._runner.submit(
-            "across",
-            lambda progress, cancelled: across_job(result, choice, lesions),
-            partial(self._measured, choice),
-            self._failed,
-        )
+        if self._result is not None and not self._walk.held:
+            self._lesions = self._walk.lesions
+            self.found.want((self._result, self._walk.choice))
 
-    def _measured(self, choice: Choice, found: tuple[Diameter, ...]) -> None:
-        self._found = (choice, found)
-        self.changed.emit()
-
-
-def across_job(result: Result, choice: Choice, lesions: Lesions | None) -> tuple[Diameter, ...]:
-    """Diameters of each label but the background in a hypothesis."""
-    return across_in(result, hypothesis_of(result, choice, lesions).label_map)
+    def _measured(self, key: tuple[Prediction, Choice], cancel: Cancel) -> tuple[Diameter, ...]:
+        return jobs.across_job(*key, self._lesions)

@@ -9,51 +9,36 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_ssn.core.errors import Cancelled, GeometryError
-from napari_ssn.session.records import Point, Question, Result
+from napari_ssn import prediction
+from napari_ssn.errors import Cancel, GeometryError
+from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.session.derived import Derived
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
-from napari_ssn.wording.asking import answer_line
+from napari_ssn.text.asking import answer_line
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssn.core.outcomes import Outcome
-
-#: What the hypotheses that are gone on with must be worth at least.
-LEAST = 50
+    from napari_ssn.prediction.answer import Answer
+    from napari_ssn.prediction.prediction import Prediction
 
 
 @dataclass(frozen=True)
-class Answer:
-    """How likely something is.
+class _Asked:
+    """A question, and what is so in the hypotheses that it is put to."""
 
-    Attributes:
-        run, points, only: of the hypotheses that were asked.
-        question: that was asked of them.
-        probability, error: that it is so, and the standard error of that.
-        effective: how many independent hypotheses those in which it is so are worth.
-        rare: whether it is below 1e-4, or was never seen.
-        reliable: whether enough hypotheses say so for a number; see `Outcome`.
-        most: the largest that the probability may be, for where they are too few.
-    """
-
-    run: int
+    result: Prediction
     points: tuple[Point, ...]
     only: tuple[Question, ...]
     question: Question
-    probability: float
-    error: float
-    effective: float
-    rare: bool
-    reliable: bool = True
-    most: float = 1.0
 
-    @property
-    def usable(self) -> bool:
-        """Whether the hypotheses in which it is so are enough to go on with."""
-        return not self.rare and self.reliable and self.effective >= LEAST
+
+def _find(asked: _Asked, cancel: Cancel) -> Answer:
+    return prediction.answer.find_answer(
+        asked.result, asked.points, asked.only, asked.question, cancel
+    )
 
 
 class Asking:
@@ -65,8 +50,6 @@ class Asking:
 
     Attributes:
         changed: signal: another answer, another voxel asked about, or other conditions.
-        question: that is being answered; None while none is.
-        answer: to the last question; None before the first, and once it is about others.
         aiming: label that the next click asks about; None while clicks ask nothing.
 
     Args:
@@ -85,20 +68,31 @@ class Asking:
         hindered: Callable[[], str | None],
         tell: Callable[[str, bool], None],
     ) -> None:
-        self.question: Question | None = None
-        self.answer: Answer | None = None
+        self._answer: Derived[_Asked, Answer] = Derived(runner, "ask", _find, self._failed)
+        self._answer.changed.connect(self.changed.emit)
         self.aiming: int | None = None
         self._runner, self._walk = runner, walk
         self._hindered, self._tell = hindered, tell
-        self._result: Result | None = None
+        self._result: Prediction | None = None
         self._seen: tuple[tuple[Point, ...], tuple[Question, ...]] = ((), ())
         walk.moved.connect(self._follow)
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Prediction) -> None:
         """A new result: nobody has asked anything of it."""
         self._result, self._seen, self.aiming = result, ((), ()), None
         self._forget()
         self.changed.emit()
+
+    @property
+    def question(self) -> Question | None:
+        """That is being answered; None while none is."""
+        asked = self._answer.wanted
+        return asked.question if asked is not None and self._answer.waiting else None
+
+    @property
+    def answer(self) -> Answer | None:
+        """To the last question; None before the first, and once it is about others."""
+        return self._answer.current
 
     @property
     def only(self) -> tuple[Question, ...]:
@@ -151,21 +145,14 @@ class Asking:
             self._tell("All hypotheses that are left are so already.", False)
             return
         if question.kind == "reaches":
-            from napari_ssn.core.clicks import local_index
+            from napari_ssn.core.given.clicks import local_index
 
             try:
                 local_index(result.dist, question.index)
             except GeometryError as error:
                 self._tell(str(error), True)
                 return
-        self.question, self.answer = question, None
-        points, only = self._seen
-        self._runner.submit(
-            "ask",
-            lambda progress, cancelled: answer_job(result, points, only, question, cancelled),
-            self._answered,
-            self._failed,
-        )
+        self._answer.want(_Asked(result, *self._seen, question))
         self._tell("", False)
         self.changed.emit()
 
@@ -189,7 +176,7 @@ class Asking:
         # What is left may be known no longer, and finding out takes a while.
         self._runner.submit(
             "ask",
-            lambda progress, cancelled: _outcome(result, points, kept, cancelled),
+            lambda progress, cancel: result.given.outcome(points, kept, cancel),
             lambda found: self._walk.set_only(kept),
             self._failed,
         )
@@ -221,15 +208,8 @@ class Asking:
 
     # ---- What follows
 
-    def _answered(self, answer: Answer) -> None:
-        result, self.question = self._result, None
-        if result is None or (answer.run, answer.points, answer.only) != (result.run, *self._seen):
-            return
-        self.answer = answer
-        self.changed.emit()
-
     def _failed(self, text: str) -> None:
-        self.question = None
+        self._answer.forget()
         self._tell(text, True)
         self.changed.emit()
 
@@ -246,7 +226,7 @@ class Asking:
         return size <= question.voxels + 1e-9
 
     def _label_at(self, index: tuple[int, ...]) -> int | None:
-        from napari_ssn.core.clicks import local_index
+        from napari_ssn.core.given.clicks import local_index
 
         assert self._result is not None
         local = local_index(self._result.dist, index)
@@ -265,8 +245,7 @@ class Asking:
         self.changed.emit()
 
     def _forget(self) -> None:
-        self._runner.cancel("ask")
-        self.question = self.answer = None
+        self._answer.forget()
 
     def refresh(self) -> None:
         """The session's state changed: whether one can ask may have."""
@@ -278,51 +257,3 @@ class Asking:
         self._result, self.aiming = None, None
         self._forget()
         self.changed.disconnect()
-
-
-def answer_job(
-    result: Result,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
-    question: Question,
-    cancelled: Callable[[], bool],
-) -> Answer:
-    """Find out how likely something is among the hypotheses in which others are so.
-
-    ``P(question | only) = P(question and only) / P(only)``; its error as if both were estimated
-    apart, which is more than it is.
-    """
-    found = _outcome(result, points, (*only, question), cancelled)
-    probability, error, most = found.probability, found.error, found.most
-    if only:
-        given = _outcome(result, points, only, cancelled)
-        share = given.error / given.probability
-        most = min(1.0, most / given.probability)
-        probability = min(1.0, found.probability / given.probability)
-        error = math.hypot(found.error / given.probability, probability * share)
-    # Of the condition and those before it together the hypotheses must be likely enough.
-    return Answer(
-        result.run,
-        points,
-        only,
-        question,
-        probability,
-        error,
-        found.effective,
-        found.rare,
-        found.reliable,
-        most,
-    )
-
-
-def _outcome(
-    result: Result,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
-    cancelled: Callable[[], bool],
-) -> Outcome:
-    def between() -> None:
-        if cancelled():
-            raise Cancelled("The question was dropped.")
-
-    return result.given.outcome(points, only, between)

@@ -50,7 +50,7 @@ class Catalogue:
         extra, device = self.folders, self._device()
         self._runner.submit(
             "survey",
-            lambda progress, cancelled: jobs.survey(extra, device),
+            lambda progress, cancel: jobs.survey(extra, device),
             partial(self._surveyed, wanted),
             self._failed,
         )
@@ -73,7 +73,7 @@ class Catalogue:
         assert model is not None
         self._runner.submit(
             "warm up",
-            lambda progress, cancelled: jobs.warm_up(self.store, model.folder, device),
+            lambda progress, cancel: jobs.warm_up(self.store, model.folder, device),
             lambda loaded: None,
             self._failed,
         )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_ssn import prediction
+from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.session import jobs
-from napari_ssn.session.decoding import sample_choice
-from napari_ssn.session.records import Choice, Decoded, Point, Question, Result
+from napari_ssn.session.records import Decoded
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
 
 
 class Copies:
@@ -45,12 +51,12 @@ class Copies:
         self._stale = stale
         self._changed = changed
         self._failed = failed
-        self._result: Result | None = None
+        self._result: Prediction | None = None
         self._queue: list[Choice] = []
         # How many samples of a seed, given some points and conditions, are layers already.
         self._added: dict[tuple[int, tuple[Point, ...], tuple[Question, ...]], int] = {}
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Prediction) -> None:
         """Copy from a new result; what was asked of the one before is dropped."""
         self._result = result
         self._queue.clear()
@@ -68,7 +74,8 @@ class Copies:
         self._added[seed, points, only] = first + count
         idle = not self._queue
         self._queue += [
-            sample_choice(self._result, i, seed, points, only) for i in range(first, first + count)
+            prediction.decode.sample_choice(self._result, i, seed, points, only)
+            for i in range(first, first + count)
         ]
         if idle:
             self._decode_next()
@@ -105,11 +112,11 @@ class Copies:
         if self._queue and self._result is not None:
             self._decode(self._result, self._queue[0], kept=False)
 
-    def _decode(self, result: Result, choice: Choice, kept: bool) -> None:
+    def _decode(self, result: Prediction, choice: Choice, kept: bool) -> None:
         lesions = self._walk.lesions
         self._runner.submit(
             "keep" if kept else "decode",
-            lambda progress, cancelled: jobs.decode_job(result, choice, kept, lesions),
+            lambda progress, cancel: jobs.decode_job(result, choice, kept, lesions),
             self._decoded,
             self._failed if kept else self._decode_failed,
         )

@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_ssn.session.walk import Walk
 
 if TYPE_CHECKING:
-    from napari_ssn.session.records import Result
+    from napari_ssn.prediction.prediction import Prediction
 
 #: Values of the map: where walking either way adds something to the hypothesis on show, where it
 #: takes something away, and where one label gives way to another.
@@ -42,7 +42,7 @@ class EffectMap:
         self._start: Any = None
         walk.moved.connect(self._follow)
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Prediction) -> None:
         """A new result: nobody has asked about it yet."""
         self.hide()
 

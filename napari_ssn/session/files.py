@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_ssn.session import exporting, jobs
-from napari_ssn.session.records import Exported, Result
+from napari_ssn import prediction
+from napari_ssn.errors import Cancel
+from napari_ssn.io.dicom.series import told_of
+from napari_ssn.prediction.shown import Exported, Part, Shown, series_of
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
 
 
 class Files:
@@ -41,9 +48,9 @@ class Files:
         self._walk, self._summary = walk, summary
         self._hindered = hindered
         self._began, self._ended = began, ended
-        self._result: Result | None = None
+        self._result: Prediction | None = None
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Prediction) -> None:
         """A new result, of which nothing was written."""
         self._result, self.exported = result, None
 
@@ -55,7 +62,7 @@ class Files:
     @property
     def from_dicom(self) -> bool:
         """Whether the result's image came from DICOM, so that a result can go back there."""
-        return self._result is not None and exporting.series_of(self._result) is not None
+        return self._result is not None and series_of(self._result) is not None
 
     def told(self, deidentified: bool) -> str:
         """What a DICOM segmentation of the result says of the patient; empty where there is none.
@@ -63,9 +70,7 @@ class Files:
         Args:
             deidentified: as `export` is asked for.
         """
-        from napari_ssn.io.dicom.series import told_of
-
-        series = None if self._result is None else exporting.series_of(self._result)
+        series = None if self._result is None else series_of(self._result)
         if series is None:
             return ""
         return told_of(series.unnamed() if deidentified else series)
@@ -74,7 +79,7 @@ class Files:
         self,
         path: Path,
         overwrite: bool = False,
-        part: exporting.Part = "shown",
+        part: Part = "shown",
         deidentified: bool = False,
     ) -> None:
         """Write hypotheses or probabilities with a sidecar; existing ones only if told to.
@@ -86,24 +91,24 @@ class Files:
             deidentified: whether a DICOM segmentation leaves out whom it is of.
         """
         self._write(
-            lambda shown, cancelled: exporting.export_job(
-                shown, part, path, overwrite, cancelled, deidentified
+            lambda shown, cancel: prediction.export.export_part(
+                shown, part, path, overwrite, deidentified, cancel
             )
         )
 
     def export_volumes(self, path: Path, overwrite: bool = False) -> None:
         """Write the table of volumes; an existing one only if told to."""
-        self._write(lambda shown, cancelled: exporting.volumes_job(shown, path, overwrite))
+        self._write(lambda shown, cancel: prediction.export.export_volumes(shown, path, overwrite))
 
     def export_report(self, path: Path, overwrite: bool = False) -> None:
         """Write the report; an existing one only if told to."""
-        self._write(lambda shown, cancelled: exporting.report_job(shown, path, overwrite))
+        self._write(lambda shown, cancel: prediction.export.export_report(shown, path, overwrite))
 
     def close(self) -> None:
         """Let go of the result."""
         self._result = None
 
-    def _write(self, job: Callable[[exporting.Shown, jobs.Asked], Exported]) -> None:
+    def _write(self, job: Callable[[Shown, Cancel], Exported]) -> None:
         if self._result is None:
             return
         obstacle = self.obstacle
@@ -112,7 +117,7 @@ class Files:
             self._ended(obstacle, True)
             return
         summary = self._summary
-        shown = exporting.Shown(
+        shown = Shown(
             self._result,
             self._walk.choice,
             self._walk.lesions,
@@ -123,7 +128,7 @@ class Files:
         self._began()
         self._runner.submit(
             "export",
-            lambda progress, cancelled: job(shown, cancelled),
+            lambda progress, cancel: job(shown, cancel),
             self._wrote,
             lambda text: self._ended(text, True),
         )

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_ssn.core.errors import SSNError
+from napari_ssn import prediction
+from napari_ssn.errors import Cancel, SSNError
 from napari_ssn.session import jobs
-from napari_ssn.session.records import Result
+from napari_ssn.session.derived import Derived
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
-from napari_ssn.wording.problems import problem
+from napari_ssn.text.problems import problem
 
 if TYPE_CHECKING:
-    from napari_ssn.core.lesions import Lesions
+    from napari_ssn.core.summaries.lesions import Lesions
+    from napari_ssn.prediction.prediction import Prediction
 
 
 class Places:
@@ -34,38 +35,31 @@ class Places:
     looked = Signal(tuple, bool)
 
     def __init__(self, runner: Runner, walk: Walk, failed: Callable[[str], None]) -> None:
-        self._runner = runner
+        self._lesions: Derived[Prediction, Lesions] = Derived(
+            runner, "lesions", _tell_apart, failed
+        )
+        self._lesions.changed.connect(self._found)
         self._walk = walk
         self._failed = failed
-        # Whose lesions were asked for.
-        self._result: Result | None = None
 
-    def tell_lesions_apart(self, result: Result) -> None:
+    def tell_lesions_apart(self, result: Prediction) -> None:
         """Find the lesions of a result, once."""
-        if self._result is result:
-            return
-        self._result = result
-        self._runner.submit(
-            "lesions",
-            lambda progress, cancelled: jobs.lesions_job(result, cancelled),
-            partial(self._found, result),
-            self._failed,
-        )
+        self._lesions.want(result)
 
-    def _found(self, result: Result, lesions: Lesions) -> None:
-        if self._result is result and self._walk.run == result.run:
+    def _found(self) -> None:
+        lesions, result = self._lesions.current, self._lesions.key
+        if lesions is not None and result is not None and self._walk.run == result.run:
             self._walk.take_lesions(lesions)
 
     def forget(self) -> None:
         """The result has another spread, and with it other lesions."""
-        self._runner.cancel("lesions")
-        self._result = None
+        self._lesions.forget()
 
     def look_at(self, place: tuple[int, ...], centred: bool = False) -> None:
         """Show a voxel of the source's grid; ``centred`` as in the signal."""
         self.looked.emit(place, centred)
 
-    def look_at_middle(self, result: Result) -> None:
+    def look_at_middle(self, result: Prediction) -> None:
         """Show the place where the hypothesis on show is largest, if it is anywhere."""
         # At once: behind the jobs that follow a run it would move the view seconds later, when
         # somebody may be looking at something else.
@@ -79,5 +73,9 @@ class Places:
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = None
+        self._lesions.close()
         self.looked.disconnect()
+
+
+def _tell_apart(result: Prediction, cancel: Cancel) -> Lesions:
+    return prediction.lesions.tell_apart(result, cancel)

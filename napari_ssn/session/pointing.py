@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_ssn.core.errors import GeometryError
+from napari_ssn.errors import GeometryError
+from napari_ssn.prediction.choice import Point
 from napari_ssn.session.places import Places
-from napari_ssn.session.records import Point, Result
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
-from napari_ssn.wording.steering import points_line
+from napari_ssn.text.steering import points_line
 
 if TYPE_CHECKING:
-    from napari_ssn.core.suggestion import Suggestion
+    from napari_ssn.core.given.suggestion import Suggestion
+    from napari_ssn.prediction.prediction import Prediction
 
 #: Points at most: what that many cannot settle is quicker painted.
 MOST = 100
@@ -54,18 +55,18 @@ class Pointing:
         self.suggested: tuple[int, ...] | None = None
         self._runner, self._walk, self._places = runner, walk, places
         self._hindered, self._tell = hindered, tell
-        self._result: Result | None = None
+        self._result: Prediction | None = None
         self._seen: tuple[Point, ...] = ()
         walk.moved.connect(self._follow)
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Prediction) -> None:
         """A new result: nobody has pointed at anything in it."""
         self._result, self._seen = result, ()
         self.label = None
         self._forget()
         self.changed.emit()
 
-    def renew(self, result: Result) -> None:
+    def renew(self, result: Prediction) -> None:
         """The same run with another spread: the points stay, what they tell does not."""
         self._result = result
         self._forget()
@@ -155,12 +156,12 @@ class Pointing:
             return
 
         def find() -> Suggestion | None:
-            from napari_ssn.core.suggestion import suggest_click
+            from napari_ssn.core.given.suggestion import suggest_click
 
             return suggest_click(result.dist, result.given.posterior(points))
 
         self._runner.submit(
-            "suggest", lambda progress, cancelled: find(), self._found, self._not_found
+            "suggest", lambda progress, cancel: find(), self._found, self._not_found
         )
 
     # ---- What follows

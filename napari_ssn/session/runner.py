@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from napari_ssn.session.jobs import Asked, Progress
+from napari_ssn.errors import Cancel
+from napari_ssn.session.jobs import Progress
 
-Job = Callable[[Progress, Asked], Any]
+Job = Callable[[Progress, Cancel], Any]
 
 
 class Runner(Protocol):

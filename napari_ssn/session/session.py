@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
 
+from napari_ssn import prediction
 from napari_ssn.core.spread import Spread
+from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
 from napari_ssn.session.asking import Asking
-from napari_ssn.session.cards import Cards
 from napari_ssn.session.catalogue import Catalogue
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
@@ -22,24 +23,18 @@ from napari_ssn.session.files import Files
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
-from napari_ssn.session.records import (
-    News,
-    Plane,
-    Presence,
-    Preview,
-    Ranges,
-    Remark,
-    Request,
-    Result,
-    Settings,
-    Source,
-    State,
-)
+from napari_ssn.session.records import News, Plane, Preview, Remark, Request, Settings, State
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
-from napari_ssn.session.spreading import spread_job
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
+from napari_ssn.text.presence import Presence
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.cards import Cards
+    from napari_ssn.prediction.prediction import Prediction
+    from napari_ssn.prediction.ranges import Ranges
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class Session:
 
     changed = Signal()
     previewed = Signal(Preview)
-    found = Signal(Result)
+    found = Signal(object)  # a Prediction, whose module imports torch
 
     def __init__(
         self, runner: Runner, settings: Settings | None = None, model_folders: tuple[Path, ...] = ()
@@ -71,7 +66,7 @@ class Session:
         self.catalogue = Catalogue(
             runner, self.setup, lambda: self.settings.device, self.tell, model_folders
         )
-        self.result: Result | None = None
+        self.result: Prediction | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
         self.effect = EffectMap(self.walk)
@@ -114,6 +109,8 @@ class Session:
         self._runner = runner
         self._runs = 0
         self._began = 0.0
+        #: That the last run took.
+        self.seconds = 0.0
 
     # ---- What is the case
 
@@ -262,8 +259,8 @@ class Session:
         self._began = time.perf_counter()
         self._runner.submit(
             "run",
-            lambda progress, cancelled: jobs.run_job(
-                self.catalogue.store, request, number, progress, cancelled
+            lambda progress, cancel: jobs.run_job(
+                self.catalogue.store, request, number, progress, cancel
             ),
             self._ran,
             self._run_failed,
@@ -292,8 +289,9 @@ class Session:
             self.activity, self.progress = news.stage, (news.done, news.total)
         self.changed.emit()
 
-    def _ran(self, result: Result) -> None:
+    def _ran(self, result: Prediction) -> None:
         self.activity, self.result = None, result
+        self.seconds = time.perf_counter() - self._began
         basis = self.walk.choice.basis
         for channel in ("spread", "directions"):
             self._runner.cancel(channel)
@@ -317,12 +315,14 @@ class Session:
             return
         self._runner.submit(
             "spread",
-            lambda progress, cancelled: spread_job(result, points, spread, cancelled),
+            lambda progress, cancel: prediction.spreading.spread_anew(
+                result, points, spread, cancel
+            ),
             self._spread_out,
             self._failed,
         )
 
-    def _spread_out(self, result: Result) -> None:
+    def _spread_out(self, result: Prediction) -> None:
         """The same run with another spread takes its place; where one stands stays."""
         self.result = result
         self.places.forget()

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssn.network.plan import DEPTH_MM
-from napari_ssn.session.records import ModelEntry, Source, Survey
-from napari_ssn.wording.image import TAKEN_FOR_HU
+from napari_ssn.prediction.source import Source
+from napari_ssn.session.records import ModelEntry, Survey
+from napari_ssn.text.image import TAKEN_FOR_HU
 
 if TYPE_CHECKING:
     from napari_ssn.network.fit import Fit

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_ssn.session import jobs
+from napari_ssn import prediction
+from napari_ssn.errors import Cancel
+from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.session.across import Across
-from napari_ssn.session.cards import Cards, cards_job
-from napari_ssn.session.records import Point, Presence, Question, Ranges, Result
+from napari_ssn.session.derived import Derived
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
+from napari_ssn.text.presence import Presence
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.cards import Cards
+    from napari_ssn.prediction.prediction import Prediction
+    from napari_ssn.prediction.ranges import Ranges
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Of which hypotheses something is said, and of how many."""
+
+    result: Prediction
+    points: tuple[Point, ...]
+    only: tuple[Question, ...]
+    count: int
+
+
+def _ranges(given: _Given, cancel: Cancel) -> Ranges:
+    return prediction.ranges.count_ranges(
+        given.result, given.points, given.only, given.count, cancel
+    )
+
+
+def _cards(given: _Given, cancel: Cancel) -> Cards:
+    return prediction.cards.deal_cards(given.result, given.points, given.only, given.count, cancel)
 
 
 class Summary:
@@ -19,8 +49,6 @@ class Summary:
 
     Attributes:
         changed: signal: ranges or cards are there, or are being made anew.
-        ranges: None while they are counted.
-        cards: None before the first; while others are dealt, those of the former points.
         across: diameters of the hypothesis on show.
         revealed: whether somebody asked to see the outlines of what does not look like anything.
 
@@ -37,56 +65,62 @@ class Summary:
     def __init__(
         self, runner: Runner, walk: Walk, count: int, most: int, failed: Callable[[str], None]
     ) -> None:
-        self.ranges: Ranges | None = None
-        self.cards: Cards | None = None
-        self._runner, self._walk, self._failed = runner, walk, failed
-        self._count = count
-        self._result: Result | None = None
+        self._walk, self._count, self._most = walk, count, most
+        self._ranges: Derived[_Given, Ranges] = Derived(runner, "range", _ranges, failed)
+        self._cards: Derived[_Given, Cards] = Derived(runner, "cards", _cards, failed)
+        self._ranges.changed.connect(self.changed.emit)
+        self._cards.changed.connect(self.changed.emit)
+        self._result: Prediction | None = None
         self._points: tuple[Point, ...] = ()
         self._only: tuple[Question, ...] = ()
-        self._most = most
         self.across = Across(runner, walk, failed)
         self.revealed = False
         walk.moved.connect(self._follow)
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Prediction) -> None:
         """Nothing is known of a new result; `make` begins to find out."""
         self._result, self._points, self._only = result, (), ()
-        self.ranges = self.cards = None
+        self._forget()
         self.revealed = False
         self.across.begin(result)
 
-    def renew(self, result: Result) -> None:
+    def renew(self, result: Prediction) -> None:
         """The same run with another spread: of the same points, everything is found out anew."""
         self._result = result
-        self.ranges = self.cards = None
+        self._forget()
         self.across.begin(result)
 
     def make(self) -> None:
-        """Count the ranges and deal the cards."""
-        self._count_ranges()
-        self._deal()
+        """Count the ranges and deal the cards, where they are not known."""
+        if self._result is not None:
+            given = (self._result, self._points, self._only)
+            self._ranges.want(_Given(*given, self._count))
+            self._cards.want(_Given(*given, self._most))
 
     def set_count(self, count: int) -> None:
         """State ranges of another number of hypotheses."""
-        if count != self._count:
-            self._count = count
-            self._count_ranges()
+        self._count = count
+        self.make()
 
     def set_most(self, most: int) -> None:
         """Deal so many cards at most."""
-        if most != self._most:
-            self._most = most
-            if self._result is not None:
-                self._deal()
+        self._most = most
+        self.make()
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """Of the sizes; None while they are counted."""
+        return self._ranges.current
+
+    @property
+    def cards(self) -> Cards | None:
+        """None before the first; while others are dealt, those of the former points."""
+        return self._cards.value
 
     @property
     def dealt(self) -> bool:
         """Whether the cards are those of the points and conditions that there are now."""
-        cards = self.cards
-        if cards is None:
-            return False
-        return set(cards.points) == set(self._points) and set(cards.only) == set(self._only)
+        return self._cards.current is not None
 
     @property
     def presence(self) -> Presence | None:
@@ -123,40 +157,14 @@ class Summary:
             self.make()
             self.changed.emit()
 
-    def _count_ranges(self) -> None:
-        result, points, only, count = self._result, self._points, self._only, self._count
-        if result is None:
-            return
-        self.ranges = None
-        self._runner.submit(
-            "range",
-            lambda progress, cancelled: jobs.range_job(result, points, only, count, cancelled),
-            self._ranged,
-            self._failed,
-        )
-
-    def _ranged(self, ranges: Ranges) -> None:
-        if self._result is not None and ranges.run == self._result.run:
-            self.ranges = ranges
-            self.changed.emit()
-
-    def _deal(self) -> None:
-        result, points, only, most = self._result, self._points, self._only, self._most
-        assert result is not None
-        self._runner.submit(
-            "cards",
-            lambda progress, cancelled: cards_job(result, points, cancelled, only, most),
-            self._dealt,
-            self._failed,
-        )
-
-    def _dealt(self, cards: Cards) -> None:
-        if self._result is not None and cards.run == self._result.run:
-            self.cards = cards
-            self.changed.emit()
+    def _forget(self) -> None:
+        self._ranges.forget()
+        self._cards.forget()
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = self.ranges = self.cards = None
+        self._result = None
+        self._ranges.close()
+        self._cards.close()
         self.across.close()
         self.changed.disconnect()

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_ssn.session import decoding, jobs
-from napari_ssn.session import lesions as lesion_jobs
-from napari_ssn.session.curve import Curve, stop_of, stops
-from napari_ssn.session.records import Choice, Point, Question, Result, Settings
+from napari_ssn import prediction
+from napari_ssn.errors import Cancel
+from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.curve import Curve, stop_of, stops
+from napari_ssn.session.derived import Derived
+from napari_ssn.session.records import Settings
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssn.core.directions import Directions, Kind
-    from napari_ssn.core.lesions import Lesions
+    from napari_ssn.core.directions.principal import Directions, Kind
+    from napari_ssn.core.summaries.lesions import Lesions
+    from napari_ssn.prediction.decode import Position
+    from napari_ssn.prediction.prediction import Prediction
 
 #: Steps that undo can take back, and redo make again.
 UNDO_STEPS = 10
@@ -31,7 +35,6 @@ class Walk:
     Attributes:
         moved: signal: another hypothesis is on show, or its size became known.
         choice: the hypothesis on show.
-        z: its latent vector; None before there is a result.
         held: whether a finger is on the slider, so that what is slow may wait.
         lesions: of the result; None until they are told apart.
         selected: number of the lesion that the user looks at; the slider moves it alone if it
@@ -47,56 +50,53 @@ class Walk:
 
     def __init__(self, runner: Runner, settings: Settings, failed: Callable[[str], None]) -> None:
         self.choice = Choice()
-        self.z: NDArray[np.float64] | None = None
         self.held = False
         self.lesions: Lesions | None = None
         self.selected: int | None = None
-        self._own_z: dict[int, NDArray[np.float64]] = {}
+        self._position: Position | None = None
         self._runner = runner
         self._settings = settings
         self._failed = failed
-        self._result: Result | None = None
-        self._curve: Curve | None = None
-        # What is being counted, so that it is not asked for twice.
-        self._counting: tuple[Any, ...] | None = None
+        self._result: Prediction | None = None
+        self._curve: Derived[_Way, Curve] = Derived(runner, "curve", _counted, failed)
+        self._curve.changed.connect(self.moved.emit)
         self._history: list[Choice] = []
         self._undone: list[Choice] = []
 
-    def begin(self, result: Result) -> None:
+    def begin(self, result: Prediction) -> None:
         """Stand at the mean of a new result; its directions are others than before.
 
         Nobody is told yet: layers of the new result must be there first, and must find this
         walk in it when they are drawn. `announce` tells.
         """
-        self._result, self._curve, self._counting = result, None, None
+        self._result = result
+        self._curve.forget()
         self._history.clear()
         self._undone.clear()
         self.lesions = self.selected = None
-        self._own_z = {}
         known = self.choice.basis in result.bases.kinds
         basis = self.choice.basis if known else result.directions.kind
         self.choice = Choice(seed=self.choice.seed, basis=basis)
-        self.z = decoding.choice_z(result, self.choice)
+        self._position = prediction.decode.position_of(result, self.choice)
 
-    def renew(self, result: Result) -> None:
+    def renew(self, result: Prediction) -> None:
         """Stand at the same place in the same run with another spread.
 
         It has other lesions, and no answer is true of it any more: positions of their own and
         conditions are gone. `announce` tells.
         """
-        self._result, self._curve, self._counting = result, None, None
+        self._result = result
+        self._curve.forget()
         self.lesions = self.selected = None
-        self._own_z = {}
         self._history = [replace(choice, own=(), only=()) for choice in self._history]
         self._undone = [replace(choice, own=(), only=()) for choice in self._undone]
         self.choice = replace(self.choice, own=(), only=())
-        self.z = decoding.choice_z(result, self.choice)
+        self._position = prediction.decode.position_of(result, self.choice)
 
     def announce(self) -> None:
         """Count the sizes along the walk if they are not known, and say where one stands."""
         assert self._result is not None
-        if not self._counted_by_lesion():
-            self._count(self._result)
+        self._curve.want(self._way(self._result))
         self.moved.emit()
 
     def configure(self, settings: Settings) -> None:
@@ -111,6 +111,11 @@ class Walk:
         self._take(replace(self.choice, sigma=at, own=kept))
 
     # ---- What is the case
+
+    @property
+    def z(self) -> NDArray[np.float64] | None:
+        """Latent vector of the hypothesis on show; None without a result, and of nothing."""
+        return None if self._position is None else self._position.z
 
     @property
     def run(self) -> int | None:
@@ -134,7 +139,7 @@ class Walk:
         """Voxels of each label here, (C,); None while they are being counted."""
         curve = self._here()
         if self.choice.nothing and self._result is not None:
-            return decoding.nothing_counts(self._result)
+            return self._result.nothing_counts
         if curve is None:
             return None
         if self.choice.own:
@@ -146,7 +151,7 @@ class Walk:
     def lesion_counts(self) -> NDArray[np.int64] | None:
         """Voxels of each label that go with each lesion here, (K + 1, C); None if not known."""
         curve = self._here()
-        found = None if curve is None else lesion_jobs.counts_by_lesion(curve, self.choice)
+        found = None if curve is None else curve.at_each_lesion(self.choice)
         return 0 * found if self.choice.nothing and found is not None else found
 
     @property
@@ -171,17 +176,14 @@ class Walk:
 
     def label_map(self, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels of the hypothesis on show in a part of the region; None without a result."""
-        if self._result is None or self.z is None:
+        if self._result is None or self._position is None:
             return None
         curve = self._here()
-        if self.choice.nothing:
-            return decoding.nothing_map(self._result, where)
-        if curve is not None and not self.choice.own:
+        if curve is not None and not (self.choice.own or self.choice.nothing):
             kept = curve.label_map(self.choice.sigma, where)
             if kept is not None:
                 return kept
-        points = self.choice.points
-        return lesion_jobs.decode(self._result, points, self.z, self._own_z, self.lesions, where)
+        return prediction.decode.labels_in(self._result, self._position, self.lesions, where)
 
     def labels_at(
         self, direction: int, sigma: float, where: tuple[slice | int, ...]
@@ -195,9 +197,10 @@ class Walk:
             kept = curve.label_map(sigma, where)
             if kept is not None:
                 return kept
-        anchor = decoding.anchor_z(result, choice)
-        z = result.bases.known(choice.basis).z(direction, sigma, anchor)
-        return lesion_jobs.decode(result, choice.points, z, {}, None, where)
+        anchor = replace(choice.anchor, basis=choice.basis)
+        there = replace(anchor, direction=direction, sigma=sigma)
+        position = prediction.decode.position_of(result, there)
+        return prediction.decode.labels_in(result, position, None, where)
 
     # ---- Lesions
 
@@ -266,7 +269,7 @@ class Walk:
         else:
             self._runner.submit(
                 "directions",
-                lambda progress, cancelled: result.bases.find(basis),
+                lambda progress, cancel: result.bases.find(basis),
                 # By then the result may have another spread: asked again, of that one.
                 lambda found: self.turn(basis),
                 self._failed,
@@ -319,8 +322,8 @@ class Walk:
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = self._curve = self.z = self.lesions = None
-        self._own_z = {}
+        self._result = self._position = self.lesions = None
+        self._curve.close()
         self._history.clear()
         self._undone.clear()
         self.moved.disconnect()
@@ -334,7 +337,9 @@ class Walk:
         choice = self._start(sample=sample, seed=seed)
         if sample is None or self._result is None:
             return choice
-        drawn = decoding.sample_choice(self._result, sample, seed, choice.points, choice.only)
+        drawn = prediction.decode.sample_choice(
+            self._result, sample, seed, choice.points, choice.only
+        )
         return replace(choice, nothing=drawn.nothing)
 
     def _show(self, choice: Choice, same_gesture: bool = False) -> None:
@@ -347,44 +352,36 @@ class Walk:
 
     def _take(self, choice: Choice) -> None:
         assert self._result is not None
-        self.choice, self.z = choice, decoding.choice_z(self._result, choice)
-        self._own_z = decoding.own_z(self._result, choice)
+        self.choice = choice
+        self._position = prediction.decode.position_of(self._result, choice)
         self.announce()
+
+    def _way(self, result: Prediction) -> _Way:
+        choice = self.choice
+        start = replace(choice.anchor, basis=choice.basis, direction=choice.direction)
+        several = self.lesions is not None and self.lesions.several
+        return _Way(result, start, self._settings.reach, self.lesions if several else None)
 
     def _here(self) -> Curve | None:
         """The curve, if it is about the walk one is on."""
-        curve, result = self._curve, self._result
+        curve, result = self._curve.value, self._result
         if curve is None or result is None:
             return None
         return curve if curve.fits(result.run, self.choice, self._settings.reach) else None
 
-    def _counted_by_lesion(self) -> bool:
-        """Whether the sizes of each lesion are known too, where there are several."""
-        several = self.lesions is not None and self.lesions.several
-        return self._here() is not None and (not several or self.lesion_counts is not None)
 
-    def _count(self, result: Result) -> None:
-        choice, reach, lesions = self.choice, self._settings.reach, self.lesions
-        walk = (result.run, choice.anchor, choice.basis, choice.direction)
-        wanted = (*walk, reach, lesions is None)
-        if wanted == self._counting:
-            # A slider that moves on would begin anew what it waits for, and wait for ever.
-            return
-        self._counting = wanted
-        self._runner.submit(
-            "curve",
-            lambda progress, cancelled: jobs.curve_job(result, choice, reach, lesions, cancelled),
-            self._take_curve,
-            self._not_counted,
-        )
+@dataclass(frozen=True)
+class _Way:
+    """What sizes along a walk hang on: its lesions where there are several."""
 
-    def _take_curve(self, curve: Curve) -> None:
-        self._curve, self._counting = curve, None
-        self.moved.emit()
+    result: Prediction
+    start: Choice
+    reach: float
+    lesions: Lesions | None
 
-    def _not_counted(self, text: str) -> None:
-        self._counting = None
-        self._failed(text)
+
+def _counted(way: _Way, cancel: Cancel) -> Curve:
+    return prediction.counting.curve_along(way.result, way.start, way.reach, way.lesions, cancel)
 
 
 def _farthest(choice: Choice) -> float:

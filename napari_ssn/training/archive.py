@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_ssn.core.errors import DataError
-from napari_ssn.regular import open_regular
+from napari_ssn.documents.regular import open_regular
+from napari_ssn.errors import DataError
 
 # More than so many bytes from fewer than a 200th of them are no data set but a trap.
 _TRAP, _TRAP_RATIO = 1 << 30, 200

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from napari_ssn.core import metrics
-from napari_ssn.core.conformal import conformal_factors
-from napari_ssn.core.errors import DataError
-from napari_ssn.network.card import Calibration, Factors, PresenceCalibration
+from napari_ssn.core.summaries.conformal import conformal_factors
+from napari_ssn.documents.card import Calibration, Factors, PresenceCalibration
+from napari_ssn.errors import DataError
 
 if TYPE_CHECKING:
     from napari_ssn.training.measuring import Measurement

@@ -6,13 +6,12 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import DataError
-from napari_ssn.core.volume import Extent, Volume
+from napari_ssn.errors import DataError
+from napari_ssn.geometry.volume import Extent, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,37 +133,6 @@ def hold_out(cases: Cases, share: float = 0.2, seed: int = 0) -> tuple[Cases, Ca
 def plain_volume(image: NDArray[np.float32], extent: Extent = "unknown") -> Volume:
     """An image (channels, *S) whose place in the patient is not known."""
     return Volume(image, np.eye(4), extent, oriented=False)
-
-
-def load_cases(path: str | Path, split: str | None = None, dims: int | None = None) -> Cases:
-    """Read a set of either form, told by what the zip or folder holds.
-
-    ``slices.csv``: slices with raters (`napari_ssn.training.slices`), or the volumes that they
-    are slices of (`napari_ssn.training.nodules`). ``imagesTr``: nnU-Net's raw layout
-    (`napari_ssn.training.nnunet`).
-
-    Args:
-        path: of a zip or folder.
-        split: name of a list in the folder's ``splits.json``, to read only the cases it names.
-        dims: 3 reads slices as volumes; anything else as slices.
-
-    Raises:
-        DataError: names what is missing, damaged or contradictory.
-    """
-    from napari_ssn.training.nnunet import is_nnunet, load_nnunet
-    from napari_ssn.training.nodules import load_nodules
-    from napari_ssn.training.slices import load_slices
-
-    source = Path(path)
-    if is_nnunet(source):
-        return load_nnunet(source, split)
-    if source.is_dir() and not any(source.rglob("slices.csv")):
-        raise DataError(
-            f"{source.name!r} holds neither imagesTr (nnU-Net's raw layout) nor slices.csv."
-        )
-    if split is not None:
-        raise DataError(f"{source.name!r} has no splits.json, so no split {split!r}.")
-    return load_nodules(source) if dims == 3 else load_slices(source)
 
 
 def check_alike(sets: Sequence[Cases]) -> None:

@@ -12,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from napari_ssn.core.errors import DataError
-from napari_ssn.network.models import replace_file, unique_state
+from napari_ssn.errors import DataError
+from napari_ssn.network.building import unique_state
+from napari_ssn.network.models import replace_file
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.schedule import Minutes
 

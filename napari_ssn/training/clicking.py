@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.core import metrics
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import DataError
-from napari_ssn.core.residual import Residual
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.errors import DataError
 from napari_ssn.network.models import Model
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.measuring import check_fits
@@ -267,3 +267,13 @@ def _note_draws(tally: _Tally, count: int, maps: Labels, wanted: Labels, classes
 def _placed(dist: LogitDistribution, maps: Labels) -> Labels:
     """Label maps (n, *S) of a region in the image that it was cut from."""
     return np.stack([dist.placed(one) for one in maps])
+
+
+def residual_of(length_mm: float | None, amplitude: float | None, chance: float) -> Residual:
+    """A residual; what is None is the usual."""
+    usual = Residual()
+    return Residual(
+        usual.length_mm if length_mm is None else length_mm,
+        usual.amplitude if amplitude is None else amplitude,
+        chance=chance,
+    )

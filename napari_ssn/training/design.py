@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from napari_ssn.network.card import Architecture, Label, ModelCard, Training
+from napari_ssn.documents.card import Architecture, Label, ModelCard, Training
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.recipe import Recipe

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
-from napari_ssn.network.card import Calibration, PresenceCalibration
+from napari_ssn.documents.card import Calibration, PresenceCalibration
 from napari_ssn.network.models import Model
 from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by
 from napari_ssn.training.cases import Cases

@@ -11,8 +11,8 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_ssn.core.errors import DataError
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
 from napari_ssn.training.cases import Cases, check_alike

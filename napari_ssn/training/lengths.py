@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.diameters import find_diameters, slice_axis
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.geometry.diameters import find_diameters, slice_axis
 from napari_ssn.training.cases import Case
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.declared import Weighting
-from napari_ssn.core.errors import DataError
 from napari_ssn.core.likeness import learn_reference
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.likeness import Likeness
+from napari_ssn.errors import DataError
+from napari_ssn.geometry.declared import Weighting
 from napari_ssn.network.likeness import cut_of, feature_names, features_of, size_mm
-from napari_ssn.network.likeness_card import Likeness
 from napari_ssn.training.cases import Case, Cases
 
 #: Fewer images than this do not say what images are like.

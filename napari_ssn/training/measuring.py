@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
-from napari_ssn.core.directions import label_gram
+from napari_ssn.core.directions.principal import label_gram
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import DataError
 from napari_ssn.core.measures import Range, central_range, label_counts, outlined_range
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.errors import DataError
 from napari_ssn.network.models import Model
 from napari_ssn.training.calibrating import LEVEL
 from napari_ssn.training.cases import Case, Cases

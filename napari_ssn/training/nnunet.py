@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import DataError, SSNError
-from napari_ssn.core.orientation import letters_of
-from napari_ssn.core.volume import Volume
-from napari_ssn.regular import read_text
+from napari_ssn.documents.regular import read_text
+from napari_ssn.errors import DataError, SSNError
+from napari_ssn.geometry.orientation import letters_of
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io import read
 from napari_ssn.training.archive import open_zip, unpack_zip
 from napari_ssn.training.cases import Case, Cases
 
@@ -278,8 +279,6 @@ def _chosen(path: Path, files: dict[str, _Files], split: str) -> dict[str, _File
 
 
 def _read_volume(path: Path) -> Volume:
-    from napari_ssn.io import read
-
     try:
         return read(path)
     except SSNError as error:

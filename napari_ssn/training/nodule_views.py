@@ -18,8 +18,9 @@ from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.geometry.orientation import Reorientation, named_directions
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.intensity import Scale
 from napari_ssn.network.lattice import Line, sample
 from napari_ssn.training.nodules import NoduleSet
@@ -322,8 +323,6 @@ class _Background:
     @classmethod
     def of(cls, volume: Volume, nodules: NDArray[np.float64]) -> _Background:
         """Of a volume, and the middles (n, 3) in mm of the nodules in it."""
-        from napari_ssn.core.orientation import Reorientation, named_directions
-
         turn = Reorientation.along(volume.affine, named_directions("SPL"))
         hu = np.maximum(turn.apply(volume.data)[0], -1024.0)
         lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import DataError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import DataError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.training.cases import Case, Cases
 from napari_ssn.training.slices import SliceSet, load_slices, unpack
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_ssn.core.volume import Volume
-from napari_ssn.drawing import Line, drawn, fitting, grey_canvas, label_lines, view_around
-from napari_ssn.network.card import Label
+from napari_ssn.documents.card import Label
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, make_folder, replace_file
+from napari_ssn.text.pictures import Line, drawn, fitting, grey_canvas, label_lines, view_around
 from napari_ssn.training.cases import Case, Cases
 
 # Pixels: of a panel's side, between and around panels, and under them for their captions.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_ssn.network.card import Architecture, ModelCard
+from napari_ssn.documents.card import Architecture, ModelCard
 from napari_ssn.training.nodule_views import NoduleViews
 from napari_ssn.training.views import Plan, Views
 

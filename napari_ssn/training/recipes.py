@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from napari_ssn.core.errors import DataError
-from napari_ssn.core.problems import what_is_wrong
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.problems import what_is_wrong
+from napari_ssn.documents.regular import read_text
+from napari_ssn.errors import DataError
 from napari_ssn.network.models import model_places
-from napari_ssn.regular import read_text
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.design import design
 from napari_ssn.training.recipe import Recipe, check_recipe

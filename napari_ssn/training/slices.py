@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from napari_ssn.core.errors import DataError
+from napari_ssn.documents.regular import open_regular
+from napari_ssn.errors import DataError
 from napari_ssn.io.picture import BROKEN
-from napari_ssn.regular import open_regular
 from napari_ssn.training.archive import open_zip, unzipping
 from napari_ssn.training.cases import Case, Cases, plain_volume
 

@@ -16,17 +16,12 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 
 from napari_ssn.core import metrics
-from napari_ssn.core.errors import DataError, DeviceError
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.errors import DataError, DeviceError
+from napari_ssn.network.building import build_network, check_network, unique_state
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.inflated import SliceUNet, inflate
-from napari_ssn.network.models import (
-    Model,
-    build_network,
-    check_network,
-    save_model,
-    unique_state,
-)
+from napari_ssn.network.models import Model, save_model
 from napari_ssn.network.ssn import SSN
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Cases

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from napari_ssn.network.card import ModelCard
+from napari_ssn.documents.card import ModelCard
 from napari_ssn.network.frame import frame_of
 from napari_ssn.network.intensity import normalise
 from napari_ssn.network.tiles import window_around

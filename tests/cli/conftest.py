@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import pytest
 
-from napari_ssn.segmenting import segment_image
+from napari_ssn.cli.segmenting import segment_image
 from tests.support.choices import NAME, SPACE
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
 

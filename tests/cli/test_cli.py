@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import napari_ssn as ssn
-from napari_ssn.io.provenance import read_sidecar
-from napari_ssn.segmenting import segment_image
+from napari_ssn.cli.segmenting import segment_image
+from napari_ssn.documents.sidecar import read_sidecar
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
 
@@ -174,7 +174,7 @@ def test_one_of_several_series_is_named_by_its_number(run, model_3d, tmp_path: P
 def test_dicom_from_anything_else_is_refused_before_it_is_computed(
     run, scan, model_3d, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("napari_ssn.segmenting.load_model", lambda *a: pytest.fail("computed"))
+    monkeypatch.setattr("napari_ssn.cli.segmenting.load_model", lambda *a: pytest.fail("computed"))
     status, _, err = segment(run, scan, model_3d, tmp_path / "out", "--format", "dicom-seg")
     assert status == 2 and "belongs to a DICOM series" in err and err.count("\n") == 1
     assert not (tmp_path / "out").exists()
@@ -242,8 +242,11 @@ def test_reoriented_and_resampled_maps_are_made_again_bit_for_bit(
 def test_what_the_window_exports_is_made_again_bit_for_bit(
     run, scan, careful, tmp_path: Path, kind: str, monkeypatch
 ) -> None:
-    from napari_ssn.core.display import Display, to_volume
-    from napari_ssn.session import Source
+    from napari_ssn.geometry.display import (
+        Display,
+        to_volume,
+    )
+    from napari_ssn.prediction.source import Source
     from tests.support.sessions import Inline, start
 
     volume = ssn.read(scan)
@@ -455,7 +458,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     code = """
 import sys, json
 sys.argv = ["napari-ssn", "segment", "--help"]
-from napari_ssn.cli import main
+from napari_ssn.cli.app import main
 try:
     main()
 except SystemExit as stop:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_ssn.cli import app
-from napari_ssn.core.errors import GeometryError
+from napari_ssn.cli.app import app
+from napari_ssn.errors import GeometryError
 from napari_ssn.io.nifti import read_nifti
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 

@@ -12,14 +12,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from napari_ssn import restating
-from napari_ssn.core.errors import DataError
-from napari_ssn.found import Found
-from napari_ssn.io.provenance import Choice, Provenance
-from napari_ssn.repeating import again
-from napari_ssn.restating import statements
+from napari_ssn.cli import repeat
+from napari_ssn.cli.repeat import again
+from napari_ssn.cli.statements import statements
+from napari_ssn.documents.sidecar import (
+    Provenance,
+)
+from napari_ssn.errors import DataError
+from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.session import Session
-from napari_ssn.session.given import Given
 from tests.support.choices import change, move_a_lesion, opened, point, walk
 
 
@@ -31,7 +32,7 @@ def walk_from_points(session: Session) -> None:
 
 def ask(session: Session) -> None:
     session.walk.show_sample(None)
-    from napari_ssn.session.told import Question
+    from napari_ssn.prediction.choice import Question
 
     assert session.result is not None
     counts = session.result.dist.placed(session.result.dist.label_map())
@@ -136,27 +137,11 @@ def other_kind(kind: str) -> str:
     return {"sample": "walk", "walk": "sample", "mean": "walk"}.get(kind, "mean")
 
 
-@pytest.fixture
-def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the hypotheses of one file share, by what they were given, many records share."""
-    kept: dict[tuple[str, float], Given] = {}
-    given = restating._given
-
-    def once(found: Found, choice: Choice, slip: float) -> Given:
-        key = choice.model_dump_json(include={"pointing", "spread"}), slip
-        if key not in kept:
-            kept[key] = given(found, choice, slip)
-        return kept[key]
-
-    monkeypatch.setattr(restating, "_given", once)
-
-
 @pytest.mark.parametrize("kind", list(CHOICES))
-@pytest.mark.usefixtures("drawn_once")
 def test_every_statement_is_checked_or_named(scan, models, exported, kind: str) -> None:
     whole = exported(kind).read_text()
     record = Provenance.model_validate_json(whole)
-    found, _ = again(scan, record, str(models[MODELS.get(kind, "3d")]), None)
+    found = again(scan, record, str(models[MODELS.get(kind, "3d")]), None)
     unchanged = statements(record, found)
     # Of an unchanged one all that could be found again was.
     assert unchanged.problems == [] and unchanged.unchecked == ["created", "software"]
@@ -236,13 +221,13 @@ def test_a_sidecar_says_with_how_many_threads(results: Path) -> None:
 def test_as_many_threads_compute_again_as_did(
     run, scan, models, sidecar: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, seen, by = torch.get_num_threads(), [], Found.by
+    before, seen, by = torch.get_num_threads(), [], repeat.run_on
 
-    def counted(*args: Any, **options: Any) -> Found:
+    def counted(*args: Any, **options: Any) -> Prediction:
         seen.append(torch.get_num_threads())
         return by(*args, **options)
 
-    monkeypatch.setattr(Found, "by", counted)
+    monkeypatch.setattr(repeat, "run_on", counted)
     change(sidecar, run={"threads": before + 2})
     status, _, err = run(sidecar, "--image", scan, "--model", models["3d"])
     assert status == 0 and "Used as stated" in err and "run.threads" in err

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn import repeating
+from napari_ssn.cli import repeat as repeating
+from napari_ssn.documents.sidecar import Software, read_sidecar
 from napari_ssn.io.napari_hooks import write_labels
-from napari_ssn.io.provenance import Software, read_sidecar
 from napari_ssn.session import Session
 from tests.support.choices import SPACE, change, move_a_lesion, opened, point, walk
 from tests.support.helpers import noise_image
@@ -164,7 +164,7 @@ def test_a_z_that_nothing_makes_is_refused(run, scan, models, sidecar: Path, cho
 def test_what_was_edited_by_hand_cannot_be_made_again(
     run, scan, models, sidecar: Path, tmp_path: Path
 ) -> None:
-    from napari_ssn.core.display import RESULT_KEY, Display
+    from napari_ssn.geometry.display import RESULT_KEY, Display
 
     display = Display.of(ssn.read(scan))
     record = json.loads(sidecar.read_text())

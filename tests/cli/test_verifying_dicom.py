@@ -11,8 +11,8 @@ import pydicom
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn import opening
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.dicom.segments import label_maps_on
 from napari_ssn.io.napari_hooks import write_labels
 from tests.support.dicoms import make_multiframe, make_series

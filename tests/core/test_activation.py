@@ -8,15 +8,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_ssn.core import activation
-from napari_ssn.core.activation import PackedDistribution, compact
-from napari_ssn.core.directions import label_gram, principal_directions
+from napari_ssn.core.directions.principal import label_gram, principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import Cancelled
-from napari_ssn.core.lesions import Rules, composed, find_lesions, lesion_counts
 from napari_ssn.core.measures import count_labels, label_counts, volume_distribution
-from napari_ssn.core.packing import lowest_radius, shell_of
-from napari_ssn.core.representatives import representatives
+from napari_ssn.core.packed import distribution as activation
+from napari_ssn.core.packed.distribution import PackedDistribution, compact
+from napari_ssn.core.packed.packing import (
+    lowest_radius,
+    shell_of,
+)
+from napari_ssn.core.summaries.lesions import Rules, composed, find_lesions, lesion_counts
+from napari_ssn.core.summaries.representatives import representatives
+from napari_ssn.errors import Cancelled
 from tests.support.bumps import TWO, bumps
 from tests.support.rough import PARTS, SPACE, random_dist
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ssn.core.agreement import agreement
-from napari_ssn.core.conditioning import Posterior
-from napari_ssn.core.contours import contours
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import Cancelled
-from napari_ssn.core.residual import Residual
-from napari_ssn.core.voxelwise import over_voxels
+from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.summaries.agreement import agreement
+from napari_ssn.core.summaries.contours import contours
+from napari_ssn.core.summaries.voxelwise import over_voxels
+from napari_ssn.errors import Cancelled
 from tests.support.packed import both, distributions
 
 

@@ -7,16 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
-from napari_ssn.core.contours import contours
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import Cancelled, GeometryError
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.outcomes import VolumeAtLeast, VolumeAtMost, ask
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.given.suggestion import suggest_click
 from napari_ssn.core.measures import label_counts, volume_distribution
-from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost, ask
-from napari_ssn.core.residual import Residual
-from napari_ssn.core.suggestion import suggest_click
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.core.summaries.contours import contours
+from napari_ssn.errors import Cancelled, GeometryError
 from tests.support.smooth import random_dist, smooth_dist
 
 

@@ -8,12 +8,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from napari_ssn.core.boxplot import FENCE, boxplot
-from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import Cancelled
-from napari_ssn.core.residual import Residual
+from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.summaries.boxplot import FENCE, boxplot
+from napari_ssn.errors import Cancelled
 from tests.support.packed import both, distributions
 
 

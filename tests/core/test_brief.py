@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from napari_ssn.core.directions import principal_directions
+from napari_ssn.core.directions.principal import principal_directions
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.volume import Volume
+from napari_ssn.geometry.volume import Volume
 
 
 def test_large_arrays_are_named_by_their_shape() -> None:

@@ -5,10 +5,18 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from napari_ssn.core.compass import AXIAL, CORONAL, SAGITTAL, Compass
-from napari_ssn.core.display import Display, plain_display
-from napari_ssn.core.orientation import Reorientation
-from napari_ssn.core.transforms import scaling
+from napari_ssn.core.directions.compass import (
+    AXIAL,
+    CORONAL,
+    SAGITTAL,
+    Compass,
+)
+from napari_ssn.geometry.display import (
+    Display,
+    plain_display,
+)
+from napari_ssn.geometry.orientation import Reorientation
+from napari_ssn.geometry.transforms import scaling
 from tests.support.helpers import oblique_affine
 from tests.support.phantom import SPACE, phantoms
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import GeometryError
-from napari_ssn.core.residual import Residual
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.errors import GeometryError
 from tests.support.smooth import SPACE, random_dist, same, smooth_dist
 
 

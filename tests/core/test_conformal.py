@@ -7,7 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from napari_ssn.core.conformal import conformal_factors, conformal_quantile, patient_weights
+from napari_ssn.core.summaries.conformal import (
+    conformal_factors,
+    conformal_quantile,
+    patient_weights,
+)
 
 
 def test_every_patient_weighs_the_same() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.directions import label_gram, plain_gram, principal_directions
+from napari_ssn.core.directions.principal import label_gram, plain_gram, principal_directions
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed.distribution import PackedDistribution
 
 # Rows go posterior, columns go left, 1 mm: an axial picture as it is usually shown.
 PICTURE = np.array([[0, -1.0, 0, 0], [-1.0, 0, 0, 0], [0, 0, 1.0, 0], [0, 0, 0, 1.0]])

@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core import representatives as module
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import Posterior, condition
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.drawn import Drawn
-from napari_ssn.core.errors import Cancelled
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import Posterior, condition
+from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.metrics import pairwise_iou
-from napari_ssn.core.representatives import k_medoids, representatives
-from napari_ssn.core.residual import Residual
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.core.summaries import representatives as module
+from napari_ssn.core.summaries.drawn import Drawn
+from napari_ssn.core.summaries.representatives import (
+    k_medoids,
+    representatives,
+)
+from napari_ssn.errors import Cancelled
 from tests.support.smooth import random_dist
 
 

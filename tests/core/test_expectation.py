@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import log_ndtr
 
-from napari_ssn.core.expectation import HalfSpaces, infer, infer_means
+from napari_ssn.core.given.expectation import HalfSpaces, infer, infer_means
 
 
 def random_spaces(seed: int, count: int, size: int, noise: float = 1e-3) -> HalfSpaces:

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.errors import Cancelled
-from napari_ssn.core.flips import Flips
 from napari_ssn.core.measures import label_counts
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.core.packed.flips import Flips
+from napari_ssn.errors import Cancelled
 from tests.support.rough import PARTS, SPACE, random_dist
 
 STOPS = np.arange(-60, 61) * 0.05
@@ -57,7 +57,7 @@ def test_a_slice_that_is_looked_at_stop_after_stop_is_the_label_map_of_each(
     part: tuple[slice | int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The slice is taken apart once, in blocks; what a caller does to its labels is forgotten.
-    monkeypatch.setattr("napari_ssn.core.flips._BLOCK", 1500)
+    monkeypatch.setattr("napari_ssn.core.packed.flips._BLOCK", 1500)
     packed = PackedDistribution.of(random_dist(5, 4, rank=4, lead=0.3))
     z = walk(4, 5, anchor=1.0)
     flips = Flips.along(packed, z)

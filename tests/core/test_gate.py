@@ -8,12 +8,12 @@ from itertools import product
 import numpy as np
 import pytest
 
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.gate import log_absent, log_with_slips, updated_presence
-from napari_ssn.core.residual import Residual
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.gate import log_absent, log_with_slips, updated_presence
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.packed.distribution import PackedDistribution
 
 SPACE = (5, 7)
 MANY = 200_000

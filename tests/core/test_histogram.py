@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ssn.core.histogram import BARS, Histogram, histogram
+from napari_ssn.core.summaries.histogram import BARS, Histogram, histogram
 
 
 def test_bars_hold_every_size_once_and_are_equally_wide() -> None:

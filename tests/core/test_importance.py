@@ -8,10 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.outcomes import VolumeAtLeast, VolumeAtMost, ask
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.outcomes import (
+    VolumeAtLeast,
+    VolumeAtMost,
+    ask,
+)
 from tests.support.smooth import smooth_dist
 
 #: A voxel for every place where an axis passes it, on the way up or, with −1, on the way down.

@@ -10,8 +10,8 @@ import torch
 from scipy import ndimage
 
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.lesions import Lesions, Rules, composed, find_lesions, lesion_counts
 from napari_ssn.core.measures import label_counts
+from napari_ssn.core.summaries.lesions import Lesions, Rules, composed, find_lesions, lesion_counts
 from tests.support.bumps import TWO, bumps
 
 RULES = Rules(smallest=3, draws=60)

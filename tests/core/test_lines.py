@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_ssn.core.lines import MEDIAN_BIT, boxplot_lines, nested_lines
+from napari_ssn.core.summaries.lines import MEDIAN_BIT, boxplot_lines, nested_lines
 
 
 def test_each_mask_has_a_line_just_inside_it() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from napari_ssn.core import marginals
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import Cancelled
+from napari_ssn.errors import Cancelled
 from tests.support.packed import distributions
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.given.suggestion import suggest_click
 from napari_ssn.core.metrics import pairwise_iou
-from napari_ssn.core.representatives import representatives
-from napari_ssn.core.residual import Residual
-from napari_ssn.core.suggestion import suggest_click
+from napari_ssn.core.summaries.representatives import representatives
 from tests.support.packed import both, distributions
 
 RESIDUALS = (None, Residual(length_mm=1.0))

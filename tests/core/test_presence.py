@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.activation import PackedDistribution
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import volume_distribution
+from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.presence import draw_present
 
 SPACE = (6, 8, 5)

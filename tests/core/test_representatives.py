@@ -9,9 +9,9 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.drawn import Drawn
 from napari_ssn.core.metrics import pairwise_iou
-from napari_ssn.core.representatives import (
+from napari_ssn.core.summaries.drawn import Drawn
+from napari_ssn.core.summaries.representatives import (
     _differing,
     _Groups,
     _kinds,

@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 
 from napari_ssn.core import metrics
-from napari_ssn.core.metrics import (
-    brier_parts,
-    brier_scores,
-    fair_crps,
-    perfect_energy_distance,
-)
+from napari_ssn.core.metrics import brier_parts, brier_scores, fair_crps, perfect_energy_distance
 
 
 def test_crps_by_hand() -> None:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
-from napari_ssn.core.directions import plain_gram, principal_directions
+from napari_ssn.core.directions.principal import plain_gram, principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.errors import Cancelled
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.measures import volume_distribution
+from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.spread import Spread, spread_out
+from napari_ssn.errors import Cancelled
 
 AFFINE = np.diag([1.0, 0.5, 2.0, 1.0])
 

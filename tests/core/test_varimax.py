@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ssn.core.varimax import criterion, fourth_moments, pairs, varimax
+from napari_ssn.core.directions.varimax import criterion, fourth_moments, pairs, varimax
 
 
 def moments(loadings: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

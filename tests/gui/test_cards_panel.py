@@ -8,7 +8,10 @@ from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
 
-from napari_ssn.gui.layers import COMPARED, HYPOTHESIS
+from napari_ssn.gui.layers.results import (
+    COMPARED,
+    HYPOTHESIS,
+)
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
 

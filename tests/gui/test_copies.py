@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from napari_ssn.gui.dock import SSNDock
-from napari_ssn.gui.layers import HYPOTHESIS, REGION
+from napari_ssn.gui.layers.results import (
+    HYPOTHESIS,
+    REGION,
+)
 from tests.support.docks import add_image, run_and_wait, settled
 from tests.support.helpers import noise_image, tiny_model
 

@@ -12,9 +12,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_ssn.core.compass import AXIAL
-from napari_ssn.core.errors import GeometryError, ModelError
-from napari_ssn.verifying import verify
+from napari_ssn.cli.verifying import verify
+from napari_ssn.core.directions.compass import AXIAL
+from napari_ssn.errors import (
+    GeometryError,
+    ModelError,
+)
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.docks import add_image
 from tests.support.helpers import noise_image, tiny_model
@@ -72,7 +75,7 @@ def test_perform_on_a_series(
     viewer.open(str(tmp_path / "DOE"), plugin="napari-ssn")
     out = tmp_path / "out"
     found = {"tiny": tmp_path / "tiny"}
-    monkeypatch.setattr("napari_ssn.repeating.model_folders", lambda: found)
+    monkeypatch.setattr("napari_ssn.cli.repeat.model_folders", lambda: found)
     centre, scan = (20, 22, 3), tmp_path / "DOE"
     check = partial(verify, scan)
     lines = list(perform(viewer, dock, out, samples=1, centre=centre, verify=check))

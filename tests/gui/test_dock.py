@@ -14,7 +14,7 @@ import pytest
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 
-from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.session.records import Step
 from tests.support.docks import add_image, run_and_wait, settled
 from tests.support.helpers import noise_image, tiny_model
@@ -103,7 +103,7 @@ def test_a_slider_frame_decodes_only_the_slice_on_show(
     from napari_ssn.core.distribution import LogitDistribution
 
     # Walks as small as this one are kept whole.
-    monkeypatch.setattr("napari_ssn.session.jobs._KEPT", 0)
+    monkeypatch.setattr("napari_ssn.prediction.counting._KEPT", 0)
     model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
     viewer, dock = open_dock(model)
     add_image(viewer, (20, 24, 22))
@@ -430,10 +430,10 @@ def test_an_unexpected_error_is_said_and_logged(
 ) -> None:
     _, dock = opened
 
-    def fail(*args: Any) -> Any:
+    def fail(*args: Any, **options: Any) -> Any:
         raise KeyError("/secret/patient")
 
-    monkeypatch.setattr("napari_ssn.session.jobs.run_job", fail)
+    monkeypatch.setattr("napari_ssn.prediction.run.run", fail)
     dock.run.button.click()
     qtbot.waitUntil(lambda: dock.session.state == "error", timeout=20_000)
     assert "unexpected" in dock.run.status.text()
@@ -452,11 +452,11 @@ def hold_runs(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     release, real = threading.Event(), jobs.run_job
 
-    def slow(store: Any, request: Any, run: int, progress: Any, cancelled: Any) -> Any:
+    def slow(store: Any, request: Any, run: int, progress: Any, cancel: Any) -> Any:
         progress(Step("running", 1, 4))
         while not release.wait(0.01):
-            jobs._ask(cancelled)
-        return real(store, request, run, progress, cancelled)
+            cancel.check()
+        return real(store, request, run, progress, cancel)
 
     monkeypatch.setattr(jobs, "run_job", slow)
     return release

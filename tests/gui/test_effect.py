@@ -13,7 +13,7 @@ from qtpy.QtGui import QCursor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QScrollArea
 
-from napari_ssn.gui.effect_layer import EFFECT
+from napari_ssn.gui.layers.effect import EFFECT
 from napari_ssn.session.effect import ADDED, EXCHANGED, TAKEN, compared
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
@@ -197,7 +197,7 @@ def test_of_a_volume_only_the_slice_on_show_is_decoded(
     from napari_ssn.core.distribution import LogitDistribution
 
     # Walks as small as this one are kept whole.
-    monkeypatch.setattr("napari_ssn.session.jobs._KEPT", 0)
+    monkeypatch.setattr("napari_ssn.prediction.counting._KEPT", 0)
     viewer, dock = open_dock(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
     add_image(viewer, (20, 24, 22))
     run_and_wait(dock, qtbot)

@@ -13,7 +13,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 import napari_ssn as ssn
-from napari_ssn.gui.output_panel import with_suffix
+from napari_ssn.gui.panels.output import with_suffix
 from napari_ssn.io.napari_hooks import image_layer, write_labels
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.docks import run_and_wait
@@ -92,7 +92,7 @@ def test_dicom_is_greyed_with_its_reason(ready: Any) -> None:
 
 def test_what_needs_the_cards_waits_for_them(opened: Any, qtbot: Any) -> None:
     dock = opened[1]
-    dock.session.summary._deal = lambda: None
+    dock.session.summary._cards.want = lambda key: None
     run_and_wait(dock, qtbot)
     dock.session.changed.emit()
     for words in ("All cards", "Report", "Volumes"):

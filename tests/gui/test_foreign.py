@@ -11,7 +11,7 @@ import pytest
 from napari.layers import Image
 
 import napari_ssn as ssn
-from napari_ssn.gui import layers
+from napari_ssn.gui.layers import results as layers
 from napari_ssn.io.hashes import image_hash
 from tests.support import readers
 from tests.support.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of

@@ -9,7 +9,7 @@ from typing import Any
 import dask.array
 import pytest
 
-from napari_ssn.wording.image import FITS
+from napari_ssn.text.image import FITS
 from tests.support.docks import run_and_wait
 from tests.support.helpers import tiny_model
 from tests.support.tomography import SPACE, hounsfield

@@ -11,10 +11,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_ssn.core import activation
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.gui import scene
-from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.core.packed import distribution as activation
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.gui.layers import scene
+from napari_ssn.gui.layers.results import HYPOTHESIS
 from tests.support.docks import add_image, run_and_wait, settled
 from tests.support.helpers import tiny_model
 
@@ -67,7 +67,7 @@ def test_until_the_walk_is_decoded_every_frame_is_exact(
 ) -> None:
     viewer, dock = large
     walk = dock.session.walk
-    monkeypatch.setattr(walk, "_count", lambda result: None)
+    monkeypatch.setattr(walk._curve, "want", lambda way: None)
     walk.show_sample(1)
     assert walk.counts is None
     dense = dock.session.result.dist.dense()

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject
 
-from napari_ssn.gui.later import Later
+from napari_ssn.gui.widgets.later import Later
 from tests.support.docks import run_and_wait
 
 

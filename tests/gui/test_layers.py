@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_ssn.core.errors import ImageError
-from napari_ssn.core.volume import Volume
-from napari_ssn.gui import layers
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.gui.layers import results as layers
 from napari_ssn.io.napari_hooks import image_layer
 from tests.support.helpers import noise_image, oblique_affine
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.gui.layers.results import HYPOTHESIS
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
 
@@ -133,7 +133,7 @@ def test_the_marker_of_the_histogram_follows_the_slider(
     # It never leaves the picture.
     assert 0 <= bars.place(-1e9) < bars.place(found.first) <= bars.place(1e9) <= bars.width()
     # While sizes are counted there is none.
-    dock.session.walk._curve = None
+    dock.session.walk._curve.forget()
     dock.result.follow()
     assert bars.at is None
 
@@ -143,9 +143,9 @@ def test_the_histogram_shades_the_range_and_draws_the_marker(
     opened: tuple[Any, Any], qtbot: Any, enabled: bool
 ) -> None:
     """Pixels of the picture itself: bars at the bottom, the marker from top to bottom."""
-    from napari_ssn.core.histogram import Histogram
     from napari_ssn.core.measures import Range
-    from napari_ssn.gui.histogram import SizeHistogram
+    from napari_ssn.core.summaries.histogram import Histogram
+    from napari_ssn.gui.widgets.histogram import SizeHistogram
 
     _, dock = opened
     bars = SizeHistogram("#ff0000")

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari_ssn.gui.layers import CLICK_PIXELS, REGION, REGION_PIXELS
+from napari_ssn.gui.layers.results import (
+    CLICK_PIXELS,
+    REGION,
+    REGION_PIXELS,
+)
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
 

@@ -288,7 +288,7 @@ def test_a_monkey_breaks_nothing_and_leaves_nothing_behind(
 ) -> None:
     # Nobody is there to answer.
     monkeypatch.setattr(
-        "napari_ssn.gui.image_panel.QFileDialog.getExistingDirectory", lambda *_: ""
+        "napari_ssn.gui.panels.image.QFileDialog.getExistingDirectory", lambda *_: ""
     )
     models = [
         tiny_model(tmp_path / "flat", region=(16, 16)),

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers import HYPOTHESIS
-from napari_ssn.session.records import Question
+from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.prediction.choice import Question
 from tests.support.docks import add_image, click, pointing_into, run_and_wait
 from tests.support.helpers import tiny_model
 

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.core.lines import nested_lines
-from napari_ssn.gui.layers import HYPOTHESIS
-from napari_ssn.gui.overlays import NAMES, TONES
-from napari_ssn.session import Choice
-from napari_ssn.session.overview import KINDS
+from napari_ssn.core.summaries.lines import nested_lines
+from napari_ssn.gui.layers.overlays import (
+    NAMES,
+    TONES,
+)
+from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.wish import KINDS
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
 

@@ -11,9 +11,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_ssn.gui.clicks import CLICKS
-from napari_ssn.gui.layers import HYPOTHESIS
-from napari_ssn.session.records import Point
+from napari_ssn.gui.layers.clicks import CLICKS
+from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.prediction.choice import Point
 from tests.support.docks import add_image, click, pointing_into, run_and_wait
 from tests.support.frames import series
 from tests.support.helpers import tiny_model
@@ -173,7 +173,7 @@ def test_points_in_every_plane(
 def test_long_names_do_not_widen_the_dock(
     open_dock: Callable[..., Any], tmp_path: Path, qtbot: Any
 ) -> None:
-    from napari_ssn.network import card
+    from napari_ssn.documents import card
 
     folder = tiny_model(tmp_path / "many", classes=4)
     path = folder / card.CARD_NAME

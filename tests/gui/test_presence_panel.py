@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers import HYPOTHESIS, PREVIEW
-from napari_ssn.gui.overlays import NAMES
+from napari_ssn.gui.layers.overlays import NAMES
+from napari_ssn.gui.layers.results import HYPOTHESIS, PREVIEW
 from napari_ssn.network.models import Model
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers import HYPOTHESIS, PREVIEW
+from napari_ssn.gui.layers.results import (
+    HYPOTHESIS,
+    PREVIEW,
+)
 from tests.support.docks import add_image, run_and_wait, settled
 from tests.support.helpers import tiny_model
 

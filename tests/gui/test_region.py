@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_ssn.gui.layers import REGION
+from napari_ssn.gui.layers.results import REGION
 from tests.support.docks import add_image, run_and_wait
 
 

@@ -8,8 +8,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialogButtonBox
 
-from napari_ssn.gui import series_dialog
-from napari_ssn.gui.series_dialog import SeriesDialog
+from napari_ssn.gui.widgets import series_dialog
+from napari_ssn.gui.widgets.series_dialog import SeriesDialog
 
 ENTRIES = [(1, "CT 512 × 512 × 98", None), (2, "MR", None), (3, "CT", "1 slice is missing.")]
 

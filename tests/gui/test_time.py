@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers import HYPOTHESIS, describe
+from napari_ssn.gui.layers.results import (
+    HYPOTHESIS,
+    describe,
+)
 from tests.support.docks import run_and_wait
 from tests.support.frames import FRAMES, SPACE, WHERE, series
 from tests.support.helpers import noise_image, tiny_model

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers import REGION
+from napari_ssn.gui.layers.results import REGION
 from tests.support.docks import add_image, click, run_and_wait
 from tests.support.helpers import noise_image, tiny_model
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.core.display import IMAGE_KEY, Display
-from napari_ssn.core.volume import Volume
-from napari_ssn.gui.sides import PLACES, UNKNOWN
+from napari_ssn.geometry.display import IMAGE_KEY, Display
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.gui.layers.sides import PLACES, UNKNOWN
 from napari_ssn.io.napari_hooks import image_layer
 from tests.support import readers
 from tests.support.helpers import noise_image, oblique_affine

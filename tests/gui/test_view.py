@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.gui.layers.results import HYPOTHESIS
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.tomography import SPACE, hounsfield

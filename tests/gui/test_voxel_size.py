@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.gui.layers import HYPOTHESIS
+from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.io.napari_hooks import image_layer, write_labels
 from tests.support.docks import run_and_wait
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
@@ -125,7 +125,7 @@ def test_a_tilted_scan_says_how_it_is_shown(
 def test_a_result_that_no_longer_lies_on_its_image_is_not_written(
     deep: tuple[Any, Any], qtbot: Any, tmp_path: Path, change: str
 ) -> None:
-    from napari_ssn.core.errors import ExportError
+    from napari_ssn.errors import ExportError
 
     viewer, dock = deep
     viewer.add_image(noise_image(SPACE), scale=(1, 0.8, 0.7), name="array")

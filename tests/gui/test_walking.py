@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.core.orientation import Reorientation
-from napari_ssn.gui.walking import Walking
+from napari_ssn.geometry.orientation import Reorientation
+from napari_ssn.gui.layers.walking import Walking
 
 SPACE, START, REGION = (5, 6, 7), (1, 0, 3), (3, 6, 4)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from napari_ssn.core.errors import ImageError
+from napari_ssn.errors import ImageError
 from napari_ssn.gui.worker import Worker
 
 
@@ -22,7 +22,7 @@ def worker(qapp: Any) -> Iterator[Worker]:
 def test_results_and_progress_arrive_on_the_main_thread(worker: Worker, qtbot: Any) -> None:
     heard: list[Any] = []
 
-    def job(progress: Any, cancelled: Any) -> str:
+    def job(progress: Any, cancel: Any) -> str:
         progress("running", 1, 2)
         return threading.current_thread().name
 
@@ -40,21 +40,21 @@ def test_the_newest_of_a_channel_wins(worker: Worker, qtbot: Any) -> None:
     heard: list[Any] = []
     started, stopped = threading.Event(), threading.Event()
 
-    def first(progress: Any, cancelled: Any) -> str:
+    def first(progress: Any, cancel: Any) -> str:
         started.set()
-        while not cancelled():
+        while not cancel.asked():
             stopped.wait(0.005)
         stopped.set()
         return "old"
 
-    def never(progress: Any, cancelled: Any) -> str:
+    def never(progress: Any, cancel: Any) -> str:
         raise AssertionError("a job that was replaced before it began must not begin")
 
     worker.submit("curve", first, heard.append, heard.append)
     started.wait(5)
     worker.submit("curve", never, heard.append, heard.append)
-    worker.submit("curve", lambda progress, cancelled: "new", heard.append, heard.append)
-    worker.submit("other", lambda progress, cancelled: "else", heard.append, heard.append)
+    worker.submit("curve", lambda progress, cancel: "new", heard.append, heard.append)
+    worker.submit("other", lambda progress, cancel: "else", heard.append, heard.append)
     qtbot.waitUntil(lambda: len(heard) == 2, timeout=5000)
     assert heard == ["new", "else"] and stopped.is_set()
 
@@ -63,12 +63,12 @@ def test_a_result_that_was_on_its_way_is_dropped(worker: Worker, qtbot: Any) -> 
     heard: list[Any] = []
     ended = threading.Event()
 
-    def job(progress: Any, cancelled: Any) -> str:
+    def job(progress: Any, cancel: Any) -> str:
         progress("running", 1, 1)
         return "late"
 
     worker.submit("run", job, heard.append, heard.append, lambda *what: heard.append(what))
-    worker.submit("end", lambda progress, cancelled: ended.set(), lambda value: None, heard.append)
+    worker.submit("end", lambda progress, cancel: ended.set(), lambda value: None, heard.append)
     # The job has ended, and its result waits in the event loop, which has not turned since.
     assert ended.wait(5)
     worker.cancel("run")
@@ -79,10 +79,10 @@ def test_a_result_that_was_on_its_way_is_dropped(worker: Worker, qtbot: Any) -> 
 def test_errors_become_one_sentence(worker: Worker, qtbot: Any) -> None:
     heard: list[str] = []
 
-    def user(progress: Any, cancelled: Any) -> None:
+    def user(progress: Any, cancel: Any) -> None:
         raise ImageError("The image is empty.")
 
-    def slip(progress: Any, cancelled: Any) -> None:
+    def slip(progress: Any, cancel: Any) -> None:
         raise ZeroDivisionError("/secret/patient")
 
     for channel, job in (("a", user), ("b", slip)):
@@ -94,6 +94,6 @@ def test_errors_become_one_sentence(worker: Worker, qtbot: Any) -> None:
 
 def test_nothing_is_done_after_closing(worker: Worker, qtbot: Any) -> None:
     worker.close()
-    worker.submit("run", lambda progress, cancelled: 1, pytest.fail, pytest.fail)
+    worker.submit("run", lambda progress, cancel: 1, pytest.fail, pytest.fail)
     worker.close()
     qtbot.wait(20)

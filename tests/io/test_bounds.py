@@ -22,7 +22,7 @@ _CHILD = r"""
 import re, resource, sys, time
 from pathlib import Path
 import napari_ssn as ssn
-from napari_ssn.core.errors import SSNError
+from napari_ssn.errors import SSNError
 import napari_ssn.io.nifti, napari_ssn.io.nrrd_image, napari_ssn.io.picture, psutil
 before = psutil.Process().memory_info().rss
 began = time.process_time()

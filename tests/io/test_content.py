@@ -12,15 +12,14 @@ import pytest
 
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-from napari_ssn.io.content import Content
-from napari_ssn.io.describing import describe, describe_probability, describe_several
-from napari_ssn.io.dicom.series import DicomSeries
-from napari_ssn.io.provenance import (
+from napari_ssn.documents.sidecar import (
     Choice,
-    DicomInput,
     Provenance,
     read_sidecar,
 )
+from napari_ssn.io.content import Content
+from napari_ssn.io.describing import describe, describe_probability, describe_several
+from napari_ssn.io.dicom.series import DicomSeries, input_of
 from napari_ssn.io.sidecar import sidecar_path
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.helpers import oblique_affine
@@ -117,7 +116,7 @@ def test_one_hypothesis_lies_in_a_folder_in_every_format(tmp_path: Path) -> None
 def test_the_sidecar_names_a_series_by_its_uids(tmp_path: Path) -> None:
     paths = make_series(tmp_path / "scan", np.zeros(SPACE), oblique_affine())
     source = DicomSeries(tuple(pydicom.dcmread(p, stop_before_pixels=True) for p in paths))
-    run = RUN.model_copy(update={"dicom": DicomInput.of(source)})
+    run = RUN.model_copy(update={"dicom": input_of(source)})
     about = describe_probability(probability(), model=MODEL, run=run)
     ssn.write(probability(), tmp_path / "a.dcm", source=source, provenance=about)
     text = (tmp_path / "a.dcm.json").read_text()
@@ -125,7 +124,7 @@ def test_the_sidecar_names_a_series_by_its_uids(tmp_path: Path) -> None:
     found = read_sidecar(tmp_path / "a.dcm.json").run.dicom
     assert found is not None and found.series_instance_uid == source.headers[0].SeriesInstanceUID
     assert found.sop_instance_uids == [header.SOPInstanceUID for header in source.headers]
-    assert DicomInput.of(None) is None and DicomInput.of("scan") is None
+    assert input_of(None) is None and input_of("scan") is None
 
 
 def test_content_is_one_grid_and_one_kind() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn import cli
-from napari_ssn.core.errors import SSNError
+from napari_ssn.cli import app as cli
+from napari_ssn.errors import SSNError
 from tests.support.damage import COUNT, LONGEST, Damaged, as_it_says, damaged_files, originals
 
 # A name as hospitals give them: it must appear in no message.

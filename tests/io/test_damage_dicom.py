@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import SSNError
+from napari_ssn.errors import SSNError
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.phantom import phantom
 

@@ -30,8 +30,8 @@ from pydicom.uid import (
 )
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import GeometryError, ImageError, SSNError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import GeometryError, ImageError, SSNError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom import DicomSeries, list_series
 from tests.support.dicoms import SECRETS, make_multiframe, make_series
 from tests.support.helpers import noise_image, oblique_affine

@@ -3,7 +3,7 @@
 import pytest
 from pydicom import Dataset
 
-from napari_ssn.core.declared import UNDECLARED, Declared, declared_by
+from napari_ssn.geometry.declared import UNDECLARED, Declared, declared_by
 from napari_ssn.io.dicom.declared import declared_of
 from napari_ssn.io.dicom.series import DicomSeries
 

@@ -12,9 +12,9 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 import napari_ssn as ssn
-from napari_ssn import opening
-from napari_ssn.core.display import NOTE_KEY
-from napari_ssn.core.errors import GeometryError
+from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.display import NOTE_KEY
+from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.dicom import DicomSeries
 from tests.support.dicoms import make_series
 from tests.support.helpers import command, noise_image, tiny_model

@@ -14,7 +14,7 @@ from pydicom import dcmread
 from pydicom.pixels import pixel_array
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom import apart as module
 from napari_ssn.io.dicom import pixels
 from napari_ssn.io.dicom.apart import Apart, apart

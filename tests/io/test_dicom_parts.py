@@ -13,8 +13,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 import napari_ssn as ssn
-from napari_ssn import opening
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.dicom import list_series
 from tests.support.dicoms import make_multiframe, make_series
 from tests.support.helpers import command, noise_image, tiny_model
@@ -298,7 +298,7 @@ def test_frames_of_several_images(
 
 
 def test_the_window_offers_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_ssn.gui import series_dialog
+    from napari_ssn.gui.widgets import series_dialog
 
     folder = together(
         tmp_path, (values(1), set_to(EchoTime="10")), (values(2), set_to(EchoTime="80"))

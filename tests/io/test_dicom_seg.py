@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import ExportError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.series import DicomSeries
 from tests.support.dicoms import SECRETS
 from tests.support.segmentations import (

@@ -24,8 +24,9 @@ from pydicom.uid import (
 )
 
 import napari_ssn as ssn
-from napari_ssn import opening
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.hooks import dicom as opening
+from napari_ssn.hooks import glance
 from napari_ssn.io.dicom import list_series
 from napari_ssn.io.dicom.members import begins_bare
 from tests.support.dicoms import SECRETS, make_series
@@ -248,7 +249,7 @@ def test_files_without_the_first_bytes_are_read(
         volume = ssn.read(place)
         np.testing.assert_array_equal(volume.data[0], values())
         assert volume.note is None
-    assert opening.get_reader(str(tmp_path / "I3")) is not None
+    assert glance.get_reader(str(tmp_path / "I3")) is not None
     [layer] = opening.read_layers(str(tmp_path / "I3"))
     # Two parts are an image too.
     assert layer[2:] in ((), ("image",))

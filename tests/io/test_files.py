@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.errors import ExportError
 from napari_ssn.io import files
 from napari_ssn.io.files import folder_made, make_folder, write_files
 from napari_ssn.network.models import replace_file
@@ -184,7 +184,7 @@ def test_of_many_processes_that_take_one_name_one_has_it(tmp_path: Path) -> None
     code = f"""
 import os, sys
 from pathlib import Path
-from napari_ssn.core.errors import ExportError
+from napari_ssn.errors import ExportError
 from napari_ssn.io.files import write_files
 pids = []
 for round in range(20):

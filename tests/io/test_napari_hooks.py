@@ -7,16 +7,16 @@ import pytest
 from napari.layers import Image
 
 import napari_ssn as ssn
-from napari_ssn.core.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
-from napari_ssn.core.errors import ExportError, GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.transforms import scaling
-from napari_ssn.gui import layers
+from napari_ssn.documents.sidecar import Choice, ModelIdentity, Run, read_sidecar
+from napari_ssn.errors import ExportError, GeometryError, ImageError
+from napari_ssn.geometry.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
+from napari_ssn.geometry.transforms import scaling
+from napari_ssn.gui.layers import results as layers
 from napari_ssn.io.describing import describe
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import get_reader, image_layer, read_layers, write_labels
 from napari_ssn.io.nifti import read_nifti
-from napari_ssn.io.provenance import Choice, ModelIdentity, Run, read_sidecar
 from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (6, 5, 4)

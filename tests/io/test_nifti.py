@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.content import Content
 from napari_ssn.io.formats import about
 from napari_ssn.io.napari_hooks import write_labels

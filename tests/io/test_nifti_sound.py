@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.nifti import read_nifti
 from tests.support.helpers import noise_image, oblique_affine
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import ExportError
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.documents.card import read_card
+from napari_ssn.errors import ExportError
 from napari_ssn.io.content import PlainLabel, PlainModel
-from napari_ssn.network.card import read_card
 from tests.support.helpers import oblique_affine
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
 
 SPACE = (6, 4, 5)
 VALUES = np.arange(120, dtype="<i2").reshape(SPACE, order="F")

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import GeometryError, ImageError, SSNError
+from napari_ssn.errors import GeometryError, ImageError, SSNError
+from napari_ssn.hooks.glance import get_reader
 from napari_ssn.io.formats import is_dicom
 from napari_ssn.io.omezarr import list_levels, read_omezarr
-from napari_ssn.opening import get_reader
 from tests.support.helpers import noise_image
 from tests.support.zarrs import MICRO, NAME, make, zarr
 
@@ -110,7 +110,7 @@ def test_labels_inside_open_beside_their_level(
 def test_somebody_chooses_the_level(
     tmp_path: Path, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dialog = pytest.importorskip("napari_ssn.gui.series_dialog")
+    dialog = pytest.importorskip("napari_ssn.gui.widgets.series_dialog")
     path = make(tmp_path / "a.zarr", [image, halved(image)], "zyx")
     asked: list[Any] = []
     monkeypatch.setattr(dialog, "can_ask", lambda: True)

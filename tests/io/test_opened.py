@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 
 import napari_ssn as ssn
-from napari_ssn import opening
-from napari_ssn.core.display import Display
-from napari_ssn.core.errors import DataError, GeometryError, ImageError
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-from napari_ssn.core.transforms import layer_matrix
-from napari_ssn.core.volume import Volume
+from napari_ssn.documents.sidecar import Choice, ModelIdentity, Run, read_sidecar
+from napari_ssn.errors import DataError, GeometryError, ImageError
+from napari_ssn.geometry.display import Display
+from napari_ssn.geometry.transforms import layer_matrix
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.describing import describe, describe_probability, describe_several
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
 from napari_ssn.io.opened import named_after
-from napari_ssn.io.provenance import Choice, ModelIdentity, Run, read_sidecar
 from tests.support.helpers import oblique_affine
 from tests.support.planted import named_in
 from tests.support.segmentations import AFFINES, SOURCES, SPACE, card, maps, series

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import GeometryError, ImageError, SSNError
+from napari_ssn.errors import GeometryError, ImageError, SSNError
 from napari_ssn.io.napari_hooks import get_reader
 from tests.support.helpers import noise_image, oblique_affine
 from tests.support.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of

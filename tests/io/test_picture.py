@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import ImageError
+from napari_ssn.errors import ImageError
 
 NAME = "DOE_JANE"
 # Rows go posterior, columns go to the patient's left.

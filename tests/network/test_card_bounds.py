@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_ssn.core.errors import ModelError
-from napari_ssn.network.card import read_card
+from napari_ssn.documents.card import read_card
+from napari_ssn.errors import ModelError
 from napari_ssn.network.models import find_model
 
 

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
-from napari_ssn.core.directions import principal_directions
+from napari_ssn.core.directions.principal import principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.measures import label_counts
-from napari_ssn.core.volume import Volume
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.network.building import build_network
 from napari_ssn.network.inference import Watch
-from napari_ssn.network.models import Model, build_network, load_model
+from napari_ssn.network.models import Model, load_model
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.recipes import read_recipe
 from napari_ssn.training.terms import loss_terms

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ssn.core.declared import Declared
-from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import read_card
+from napari_ssn.documents.card import read_card
+from napari_ssn.geometry.declared import Declared
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.fit import check_fit, in_calibration
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import GeometryError, ImageError, ModelError
-from napari_ssn.core.orientation import Reorientation
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import GeometryError, ImageError, ModelError
+from napari_ssn.geometry.orientation import Reorientation
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.fit import check_fit
 from napari_ssn.network.frame import frame_of
@@ -279,7 +279,7 @@ def test_how_far_a_2d_model_looks(flat: Model) -> None:
 
 
 def test_unknown_axes_are_sliced_as_they_are_shown(flat: Model) -> None:
-    from napari_ssn.core.display import plain_display
+    from napari_ssn.geometry.display import plain_display
 
     display = plain_display((5, 14, 15))
     volume = Volume(noise_image((5, 14, 15))[None], display.affine, "unknown", oriented=False)

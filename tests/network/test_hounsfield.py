@@ -9,10 +9,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from napari_ssn.core.errors import ImageError, ModelError
-from napari_ssn.core.volume import Volume
-from napari_ssn.core.windows import units_of
-from napari_ssn.network.card import PresenceCalibration
+from napari_ssn.documents.card import PresenceCalibration
+from napari_ssn.errors import ImageError, ModelError
+from napari_ssn.geometry.intensity import units_of
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import prepare
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import plan_for

@@ -10,14 +10,8 @@ import torch
 from torch import nn
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import (
-    Cancelled,
-    DeviceError,
-    GeometryError,
-    ImageError,
-    ModelError,
-)
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import Cancelled, DeviceError, GeometryError, ImageError, ModelError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.intensity import normalise
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.ssn import LogitParameters

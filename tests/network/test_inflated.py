@@ -7,9 +7,10 @@ import math
 import pytest
 import torch
 
-from napari_ssn.network.card import Architecture
+from napari_ssn.documents.card import Architecture
+from napari_ssn.network.building import build_network, check_network, unique_state
 from napari_ssn.network.inflated import AlongSlices, SliceUNet, inflate
-from napari_ssn.network.models import build_network, check_network, load_model, unique_state
+from napari_ssn.network.models import load_model
 from napari_ssn.network.ssn import PresentParameters
 from tests.support.networks import WIDTHS, architecture
 
@@ -88,7 +89,7 @@ def test_batch_statistics_never_change() -> None:
 
 
 def test_any_number_of_slices_goes_and_odd_planes_do_not() -> None:
-    from napari_ssn.core.errors import ModelError
+    from napari_ssn.errors import ModelError
 
     network = build_network(architecture(), 1, 2, 3)
     for slices in (1, 2, 7):

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ssn.core.errors import ModelError
 from napari_ssn.core.likeness import FEATURES, learn_reference
-from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import ModelCard, read_card
+from napari_ssn.documents.card import ModelCard, read_card
+from napari_ssn.documents.likeness import Likeness
+from napari_ssn.errors import ModelError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.likeness import cut_of, features_of, likeness_of
-from napari_ssn.network.likeness_card import Likeness
 from tests.support.helpers import likeness_of_all, noise_image, tiny_model
 
 SPACE = (24, 22, 20)

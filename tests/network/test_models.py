@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from napari_ssn.core.errors import DeviceError, ExportError, ModelError
 from napari_ssn.core.measures import central_range
+from napari_ssn.errors import DeviceError, ExportError, ModelError
 from napari_ssn.network import models
 from napari_ssn.network.device import choose_device, device_title
 from napari_ssn.network.models import find_model, load_model, model_folders, save_model

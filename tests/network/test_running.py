@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import Cancelled, ImageError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import Cancelled, ImageError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network import device, forward
 from napari_ssn.network.forward import Attempt, attempts, is_full
 from napari_ssn.network.inference import Watch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_ssn.network.card import WEIGHTS_NAME
+from napari_ssn.documents.card import WEIGHTS_NAME
 from napari_ssn.network.models import load_model
 from napari_ssn.training.recipes import read_recipe
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from napari_ssn.core.distribution import EPSILON
-from napari_ssn.network.card import Architecture
+from napari_ssn.documents.card import Architecture
 from napari_ssn.network.loss import draw_logits, monte_carlo_nll
 from napari_ssn.network.ssn import SSN, CentreGuided
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.core.errors import Cancelled
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import Cancelled
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import load_model
 from napari_ssn.network.threads import threads

@@ -8,13 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ssn.core.errors import Cancelled
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.orientation import Reorientation
-from napari_ssn.core.representatives import representatives
+from napari_ssn.core.summaries.representatives import representatives
+from napari_ssn.errors import Cancel, Cancelled
+from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.network.models import load_model
-from napari_ssn.session import Choice, Source
-from napari_ssn.session.cards import CARDS, DRAWS, SEED, SIDE, cards_job, where_they_differ
+from napari_ssn.prediction.cards import deal_cards, where_they_differ
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.source import Source
+from napari_ssn.prediction.wish import (
+    CARDS,
+    DRAWS,
+    SEED,
+    SIDE,
+)
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
 
@@ -101,7 +108,7 @@ def test_cards_of_an_earlier_run_are_dropped(tmp_path: Path) -> None:
 def test_dealing_can_be_stopped(tmp_path: Path) -> None:
     session = opened(tmp_path, Inline(), source((40, 48)))
     with pytest.raises(Cancelled):
-        cards_job(result_of(session), (), lambda: True)
+        deal_cards(result_of(session), cancel=Cancel(lambda: True))
 
 
 def test_a_star_keeps_that_hypothesis_whatever_is_on_show(tmp_path: Path) -> None:
@@ -125,6 +132,6 @@ def test_where_all_hypotheses_are_one_there_is_one_card(tmp_path: Path) -> None:
         mean = np.full((2, 40, 48), -9.0)
         mean[label] = 9.0
         still = LogitDistribution(mean, np.zeros((3, 2, 40, 48)), np.ones((2, 40, 48)))
-        (card,) = cards_job(replace(result, dist=still), (), lambda: False).cards
+        (card,) = deal_cards(replace(result, dist=still)).cards
         assert (card.share, card.error, card.empty) == (1.0, 0.0, label == 0)
         assert card.picture.shape == (SIDE, SIDE, 3)

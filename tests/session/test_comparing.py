@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_ssn.core.metrics import dice
 from napari_ssn.core.surface import mean_surface_distance
-from napari_ssn.session import Choice
-from napari_ssn.session.decoding import choice_z
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import position_of
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
 
@@ -21,7 +21,7 @@ def test_a_comparison_is_of_both_label_maps_in_mm(tmp_path: Path) -> None:
     session.comparing.compare_with(Choice(2))
     found = session.comparing.found
     assert found is not None and (found.shown, found.other) == (Choice(1), Choice(2))
-    one, two = (result.dist.label_map(choice_z(result, Choice(i))) for i in (1, 2))
+    one, two = (result.dist.label_map(position_of(result, Choice(i)).z) for i in (1, 2))
     np.testing.assert_array_equal(found.label_map, result.dist.placed(two))
     np.testing.assert_array_equal(found.dice, dice(one, two, classes=2))
     np.testing.assert_array_equal(found.apart, mean_surface_distance(one, two, (0.7, 0.7)))

@@ -17,9 +17,22 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.report import Picture, Report, Size, to_html
-from napari_ssn.session import Result, Session, Settings, Source
-from napari_ssn.session.cards import DRAWS, SEED
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.source import Source
+from napari_ssn.prediction.wish import (
+    DRAWS,
+    SEED,
+)
+from napari_ssn.session import (
+    Session,
+    Settings,
+)
+from napari_ssn.text.report import (
+    Picture,
+    Report,
+    Size,
+    to_html,
+)
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.helpers import noise_image, oblique_affine, page_of, tiny_model
 from tests.support.sessions import Held, Inline
@@ -70,7 +83,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def result_of(session: Session) -> Result:
+def result_of(session: Session) -> Prediction:
     assert session.result is not None
     return session.result
 
@@ -167,7 +180,7 @@ def test_the_probability_map_given_points_is_the_share_of_the_draws(
 
 def test_the_probability_map_of_what_is_gone_on_with(session: Session, out: Path) -> None:
     """Conditions and the spread count, and the sidecar says them."""
-    from napari_ssn.session.records import Question
+    from napari_ssn.prediction.choice import Question
 
     voxels = float(session.ranges.ranges[0].median)
     only = (Question("at least", 1, voxels),)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_ssn.cli import app
-from napari_ssn.core.lesions import composed
-from napari_ssn.session import Choice, Session
-from napari_ssn.session.lesions import middle
+from napari_ssn.cli.app import app
+from napari_ssn.core.summaries.lesions import composed
+from napari_ssn.errors import ImageError
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.lesions import middle_of
+from napari_ssn.session import Session
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Held, Inline, ran, source, start
 
@@ -169,7 +172,7 @@ def test_the_place_to_look_at_is_where_the_hypothesis_is_largest(session: Sessio
     session.places.looked.connect(lambda place, centred: seen.append(place))
     session.look()
     labels = session.result.dist.placed(session.walk.label_map(()))
-    assert seen == [middle(labels)]
+    assert seen == [middle_of(labels)]
     for axis in range(3):
         areas = [(part > 0).sum() for part in np.moveaxis(labels, axis, 0)]
         assert areas[seen[0][axis]] == max(areas)
@@ -185,10 +188,10 @@ def test_the_place_to_look_at_is_where_the_hypothesis_is_largest(session: Sessio
 
 def test_the_middle_of_several_largest_slices_and_of_nothing() -> None:
     labels = np.zeros((9, 9), np.uint8)
-    assert middle(labels) is None
+    assert middle_of(labels) is None
     labels[2:7, 3:6] = 2
     labels[0, 8] = 1
-    assert middle(labels) == (4, 4)
+    assert middle_of(labels) == (4, 4)
 
 
 @pytest.mark.parametrize(("classes", "seed"), [(2, 0), (3, 3)])
@@ -196,7 +199,7 @@ def test_the_command_makes_a_composed_label_map_again_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: int, seed: int
 ) -> None:
     from napari_ssn.io.nifti import read_nifti
-    from napari_ssn.session import Source
+    from napari_ssn.prediction.source import Source
 
     deep = {"dims": 3, "region": (16, 16, 16), "classes": classes}
     folder = tiny_model(tmp_path / "spots", sparse=True, seed=seed, **deep)
@@ -274,11 +277,29 @@ def test_a_slider_that_moves_on_does_not_begin_counting_anew(
     assert runner.waiting != first
     runner.go()
     assert walk.counts is not None and walk.lesion_counts is not None
-    # What failed is tried again with the next move.
-    walk.set_direction(1)
-    session.walk._not_counted("No memory.")
-    assert session.note.text == "No memory."
-    runner.waiting.clear()
-    walk.set_sigma(0.5)
-    assert len(runner.waiting) == 1
+    session.close()
+
+
+def test_counting_that_failed_is_said_once_and_tried_again_on_another_way(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Held(set())
+    session = ran(start(runner, model, monkeypatch), SPACE)
+    walk = session.walk
+    runner.channels.add("curve")
+
+    def full(*args: Any) -> None:
+        raise ImageError("No memory.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_ssn.prediction.counting.curve_along", full)
+        walk.set_direction(1)
+        runner.go()
+        assert session.note.text == "No memory." and walk.counts is None
+        walk.set_sigma(0.1)
+        assert not runner.waiting and session.note is None and walk.counts is None
+    for direction in (2, 1):
+        walk.set_direction(direction)
+        runner.go()
+        assert walk.counts is not None
     session.close()

@@ -9,13 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ssn.core.outcomes import Outcome
-from napari_ssn.io.provenance import read_sidecar
-from napari_ssn.session import Question, Session
-from napari_ssn.session.asking import LEAST
-from napari_ssn.session.cards import DRAWS, SEED
-from napari_ssn.wording.asking import answer_line, chance, question_line
-from napari_ssn.wording.sizes import Measure
+from napari_ssn.core.given.outcomes import Outcome
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.prediction.answer import LEAST
+from napari_ssn.prediction.choice import Question
+from napari_ssn.prediction.wish import (
+    DRAWS,
+    SEED,
+)
+from napari_ssn.session import Session
+from napari_ssn.text.asking import (
+    answer_line,
+    chance,
+    question_line,
+)
+from napari_ssn.text.sizes import Measure
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
 

@@ -7,15 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ssn.core import activation
-from napari_ssn.core.boxplot import boxplot
-from napari_ssn.core.contours import contours
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.errors import Cancelled
-from napari_ssn.core.lines import MEDIAN_BIT
-from napari_ssn.session import Choice, Session
-from napari_ssn.session.cards import DRAWS, SEED
-from napari_ssn.session.overview import IN_BOXPLOT, KINDS, Overview, Wish, overview_job
+from napari_ssn.core.packed import distribution as activation
+from napari_ssn.core.summaries.boxplot import boxplot
+from napari_ssn.core.summaries.contours import contours
+from napari_ssn.core.summaries.lines import MEDIAN_BIT
+from napari_ssn.errors import Cancel, Cancelled
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.overview import (
+    Overview,
+    make_overview,
+)
+from napari_ssn.prediction.wish import (
+    DRAWS,
+    IN_BOXPLOT,
+    KINDS,
+    SEED,
+    Wish,
+)
+from napari_ssn.session import Session
 from tests.support.helpers import tiny_model
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
@@ -137,7 +147,7 @@ def test_what_fails_is_said_once_and_no_longer_wanted(
     def fail(*arguments: object) -> None:
         raise OSError
 
-    monkeypatch.setattr("napari_ssn.session.overview.overview_job", fail)
+    monkeypatch.setattr("napari_ssn.prediction.overview.make_overview", fail)
     session.overviews.show("contours", True)
     assert session.note is not None and session.note.error
     assert not session.overviews.wanted
@@ -151,7 +161,7 @@ def test_a_job_stops_when_it_is_told_to(tmp_path: Path, kind: str) -> None:
     session = opened(tmp_path, Inline(), source((40, 48)))
     wish = Wish(kind, 1, None, (), (), 0)  # type: ignore[arg-type]
     with pytest.raises(Cancelled):
-        overview_job(result_of(session), wish, lambda: True)
+        make_overview(result_of(session), wish, Cancel(lambda: True))
 
 
 def test_a_label_of_another_model_is_not_taken_over(tmp_path: Path) -> None:

@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_ssn.cli import app
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import Posterior, condition
-from napari_ssn.core.lesions import lesion_counts
-from napari_ssn.core.representatives import representatives
-from napari_ssn.core.residual import Residual
-from napari_ssn.core.suggestion import suggest_click
-from napari_ssn.io.provenance import read_sidecar
+from napari_ssn.cli.app import app
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import Posterior, condition
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.given.suggestion import suggest_click
+from napari_ssn.core.summaries.lesions import lesion_counts
+from napari_ssn.core.summaries.representatives import representatives
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.prediction.cards import CARDS, DRAWS, SEED
+from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.prediction.curve import stops
+from napari_ssn.prediction.given import CHANCE, EDGE_SHARE, SLIP, TOLERANCE
 from napari_ssn.session import Session, Settings
-from napari_ssn.session.cards import CARDS, DRAWS, SEED
-from napari_ssn.session.curve import stops
-from napari_ssn.session.given import CHANCE, EDGE_SHARE, SLIP, TOLERANCE
 from napari_ssn.session.pointing import MOST
-from napari_ssn.session.records import Point, Question
-from napari_ssn.wording.steering import points_line
+from napari_ssn.text.steering import points_line
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
@@ -172,7 +172,7 @@ def test_a_voxel_outside_is_refused_and_nothing_lost(tmp_path: Path) -> None:
     data = noise_image((40, 48))
     data[:5] = np.nan  # beyond the region: neither the run nor the correction minds
     image = source((40, 48))
-    from napari_ssn.core.display import plain_display, to_volume
+    from napari_ssn.geometry.display import plain_display, to_volume
 
     image = replace(image, load=partial(to_volume, data, plain_display(data.shape)))
     session.set_image(image)
@@ -272,7 +272,7 @@ def test_a_sidecar_with_points_repeats_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: str
 ) -> None:
     from napari_ssn.io.nifti import read_nifti
-    from napari_ssn.session import Source
+    from napari_ssn.prediction.source import Source
     from tests.support.helpers import oblique_affine
 
     monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
@@ -335,7 +335,7 @@ def test_points_and_lesions_that_move_alone(tmp_path: Path) -> None:
     slow = np.zeros((len(z), len(lesions.found) + 1, 2), np.int64)
     for row, labels in zip(slow, given.label_maps(z), strict=True):
         np.add.at(row, (lesions.parts.ravel(), labels.ravel()), 1)
-    np.testing.assert_array_equal(walk._curve.by_lesion, slow)
+    np.testing.assert_array_equal(walk._curve.value.by_lesion, slow)
     assert (slow != lesion_counts(result.dist, lesions.parts, z)).any()
     walk.set_sigma(1.0)
     walk.set_alone(2, True)

@@ -15,13 +15,24 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.measures import label_counts
-from napari_ssn.io.provenance import read_sidecar
-from napari_ssn.network.card import Calibration, Factors
-from napari_ssn.session import Choice, Result, Session, Settings
-from napari_ssn.session.cards import CARDS, DRAWS, SEED
-from napari_ssn.session.ranging import state_ranges
-from napari_ssn.session.records import Question
-from napari_ssn.wording.presence import Presence
+from napari_ssn.documents.card import (
+    Calibration,
+    Factors,
+)
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.prediction.choice import Choice, Question
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.ranges import state_ranges
+from napari_ssn.prediction.wish import (
+    CARDS,
+    DRAWS,
+    SEED,
+)
+from napari_ssn.session import (
+    Session,
+    Settings,
+)
+from napari_ssn.text.presence import Presence
 from tests.support.helpers import command, noise_image, oblique_affine, page_of, tiny_model
 from tests.support.presence import P, give_presence
 from tests.support.segmented import source
@@ -51,7 +62,7 @@ def opened(folder: Path) -> Session:
     return session
 
 
-def result_of(session: Session) -> Result:
+def result_of(session: Session) -> Prediction:
     assert session.result is not None, session.note
     return session.result
 
@@ -334,7 +345,7 @@ def test_a_kept_nothing_is_made_again(run, scan, tmp_path, with_presence) -> Non
 
     record["label_map_sha256"] = label_map_hash(empty)
     for size in record["volumes"].values():
-        size.update(voxels=0, ml=0.0, longest_mm=0.0, perpendicular_mm=0.0)
+        size.update(voxels=0, ml=0.0, longest_mm=0.0, perpendicular_mm=0.0, cut_off_by=[])
     (tmp_path / "none.json").write_text(json.dumps(record))
     nib.save(nib.Nifti1Image(empty, nib.load(scan).affine), tmp_path / "none.nii.gz")
     status, words, err = run("verify", tmp_path / "none.json", "--image", scan, "--model", model)
@@ -402,8 +413,8 @@ def test_every_place_says_the_same_of_what_is_in_doubt(run, scan, tmp_path, with
 
 
 def test_a_calibrated_range_says_whose(tmp_path: Path) -> None:
-    from napari_ssn.network.card import read_card
-    from napari_ssn.wording.sizes import Measure, range_line
+    from napari_ssn.documents.card import read_card
+    from napari_ssn.text.sizes import Measure, range_line
 
     card = read_card(tiny_model(tmp_path / "tiny", region=(16, 16)))
     known = Calibration(

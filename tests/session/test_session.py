@@ -13,8 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.session import Choice, Decoded, Session, Settings, Source, Survey, jobs
-from napari_ssn.session.curve import STEP, Curve, stop_of, stops
+from napari_ssn.prediction import counting
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.curve import (
+    STEP,
+    stop_of,
+    stops,
+)
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import (
+    Decoded,
+    Session,
+    Settings,
+    Survey,
+)
+from napari_ssn.session.derived import Derived
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Held, Inline, _tokens, ran, source, start
 
@@ -74,12 +87,12 @@ def test_small_walks_are_kept_and_larger_ones_decoded(
 ) -> None:
     shown = []
     for room in (1 << 24, 0):
-        monkeypatch.setattr(jobs, "_KEPT", room)
+        monkeypatch.setattr(counting, "_KEPT", room)
         ran(session)
         session.pointing.start(1)
         session.pointing.add((12, 20))
         session.walk.set_sigma(1.0)
-        curve = session.walk._curve
+        curve = session.walk._curve.value
         assert curve is not None and (curve.maps is not None) == (room > 0)
         shown.append((session.walk.label_map(()), session.walk.counts))
     np.testing.assert_array_equal(shown[0][0], shown[1][0])
@@ -376,16 +389,25 @@ def test_cancel_keeps_the_former_result(monkeypatch: pytest.MonkeyPatch, flat: P
     assert session.state == "result"
 
 
-def test_ranges_and_curves_of_an_earlier_run_are_dropped(session: Session) -> None:
-    ran(session)
-    old_ranges = session.ranges
-    session.run()
-    kept = session.ranges
-    session.summary._ranged(old_ranges)
-    assert session.ranges is kept
-    counts = np.zeros((121, 2), np.int64)
-    session.walk._take_curve(Curve(old_ranges.run, Choice(), 0, 3.0, counts))
-    assert session.walk.counts is None
+def test_what_an_earlier_key_led_to_is_dropped_even_if_it_comes_late() -> None:
+    """Whatever the runner does: of several keys the newest wins, and a failure is said once."""
+    runner, told, failed = Held({"sums"}), [], []
+    sums: Derived[int, int] = Derived(runner, "sums", lambda key, cancel: 10 * key, failed.append)
+    sums.changed.connect(lambda: told.append(sums.value))
+    sums.want(1)
+    late = runner.waiting[0][1]
+    sums.want(2)
+    late()
+    assert sums.value is None and sums.waiting and told == []
+    runner.go()
+    assert sums.current == sums.value == 20 and told == [20]
+    sums.want(3)
+    assert sums.value == 20 and sums.current is None
+    # Back where everything is known: nothing is found out again.
+    sums.want(2)
+    assert sums.current == 20 and not runner.waiting
+    sums.forget()
+    assert (sums.value, sums.current, sums.waiting) == (None, None, False) and told == [20]
 
 
 def test_a_changed_image_makes_the_result_stale_and_going_back_does_not(session: Session) -> None:
@@ -423,9 +445,9 @@ def test_a_large_result_is_packed_and_made_again_by_the_command(
 ) -> None:
     import nibabel as nib
 
-    from napari_ssn.core import activation
+    from napari_ssn.cli.repeat import repeat
+    from napari_ssn.core.packed import distribution as activation
     from napari_ssn.io import read
-    from napari_ssn.repeating import repeat
 
     monkeypatch.setattr(activation, "LARGE", 0)
     model = tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16))
@@ -473,7 +495,7 @@ def test_opening_costs_no_torch() -> None:
 def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
     from types import SimpleNamespace as Thing
 
-    from napari_ssn.core.declared import UNDECLARED
+    from napari_ssn.geometry.declared import UNDECLARED
     from napari_ssn.network.models import model_folders
     from napari_ssn.session.jobs import read_entry
     from napari_ssn.session.setup import Setup
@@ -590,7 +612,7 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(
 
 @pytest.mark.parametrize("size", [0.0, np.nan])
 def test_voxels_without_a_size_are_no_image(size: float) -> None:
-    from napari_ssn.core.errors import GeometryError
+    from napari_ssn.errors import GeometryError
 
     with pytest.raises(GeometryError):
         source(noise_image((5, 6, 7)), (1.0, size, 1.0))

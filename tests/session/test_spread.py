@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ssn.core.directions import principal_directions
+from napari_ssn.core.directions.principal import principal_directions
 from napari_ssn.core.spread import Spread
-from napari_ssn.session import Choice, Session
-from napari_ssn.session.records import Point
+from napari_ssn.prediction.choice import Choice, Point
+from napari_ssn.session import Session
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Held, Inline, ran, source, start
 

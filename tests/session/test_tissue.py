@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ssn.core.directions import Directions, principal_directions
+from napari_ssn.core.directions.principal import Directions, principal_directions
+from napari_ssn.core.directions.tissue import with_tissue
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.tissue import with_tissue
-from napari_ssn.core.volume import Volume
-from napari_ssn.session.bases import find_directions
-from napari_ssn.session.records import Source
-from napari_ssn.wording.directions import effect_name
-from napari_ssn.wording.sizes import Measure
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.prediction.bases import find_directions
+from napari_ssn.prediction.source import Source
+from napari_ssn.text.directions import effect_name
+from napari_ssn.text.sizes import Measure
 
 # (right, anterior, superior) of a voxel are its x, y, z: 1 mm each.
 X, Y, Z = (axis - 12.0 for axis in np.indices((25, 25, 25)))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.session import Session, Source
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import Session
 from tests.support.sessions import Inline, start
 
 SPACE = (22, 18, 14)

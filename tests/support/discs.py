@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.residual import Residual
+from napari_ssn.core.given.residual import Residual
 from tests.support.smooth import smooth_dist
 
 

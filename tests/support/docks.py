@@ -33,7 +33,9 @@ def run_and_wait(dock: Any, qtbot: Any) -> None:
 
 
 def pointing_into(viewer: Any) -> list[Any]:
-    return [c for c in viewer.mouse_drag_callbacks if c.__module__ == "napari_ssn.gui.clicks"]
+    return [
+        c for c in viewer.mouse_drag_callbacks if c.__module__ == "napari_ssn.gui.layers.clicks"
+    ]
 
 
 def click(viewer: Any, position: tuple[float, ...], moved: bool = False, button: int = 1) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 from PIL import Image
 
 import napari_ssn as ssn
-from napari_ssn.core.errors import SSNError
+from napari_ssn.errors import SSNError
 from tests.support.damage import nifti, nrrd_bytes
 from tests.support.dicoms import make_series
 from tests.support.phantom import phantom
@@ -219,8 +219,8 @@ def _blank() -> bytes:
 
 def _sidecar() -> bytes:
     from napari_ssn.core.hypotheses import Hypothesis
+    from napari_ssn.documents.sidecar import Choice, ModelIdentity, Run
     from napari_ssn.io.describing import describe
-    from napari_ssn.io.provenance import Choice, ModelIdentity, Run
 
     labels = np.zeros((4, 5, 6), np.uint8)
     labels[1:3, 1:3, 1:3] = 1
@@ -298,7 +298,7 @@ def _slices_reader(path: Path) -> object:
 
 
 def _sidecar_reader(path: Path) -> object:
-    from napari_ssn.io.provenance import read_sidecar
+    from napari_ssn.documents.sidecar import read_sidecar
 
     return read_sidecar(path)
 

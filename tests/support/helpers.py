@@ -46,7 +46,12 @@ def tiny_model(
     """
     # Here, so that collecting tests does not wait for torch.
     from napari_ssn.core.likeness import FEATURES
-    from napari_ssn.network.card import Calibration, Label, ModelCard, Training
+    from napari_ssn.documents.card import (
+        Calibration,
+        Label,
+        ModelCard,
+        Training,
+    )
     from napari_ssn.network.models import save_model
 
     size = region or (32,) * dims
@@ -94,8 +99,8 @@ def _weights(
     """Architecture and weights of a tiny model: hundreds of tests ask for a handful."""
     import torch
 
-    from napari_ssn.network.card import Architecture
-    from napari_ssn.network.models import build_network
+    from napari_ssn.documents.card import Architecture
+    from napari_ssn.network.building import build_network
 
     architecture = Architecture(
         backbone="BasicUNet",
@@ -123,7 +128,7 @@ def _weights(
 
 def likeness_of_all(features: list[str]) -> Any:
     """What a card says of training images that every image is like."""
-    from napari_ssn.network.likeness_card import Likeness
+    from napari_ssn.documents.likeness import Likeness
 
     wide = (1e6 * np.eye(len(features))).tolist()
     return Likeness(
@@ -140,7 +145,7 @@ def likeness_of_all(features: list[str]) -> Any:
 
 def command(monkeypatch: Any, capsys: Any, *arguments: object) -> tuple[int, str, str]:
     """Run a command of napari-ssn; its exit status, standard output and standard error."""
-    from napari_ssn import cli
+    from napari_ssn.cli import app as cli
 
     monkeypatch.setattr(sys, "argv", ["napari-ssn", *map(str, arguments)])
     status: object = 0

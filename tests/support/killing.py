@@ -21,7 +21,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from napari_ssn.core.errors import SSNError
+from napari_ssn.errors import SSNError
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 
 SPACE = (20, 18, 16)
@@ -55,7 +55,7 @@ class Segmenting(Job):
         self.found: set[str] = set()
 
     def run(self) -> None:
-        from napari_ssn.segmenting import segment_image
+        from napari_ssn.cli.segmenting import segment_image
 
         segment_image(
             self.image, self.out, str(self.model), count=4, device="cpu", report=True,
@@ -63,8 +63,8 @@ class Segmenting(Job):
         )  # fmt: skip
 
     def check(self, seen: Counter[str]) -> None:
+        from napari_ssn.documents.sidecar import read_sidecar
         from napari_ssn.io.hashes import label_map_hash
-        from napari_ssn.io.provenance import read_sidecar
 
         there = {one.name for one in self.out.glob("[!.]*")} if self.out.exists() else set()
         assert there >= self.found, f"lost: {self.found - there}"
@@ -103,9 +103,9 @@ class Exporting(Segmenting):
         self.one = Hypothesis(labels, oblique_affine(), np.zeros(2))
 
     def run(self) -> None:
+        from napari_ssn.documents.sidecar import Choice
         from napari_ssn.io import write
         from napari_ssn.io.describing import describe
-        from napari_ssn.io.provenance import Choice
         from tests.support.records import MODEL, RUN
 
         about = describe(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from napari_ssn.network.card import Architecture
+from napari_ssn.documents.card import Architecture
 from napari_ssn.network.ssn import PresentParameters
 
 WIDTHS = {"features": [4, 4, 8, 8, 8, 4], "norm": "batch"}

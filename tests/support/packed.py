@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_ssn.core.activation import PackedDistribution
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import Posterior, condition
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.residual import Residual
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import (
+    Posterior,
+    condition,
+)
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.packed.distribution import PackedDistribution
 
 
 def distributions(classes: int) -> tuple[PackedDistribution, LogitDistribution]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_ssn.io.provenance import (
+from napari_ssn.documents.sidecar import (
     ModelIdentity,
     Run,
 )

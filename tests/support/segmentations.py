@@ -12,8 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.documents.card import (
+    ModelCard,
+    read_card,
+)
 from napari_ssn.io.dicom.series import DicomSeries
-from napari_ssn.network.card import ModelCard, read_card
 from tests.support.dicoms import make_multiframe, make_series
 from tests.support.helpers import oblique_affine
 

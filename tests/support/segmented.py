@@ -6,8 +6,16 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from napari_ssn.core.display import plain_display, to_volume
-from napari_ssn.session import Result, Session, Settings, Source
+from napari_ssn.geometry.display import (
+    plain_display,
+    to_volume,
+)
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import (
+    Session,
+    Settings,
+)
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Inline
 
@@ -32,6 +40,6 @@ def opened(folder: Path, runner: Inline, image: Source, dims: int = 2, classes: 
     return session
 
 
-def result_of(session: Session) -> Result:
+def result_of(session: Session) -> Prediction:
     assert session.result is not None
     return session.result

@@ -12,10 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.core.display import plain_display, to_volume
-from napari_ssn.core.errors import SSNError
-from napari_ssn.session import Session, Settings, Source
-from napari_ssn.wording.problems import problem
+from napari_ssn.errors import NEVER, SSNError
+from napari_ssn.geometry.display import (
+    plain_display,
+    to_volume,
+)
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import (
+    Session,
+    Settings,
+)
+from napari_ssn.text.problems import problem
 from tests.support.helpers import noise_image
 
 _tokens = count(1)
@@ -33,7 +40,7 @@ class Inline:
         progress: Callable[..., None] | None = None,
     ) -> None:
         try:
-            value = job(progress or (lambda *what: None), lambda: False)
+            value = job(progress or (lambda *what: None), NEVER)
         except (SSNError, OSError) as error:
             failed(problem(error))
         else:

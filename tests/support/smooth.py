@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_ssn.core.conditioning import Posterior
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.given.conditioning import Posterior
 
 SPACE = (5, 7)
 

@@ -11,13 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_ssn.core import metrics
-from napari_ssn.core.clicks import Click
-from napari_ssn.core.conditioning import condition
-from napari_ssn.core.errors import DataError
-from napari_ssn.core.residual import Residual
+from napari_ssn.core.given.clicks import Click
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.errors import DataError
 from napari_ssn.network.models import load_model
-from napari_ssn.training.cases import load_cases
 from napari_ssn.training.clicking import CLICKS, holes, next_click, simulate
+from napari_ssn.training.reading import load_cases
 from napari_ssn.training.slices import load_slices
 from tests.support.helpers import tiny_model
 from tests.support.sets import nnunet_folder, nodule_files, png, put, slice_files, write
@@ -130,7 +130,7 @@ def test_volumes_with_several_labels_are_clicked_too(tmp_path: Path) -> None:
 
 
 def test_nodules_are_clicked_as_volumes_around_their_point(tmp_path: Path) -> None:
-    from napari_ssn.cli import app
+    from napari_ssn.cli.app import app
     from napari_ssn.training.nodules import load_nodules
 
     folder = tiny_model(tmp_path / "deep", dims=3, centred=True, region=(16, 16, 16))
@@ -195,7 +195,7 @@ def test_without_any_mask_there_is_nothing_to_click_towards(tmp_path: Path) -> N
 
 
 def test_the_command_prints_and_writes(tmp_path: Path) -> None:
-    from napari_ssn.cli import app
+    from napari_ssn.cli.app import app
 
     folder = tiny_model(tmp_path / "tiny", centred=True)
     archive = write(tmp_path / "val.zip", slice_files(5))

@@ -13,16 +13,17 @@ from typer.testing import CliRunner
 
 from napari_ssn.core import metrics
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.errors import DataError
 from napari_ssn.core.measures import central_range, label_counts, volume_distribution
-from napari_ssn.core.volume import Volume
-from napari_ssn.network.card import Calibration, Factors, read_card
+from napari_ssn.documents.card import Calibration, Factors, read_card
+from napari_ssn.errors import DataError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by
-from napari_ssn.training.cases import Case, load_cases
+from napari_ssn.training.cases import Case
 from napari_ssn.training.evaluate import evaluate, summarise
 from napari_ssn.training.lengths import diameter_errors
 from napari_ssn.training.measuring import Measurement, _nothing, _reliability, measure
+from napari_ssn.training.reading import load_cases
 from napari_ssn.training.slices import SliceSet, load_slices
 from tests.support.helpers import tiny_model
 from tests.support.sets import nnunet_folder, slice_files, write
@@ -331,7 +332,7 @@ def test_temperature_zero_leaves_one_map(model: Model, data: SliceSet) -> None:
 
 
 def test_where_the_figures_cannot_go_is_said_before_measuring(tmp_path: Path) -> None:
-    from napari_ssn.cli import app
+    from napari_ssn.cli.app import app
 
     result = CliRunner().invoke(
         app,
@@ -349,7 +350,7 @@ def test_where_the_figures_cannot_go_is_said_before_measuring(tmp_path: Path) ->
 
 
 def test_the_command_prints_writes_and_records(tmp_path: Path) -> None:
-    from napari_ssn.cli import app
+    from napari_ssn.cli.app import app
 
     folder = tiny_model(tmp_path / "tiny", centred=True)
     archive = write(tmp_path / "val.zip", slice_files(20))

@@ -16,13 +16,14 @@ from safetensors import safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from napari_ssn.core.errors import DataError, DeviceError, ExportError
-from napari_ssn.network.card import Architecture
-from napari_ssn.network.models import load_model, unique_state
+from napari_ssn.documents.card import Architecture
+from napari_ssn.errors import DataError, DeviceError, ExportError
+from napari_ssn.network.building import unique_state
+from napari_ssn.network.models import load_model
 from napari_ssn.training.batch import Batch
-from napari_ssn.training.cases import load_cases
 from napari_ssn.training.checkpoint import CHECKPOINT, read_checkpoint
 from napari_ssn.training.fit import fit
+from napari_ssn.training.reading import load_cases
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.recipes import read_recipe
 from napari_ssn.training.schedule import Minutes, rate_by_clock

@@ -11,9 +11,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_ssn.core.errors import DataError
-from napari_ssn.training.cases import Subset, check_alike, hold_out, load_cases
+from napari_ssn.errors import DataError
+from napari_ssn.training.cases import Subset, check_alike, hold_out
 from napari_ssn.training.nnunet import VolumeSet
+from napari_ssn.training.reading import load_cases
 from tests.support.helpers import noise_image
 from tests.support.sets import AFFINE, nnunet_folder, save
 

@@ -8,7 +8,7 @@ import torch
 
 from napari_ssn.core import metrics
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.volume import Volume
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.training.cases import Case
 from napari_ssn.training.outlined import outlined_figures
 

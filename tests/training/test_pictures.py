@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image, ImageFont
 
-from napari_ssn.core.errors import ExportError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import ExportError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.training import pictures
 from napari_ssn.training.cases import Case, Cases

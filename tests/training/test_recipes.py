@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_ssn.cli import app
-from napari_ssn.core.errors import DataError, ModelError, SSNError
-from napari_ssn.network.models import build_network, load_model
-from napari_ssn.training.cases import Subset, load_cases
-from napari_ssn.training.commands import _cautions
+from napari_ssn.cli.app import app
+from napari_ssn.errors import DataError, ModelError, SSNError
+from napari_ssn.network.building import build_network
+from napari_ssn.network.models import load_model
+from napari_ssn.training.cases import Subset
+from napari_ssn.training.reading import cautions, load_cases
 from napari_ssn.training.recipes import find_recipe, read_recipe, recipes
 from napari_ssn.training.slices import load_slices
 from napari_ssn.training.trainer import Trainer
@@ -146,12 +147,12 @@ def test_a_designed_card_says_how_the_data_lies(tmp_path: Path) -> None:
 
 def test_what_may_be_wrong_with_the_data_is_said(tmp_path: Path) -> None:
     one = load_cases(nnunet_folder(tmp_path / "set"))
-    assert _cautions(one, Subset(one, []), centred=False) == []
-    both = _cautions(one, one, centred=False)
+    assert cautions(one, Subset(one, []), centred=False) == []
+    both = cautions(one, one, centred=False)
     assert len(both) == 1 and "2 names are both among" in both[0] and "case_0" in both[0]
     one._geometry[0] = (one._geometry[0][0], (2.0, 2.0, 2.0))  # type: ignore[attr-defined]
-    assert "bring them to one size" in _cautions(one, Subset(one, []), centred=False)[0]
-    assert _cautions(one, Subset(one, []), centred=True) == []
+    assert "bring them to one size" in cautions(one, Subset(one, []), centred=False)[0]
+    assert cautions(one, Subset(one, []), centred=True) == []
 
 
 def test_a_recipe_of_the_other_dimension_is_refused(tmp_path: Path) -> None:

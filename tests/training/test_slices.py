@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ssn.core.errors import DataError
+from napari_ssn.errors import DataError
 from napari_ssn.training.slices import load_slices, unpack
 from tests.support.sets import HEADER, png, slice_files, write
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from napari_ssn.training.batch import Batch
-from napari_ssn.training.cases import Case, Cases, load_cases, plain_volume
+from napari_ssn.training.cases import Case, Cases, plain_volume
+from napari_ssn.training.reading import load_cases
 from napari_ssn.training.slices import load_slices
 from napari_ssn.training.views import Key, Plan, Views, ViewSet, view_loader
 from tests.support.sets import nnunet_folder, slice_files, write
@@ -165,8 +166,8 @@ def test_views_repeat_with_their_seed_and_number(dims: int, tmp_path: Path) -> N
 
 
 def test_views_are_cut_in_the_orientation_of_the_card() -> None:
-    from napari_ssn.core.orientation import Reorientation
-    from napari_ssn.core.volume import Volume
+    from napari_ssn.geometry.orientation import Reorientation
+    from napari_ssn.geometry.volume import Volume
     from tests.support.helpers import oblique_affine
 
     class Stored(Arrays):

@@ -15,12 +15,16 @@ import torch
 from qtpy.QtWidgets import QApplication
 
 import napari_ssn as ssn
-from napari_ssn.gui.walk_panel import ResultPanel
-from napari_ssn.io.provenance import read_sidecar
+from napari_ssn.cli.segmenting import segment_image
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.gui.panels.walk import ResultPanel
 from napari_ssn.network.models import Model
-from napari_ssn.segmenting import segment_image
-from napari_ssn.session import Session, Settings, Source
-from napari_ssn.wording.sizes import capital
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import (
+    Session,
+    Settings,
+)
+from napari_ssn.text.sizes import capital
 from tests.support.helpers import noise_image, oblique_affine, page_of, tiny_model
 from tests.support.sessions import Inline
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_ssn import drawing
-from napari_ssn.drawing import fitting, view_around
+from napari_ssn.text import pictures as drawing
+from napari_ssn.text.pictures import fitting, view_around
 
 
 def test_the_view_holds_all_that_is_drawn_and_64_voxels() -> None:

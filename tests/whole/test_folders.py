@@ -40,7 +40,11 @@ def test_no_module_imports_tests() -> None:
 def test_what_the_core_is_tested_with_needs_no_window() -> None:
     """`make core-test` has torch, numpy, scipy, pytest and hypothesis, and nothing else."""
     seen: set[Path] = set()
-    todo = [TESTS / "conftest.py", *(TESTS / "core").glob("*.py")]
+    todo = [
+        TESTS / "conftest.py",
+        *(TESTS / "core").glob("*.py"),
+        *(TESTS / "geometry").glob("*.py"),
+    ]
     while todo:
         path = todo.pop()
         if path in seen:

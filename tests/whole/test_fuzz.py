@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_ssn.core.errors import DataError
+from napari_ssn.errors import DataError
 from napari_ssn.training.nnunet import is_nnunet
 from napari_ssn.training.slices import load_slices
 from tests.support.fuzz import inputs, kinds, run

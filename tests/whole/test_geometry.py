@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.volume import Volume
-from napari_ssn.gui import layers
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.gui.layers import results as layers
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
 from tests.support import readers
 from tests.support.dicoms import make_multiframe, make_series

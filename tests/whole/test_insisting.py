@@ -12,12 +12,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_ssn.core.windows import Units, looks_like_ct, seems_ct
-from napari_ssn.io.provenance import read_sidecar
-from napari_ssn.session import Session, Source, Survey
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.geometry.intensity import Units, looks_like_ct, seems_ct
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import Session, Survey
 from napari_ssn.session.jobs import read_entry
 from napari_ssn.session.setup import Setup
-from napari_ssn.wording.image import TAKEN_FOR_HU
+from napari_ssn.text.image import TAKEN_FOR_HU
 from tests.support.helpers import command, page_of, tiny_model
 from tests.support.sessions import Inline, source, start
 

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from napari_ssn import samples
-from napari_ssn.core.diameters import slice_axis
-from napari_ssn.core.errors import ModelError
+from napari_ssn.cli.images import run_on
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.volume import Volume
-from napari_ssn.found import Found
+from napari_ssn.errors import ModelError
+from napari_ssn.geometry.diameters import slice_axis
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
-from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import across_in, hypothesis_of
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.ranges import count_ranges
+from napari_ssn.prediction.record import describe
 
 NUMBER = samples.COUNT
 
@@ -44,11 +48,11 @@ def across(scan: Volume) -> int:
 
 def told(
     model: Model, volume: Volume, centre: tuple[int, ...], capsys: pytest.CaptureFixture[str]
-) -> tuple[Found, Hypothesis, list[str], str]:
+) -> tuple[Prediction, Hypothesis, list[str], str]:
     """What the command finds, its mean, what it prints of the sizes, and what it warns of."""
-    found = Found.by(model, volume, centre, None, DEPTH_MM)
-    mean = Hypothesis.from_z(found.dist)
-    lines = list(found.volume_lines(found.stated(), found.across(mean)))
+    found = run_on(model, volume, centre, None)
+    mean = hypothesis_of(found, Choice(), None)
+    lines = list(count_ranges(found).lines(found.measure, across_in(found, mean.label_map)))
     return found, mean, lines, " ".join(capsys.readouterr().err.split())
 
 
@@ -73,7 +77,7 @@ def test_one_slice_is_measured_as_one(model, scan, centre, capsys) -> None:
     assert mean.label_map.shape == one.space
     size = next(line for line in lines if line.startswith("Nodule"))
     assert " mm² in this slice · model range" in size and "mL" not in size
-    record = found.describe(mean, found.choice("mean", np.zeros(found.dist.rank)))
+    record = describe(found, Choice(), None, mean)
     assert record.volumes["nodule"].unit == "mm2" and record.volumes["nodule"].ml is None
 
 
@@ -83,7 +87,7 @@ def test_without_a_voxel_size_voxels_are_counted(model, scan, centre, capsys) ->
     assert "The voxel size is not known" in warned
     size = next(line for line in lines if line.startswith("Nodule"))
     assert " voxels · model range" in size and "mL" not in size and "mm" not in size
-    record = found.describe(mean, found.choice("mean", np.zeros(found.dist.rank)))
+    record = describe(found, Choice(), None, mean)
     nodule = record.volumes["nodule"]
     assert (nodule.unit, nodule.ml, nodule.mm2, nodule.across) == ("voxels", None, None, None)
 
@@ -106,7 +110,7 @@ def test_a_nodule_that_the_images_edge_cuts_is_outlined_up_to_it(
     found, mean, _, _ = told(model, half, moved(centre, axis, 0), capsys)
     assert mean.label_map.shape == half.space and found.dist.presence >= 0.5
     # The same half of it as where all of it is seen, for the greater part.
-    whole = Hypothesis.from_z(Found.by(model, scan, centre, None, DEPTH_MM).dist).label_map
+    whole = hypothesis_of(run_on(model, scan, centre, None), Choice(), None).label_map
     there = np.take(whole, range(centre[axis], whole.shape[axis]), axis) > 0
     here = mean.label_map > 0
     assert here.take(0, axis).any()
@@ -128,4 +132,4 @@ def test_outside_the_body_there_is_no_nodule(model, scan, centre, capsys) -> Non
 def test_values_1024_too_high_are_refused_by_name(model, scan, centre) -> None:
     shifted = replace(scan, data=scan.data + 1024)
     with pytest.raises(ModelError, match="1,024 too high"):
-        Found.by(model, shifted, centre, None, DEPTH_MM)
+        run_on(model, shifted, centre, None)

@@ -14,13 +14,20 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 import napari_ssn as ssn
-from napari_ssn.core.windows import seems_ct
-from napari_ssn.gui.walk_panel import ResultPanel
-from napari_ssn.io.provenance import read_sidecar
+from napari_ssn.cli.segmenting import segment_image
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.geometry.intensity import seems_ct
+from napari_ssn.gui.panels.walk import ResultPanel
 from napari_ssn.io.sidecar import sidecar_path
-from napari_ssn.segmenting import segment_image
-from napari_ssn.session import Session, Settings, Source
-from napari_ssn.wording.sizes import UNLIKE, capital
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import (
+    Session,
+    Settings,
+)
+from napari_ssn.text.sizes import (
+    UNLIKE,
+    capital,
+)
 from tests.support.dicoms import make_series
 from tests.support.helpers import page_of, tiny_model
 from tests.support.presence import give_presence

@@ -25,11 +25,11 @@ import pytest
 from napari.layers import Image
 
 import napari_ssn as ssn
-from napari_ssn import opening
-from napari_ssn.core.display import RESULT_KEY
-from napari_ssn.core.errors import SSNError
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.gui import layers
+from napari_ssn.errors import SSNError
+from napari_ssn.geometry.display import RESULT_KEY
+from napari_ssn.gui.layers import results as layers
+from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.dicom.segmentation import NAMES_THE_PATIENT
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
 from napari_ssn.session import Session, Settings

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_ssn import samples
-from napari_ssn.cli import app
-from napari_ssn.core.display import IMAGE_KEY, Display, image_display, to_volume
-from napari_ssn.core.transforms import scaling
+from napari_ssn.cli.app import app
+from napari_ssn.geometry.display import IMAGE_KEY, Display, image_display, to_volume
+from napari_ssn.geometry.transforms import scaling
 from napari_ssn.io.hashes import image_hash
 from tests.support.helpers import tiny_model
 
@@ -116,7 +116,7 @@ def test_there_are_four() -> None:
 
 
 def test_the_volume_is_a_piece_of_a_ct_with_the_nodule_in_the_middle() -> None:
-    from napari_ssn.core.windows import units_of
+    from napari_ssn.geometry.intensity import units_of
 
     volume, masks, about = samples.volume(4), samples.raters(4), samples.sample(4)
     assert volume.space == (128, 128, 25) and volume.oriented and volume.extent == "volume"

@@ -14,13 +14,20 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
+from napari_ssn.cli.segmenting import segment_image
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.scale import Scale, scale_of
-from napari_ssn.io.provenance import read_sidecar
-from napari_ssn.segmenting import segment_image
-from napari_ssn.session import Source
-from napari_ssn.session.exporting import Shown, report_of
-from napari_ssn.wording.sizes import headline, sizes_line
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.geometry.scale import (
+    Scale,
+    scale_of,
+)
+from napari_ssn.prediction.reporting import report_of
+from napari_ssn.prediction.shown import Shown
+from napari_ssn.prediction.source import Source
+from napari_ssn.text.sizes import (
+    headline,
+    sizes_line,
+)
 from tests.support.helpers import command, noise_image, oblique_affine, page_of, tiny_model
 from tests.support.sessions import Inline, start
 

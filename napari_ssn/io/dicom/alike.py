@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from napari_ssn.core.errors import ImageError
+from napari_ssn.errors import ImageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset

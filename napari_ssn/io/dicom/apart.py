@@ -19,6 +19,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.pixels import pixel_array
+
+from napari_ssn.errors import ImageError
+from napari_ssn.io.dicom.damage import reading
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -103,9 +109,6 @@ atexit.register(apart.close)
 
 def _packed(dataset: Dataset) -> bytes:
     """A DICOM file with the pixels of an instance and nothing about anybody."""
-    from pydicom import Dataset, dcmwrite
-    from pydicom.dataset import FileMetaDataset
-
     bare = Dataset()
     for keyword in _KEYWORDS:
         if keyword in dataset:
@@ -136,12 +139,6 @@ def _take(stream: BinaryIO | Any) -> bytes:
 
 def _serve() -> None:
     """In the process: decode what comes until nothing comes any more."""
-    from pydicom import dcmread
-    from pydicom.pixels import pixel_array
-
-    from napari_ssn.core.errors import ImageError
-    from napari_ssn.io.dicom.damage import reading
-
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not come between.
     os.dup2(2, 1)

@@ -10,7 +10,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from napari_ssn.core.errors import ImageError
+from pydicom.datadict import tag_for_keyword
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
+from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom.members import PREAMBLE
 
 # The transfer syntax of deflated files, and the same undeflated, of as many bytes.
@@ -63,9 +66,6 @@ def reading(sentence: str) -> Iterator[None]:
 
     An element that is missing is named: the file need not be damaged for that.
     """
-    from pydicom.datadict import tag_for_keyword
-    from pydicom.errors import BytesLengthException, InvalidDicomError
-
     with quiet():
         try:
             yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_ssn.core.declared import MODALITIES, Declared, Weighting
+from napari_ssn.geometry.declared import MODALITIES, Declared, Weighting
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
+from pydicom import dcmread
+
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.header import DAMAGED, Instance
 
@@ -55,8 +57,6 @@ def _repeated(same: Sequence[Instance]) -> list[Instance]:
 
 def _digest(one: Instance) -> bytes:
     """Hash of the pixels of a file, and of what they mean."""
-    from pydicom import dcmread
-
     whole = one.member.whole()
     check_inflates(whole, one.most_bytes)
     with reading(DAMAGED):

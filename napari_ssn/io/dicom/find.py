@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom import alike
 from napari_ssn.io.dicom.doubles import without_doubles
 from napari_ssn.io.dicom.header import Instance, damaged, instance

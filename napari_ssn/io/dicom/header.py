@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from napari_ssn.core.errors import ImageError
+from pydicom.datadict import tag_for_keyword
+from pydicom.filereader import read_partial
+
+from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom import alike, planes, traits
 from napari_ssn.io.dicom.damage import inflated, reading
 from napari_ssn.io.dicom.members import MAGIC, PREAMBLE, Member
@@ -143,9 +146,6 @@ def _partial(stream: BytesIO, stop: Callable[[int], bool]) -> Dataset:
 
     pydicom goes through anything to its end, megabytes of zeros too, eight bytes at a time.
     """
-    from pydicom.datadict import tag_for_keyword
-    from pydicom.filereader import read_partial
-
     head = stream.getvalue()[: PREAMBLE + len(MAGIC) + 2]
     if head[PREAMBLE:].startswith(MAGIC) and head.endswith(b"\0\0"):
         # Group 0 is for messages of a network, and read to its end whatever is asked for.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from napari_ssn.core.errors import ImageError
-from napari_ssn.core.volume import Volume
-from napari_ssn.core.windows import ct_window, some_values
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.intensity import ct_window, some_values
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.series import DicomSeries
 

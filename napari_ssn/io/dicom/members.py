@@ -17,7 +17,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from napari_ssn.core.errors import ImageError
+from napari_ssn.errors import ImageError
 from napari_ssn.io.source import check_memory
 
 #: What a DICOM file begins with: a preamble of any content, and these four letters.

@@ -14,7 +14,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 
-from napari_ssn.core.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.pixels import check_decodable, complete

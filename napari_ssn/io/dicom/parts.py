@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from napari_ssn.core.errors import GeometryError
+from napari_ssn.errors import GeometryError
 from napari_ssn.io.dicom import traits
 from napari_ssn.io.dicom.header import Instance
 from napari_ssn.io.dicom.planes import Plane

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import FileMetaDataset
+from pydicom.pixels import get_decoder, pixel_array
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGExtended12Bit,
+)
 
-from napari_ssn.core.errors import ImageError
+from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import reading
 
@@ -52,9 +60,6 @@ def complete(dataset: Dataset) -> Dataset:
     ImageError if it has that part and it does not say so, or if its pixels are compressed, which
     nothing else tells of.
     """
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
     meta = getattr(dataset, "file_meta", None) or FileMetaDataset()
     if "TransferSyntaxUID" not in meta:
         if getattr(dataset, "preamble", None):
@@ -170,8 +175,6 @@ def _wrapped(value: int, bits: int, signed: bool) -> int:
 
 
 def _decoded(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[Any]:
-    from pydicom.pixels import pixel_array
-
     plugin, syntax = _decoder(dataset), dataset.file_meta.TransferSyntaxUID
     try:
         if plugin == _APART:
@@ -195,9 +198,6 @@ def _decoder(dataset: Dataset) -> str | None:
 
     One that may end the program on damaged data is the last choice.
     """
-    from pydicom.pixels import get_decoder
-    from pydicom.uid import JPEGExtended12Bit
-
     syntax = dataset.file_meta.TransferSyntaxUID
     # Of this kind, the libraries decode what has 8 bits alone.
     if syntax == JPEGExtended12Bit and int(dataset.BitsStored) != 8:

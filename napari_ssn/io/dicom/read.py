@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from napari_ssn.core.errors import ImageError
-from napari_ssn.core.volume import Volume
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.find import Series, Study, find_study
@@ -292,3 +292,8 @@ def _exact(kind: np.dtype[Any], slope: float, intercept: float) -> bool:
     if kind.itemsize > 2 or not (slope.is_integer() and intercept.is_integer()):
         return False
     return abs(slope) * (1 << 16) + abs(intercept) < 1 << 24
+
+
+def read(path: Path, series: int | None) -> Volume:
+    """See `read_dicom`."""
+    return read_dicom(path, series)

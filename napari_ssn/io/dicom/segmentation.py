@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
-from napari_ssn.core.errors import ExportError
+from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Code, Content, Segment, as_volume
 from napari_ssn.io.dicom.damage import quiet
-from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.dicom.series import DicomSeries, check_series
 from napari_ssn.io.dicom.source import even, forget, places, refer, sources
 
 #: What is said of the file to whoever is about to pass it on.
@@ -232,3 +233,13 @@ def _concept(code: Code) -> Any:
 def short(text: str) -> str:
     """As much as a DICOM text of this kind holds: 64 characters without a backslash."""
     return text.replace("\\", " ")[:64]
+
+
+def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
+    """See `encode_dicom_seg`; ExportError without a series that it belongs to."""
+    return encode_dicom_seg(content, check_series(series))
+
+
+def remark(content: Content, series: DicomSeries | None) -> str:
+    """See `about_file`."""
+    return about_file(check_series(series))

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from napari_ssn.core.display import Display
-from napari_ssn.core.errors import GeometryError, ImageError
-from napari_ssn.core.orientation import Reorientation
-from napari_ssn.core.transforms import NEAR_MM
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.display import Display
+from napari_ssn.geometry.orientation import Reorientation
+from napari_ssn.geometry.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.members import member

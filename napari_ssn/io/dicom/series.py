@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_ssn.core.declared import Declared
+from napari_ssn.documents.sidecar import DicomInput
+from napari_ssn.errors import ExportError
+from napari_ssn.geometry.declared import Declared
 from napari_ssn.io.dicom.declared import declared_of
 
 if TYPE_CHECKING:
@@ -70,3 +72,23 @@ def told_of(series: DicomSeries) -> str:
         "The DICOM files name nobody, and no date; the UIDs of the study, the series and the "
         "slices still lead whoever has these to them."
     )
+
+
+def input_of(source: object) -> DicomInput | None:
+    """UIDs of a volume's source, for a sidecar; None where that is no DICOM series."""
+    if not isinstance(source, DicomSeries):
+        return None
+    return DicomInput(
+        series_instance_uid=str(source.headers[0].SeriesInstanceUID),
+        sop_instance_uids=[str(header.SOPInstanceUID) for header in source.headers],
+    )
+
+
+def check_series(series: DicomSeries | None) -> DicomSeries:
+    """The series that a DICOM segmentation belongs to; ExportError if there is none."""
+    if series is None:
+        raise ExportError(
+            "A DICOM segmentation belongs to a DICOM series, and this image did not come from "
+            "one: write .nii.gz or .seg.nrrd."
+        )
+    return series

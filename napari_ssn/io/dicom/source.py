@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataset import Dataset
+from pydicom.uid import EnhancedCTImageStorage
+from pydicom.valuerep import format_number_as_ds
+
+from napari_ssn.io.dicom.planes import planes
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -153,11 +159,6 @@ def _groups(header: Dataset, frames: tuple[int, ...]) -> list[Dataset]:
     """Functional groups of some frames; made of where they lie if the instance has none."""
     if "PerFrameFunctionalGroupsSequence" in header:
         return [header.PerFrameFunctionalGroupsSequence[i - 1] for i in frames]
-    from pydicom.dataset import Dataset
-    from pydicom.uid import EnhancedCTImageStorage
-
-    from napari_ssn.io.dicom.planes import planes
-
     found = planes(header)
     if found is None:
         raise ValueError("frames without a place")
@@ -213,8 +214,6 @@ def refer(made: Dataset, series: DicomSeries, planes: Sequence[int]) -> None:
 
 
 def _decimal(value: float) -> str:
-    from pydicom.valuerep import format_number_as_ds
-
     return str(format_number_as_ds(float(value) + 0.0))
 
 
@@ -225,9 +224,6 @@ def _bare(header: Dataset) -> Dataset:
 
 def _picked(header: Dataset) -> Dataset:
     """A data set of the elements that are needed, which share their values with the header."""
-    from pydicom.datadict import keyword_for_tag
-    from pydicom.dataset import Dataset
-
     out = Dataset()
     for element in header:
         if keyword_for_tag(element.tag) in _KEPT:

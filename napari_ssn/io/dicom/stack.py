@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.errors import GeometryError
-from napari_ssn.core.volume import Extent
+from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.dicom.planes import Plane
 
 # DICOM counts towards the patient's left and back, a volume towards right and front.

@@ -1,0 +1,45 @@
+"""The command ``napari-ssn likeness``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from napari_ssn import documents, network, training
+from napari_ssn.errors import DataError
+from napari_ssn.geometry.declared import Weighting
+
+
+def likeness(
+    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
+    data: Annotated[
+        Path, typer.Option(help="Zip or folder that the model learnt from, as for train.")
+    ],
+    val: Annotated[
+        Path | None,
+        typer.Option(help="Zip or folder of other patients; left out as for train."),
+    ] = None,
+    weighting: Annotated[
+        str | None, typer.Option(help="Of magnetic resonance: T1, T2, FLAIR, PD or diffusion.")
+    ] = None,
+) -> None:
+    """Write into a model's card what its training images are like; the weights do not matter."""
+    known = next((one for one in get_args(Weighting) if one == weighting), None)
+    if weighting is not None and known is None:
+        raise DataError(f"--weighting is one of {', '.join(get_args(Weighting))}.")
+    folder = network.models.find_model(model)
+    card = documents.card.read_card(folder)
+    learn, watch = training.reading.read_sets(data, val, card.spatial_dims)
+    for cases in (learn, watch):
+        training.measuring.check_fits(card, cases)
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Looking at the images", total=None)
+        found = training.likeness.learn_likeness(
+            card, learn, watch, known, lambda done, of: bar.update(task, completed=done, total=of)
+        )
+    network.models.save_card(folder, card.model_copy(update={"likeness": found}))
+    typer.echo(f"The card of the model {card.name} was changed.", err=True)

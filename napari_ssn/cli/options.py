@@ -1,0 +1,40 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+#: Exit status where a label map is another than was stated.
+DIFFERENT = 1
+
+Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
+Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
+
+
+class Format(StrEnum):
+    """Format of a label map, by the word for it."""
+
+    nifti = "nifti"
+    slicer = "seg.nrrd"
+    dicom = "dicom-seg"
+
+
+SUFFIXES = {Format.nifti: ".nii.gz", Format.slicer: ".seg.nrrd", Format.dicom: ".dcm"}
+
+
+def parse_centre(text: str | None) -> tuple[int, ...] | None:
+    """Index from ``z,y,x`` (or ``y,x``); None stays None."""
+    if text is None:
+        return None
+    try:
+        centre = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        centre = ()
+    if len(centre) not in (2, 3) or min(centre) < 0:
+        raise typer.BadParameter(
+            f"{text!r} is no centre: give two or three whole numbers from 0, as in 12,240,198."
+        )
+    return centre

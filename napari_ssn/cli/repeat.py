@@ -1,0 +1,228 @@
+"""What makes a label map again from its sidecar: its image, its model, its choice.
+
+The verdict is printed on standard output, progress and remarks on standard error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from napari_ssn.cli.images import image_at, run_on
+from napari_ssn.documents.card import read_card
+from napari_ssn.documents.sidecar import DicomInput, Provenance, Software, read_sidecar
+from napari_ssn.errors import DataError, DeviceError, GeometryError, ImageError, ModelError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.dicom.read import list_series
+from napari_ssn.io.files import check_not_source, check_targets, make_folder
+from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, stem
+from napari_ssn.io.hashes import image_hash, label_map_hash
+from napari_ssn.io.omezarr import is_zarr, list_levels
+from napari_ssn.io.sidecar import sidecar_path, write_pair
+from napari_ssn.network.device import choose_device, device_title
+from napari_ssn.network.models import Model, load_model, model_folders
+from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.network.threads import threads
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.recall import Recall, check_reach
+from napari_ssn.prediction.record import record_of
+
+#: Why there is nothing to make again.
+EDITED = "This label map was edited by hand: the model cannot make it again."
+OTHER_IMAGE = (
+    "This is not the image that the sidecar belongs to: its values or its geometry differ."
+)
+PROBABILITY = "This is the sidecar of a probability map: only label maps are made again."
+
+
+def repeat(
+    path: Path,
+    sidecar: Path,
+    out: Path,
+    *,
+    series: int | None = None,
+    model_name: str | None = None,
+    device: str | None = None,
+    overwrite: bool = False,
+) -> bool:
+    """Make the label map of a sidecar again, and say whether it is the same bit for bit.
+
+    Args:
+        path: of the image.
+        sidecar: of the label map.
+        out: the label map to write, or a folder for it; nothing is written if it differs.
+        series: which one of several DICOM series, from 1; the sidecar's if left out.
+        model_name: name or folder of the model; found by its weights if left out.
+        device: to compute on; the sidecar's, if this computer has it, when left out.
+        overwrite: whether existing files may be replaced.
+    """
+    record = read_sidecar(sidecar)
+    target = out if is_nifti(out) else out / f"{stem(sidecar)}.nii.gz"
+    check_targets([target, sidecar_path(target)], overwrite)
+    check_not_source([target], path)
+    recall = again(path, record, model_name, device, series)
+    hypothesis, found = recall.hypothesis(record.choice), recall.prediction
+    if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
+        typer.echo("The label map is not identical to the sidecar's; nothing was written.")
+        typer.echo(circumstances(record, found), err=True)
+        return False
+    make_folder(target.parent)
+    write_pair(hypothesis, target, record_of(found, hypothesis, record.choice), overwrite)
+    typer.echo("identical")
+    return True
+
+
+def again(
+    path: Path,
+    record: Provenance,
+    model_name: str | None,
+    device: str | None,
+    series: int | None = None,
+) -> Recall:
+    """Run a sidecar's model on its image: what its hypotheses are made again from.
+
+    DataError, ImageError, ModelError if one of the three is not to be had or another one.
+    """
+    for one in record.each():
+        check_reach(one.choice)
+    if record.choice.z is None and not record.choice.nothing:
+        raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
+    volume, frame = _image_of(path, record, series)
+    if image_hash(volume) != record.run.image_sha256:
+        raise ImageError(OTHER_IMAGE)
+    model = load_model(model_name or _model_of(record), device or _device_of(record))
+    _check_weights(model, record)
+    here = device_title(model.device)
+    if here != record.run.device_title:
+        typer.echo(
+            f"The sidecar was made on another device ({record.run.device_title}, here {here}): "
+            "single voxels may differ.",
+            err=True,
+        )
+    centre = None if record.run.centre is None else tuple(record.run.centre)
+    tile = None if record.run.tile is None else tuple(record.run.tile)
+    depth_mm = DEPTH_MM if record.run.depth_mm is None else record.run.depth_mm
+    # Before the number of threads was written down it could tell in the last bits.
+    divided = record.run.threads is None and record.run.device == "cpu"
+    with threads(record.run.threads if model.device.type == "cpu" else None):
+        # These are the values, by their hash: whether somebody insisted is compared later.
+        found = run_on(
+            model,
+            volume,
+            centre,
+            frame,
+            depth_mm=depth_mm,
+            tile=tile,
+            divided=divided,
+            insist=True,
+        )
+    return Recall(found)
+
+
+def _image_of(
+    path: Path, record: Provenance, series: int | None = None
+) -> tuple[Volume, int | None]:
+    """The image that a sidecar belongs to, with the frame if it has any, or the series it is in."""
+    if series is None and record.run.dicom is not None and is_dicom(path):
+        numbers = _numbers_of(path, record.run.dicom)
+        for number in numbers if len(numbers) > 1 else []:
+            # Of one file there may be several images: its frames are several echoes or times.
+            volume = image_at(path, series=number)
+            if image_hash(volume) == record.run.image_sha256:
+                return volume, None
+        series = numbers[0] if numbers else None
+    if is_zarr(path):
+        return _level_of(path, record, series)
+    if record.run.frame is None or not is_nifti(path):
+        return image_at(path, series=series), None
+    try:
+        # The first frame of what has but one is the image.
+        return image_at(path), 1 if record.run.frame == 1 else None
+    except GeometryError:
+        return image_at(path, record.run.frame), record.run.frame
+
+
+def _level_of(path: Path, record: Provenance, number: int | None) -> tuple[Volume, int | None]:
+    """The level of an OME-Zarr that a sidecar belongs to, with the frame if it has any.
+
+    It is told by the grid and the image's hash; a plane that was opened as one of several layers
+    is a frame all the same.
+    """
+    infos = list_levels(path)
+    for info in infos if number is None else infos[number - 1 : number]:
+        if sorted(info.size) != sorted(record.grid.shape):
+            continue
+        own = record.run.frame
+        frames = (own,) if own is not None else range(1, info.frames + 1)
+        for frame in frames:
+            volume = image_at(path, frame, info.number)
+            if image_hash(volume) == record.run.image_sha256:
+                return volume, own
+    raise ImageError(OTHER_IMAGE)
+
+
+def _numbers_of(path: Path, wanted: DicomInput) -> list[int]:
+    """Numbers of the images that a sidecar may belong to; none where there is but one anyway."""
+    dicom_reader()  # says so if the libraries are missing
+    infos = list_series(path)
+    if len(infos) == 1:
+        return []
+    found = [info for info in infos if info.uid == wanted.series_instance_uid]
+    if not found:
+        raise ImageError(
+            f"None of these {len(infos)} DICOM series is the one that the sidecar belongs to."
+        )
+    exact = [info for info in found if set(info.uids) == set(wanted.sop_instance_uids)]
+    return [info.number for info in exact or found]
+
+
+def _model_of(record: Provenance) -> Path | str:
+    """Folder of the installed model that has the sidecar's weights; else its name."""
+    for folder in model_folders().values():
+        try:
+            card = read_card(folder)
+        except ModelError:
+            # A damaged model of another name must not stand in the way.
+            continue
+        if card.weights_sha256 == record.model.weights_sha256:
+            return folder
+    return record.model.name
+
+
+def _device_of(record: Provenance) -> str:
+    """The sidecar's device where this computer has it, else whichever is best."""
+    try:
+        choose_device(record.run.device)
+    except DeviceError:
+        return "auto"
+    return record.run.device
+
+
+def _check_weights(model: Model, record: Provenance) -> None:
+    card = model.card
+    if card.weights_sha256 != record.model.weights_sha256:
+        raise ModelError(
+            f"The model {card.name} {card.version} has other weights than the sidecar's "
+            f"({record.model.name} {record.model.version}): name the right folder with --model."
+        )
+
+
+def circumstances(record: Provenance, found: Prediction) -> str:
+    """What computed then and computes now, where that differs; one sentence."""
+    then, now = record.software, Software.here()
+    titles = {"napari_ssn": "napari-ssn", "machine": "processor", "system": "system"}
+    differing = [
+        (titles.get(name, name), getattr(then, name), getattr(now, name))
+        for name in ("napari_ssn", "torch", "monai", "numpy", "system", "machine")
+        if getattr(then, name) != getattr(now, name)
+    ]
+    if record.run.device_title != found.device_title:
+        differing.append(("device", record.run.device_title, found.device_title))
+    if record.run.instructions not in (None, found.instructions):
+        here = found.instructions or "others"
+        differing.append(("instructions", str(record.run.instructions), here))
+    if not differing:
+        return "It was made with the same software on the same kind of device."
+    words = ", ".join(f"{title} {old} (here {new})" for title, old, new in differing)
+    return f"It was made with {words}: single voxels may differ for that."

@@ -1,0 +1,144 @@
+"""The command ``napari-ssn segment``; what it does is in `segmenting`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_ssn import cli
+from napari_ssn.cli.options import DIFFERENT, SUFFIXES, Format, parse_centre
+
+
+def segment(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="IN",
+            help="DICOM series (folder, zip or a file of it), NIfTI, NRRD, OME-Zarr, grey picture, "
+            "or nodule-1.",
+        ),
+    ] = None,
+    *,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the results; with --from-sidecar the label map.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Name of a model (see `napari-ssn models`), or its folder.")
+    ] = None,
+    centre: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I,J[,K]",
+            help="Voxel in the middle of the lesion: one index per axis of the file, in the "
+            "file's own order and counted from 0.",
+        ),
+    ] = None,
+    depth: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            min=0,
+            help="How far a 2D model looks along a volume to either side of the centre, in mm.",
+            show_default="15",
+        ),
+    ] = None,
+    frame: Annotated[
+        int | None,
+        typer.Option(min=1, help="Which frame of a time series or channel of an OME-Zarr, from 1."),
+    ] = None,
+    series: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Which of several DICOM series, from 1; without it they are listed. Of OME-Zarr "
+            "the level, without it the finest.",
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="auto")
+    ] = None,
+    format_: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="Of the label maps: NIfTI, 3D Slicer's segmentation, or DICOM segmentation, "
+            "which needs a DICOM series and names the patient as that does.",
+            show_default="nifti",
+        ),
+    ] = None,
+    deidentified: Annotated[
+        bool,
+        typer.Option("--deidentified", help="With --format dicom-seg: leave out whom it is of."),
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html too: one page with pictures.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    insist: Annotated[
+        bool,
+        typer.Option(
+            "--insist",
+            help="Go on where the model would not: with values that seem to be no Hounsfield "
+            "units, and with outlines of what does not look like anything.",
+        ),
+    ] = False,
+    from_sidecar: Annotated[
+        Path | None,
+        typer.Option(help="Make the label map of this sidecar again and compare, bit for bit."),
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="The same as IN.", metavar="IN")] = None,
+) -> None:
+    """Segment an image: the mean, samples, a sidecar for each, and a table of volumes."""
+    if (source is None) == (image is None):
+        raise typer.BadParameter("Name one image, as IN or with --image.")
+    path = source or image
+    assert path is not None
+    if from_sidecar is not None:
+        if centre is not None or depth is not None or frame is not None:
+            raise typer.BadParameter("A sidecar says where: leave out --centre, --depth, --frame.")
+        if insist:
+            raise typer.BadParameter("A sidecar says what was insisted on: leave out --insist.")
+        if format_ is not None or report:
+            raise typer.BadParameter("A sidecar's label map is NIfTI: no --format, no --report.")
+        if not cli.repeat.repeat(
+            path,
+            from_sidecar,
+            out,
+            series=series,
+            model_name=model,
+            device=device,
+            overwrite=overwrite,
+        ):
+            raise typer.Exit(DIFFERENT)
+        return
+    if model is None:
+        raise typer.BadParameter("Name a model with --model; `napari-ssn models` lists them.")
+    if deidentified and format_ is not Format.dicom:
+        raise typer.BadParameter("Only DICOM names the patient: --deidentified is for dicom-seg.")
+    index = parse_centre(centre)
+    if depth is not None and not math.isfinite(depth):
+        raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
+    cli.segmenting.segment_image(
+        path,
+        out,
+        model,
+        centre=index,
+        depth_mm=depth,
+        frame=frame,
+        series=series,
+        count=samples,
+        seed=seed,
+        device=device or "auto",
+        suffix=SUFFIXES[format_ or Format.nifti],
+        deidentified=deidentified,
+        report=report,
+        overwrite=overwrite,
+        insist=insist,
+    )

@@ -1,0 +1,142 @@
+"""What ``napari-ssn segment`` does: label maps, sidecars and volumes.
+
+Results are printed on standard output, progress and remarks on standard error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from napari_ssn.cli.images import image_at, run_on
+from napari_ssn.errors import ExportError, ImageError
+from napari_ssn.geometry.diameters import Diameter
+from napari_ssn.io.content import Content
+from napari_ssn.io.dicom.series import DicomSeries, check_series, told_of
+from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
+from napari_ssn.io.formats import DICOM_SUFFIX, about
+from napari_ssn.io.sidecar import sidecar_path, write_content
+from napari_ssn.io.table import Row
+from napari_ssn.network.models import load_model
+from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.prediction.cards import deal_cards
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
+from napari_ssn.prediction.export import export_report, size_rows, table_of
+from napari_ssn.prediction.ranges import count_ranges
+from napari_ssn.prediction.record import describe
+from napari_ssn.prediction.shown import Shown
+from napari_ssn.text.sizes import plural
+
+_ON_REQUEST = "Nothing was written; with --insist it is outlined and measured all the same."
+
+
+def segment_image(
+    path: Path,
+    out: Path,
+    model_name: str,
+    *,
+    centre: tuple[int, ...] | None = None,
+    depth_mm: float | None = None,
+    frame: int | None = None,
+    series: int | None = None,
+    count: int = 16,
+    seed: int = 0,
+    device: str = "auto",
+    suffix: str = ".nii.gz",
+    deidentified: bool = False,
+    report: bool = False,
+    overwrite: bool = False,
+    insist: bool = False,
+) -> None:
+    """Write the mean and samples of an image with their sidecars, and say the volumes.
+
+    Args:
+        path: of the image.
+        out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each, and volumes.csv.
+        model_name: name or folder of the model.
+        centre: index of the region's middle in the file's own voxel grid.
+        depth_mm: how far a 2D model looks along a volume to either side of the centre; as far as
+            it does by itself if left out.
+        frame: which one of a time series, from 1; None for an image without time.
+        series: which one of several DICOM series, or levels of an OME-Zarr, from 1.
+        count, seed: which draws to write.
+        device: auto, cuda, mps or cpu.
+        suffix: of the label maps, one of `formats.WRITTEN_SUFFIXES`.
+        deidentified: whether DICOM segmentations leave out whom they are of.
+        report: whether to write report.html too.
+        overwrite: whether existing files may be replaced.
+        insist: whether to go on with values that seem to be no Hounsfield units, and with what
+            does not look like anything.
+    """
+    width = max(2, len(str(count)))
+    names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
+    maps = [out / f"{name}{suffix}" for name in names]
+    table, page = out / "volumes.csv", out / "report.html"
+    volume = image_at(path, frame, series)
+    # Before minutes of computing, not after them.
+    targets = [*maps, *map(sidecar_path, maps), table, *([page] if report else [])]
+    check_targets(targets, overwrite)
+    check_not_source(targets, path)
+    headers = volume.source if isinstance(volume.source, DicomSeries) else None
+    if suffix == DICOM_SUFFIX:
+        headers = check_series(headers)
+        headers = headers.unnamed() if deidentified else headers
+    with folder_made(out):
+        reach = DEPTH_MM if depth_mm is None else depth_mm
+        model = load_model(model_name, device)
+        found = run_on(model, volume, centre, frame, depth_mm=reach, insist=insist)
+        ranges = count_ranges(found)
+        if ranges.presence.unlikely and not insist:
+            raise ImageError(f"{ranges.presence.line}. {_ON_REQUEST}")
+    if depth_mm is not None and found.depth_mm is None:
+        typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
+    if insist and not (found.insisted or ranges.presence.unlikely):
+        typer.echo("There was no need to insist.", err=True)
+    choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
+    rows: list[Row] = []
+    means: tuple[Diameter, ...] = ()
+    for number, (name, target, choice) in enumerate(zip(names, maps, choices, strict=True)):
+        hypothesis = hypothesis_of(found, choice, None)
+        content = Content.of(hypothesis, found.card, unlike=ranges.unlike)
+        with _saying_what_is_missing(number, len(maps)):
+            record = describe(found, choice, None, hypothesis)
+            write_content(content, target, record, overwrite, headers)
+        across = across_in(found, hypothesis.label_map)
+        means = means or across
+        drawn = None if choice.sample is None else choice.seed
+        rows += size_rows(found, name, hypothesis.counts, across, seed=drawn)
+    with _saying_what_is_missing(len(maps), len(maps)):
+        write_files({table: table_of(found, rows, ranges)}, overwrite)
+    what = f"{plural(len(maps), 'label map')} with {'its sidecar' if count == 0 else 'sidecars'}"
+    typer.echo(f"Wrote {what}, and volumes.csv.", err=True)
+    if suffix == DICOM_SUFFIX:
+        typer.echo(told_of(check_series(headers)), err=True)
+        if headers is not None and len(headers.frames_of_reference) > 1:
+            typer.echo(
+                "The slices name different frames of reference: the DICOM files name that of the "
+                "first slice.",
+                err=True,
+            )
+    elif caution := about(maps[0], content):
+        typer.echo(f"NIfTI: {caution}.", err=True)
+    if report:
+        # That of the mean, as the window would write it.
+        export_report(Shown(found, Choice(), None, deal_cards(found), ranges), page, overwrite)
+        typer.echo("Wrote report.html.", err=True)
+    for line in ranges.lines(found.measure, means):
+        typer.echo(line)
+
+
+@contextmanager
+def _saying_what_is_missing(written: int, wanted: int) -> Iterator[None]:
+    """Say what was written when writing fails: nobody misses a file that they do not know of."""
+    try:
+        yield
+    except ExportError as error:
+        raise ExportError(
+            f"{error} Written: {written} of {plural(wanted, 'label map')}; volumes.csv is missing."
+        ) from None

@@ -1,0 +1,237 @@
+"""What a sidecar states beside its label map: made again, or named as what was not checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.documents.sidecar import Choice, Provenance, Software
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.recall import Recall, conditions_in, points_in
+from napari_ssn.prediction.record import run_of
+
+# How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
+# otherwise by another processor.
+_ROUNDING = 1e-5
+# How far the stated presence may be from the model's: as another processor rounds the network.
+_CHANCE = 1e-4
+# Samples that are drawn again, and such as were given points or conditions, which take longer.
+_MOST_DRAWS, _MOST_GIVEN = 1_000_000, 20_000
+# What only some choices have.
+_WALKED = ("direction", "directions", "sigma", "anchor")
+
+
+@dataclass(frozen=True)
+class Statements:
+    """What became of all that a sidecar states beside voxels, sizes and grid.
+
+    Attributes:
+        problems: what it states otherwise than it is, in parts of sentences.
+        used: fields that the label map was made again with, where others might give the same one.
+        unchecked: fields that nothing here can tell about.
+    """
+
+    problems: list[str]
+    used: list[str]
+    unchecked: list[str]
+
+
+def statements(record: Provenance, recall: Recall) -> Statements:
+    """Compare what a sidecar states of its run and its choices with what is so."""
+    found = recall.prediction
+    run, here, problems = record.run, run_of(found), list[str]()
+    inputs = ("centre", "depth_mm", "tile", "frame", "threads")
+    used = [f"run.{name}" for name in inputs if getattr(run, name) is not None]
+    unchecked = ["created", "software"]
+    for name in ("device", "device_title", "instructions"):
+        stated = getattr(run, name)
+        if stated is not None and stated != getattr(here, name):
+            unchecked.append(f"run.{name}")
+    problems += misrun(record, found)
+    if run.unlike and not here.unlike:
+        # The card of today may know more of the training images, or less, than that of then.
+        unchecked.append("run.unlike")
+    if run.dicom is not None and here.dicom is None:
+        unchecked.append("run.dicom")
+    elif run.dicom is not None and run.dicom != here.dicom:
+        problems.append("the sidecar names other DICOM slices than the image's")
+    alike = run.threads is not None and _same_software(record, found)
+    if record.hypotheses is not None:
+        unchecked += ["hypotheses.name", "hypotheses.share"]
+    for choice in (one.choice for one in record.each()):
+        for name in ("pointing", "conditions", "lesions", "spread"):
+            if getattr(choice, name) is not None and f"choice.{name}" not in used:
+                used.append(f"choice.{name}")
+        problem, known = _mispresent(choice, recall)
+        if problem is not None:
+            problems.append(problem)
+        if not known and "choice.presence" not in unchecked:
+            unchecked.append("choice.presence")
+        problem, known = _misdrawn(choice, recall, alike)
+        if problem is not None:
+            problems.append(problem)
+        if not known and "choice.z" not in unchecked:
+            unchecked.append("choice.z")
+    return Statements(problems, used, unchecked)
+
+
+def misrun(record: Provenance, found: Prediction) -> list[str]:
+    """What a sidecar states of its run that cannot be, in parts of sentences.
+
+    The label map is made again with what it states, so where that is another one this is why.
+    """
+    run, here, out = record.run, run_of(found), list[str]()
+    if run.depth_mm is not None and here.depth_mm is None:
+        out.append("the sidecar states a depth that the model does not look")
+    if here.insisted and not run.insisted:
+        out.append("the sidecar does not say that values were taken for Hounsfield units")
+    elif run.insisted and not here.insisted:
+        out.append("the sidecar says of Hounsfield units that other values were taken for some")
+    if run.frame != here.frame:
+        out.append("the sidecar states a frame of an image that has no time")
+    # Only a full GPU makes a run go on in other pieces than the model's.
+    if here.device == "cpu" == run.device and run.tile not in (None, found.card.region):
+        out.append("the sidecar states other pieces than the model looks at")
+    return out
+
+
+def told(found: Statements) -> list[str]:
+    """What a person should know of it, in sentences."""
+    out = [f"Stated, not checked: {', '.join(found.unchecked)}."]
+    if found.used:
+        out.append(
+            f"Used as stated, though others might give the same label map: {', '.join(found.used)}."
+        )
+    return out
+
+
+def _same_software(record: Provenance, found: Prediction) -> bool:
+    then, now = record.software, Software.here()
+    parts = ("napari_ssn", "torch", "numpy", "system", "machine")
+    return (
+        all(getattr(then, part) == getattr(now, part) for part in parts)
+        and record.run.instructions == found.instructions
+    )
+
+
+def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, bool]:
+    """What is wrong with how a z is said to have been come by, and whether that could be told.
+
+    Args:
+        choice: of the sidecar.
+        recall: what its draws are made from.
+        alike: whether the same software computed it then.
+    """
+    misfit = _misfit(choice)
+    if misfit is not None:
+        return misfit, True
+    if choice.kind == "nothing":
+        return None, True
+    given = choice.pointing is not None or choice.conditions is not None
+    most = _MOST_GIVEN if given else _MOST_DRAWS
+    if choice.sample is not None and choice.sample > most:
+        return (None, False) if given else (_MISDRAWN, True)
+    if choice.kind == "representative" or (choice.kind == "sample" and choice.sample is None):
+        return None, False
+    prediction = recall.stated(choice)
+    source = prediction.given
+    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
+    if only and not len(source.outcome(points, only).z):
+        return "the sidecar states conditions that none of the model's hypotheses meets", True
+    draw = None if choice.sample is None else choice.sample - 1
+    whole = source.anchor(points, draw, choice.seed or 0, only)
+    anchor, beyond = np.split(whole, [source.dist.rank])
+    stated = None if choice.pointing is None else choice.pointing.rest
+    if stated is not None and not _near(stated, beyond[: len(beyond) - len(set(points))]):
+        return _doubt(given, alike, "the sidecar states another correction than its points give")
+    if choice.anchor is not None and not _near(choice.anchor, anchor):
+        return _doubt(given, alike, "the sidecar states another anchor than that of its walk")
+    if choice.kind != "walk":
+        if not given and anchor.tolist() != choice.z:
+            return (
+                _MISDRAWN if choice.kind == "sample" else "the sidecar calls a mean what is none",
+                True,
+            )
+        if not _near(choice.z, anchor):
+            return _doubt(given, alike, "the sidecar states another z than its points or seed give")
+        return None, True
+    # A direction has length one: so much holds whatever found it.
+    assert choice.z is not None
+    start = anchor if choice.anchor is None else np.array(choice.anchor)
+    sigma = choice.sigma or 0.0
+    if abs(np.linalg.norm(np.array(choice.z) - start) - abs(sigma)) > _ROUNDING:
+        return "the sidecar states another sigma than that of its walk", True
+    number = (choice.direction or 1) - 1
+    if number >= source.dist.rank:
+        return "the sidecar states a direction that the model has not", True
+    directions = prediction.bases.find(choice.directions or "label-weighted")
+    walked = [(choice.z, sigma)]
+    walked += [(one.z, one.sigma) for one in (choice.lesions.own if choice.lesions else ())]
+    if not all(_near(z, directions.z(number, at, anchor)) for z, at in walked):
+        return _doubt(True, alike, "the sidecar states another direction than that of its walk")
+    return None, True
+
+
+def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:
+    """What a sidecar says of presence otherwise than the model, and whether that could be told."""
+    if choice.nothing and choice.kind not in ("nothing", "sample"):
+        return "the sidecar calls empty what the model outlines", True
+    if choice.presence is None:
+        # One of before says nothing of it.
+        words = "the sidecar calls empty what the model outlines" if choice.nothing else None
+        return words, True
+    told = choice.pointing
+    prediction = recall.stated(choice, None if told is None else told.slip)
+    source = prediction.given
+    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
+    presence = source.presence(points, only)
+    if not source.apart or abs(presence - choice.presence) > _CHANCE:
+        return "the sidecar states another chance that there is anything than the model", True
+    if choice.kind != "sample" or choice.sample is None or choice.sample > _MOST_DRAWS:
+        return None, True
+    there = bool(source.present(points, choice.sample, choice.seed or 0, only)[-1])
+    if there == bool(choice.nothing):
+        return "the sidecar states otherwise than its sample whether anything is outlined", True
+    return None, True
+
+
+_MISDRAWN = "the sidecar states another seed or number than its sample was drawn with"
+
+
+def _doubt(given: bool, alike: bool, words: str) -> tuple[str | None, bool]:
+    """A problem; or, where other software may have found another z, a thing that is not known."""
+    return (None, False) if given and not alike else (words, True)
+
+
+def _misfit(choice: Choice) -> str | None:
+    """Fields that a kind of hypothesis has not."""
+    never: tuple[str, ...] = ()
+    if choice.kind in ("mean", "conditioned"):
+        never = (*_WALKED, "seed", "sample", "lesions")
+    elif choice.kind == "nothing":
+        never = (*_WALKED, "seed", "sample", "lesions", "z")
+    elif choice.kind in ("sample", "representative"):
+        never = (*_WALKED, "lesions")
+    for name in never:
+        if getattr(choice, name) is not None:
+            return f"the sidecar states {name} of what it calls {choice.kind}, which has none"
+    if choice.kind == "walk" and (choice.direction is None or choice.sigma is None):
+        return "the sidecar states neither direction nor sigma of what it calls a walk"
+    if choice.kind == "walk" and choice.seed is not None and choice.sample is None:
+        return "the sidecar states the seed of a sample that its walk does not start from"
+    given = choice.pointing is not None or choice.conditions is not None
+    if choice.kind == "mean" and given:
+        return "the sidecar calls a mean what was given points or conditions"
+    if choice.kind == "conditioned" and not given:
+        return "the sidecar states neither points nor conditions of what it calls conditioned"
+    return None
+
+
+def _near(stated: list[float] | None, known: NDArray[np.float64]) -> bool:
+    return (
+        stated is not None
+        and len(stated) == len(known)
+        and bool(np.allclose(stated, known, rtol=_ROUNDING, atol=_ROUNDING))
+    )

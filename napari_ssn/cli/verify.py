@@ -1,0 +1,35 @@
+"""The command ``napari-ssn verify``; what it does is in `verifying`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_ssn import cli
+from napari_ssn.cli.options import DIFFERENT
+
+
+def verify(
+    sidecar: Annotated[Path, typer.Argument(metavar="FILE.json", help="Sidecar of a label map.")],
+    *,
+    image: Annotated[Path, typer.Option(help="The image it was made from.", metavar="IN")],
+    series: Annotated[
+        int | None,
+        typer.Option(min=1, help="Which of several DICOM series; the sidecar's if left out."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name of a model or its folder; found by its weights if left out."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="the sidecar's")
+    ] = None,
+) -> None:
+    """Make a label map again and compare it bit for bit with its sidecar and the file beside it.
+
+    Exit status 0: identical; 1: not identical; 2: it could not be made again.
+    """
+    if not cli.verifying.verify(image, sidecar, series=series, model_name=model, device=device):
+        raise typer.Exit(DIFFERENT)

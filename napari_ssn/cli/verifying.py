@@ -1,0 +1,269 @@
+"""What says whether a sidecar, and the file beside it, are what the model makes of an image.
+
+The verdict is printed on standard output, remarks on standard error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from napari_ssn.cli.repeat import EDITED, PROBABILITY, again, circumstances
+from napari_ssn.cli.statements import misrun, statements, told
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.measures import voxel_volume_ml
+from napari_ssn.documents.sidecar import LabelVolume, Provenance, read_sidecar
+from napari_ssn.errors import DataError, GeometryError, ImageError, SSNError
+from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
+from napari_ssn.io.content import Content
+from napari_ssn.io.dicom.segmentation import short
+from napari_ssn.io.dicom.segments import label_maps_on, said, whose
+from napari_ssn.io.dicom.series import DicomSeries, input_of
+from napari_ssn.io.formats import DICOM_SUFFIX, NIFTI_SUFFIXES, NRRD_SUFFIX, is_nrrd
+from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.nifti import read_nifti_frames
+from napari_ssn.io.nrrd import plain
+from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
+from napari_ssn.io.nrrd_segments import segments as nrrd_segments
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.record import record_of
+
+# How far the stated grid may lie from the image's, and how far a stated size from the counted one:
+# the determinant of an affine is rounded otherwise on another processor.
+_PLACE_MM, _ROUNDING = 1e-6, 1e-9
+
+
+def verify(
+    path: Path,
+    sidecar: Path,
+    *,
+    series: int | None = None,
+    model_name: str | None = None,
+    device: str | None = None,
+) -> bool:
+    """Say whether a sidecar, and the label map beside it, are what the model makes of an image.
+
+    The label map is made again and compared bit for bit with the sidecar's hash and with the
+    file beside it; sizes, grid and how its z was come by are compared too, and what cannot be is
+    named. Nothing is written.
+
+    Args:
+        path: of the image.
+        sidecar: of the label map.
+        series: which one of several DICOM series, from 1; the sidecar's if left out.
+        model_name: name or folder of the model; found by its weights if left out.
+        device: to compute on; the sidecar's, if this computer has it, when left out.
+
+    Returns:
+        whether all is identical; what is not has been said.
+
+    Raises:
+        DataError: the sidecar is damaged, or of a label map that was edited by hand.
+        ImageError: the image is another one.
+        ModelError: the model is not installed, or has other weights.
+    """
+    record = read_sidecar(sidecar)
+    if record.choice.kind == "probability":
+        raise DataError(PROBABILITY)
+    beside, content, problems = _beside(sidecar), None, []
+    ones, made = record.each(), list[Hypothesis]()
+    if beside is not None:
+        try:
+            content = _content(beside, record)
+            problems = _problems_of(content, ones)
+        except SSNError as error:
+            problems = ["the file beside the sidecar cannot be read as its label map"]
+            if isinstance(error, GeometryError):
+                problems = ["the file beside the sidecar does not lie on its image as it should"]
+    edited = record.choice.z is None and not record.choice.nothing
+    if edited and not problems:
+        raise DataError(EDITED)
+    if edited:
+        typer.echo(f"Not identical: {problems[0]}.")
+        return False
+    recall = again(path, record, model_name, device, series)
+    found = recall.prediction
+    if not problems and (impossible := misrun(record, found)):
+        typer.echo(f"Not identical: {impossible[0]}.")
+        return False
+    for number, one in enumerate(ones):
+        hypothesis = recall.hypothesis(one.choice)
+        if label_map_hash(hypothesis.label_map) != one.label_map_sha256:
+            words = "the model makes another label map than the sidecar's"
+            if len(ones) > 1:
+                words += f", for hypothesis {number + 1} of {len(ones)}"
+            if content is not None and not problems:
+                count = _differing(content.values[number], hypothesis)
+                words += f"; {count:,} of {hypothesis.label_map.size:,} voxels differ"
+            typer.echo(f"Not identical: {words}.")
+            typer.echo(circumstances(record, found), err=True)
+            return False
+        made.append(hypothesis)
+        problems += _misstated(one, record_of(found, hypothesis, one.choice), _voxel_ml(found))
+    if beside is not None and not problems:
+        problems = _mislabelled(beside, record, found, made)
+    _tell_renamed(record, found)
+    stated = statements(record, recall)
+    problems += stated.problems
+    if beside is None:
+        problems.append("no label map lies beside the sidecar; the model makes what its hash is of")
+    if problems:
+        typer.echo(f"Not identical: {problems[0]}.")
+        return False
+    what = "the label map was" if len(ones) == 1 else f"all {len(ones)} label maps were"
+    where = "the file beside the sidecar is the same too"
+    typer.echo(f"Identical: {what} made again bit for bit, and {where}.")
+    for sentence in told(stated):
+        typer.echo(sentence, err=True)
+    return True
+
+
+def _beside(sidecar: Path) -> Path | None:
+    """The file that a sidecar lies beside; None if there is none."""
+    names = (sidecar.with_name(sidecar.stem + suffix) for suffix in NIFTI_SUFFIXES)
+    # ``a.seg.nrrd.json`` lies beside ``a.seg.nrrd``, and ``a.dcm.json`` beside ``a.dcm``.
+    named = sidecar.with_suffix("")
+    kept = (named,) if named.name.lower().endswith((NRRD_SUFFIX, DICOM_SUFFIX)) else ()
+    return next((path for path in (*kept, *names) if path.is_file()), None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Content:
+    """Label maps of a file, (n, *S), and how far in mm it lies off the sidecar's grid."""
+
+    values: NDArray[Any]
+    off_mm: float
+
+
+def _content(path: Path, record: Provenance) -> _Content:
+    """What the file beside a sidecar holds; an error of ours if it cannot be read as that."""
+    affine, shape = np.array(record.grid.affine), tuple(record.grid.shape)
+    count = len(record.hypotheses or [record])
+    if path.name.lower().endswith(DICOM_SUFFIX):
+        return _Content(label_maps_on(path, affine, shape, count, len(record.volumes)), 0.0)
+    volume = read_nrrd_layers(path) if is_nrrd(path) else read_nifti_frames(path).volume
+    if volume.channels != count:
+        raise ImageError(f"The file holds {volume.channels} label maps, not {count}.")
+    off_mm = 0.0
+    if volume.extent == "volume":
+        off_mm = corners_apart_mm(volume.affine, affine, volume.space)
+    return _Content(volume.data, off_mm)
+
+
+def _problems_of(content: _Content, ones: Sequence[Provenance]) -> list[str]:
+    """What is wrong with the file beside a sidecar, in parts of sentences."""
+    for values, record in zip(content.values, ones, strict=True):
+        if not np.isin(values, np.arange(256)).all():
+            return ["the file beside the sidecar holds other numbers than labels"]
+        if label_map_hash(values.astype(np.uint8)) != record.label_map_sha256:
+            return ["the file beside the sidecar holds another label map than it was written with"]
+    if content.off_mm > NEAR_MM:
+        return [f"the file beside the sidecar lies up to {content.off_mm:.3g} mm off its image"]
+    return []
+
+
+def _mislabelled(
+    path: Path, record: Provenance, found: Prediction, made: Sequence[Hypothesis]
+) -> list[str]:
+    """What the file beside a sidecar says otherwise than it was written with, but for voxels."""
+    names = None if record.hypotheses is None else [one.name for one in record.hypotheses]
+    segments = list(Content.of(made, found.card, names).segments())
+    is_dicom = path.name.lower().endswith(DICOM_SUFFIX)
+    if is_nrrd(path):
+        volume, fields = read_nrrd_fields(path)
+        there = [
+            (layer, value, label.name)
+            for layer, part in enumerate(nrrd_segments(volume, fields))
+            for value, label in sorted(part.labels.items())
+        ]
+        if there != [(one.layer, one.value, plain(one.name)) for one in segments]:
+            return ["the file beside the sidecar gives its labels other names"]
+    elif is_dicom:
+        return _misreferred(path, found, [one.name for one in segments])
+    return []
+
+
+def _misreferred(path: Path, found: Prediction, names: Sequence[str]) -> list[str]:
+    says = said(path)
+    if says.names != [short(name) for name in names]:
+        return ["the file beside the sidecar gives its labels other names"]
+    source = found.source.series
+    run = input_of(source)
+    if not isinstance(source, DicomSeries) or run is None:
+        return []
+    if says.patient != whose(source.headers[0], says.named):
+        return ["the file beside the sidecar names another patient or study than the image"]
+    if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
+        return ["the file beside the sidecar refers to other slices than the image's"]
+    return []
+
+
+def _tell_renamed(record: Provenance, found: Prediction) -> None:
+    """Weights are what a model is; that they go by another name is worth a word."""
+    card, stated = found.card, record.model
+    if (card.name, card.version) != (stated.name, stated.version):
+        typer.echo(
+            f"The sidecar calls the model {stated.name} {stated.version}; its weights are those of "
+            f"{card.name} {card.version}.",
+            err=True,
+        )
+
+
+def _differing(values: NDArray[Any], hypothesis: Hypothesis) -> int:
+    if values.size != hypothesis.label_map.size:
+        return hypothesis.label_map.size
+    return int((values.reshape(hypothesis.label_map.shape) != hypothesis.label_map).sum())
+
+
+def _misstated(record: Provenance, again: Provenance, voxel_ml: float | None) -> list[str]:
+    """What a sidecar says otherwise than its own label map has it."""
+    out = []
+    shape = tuple(again.grid.shape)
+    stated, true = np.array(record.grid.affine), np.array(again.grid.affine)
+    if tuple(record.grid.shape) != shape or corners_apart_mm(stated, true, shape) > _PLACE_MM:
+        out.append("the sidecar states another grid than the image's")
+    sizes, counted = record.volumes, again.volumes
+    if sizes.keys() != counted.keys():
+        out.append("the sidecar names other labels than the model")
+    elif not all(_same_size(sizes[name], counted[name], voxel_ml) for name in sizes):
+        out.append("the sidecar states other sizes than its label map has")
+    return out
+
+
+def _voxel_ml(found: Prediction) -> float | None:
+    """Millilitres of a voxel; None where its size does not tell."""
+    source = found.source
+    return voxel_volume_ml(source.affine) if source.extent == "volume" else None
+
+
+def _same_size(one: LabelVolume, other: LabelVolume, voxel_ml: float | None) -> bool:
+    stated, true = (one.ml, one.mm2, one.unit), (other.ml, other.mm2, other.unit)
+    if one.unit == "mL" and other.unit == "mm2" and voxel_ml is not None:
+        # Of one slice sidecars of before stated the volume of the slab.
+        true = (other.voxels * voxel_ml, None, "mL")
+    lengths = (
+        (one.longest_mm, other.longest_mm),
+        (one.perpendicular_mm, other.perpendicular_mm),
+    )
+    return (
+        one.voxels == other.voxels
+        and one.cut_off_by in (None, other.cut_off_by)
+        and stated[2] == true[2]
+        # What a sidecar of before does not state is not wrong.
+        and all(a is None or _near(a, b) for a, b in lengths)
+        and _near(stated[0], true[0])
+        and _near(stated[1], true[1])
+    )
+
+
+def _near(stated: float | None, true: float | None) -> bool:
+    if stated is None or true is None:
+        return stated is true
+    return math.isclose(stated, true, rel_tol=_ROUNDING)

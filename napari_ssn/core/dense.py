@@ -1,0 +1,189 @@
+"""What a dense distribution does with all its voxels at once: see `Decodable`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ssn.core.counts import count_labels
+from napari_ssn.core.decodable import EPSILON
+from napari_ssn.core.margins import Margin
+
+if TYPE_CHECKING:
+    from napari_ssn.core.distribution import LogitDistribution
+
+# Draws decoded together when counting: few enough to be of nearly one length.
+_DRAWS = 256
+# With fewer draws, finding the voxels that can change costs more than it saves.
+_FEW = 16
+# Voxels whose factors are summed at once: they stay in cache.
+_AT_ONCE = 1 << 13
+# Labels that are held at once.
+_BYTES = 1 << 26
+
+
+def counts_of(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    """`Decodable.label_counts`."""
+    if len(draws) < _FEW:
+        return _count(dist, draws)
+    out = np.empty((len(draws), dist.classes), np.int64)
+    mean_map = dist.label_map()
+    # In the order of their norms: short ones can change few voxels, and only those are decoded.
+    norms = np.linalg.norm(draws, axis=1)
+    order = np.argsort(norms, kind="stable")
+    for first in range(0, len(draws), _DRAWS):
+        part = order[first : first + _DRAWS]
+        active = dist.changeable(float(norms[part].max()))
+        out[part] = count_labels(mean_map[~active.cpu().numpy()], dist.classes)
+        if bool(active.any()):
+            out[part] += _count(dist.at(active), draws[part])
+    return out
+
+
+def _count(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    """`counts_of` by decoding every voxel for every z."""
+    out = np.zeros((len(draws), dist.classes), np.int64)
+    if dist.classes > 2:
+        for row, vector in zip(out, draws, strict=True):
+            row[:] = count_labels(dist.label_map(vector), dist.classes)
+        return out
+    for _, wins in dist.binary_blocks(draws):
+        out[:, 1] += wins.sum(1).cpu().numpy()
+    out[:, 0] = int(np.prod(dist.space)) - out[:, 1]
+    return out
+
+
+def labelled(
+    dist: LogitDistribution, z: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Voxels that some of (n, R) z can change and their labels (n, b), block by block."""
+    active = dist.changeable(float(np.linalg.norm(z, axis=1).max()))
+    voxels = np.flatnonzero(active.cpu().numpy())
+    if not len(voxels):
+        return
+    column = dist.at(active)
+    if dist.classes == 2:
+        for block, wins in column.binary_blocks(z):
+            yield voxels[block], wins.cpu().numpy().view(np.uint8)
+        return
+    step = max(1, _BYTES // len(z))
+    for first in range(0, len(voxels), step):
+        block = slice(first, first + step)
+        part = type(dist)(
+            column.mean[:, block], column.cov_factor[:, :, block], column.cov_diag[:, block]
+        )
+        yield voxels[block], part.label_maps(z)[:, :, 0]
+
+
+def contenders(dist: LogitDistribution) -> Margin:
+    """Margins of all voxels' two likeliest labels."""
+    mean = dist.mean.reshape(dist.classes, -1)
+    diag = dist.cov_diag.reshape(dist.classes, -1)
+    factor = dist.cov_factor.reshape(dist.rank, dist.classes, -1)
+    pair = mean.topk(2, dim=0).indices.sort(dim=0).values  # (2, V)
+    lower, upper = pair[0:1], pair[1:2]
+
+    def difference(values: Tensor) -> Tensor:
+        return (values.gather(0, upper) - values.gather(0, lower))[0]
+
+    columns = torch.stack([difference(column) for column in factor])
+    noise = (diag.gather(0, upper) + diag.gather(0, lower))[0]
+    deviation = (columns.square().sum(0) + noise + EPSILON**2).sqrt()
+    return Margin(difference(mean), columns, deviation, lower[0] == 0)
+
+
+def plain_gram_of(dist: LogitDistribution) -> NDArray[np.float64]:
+    """`Decodable.plain_gram`."""
+    factor = dist.cov_factor.flatten(2)
+    total = torch.zeros(dist.rank, dist.rank, dtype=torch.float64, device=factor.device)
+    for block in factor.split(_AT_ONCE, 2):
+        free = (block - block.mean(1, keepdim=True)).flatten(1).double()
+        total += free @ free.T
+    return np.asarray(total.cpu().numpy())
+
+
+def spread_of(dist: LogitDistribution, factors: NDArray[np.float64]) -> LogitDistribution:
+    """`Decodable.spread_by`."""
+    if (factors == factors[0]).all():
+        return dist.tempered(float(factors[0]))
+    scale = torch.as_tensor(factors, dtype=torch.float32, device=dist.device)
+    scale = scale.reshape(-1, *(1,) * len(dist.space))
+    factor = torch.empty_like(dist.cov_factor)
+    for out, column in zip(factor, dist.cov_factor, strict=True):
+        torch.mul(column - column.mean(0), scale, out=out)
+    diag = dist.cov_diag * scale.square()
+    place = (dist.affine, dist.start, dist.image_space)
+    return type(dist)(dist.mean, factor, diag, *place, dist.presence)
+
+
+def changeable(dist: LogitDistribution, radius: float) -> Tensor:
+    """`Decodable.changeable`.
+
+    A voxel keeps the mean's label c* while ``μ_c* − μ_c > ‖z‖ ‖P_c* − P_c‖`` for every other
+    class c (Cauchy and Schwarz), here with room for the rounding of `logits`.
+    """
+    mean, factor = dist.mean.flatten(1), dist.cov_factor.flatten(2)
+    best = mean.argmax(0, keepdim=True)  # (1, V)
+    lead = mean.gather(0, best) - mean  # (C, V)
+    columns = factor.gather(1, best.expand(dist.rank, 1, -1)) - factor
+    reach = radius * columns.square().sum(0).sqrt()
+    size = mean.abs().amax(0) + radius * factor.abs().sum(0).amax(0)
+    room = 4 * (dist.rank + 4) * float(np.finfo(np.float32).eps) * size
+    near = lead <= reach + room
+    # The label itdist does not contend with itdist.
+    near.scatter_(0, best, False)
+    return near.any(0).reshape(dist.space)
+
+
+def noisy_maps(dist: LogitDistribution, draws: NDArray[np.float64], seed: int) -> NDArray[np.uint8]:
+    """Label maps of (n, R) z with ``√D ε`` added to their logits, (n, *S)."""
+    generator = np.random.default_rng([seed, 1])
+    out = np.empty((len(draws), *dist.space), np.uint8)
+    if dist.classes == 2:
+        # Only the margin counts, and a difference of two normals is one normal.
+        margin, factor = dist.margin()
+        scale = dist.cov_diag.sum(0).sqrt().flatten()
+        columns = factor.reshape(dist.rank, -1)
+        for row, vector in zip(out, draws.astype(np.float32), strict=True):
+            noise = generator.standard_normal(scale.shape[0], dtype=np.float32)
+            value = torch.from_numpy(vector).to(dist.device) @ columns
+            value.add_(margin.flatten()).addcmul_(scale, torch.from_numpy(noise).to(scale))
+            row[...] = (value > 0).reshape(dist.space).cpu().numpy()
+        return out
+    scale = dist.cov_diag.sqrt()
+    for row, vector in zip(out, draws, strict=True):
+        noise = generator.standard_normal(tuple(scale.shape), dtype=np.float32)
+        row[...] = decode(dist.logits(vector) + scale * torch.from_numpy(noise).to(scale))
+    return out
+
+
+def decode(logits: Tensor) -> NDArray[np.uint8]:
+    """argmax over the classes of (C, *S) logits, lowest label first among equals."""
+    if logits.shape[0] == 2:
+        winner = (logits[1] > logits[0]).to(torch.uint8)
+    else:
+        best = logits[0].clone()
+        winner = torch.zeros(logits.shape[1:], dtype=torch.uint8, device=logits.device)
+        # torch.argmax does not promise which of equal maxima it returns.
+        for label in range(1, logits.shape[0]):
+            larger = logits[label] > best
+            winner[larger] = label
+            torch.maximum(best, logits[label], out=best)
+    out: NDArray[np.uint8] = winner.cpu().numpy()
+    return out
+
+
+def exact_sign(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
+    """Whether class 1 wins, rounded as `LogitDistribution.logits` rounds.
+
+    mean (2, n), factor (R, 2, n), z (n, R): one draw and one voxel per column.
+    """
+    logits = mean.clone()
+    for column, value in zip(factor, z.T, strict=True):
+        logits = logits + column * value
+    return logits[1] > logits[0]

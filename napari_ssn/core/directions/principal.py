@@ -1,0 +1,207 @@
+"""Directions in which a distribution's label map is uncertain.
+
+z ~ N(0, I) does not change under a rotation, so any orthonormal basis of z describes the same
+distribution. The basis chosen here orders directions by what they do to the label map.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.directions.effects import REACH, Effect, effects
+from napari_ssn.core.directions.varimax import fourth_moments, pairs, varimax
+from napari_ssn.core.margins import Margin
+from napari_ssn.core.parallel import in_threads
+from napari_ssn.geometry.brief import brief
+
+__all__ = [
+    "REACH",
+    "Directions",
+    "Effect",
+    "Kind",
+    "label_gram",
+    "plain_gram",
+    "principal_directions",
+]
+
+# Standard deviations from a tie beyond which a voxel says nothing about the directions, unless
+# all do.
+_CUT = 9.0
+# Shares nearer than this count as equal and are ordered by change of volume.
+_EQUAL_SHARE = 1e-6
+
+# Least share of the label-relevant variance that varimax turns a direction for.
+_TURNED = 0.005
+# Voxels whose products of loadings are summed at once: they stay in cache.
+_AT_ONCE = 1 << 13
+
+#: How directions are chosen, see `principal_directions`.
+Kind = Literal["label-weighted", "plain", "varimax"]
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """A rotation of z whose columns are ordered by how much of the uncertainty they hold.
+
+    Attributes:
+        basis: (R, R) float64, orthonormal; column k is direction k.
+        share: (R,) of the variance that their kind weighs, descending, sum 1 (or all zero when
+            no voxel is uncertain).
+        effects: one per column.
+        kind: how they were chosen.
+    """
+
+    basis: NDArray[np.float64]
+    share: NDArray[np.float64]
+    effects: tuple[Effect, ...]
+    kind: Kind = "label-weighted"
+
+    __repr__ = brief
+
+    def z(self, k: int, t: float, anchor: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """``z₀ + t v_k``: t standard deviations along direction k from an anchor.
+
+        What an anchor holds beyond z (`Posterior.draw`) stays as it is.
+        """
+        rank = len(self.basis)
+        found = np.zeros(rank) if anchor is None else anchor.copy()
+        found[:rank] += t * self.basis[:, k]
+        return found
+
+
+_Pieces = list[Callable[[], Margin]]
+
+
+def _total(pieces: _Pieces, sum_up: Callable[[Margin], Tensor]) -> NDArray[np.float64]:
+    """Sum over all voxels of what ``sum_up`` makes of some of them."""
+    if len(pieces) == 1:
+        return np.asarray(sum_up(pieces[0]()).cpu().numpy())
+    # In the order of the pieces, so that the sum is the same every time.
+    parts = in_threads(lambda piece: sum_up(piece()), pieces)
+    return np.asarray(torch.stack(parts).sum(0).numpy())
+
+
+def _gram(margin: Margin) -> Tensor:
+    weighted = margin.weighted()
+    return weighted @ weighted.T
+
+
+def label_gram(dist: Decodable) -> NDArray[np.float64]:
+    """Gram matrix of the margins' factors, weighted by how easily each label changes.
+
+    ``G = Σ_v w_v a_v a_vᵀ`` with ``w_v = (φ(d_v/s_v)/s_v)²``; d, a, s are mean, factor and
+    standard deviation of the margin between a voxel's two likeliest labels. A constant added
+    to all classes of P leaves it as it is.
+
+    Returns:
+        (R, R) float64.
+    """
+    return _gram_and_pieces(dist)[0]
+
+
+def _gram_and_pieces(dist: Decodable) -> tuple[NDArray[np.float64], _Pieces]:
+    pieces = dist.contenders(_CUT)
+    gram = _total(pieces, _gram)
+    # Each voxel left out would have added at most φ(cut)², as ‖a‖ ≤ s.
+    left = math.prod(dist.space) * math.exp(-(_CUT**2)) / (2 * math.pi)
+    if left >= 1e-12 * float(np.trace(gram)):
+        pieces = dist.contenders()
+        gram = _total(pieces, _gram)
+    return gram, pieces
+
+
+def plain_gram(dist: Decodable) -> NDArray[np.float64]:
+    """Gram matrix of the factor, every voxel alike: ``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``.
+
+    What all classes share is projected out, as it changes no label and no probability.
+
+    Returns:
+        (R, R) float64.
+    """
+    return dist.plain_gram()
+
+
+def principal_directions(dist: Decodable, kind: Kind = "label-weighted") -> Directions:
+    """Rotate z so that its axes are ordered by how much of the uncertainty they hold.
+
+    The sign of each is the one that grows the foreground (or, where that is undecided, makes
+    its largest component positive).
+
+    Args:
+        dist: the distribution.
+        kind: ``label-weighted``: the eigenvectors of `label_gram`, which asks what changes
+            labels. ``plain``: those of `plain_gram`, which are led by voxels whose label never
+            changes wherever logits vary most there. ``varimax``: the label-weighted ones that
+            hold 0.5 % or more, turned among themselves so that each moves few places and moves
+            them much, see `core.varimax.varimax`; their loadings are ``φ(d/s)/s · a``.
+
+    Raises:
+        ValueError: another kind.
+    """
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind: expected one of {', '.join(get_args(Kind))}, got {kind!r}")
+    gram, pieces = _gram_and_pieces(dist)
+    share, vectors = _principal(plain_gram(dist) if kind == "plain" else gram)
+    if kind == "varimax":
+        vectors = _turned(vectors, share, pieces, math.prod(dist.space))
+        share = np.einsum("rk,rs,sk->k", vectors, gram, vectors)
+        share = share / share.sum() if share.sum() > 0 else share
+    rotation = torch.from_numpy(vectors.T.copy()).to(dist.device)
+
+    def growth(margin: Margin) -> Tensor:
+        along = rotation @ (margin.weighted() * margin.from_background)  # (R, V)
+        return torch.stack([along.sum(1), along.abs().sum(1)])
+
+    pull, gross = _total(pieces, growth)
+    order = np.lexsort((-np.abs(pull), -np.round(share / _EQUAL_SHARE)))
+    share, vectors, pull, gross = share[order], vectors[:, order], pull[order], gross[order]
+    biggest = vectors[np.abs(vectors).argmax(0), np.arange(len(share))]
+    # What grows and what shrinks cancel to within the rounding of float32.
+    undecided = np.abs(pull) <= 1e-6 * gross
+    vectors = vectors * np.where(np.where(undecided, biggest, pull) < 0, -1.0, 1.0)
+    return Directions(np.ascontiguousarray(vectors), share, effects(dist, vectors), kind)
+
+
+def _principal(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares (R,) of the eigenvalues of a Gram matrix, and eigenvectors (R, R)."""
+    values, vectors = np.linalg.eigh(gram)
+    values = values.clip(min=0)
+    total = float(values.sum())
+    return (values / total if total > 0 else np.zeros_like(values)), vectors
+
+
+def _turned(
+    vectors: NDArray[np.float64], share: NDArray[np.float64], pieces: _Pieces, count: int
+) -> NDArray[np.float64]:
+    """Those of the directions that matter, turned by varimax; the others as they are."""
+    leading = np.flatnonzero(share >= _TURNED)
+    if len(leading) < 2:
+        return vectors
+    first, second = pairs(len(leading))
+
+    def products(margin: Margin) -> Tensor:
+        weighted = margin.weighted()  # (R, V)
+        rotation = torch.from_numpy(vectors[:, leading].T.copy()).to(weighted.device)
+        loadings = rotation @ weighted
+        total = torch.zeros(len(first) + 1, len(first), dtype=torch.float64, device=loadings.device)
+        for block in loadings.split(_AT_ONCE, 1):
+            both = block[first] * block[second]  # (K, v)
+            total[:-1] += both @ both.T
+            total[-1] += both.sum(1)
+        return total
+
+    *fours, twos = _total(pieces, products)
+    square = np.empty((len(leading),) * 2)
+    square[first, second] = square[second, first] = twos
+    out = vectors.copy()
+    out[:, leading] = vectors[:, leading] @ varimax(fourth_moments(np.array(fours)), square, count)
+    return out

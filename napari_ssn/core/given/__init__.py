@@ -1,0 +1,1 @@
+"""The distribution given clicks and conditions."""

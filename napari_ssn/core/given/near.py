@@ -1,0 +1,54 @@
+"""The voxels near clicks, which are decoded apart because the residual acts on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.given.clicks import Floats, Indices
+
+
+@dataclass(frozen=True, eq=False)
+class Near:
+    """Voxels near clicks: flat (V,), mean (C, V), factor (R, C, V), what each takes of ξ (V, A).
+
+    clicked, labels: place among them of every voxel that was clicked with one label, and that;
+    number: of that click.
+    """
+
+    voxels: Indices
+    mean: Floats
+    factor: Floats
+    reach: Floats
+    clicked: Indices
+    labels: Indices
+    number: Indices
+
+
+def winner(logits: Floats) -> NDArray[np.uint8]:
+    """argmax over classes of (C, V), lowest label first among equals."""
+    found: NDArray[np.uint8] = logits.argmax(0).astype(np.uint8)
+    return found
+
+
+def within(
+    voxels: Indices, space: tuple[int, ...], where: tuple[slice | int, ...]
+) -> tuple[tuple[Indices, ...], NDArray[np.bool_]]:
+    """Index in a part of the grid of the voxels that lie in it, and which (V,) these are."""
+    inside = np.ones(len(voxels), np.bool_)
+    index = np.unravel_index(voxels, space)
+    place = []
+    for axis, size in enumerate(space):
+        part = where[axis] if axis < len(where) else slice(None)
+        along = index[axis]
+        if isinstance(part, slice):
+            first, last, step = part.indices(size)
+            if step != 1:
+                raise ValueError(f"where: expected slices of step 1, got {part}")
+            inside &= (along >= first) & (along < last)
+            place.append(along - first)
+        else:
+            inside &= along == part % size
+    return tuple(along[inside] for along in place), inside

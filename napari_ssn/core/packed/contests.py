@@ -1,0 +1,248 @@
+"""Which class wins at some places of a packed distribution, for many z at once.
+
+One matrix product per rival decides nearly everything. Where two classes come so near to each
+other that the rounding of a product could matter, the sum column by column decides, as in
+`PackedDistribution.label_map`; so the results are equal bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ssn.core.packed.packing import shell_of
+from napari_ssn.core.parallel import in_threads
+
+if TYPE_CHECKING:
+    from napari_ssn.core.packed.distribution import PackedDistribution
+
+# Numbers of one product at once, so that it stays in a core's cache.
+_BLOCK = 1 << 18
+# Draws decided together: few enough to be of nearly one length.
+_DRAWS = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Some z of nearly one length.
+
+    Attributes:
+        index: (n,) of them among all.
+        rows: (n, R) float32.
+        radius: the largest norm.
+    """
+
+    index: NDArray[np.int64]
+    rows: Tensor
+    radius: float
+
+    @classmethod
+    def groups(cls, z: NDArray[np.float64], size: int = _DRAWS) -> Iterator[Draws]:
+        """All of (n, R), shortest first: short ones reach few voxels."""
+        vectors = z.astype(np.float32)
+        norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+        order = np.argsort(norms, kind="stable")
+        for first in range(0, len(order), size):
+            index = order[first : first + size]
+            yield cls(index, torch.from_numpy(vectors[index]), float(norms[index].max()))
+
+
+def contests(
+    dist: PackedDistribution, draws: Draws, among: NDArray[np.int64] | None = None
+) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """All places that some of the draws can change, in blocks of few enough for a product.
+
+    Args:
+        dist: the distribution.
+        draws: some z.
+        among: (v,) places in ascending order that are looked at; None for all.
+
+    Yields:
+        places (b,), and how many rivals, in the order of the distribution, can win there: 1, as
+        nearly everywhere, or all of them.
+    """
+    reached = dist.touched(draws.radius)
+    places = np.arange(reached) if among is None else among[: np.searchsorted(among, reached)]
+    if dist.classes == 2:
+        parts = [(places, 1)]
+    else:
+        several = dist.second[places] <= shell_of(draws.radius)
+        parts = [(places[~several], 1), (places[several], dist.classes - 1)]
+    for places, rivals in parts:
+        step = max(1, _BLOCK // (rivals * max(1, len(draws.rows))))
+        for first in range(0, len(places), step):
+            yield places[first : first + step], rivals
+
+
+def winners(
+    dist: PackedDistribution,
+    rows: Tensor,
+    places: NDArray[np.int64] | NDArray[np.int32],
+    rivals: int,
+) -> Tensor:
+    """For each z and place 0 where the mean's label stays, k where the k-th rival wins.
+
+    Args:
+        dist: the distribution.
+        rows: (n, R) float32, the z.
+        places: (b,).
+        rivals: how many of them can win, from the first; as `contests` gives them.
+
+    Returns:
+        (n, b) uint8.
+    """
+    columns = [torch.from_numpy(m[:, places]).float() for m in dist.margins[:rivals]]
+    biased = torch.cat([rows, torch.ones_like(rows[:, :1])], 1)  # (n, R + 1)
+    values = [biased @ column for column in columns]
+    # Products may be allowed to round as coarsely as bfloat16 does.
+    coarse = torch.get_float32_matmul_precision() != "highest"
+    unit = torch.finfo(torch.bfloat16 if coarse else torch.float32).eps
+    largest = max(float(column[-1].abs().amax()) for column in columns)
+    reach = max(float(column[:-1].abs().sum(0).amax()) for column in columns)
+    # Either order of summation errs by at most about (R + 2) u per unit of |d| + max|z| Σ|a|,
+    # and two rivals by twice that.
+    longest = rows.abs().amax(1, keepdim=True)
+    doubt = 8 * (dist.rank + 4) * unit * (largest + longest * reach)  # (n, 1)
+    if rivals == 1:
+        slot = (values[0] > 0).view(torch.uint8)
+        close = (values[0].abs_() <= doubt).nonzero()
+    else:
+        top = values[0].clamp_min(0)
+        for value in values[1:]:
+            torch.maximum(top, value, out=top)
+        top -= doubt
+        near = (top <= 0).to(torch.uint8)
+        slot = torch.zeros_like(near)
+        for k, value in enumerate(values, start=1):
+            wins = (value >= top).view(torch.uint8)
+            near += wins
+            slot += k * wins
+        close = (near > 1).nonzero()
+    if len(close):
+        slot[close[:, 0], close[:, 1]] = _settled(dist, rows, places, columns, close)
+    return slot
+
+
+def _settled(
+    dist: PackedDistribution,
+    rows: Tensor,
+    places: NDArray[np.int64] | NDArray[np.int32],
+    columns: list[Tensor],
+    close: Tensor,
+) -> Tensor:
+    """Winners of single pairs of a z and a place, (m, 2), summed column by column; (m,)."""
+    draw, at = close[:, 0], close[:, 1]
+    z = rows[draw].T
+    where = places[at.numpy()]
+    label = torch.from_numpy(dist.best[where])
+    top, slot = torch.zeros(len(close)), torch.zeros(len(close), dtype=torch.uint8)
+    for k, column in enumerate(columns, start=1):
+        value = column[-1, at]
+        for size, factor in zip(z, column[:-1], strict=True):
+            value = value + size * factor[at]
+        rival = torch.from_numpy(dist.rivals[k - 1][where])
+        wins = (value > top) | ((value == top) & (rival < label))
+        label = torch.where(wins, rival, label)
+        top = torch.where(wins, value, top)
+        slot.masked_fill_(wins, k)
+    return slot
+
+
+def changes(
+    dist: PackedDistribution, slot: Tensor, places: NDArray[np.int64], rivals: int
+) -> NDArray[np.int64]:
+    """Voxels that each label gains over the mean's label map, (n, C), among some places.
+
+    slot (n, b): `winners` there.
+    """
+    names = torch.eye(dist.classes)
+    lost = names[torch.from_numpy(dist.best[places]).long()]
+    total = torch.zeros(len(slot), dist.classes)
+    for k in range(1, rivals + 1):
+        gained = names[torch.from_numpy(dist.rivals[k - 1][places]).long()]  # (b, C)
+        wins = slot if rivals == 1 else slot == k
+        # Sums of a block's ones are exact in float32.
+        total += wins.float() @ (gained - lost)
+    return total.round().long().numpy()
+
+
+def packed_labels(
+    dist: PackedDistribution,
+    z: NDArray[np.float64],
+    places: NDArray[np.int64],
+    between: Callable[[], None] = lambda: None,
+) -> NDArray[np.uint8]:
+    """Labels of each z at some places, (n, v) of (n, R): `PackedDistribution.label_map` there.
+
+    Args:
+        dist: the distribution.
+        z: the draws.
+        places: (v,), in ascending order.
+        between: called between blocks, from any thread; what it raises goes through.
+    """
+    out = np.empty((len(z), len(places)), np.uint8)
+    out[:] = dist.best[places]
+    tasks = [
+        (draws, block, rivals)
+        for draws in Draws.groups(z)
+        for block, rivals in contests(dist, draws, places)
+    ]
+
+    def decide(task: tuple[Draws, NDArray[np.int64], int]) -> None:
+        draws, block, rivals = task
+        between()
+        slot = winners(dist, draws.rows, block, rivals).numpy()
+        label = np.broadcast_to(dist.best[block], slot.shape)
+        for k in range(1, rivals + 1):
+            label = np.where(slot == k, dist.rivals[k - 1][block], label)
+        out[draws.index[:, None], np.searchsorted(places, block)] = label
+
+    in_threads(decide, tasks)
+    return out
+
+
+def packed_counts(dist: PackedDistribution, z: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Voxels of each label in the label map of each z, (n, C) of (n, R)."""
+    out = np.tile(dist.mean_counts, (len(z), 1))
+    tasks = [
+        (draws, places, rivals)
+        for draws in Draws.groups(z)
+        for places, rivals in contests(dist, draws)
+    ]
+
+    def count(task: tuple[Draws, NDArray[np.int64], int]) -> NDArray[np.int64]:
+        draws, places, rivals = task
+        return changes(dist, winners(dist, draws.rows, places, rivals), places, rivals)
+
+    for (draws, _, _), gained in zip(tasks, in_threads(count, tasks), strict=True):
+        out[draws.index] += gained
+    return out
+
+
+def packed_over(
+    dist: PackedDistribution,
+    z: NDArray[np.float64],
+    function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
+) -> list[Any]:
+    """See `Decodable.over_voxels`."""
+    vectors = z.astype(np.float32)
+    radius = float(np.linalg.norm(vectors.astype(np.float64), axis=1).max())
+    draws = Draws(np.arange(len(z)), torch.from_numpy(vectors), radius)
+
+    def labels_of(task: tuple[NDArray[np.int64], int]) -> Any:
+        places, rivals = task
+        slot = winners(dist, draws.rows, places, rivals).numpy()
+        best = dist.best[places]
+        labels = np.broadcast_to(best, slot.shape).copy()
+        for k in range(rivals):
+            # Modulo 256, as differences of uint8 are.
+            labels += (slot == k + 1) * (dist.rivals[k, places] - best)
+        return function(dist.order[places].astype(np.int64), labels)
+
+    return in_threads(labels_of, list(contests(dist, draws)))

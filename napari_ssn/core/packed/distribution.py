@@ -1,0 +1,372 @@
+"""A distribution packed so that a label map costs what it changes, not what the image holds.
+
+For large volumes: half the memory of the dense tensors or less, at half precision. The numbers
+kept are the distribution; `PackedDistribution.dense` is the same one in tensors, and every label
+map of one equals that of the other bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.margins import Margin
+from napari_ssn.core.packed.contests import packed_counts, packed_over
+from napari_ssn.core.packed.grams import contenders_in, plain_gram_of
+from napari_ssn.core.packed.packing import Source, lowest_radius, pack, shell_of
+from napari_ssn.core.parallel import in_threads
+
+#: Bytes of dense tensors from which on a distribution is packed at half precision.
+LARGE = 1 << 28
+
+# Voxels decoded at once: their numbers stay in cache.
+_BLOCK = 1 << 15
+
+Where = tuple[slice | int, ...]
+
+
+def _never() -> bool:
+    return False
+
+
+def compact(dist: LogitDistribution, cancelled: Callable[[], bool] = _never) -> Decodable:
+    """The distribution as it is kept after a run: packed at half precision if it is large.
+
+    The one rule for the window and the commands, so that each repeats the other's label maps.
+
+    Args:
+        dist: what a model found.
+        cancelled: asked now and then; if it says True, `Cancelled` is raised.
+    """
+    tensors = (dist.mean, dist.cov_factor, dist.cov_diag)
+    if sum(t.numel() * t.element_size() for t in tensors) < LARGE:
+        return dist
+    return PackedDistribution.of(dist, cancelled=cancelled)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedDistribution(Decodable):
+    """Margins over the mean's label, voxels sorted by activation radius. Lives on the CPU.
+
+    The logit of the mean's label c* is 0 and that of another class its margin over c*. V voxels;
+    n-th *place*: the n-th voxel in the order of the radii. A rival is a class other than c*; the
+    nearest, with the smallest radius, is the first of a voxel.
+
+    Attributes:
+        mean_map: (*S) uint8, c*.
+        order: (V,) int32, flattened index of the voxel at each place.
+        place: (*S) int32, place of each voxel.
+        ends: (shells,) int64, places in a shell of radii and all shells before it.
+        best: (V,) uint8, c* by place.
+        rivals: (C − 1, V) uint8, the other classes by place.
+        margins: (C − 1, R + 1, V) float16 or float32, of each rival ``P_c − P_c*`` and, last,
+            ``μ_c − μ_c*``. Numbers too large for the type are divided by a power of two, with
+            all others of their voxel, which changes no label.
+        second: (V,) int16, shell in which any rival but the first can win; (0,) for two classes.
+        noise: (C, V), ``√D`` of c* and of the rivals.
+    """
+
+    mean_map: NDArray[np.uint8]
+    order: NDArray[np.int32]
+    place: NDArray[np.int32]
+    ends: NDArray[np.int64]
+    best: NDArray[np.uint8]
+    rivals: NDArray[np.uint8]
+    margins: NDArray[np.floating]
+    second: NDArray[np.int16]
+    noise: NDArray[np.floating]
+    affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    start: tuple[int, ...] | None = None
+    image_space: tuple[int, ...] | None = None
+    presence: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._check_place()
+
+    @classmethod
+    def of(
+        cls,
+        dist: LogitDistribution,
+        dtype: torch.dtype = torch.float16,
+        cancelled: Callable[[], bool] = _never,
+    ) -> PackedDistribution:
+        """Pack a dense distribution, its numbers rounded to a dtype.
+
+        Args:
+            dist: the distribution.
+            dtype: float16 or float32.
+            cancelled: asked between blocks.
+
+        Raises:
+            ValueError: another dtype.
+            Cancelled: ``cancelled`` said so.
+        """
+        parts = pack(Source.dense(dist), dtype, cancelled)
+        return cls(*parts, dist.affine, dist.start, dist.image_space, dist.presence)
+
+    @property
+    def classes(self) -> int:
+        """Number of labels C, background included."""
+        return len(self.rivals) + 1
+
+    @property
+    def rank(self) -> int:
+        """Number of columns R of P."""
+        return int(self.margins.shape[1]) - 1
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Shape S of the grid."""
+        return self.mean_map.shape
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie: the CPU."""
+        return torch.device("cpu")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (value for value in vars(self).values() if isinstance(value, np.ndarray))
+        return sum(array.nbytes for array in arrays)
+
+    def dense(self) -> LogitDistribution:
+        """The same distribution in dense float32 tensors; the logit of c* is 0."""
+        count, classes = len(self.order), self.classes
+        mean = np.zeros(classes * count, np.float32)
+        factor = np.zeros((self.rank, classes * count), np.float32)
+        diag = np.empty(classes * count, np.float32)
+        order = self.order.astype(np.int64)
+        diag[self.best * np.int64(count) + order] = self.noise[0].astype(np.float32) ** 2
+        for rival, columns, noise in zip(self.rivals, self.margins, self.noise[1:], strict=True):
+            at = rival * np.int64(count) + order
+            mean[at], factor[:, at] = columns[-1], columns[:-1]
+            diag[at] = noise.astype(np.float32) ** 2
+        return LogitDistribution(
+            torch.from_numpy(mean).reshape(classes, *self.space),
+            torch.from_numpy(factor).reshape(self.rank, classes, *self.space),
+            torch.from_numpy(diag).reshape(classes, *self.space),
+            self.affine,
+            self.start,
+            self.image_space,
+            self.presence,
+        )
+
+    def touched(self, radius: float) -> int:
+        """Places whose label some z of norm up to ``radius`` can change: the first so many."""
+        return int(self.ends[shell_of(radius)])
+
+    def radius(self, place: int) -> float:
+        """What all voxels from a place on have at least as their activation radius."""
+        return lowest_radius(int(np.searchsorted(self.ends, place, side="right")))
+
+    def changeable(self, radius: float) -> torch.Tensor:
+        """See `Decodable.changeable`: all voxels of the shells that reach so far."""
+        return torch.from_numpy(self.place < self.touched(radius))
+
+    def at(self, voxels: torch.Tensor) -> LogitDistribution:
+        """See `Decodable.at`; its label maps are these voxels of this one's, bit for bit."""
+        return self.dense_block(self.place[voxels.numpy()])
+
+    def logits_at(
+        self, voxels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """See `Decodable.logits_at`; the logit of the mean's label is 0."""
+        logits = self._logits(self.place.reshape(-1)[voxels]).astype(np.float64)
+        return logits[-1], logits[:-1]
+
+    @cached_property
+    def mean_counts(self) -> NDArray[np.int64]:
+        """Voxels of each label in the mean's label map, (C,)."""
+        return np.bincount(self.mean_map.reshape(-1), minlength=self.classes).astype(np.int64)
+
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> NDArray[np.uint8]:
+        """See `Decodable.label_map`; reads only the places that z can change."""
+        vector = self.check_z(z).astype(np.float32)
+        radius = float(np.linalg.norm(vector.astype(np.float64)))
+        reached = self.touched(radius)
+        out = np.array(self.mean_map[where], order="C")
+        if any(
+            not isinstance(part, slice) or part.indices(size) != (0, size, 1)
+            for part, size in zip(where, self.space, strict=False)
+        ):
+            place = self.place[where]
+            near = place < reached
+            out[near] = self.decode(vector, place[near], radius)
+            return out
+        flat = out.reshape(-1)
+        for block in self.blocks(reached):
+            flat[self.order[block]] = self.decode(vector, block, radius)
+        return out
+
+    @property
+    def large(self) -> bool:
+        """See `Decodable.large`."""
+        return True
+
+    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+        """See `Decodable.label_counts`."""
+        return packed_counts(self, draws)
+
+    def over_voxels(
+        self,
+        draws: NDArray[np.float64],
+        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
+    ) -> list[Any]:
+        """See `Decodable.over_voxels`; in several threads."""
+        return packed_over(self, draws, function)
+
+    def changing(
+        self, radius: float
+    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+        """See `Decodable.changing`."""
+        reached = self.touched(radius)
+
+        def decode(z: NDArray[np.float64]) -> NDArray[np.uint8]:
+            out = np.empty((len(z), reached), np.uint8)
+            for block in self.blocks(reached):
+                for row, vector in zip(out, z.astype(np.float32), strict=True):
+                    row[block] = self.decode(vector, block, radius)
+            return out
+
+        return self.order[:reached].astype(np.int64), decode
+
+    def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
+        """See `Decodable.contenders`."""
+        return [partial(contenders_in, self, block, cut) for block in self.blocks()]
+
+    def plain_gram(self) -> NDArray[np.float64]:
+        """See `Decodable.plain_gram`."""
+        parts = in_threads(partial(plain_gram_of, self), self.blocks())
+        return np.asarray(torch.stack(parts).sum(0).numpy())
+
+    def spread_by(
+        self, factors: NDArray[np.float64], cancelled: Callable[[], bool]
+    ) -> PackedDistribution:
+        """See `Decodable.spread_by`; packed anew: with another factor other voxels are near."""
+        place = self.place.reshape(-1)
+
+        def read(block: slice) -> tuple[torch.Tensor, torch.Tensor]:
+            some = self.dense_block(place[block]).spread_by(factors, cancelled)
+            logits = torch.cat([some.cov_factor, some.mean[None]])
+            return logits.squeeze(-1), some.cov_diag.squeeze(-1).sqrt()
+
+        source = Source(self.classes, self.rank, self.space, read)
+        parts = pack(source, torch.from_numpy(self.margins[:0]).dtype, cancelled)
+        place_of = (self.affine, self.start, self.image_space)
+        return PackedDistribution(*parts, *place_of, self.presence)
+
+    def decode(
+        self, vector: NDArray[np.float32], at: slice | NDArray[np.int32], radius: float
+    ) -> NDArray[np.uint8]:
+        """Labels at some places, each margin summed column by column as `logits` does.
+
+        Args:
+            vector: (R,), z.
+            at: the places, (n,) or a slice.
+            radius: norm of z, or more.
+        """
+        label, rival = self.best[at], self.rivals[0][at]
+        value = self._values(vector, 0, at)
+        # Ties go to the lowest label.
+        label = np.where((value > 0) | ((value == 0) & (rival < label)), rival, label)
+        if self.classes == 2:
+            return label
+        several = np.flatnonzero(self.second[at] <= shell_of(radius))
+        if len(several):
+            places = at.start + several if isinstance(at, slice) else at[several]
+            winner, top = label[several], np.maximum(value[several], 0)
+            for slot in range(1, self.classes - 1):
+                value, rival = self._values(vector, slot, places), self.rivals[slot][places]
+                wins = (value > top) | ((value == top) & (rival < winner))
+                winner, top = np.where(wins, rival, winner), np.where(wins, value, top)
+            label[several] = winner
+        return label
+
+    def _values(
+        self, vector: NDArray[np.float32], slot: int, at: slice | NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Margins of one rival at some places, (n,)."""
+        *columns, mean = self.margins[slot]
+        value: NDArray[np.float32] = mean[at].astype(np.float32)
+        for size, column in zip(vector, columns, strict=True):
+            value += size * column[at].astype(np.float32)
+        return value
+
+    def blocks(self, count: int | None = None) -> Iterator[slice]:
+        """The first places, or all, in slices whose numbers stay in cache."""
+        last = len(self.order) if count is None else count
+        for first in range(0, last, _BLOCK):
+            yield slice(first, min(first + _BLOCK, last))
+
+    def _labels_at(self, block: slice | NDArray[np.int32]) -> NDArray[np.uint8]:
+        """c* and the rivals at some places, (C, n)."""
+        return np.concatenate([self.best[None, block], self.rivals[:, block]])
+
+    def _logits(self, block: slice | NDArray[np.int32]) -> NDArray[np.float32]:
+        """Factor and, last, mean at some places, (R + 1, C, n); 0 for c*."""
+        labels = self._labels_at(block)
+        logits = np.zeros((self.rank + 1, *labels.shape), np.float32)
+        logits[:, labels[1:], np.arange(labels.shape[1])] = self.margins[:, :, block].swapaxes(0, 1)
+        return logits
+
+    def dense_block(self, block: slice | NDArray[np.int32]) -> LogitDistribution:
+        """Some places as a dense column (n, 1); the logit of c* is 0."""
+        labels, logits = self._labels_at(block), self._logits(block)
+        variance = np.empty(labels.shape, np.float32)
+        variance[labels, np.arange(labels.shape[1])] = self.noise[:, block].astype(np.float32) ** 2
+        mean, factor, diag = (
+            torch.from_numpy(part).unsqueeze(-1) for part in (logits[-1], logits[:-1], variance)
+        )
+        return LogitDistribution(mean, factor, diag, presence=self.presence)
+
+    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+        """See `LogitDistribution.probabilities`."""
+        out = np.empty((self.classes, len(self.order)), np.float32)
+        for block in self.blocks():
+            found = self.dense_block(block).probabilities(draws)[:, :, 0]
+            out[:, self.order[block]] = found
+        return out.reshape(self.classes, *self.space)
+
+    def probability(
+        self,
+        label: int | None = None,
+        draws: int = 128,
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.float32]:
+        """See `Decodable.probability`."""
+        out = np.empty(len(self.order), np.float32)
+
+        def fill(block: slice) -> None:
+            between()
+            out[self.order[block]] = self.dense_block(block).probability(label, draws)[:, 0]
+
+        in_threads(fill, self.blocks())
+        return out.reshape(self.space)
+
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+        """See `Decodable.sample`; ``pixel_noise`` adds ``√D ε`` to the logits."""
+        draws = draw_z(n, self.rank, seed)
+        if not pixel_noise:
+            return self.emptied(self.label_maps(draws), seed)
+        generator = np.random.default_rng([seed, 1])
+        out = np.empty((n, len(self.order)), np.uint8)
+        for row, vector in zip(out, draws.astype(np.float32), strict=True):
+            for block in self.blocks():
+                names = self._labels_at(block)
+                noise = generator.standard_normal(names.shape, dtype=np.float32)
+                logits = self.noise[:, block].astype(np.float32) * noise
+                for slot in range(self.classes - 1):
+                    logits[slot + 1] += self._values(vector, slot, block)
+                winner = logits.argmax(0)
+                row[self.order[block]] = np.take_along_axis(names, winner[None], 0)[0]
+        return self.emptied(out.reshape(n, *self.space), seed)

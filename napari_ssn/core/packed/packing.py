@@ -1,0 +1,247 @@
+"""From dense tensors to columns of margins, sorted by how far a z must go to change a voxel.
+
+A voxel's label is the mean's, c*, until the margin of another class c over it becomes positive:
+``(μ_c − μ_c*) + (P_c − P_c*)ᵀ z > 0``. No z shorter than its activation radius
+``ρ = min_c (μ_c* − μ_c) / ‖P_c* − P_c‖`` can do that (Cauchy and Schwarz).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.parallel import in_threads
+from napari_ssn.errors import Cancelled
+
+# Voxels packed at once; what a block needs beside its share of the tensors stays in cache.
+_BLOCK = 1 << 13
+# A radius counts as the lower end of its shell, of which there are 64 between r and 2 r: its
+# float32 bits without the last 17. All radii from `_FAR` on are one shell: no draw gets there,
+# and voxels that lie together in the image stay together.
+_DROPPED = 17
+_FAR = 32.0
+#: Number of shells.
+SHELLS = (int(np.float32(_FAR).view(np.int32)) >> _DROPPED) + 1
+# Largest length that is stored as it is; squares of the larger one still fit float32.
+_LIMIT = {torch.float16: 2.0**15, torch.float32: 2.0**60}
+
+
+class Parts(NamedTuple):
+    """What `PackedDistribution` holds, see there."""
+
+    mean_map: NDArray[np.uint8]
+    order: NDArray[np.int32]
+    place: NDArray[np.int32]
+    ends: NDArray[np.int64]
+    best: NDArray[np.uint8]
+    rivals: NDArray[np.uint8]
+    margins: NDArray[np.floating]
+    second: NDArray[np.int16]
+    noise: NDArray[np.floating]
+
+
+def shell_of(radius: float) -> int:
+    """Number of the shell a radius lies in; larger radii never lie in lower shells."""
+    with np.errstate(over="ignore"):
+        return min(int(np.float32(radius).view(np.int32)) >> _DROPPED, SHELLS - 1)
+
+
+def lowest_radius(shell: int) -> float:
+    """Smallest radius that lies in a shell."""
+    return float(np.int32(shell << _DROPPED).view(np.float32))
+
+
+class Source(NamedTuple):
+    """Where the numbers to pack come from.
+
+    classes C, rank R and shape of the grid; read gives logits (R + 1, C, v), the factor and,
+    last, the mean, and √D (C, v) of a block of the flattened grid, on the CPU and its own.
+    """
+
+    classes: int
+    rank: int
+    space: tuple[int, ...]
+    read: Callable[[slice], tuple[Tensor, Tensor]]
+
+    @classmethod
+    def dense(cls, dist: LogitDistribution) -> Source:
+        """The tensors of a dense distribution."""
+        mean, factor, diag = dist.mean.flatten(1), dist.cov_factor.flatten(2), dist.cov_diag
+
+        def read(block: slice) -> tuple[Tensor, Tensor]:
+            logits = torch.cat([factor[:, :, block].cpu(), mean[None, :, block].cpu()])
+            return logits, diag.flatten(1)[:, block].cpu().sqrt()
+
+        return cls(dist.classes, dist.rank, dist.space, read)
+
+
+def pack(source: Source, dtype: torch.dtype, cancelled: Callable[[], bool]) -> Parts:
+    """Pack a distribution; beside input and result it needs some megabytes.
+
+    Args:
+        source: the distribution.
+        dtype: of the numbers kept, float16 or float32.
+        cancelled: asked between blocks; if it says True, `Cancelled` is raised.
+
+    Raises:
+        ValueError: another dtype.
+    """
+    if dtype not in _LIMIT:
+        raise ValueError(f"dtype: expected torch.float16 or torch.float32, got {dtype}")
+    classes, rank, count = source.classes, source.rank, int(np.prod(source.space))
+    best = torch.empty(count, dtype=torch.uint8)
+    rivals = torch.empty(classes - 1, count, dtype=torch.uint8)
+    margins = torch.empty(classes - 1, rank + 1, count, dtype=dtype)
+    noise = torch.empty(classes, count, dtype=dtype)
+    shell = torch.empty(count, dtype=torch.int16)
+    second = torch.empty(count if classes > 2 else 0, dtype=torch.int16)
+
+    def fill(first: int) -> None:
+        if cancelled():
+            raise Cancelled("The run was cancelled.")
+        block = slice(first, first + _BLOCK)
+        found = _margins(*source.read(block), dtype)
+        best[block], shell[block] = found.winner, _shells(found.radius[0])
+        names, radius = found.order, found.radius
+        # In the order of the labels, but the rival that is nearest comes first.
+        rivals[:, block] = names[1:]
+        if classes > 2:
+            second[block] = _shells(radius[1])
+        for k in range(classes):
+            noise[k, block] = _taken(found.noise[None], names[k])[0]
+            if k > 0:
+                margins[k - 1, :, block] = _taken(found.margins, names[k])
+
+    in_threads(fill, range(0, count, _BLOCK))
+    order = np.argsort(shell.numpy(), kind="stable").astype(np.int32)
+    place = np.empty_like(order)
+    place[order] = np.arange(count, dtype=np.int32)
+    mean_map = best.clone()
+    index = torch.from_numpy(order)
+    rows = [best, *rivals, *margins.flatten(0, 1), *noise, *([second] if classes > 2 else [])]
+    # Given out and taken back: memory that a thread asks for itself is hard to get rid of.
+    spare: SimpleQueue[Tensor] = SimpleQueue()
+    for _ in range(torch.get_num_threads()):
+        spare.put(torch.empty(4 * count, dtype=torch.uint8))
+
+    def sort(row: Tensor) -> None:
+        room = spare.get()
+        sorted_row = room.view(row.dtype)[:count]
+        torch.index_select(row, 0, index, out=sorted_row)
+        row.copy_(sorted_row)
+        spare.put(room)
+
+    in_threads(sort, rows)
+    return Parts(
+        mean_map.numpy().reshape(source.space),
+        order,
+        place.reshape(source.space),
+        np.cumsum(np.bincount(shell.numpy(), minlength=SHELLS)),
+        best.numpy(),
+        rivals.numpy(),
+        margins.numpy(),
+        second.numpy(),
+        noise.numpy(),
+    )
+
+
+class _Block(NamedTuple):
+    """Margins of some voxels over their likeliest label.
+
+    winner (v,): that label; margins (R + 1, C, v); noise (C, v); order (C, v): the winner, its
+    nearest rival and the others; radius (2, v): of the nearest and of the next of the others.
+    """
+
+    winner: Tensor
+    margins: Tensor
+    noise: Tensor
+    order: Tensor
+    radius: Tensor
+
+
+def _margins(logits: Tensor, noise: Tensor, dtype: torch.dtype) -> _Block:
+    mean = logits[-1]  # (C, v)
+    winner = _first_largest(mean)
+    # Not in place: what is subtracted may be a view of it.
+    margins = logits - _taken(logits, winner).unsqueeze(1)
+    squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
+    largest = max(float(squares.max()) ** 0.5, -float(margins[-1].min()), float(noise.max()))
+    # Not finite where float32 itself does not hold the differences or their squares.
+    if not largest <= _LIMIT[dtype]:
+        _shrink(logits, winner, margins, noise, _LIMIT[dtype])
+        squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
+    radius = _radii(-margins[-1], squares, len(margins) - 1, dtype)
+    radius.scatter_(0, winner[None], torch.inf)
+    first, nearest = radius.min(0) if len(radius) > 2 else (radius.amin(0), 1 - winner)
+    order = torch.empty_like(radius, dtype=torch.int64)
+    order[0], order[1] = winner, nearest
+    low, high = torch.minimum(winner, nearest), torch.maximum(winner, nearest)
+    for k in range(2, len(order)):
+        # The k-2nd of the labels without these two.
+        label = torch.full_like(winner, k - 2)
+        label += label >= low
+        order[k] = label + (label >= high)
+    radius.scatter_(0, nearest[None], torch.inf)
+    return _Block(winner, margins.to(dtype), noise, order, torch.stack([first, radius.amin(0)]))
+
+
+def _taken(values: Tensor, label: Tensor) -> Tensor:
+    """Of (K, C, v), the values of one label per voxel, (K, v)."""
+    only = int(label[0])
+    if bool((label == only).all()):
+        # So it is in most blocks, and a view costs nothing.
+        return values[:, only]
+    return values.gather(1, label.expand(len(values), 1, -1))[:, 0]
+
+
+def _shrink(logits: Tensor, winner: Tensor, margins: Tensor, noise: Tensor, limit: float) -> None:
+    """Divide by a power of two, in place, the voxels whose numbers are too large to be stored.
+
+    A positive factor common to all logits of a voxel changes none of its labels, margins in
+    standard deviations or probabilities. From the logits, whose differences may not be finite.
+    """
+    size = torch.maximum(logits.abs().amax((0, 1)), noise.amax(0))
+    # The length of a difference is at most 2 √R times its largest part.
+    room = 2 * max(1, len(logits) - 1) ** 0.5
+    exponent = torch.frexp(size / (limit / room)).exponent.clamp_min(0)
+    by = torch.ldexp(torch.ones_like(size), -exponent)
+    logits.mul_(by)
+    noise.mul_(by)
+    margins.copy_(logits - _taken(logits, winner).unsqueeze(1))
+
+
+def _first_largest(mean: Tensor) -> Tensor:
+    """Lowest label among the likeliest ones, (v,) int64 of (C, v)."""
+    largest, winner = mean[0], torch.zeros(mean.shape[1], dtype=torch.int64)
+    for label in range(1, len(mean)):
+        winner.masked_fill_(mean[label] > largest, label)
+        largest = torch.maximum(largest, mean[label])
+    return winner
+
+
+def _radii(lead: Tensor, squares: Tensor, rank: int, dtype: torch.dtype) -> Tensor:
+    """``ρ_c = d / ‖a‖`` of leads d and ‖a‖², all (C, v), a little smaller than it is.
+
+    Smaller by what storing d and a may change in them, and by what the sum of a margin column
+    by column is wrong by: at most ``k u (|d| + ‖z‖ Σ_r |a_r|)``, with u the unit of float32, k
+    some more than R, and Σ|a_r| ≤ √R ‖a‖.
+    """
+    unit = float(np.finfo(np.float32).eps)
+    info = torch.finfo(dtype)
+    room = 4 * (rank + 4) * unit * (1 + rank**0.5) + 2 * info.eps
+    # What is smaller than the smallest number may become 0, or that number.
+    least = max(info.smallest_normal * info.eps, 1e-18)
+    length = squares.sqrt().add_(rank**0.5 * least)
+    # Never infinite: that marks the likeliest label itself.
+    return (lead - least).clamp_min_(0.0).div_(length).mul_(1 - room).clamp_max_(1e30)
+
+
+def _shells(radius: Tensor) -> Tensor:
+    return (radius.clamp_max(_FAR).view(torch.int32) >> _DROPPED).to(torch.int16)

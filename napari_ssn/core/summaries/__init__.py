@@ -1,0 +1,1 @@
+"""What many hypotheses say together: sizes, cards, contours, lesions."""

@@ -1,0 +1,82 @@
+"""Many draws side by side, where they may differ: what comparing them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.measures import count_labels
+from napari_ssn.core.packed.places import labels_at
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Labels of n draws at the voxels where these may differ.
+
+    Attributes:
+        labels: (n, v) uint8.
+        common: (C,) voxels of each label that every draw has beside these.
+        step: each of the v stands for so many voxels that may differ; 1 if they are all of them.
+    """
+
+    labels: NDArray[np.uint8]
+    common: Counts
+    step: int
+
+    @classmethod
+    def of(
+        cls,
+        dist: Decodable,
+        z: NDArray[np.float64],
+        given: Posterior | None = None,
+        most: int = 1 << 30,
+        between: Callable[[], None] = lambda: None,
+    ) -> Drawn:
+        """Decode n z, (n, R) or given clicks (n, width), where any of them can change a label.
+
+        Where more than ``most`` voxels may differ, one of every two is decoded, or of every
+        three, and so on, which one by chance: the same each time. Dense parameters are compared
+        as margins in float32: where two labels tie to within rounding either may be given.
+
+        Args:
+            dist: the distribution.
+            z: the draws.
+            given: the clicks that they were drawn given.
+            most: voxels.
+            between: called now and then, from any thread; what it raises goes through.
+        """
+        near = np.zeros(0, np.int64) if given is None else given.near
+        plain = z[:, : dist.rank]
+        radius = float(np.linalg.norm(plain.astype(np.float32).astype(np.float64), axis=1).max())
+        mean_map, common = dist.label_map().reshape(-1), dist.mean_counts.copy()
+        voxels, _ = dist.changing(radius)
+        if len(near):
+            # There a voxel may differ beyond the reach of z alone: it is decoded apart.
+            apart = np.ones(len(mean_map), np.bool_)
+            apart[near] = False
+            voxels = voxels[apart[voxels]]
+        for some in (voxels, near):
+            common -= count_labels(mean_map[some], dist.classes)
+        step = max(1, -(-(len(voxels) + len(near)) // most))
+        between()
+        labels = labels_at(dist, plain, _thinned(voxels, step), between)
+        if given is not None and len(near):
+            labels = np.concatenate([labels, given.labels_at(z, _thinned(near, step))], 1)
+        return cls(labels, common, step)
+
+
+def _thinned(voxels: Counts, step: int) -> Counts:
+    """One of every so many voxels. By chance, or it could be the same column of every row."""
+    first = np.arange(0, len(voxels), step)
+    if step == 1:
+        return voxels
+    chosen = first + np.random.default_rng(len(voxels)).integers(0, step, len(first))
+    found: Counts = voxels[np.minimum(chosen, len(voxels) - 1)]
+    return found

@@ -1,0 +1,377 @@
+"""The card of a model: everything about it that is not a weight."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from napari_ssn.documents.likeness import Likeness
+from napari_ssn.documents.problems import what_is_wrong
+from napari_ssn.documents.regular import read_text
+from napari_ssn.errors import ModelError
+from napari_ssn.geometry.orientation import named_directions
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from napari_ssn.core.measures import Range
+
+CARD_NAME = "model.json"
+WEIGHTS_NAME = "weights.safetensors"
+CARD_VERSION = 1
+# Arguments of a network are no larger, longer or deeper.
+_LARGEST, _LONGEST, _DEEPEST = 4096, 64, 8
+# Labels that a label map of bytes can hold, and voxels of the largest region.
+_MOST_LABELS, _MOST_VOXELS = 256, 1 << 30
+# Less than this of readers are as good as none.
+_LEAST_PRESENCE = 1e-6
+
+#: Networks that a card may name, MONAI's and that of `napari_ssn.network.inflated`; it can start
+#: nothing else.
+Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet", "SliceUNet"]
+
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Radius = Annotated[float, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _check_numbers(value: Any, depth: int = 0) -> None:
+    """ValueError if an argument is larger than any network's: the rest would be memory."""
+    if depth > _DEEPEST:
+        raise ValueError(f"tables within tables, more than {_DEEPEST} deep")
+    if isinstance(value, float | int) and not abs(value) <= _LARGEST:
+        raise ValueError(f"a number beyond {_LARGEST:,}")
+    if isinstance(value, dict | list):
+        if len(value) > _LONGEST:
+            raise ValueError(f"more than {_LONGEST} entries")
+        for one in value.values() if isinstance(value, dict) else value:
+            _check_numbers(one, depth + 1)
+
+
+class Architecture(_Strict):
+    """Backbone, its arguments, and the stochastic head on top of it."""
+
+    backbone: Backbone
+    arguments: dict[str, Any]
+    features: int = Field(ge=1, le=4096)
+    rank: int = Field(ge=1, le=4096)
+    #: What varies: ``P z + √D ε`` (low-rank), ``√D ε`` alone (diagonal), or nothing (none). The
+    #: last two are baselines; their P is one column of zeros.
+    covariance: Literal["low-rank", "diagonal", "none"] = "low-rank"
+    #: P in equal groups of columns, each smooth over so many voxels; one group at 1 if empty.
+    scales: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
+    #: Of the columns of P so many for each axis, the last ones, are weighted by the offset from
+    #: the region's middle along it: they move opposite borders apart. None if empty.
+    offset_columns: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
+    #: Standard deviation in voxels of the bump that marks the region's middle, along each axis
+    #: or along all; none if null.
+    centre_radius: Radius | list[Radius] | None = None
+    #: Whether the network says if there is anything at the middle of the region.
+    presence: bool = False
+
+    @field_validator("arguments")
+    @classmethod
+    def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
+        _check_numbers(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_column(self) -> Architecture:
+        if self.covariance != "low-rank" and self.rank != 1:
+            raise ValueError(f"a {self.covariance} covariance has rank 1, a column of zeros")
+        if self.scales and self.rank % len(self.scales):
+            raise ValueError(f"a rank of {self.rank} cannot be shared by {len(self.scales)} scales")
+        if sum(self.offset_columns) > self.rank:
+            raise ValueError(f"offset_columns: more than the {self.rank} columns there are")
+        if self.offset_columns and self.centre_radius is None:
+            raise ValueError("offset_columns are about the middle, so centre_radius must be set")
+        if self.presence and self.centre_radius is None:
+            raise ValueError("presence is asked of a region's middle, so centre_radius must be set")
+        return self
+
+    def radius_of(self, dims: int) -> tuple[float, ...]:
+        """The centre's radius along each axis; empty where no centre is marked."""
+        found = self.centre_radius
+        if found is None:
+            return ()
+        return tuple(found) if isinstance(found, list) else (found,) * dims
+
+
+class Code(_Strict):
+    """A term of a coding scheme, as SCT 27925004 "Nodule"."""
+
+    value: str = Field(min_length=1, max_length=16)
+    scheme: str = Field(min_length=1, max_length=16)
+    meaning: str = Field(min_length=1, max_length=64)
+
+
+class Terms(_Strict):
+    """What a label is in coded terms, for DICOM and 3D Slicer.
+
+    ``category`` is one of CID 7150 and ``type`` one of CID 7151 of the DICOM standard,
+    ``modifier`` says which part of it, ``region`` where in the body.
+    """
+
+    category: Code
+    type: Code
+    modifier: Code | None = None
+    region: Code | None = None
+
+
+class Label(_Strict):
+    """One label; the first of a card is the background."""
+
+    name: str = Field(min_length=1)
+    colour: Colour
+    terms: Terms | None = None
+
+
+class Training(_Strict):
+    """What the weights were made from and how."""
+
+    data: str
+    url: str = ""
+    licence: str
+    attribution: str
+    sha256: str = ""
+    steps: int = Field(default=0, ge=0)
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    #: Figures of each validation on the way.
+    history: list[dict[str, float]] = Field(default_factory=list)
+
+
+class Factors(_Strict):
+    """Factors on the distance from the median to both ends of a range."""
+
+    below: float = Field(ge=0, allow_inf_nan=False)
+    above: float = Field(ge=0, allow_inf_nan=False)
+
+
+class Calibration(_Strict):
+    """Factors on the volume range that made it cover ``level`` of the readers' volumes.
+
+    Learnt in one of two ways. With ``patients`` the unit is a patient, a reader who outlined
+    nothing does not count, the range is that of the hypotheses that are not empty, and every
+    label has factors of its own (`core.conformal`). Without, as cards were made before, readings
+    were pooled, empty ones among them, over all labels, and the range is that of all hypotheses.
+    """
+
+    level: float = Field(gt=0, lt=1)
+    #: For every label; where labels have their own, the largest of them.
+    below: float = Field(ge=0)
+    above: float = Field(ge=0)
+    data: str
+    #: Readers of each image it was learnt from. One says nothing of how readers differ.
+    readers: int = Field(ge=1)
+    #: Patients with an outline, of the label with the fewest; 0 where readings were pooled.
+    patients: int = Field(default=0, ge=0)
+    #: One for each label but the background; null where too little was known of it.
+    labels: list[Factors | None] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _by_label(self) -> Calibration:
+        if (self.patients > 0) != bool(self.labels):
+            raise ValueError("factors of each label and a number of patients go together")
+        return self
+
+    def factors(self, label: int) -> tuple[float, float] | None:
+        """Factors below and above the median of a label's range; None where it has none.
+
+        Args:
+            label: from 1, as in the label map.
+        """
+        if not self.labels:
+            return self.below, self.above
+        found = self.labels[label - 1]
+        return None if found is None else (found.below, found.above)
+
+
+class PresenceCalibration(_Strict):
+    """How what the network says of presence becomes a probability: ``σ(scale · logit + shift)``.
+
+    Learnt on validation data by patient, for points of which ``base_rate`` of the readers
+    outlined something.
+    """
+
+    scale: float = Field(gt=0)
+    shift: float
+    base_rate: float = Field(gt=0, lt=1)
+    data: str
+
+
+class ModelCard(_Strict):
+    """A model's card, ``model.json``."""
+
+    card_version: int = CARD_VERSION
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str
+    version: str
+    purpose: str
+    limits: list[str] = Field(default_factory=list)
+    licence: str
+    architecture: Architecture
+    spatial_dims: Literal[2, 3]
+    channels: list[str] = Field(min_length=1)
+    labels: list[Label] = Field(min_length=2, max_length=_MOST_LABELS)
+    #: How intensities reach the network: the region's minimum to 0 and maximum to 1; its mean to
+    #: 0 and standard deviation to 1; or Hounsfield units clipped to ``window_hu``, whose ends
+    #: become 0 and 1.
+    normalisation: Literal["stretch", "standardise", "hu"]
+    #: Lower and upper end in HU; what lies below, the padding of a scanner too, is the lower end.
+    window_hu: tuple[float, float] | None = None
+    #: In-plane (or isotropic) voxel sizes seen in training, in mm.
+    spacing_range_mm: tuple[float, float] | None = None
+    #: Where each axis of the network's grid goes in the patient, a letter of RLAPSI each, as
+    #: ``RAS`` or, for rows towards the back and columns towards the left, ``PL``. If null, axes
+    #: come as the image stores them.
+    orientation: str | None = None
+    #: Voxel size the network sees, in mm, one per axis of its grid or one for all: images of
+    #: another are resampled. If null, voxels come as they are.
+    spacing_mm: list[Annotated[float, Field(gt=0)]] | None = None
+    #: Voxels of the region the network looks at.
+    region: list[Annotated[int, Field(ge=1)]]
+    #: Whether the region must be placed around the lesion.
+    centred: bool
+    training: Training
+    calibration: Calibration | None = None
+    metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    #: Of what the network says of presence; as it says it if null.
+    presence: PresenceCalibration | None = None
+    #: What the training images were like; where it is null nothing is claimed of another image.
+    likeness: Likeness | None = None
+    weights_sha256: Sha256
+
+    @field_validator("orientation")
+    @classmethod
+    def _directions(cls, value: str | None) -> str | None:
+        if value is not None:
+            named_directions(value)
+        return value
+
+    @field_validator("card_version")
+    @classmethod
+    def _known(cls, value: int) -> int:
+        if value != CARD_VERSION:
+            raise ValueError(
+                f"version {value} of the card format; this program reads version {CARD_VERSION}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> ModelCard:
+        names = [label.name for label in self.labels]
+        if len(set(names)) < len(names):
+            raise ValueError("two labels have one name")
+        if math.prod(self.region) > _MOST_VOXELS:
+            raise ValueError("the region is larger than any network can see")
+        if len(self.region) != self.spatial_dims:
+            raise ValueError(f"region has {len(self.region)} axes, not {self.spatial_dims}")
+        if self.orientation is not None and len(self.orientation) != self.spatial_dims:
+            raise ValueError(f"orientation {self.orientation} is not of {self.spatial_dims} axes")
+        if (self.window_hu is None) == (self.normalisation == "hu"):
+            raise ValueError("window_hu is stated where the normalisation is hu, and nowhere else")
+        if self.window_hu is not None and not self.window_hu[0] < self.window_hu[1]:
+            raise ValueError(f"window_hu goes from {self.window_hu[0]} to {self.window_hu[1]}")
+        offsets = self.architecture.offset_columns
+        if offsets and len(offsets) != self.spatial_dims:
+            raise ValueError(f"offset_columns has {len(offsets)} axes, not {self.spatial_dims}")
+        radius = self.architecture.centre_radius
+        if isinstance(radius, list) and len(radius) != self.spatial_dims:
+            raise ValueError(f"centre_radius has {len(radius)} axes, not {self.spatial_dims}")
+        if self.spacing_mm is not None and len(self.spacing_mm) not in (1, self.spatial_dims):
+            raise ValueError(f"spacing_mm has {len(self.spacing_mm)} axes, not {self.spatial_dims}")
+        extent = None if self.likeness is None else self.likeness.size_mm
+        if extent is not None and len(extent) != self.spatial_dims:
+            raise ValueError(f"size_mm has {len(extent)} axes, not {self.spatial_dims}")
+        known = 0 if self.calibration is None else len(self.calibration.labels)
+        if known not in (0, self.classes - 1):
+            raise ValueError(f"calibration is of {known} labels, not {self.classes - 1}")
+        return self
+
+    @property
+    def voxel_mm(self) -> tuple[float, ...] | None:
+        """Voxel size the network sees along each axis of its grid; None for any."""
+        if self.spacing_mm is None:
+            return None
+        return tuple(self.spacing_mm * self.spatial_dims)[: self.spatial_dims]
+
+    def range_of(self, values: ArrayLike, space: Sequence[int] = (), label: int = 1) -> Range:
+        """Range of a label's size over hypotheses, calibrated where this model is.
+
+        Calibrated by patient it is the range of the hypotheses that are not empty, as it was
+        learnt; where all are empty there is nothing to state of readers.
+
+        Args:
+            values: of the hypotheses.
+            space: shape of their grid. What a 2D model learnt of areas says nothing about
+                volumes that it made of several slices.
+            label: from 1, as in the label map.
+        """
+        # Here, because listing models must not wait for torch.
+        from napari_ssn.core.measures import central_range, outlined_range
+
+        found = self.calibration
+        stacked = sum(size > 1 for size in space) > self.spatial_dims
+        factors = None if found is None or stacked else found.factors(label)
+        if found is None or factors is None:
+            return central_range(values)
+        if found.patients == 0:
+            return central_range(values, found.level, factors, found.readers)
+        given = outlined_range(values, found.level, factors, found.readers, found.patients)
+        return central_range(values) if given is None else given
+
+    def presence_of(self, logit: float | None) -> float:
+        """Probability that a reader outlines anything, in (0, 1], of what the network says.
+
+        None, from a network that does not ask, is 1.
+        """
+        if logit is None:
+            return 1.0
+        if self.presence is not None:
+            logit = self.presence.scale * logit + self.presence.shift
+        # Not quite 0: nothing that a network says is impossible.
+        return max(_LEAST_PRESENCE, 1 / (1 + math.exp(-max(logit, -700.0))))
+
+    @property
+    def classes(self) -> int:
+        """Number of labels, background included."""
+        return len(self.labels)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read and check the card of a model folder; ModelError says what is wrong with it."""
+    path = folder / CARD_NAME
+    try:
+        text = read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"Model {folder.name!r} has no readable card ({CARD_NAME}).") from error
+    if _newer(text):
+        raise ModelError(
+            f"Model {folder.name!r} was made for a newer napari-ssn: update the program to use it."
+        )
+    try:
+        return ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        place, what = what_is_wrong([dict(one) for one in problems])
+        raise ModelError(
+            f"The card of model {folder.name!r} is invalid: {place or 'the file'}: {what}."
+        ) from None
+
+
+def _newer(text: str) -> bool:
+    """Whether a card says that it is of a later format, which may hold what is unknown here."""
+    try:
+        version = json.loads(text)["card_version"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+    return isinstance(version, int) and version > CARD_VERSION

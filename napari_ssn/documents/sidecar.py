@@ -1,0 +1,395 @@
+"""The sidecar: everything needed to make a label map again, and to know that it is the same.
+
+It names the image by its hash, and a DICOM series by its UIDs, and by nothing else: no path, no
+name of a file, no patient.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
+
+from napari_ssn._version import __version__
+from napari_ssn.documents.problems import what_is_wrong
+from napari_ssn.documents.regular import read_text
+from napari_ssn.errors import DataError
+from napari_ssn.geometry.cutoff import Edge
+from napari_ssn.geometry.volume import Extent
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Row = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
+Index = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=3)]
+Count = Annotated[int, Field(ge=0)]
+Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
+Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
+Unit = Literal["mL", "mm2", "voxels"]
+
+UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"}
+
+
+#: Of the form below; a sidecar of a later one holds what this program does not know.
+SCHEMA_VERSION = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Software(_Strict):
+    """What computed, each by its version; ``machine`` is the kind of processor."""
+
+    napari_ssn: str
+    python: str
+    torch: str
+    monai: str
+    numpy: str
+    system: str
+    machine: str
+
+    @classmethod
+    def here(cls) -> Software:
+        """The software of this process."""
+        return cls(
+            napari_ssn=__version__,
+            python=platform.python_version(),
+            torch=_version("torch"),
+            monai=_version("monai"),
+            numpy=_version("numpy"),
+            system=platform.system(),
+            machine=platform.machine(),
+        )
+
+
+class ModelIdentity(_Strict):
+    """Which model, down to the bytes of its weights."""
+
+    name: str
+    version: str
+    weights_sha256: Sha256
+
+
+class DicomInput(_Strict):
+    """The DICOM series that was segmented: its UID, and those of its slices in their order.
+
+    Of an enhanced multi-frame instance there is one.
+    """
+
+    series_instance_uid: Uid
+    sop_instance_uids: Annotated[list[Uid], Field(min_length=1)]
+
+
+class Run(_Strict):
+    """What the model was given, and where it ran.
+
+    ``device`` is torch's name of it, ``device_title`` the words for a person; ``tile`` counts
+    the voxels that the network saw at once; ``centre`` is the index of the region's middle in
+    the file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model
+    looked along a volume to either side of it, null for everything else; ``frame`` counts the
+    frames of a time series from 1, null for an image without time; ``dicom`` is null for an image
+    that did not come from DICOM. ``threads`` of the CPU computed with ``instructions`` of torch's
+    name; both are null where another device did, and in sidecars of before they were written down,
+    when convolutions over single voxels were cut up among the threads. ``insisted`` is true where
+    the model reads Hounsfield units, and somebody had values that seem to be none taken for some;
+    null everywhere else. ``unlike`` is true where the image is unlike those that the model was
+    trained on, by its file, size or values, so that nothing calibrated is said of it.
+    """
+
+    device: str
+    device_title: str
+    tile: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)] | None = (
+        None
+    )
+    centre: Index | None
+    depth_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    image_sha256: Sha256
+    frame: Annotated[int, Field(ge=1)] | None = None
+    dicom: DicomInput | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    instructions: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. +-]{1,40}$")] | None = None
+    insisted: Literal[True] | None = None
+    unlike: Literal[True] | None = None
+
+
+class LesionMove(_Strict):
+    """A lesion with a position of its own: its number, a voxel of it, sigma and z."""
+
+    lesion: Annotated[int, Field(ge=1)]
+    centre: Index
+    sigma: FiniteFloat
+    z: list[FiniteFloat]
+
+
+class LesionMoves(_Strict):
+    """Lesions that have a z of their own, and how lesions are told apart.
+
+    A core is a connected set (corners count) of at least ``smallest_voxels`` voxels, each of
+    which is foreground in ``share`` of the ``draws`` hypotheses of ``seed`` or more; every voxel
+    of the grid goes with the core nearest in mm. Cores are numbered by the median of their size,
+    the largest first. The voxels that go with a lesion in ``own`` are decoded with its z, all
+    others with the choice's.
+    """
+
+    smallest_voxels: Annotated[int, Field(ge=1)]
+    share: Annotated[FiniteFloat, Field(gt=0, le=1)]
+    draws: Annotated[int, Field(ge=1)]
+    seed: Count
+    found: Annotated[int, Field(ge=2)]
+    own: Annotated[list[LesionMove], Field(min_length=1)]
+
+
+class Point(_Strict):
+    """A voxel of the file's own grid that somebody has given a label, 0 for the background."""
+
+    index: Index
+    label: Count
+
+
+class Pointing(_Strict):
+    """What somebody pointed at, in order, and how far that counts.
+
+    The label map is ``argmax (mean + factor · z + xi(z))``: ``tolerance`` is the deviation of a
+    point's own error in those of its margin; xi is a correction, correlated over ``length_mm``
+    and of ``amplitude`` deviations of the margin, that stops at the edges of the image's first
+    channel, a step of ``edge_share`` of the region's range counting like one length.
+
+    xi(z) is its mean given z and the points. A draw has ``rest`` besides, in the numbers that hold
+    xi, and does not follow the points numbered in ``slips``, from 1; null for what is no draw, or
+    was drawn before xi was. It was drawn with ``chance`` that xi has a share in it. ``slip`` is how
+    likely a point is a slip of the hand; ``stray`` is the same number, for what is drawn, and
+    another one in files of before they were one.
+    """
+
+    points: Annotated[list[Point], Field(min_length=1)]
+    tolerance: Annotated[FiniteFloat, Field(ge=0)]
+    length_mm: Annotated[FiniteFloat, Field(gt=0)]
+    amplitude: Annotated[FiniteFloat, Field(gt=0)]
+    edge_share: Annotated[FiniteFloat, Field(gt=0)]
+    chance: Annotated[FiniteFloat, Field(gt=0, le=1)] = 1.0
+    stray: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.0
+    rest: list[FiniteFloat] | None = None
+    slips: list[Annotated[int, Field(ge=1)]] | None = None
+    slip: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.0
+
+
+class Condition(_Strict):
+    """What is so in all hypotheses that mean and draws were taken from.
+
+    A label has at least, or at most, so many voxels of the segmented grid, or it reaches a voxel
+    of the file's own grid.
+    """
+
+    kind: Literal["at least", "at most", "reaches"]
+    label: Count
+    voxels: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    index: Index | None = None
+
+
+class Spread(_Strict):
+    """Factors of what z adds to the mean, ``per_label`` from the background on.
+
+    The label map is ``argmax (mean_c + s_c · (factor_c − mean of all factor_c) · z)`` with
+    ``s_c = overall · per_label_c``.
+    """
+
+    overall: Annotated[FiniteFloat, Field(ge=0)]
+    per_label: Annotated[list[Annotated[FiniteFloat, Field(ge=0)]], Field(min_length=2)]
+
+
+class Choice(_Strict):
+    """Which hypothesis: its z, and how it was come by.
+
+    ``sample`` counts from 1 within the draws of ``seed``, ``direction`` from 1 as the window
+    shows it, among ``directions`` of that kind; ``z = anchor + sigma · direction`` for a walk.
+    ``lesions`` says which lesions stand elsewhere on that direction; null when all stand where
+    ``z`` says. ``pointing`` says what mean, draws and anchor are given; null when nobody pointed
+    at anything. ``conditions`` says what is so in the hypotheses that mean, draws and anchor were
+    taken from, null when they are all; a walk may leave it. ``spread`` says how far apart the
+    hypotheses lie; null where as far as the model has them. ``z`` is null for a label map that
+    was edited by hand, which the model cannot make again, for the probability map, which is
+    about all z, and for the hypothesis that there is nothing.
+
+    ``presence`` is how likely a reader outlines anything, given ``pointing`` and ``conditions``;
+    null where the model does not tell that apart from where the border runs. ``nothing`` is true
+    where the label map is empty because a reader outlines nothing: a draw whose reader does, or,
+    of kind ``nothing``, the hypothesis itself; null everywhere else.
+    """
+
+    kind: Literal[
+        "mean",
+        "sample",
+        "walk",
+        "representative",
+        "conditioned",
+        "edited",
+        "probability",
+        "nothing",
+    ]
+    seed: Count | None = None
+    sample: Annotated[int, Field(ge=1)] | None = None
+    direction: Annotated[int, Field(ge=1)] | None = None
+    directions: Literal["label-weighted", "plain", "varimax"] | None = None
+    sigma: FiniteFloat | None = None
+    anchor: list[FiniteFloat] | None = None
+    z: list[FiniteFloat] | None
+    lesions: LesionMoves | None = None
+    pointing: Pointing | None = None
+    conditions: Annotated[list[Condition], Field(min_length=1)] | None = None
+    spread: Spread | None = None
+    presence: Share | None = None
+    nothing: Literal[True] | None = None
+
+
+class LabelVolume(_Strict):
+    """Size of one label; ``ml`` and ``mm2`` are null where the voxel size does not tell.
+
+    One slice has ``mm2``, however thick it is; sidecars of before said ``ml`` of one with a
+    thickness. ``longest_mm`` is the longest diameter of a connected part in any one slice, from
+    edge to edge, and ``perpendicular_mm`` the longest at a right angle to it; both are null where
+    the voxel size is unknown, and in sidecars of before they were measured. ``cut_off_by`` names
+    the edges that the label reaches, of the region that was looked at and of the image, so that it
+    may be larger; it is null in sidecars of before that was looked for.
+    """
+
+    voxels: Count
+    ml: Annotated[FiniteFloat, Field(ge=0)] | None
+    mm2: Annotated[FiniteFloat, Field(ge=0)] | None
+    unit: Unit
+    longest_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    perpendicular_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    cut_off_by: Annotated[list[Edge], Field(max_length=2)] | None = None
+
+    @property
+    def across(self) -> tuple[float, float] | None:
+        """Both diameters; None where they are not stated."""
+        if self.longest_mm is None or self.perpendicular_mm is None:
+            return None
+        return self.longest_mm, self.perpendicular_mm
+
+
+class Grid(_Strict):
+    """Voxel grid of the image and the label map; ``affine`` maps an index to mm."""
+
+    shape: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
+    affine: Annotated[list[Row], Field(min_length=4, max_length=4)]
+
+
+class Member(_Strict):
+    """One of several hypotheses in a file; ``share`` of the model's hypotheses it stands for."""
+
+    name: str
+    share: Share | None
+    choice: Choice
+    volumes: dict[str, LabelVolume]
+    label_map_sha256: Sha256
+
+
+class Provenance(_Strict):
+    """Content of a sidecar.
+
+    Of a file with several hypotheses ``hypotheses`` names them all, in the order of the file;
+    ``choice``, ``volumes`` and ``label_map_sha256`` are those of the first.
+    """
+
+    schema_version: Literal[1] = 1
+    #: `wording.RESEARCH_ONLY`; a literal, so that the schema says it too.
+    notice: Literal["Research use only – not a medical device"] = (
+        "Research use only – not a medical device"
+    )
+    created: str
+    software: Software
+    model: ModelIdentity
+    run: Run
+    choice: Choice
+    #: By label; the background is left out.
+    volumes: dict[str, LabelVolume]
+    grid: Grid
+    #: Of the label map's uint8 values in C order, on that grid; of a probability map, of its
+    #: little-endian float32 values in C order.
+    label_map_sha256: Sha256
+    hypotheses: Annotated[list[Member], Field(min_length=2)] | None = None
+
+    @field_validator("created")
+    @classmethod
+    def _utc(cls, value: str) -> str:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            # Python's own words repeat the value, at any length.
+            raise ValueError("the time of creation is no date and time") from None
+        if moment.utcoffset() is None:
+            raise ValueError("the time of creation has no time zone")
+        return value
+
+    def each(self) -> list[Provenance]:
+        """What it says of each hypothesis of its file, as if that were alone."""
+        if self.hypotheses is None:
+            return [self]
+        return [
+            self.model_copy(
+                update={
+                    "choice": one.choice,
+                    "volumes": one.volumes,
+                    "label_map_sha256": one.label_map_sha256,
+                    "hypotheses": None,
+                }
+            )
+            for one in self.hypotheses
+        ]
+
+    def to_json(self) -> str:
+        """Text of the sidecar; numbers are written so that reading gives the same bits."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def read_sidecar(path: Path) -> Provenance:
+    """Read and check a sidecar; DataError, in one sentence, if it is missing or damaged."""
+    # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        raise DataError("The sidecar does not exist.") from None
+    except (OSError, UnicodeDecodeError):
+        raise DataError("The sidecar cannot be read: it is damaged or no text.") from None
+    _check_version(text)
+    try:
+        return Provenance.model_validate_json(text)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        place, what = what_is_wrong([dict(one) for one in problems])
+        where = f" at {place}" if place else ""
+        raise DataError(f"The sidecar is not valid{where}: {what}.") from None
+
+
+def _check_version(text: str) -> None:
+    """DataError if a sidecar was written by a newer version than this, which has more to say."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return  # pydantic has better words for it
+    found = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > SCHEMA_VERSION:
+        raise DataError(
+            f"The sidecar was written by a newer napari-ssn (version {found} of its form, this "
+            f"one reads {SCHEMA_VERSION}): update napari-ssn to read it."
+        )
+
+
+def sidecar_schema() -> str:
+    """JSON schema of a sidecar, as published in ``docs/sidecar.schema.json``."""
+    schema: dict[str, Any] = Provenance.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "napari-ssn sidecar"
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

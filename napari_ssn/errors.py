@@ -1,0 +1,59 @@
+"""What a user can cause, as opposed to what a programmer can get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class SSNError(Exception):
+    """A problem a user can understand and act on; its text is one sentence."""
+
+
+class ImageError(SSNError):
+    """The image cannot be used: empty, constant, not finite, or of the wrong kind."""
+
+
+class GeometryError(SSNError):
+    """Grids, regions or affine matrices do not fit together."""
+
+
+class ModelError(SSNError):
+    """A model folder is unknown, damaged, or does not fit the image."""
+
+
+class DataError(SSNError):
+    """Training or evaluation data is missing, damaged or contradictory."""
+
+
+class ExportError(SSNError):
+    """A result could not be written."""
+
+
+class DeviceError(SSNError):
+    """The chosen device is missing or has run out of memory."""
+
+
+class Cancelled(SSNError):
+    """The user stopped the run."""
+
+
+class Cancel:
+    """Whether a person has stopped a job, for all who work on it to look at now and then.
+
+    Args:
+        asked: whether it is to stop; safe to be called in any thread.
+        words: for the person, one sentence.
+    """
+
+    def __init__(self, asked: Callable[[], bool], words: str = "The run was cancelled.") -> None:
+        self.asked = asked
+        self._words = words
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the job is to stop."""
+        if self.asked():
+            raise Cancelled(self._words)
+
+
+#: Of a job that nobody can stop.
+NEVER = Cancel(lambda: False)

@@ -1,0 +1,1 @@
+"""Where things are: grids, orientations, sizes and units, with numpy alone."""

@@ -1,0 +1,212 @@
+"""Longest diameters in one slice and what lies across them, as readers measure a lesion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist, squareform
+
+from napari_ssn.geometry.cutoff import Edge
+from napari_ssn.geometry.orientation import closest_axes, direction_cosines
+
+if TYPE_CHECKING:
+    from napari_ssn.core.hypotheses import Hypothesis
+
+# Voxel sizes nearer than this are one size, and lengths nearer than this one length.
+_SAME_SIZE, _SAME_LENGTH = 1e-3, 1e-9
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Diameter:
+    """The longest diameter of a label in any one slice, and the longest across it there.
+
+    Attributes:
+        longest, perpendicular: lengths in mm (in voxels, of an image whose voxel size is unknown);
+            0 where the label is nowhere.
+        slice_index: along the slice axis; None of a 2D image and where the label is nowhere.
+        ends, across: the ends of the two, as voxel indices that need not be whole; empty where
+            the label is nowhere.
+        cut_off_by: edges that the label reaches, see `core.cutoff.cut_off_by`: it may be larger.
+    """
+
+    longest: float = 0.0
+    perpendicular: float = 0.0
+    slice_index: int | None = None
+    ends: tuple[tuple[float, ...], ...] = ()
+    across: tuple[tuple[float, ...], ...] = ()
+    cut_off_by: tuple[Edge, ...] = ()
+
+
+def diameters(hypothesis: Hypothesis) -> Floats:
+    """Longest in-plane diameter of each label and the longest perpendicular to it, (C, 2) mm.
+
+    ``max ‖A (p − q)‖`` over points p, q of the outline of one connected part in one slice, A the
+    affine; then over p, q of the same part's convex hull with p − q at a right angle to the first.
+    The outline runs halfway between a voxel of the label and its neighbour outside, so that one
+    voxel is as wide as it is: between centres it would measure 0 mm, and a disc be too short;
+    between corners a disc is a voxel too long. Slices are those of `slice_axis`; parts touch at a
+    corner. Of equally long ones that with the longer perpendicular counts.
+
+    Returns:
+        Row by label; 0 mm where a label is nowhere, NaN for the background, which has none.
+
+    Source: RECIST 1.1 (Eisenhauer et al., European Journal of Cancer 2009), which measures the
+    longest diameter in the plane of the slices and the short axis across it.
+    """
+    space, affine = hypothesis.label_map.shape, hypothesis.affine
+    across = slice_axis(space, affine)
+    found = find_diameters(hypothesis.label_map, affine, hypothesis.classes, across)
+    rows = [(one.longest, one.perpendicular) for one in found]
+    return np.array([(np.nan, np.nan), *rows], dtype=np.float64)
+
+
+def slice_axis(space: Sequence[int], affine: Floats) -> int | None:
+    """Axis of a grid along which its slices lie; None of a 2D image, which is one.
+
+    Of a volume of one slice the axis of that one; else, where two of three voxel sizes are equal,
+    as those of a scanner's pixels are, the third; else the axis nearest to head and feet.
+    """
+    if len(space) == 2:
+        return None
+    single = [axis for axis in range(3) if space[axis] == 1]
+    if len(single) == 1:
+        return single[0]
+    sizes = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
+    others = [np.delete(sizes, axis) for axis in range(3)]
+    alike = [axis for axis in range(3) if np.ptp(others[axis]) <= _SAME_SIZE * others[axis].max()]
+    if len(alike) == 1:
+        return alike[0]
+    return closest_axes(direction_cosines(affine))[2]
+
+
+def find_diameters(
+    label_map: NDArray[np.uint8], affine: Floats, classes: int, across: int | None
+) -> tuple[Diameter, ...]:
+    """Of each label but the background its `Diameter`.
+
+    Args:
+        label_map: (*S), two or three axes.
+        affine: 4×4 of that grid, voxel index to mm.
+        classes: number of labels C, background included.
+        across: axis along which the slices lie; None of a 2D image.
+    """
+    plane = [axis for axis in range(label_map.ndim) if axis != across]
+    # In mm from the edges of the plane: a sheared grid keeps its true distances.
+    _, edges = np.linalg.qr(np.asarray(affine, dtype=np.float64)[:3, plane])
+    stack = label_map[None] if across is None else np.moveaxis(label_map, across, 0)
+    found = []
+    for label in range(1, classes):
+        best, slab = _longest(stack == label, edges)
+        if best is None:
+            found.append(Diameter())
+            continue
+        longest, perpendicular, ends, other = best
+
+        def placed(points: Floats, slab: int = slab) -> tuple[tuple[float, ...], ...]:
+            rows = points if across is None else np.insert(points, across, slab, axis=1)
+            return tuple(tuple(float(x) for x in row) for row in rows)
+
+        index = None if across is None else slab
+        found.append(Diameter(longest, perpendicular, index, placed(ends), placed(other)))
+    return tuple(found)
+
+
+_Best = tuple[float, float, Floats, Floats]
+
+
+def _longest(stack: NDArray[np.bool_], edges: Floats) -> tuple[_Best | None, int]:
+    """The longest diameter in any slice of (slices, rows, columns), and in which."""
+    joined = np.zeros((3, 3, 3), np.bool_)
+    joined[1] = True
+    parts, _ = ndimage.label(stack, joined)
+    boxes = [box for box in ndimage.find_objects(parts) if box is not None]
+    # No part is longer than the diagonals of its box: the largest first, and few are looked at.
+    most = [_reach(box, edges) for box in boxes]
+    best: _Best | None = None
+    slab = 0
+    for number in np.argsort(most, kind="stable")[::-1]:
+        if best is not None and most[number] < best[0] * (1 - _SAME_LENGTH):
+            break
+        box = boxes[number]
+        corner = np.array([box[1].start, box[2].start], dtype=np.float64)
+        here = _measured(parts[box][0] == number + 1, edges)
+        longer = best is None or here[0] > best[0] * (1 + _SAME_LENGTH)
+        as_long = best is not None and here[0] >= best[0] * (1 - _SAME_LENGTH)
+        wider = best is not None and here[1] > best[1] * (1 + _SAME_LENGTH)
+        even = best is not None and here[1] >= best[1] * (1 - _SAME_LENGTH)
+        first = box[0].start < slab
+        if longer or (as_long and (wider or (even and first))):
+            best = (here[0], here[1], here[2] + corner, here[3] + corner)
+            slab = box[0].start
+    return best, slab
+
+
+def _reach(box: tuple[slice, ...], edges: Floats) -> float:
+    size = np.array([one.stop - one.start for one in box[1:]], dtype=np.float64)
+    return float(max(np.linalg.norm(edges @ (size * turn)) for turn in ([1, 1], [1, -1])))
+
+
+def _measured(part: NDArray[np.bool_], edges: Floats) -> _Best:
+    """Of one part (rows, columns): both lengths, and the ends of each, (2, 2) indices."""
+    outline = _outline(part)
+    hull = outline[ConvexHull(outline @ edges.T).vertices]
+    places = hull @ edges.T
+    apart = squareform(pdist(places))
+    longest = float(apart.max())
+    best: _Best | None = None
+    for i, j in np.argwhere(np.triu(apart >= longest * (1 - _SAME_LENGTH), 1)):
+        across = _across(hull, places, int(i), int(j))
+        length = float(np.linalg.norm(edges @ (across[1] - across[0])))
+        if best is None or length > best[1] * (1 + _SAME_LENGTH):
+            best = (longest, length, hull[[i, j]], across)
+    assert best is not None
+    return best
+
+
+def _outline(part: NDArray[np.bool_]) -> Floats:
+    """Midpoints of the outer edges of a part's voxels, those that can be on its hull, (n, 2)."""
+    points = []
+    for axis, on in enumerate((part, part.T)):
+        lines = np.flatnonzero(on.any(1))
+        first = on[lines].argmax(1) - 0.5
+        last = on.shape[1] - on[lines, ::-1].argmax(1) - 0.5
+        turn = 1 if axis == 0 else -1
+        points += [np.stack([lines, edge][::turn], axis=1) for edge in (first, last)]
+    return np.concatenate(points).astype(np.float64)
+
+
+def _across(hull: Floats, places: Floats, i: int, j: int) -> Floats:
+    """Ends of the longest chord of a convex polygon at a right angle to that from i to j.
+
+    The chord's length is concave along the way and bends at the corners only, so that it is
+    longest at one of them. No corner lies before i or after j, or the way to it were longer.
+    """
+    along = places[j] - places[i]
+    along = along / np.linalg.norm(along)
+    way = (places - places[i]) @ along
+    one = [i, *_between(i, j, len(hull)), j]
+    other = [j, *_between(j, i, len(hull)), i][::-1]
+    stops = np.unique(way)
+    ends = [
+        np.stack([np.interp(stops, way[side], hull[side, axis]) for axis in (0, 1)], axis=1)
+        for side in (one, other)
+    ]
+    heights = [
+        np.interp(stops, way[side], (places[side] - places[i]) @ [-along[1], along[0]])
+        for side in (one, other)
+    ]
+    widest = int(np.abs(heights[0] - heights[1]).argmax())
+    return np.stack([ends[0][widest], ends[1][widest]])
+
+
+def _between(i: int, j: int, count: int) -> list[int]:
+    """Corners from i to j around a polygon, without these."""
+    return [(i + step) % count for step in range(1, (j - i) % count)]

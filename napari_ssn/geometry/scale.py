@@ -1,0 +1,75 @@
+"""What the voxels of a segmented image measure: millilitres, square millimetres, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.geometry.cutoff import cut_off_by
+from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
+from napari_ssn.geometry.volume import Extent
+
+
+class Scale(NamedTuple):
+    """What a voxel counts for.
+
+    Attributes:
+        extent: what is measured. One slice measures areas, however thick it is: the volume of a
+            slab through a lesion is not that of the lesion.
+        voxel_mm: volume of a voxel in mm³, of a plane its area in mm²; of unknown voxel sizes
+            without a meaning.
+        flat: whether there is but one slice.
+    """
+
+    extent: Extent
+    voxel_mm: float
+    flat: bool
+
+
+def scale_of(space: Sequence[int], affine: NDArray[np.float64], extent: Extent) -> Scale:
+    """What the voxels of a segmented image, or of the part of it that was, count for.
+
+    Args:
+        space: shape of what was segmented.
+        affine: 4×4 of its grid, voxel index to mm.
+        extent: what the image's voxel size is known to measure.
+    """
+    columns = np.asarray(affine, dtype=np.float64)[:3, :3]
+    flat = len(space) == 2 or 1 in space
+    if extent == "plane" or (extent == "volume" and flat):
+        across = slice_axis(space, affine)
+        one, two = (axis for axis in range(3) if axis != (2 if across is None else across))
+        return Scale(
+            "plane", float(np.linalg.norm(np.cross(columns[:, one], columns[:, two]))), flat
+        )
+    return Scale(extent, float(abs(np.linalg.det(columns))), flat)
+
+
+def across_of(
+    label_map: NDArray[np.uint8],
+    affine: NDArray[np.float64],
+    classes: int,
+    extent: Extent,
+    space: Sequence[int] | None = None,
+    start: Sequence[int] | None = None,
+) -> tuple[Diameter, ...]:
+    """Diameters of each label but the background, in mm; in voxels where their size is unknown.
+
+    With them goes which edges each label reaches: its size is then too small, however it is said.
+
+    Args:
+        label_map: (*S) on the image's grid.
+        affine, extent: as in `scale_of`.
+        classes: number of labels C, background included.
+        space, start: shape of the part that was segmented, one slice of a volume perhaps, and
+            its first voxel; all by default.
+    """
+    grid = np.eye(4) if extent == "unknown" else affine
+    axis = slice_axis(label_map.shape if space is None else space, grid)
+    found = find_diameters(label_map, grid, classes, axis)
+    edges = cut_off_by(label_map, classes, start, space)
+    return tuple(replace(one, cut_off_by=by) for one, by in zip(found, edges, strict=True))

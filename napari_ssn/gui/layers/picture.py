@@ -1,0 +1,329 @@
+"""The image to segment, as it lies in the viewer: its frame, its voxels, and the region's cross."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Points
+from napari.viewer import Viewer
+
+from napari_ssn.core.directions.compass import Compass
+from napari_ssn.geometry.display import Display
+from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.marker_sizes import MarkerSizes
+from napari_ssn.gui.layers.world import in_layer, in_viewer
+from napari_ssn.gui.memory import Remembered
+from napari_ssn.session import Plane, Session
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+
+
+class Picture:
+    """Tells the session which image it is about, and where things are in it. Main thread only."""
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._image: Image | None = None
+        self._shown: layers.Shown | None = None
+        # Of a time series the frame to segment, and every frame that was looked at so far.
+        self._frame = 0
+        self._frames: dict[int, layers.Shown] = {}
+        self._cross: Points | None = None
+        self._covered = False
+        self._cross_sizes: MarkerSizes | None = None
+        self._clicked: Callable[[], None] | None = None
+        # Of the result.
+        self._segmented: Image | None = None
+        session.looking = self._plane_on_show
+        session.closed = self._is_closed
+        session.found.connect(self._found)
+        session.changed.connect(self._show_cross)
+        viewer.layers.events.removed.connect(self._removed)
+
+    # ---- Which image
+
+    def set_image(self, layer: Image | None) -> None:
+        """Take an image layer, or none, as the one to segment."""
+        layer = getattr(layer, "__wrapped__", layer)
+        if layer is self._image:
+            return
+        self._watch(False)
+        self._image = layer
+        self._watch(True)
+        if self.frames is not None:
+            # The series itself is not in front while its layer is still being added.
+            self._frame = self._frame_of(layer)
+        self._describe()
+        self._bring_into_view()
+
+    def _bring_into_view(self) -> None:
+        """Go to the image's middle, where the slices on show pass by another image only."""
+        image, display, dims = self._image, self.display, self._viewer.dims
+        if image is None or display is None or dims.ndisplay != 2:
+            return
+        across = set(dims.not_displayed) & set(range(dims.ndim - len(display.shape), dims.ndim))
+        if len(across) != 1 or self._plane_on_show() is not None:
+            return
+        middle = self.place_of(tuple(size // 2 for size in display.image_space))
+        if middle is not None:
+            dims.set_point(list(range(dims.ndim - len(middle), dims.ndim)), list(middle))
+            self._viewer.reset_view(layers=[image])
+
+    @property
+    def image(self) -> Image | None:
+        """The image to segment."""
+        return self._image
+
+    @property
+    def display(self) -> Display | None:
+        """How the image's grid is shown; None without a usable image."""
+        return None if self._image is None or self._shown is None else self._shown.display
+
+    @property
+    def compass(self) -> Compass | None:
+        """Which way the viewer's axes go in the patient; None without a usable image."""
+        return None if self._image is None or self._shown is None else self._shown.compass
+
+    @property
+    def note(self) -> str:
+        """What a person should know of how the image was read; empty for nothing."""
+        return "" if self._image is None or self._shown is None else self._shown.note
+
+    @property
+    def frame(self) -> int:
+        """Which frame of a time series is to be segmented."""
+        return self._frame
+
+    @property
+    def frames(self) -> int | None:
+        """Number of frames of the image; None where it has no time."""
+        return None if self._image is None else layers.frames_of(self._image)
+
+    @property
+    def frame_in_front(self) -> int | None:
+        """Frame of a time series that the viewer shows; None where there is no time."""
+        if self._image is None or self.frames is None:
+            return None
+        return self._frame_of(self._image)
+
+    def _frame_of(self, layer: Image) -> int:
+        return layers.frame_at(layer, in_layer(self._viewer, layer, self._viewer.dims.point))
+
+    def choose_frame(self, frame: int) -> None:
+        """Segment another frame of the time series, and show it."""
+        assert self._image is not None
+        centre, self._frame = self._session.setup.centre, frame
+        self._tell()
+        if centre is not None:
+            # A lesion stays about where it was.
+            self._session.place_centre(centre)
+        place = in_viewer(self._viewer, self._image, self._image.data_to_world((frame, 0, 0, 0)))
+        self._viewer.dims.set_point(self._viewer.dims.ndim - 4, place[0])
+
+    # ---- Where things are
+
+    def transform(self, axes: int) -> dict[str, Any]:
+        """What lays a layer of so many axes exactly on the image."""
+        assert self._image is not None
+        return layers.transform_of(self._image, axes)
+
+    def place_of(self, voxel: tuple[int, ...]) -> tuple[float, ...] | None:
+        """Where a voxel of the source's grid lies in the viewer; None without a usable image."""
+        if self._image is None or self.display is None:
+            return None
+        return in_viewer(
+            self._viewer, self._image, layers.world_of(self._image, self.display, voxel)
+        )
+
+    def voxel_at(self, position: tuple[float, ...]) -> tuple[int, ...] | None:
+        """Voxel of the source's grid at a place in the viewer; None where there is none."""
+        if self._image is None or self.display is None:
+            return None
+        place = in_layer(self._viewer, self._image, position)
+        return layers.clicked_voxel(self._image, self.display, place)
+
+    def geometry(self) -> tuple[tuple[int, ...], tuple[float, ...] | None, str] | None:
+        """Size and spacing as shown, columns first, and the plane of the slices if known."""
+        shown = self._shown
+        if shown is None or shown.display is None:
+            return None
+        spacing = shown.source.spacing_mm
+        order = shown.display.reorientation.order
+        known = None if spacing is None else tuple(spacing[axis] for axis in order)[::-1]
+        return shown.display.shape[::-1], known, shown.display.plane
+
+    def is_file_of(self, path: Path) -> bool:
+        """Whether a file is the one that an image in the viewer was opened from."""
+        opened = [one.source.path for one in self._viewer.layers if isinstance(one, Image)]
+        with suppress(OSError):
+            return any(path.samefile(one) for one in opened if one is not None)
+        return False
+
+    def set_voxel_size(self, size_mm: Sequence[float]) -> None:
+        """Give the image the voxel size that somebody knows, columns first, in mm."""
+        if self._image is None:
+            return
+        size = tuple(size_mm)[::-1]
+        axes = len(size)
+        before = (tuple(self._image.scale[-axes:]), self._image.units[-axes:])
+        layers.set_voxel_size(self._image, size)
+        # What lies on it stays on it: outlines of before, and labels that somebody has drawn.
+        for layer in self._viewer.layers:
+            same = layer.ndim >= axes and tuple(layer.scale[-axes:]) == before[0]
+            if layer is not self._image and same and layer.units[-axes:] == before[1]:
+                layers.set_voxel_size(layer, size)
+        self._viewer.reset_view()
+
+    def _plane_on_show(self) -> Plane | None:
+        if self._image is None or self.display is None:
+            return None
+        dims = self._viewer.dims
+        place = in_layer(self._viewer, self._image, dims.point)
+        return layers.plane_on_show(self._image, self.display, dims, place)
+
+    # ---- The region's middle
+
+    def centre_in_words(self) -> str:
+        """Where the region's middle lies in the picture."""
+        centre, display = self._session.setup.centre, self.display
+        if centre is None or display is None:
+            return ""
+        shown = display.reorientation.index_to_display(centre, display.image_space)
+        if len(shown) == 3:
+            return f"Slice {shown[0]}, col. {shown[2]}, row {shown[1]}"
+        return f"Column {shown[1]}, row {shown[0]}"
+
+    def place_at(self, position: tuple[float, ...]) -> None:
+        """Put the region's middle on a place in the world."""
+        if self.display is None:
+            return
+        voxel = self.voxel_at(position)
+        outside = (-1,) * len(self.display.shape)
+        self._session.place_centre(voxel if voxel is not None else outside)
+
+    def wait_for_click(self, waiting: bool, done: Callable[[], None] | None = None) -> None:
+        """Take the next click on the image as the region's middle, or stop waiting for it."""
+        callbacks = self._viewer.mouse_drag_callbacks
+        if self._on_click in callbacks:
+            callbacks.remove(self._on_click)
+        self._clicked = done
+        if waiting:
+            callbacks.append(self._on_click)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the next click is the region's middle."""
+        return self._on_click in self._viewer.mouse_drag_callbacks
+
+    def _on_click(self, viewer: Any, event: Any) -> Any:
+        moved = False
+        yield
+        while event.type == "mouse_move":
+            moved = True
+            yield
+        if not moved:
+            # A drag moves the picture and means no place.
+            done = self._clicked
+            self.wait_for_click(False)
+            self.place_at(tuple(event.position))
+            if done is not None:
+                done()
+
+    def _show_cross(self) -> None:
+        session = self._session
+        centre = session.setup.centre if session.setup.around_point else None
+        if self._cross is not None and (centre is None or centre != self._cross.metadata["at"]):
+            self._viewer.layers.remove(self._cross)
+        found = session.result is not None and not session.stale
+        if found != self._covered:
+            # It would lie on a small lesion and hide it; who wants it can still show it.
+            self._covered = found
+            if self._cross is not None:
+                self._cross.visible = not found
+        if centre is None or self._cross is not None or self.display is None:
+            return
+        chosen = set(self._viewer.layers.selection)
+        cross = layers.region_layer(self._image, self.display, centre)
+        cross.metadata["at"] = centre
+        self._cross = cross
+        self._viewer.add_layer(cross)
+        self._cross_sizes = MarkerSizes(self._viewer, cross, layers.REGION_PIXELS)
+        self._viewer.layers.selection = chosen
+
+    # ---- From the viewer
+
+    def _watch(self, on: bool) -> None:
+        if self._image is not None:
+            for name in layers.IMAGE_EVENTS:
+                event = getattr(self._image.events, name)
+                if on:
+                    event.connect(self._describe)
+                else:
+                    event.disconnect(self._describe)
+
+    def _describe(self, event: Any = None) -> None:
+        """The image is another one, or has changed."""
+        self._frames.clear()
+        if self.frames is not None:
+            self._frame = min(self._frame, self.frames - 1)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._image is None:
+            self._shown = None
+        elif self.frames is None:
+            self._shown = layers.describe(self._image)
+        else:
+            # A frame that was segmented is the same when one comes back to it.
+            if self._frame not in self._frames:
+                self._frames[self._frame] = layers.describe(self._image, self._frame)
+            self._shown = self._frames[self._frame]
+        self._session.set_image(None if self._shown is None else self._shown.source)
+
+    def _found(self, result: Prediction) -> None:
+        self._segmented = self._image
+
+    def _is_closed(self) -> bool:
+        return self._segmented is not None and self._segmented not in self._viewer.layers
+
+    def _removed(self, event: Any) -> None:
+        layer = getattr(event.value, "__wrapped__", event.value)
+        if layer is self._segmented and layer is not self._image:
+            # The one to segment is told of below.
+            self._session.changed.emit()
+        if layer is self._image:
+            self.set_image(None)
+        elif layer is self._cross:
+            self._cross = self._cross_sizes = None
+
+    # ---- From one dock to the next
+
+    def remembered(self, model: Path | None, folders: tuple[Path, ...]) -> Remembered:
+        """What is set up for the image, and with which model."""
+        setup = self._session.setup
+        centre = setup.centre if setup.around_point else None
+        return Remembered(model, folders, centre, self._frame)
+
+    def restore(self, before: Remembered) -> None:
+        """Set up the image as it was when a dock was closed; the user's frame stays in front."""
+        if before.centre is not None and self._frame == before.frame:
+            self._session.place_centre(before.centre)
+
+    def close(self, tidy: bool = True) -> None:
+        """Let go of the viewer; layers stay, but not the cross, which means nothing alone.
+
+        Args:
+            tidy: whether there still is a window to take it from.
+        """
+        if tidy and self._cross is not None:
+            self._viewer.layers.remove(self._cross)
+        self.wait_for_click(False)
+        self._watch(False)
+        self._viewer.layers.events.removed.disconnect(self._removed)
+        self._image = self._segmented = self._cross = self._cross_sizes = None

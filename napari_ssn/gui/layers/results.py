@@ -1,0 +1,383 @@
+"""Between napari's layers and the session: the one place that reads or writes transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.components import Dims
+from napari.layers import Image, Labels, Layer, Points
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+
+from napari_ssn.core.directions.compass import Compass
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.declared import declared_by
+from napari_ssn.geometry.display import (
+    NOTE_KEY,
+    RESULT_KEY,
+    SHOWN_AT,
+    SOURCE_KEY,
+    Display,
+    image_display,
+    to_volume,
+)
+from napari_ssn.geometry.foreign import has_time_last
+from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
+from napari_ssn.geometry.transforms import layer_matrix
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.source import Source
+from napari_ssn.session import Decoded, Plane, Preview
+from napari_ssn.text.sizes import plural
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+
+HYPOTHESIS = "SSN · hypothesis"
+COMPARED = "SSN · compared"
+PREVIEW = "SSN · first outlines"
+REGION = "SSN · region"
+# Sizes of markers in pixels of the screen.
+REGION_PIXELS, CLICK_PIXELS = (13, 19), (11, 13)
+
+#: Events of an image layer after which it is another image.
+IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
+
+_TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+_GREY = "#9a9a9a"
+_TIME = ("t", "time", "frame")
+
+# Every reading of a layer is another image, as far as results are concerned.
+_tokens = count(1)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image layer as the session sees it, and how its grid is shown.
+
+    Attributes:
+        source: what the session gets.
+        display: where the layer's array came from; None when it cannot be used.
+        note: what a person should know of how it was read, one sentence; empty for nothing.
+        compass: which way the viewer's axes go in the patient; None with no display.
+    """
+
+    source: Source
+    display: Display | None
+    note: str = ""
+    compass: Compass | None = None
+
+
+def frames_of(layer: Image) -> int | None:
+    """Number of frames of a time series, (t, z, y, x); None for an image without time."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return int(data.shape[0]) if len(data.shape) == 4 and not layer.rgb else None
+
+
+def describe(layer: Image, frame: int = 0) -> Shown:
+    """Read an image layer, or one frame of it, without touching its intensities."""
+    token = next(_tokens)
+    data = layer.data[0] if layer.multiscale else layer.data
+    frames = frames_of(layer)
+    if layer.rgb:
+        return _unusable(
+            token,
+            "This is a colour picture (RGB) and the model reads grey values: "
+            "choose or open a grey-value image.",
+        )
+    named = any(name.lower() in _TIME for name in layer.axis_labels[1:])
+    if frames is not None and (named or has_time_last(layer.ndim, layer.metadata)):
+        return _unusable(
+            token, "Time must be the first axis: bring the axes in the order (time, z, y, x)."
+        )
+    try:
+        display = _display_of(layer, len(data.shape) - (frames is not None))
+    except (ImageError, GeometryError) as error:
+        return _unusable(token, str(error))
+    seen = _seen(data if frames is None else data[frame], display)
+    source = Source(
+        token=token,
+        space=display.image_space,
+        channels=1,
+        affine=display.affine,
+        extent=display.extent,
+        oriented=display.oriented,
+        load=partial(_load, data, display, None if frames is None else frame),
+        frame=None if frames is None else frame,
+        shown=display.reorientation,
+        ct=None if seen is None else seems_ct(seen),
+        units=None if seen is None else units_of(seen),
+        # A layer that was cropped or moved has another grid than its series.
+        declared=declared_by(layer.metadata.get(SOURCE_KEY)),
+        cut=None
+        if seen is None
+        else partial(_cut, data if frames is None else data[frame], display),
+        series=None if display.moved else layer.metadata.get(SOURCE_KEY),
+    )
+    compass = Compass(display, _matrix(layer, len(display.shape)))
+    return Shown(source, display, layer.metadata.get(NOTE_KEY) or "", compass)
+
+
+def _seen(data: Any, display: Display) -> NDArray[np.float64] | None:
+    """Some of the values in memory; None of a lazy array, which is not read for that.
+
+    Those of the source's own grid, because a run looks at them there: what the window says before
+    it, and what one may insist on, must not be told from other slices.
+    """
+    if not isinstance(data, np.ndarray) or data.dtype.kind not in "biuf":
+        return None
+    return some_values(display.reorientation.undo(data))
+
+
+def _cut(data: NDArray[Any], display: Display, part: tuple[slice, ...]) -> NDArray[np.float32]:
+    """A part of an image in memory, (1, *part) on the file's own grid."""
+    with np.errstate(over="ignore"):
+        return np.asarray(display.reorientation.undo(data)[part], dtype=np.float32)[None]
+
+
+def _unusable(token: int, problem: str) -> Shown:
+    def load() -> Volume:
+        raise ImageError(problem)
+
+    source = Source(token, (1, 1), 1, np.eye(4), "unknown", False, load, problem)
+    return Shown(source, None)
+
+
+def _load(data: Any, display: Display, frame: int | None) -> Volume:
+    """In the worker: a lazy array is read only now."""
+    return to_volume(data if frame is None else data[frame], display)
+
+
+def _display_of(layer: Image, axes: int) -> Display:
+    """Place of an image's last axes."""
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape[-axes:]
+    return image_display(shape, _matrix(layer, axes), layer.units[-axes:], layer.metadata)
+
+
+def _matrix(layer: Image, axes: int) -> NDArray[np.float64]:
+    """Index to world of a layer's last axes, (n + 1, n + 1), with all of its transforms."""
+    ndim = layer.ndim
+    origin = np.asarray(layer.data_to_world((0,) * ndim), dtype=float)
+    steps = [np.asarray(layer.data_to_world(unit), dtype=float) - origin for unit in np.eye(ndim)]
+    linear = np.stack(steps, axis=1)
+    first = ndim - axes
+    mixed = linear[:first, first:].any() or linear[first:, :first].any()
+    # What is no number has words of its own.
+    if mixed and np.isfinite(linear).all():
+        raise GeometryError(
+            "This layer is turned in a way that mixes time with space: undo that first."
+        )
+    matrix = np.eye(axes + 1)
+    matrix[:axes, :axes], matrix[:axes, axes] = linear[first:, first:], origin[first:]
+    return matrix
+
+
+def colours(result: Prediction | Preview, grey: bool = False) -> DirectLabelColormap:
+    """One colour per label, from the model's card; all grey for a result that is stale."""
+    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    for value, label in enumerate(result.card.labels):
+        if value > 0:
+            table[value] = _GREY if grey else label.colour
+    return DirectLabelColormap(color_dict=table)
+
+
+def plain_colours(classes: int) -> DirectLabelColormap:
+    """White for every label: the outline that another is compared with."""
+    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    return DirectLabelColormap(color_dict=table | dict.fromkeys(range(1, classes), "#ffffff"))
+
+
+def transform_of(image: Image, axes: int) -> dict[str, Any]:
+    """Everything that says where an image's last axes lie, for layers that lie exactly on it.
+
+    napari shows a layer with fewer axes than the viewer in every frame.
+    """
+    transform = {key: getattr(image, key) for key in _TRANSFORM}
+    if axes == image.ndim:
+        return transform
+    shear = np.asarray(image.shear)
+    if shear.ndim == 1:
+        # The numbers above the diagonal, row by row.
+        whole = np.eye(image.ndim)
+        whole[np.triu_indices(image.ndim, 1)] = shear
+        shear = whole
+    matrix = np.asarray(image.affine.affine_matrix)
+    return {
+        **{key: transform[key][-axes:] for key in ("scale", "translate", "units", "axis_labels")},
+        "rotate": np.asarray(image.rotate)[-axes:, -axes:],
+        "shear": shear[-axes:, -axes:],
+        "affine": matrix[-axes - 1 :, -axes - 1 :],
+    }
+
+
+def label_layer(
+    name: str, data: Any, transform: dict[str, Any], metadata: dict[str, Any]
+) -> Labels:
+    """A labels layer with the transform of an image."""
+    return Labels(data, name=name, metadata={RESULT_KEY: metadata}, **transform)
+
+
+def result_metadata(
+    result: Prediction,
+    choice: Choice,
+    place: dict[str, Any],
+    z: Sequence[float] | NDArray[np.float64] | None,
+) -> dict[str, Any]:
+    """What a result layer carries, in plain numbers: its origin, and its place for the writer.
+
+    ``place`` is what `place_on` gives; it does not change while the slider moves.
+    """
+    return {
+        **place,
+        "run": result.run,
+        "kind": choice.kind,
+        "sample": choice.sample,
+        "seed": choice.seed,
+        "direction": choice.direction,
+        "directions": choice.basis,
+        "sigma": choice.sigma,
+        "z": None if z is None else [float(value) for value in z],
+        "model": result.card.name,
+        "weights_sha256": result.card.weights_sha256,
+        "image_sha256": result.image_sha256,
+        "centre": None if result.centre is None else list(result.centre),
+        "frame": None if result.source.frame is None else result.source.frame + 1,
+        "lesions": {str(number): sigma for number, sigma in choice.own},
+        "spread": {"overall": result.spread.overall, "per_label": list(result.spread.per_label)},
+        "points": [[*point.index, point.label] for point in choice.points],
+        "conditions": [[one.kind, one.label, one.voxels, *one.index] for one in choice.only],
+        "labels": list(result.labels),
+    }
+
+
+def place_on(display: Display, transform: dict[str, Any]) -> dict[str, Any]:
+    """Where a result's layer lies: on which grid of a file, and where in the viewer."""
+    shown_at = layer_matrix(transform, len(display.shape))
+    return {**display.to_metadata(), SHOWN_AT: shown_at.tolist()}
+
+
+def decoded_metadata(decoded: Decoded, place: dict[str, Any]) -> dict[str, Any]:
+    """As `result_metadata`, with the content of the sidecar."""
+    z = decoded.provenance["choice"]["z"]
+    base = result_metadata(decoded.result, decoded.choice, place, z)
+    return {**base, "provenance": decoded.provenance}
+
+
+def is_ours(layer: Layer) -> bool:
+    """Whether a layer shows a result, so that it is no image to segment."""
+    return RESULT_KEY in layer.metadata
+
+
+def layer_name(decoded: Decoded) -> str:
+    """``SSN · sample 03`` or ``SSN · kept · 1.42 mL``."""
+    choice = decoded.choice
+    frame = decoded.result.source.frame
+    when = "" if frame is None else f" · frame {frame + 1}"
+    if decoded.kept:
+        voxels = int(decoded.counts[1:].sum())
+        return f"SSN · kept · {decoded.result.measure.amount(voxels)}{when}"
+    seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
+    told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
+    told += f" · {plural(len(choice.only), 'condition')}" if choice.only else ""
+    told += " · spread changed" if decoded.result.spread.changed else ""
+    return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{told}{when}"
+
+
+def frozen(layer: Labels) -> NDArray[np.uint8]:
+    """The labels a layer shows at this moment, as an array of their own."""
+    return np.array(layer.data)
+
+
+def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Points:
+    """A cross on the voxel around which the model looks."""
+    return Points(
+        [display.reorientation.index_to_display(centre, display.image_space)],
+        name=REGION,
+        symbol="cross",
+        size=7,
+        # Seen on lung and on the bright middle of a lesion, which a larger one would hide.
+        canvas_size_limits=REGION_PIXELS,
+        face_color="#56b4e9",
+        border_color="#56b4e9",
+        **transform_of(image, len(display.shape)),
+    )
+
+
+def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:
+    """An empty layer for points that somebody places, as large on every screen."""
+    return Points(
+        np.zeros((0, axes)),
+        ndim=axes,
+        name=name,
+        size=1.5,
+        canvas_size_limits=CLICK_PIXELS,
+        **transform,
+    )
+
+
+def set_voxel_size(layer: Layer, size_mm: Sequence[float]) -> None:
+    """Give a layer the voxel size that somebody knows, along the last of its axes, in mm."""
+    axes = len(size_mm)
+    layer.units = (*layer.units[:-axes], *("mm",) * axes)
+    # Signs stay: they say which way an axis runs.
+    signs = np.where(np.asarray(layer.scale[-axes:]) < 0, -1.0, 1.0)
+    layer.scale = (*layer.scale[:-axes], *(signs * size_mm))
+
+
+def plane_on_show(
+    image: Image, display: Display, dims: Dims, place: Sequence[float]
+) -> Plane | None:
+    """Plane of the source's grid that a viewer shows; None in 3D and where there is one plane.
+
+    Args:
+        image, display: of the image.
+        dims: of the viewer.
+        place: where its sliders stand, in the image's own world.
+    """
+    hidden = set(dims.not_displayed)
+    first = dims.ndim - image.ndim
+    across = [axis for axis in range(image.ndim) if first + axis in hidden]
+    if dims.ndisplay != 2 or len(across) != 1:
+        return None
+    voxel = clicked_voxel(image, display, place)
+    if voxel is None:
+        return None
+    source = display.reorientation.order[across[0]]
+    return tuple(voxel[axis] if axis == source else None for axis in range(image.ndim))
+
+
+def clicked_voxel(
+    image: Image, display: Display, position: Sequence[float]
+) -> tuple[int, ...] | None:
+    """Voxel of the source's grid under a place in its own world; None if it misses the image."""
+    # A viewer with more axes than the image has its own in front.
+    place = tuple(position)[-image.ndim :]
+    # Of a time series the place in time is another matter.
+    inside = image.world_to_data(place)[-len(display.shape) :]
+    shown = [round(float(value)) for value in inside]
+    if not all(0 <= at < size for at, size in zip(shown, display.shape, strict=True)):
+        return None
+    return display.reorientation.index_to_source(shown, display.image_space)
+
+
+def world_of(image: Image, display: Display, index: Sequence[int]) -> tuple[float, ...]:
+    """Place in its own world of a voxel of the source's grid, along the axes of space."""
+    shown = display.reorientation.index_to_display(index, display.image_space)
+    # Where in time makes no difference in space.
+    place = image.data_to_world((0,) * (image.ndim - len(shown)) + shown)
+    return tuple(float(value) for value in place[-len(shown) :])
+
+
+def frame_at(image: Image, position: Sequence[float]) -> int:
+    """Frame of a time series at a place in its own world, the nearest that there is."""
+    frames = frames_of(image)
+    assert frames is not None
+    at = float(image.world_to_data(tuple(position)[-image.ndim :])[0])
+    # In an image whose voxels have no size no place is known.
+    return min(max(round(at), 0), frames - 1) if np.isfinite(at) else 0

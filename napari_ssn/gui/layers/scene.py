@@ -1,0 +1,364 @@
+"""What of a result lies in the viewer: the walking layer and what it is compared with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels, Layer
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_ssn.geometry.display import RESULT_KEY
+from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.copies import CopyLayers
+from napari_ssn.gui.layers.first_outlines import FirstOutlines
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.walking import Walking
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.session import Decoded, Preview, Session
+from napari_ssn.text.sizes import plural
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+
+_FAINT = 0.5
+# Modes of a labels layer in which a click changes it.
+_EDITING = ("paint", "erase", "fill", "polygon")
+# Seconds that the 3D view may take to follow the slider while it is held; a slower one follows
+# when it is let go.
+_LIVE = 0.05
+
+
+@dataclass(frozen=True)
+class Look:
+    """How label layers are drawn.
+
+    Attributes:
+        outline: contours only, else filled.
+        width: of the contour, in pixels of the image.
+        opacity: 0 to 1.
+    """
+
+    outline: bool = True
+    width: int = 1
+    opacity: float = 0.9
+
+
+class Scene:
+    """Keeps the layers of a result in step with the session. Main thread only.
+
+    Attributes:
+        picture: the image that they lie on.
+        look: how label layers are drawn.
+        copies: layers of samples and of kept hypotheses.
+        redrawn: signal: they are drawn in another way.
+    """
+
+    redrawn = Signal()
+
+    def __init__(self, viewer: Viewer, session: Session, picture: Picture) -> None:
+        self._viewer = viewer
+        self._session = session
+        self.picture = picture
+        # Of the image of the present result, as it was then.
+        self._display: Any = None
+        self._transform: dict[str, Any] = {}
+        self._place: dict[str, Any] = {}
+        self._walking: Labels | None = None
+        # The hypothesis that was on show when the walking layer was deleted by hand.
+        self._deleted: Choice | None = None
+        self._compared: Labels | None = None
+        self._grey = False
+        # Whether outlines are shown on request only, and nobody has asked.
+        self._hidden = False
+        # Whether the 3D view took long to follow last time.
+        self._slow = False
+        self.look = Look()
+        self.copies = CopyLayers(viewer, self._add)
+        self._first = FirstOutlines(viewer, picture, self._draw)
+        session.previewed.connect(self._previewed)
+        session.found.connect(self._found)
+        session.walk.moved.connect(self._moved)
+        session.copies.made.connect(self._made)
+        session.changed.connect(self._changed)
+        session.comparing.changed.connect(self._compare)
+        viewer.layers.events.removed.connect(self._removed)
+        viewer.dims.events.ndisplay.connect(self._turned)
+        viewer.dims.events.current_step.connect(self._stepped)
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the present result lies in its image's file, as layers carry it."""
+        return self._place
+
+    def shown(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values on the grid of the present result's image, as its layers show them."""
+        turned: NDArray[Any] = self._display.reorientation.apply(values)
+        return turned
+
+    @property
+    def grey(self) -> bool:
+        """Whether the result is about another image, place or frame than what is looked at."""
+        return self._session.stale or self.elsewhen
+
+    def shown_index(self, voxel: tuple[int, ...]) -> tuple[int, ...]:
+        """Where a voxel of the present result lies in its layers."""
+        display = self._display
+        place: tuple[int, ...] = display.reorientation.index_to_display(voxel, display.image_space)
+        return place
+
+    @property
+    def frame_of_result(self) -> tuple[dict[str, Any], int]:
+        """How layers of the present result are placed, and how many axes they have."""
+        return self._transform, len(self._display.shape)
+
+    @property
+    def elsewhen(self) -> bool:
+        """Whether another frame is in front than the one that the result is about."""
+        result = self._session.result
+        if result is None or result.source.frame is None:
+            return False
+        front = self.picture.frame_in_front
+        return front is not None and front != result.source.frame
+
+    # ---- Results
+
+    def _previewed(self, preview: Preview) -> None:
+        """Show the first labels of a run; one outline at a time."""
+        if self._first.show(preview) and self._walking is not None:
+            self._walking.visible = False
+
+    def _found(self, result: Prediction) -> None:
+        self._first.drop()
+        display = self.picture.display
+        assert display is not None
+        self._display, self._transform = display, self.picture.transform(len(display.shape))
+        self._place = layers.place_on(display, self._transform)
+        # Another image may have another shape and place: a fresh layer is simplest.
+        before, self._walking = self._walking, None
+        if before is not None:
+            self._viewer.layers.remove(before)
+        self._retire_left()
+        self.copies.edit_next(None)
+        gone = self.copies.retire(result)
+        if gone and self._session.note is None:
+            took = f"{plural(gone, 'sample')} of the run before made room"
+            self._session.tell(f"{took}; what was kept, painted or renamed stays.")
+        self._slow = False
+        self._show_walking(result)
+        if (
+            len(display.shape) == 3
+            and self._viewer.dims.ndisplay == 2
+            and self._session.looking() is None
+        ):
+            # The slice on show is of another image, elsewhere in the patient.
+            self._session.look()
+
+    def _show_walking(self, result: Prediction) -> None:
+        """Add the layer that follows the slider."""
+        data = Walking(
+            partial(self._read, result.run),
+            result.source.space,
+            result.dist.start or (),
+            result.dist.space,
+            self._display.reorientation,
+        )
+        fresh = layers.label_layer(layers.HYPOTHESIS, data, self._transform, {})
+        self._grey = self.grey
+        fresh.colormap = layers.colours(result, grey=self._grey)
+        self._hidden = self._session.summary.hidden
+        fresh.visible = not self._hidden
+        self._walking, self._deleted = fresh, None
+        self._add(fresh)
+        fresh.events.mode.connect(self._mode_chosen)
+
+    def _retire_left(self) -> None:
+        """What a dock that was closed has left on show makes room, and stays."""
+        for layer in list(self._viewer.layers):
+            if layer.name == layers.HYPOTHESIS and layers.is_ours(layer):
+                layer.visible = False
+                layer.name = f"{layer.name} · earlier run"
+
+    def _read(self, run: int, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
+        """Labels for the layer of a run; none once another run has taken its place."""
+        result = self._session.result
+        if result is None or result.run != run:
+            return None
+        return self._session.walk.label_map(where)
+
+    def _moved(self) -> None:
+        result = self._session.result
+        if self._walking is None and self._deleted not in (None, self._session.walk.choice):
+            self._bring_back()
+        walking = self._walking
+        if walking is None or result is None:
+            return
+        walking.metadata[RESULT_KEY] = layers.result_metadata(
+            result, self._session.walk.choice, self._place, self._session.walk.z
+        )
+        whole = self._viewer.dims.ndisplay == 3
+        if whole and self._slow and self._session.walk.held:
+            return
+        began = time.perf_counter()
+        walking.refresh(extent=False, thumbnail=False, highlight=False)
+        self._slow = whole and time.perf_counter() - began > _LIVE
+
+    def _mode_chosen(self, event: Any) -> None:
+        """What follows the slider cannot be edited: a copy that stays is, in the mode asked for."""
+        walking = self._walking
+        if walking is not None and event.source is walking and walking.mode in _EDITING:
+            self.copies.edit_next(walking.mode)
+            walking.mode = "pan_zoom"
+            self._session.copies.keep()
+            self._session.tell(
+                "A copy was kept to be edited: the outline itself follows the slider."
+            )
+
+    def _made(self, decoded: Decoded) -> None:
+        self.copies.add(decoded, self.shown(decoded.label_map), self._transform, self._place)
+
+    def _compare(self) -> None:
+        """Show the other hypothesis of a comparison, or take it away."""
+        result, comparing = self._session.result, self._session.comparing
+        if comparing.other is None or result is None:
+            if self._compared is not None:
+                self._viewer.layers.remove(self._compared)
+            return
+        found = comparing.found
+        if found is None:
+            return
+        data = self._display.reorientation.apply(found.label_map)
+        if self._compared is None:
+            made = layers.label_layer(layers.COMPARED, data, self._transform, {})
+            made.colormap = layers.plain_colours(result.dist.classes)
+            self._compared = made
+            self._add(made)
+            made.editable = False
+        elif self._compared.metadata.get("other") != found.other:
+            self._compared.data = data
+        self._compared.metadata["other"] = found.other
+
+    def _removed(self, event: Any) -> None:
+        layer = getattr(event.value, "__wrapped__", event.value)
+        if layer is self._walking:
+            self._walking, self._deleted = None, self._session.walk.choice
+            if self.picture.image in self._viewer.layers:
+                self._session.tell(
+                    "The outline was deleted: it comes back at the next move, or with the key S."
+                )
+        elif layer is self._compared:
+            self._compared = None
+        elif self._first.removed(layer):
+            if self._walking is not None:
+                self._walking.visible = True
+        else:
+            kept = self.copies.removed(layer)
+            if kept is not None:
+                self._session.copies.let_go(kept)
+
+    def _bring_back(self) -> None:
+        """Show the outline again that was deleted by hand: slider and export go on without it."""
+        if self._session.result is not None:
+            self._show_walking(self._session.result)
+            self._moved()
+            # Takes back what was said of the deleted one, and gives the new one its keys.
+            self._session.tell("")
+
+    def _add(self, layer: Labels) -> None:
+        self._draw(layer)
+        self.lay(layer)
+        if layer is self._walking:
+            self._viewer.layers.selection = {layer}
+
+    def lay(self, layer: Layer, on_image: bool = False) -> None:
+        """Add a layer under what moves; what the user had selected stays selected.
+
+        Args:
+            layer: the layer.
+            on_image: whether it lies right on the image, under all outlines.
+        """
+        chosen, place = set(self._viewer.layers.selection), len(self._viewer.layers)
+        if on_image and self.picture.image in self._viewer.layers:
+            place = self._viewer.layers.index(self.picture.image) + 1
+        elif self._walking in self._viewer.layers:
+            place = self._viewer.layers.index(self._walking)
+        self._viewer.layers.insert(place, layer)
+        self._viewer.layers.selection = chosen
+
+    def _changed(self) -> None:
+        if not self._session.busy:
+            self._first.drop()
+        self._show_stale()
+        hidden = self._session.summary.hidden
+        if hidden != self._hidden:
+            self._hidden = hidden
+            if self._walking is not None:
+                self._walking.visible = not hidden
+
+    def _show_stale(self) -> None:
+        if self._walking is not None and self._session.result is not None:
+            stale = self.grey
+            if stale != self._grey:
+                self._grey = stale
+                self._walking.colormap = layers.colours(self._session.result, grey=stale)
+
+    def _stepped(self, event: Any = None) -> None:
+        if self.picture.frames is not None:
+            self._show_stale()
+
+    # ---- How it is drawn
+
+    def set_look(self, look: Look) -> None:
+        """Draw every layer of ours that way."""
+        self.look = look
+        for layer in self.own_layers():
+            self._draw(layer)
+        self.redrawn.emit()
+
+    def own_layers(self) -> list[Labels]:
+        """The walking layer and every layer made of the present result."""
+        return [*([self._walking] if self._walking is not None else []), *self.copies.layers]
+
+    def _turned(self, event: Any) -> None:
+        self.set_look(self.look)
+
+    def _draw(self, layer: Labels) -> None:
+        # In 3D contours are not drawn, and napari would warn of them at every move.
+        flat = self._viewer.dims.ndisplay == 2
+        layer.contour = self.look.width if self.look.outline and flat else 0
+        # Fainter, so that the one on show is told from those it is compared with.
+        moving = layer is self._walking or layer is self._first.layer
+        layer.opacity = self.look.opacity * (1.0 if moving else _FAINT)
+
+    def toggle(self) -> None:
+        """Show or hide the outline that follows the slider."""
+        if self._session.summary.hidden:
+            self._session.summary.reveal()
+        elif self._walking is None:
+            self._bring_back()
+        else:
+            self._walking.visible = not self._walking.visible
+
+    def fade(self, by: float) -> None:
+        """Change the opacity of the outline that follows the slider."""
+        if self._walking is not None:
+            self._walking.opacity = min(1.0, max(0.0, self._walking.opacity + by))
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay."""
+        self._first.drop()
+        self._viewer.layers.events.removed.disconnect(self._removed)
+        self._viewer.dims.events.ndisplay.disconnect(self._turned)
+        self._viewer.dims.events.current_step.disconnect(self._stepped)
+        if self._walking is not None:
+            # Without a session nothing could decode: leave the array that was on show.
+            self._walking.data = layers.frozen(self._walking)
+        self.redrawn.disconnect()
+        self._walking = self._compared = None
+        self.copies.close()

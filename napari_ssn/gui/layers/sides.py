@@ -1,0 +1,114 @@
+"""Letters of the patient's sides at the edges of the canvas, and a scale bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.components.overlays import TextOverlay
+from napari.layers import Image
+from napari.viewer import Viewer
+
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.upright import axes_of
+from napari_ssn.session import Session
+
+#: Where each letter stands, under its name among the canvas's overlays.
+PLACES = {
+    "napari_ssn_left": "middle_left",
+    "napari_ssn_right": "middle_right",
+    "napari_ssn_top": "top_center",
+    "napari_ssn_bottom": "bottom_center",
+}
+UNKNOWN = "side unknown"
+# Beside a letter that is the nearest side and not the side itself.
+_NEAREST = " ~"
+_POINTS = 14
+
+
+class Sides:
+    """Keeps the letters in step with image, plane and camera. Main thread only.
+
+    Args:
+        viewer: whose canvas it is.
+        picture: the image whose sides they are.
+        session: tells when that is another one.
+    """
+
+    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
+        self._viewer, self._picture, self._session = viewer, picture, session
+        self._overlays = {
+            name: TextOverlay(position=place, font_size=_POINTS) for name, place in PLACES.items()
+        }
+        for name, overlay in self._overlays.items():
+            viewer.canvas.overlays[name] = overlay
+        # The image whose eye is watched, and the one that the scale bar was shown for.
+        self._watched: Image | None = None
+        self._measured: int | None = None
+        self._events = (
+            viewer.dims.events.order,
+            viewer.dims.events.ndisplay,
+            viewer.scene.camera.events.orientation,
+        )
+        for event in self._events:
+            event.connect(self.refresh)
+        session.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self, event: Any = None) -> None:
+        """Show what is at the edges now."""
+        self._watch(self._picture.image)
+        self._measure()
+        words = self._words()
+        for name, overlay in self._overlays.items():
+            text = words.get(name, "")
+            if overlay.text != text:
+                overlay.text = text
+            if overlay.visible != bool(text):
+                overlay.visible = bool(text)
+
+    def _words(self) -> dict[str, str]:
+        image, compass, dims = self._watched, self._picture.compass, self._viewer.dims
+        if image is None or not image.visible:
+            return {}
+        if compass is None or not compass.known:
+            return {"napari_ssn_top": UNKNOWN}
+        axes = axes_of(compass, dims)
+        if axes is None or dims.ndisplay != 2:
+            return {}
+        rows, columns = self._viewer.scene.camera.orientation2d
+        edges = compass.edges(axes, str(rows) == "up", str(columns) == "right")
+        mark = "" if edges.exact else _NEAREST
+        letters = (edges.left, edges.right, edges.top, edges.bottom)
+        return {name: letter + mark for name, letter in zip(PLACES, letters, strict=True)}
+
+    def _measure(self) -> None:
+        """A scale bar where the size of a voxel is known; once, so that it can be put away."""
+        source = self._session.setup.source
+        token = None if source is None else source.token
+        if token != self._measured:
+            self._measured = token
+            known = source is not None and source.spacing_mm is not None
+            self._viewer.canvas.overlays.scale_bar.visible = known
+
+    def _watch(self, image: Image | None) -> None:
+        if image is self._watched:
+            return
+        if self._watched is not None:
+            self._watched.events.visible.disconnect(self.refresh)
+        if image is not None:
+            image.events.visible.connect(self.refresh)
+        self._watched = image
+
+    def close(self, tidy: bool) -> None:
+        """Let go of the viewer.
+
+        Args:
+            tidy: whether there still is a canvas to take the letters from.
+        """
+        for event in self._events:
+            event.disconnect(self.refresh)
+        self._watch(None)
+        if tidy:
+            for name in self._overlays:
+                self._viewer.canvas.overlays.pop(name)
+            self._viewer.canvas.overlays.scale_bar.visible = False

@@ -1,0 +1,1 @@
+"""The parts of the dock, one a file; they ask the session and hold no maths."""

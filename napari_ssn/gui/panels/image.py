@@ -1,0 +1,228 @@
+"""What is segmented, and with which model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Image
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
+
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.results import is_ours
+from napari_ssn.gui.widgets.parts import Section, line, row, say, set_role, spin, text
+from napari_ssn.gui.widgets.voxel_size import VoxelSize
+from napari_ssn.session import Session
+from napari_ssn.text.image import FITS, geometry, origin, place
+from napari_ssn.text.problems import RESEARCH_ONLY
+
+_OTHER = "Other folder…"
+
+
+class Header(Section):
+    """What this is not, and where it computes."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._session = session
+        self.notice = text(RESEARCH_ONLY, "notice")
+        self.badge = QLabel()
+        self.body.addLayout(row([(self.notice, 1), self.badge]))
+        session.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the session's device."""
+        survey = self._session.setup.survey
+        self.badge.setVisible(survey is not None)
+        if survey is not None:
+            self.badge.setText(survey.device.replace("NVIDIA ", "").replace("GeForce ", ""))
+            set_role(self.badge, "badge-cpu" if survey.device == "CPU" else "badge-gpu")
+            slow = "Runs on the processor; a graphics card would be faster."
+            self.badge.setToolTip(slow if survey.device == "CPU" else survey.device)
+
+
+def combo(tip: str) -> QComboBox:
+    """A combo box that may be narrower than its longest entry."""
+    made = QComboBox()
+    made.setToolTip(tip)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    # Letters typed after a choice are keys of the window, not a search in the list.
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+class ImagePanel(Section):
+    """Image layer and model, each with one line about it."""
+
+    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._viewer, self._picture, self._session = viewer, picture, session
+        self.layers = combo("The image to segment")
+        self.geometry = text("", "muted")
+        self.place = text("", "muted")
+        self.note = text("", "warn")
+        self.voxel_size = VoxelSize(picture.set_voxel_size)
+        self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
+        self.frames = text("", "muted", wrap=False)
+        self.time = QWidget()
+        name = text("Frame", "section", wrap=False)
+        name.setFixedWidth(52)
+        self.time.setLayout(row([name, self.frame, self.frames, 1]))
+        self.frame.setKeyboardTracking(False)
+        self.frame.valueChanged.connect(self._picked_frame)
+        self.models = combo("The model that segments it")
+        self.purpose = line("muted")
+        self.origin = line("muted")
+        self.fit = text("", "warn")
+        self.insist = QCheckBox("They are Hounsfield units: run all the same")
+        self.insist.setToolTip("Sizes and ranges of an image in other units may mean nothing")
+        self.insist.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for words, box in (("Image", self.layers), ("Model", self.models)):
+            name = text(words, "section", wrap=False)
+            name.setFixedWidth(52)
+            self.body.addLayout(row([name, (box, 1)]))
+            if box is self.layers:
+                for about in (self.geometry, self.place, self.note, self.voxel_size):
+                    self.body.addWidget(about)
+                self.body.addWidget(self.time)
+        for about in (self.purpose, self.origin, self.fit, self.insist):
+            self.body.addWidget(about)
+        self.insist.toggled.connect(session.set_insist)
+        self.layers.currentIndexChanged.connect(self._picked_layer)
+        self.models.activated.connect(self._picked_model)
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.connect(self._list_layers)
+        session.changed.connect(self.refresh)
+        self._listed: tuple[Path, ...] | None = None
+        self._list_layers()
+        self.refresh()
+
+    def _list_layers(self, event: Any = None) -> None:
+        # A probability map is an image to napari, and none that could be segmented.
+        images = [one for one in self._viewer.layers if isinstance(one, Image) and not is_ours(one)]
+        chosen = self.layers.currentData()
+        self.layers.blockSignals(True)
+        self.layers.clear()
+        for layer in images:
+            self.layers.addItem(layer.name, getattr(layer, "__wrapped__", layer))
+        opened = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
+        if isinstance(opened, Image) and not is_ours(opened):
+            # It covers the others: a run on one of them would draw its outline over this one.
+            chosen = getattr(opened, "__wrapped__", opened)
+        kept = self.layers.findData(chosen) if chosen is not None else -1
+        self.layers.setCurrentIndex(kept if kept >= 0 else self.layers.count() - 1)
+        self.layers.blockSignals(False)
+        self.layers.setEnabled(bool(images))
+        self._picked_layer()
+
+    def _picked_layer(self) -> None:
+        layer = self.layers.currentData()
+        if layer is not self._picture.image:
+            self.voxel_size.forget()
+        self._picture.set_image(layer)
+
+    def _picked_frame(self, frame: int) -> None:
+        self._picture.choose_frame(frame - 1)
+
+    def _picked_model(self, index: int) -> None:
+        folder = self.models.itemData(index)
+        if folder is not None:
+            self._session.catalogue.choose(folder)
+            return
+        self._show_chosen_model()
+        picked = QFileDialog.getExistingDirectory(self, "Folder of a model (with model.json)")
+        if picked:
+            self._session.catalogue.add_folder(Path(picked))
+
+    def refresh(self) -> None:
+        """Show the session's image and model."""
+        self._show_image()
+        survey = self._session.setup.survey
+        folders = tuple(m.folder for m in survey.models) if survey is not None else None
+        if folders != self._listed or not self.models.count():
+            self._listed = folders
+            self._list_models()
+        self._show_chosen_model()
+        card = self._session.setup.model.card if self._session.setup.model is not None else None
+        say(self.purpose, card.purpose if card is not None else "")
+        if card is None:
+            say(self.origin, "")
+        else:
+            say(self.origin, origin(card.licence, card.training.data))
+            self.purpose.setToolTip(card.purpose)
+            self.origin.setToolTip(card.training.data)
+            self.models.setToolTip("\n".join([card.title, *card.limits]))
+        source, obstacle = self._session.setup.source, self._session.setup.obstacle
+        misfit = obstacle if source is not None and self._session.setup.misfit else None
+        setup = self._session.setup
+        caution = setup.caution or ""
+        fits = not caution and setup.fits
+        say(
+            self.fit,
+            misfit or caution or (FITS if fits else setup.unclaimed or ""),
+            "error" if misfit else "muted" if fits else "warn",
+        )
+        self.insist.setVisible(self._session.setup.may_insist)
+        self.insist.blockSignals(True)
+        self.insist.setChecked(self._session.setup.insist)
+        self.insist.blockSignals(False)
+
+    def _show_image(self) -> None:
+        source, shown, frames = (
+            self._session.setup.source,
+            self._picture.geometry(),
+            self._picture.frames,
+        )
+        self.time.setVisible(frames is not None and shown is not None)
+        if frames is not None:
+            self.frame.blockSignals(True)
+            self.frame.setRange(1, frames)
+            self.frames.setText(f"of {frames}")
+            self.frame.setFixedWidth(64 + 8 * len(str(frames)))
+            self.frame.setValue(self._picture.frame + 1)
+            self.frame.blockSignals(False)
+        if source is None:
+            say(self.geometry, "No image is open.")
+        elif shown is None:
+            say(self.geometry, "")
+        else:
+            size, spacing, plane = shown
+            words = geometry(size, spacing, source.extent, plane, source.thickness_mm)
+            say(self.geometry, words)
+        display = self._picture.display
+        words = ""
+        if display is not None:
+            words = place(display.tilt_degrees, display.moved, display.oriented)
+        say(self.place, words)
+        say(self.note, self._picture.note)
+        unknown = shown is not None and source is not None and source.extent == "unknown"
+        self.voxel_size.setVisible(unknown)
+        if source is not None and unknown:
+            self.voxel_size.show_axes(len(source.space))
+
+    def _list_models(self) -> None:
+        survey = self._session.setup.survey
+        self.models.clear()
+        if survey is None:
+            self.models.addItem("Looking for models…")
+        else:
+            for entry in survey.models:
+                self.models.addItem(entry.card.title, entry.folder)
+            self.models.addItem(_OTHER)
+        self.models.setEnabled(survey is not None)
+
+    def _show_chosen_model(self) -> None:
+        model = self._session.setup.model
+        at = self.models.findData(model.folder) if model is not None else -1
+        if self._session.setup.survey is not None:
+            self.models.setCurrentIndex(at)
+
+    def disconnect_viewer(self) -> None:
+        """Let go of the viewer."""
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.disconnect(self._list_layers)

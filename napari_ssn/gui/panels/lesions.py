@@ -1,0 +1,183 @@
+"""The lesions of a result, where there are several: how large, how sure, and each on its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QHeaderView,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from napari_ssn.gui.widgets.later import Later
+from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.session import Session
+from napari_ssn.text.sizes import left_out, percent, presence_tip
+
+if TYPE_CHECKING:
+    # A type only: the module imports torch.
+    from napari_ssn.core.summaries.lesions import Lesions
+    from napari_ssn.prediction.prediction import Prediction
+
+_ROWS, _HEIGHT = 4, 20
+_COLUMNS = (
+    ("Lesion", "Largest first. A click shows it."),
+    ("Size", "In the hypothesis on show"),
+    ("Range", "90 % of the hypotheses in which it is present"),
+    ("Present", "Share of the hypotheses in which it is present at all"),
+)
+
+
+class LesionPanel(Section):
+    """A row for each lesion. A click shows it, and a tick lets the slider move it alone."""
+
+    def __init__(self, session: Session) -> None:
+        self.dropped = text("", "muted", wrap=False)
+        super().__init__("Lesions", beside=(self.dropped,))
+        self._session = session
+        # What was found last, and the same where it is several.
+        self._seen: Lesions | None = None
+        self._listed: Lesions | None = None
+        self.table = QTableWidget(0, len(_COLUMNS))
+        self._lay_out()
+        self.alone = QCheckBox()
+        self.alone.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.alone.setToolTip("The boundary slider then moves this lesion, and no other")
+        self.all = button("All lesions", "Back to moving all that do not stand alone", "small")
+        self.body.addWidget(self.table)
+        self.chosen = QWidget()
+        self.chosen.setLayout(row([(self.alone, 1), self.all]))
+        self.body.addWidget(self.chosen)
+        self.table.cellClicked.connect(self._clicked)
+        self.alone.clicked.connect(self._ticked)
+        self.all.clicked.connect(self._all)
+        self.hide()
+        session.changed.connect(self.refresh)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        table = self.table
+        for column, (words, tip) in enumerate(_COLUMNS):
+            item = QTableWidgetItem(words)
+            item.setToolTip(tip)
+            item.setTextAlignment(_side(column))
+            table.setHorizontalHeaderItem(column, item)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        header.setFixedHeight(_HEIGHT)
+        header.setSectionsClickable(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setMinimumSectionSize(_HEIGHT)
+        table.verticalHeader().setDefaultSectionSize(_HEIGHT)
+        table.setShowGrid(False)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        # Letters typed after a click are keys of the window, not a search in the list.
+        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def _clicked(self, at: int, column: int) -> None:
+        if self._listed is None:
+            return
+        lesion = self._listed.found[at]
+        self._session.walk.select(lesion.number)
+        self._session.places.look_at(lesion.centre, centred=True)
+
+    def _ticked(self, on: bool) -> None:
+        if (number := self._session.walk.selected) is not None:
+            self._session.walk.set_alone(number, on)
+
+    def _all(self) -> None:
+        self._session.walk.select(None)
+
+    def refresh(self) -> None:
+        """Show whether there is anything to choose among."""
+        self.setEnabled(self._session.result is not None and not self._session.stale)
+        self.follow()
+
+    def follow(self) -> None:
+        """Show the sizes in the hypothesis on show, and which lesion the slider moves."""
+        walk, result = self._session.walk, self._session.result
+        lesions = walk.lesions if result is not None else None
+        if lesions is not self._seen:
+            self._seen = lesions
+            self._list(lesions, result)
+        if self._listed is None or result is None:
+            return
+        self._say_dropped(self._listed, result)
+        counts = walk.lesion_counts
+        for at, lesion in enumerate(self._listed.found):
+            words = "…"
+            if counts is not None:
+                words = result.measure.amount(int(counts[lesion.number, 1:].sum()))
+            self.table.item(at, 1).setText(words)
+        self._show_selected(self._listed)
+
+    def _list(self, lesions: Lesions | None, result: Prediction | None) -> None:
+        lesions = lesions if lesions is not None and lesions.several else None
+        self._listed = lesions
+        self.setVisible(lesions is not None)
+        if lesions is None or result is None:
+            self.table.setRowCount(0)
+            return
+        measure, draws = result.measure, lesions.rules.draws
+        self.table.setRowCount(len(lesions.found))
+        for at, lesion in enumerate(lesions.found):
+            size = lesion.size
+            cells = (
+                str(lesion.number),
+                "…",
+                measure.short_interval(size.low, size.high),
+                percent(lesion.existence),
+            )
+            for column, words in enumerate(cells):
+                item = QTableWidgetItem(words)
+                item.setTextAlignment(_side(column))
+                self.table.setItem(at, column, item)
+            tip = presence_tip(lesion.existence, lesion.existence_error, draws)
+            self.table.item(at, 3).setToolTip(tip)
+        rows = min(len(lesions.found), _ROWS)
+        self.table.setFixedHeight(_HEIGHT * (rows + 1) + 2 * self.table.frameWidth())
+
+    def _say_dropped(self, lesions: Lesions, result: Prediction) -> None:
+        walk = self._session.walk
+        if walk.choice.points:
+            # Lesions are told apart once, so that no number changes its lesion.
+            say(self.dropped, "range, presence: without points")
+            return
+        if walk.choice.only:
+            say(self.dropped, "range: of all hypotheses")
+            return
+        measure = result.measure
+        say(self.dropped, left_out(lesions.dropped, measure.amount(lesions.rules.smallest)))
+
+    def _show_selected(self, lesions: Lesions) -> None:
+        walk = self._session.walk
+        own = dict(walk.choice.own)
+        for at, lesion in enumerate(lesions.found):
+            words = f"{lesion.number} · alone" if lesion.number in own else str(lesion.number)
+            self.table.item(at, 0).setText(words)
+        self.chosen.setVisible(walk.selected is not None)
+        self.alone.setChecked(walk.alone is not None)
+        if walk.selected is None:
+            self.table.clearSelection()
+        else:
+            self.table.selectRow(walk.selected - 1)
+            self.alone.setText(f"Move lesion {walk.selected} alone")
+
+
+def _side(column: int) -> Qt.AlignmentFlag:
+    """Numbers stand below each other by their last digits."""
+    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter

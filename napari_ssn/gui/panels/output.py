@@ -1,0 +1,299 @@
+"""Samples as layers, and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QMessageBox, QSizePolicy, QWidget
+
+from napari_ssn.gui.widgets.later import Later
+from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin
+from napari_ssn.session import Session
+
+#: Asks for a file: parent, proposed name, filter; the path, or an empty string.
+Ask = Callable[[QWidget, str, str], str]
+
+_FORMATS = {
+    ".nii.gz": "NIfTI, compressed",
+    ".nii": "NIfTI, not compressed",
+    ".seg.nrrd": "3D Slicer segmentation",
+    ".dcm": "DICOM segmentation",
+}
+_OTHERS = {".html": "Web page", ".csv": "Table"}
+
+
+class _Part(NamedTuple):
+    """What can be exported: in the box, in the proposed file name, and in which formats."""
+
+    title: str
+    name: str
+    formats: tuple[str, ...] = tuple(_FORMATS)
+    tip: str = ""
+
+
+_PARTS = {
+    "shown": _Part("On show", "hypothesis"),
+    "cards": _Part("All cards", "hypotheses", tip="Every card's hypothesis, in one file"),
+    "probability": _Part("Probability", "probability", tip="How likely each label is"),
+    "report": _Part(
+        "Report", "report", (".html",), "One page with pictures, ranges and limits, to print"
+    ),
+    "volumes": _Part("Volumes", "volumes", (".csv",), "Sizes of all cards, and the ranges"),
+}
+_MOST = 50
+_WHAT = "The JSON beside the file says how it came about."
+_NO_SERIES = "A DICOM segmentation needs an image that was opened from DICOM"
+_NO_SEGMENTS = "A segmentation of 3D Slicer holds no probabilities"
+_COMPARING = "The hypotheses are still being compared"
+
+
+class SamplePanel(Section):
+    """Steps through the samples, and makes layers of some."""
+
+    def __init__(self, session: Session, to_add: int) -> None:
+        super().__init__("")
+        self._session = session
+        self.previous = button("◀", "Previous hypothesis (Q)")
+        self.next = button("▶", "Next hypothesis (W)")
+        self.here = line()
+        self.here.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        for arrow in (self.previous, self.next):
+            arrow.setFixedWidth(34)
+        self.count = spin(1, _MOST, to_add, "How many samples to add as layers")
+        self.seed = spin(0, 9999, 0, "The same seed draws the same samples")
+        self.add = button("Add samples", "Add them to the layer list, one after the other")
+        self.keep = button("Keep", "Keep this hypothesis as a layer of its own (K)")
+        self.body.addLayout(row([self.previous, (self.here, 1), self.next, self.keep]))
+        self.seed.setPrefix("seed ")
+        self.seed.setFixedWidth(112)
+        self.body.addLayout(row([self.count, self.seed, (self.add, 1)]))
+        self.previous.clicked.connect(self.step_back)
+        self.next.clicked.connect(self.step_on)
+        self.add.clicked.connect(self.add_samples)
+        self.keep.clicked.connect(session.copies.keep)
+        self.seed.valueChanged.connect(session.walk.set_seed)
+        session.changed.connect(self.refresh)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
+        self.refresh()
+
+    def step_back(self) -> None:
+        """Show the previous hypothesis."""
+        self._session.walk.step(-1)
+
+    def step_on(self) -> None:
+        """Show the next hypothesis."""
+        self._session.walk.step(1)
+
+    def add_samples(self) -> None:
+        """Add as many samples as layers as the box says, after those that are there."""
+        self._session.copies.add_samples(self.count.value(), self.seed.value())
+
+    def refresh(self) -> None:
+        """Show whether there is anything to draw from."""
+        self.setEnabled(self._session.result is not None and not self._session.stale)
+        self.follow()
+
+    def follow(self) -> None:
+        """Show which hypothesis is on show."""
+        choice, total = self._session.walk.choice, self._session.settings.samples
+        words = "Mean" if choice.sample is None else f"Sample {choice.sample + 1}"
+        if choice.sample is not None and choice.sample < total:
+            # A card may show one beyond those that the arrows step through.
+            words += f" of {total}"
+        if choice.sigma:
+            words += f", moved {choice.sigma:+.2f} σ".replace("-", "−")
+        if choice.own:
+            numbers = [str(number) for number, _ in choice.own]
+            which = f"lesion {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} lesions"
+            words += f", {which} alone"
+        self.here.setText(words)
+        self.here.setToolTip(words)
+
+
+class ExportPanel(Section):
+    """Writes hypotheses, probabilities, volumes and the report, and says what it wrote.
+
+    Args:
+        session: whose they are.
+        is_image: tells whether a file is that of a layer, which a result must not replace.
+    """
+
+    def __init__(self, session: Session, is_image: Callable[[Path], bool]) -> None:
+        super().__init__("")
+        self._session, self._is_image = session, is_image
+        self.ask: Ask = ask_for_file
+        self.confirm = may_replace
+        self.what = line("muted")
+        self.folder = button("Folder", "Open the folder of the last export", "small")
+        self.part, self.format = QComboBox(), QComboBox()
+        for key, part in _PARTS.items():
+            self.part.addItem(part.title, key)
+        self.part.setToolTip("What is exported")
+        self.format.setToolTip("Format of the file")
+        self.write = button("Export…", "Write it, and beside it a record of its origin")
+        for box in (self.part, self.format):
+            box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.unnamed = QCheckBox("Leave out whom it is of")
+        # The format that was chosen last among several.
+        self._chosen = ".nii.gz"
+        self.body.addLayout(row([(self.what, 1), self.folder]))
+        self.body.addLayout(row([(self.part, 4), (self.format, 3), (self.write, 3)]))
+        self.body.addWidget(self.unnamed)
+        self.unnamed.toggled.connect(self.follow)
+        self.part.currentIndexChanged.connect(self._list_formats)
+        self.format.activated.connect(self._choose_format)
+        self.write.clicked.connect(self.export)
+        self.folder.clicked.connect(self.show_folder)
+        session.changed.connect(self.refresh)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
+        self._list_formats()
+        self.refresh()
+
+    def export(self) -> None:
+        """Ask for a place and write there."""
+        key, suffix = self.part.currentData(), self.format.currentText()
+        words = {**_FORMATS, **_OTHERS}[suffix]
+        answer = self.ask(self, f"{_PARTS[key].name}{suffix}", f"{words} (*{suffix})")
+        if not answer:
+            return
+        path = with_suffix(answer, suffix)
+        # Of the very name that was given the dialog has asked; of one with a suffix, nobody.
+        own = str(path) == answer
+        if self._is_image(path):
+            words = "The result would replace an image that is open: choose another name."
+            self._session.tell(words, error=True)
+            return
+        if not own and path.is_file():
+            if not self.confirm(self, path.name):
+                return
+            own = True
+        if key == "report":
+            self._session.files.export_report(path, own)
+        elif key == "volumes":
+            self._session.files.export_volumes(path, own)
+        else:
+            unnamed = suffix == ".dcm" and self.unnamed.isChecked()
+            self._session.files.export(path, own, key, unnamed)
+
+    def show_folder(self) -> None:
+        """Open the folder of the last export in the system's file manager."""
+        exported = self._session.files.exported
+        if exported is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(exported.folder)))
+
+    def _list_formats(self) -> None:
+        formats = _PARTS[self.part.currentData()].formats
+        self.format.clear()
+        self.format.addItems(formats)
+        self.format.setCurrentText(self._chosen if self._chosen in formats else formats[0])
+        self.format.setEnabled(len(formats) > 1)
+        self._grey()
+        self.follow()
+
+    def _choose_format(self) -> None:
+        self._chosen = self.format.currentText()
+        self.follow()
+
+    def refresh(self) -> None:
+        """Show what there is to write, and a folder to show."""
+        session = self._session
+        self.setEnabled(session.result is not None)
+        self.folder.setVisible(session.files.exported is not None)
+        self._grey()
+        self.follow()
+
+    def _grey(self) -> None:
+        """Grey what cannot be written, and say why in its tooltip."""
+        session, key = self._session, self.part.currentData()
+        summed = session.summary.dealt and session.ranges is not None
+        for index, (other, part) in enumerate(_PARTS.items()):
+            late = {"cards": not session.summary.dealt, "report": not summed, "volumes": not summed}
+            _offer(self.part, index, _COMPARING if late.get(other, False) else "", part.tip)
+        for index in range(self.format.count()):
+            suffix, obstacle = self.format.itemText(index), ""
+            if suffix == ".dcm" and not session.files.from_dicom:
+                obstacle = _NO_SERIES
+            elif suffix == ".seg.nrrd" and key == "probability":
+                obstacle = _NO_SEGMENTS
+            _offer(self.format, index, obstacle, _FORMATS.get(suffix, ""))
+            if obstacle and index == self.format.currentIndex():
+                self.format.setCurrentIndex(0)
+        # While new cards are dealt, what was chosen waits for them.
+        chosen = self.part.model().item(self.part.currentIndex())
+        free = session.activity is None and session.files.obstacle is None
+        self.write.setEnabled(free and chosen.isEnabled())
+
+    def follow(self) -> None:
+        """Say what would be written."""
+        dicom = self.format.currentText() == ".dcm"
+        self.unnamed.setVisible(dicom)
+        self.unnamed.setToolTip(self._session.files.told(self.unnamed.isChecked()))
+        if self._session.result is None:
+            say(self.what, "Exports the hypothesis on show.", "muted")
+            self.what.setToolTip(_WHAT)
+            return
+        obstacle = self._session.files.obstacle
+        if obstacle is not None:
+            say(self.what, obstacle, "warn")
+            self.what.setToolTip(obstacle)
+            return
+        words = self._words()
+        say(self.what, f"{words}.", "muted")
+        tip = words if self.part.currentData() in ("report", "volumes") else f"{words}. {_WHAT}"
+        if dicom:
+            tip += f" {self._session.files.told(self.unnamed.isChecked())}"
+        self.what.setToolTip(tip)
+
+    def _words(self) -> str:
+        session, key = self._session, self.part.currentData()
+        assert session.result is not None
+        whose = " of the greyed, earlier result" if session.stale else ""
+        if key == "cards":
+            count = len(session.cards.cards) if session.cards is not None else 0
+            return f"Exports the {count} cards{whose}"
+        if key == "probability":
+            return f"Exports how likely each label is{whose}"
+        if key == "report":
+            return f"Exports a page with pictures{whose}"
+        if key == "volumes":
+            return f"Exports all sizes and ranges{whose}"
+        what = " the greyed, earlier result" if session.stale else ""
+        words = f"Exports{what}: {session.walk.choice.title}"
+        counts = session.walk.counts
+        if counts is not None and len(counts) == 2:
+            words += f", {session.result.measure.amount(int(counts[1]))}"
+        return words
+
+
+def _offer(box: QComboBox, index: int, obstacle: str, tip: str) -> None:
+    """Let an entry be chosen, or grey it and say why."""
+    box.model().item(index).setEnabled(not obstacle)
+    box.setItemData(index, obstacle or tip, Qt.ItemDataRole.ToolTipRole)
+
+
+def with_suffix(name: str, suffix: str) -> Path:
+    """Path of a file that ends in its suffix; who typed that of another format gets that one."""
+    path = Path(name)
+    known = tuple(_FORMATS) if suffix in _FORMATS else suffix
+    if path.name.lower().endswith(known):
+        return path
+    return path.with_name(path.name + suffix)
+
+
+def may_replace(parent: QWidget, name: str) -> bool:
+    """Ask whether a file may be replaced."""
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    words = f"{name} is there already. Replace it?"
+    return bool(QMessageBox.question(parent, "Export", words, yes | no, no) == yes)
+
+
+def ask_for_file(parent: QWidget, name: str, pattern: str) -> str:
+    """Ask for a place to write; the dialog itself asks before replacing."""
+    return str(QFileDialog.getSaveFileName(parent, "Export", name, pattern)[0])

@@ -1,0 +1,161 @@
+"""Where to look, and Run."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QProgressBar, QRadioButton, QWidget
+
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin, text
+from napari_ssn.session import Session
+from napari_ssn.text.problems import seconds
+
+
+class RegionPanel(Section):
+    """The whole image, or a region around one click."""
+
+    def __init__(self, picture: Picture, session: Session) -> None:
+        self.whole = QRadioButton("Whole image")
+        self.around = QRadioButton("Around a point")
+        super().__init__("")
+        self._picture, self._session = picture, session
+        self.place = button("Place centre", "Then click once on the lesion; drag still moves")
+        self.place.setCheckable(True)
+        self.where = line("muted")
+        self.body.addLayout(row([self.whole, self.around, 1]))
+        self.body.addLayout(row([(self.where, 1), self.place]))
+        self.depth = spin(0, 200, 15, "How far the model looks along the volume, slice by slice")
+        self.depth.setPrefix("±")
+        self.depth.setSuffix(" mm")
+        self.depth.setKeyboardTracking(False)
+        self.depth.setFixedWidth(118)
+        self.along = QWidget()
+        words = text("Slices to either side", "muted", wrap=False)
+        self.along.setLayout(row([words, 1, self.depth]))
+        self.body.addWidget(self.along)
+        self.around.toggled.connect(self._session.set_around_point)
+        self.place.toggled.connect(self._wait)
+        self.depth.valueChanged.connect(self._deepened)
+        session.changed.connect(self.refresh)
+        self.refresh()
+
+    def _wait(self, waiting: bool) -> None:
+        self._picture.wait_for_click(waiting, self._clicked)
+        self.refresh()
+
+    def _deepened(self, depth: int) -> None:
+        self._session.set_depth(float(depth))
+
+    def _clicked(self) -> None:
+        self.place.setChecked(False)
+
+    def refresh(self) -> None:
+        """Show the session's region."""
+        session = self._session
+        usable = session.setup.source is not None and session.setup.source.problem is None
+        self.whole.setEnabled(usable)
+        self.around.setEnabled(usable)
+        self.place.setVisible(session.setup.around_point)
+        self.place.setEnabled(usable)
+        if session.setup.around_point != self.around.isChecked() or not self.whole.isChecked():
+            self.around.blockSignals(True)
+            (self.around if session.setup.around_point else self.whole).setChecked(True)
+            self.around.blockSignals(False)
+        self.along.setVisible(session.setup.looks_along)
+        self.depth.blockSignals(True)
+        self.depth.setValue(round(session.setup.depth_mm))
+        self.depth.blockSignals(False)
+        say(self.where, self._words() if usable else "")
+
+    def _words(self) -> str:
+        session, waiting = self._session, self.place.isChecked()
+        if waiting:
+            return "Click on the middle of the lesion."
+        if not session.setup.around_point:
+            return ""
+        at = self._picture.centre_in_words()
+        return at or "No centre yet."
+
+
+class RunPanel(Section):
+    """One button, a progress bar, and one line that says how things stand."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._session = session
+        self.button = button("Run", "", "main")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(4)
+        # Kept where it is while hidden, so that nothing jumps when a run begins.
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(policy)
+        self.status = text("", "muted")
+        # The bar keeps its room while it is hidden: no more is wasted around it.
+        self.body.setSpacing(1)
+        for widget in (self.button, self.bar, self.status):
+            self.body.addWidget(widget)
+        self.button.clicked.connect(self.press)
+        self._clock = QTimer(self)
+        self._clock.setInterval(100)
+        self._clock.timeout.connect(self._tell)
+        session.changed.connect(self.refresh)
+        self.refresh()
+
+    def press(self) -> None:
+        """Run, or cancel the run."""
+        if self._session.busy:
+            self._session.cancel()
+        elif self._session.activity is None and self._session.setup.obstacle is None:
+            self._session.run()
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        session = self._session
+        self.button.setText("Cancel" if session.busy else "Run")
+        tip = "Stop the run; what was there before stays" if session.busy else "Segment the image"
+        self.button.setToolTip(f"{tip} (Ctrl+Enter)")
+        ready = session.setup.obstacle is None and session.activity != "exporting"
+        self.button.setEnabled(session.busy or ready)
+        self.bar.setVisible(session.busy)
+        done, total = session.progress
+        # Zero in all makes the bar swing: how long loading takes is unknown.
+        self.bar.setRange(0, total if total > 1 else 0)
+        self.bar.setValue(done)
+        if session.busy and not self._clock.isActive():
+            self._clock.start()
+        elif not session.busy:
+            self._clock.stop()
+        self._tell()
+
+    def _tell(self) -> None:
+        words, role = self._words()
+        say(self.status, words or " ", role)
+
+    def _words(self) -> tuple[str, str]:
+        session = self._session
+        if session.activity == "loading":
+            return f"Loading the model · {seconds(session.elapsed)}", "muted"
+        if session.activity == "running":
+            done, total = session.progress
+            steps = f" {min(done + 1, total)} of {total}" if total else ""
+            remark = f"{session.note.text} " if session.note is not None else ""
+            return f"{remark}Running{steps} · {seconds(session.elapsed)}", "muted"
+        if session.activity == "exporting":
+            return "Exporting…", "muted"
+        if session.note is not None:
+            return session.note.text, "error" if session.note.error else "muted"
+        if session.setup.obstacle is not None:
+            return ("", "muted") if session.setup.misfit else (session.setup.obstacle, "muted")
+        if session.result is not None and not session.stale:
+            result = session.result
+            words = f"Done in {seconds(self._session.seconds)} on {result.device_title}."
+            if result.depth_mm is not None:
+                unit = "mm" if result.source.spacing_mm is not None else "slices"
+                words += f" Slices up to {result.depth_mm:g} {unit} from the point."
+            return words, "muted"
+        model = session.setup.model
+        if model is not None and model.card.centred and not session.setup.around_point:
+            return "Ready. The lesion is expected in the middle.", "muted"
+        return "Ready.", "muted"

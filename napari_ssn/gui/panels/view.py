@@ -1,0 +1,109 @@
+"""One row of buttons: which plane is shown, and which of its values have contrast."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QMenu, QSizePolicy
+
+from napari_ssn.geometry.intensity import CT_WINDOWS, looks_like_ct, percentile_limits, some_values
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.planes import PLANES, Planes
+from napari_ssn.gui.widgets.parts import Section, button, row
+from napari_ssn.session import Session
+
+_PERCENTILE = "0.5–99.5 %"
+
+
+class ViewPanel(Section):
+    """Axial, coronal, sagittal, and contrast windows. Nothing here changes an image's values."""
+
+    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._viewer, self._picture, self._session = viewer, picture, session
+        self.planes = Planes(viewer, picture)
+        self.buttons = []
+        for name, plane in PLANES:
+            tip = f"{name} slices, through the outline on show or else the point placed"
+            made = button(name, tip, "small")
+            made.setCheckable(True)
+            policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            # The contrast stays where it is when an image has no planes to choose from.
+            policy.setRetainSizeWhenHidden(True)
+            made.setSizePolicy(policy)
+            made.clicked.connect(partial(self._show, plane))
+            self.buttons.append(made)
+        self.window = button("Contrast", "Contrast of the picture; its values stay as they are")
+        self.window.setProperty("role", "small")
+        self.window.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.menu = QMenu(self.window)
+        self.window.setMenu(self.menu)
+        self.menu.aboutToShow.connect(self.fill)
+        self._ct: tuple[int, bool] | None = None
+        self.body.addLayout(row([*((one, 3) for one in self.buttons), (self.window, 4)]))
+        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
+            event.connect(self.refresh)
+        session.changed.connect(self.refresh)
+        session.places.looked.connect(self._look)
+        self.refresh()
+
+    def _show(self, plane: int, checked: bool = True) -> None:
+        self.planes.show(plane)
+        self._session.look()
+        self.refresh()
+
+    def _look(self, voxel: tuple[int, ...], centred: bool) -> None:
+        place = self._picture.place_of(voxel)
+        if place is not None:
+            self.planes.look_at(place, centred)
+
+    def refresh(self, event: Any = None) -> None:
+        """Show which plane is on show, and whether there are others."""
+        source = self._session.setup.source
+        usable = source is not None and source.problem is None
+        deep = source is not None and usable and len(source.space) == 3
+        shown = self.planes.shown if deep else None
+        for (_, plane), one in zip(PLANES, self.buttons, strict=True):
+            one.setVisible(deep)
+            one.setChecked(plane == shown)
+        self.window.setEnabled(usable)
+
+    def fill(self) -> None:
+        """Offer the windows that suit the image."""
+        self.menu.clear()
+        if self._is_ct():
+            for window in CT_WINDOWS:
+                words = f"{window.name}  {window.centre:g} / {window.width:g} HU".replace("-", "−")
+                self.menu.addAction(words, partial(self._set_limits, window.limits))
+        self.menu.addAction(_PERCENTILE, self._set_percentiles)
+
+    def _is_ct(self) -> bool:
+        source = self._session.setup.source
+        if source is None:
+            return False
+        if self._ct is None or self._ct[0] != source.token:
+            self._ct = (source.token, looks_like_ct(self._values()))
+        return self._ct[1]
+
+    def _values(self) -> Any:
+        """Some of the image's values: a frame of a series, the coarsest of several scales."""
+        image = self._picture.image
+        assert image is not None, "there is a source only with an image"
+        data = image.data[-1] if image.multiscale else image.data
+        return some_values(data if self._picture.frames is None else data[self._picture.frame])
+
+    def _set_percentiles(self) -> None:
+        limits = percentile_limits(self._values())
+        if limits is not None:
+            self._set_limits(limits)
+
+    def _set_limits(self, limits: tuple[float, float]) -> None:
+        if self._picture.image is not None:
+            self._picture.image.contrast_limits = limits
+
+    def disconnect_viewer(self) -> None:
+        """Let go of the viewer."""
+        for event in (self._viewer.dims.events.order, self._viewer.dims.events.ndisplay):
+            event.disconnect(self.refresh)

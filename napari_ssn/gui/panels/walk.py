@@ -1,0 +1,319 @@
+"""The result in words, and the slider that walks through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QPainter
+from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
+
+from napari_ssn.gui.panels.image import combo
+from napari_ssn.gui.widgets.histogram import SizeHistogram
+from napari_ssn.gui.widgets.hover import Hover
+from napari_ssn.gui.widgets.later import Later
+from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.prediction.curve import STEP
+from napari_ssn.session import Session
+from napari_ssn.text.directions import direction_names, effect_tip
+from napari_ssn.text.sizes import capital, cut_off_line, headline
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+
+_CUT_TIP = (
+    "What lies beyond is not counted: the size is a lower bound. Where the region ends, place the "
+    "centre nearer its middle, or use a model that looks farther."
+)
+_WHAT = "What the slider changes; the share of the model's uncertainty"
+
+
+# Pixels that the style leaves around an entry of a list.
+_ROOM = 16
+
+
+class ResultPanel(Section):
+    """Size of each label in the hypothesis on show, and its range over all."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("")
+        self._session = session
+        self.empty = text("Nothing yet: run the model.", "muted")
+        self.body.addWidget(self.empty)
+        self._lines = QVBoxLayout()
+        self._lines.setSpacing(2)
+        self.body.addLayout(self._lines)
+        self.old = text("", "warn")
+        self.old.hide()
+        self.body.addWidget(self.old)
+        self.doubt = text("", "warn")
+        self.doubt.hide()
+        self.body.addWidget(self.doubt)
+        self.headlines: list[QLabel] = []
+        self.cut_off: list[QLabel] = []
+        self.ranges: list[QLabel] = []
+        self.bars: list[SizeHistogram] = []
+        session.found.connect(self._found)
+        session.changed.connect(self.refresh)
+        self._later = Later(self, self.follow, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
+        session.summary.across.found.changed.connect(self.follow)
+
+    def _found(self, result: Prediction) -> None:
+        while self._lines.count():
+            self._lines.removeItem(self._lines.itemAt(0))
+        for widget in (*self.headlines, *self.cut_off, *self.bars, *self.ranges):
+            widget.deleteLater()
+        self.headlines, self.cut_off, self.bars, self.ranges = [], [], [], []
+        for label in range(1, len(result.labels)):
+            self.headlines.append(text("", "headline"))
+            # Air above every label but the first, so that each range belongs to one.
+            self.headlines[-1].setContentsMargins(0, 0 if label == 1 else 4, 0, 0)
+            colour, several = result.card.labels[label].colour, len(result.labels) > 2
+            self.bars.append(SizeHistogram(colour, small=several))
+            self.cut_off.append(text("", "warn"))
+            self.cut_off[-1].setToolTip(_CUT_TIP)
+            self.ranges.append(text("", "muted"))
+            if several:
+                # Side by side they take no more room than the words alone.
+                self._lines.addLayout(row([(self.headlines[-1], 1), self.bars[-1]]))
+            else:
+                self._lines.addWidget(self.headlines[-1])
+                self._lines.addWidget(self.bars[-1])
+            for words in (self.cut_off[-1], self.ranges[-1]):
+                self._lines.addWidget(words)
+        self.empty.hide()
+
+    def refresh(self) -> None:
+        """Show the ranges; greyed when the image has changed."""
+        session, result = self._session, self._session.result
+        self.setEnabled(not session.stale)
+        say(self.old, "Of another image or another place: run again." if session.stale else "")
+        if result is None:
+            return
+        say(self.doubt, result.doubt)
+        for k, (line, bars) in enumerate(zip(self.ranges, self.bars, strict=True)):
+            if session.ranges is None:
+                line.setText("model range …")
+                bars.show_sizes(None, None, result.measure)
+                continue
+            found = session.ranges.ranges[k]
+            bars.show_sizes(session.ranges.bars[k], found, result.measure)
+            line.setText(session.ranges.line(result.measure, k))
+
+    def follow(self) -> None:
+        """Show the size of the hypothesis on show."""
+        result, counts = self._session.result, self._session.walk.counts
+        if result is None:
+            for bars in self.bars:
+                bars.mark(None)
+            return
+        if counts is None:
+            # What is being counted takes a moment: the former number would be wrong by little,
+            # but wrong.
+            for name, line in zip(result.labels[1:], self.headlines, strict=False):
+                line.setText(headline(name, result.measure, None))
+            for bars in self.bars:
+                bars.mark(None)
+            return
+        across = self._session.summary.across.here
+        for k, line in enumerate(self.headlines):
+            name, found = result.labels[k + 1], None if across is None else across[k]
+            words = headline(name, result.measure, int(counts[k + 1]), found)
+            line.setText(words)
+            if found is not None:
+                # Until it is known what was said before stands, or the slider jumps in the hand.
+                cut = cut_off_line(found)
+                say(self.cut_off[k], f"{capital(cut)}." if cut else "")
+            self.bars[k].mark(float(counts[k + 1]))
+
+
+class MarkedSlider(QSlider):
+    """A slider with a mark at zero, which napari's style does not draw."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setMinimumHeight(26)
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the mark, then the slider over it."""
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        middle = self.width() // 2
+        painter.drawLine(middle, 1, middle, self.height() - 2)
+        painter.end()
+        super().paintEvent(event)
+
+
+class SliderPanel(Section):
+    """Walks the boundary along one direction of the model's uncertainty."""
+
+    def __init__(self, session: Session) -> None:
+        self.value = text("0 σ", "", wrap=False)
+        self.play = button("▶", "Move the boundary to and fro")
+        self.play.setCheckable(True)
+        self.reset = button("0", "Back to 0 σ")
+        self.undo = button("↶", "Take back the last step (Ctrl+Z)")
+        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
+        small = (self.play, self.reset, self.undo, self.redo)
+        for one in small:
+            one.setFixedWidth(26)
+        tools = (self.value, *small)
+        super().__init__("Boundary", beside=tools)
+        self._session = session
+        self.directions = combo(_WHAT)
+        self.slider = MarkedSlider()
+        self.slider.setToolTip(
+            "Move the boundary ( , and . move it by 0.1 σ).\nOn the image, between −2 and +2 σ: "
+            "green is what may be added to the outline,\nmagenta what may be taken away, yellow "
+            "where one label gives way to another."
+        )
+        self.slider.setPageStep(round(0.5 / STEP))
+        self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
+        self.body.addWidget(self.directions)
+        self.body.addLayout(row([self.low, (self.slider, 1), self.high]))
+        self._timer = QTimer(self)
+        self._timer.setInterval(40)
+        self._timer.timeout.connect(self._tick)
+        self._forward, self._in_gesture = True, False
+        # What the combo offers.
+        self._offered: Any = None
+        self.directions.activated.connect(self._picked)
+        self.slider.valueChanged.connect(self._slid)
+        self.slider.sliderPressed.connect(session.walk.hold)
+        self.slider.sliderReleased.connect(self._let_go)
+        self.play.toggled.connect(self._played)
+        self.reset.clicked.connect(self._reset)
+        self.undo.clicked.connect(session.walk.undo)
+        self.redo.clicked.connect(session.walk.redo)
+        # What a direction would change is seen before it is walked.
+        for control in (self.slider, self.directions):
+            hover = Hover(control)
+            hover.rested.connect(self._look)
+            hover.left.connect(session.effect.hide)
+        self._listed = Hover(self.directions.view())
+        self._listed.left.connect(session.effect.hide)
+        self.directions.highlighted.connect(self._look_through)
+        session.found.connect(self._found)
+        session.changed.connect(self.refresh)
+        session.walk.moved.connect(self.follow)
+        self.refresh()
+
+    def _look(self) -> None:
+        self._look_at(self.directions.currentIndex())
+
+    def _look_through(self, index: int) -> None:
+        # Qt tells of an entry too when the list is made anew.
+        if self.directions.view().isVisible():
+            self._listed.engage()
+            self._look_at(index)
+
+    def _look_at(self, index: int) -> None:
+        direction = self.directions.itemData(index)
+        if direction is not None and self.isEnabled():
+            self._session.effect.show(direction)
+
+    def _found(self, result: Prediction) -> None:
+        self._timer.stop()
+        self.play.setChecked(False)
+
+    def _offer(self, result: Prediction) -> None:
+        """Name the directions, which are others if the session chose them in another way."""
+        walk, source = self._session.walk, result.source
+        directions = walk.directions
+        offered = (directions, walk.from_mean)
+        if directions is None or offered == self._offered:
+            return
+        self._offered = offered
+        self.directions.clear()
+        sizes = (result.measure, result.voxel_ml)
+        names = direction_names(
+            directions,
+            *sizes,
+            source.oriented,
+            result.labels,
+            walk.choice.direction,
+            walk.from_mean,
+        )
+        unit = "mm" if source.spacing_mm is not None else "px"
+        for index, name in names:
+            self.directions.addItem(name, index)
+            effect = directions.effects[index]
+            tip = effect_tip(effect, *sizes, result.labels, unit, walk.from_mean)
+            self.directions.setItemData(
+                self.directions.count() - 1, f"{name}\n{tip}", Qt.ItemDataRole.ToolTipRole
+            )
+        # In the list there is room for names that the dock is too narrow for.
+        view = self.directions.view()
+        view.setMinimumWidth(view.sizeHintForColumn(0) + 2 * view.frameWidth() + _ROOM)
+
+    def _picked(self, index: int) -> None:
+        self._session.walk.set_direction(self.directions.itemData(index))
+
+    def _slid(self, position: int) -> None:
+        self._session.walk.set_sigma(position * STEP, same_gesture=self._in_gesture)
+        self._in_gesture = self.slider.isSliderDown() or self._timer.isActive()
+
+    def _let_go(self) -> None:
+        self._in_gesture = False
+        self._session.walk.let_go()
+
+    def _reset(self) -> None:
+        self.play.setChecked(False)
+        self._session.walk.set_sigma(0.0)
+
+    def _played(self, on: bool) -> None:
+        self.play.setText("❚❚" if on else "▶")
+        self._in_gesture = False
+        if on:
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def _tick(self) -> None:
+        ends = (self.slider.minimum(), self.slider.maximum())
+        if self.slider.value() in ends:
+            self._forward = self.slider.value() == ends[0]
+        self.slider.setValue(self.slider.value() + (1 if self._forward else -1))
+
+    def refresh(self) -> None:
+        """Show the reach of the slider, and whether it can be used."""
+        session = self._session
+        usable = session.result is not None and not session.stale
+        if not usable and self.play.isChecked():
+            self.play.setChecked(False)
+        self.setEnabled(usable)
+        half = round(session.settings.reach / STEP)
+        if self.slider.maximum() != half:
+            self.slider.blockSignals(True)
+            self.slider.setRange(-half, half)
+            self.slider.blockSignals(False)
+        say(self.low, f"−{session.settings.reach:g} σ")
+        say(self.high, f"+{session.settings.reach:g} σ")
+        self.follow()
+
+    def follow(self) -> None:
+        """Show where the session stands."""
+        walk = self._session.walk
+        choice, sigma = walk.choice, walk.position
+        position = round(sigma / STEP)
+        if self.slider.value() != position:
+            self.slider.blockSignals(True)
+            self.slider.setValue(position)
+            self.slider.blockSignals(False)
+        if self._session.result is not None and walk.directions is not None:
+            self._offer(self._session.result)
+        at = self.directions.findData(choice.direction)
+        if at != self.directions.currentIndex():
+            self.directions.setCurrentIndex(at)
+        tip = self.directions.itemData(at, Qt.ItemDataRole.ToolTipRole) or _WHAT
+        if tip != self.directions.toolTip():
+            self.directions.setToolTip(tip)
+        words = f"{sigma:+.2f} σ".replace("-", "−") if sigma else "0 σ"
+        # Longer words would widen the dock.
+        self.value.setText(words if walk.alone is None else f"{walk.alone}: {words}")
+        self.value.setToolTip("" if walk.alone is None else f"Lesion {walk.alone} alone")
+        self.undo.setEnabled(walk.can_undo)
+        self.redo.setEnabled(walk.can_redo)
+        self.reset.setEnabled(sigma != 0)

@@ -1,0 +1,226 @@
+"""Small pieces that every panel is made of, and how they look in either theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QPainter
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ssn.text.lines import kept_together
+
+# Text on the theme's background, by what it says. Every pair has a contrast of at least 4.5:1.
+_DARK = {
+    "muted": "#a9b0b8",
+    "warn": "#f2b24a",
+    "error": "#ff8a80",
+    "line": "#414851",
+    "faint": "#737b84",
+}
+_LIGHT = {
+    "muted": "#5a5a5a",
+    "warn": "#8a5300",
+    "error": "#b3261e",
+    "line": "#c9c4c1",
+    "faint": "#8f8a87",
+}
+
+
+def colours_of(theme: str) -> dict[str, str]:
+    """Colours by what they say, on one of napari's themes."""
+    return _LIGHT if get_theme(theme).background.as_hsl_tuple()[2] > 0.5 else _DARK
+
+
+def style_of(theme: str) -> str:
+    """Style sheet of the dock for one of napari's themes."""
+    colour = colours_of(theme)
+    return f"""
+        QLabel[role="section"] {{ font-weight: bold; }}
+        QLabel[role="headline"] {{ font-size: 15px; font-weight: bold; }}
+        QLabel[role="muted"] {{ color: {colour["muted"]}; }}
+        QLabel[role="warn"] {{ color: {colour["warn"]}; }}
+        QLabel[role="error"] {{ color: {colour["error"]}; }}
+        QLabel[role="headline"]:disabled, QLabel[role="muted"]:disabled {{
+            color: {colour["faint"]};
+        }}
+        QLabel[role="badge-cpu"], QLabel[role="badge-gpu"] {{
+            border-radius: 4px; padding: 0px 5px; color: #1b1b1b;
+            font-size: 11px; font-weight: bold;
+        }}
+        QLabel[role="badge-cpu"] {{ background: #f2b24a; }}
+        QLabel[role="badge-gpu"] {{ background: #7fc98b; }}
+        QFrame[role="rule"] {{ background: {colour["line"]}; border: none; }}
+        QLabel[role="notice"] {{ color: {colour["warn"]}; font-size: 11px; }}
+        QProgressBar {{ min-height: 4px; max-height: 4px; }}
+        QSpinBox, QDoubleSpinBox {{ min-width: 30px; }}
+        QPushButton {{ padding: 3px 8px; }}
+        QPushButton[role="small"] {{ padding: 1px 4px; }}
+        QPushButton[role="main"] {{ font-weight: bold; padding: 5px; }}
+    """
+
+
+class _Text(QLabel):
+    """A label whose height follows from its width alone, and whose lines never begin with a unit.
+
+    Qt's own guess of a wrapped text's least height assumes a narrow column, and the dock would
+    scroll without need.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = ""
+        self.setText(words)
+
+    def setText(self, words: str) -> None:
+        """Say something; numbers and their units stay on one line."""
+        self._words = words
+        super().setText(kept_together(words))
+
+    def text(self) -> str:
+        """What is said, with the spaces it was said with."""
+        return self._words
+
+    def minimumSizeHint(self) -> QSize:
+        """One line, as wide as it likes."""
+        hint = super().minimumSizeHint()
+        if not self.wordWrap():
+            return hint
+        return QSize(0, self.fontMetrics().height())
+
+
+# Pixels that napari's style leaves before a label's text.
+_INDENT = 5
+
+
+class _Line(QLabel):
+    """A single line, cut off with dots where it is too long; all of it is in the tooltip."""
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as it must be."""
+        return QSize(0, self.fontMetrics().height())
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw as much as there is room for."""
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        # Where a text of several lines begins.
+        room = self.contentsRect().adjusted(_INDENT, 0, 0, 0)
+        shown = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, room.width()
+        )
+        painter.drawText(room, int(self.alignment().value), shown)
+        painter.end()
+
+
+def line(role: str = "") -> QLabel:
+    """A label of one line that may be narrower than its words."""
+    made = _Line()
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setProperty("role", role)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return made
+
+
+def set_role(widget: QWidget, role: str) -> None:
+    """Give a widget another look."""
+    if widget.property("role") != role:
+        widget.setProperty("role", role)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def text(words: str = "", role: str = "", wrap: bool = True) -> QLabel:
+    """A label; wrapped text may be narrower than its longest line."""
+    label = _Text(words)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(wrap)
+    label.setProperty("role", role)
+    if wrap:
+        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def say(label: QLabel, words: str, role: str | None = None) -> None:
+    """Put words into a label, and hide it while there are none."""
+    label.setText(words)
+    label.setVisible(bool(words))
+    if role is not None:
+        set_role(label, role)
+
+
+def button(words: str, tip: str = "", role: str = "") -> QPushButton:
+    """A push button with a tooltip."""
+    made = QPushButton(words)
+    made.setToolTip(tip)
+    made.setProperty("role", role)
+    # The keys of the window must not end in a button that was clicked last.
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
+    """A small box for a whole number."""
+    made = QSpinBox()
+    made.setRange(low, high)
+    made.setValue(value)
+    made.setToolTip(tip)
+    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    made.setAlignment(Qt.AlignmentFlag.AlignRight)
+    # Between napari's − and + buttons there is room for the digits and no more.
+    made.setFixedWidth(72 + 8 * max(0, len(str(high)) - 2))
+    return made
+
+
+def row(items: Iterable[QWidget | int | tuple[QWidget, int]]) -> QHBoxLayout:
+    """Widgets side by side; a number is a stretch, a pair a widget with its stretch."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for item in items:
+        if isinstance(item, int):
+            layout.addStretch(item)
+        elif isinstance(item, tuple):
+            layout.addWidget(*item)
+        else:
+            layout.addWidget(item)
+    return layout
+
+
+def rule() -> QFrame:
+    """A thin line between two parts."""
+    made = QFrame()
+    made.setProperty("role", "rule")
+    made.setFixedHeight(1)
+    return made
+
+
+class Section(QWidget):
+    """A part of the dock with a title and a thin line above it.
+
+    Args:
+        title: in a line of its own; empty for none.
+        ruled: whether there is a line above.
+        beside: shown at the right of the title.
+    """
+
+    def __init__(self, title: str, ruled: bool = True, beside: Sequence[QWidget] = ()) -> None:
+        super().__init__()
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(4)
+        if ruled:
+            self.body.addWidget(rule())
+        if title:
+            self.body.addLayout(row([text(title, "section", wrap=False), 1, *beside]))

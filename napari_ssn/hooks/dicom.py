@@ -1,0 +1,148 @@
+"""What opens DICOM in napari, once `glance` has found some.
+
+A folder often holds a whole study: the user is asked which of its series to open.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_ssn.errors import SSNError
+from napari_ssn.io.dicom.header import instance
+from napari_ssn.io.dicom.look import layer_options
+from napari_ssn.io.dicom.members import member
+from napari_ssn.io.dicom.read import is_segmentation, list_series, read_chosen, several
+from napari_ssn.io.dicom.segments import read_dicom_seg
+from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.formats import is_dicom
+from napari_ssn.io.napari_hooks import image_layer, place
+from napari_ssn.io.opened import layers_of
+from napari_ssn.io.results import own_segmentation
+
+if TYPE_CHECKING:
+    from napari_ssn.geometry.volume import Volume
+    from napari_ssn.io.dicom.read import SeriesInfo
+    from napari_ssn.io.napari_hooks import LayerData
+
+Reader = Callable[[str | Sequence[str]], list[Any]]
+
+#: What a reader returns to napari that has opened a file and has no layer for it.
+NOTHING: list[tuple[None]] = [(None,)]
+
+# Whoever drops all files of a series gets it once: napari asks for one file after the other.
+_SAME_DROP_SECONDS = 1.0
+
+
+class _Opened:
+    """Instances that were opened last, and when."""
+
+    uids: frozenset[str] = frozenset()
+    until: float = 0.0
+
+
+def read_layers(path: str | Sequence[str]) -> list[Any]:
+    """One layer per series that was chosen; the largest is visible and lies on top.
+
+    ImageError or GeometryError, in one sentence, if one cannot be opened.
+    """
+    layers: list[Any] = []
+    for p in _as_paths(path):
+        if not _just_opened(p):
+            layers += _layers(p)
+    return layers or list(NOTHING)
+
+
+def _layers(path: Path) -> Iterator[LayerData]:
+    own = own_segmentation(path) if is_segmentation(path) else None
+    if own is not None:
+        display, parts = own
+        yield from layers_of(display, place(display), parts)
+        return
+    chosen = read_chosen(path, choose)
+    read = chosen.images
+    read.sort(key=lambda one: one[1].data.size)
+    for info, volume in read:
+        # napari would name a layer after the folder, which is often named after the patient.
+        title = " · ".join(one for one in (info.title, info.part) if one)
+        name = title if len(read) == 1 else f"{title} · series {info.number}"
+        visible = volume is read[-1][1]
+        yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
+    volumes = [volume for _, volume in read]
+    yield from _segmentations(chosen.segmentations, volumes)
+    _remember(volumes)
+
+
+def _segmentations(files: Sequence[bytes], volumes: Sequence[Volume]) -> Iterator[LayerData]:
+    """Segmentations that lie beside images, hidden; without images the first part of each is seen.
+
+    A damaged one must not keep the images from being opened: then it is named in a warning.
+    """
+    if not files:
+        return
+    series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
+    frames = {frame for one in series for frame in one.frames_of_reference}
+    for whole in files:
+        try:
+            found = read_dicom_seg(whole, frames)
+        except SSNError as error:
+            if not volumes:
+                raise
+            warnings.warn(f"A segmentation beside the images was left out. {error}", stacklevel=2)
+            continue
+        if found is not None:
+            display, parts = found
+            yield from layers_of(display, place(display), parts, seen=not volumes)
+
+
+def choose(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
+    """Ask the user which series to open; ImageError where there is nobody to ask."""
+    try:
+        from napari_ssn.gui.widgets.series_dialog import ask, can_ask
+    except ImportError:
+        # napari can be used without a window.
+        raise several(infos) from None
+    if not can_ask():
+        raise several(infos)
+    # The largest is what somebody came for more often than a scout or a report's pictures.
+    usable = [info for info in infos if info.problem is None]
+    largest = max(usable, key=lambda info: math.prod(info.size), default=None)
+    entries = [(info.number, info.words, info.problem) for info in infos]
+    return ask(entries, None if largest is None else largest.number)
+
+
+def check_single(path: Path) -> None:
+    """ImageError if a path leads to several series, of which somebody would have to choose."""
+    if is_dicom(path):
+        infos = list_series(path)
+        if len(infos) > 1:
+            raise several(infos)
+
+
+def _remember(volumes: Sequence[Volume]) -> None:
+    series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
+    headers = [header for one in series for header in one.headers]
+    uids = frozenset(str(header.get("SOPInstanceUID")) for header in headers)
+    # Files of one drop may be of several images, in any order.
+    _Opened.uids = uids | _Opened.uids if time.monotonic() <= _Opened.until else uids
+    _Opened.until = time.monotonic() + _SAME_DROP_SECONDS
+
+
+def _just_opened(path: Path) -> bool:
+    """Whether a file belongs to a series that the same drop of many files has opened."""
+    if time.monotonic() > _Opened.until or not path.is_file() or zipfile.is_zipfile(path):
+        return False
+    found = instance(member(path))
+    if found is None or found.uid not in _Opened.uids:
+        return False
+    _Opened.until = time.monotonic() + _SAME_DROP_SECONDS
+    return True
+
+
+def _as_paths(path: str | Sequence[str]) -> list[Path]:
+    return [Path(path)] if isinstance(path, str) else [Path(p) for p in path]

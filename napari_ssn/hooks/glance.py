@@ -1,0 +1,42 @@
+"""What napari calls with whatever is dropped on it: a glance, and who opens it if it is ours.
+
+It is asked about files of every kind, and imports nothing heavy to say no. See ``napari.yaml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from napari_ssn.io.dicom.members import may_be_dicom
+from napari_ssn.io.formats import dicom_reader
+from napari_ssn.io.omezarr_head import is_zarr
+
+Reader = Callable[[str | Sequence[str]], list[Any]]
+
+
+def get_reader(path: str | Sequence[str]) -> Reader | None:
+    """Reader of DICOM or OME-Zarr; None where a glance at a file, folder or zip finds neither."""
+    paths = [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
+    if paths and all(is_zarr(p) for p in paths):
+        return _reader("zarr")
+    if not paths or not all(may_be_dicom(p) for p in paths):
+        return None
+    return _dicom
+
+
+def _dicom(path: str | Sequence[str]) -> list[Any]:
+    dicom_reader()  # says so if the libraries are missing
+    return _reader("dicom")(path)
+
+
+def _reader(home: str) -> Reader:
+    """``read_layers`` of a module of this folder, imported when it is called."""
+
+    def read(path: str | Sequence[str]) -> list[Any]:
+        found: list[Any] = import_module(f"napari_ssn.hooks.{home}").read_layers(path)
+        return found
+
+    return read

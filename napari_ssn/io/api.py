@@ -1,0 +1,111 @@
+"""`read` and `write`: images in, hypotheses out, by the file's suffix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ssn.errors import ExportError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.content import Content, Loaded
+from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.files import check_targets, write_files
+from napari_ssn.io.formats import DICOM_SUFFIX, check_replaceable, encode, reader_for
+from napari_ssn.io.sidecar import described, write_content
+
+if TYPE_CHECKING:
+    from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+    from napari_ssn.documents.sidecar import Provenance
+    from napari_ssn.geometry.volume import Volume
+    from napari_ssn.io.content import Loaded, Model
+    from napari_ssn.io.dicom.series import DicomSeries
+
+__all__ = ["read", "write"]
+
+
+def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
+    """Read an image, by its name: DICOM, NIfTI, NRRD, MetaImage, FreeSurfer's, OME-Zarr, a picture.
+
+    ``.nii``, ``.nii.gz``, pairs ``.hdr``/``.img``, also of Analyze; ``.nrrd``, ``.nhdr``;
+    ``.mha``, ``.mhd`` (extra ``itk``); ``.mgz``, ``.mgh``; folders of OME-Zarr (extra ``zarr``);
+    ``.png``, ``.tif``, ``.jpg`` and others.
+
+    Args:
+        path: of the file; for DICOM of a folder, a zip or one file of a series.
+        series: which DICOM series, by its number in `napari_ssn.io.dicom.list_series`; needed
+            where there are several. Of OME-Zarr the level, from 1, see
+            `napari_ssn.io.omezarr.list_levels`; the finest if left out.
+
+    Raises:
+        ImageError: the file is missing, damaged, or of a kind that is not read.
+        GeometryError: the image has too many axes, its voxels no size, or its slices make no
+            volume.
+    """
+    source = Path(path)
+    return reader_for(source, series)(source)
+
+
+def write(
+    what: Hypothesis | Sequence[Hypothesis] | ProbabilityMap,
+    path: str | os.PathLike[str],
+    *,
+    model: Loaded | Model | None = None,
+    names: Sequence[str] | None = None,
+    source: Volume | DicomSeries | str | os.PathLike[str] | None = None,
+    provenance: Provenance | None = None,
+    overwrite: bool = False,
+    deidentified: bool = False,
+) -> list[Path]:
+    """Write hypotheses or the probability map, by suffix, and return what was written.
+
+    ``.nii.gz`` and ``.nii`` are NIfTI, several hypotheses along a fourth axis; ``.seg.nrrd`` is
+    3D Slicer's segmentation, several as overlapping layers; ``.dcm`` is a DICOM segmentation,
+    several as overlapping segments. A DICOM segmentation repeats from its source who the patient
+    is and which study it is of, as the standard demands; nothing else that is written here does.
+
+    Args:
+        what: on the grid of the image it belongs to.
+        path: of the file.
+        model: that was loaded, or its card: for names, colours and coded terms of the labels.
+        names: of several hypotheses; ``hypothesis 1`` … by default.
+        source: what a DICOM segmentation refers to: the volume that was read from DICOM, its
+            series, or a path that `read` reads.
+        provenance: written beside it as JSON; none if left out.
+        overwrite: whether files that exist may be replaced.
+        deidentified: whether a DICOM segmentation leaves out patient, dates and numbers of the
+            study; its UIDs stay.
+
+    Raises:
+        ExportError: the suffix is unknown, the format cannot hold it, a DICOM segmentation has
+            no source or another grid, a file exists, or the disk refuses; nothing is left
+            behind then.
+        ImageError, GeometryError: the source cannot be read.
+    """
+    target = Path(path)
+    if model is None and provenance is not None:
+        model = described(provenance)
+    content = Content.of(what, model.card if isinstance(model, Loaded) else model, names)
+    series = None
+    if source is None and target.name.lower().endswith(DICOM_SUFFIX):
+        raise ExportError(
+            "A DICOM segmentation belongs to a DICOM series: name it with source=, as the volume "
+            "that was read from it or its folder."
+        )
+    if source is not None and target.name.lower().endswith(DICOM_SUFFIX):
+        check_targets([target], overwrite)
+        series = _series(source)
+        series = series.unnamed() if deidentified and series is not None else series
+    if provenance is not None:
+        return write_content(content, target, provenance, overwrite, series)
+    check_replaceable(target)
+    return write_files({target: encode(content, target, series)}, overwrite)
+
+
+def _series(source: Volume | DicomSeries | str | os.PathLike[str]) -> DicomSeries | None:
+    """Series that something is, holds, or is a path to; None where it is not of DICOM."""
+    if isinstance(source, DicomSeries):
+        return source
+    found = source.source if isinstance(source, Volume) else read(source).source
+    return found if isinstance(found, DicomSeries) else None

@@ -1,0 +1,85 @@
+"""From an architecture in words to a network."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+
+from napari_ssn.documents.card import Architecture
+from napari_ssn.errors import ModelError
+from napari_ssn.network.inflated import SliceUNet
+from napari_ssn.network.ssn import SSN, CentreGuided
+
+
+def build_network(architecture: Architecture, channels: int, classes: int, dims: int) -> SSN:
+    """Build the network a card describes, with random weights."""
+    # MONAI takes seconds to import; nothing else here needs it.
+    from monai.networks import nets
+
+    guided = architecture.centre_radius is not None
+    own = architecture.backbone == SliceUNet.__name__
+    kind: Any = SliceUNet if own else getattr(nets, architecture.backbone)
+    try:
+        backbone: torch.nn.Module = kind(
+            spatial_dims=dims,
+            in_channels=channels + guided,
+            out_channels=architecture.features,
+            **architecture.arguments,
+        )
+    except (TypeError, ValueError, KeyError, AssertionError) as error:
+        raise ModelError(
+            f"The network {architecture.backbone} cannot be built from the card: {error}."
+        ) from error
+    if architecture.centre_radius is not None:
+        backbone = CentreGuided(backbone, architecture.centre_radius)
+    return SSN(
+        backbone,
+        architecture.features,
+        classes,
+        architecture.rank,
+        dims,
+        architecture.covariance,
+        architecture.scales,
+        architecture.presence,
+        architecture.radius_of(dims),
+        architecture.offset_columns,
+    )
+
+
+def check_network(network: SSN, channels: int, size: tuple[int, ...]) -> None:
+    """ModelError if a network cannot take a region of a size; nothing is computed.
+
+    Networks that halve their grid several times fail late and in words of their own on sizes
+    they cannot halve.
+    """
+    # Tensors on "meta" have a shape and no values.
+    trial = copy.deepcopy(network).to("meta")
+    try:
+        mean = trial(torch.empty(2, channels, *size, device="meta")).mean
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        # Their words are about tensors.
+        shown = " × ".join(map(str, size))
+        raise ModelError(
+            f"The network cannot take {shown} voxels: it halves them more often than that allows."
+        ) from None
+    if tuple(mean.shape[2:]) != tuple(size):
+        shown, got = (" × ".join(map(str, s)) for s in (size, mean.shape[2:]))
+        raise ModelError(f"The network makes {got} voxels of {shown}.")
+
+
+def unique_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """State of a module with every tensor under its first name only.
+
+    MONAI's DynUNet registers its layers twice, and what is listed twice must be neither written
+    nor averaged twice.
+    """
+    seen: set[int] = set()
+    found = {}
+    for name, value in module.state_dict().items():
+        if value.numel() and value.data_ptr() in seen:
+            continue
+        seen.add(value.data_ptr())
+        found[name] = value
+    return found

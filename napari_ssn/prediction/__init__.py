@@ -1,0 +1,47 @@
+"""One prediction and one choice: what window, commands, `verify` and Python have in common.
+
+Read in this order: `source` and `prediction` (what was found in which image), `run` (how), `choice`
+(which hypothesis is meant), `decode` (its label map: the only way to it), `given` (what was pointed
+at and asked), then what is said of many hypotheses (`ranges`, `cards`, `overview`, `curve`,
+`comparison`, `answer`, `lesions`), `record` (what a sidecar says) and `export` (what is written).
+
+Nothing here knows of a window, a command or a thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_ssn.later import door
+
+if TYPE_CHECKING:
+    from napari_ssn.prediction import answer as answer
+    from napari_ssn.prediction import cards as cards
+    from napari_ssn.prediction import comparison as comparison
+    from napari_ssn.prediction import counting as counting
+    from napari_ssn.prediction import decode as decode
+    from napari_ssn.prediction import export as export
+    from napari_ssn.prediction import lesions as lesions
+    from napari_ssn.prediction import overview as overview
+    from napari_ssn.prediction import ranges as ranges
+    from napari_ssn.prediction import record as record
+    from napari_ssn.prediction import run as run
+    from napari_ssn.prediction import spreading as spreading
+
+__getattr__ = door(
+    __name__,
+    (
+        "answer",
+        "cards",
+        "comparison",
+        "counting",
+        "decode",
+        "export",
+        "lesions",
+        "overview",
+        "ranges",
+        "record",
+        "run",
+        "spreading",
+    ),
+)

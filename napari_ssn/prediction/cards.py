@@ -1,0 +1,173 @@
+"""The few hypotheses that stand for all: chosen, counted, and drawn as thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.summaries.representatives import representatives
+from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.diameters import Diameter
+from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.decode import across_in
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.wish import CARDS, DRAWS, SEED, SIDE
+from napari_ssn.text.pictures import drawn, fitting, grey_canvas, label_lines, view_around
+
+# Voxels of the image around the outlines, and the least that a thumbnail shows along a side.
+_MARGIN, _LEAST = 4, 24
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """One hypothesis that stands for some of the draws.
+
+    Attributes:
+        choice: shows it.
+        share: of the readers, or of the draws, it stands for.
+        error: standard error of that share, from the number of draws.
+        counts: (C,) voxels of each label.
+        across: diameters of each label but the background.
+        picture: (SIDE, SIDE, 3) uint8, its outlines over the image.
+    """
+
+    choice: Choice
+    share: float
+    error: float
+    counts: NDArray[np.int64]
+    across: tuple[Diameter, ...]
+    picture: NDArray[np.uint8]
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is the hypothesis that there is nothing."""
+        return not self.counts[1:].any()
+
+
+@dataclass(frozen=True)
+class Cards:
+    """The cards of one run, the likeliest first.
+
+    Attributes:
+        run: that they belong to.
+        draws: that they stand for.
+        cards: one or more.
+        voxel: of the source's grid, in the middle of what the thumbnails show.
+        points, only: that the hypotheses were drawn given.
+    """
+
+    run: int
+    draws: int
+    cards: tuple[Card, ...]
+    voxel: tuple[int, ...]
+    points: tuple[Point, ...] = ()
+    only: tuple[Question, ...] = ()
+
+
+def deal_cards(
+    prediction: Prediction,
+    points: tuple[Point, ...] = (),
+    only: tuple[Question, ...] = (),
+    most: int = CARDS,
+    cancel: Cancel = NEVER,
+) -> Cards:
+    """Choose the cards of a prediction and draw them where they differ most.
+
+    Args:
+        prediction: of the run.
+        points, only: that the hypotheses are drawn given.
+        most: cards.
+        cancel: looked at on the way.
+    """
+    draws = prediction.given.draws(points, DRAWS, SEED, only)
+    # What is so in all draws speaks of presence too, so that it is not the source's own.
+    presence = prediction.given.presence(points, only)
+    source = prediction.given.source(points)
+    found = representatives(source, most, z=draws, between=cancel.check, presence=presence)
+    cancel.check()
+    pictures, voxel = draw(prediction, [one.label_map for one in found])
+    cards = tuple(
+        Card(
+            _choice(draws, one, points, only),
+            one.probability or 0.0,
+            one.probability_error or 0.0,
+            one.counts,
+            across_in(prediction, one.label_map),
+            picture,
+        )
+        for one, picture in zip(found, pictures, strict=True)
+    )
+    return Cards(prediction.run, DRAWS, cards, voxel, points, only)
+
+
+def _choice(
+    draws: NDArray[np.float64],
+    one: Hypothesis,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+) -> Choice:
+    if one.z is None:
+        return Choice(points=points, only=only, nothing=True)
+    # A representative is one of the draws: its number says all about it.
+    number = int(np.flatnonzero((draws == one.drawn).all(1))[0])
+    return Choice(number, SEED, points=points, only=only)
+
+
+def draw(
+    prediction: Prediction, found: Sequence[NDArray[np.uint8]], side: int = SIDE
+) -> tuple[list[NDArray[np.uint8]], tuple[int, ...]]:
+    """A picture of each label map, all of one view where they differ most, and its middle voxel.
+
+    Args:
+        prediction: that they are hypotheses of.
+        found: label maps on the source's grid.
+        side: pixels of a picture's side.
+    """
+    source = prediction.source
+    turn = source.turn
+    image = turn.apply(source.load().data[0])
+    maps = turn.apply(np.stack(found))
+    at: tuple[int, ...] = ()
+    if image.ndim == 3:
+        at = (where_they_differ(maps),)
+        image, maps = image[at], maps[(slice(None), *at)]
+    spacing = _spacing(prediction)
+    box = view_around(maps.max(0) > 0, spacing, _LEAST, _MARGIN)
+    canvas = grey_canvas(image[box], fitting(image[box].shape, spacing, side))
+    labels, width = prediction.card.labels[1:], 3.0 * side / SIDE
+    pictures = [_square(drawn(canvas, [label_lines(one[box], labels, width)])) for one in maps]
+    middle = tuple((part.start + part.stop) // 2 for part in box)
+    return pictures, turn.index_to_source((*at, *middle), source.space)
+
+
+def _spacing(prediction: Prediction) -> tuple[float, float]:
+    """Distance of rows and of columns in the picture, in any unit."""
+    lengths = np.linalg.norm(prediction.source.affine[:3, :3], axis=0)
+    rows, columns = (float(lengths[axis]) for axis in prediction.source.turn.order[-2:])
+    return rows, columns
+
+
+def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture in the middle of a black square."""
+    height, width = picture.shape[:2]
+    side = max(height, width)
+    out = np.zeros((side, side, 3), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    out[top : top + height, left : left + width] = picture
+    return out
+
+
+def where_they_differ(maps: NDArray[np.uint8]) -> int:
+    """Slice of the first axis on which the fewest voxels are labelled alike.
+
+    Args:
+        maps: (n, Z, Y, X) label maps.
+    """
+    apart = (maps != maps[:1]).any(0).sum((1, 2))
+    if not apart.any():
+        apart = maps.any(0).sum((1, 2))
+    return int(apart.argmax()) if apart.any() else maps.shape[1] // 2

@@ -1,0 +1,123 @@
+"""Which hypothesis is meant, in plain values that two runs may share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    # A type only: the module imports torch.
+    from napari_ssn.core.directions.principal import Kind
+
+# What a direction is called, by how it was chosen.
+_NAMES: dict[str, str] = {
+    "label-weighted": "direction",
+    "plain": "principal component",
+    "varimax": "varimax direction",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """A voxel that somebody has given a label.
+
+    Attributes:
+        index: of the voxel, in the source's grid.
+        label: 0 for the background.
+    """
+
+    index: tuple[int, ...]
+    label: int
+
+
+@dataclass(frozen=True, order=True)
+class Question:
+    """Something that is so in some hypotheses and not in others.
+
+    Attributes:
+        kind: the label is ``voxels`` large at least, or at most, or reaches the voxel ``index``.
+        label: that it is about.
+        voxels: of a size.
+        index: of a voxel, in the source's grid.
+    """
+
+    kind: Literal["at least", "at most", "reaches"]
+    label: int
+    voxels: float = 0.0
+    index: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The hypothesis on show: ``z = z_anchor + sigma · v_direction``.
+
+    Attributes:
+        sample: which draw is the anchor, from 0; None for the model's mean.
+        seed: of the draws.
+        direction: index of the direction the slider walks.
+        sigma: where the slider is.
+        own: lesions that have a position of their own on that direction, by their numbers.
+        points: in the order they were placed; mean and draws are those given these.
+        only: what is so in all hypotheses that mean and draws are taken from; a walk from there
+            may leave it.
+        basis: how the directions are chosen that one of is walked.
+        nothing: whether it is a reader who outlines nothing: an empty label map, whatever z. Of a
+            draw that presence leaves empty, or without a sample the hypothesis "nothing outlined".
+    """
+
+    sample: int | None = None
+    seed: int = 0
+    direction: int = 0
+    sigma: float = 0.0
+    own: tuple[tuple[int, float], ...] = ()
+    points: tuple[Point, ...] = ()
+    only: tuple[Question, ...] = ()
+    basis: Kind = "label-weighted"
+    nothing: bool = False
+
+    @property
+    def kind(self) -> Literal["mean", "sample", "walk", "nothing"]:
+        """What the hypothesis is: the mean, a draw, or a point on a walk from either; or nothing.
+
+        A draw that is left empty is a draw.
+        """
+        if self.nothing and self.sample is None:
+            return "nothing"
+        if self.sigma != 0 or self.own:
+            return "walk"
+        return "mean" if self.sample is None else "sample"
+
+    @property
+    def anchor(self) -> Choice:
+        """The hypothesis the walk starts from, outlined: who walks asks where the border is."""
+        if self.sample is None:
+            return Choice(points=self.points, only=self.only)
+        return Choice(self.sample, self.seed, points=self.points, only=self.only)
+
+    @property
+    def resting(self) -> Choice | None:
+        """The mean, draw or nothing that is on show itself; None on a walk from it."""
+        return None if self.kind == "walk" else replace(self.anchor, nothing=self.nothing)
+
+    @property
+    def title(self) -> str:
+        """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ, lesion 2 at −1.00 σ``."""
+        start = "mean" if self.sample is None else f"sample {self.sample + 1}"
+        if self.points:
+            start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
+        if self.only:
+            several = "s" if len(self.only) > 1 else ""
+            start += f" where {len(self.only)} condition{several} hold{'' if several else 's'}"
+        if self.nothing:
+            start = start.replace("mean", "nothing outlined", 1)
+            return start if self.sample is None else f"{start}, nothing outlined"
+        if self.kind != "walk":
+            return start
+        words = f"{start}, {_NAMES[self.basis]} {self.direction + 1} at {_sigma(self.sigma)}"
+        if len(self.own) > 2:
+            return f"{words}, {len(self.own)} lesions moved alone"
+        return words + "".join(f", lesion {number} at {_sigma(at)}" for number, at in self.own)
+
+
+def _sigma(value: float) -> str:
+    return f"{value:+.2f} σ".replace("-", "−")

@@ -1,0 +1,181 @@
+"""What leaves the program: label maps and probabilities, the table of volumes, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.hypotheses import ProbabilityMap
+from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.diameters import Diameter
+from napari_ssn.io.content import Content
+from napari_ssn.io.describing import describe_probability, describe_several
+from napari_ssn.io.files import write_files
+from napari_ssn.io.formats import about
+from napari_ssn.io.sidecar import write_content
+from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import across_in, hypothesis_of
+from napari_ssn.prediction.overview import label_shares
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.ranges import Ranges
+from napari_ssn.prediction.record import (
+    conditions_of,
+    describe,
+    model_of,
+    pointing_of,
+    presence_of,
+    run_of,
+    spread_of,
+)
+from napari_ssn.prediction.reporting import report_of
+from napari_ssn.prediction.shown import Exported, Part, Shown
+from napari_ssn.text.report import to_html
+from napari_ssn.text.sizes import percent
+
+
+def export_part(
+    shown: Shown,
+    part: Part,
+    path: Path,
+    overwrite: bool,
+    deidentified: bool = False,
+    cancel: Cancel = NEVER,
+) -> Exported:
+    """Write hypotheses or the probability map with a sidecar.
+
+    Args:
+        shown: what there is.
+        part: which of it.
+        path: of the file; its suffix says the format.
+        overwrite: whether the user agreed to replace a file of that name.
+        deidentified: whether a DICOM segmentation leaves out whom it is of.
+        cancel: looked at on the way.
+    """
+    content, provenance = _content(shown, part, cancel)
+    series = shown.series
+    if deidentified and series is not None:
+        series = series.unnamed()
+    written = write_content(content, path, provenance, overwrite, series)
+    caution = about(path, content, series)
+    if content.hypotheses and not any(one.label_map.any() for one in content.hypotheses):
+        caution = " ".join(filter(None, ("Nothing is outlined in it.", caution)))
+    return Exported(path.parent, tuple(file.name for file in written), caution)
+
+
+def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provenance]:
+    prediction, choice = shown.prediction, shown.choice
+    unlike = prediction.fit.kind == "unlike"
+    if part == "probability":
+        likely = _probability(prediction, choice, cancel)
+        about = describe_probability(
+            likely,
+            model=model_of(prediction),
+            run=run_of(prediction),
+            pointing=pointing_of(prediction, choice),
+            conditions=conditions_of(choice),
+            spread=spread_of(prediction),
+            presence=presence_of(prediction, choice),
+        )
+        return Content.of(likely, prediction.card, unlike=unlike), about
+    if part == "shown":
+        one = hypothesis_of(prediction, choice, shown.lesions)
+        content = Content.of(one, prediction.card, unlike=unlike)
+        return content, describe(prediction, choice, shown.lesions, one)
+    cards = shown.dealt().cards
+    found = [
+        replace(
+            hypothesis_of(prediction, card.choice, None),
+            probability=card.share,
+            probability_error=card.error,
+        )
+        for card in cards
+    ]
+    called = ["nothing outlined" if card.choice.nothing else None for card in cards]
+    names = [
+        f"{name or f'hypothesis {i}'} ({percent(card.share)})"
+        for i, (name, card) in enumerate(zip(called, cards, strict=True), start=1)
+    ]
+    records = [
+        describe(prediction, card.choice, None, one) for card, one in zip(cards, found, strict=True)
+    ]
+    about = describe_several(records, names, [card.share for card in cards])
+    return Content.of(found, prediction.card, names, unlike), about
+
+
+def _probability(prediction: Prediction, choice: Choice, cancel: Cancel) -> ProbabilityMap:
+    """How likely each label is, as `make_overview` has it."""
+    dist = prediction.dist
+    labels = range(1, dist.classes)
+    shares = label_shares(prediction, choice.points, choice.only, labels, cancel)
+    values = [dist.placed(one.astype(np.float32)) for one in shares]
+    return ProbabilityMap(np.stack(values).clip(0, 1), prediction.source.affine)
+
+
+def export_volumes(shown: Shown, path: Path, overwrite: bool) -> Exported:
+    """Write the sizes of the hypothesis on show, of the cards, and the ranges as CSV."""
+    prediction, ranges = shown.prediction, shown.counted()
+    here = hypothesis_of(prediction, shown.choice, shown.lesions)
+    across = across_in(prediction, here.label_map)
+    rows = size_rows(prediction, "on show", here.counts, across)
+    for number, card in enumerate(shown.dealt().cards, start=1):
+        # Nothing outlined is no draw.
+        seed = None if card.choice.nothing else card.choice.seed
+        name = f"hypothesis {number}"
+        rows += size_rows(prediction, name, card.counts, card.across, card.share, seed)
+    written = write_files({path: table_of(prediction, rows, ranges)}, overwrite)
+    return Exported(path.parent, tuple(file.name for file in written))
+
+
+def size_rows(
+    prediction: Prediction,
+    name: str,
+    counts: NDArray[np.int64],
+    across: Sequence[Diameter],
+    share: float | None = None,
+    seed: int | None = None,
+) -> list[Row]:
+    """Rows of the table of one hypothesis, one for each label but the background.
+
+    Args:
+        prediction: that it is a hypothesis of.
+        name: that it has in the table.
+        counts: (C,) voxels of each label.
+        across: diameters of each label but the background.
+        share, seed: as in `Row`.
+    """
+    known = prediction.source.extent != "unknown"
+    return [
+        Row(
+            name,
+            label,
+            int(voxels),
+            share,
+            seed=seed,
+            across=(one.longest, one.perpendicular) if known else None,
+            cut_off_by=one.cut_off_by,
+        )
+        for label, voxels, one in zip(prediction.labels[1:], counts[1:], across, strict=True)
+    ]
+
+
+def table_of(prediction: Prediction, rows: Sequence[Row], ranges: Ranges) -> bytes:
+    """Content of ``volumes.csv``: rows of hypotheses, and those of the ranges below them."""
+    labels, below = prediction.labels[1:], list[Row]()
+    for label, one in zip(labels, ranges.ranges, strict=True):
+        below += range_rows(label, one.low, one.median, one.high, one.level)
+    if ranges.presence.apart:
+        below += nothing_rows(labels, 1 - ranges.presence.share)
+    measure = prediction.measure
+    return volumes_table([*rows, *below], measure.extent, measure.voxel_mm3, prediction.doubt)
+
+
+def export_report(shown: Shown, path: Path, overwrite: bool) -> Exported:
+    """Write the report, one page of HTML."""
+    written = write_files({path: to_html(report_of(shown))}, overwrite)
+    return Exported(path.parent, tuple(file.name for file in written))

@@ -1,0 +1,132 @@
+"""What many hypotheses look like together: contours, probability, and a boxplot of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.summaries.agreement import agreement
+from napari_ssn.core.summaries.boxplot import boxplot
+from napari_ssn.core.summaries.lines import MEDIAN_BIT
+from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.wish import DRAWS, FEWEST_IN_BOXPLOT, IN_BOXPLOT, SEED, Wish
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """One picture of many hypotheses.
+
+    Attributes:
+        wish: what it is about.
+        draws: hypotheses in it; None where it is the model's exact probability.
+        values: (*S) on the source's grid. Contours: uint8, in how many of outer, median and
+            inner mask a voxel lies. Probability: float32, 0 to 1. Boxplot: uint8, 2 in the box,
+            1 in the whole band only, and `MEDIAN_BIT` more inside the median hypothesis.
+        median: shows the hypothesis in the middle of a boxplot.
+        outliers: show those that are unlike the others, farthest first.
+    """
+
+    wish: Wish
+    draws: int | None
+    values: NDArray[np.generic]
+    median: Choice | None = None
+    outliers: tuple[Choice, ...] = ()
+
+    @cached_property
+    def highest(self) -> int:
+        """Of contours the innermost mask that is not empty: 3 inner, 2, 1; 0 for none."""
+        return int(self.values.max())
+
+
+def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overview:
+    """Make one picture of a prediction.
+
+    Without points the probability is the model's own, pixel noise included; given points it is
+    the share of the hypotheses drawn. It is of all readers; contours and boxplot are of those who
+    outline anything. At 240 × 240 × 155 voxels contours and boxplot hold 9 MB
+    and a probability 36 MB; making any of them takes some 200 MB more at most.
+    """
+    dist, given = prediction.dist, prediction.given
+    if wish.kind == "probability":
+        exact = not (wish.points or wish.only)
+        (share,) = label_shares(prediction, wish.points, wish.only, (wish.label,), cancel)
+        return Overview(wish, None if exact else DRAWS, _frozen(dist.placed(share)))
+    if wish.kind == "boxplot":
+        return _boxplot(prediction, wish, cancel)
+    draws, source = given.draws(wish.points, DRAWS, wish.seed, wish.only), given.source(wish.points)
+    found = agreement(source, draws[given.outlined(wish.points, draws)], cancel.check)
+    return Overview(wish, DRAWS, _frozen(dist.placed(found.levels(wish.label))))
+
+
+def label_shares(
+    prediction: Prediction,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    labels: Iterable[int | None],
+    cancel: Cancel = NEVER,
+) -> Iterator[NDArray[np.float32]]:
+    """How likely each label is at each voxel of the region, (*S), one label after the other.
+
+    The model's own probability, pixel noise included; given anything, the share of the draws
+    behind the cards. Of all readers, those who outline nothing among them.
+
+    Args:
+        prediction: whose.
+        points, only: that the hypotheses are given.
+        labels: None for all but the background together.
+        cancel: looked at on the way.
+    """
+    given = prediction.given
+    if not (points or only):
+        yield from (prediction.dist.probability(one, between=cancel.check) for one in labels)
+        return
+    draws, presence = given.draws(points, DRAWS, SEED, only), given.presence(points, only)
+    found = agreement(given.source(points), draws, cancel.check)
+    yield from (mixed(found.share(label), label, presence) for label in labels)
+
+
+def _boxplot(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overview:
+    given = prediction.given
+    draws = given.draws(wish.points, IN_BOXPLOT, wish.seed, wish.only)
+    # Those that one can step to and see outlined.
+    present = given.present(wish.points, IN_BOXPLOT, wish.seed, wish.only)
+    numbers = np.intersect1d(given.outlined(wish.points, draws), np.flatnonzero(present))
+    if len(numbers) < FEWEST_IN_BOXPLOT:
+        numbers = np.arange(IN_BOXPLOT)
+    draws = draws[numbers]
+    found = boxplot(given.source(wish.points), draws, wish.label, cancel.check)
+    values = found.whole.astype(np.uint8)
+    # A hypothesis far out may lie in the box, which the whole band without it leaves out.
+    values[found.box] = 2
+    values += np.uint8(MEDIAN_BIT) * found.inside
+
+    def choice(number: int) -> Choice:
+        return Choice(int(numbers[number]), wish.seed, points=wish.points, only=wish.only)
+
+    return Overview(
+        wish,
+        len(draws),
+        _frozen(prediction.dist.placed(values)),
+        choice(found.median),
+        tuple(choice(number) for number in found.outliers),
+    )
+
+
+def mixed(share: NDArray[np.float32], label: int | None, presence: float) -> NDArray[np.float32]:
+    """Share of all readers who give a voxel the label, from that given presence."""
+    if presence == 1:
+        return share
+    rest = np.float32(1 - presence) if label == 0 else np.float32(0)
+    return np.float32(presence) * share + rest
+
+
+def _frozen(values: NDArray[Any]) -> NDArray[Any]:
+    values.flags.writeable = False
+    return values

@@ -1,0 +1,182 @@
+"""Ranges of the sizes: counted, calibrated and stated here, for whoever states them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.measures import Range, central_range
+from napari_ssn.core.spread import Spread
+from napari_ssn.core.summaries.histogram import Histogram, histogram
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.diameters import Diameter
+from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.prediction.counting import count_sizes
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.text.presence import Presence
+from napari_ssn.text.sizes import Measure, capital, cut_off_line, range_line
+
+#: Hypotheses behind a range unless somebody wants others, and the seed of their draws.
+DRAWS, SEED = 1000, 0
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Range of each foreground label's voxel count over many hypotheses of one run.
+
+    Attributes:
+        count: hypotheses that they are about.
+        ranges: one per foreground label.
+        absent: share of the hypotheses in which each of them does not occur.
+        bars: how often each size came up, one per foreground label.
+        run: that it belongs to.
+        points, only: that the hypotheses were drawn given.
+        spread: of these hypotheses.
+        presence: whether a reader outlines anything. Where the model tells that apart, ranges,
+            absent and bars are of those hypotheses alone that outline something.
+    """
+
+    count: int
+    ranges: tuple[Range, ...]
+    absent: tuple[float, ...]
+    bars: tuple[Histogram, ...]
+    run: int = 0
+    points: tuple[Point, ...] = ()
+    only: tuple[Question, ...] = ()
+    spread: Spread = field(default_factory=Spread)
+    presence: Presence = field(default_factory=lambda: Presence(1.0, False, ()))
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the image is unlike those that the model was trained on."""
+        return self.presence.unlike
+
+    def line(self, measure: Measure, label: int) -> str:
+        """What is said of the range of one label's size, see `range_line`.
+
+        Args:
+            measure: how voxels are said.
+            label: 0 for the first but the background.
+        """
+        one = self.ranges[label]
+        return range_line(
+            measure,
+            one.low,
+            one.high,
+            one.level,
+            self.count,
+            readers=one.readers,
+            patients=one.patients,
+            absent=self.absent[label],
+            points=len(self.points),
+            conditions=len(self.only),
+            spread=self.spread.changed,
+            outlined=self.presence.apart,
+            unlike=self.unlike,
+        )
+
+    def lines(self, measure: Measure, across: Sequence[Diameter]) -> Iterator[str]:
+        """``Nodule: median 1.42 mL · model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
+
+        Where the model tells presence apart ``Nodule 1.9 mL · nine in ten readers who outlined it
+        drew 1.5–2.4 mL`` and a line on those who would outline nothing; what hardly looks like
+        anything is said so before any size. At the end ``mean outline 15 × 12 mm``, and whether
+        that is cut off.
+
+        Args:
+            measure: how voxels are said.
+            across: diameters of each label but the background in the mean.
+        """
+        presence = self.presence
+        if presence.unlikely:
+            yield presence.line
+        for label, (one, lengths) in enumerate(zip(self.ranges, across, strict=True)):
+            words, name = self.line(measure, label), capital(presence.labels[label])
+            if said := measure.across(lengths):
+                words += f" · mean outline {said}"
+            if cut := cut_off_line(lengths):
+                words += f" · {cut}"
+            if presence.apart:
+                yield f"{name} {measure.short_here(one.median, one.high)} · {words}"
+            else:
+                yield f"{name}: median {measure.amount_here(one.median)} · {words}"
+        if presence.line and not presence.unlikely:
+            yield presence.line
+
+
+def count_ranges(
+    prediction: Prediction,
+    points: tuple[Point, ...] = (),
+    only: tuple[Question, ...] = (),
+    count: int = DRAWS,
+    cancel: Cancel = NEVER,
+) -> Ranges:
+    """Draw hypotheses and state the range of each label's size.
+
+    A calibration was learnt of all hypotheses, with the model's own spread, on images of a kind:
+    of some of them, with another spread or on another kind of image the range is that of the
+    hypotheses as they are. Where the model tells presence apart it is of those that outline
+    anything.
+
+    Args:
+        prediction: whose hypotheses.
+        points, only: that they are drawn given.
+        count: of the draws.
+        cancel: looked at on the way.
+    """
+    given = prediction.given
+    draws = given.draws(points, count, SEED, only)
+    stated = state_ranges(
+        prediction.card,
+        count_sizes(prediction, points, draws, cancel),
+        prediction.dist.space,
+        given.presence(points, only) if given.apart else None,
+        own=bool(points or only) or not prediction.in_calibration,
+        unlike=prediction.fit.kind == "unlike",
+    )
+    return replace(stated, run=prediction.run, points=points, only=only, spread=prediction.spread)
+
+
+def state_ranges(
+    card: ModelCard,
+    counts: NDArray[np.int64],
+    space: tuple[int, ...],
+    presence: float | None,
+    own: bool,
+    unlike: bool = False,
+) -> Ranges:
+    """Ranges of the sizes of hypotheses.
+
+    Args:
+        card: of the model, with its calibration.
+        counts: (n, C) voxels of each label in hypotheses given presence.
+        space: shape of their grid.
+        presence: how likely a reader outlines anything; None where the model does not tell that
+            apart from where the border runs.
+        own: whether the range is the model's own, whatever the card says: for hypotheses or images
+            that the calibration was not learnt on.
+        unlike: whether the image is unlike those that the model was trained on.
+    """
+    labels, sizes = tuple(label.name for label in card.labels[1:]), counts[:, 1:]
+    said = Presence(1.0, False, labels, unlike)
+    if presence is not None:
+        there = sizes.any(1)
+        said = Presence(presence * float(there.mean()), True, labels, unlike)
+        sizes = sizes[there] if there.any() else sizes
+        # What was learnt of all readings, empty ones too, is no range of outlines.
+        own = own or card.calibration is None or card.calibration.patients == 0
+    ranges = tuple(
+        central_range(column) if own else card.range_of(column, space, label)
+        for label, column in enumerate(sizes.T, start=1)
+    )
+    return Ranges(
+        count=len(sizes),
+        ranges=ranges,
+        absent=tuple(float(share) for share in (sizes == 0).mean(0)),
+        bars=tuple(histogram(column) for column in sizes.T),
+        presence=said,
+    )

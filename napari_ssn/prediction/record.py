@@ -1,0 +1,174 @@
+"""What a sidecar says of a prediction and of a choice; `recall` is the way back."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.summaries.lesions import Lesions
+from napari_ssn.documents import sidecar as provenance
+from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.io import describing
+from napari_ssn.io.dicom.series import input_of
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import anchor_z, position_of
+from napari_ssn.prediction.given import EDGE_SHARE
+from napari_ssn.prediction.prediction import Prediction
+
+
+def describe(
+    prediction: Prediction, choice: Choice, lesions: Lesions | None, hypothesis: Hypothesis
+) -> Provenance:
+    """What the sidecar of a choice says."""
+    own, rank = position_of(prediction, choice).own, prediction.dist.rank
+    drawn, walked = choice.sample is not None, choice.kind == "walk"
+    given = choice.points or choice.only
+    told = provenance.Choice(
+        kind="conditioned" if given and choice.kind == "mean" else choice.kind,
+        seed=choice.seed if drawn else None,
+        sample=choice.sample + 1 if choice.sample is not None else None,
+        direction=choice.direction + 1 if walked else None,
+        directions=choice.basis if walked else None,
+        sigma=choice.sigma if walked else None,
+        anchor=anchor_z(prediction, choice)[:rank].tolist() if walked else None,
+        z=None if hypothesis.z is None else hypothesis.z.tolist(),
+        lesions=moves(choice, own, lesions, rank) if own and lesions is not None else None,
+        pointing=pointing_of(prediction, choice, hypothesis),
+        conditions=conditions_of(choice),
+        spread=spread_of(prediction),
+        presence=presence_of(prediction, choice),
+        nothing=choice.nothing or None,
+    )
+    return record_of(prediction, hypothesis, told)
+
+
+def record_of(
+    prediction: Prediction, hypothesis: Hypothesis, told: provenance.Choice
+) -> Provenance:
+    """What a sidecar says of a hypothesis that was come by as told."""
+    return describing.describe(
+        hypothesis,
+        model=model_of(prediction),
+        run=run_of(prediction),
+        choice=told,
+        labels=prediction.labels,
+        extent=prediction.source.extent,
+        space=prediction.dist.space,
+        start=prediction.dist.start,
+    )
+
+
+def model_of(prediction: Prediction) -> provenance.ModelIdentity:
+    """What a sidecar says of the model."""
+    card = prediction.card
+    return provenance.ModelIdentity(
+        name=card.name, version=card.version, weights_sha256=card.weights_sha256
+    )
+
+
+def run_of(prediction: Prediction) -> provenance.Run:
+    """What a sidecar says of the run."""
+    return provenance.Run(
+        device=prediction.device,
+        device_title=prediction.device_title,
+        tile=list(prediction.tile),
+        centre=None if prediction.centre is None else list(prediction.centre),
+        depth_mm=prediction.depth_mm,
+        image_sha256=prediction.image_sha256,
+        frame=None if prediction.source.frame is None else prediction.source.frame + 1,
+        dicom=input_of(prediction.source.series),
+        threads=prediction.threads,
+        instructions=prediction.instructions,
+        insisted=prediction.insisted or None,
+        unlike=prediction.fit.kind == "unlike" or None,
+    )
+
+
+def spread_of(prediction: Prediction) -> provenance.Spread | None:
+    """What a sidecar says of a spread that is not the model's own."""
+    if not prediction.spread.changed:
+        return None
+    spread, classes = prediction.spread, prediction.dist.classes
+    return provenance.Spread(
+        overall=spread.overall, per_label=list(spread.per_label or (1.0,) * classes)
+    )
+
+
+def presence_of(prediction: Prediction, choice: Choice) -> float | None:
+    """What a sidecar says of presence; None where the model does not tell it apart."""
+    given = prediction.given
+    return given.presence(choice.points, choice.only) if given.apart else None
+
+
+def pointing_of(
+    prediction: Prediction, choice: Choice, hypothesis: Hypothesis | None = None
+) -> provenance.Pointing | None:
+    """What a sidecar says of points, and of what a hypothesis holds beyond its z."""
+    residual = prediction.residual
+    if not choice.points or residual is None:
+        return None
+    slips, rest = [], None
+    if hypothesis is not None and hypothesis.beyond is not None:
+        given = prediction.given.posterior(choice.points)
+        # A posterior has its clicks sorted; a sidecar has them in the order they were made.
+        sorted_points = [(click.index, click.label) for click in given.clicks]
+        kept, flags = np.split(hypothesis.beyond, [len(hypothesis.beyond) - len(sorted_points)])
+        rest = kept.tolist()
+        slips = [
+            number
+            for number, point in enumerate(choice.points, start=1)
+            if flags[sorted_points.index((point.index, point.label))] > 0.5
+        ]
+    return provenance.Pointing(
+        points=[
+            provenance.Point(index=list(point.index), label=point.label) for point in choice.points
+        ],
+        tolerance=prediction.tolerance,
+        length_mm=residual.length_mm,
+        amplitude=residual.amplitude,
+        edge_share=EDGE_SHARE,
+        chance=residual.chance,
+        stray=prediction.slip,
+        rest=rest,
+        slips=slips or None,
+        slip=prediction.slip,
+    )
+
+
+def conditions_of(choice: Choice) -> list[provenance.Condition] | None:
+    """What a sidecar says of conditions."""
+    if not choice.only:
+        return None
+    return [
+        provenance.Condition(
+            kind=one.kind,
+            label=one.label,
+            voxels=None if one.kind == "reaches" else float(one.voxels),
+            index=list(one.index) if one.kind == "reaches" else None,
+        )
+        for one in choice.only
+    ]
+
+
+def moves(
+    choice: Choice, own: dict[int, NDArray[np.float64]], lesions: Lesions, rank: int
+) -> provenance.LesionMoves:
+    """What a sidecar says of lesions that have positions of their own."""
+    rules = lesions.rules
+    return provenance.LesionMoves(
+        smallest_voxels=rules.smallest,
+        share=rules.share,
+        draws=rules.draws,
+        seed=rules.seed,
+        found=len(lesions.found),
+        own=[
+            provenance.LesionMove(
+                lesion=number,
+                centre=list(lesions.found[number - 1].centre),
+                sigma=sigma,
+                z=own[number][:rank].tolist(),
+            )
+            for number, sigma in choice.own
+        ],
+    )

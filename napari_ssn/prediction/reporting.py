@@ -1,0 +1,130 @@
+"""What the report says of a prediction."""
+
+from __future__ import annotations
+
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.prediction.cards import draw
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import across_in, hypothesis_of
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.shown import Shown
+from napari_ssn.text.asking import question_line
+from napari_ssn.text.image import geometry
+from napari_ssn.text.report import Picture, Report, Size
+from napari_ssn.text.sizes import capital, cut_off_line
+from napari_ssn.text.steering import card_lines
+
+# Pixels of a picture's side in the report: 300 to the inch at 36 mm.
+_SIDE = 432
+# Points of a label that the report names: all of a hundred would take a second page.
+_TOLD = 8
+
+
+def report_of(shown: Shown) -> Report:
+    """What the report says of a prediction."""
+    prediction, card = shown.prediction, shown.prediction.card
+    here = hypothesis_of(prediction, shown.choice, shown.lesions)
+    title, presence = shown.choice.title, shown.counted().presence
+    return Report(
+        title=card.title,
+        purpose=card.purpose,
+        shown=title,
+        sizes=_sizes(shown, here),
+        pictures=_pictures(shown, here),
+        pictured=_pictured(shown),
+        given=_given(prediction, shown.choice),
+        presence=presence.line,
+        unlikely=presence.unlikely,
+        doubt=prediction.doubt,
+        facts=_facts(prediction),
+        limits=card.limits,
+        codes=[
+            ("Image, sha256", prediction.image_sha256),
+            ("Weights, sha256", card.weights_sha256),
+            ("Label map on show, sha256", label_map_hash(here.label_map)),
+        ],
+    )
+
+
+def _sizes(shown: Shown, here: Hypothesis) -> list[Size]:
+    found = across_in(shown.prediction, here.label_map)
+    ranges, measure = shown.counted(), shown.prediction.measure
+    out = []
+    labels = shown.prediction.card.labels[1:]
+    for k, (label, voxels, across) in enumerate(zip(labels, here.counts[1:], found, strict=True)):
+        spread = ranges.line(measure, k)
+        amount = measure.size_here(int(voxels), across)
+        spread = ". ".join(map(capital, filter(None, (cut_off_line(across), spread))))
+        out.append(Size(capital(label.name), label.colour, amount, spread))
+    return out
+
+
+def _pictures(shown: Shown, here: Hypothesis) -> list[Picture]:
+    cards, measure = shown.dealt().cards, shown.prediction.measure
+    others = [hypothesis_of(shown.prediction, card.choice, None).label_map for card in cards]
+    drawn, _ = draw(shown.prediction, [here.label_map, *others], _SIDE)
+    foreground = int(here.counts[1:].sum())
+    size = measure.amount(foreground) if foreground else "none"
+    lines = [("On show", size)]
+    lines += [card_lines(measure, card.share, card.error, card.counts) for card in cards]
+    return [Picture(pixels, *words) for pixels, words in zip(drawn, lines, strict=True)]
+
+
+def _pictured(shown: Shown) -> str:
+    cards, source = shown.dealt(), shown.prediction.source
+    where = "All pictures show the slice on which they differ most" if _deep(source.space) else ""
+    if source.oriented:
+        where += ", in" if where else "Pictures are in"
+        where += " the radiological convention"
+    where += ". " if where else ""
+    whose = f"{cards.draws:,} hypotheses of the model"
+    if shown.counted().presence.apart:
+        whose = f"readers, by {whose},"
+    return (
+        f"{where}Each percentage is the share of {whose} that are most like the one shown, with "
+        "the error of so few draws; sizes are of the whole image."
+    )
+
+
+def _deep(space: tuple[int, ...]) -> bool:
+    return len(space) == 3 and 1 not in space
+
+
+def _given(prediction: Prediction, choice: Choice) -> list[str]:
+    """What was pointed at, and what has to be so."""
+    named: dict[int, list[str]] = {}
+    for point in choice.points:
+        named.setdefault(point.label, []).append("(" + ", ".join(map(str, point.index)) + ")")
+    said = [
+        f"{capital(prediction.labels[label])} at {', '.join(at[:_TOLD])}"
+        f"{f' and {len(at) - _TOLD} more' if len(at) > _TOLD else ''} "
+        "(voxels, counted from 0 in the order of the image's file)"
+        for label, at in named.items()
+    ]
+    measure = prediction.measure
+    return said + [question_line(measure, prediction.labels[one.label], one) for one in choice.only]
+
+
+def _facts(prediction: Prediction) -> list[tuple[str, str]]:
+    card, source = prediction.card, prediction.source
+    size = source.turn.shape(source.space)[::-1]
+    spacing = source.spacing_mm
+    if spacing is not None:
+        spacing = tuple(spacing[axis] for axis in source.turn.order)[::-1]
+    words = geometry(size, spacing, source.extent, "", source.thickness_mm)
+    facts = [("Image", words)]
+    if prediction.centre is not None:
+        around = "(" + ", ".join(map(str, prediction.centre)) + ")"
+        if prediction.depth_mm is not None:
+            around += f" · slices up to {prediction.depth_mm:g} mm from it"
+        facts.append(("Region around", around))
+    if prediction.spread.changed:
+        facts.append(("Spread", "changed by hand: not the model's own"))
+    facts += [
+        ("Model", f"{card.name} {card.version} · {card.licence}"),
+        ("Trained on", card.training.data),
+        ("Attribution", card.training.attribution),
+        ("Computed on", prediction.device_title),
+    ]
+    return facts

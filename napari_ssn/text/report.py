@@ -1,0 +1,194 @@
+"""One page about a result, to print or to keep: HTML that needs no other file.
+
+Nothing on it comes from a name, a path or a header of the image's file: whoever prints it adds
+what names the patient by hand.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_ssn._version import __version__
+from napari_ssn.text.lines import kept_together
+from napari_ssn.text.problems import RESEARCH_ONLY
+from napari_ssn.text.sizes import capital
+
+# Tables and plain rules throughout: mail programs and word processors show these as well.
+_STYLE = """
+@page { size: A4; margin: 12mm; }
+body { font: 10pt/1.35 "Helvetica Neue", Arial, sans-serif; color: #1b1f24;
+  max-width: 186mm; margin: 0 auto; padding: 4mm; }
+h1 { font-size: 16pt; margin: 0; }
+h2 { font-size: 10.5pt; margin: 4mm 0 1mm; }
+p { margin: 1mm 0; }
+table { border-collapse: collapse; width: 100%; }
+td { vertical-align: top; padding: 0.6mm 3mm 0.6mm 0; }
+ul { margin: 1mm 0; padding-left: 5mm; }
+img { width: 100%; display: block; }
+.notice { font-weight: bold; border: 0.4mm solid #8a5300; color: #8a5300;
+  padding: 1mm 3mm; margin: 2mm 0 3mm; text-align: center; }
+.muted { color: #57606a; }
+.small { font-size: 8pt; }
+.card { padding: 0 2mm 0 0; }
+.card b { font-size: 10.5pt; }
+.swatch { display: inline-block; width: 3mm; height: 3mm; margin-right: 2mm; }
+.key { white-space: nowrap; color: #57606a; width: 1%; padding-right: 5mm; }
+td.size { font-size: 13pt; font-weight: bold; color: #1b1f24; line-height: 1.1; }
+.code { font-family: Menlo, Consolas, monospace; font-size: 7.5pt; }
+@media print {
+  body { padding: 0; max-width: none; }
+  tr, p, li, .notice { break-inside: avoid; }
+  .notice, .swatch { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """One label's size: its name and colour, the size on show, and its range in words."""
+
+    label: str
+    colour: str
+    amount: str
+    spread: str
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A hypothesis as a picture (h, w, 3) uint8, with two lines under it."""
+
+    pixels: NDArray[np.uint8]
+    title: str
+    line: str
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What stands on the page.
+
+    Attributes:
+        title: what was segmented, in a few words.
+        purpose: what the model is for.
+        shown: which hypothesis the sizes are of.
+        sizes: one per label.
+        pictures: of the hypothesis on show and of the cards.
+        pictured: what the pictures show and what their shares mean.
+        given: what was pointed at and what has to be so, a line each.
+        presence: how many readers would outline anything, one sentence; empty where the model does
+            not tell that apart from where the border runs.
+        unlikely: whether that is said before any size.
+        doubt: why the result deserves doubt, one sentence; empty where nothing speaks for it.
+        facts: name and value, in this order.
+        limits: of the model.
+        codes: what tells image, weights and label map from all others, by what it is of.
+    """
+
+    title: str
+    purpose: str
+    shown: str
+    sizes: Sequence[Size]
+    pictures: Sequence[Picture]
+    pictured: str
+    given: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+    limits: Sequence[str]
+    codes: Sequence[tuple[str, str]]
+    presence: str = ""
+    unlikely: bool = False
+    doubt: str = ""
+
+
+def to_html(report: Report) -> bytes:
+    """The page as one file, pictures and all."""
+    said = bool(report.presence) and not report.unlikely
+    parts = [
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
+        f"<title>{escape(report.title)} · napari-ssn</title>",
+        f"<style>{_STYLE}</style></head><body>",
+        f"<h1>{_said(report.title)}</h1>",
+        _paragraph(report.purpose, "muted"),
+        f'<p class="notice">{_said(RESEARCH_ONLY)}</p>',
+        *([_paragraph(report.doubt, "notice")] if report.doubt else []),
+        *([f"<h2>{_said(report.presence)}</h2>"] if report.unlikely else []),
+        f"<h2>On show: {_said(report.shown)}</h2>",
+        _table(_size(size) for size in report.sizes),
+        *([_paragraph(capital(report.presence), "")] if said else []),
+        "<h2>Hypotheses</h2>",
+        _pictures(report.pictures),
+        _paragraph(report.pictured, "muted small"),
+        *_listed("Given", report.given),
+        "<h2>How this came about</h2>",
+        _table(_fact(name, value) for name, value in report.facts),
+        *_listed("Limits of the model", report.limits),
+        _table(_fact(name, value, "code") for name, value in report.codes),
+        _paragraph(
+            f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. A model range says how far the "
+            "model's hypotheses differ, a calibrated one is widened or narrowed to hold what "
+            "readers of other images outlined; neither says where the truth is.",
+            "muted small",
+        ),
+        "</body></html>\n",
+    ]
+    return "\n".join(parts).encode()
+
+
+def _said(words: str) -> str:
+    """Words as they stand on the page, on which no line begins with a unit."""
+    return escape(kept_together(words))
+
+
+def _paragraph(text: str, look: str) -> str:
+    return f'<p class="{look}">{_said(text)}</p>'
+
+
+def _table(rows: Iterable[str]) -> str:
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    """A title and a list under it; nothing where there are no lines."""
+    if not lines:
+        return []
+    items = "".join(f"<li>{_said(line)}</li>" for line in lines)
+    return [f"<h2>{_said(title)}</h2>", f'<ul class="small">{items}</ul>']
+
+
+def _size(size: Size) -> str:
+    swatch = f'<span class="swatch" style="background: {escape(size.colour)}">&nbsp;</span>'
+    return (
+        f'<tr><td class="key">{swatch}{_said(size.label)}</td>'
+        f'<td class="key size">{_said(size.amount)}</td><td>{_said(size.spread)}</td></tr>'
+    )
+
+
+def _pictures(pictures: Sequence[Picture]) -> str:
+    # Here, because the window opens before anybody asks for a report.
+    # Every picture gets the room of one of five, so that a single one does not fill the page.
+    width = 100 // max(5, len(pictures))
+    cells = []
+    for one in pictures:
+        out = BytesIO()
+        Image.fromarray(one.pixels).save(out, "PNG", optimize=True)
+        code = base64.b64encode(out.getvalue()).decode()
+        cells.append(
+            f'<td class="card" width="{width}%"><img alt="{escape(one.title)}" '
+            f'src="data:image/png;base64,{code}"><b>{_said(one.title)}</b><br>'
+            f'<span class="small">{_said(one.line)}</span></td>'
+        )
+    rest = 100 - width * len(pictures)
+    if rest:
+        cells.append(f'<td width="{rest}%"></td>')
+    return f"<table><tr>{''.join(cells)}</tr></table>"
+
+
+def _fact(name: str, value: str, look: str = "") -> str:
+    cells = f'<td class="key small">{_said(name)}</td><td class="small {look}">{_said(value)}</td>'
+    return f"<tr>{cells}</tr>"

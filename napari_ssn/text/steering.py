@@ -1,0 +1,110 @@
+"""What is said of points, cards and comparisons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_ssn.text.sizes import Measure, capital, percent, plural
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Share of the hypotheses that agree with what was pointed at, from which on the model explains
+# it well, or at all.
+_WELL, _BARELY = 0.05, 1e-3
+
+
+def points_line(count: int, log_evidence: float) -> tuple[str, bool]:
+    """How well the model explains what was pointed at, and whether it cannot.
+
+    ``2 points · the model explains them well``.
+
+    Args:
+        count: of the points.
+        log_evidence: natural logarithm of the share of the model's hypotheses that agree with
+            all of them.
+    """
+    if count == 0:
+        return "", False
+    them = "it" if count == 1 else "them"
+    if log_evidence >= math.log(_WELL):
+        how = f"the model explains {them} well"
+    elif log_evidence >= math.log(_BARELY):
+        how = f"the model barely explains {them}"
+    else:
+        how = f"the model cannot explain {them}"
+    return f"{plural(count, 'point')} · {how}", log_evidence < math.log(_BARELY)
+
+
+def points_tip(count: int, unexplained: bool) -> str:
+    """What that line means, and what is done with points that the model cannot explain."""
+    if count == 0:
+        return ""
+    if unexplained:
+        return (
+            "Fewer than 1 in 1,000 of the model's hypotheses agree with all points. They hold "
+            "nevertheless, by a correction near them: look whether the rest still fits."
+        )
+    return "Every hypothesis, the cards and the slider now agree with the points."
+
+
+def card_lines(
+    measure: Measure, share: float, error: float, counts: Sequence[int] | NDArray[np.int64]
+) -> tuple[str, str]:
+    """``34 ±2 %`` and ``1.42 mL``; the second is ``nothing outlined`` where that is so.
+
+    Args:
+        measure: how voxels are said.
+        share: of the hypotheses that the card stands for.
+        error: standard error of that share.
+        counts: voxels of each label, background first.
+    """
+    voxels = int(sum(counts[1:]))
+    # One that stands for all of them would do so again.
+    give_or_take = f" ±{max(1, round(100 * error))}" if error else ""
+    return (
+        f"{100 * share:.0f}{give_or_take} %",
+        measure.amount(voxels) if voxels else "nothing outlined",
+    )
+
+
+def card_tip(share: float, error: float, draws: int, size: str = "") -> str:
+    """What the numbers of a card mean, and what a click does.
+
+    Args:
+        share, error: as in `card_lines`.
+        draws: hypotheses that the cards stand for.
+        size: of what is outlined, with its diameters, a line of its own.
+    """
+    again = f" (drawn again, give or take {max(1, round(100 * error))} %)" if error else ""
+    line = f"{size}\n" if size else ""
+    return (
+        f"{line}Stands for {percent(share)} of {draws:,} hypotheses{again}. "
+        "Click to show it; its star keeps it as a layer."
+    )
+
+
+def comparison_line(
+    labels: Sequence[str],
+    dice: Sequence[float] | NDArray[np.float64],
+    apart: Sequence[float] | NDArray[np.float64],
+    unit: str,
+) -> str:
+    """``Dice 0.87 · 0.8 mm apart``; with several labels one after the other, by name.
+
+    Args:
+        labels: names of the labels, background left out.
+        dice: of each of them.
+        apart: mean distance of their borders; NaN where only one of the two has the label.
+        unit: of that distance.
+    """
+    parts = []
+    for name, overlap, distance in zip(labels, dice, apart, strict=True):
+        words = f"Dice {overlap:.2f} · {distance:.1f} {unit} apart"
+        if distance != distance:
+            words = "only in one of the two"
+        parts.append(f"{capital(name)}: {words}" if len(labels) > 1 else words)
+    return "; ".join(parts)

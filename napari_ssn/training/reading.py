@@ -1,0 +1,78 @@
+"""From a path to a set of cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from napari_ssn.errors import DataError
+from napari_ssn.training.cases import Cases, Subset, hold_out
+from napari_ssn.training.nnunet import is_nnunet, load_nnunet, splits
+from napari_ssn.training.nodules import load_nodules
+from napari_ssn.training.slices import load_slices
+
+
+def load_cases(path: str | Path, split: str | None = None, dims: int | None = None) -> Cases:
+    """Read a set of either form, told by what the zip or folder holds.
+
+    ``slices.csv``: slices with raters (`napari_ssn.training.slices`), or the volumes that they
+    are slices of (`napari_ssn.training.nodules`). ``imagesTr``: nnU-Net's raw layout
+    (`napari_ssn.training.nnunet`).
+
+    Args:
+        path: of a zip or folder.
+        split: name of a list in the folder's ``splits.json``, to read only the cases it names.
+        dims: 3 reads slices as volumes; anything else as slices.
+
+    Raises:
+        DataError: names what is missing, damaged or contradictory.
+    """
+    source = Path(path)
+    if is_nnunet(source):
+        return load_nnunet(source, split)
+    if source.is_dir() and not any(source.rglob("slices.csv")):
+        raise DataError(
+            f"{source.name!r} holds neither imagesTr (nnU-Net's raw layout) nor slices.csv."
+        )
+    if split is not None:
+        raise DataError(f"{source.name!r} has no splits.json, so no split {split!r}.")
+    return load_nodules(source) if dims == 3 else load_slices(source)
+
+
+def read_sets(data: Path, val: Path | None, dims: int | None) -> tuple[Cases, Cases]:
+    """Cases to learn from and to watch, by the three ways that ``--val`` names."""
+    if val is not None:
+        return load_cases(data, dims=dims), load_cases(val, dims=dims)
+    if {"train", "val"} <= splits(data).keys():
+        return load_cases(data, "train"), load_cases(data, "val")
+    return hold_out(load_cases(data, dims=dims))
+
+
+def cautions(learn: Cases, watch: Cases, centred: bool) -> list[str]:
+    """What may be wrong with the data, and need not be."""
+    found = []
+    if both := set(learn.names) & set(watch.names):
+        found.append(
+            f"{len(both):,} names are both among what to learn from and what to watch, "
+            f"such as {min(both)}."
+        )
+    sizes = np.array([learn.spacing_mm(i) for i in range(len(learn))])
+    sizes = sizes[np.isfinite(sizes).all(1)]
+    # A model around a point learns from whatever size comes.
+    if not centred and len(sizes) and bool((sizes.max(0) > 1.1 * sizes.min(0)).any()):
+        found.append(
+            f"voxels measure from {sizes.min():.2g} to {sizes.max():.2g} mm: "
+            "images are used as they are, so bring them to one size first."
+        )
+    return found
+
+
+def some_cases(
+    data: Path, split: str | None = None, count: int | None = None, dims: int | None = None
+) -> Cases:
+    """Cases of a set, or so many of them evenly spread; the rest as for `load_cases`."""
+    cases = load_cases(data, split, dims)
+    if count is None or count >= len(cases):
+        return cases
+    return Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())

@@ -1,0 +1,62 @@
+"""Images with their place in the patient."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.volume import Volume, shift_affine
+
+
+def test_spacing_is_the_length_of_the_columns() -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]]) @ np.diag([0.7, 0.8, 3])
+    volume = Volume(np.zeros((1, 4, 5, 6), np.float32), affine)
+    np.testing.assert_allclose(volume.spacing_mm, (0.7, 0.8, 3), atol=1e-12)
+    assert volume.space == (4, 5, 6) and volume.channels == 1
+    flat = Volume(np.zeros((2, 4, 5), np.float32), affine)
+    np.testing.assert_allclose(flat.spacing_mm, (0.7, 0.8), atol=1e-12)
+
+
+def test_shift_moves_the_origin_along_the_grid() -> None:
+    affine = np.array([[0, 2.0, 0, 1], [3, 0, 0, 2], [0, 0, 4, 3], [0, 0, 0, 1]])
+    np.testing.assert_allclose(
+        shift_affine(affine, (1, 2, 3))[:3, 3], (affine @ [1, 2, 3, 1])[:3], atol=1e-12
+    )
+    np.testing.assert_allclose(shift_affine(affine, (5, 6))[:3, 3], (affine @ [5, 6, 0, 1])[:3])
+
+
+def test_the_affine_is_a_copy_nobody_can_change() -> None:
+    affine = np.eye(4)
+    volume = Volume(np.zeros((1, 2, 2), np.float32), affine)
+    affine[0, 0] = 9
+    assert volume.affine[0, 0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        volume.affine[0, 0] = 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda a: np.where(a == 1, np.nan, a), "not finite"),
+        (lambda a: a * [[1], [1], [0], [1]], "singular"),
+        (lambda a: a + np.eye(4)[3][:, None], "0 0 0 1"),
+    ],
+)
+def test_unusable_geometry_is_said_in_words(change: object, words: str) -> None:
+    with pytest.raises(GeometryError, match=words):
+        Volume(np.zeros((1, 2, 2), np.float32), change(np.eye(4)))  # type: ignore[operator]
+
+
+def test_programmers_slips_are_named() -> None:
+    with pytest.raises(TypeError, match="float32"):
+        Volume(np.zeros((1, 2, 2)), np.eye(4))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="channels"):
+        Volume(np.zeros((2, 2), np.float32), np.eye(4))
+    with pytest.raises(ValueError, match="empty axis"):
+        Volume(np.zeros((1, 0, 2), np.float32), np.eye(4))
+    with pytest.raises(ValueError, match="extent"):
+        Volume(np.zeros((1, 2, 2), np.float32), np.eye(4), extent="metres")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"\(4, 4\)"):
+        Volume(np.zeros((1, 2, 2), np.float32), np.eye(3))

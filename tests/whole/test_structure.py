@@ -1,0 +1,35 @@
+"""The house: no circles of files, few imports inside functions. Layers are import-linter's."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import grimp
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "napari_ssn"
+#: Imports inside functions: each costs whoever reads the file, and needs a reason.
+MOST_INSIDE = 40
+
+
+def test_no_circle_of_files() -> None:
+    graph = grimp.build_graph("napari_ssn", exclude_type_checking_imports=True, cache_dir=None)
+    files = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    try:
+        list(TopologicalSorter(files).static_order())
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_few_imports_inside_functions() -> None:
+    found = {
+        f"{path.relative_to(PACKAGE)}:{inner.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    }
+    assert len(found) <= MOST_INSIDE, sorted(found)
