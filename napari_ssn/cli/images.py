@@ -51,12 +51,13 @@ def run_on(
     depth_mm: float = DEPTH_MM,
     tile: tuple[int, ...] | None = None,
     divided: bool = False,
+    padded: bool = False,
     insist: bool = False,
 ) -> Prediction:
     """Segment an image, with words of caution and progress on standard error.
 
     Args:
-        model, centre, depth_mm, tile, divided, insist: as for `run`.
+        model, centre, depth_mm, tile, divided, padded, insist: as for `run`.
         volume: the image.
         frame: which one of a time series it is, from 1; None for an image without time.
     """
@@ -77,6 +78,7 @@ def run_on(
             depth_mm=depth_mm,
             tile=tile,
             divided=divided,
+            padded=padded,
             insist=insist,
             looked=caution,
             watch=Watch(

@@ -115,6 +115,7 @@ def again(
             depth_mm=depth_mm,
             tile=tile,
             divided=divided,
+            padded=record.run.unpadded is None,
             insist=True,
         )
     return Recall(found)

@@ -89,6 +89,8 @@ def misrun(record: Provenance, found: Prediction) -> list[str]:
         out.append("the sidecar does not say that values were taken for Hounsfield units")
     elif run.insisted and not here.insisted:
         out.append("the sidecar says of Hounsfield units that other values were taken for some")
+    if run.unpadded and not here.unpadded:
+        out.append("the sidecar says of padding below air what is none")
     if run.frame != here.frame:
         out.append("the sidecar states a frame of an image that has no time")
     # Only a full GPU makes a run go on in other pieces than the model's.

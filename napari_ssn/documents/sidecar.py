@@ -96,8 +96,10 @@ class Run(_Strict):
     name; both are null where another device did, and in sidecars of before they were written down,
     when convolutions over single voxels were cut up among the threads. ``insisted`` is true where
     the model reads Hounsfield units, and somebody had values that seem to be none taken for some;
-    null everywhere else. ``unlike`` is true where the image is unlike those that the model was
-    trained on, by its file, size or values, so that nothing calibrated is said of it.
+    null everywhere else. ``unpadded`` is true where padding of the image, below −1024 HU, was taken
+    for air; null everywhere else, and in sidecars of before, where it counted as it was. ``unlike``
+    is true where the image is unlike those that the model was trained on, by its file, size or
+    values, so that nothing calibrated is said of it.
     """
 
     device: str
@@ -113,6 +115,7 @@ class Run(_Strict):
     threads: Annotated[int, Field(ge=1)] | None = None
     instructions: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. +-]{1,40}$")] | None = None
     insisted: Literal[True] | None = None
+    unpadded: Literal[True] | None = None
     unlike: Literal[True] | None = None
 
 

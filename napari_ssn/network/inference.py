@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.device import free_bytes
 from napari_ssn.network.fit import check_fit, foreign_values
 from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is_full
-from napari_ssn.network.intensity import Scale, normalise_slices
+from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, plan_for
 from napari_ssn.network.threads import instructions
@@ -43,6 +43,7 @@ class Inference:
         depth_mm: how far a 2D model looked along a volume; None for everything else.
         threads, instructions: of the CPU, where the network computed on it.
         insisted: whether values that seem to be none were taken for Hounsfield units.
+        unpadded: whether padding, below air, was taken for air, see `intensity.unpadded`.
     """
 
     dist: LogitDistribution
@@ -52,6 +53,7 @@ class Inference:
     threads: int | None = None
     instructions: str | None = None
     insisted: bool = False
+    unpadded: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def infer(
     watch: Watch | None = None,
     insist: bool = False,
     divided: bool = False,
+    padded: bool = False,
 ) -> Inference:
     """See `Model.infer`."""
     watch = watch or Watch()
@@ -96,7 +99,8 @@ def infer(
         raise ModelError(foreign)
     plan = plan_for(model.card, volume, centre, depth_mm)
     check_memory(model.card, plan, free_bytes(model.device))
-    data = prepare(model.card, plan, volume)
+    values = volume.data if padded else unpadded(model.card, volume.data)
+    data = prepare(model.card, plan, replace(volume, data=values))
     ask(watch.cancelled)
     ways = attempts(model, tile, divided)
     for way in ways:
@@ -108,9 +112,11 @@ def infer(
             dist = _placed(volume, plan, found[0], found[1])
             insisted = foreign is not None
             if way.device.type != "cpu" or divided:
-                return Inference(dist, way.device, way.tile, reach, insisted=insisted)
-            count, how = torch.get_num_threads(), instructions()
-            return Inference(dist, way.device, way.tile, reach, count, how, insisted)
+                count, how = None, None
+            else:
+                count, how = torch.get_num_threads(), instructions()
+            facts = (count, how, insisted, values is not volume.data)
+            return Inference(dist, way.device, way.tile, reach, *facts)
     raise full(ways[-1].device)
 
 

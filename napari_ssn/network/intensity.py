@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ImageError
 
 _CONSTANT = "The image has the same value everywhere: there is nothing to see."
@@ -23,6 +24,8 @@ def check_finite(data: NDArray[np.float32]) -> None:
 
 #: Lower and upper end of a window in Hounsfield units.
 Window = tuple[float, float]
+#: In HU: below lies what scanners put beyond their field of view, and nothing of a patient.
+AIR_HU = -1024.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,18 @@ class Scale:
             if not width:
                 row[...] = 0
         return out.clip(0, 1) if self.clipped else out
+
+
+def unpadded(card: ModelCard, data: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values (channels, *S) of a CT with what lies below air as air, where it would matter.
+
+    A network whose image is stretched from its lowest to its highest value sees everything the
+    darker for a corner of padding. The same array where nothing changes.
+    """
+    if card.normalisation != "stretch" or card.channels != ["CT"]:
+        return data
+    # False for NaN, which has words of its own.
+    return np.maximum(data, np.float32(AIR_HU)) if bool((data < AIR_HU).any()) else data
 
 
 def normalise(

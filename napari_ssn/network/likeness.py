@@ -14,7 +14,7 @@ from napari_ssn.documents.likeness import Likeness
 from napari_ssn.errors import SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.frame import Placed, frame_of
-from napari_ssn.network.intensity import Scale
+from napari_ssn.network.intensity import Scale, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import Plan, needs_point, plan_for
 
@@ -89,7 +89,7 @@ def features_of(
         scaled = Scale.of(near, "hu", card.window_hu).apply(near)
         seen = sample(scaled, lines)
     else:
-        seen = sample(near, lines)
+        seen = sample(unpadded(card, near), lines)
         seen = Scale.of(seen, card.normalisation).apply(seen)
     if plan.frame.sliced:
         return likeness_features(seen[:, 0])

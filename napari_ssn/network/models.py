@@ -134,6 +134,7 @@ class Model:
         watch: Watch | None = None,
         insist: bool = False,
         divided: bool = False,
+        padded: bool = False,
     ) -> Inference:
         """As `segment`, and say how it was done: what it takes to do the same again.
 
@@ -144,6 +145,7 @@ class Model:
             insist: as for `segment`.
             divided: whether every layer is computed in all threads, so that the last bits may
                 hang on their number. Only for what was made so once.
+            padded: whether padding far below air counts as it is. Only for what was made so once.
         """
         return infer(
             self,
@@ -154,6 +156,7 @@ class Model:
             watch=watch,
             insist=insist,
             divided=divided,
+            padded=padded,
         )
 
 

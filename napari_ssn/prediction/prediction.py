@@ -41,6 +41,7 @@ class Prediction:
         origin: the result with the model's own spread; None if this is it.
         threads, instructions: of the CPU, where it ran there.
         insisted: whether values that seem to be none were taken for Hounsfield units.
+        unpadded: whether padding, below air, was taken for air.
         distance: of the image from the training images, see `likeness_to_training`; None where
             it is not known.
         tolerance, slip: how exactly a point is meant, and how likely it is a slip of the hand.
@@ -66,6 +67,7 @@ class Prediction:
     threads: int | None = None
     instructions: str | None = None
     insisted: bool = False
+    unpadded: bool = False
     distance: float | None = None
     given: Given = field(init=False, repr=False, compare=False)
     bases: Bases = field(init=False, repr=False, compare=False)

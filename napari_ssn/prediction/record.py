@@ -81,6 +81,7 @@ def run_of(prediction: Prediction) -> provenance.Run:
         threads=prediction.threads,
         instructions=prediction.instructions,
         insisted=prediction.insisted or None,
+        unpadded=prediction.unpadded or None,
         unlike=prediction.fit.kind == "unlike" or None,
     )
 

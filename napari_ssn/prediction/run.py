@@ -28,6 +28,7 @@ def run(
     depth_mm: float = DEPTH_MM,
     tile: tuple[int, ...] | None = None,
     divided: bool = False,
+    padded: bool = False,
     insist: bool = False,
     kinds: Sequence[Kind] = (),
     number: int = 1,
@@ -41,7 +42,7 @@ def run(
         model: that segments it.
         source: the image.
         centre: index in its own grid of the region's middle; None for the whole image.
-        depth_mm, tile, divided, insist: as for `Model.infer`.
+        depth_mm, tile, divided, padded, insist: as for `Model.infer`.
         kinds: directions that are found at once, by how they are chosen; others wait until they
             are asked for.
         number: of the run, to tell it from others.
@@ -72,9 +73,11 @@ def run(
         watch=replace(watch or Watch(), cancelled=cancel.asked),
         insist=insist,
         divided=divided,
+        padded=padded,
     )
     device, how = found.device, (found.threads, found.instructions)
-    tile, reach, insisted = found.tile, found.depth_mm, found.insisted
+    tile, reach = found.tile, found.depth_mm
+    insisted, unpadded = found.insisted, found.unpadded
     dist = compact(found.dist, cancel.asked)
     # With the last name of the dense tensors goes the memory they hold.
     del found
@@ -95,6 +98,7 @@ def run(
         threads=how[0],
         instructions=how[1],
         insisted=insisted,
+        unpadded=unpadded,
         distance=seen.distance,
     )
     for kind in kinds:
