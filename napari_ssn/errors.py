@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 
 class SSNError(Exception):
-    """A problem a user can understand and act on; its text is one sentence."""
+    """A problem a user can understand and act on; its text is one sentence.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> try:
+        ...     ssn.read("nowhere")
+        ... except ssn.SSNError as error:
+        ...     print(error)
+        There is no file or folder of that name.
+    """
 
 
 class ImageError(SSNError):

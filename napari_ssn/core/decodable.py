@@ -212,6 +212,15 @@ class Decodable(ABC):
 
         Raises:
             ValueError: a factor that is negative or not finite, or another number of them.
+
+        Examples:
+            >>> import numpy as np
+            >>> import napari_ssn as ssn
+            >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+            >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+            >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+            >>> dist.spread(2.0).probabilities()[1, 0].round(2)  # Φ(-1.5), Φ(0.5), Φ(1), …
+            array([0.07, 0.69, 0.84, 0.31, 0.07], dtype=float32)
         """
         return spread_out(self, Spread(overall, tuple(per_label)))
 
@@ -235,7 +244,20 @@ class Decodable(ABC):
         return out
 
     def given_presence(self) -> Self:
-        """The same distribution of those readers alone who outline something: presence 1."""
+        """The same distribution of those readers alone who outline something: presence 1.
+
+        Examples:
+            >>> import numpy as np
+            >>> import napari_ssn as ssn
+            >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+            >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+            >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+            >>> half = dist.with_presence(0.5)  # every second reader outlines nothing
+            >>> half.probabilities()[1, 0].round(2)
+            array([0.  , 0.42, 0.49, 0.08, 0.  ], dtype=float32)
+            >>> half.given_presence().probabilities()[1, 0].round(2)
+            array([0.  , 0.84, 0.98, 0.16, 0.  ], dtype=float32)
+        """
         return self if self.presence == 1 else self.with_presence(1.0)
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:

@@ -69,6 +69,18 @@ class LogitDistribution(Decodable):
         start: index of this grid's first voxel in the image it was cut from.
         image_space: shape of that image; the grid's own shape when it is the whole image.
         presence: P(a reader outlines anything here), in (0, 1], see `Decodable`.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1  # one logit a column of voxels
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> dist.label_map()
+        array([[0, 1, 1, 0, 0],
+               [0, 1, 1, 0, 0],
+               [0, 1, 1, 0, 0],
+               [0, 1, 1, 0, 0]], dtype=uint8)
     """
 
     mean: Tensor
@@ -145,7 +157,19 @@ class LogitDistribution(Decodable):
     def label_map(
         self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
     ) -> NDArray[np.uint8]:
-        """See `Decodable.label_map`."""
+        """See `Decodable.label_map`.
+
+        Examples:
+            >>> import numpy as np
+            >>> import napari_ssn as ssn
+            >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+            >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+            >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+            >>> dist.label_map([1.5])[0]
+            array([0, 1, 1, 1, 0], dtype=uint8)
+            >>> dist.label_map([-1.5], where=(0,))
+            array([0, 0, 1, 0, 0], dtype=uint8)
+        """
         if self.classes == 2 and self.device.type == "cpu":
             margin = self._one_margin(z, where)
             if margin is not None:
@@ -184,6 +208,18 @@ class LogitDistribution(Decodable):
         Draw i is ``label_map(draw_z(n, rank, seed)[i])``; with ``pixel_noise`` the term
         ``√D ε`` is added to its logits. The same seed gives the same maps. With a presence below
         1 those that ``present(n, seed)`` says False of are empty.
+
+        Examples:
+            >>> import numpy as np
+            >>> import napari_ssn as ssn
+            >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+            >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+            >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+            >>> dist.sample(4, seed=6)[:, 0]  # the first row of voxels of each
+            array([[0, 1, 1, 1, 0],
+                   [0, 1, 1, 1, 0],
+                   [0, 0, 0, 0, 0],
+                   [0, 1, 1, 0, 0]], dtype=uint8)
         """
         draws = draw_z(n, self.rank, seed)
         if not pixel_noise:
@@ -300,6 +336,15 @@ class LogitDistribution(Decodable):
         presence: exactly ``Φ(d / √(‖a‖² + D₀ + D₁))`` with margin d and its factor a. More
         classes: an orthant probability, integrated over ``draws`` quasi-random points (Sobol,
         scrambled with a fixed seed), to about 1e-3.
+
+        Examples:
+            >>> import numpy as np
+            >>> import napari_ssn as ssn
+            >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+            >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+            >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+            >>> dist.probabilities()[1, 0].round(2)  # Φ(-3), Φ(1), Φ(2), …
+            array([0.  , 0.84, 0.98, 0.16, 0.  ], dtype=float32)
         """
         marginals = binary_marginals(self) if self.classes == 2 else orthant_marginals(self, draws)
         if self.presence < 1:

@@ -7,6 +7,12 @@ absent classes out of the mean print other figures for C > 2; for C = 2 there is
 
 `classes=None` counts the classes in the maps at hand, max(1, largest label) + 1. Pass the number
 explicitly when comparing cases: a label missing from one case changes C, and with it d.
+
+Examples:
+    >>> import napari_ssn as ssn
+    >>> raters = [[0, 1, 1, 0], [0, 1, 0, 0]]
+    >>> ssn.metrics.dice_each([0, 1, 1, 0], raters)
+    array([0.83333333])
 """
 
 from __future__ import annotations
@@ -159,6 +165,11 @@ def pairwise_iou(
     a: (N, *S), b: (M, *S) integer labels; result (N, M) float64. One matrix product per class.
     common: (C,) voxels of each label that all maps have beside these; none by default.
     ValueError: not integers, labels outside 0…C−1, an empty set, unequal spatial shapes.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.pairwise_iou([[0, 1, 1, 0]], [[0, 1, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]])
+        array([[1. , 0.5, 0. ]])
     """
     classes, (left, right) = _labels(classes, 2, a=a, b=b)
     _same_space("a", left.shape[1:], "b", right.shape[1:])
@@ -181,6 +192,15 @@ class SetDistances:
     samples_raters: (N, M), samples_samples: (N, N), raters_raters: (M, M), float64. From one
     object come V- and U-statistic, diversity and Hungarian IoU, and by `first(n)` the same for
     fewer samples, without touching the label maps again.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> found = ssn.metrics.SetDistances.between([[0, 1, 1], [0, 1, 1]], [[0, 1, 1], [0, 1, 0]])
+        >>> found.samples_raters
+        array([[0. , 0.5],
+               [0. , 0.5]])
+        >>> found.energy_distance(), found.hungarian_iou(), found.rater_diversity()
+        (0.25, 0.75, 0.5)
     """
 
     samples_raters: Floats
@@ -262,6 +282,14 @@ def generalized_energy_distance(
     both expectations over distinct pairs.
     ValueError: as `pairwise_iou`; with unbiased=True also for one sample or one rater.
     Source: Székely & Rizzo, J. Stat. Plan. Inference 2013; Kohl et al., NeurIPS 2018.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> one, other = [0, 1, 1], [0, 1, 0]
+        >>> ssn.metrics.generalized_energy_distance([one, other], [one, other])
+        0.0
+        >>> ssn.metrics.generalized_energy_distance([one, one], [one, other])
+        0.25
     """
     return SetDistances.between(samples, raters, classes).energy_distance(unbiased=unbiased)
 
@@ -273,6 +301,11 @@ def sample_diversity(maps: ArrayLike, classes: int | None = None) -> float:
 
     maps: (N, *S) integer labels. ValueError: as `pairwise_iou`, and for a single map.
     Source: Monteiro et al., NeurIPS 2020 (sample diversity).
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.sample_diversity([[0, 1, 1], [0, 1, 0]])
+        0.5
     """
     classes, (checked,) = _labels(classes, 2, maps=maps)
     flat = checked.reshape(len(checked), -1)
@@ -291,6 +324,14 @@ def hungarian_iou(samples: ArrayLike, raters: ArrayLike, classes: int | None = N
     prefer N a multiple of M when N is large.
     ValueError: as `pairwise_iou`.
     Source: Kohl et al., arXiv 1905.13077 (Hungarian-matched IoU).
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> one, other = [0, 1, 1], [0, 1, 0]
+        >>> ssn.metrics.hungarian_iou([other, one], [one, other])
+        1.0
+        >>> ssn.metrics.hungarian_iou([one, one], [one, other])
+        0.75
     """
     return SetDistances.between(samples, raters, classes).hungarian_iou()
 
@@ -303,6 +344,11 @@ def dice(prediction: ArrayLike, reference: ArrayLike, classes: int | None = None
     prediction, reference: (*S) integer labels; result (C − 1,), its entry 0 is class 1.
     ValueError: not integers, labels outside 0…C−1, no voxel, unequal shapes.
     Source: Dice, Ecology 1945.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.dice([0, 1, 1, 2], [0, 1, 0, 2])
+        array([0.66666667, 1.        ])
     """
     classes, (a, b) = _labels(classes, 1, prediction=prediction, reference=reference)
     _same_space("prediction", a.shape, "reference", b.shape)
@@ -327,6 +373,11 @@ def dice_each(prediction: ArrayLike, raters: ArrayLike, classes: int | None = No
     1/M Σ_m Dice_c(prediction, y_m).
 
     prediction: (*S), raters: (M, *S) integer labels; result (C − 1,). ValueError: as `dice`.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.dice_each([0, 1, 1], [[0, 1, 1], [1, 0, 0]])
+        array([0.5])
     """
     classes, (a, others) = _with_raters(prediction, raters, classes)
     return _dice(a, others, classes)
@@ -338,6 +389,11 @@ def dice_majority(prediction: ArrayLike, raters: ArrayLike, classes: int | None 
     Dice_c(prediction, majority_vote(raters)).
 
     prediction: (*S), raters: (M, *S) integer labels; result (C − 1,). ValueError: as `dice`.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.dice_majority([0, 1, 1], [[0, 1, 1], [0, 1, 1], [1, 0, 0]])
+        array([1.])
     """
     classes, (a, others) = _with_raters(prediction, raters, classes)
     return _dice(a, _majority(others, classes)[None], classes)
@@ -358,6 +414,11 @@ def majority_vote(raters: ArrayLike, classes: int | None = None) -> Labels:
     leave background.
 
     raters: (M, *S) integer labels; result (*S) unsigned integers. ValueError: as `pairwise_iou`.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.majority_vote([[0, 1, 1], [0, 1, 0], [1, 1, 0]])
+        array([0, 1, 0], dtype=uint8)
     """
     classes, (checked,) = _labels(classes, 2, raters=raters)
     return _majority(checked, classes)

@@ -20,7 +20,14 @@ _ROUNDING = 1e-9
 
 
 class Interval(NamedTuple):
-    """A mean with the ends of its interval."""
+    """A mean with the ends of its interval.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> mean, low, high = ssn.metrics.Interval(mean=0.5, low=0.4, high=0.7)
+        >>> mean, low, high
+        (0.5, 0.4, 0.7)
+    """
 
     mean: float
     low: float
@@ -55,6 +62,11 @@ def coverage(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
 
     values: any shape; low, high: broadcast against values, e.g. (cases, raters) with (cases, 1).
     ValueError: empty, not finite, bounds that do not broadcast to the shape of values, low > high.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.coverage([1.0, 2.0, 3.0, 9.0], low=1.0, high=3.0)
+        0.75
     """
     inside = _finite("values", values)
     lower = _broadcast("low", _finite("low", low), inside.shape)
@@ -75,6 +87,13 @@ def calibration_sums(probability: ArrayLike, frequency: ArrayLike, bins: int = 1
     probability, frequency: the same shape, within [0, 1]; result (3, bins). Sums of parts add up
     to the sums of the whole, so that millions of voxels need not be held at once.
     ValueError: unequal shapes, empty, values outside [0, 1], bins below 1.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.calibration_sums([0.2, 0.3, 0.9], [0.0, 0.5, 1.0], bins=2)
+        array([[2. , 1. ],
+               [0.5, 0.9],
+               [0.5, 1. ]])
     """
     p, f = _finite("probability", probability), _finite("frequency", frequency)
     if p.shape != f.shape:
@@ -102,6 +121,11 @@ def calibration_error(sums: ArrayLike) -> Floats:
     Σ_b n_b/n |mean p − mean f| = Σ_b |Σ p − Σ f| / n.
 
     sums: (..., 3, bins); result (...). ValueError: another shape, not finite, no count.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> float(ssn.metrics.calibration_error([[1, 1], [0.25, 0.75], [0.0, 1.0]]))
+        0.25
     """
     array = _finite("sums", sums)
     if array.ndim < 2 or array.shape[-2] != 3:
@@ -124,6 +148,11 @@ def expected_calibration_error(
     certain background dilute the figure, so compare only figures over the same region.
     ValueError: as `calibration_sums`.
     Source: Guo et al., ICML 2017, eq. 3, with rater frequency in the place of accuracy.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.expected_calibration_error([0.25, 0.75], [0.0, 1.0])
+        0.25
     """
     return float(calibration_error(calibration_sums(probability, frequency, bins)))
 
@@ -136,6 +165,11 @@ def effective_rank(spectrum: ArrayLike) -> float:
     spectrum: (R,) eigenvalues, in any order and unit. Also called participation ratio; not the
     entropy of Roy & Vetterli 2007, which bears the same name.
     ValueError: not one dimension, not finite, negative, or nothing but zeros (undefined).
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.effective_rank([3.0, 3.0, 3.0]), ssn.metrics.effective_rank([5.0, 0.0, 0.0])
+        (3.0, 1.0)
     """
     values = _finite("spectrum", spectrum, ndim=1)
     largest = values.max()
@@ -156,6 +190,12 @@ def exact_interval(successes: int, trials: int, level: float = 0.95) -> Interval
 
     successes: k, 0 to n; trials: n, at least 1. ValueError: others, a level outside (0, 1).
     Source: Clopper and Pearson, Biometrika 1934.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> found = ssn.metrics.exact_interval(35, 35)
+        >>> round(found.low, 3), found.high
+        (0.9, 1.0)
     """
     if not (trials >= 1 and 0 <= successes <= trials):
         raise ValueError(f"successes: expected 0 to trials, actual {successes} of {trials}")
@@ -175,6 +215,12 @@ def share_interval(
     Resampling what is all alike gives "100 % (100–100)", as if no other patient could differ.
 
     values: (k,) within [0, 1]; the rest as in `bootstrap_interval`.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> found = ssn.metrics.share_interval([1.0, 1.0, 1.0], ["a", "b", "c"])
+        >>> found.mean, round(found.low, 2), found.high
+        (1.0, 0.29, 1.0)
     """
     x = _finite("values", values, ndim=1)
     if x.min() < 0 or x.max() > 1:
@@ -194,6 +240,11 @@ def bootstrap_weights(groups: int, n: int = 1000, seed: int = 0) -> NDArray[np.i
     Result (n, groups). Weighted sums over groups give the resamples of any statistic that is a
     function of sums, e.g. `calibration_error(einsum("ng,gkb->nkb", weights, sums))`.
     ValueError: groups or n below 1.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.metrics.bootstrap_weights(3, n=4).sum(axis=1)
+        array([3, 3, 3, 3])
     """
     for field, value in (("groups", groups), ("n", n)):
         if value < 1:
@@ -214,6 +265,12 @@ def bootstrap_interval(
     leaves nothing to resample: low = high = mean.
     ValueError: unequal lengths, empty, values not finite, level outside (0, 1), n below 1.
     Source: Efron & Tibshirani 1993, ch. 13 (percentile interval).
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> patients = ["a", "a", "b"]
+        >>> ssn.metrics.bootstrap_interval([1.0, 3.0, 5.0], patients)
+        Interval(mean=3.0, low=2.0, high=5.0)
     """
     x, labels = _finite("values", values, ndim=1), np.asarray(groups)
     if labels.shape != x.shape:
@@ -239,6 +296,12 @@ def bootstrap_median(
 
     values, groups, level, n, ValueError: as `bootstrap_interval`.
     Source: Efron & Tibshirani 1993, ch. 13 (percentile interval).
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> patients = ["a", "a", "b"]
+        >>> ssn.metrics.bootstrap_median([1.0, 1.0, 5.0], patients)
+        Interval(mean=1.0, low=1.0, high=5.0)
     """
     plain = bootstrap_interval(values, groups, level, 1, seed)  # says what is wrong with them
     assert np.isfinite(plain.mean)

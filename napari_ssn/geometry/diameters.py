@@ -60,6 +60,15 @@ def diameters(hypothesis: Hypothesis) -> Floats:
 
     Source: RECIST 1.1 (Eisenhauer et al., European Journal of Cancer 2009), which measures the
     longest diameter in the plane of the slices and the short axis across it.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> bar = np.zeros((4, 5), np.uint8)
+        >>> bar[1, 1:4] = 1
+        >>> hypothesis = ssn.Hypothesis(bar, np.diag([1.0, 2.0, 1.0, 1.0]), z=None)
+        >>> ssn.diameters(hypothesis)[1]  # three voxels of 2 mm, and one of 1 mm
+        array([6., 1.])
     """
     space, affine = hypothesis.label_map.shape, hypothesis.affine
     across = slice_axis(space, affine)

@@ -45,6 +45,13 @@ class Volume:
         source: what the reader of the file knows beyond these, for who writes a result that
             refers to it (for DICOM `napari_ssn.io.dicom.DicomSeries`); nothing here looks at it.
         note: what a person should know of how the file was read, one sentence.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> volume = ssn.Volume(np.zeros((1, 4, 5), np.float32), np.diag([0.7, 0.7, 5.0, 1.0]))
+        >>> volume.channels, volume.space, volume.spacing_mm
+        (1, (4, 5), (0.7, 0.7))
     """
 
     data: NDArray[np.float32]

@@ -42,6 +42,15 @@ def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
         ImageError: the file is missing, damaged, or of a kind that is not read.
         GeometryError: the image has too many axes, its voxels no size, or its slices make no
             volume.
+
+    Examples:
+        >>> import nibabel, numpy as np
+        >>> import napari_ssn as ssn
+        >>> image = nibabel.Nifti1Image(np.ones((4, 5, 6), np.int16), np.diag([0.7, 0.7, 5.0, 1.0]))
+        >>> nibabel.save(image, "scan.nii.gz")
+        >>> volume = ssn.read("scan.nii.gz")
+        >>> volume.space, [round(mm, 3) for mm in volume.spacing_mm]
+        ((4, 5, 6), [0.7, 0.7, 5.0])
     """
     source = Path(path)
     return reader_for(source, series)(source)
@@ -82,6 +91,18 @@ def write(
             no source or another grid, a file exists, or the disk refuses; nothing is left
             behind then.
         ImageError, GeometryError: the source cannot be read.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> hypothesis = ssn.Hypothesis(np.eye(4, 5, dtype=np.uint8), np.eye(4), z=None)
+        >>> [path.name for path in ssn.write(hypothesis, "outline.nii.gz")]
+        ['outline.nii.gz']
+        >>> ssn.read("outline.nii.gz").data[0].astype(int)
+        array([[1, 0, 0, 0, 0],
+               [0, 1, 0, 0, 0],
+               [0, 0, 1, 0, 0],
+               [0, 0, 0, 1, 0]])
     """
     target = Path(path)
     if model is None and provenance is not None:

@@ -165,6 +165,19 @@ def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:
 
     Nothing is unpickled and nothing is downloaded. ModelError if the folder is unknown, the
     card invalid, the checksum wrong or a tensor missing; DeviceError for the device.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> model = ssn.load_model("lidc-2d")
+        >>> model.card.region, [label.name for label in model.card.labels]
+        ([128, 128], ['background', 'nodule'])
+        >>> disc = np.hypot(*(np.indices((128, 128)) - 64)) < 10
+        >>> dist = model.segment(ssn.Volume(disc[None].astype(np.float32), np.eye(4)))
+        >>> dist.classes, dist.rank, dist.space
+        (2, 10, (128, 128))
+        >>> bool((dist.label_map() == disc).mean() > 0.95)
+        True
     """
     folder = find_model(name)
     target = choose_device(device)

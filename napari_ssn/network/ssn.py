@@ -67,6 +67,17 @@ class SSN(nn.Module):
             ``tanh(offset from the middle / radius)`` along it. A network that shifts with its
             image cannot tell one side of an object from the other; these columns let it be
             unsure of one end alone.
+
+    Examples:
+        >>> import torch
+        >>> import napari_ssn as ssn
+        >>> backbone = torch.nn.Conv2d(1, 8, 3, padding=1)
+        >>> network = ssn.SSN(backbone, features=8, classes=2, rank=3)
+        >>> mean, factor, variance = network(torch.zeros(1, 1, 4, 5))
+        >>> mean.shape, factor.shape
+        (torch.Size([1, 2, 4, 5]), torch.Size([1, 3, 2, 4, 5]))
+        >>> ssn.LogitDistribution(mean[0], factor[0], variance[0]).space
+        (4, 5)
     """
 
     def __init__(

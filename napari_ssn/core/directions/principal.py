@@ -58,6 +58,18 @@ class Directions:
             no voxel is uncertain).
         effects: one per column.
         kind: how they were chosen.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> directions = ssn.principal_directions(dist)
+        >>> directions.share
+        array([1.])
+        >>> dist.label_map(directions.z(0, 1.5))[0]  # +1.5 σ: larger
+        array([0, 1, 1, 1, 0], dtype=uint8)
     """
 
     basis: NDArray[np.float64]
@@ -146,6 +158,19 @@ def principal_directions(dist: Decodable, kind: Kind = "label-weighted") -> Dire
 
     Raises:
         ValueError: another kind.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((2, 2, 4, 5))
+        >>> mean[1] = [-3, 1, 2, -1, -3]
+        >>> factor[0, 1, :, 1], factor[1, 1, :, 3] = 1, 0.5  # left edge, right edge
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> directions = ssn.principal_directions(dist)
+        >>> directions.share.round(2)
+        array([0.95, 0.05])
+        >>> dist.label_map(directions.z(0, -1.5))[0], dist.label_map(directions.z(1, 2.5))[0]
+        (array([0, 0, 1, 0, 0], dtype=uint8), array([0, 1, 1, 1, 0], dtype=uint8))
     """
     if kind not in get_args(Kind):
         raise ValueError(f"kind: expected one of {', '.join(get_args(Kind))}, got {kind!r}")

@@ -36,6 +36,13 @@ class Click:
             was cut from (`Decodable.image_space`); for a distribution made by hand that
             is its own grid.
         label: 0 (background) … C − 1.
+
+    Examples:
+        >>> import napari_ssn as ssn
+        >>> ssn.Click((0, 3), label=1)
+        Click(index=(0, 3), label=1)
+        >>> ssn.Click((0, 1), label=0)  # this voxel is background
+        Click(index=(0, 1), label=0)
     """
 
     index: tuple[int, ...]

@@ -60,6 +60,17 @@ def condition(
 
     Source: Arellano-Valle and Azzalini, "On the unification of families of skew-normal
     distributions", 2006, for the form; `expectation` and `truncated` for the methods.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> dist.label_map()[0]
+        array([0, 1, 1, 0, 0], dtype=uint8)
+        >>> ssn.condition(dist, [ssn.Click((0, 3))]).hypothesis().label_map[0]
+        array([0, 1, 1, 1, 0], dtype=uint8)
     """
     if not 0 <= tolerance < np.inf:
         raise ValueError(f"tolerance: expected 0 or more, got {tolerance}")

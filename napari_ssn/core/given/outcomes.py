@@ -47,11 +47,31 @@ class _Volume:
 
 
 class VolumeAtLeast(_Volume):
-    """The volume of a label is ``volume_ml`` or more."""
+    """The volume of a label is ``volume_ml`` or more.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> round(ssn.ask(dist, ssn.VolumeAtLeast(0.012)).probability, 2)  # z > 1: 0.16
+        0.16
+    """
 
 
 class VolumeAtMost(_Volume):
-    """The volume of a label is ``volume_ml`` or less."""
+    """The volume of a label is ``volume_ml`` or less.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> round(ssn.ask(dist, ssn.VolumeAtMost(0.004)).probability, 2)  # z < -1: 0.16
+        0.16
+    """
 
 
 #: What may be asked; a click, whether its voxel has its label.
@@ -142,6 +162,18 @@ def ask(
         ValueError: a label the distribution does not have, no question, or no draws.
 
     Source: Rubinstein and Kroese, "The Cross-Entropy Method", 2004, section 3.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> both = ssn.ask(dist, [ssn.VolumeAtLeast(0.008), ssn.VolumeAtMost(0.008)])
+        >>> round(both.probability, 2)  # -1 < z < 1: 0.68
+        0.68
+        >>> dist.label_map(both.centre)[0]
+        array([0, 1, 1, 0, 0], dtype=uint8)
     """
     if n < 1:
         raise ValueError(f"n: expected at least 1, got {n}")

@@ -52,6 +52,18 @@ class Posterior:
         slip: likewise.
 
     All of these, and every label map, are given presence; `presence` is that of the mixture.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> posterior = ssn.condition(dist, [ssn.Click((0, 3))])  # asks for z > 1
+        >>> round(posterior.evidence, 2), posterior.mean.round(2)  # 1 - Φ(1), φ(1) / (1 - Φ(1))
+        (0.16, array([1.53]))
+        >>> bool((posterior.draw(100, seed=0) > 1).all())
+        True
     """
 
     dist: Decodable

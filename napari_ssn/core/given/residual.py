@@ -50,6 +50,19 @@ class Residual:
         chance: π, how likely it is, before any click, that the model lacks what the clicks show,
             in (0, 1]. Below 1 draws weigh that against the model alone (`mixture`); 1 gives the
             residual the larger part of every first click, however well the model explains it.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> residual = ssn.Residual(length_mm=0.5)  # the click acts where it is and nowhere else
+        >>> ssn.condition(dist, [ssn.Click((0, 4))], residual=residual).hypothesis().label_map
+        array([[0, 1, 1, 1, 1],
+               [0, 1, 1, 1, 0],
+               [0, 1, 1, 1, 0],
+               [0, 1, 1, 1, 0]], dtype=uint8)
     """
 
     length_mm: float = 2.0

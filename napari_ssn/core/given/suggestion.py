@@ -52,6 +52,16 @@ def suggest_click(
 
     Returns:
         None when all hypotheses are one label map.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> suggestion = ssn.suggest_click(dist)
+        >>> suggestion.index, suggestion.probability.round(1)
+        ((0, 1), array([0.2, 0.8]))
     """
     if n < 2:
         raise ValueError(f"n: expected at least 2, got {n}")

@@ -79,6 +79,16 @@ def agreement(
         dist: the distribution, or what is left of it given some clicks.
         z: (N, R), 1 ≤ N < 2¹⁶.
         between: called now and then; what it raises goes through.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> z = [[-1.5], [0.0], [0.0], [1.5]]
+        >>> ssn.agreement(dist, z).share(1)[0]
+        array([0.  , 0.75, 1.  , 0.25, 0.  ], dtype=float32)
     """
     whole = dist.dist if isinstance(dist, Posterior) else dist
     draws = dist.check_draws(z)

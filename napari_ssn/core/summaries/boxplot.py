@@ -88,6 +88,18 @@ def boxplot(
         z: (N, R), N at least 3.
         label: whose sets; None for all labels but the background together.
         between: called now and then; what it raises goes through.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> box = ssn.boxplot(dist, [[-1.5], [0.0], [0.5], [1.5]])
+        >>> box.median, box.outliers
+        (1, ())
+        >>> box.whole[0]
+        array([False,  True, False,  True, False])
     """
     whole = dist.dist if isinstance(dist, Posterior) else dist
     draws = dist.check_draws(z)

@@ -39,6 +39,18 @@ def contours(maps: NDArray[np.uint8], classes: int) -> Contours:
 
     Source: the levels of a contour boxplot, Whitaker, Mirzargar and Kirby, IEEE TVCG 2013, without
     its depth.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> found = ssn.contours(dist.label_maps([[-1.5], [0.0], [0.0], [1.5]]), classes=2)
+        >>> np.stack([found.inner[1, 0], found.median[1, 0], found.outer[1, 0]]).astype(int)
+        array([[0, 0, 1, 0, 0],
+               [0, 1, 1, 0, 0],
+               [0, 1, 1, 1, 0]])
     """
     if maps.ndim < 2 or len(maps) == 0:
         raise ValueError(f"maps: expected a non-empty (N, *S), got shape {maps.shape}")

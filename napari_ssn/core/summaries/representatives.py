@@ -66,6 +66,15 @@ def representatives(
         draws other hypotheses would stand for all, which changes a share by more than the number
         of draws alone. With presence below 1 and k = 1 the likelier of nothing and one medoid,
         with what it has.
+
+    Examples:
+        >>> import numpy as np
+        >>> import napari_ssn as ssn
+        >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+        >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+        >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+        >>> [(h.volume_ml, round(h.probability, 2)) for h in ssn.representatives(dist, k=4)]
+        [(0.008, 0.67), (0.012, 0.15), (0.004, 0.15), (0.0, 0.02)]
     """
     if k < 1 or n < 1:
         raise ValueError(f"k, n: expected at least 1, got {k} and {n}")
