@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models clean system-libs
+.PHONY: help env test check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -32,6 +32,8 @@ help:
 	@echo "make fuzz        10,000 damaged files of every kind that is read"
 	@echo "make pictures    the pictures of README and docs/"
 	@echo "make models      docs/models.md, from the models' cards and what was measured"
+	@echo "make commands    docs/commands.md, from the commands themselves"
+	@echo "make docs        a site of README, docs/ and the docstrings, in site/"
 	@echo "make clean       remove environments, builds and caches"
 
 system-libs:
@@ -137,6 +139,19 @@ fuzz: env
 models: env
 	$(BIN)/python docs/models.py
 
+commands: env
+	$(BIN)/python docs/commands.py
+
+# The package is read, not imported, so that nothing else is installed there. A link or name that
+# leads nowhere fails. The variable keeps mkdocs-material's word on its successor out of the output.
+docs: .venv-docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
+
+.venv-docs/.installed: pyproject.toml constraints.txt
+	$(call new-venv,.venv-docs)
+	.venv-docs/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt "mkdocs<2" mkdocs-material "mkdocstrings[python]" ruff
+	@touch $@
+
 # The package is not installed there, so that its dependencies do not come along.
 core-test: .venv-core/.installed
 	.venv-core/bin/python -c 'from importlib.util import find_spec as f; found = [n for n in ("napari", "qtpy", "monai") if f(n)]; assert not found, found'
@@ -162,6 +177,6 @@ wheel-test: system-libs env
 	  $(ON_SCREEN) "$$bin/python" -c "import napari; v = napari.Viewer(show=False); v.window.add_plugin_dock_widget('napari-ssn', 'SSN hypotheses'); v.close(); print('the dock opens')"
 
 clean:
-	rm -rf .venv .venv-core .venv-wheel build dist demo demo-ct .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-core .venv-wheel .venv-docs build dist site demo demo-ct .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -f napari_ssn/napari.yaml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

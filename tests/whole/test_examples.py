@@ -1,9 +1,10 @@
-"""Every public name has an example in its docstring, and it is true."""
+"""Every public name has an example in its docstring, and it is true; so is the page for Python."""
 
 from __future__ import annotations
 
 import doctest
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import napari_ssn as ssn
 
+DOCS = Path(__file__).parents[2] / "docs"
 #: What a distribution is asked first.
 METHODS = ("label_map", "sample", "probabilities", "spread", "given_presence")
 
@@ -44,3 +46,21 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_public_name_has_an_example_and_it_is_true(name: str) -> None:
     lines = run(name, DOCUMENTED[name].__doc__ or "")
     assert lines and lines[-1].want, f"{name} has no example that shows what it gives"
+
+
+def test_the_page_for_python_is_true() -> None:
+    text = (DOCS / "python.md").read_text(encoding="utf-8")
+    # A fence is no output.
+    assert len(run("python.md", re.sub(r"(?m)^```.*$", "", text))) > 30
+
+
+def test_the_reference_has_every_public_name() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in DOCS.glob("reference/*.md"))
+    listed = set(re.findall(r"(?m)^::: (\S+)$", pages))
+    named = {
+        f"{one.__module__}.{one.__qualname__}"
+        for name, one in DOCUMENTED.items()
+        if "." not in name and name != "metrics"
+    }
+    assert not sorted(named - listed)
+    assert {"napari_ssn.core.metrics", "napari_ssn.core.scores"} <= listed
