@@ -7,10 +7,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from napari.settings import get_settings
 from napari.viewer import Viewer
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.layers.effect import EffectLayer
@@ -34,6 +35,7 @@ from napari_ssn.gui.panels.view import ViewPanel
 from napari_ssn.gui.panels.walk import ResultPanel, SliderPanel
 from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.widgets.fold import Fold
+from napari_ssn.gui.widgets.page import Page
 from napari_ssn.gui.widgets.parts import colours_of, style_of
 from napari_ssn.gui.widgets.steady import SteadyView
 from napari_ssn.gui.worker import Worker
@@ -55,7 +57,6 @@ class SSNDock(QWidget):
         super().__init__()
         settings, to_add = preferences()
         self.setObjectName("napari-ssn")
-        self.setMinimumWidth(_WIDTH)
         self._viewer = napari_viewer
         self._docked = self._closed = False
         self.worker = Worker()
@@ -108,6 +109,7 @@ class SSNDock(QWidget):
         self.session.changed.connect(self._show_details)
         self.session.overviews.changed.connect(self._bind_layers)
         napari_viewer.events.theme.connect(self._restyle)
+        get_settings().appearance.events.font_size.connect(self._restyle)
         self._restyle()
         # A window that closes destroys its docks without a word; by then a method of ours would
         # no longer be called, a function is. It keeps us alive, until `shut` takes it back.
@@ -148,13 +150,7 @@ class SSNDock(QWidget):
         more_layout.addWidget(self.settings)
         tabs = QTabWidget()
         for page, title in ((main, "Segment"), (more, "Settings")):
-            # On a screen smaller than we planned for, rather scroll than be cut off.
-            area = QScrollArea()
-            area.setWidget(page)
-            area.setWidgetResizable(True)
-            area.setFrameShape(QScrollArea.Shape.NoFrame)
-            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            tabs.addTab(area, title)
+            tabs.addTab(Page(page, _WIDTH), title)
         self.tabs = tabs
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -162,7 +158,7 @@ class SSNDock(QWidget):
 
     def _restyle(self, event: Any = None) -> None:
         theme = str(self._viewer.theme)
-        self.setStyleSheet(style_of(theme))
+        self.setStyleSheet(style_of(theme, get_settings().appearance.font_size))
         palette = colours_of(theme)
         self.cards.restyle(palette["warn"], palette["muted"])
 
@@ -229,6 +225,7 @@ class SSNDock(QWidget):
         if alive:
             self.destroyed.disconnect(self._gone)
         self._viewer.events.theme.disconnect(self._restyle)
+        get_settings().appearance.events.font_size.disconnect(self._restyle)
         self.image.disconnect_viewer()
         self.view.disconnect_viewer()
         self.upright.close()

@@ -11,6 +11,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 
@@ -625,6 +626,27 @@ def test_settings_take_effect(opened: Any, qtbot: Any) -> None:
     assert walking.contour == 0 and not panel.width.isEnabled()
     panel.opacity.setValue(40)
     assert walking.opacity == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("points", [9, 15])
+def test_nothing_is_cut_off_sideways_at_any_font_size(opened: Any, qtbot: Any, points: int) -> None:
+    appearance = get_settings().appearance
+    before = appearance.font_size
+    _, dock = opened
+    run_and_wait(dock, qtbot)
+    try:
+        appearance.font_size = points
+        headline = dock.result.headlines[0]
+        for page in (dock.tabs.widget(0), dock.tabs.widget(1)):
+            least = page.widget().minimumSizeHint().width()
+            qtbot.waitUntil(lambda page=page, least=least: page.minimumSizeHint().width() >= least)
+            assert dock.minimumSizeHint().width() >= least
+        # What matters most is never smaller than the words around it.
+        qtbot.waitUntil(
+            lambda: headline.fontInfo().pixelSize() > dock.run.status.fontInfo().pixelSize()
+        )
+    finally:
+        appearance.font_size = before
 
 
 def test_the_main_path_fits_a_small_screen(

@@ -43,12 +43,13 @@ def colours_of(theme: str) -> dict[str, str]:
     return _LIGHT if get_theme(theme).background.as_hsl_tuple()[2] > 0.5 else _DARK
 
 
-def style_of(theme: str) -> str:
-    """Style sheet of the dock for one of napari's themes."""
+def style_of(theme: str, points: float) -> str:
+    """Style sheet of the dock for one of napari's themes and a font size in points."""
     colour = colours_of(theme)
+    large, small = round(1.25 * points, 2), round(0.92 * points, 2)
     return f"""
         QLabel[role="section"] {{ font-weight: bold; }}
-        QLabel[role="headline"] {{ font-size: 15px; font-weight: bold; }}
+        QLabel[role="headline"] {{ font-size: {large}pt; font-weight: bold; }}
         QLabel[role="muted"] {{ color: {colour["muted"]}; }}
         QLabel[role="warn"] {{ color: {colour["warn"]}; }}
         QLabel[role="error"] {{ color: {colour["error"]}; }}
@@ -57,12 +58,12 @@ def style_of(theme: str) -> str:
         }}
         QLabel[role="badge-cpu"], QLabel[role="badge-gpu"] {{
             border-radius: 4px; padding: 0px 5px; color: #1b1b1b;
-            font-size: 11px; font-weight: bold;
+            font-size: {small}pt; font-weight: bold;
         }}
         QLabel[role="badge-cpu"] {{ background: #f2b24a; }}
         QLabel[role="badge-gpu"] {{ background: #7fc98b; }}
         QFrame[role="rule"] {{ background: {colour["line"]}; border: none; }}
-        QLabel[role="notice"] {{ color: {colour["warn"]}; font-size: 11px; }}
+        QLabel[role="notice"] {{ color: {colour["warn"]}; font-size: {small}pt; }}
         QProgressBar {{ min-height: 4px; max-height: 4px; }}
         QSpinBox, QDoubleSpinBox {{ min-width: 30px; }}
         QPushButton {{ padding: 3px 8px; }}
