@@ -9,6 +9,7 @@ again, and one that was cut off goes on.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,8 @@ def main(
     runs: Annotated[Path, typer.Option(help="Folder for the models.")] = Path("build/baselines"),
     recipe: Annotated[str, typer.Option(help="Recipe that all have in common.")] = "nodule-3d",
     start: Annotated[str, typer.Option(help="Model that all start from.")] = "lidc-2d",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of each.")] = 400,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each.")] = 250,
+    cases: Annotated[int, typer.Option(min=1, help="Test cases, evenly spread.")] = 124,
     device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "auto",
 ) -> None:
     """Train and measure the baselines."""
@@ -54,10 +56,13 @@ def main(
             "--data", str(data / "train.zip"), "--val", str(data / "val.zip"),
             "--out", str(model), "--steps", str(steps), *switches(kind),
         )  # fmt: skip
+        figures = out / f"{recipe}-{kind}.json"
         _command(
             "evaluate", "--model", str(model), "--data", str(data / "test.zip"),
-            "--device", device, "--json", str(out / f"{recipe}-{kind}.json"),
+            "--cases", str(cases), "--device", device, "--json", str(figures),
         )  # fmt: skip
+        found = {**json.loads(figures.read_text()), "steps": steps}
+        figures.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def _command(*arguments: str) -> None:
