@@ -118,16 +118,21 @@ BASELINES = {
     "ours": "SSN, our loss",
     "shipped": "the same, as shipped",
 }
-# Of each baseline but the shipped model. What `evaluate` writes does not say it.
+# Of each baseline of lidc-2d, whose figures do not say it.
 BASELINE_STEPS = 3_000
-SWITCHES = """\
+SWITCHES = {
+    "lidc-2d": """\
 napari-ssn train --recipe lidc-2d --data train.zip --val val.zip --out FOLDER --steps 3000 \\
     --precision bf16-mixed --set warmup=500 --set average=0.998 SWITCHES
 # deterministic: --covariance none
 # diagonal:      --covariance diagonal --set energy=0 --set samples=20
 # paper's loss:  --set energy=0 --set samples=20
 # ours:          none
-"""
+""",
+    "nodule-3d": """\
+python -m benchmarks.baselines --data FOLDER --out docs/measured
+""",
+}
 
 EXPERIMENTS = {
     "control": "nothing changed",
@@ -397,24 +402,30 @@ def _baselines(folder: Path, cards: dict[str, ModelCard]) -> list[str]:
 
 
 def _comparison(name: str, rows: dict[str, Figures]) -> str:
-    columns = {
+    wanted = {
         "ged2_v_100": "GED², 100 samples",
         "ged2_v_16": "GED², 16 samples",
+        "given_ged2_v": "GED² of outlines alone",
         "diversity_100": _diversity(rows.values()),
         "hungarian_iou_16": "Hungarian IoU, 16 samples",
         "dice_majority": "Dice, majority",
+        "dice_drawn": "Dice with each outline",
+        "volume_error": "error of the median size",
         "ece": "ECE",
         "effective_rank": "effective rank",
     }
+    # Slices have fewer figures than nodules in three dimensions.
+    known = {key for figures in rows.values() for key in figures}
+    columns = {key: title for key, title in wanted.items() if key in known}
     first = next(iter(rows.values()))
+    steps = int(first.get("steps", BASELINE_STEPS))
     text = (
-        "The same network on the same data, each trained for the same "
-        f"{BASELINE_STEPS:,} steps, the last row aside, and measured on {_cases(first, 'test')}. "
-        "Lower is better for "
-        "GED² and ECE, higher for IoU and Dice; diversity should be that of the raters."
+        f"The same network on the same data, each trained for the same {steps:,} steps, the last "
+        f"row aside, and measured on {_cases(first, 'test')}. Lower is better for GED², ECE and "
+        "errors, higher for IoU and Dice; diversity should be that of the raters."
     )
     table = _table(("", *columns.values()), _rows(rows, columns))
-    command = ["```", *SWITCHES.splitlines(), "```"]
+    command = ["```", *SWITCHES[name].splitlines(), "```"] if name in SWITCHES else []
     return _lines([f"## Baselines of `{name}`", "", text, "", *table, "", *command])
 
 

@@ -304,6 +304,13 @@ def test_baselines_are_rows_beside_the_shipped_model(root: Path) -> None:
     assert ours["effective rank"] == "1.50 (1.49–1.51)"
     assert row(table, table[-1][0])["GED², 100 samples"] == "0.190 (0.180–0.200)"
     assert "## Baselines of `toy-2d`" in text and "the same 3,000 steps" in text
+    assert "GED² of outlines alone" not in table[0]
+    # Of nodules in three dimensions there is more, and each says its steps.
+    more = {"given_ged2_v": interval(0.11), "volume_error": interval(0.2), "steps": 250}
+    put(measured / "solid-ours.json", figures(**more))
+    text = models.page(root)
+    assert "## Baselines of `solid`" in text and "the same 250 steps" in text
+    assert row(tables(text)[-2], models.BASELINES["ours"])["error of the median size"][:2] == "20"
     # What was measured on other weights is not the shipped model.
     put(measured / "toy-2d-shipped.json", figures(weights_sha256="1" * 64))
     assert "as shipped" not in models.page(root)
