@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -9,9 +11,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_ssn import samples
-from napari_ssn.errors import ImageError
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.errors import ImageError, ModelError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import read
+from napari_ssn.io.channels import channels_beside, chosen, read_channels
 from napari_ssn.io.formats import is_nifti
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.omezarr import is_zarr, read_omezarr
@@ -24,6 +28,80 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.run import run
 from napari_ssn.prediction.source import Source
 from napari_ssn.text.image import TAKEN_FOR_HU
+from napari_ssn.text.sizes import plural
+
+#: A path, or one for each channel.
+Paths = Path | Sequence[Path]
+#: Number of a series, several, or none.
+Numbers = int | Sequence[int] | None
+
+
+@dataclass(frozen=True)
+class Named:
+    """What somebody has named as the image, before a value is read.
+
+    Attributes:
+        paths: a file, folder or sample for each channel.
+        series: number of the series of each, from 1; None where none was named.
+        words: what each of them is called, as ``first image`` or ``series 2``.
+    """
+
+    paths: tuple[Path, ...]
+    series: tuple[int | None, ...]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, path: Paths, series: Numbers = None, card: ModelCard | None = None) -> Named:
+        """What is meant by paths and numbers of series.
+
+        Args:
+            path: one for each channel; or a folder with the files of a case, a file of one, or a
+                path to several series.
+            series: numbers from 1, as for `chosen`.
+            card: of the model; where it has channels, a file of a case finds the others.
+
+        Raises:
+            ImageError: they are not so many as the paths, or a file of the case is missing.
+        """
+        paths = [path] if isinstance(path, Path) else list(path)
+        found, numbers = chosen(paths, [series] if isinstance(series, int) else series or ())
+        if card is not None and len(card.channels) > 1 and len(found) == 1 and numbers == [None]:
+            found = channels_beside(found[0]) or found
+            numbers = [None] * len(found)
+        if len(found) == len(paths):
+            words = [f"{_ordinal(k)} image" for k in range(1, len(found) + 1)]
+        else:
+            words = [f"_{k:04d}" if n is None else f"series {n}" for k, n in enumerate(numbers)]
+        return cls(tuple(found), tuple(numbers), tuple(words))
+
+    def check(self, card: ModelCard) -> None:
+        """ModelError if a model reads another number of images."""
+        wanted, there = len(card.channels), len(self.paths)
+        if wanted != there:
+            was = "was" if there == 1 else "were"
+            raise ModelError(
+                f"{card.title} reads {plural(wanted, 'image')} ({', '.join(card.channels)}), and "
+                f"{there} {was} named."
+            )
+
+    def tell(self, card: ModelCard) -> None:
+        """Say which image is which channel of a model, on standard error."""
+        if len(self.paths) > 1:
+            pairs = zip(card.channels, self.words, strict=True)
+            typer.echo(f"Channels: {', '.join(f'{a} = {b}' for a, b in pairs)}.", err=True)
+
+    def read(self, frame: int | None = None) -> Volume:
+        """Read it; of a time series the frame, from 1."""
+        if len(self.paths) == 1:
+            return image_at(self.paths[0], frame, self.series[0])
+        if frame is not None:
+            raise ImageError("Images of several channels have no frames: leave out the frame.")
+        return read_channels(self.paths, self.series)
+
+
+def _ordinal(number: int) -> str:
+    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+    return words[number - 1] if number <= len(words) else f"{number}th"
 
 
 def image_at(path: Path, frame: int | None = None, series: int | None = None) -> Volume:

@@ -38,3 +38,18 @@ def parse_centre(text: str | None) -> tuple[int, ...] | None:
             f"{text!r} is no centre: give two or three whole numbers from 0, as in 12,240,198."
         )
     return centre
+
+
+def parse_series(text: str | None) -> tuple[int, ...]:
+    """Numbers of series from ``2`` or ``1,3``; none from None."""
+    if text is None:
+        return ()
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise typer.BadParameter(
+            f"{text!r} is no number of a series: give one from 1, or several as in 1,3."
+        )
+    return numbers

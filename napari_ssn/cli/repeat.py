@@ -9,11 +9,12 @@ from pathlib import Path
 
 import typer
 
-from napari_ssn.cli.images import image_at, run_on
+from napari_ssn.cli.images import Named, Numbers, Paths, image_at, run_on
 from napari_ssn.documents.card import read_card
 from napari_ssn.documents.sidecar import DicomInput, Provenance, Software, read_sidecar
 from napari_ssn.errors import DataError, DeviceError, GeometryError, ImageError, ModelError
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.channels import is_numbered
 from napari_ssn.io.dicom.read import list_series
 from napari_ssn.io.files import check_not_source, check_targets, make_folder
 from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, stem
@@ -21,7 +22,7 @@ from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.omezarr import is_zarr, list_levels
 from napari_ssn.io.sidecar import sidecar_path, write_pair
 from napari_ssn.network.device import choose_device, device_title
-from napari_ssn.network.models import Model, load_model, model_folders
+from napari_ssn.network.models import Model, find_model, load_model, model_folders
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.threads import threads
 from napari_ssn.prediction.prediction import Prediction
@@ -33,15 +34,19 @@ EDITED = "This label map was edited by hand: the model cannot make it again."
 OTHER_IMAGE = (
     "This is not the image that the sidecar belongs to: its values or its geometry differ."
 )
+OTHER_IMAGES = (
+    "These are not the images that the sidecar belongs to, or not in its order: their values or "
+    "their geometry differ."
+)
 PROBABILITY = "This is the sidecar of a probability map: only label maps are made again."
 
 
 def repeat(
-    path: Path,
+    path: Paths,
     sidecar: Path,
     out: Path,
     *,
-    series: int | None = None,
+    series: Numbers = None,
     model_name: str | None = None,
     device: str | None = None,
     overwrite: bool = False,
@@ -49,10 +54,11 @@ def repeat(
     """Make the label map of a sidecar again, and say whether it is the same bit for bit.
 
     Args:
-        path: of the image.
+        path: of the image; of several channels one for each.
         sidecar: of the label map.
         out: the label map to write, or a folder for it; nothing is written if it differs.
-        series: which one of several DICOM series, from 1; the sidecar's if left out.
+        series: which one of several DICOM series, from 1; the sidecar's if left out. Of several
+            channels one for each.
         model_name: name or folder of the model; found by its weights if left out.
         device: to compute on; the sidecar's, if this computer has it, when left out.
         overwrite: whether existing files may be replaced.
@@ -60,7 +66,8 @@ def repeat(
     record = read_sidecar(sidecar)
     target = out if is_nifti(out) else out / f"{stem(sidecar)}.nii.gz"
     check_targets([target, sidecar_path(target)], overwrite)
-    check_not_source([target], path)
+    for one in [path] if isinstance(path, Path) else path:
+        check_not_source([target], one)
     recall = again(path, record, model_name, device, series)
     hypothesis, found = recall.hypothesis(record.choice), recall.prediction
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
@@ -74,11 +81,11 @@ def repeat(
 
 
 def again(
-    path: Path,
+    path: Paths,
     record: Provenance,
     model_name: str | None,
     device: str | None,
-    series: int | None = None,
+    series: Numbers = None,
 ) -> Recall:
     """Run a sidecar's model on its image: what its hypotheses are made again from.
 
@@ -88,9 +95,17 @@ def again(
         check_reach(one.choice)
     if record.choice.z is None and not record.choice.nothing:
         raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
-    volume, frame = _image_of(path, record, series)
+    named = Named.of(path, series)
+    if len(named.paths) == 1 and is_numbered(named.paths[0]):
+        # The one image of its case, or the first of several: the model knows.
+        card = read_card(find_model(model_name or _model_of(record)))
+        named = Named.of(path, series, card)
+    if len(named.paths) > 1:
+        volume, frame = named.read(), None
+    else:
+        volume, frame = _image_of(named.paths[0], record, named.series[0])
     if image_hash(volume) != record.run.image_sha256:
-        raise ImageError(OTHER_IMAGE)
+        raise ImageError(OTHER_IMAGE if volume.channels == 1 else OTHER_IMAGES)
     model = load_model(model_name or _model_of(record), device or _device_of(record))
     _check_weights(model, record)
     here = device_title(model.device)

@@ -9,16 +9,17 @@ from typing import Annotated
 import typer
 
 from napari_ssn import cli
-from napari_ssn.cli.options import DIFFERENT, SUFFIXES, Format, parse_centre
+from napari_ssn.cli.options import DIFFERENT, SUFFIXES, Format, parse_centre, parse_series
 
 
 def segment(
     source: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Argument(
-            metavar="IN",
+            metavar="IN...",
             help="DICOM series (folder, zip or a file of it), NIfTI, NRRD, OME-Zarr, grey picture, "
-            "or nodule-1.",
+            "or nodule-1. For a model of several channels one for each, in their order; or the "
+            "folder or a file of a case that is named CASE_0000, CASE_0001, ….",
         ),
     ] = None,
     *,
@@ -50,11 +51,11 @@ def segment(
         typer.Option(min=1, help="Which frame of a time series or channel of an OME-Zarr, from 1."),
     ] = None,
     series: Annotated[
-        int | None,
+        str | None,
         typer.Option(
-            min=1,
-            help="Which of several DICOM series, from 1; without it they are listed. Of OME-Zarr "
-            "the level, without it the finest.",
+            metavar="N[,N]",
+            help="Which of several DICOM series, from 1; without it they are listed. Several, as "
+            "1,3, are the channels. Of OME-Zarr the level, without it the finest.",
         ),
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,
@@ -93,13 +94,17 @@ def segment(
         Path | None,
         typer.Option(help="Make the label map of this sidecar again and compare, bit for bit."),
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="The same as IN.", metavar="IN")] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(help="The same as IN; once for each channel.", metavar="IN"),
+    ] = None,
 ) -> None:
     """Segment an image: the mean, samples, a sidecar for each, and a table of volumes."""
-    if (source is None) == (image is None):
-        raise typer.BadParameter("Name one image, as IN or with --image.")
-    path = source or image
-    assert path is not None
+    if bool(source) == bool(image):
+        raise typer.BadParameter(
+            "Name one image, or one for each channel, as IN or with --image, and not as both."
+        )
+    paths, numbers = source or image or [], parse_series(series)
     if from_sidecar is not None:
         if centre is not None or depth is not None or frame is not None:
             raise typer.BadParameter("A sidecar says where: leave out --centre, --depth, --frame.")
@@ -108,10 +113,10 @@ def segment(
         if format_ is not None or report:
             raise typer.BadParameter("A sidecar's label map is NIfTI: no --format, no --report.")
         if not cli.repeat.repeat(
-            path,
+            paths,
             from_sidecar,
             out,
-            series=series,
+            series=numbers,
             model_name=model,
             device=device,
             overwrite=overwrite,
@@ -126,13 +131,13 @@ def segment(
     if depth is not None and not math.isfinite(depth):
         raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
     cli.segmenting.segment_image(
-        path,
+        paths,
         out,
         model,
         centre=index,
         depth_mm=depth,
         frame=frame,
-        series=series,
+        series=numbers,
         count=samples,
         seed=seed,
         device=device or "auto",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import typer
 
-from napari_ssn.cli.images import image_at, run_on
+from napari_ssn.cli.images import Named, Numbers, Paths, run_on
+from napari_ssn.documents.card import read_card
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
@@ -20,7 +21,7 @@ from napari_ssn.io.files import check_not_source, check_targets, folder_made, wr
 from napari_ssn.io.formats import DICOM_SUFFIX, about
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row
-from napari_ssn.network.models import load_model
+from napari_ssn.network.models import find_model, load_model
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
@@ -35,14 +36,14 @@ _ON_REQUEST = "Nothing was written; with --insist it is outlined and measured al
 
 
 def segment_image(
-    path: Path,
+    path: Paths,
     out: Path,
     model_name: str,
     *,
     centre: tuple[int, ...] | None = None,
     depth_mm: float | None = None,
     frame: int | None = None,
-    series: int | None = None,
+    series: Numbers = None,
     count: int = 16,
     seed: int = 0,
     device: str = "auto",
@@ -55,14 +56,15 @@ def segment_image(
     """Write the mean and samples of an image with their sidecars, and say the volumes.
 
     Args:
-        path: of the image.
+        path: of the image; of several channels one for each, in the order of the model's card.
         out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each, and volumes.csv.
         model_name: name or folder of the model.
         centre: index of the region's middle in the file's own voxel grid.
         depth_mm: how far a 2D model looks along a volume to either side of the centre; as far as
             it does by itself if left out.
         frame: which one of a time series, from 1; None for an image without time.
-        series: which one of several DICOM series, or levels of an OME-Zarr, from 1.
+        series: which one of several DICOM series, or levels of an OME-Zarr, from 1; several of
+            one path are its channels.
         count, seed: which draws to write.
         device: auto, cuda, mps or cpu.
         suffix: of the label maps, one of `formats.WRITTEN_SUFFIXES`.
@@ -76,11 +78,16 @@ def segment_image(
     names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
     maps = [out / f"{name}{suffix}" for name in names]
     table, page = out / "volumes.csv", out / "report.html"
-    volume = image_at(path, frame, series)
+    card = read_card(find_model(model_name))
+    named = Named.of(path, series, card)
+    named.check(card)
+    named.tell(card)
+    volume = named.read(frame)
     # Before minutes of computing, not after them.
     targets = [*maps, *map(sidecar_path, maps), table, *([page] if report else [])]
     check_targets(targets, overwrite)
-    check_not_source(targets, path)
+    for one in named.paths:
+        check_not_source(targets, one)
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
     if suffix == DICOM_SUFFIX:
         headers = check_series(headers)
@@ -115,6 +122,8 @@ def segment_image(
     typer.echo(f"Wrote {what}, and volumes.csv.", err=True)
     if suffix == DICOM_SUFFIX:
         typer.echo(told_of(check_series(headers)), err=True)
+        if volume.channels > 1:
+            typer.echo(f"They refer to the first image alone, {card.channels[0]}.", err=True)
         if headers is not None and len(headers.frames_of_reference) > 1:
             typer.echo(
                 "The slices name different frames of reference: the DICOM files name that of the "

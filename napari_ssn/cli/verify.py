@@ -8,16 +8,23 @@ from typing import Annotated
 import typer
 
 from napari_ssn import cli
-from napari_ssn.cli.options import DIFFERENT
+from napari_ssn.cli.options import DIFFERENT, parse_series
 
 
 def verify(
     sidecar: Annotated[Path, typer.Argument(metavar="FILE.json", help="Sidecar of a label map.")],
     *,
-    image: Annotated[Path, typer.Option(help="The image it was made from.", metavar="IN")],
+    image: Annotated[
+        list[Path],
+        typer.Option(help="The image it was made from; once for each channel.", metavar="IN"),
+    ],
     series: Annotated[
-        int | None,
-        typer.Option(min=1, help="Which of several DICOM series; the sidecar's if left out."),
+        str | None,
+        typer.Option(
+            metavar="N[,N]",
+            help="Which of several DICOM series; the sidecar's if left out. Several, as 1,3, are "
+            "the channels.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -31,5 +38,6 @@ def verify(
 
     Exit status 0: identical; 1: not identical; 2: it could not be made again.
     """
-    if not cli.verifying.verify(image, sidecar, series=series, model_name=model, device=device):
+    numbers = parse_series(series)
+    if not cli.verifying.verify(image, sidecar, series=numbers, model_name=model, device=device):
         raise typer.Exit(DIFFERENT)

@@ -15,6 +15,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from napari_ssn.cli.images import Numbers, Paths
 from napari_ssn.cli.repeat import EDITED, PROBABILITY, again, circumstances
 from napari_ssn.cli.statements import misrun, statements, told
 from napari_ssn.core.hypotheses import Hypothesis
@@ -41,10 +42,10 @@ _PLACE_MM, _ROUNDING = 1e-6, 1e-9
 
 
 def verify(
-    path: Path,
+    path: Paths,
     sidecar: Path,
     *,
-    series: int | None = None,
+    series: Numbers = None,
     model_name: str | None = None,
     device: str | None = None,
 ) -> bool:
@@ -55,9 +56,10 @@ def verify(
     named. Nothing is written.
 
     Args:
-        path: of the image.
+        path: of the image; of several channels one for each, in their order.
         sidecar: of the label map.
-        series: which one of several DICOM series, from 1; the sidecar's if left out.
+        series: which one of several DICOM series, from 1; the sidecar's if left out. Of several
+            channels one for each.
         model_name: name or folder of the model; found by its weights if left out.
         device: to compute on; the sidecar's, if this computer has it, when left out.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.errors import ExportError
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.channels import chosen, read_channels
 from napari_ssn.io.content import Content, Loaded
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_targets, write_files
@@ -25,23 +26,33 @@ if TYPE_CHECKING:
 __all__ = ["read", "write"]
 
 
-def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
+def read(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    series: int | Sequence[int] | None = None,
+) -> Volume:
     """Read an image, by its name: DICOM, NIfTI, NRRD, MetaImage, FreeSurfer's, OME-Zarr, a picture.
 
     ``.nii``, ``.nii.gz``, pairs ``.hdr``/``.img``, also of Analyze; ``.nrrd``, ``.nhdr``;
     ``.mha``, ``.mhd`` (extra ``itk``); ``.mgz``, ``.mgh``; folders of OME-Zarr (extra ``zarr``);
     ``.png``, ``.tif``, ``.jpg`` and others.
 
+    Several files are read as one image of several channels, in their order, on the grid of the
+    first: ``read(["t1.nii.gz", "t1ce.nii.gz"])``. What lies on another grid is resampled by its
+    place in mm, which `Volume.note` says. A folder with the files of one case in nnU-Net's names
+    (``CASE_0000.nii.gz``, ``CASE_0001.nii.gz``, …) is such a list.
+
     Args:
-        path: of the file; for DICOM of a folder, a zip or one file of a series.
+        path: of the file; for DICOM of a folder, a zip or one file of a series. Or several.
         series: which DICOM series, by its number in `napari_ssn.io.dicom.list_series`; needed
             where there are several. Of OME-Zarr the level, from 1, see
-            `napari_ssn.io.omezarr.list_levels`; the finest if left out.
+            `napari_ssn.io.omezarr.list_levels`; the finest if left out. Several of one path are
+            its channels; of several paths there is one for each, or none.
 
     Raises:
-        ImageError: the file is missing, damaged, or of a kind that is not read.
+        ImageError: a file is missing, damaged, or of a kind that is not read; or the images are
+            of different patients.
         GeometryError: the image has too many axes, its voxels no size, or its slices make no
-            volume.
+            volume; or several lie on grids of which nobody knows how they lie over each other.
 
     Examples:
         >>> import nibabel, numpy as np
@@ -51,9 +62,19 @@ def read(path: str | os.PathLike[str], series: int | None = None) -> Volume:
         >>> volume = ssn.read("scan.nii.gz")
         >>> volume.space, [round(mm, 3) for mm in volume.spacing_mm]
         ((4, 5, 6), [0.7, 0.7, 5.0])
+        >>> nibabel.save(image, "other.nii.gz")
+        >>> ssn.read(["scan.nii.gz", "other.nii.gz"]).channels
+        2
     """
-    source = Path(path)
-    return reader_for(source, series)(source)
+    single = isinstance(path, str | os.PathLike)
+    paths = [Path(path)] if isinstance(path, str | os.PathLike) else [Path(one) for one in path]
+    if not paths:
+        raise ValueError("path: expected one or more, got none")
+    numbers = [series] if series is None or isinstance(series, int) else list(series)
+    found, numbers = chosen(paths, numbers)
+    if single and len(found) == 1:
+        return reader_for(found[0], numbers[0])(found[0])
+    return read_channels(found, numbers)
 
 
 def write(

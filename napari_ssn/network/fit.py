@@ -118,8 +118,9 @@ def check_fit(
         return Fit(problem=str(error))
     if image.channels != len(card.channels):
         return Fit(
-            problem=f"{card.title} needs {len(card.channels)} channel(s) "
-            f"({', '.join(card.channels)}), and this image has {image.channels}."
+            problem=f"{card.title} needs {len(card.channels)} "
+            f"channel{'' if len(card.channels) == 1 else 's'} ({', '.join(card.channels)}), and "
+            f"this image has {image.channels}."
         )
     if (problem := _other_machine(card, declared)) is not None:
         return Fit(problem=problem)

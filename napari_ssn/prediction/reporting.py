@@ -114,6 +114,10 @@ def _facts(prediction: Prediction) -> list[tuple[str, str]]:
         spacing = tuple(spacing[axis] for axis in source.turn.order)[::-1]
     words = geometry(size, spacing, source.extent, "", source.thickness_mm)
     facts = [("Image", words)]
+    if source.channels > 1:
+        facts.append(
+            ("Channels", f"{', '.join(card.channels)} · grid and pictures of {card.channels[0]}")
+        )
     if prediction.centre is not None:
         around = "(" + ", ".join(map(str, prediction.centre)) + ")"
         if prediction.depth_mm is not None:

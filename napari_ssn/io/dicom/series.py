@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_ssn.documents.sidecar import DicomInput
-from napari_ssn.errors import ExportError
+from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.declared import Declared
 from napari_ssn.io.dicom.declared import declared_of
 
@@ -92,3 +93,26 @@ def check_series(series: DicomSeries | None) -> DicomSeries:
             "one: write .nii.gz or .seg.nrrd."
         )
     return series
+
+
+def check_one_patient(sources: Sequence[object]) -> None:
+    """ImageError if some of the sources of images are series of different patients."""
+    if len(_named(sources, "PatientID")) > 1:
+        raise ImageError(
+            "The images are of different patients, by their headers: they are not put together."
+        )
+
+
+def apart(sources: Sequence[object]) -> str | None:
+    """What makes it doubtful that series belong together, one sentence; None for nothing."""
+    if len(_named(sources, "StudyInstanceUID")) > 1:
+        return "The series are of different studies: look whether they lie on each other."
+    if len(_named(sources, "FrameOfReferenceUID")) > 1:
+        return "The series name different frames of reference: look whether they lie on each other."
+    return None
+
+
+def _named(sources: Sequence[object], keyword: str) -> set[str]:
+    """What the headers of several series say; nothing of those that do not."""
+    headers = (one.headers[0] for one in sources if isinstance(one, DicomSeries))
+    return {str(said) for header in headers if (said := header.get(keyword))}
