@@ -13,6 +13,7 @@ from napari.viewer import Viewer
 from napari_ssn.core.directions.compass import Compass
 from napari_ssn.geometry.display import Display
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.channels import Channels
 from napari_ssn.gui.layers.marker_sizes import MarkerSizes
 from napari_ssn.gui.layers.world import in_layer, in_viewer
 from napari_ssn.gui.memory import Remembered
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
 
 
 class Picture:
-    """Tells the session which image it is about, and where things are in it. Main thread only."""
+    """Tells the session which image it is about, and where things are in it. Main thread only.
+
+    Attributes:
+        channels: layers that are further channels of the image, where the model reads several.
+    """
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
         self._viewer = viewer
         self._session = session
         self._image: Image | None = None
+        self.channels = Channels(self.join_again)
         self._shown: layers.Shown | None = None
         # Of a time series the frame to segment, and every frame that was looked at so far.
         self._frame = 0
@@ -93,7 +99,9 @@ class Picture:
     @property
     def note(self) -> str:
         """What a person should know of how the image was read; empty for nothing."""
-        return "" if self._image is None or self._shown is None else self._shown.note
+        if self._image is None or self._shown is None:
+            return ""
+        return " ".join(words for words in (self._shown.note, self.channels.note) if words)
 
     @property
     def frame(self) -> int:
@@ -284,7 +292,18 @@ class Picture:
             if self._frame not in self._frames:
                 self._frames[self._frame] = layers.describe(self._image, self._frame)
             self._shown = self._frames[self._frame]
-        self._session.set_image(None if self._shown is None else self._shown.source)
+        self._session.set_image(self.channels.join(self._shown, self._image))
+
+    def join_again(self) -> None:
+        """Tell of the image again, where its channels make it another."""
+        setup = self._session.setup
+        joined = self.channels.join(self._shown, self._image)
+        if joined is not setup.source:
+            centre = setup.centre if setup.around_point else None
+            self._session.set_image(joined)
+            if centre is not None:
+                # The grid is that of the first channel, as before.
+                self._session.place_centre(centre)
 
     def _found(self, result: Prediction) -> None:
         self._segmented = self._image
@@ -325,5 +344,6 @@ class Picture:
             self._viewer.layers.remove(self._cross)
         self.wait_for_click(False)
         self._watch(False)
+        self.channels.close()
         self._viewer.layers.events.removed.disconnect(self._removed)
         self._image = self._segmented = self._cross = self._cross_sizes = None

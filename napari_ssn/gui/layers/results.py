@@ -57,6 +57,11 @@ _TIME = ("t", "time", "frame")
 _tokens = count(1)
 
 
+def next_token() -> int:
+    """What tells an image from all others, and from itself before a change."""
+    return next(_tokens)
+
+
 @dataclass(frozen=True)
 class Shown:
     """An image layer as the session sees it, and how its grid is shown.
@@ -82,7 +87,7 @@ def frames_of(layer: Image) -> int | None:
 
 def describe(layer: Image, frame: int = 0) -> Shown:
     """Read an image layer, or one frame of it, without touching its intensities."""
-    token = next(_tokens)
+    token = next_token()
     data = layer.data[0] if layer.multiscale else layer.data
     frames = frames_of(layer)
     if layer.rgb:

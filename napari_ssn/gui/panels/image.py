@@ -8,17 +8,18 @@ from typing import Any
 from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QWidget
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.results import is_ours
-from napari_ssn.gui.widgets.parts import Section, line, row, say, set_role, spin, text
+from napari_ssn.gui.panels.channels import NAME_WIDTH, ChannelRows
+from napari_ssn.gui.widgets.parts import Section, combo, line, row, say, set_role, spin, text
 from napari_ssn.gui.widgets.voxel_size import VoxelSize
 from napari_ssn.session import Session
 from napari_ssn.text.image import FITS, geometry, origin, place
 from napari_ssn.text.problems import RESEARCH_ONLY
 
-_OTHER = "Other folder…"
+_OTHER, _IMAGE = "Other folder…", "Image"
 
 
 class Header(Section):
@@ -44,16 +45,6 @@ class Header(Section):
             self.badge.setToolTip(slow if survey.device == "CPU" else survey.device)
 
 
-def combo(tip: str) -> QComboBox:
-    """A combo box that may be narrower than its longest entry."""
-    made = QComboBox()
-    made.setToolTip(tip)
-    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    # Letters typed after a choice are keys of the window, not a search in the list.
-    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return made
-
-
 class ImagePanel(Section):
     """Image layer and model, each with one line about it."""
 
@@ -61,6 +52,7 @@ class ImagePanel(Section):
         super().__init__("", ruled=False)
         self._viewer, self._picture, self._session = viewer, picture, session
         self.layers = combo("The image to segment")
+        self.channels = ChannelRows(self._picked_channel)
         self.geometry = text("", "muted")
         self.place = text("", "muted")
         self.note = text("", "warn")
@@ -69,7 +61,7 @@ class ImagePanel(Section):
         self.frames = text("", "muted", wrap=False)
         self.time = QWidget()
         name = text("Frame", "section", wrap=False)
-        name.setFixedWidth(52)
+        name.setFixedWidth(NAME_WIDTH)
         self.time.setLayout(row([name, self.frame, self.frames, 1]))
         self.frame.setKeyboardTracking(False)
         self.frame.valueChanged.connect(self._picked_frame)
@@ -80,11 +72,14 @@ class ImagePanel(Section):
         self.insist = QCheckBox("They are Hounsfield units: run all the same")
         self.insist.setToolTip("Sizes and ranges of an image in other units may mean nothing")
         self.insist.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        for words, box in (("Image", self.layers), ("Model", self.models)):
-            name = text(words, "section", wrap=False)
-            name.setFixedWidth(52)
+        # Of a model of several channels the first has the image's place, and the channel's name.
+        self.title = line("section")
+        for name, box in ((self.title, self.layers), (line("section"), self.models)):
+            name.setText(_IMAGE if box is self.layers else "Model")
+            name.setFixedWidth(NAME_WIDTH)
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
+                self.body.addWidget(self.channels)
                 for about in (self.geometry, self.place, self.note, self.voxel_size):
                     self.body.addWidget(about)
                 self.body.addWidget(self.time)
@@ -103,27 +98,46 @@ class ImagePanel(Section):
 
     def _list_layers(self, event: Any = None) -> None:
         # A probability map is an image to napari, and none that could be segmented.
-        images = [one for one in self._viewer.layers if isinstance(one, Image) and not is_ours(one)]
-        chosen = self.layers.currentData()
+        images = [
+            getattr(one, "__wrapped__", one)
+            for one in self._viewer.layers
+            if isinstance(one, Image) and not is_ours(one)
+        ]
+        channels, chosen = self._picture.channels, self.layers.currentData()
         self.layers.blockSignals(True)
         self.layers.clear()
         for layer in images:
-            self.layers.addItem(layer.name, getattr(layer, "__wrapped__", layer))
+            self.layers.addItem(layer.name, layer)
         opened = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
-        if isinstance(opened, Image) and not is_ours(opened):
+        if isinstance(opened, Image) and not is_ours(opened) and not channels.picked:
             # It covers the others: a run on one of them would draw its outline over this one.
             chosen = getattr(opened, "__wrapped__", opened)
-        kept = self.layers.findData(chosen) if chosen is not None else -1
-        self.layers.setCurrentIndex(kept if kept >= 0 else self.layers.count() - 1)
+        if images:
+            chosen = channels.arrange(images, chosen if chosen in images else images[-1])
+        self.layers.setCurrentIndex(self.layers.findData(chosen) if images else -1)
         self.layers.blockSignals(False)
         self.layers.setEnabled(bool(images))
-        self._picked_layer()
+        self._take()
 
     def _picked_layer(self) -> None:
-        layer = self.layers.currentData()
+        self._picture.channels.pick(None)
+        self._take()
+
+    def _picked_channel(self, channel: int, layer: Image) -> None:
+        self._picture.channels.pick(channel, layer)
+        self._take()
+
+    def _take(self) -> None:
+        """Segment what the combos name."""
+        layer, channels = self.layers.currentData(), self._picture.channels
+        images = [self.layers.itemData(at) for at in range(self.layers.count())]
+        self.channels.show_rows(channels.names[1:], images, channels.layers)
+        self.title.setText(channels.names[0] if channels.names else _IMAGE)
+        self.title.setToolTip(f"Channel {channels.names[0]} of the model" if channels.names else "")
         if layer is not self._picture.image:
             self.voxel_size.forget()
         self._picture.set_image(layer)
+        self._picture.join_again()
 
     def _picked_frame(self, frame: int) -> None:
         self._picture.choose_frame(frame - 1)
@@ -140,6 +154,9 @@ class ImagePanel(Section):
 
     def refresh(self) -> None:
         """Show the session's image and model."""
+        chosen = self._session.setup.model
+        if self._picture.channels.rename(() if chosen is None else chosen.card.channels):
+            self._list_layers()
         self._show_image()
         survey = self._session.setup.survey
         folders = tuple(m.folder for m in survey.models) if survey is not None else None

@@ -9,8 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QSizePolicy
 
 from napari_ssn.gui.layers.overlays import TONES
-from napari_ssn.gui.panels.image import combo
-from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
 from napari_ssn.text.overview import missing_line, probability_tip, unlike_line

@@ -9,9 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSlider
 
 from napari_ssn.gui.layers.scene import Look, Scene
-from napari_ssn.gui.panels.image import combo
 from napari_ssn.gui.panels.spread import SpreadPanel
-from napari_ssn.gui.widgets.parts import Section, row, spin, text
+from napari_ssn.gui.widgets.parts import Section, combo, row, spin, text
 from napari_ssn.prediction.wish import FEWEST, MOST, Kind
 from napari_ssn.session import Session
 

@@ -8,11 +8,10 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
 
-from napari_ssn.gui.panels.image import combo
 from napari_ssn.gui.widgets.histogram import SizeHistogram
 from napari_ssn.gui.widgets.hover import Hover
 from napari_ssn.gui.widgets.later import Later
-from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import direction_names, effect_tip

@@ -9,6 +9,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import (
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -181,6 +182,16 @@ def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
     made.setAlignment(Qt.AlignmentFlag.AlignRight)
     # Between napari's − and + buttons there is room for the digits and no more.
     made.setFixedWidth(72 + 8 * max(0, len(str(high)) - 2))
+    return made
+
+
+def combo(tip: str) -> QComboBox:
+    """A combo box that may be narrower than its longest entry."""
+    made = QComboBox()
+    made.setToolTip(tip)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    # Letters typed after a choice are keys of the window, not a search in the list.
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made
 
 
