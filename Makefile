@@ -14,7 +14,7 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs clean system-libs
+.PHONY: help env test check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs notebooks clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -34,6 +34,7 @@ help:
 	@echo "make models      docs/models.md, from the models' cards and what was measured"
 	@echo "make commands    docs/commands.md, from the commands themselves"
 	@echo "make docs        a site of README, docs/ and the docstrings, in site/"
+	@echo "make notebooks   runs docs/notebooks/ anew and keeps what they show"
 	@echo "make clean       remove environments, builds and caches"
 
 system-libs:
@@ -151,6 +152,10 @@ docs: .venv-docs/.installed
 	$(call new-venv,.venv-docs)
 	.venv-docs/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt "mkdocs<2" mkdocs-material "mkdocstrings[python]" ruff
 	@touch $@
+
+notebooks: env
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[notebooks]'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/run_notebooks.py
 
 # The package is not installed there, so that its dependencies do not come along.
 core-test: .venv-core/.installed
