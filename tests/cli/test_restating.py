@@ -86,6 +86,7 @@ STATED: dict[str, Any] = {
     "slips": [1],
     "insisted": True,
     "unlike": True,
+    "unpadded": True,
 }  # fmt: skip
 
 
