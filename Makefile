@@ -57,7 +57,7 @@ $(BIN)/python:
 
 .venv/.installed: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
 	@echo "Installing napari-ssn and what it needs into .venv; the first time this takes some minutes."
-	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,itk,zarr,train,test,dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,itk,zarr,onnx,train,test,dev]'
 	@touch $@
 
 # As many processes share the tests as there are processors, four at most; each has one thread and,

@@ -38,6 +38,7 @@ COMMANDS = {
     "train": Place("train", "train", "Train a model, or go on with a checkpoint."),
     "evaluate": Place("evaluate", "evaluate", "Measure a model against its raters."),
     "likeness": Place("likeness", "likeness", "Learn what a model's training images look like."),
+    "export": Place("export", "export", "Write a model's network as ONNX."),
     "simulate-clicks": Place("evaluate", "simulate_clicks", "Measure correction by clicks."),
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_ssn.later import door
 
 if TYPE_CHECKING:
+    from napari_ssn.network import interchange as interchange
     from napari_ssn.network import models as models
 
-__getattr__ = door(__name__, ("models",))
+__getattr__ = door(__name__, ("interchange", "models"))
