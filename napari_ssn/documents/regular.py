@@ -14,6 +14,9 @@ _LONGEST = 1 << 26
 
 def open_regular(path: Path) -> BinaryIO:
     """Open a file of the disk for reading; OSError for a pipe, which would be waited for."""
+    if "\0" in str(path):
+        # Such names come out of headers that name another file; Python has a ValueError for them.
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     flags = getattr(os, "O_NONBLOCK", 0)
     # pathlib's open takes no opener.
     stream = open(path, "rb", opener=lambda name, how: os.open(name, how | flags))  # noqa: SIM115

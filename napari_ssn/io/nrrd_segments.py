@@ -15,7 +15,7 @@ from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.labelled import label_kind
 from napari_ssn.io.opened import Opened, named_after
 
-_FIELD = re.compile(r"Segment(\d+)_(Name|ID|LabelValue|Layer|Color)")
+_FIELD = re.compile(r"Segment(\d{1,6})_(Name|ID|LabelValue|Layer|Color)")
 _DAMAGED = "What the file says of its segments is damaged: export it again from where it comes."
 _NO_LABELS = "The segmentation has values that are no labels (whole numbers): it is not opened."
 

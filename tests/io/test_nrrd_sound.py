@@ -131,6 +131,7 @@ def test_voxels_in_a_file_beside_it(tmp_path: Path, encoding: str, pack) -> None
         ("endian: little", "endian: middle", "in which order its bytes"),
         ("endian: little", "data file: LIST\nendian: little", "in several files"),
         ("endian: little", "data file: gone\nendian: little", "beside this one. The file does not"),
+        ("endian: little", "data file: g\0\nendian: little", "beside this one. The file does not"),
     ],
 )
 def test_each_thing_that_is_wrong_has_words_of_its_own(

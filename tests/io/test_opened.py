@@ -267,6 +267,13 @@ def test_fields_that_cannot_be_are_refused(tmp_path: Path, value, fields, words)
         read_layers(str(tmp_path / "a.seg.nrrd"))
 
 
+def test_a_segment_of_no_number_is_none(tmp_path: Path) -> None:
+    # A number that Python refuses to read.
+    fields = {"Segment0_ID": "one", f"Segment{'1' * 5000}_Name": "two"}
+    write_nrrd(tmp_path / "a.seg.nrrd", np.ones(SPACE, np.uint8), fields)
+    assert names(opened(tmp_path / "a.seg.nrrd")) == ["one"]
+
+
 def records(found: list[Hypothesis]):
     return [
         describe(
