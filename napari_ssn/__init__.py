@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_ssn.core import metrics
     from napari_ssn.core.directions.principal import Directions, principal_directions
     from napari_ssn.core.distribution import LogitDistribution
+    from napari_ssn.core.ensemble import ensemble
     from napari_ssn.core.given.clicks import Click
     from napari_ssn.core.given.conditioning import Posterior, condition
     from napari_ssn.core.given.outcomes import VolumeAtLeast, VolumeAtMost, ask
@@ -53,6 +54,7 @@ __all__ = [
     "condition",
     "contours",
     "diameters",
+    "ensemble",
     "load_model",
     "metrics",
     "principal_directions",
@@ -82,6 +84,7 @@ _HOME = {
     "condition": "napari_ssn.core.given.conditioning",
     "contours": "napari_ssn.core.summaries.contours",
     "diameters": "napari_ssn.geometry.diameters",
+    "ensemble": "napari_ssn.core.ensemble",
     "load_model": "napari_ssn.network.models",
     "metrics": "napari_ssn.core.metrics",
     "principal_directions": "napari_ssn.core.directions.principal",
