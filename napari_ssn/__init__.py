@@ -13,6 +13,7 @@ from napari_ssn._version import __version__
 
 if TYPE_CHECKING:
     from napari_ssn.core import metrics
+    from napari_ssn.core.change import Change, change
     from napari_ssn.core.directions.principal import Directions, principal_directions
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.ensemble import ensemble
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SSN",
+    "Change",
     "Click",
     "Directions",
     "Hypothesis",
@@ -51,6 +53,7 @@ __all__ = [
     "agreement",
     "ask",
     "boxplot",
+    "change",
     "condition",
     "contours",
     "diameters",
@@ -67,6 +70,7 @@ __all__ = [
 
 _HOME = {
     "SSN": "napari_ssn.network.ssn",
+    "Change": "napari_ssn.core.change",
     "Click": "napari_ssn.core.given.clicks",
     "Directions": "napari_ssn.core.directions.principal",
     "Hypothesis": "napari_ssn.core.hypotheses",
@@ -81,6 +85,7 @@ _HOME = {
     "agreement": "napari_ssn.core.summaries.agreement",
     "ask": "napari_ssn.core.given.outcomes",
     "boxplot": "napari_ssn.core.summaries.boxplot",
+    "change": "napari_ssn.core.change",
     "condition": "napari_ssn.core.given.conditioning",
     "contours": "napari_ssn.core.summaries.contours",
     "diameters": "napari_ssn.geometry.diameters",
