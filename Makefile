@@ -157,26 +157,28 @@ notebooks: env
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[notebooks]'
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/run_notebooks.py
 
-# The package is not installed there, so that its dependencies do not come along.
+# What core/ may need, and nothing else of what .venv has.
 core-test: .venv-core/.installed
 	.venv-core/bin/python -c 'from importlib.util import find_spec as f; found = [n for n in ("napari", "qtpy", "monai") if f(n)]; assert not found, found'
-	.venv-core/bin/python -m pytest tests/core tests/geometry $(ARGS)
+	OMP_NUM_THREADS=1 .venv-core/bin/python -m pytest -n $(JOBS) --dist worksteal tests/core tests/geometry $(ARGS)
 
-.venv-core/.installed: constraints.txt
-	$(call new-venv,.venv-core)
-	.venv-core/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt torch numpy scipy pytest hypothesis pytest-timeout
+.venv-core/.installed: .venv/.installed .ci/carve.py
+	$(BIN)/python .ci/carve.py .venv .venv-core torch numpy scipy pytest pytest-timeout pytest-xdist hypothesis
 	@touch $@
 
 # Every step after the install runs outside the checkout: what passes there is what the wheel holds.
+# The environment is made of what the wheel says that it needs; that nothing else is needed, and
+# that the versions will do, is pip's to say, and it would fetch what is missing.
 wheel-test: system-libs env
 	rm -rf dist
 	$(BIN)/python -m build --sdist --wheel --outdir dist .
 	$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --wheel-dir dist/from-sdist dist/*.tar.gz
 	$(BIN)/python -c 'import glob, zipfile; a, b = ({i.filename: i.CRC for i in zipfile.ZipFile(glob.glob(p)[0]).infolist()} for p in ("dist/*.whl", "dist/from-sdist/*.whl")); assert a == b, set(a.items()) ^ set(b.items()); assert "napari_ssn/napari.yaml" in a'
-	$(call new-venv,.venv-wheel)
+	$(BIN)/python .ci/carve.py .venv .venv-wheel "$$(echo dist/from-sdist/*.whl)[all]"
 	.venv-wheel/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt "$$(echo dist/from-sdist/*.whl)[all]"
+	.venv-wheel/bin/python -m pip check
 	outside=$$(mktemp -d) && trap 'rm -rf "$$outside"' EXIT && cd "$$outside" && bin="$(CURDIR)/.venv-wheel/bin" && \
-	  "$$bin/npe2" validate napari-ssn --imports && \
+	  "$$bin/python" -m npe2 validate napari-ssn --imports && \
 	  "$$bin/napari-ssn" models && \
 	  "$$bin/python" -c "import napari_ssn as s; print(s.load_model('lidc-2d'))" && \
 	  $(ON_SCREEN) "$$bin/python" -c "import napari; v = napari.Viewer(show=False); v.window.add_plugin_dock_widget('napari-ssn', 'SSN hypotheses'); v.close(); print('the dock opens')"

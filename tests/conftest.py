@@ -17,8 +17,10 @@ _SCREEN = pytest.StashKey[Any]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Processes that share the tests would take the keyboard from each other on one screen.
-    if hasattr(config, "workerinput") and sys.platform == "linux":
+    # Processes that share the tests would take the keyboard from each other on one screen. What
+    # runs without pytest-qt draws nothing.
+    shared = hasattr(config, "workerinput") and config.pluginmanager.hasplugin("pytest-qt")
+    if shared and sys.platform == "linux":
         from pyvirtualdisplay.display import Display
 
         config.stash[_SCREEN] = Display(visible=False, size=(1600, 1200)).start()
