@@ -33,6 +33,9 @@ class Place(NamedTuple):
 COMMANDS = {
     "segment": Place("segment", "segment", "Segment an image: mean, samples, sidecars, volumes."),
     "verify": Place("verify", "verify", "Make a label map again and compare it bit for bit."),
+    "change": Place(
+        "change", "change", "Has it grown? A change between two scans, with its range."
+    ),
     "models": Place("models", "models", "List the installed models."),
     "demo": Place("demo", "demo", "Open the window with an example, ready to run."),
     "train": Place("train", "train", "Train a model, or go on with a checkpoint."),

@@ -75,7 +75,10 @@ def repeat(
         typer.echo(circumstances(record, found), err=True)
         return False
     make_folder(target.parent)
-    write_pair(hypothesis, target, record_of(found, hypothesis, record.choice), overwrite)
+    stated = record_of(found, hypothesis, record.choice)
+    # Of the same hypotheses, whichever of them this is; `verify` counts them again.
+    stated = stated.model_copy(update={"sizes": record.sizes, "together": record.together})
+    write_pair(hypothesis, target, stated, overwrite)
     typer.echo("identical")
     return True
 

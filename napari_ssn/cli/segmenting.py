@@ -110,7 +110,7 @@ def segment_image(
         hypothesis = hypothesis_of(found, choice, None)
         content = Content.of(hypothesis, found.card, unlike=ranges.unlike)
         with _saying_what_is_missing(number, len(maps)):
-            record = describe(found, choice, None, hypothesis)
+            record = describe(found, choice, None, hypothesis, ranges)
             write_content(content, target, record, overwrite, headers)
         across = across_in(found, hypothesis.label_map)
         means = means or across

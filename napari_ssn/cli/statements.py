@@ -8,15 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
+from napari_ssn.documents.sizes import Sizes
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.recall import Recall, conditions_in, points_in
-from napari_ssn.prediction.record import run_of
+from napari_ssn.prediction.record import run_of, sizes_of
 
 # How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
 # otherwise by another processor.
 _ROUNDING = 1e-5
 # How far the stated presence may be from the model's: as another processor rounds the network.
 _CHANCE = 1e-4
+# How far stated sizes of many hypotheses, and their share, may be from those counted here.
+_SHARE = 2e-3
 # Samples that are drawn again, and such as were given points or conditions, which take longer.
 _MOST_DRAWS, _MOST_GIVEN = 1_000_000, 20_000
 # What only some choices have.
@@ -74,6 +78,11 @@ def statements(record: Provenance, recall: Recall) -> Statements:
             problems.append(problem)
         if not known and "choice.z" not in unchecked:
             unchecked.append("choice.z")
+    problem, known = _missized(record, recall, alike)
+    if problem is not None:
+        problems.append(problem)
+    if not known:
+        unchecked.append("sizes")
     return Statements(problems, used, unchecked)
 
 
@@ -174,6 +183,40 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
     if not all(_near(z, directions.z(number, at, anchor)) for z, at in walked):
         return _doubt(True, alike, "the sidecar states another direction than that of its walk")
     return None, True
+
+
+def _missized(record: Provenance, recall: Recall, alike: bool) -> tuple[str | None, bool]:
+    """What a sidecar says of the sizes of all hypotheses otherwise than they are."""
+    choice, words = record.choice, "the sidecar states another range of sizes than the model gives"
+    if record.sizes is None:
+        return (None if record.together is None else words), True
+    prediction = recall.stated(choice)
+    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
+    if only and not len(prediction.given.outcome(points, only).z):
+        return None, False
+    count = max(one.draws for one in record.sizes.values())
+    if count > (_MOST_GIVEN if points or only else _MOST_DRAWS):
+        return None, False
+    true = sizes_of(prediction, count_ranges(prediction, points, only, count))
+    there, here = record.sizes, true["sizes"]
+    pairs = [(record.together, true["together"])]
+    pairs += [(there.get(name), here.get(name)) for name in {*there, *here}]
+    if all(_same_sizes(*pair) for pair in pairs):
+        return None, True
+    # The card of today may know other training images, and the range be another's.
+    doubtful = bool(points or only) or bool(record.run.unlike) != (prediction.fit.kind == "unlike")
+    return _doubt(doubtful, alike, words)
+
+
+def _same_sizes(one: Sizes | None, other: Sizes | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return (
+        (one.readers, len(one.voxels)) == (other.readers, len(other.voxels))
+        and abs(one.outlined - other.outlined) <= _SHARE
+        # Another processor gives a voxel or two to another label.
+        and np.allclose((one.draws, *one.voxels), (other.draws, *other.voxels), _SHARE, 1.0)
+    )
 
 
 def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:

@@ -88,6 +88,11 @@ class Change:
         object.__setattr__(self, "_ratio", (self.after[None, :] / self.before[:, None]).ravel())
 
     @property
+    def sizes_ml(self) -> tuple[Quantity, Quantity]:
+        """V₁ and V₂ in mL, over the hypotheses of each alone."""
+        return Quantity(self.before), Quantity(self.after)
+
+    @property
     def ratio(self) -> Quantity:
         """V₂ / V₁ over all pairs."""
         return Quantity(self._ratio)

@@ -111,6 +111,26 @@ def central_range(
     return Range(median, low, high, level, readers, patients)
 
 
+def calibrated_values(
+    values: ArrayLike, median: float, factors: tuple[float, float] | None = None
+) -> NDArray[np.float64]:
+    """Values of which the quantiles are those of `central_range` with the same factors.
+
+    What is 0 stays so: there is nothing to make larger.
+
+    Args:
+        values: any shape.
+        median: that the distances are from.
+        factors: below and above it; None leaves the values as they are.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if factors is None:
+        return array
+    below, above = factors
+    moved = median + np.where(array < median, below, above) * (array - median)
+    return np.where(array > 0, np.maximum(moved, 0.0), 0.0)
+
+
 def outlined_range(
     values: ArrayLike,
     level: float = 0.9,

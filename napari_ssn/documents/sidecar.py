@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from napari_ssn._version import __version__
 from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.documents.regular import read_text
+from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.cutoff import Edge
 from napari_ssn.geometry.volume import Extent
@@ -296,7 +297,10 @@ class Provenance(_Strict):
     """Content of a sidecar.
 
     Of a file with several hypotheses ``hypotheses`` names them all, in the order of the file;
-    ``choice``, ``volumes`` and ``label_map_sha256`` are those of the first.
+    ``choice``, ``volumes`` and ``label_map_sha256`` are those of the first. ``sizes`` is how the
+    sizes of each label spread over all hypotheses, and ``together`` those of all labels but the
+    background where there are several; both are null in sidecars of before they were written down,
+    of probability maps, and of what was edited by hand.
     """
 
     schema_version: Literal[1] = 1
@@ -316,6 +320,8 @@ class Provenance(_Strict):
     #: little-endian float32 values in C order.
     label_map_sha256: Sha256
     hypotheses: Annotated[list[Member], Field(min_length=2)] | None = None
+    sizes: Annotated[dict[str, Sizes], Field(min_length=1)] | None = None
+    together: Sizes | None = None
 
     @field_validator("created")
     @classmethod

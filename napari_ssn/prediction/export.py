@@ -23,7 +23,7 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.overview import label_shares
 from napari_ssn.prediction.prediction import Prediction
-from napari_ssn.prediction.ranges import Ranges
+from napari_ssn.prediction.ranges import Ranges, count_ranges
 from napari_ssn.prediction.record import (
     conditions_of,
     describe,
@@ -71,6 +71,9 @@ def export_part(
 def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provenance]:
     prediction, choice = shown.prediction, shown.choice
     unlike = prediction.fit.kind == "unlike"
+    ranges, given = shown.ranges, (choice.points, choice.only)
+    if part != "probability" and (ranges is None or (ranges.points, ranges.only) != given):
+        ranges = count_ranges(prediction, *given, cancel=cancel)
     if part == "probability":
         likely = _probability(prediction, choice, cancel)
         about = describe_probability(
@@ -86,7 +89,7 @@ def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provena
     if part == "shown":
         one = hypothesis_of(prediction, choice, shown.lesions)
         content = Content.of(one, prediction.card, unlike=unlike)
-        return content, describe(prediction, choice, shown.lesions, one)
+        return content, describe(prediction, choice, shown.lesions, one, ranges)
     cards = shown.dealt().cards
     found = [
         replace(
@@ -102,7 +105,8 @@ def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provena
         for i, (name, card) in enumerate(zip(called, cards, strict=True), start=1)
     ]
     records = [
-        describe(prediction, card.choice, None, one) for card, one in zip(cards, found, strict=True)
+        describe(prediction, card.choice, None, one, ranges)
+        for card, one in zip(cards, found, strict=True)
     ]
     about = describe_several(records, names, [card.share for card in cards])
     return Content.of(found, prediction.card, names, unlike), about

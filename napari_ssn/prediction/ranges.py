@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.measures import Range, central_range
+from napari_ssn.core.measures import Range, calibrated_values, central_range
 from napari_ssn.core.spread import Spread
 from napari_ssn.core.summaries.histogram import Histogram, histogram
 from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.sizes import STEPS, Sizes
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Point, Question
@@ -38,6 +39,8 @@ class Ranges:
         spread: of these hypotheses.
         presence: whether a reader outlines anything. Where the model tells that apart, ranges,
             absent and bars are of those hypotheses alone that outline something.
+        sizes: what a sidecar says of them, label by label.
+        together: and of all labels in one, where there are several.
     """
 
     count: int
@@ -49,6 +52,8 @@ class Ranges:
     only: tuple[Question, ...] = ()
     spread: Spread = field(default_factory=Spread)
     presence: Presence = field(default_factory=lambda: Presence(1.0, False, ()))
+    sizes: tuple[Sizes, ...] = ()
+    together: Sizes | None = None
 
     @property
     def unlike(self) -> bool:
@@ -173,10 +178,43 @@ def state_ranges(
         central_range(column) if own else card.range_of(column, space, label)
         for label, column in enumerate(sizes.T, start=1)
     )
+    outlined = said.share if said.apart else 1.0
     return Ranges(
         count=len(sizes),
         ranges=ranges,
         absent=tuple(float(share) for share in (sizes == 0).mean(0)),
         bars=tuple(histogram(column) for column in sizes.T),
         presence=said,
+        sizes=tuple(
+            _sizes(
+                column, one, _factors(card, label) if one.readers else None, outlined, len(counts)
+            )
+            for label, (column, one) in enumerate(zip(sizes.T, ranges, strict=True), start=1)
+        ),
+        # Nothing was learnt of sums.
+        together=_sizes(sizes.sum(1), None, None, outlined, len(counts))
+        if len(labels) > 1
+        else None,
+    )
+
+
+def _factors(card: ModelCard, label: int) -> tuple[float, float] | None:
+    return None if card.calibration is None else card.calibration.factors(label)
+
+
+def _sizes(
+    voxels: NDArray[np.int64],
+    stated: Range | None,
+    factors: tuple[float, float] | None,
+    outlined: float,
+    draws: int,
+) -> Sizes:
+    """What a sidecar says of sizes, with the stated range's ends where that is calibrated."""
+    median = stated.median if stated is not None else 0.0
+    values = calibrated_values(voxels, median, factors)
+    return Sizes(
+        voxels=np.quantile(values, np.linspace(0, 1, STEPS + 1)).round(3).tolist(),
+        draws=draws,
+        readers=0 if stated is None or factors is None else stated.readers,
+        outlined=outlined,
     )

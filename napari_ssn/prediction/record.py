@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,12 +17,17 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import anchor_z, position_of
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.ranges import Ranges
 
 
 def describe(
-    prediction: Prediction, choice: Choice, lesions: Lesions | None, hypothesis: Hypothesis
+    prediction: Prediction,
+    choice: Choice,
+    lesions: Lesions | None,
+    hypothesis: Hypothesis,
+    ranges: Ranges | None = None,
 ) -> Provenance:
-    """What the sidecar of a choice says."""
+    """What the sidecar of a choice says, and of the ranges that go with its points if given."""
     own, rank = position_of(prediction, choice).own, prediction.dist.rank
     drawn, walked = choice.sample is not None, choice.kind == "walk"
     given = choice.points or choice.only
@@ -40,7 +47,14 @@ def describe(
         presence=presence_of(prediction, choice),
         nothing=choice.nothing or None,
     )
-    return record_of(prediction, hypothesis, told)
+    record = record_of(prediction, hypothesis, told)
+    return record if ranges is None else record.model_copy(update=sizes_of(prediction, ranges))
+
+
+def sizes_of(prediction: Prediction, ranges: Ranges) -> dict[str, Any]:
+    """What a sidecar says of how the sizes of all hypotheses spread, by its fields."""
+    sizes = dict(zip(prediction.labels[1:], ranges.sizes, strict=True))
+    return {"sizes": sizes, "together": ranges.together}
 
 
 def record_of(

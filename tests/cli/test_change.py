@@ -1,0 +1,127 @@
+"""``napari-ssn change``: two sidecars, and a sentence on each thing that a reader has to know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_ssn.cli.segmenting import segment_image
+from napari_ssn.documents.sidecar import Provenance, read_sidecar
+from napari_ssn.errors import DataError
+from napari_ssn.prediction.growth import growth
+from tests.support.choices import SPACE
+from tests.support.helpers import command, noise_image, oblique_affine
+
+
+@pytest.fixture(scope="module")
+def larger(models, tmp_path_factory) -> Path:
+    """The same voxels of a scan of which each is half as large again."""
+    folder, affine = tmp_path_factory.mktemp("larger"), oblique_affine()
+    affine[:3, :3] *= 1.5 ** (1 / 3)
+    nib.save(nib.Nifti1Image(noise_image(SPACE), affine), folder / "scan.nii.gz")
+    segment_image(folder / "scan.nii.gz", folder, str(models["3d"]), count=0, device="cpu")
+    return folder / "mean.json"
+
+
+@pytest.fixture
+def change(monkeypatch, capsys, results, larger):
+    def call(*args: object, before: Path | None = None, after: Path | None = None):
+        pair = (before or results / "mean.json", after or larger)
+        return command(monkeypatch, capsys, "change", *pair, *args)
+
+    return call
+
+
+def test_half_as_large_again(change, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    status, said, _ = change("--days", 365, "--json", out)
+    found = json.loads(out.read_text())
+    # The network sees another grid, so that it is not quite the same outline.
+    assert status == 0 and found["ratio"]["0.5"] == pytest.approx(1.5, rel=0.2)
+    assert found["label"] == "all labels" and found["calibrated_on_readers"] == 0
+    lines = said.splitlines()
+    assert lines[0].startswith("All labels before: ") and "model range" in lines[0]
+    assert any(line.startswith("Growth of 25 % or more: ") for line in lines)
+    assert any(line.startswith("In 365 days: ×") for line in lines)
+    half = found["rate_per_day"]["0.5"] * 365
+    assert np.exp(half) == pytest.approx(found["ratio"]["0.5"], rel=1e-6)
+    before = out.read_bytes()
+    status, _, said = change("--json", out)
+    assert status == 2 and "There already is a file" in said and out.read_bytes() == before
+
+
+def test_one_label_and_no_days(change) -> None:
+    status, said, _ = change("--label", "label 1", "--growth", "-0.2")
+    assert status == 0 and said.startswith("Label 1 before: ")
+    assert "Shrinking of 20 % or more" in said and "no rate of growth" in said
+
+
+def test_dates_are_days(change, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    assert change("--dates", "2024-02-28", "2024-03-01", "--json", out)[0] == 0
+    assert json.loads(out.read_text())["days"] == 2
+    for dates, words in [
+        (("2024-02-28", "2024-02-28"), "not later"),
+        (("2024-02-30", "2024-03-01"), "2025-03-01"),
+    ]:
+        status, _, said = change("--dates", *dates)
+        assert status == 2 and words in said
+
+
+def test_what_differs_beside_the_scans_is_said(change, results) -> None:
+    _, said, _ = change(after=results / "mean.json")
+    assert "Caution: both are of one image, so that no growth can be in it." in said
+    assert "×" not in said
+
+
+def edited(path: Path, **changes: object) -> Provenance:
+    whole = json.loads(path.read_text())
+    for name, value in changes.items():
+        *place, last = name.split("__")
+        part = whole
+        for key in place:
+            part = part[key]
+        part[last] = value
+    return Provenance.model_validate(whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model__weights_sha256": "b" * 64}, "different models"),
+        ({"choice__spread": {"overall": 2.0, "per_label": [1.0] * 3}}, "spread differently"),
+        ({"sizes": None, "together": None}, "later scan says nothing of the range"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(results, changes, words: str) -> None:
+    before = read_sidecar(results / "mean.json")
+    with pytest.raises(DataError, match=words):
+        growth(before, edited(results / "mean.json", **changes))
+
+
+def test_slices_and_voxels_are_no_volumes(results) -> None:
+    record = read_sidecar(results / "mean.json")
+    flat = record.model_copy(
+        update={
+            "volumes": {
+                name: one.model_copy(update={"unit": "mm2", "ml": None, "mm2": 1.0})
+                for name, one in record.volumes.items()
+            }
+        }
+    )
+    with pytest.raises(DataError, match="earlier scan is not known in mL"):
+        growth(flat, record)
+    with pytest.raises(DataError, match="one of label 1, label 2"):
+        growth(record, record, "nodule")
+
+
+def test_thicker_slices_are_a_caution(results) -> None:
+    record = read_sidecar(results / "mean.json")
+    affine = (np.array(record.grid.affine) * 2).tolist()
+    found = growth(record, edited(results / "mean.json", grid__affine=affine))
+    assert any("which alone changes sizes" in caution for caution in found.cautions)
+    assert found.change.alike.median == pytest.approx(8)

@@ -1,0 +1,76 @@
+"""What a sidecar says of the sizes of all hypotheses, and that edits of it are found out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_ssn.cli.repeat import again
+from napari_ssn.cli.statements import statements
+from napari_ssn.core.measures import calibrated_values, central_range
+from napari_ssn.documents.sidecar import Provenance, read_sidecar
+from napari_ssn.prediction.ranges import count_ranges
+
+
+def test_calibrated_values_have_the_ends_of_the_stated_range() -> None:
+    values = np.random.default_rng(0).integers(20, 400, 1000)
+    stated = central_range(values, factors=(1.4, 0.6), readers=4)
+    moved = calibrated_values(values, stated.median, (1.4, 0.6))
+    ends = np.quantile(moved, [0.05, 0.5, 0.95])
+    np.testing.assert_allclose(ends, [stated.low, stated.median, stated.high], rtol=1e-9)
+    assert calibrated_values([0, 10], 10, (0.5, 1))[0] == 0
+
+
+def test_edits_of_the_sizes_are_found_out(scan, models, results) -> None:
+    record = read_sidecar(results / "mean.json")
+    assert record.sizes is not None and record.together is not None
+    recall = again(scan, record, str(models["3d"]), None)
+    assert statements(record, recall).problems == []
+    whole = json.loads(record.to_json())
+    for edit in EDITS:
+        changed = json.loads(json.dumps(whole))
+        edit(changed)
+        problems = statements(Provenance.model_validate(changed), recall).problems
+        assert problems == ["the sidecar states another range of sizes than the model gives"]
+
+
+def _with(field: str, name: str, value: object):
+    def edit(record: dict) -> None:
+        part = record[field]
+        part = part if field == "together" else next(iter(part.values()))
+        part[name] = value(part[name]) if callable(value) else value
+
+    return edit
+
+
+EDITS = [
+    _with("sizes", "voxels", lambda old: [1.2 * one for one in old]),
+    _with("sizes", "voxels", lambda old: old[:-1]),
+    _with("together", "voxels", lambda old: [0.9 * one for one in old]),
+    _with("sizes", "readers", 4),
+    _with("sizes", "draws", 10),
+    _with("together", "outlined", 0.5),
+    lambda record: record.update(together=None),
+    lambda record: record.update(sizes=None),
+    lambda record: record["sizes"].pop(next(iter(record["sizes"]))),
+]
+
+
+def test_the_stated_ends_are_those_of_the_range(scan, models, results) -> None:
+    record = read_sidecar(results / "mean.json")
+    ranges = count_ranges(again(scan, record, str(models["3d"]), None).prediction)
+    assert record.sizes is not None and len(record.sizes) == 2
+    for one, stated in zip(record.sizes.values(), ranges.ranges, strict=True):
+        ends = (one.voxels[5], one.voxels[50], one.voxels[95])
+        assert ends == pytest.approx((stated.low, stated.median, stated.high), abs=1e-3)
+        assert one.draws == ranges.count == 1000
+
+
+def test_a_sidecar_of_before_says_nothing_of_them(scan, models, results) -> None:
+    record = read_sidecar(results / "mean.json").model_copy(
+        update={"sizes": None, "together": None}
+    )
+    again_read = Provenance.model_validate_json(record.to_json())
+    assert statements(again_read, again(scan, record, str(models["3d"]), None)).problems == []
