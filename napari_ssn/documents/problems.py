@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from napari_ssn.errors import DataError
+
+Document = TypeVar("Document", bound=BaseModel)
 
 # Of pydantic's kinds of problems, by how their names begin or end.
 _SHOULD = {
@@ -37,6 +44,39 @@ _KINDS = {
 _LONGEST = 60
 # A value that our own words repeat may be of any length.
 _LONGEST_WORDS = 160
+
+
+def parsed(form: type[Document], text: str, what: str, newest: int) -> Document:
+    """Read and check a document; DataError, in one sentence, if it is damaged or of a later form.
+
+    Args:
+        form: of the document.
+        text: JSON.
+        what: it is, for a person.
+        newest: ``schema_version`` that this program knows.
+    """
+    _check_version(text, what, newest)
+    try:
+        return form.model_validate_json(text)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        place, words = what_is_wrong([dict(one) for one in problems])
+        where = f" at {place}" if place else ""
+        raise DataError(f"The {what} is not valid{where}: {words}.") from None
+
+
+def _check_version(text: str, what: str, newest: int) -> None:
+    """DataError if a document was written by a newer version than this, which has more to say."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return  # pydantic has better words for it
+    found = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > newest:
+        raise DataError(
+            f"The {what} was written by a newer napari-ssn (version {found} of its form, this "
+            f"one reads {newest}): update napari-ssn to read it."
+        )
 
 
 def what_is_wrong(problems: Sequence[Mapping[str, Any]]) -> tuple[str, str]:

@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-# Bytes of the longest text that is read: a sidecar of many hypotheses has some megabytes.
-_LONGEST = 1 << 26
+#: Bytes of the longest text that is read: a sidecar of many hypotheses has some megabytes.
+LONGEST = 1 << 26
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -34,7 +34,7 @@ def read_text(path: Path) -> str:
         UnicodeDecodeError: it is no UTF-8.
     """
     with open_regular(path) as stream:
-        content = stream.read(_LONGEST + 1)
-    if len(content) > _LONGEST:
+        content = stream.read(LONGEST + 1)
+    if len(content) > LONGEST:
         raise OSError(errno.EFBIG, "it is too large for a text of this kind")
     return content.decode("utf-8")

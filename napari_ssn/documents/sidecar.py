@@ -13,10 +13,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator
 
 from napari_ssn._version import __version__
-from napari_ssn.documents.problems import what_is_wrong
+from napari_ssn.documents.problems import parsed
 from napari_ssn.documents.regular import read_text
 from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import DataError
@@ -365,28 +365,7 @@ def read_sidecar(path: Path) -> Provenance:
         raise DataError("The sidecar does not exist.") from None
     except (OSError, UnicodeDecodeError):
         raise DataError("The sidecar cannot be read: it is damaged or no text.") from None
-    _check_version(text)
-    try:
-        return Provenance.model_validate_json(text)
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        place, what = what_is_wrong([dict(one) for one in problems])
-        where = f" at {place}" if place else ""
-        raise DataError(f"The sidecar is not valid{where}: {what}.") from None
-
-
-def _check_version(text: str) -> None:
-    """DataError if a sidecar was written by a newer version than this, which has more to say."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return  # pydantic has better words for it
-    found = content.get("schema_version") if isinstance(content, dict) else None
-    if isinstance(found, int) and found > SCHEMA_VERSION:
-        raise DataError(
-            f"The sidecar was written by a newer napari-ssn (version {found} of its form, this "
-            f"one reads {SCHEMA_VERSION}): update napari-ssn to read it."
-        )
+    return parsed(Provenance, text, "sidecar", SCHEMA_VERSION)
 
 
 def sidecar_schema() -> str:

@@ -10,10 +10,14 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO, TypeAlias
 
 from napari_ssn.errors import ExportError
+
+#: What a file is to hold, or what writes it into the open file.
+Content: TypeAlias = bytes | Callable[[BinaryIO], None]
 
 _TAKEN = "There already is a file of that name: choose another, or allow overwriting."
 # How hidden folders begin, and after how long without locks one is left behind.
@@ -47,7 +51,7 @@ def check_not_source(targets: Iterable[Path], source: Path) -> None:
                 raise ExportError("The result would replace the image itself: choose another name.")
 
 
-def write_files(contents: Mapping[Path, bytes], overwrite: bool = False) -> list[Path]:
+def write_files(contents: Mapping[Path, Content], overwrite: bool = False) -> list[Path]:
     """Write files that belong together, all or none of them.
 
     Each is written into a hidden folder beside its target and brought to the disk; only when all
@@ -161,11 +165,14 @@ def _unlock(lock: int | None) -> None:
         os.close(lock)
 
 
-def _write_part(target: Path, content: bytes, shops: Mapping[Path, Path]) -> Path:
+def _write_part(target: Path, content: Content, shops: Mapping[Path, Path]) -> Path:
     part = shops[target.parent] / f"{secrets.token_hex(4)}.part"
     with part.open("xb") as stream:
         _keep_rights(part, target)
-        stream.write(content)
+        if isinstance(content, bytes):
+            stream.write(content)
+        else:
+            content(stream)
         stream.flush()
         os.fsync(stream.fileno())
     return part

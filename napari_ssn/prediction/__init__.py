@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import overview as overview
     from napari_ssn.prediction import ranges as ranges
     from napari_ssn.prediction import record as record
+    from napari_ssn.prediction import restored as restored
     from napari_ssn.prediction import run as run
     from napari_ssn.prediction import spreading as spreading
+    from napari_ssn.prediction import stored as stored
 
 __getattr__ = door(
     __name__,
@@ -41,7 +43,9 @@ __getattr__ = door(
         "overview",
         "ranges",
         "record",
+        "restored",
         "run",
         "spreading",
+        "stored",
     ),
 )

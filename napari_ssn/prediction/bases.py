@@ -55,6 +55,11 @@ class Bases:
         with self._lock:
             return self._found[kind]
 
+    def take(self, found: Directions) -> None:
+        """Directions that were found at another time."""
+        with self._lock:
+            self._found[found.kind] = found
+
     def find(self, kind: Kind, volume: Volume | None = None) -> Directions:
         """Directions of a kind; takes a moment where they are not known.
 

@@ -28,7 +28,7 @@ from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.orientation import letters_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import read
-from napari_ssn.training.archive import open_zip, unpack_zip
+from napari_ssn.io.archive import open_zip, unpack_zip
 from napari_ssn.training.cases import Case, Cases
 
 # Cases are kept in memory up to this much and read again beyond it.

@@ -21,8 +21,8 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import DataError
+from napari_ssn.io.archive import open_zip, unzipping
 from napari_ssn.io.picture import BROKEN
-from napari_ssn.training.archive import open_zip, unzipping
 from napari_ssn.training.cases import Case, Cases, plain_volume
 
 RATERS = 4
@@ -89,7 +89,7 @@ class _Source:
         self.names = sorted(n[len(self.base) :] for n in names if n.startswith(self.base))
 
     def read(self, name: str) -> bytes:
-        with unzipping(name):
+        with unzipping(repr(name)):
             if self.zip is not None:
                 return self.zip.read(self.base + name)
             with open_regular(self.root / self.base / name) as stream:

@@ -1,4 +1,4 @@
-"""Zip files of training data: looked at before anything of them is unpacked."""
+"""Zip files: looked at before anything of them is unpacked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import DataError
 
-# More than so many bytes from fewer than a 200th of them are no data set but a trap.
+# More than so many bytes from fewer than a 200th of them are a trap.
 _TRAP, _TRAP_RATIO = 1 << 30, 200
 # Files of the largest data set.
 _MOST_FILES = 1_000_000
@@ -24,27 +24,34 @@ def unzipping(name: str) -> Iterator[None]:
     """DataError, in one sentence, for whatever is wrong with a zip file that is read inside.
 
     Args:
-        name: that the file is called by.
+        name: that the file is called by in a sentence.
     """
     try:
         yield
     except RuntimeError:
         # What zipfile raises for a file that is locked.
-        raise DataError(f"{name!r} is locked with a password: unpack it first.") from None
+        raise DataError(f"{name} is locked with a password: unpack it first.") from None
     except NotImplementedError:
         raise DataError(
-            f"{name!r} is packed in a way that is not read here: unpack it first."
+            f"{name} is packed in a way that is not read here: unpack it first."
         ) from None
     except OSError as error:
         reason = error.strerror or "its end is missing"
-        raise DataError(f"{name!r} cannot be read ({reason}).") from None
+        raise DataError(f"{name} cannot be read ({reason}).") from None
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, KeyError, ValueError):
-        raise DataError(f"{name!r} is not a readable zip file: it is damaged.") from None
+        raise DataError(f"{name} is not a readable zip file: it is damaged.") from None
 
 
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open a zip file; DataError if it is none, damaged, or unpacks to what no data set is."""
-    with unzipping(path.name):
+def open_zip(path: Path, what: str = "data set", name: str | None = None) -> zipfile.ZipFile:
+    """Open a zip file; DataError if it is none, damaged, or unpacks to what nothing is.
+
+    Args:
+        path: of the file.
+        what: it should be, for a person.
+        name: that it is called by in a sentence; else its own.
+    """
+    name = repr(path.name) if name is None else name
+    with unzipping(name):
         open_regular(path).close()
         archive = zipfile.ZipFile(path)
     infos = archive.infolist()
@@ -52,15 +59,15 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     if len(infos) > _MOST_FILES or (whole > _TRAP and whole > _TRAP_RATIO * packed):
         archive.close()
         raise DataError(
-            f"{path.name!r} says that {whole / 1e9:.1f} GB are packed into {packed / 1e6:.2g} MB, "
-            "which no data set is: it is not opened."
+            f"{name} says that {whole / 1e9:.1f} GB are packed into {packed / 1e6:.2g} MB, "
+            f"which no {what} is: it is not opened."
         )
     return archive
 
 
 def unpack_zip(path: Path, target: Path) -> None:
     """Unpack a zip file; DataError as `open_zip`, and if the disk has no room for it."""
-    with open_zip(path) as archive, unzipping(path.name):
+    with open_zip(path) as archive, unzipping(repr(path.name)):
         whole = sum(info.file_size for info in archive.infolist())
         free = shutil.disk_usage(target).free
         if whole > free:

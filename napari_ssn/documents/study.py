@@ -1,0 +1,231 @@
+"""A study: the results of a session, what was chosen in them, and which images they are of.
+
+It names images by their hashes and by nothing else: no path, no name, no identifier. Numbers that
+fill arrays lie beside it in pieces, each named by its own hash.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.problems import parsed
+from napari_ssn.documents.sidecar import (
+    Condition,
+    Count,
+    Index,
+    Point,
+    Row,
+    Run,
+    Sha256,
+    Software,
+    Spread,
+)
+
+#: Of the form below; a study of a later one holds what this program does not know.
+STUDY_VERSION = 1
+# More of each are no person's.
+_MOST_RESULTS, _MOST_KEPT, _MOST_POINTS = 1000, 1000, 100
+_MOST_LABELS, _MOST_DRAWS = 256, 100_000
+
+Shape = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
+Affine = Annotated[list[Row], Field(min_length=4, max_length=4)]
+Basis = Literal["label-weighted", "plain", "varimax"]
+Sigma = Annotated[FiniteFloat, Field(ge=-100, le=100)]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Piece(_Strict):
+    """Arrays beside the study, as safetensors: named by their sha256, so many ``size`` bytes."""
+
+    sha256: Sha256
+    size: Annotated[int, Field(ge=8)]
+
+
+class Image(_Strict):
+    """An image by what tells it from all others, and by what a result needs to know of it.
+
+    ``sha256`` is as in a sidecar; ``ct`` and ``units`` say what its values seem to be, null where
+    nobody has looked; ``modality`` and ``weighting`` are what its file says that it is of.
+    ``pixels`` are null unless somebody asked for them to be kept.
+    """
+
+    sha256: Sha256
+    space: Shape
+    channels: Annotated[int, Field(ge=1)] = 1
+    affine: Affine
+    extent: Literal["unknown", "plane", "volume"]
+    oriented: bool
+    frame: Annotated[int, Field(ge=1)] | None = None
+    ct: bool | None = None
+    units: Literal["hu", "shifted", "other"] | None = None
+    modality: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    weighting: Literal["T1", "T2", "FLAIR", "PD", "diffusion"] | None = None
+    pixels: Piece | None = None
+
+
+class Distribution(_Strict):
+    """The model's answer: ``form`` says how its numbers are stored, ``piece`` holds them.
+
+    It lies on a grid of its own, ``space`` voxels that begin at ``start`` of the image.
+    """
+
+    form: Literal["dense", "packed"]
+    piece: Piece
+    classes: Annotated[int, Field(ge=2, le=_MOST_LABELS)]
+    rank: Annotated[int, Field(ge=0, le=4096)]
+    space: Shape
+    affine: Affine
+    start: Index
+    image_space: Shape
+    presence: Annotated[FiniteFloat, Field(gt=0, le=1)]
+
+
+class Effect(_Strict):
+    """What walking a direction does to a label, see `napari_ssn.core.directions.effects`."""
+
+    kind: Literal["none", "presence", "size", "edge", "shift", "border"]
+    label: Count
+    low_ml: FiniteFloat
+    high_ml: FiniteFloat
+    ml_per_sigma: FiniteFloat
+    side: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    mm_per_sigma: FiniteFloat = 0.0
+    others: tuple[Effect, ...] = Field(default=(), max_length=_MOST_LABELS)
+    tissue: Literal["glass", "vessel", "wall"] | None = None
+
+
+class Directions(_Strict):
+    """The axes of the uncertainty, chosen in one way: basis and shares are in ``piece``."""
+
+    kind: Basis
+    piece: Piece
+    effects: Annotated[list[Effect], Field(max_length=4096)]
+
+
+class Correction(_Strict):
+    """How a point acts where the model cannot explain it, see `Pointing` of a sidecar."""
+
+    length_mm: Positive
+    amplitude: Positive
+    chance: Annotated[FiniteFloat, Field(gt=0, le=1)]
+    edge_share: Positive
+
+
+class Chosen(_Strict):
+    """Which hypothesis is meant: draws, directions and lesions are counted from where code does.
+
+    ``sample`` and ``direction`` count from 0, lesions in ``own`` from 1.
+    """
+
+    sample: Annotated[int, Field(ge=0, lt=_MOST_DRAWS)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 0
+    direction: Count = 0
+    sigma: Sigma = 0.0
+    own: Annotated[list[tuple[Annotated[int, Field(ge=1)], Sigma]], Field(max_length=256)] = Field(
+        default_factory=list
+    )
+    points: Annotated[list[Point], Field(max_length=_MOST_POINTS)] = Field(default_factory=list)
+    only: Annotated[list[Condition], Field(max_length=_MOST_POINTS)] = Field(default_factory=list)
+    basis: Basis = "label-weighted"
+    nothing: bool = False
+
+
+class Kept(_Strict):
+    """A hypothesis that somebody kept, as a label map on the image's grid in ``piece``.
+
+    ``edited`` is true where it was painted on since, so that ``choice`` does not lead to it.
+    """
+
+    choice: Chosen
+    piece: Piece
+    edited: bool = False
+
+
+class Result(_Strict):
+    """What one run found, and what a person has done with it.
+
+    ``image`` is its place among the study's. ``run`` is as in a sidecar, but without UIDs.
+    ``distance`` is the image's from those that the model was trained on, null where not known.
+    ``shown`` is the hypothesis on show.
+    """
+
+    image: Count
+    run: Run
+    card: ModelCard
+    distribution: Distribution
+    directions: Annotated[list[Directions], Field(max_length=3)] = Field(default_factory=list)
+    spread: Spread | None = None
+    correction: Correction | None = None
+    tolerance: Annotated[FiniteFloat, Field(ge=0)]
+    slip: Annotated[FiniteFloat, Field(ge=0, lt=0.5)]
+    distance: FiniteFloat | None = None
+    shown: Chosen = Field(default_factory=Chosen)
+    kept: Annotated[list[Kept], Field(max_length=_MOST_KEPT)] = Field(default_factory=list)
+
+
+class Settings(_Strict):
+    """What was set beside the main path; see the window's settings."""
+
+    hypotheses: Annotated[int, Field(ge=1, le=1_000_000)]
+    samples: Annotated[int, Field(ge=1, le=10_000)]
+    reach: Annotated[FiniteFloat, Field(gt=0, le=100)]
+    cards: Annotated[int, Field(ge=1, le=100)]
+
+
+class Study(_Strict):
+    """Content of ``study.json``; ``shown`` is the place of the result on show, null for none."""
+
+    schema_version: Literal[1] = 1
+    #: `wording.RESEARCH_ONLY`; a literal, so that the schema says it too.
+    notice: Literal["Research use only – not a medical device"] = (
+        "Research use only – not a medical device"
+    )
+    saved: str = Field(max_length=64)
+    software: Software
+    images: Annotated[list[Image], Field(max_length=_MOST_RESULTS)]
+    results: Annotated[list[Result], Field(max_length=_MOST_RESULTS)]
+    shown: Count | None = None
+    settings: Settings | None = None
+
+    @model_validator(mode="after")
+    def _refers_to_what_there_is(self) -> Study:
+        for result in self.results:
+            if result.image >= len(self.images):
+                raise ValueError("a result is of an image that is not among the images")
+            image, dist = self.images[result.image], result.distribution
+            if dist.image_space != image.space or result.run.image_sha256 != image.sha256:
+                raise ValueError("a result and its image contradict each other")
+            if dist.classes != len(result.card.labels):
+                raise ValueError("a result has not the labels of its model")
+        if self.shown is not None and self.shown >= len(self.results):
+            raise ValueError("the result on show is not among the results")
+        return self
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """All that it refers to, each once."""
+        found: dict[str, Piece] = {}
+        for image in self.images:
+            if image.pixels is not None:
+                found[image.pixels.sha256] = image.pixels
+        for result in self.results:
+            parts = [result.distribution.piece, *(one.piece for one in result.directions)]
+            for piece in [*parts, *(one.piece for one in result.kept)]:
+                found[piece.sha256] = piece
+        return list(found.values())
+
+    def to_json(self) -> str:
+        """Text of the document; numbers are written so that reading gives the same bits."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def parse_study(text: str) -> Study:
+    """Check the text of a study; DataError, in one sentence, if it is damaged or too new."""
+    return parsed(Study, text, "study", STUDY_VERSION)

@@ -1,0 +1,198 @@
+"""Study files: a document and the arrays that it refers to, in one zip file or in a folder.
+
+``study.json`` and, for each piece, ``pieces/SHA256.safetensors``: so a folder that grows writes
+each piece once. Nothing in them can run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from napari_ssn.documents.regular import LONGEST, open_regular, read_text
+from napari_ssn.documents.study import Piece, Study, parse_study
+from napari_ssn.errors import DataError
+from napari_ssn.io.archive import open_zip, unzipping
+from napari_ssn.io.files import check_targets, make_folder, write_files
+
+#: How the name of a study in one file ends.
+STUDY_SUFFIX = ".ssn.zip"
+
+_DOCUMENT, _PIECES = "study.json", "pieces"
+# The name of its file may be a patient's.
+_CALLED = "The study"
+_DAMAGED = "The study is damaged or cut off: a part of it is not what it was when it was saved."
+_MISSING = "A part of the study is missing: copy it again, with all that belongs to it."
+
+#: Bytes of each piece by its sha256, made when they are wanted.
+Makers = Mapping[str, Callable[[], bytes]]
+
+
+def encode_piece(arrays: Mapping[str, NDArray[Any]]) -> tuple[Piece, bytes]:
+    """Arrays as safetensors, and what names them."""
+    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    return Piece(sha256=hashlib.sha256(content).hexdigest(), size=len(content)), content
+
+
+class Opened:
+    """A study that is open for reading.
+
+    Attributes:
+        study: the document.
+    """
+
+    def __init__(self, study: Study, read: Callable[[Piece], bytes]) -> None:
+        self.study, self._read = study, read
+
+    def arrays(self, piece: Piece) -> dict[str, NDArray[Any]]:
+        """The arrays of a piece.
+
+        Raises:
+            DataError: it is missing, damaged, or more than this computer has room for.
+        """
+        # Once as bytes, once as arrays.
+        free = int(psutil.virtual_memory().available)
+        if 2 * piece.size > free:
+            raise DataError(
+                f"The study needs {2 * piece.size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB "
+                "are free: close other programs or open it on a larger computer."
+            )
+        content = self._read(piece)
+        if len(content) != piece.size or hashlib.sha256(content).hexdigest() != piece.sha256:
+            raise DataError(_DAMAGED)
+        try:
+            return load(content)
+        except (SafetensorError, KeyError, ValueError):
+            # KeyError: a type that numpy has not.
+            raise DataError(_DAMAGED) from None
+
+
+@contextmanager
+def open_study(path: Path) -> Iterator[Opened]:
+    """Open a study in a file or a folder.
+
+    Raises:
+        DataError: it is missing, damaged, no study, or of a newer napari-ssn.
+    """
+    if path.is_dir():
+        yield Opened(_document_in(path), lambda piece: _read_file(path / _name(piece), piece.size))
+        return
+    with open_zip(path, "study", _CALLED) as archive:
+        with _unzipping():
+            info = archive.getinfo(_DOCUMENT)
+            text = _unzip(archive, info, LONGEST).decode("utf-8")
+        yield Opened(parse_study(text), lambda piece: _unzipped(archive, piece))
+
+
+def _unzipping() -> Any:
+    return unzipping(_CALLED)
+
+
+def _unzipped(archive: zipfile.ZipFile, piece: Piece) -> bytes:
+    try:
+        info = archive.getinfo(_name(piece))
+    except KeyError:
+        raise DataError(_MISSING) from None
+    with _unzipping():
+        return _unzip(archive, info, piece.size)
+
+
+def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    """Bytes of an entry, one more than ``most`` where there are more."""
+    with archive.open(info) as stream:
+        return stream.read(most + 1)
+
+
+def _document_in(folder: Path) -> Study:
+    try:
+        return parse_study(read_text(folder / _DOCUMENT))
+    except FileNotFoundError:
+        raise DataError("There is no study in that folder.") from None
+    except (OSError, UnicodeDecodeError):
+        raise DataError("The study cannot be read: it is damaged or no text.") from None
+
+
+def _read_file(path: Path, most: int) -> bytes:
+    try:
+        with open_regular(path) as stream:
+            return stream.read(most + 1)
+    except FileNotFoundError:
+        raise DataError(_MISSING) from None
+    except OSError as error:
+        reason = error.strerror or "no reason given"
+        raise DataError(f"A part of the study cannot be read ({reason}).") from None
+
+
+def _name(piece: Piece) -> str:
+    return f"{_PIECES}/{piece.sha256}.safetensors"
+
+
+def write_study(path: Path, study: Study, makers: Makers, overwrite: bool = False) -> None:
+    """Write a study into one file, wholly or not at all.
+
+    Args:
+        path: of the file.
+        study: the document.
+        makers: of all pieces that it refers to.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        ExportError: as `write_files`.
+    """
+
+    def write(stream: BinaryIO) -> None:
+        # Level 1: most of it are numbers that no level makes much smaller.
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            # Without the hour at which each entry was written.
+            archive.writestr(_entry(_DOCUMENT), study.to_json().encode())
+            for piece in study.pieces:
+                archive.writestr(_entry(_name(piece)), makers[piece.sha256]())
+
+    check_targets([path], overwrite)
+    write_files({path: write}, overwrite)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+def write_study_folder(folder: Path, study: Study, makers: Makers) -> None:
+    """Bring a folder up to a study: pieces that are new, then the document, and the old ones go.
+
+    Killed at any moment it holds what it held before, or the new study.
+
+    Raises:
+        ExportError: as `write_files`.
+    """
+    pieces = folder / _PIECES
+    make_folder(pieces)
+    for piece in study.pieces:
+        path = folder / _name(piece)
+        if not (path.is_file() and path.stat().st_size == piece.size):
+            write_files({path: makers[piece.sha256]()}, overwrite=True)
+    write_files({folder / _DOCUMENT: study.to_json().encode()}, overwrite=True)
+    wanted = {Path(_name(piece)).name for piece in study.pieces}
+    for left in pieces.iterdir():
+        if left.name not in wanted and left.suffix == ".safetensors":
+            with suppress(OSError):  # another time
+                left.unlink()
+
+
+def remove_study_folder(folder: Path) -> None:
+    """Take a study's folder away, as far as the system lets it."""
+    with suppress(OSError):
+        (folder / _DOCUMENT).unlink()
+    shutil.rmtree(folder, ignore_errors=True)

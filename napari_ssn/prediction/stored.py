@@ -1,0 +1,161 @@
+"""Predictions and choices as a study keeps them; `restored` is the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from numpy.typing import NDArray
+
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.directions.effects import Effect
+from napari_ssn.core.directions.principal import Directions
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.documents import sidecar as provenance
+from napari_ssn.documents import study as kept
+from napari_ssn.documents.study import Piece
+from napari_ssn.io.study import encode_piece
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.given import EDGE_SHARE
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.record import conditions_of, run_of, spread_of
+
+Arrays = dict[str, NDArray[Any]]
+
+#: Arrays of a packed distribution; the others follow from these.
+PACKED = ("order", "ends", "best", "rivals", "margins", "second", "noise")
+
+
+class Pieces:
+    """Arrays of what is stored, each encoded and hashed once for as long as it lives.
+
+    Attributes:
+        makers: bytes of each piece by its sha256, made when they are wanted.
+    """
+
+    def __init__(self) -> None:
+        self.makers: dict[str, Callable[[], bytes]] = {}
+        self._known: WeakKeyDictionary[object, Piece] = WeakKeyDictionary()
+
+    def put(self, owner: object, arrays: Callable[[], Arrays]) -> Piece:
+        """The piece of some arrays.
+
+        Args:
+            owner: whose they are, and of which they are all; never changed.
+            arrays: gives them, now and whenever they are written.
+        """
+        piece = self._known.get(owner)
+        if piece is None:
+            piece = self._known[owner] = encode_piece(arrays())[0]
+        self.makers[piece.sha256] = lambda: encode_piece(arrays())[1]
+        return piece
+
+
+def store(
+    prediction: Prediction, choice: Choice, image: int, pieces: Pieces, hypotheses: list[kept.Kept]
+) -> kept.Result:
+    """What a study keeps of a prediction.
+
+    Args:
+        prediction: it.
+        choice: on show.
+        image: place of its image among those of the study.
+        pieces: take its arrays.
+        hypotheses: that somebody kept.
+    """
+    # With another spread the same numbers are made again from those of the run.
+    dist, residual = (prediction.origin or prediction).dist, prediction.residual
+    assert dist.start is not None and dist.image_space is not None
+    return kept.Result(
+        image=image,
+        run=run_of(prediction).model_copy(update={"dicom": None}),
+        card=prediction.card,
+        distribution=kept.Distribution(
+            form="packed" if isinstance(dist, PackedDistribution) else "dense",
+            piece=pieces.put(dist, lambda: arrays_of(dist)),
+            classes=dist.classes,
+            rank=dist.rank,
+            space=list(dist.space),
+            affine=dist.affine.tolist(),
+            start=list(dist.start),
+            image_space=list(dist.image_space),
+            presence=dist.presence,
+        ),
+        directions=[
+            _stored_directions(prediction.bases.known(kind), pieces)
+            for kind in prediction.bases.kinds
+        ],
+        spread=spread_of(prediction),
+        correction=None
+        if residual is None
+        else kept.Correction(
+            length_mm=residual.length_mm,
+            amplitude=residual.amplitude,
+            chance=residual.chance,
+            edge_share=EDGE_SHARE,
+        ),
+        tolerance=prediction.tolerance,
+        slip=prediction.slip,
+        distance=prediction.distance,
+        shown=chosen(choice),
+        kept=hypotheses,
+    )
+
+
+def image_of(prediction: Prediction, pixels: Piece | None = None) -> kept.Image:
+    """What a study keeps of a prediction's image; ``pixels`` where they are kept too."""
+    source = prediction.source
+    return kept.Image(
+        sha256=prediction.image_sha256,
+        space=list(source.space),
+        channels=source.channels,
+        affine=source.affine.tolist(),
+        extent=source.extent,
+        oriented=source.oriented,
+        frame=None if source.frame is None else source.frame + 1,
+        ct=source.ct,
+        units=source.units,
+        modality=source.declared.modality,
+        weighting=source.declared.weighting,
+        pixels=pixels,
+    )
+
+
+def arrays_of(dist: Decodable) -> Arrays:
+    """The numbers of a distribution."""
+    if isinstance(dist, PackedDistribution):
+        return {name: getattr(dist, name) for name in PACKED}
+    assert isinstance(dist, LogitDistribution)
+    parts = {"mean": dist.mean, "cov_factor": dist.cov_factor, "cov_diag": dist.cov_diag}
+    return {name: part.cpu().numpy() for name, part in parts.items()}
+
+
+def chosen(choice: Choice) -> kept.Chosen:
+    """A choice as a study has it."""
+    return kept.Chosen(
+        sample=choice.sample,
+        seed=choice.seed,
+        direction=choice.direction,
+        sigma=choice.sigma,
+        own=list(choice.own),
+        points=[provenance.Point(index=list(one.index), label=one.label) for one in choice.points],
+        only=conditions_of(choice) or [],
+        basis=choice.basis,
+        nothing=choice.nothing,
+    )
+
+
+def _stored_directions(found: Directions, pieces: Pieces) -> kept.Directions:
+    return kept.Directions(
+        kind=found.kind,
+        piece=pieces.put(found, lambda: {"basis": found.basis, "share": found.share}),
+        effects=[_stored_effect(one) for one in found.effects],
+    )
+
+
+def _stored_effect(effect: Effect) -> kept.Effect:
+    values = {**vars(effect), "others": tuple(map(_stored_effect, effect.others))}
+    values["side"] = tuple(map(float, effect.side))
+    return kept.Effect(**values)
