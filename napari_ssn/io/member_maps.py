@@ -1,0 +1,303 @@
+"""Maps of other people's networks and label maps of several people, on the grid of an image.
+
+Nothing is unpickled. Of an archive of numpy's the shape is compared before a number is read.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.documents.regular import read_text
+from napari_ssn.errors import DataError, ImageError, SSNError
+from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io import source
+from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, reader_for, stem
+from napari_ssn.io.nifti import read_nifti_frames
+
+Array = NDArray[Any]
+
+#: Names of the array in archives of nnU-Net 2 (and so of TotalSegmentator) and of nnU-Net 1.
+KEYS = ("probabilities", "softmax")
+# A label map beside an archive is compared at so many voxels along each axis at most; it is the
+# same place if so much of it is, and another if so little.
+_LOOKED_AT, _SAME, _OTHER = 96, 0.9, 0.5
+# Sums of what is rounded to half precision.
+_ROUNDED = 0.02
+_MOST_LABELS = 256
+
+
+def read_member(paths: Sequence[Path], image: Volume) -> tuple[Array, str | None]:
+    """One member on the grid of its image: (C, *S) probabilities, or (*S) uint8 labels.
+
+    Args:
+        paths: its file, or one for each label.
+        image: that it is of.
+
+    Returns:
+        the map, and what a person should know of how it was read.
+
+    Raises:
+        DataError, ImageError: it is damaged, no map, or lies on another grid.
+    """
+    if len(paths) > 1:
+        return _one_a_label(paths, image), None
+    (path,) = paths
+    if path.suffix.lower() == ".npz":
+        return _archive(path, image)
+    found = read_nifti_frames(path).volume if is_nifti(path) else reader_for(path)(path)
+    return _map_of(_onto(found, image)), None
+
+
+def _one_a_label(paths: Sequence[Path], image: Volume) -> Array:
+    """Probabilities of labels whose maps are files of their own; the rest is background."""
+    out = np.zeros((len(paths) + 1, *image.space), np.float32)
+    for values, path in zip(out[1:], paths, strict=True):
+        one = read_nifti_frames(path).volume if is_nifti(path) else reader_for(path)(path)
+        if one.channels != 1:
+            raise DataError("One of several files of a member holds several maps itself.")
+        values[...] = _onto(one, image)[0]
+    return _with_background(out)
+
+
+def _map_of(data: Array) -> Array:
+    """What the channels of an image, (n, *S), are: labels, or probabilities."""
+    if len(data) == 1:
+        (values,) = data
+        if np.array_equal(values, np.rint(values)):
+            if not 0 <= values.min() <= values.max() < _MOST_LABELS:
+                raise DataError("It is a label map with labels below 0 or above 255.")
+            labels: Array = values.astype(np.uint8)
+            return labels
+        out = np.empty((2, *values.shape), np.float32)
+        np.subtract(1, values, out=out[0])
+        out[1] = values
+        return out
+    total = data.sum(0)
+    if total.min() >= 1 - _ROUNDED:
+        return data
+    out = np.empty((len(data) + 1, *data.shape[1:]), np.float32)
+    out[1:] = data
+    return _with_background(out)
+
+
+def _with_background(out: Array) -> Array:
+    """Fill in the background, which is what the other labels leave over."""
+    total = out[1:].sum(0)
+    if not total.max() <= 1 + _ROUNDED:
+        raise DataError(
+            f"The probabilities of its labels sum to {total.max():.3g} in a voxel: regions that "
+            "overlap are not read."
+        )
+    np.subtract(1, total, out=out[0])
+    np.maximum(out[0], 0, out=out[0])
+    return out
+
+
+def _onto(found: Volume, image: Volume) -> Array:
+    """Channels of a file on the grid of its image; DataError if it lies on another."""
+    known = "unknown" not in (found.extent, image.extent) and found.oriented == image.oriented
+    if not known and found.space == image.space:
+        return found.data
+    if len(found.space) != len(image.space) or not known:
+        raise DataError(_other_grid(found.space, image.space))
+    if found.space == image.space and _near(found.affine, image):
+        return found.data
+    # The same voxels stored along other axes, or backwards.
+    steps = np.linalg.inv(image.affine) @ found.affine
+    ndim = len(image.space)
+    axes = np.abs(steps[:ndim, :ndim]).argmax(axis=0)
+    signs = np.sign(steps[axes, np.arange(ndim)])
+    if sorted(axes.tolist()) == list(range(ndim)):
+        order = np.argsort(axes)
+        turned = found.data.transpose(0, *(1 + order))
+        affine = found.affine.copy()
+        affine[:, :ndim] = found.affine[:, order]
+        for axis, sign in enumerate(signs[order]):
+            if sign < 0:
+                turned = np.flip(turned, axis + 1)
+                affine[:3, 3] += affine[:3, axis] * (turned.shape[axis + 1] - 1)
+                affine[:3, axis] *= -1
+        if turned.shape[1:] == image.space and _near(affine, image):
+            return turned
+    raise DataError(_other_grid(found.space, image.space))
+
+
+def _near(affine: NDArray[np.float64], image: Volume) -> bool:
+    return corners_apart_mm(affine, image.affine, image.space) <= NEAR_MM
+
+
+def _other_grid(here: Sequence[int], there: Sequence[int]) -> str:
+    ours, theirs = (" × ".join(map(str, size)) for size in (there, here))
+    if sorted(here) == sorted(there):
+        return f"It has the voxels of the image ({ours}), and lies elsewhere in the patient."
+    return (
+        f"It has {theirs} voxels and the image {ours}: it was cropped or resampled. Write it on "
+        "the grid of the image."
+    )
+
+
+def _archive(path: Path, image: Volume) -> tuple[Array, str | None]:
+    """Probabilities in an archive of numpy's, as nnU-Net writes them."""
+    with source.opened(path) as stream:
+        try:
+            turned, own = _numbers(stream, image)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            raise ImageError("The archive is damaged or cut off: write it again.") from None
+    note = None
+    if own:
+        note = "its axes were taken in the order of the image's file"
+    if (labels := _beside(path, image)) is not None:
+        flips = _placed(turned, labels)
+        if flips:
+            turned = np.flip(turned, tuple(axis + 1 for axis in flips))
+            note = "stored backwards along some axes, as the label map beside it shows"
+    return turned, note
+
+
+def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
+    """The array on the image's axes, and whether it was stored along these."""
+    with zipfile.ZipFile(stream) as archive:
+        names = [key for key in KEYS if f"{key}.npy" in archive.namelist()]
+        if not names:
+            raise DataError(
+                "It holds no array called “probabilities”, as nnU-Net 2 writes with "
+                "--save_probabilities."
+            )
+        with archive.open(f"{names[0]}.npy") as packed:
+            shape, dtype = _header(packed)
+        if dtype.hasobject:
+            raise DataError("It holds pickled objects in the place of numbers, which are not read.")
+        if dtype.kind != "f":
+            raise DataError(f"It holds {dtype} numbers, and probabilities are fractions.")
+        own = _own_axes(shape, image, names[0])
+        source.check_memory(int(np.prod(shape, dtype=np.int64)) * max(4, dtype.itemsize))
+        with archive.open(f"{names[0]}.npy") as packed:
+            try:
+                found = np.lib.format.read_array(packed, allow_pickle=False)
+            except ValueError:
+                raise ImageError("The archive is damaged or cut off: write it again.") from None
+    if own:
+        return found.reshape(len(found), *image.space), True
+    # z, y, x of nnU-Net are the file's last, middle and first axis.
+    return found.transpose(0, *range(found.ndim - 1, 0, -1)), False
+
+
+def _header(packed: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    try:
+        version = np.lib.format.read_magic(packed)
+        if version == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(packed)
+        else:
+            shape, _, dtype = np.lib.format.read_array_header_2_0(packed)
+    except ValueError:
+        raise ImageError("The archive is damaged or cut off: write it again.") from None
+    return shape, dtype
+
+
+def _own_axes(shape: tuple[int, ...], image: Volume, key: str) -> bool:
+    """Whether (C, *rest) is stored along the image's own axes; DataError if on another grid."""
+    rest, space = shape[1:], image.space
+    if not 2 <= shape[0] <= _MOST_LABELS if shape else True:
+        raise DataError(f"It is of shape {shape}: probabilities have 2 to 256 labels first.")
+    if len(space) == 2:
+        rest = rest[1:] if len(rest) == 3 and rest[0] == 1 else rest
+        if rest == space == space[::-1]:
+            raise DataError(
+                "The image is one square slice: nobody can tell rows from columns in an archive; "
+                "write the member as NIfTI."
+            )
+        if rest == space[::-1] and len(shape) == 3:
+            return False
+    elif rest == space[::-1]:
+        return False
+    if rest == space:
+        return True
+    if key == "softmax":
+        raise DataError(
+            "It is of nnU-Net 1, which crops its probabilities and keeps where in a pickled file: "
+            "export it on the whole grid, or with nnU-Net 2."
+        )
+    raise DataError(_other_grid(rest[::-1], space))
+
+
+def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
+    """Label map that a program wrote beside its probabilities; None where there is none."""
+    for suffix in NIFTI_SUFFIXES:
+        if (one := path.with_name(stem(path) + suffix)).is_file():
+            try:
+                found = _map_of(_onto(read_nifti_frames(one).volume, image))
+            except SSNError:
+                return None
+            return found if found.dtype == np.uint8 else None
+    return None
+
+
+def _placed(probabilities: Array, labels: NDArray[np.uint8]) -> tuple[int, ...]:
+    """Axes along which probabilities run backwards, by the label map that was made of them.
+
+    DataError if it was not made of them: a map of another image, or other labels.
+    """
+    steps = tuple(slice(None, None, max(1, n // _LOOKED_AT)) for n in labels.shape)
+
+    def alike(flips: tuple[int, ...]) -> float:
+        turned = np.flip(probabilities, tuple(axis + 1 for axis in flips))
+        turned = turned[(slice(None), *steps)]
+        found, wanted = turned.argmax(0), labels[steps]
+        either = (found > 0) | (wanted > 0)
+        return float((found == wanted)[either].mean()) if either.any() else 1.0
+
+    if alike(()) >= _OTHER:
+        return ()
+    ways = [
+        tuple(np.flatnonzero(way).tolist()) for way in product((False, True), repeat=labels.ndim)
+    ]
+    fitting = [way for way in ways if alike(way) >= _SAME]
+    if len(fitting) != 1:
+        raise DataError(
+            "Its probabilities are not those of the label map that lies beside it: another image, "
+            "or axes in another order."
+        )
+    return fitting[0]
+
+
+def names_beside(path: Path) -> dict[str, int] | None:
+    """Labels of nnU-Net's ``dataset.json`` in a folder, by name; None where there is none.
+
+    DataError for regions, which overlap.
+    """
+    try:
+        labels = json.loads(read_text(path / "dataset.json"))["labels"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None
+    if not isinstance(labels, dict):
+        return None
+    out: dict[str, int] = {}
+    for name, value in labels.items():
+        if isinstance(value, list):
+            raise DataError("It was trained on regions that overlap, which are not read.")
+        if not isinstance(value, int) or not 0 <= value < _MOST_LABELS:
+            return None
+        if name != "ignore":
+            out[str(name)[:64] or str(value)] = value
+    return out if sorted(out.values()) == list(range(len(out))) and len(out) > 1 else None
+
+
+def reordered(found: Array, order: Sequence[int]) -> Array:
+    """A map with its labels in another order: label c of the result is label ``order[c]``."""
+    if list(order) == list(range(len(order))):
+        return found
+    if found.dtype == np.uint8:
+        to = np.zeros(_MOST_LABELS, np.uint8)
+        to[list(order)] = np.arange(len(order), dtype=np.uint8)
+        return to[found]
+    return found[list(order)]

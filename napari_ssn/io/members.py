@@ -1,0 +1,245 @@
+"""Which files are the members of an ensemble, told by their names and folders."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_ssn.errors import DataError, ImageError, SSNError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io import source
+from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nrrd, stem
+from napari_ssn.io.member_maps import names_beside, read_member, reordered
+
+_FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
+# nnU-Net's channel at the end of an image's name, which its prediction has not.
+_CHANNEL = re.compile(r"_\d{4}$")
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class MemberFile:
+    """One member, before it is read.
+
+    Attributes:
+        paths: its file, or one for each label but the background.
+        sha256: of these.
+        fold: number of nnU-Net's fold; None where it is none.
+        labels: names of its labels by number; None where nobody says.
+    """
+
+    paths: tuple[Path, ...]
+    sha256: str
+    fold: int | None = None
+    labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class MemberFiles:
+    """The members of an ensemble, each read when its turn comes.
+
+    Attributes:
+        image: that all of them are of.
+        files: of each.
+        notes: what a person should know of them; more come as they are read.
+    """
+
+    image: Volume
+    files: tuple[MemberFile, ...]
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        wanted = self.labels
+        for number, one in enumerate(self.files, start=1):
+            try:
+                found, note = read_member(one.paths, self.image)
+            except SSNError as error:
+                raise type(error)(f"{_called(number, one)}: {error}") from None
+            if note is not None:
+                self.notes.append(f"{_called(number, one)}: {note}.")
+            if wanted is not None and one.labels is not None:
+                found = reordered(found, [one.labels.index(name) for name in wanted])
+            yield found
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the labels, background first; None where nobody says."""
+        return next((one.labels for one in self.files if one.labels is not None), None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each is called."""
+        return tuple(
+            f"fold {one.fold}" if one.fold is not None else str(number)
+            for number, one in enumerate(self.files, start=1)
+        )
+
+    def some(self, sha256: Sequence[str]) -> MemberFiles:
+        """Those with some checksums, in their order; DataError if one is missing."""
+        by = {one.sha256: one for one in self.files}
+        missing = sum(one not in by for one in sha256)
+        if missing:
+            raise DataError(
+                f"Of the {len(sha256)} members that the sidecar names {missing} are not among "
+                f"these {len(self)}: they are missing, or were changed."
+            )
+        return replace(self, files=tuple(by[one] for one in sha256))
+
+
+def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> MemberFiles:
+    """The members of an ensemble that somebody names.
+
+    One folder holds them: in folders of their own, as ``fold_0`` … of nnU-Net, or as files.
+    Several paths are one each. A folder that is one member holds its archive (``.npz``), its label
+    map or soft map, or a map for each label.
+
+    Args:
+        paths: that were named.
+        image: that they are of.
+        name: of its file; where a folder holds several images' maps, the one of that name is
+            taken.
+
+    Raises:
+        DataError: there are fewer than two, or one of them holds nothing of this image, or labels
+            of other names.
+        ImageError: a folder cannot be read.
+    """
+    case = _CHANNEL.sub("", stem(Path(name)))
+    groups, notes = _groups(list(paths), case), list[str]()
+    if len(groups) < 2:
+        raise DataError(
+            "An ensemble has two members or more: name their files, or a folder with a folder or "
+            f"file for each ({len(groups)} found)."
+        )
+    found = []
+    for number, (place, files) in enumerate(groups, start=1):
+        if not files:
+            raise DataError(f"{_called(number, _fold(place))} holds no map of this image.")
+        found.append(_member(place, files))
+    folds = [one.fold for one in found]
+    if len(set(folds)) == len(folds) and None not in folds:
+        found.sort(key=lambda one: one.fold or 0)
+        numbers = {one for one in folds if one is not None}
+        if lack := sorted(set(range(max(numbers) + 1)) - numbers):
+            which = " and ".join(map(str, lack))
+            notes.append(f"There is no fold {which}: the ensemble is of the {len(found)} others.")
+    elif len(set(folds)) < len(folds):
+        found = [replace(one, fold=None) for one in found]
+    _check_labels(found)
+    return MemberFiles(image, tuple(found), notes)
+
+
+def _groups(paths: list[Path], case: str) -> list[tuple[Path, tuple[Path, ...]]]:
+    """Place and files of each member."""
+    if len(paths) > 1 or not paths or not paths[0].is_dir():
+        return [(one, _in_folder(one, case) if one.is_dir() else (one,)) for one in paths]
+    files, folders = _listed(paths[0])
+    folds = [one for one in folders if _FOLD.search(one.name)]
+    inside = [(one, _in_folder(one, case)) for one in (folds or folders)]
+    if folds or any(held for _, held in inside):
+        # Without the name of a fold a folder may be about anything.
+        return [one for one in inside if folds or one[1]]
+    maps = _maps(files)
+    own = [one for one in maps if stem(one) == case]
+    if own and len(maps) > len(own):
+        raise DataError(
+            "The folder holds a map that is named as the image, and others that are not: "
+            "name the files that are members, or a folder with one folder for each."
+        )
+    return [(one.parent, (one,)) for one in maps]
+
+
+def _in_folder(folder: Path, case: str) -> tuple[Path, ...]:
+    """Files of the member that a folder is; none where it holds nothing of the image."""
+    maps = _maps(_listed(folder)[0])
+    own = tuple(one for one in maps if stem(one) == case)
+    if own or len(maps) < 2:
+        return (own or tuple(maps))[:1]
+    if any(one.suffix.lower() == ".npz" for one in maps):
+        raise DataError(
+            f"{_called(0, _fold(folder))} holds maps of {len(maps)} images, and none is named as "
+            "the image: name the files."
+        )
+    return tuple(maps)
+
+
+def _maps(files: Sequence[Path]) -> list[Path]:
+    """Archives; where there are none, images that may be label maps or soft ones."""
+    archives = [one for one in files if one.suffix.lower() == ".npz"]
+    return archives or [
+        one for one in files if one.name.lower().endswith(NIFTI_SUFFIXES) or is_nrrd(one)
+    ]
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    try:
+        inside = sorted(islice(folder.iterdir(), _MOST))
+    except OSError as error:
+        # `from None`: the cause's message holds the path.
+        raise ImageError(f"A folder of members cannot be read ({error.strerror}).") from None
+    return [one for one in inside if one.is_file()], [one for one in inside if one.is_dir()]
+
+
+def _member(place: Path, files: tuple[Path, ...]) -> MemberFile:
+    labels = None
+    if len(files) > 1:
+        labels = ("background", *_label_names(files))
+    elif (named := names_beside(files[0].parent)) is not None:
+        labels = tuple(sorted(named, key=lambda name: named[name]))
+    sums = [_sum_of(one) for one in files]
+    # Of several the sum of their sums: no file ends where another begins.
+    sha256 = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+    return MemberFile(files, sha256, _fold(place if place.is_dir() else place.parent), labels)
+
+
+def _sum_of(file: Path) -> str:
+    digest = hashlib.sha256()
+    with source.opened(file) as stream:
+        for piece in source.plain(stream):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _label_names(files: Sequence[Path]) -> list[str]:
+    """Names of labels that have files of their own: what differs in the names of these."""
+    stems = [stem(one) for one in files]
+    common = 0
+    while all(len(one) > common + 1 and one[common] == stems[0][common] for one in stems):
+        common += 1
+    cut = stems[0].rfind("_", 0, common) + 1
+    return [one[cut:][:64] for one in stems]
+
+
+def _check_labels(found: Sequence[MemberFile]) -> None:
+    """DataError if the labels of members have different names; another order is no matter."""
+    first = next((one for one in found if one.labels is not None), None)
+    for number, one in enumerate(found, start=1):
+        if first is None or first.labels is None or one.labels is None:
+            continue
+        if set(one.labels) != set(first.labels) or one.labels[0] != first.labels[0]:
+            raise DataError(
+                f"{_called(number, one)} has other labels than the first: all members outline the "
+                "same."
+            )
+
+
+def _fold(place: Path) -> int | None:
+    match = _FOLD.search(place.name)
+    return None if match is None else int(match[1])
+
+
+def _called(number: int, one: MemberFile | int | None) -> str:
+    fold = one.fold if isinstance(one, MemberFile) else one
+    if fold is not None:
+        return f"Fold {fold}"
+    return f"Member {number}" if number else "A folder of members"

@@ -1,0 +1,245 @@
+"""Members of ensembles as other programs write them: recognised, or refused in a sentence."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import napari_ssn as ssn
+from napari_ssn.errors import DataError, ImageError, SSNError
+from napari_ssn.io.members import MemberFiles, find_members
+from tests.support.ensembles import AFFINE, NAMES, SPACE, fold, folds, image, members, nifti
+
+OTHER = {"background": 0, "back": 1, "front": 2}
+
+
+def found(paths: list[Path], at: Path) -> MemberFiles:
+    path = image(at)
+    return find_members(paths, ssn.read(path), path.name)
+
+
+def same(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:
+    return one.shape == other.shape and np.allclose(one, other, atol=1e-6)
+
+
+def test_folds_of_nnunet_lie_on_the_image(tmp_path: Path) -> None:
+    read = found([folds(tmp_path / "out")], tmp_path)
+    assert (read.names, read.labels, read.notes) == (
+        tuple(f"fold {n}" for n in range(4)),
+        NAMES,
+        [],
+    )
+    assert all(same(one, wanted) for one, wanted in zip(read, members(), strict=True))
+
+
+def test_half_precision_and_its_sums(tmp_path: Path) -> None:
+    for number, one in enumerate(members(3)):
+        fold(tmp_path / f"fold_{number}", one.astype(np.float16), one.argmax(0).astype(np.uint8))
+    dist = ssn.ensemble(found([tmp_path], tmp_path), AFFINE)
+    wanted = ssn.ensemble(members(3), AFFINE)
+    np.testing.assert_allclose(dist.mean, wanted.mean, atol=5e-3)
+
+
+def test_archives_are_files_too_in_the_order_they_are_named(tmp_path: Path) -> None:
+    folds(tmp_path / "out", 3)
+    paths = [tmp_path / "out" / f"fold_{n}" / "case.npz" for n in (2, 0)]
+    read = found(paths, tmp_path)
+    # By number where all have one, so that the same folds are the same ensemble.
+    assert [one.fold for one in read.files] == [0, 2]
+    assert read.notes == ["There is no fold 1: the ensemble is of the 2 others."]
+
+
+def test_a_fold_without_the_image_is_said(tmp_path: Path) -> None:
+    folds(tmp_path / "out", 3)
+    for file in (tmp_path / "out" / "fold_1").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match=r"^Fold 1 holds no map of this image\.$"):
+        found([tmp_path / "out"], tmp_path)
+
+
+def test_of_several_cases_that_of_the_image_is_taken(tmp_path: Path) -> None:
+    folds(tmp_path / "out", 2)
+    for number in range(2):
+        np.savez(tmp_path / "out" / f"fold_{number}" / "another.npz", probabilities=np.zeros(3))
+    read = found([tmp_path / "out"], tmp_path)
+    assert all(same(one, wanted) for one, wanted in zip(read, members(2), strict=True))
+    (tmp_path / "out" / "fold_1" / "case.npz").rename(tmp_path / "out" / "fold_1" / "third.npz")
+    with pytest.raises(DataError, match="Fold 1 holds maps of 2 images, and none is named as"):
+        found([tmp_path / "out"], tmp_path)
+
+
+def test_labels_in_another_order_are_put_in_the_first_ones(tmp_path: Path) -> None:
+    one, two = members(2)
+    fold(tmp_path / "fold_0", one)
+    fold(tmp_path / "fold_1", two[[0, 2, 1]], names=OTHER)
+    read = list(found([tmp_path], tmp_path))
+    assert same(read[0], one) and same(read[1], two)
+    for number, maps in enumerate((one.argmax(0), two[[0, 2, 1]].argmax(0))):
+        (tmp_path / f"fold_{number}" / "case.npz").unlink()
+        nifti(tmp_path / f"fold_{number}" / "case.nii.gz", maps.astype(np.uint8))
+    read = list(found([tmp_path], tmp_path))
+    assert same(read[0], one.argmax(0)) and same(read[1], two.argmax(0))
+
+
+def test_labels_of_other_names_are_refused(tmp_path: Path) -> None:
+    fold(tmp_path / "fold_0", members()[0])
+    fold(tmp_path / "fold_1", members()[1], names={"background": 0, "liver": 1, "back": 2})
+    with pytest.raises(DataError, match=r"^Fold 1 has other labels than the first"):
+        found([tmp_path], tmp_path)
+
+
+def test_axes_in_the_order_of_the_file_are_recognised(tmp_path: Path) -> None:
+    for number, one in enumerate(members(2)):
+        np.savez(tmp_path / f"{number}.npz", probabilities=one)
+    read = found([tmp_path / "0.npz", tmp_path / "1.npz"], tmp_path)
+    assert all(same(one, wanted) for one, wanted in zip(read, members(2), strict=True))
+    assert read.notes[0] == "Member 1: its axes were taken in the order of the image's file."
+
+
+def test_axes_that_run_backwards_are_told_by_the_label_map_beside_them(tmp_path: Path) -> None:
+    one, two = members(2)
+    fold(tmp_path / "fold_0", one)
+    # As an image reader of nnU-Net stores it that turns to right, anterior, superior first.
+    fold(tmp_path / "fold_1", two[:, ::-1, ::-1], two.argmax(0).astype(np.uint8))
+    read = found([tmp_path], tmp_path)
+    assert all(same(a, b) for a, b in zip(read, (one, two), strict=True))
+    assert read.notes == [
+        "Fold 1: stored backwards along some axes, as the label map beside it shows."
+    ]
+    fold(tmp_path / "fold_1", two, one.argmax(0).astype(np.uint8)[::-1, ::-1, ::-1] * 0 + 1)
+    with pytest.raises(DataError, match="not those of the label map that lies beside it"):
+        list(found([tmp_path], tmp_path))
+
+
+def test_soft_maps_of_one_label_and_of_several(tmp_path: Path) -> None:
+    whole, front = members(2)
+    nifti(tmp_path / "a" / "soft.nii.gz", np.moveaxis(whole, 0, -1))
+    nifti(tmp_path / "b" / "soft.nii.gz", np.moveaxis(front[1:], 0, -1))
+    read = list(found([tmp_path / "a", tmp_path / "b"], tmp_path))
+    assert same(read[0], whole) and same(read[1], front)
+    binary = [nifti(tmp_path / f"{n}.nii", one[1]) for n, one in enumerate(members(2))]
+    read = list(found(binary, tmp_path))
+    assert same(read[0], np.stack([1 - whole[1], whole[1]]))
+
+
+def test_a_file_for_each_label(tmp_path: Path) -> None:
+    for number, one in enumerate(members(2)):
+        for label, name in ((1, "spleen"), (2, "liver")):
+            nifti(tmp_path / "out" / str(number) / f"{name}.nii.gz", one[label])
+    read = found([tmp_path / "out"], tmp_path)
+    assert read.labels == ("background", "liver", "spleen")
+    assert all(same(one, wanted[[0, 2, 1]]) for one, wanted in zip(read, members(2), strict=True))
+
+
+def test_label_maps_of_several_people_and_other_axes(tmp_path: Path) -> None:
+    maps = [one.argmax(0).astype(np.uint8) for one in members(3)]
+    nifti(tmp_path / "out" / "a.nii.gz", maps[0])
+    # The same voxels, stored along other axes and backwards.
+    turned = maps[1].transpose(2, 0, 1)[:, ::-1]
+    affine = AFFINE[:, [2, 0, 1, 3]].copy()
+    affine[:3, 3] += affine[:3, 1] * (SPACE[0] - 1)
+    affine[:3, 1] *= -1
+    nifti(tmp_path / "out" / "b.nii.gz", turned, affine)
+    nifti(tmp_path / "out" / "c.nii.gz", maps[2].astype(np.float32))
+    read = found([tmp_path / "out"], tmp_path)
+    assert read.names == ("1", "2", "3")
+    for one, wanted in zip(read, maps, strict=True):
+        assert one.dtype == np.uint8
+        np.testing.assert_array_equal(one, wanted)
+
+
+def test_members_are_found_again_by_their_sums(tmp_path: Path) -> None:
+    read = found([folds(tmp_path / "out", 3)], tmp_path)
+    sums = [one.sha256 for one in read.files]
+    again = read.some([sums[2], sums[0]])
+    assert [one.fold for one in again.files] == [2, 0]
+    with pytest.raises(DataError, match="Of the 2 members that the sidecar names 1 are not among"):
+        read.some([sums[0], "0" * 64])
+
+
+def broken(kind: str, path: Path) -> None:
+    """One member that is refused."""
+    p = members()[1]
+    if kind == "pickled":
+        np.savez(path, probabilities=np.array([{}, {}]))
+    elif kind == "cropped":
+        np.savez(path, probabilities=p[:, 2:-2, 1:].transpose(0, 3, 2, 1))
+    elif kind == "v1":
+        np.savez(path, softmax=p[:, 2:-2, 1:].transpose(0, 3, 2, 1))
+    elif kind == "other axes":
+        np.savez(path, probabilities=p.transpose(0, 2, 3, 1))
+    elif kind == "labels last":
+        np.savez(path, probabilities=p.transpose(3, 2, 1, 0))
+    elif kind == "no key":
+        np.savez(path, p)
+    elif kind == "whole numbers":
+        np.savez(path, probabilities=np.zeros((3, *SPACE[::-1]), np.int16))
+    elif kind == "cut off":
+        np.savez(path, probabilities=p.transpose(0, 3, 2, 1))
+        path.write_bytes(path.read_bytes()[:-3000])
+    elif kind == "no archive":
+        path.write_bytes(b"no archive")
+    elif kind == "damaged":
+        np.savez(path, probabilities=p.transpose(0, 3, 2, 1))
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 255
+        path.write_bytes(data)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("probabilities.npy", b'\x93NUMPY\x01\x00\x04\x00{"a')
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("pickled", "pickled objects in the place of numbers"),
+        ("cropped", "has 13 × 13 × 11 voxels and the image 17 × 14 × 11: it was cropped or"),
+        ("v1", "of nnU-Net 1, which crops its probabilities"),
+        ("other axes", "has the voxels of the image .* and lies elsewhere"),
+        ("labels last", "cropped or resampled"),
+        ("no key", "no array called “probabilities”"),
+        ("whole numbers", "holds int16 numbers, and probabilities are fractions"),
+        ("cut off", "damaged or cut off"),
+        ("no archive", "damaged or cut off"),
+        ("damaged", "damaged or cut off"),
+        ("header", "damaged or cut off"),
+    ],
+)
+def test_what_is_no_member_is_said(kind: str, words: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "0.npz", probabilities=members()[0].transpose(0, 3, 2, 1))
+    broken(kind, tmp_path / "1.npz")
+    with pytest.raises((DataError, ImageError), match=words) as said:
+        list(found([tmp_path / "0.npz", tmp_path / "1.npz"], tmp_path))
+    assert str(said.value).startswith("Member 2: ")
+    assert str(tmp_path) not in str(said.value)
+
+
+@pytest.mark.parametrize("kind", ["elsewhere", "fine", "overlap", "beyond"])
+def test_label_maps_on_other_grids_are_refused(kind: str, tmp_path: Path) -> None:
+    p, affine = members()[1], AFFINE.copy()
+    values: NDArray[np.generic] = p.argmax(0).astype(np.uint8)
+    if kind == "elsewhere":
+        affine[0, 3] += 3
+    elif kind == "fine":
+        values = np.repeat(values, 2, axis=2)
+        affine[:, 2] /= 2
+    elif kind == "overlap":
+        values = np.moveaxis(np.stack([p[1], p[1] * 0 + 0.9]), 0, -1)
+    else:
+        values = values.astype(np.int16) + 300
+    first = nifti(tmp_path / "0.nii.gz", members()[0].argmax(0).astype(np.uint8))
+    with pytest.raises(SSNError, match=r"^Member 2: "):
+        list(found([first, nifti(tmp_path / "1.nii.gz", values, affine)], tmp_path))
+
+
+def test_one_member_and_a_folder_of_several_images_are_no_ensemble(tmp_path: Path) -> None:
+    fold(tmp_path / "out", members()[0])
+    with pytest.raises(DataError, match=r"two members or more.*\(1 found\)"):
+        found([tmp_path / "out"], tmp_path)
+    np.savez(tmp_path / "out" / "another.npz", probabilities=members()[1])
+    with pytest.raises(DataError, match="named as the image, and others that are not"):
+        found([tmp_path / "out"], tmp_path)
