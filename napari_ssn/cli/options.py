@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -20,6 +21,17 @@ class Format(StrEnum):
     nifti = "nifti"
     slicer = "seg.nrrd"
     dicom = "dicom-seg"
+
+
+class Ensemble(NamedTuple):
+    """Where the members of an ensemble are, and how they become a distribution.
+
+    rank: columns that are kept; None for all. width_mm: of distances; None for what is usual.
+    """
+
+    paths: tuple[Path, ...]
+    rank: int | None = None
+    width_mm: float | None = None
 
 
 SUFFIXES = {Format.nifti: ".nii.gz", Format.slicer: ".seg.nrrd", Format.dicom: ".dcm"}

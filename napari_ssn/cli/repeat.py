@@ -5,10 +5,12 @@ The verdict is printed on standard output, progress and remarks on standard erro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
+from napari_ssn.cli.ensembles import remade
 from napari_ssn.cli.images import Named, Numbers, Paths, image_at, run_on
 from napari_ssn.documents.card import read_card
 from napari_ssn.documents.sidecar import DicomInput, Provenance, Software, read_sidecar
@@ -50,6 +52,7 @@ def repeat(
     model_name: str | None = None,
     device: str | None = None,
     overwrite: bool = False,
+    members: Sequence[Path] = (),
 ) -> bool:
     """Make the label map of a sidecar again, and say whether it is the same bit for bit.
 
@@ -62,13 +65,14 @@ def repeat(
         model_name: name or folder of the model; found by its weights if left out.
         device: to compute on; the sidecar's, if this computer has it, when left out.
         overwrite: whether existing files may be replaced.
+        members: where those of an ensemble are, if the sidecar is of one.
     """
     record = read_sidecar(sidecar)
     target = out if is_nifti(out) else out / f"{stem(sidecar)}.nii.gz"
     check_targets([target, sidecar_path(target)], overwrite)
     for one in [path] if isinstance(path, Path) else path:
         check_not_source([target], one)
-    recall = again(path, record, model_name, device, series)
+    recall = again(path, record, model_name, device, series, members)
     hypothesis, found = recall.hypothesis(record.choice), recall.prediction
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
         typer.echo("The label map is not identical to the sidecar's; nothing was written.")
@@ -89,6 +93,7 @@ def again(
     model_name: str | None,
     device: str | None,
     series: Numbers = None,
+    members: Sequence[Path] = (),
 ) -> Recall:
     """Run a sidecar's model on its image: what its hypotheses are made again from.
 
@@ -98,8 +103,10 @@ def again(
         check_reach(one.choice)
     if record.choice.z is None and not record.choice.nothing:
         raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
-    named = Named.of(path, series)
-    if len(named.paths) == 1 and is_numbered(named.paths[0]):
+    named, told = Named.of(path, series), record.run.ensemble
+    if told is None and members:
+        raise DataError("The sidecar is of a model, not of an ensemble: leave out --ensemble.")
+    if told is None and len(named.paths) == 1 and is_numbered(named.paths[0]):
         # The one image of its case, or the first of several: the model knows.
         card = read_card(find_model(model_name or _model_of(record)))
         named = Named.of(path, series, card)
@@ -109,6 +116,8 @@ def again(
         volume, frame = _image_of(named.paths[0], record, named.series[0])
     if image_hash(volume) != record.run.image_sha256:
         raise ImageError(OTHER_IMAGE if volume.channels == 1 else OTHER_IMAGES)
+    if told is not None:
+        return Recall(remade(volume, frame, named.paths[0].name, told, members))
     model = load_model(model_name or _model_of(record), device or _device_of(record))
     _check_weights(model, record)
     here = device_title(model.device)

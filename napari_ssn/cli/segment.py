@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from napari_ssn import cli
-from napari_ssn.cli.options import DIFFERENT, SUFFIXES, Format, parse_centre, parse_series
+from napari_ssn.cli.options import (
+    DIFFERENT,
+    SUFFIXES,
+    Ensemble,
+    Format,
+    parse_centre,
+    parse_series,
+)
 
 
 def segment(
@@ -58,7 +65,36 @@ def segment(
             "1,3, are the channels. Of OME-Zarr the level, without it the finest.",
         ),
     ] = None,
-    samples: Annotated[int, typer.Option(min=0, help="How many samples to write.")] = 16,
+    ensemble: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MAPS",
+            help="In the place of a model: maps of other networks, or several people's label maps. "
+            "A folder with a folder for each (fold_0, fold_1, …, as nnU-Net writes with "
+            "--save_probabilities), or this option once for each file.",
+        ),
+    ] = None,
+    rank: Annotated[
+        int | None,
+        typer.Option(min=1, help="Columns kept of an ensemble's.", show_default="all"),
+    ] = None,
+    width: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            help="Of an ensemble of label maps: mm from an edge beyond which distances count "
+            "alike.",
+            show_default="10",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many samples to write; of a small ensemble its members are written.",
+            show_default="16",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
     device: Annotated[
         str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="auto")
@@ -120,10 +156,20 @@ def segment(
             model_name=model,
             device=device,
             overwrite=overwrite,
+            members=ensemble or (),
         ):
             raise typer.Exit(DIFFERENT)
         return
-    if model is None:
+    if ensemble and (model or centre or depth is not None or frame is not None or device):
+        raise typer.BadParameter(
+            "The members of an ensemble are there already: leave out --model, --centre, --depth, "
+            "--frame and --device."
+        )
+    if not ensemble and (rank is not None or width is not None):
+        raise typer.BadParameter("--rank and --width are for --ensemble.")
+    if width is not None and not (math.isfinite(width) and width > 0):
+        raise typer.BadParameter(f"{width} is no width: give a number of millimetres above 0.")
+    if model is None and not ensemble:
         raise typer.BadParameter("Name a model with --model; `napari-ssn models` lists them.")
     if deidentified and format_ is not Format.dicom:
         raise typer.BadParameter("Only DICOM names the patient: --deidentified is for dicom-seg.")
@@ -140,6 +186,7 @@ def segment(
         series=numbers,
         count=samples,
         seed=seed,
+        ensemble=Ensemble(tuple(ensemble), rank, width) if ensemble else None,
         device=device or "auto",
         suffix=SUFFIXES[format_ or Format.nifti],
         deidentified=deidentified,

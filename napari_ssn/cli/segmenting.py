@@ -11,7 +11,11 @@ from pathlib import Path
 
 import typer
 
+from napari_ssn.cli.ensembles import member_choice, members_of, predict_from
 from napari_ssn.cli.images import Named, Numbers, Paths, run_on
+from napari_ssn.cli.options import Ensemble
+from napari_ssn.core.ensemble import WIDTH_MM
+from napari_ssn.core.members import MANY
 from napari_ssn.documents.card import read_card
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.diameters import Diameter
@@ -38,13 +42,14 @@ _ON_REQUEST = "Nothing was written; with --insist it is outlined and measured al
 def segment_image(
     path: Paths,
     out: Path,
-    model_name: str,
+    model_name: str | None,
     *,
     centre: tuple[int, ...] | None = None,
     depth_mm: float | None = None,
     frame: int | None = None,
     series: Numbers = None,
-    count: int = 16,
+    ensemble: Ensemble | None = None,
+    count: int | None = None,
     seed: int = 0,
     device: str = "auto",
     suffix: str = ".nii.gz",
@@ -57,15 +62,17 @@ def segment_image(
 
     Args:
         path: of the image; of several channels one for each, in the order of the model's card.
-        out: folder for mean.nii.gz, sample_01.nii.gz …, a sidecar for each, and volumes.csv.
-        model_name: name or folder of the model.
+        out: folder for mean.nii.gz, sample_01.nii.gz … or member_01.nii.gz …, a sidecar for each,
+            and volumes.csv.
+        model_name: name or folder of the model; None of an ensemble.
         centre: index of the region's middle in the file's own voxel grid.
         depth_mm: how far a 2D model looks along a volume to either side of the centre; as far as
             it does by itself if left out.
         frame: which one of a time series, from 1; None for an image without time.
         series: which one of several DICOM series, or levels of an OME-Zarr, from 1; several of
             one path are its channels.
-        count, seed: which draws to write.
+        ensemble: in the place of a model.
+        count, seed: which draws to write; if left out 16, or the members of a small ensemble.
         device: auto, cuda, mps or cpu.
         suffix: of the label maps, one of `formats.WRITTEN_SUFFIXES`.
         deidentified: whether DICOM segmentations leave out whom they are of.
@@ -74,28 +81,40 @@ def segment_image(
         insist: whether to go on with values that seem to be no Hounsfield units, and with what
             does not look like anything.
     """
-    width = max(2, len(str(count)))
-    names = ["mean", *(f"sample_{i:0{width}d}" for i in range(1, count + 1))]
-    maps = [out / f"{name}{suffix}" for name in names]
     table, page = out / "volumes.csv", out / "report.html"
-    card = read_card(find_model(model_name))
+    card = None if model_name is None else read_card(find_model(model_name))
     named = Named.of(path, series, card)
-    named.check(card)
-    named.tell(card)
+    if card is not None:
+        named.check(card)
+        named.tell(card)
     volume = named.read(frame)
+    files = None if ensemble is None else members_of(ensemble, volume, named.paths[0].name)
+    whose, count = (
+        ("sample", 16 if count is None else count)
+        if (files is None or count is not None or len(files) >= MANY)
+        else ("member", len(files))
+    )
+    width = max(2, len(str(count)))
+    names = ["mean", *(f"{whose}_{i:0{width}d}" for i in range(1, count + 1))]
+    maps = [out / f"{name}{suffix}" for name in names]
     # Before minutes of computing, not after them.
     targets = [*maps, *map(sidecar_path, maps), table, *([page] if report else [])]
     check_targets(targets, overwrite)
-    for one in named.paths:
+    for one in (*named.paths, *(() if files is None else files.paths)):
         check_not_source(targets, one)
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
     if suffix == DICOM_SUFFIX:
         headers = check_series(headers)
         headers = headers.unnamed() if deidentified else headers
     with folder_made(out):
-        reach = DEPTH_MM if depth_mm is None else depth_mm
-        model = load_model(model_name, device)
-        found = run_on(model, volume, centre, frame, depth_mm=reach, insist=insist)
+        if files is not None and ensemble is not None:
+            wide = ensemble.width_mm or WIDTH_MM
+            found = predict_from(files, volume, frame, rank=ensemble.rank, width_mm=wide)
+        else:
+            assert model_name is not None
+            reach = DEPTH_MM if depth_mm is None else depth_mm
+            model = load_model(model_name, device)
+            found = run_on(model, volume, centre, frame, depth_mm=reach, insist=insist)
         ranges = count_ranges(found)
         if ranges.presence.unlikely and not insist:
             raise ImageError(f"{ranges.presence.line}. {_ON_REQUEST}")
@@ -103,7 +122,11 @@ def segment_image(
         typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
     if insist and not (found.insisted or ranges.presence.unlikely):
         typer.echo("There was no need to insist.", err=True)
-    choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
+    if whose == "member":
+        assert found.members is not None
+        choices = [Choice(), *(member_choice(found.members, m) for m in range(count))]
+    else:
+        choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
     rows: list[Row] = []
     means: tuple[Diameter, ...] = ()
     for number, (name, target, choice) in enumerate(zip(names, maps, choices, strict=True)):
@@ -123,7 +146,7 @@ def segment_image(
     if suffix == DICOM_SUFFIX:
         typer.echo(told_of(check_series(headers)), err=True)
         if volume.channels > 1:
-            typer.echo(f"They refer to the first image alone, {card.channels[0]}.", err=True)
+            typer.echo(f"They refer to the first image alone, {found.card.channels[0]}.", err=True)
         if headers is not None and len(headers.frames_of_reference) > 1:
             typer.echo(
                 "The slices name different frames of reference: the DICOM files name that of the "

@@ -46,7 +46,7 @@ def statements(record: Provenance, recall: Recall) -> Statements:
     """Compare what a sidecar states of its run and its choices with what is so."""
     found = recall.prediction
     run, here, problems = record.run, run_of(found), list[str]()
-    inputs = ("centre", "depth_mm", "tile", "frame", "threads")
+    inputs = ("centre", "depth_mm", "tile", "frame", "threads", "ensemble")
     used = [f"run.{name}" for name in inputs if getattr(run, name) is not None]
     unchecked = ["created", "software"]
     for name in ("device", "device_title", "instructions"):
@@ -102,6 +102,8 @@ def misrun(record: Provenance, found: Prediction) -> list[str]:
         out.append("the sidecar says of padding below air what is none")
     if run.frame != here.frame:
         out.append("the sidecar states a frame of an image that has no time")
+    if (run.ensemble is None) != (here.ensemble is None):
+        out.append("the sidecar says otherwise than it is whether it is of an ensemble")
     # Only a full GPU makes a run go on in other pieces than the model's.
     if here.device == "cpu" == run.device and run.tile not in (None, found.card.region):
         out.append("the sidecar states other pieces than the model looks at")
@@ -152,7 +154,20 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
     if only and not len(source.outcome(points, only).z):
         return "the sidecar states conditions that none of the model's hypotheses meets", True
     draw = None if choice.sample is None else choice.sample - 1
-    whole = source.anchor(points, draw, choice.seed or 0, only)
+    members = prediction.members
+    if choice.member is not None:
+        number = choice.member - 1
+        if members is None or number >= len(members):
+            return "the sidecar names a member that the ensemble has not", True
+        if choice.kind == "member" and bool(choice.nothing) == (number in members.outlined):
+            return "the sidecar states otherwise than its member whether anything is outlined", True
+        if choice.nothing:
+            return None, True
+        if number not in members.outlined:
+            return "the sidecar states a walk from a member that outlines nothing", True
+        whole = members.z[number]
+    else:
+        whole = source.anchor(points, draw, choice.seed or 0, only)
     anchor, beyond = np.split(whole, [source.dist.rank])
     stated = None if choice.pointing is None else choice.pointing.rest
     if stated is not None and not _near(stated, beyond[: len(beyond) - len(set(points))]):
@@ -161,10 +176,10 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
         return _doubt(given, alike, "the sidecar states another anchor than that of its walk")
     if choice.kind != "walk":
         if not given and anchor.tolist() != choice.z:
-            return (
-                _MISDRAWN if choice.kind == "sample" else "the sidecar calls a mean what is none",
-                True,
-            )
+            words = "the sidecar calls a mean what is none"
+            if choice.kind == "member":
+                words = "the sidecar states another z than its member's"
+            return _MISDRAWN if choice.kind == "sample" else words, True
         if not _near(choice.z, anchor):
             return _doubt(given, alike, "the sidecar states another z than its points or seed give")
         return None, True
@@ -198,7 +213,7 @@ def _missized(record: Provenance, recall: Recall, alike: bool) -> tuple[str | No
     if count > (_MOST_GIVEN if points or only else _MOST_DRAWS):
         return None, False
     true = sizes_of(prediction, count_ranges(prediction, points, only, count))
-    there, here = record.sizes, true["sizes"]
+    there, here = record.sizes, true["sizes"] or {}
     pairs = [(record.together, true["together"])]
     pairs += [(there.get(name), here.get(name)) for name in {*there, *here}]
     if all(_same_sizes(*pair) for pair in pairs):
@@ -221,7 +236,7 @@ def _same_sizes(one: Sizes | None, other: Sizes | None) -> bool:
 
 def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:
     """What a sidecar says of presence otherwise than the model, and whether that could be told."""
-    if choice.nothing and choice.kind not in ("nothing", "sample"):
+    if choice.nothing and choice.kind not in ("nothing", "sample", "member"):
         return "the sidecar calls empty what the model outlines", True
     if choice.presence is None:
         # One of before says nothing of it.
@@ -253,12 +268,18 @@ def _doubt(given: bool, alike: bool, words: str) -> tuple[str | None, bool]:
 def _misfit(choice: Choice) -> str | None:
     """Fields that a kind of hypothesis has not."""
     never: tuple[str, ...] = ()
-    if choice.kind in ("mean", "conditioned"):
+    if choice.kind in ("mean", "conditioned") or choice.kind == "member":
         never = (*_WALKED, "seed", "sample", "lesions")
     elif choice.kind == "nothing":
         never = (*_WALKED, "seed", "sample", "lesions", "z")
     elif choice.kind in ("sample", "representative"):
         never = (*_WALKED, "lesions")
+    if choice.kind not in ("member", "walk"):
+        never = (*never, "member")
+    if choice.kind == "member" and choice.member is None:
+        return "the sidecar does not say which member it is of"
+    if choice.member is not None and choice.sample is not None:
+        return "the sidecar states both a sample and a member"
     for name in never:
         if getattr(choice, name) is not None:
             return f"the sidecar states {name} of what it calls {choice.kind}, which has none"

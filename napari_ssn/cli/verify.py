@@ -30,6 +30,12 @@ def verify(
         str | None,
         typer.Option(help="Name of a model or its folder; found by its weights if left out."),
     ] = None,
+    ensemble: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MAPS", help="Members of the ensemble it was made from, as for `segment`."
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="the sidecar's")
     ] = None,
@@ -39,5 +45,12 @@ def verify(
     Exit status 0: identical; 1: not identical; 2: it could not be made again.
     """
     numbers = parse_series(series)
-    if not cli.verifying.verify(image, sidecar, series=numbers, model_name=model, device=device):
+    if not cli.verifying.verify(
+        image,
+        sidecar,
+        series=numbers,
+        model_name=model,
+        device=device,
+        members=ensemble or (),
+    ):
         raise typer.Exit(DIFFERENT)

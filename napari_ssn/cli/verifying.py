@@ -48,6 +48,7 @@ def verify(
     series: Numbers = None,
     model_name: str | None = None,
     device: str | None = None,
+    members: Sequence[Path] = (),
 ) -> bool:
     """Say whether a sidecar, and the label map beside it, are what the model makes of an image.
 
@@ -62,6 +63,7 @@ def verify(
             channels one for each.
         model_name: name or folder of the model; found by its weights if left out.
         device: to compute on; the sidecar's, if this computer has it, when left out.
+        members: where those of an ensemble are, if the sidecar is of one.
 
     Returns:
         whether all is identical; what is not has been said.
@@ -90,7 +92,7 @@ def verify(
     if edited:
         typer.echo(f"Not identical: {problems[0]}.")
         return False
-    recall = again(path, record, model_name, device, series)
+    recall = again(path, record, model_name, device, series, members)
     found = recall.prediction
     if not problems and (impossible := misrun(record, found)):
         typer.echo(f"Not identical: {impossible[0]}.")

@@ -32,8 +32,8 @@ _MOST_LABELS, _MOST_VOXELS = 256, 1 << 30
 _LEAST_PRESENCE = 1e-6
 
 #: Networks that a card may name, MONAI's and that of `napari_ssn.network.inflated`; it can start
-#: nothing else.
-Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet", "SliceUNet"]
+#: nothing else. An ensemble of others' maps has none, and no card in a file is of one.
+Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet", "SliceUNet", "none"]
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Radius = Annotated[float, Field(gt=0)]
@@ -359,7 +359,10 @@ def read_card(folder: Path) -> ModelCard:
             f"Model {folder.name!r} was made for a newer napari-ssn: update the program to use it."
         )
     try:
-        return ModelCard.model_validate_json(text)
+        card = ModelCard.model_validate_json(text)
+        if card.architecture.backbone == "none":
+            raise ModelError(f"The card of model {folder.name!r} is invalid: it names no network.")
+        return card
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         place, what = what_is_wrong([dict(one) for one in problems])

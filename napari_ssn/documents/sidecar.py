@@ -85,6 +85,32 @@ class DicomInput(_Strict):
     sop_instance_uids: Annotated[list[Uid], Field(min_length=1)]
 
 
+class EnsembleMember(_Strict):
+    """One member of an ensemble: checksum of its file, or of a layer's values, and its name."""
+
+    sha256: Sha256
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class EnsembleRun(_Strict):
+    """The members of an ensemble, in their order, and how they became a distribution.
+
+    With l the logits of a member, centred over labels, the mean is that of all members that
+    outline anything, and the columns are Helmert's contrasts of their l over the root of one less
+    than they are; of ``rank`` columns the largest by singular values, all where it is null.
+    ``probabilities``: l is the logarithm of the probabilities, clipped to ``low`` and ``high``.
+    ``distances``: l is the signed distance in mm to a label's edge, up to ``width_mm``, divided by
+    that and multiplied by half the logit of ``high``.
+    """
+
+    members: Annotated[list[EnsembleMember], Field(min_length=2)]
+    kind: Literal["probabilities", "distances"]
+    low: Annotated[FiniteFloat, Field(gt=0, lt=1)]
+    high: Annotated[FiniteFloat, Field(gt=0, lt=1)]
+    width_mm: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    rank: Annotated[int, Field(ge=1)] | None = None
+
+
 class Run(_Strict):
     """What the model was given, and where it ran.
 
@@ -100,7 +126,8 @@ class Run(_Strict):
     null everywhere else. ``unpadded`` is true where padding of the image, below −1024 HU, was taken
     for air; null everywhere else, and in sidecars of before, where it counted as it was. ``unlike``
     is true where the image is unlike those that the model was trained on, by its file, size or
-    values, so that nothing calibrated is said of it.
+    values, so that nothing calibrated is said of it. ``ensemble`` names the members where no model
+    ran, and maps of others were taken; null for a model.
     """
 
     device: str
@@ -118,6 +145,7 @@ class Run(_Strict):
     insisted: Literal[True] | None = None
     unpadded: Literal[True] | None = None
     unlike: Literal[True] | None = None
+    ensemble: EnsembleRun | None = None
 
 
 class LesionMove(_Strict):
@@ -221,7 +249,8 @@ class Choice(_Strict):
     ``presence`` is how likely a reader outlines anything, given ``pointing`` and ``conditions``;
     null where the model does not tell that apart from where the border runs. ``nothing`` is true
     where the label map is empty because a reader outlines nothing: a draw whose reader does, or,
-    of kind ``nothing``, the hypothesis itself; null everywhere else.
+    of kind ``nothing``, the hypothesis itself; null everywhere else. ``member`` counts the members
+    of an ensemble from 1: the one that it is, or that its walk starts from.
     """
 
     kind: Literal[
@@ -233,6 +262,7 @@ class Choice(_Strict):
         "edited",
         "probability",
         "nothing",
+        "member",
     ]
     seed: Count | None = None
     sample: Annotated[int, Field(ge=1)] | None = None
@@ -247,6 +277,7 @@ class Choice(_Strict):
     spread: Spread | None = None
     presence: Share | None = None
     nothing: Literal[True] | None = None
+    member: Annotated[int, Field(ge=1)] | None = None
 
 
 class LabelVolume(_Strict):

@@ -84,6 +84,16 @@ class MemberFiles:
             for number, one in enumerate(self.files, start=1)
         )
 
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """Checksum and name of each."""
+        return tuple((one.sha256, name) for one, name in zip(self.files, self.names, strict=True))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files."""
+        return tuple(path for one in self.files for path in one.paths)
+
     def some(self, sha256: Sequence[str]) -> MemberFiles:
         """Those with some checksums, in their order; DataError if one is missing."""
         by = {one.sha256: one for one in self.files}

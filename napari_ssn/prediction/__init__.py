@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import comparison as comparison
     from napari_ssn.prediction import counting as counting
     from napari_ssn.prediction import decode as decode
+    from napari_ssn.prediction import ensembles as ensembles
     from napari_ssn.prediction import export as export
     from napari_ssn.prediction import lesions as lesions
     from napari_ssn.prediction import overview as overview
@@ -38,6 +39,7 @@ __getattr__ = door(
         "comparison",
         "counting",
         "decode",
+        "ensembles",
         "export",
         "lesions",
         "overview",

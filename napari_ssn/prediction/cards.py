@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from napari_ssn.core.summaries.representatives import representatives
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Choice, Point, Question
-from napari_ssn.prediction.decode import across_in
+from napari_ssn.prediction.crowd import Crowd, crowd_of
+from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.wish import CARDS, DRAWS, SEED, SIDE
 from napari_ssn.text.pictures import drawn, fitting, grey_canvas, label_lines, view_around
@@ -58,6 +59,7 @@ class Cards:
         cards: one or more.
         voxel: of the source's grid, in the middle of what the thumbnails show.
         points, only: that the hypotheses were drawn given.
+        members: whether the draws are the members of an ensemble.
     """
 
     run: int
@@ -66,6 +68,7 @@ class Cards:
     voxel: tuple[int, ...]
     points: tuple[Point, ...] = ()
     only: tuple[Question, ...] = ()
+    members: bool = False
 
 
 def deal_cards(
@@ -83,16 +86,18 @@ def deal_cards(
         most: cards.
         cancel: looked at on the way.
     """
-    draws = prediction.given.draws(points, DRAWS, SEED, only)
+    crowd = crowd_of(prediction, points, only, DRAWS, SEED)
     # What is so in all draws speaks of presence too, so that it is not the source's own.
-    presence = prediction.given.presence(points, only)
+    presence = crowd.presence or prediction.given.presence(points, only)
     source = prediction.given.source(points)
-    found = representatives(source, most, z=draws, between=cancel.check, presence=presence)
+    found = representatives(source, most, z=crowd.z, between=cancel.check, presence=presence)
+    if crowd.members:
+        found = [_member(prediction, crowd, one, points, only) for one in found]
     cancel.check()
     pictures, voxel = draw(prediction, [one.label_map for one in found])
     cards = tuple(
         Card(
-            _choice(draws, one, points, only),
+            _choice(crowd, one, points, only),
             one.probability or 0.0,
             one.probability_error or 0.0,
             one.counts,
@@ -101,11 +106,26 @@ def deal_cards(
         )
         for one, picture in zip(found, pictures, strict=True)
     )
-    return Cards(prediction.run, DRAWS, cards, voxel, points, only)
+    draws, members = (len(crowd.z), True) if crowd.members else (DRAWS, False)
+    return Cards(prediction.run, draws, cards, voxel, points, only, members)
+
+
+def _member(
+    prediction: Prediction,
+    crowd: Crowd,
+    one: Hypothesis,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+) -> Hypothesis:
+    """A member's own label map in the place of what it decodes to; its share has no error."""
+    made = (
+        one if one.z is None else hypothesis_of(prediction, _choice(crowd, one, points, only), None)
+    )
+    return replace(made, probability=one.probability, probability_error=0.0)
 
 
 def _choice(
-    draws: NDArray[np.float64],
+    crowd: Crowd,
     one: Hypothesis,
     points: tuple[Point, ...],
     only: tuple[Question, ...],
@@ -113,8 +133,8 @@ def _choice(
     if one.z is None:
         return Choice(points=points, only=only, nothing=True)
     # A representative is one of the draws: its number says all about it.
-    number = int(np.flatnonzero((draws == one.drawn).all(1))[0])
-    return Choice(number, SEED, points=points, only=only)
+    number = int(np.flatnonzero((crowd.z == one.drawn).all(1))[0])
+    return crowd.choice(number, SEED, points, only)
 
 
 def draw(

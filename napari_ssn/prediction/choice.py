@@ -63,6 +63,7 @@ class Choice:
         basis: how the directions are chosen that one of is walked.
         nothing: whether it is a reader who outlines nothing: an empty label map, whatever z. Of a
             draw that presence leaves empty, or without a sample the hypothesis "nothing outlined".
+        member: which member of an ensemble is the anchor, from 0; None for the mean or a draw.
     """
 
     sample: int | None = None
@@ -74,22 +75,27 @@ class Choice:
     only: tuple[Question, ...] = ()
     basis: Kind = "label-weighted"
     nothing: bool = False
+    member: int | None = None
 
     @property
-    def kind(self) -> Literal["mean", "sample", "walk", "nothing"]:
-        """What the hypothesis is: the mean, a draw, or a point on a walk from either; or nothing.
+    def kind(self) -> Literal["mean", "sample", "walk", "nothing", "member"]:
+        """What the hypothesis is: the mean, a draw, a member, a walk from one; or nothing.
 
-        A draw that is left empty is a draw.
+        A draw that is left empty is a draw, and a member that outlines nothing a member.
         """
-        if self.nothing and self.sample is None:
+        if self.nothing and self.sample is None and self.member is None:
             return "nothing"
         if self.sigma != 0 or self.own:
             return "walk"
+        if self.member is not None:
+            return "member"
         return "mean" if self.sample is None else "sample"
 
     @property
     def anchor(self) -> Choice:
         """The hypothesis the walk starts from, outlined: who walks asks where the border is."""
+        if self.member is not None:
+            return Choice(points=self.points, only=self.only, member=self.member)
         if self.sample is None:
             return Choice(points=self.points, only=self.only)
         return Choice(self.sample, self.seed, points=self.points, only=self.only)
@@ -103,6 +109,8 @@ class Choice:
     def title(self) -> str:
         """``mean``, ``sample 3``, ``sample 3, direction 1 at +0.50 σ, lesion 2 at −1.00 σ``."""
         start = "mean" if self.sample is None else f"sample {self.sample + 1}"
+        if self.member is not None:
+            start = f"member {self.member + 1}"
         if self.points:
             start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
         if self.only:
@@ -110,7 +118,8 @@ class Choice:
             start += f" where {len(self.only)} condition{several} hold{'' if several else 's'}"
         if self.nothing:
             start = start.replace("mean", "nothing outlined", 1)
-            return start if self.sample is None else f"{start}, nothing outlined"
+            alone = self.sample is None and self.member is None
+            return start if alone else f"{start}, nothing outlined"
         if self.kind != "walk":
             return start
         words = f"{start}, {_NAMES[self.basis]} {self.direction + 1} at {_sigma(self.sigma)}"

@@ -27,21 +27,24 @@ class Position:
         points: that the distribution is given.
         own: z of each lesion that stands elsewhere, by its number.
         nothing: whether it is a reader who outlines nothing, whatever z.
+        member: whose own label map it is, of an ensemble; None where z says all.
     """
 
     z: Floats | None
     points: tuple[Point, ...] = ()
     own: dict[int, Floats] = field(default_factory=dict)
     nothing: bool = False
+    member: int | None = None
 
 
 def position_of(prediction: Prediction, choice: Choice) -> Position:
     """Where a choice stands: ``z_anchor + sigma · v_direction`` in float64, and lesions alone."""
     if choice.nothing and choice.sample is None:
-        return Position(None, choice.points, nothing=True)
+        return Position(None, choice.points, nothing=True, member=choice.member)
     anchor = anchor_z(prediction, choice)
     if choice.kind != "walk":
-        return Position(anchor, choice.points, nothing=choice.nothing)
+        own_map = choice.member if not choice.points else None
+        return Position(anchor, choice.points, nothing=choice.nothing, member=own_map)
     directions = prediction.bases.known(choice.basis)
     own = {number: directions.z(choice.direction, at, anchor) for number, at in choice.own}
     z = directions.z(choice.direction, choice.sigma, anchor)
@@ -49,8 +52,22 @@ def position_of(prediction: Prediction, choice: Choice) -> Position:
 
 
 def anchor_z(prediction: Prediction, choice: Choice) -> Floats:
-    """What a walk starts from: the mean's z, else the draw of that seed and number."""
+    """What a walk starts from: the mean's z, the draw of that seed and number, or a member's."""
+    if choice.member is not None:
+        return member_z(prediction, choice.member)
     return prediction.given.anchor(choice.points, choice.sample, choice.seed, choice.only)
+
+
+def member_z(prediction: Prediction, member: int) -> Floats:
+    """Where a member of an ensemble stands; ValueError for one that outlines nothing, or is none.
+
+    Its label map is there but for the rounding of what is next to a tie.
+    """
+    members = prediction.members
+    if members is None or member not in members.outlined:
+        raise ValueError(f"member: expected one that outlines anything, got {member}")
+    found: Floats = members.z[member]
+    return found
 
 
 def labels_in(
@@ -59,6 +76,10 @@ def labels_in(
     """Label map of a hypothesis in a part of the region that was segmented."""
     if position.nothing or position.z is None:
         return np.zeros(prediction.dist.space, np.uint8)[where]
+    if position.member is not None and not prediction.spread.changed:
+        assert prediction.members is not None
+        # Its own, bit for bit: what was counted and what was voted.
+        return np.array(prediction.members.label_maps[position.member][where])
     source = prediction.given.source(position.points)
     if not position.own:
         return source.label_map(position.z, where)

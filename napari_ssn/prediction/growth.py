@@ -19,6 +19,10 @@ _TELLS_NOTHING = (
     "was edited by hand, of a probability map, or was written by an older napari-ssn. Export it "
     "again."
 )
+_ENSEMBLE = (
+    "A sidecar is of an ensemble: whether the same networks, or people, outlined both scans is not "
+    "known, and so their sizes are not compared."
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,11 @@ def growth(
         days: between the scans.
 
     Raises:
-        DataError: they are of two models or of hypotheses spread differently, one says nothing of
-            the range, sizes are not known in mL, or there is no such label.
+        DataError: they are of two models, of ensembles, or of hypotheses spread differently, one
+            says nothing of the range, sizes are not known in mL, or there is no such label.
     """
+    if before.run.ensemble is not None or after.run.ensemble is not None:
+        raise DataError(_ENSEMBLE)
     if before.model.weights_sha256 != after.model.weights_sha256:
         raise DataError(
             "The two are of different models, which outline differently: compare two of one model."

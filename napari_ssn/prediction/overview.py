@@ -15,6 +15,7 @@ from napari_ssn.core.summaries.boxplot import boxplot
 from napari_ssn.core.summaries.lines import MEDIAN_BIT
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.crowd import Crowd, crowd_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.wish import DRAWS, FEWEST_IN_BOXPLOT, IN_BOXPLOT, SEED, Wish
 
@@ -55,14 +56,20 @@ def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overvie
     """
     dist, given = prediction.dist, prediction.given
     if wish.kind == "probability":
-        exact = not (wish.points or wish.only)
+        crowd = crowd_of(prediction, wish.points, wish.only, 0, wish.seed)
+        exact = not (wish.points or wish.only or crowd.members)
         (share,) = label_shares(prediction, wish.points, wish.only, (wish.label,), cancel)
-        return Overview(wish, None if exact else DRAWS, _frozen(dist.placed(share)))
+        count = len(crowd.members) or DRAWS
+        return Overview(wish, None if exact else count, _frozen(dist.placed(share)))
     if wish.kind == "boxplot":
         return _boxplot(prediction, wish, cancel)
-    draws, source = given.draws(wish.points, DRAWS, wish.seed, wish.only), given.source(wish.points)
-    found = agreement(source, draws[given.outlined(wish.points, draws)], cancel.check)
-    return Overview(wish, DRAWS, _frozen(dist.placed(found.levels(wish.label))))
+    crowd = crowd_of(prediction, wish.points, wish.only, DRAWS, wish.seed)
+    source, draws = given.source(wish.points), crowd.z
+    if not crowd.members:
+        draws = draws[given.outlined(wish.points, draws)]
+    found = agreement(source, draws, cancel.check)
+    count = len(draws) if crowd.members else DRAWS
+    return Overview(wish, count, _frozen(dist.placed(found.levels(wish.label))))
 
 
 def label_shares(
@@ -83,23 +90,31 @@ def label_shares(
         labels: None for all but the background together.
         cancel: looked at on the way.
     """
-    given = prediction.given
+    given, members = prediction.given, prediction.members
+    if members is not None and not (members.many or points or only or prediction.spread.changed):
+        yield from (members.votes(one) for one in labels)
+        return
     if not (points or only):
         yield from (prediction.dist.probability(one, between=cancel.check) for one in labels)
         return
-    draws, presence = given.draws(points, DRAWS, SEED, only), given.presence(points, only)
-    found = agreement(given.source(points), draws, cancel.check)
+    crowd = crowd_of(prediction, points, only, DRAWS, SEED)
+    presence = crowd.presence or given.presence(points, only)
+    found = agreement(given.source(points), crowd.z, cancel.check)
     yield from (mixed(found.share(label), label, presence) for label in labels)
 
 
 def _boxplot(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overview:
     given = prediction.given
-    draws = given.draws(wish.points, IN_BOXPLOT, wish.seed, wish.only)
-    # Those that one can step to and see outlined.
-    present = given.present(wish.points, IN_BOXPLOT, wish.seed, wish.only)
-    numbers = np.intersect1d(given.outlined(wish.points, draws), np.flatnonzero(present))
-    if len(numbers) < FEWEST_IN_BOXPLOT:
-        numbers = np.arange(IN_BOXPLOT)
+    crowd = crowd_of(prediction, wish.points, wish.only, IN_BOXPLOT, wish.seed)
+    if 0 < len(crowd.members) < FEWEST_IN_BOXPLOT:
+        crowd = Crowd(given.draws(wish.points, IN_BOXPLOT, wish.seed, wish.only))
+    draws, numbers = crowd.z, np.arange(len(crowd.z))
+    if not crowd.members:
+        # Those that one can step to and see outlined.
+        present = given.present(wish.points, IN_BOXPLOT, wish.seed, wish.only)
+        numbers = np.intersect1d(given.outlined(wish.points, draws), np.flatnonzero(present))
+        if len(numbers) < FEWEST_IN_BOXPLOT:
+            numbers = np.arange(IN_BOXPLOT)
     draws = draws[numbers]
     found = boxplot(given.source(wish.points), draws, wish.label, cancel.check)
     values = found.whole.astype(np.uint8)
@@ -108,7 +123,7 @@ def _boxplot(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overview:
     values += np.uint8(MEDIAN_BIT) * found.inside
 
     def choice(number: int) -> Choice:
-        return Choice(int(numbers[number]), wish.seed, points=wish.points, only=wish.only)
+        return crowd.choice(int(numbers[number]), wish.seed, wish.points, wish.only)
 
     return Overview(
         wish,

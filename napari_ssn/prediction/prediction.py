@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.principal import Directions
 from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.members import Members
 from napari_ssn.core.spread import Spread
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.geometry.scale import scale_of
@@ -44,6 +45,8 @@ class Prediction:
         unpadded: whether padding, below air, was taken for air.
         distance: of the image from the training images, see `likeness_to_training`; None where
             it is not known.
+        members: of the ensemble that it is made of; None of a model.
+        sources: checksum and name of each of them, in their order.
         tolerance, slip: how exactly a point is meant, and how likely it is a slip of the hand.
         given: the same given what was pointed at.
         bases: the axes of its uncertainty, by how they are chosen.
@@ -69,6 +72,8 @@ class Prediction:
     insisted: bool = False
     unpadded: bool = False
     distance: float | None = None
+    members: Members | None = None
+    sources: tuple[tuple[str, str], ...] = ()
     given: Given = field(init=False, repr=False, compare=False)
     bases: Bases = field(init=False, repr=False, compare=False)
 

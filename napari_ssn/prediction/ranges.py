@@ -17,7 +17,9 @@ from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.counting import count_sizes
+from napari_ssn.prediction.crowd import crowd_of, member_counts
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.text.ensembles import range_of_members
 from napari_ssn.text.presence import Presence
 from napari_ssn.text.sizes import Measure, capital, cut_off_line, range_line
 
@@ -39,8 +41,11 @@ class Ranges:
         spread: of these hypotheses.
         presence: whether a reader outlines anything. Where the model tells that apart, ranges,
             absent and bars are of those hypotheses alone that outline something.
-        sizes: what a sidecar says of them, label by label.
+        sizes: what a sidecar says of them, label by label; nothing of an ensemble of few.
         together: and of all labels in one, where there are several.
+        members, noun: of an ensemble of few, and what they are: ranges go from the smallest to the
+            largest of those that agree with points and conditions.
+        held: how many of them agree; of none the range is that of ``count`` draws.
     """
 
     count: int
@@ -54,6 +59,9 @@ class Ranges:
     presence: Presence = field(default_factory=lambda: Presence(1.0, False, ()))
     sizes: tuple[Sizes, ...] = ()
     together: Sizes | None = None
+    members: int = 0
+    noun: str = ""
+    held: int = 0
 
     @property
     def unlike(self) -> bool:
@@ -68,6 +76,9 @@ class Ranges:
             label: 0 for the first but the background.
         """
         one = self.ranges[label]
+        if self.members:
+            ends = measure.interval(one.low, one.high)
+            return range_of_members(ends, self.held, self.members, self.count, self.noun)
         return range_line(
             measure,
             one.low,
@@ -105,7 +116,7 @@ class Ranges:
                 words += f" · mean outline {said}"
             if cut := cut_off_line(lengths):
                 words += f" · {cut}"
-            if presence.apart:
+            if presence.apart and not self.members:
                 yield f"{name} {measure.short_here(one.median, one.high)} · {words}"
             else:
                 yield f"{name}: median {measure.amount_here(one.median)} · {words}"
@@ -134,7 +145,17 @@ def count_ranges(
         cancel: looked at on the way.
     """
     given = prediction.given
-    draws = given.draws(points, count, SEED, only)
+    crowd = crowd_of(prediction, points, only, count, SEED)
+    if crowd.of:
+        counts = (
+            member_counts(prediction, crowd)
+            if crowd.members
+            else count_sizes(prediction, points, crowd.z, cancel)
+        )
+        stated = _of_members(prediction, counts, crowd.presence, crowd.of)
+        held = len(crowd.members)
+        return replace(stated, points=points, only=only, spread=prediction.spread, held=held)
+    draws = crowd.z
     stated = state_ranges(
         prediction.card,
         count_sizes(prediction, points, draws, cancel),
@@ -143,7 +164,38 @@ def count_ranges(
         own=bool(points or only) or not prediction.in_calibration,
         unlike=prediction.fit.kind == "unlike",
     )
+    if prediction.members is not None and not (points or only):
+        # Of so many, but still of them: nobody here is a reader.
+        many, noun = len(prediction.members), noun_of(prediction)
+        stated = replace(stated, presence=replace(stated.presence, members=many, noun=noun))
     return replace(stated, run=prediction.run, points=points, only=only, spread=prediction.spread)
+
+
+def _of_members(
+    prediction: Prediction, counts: NDArray[np.int64], presence: float | None, members: int
+) -> Ranges:
+    """From the smallest to the largest: of so few no share of readers, or of draws, is stated."""
+    sizes = counts[:, 1:]
+    share = prediction.dist.presence if presence is None else presence
+    noun = noun_of(prediction)
+    return Ranges(
+        count=len(sizes),
+        ranges=tuple(
+            Range(float(np.median(one)), float(one.min()), float(one.max()), 1.0) for one in sizes.T
+        ),
+        absent=tuple(float(one) for one in (sizes == 0).mean(0)),
+        bars=tuple(histogram(column) for column in sizes.T),
+        run=prediction.run,
+        presence=Presence(share, share < 1, prediction.labels[1:], members=members, noun=noun),
+        members=members,
+        noun=noun,
+    )
+
+
+def noun_of(prediction: Prediction) -> str:
+    """What the members of an ensemble are: of label maps nobody knows who made them."""
+    members = prediction.members
+    return "outlines" if members and members.method.kind == "distances" else "networks"
 
 
 def state_ranges(

@@ -88,8 +88,9 @@ def position_in(prediction: Prediction, told: Told) -> Position:
     z = None if told.z is None else np.array(told.z, np.float64)
     if z is not None and len(z) != rank:
         raise DataError(f"The sidecar's z has {len(z)} numbers, the model's {rank}.")
+    member = _member_in(prediction, told)
     if told.nothing:
-        return Position(z, points, nothing=True)
+        return Position(z, points, nothing=True, member=member)
     if z is None:
         raise DataError("The sidecar says of no z where its hypothesis stands.")
     beyond = _beyond(prediction, points, told.pointing)
@@ -97,7 +98,16 @@ def position_in(prediction: Prediction, told: Told) -> Position:
     if any(len(one.z) != rank for one in moved):
         raise DataError(f"The z of a lesion in the sidecar has not the model's {rank} numbers.")
     own = {one.lesion: np.concatenate([one.z, beyond]) for one in moved}
-    return Position(np.concatenate([z, beyond]), points, own)
+    return Position(np.concatenate([z, beyond]), points, own, member=None if points else member)
+
+
+def _member_in(prediction: Prediction, told: Told) -> int | None:
+    """The member whose own label map a sidecar tells of; DataError for one that there is not."""
+    if told.member is None:
+        return None
+    if prediction.members is None or told.member > len(prediction.members):
+        raise DataError("The sidecar names a member that the ensemble has not.")
+    return told.member - 1 if told.kind == "member" else None
 
 
 def points_in(prediction: Prediction, told: Told) -> tuple[Point, ...]:

@@ -46,13 +46,19 @@ def describe(
         spread=spread_of(prediction),
         presence=presence_of(prediction, choice),
         nothing=choice.nothing or None,
+        member=None if choice.member is None else choice.member + 1,
     )
     record = record_of(prediction, hypothesis, told)
     return record if ranges is None else record.model_copy(update=sizes_of(prediction, ranges))
 
 
 def sizes_of(prediction: Prediction, ranges: Ranges) -> dict[str, Any]:
-    """What a sidecar says of how the sizes of all hypotheses spread, by its fields."""
+    """What a sidecar says of how the sizes of all hypotheses spread, by its fields.
+
+    Nothing of an ensemble of few: five sizes are no spread, and each has a sidecar of its own.
+    """
+    if ranges.members:
+        return {"sizes": None, "together": None}
     sizes = dict(zip(prediction.labels[1:], ranges.sizes, strict=True))
     return {"sizes": sizes, "together": ranges.together}
 
@@ -86,7 +92,7 @@ def run_of(prediction: Prediction) -> provenance.Run:
     return provenance.Run(
         device=prediction.device,
         device_title=prediction.device_title,
-        tile=list(prediction.tile),
+        tile=list(prediction.tile) or None,
         centre=None if prediction.centre is None else list(prediction.centre),
         depth_mm=prediction.depth_mm,
         image_sha256=prediction.image_sha256,
@@ -97,6 +103,25 @@ def run_of(prediction: Prediction) -> provenance.Run:
         insisted=prediction.insisted or None,
         unpadded=prediction.unpadded or None,
         unlike=prediction.fit.kind == "unlike" or None,
+        ensemble=ensemble_of(prediction),
+    )
+
+
+def ensemble_of(prediction: Prediction) -> provenance.EnsembleRun | None:
+    """What a sidecar says of the members of an ensemble; None of a model."""
+    if prediction.members is None:
+        return None
+    method = prediction.members.method
+    return provenance.EnsembleRun(
+        members=[
+            provenance.EnsembleMember(sha256=sha256, name=name)
+            for sha256, name in prediction.sources
+        ],
+        kind=method.kind,
+        low=method.low,
+        high=method.high,
+        width_mm=method.width_mm,
+        rank=method.rank,
     )
 
 

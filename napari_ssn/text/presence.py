@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from napari_ssn.text.ensembles import nothing_of_members
 from napari_ssn.text.sizes import UNLIKE, percent
 
 #: Below this chance that a reader outlines anything, "is it there?" is answered before any size.
@@ -23,12 +24,15 @@ class Presence:
             nothing to say.
         labels: names of what is outlined, background left out.
         unlike: whether the image is unlike those that the model was trained on.
+        members, noun: of an ensemble, whose share it is, and what they are; 0 for readers.
     """
 
     share: float
     apart: bool
     labels: tuple[str, ...]
     unlike: bool = False
+    members: int = 0
+    noun: str = ""
 
     @property
     def unlikely(self) -> bool:
@@ -40,6 +44,9 @@ class Presence:
         """What is said of it, a line of its own; nothing where there is nothing to say."""
         if not self.apart:
             return ""
+        if self.members:
+            absent = round((1 - self.share) * self.members)
+            return nothing_of_members(absent, self.members, self.noun)
         line = nothing_line(1 - self.share)
         if self.unlikely:
             line = unlikely_line(self.share, self.labels)

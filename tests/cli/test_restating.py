@@ -87,6 +87,11 @@ STATED: dict[str, Any] = {
     "insisted": True,
     "unlike": True,
     "unpadded": True,
+    "ensemble": {
+        "members": [{"sha256": "0" * 64, "name": "1"}, {"sha256": "1" * 64, "name": "2"}],
+        "kind": "distances", "low": 0.05, "high": 0.95,
+    },
+    "member": 1,
 }  # fmt: skip
 
 

@@ -1,0 +1,99 @@
+"""Ensembles in commands: their members found, read with progress, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from napari_ssn.cli.options import Ensemble
+from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM
+from napari_ssn.core.members import Members
+from napari_ssn.documents.sidecar import EnsembleRun
+from napari_ssn.errors import DataError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.members import MemberFiles, find_members
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.ensembles import predict, said_of
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.source import Source
+
+
+def members_of(wanted: Ensemble, image: Volume, name: str) -> MemberFiles:
+    """The members that somebody names, and a word on each that is missing."""
+    found = find_members(wanted.paths, image, name)
+    typer.echo(f"Members: {', '.join(found.names)}.", err=True)
+    return found
+
+
+def predict_from(
+    files: MemberFiles,
+    image: Volume,
+    frame: int | None,
+    *,
+    clip: tuple[float, float] = (LOW, HIGH),
+    width_mm: float = WIDTH_MM,
+    rank: int | None = None,
+    distances: bool | None = None,
+) -> Prediction:
+    """What an ensemble says of its image, with progress and remarks on standard error.
+
+    Args:
+        files: of the members.
+        image: that they are of.
+        frame: which one of a time series it is, from 1; None for an image without time.
+        clip, width_mm, rank, distances: as for `napari_ssn.ensemble`.
+    """
+    if image.note is not None:
+        typer.echo(image.note, err=True)
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Reading members", total=None)
+        found = predict(
+            files,
+            Source.of(image, None if frame is None else frame - 1),
+            clip=clip,
+            width_mm=width_mm,
+            rank=rank,
+            distances=distances,
+            step=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    assert found.members is not None
+    for note in [*files.notes, said_of(found.members.method, found.members)]:
+        typer.echo(note, err=True)
+    return found
+
+
+def remade(
+    image: Volume, frame: int | None, name: str, told: EnsembleRun, paths: Sequence[Path]
+) -> Prediction:
+    """What a sidecar's ensemble says of its image, from the same members in the same way.
+
+    Args:
+        image: of the sidecar.
+        frame: as for `predict_from`.
+        name: of the image's file.
+        told: what the sidecar says.
+        paths: where its members are; others there are left out.
+    """
+    if not paths:
+        raise DataError("The sidecar was made from an ensemble: name its members with --ensemble.")
+    files = find_members(paths, image, name).some([one.sha256 for one in told.members])
+    # What was missing then is no news.
+    files.notes.clear()
+    return predict_from(
+        files,
+        image,
+        frame,
+        clip=(told.low, told.high),
+        width_mm=told.width_mm or WIDTH_MM,
+        rank=told.rank,
+        distances=told.kind == "distances",
+    )
+
+
+def member_choice(members: Members, number: int) -> Choice:
+    """What shows a member, from 0."""
+    return Choice(member=number, nothing=number not in members.outlined)

@@ -1,0 +1,102 @@
+"""The hypotheses that cards, shares, ranges and pictures are of.
+
+Of a model they are draws. Of an ensemble of few members they are the members themselves, each
+worth as much as any other: a Gaussian draw leaves what any of them outlined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.measures import count_labels
+from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.prediction import Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """Hypotheses that stand for all.
+
+    Attributes:
+        z: (n, R), or what draws given points hold.
+        members: numbers of the members that they are, from 0; empty where they were drawn.
+        presence: share of all, those who outline nothing among them, that outline anything; None
+            where the distribution says so.
+        of: members in all, of an ensemble of few; 0 else.
+    """
+
+    z: NDArray[np.float64]
+    members: tuple[int, ...] = ()
+    presence: float | None = None
+    of: int = 0
+
+    def choice(
+        self, number: int, seed: int, points: tuple[Point, ...], only: tuple[Question, ...]
+    ) -> Choice:
+        """What shows one of them."""
+        if self.members:
+            return Choice(points=points, only=only, member=self.members[number])
+        return Choice(number, seed, points=points, only=only)
+
+
+def crowd_of(
+    prediction: Prediction,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    n: int,
+    seed: int,
+) -> Crowd:
+    """Hypotheses given points and conditions: members that agree with them, else n draws.
+
+    Args:
+        prediction: whose.
+        points, only: that hold in all of them.
+        n, seed: of draws.
+    """
+    members = prediction.members
+    if members is None or members.many:
+        return Crowd(prediction.given.draws(points, n, seed, only))
+    agreeing = [m for m in range(len(members)) if agrees(prediction, m, points, only)]
+    there = tuple(m for m in agreeing if m in members.outlined)
+    if not there:
+        return Crowd(prediction.given.draws(points, n, seed, only), of=len(members))
+    z = members.z[list(there)]
+    return Crowd(z, there, len(there) / len(agreeing), len(members))
+
+
+def agrees(
+    prediction: Prediction, member: int, points: tuple[Point, ...], only: tuple[Question, ...]
+) -> bool:
+    """Whether a member of an ensemble has the labels of some points, and meets conditions."""
+    if not (points or only):
+        return True
+    label_map = map_of(prediction, member)
+    if any(label_map[one.index] != one.label for one in points):
+        return False
+    counts = count_labels(label_map, prediction.dist.classes)
+    for one in only:
+        size = counts[one.label]
+        met = {"at least": size >= one.voxels, "at most": size <= one.voxels}
+        met["reaches"] = one.kind == "reaches" and label_map[one.index] == one.label
+        if not met[one.kind]:
+            return False
+    return True
+
+
+def map_of(prediction: Prediction, member: int) -> NDArray[np.uint8]:
+    """Label map of a member, with the spread that the prediction has."""
+    members = prediction.members
+    assert members is not None
+    if prediction.spread.changed and member in members.outlined:
+        return prediction.dist.label_map(members.z[member])
+    found: NDArray[np.uint8] = members.label_maps[member]
+    return found
+
+
+def member_counts(prediction: Prediction, crowd: Crowd) -> NDArray[np.int64]:
+    """Voxels of each label in each of the members that a crowd is, (n, C)."""
+    classes = prediction.dist.classes
+    return np.stack([count_labels(map_of(prediction, m), classes) for m in crowd.members])

@@ -1,0 +1,176 @@
+"""A prediction made of the maps of other networks, or of several people's label maps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from napari_ssn._version import __version__
+from napari_ssn.core.directions.principal import Kind
+from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM, ensemble
+from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.members import Members, Method
+from napari_ssn.core.packed.distribution import compact
+from napari_ssn.documents.card import Architecture, Label, ModelCard, Training
+from napari_ssn.errors import NEVER, Cancel, DataError
+from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
+from napari_ssn.io.hashes import image_hash
+from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.source import Source
+
+# Okabe and Ito's colours, those of the background first.
+_COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
+_MEMBERS = (
+    "Its range is that of its members, never that of readers: networks that were trained alike err "
+    "alike."
+)
+_BETWEEN = (
+    "What is drawn or walked to between the members is a Gaussian through them, and no network's."
+)
+
+
+class Maps(Protocol):
+    """Members of an ensemble on the grid of one image, each read when its turn comes."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Any: ...
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the labels, background first; None where nobody says."""
+
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """Checksum and name of each."""
+
+
+def predict(
+    maps: Maps,
+    source: Source,
+    *,
+    clip: tuple[float, float] = (LOW, HIGH),
+    width_mm: float = WIDTH_MM,
+    rank: int | None = None,
+    distances: bool | None = None,
+    kinds: Sequence[Kind] = (),
+    number: int = 1,
+    step: Callable[[int, int], None] = lambda done, total: None,
+    cancel: Cancel = NEVER,
+) -> Prediction:
+    """The distribution over label maps that the members of an ensemble are.
+
+    Args:
+        maps: of the members, on the grid of the image.
+        source: the image.
+        clip, width_mm, rank, distances: as for `napari_ssn.ensemble`.
+        kinds: directions that are found at once, by how they are chosen.
+        number: of the run, to tell it from others.
+        step: is told how many members were read, of how many.
+        cancel: looked at between them.
+
+    Raises:
+        DataError: they are no members of one ensemble.
+        ImageError: one of them, or the image, cannot be read.
+        Cancelled: somebody stopped it.
+    """
+    done = 0
+
+    def between() -> None:
+        nonlocal done
+        cancel.check()
+        done += 1
+        step(min(done, len(maps)), len(maps))
+
+    volume = source.load()
+    step(0, len(maps))
+    made = ensemble(
+        maps,
+        source.affine,
+        rank=rank,
+        clip=clip,
+        width_mm=width_mm,
+        distances=distances,
+        classes=None if maps.labels is None else len(maps.labels),
+        between=between,
+    )
+    if made.space != source.space:
+        raise DataError("The members do not lie on the grid of the image.")
+    members = made.members
+    dist = compact(made, cancel.asked)
+    # With the last name of the dense tensors goes the memory they hold.
+    del made
+    cancel.check()
+    values = some_values(volume.data[0])
+    prediction = Prediction(
+        run=number,
+        source=replace(source, ct=seems_ct(values), units=units_of(values)),
+        card=card_of(members, maps, source, dist.rank),
+        device="cpu",
+        device_title="CPU",
+        tile=(),
+        centre=None,
+        depth_mm=None,
+        dist=dist,
+        image_sha256=image_hash(volume),
+        residual=Residual(chance=CHANCE).within(dist, volume.data[0], EDGE_SHARE),
+        members=members,
+        sources=maps.sources,
+    )
+    for kind in kinds:
+        cancel.check()
+        prediction.bases.find(kind, volume)
+    return prediction
+
+
+def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCard:
+    """What there is to say of an ensemble in the place of a model."""
+    names = maps.labels or ("background", *(f"label {c}" for c in range(1, members.classes)))
+    count, method = len(members), members.method
+    what = "probability maps" if method.kind == "probabilities" else "label maps"
+    return ModelCard(
+        name="ensemble",
+        title=f"Ensemble of {count}",
+        version=__version__,
+        purpose=f"{count} {what} of this image, made elsewhere, as one distribution.",
+        limits=[_MEMBERS, _BETWEEN, said_of(method, members)],
+        licence="that of its members",
+        architecture=Architecture(backbone="none", arguments={}, features=count, rank=rank),
+        spatial_dims=2 if len(source.space) == 2 else 3,
+        channels=["image"] * source.channels,
+        labels=[
+            Label(name=name, colour=_COLOURS[0 if c == 0 else 1 + (c - 1) % (len(_COLOURS) - 1)])
+            for c, name in enumerate(names[: members.classes])
+        ],
+        normalisation="stretch",
+        region=list(source.space),
+        centred=False,
+        training=Training(
+            data="what its members were made from", licence="that of its members", attribution=""
+        ),
+        weights_sha256=sum_of(sha256 for sha256, _ in maps.sources),
+    )
+
+
+def said_of(method: Method, members: Members) -> str:
+    """How the members became a distribution, one sentence."""
+    if method.kind == "distances":
+        return (
+            "Label maps were taken as signed distances to their edges, up to "
+            f"{method.width_mm:g} mm."
+        )
+    share = float(np.mean(members.clipped)) / members.label_maps[0].size
+    return (
+        f"Probabilities were clipped to {method.low:g}–{method.high:g}, so that no member outvotes "
+        f"all others: in {100 * share:.0f} % of the voxels."
+    )
+
+
+def sum_of(sums: Iterable[str]) -> str:
+    """One checksum of several, in their order."""
+    return hashlib.sha256("".join(sums).encode()).hexdigest()

@@ -1,0 +1,162 @@
+"""Ensembles from the terminal: members written and counted, and made again bit for bit."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from tests.support.choices import change
+from tests.support.ensembles import AFFINE, folds, image, members, nifti
+from tests.support.helpers import command, page_of
+
+COUNTS = [[int((one.argmax(0) == c).sum()) for c in (1, 2)] for one in members()]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*args: object) -> tuple[int, str, str]:
+        status, out, err = command(monkeypatch, capsys, *args)
+        assert "case" not in out + err and "Traceback" not in err
+        return status, out, " ".join(err.split())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory) -> Path:
+    return image(tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory) -> Path:
+    return folds(tmp_path_factory.mktemp("maps"))
+
+
+@pytest.fixture
+def out(run, scan, maps, tmp_path: Path) -> Path:
+    more = ("--ensemble", maps, "--out", tmp_path / "out", "--report")
+    status, said, err = run("segment", scan, *more)
+    assert status == 0, err
+    (tmp_path / "said").write_text(said)
+    (tmp_path / "err").write_text(err)
+    return tmp_path / "out"
+
+
+def test_the_members_are_written_and_their_sizes_are_the_range(out: Path, tmp_path: Path) -> None:
+    for number, one in enumerate(members(), start=1):
+        written = np.asanyarray(nib.load(out / f"member_{number:02d}.nii.gz").dataobj)
+        np.testing.assert_array_equal(written, one.argmax(0))
+    with (out / "volumes.csv").open() as stream:
+        rows = {(row["hypothesis"], row["label"]): row for row in csv.DictReader(stream)}
+    for k, label in enumerate(("front", "back")):
+        sizes = [counts[k] for counts in COUNTS]
+        found = {end: float(rows[f"range {end}", label]["voxels"]) for end in ("low", "high")}
+        assert found == {"low": min(sizes), "high": max(sizes)}
+        assert rows["range low", label]["level"] == "1"
+        assert [int(rows[f"member_{m:02d}", label]["voxels"]) for m in (1, 2, 3, 4)] == sizes
+    ml = 0.003 * np.array([counts[0] for counts in COUNTS])
+    said = (tmp_path / "said").read_text()
+    assert f"smallest and largest of 4 networks {ml.min():.2f}–{ml.max():.2f} mL" in said
+    assert "reader" not in said and "90 %" not in said
+    err = (tmp_path / "err").read_text()
+    assert "Members: fold 0, fold 1, fold 2, fold 3." in err
+    assert "Probabilities were clipped to 0.05–0.95" in err
+    page = page_of(out / "report.html")
+    assert "smallest and largest of 4 networks" in page
+    assert "reader" not in page.replace("never that of readers", "") and "90 %" not in page
+
+
+@pytest.mark.parametrize("name", ["mean", "member_02"])
+def test_each_is_made_again_bit_for_bit(run, scan, maps, out: Path, name: str) -> None:
+    sidecar = out / f"{name}.json"
+    status, said, err = run("verify", sidecar, "--image", scan, "--ensemble", maps)
+    assert status == 0, said + err
+    assert "the label map was made again bit for bit" in said
+    record = json.loads(sidecar.read_text())
+    assert len(record["run"]["ensemble"]["members"]) == 4
+    assert record["choice"]["kind"] == ("mean" if name == "mean" else "member")
+    again = ("--from-sidecar", sidecar, "--ensemble", maps, "--out", out / "again.nii.gz")
+    assert run("segment", scan, *again)[1] == "identical\n"
+
+
+def test_samples_are_written_where_they_are_asked_for(run, scan, maps, tmp_path: Path) -> None:
+    where = tmp_path / "out"
+    more = ("--ensemble", maps, "--out", where, "--samples", 1, "--rank", 2)
+    assert run("segment", scan, *more)[0] == 0
+    assert (where / "sample_01.nii.gz").is_file() and not list(where.glob("member*"))
+    record = json.loads((where / "sample_01.json").read_text())
+    assert (len(record["choice"]["z"]), record["run"]["ensemble"]["rank"]) == (2, 2)
+    status, said, _ = run("verify", where / "sample_01.json", "--image", scan, "--ensemble", maps)
+    assert status == 0, said
+
+
+def test_a_member_that_is_missing_or_was_changed_is_said(
+    run, scan, maps, out: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(maps, tmp_path / "maps")
+    shutil.rmtree(other / "fold_2")
+    status, _, err = run("verify", out / "mean.json", "--image", scan, "--ensemble", other)
+    assert status == 2 and "Of the 4 members that the sidecar names 1 are not among these 3" in err
+    status, _, err = run("verify", out / "mean.json", "--image", scan)
+    assert status == 2 and "name its members with --ensemble" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "words"),
+    [
+        ("member_02", {"member": 3}, "Not identical"),
+        ("member_02", {"member": 9}, "names a member that the ensemble has not"),
+        ("member_02", {"member": None}, "Not identical"),
+        ("mean", {"member": 1}, "states member of what it calls mean, which has none"),
+        ("member_02", {"seed": 1}, "states seed of what it calls member, which has none"),
+    ],
+)
+def test_what_is_stated_of_a_member_is_checked(
+    run, scan, maps, out: Path, name: str, choice, words: str
+) -> None:
+    change(out / f"{name}.json", choice=choice)
+    status, said, err = run("verify", out / f"{name}.json", "--image", scan, "--ensemble", maps)
+    assert status != 0 and words in said + err
+
+
+def test_a_method_that_is_stated_otherwise_makes_another_map(run, scan, maps, out: Path) -> None:
+    told = json.loads((out / "mean.json").read_text())["run"]["ensemble"]
+    change(out / "mean.json", run={"ensemble": {**told, "kind": "distances", "width_mm": 3.0}})
+    status, said, _ = run("verify", out / "mean.json", "--image", scan, "--ensemble", maps)
+    assert status == 1 and "Not identical" in said
+
+
+def test_label_maps_of_people_of_whom_one_outlines_nothing(run, scan, tmp_path: Path) -> None:
+    outlines = [(one.argmax(0) == 1).astype(np.uint8) for one in members()]
+    for number, one in enumerate([*outlines, np.zeros_like(outlines[0])]):
+        nifti(tmp_path / "maps" / f"{number}.nii.gz", one, AFFINE)
+    more = ("--ensemble", tmp_path / "maps", "--out", tmp_path / "out", "--width", 5, "--report")
+    status, said, err = run("segment", scan, *more)
+    assert status == 0, err
+    assert "1 of 5 outlines outlines nothing here" in said or "1 of 5" in said
+    assert "signed distances to their edges, up to 5 mm" in err
+    record = json.loads((tmp_path / "out" / "member_05.json").read_text())["choice"]
+    assert (record["kind"], record["nothing"], record["z"]) == ("member", True, None)
+    for name in ("mean", "member_05", "member_01"):
+        sidecar = tmp_path / "out" / f"{name}.json"
+        status, out, err = run("verify", sidecar, "--image", scan, "--ensemble", tmp_path / "maps")
+        assert status == 0, out + err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--model", "lidc-2d"), "leave out --model"),
+        (("--depth", 3), "leave out --model"),
+        (("--width", 0), "is no width"),
+    ],
+)
+def test_what_an_ensemble_does_not_take(run, scan, maps, more, words: str, tmp_path: Path) -> None:
+    status, _, err = run("segment", scan, "--ensemble", maps, "--out", tmp_path / "o", *more)
+    assert status == 2 and words in err
