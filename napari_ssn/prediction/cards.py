@@ -13,11 +13,14 @@ from napari_ssn.core.summaries.representatives import representatives
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Choice, Point, Question
-from napari_ssn.prediction.crowd import Crowd, crowd_of
+from napari_ssn.prediction.crowd import Crowd, crowd_of, noun_of
 from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.wish import CARDS, DRAWS, SEED, SIDE
+from napari_ssn.text.ensembles import member_tip, share_of_members
 from napari_ssn.text.pictures import drawn, fitting, grey_canvas, label_lines, view_around
+from napari_ssn.text.sizes import Measure
+from napari_ssn.text.steering import card_lines, card_tip
 
 # Voxels of the image around the outlines, and the least that a thumbnail shows along a side.
 _MARGIN, _LEAST = 4, 24
@@ -59,7 +62,7 @@ class Cards:
         cards: one or more.
         voxel: of the source's grid, in the middle of what the thumbnails show.
         points, only: that the hypotheses were drawn given.
-        members: whether the draws are the members of an ensemble.
+        noun: what the draws are where they are the members of an ensemble.
     """
 
     run: int
@@ -68,7 +71,18 @@ class Cards:
     voxel: tuple[int, ...]
     points: tuple[Point, ...] = ()
     only: tuple[Question, ...] = ()
-    members: bool = False
+    noun: str = ""
+
+    def lines(self, measure: Measure, card: Card) -> tuple[str, str]:
+        """What stands below a card, see `card_lines`; of an ensemble ``2 of 5 networks``."""
+        share, size = card_lines(measure, card.share, card.error, card.counts)
+        return (share_of_members(card.share, self.draws, self.noun) if self.noun else share), size
+
+    def tip(self, card: Card, size: str) -> str:
+        """What the numbers of a card mean, see `card_tip`."""
+        if self.noun:
+            return member_tip(card.share, self.draws, self.noun, size)
+        return card_tip(card.share, card.error, self.draws, size)
 
 
 def deal_cards(
@@ -106,8 +120,8 @@ def deal_cards(
         )
         for one, picture in zip(found, pictures, strict=True)
     )
-    draws, members = (len(crowd.z), True) if crowd.members else (DRAWS, False)
-    return Cards(prediction.run, draws, cards, voxel, points, only, members)
+    draws, noun = (crowd.agreeing, noun_of(prediction)) if crowd.members else (DRAWS, "")
+    return Cards(prediction.run, draws, cards, voxel, points, only, noun)
 
 
 def _member(

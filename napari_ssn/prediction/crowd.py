@@ -23,15 +23,19 @@ class Crowd:
     Attributes:
         z: (n, R), or what draws given points hold.
         members: numbers of the members that they are, from 0; empty where they were drawn.
-        presence: share of all, those who outline nothing among them, that outline anything; None
-            where the distribution says so.
+        agreeing: how many members agree, those that outline nothing among them.
         of: members in all, of an ensemble of few; 0 else.
     """
 
     z: NDArray[np.float64]
     members: tuple[int, ...] = ()
-    presence: float | None = None
+    agreeing: int = 0
     of: int = 0
+
+    @property
+    def presence(self) -> float | None:
+        """Share of those who agree that outline anything; None where the distribution says it."""
+        return len(self.members) / self.agreeing if self.members else None
 
     def choice(
         self, number: int, seed: int, points: tuple[Point, ...], only: tuple[Question, ...]
@@ -64,7 +68,7 @@ def crowd_of(
     if not there:
         return Crowd(prediction.given.draws(points, n, seed, only), of=len(members))
     z = members.z[list(there)]
-    return Crowd(z, there, len(there) / len(agreeing), len(members))
+    return Crowd(z, there, len(agreeing), len(members))
 
 
 def agrees(
@@ -100,3 +104,9 @@ def member_counts(prediction: Prediction, crowd: Crowd) -> NDArray[np.int64]:
     """Voxels of each label in each of the members that a crowd is, (n, C)."""
     classes = prediction.dist.classes
     return np.stack([count_labels(map_of(prediction, m), classes) for m in crowd.members])
+
+
+def noun_of(prediction: Prediction) -> str:
+    """What the members of an ensemble are: of label maps nobody knows who made them."""
+    members = prediction.members
+    return "label maps" if members and members.method.kind == "distances" else "networks"

@@ -17,7 +17,7 @@ from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.counting import count_sizes
-from napari_ssn.prediction.crowd import crowd_of, member_counts
+from napari_ssn.prediction.crowd import Crowd, crowd_of, member_counts, noun_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.text.ensembles import range_of_members
 from napari_ssn.text.presence import Presence
@@ -152,9 +152,8 @@ def count_ranges(
             if crowd.members
             else count_sizes(prediction, points, crowd.z, cancel)
         )
-        stated = _of_members(prediction, counts, crowd.presence, crowd.of)
-        held = len(crowd.members)
-        return replace(stated, points=points, only=only, spread=prediction.spread, held=held)
+        stated = _of_members(prediction, counts, crowd, given.presence(points, only))
+        return replace(stated, points=points, only=only, spread=prediction.spread)
     draws = crowd.z
     stated = state_ranges(
         prediction.card,
@@ -172,12 +171,13 @@ def count_ranges(
 
 
 def _of_members(
-    prediction: Prediction, counts: NDArray[np.int64], presence: float | None, members: int
+    prediction: Prediction, counts: NDArray[np.int64], crowd: Crowd, presence: float
 ) -> Ranges:
     """From the smallest to the largest: of so few no share of readers, or of draws, is stated."""
-    sizes = counts[:, 1:]
-    share = prediction.dist.presence if presence is None else presence
-    noun = noun_of(prediction)
+    sizes, noun = counts[:, 1:], noun_of(prediction)
+    share = presence if crowd.presence is None else crowd.presence
+    agreeing = crowd.agreeing or crowd.of
+    whose = noun if agreeing == crowd.of else f"{noun} that agree"
     return Ranges(
         count=len(sizes),
         ranges=tuple(
@@ -186,16 +186,11 @@ def _of_members(
         absent=tuple(float(one) for one in (sizes == 0).mean(0)),
         bars=tuple(histogram(column) for column in sizes.T),
         run=prediction.run,
-        presence=Presence(share, share < 1, prediction.labels[1:], members=members, noun=noun),
-        members=members,
+        presence=Presence(share, share < 1, prediction.labels[1:], members=agreeing, noun=whose),
+        members=crowd.of,
         noun=noun,
+        held=len(crowd.members),
     )
-
-
-def noun_of(prediction: Prediction) -> str:
-    """What the members of an ensemble are: of label maps nobody knows who made them."""
-    members = prediction.members
-    return "outlines" if members and members.method.kind == "distances" else "networks"
 
 
 def state_ranges(

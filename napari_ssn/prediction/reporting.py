@@ -6,18 +6,19 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.cards import draw
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.crowd import noun_of
 from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.shown import Shown
 from napari_ssn.text.asking import question_line
+from napari_ssn.text.ensembles import members_meaning
 from napari_ssn.text.image import geometry
-from napari_ssn.text.report import Picture, Report, Size
+from napari_ssn.text.report import MODEL_MEANING, Picture, Report, Size
 from napari_ssn.text.sizes import capital, cut_off_line
-from napari_ssn.text.steering import card_lines
 
 # Pixels of a picture's side in the report: 300 to the inch at 36 mm.
 _SIDE = 432
-# Points of a label that the report names: all of a hundred would take a second page.
+# Points of a label, or members, that the report names: all of a hundred would take a second page.
 _TOLD = 8
 
 
@@ -25,6 +26,7 @@ def report_of(shown: Shown) -> Report:
     """What the report says of a prediction."""
     prediction, card = shown.prediction, shown.prediction.card
     here = hypothesis_of(prediction, shown.choice, shown.lesions)
+    members = prediction.members
     title, presence = shown.choice.title, shown.counted().presence
     return Report(
         title=card.title,
@@ -39,9 +41,10 @@ def report_of(shown: Shown) -> Report:
         doubt=prediction.doubt,
         facts=_facts(prediction),
         limits=card.limits,
+        meaning=MODEL_MEANING if members is None else members_meaning(noun_of(prediction)),
         codes=[
             ("Image, sha256", prediction.image_sha256),
-            ("Weights, sha256", card.weights_sha256),
+            (f"{'Weights' if members is None else 'Members'}, sha256", card.weights_sha256),
             ("Label map on show, sha256", label_map_hash(here.label_map)),
         ],
     )
@@ -67,7 +70,7 @@ def _pictures(shown: Shown, here: Hypothesis) -> list[Picture]:
     foreground = int(here.counts[1:].sum())
     size = measure.amount(foreground) if foreground else "none"
     lines = [("On show", size)]
-    lines += [card_lines(measure, card.share, card.error, card.counts) for card in cards]
+    lines += [shown.dealt().lines(measure, card) for card in cards]
     return [Picture(pixels, *words) for pixels, words in zip(drawn, lines, strict=True)]
 
 
@@ -78,6 +81,11 @@ def _pictured(shown: Shown) -> str:
         where += ", in" if where else "Pictures are in"
         where += " the radiological convention"
     where += ". " if where else ""
+    if cards.noun:
+        return (
+            f"{where}Below each stands how many of the {cards.noun} are most like the one shown; "
+            "sizes are of the whole image."
+        )
     whose = f"{cards.draws:,} hypotheses of the model"
     if shown.counted().presence.apart:
         whose = f"readers, by {whose},"
@@ -125,6 +133,10 @@ def _facts(prediction: Prediction) -> list[tuple[str, str]]:
         facts.append(("Region around", around))
     if prediction.spread.changed:
         facts.append(("Spread", "changed by hand: not the model's own"))
+    if prediction.members is not None:
+        names = ", ".join(name for _, name in prediction.sources[:_TOLD])
+        more = len(prediction.sources) - _TOLD
+        return [*facts, ("Members", names + (f" and {more} more" if more > 0 else ""))]
     facts += [
         ("Model", f"{card.name} {card.version} · {card.licence}"),
         ("Trained on", card.training.data),

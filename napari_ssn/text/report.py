@@ -50,6 +50,12 @@ td.size { font-size: 13pt; font-weight: bold; color: #1b1f24; line-height: 1.1; 
 }
 """
 
+#: What the range of a model is.
+MODEL_MEANING = (
+    "A model range says how far the model's hypotheses differ, a calibrated one is widened or "
+    "narrowed to hold what readers of other images outlined; neither says where the truth is."
+)
+
 
 @dataclass(frozen=True)
 class Size:
@@ -88,6 +94,7 @@ class Report:
         doubt: why the result deserves doubt, one sentence; empty where nothing speaks for it.
         facts: name and value, in this order.
         limits: of the model.
+        meaning: what a range is, and what it is not.
         codes: what tells image, weights and label map from all others, by what it is of.
     """
 
@@ -104,6 +111,7 @@ class Report:
     presence: str = ""
     unlikely: bool = False
     doubt: str = ""
+    meaning: str = MODEL_MEANING
 
 
 def to_html(report: Report) -> bytes:
@@ -127,13 +135,10 @@ def to_html(report: Report) -> bytes:
         *_listed("Given", report.given),
         "<h2>How this came about</h2>",
         _table(_fact(name, value) for name, value in report.facts),
-        *_listed("Limits of the model", report.limits),
+        *_listed("Limits", report.limits),
         _table(_fact(name, value, "code") for name, value in report.codes),
         _paragraph(
-            f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. A model range says how far the "
-            "model's hypotheses differ, a calibrated one is widened or narrowed to hold what "
-            "readers of other images outlined; neither says where the truth is.",
-            "muted small",
+            f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. {report.meaning}", "muted small"
         ),
         "</body></html>\n",
     ]

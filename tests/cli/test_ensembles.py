@@ -68,7 +68,7 @@ def test_the_members_are_written_and_their_sizes_are_the_range(out: Path, tmp_pa
     assert "Members: fold 0, fold 1, fold 2, fold 3." in err
     assert "Probabilities were clipped to 0.05–0.95" in err
     page = page_of(out / "report.html")
-    assert "smallest and largest of 4 networks" in page
+    assert "Smallest and largest of 4 networks" in page and "of 4 networks</b>" in page
     assert "reader" not in page.replace("never that of readers", "") and "90 %" not in page
 
 
@@ -83,6 +83,11 @@ def test_each_is_made_again_bit_for_bit(run, scan, maps, out: Path, name: str) -
     assert record["choice"]["kind"] == ("mean" if name == "mean" else "member")
     again = ("--from-sidecar", sidecar, "--ensemble", maps, "--out", out / "again.nii.gz")
     assert run("segment", scan, *again)[1] == "identical\n"
+
+
+def test_two_ensembles_are_not_compared(run, out: Path) -> None:
+    status, _, err = run("change", out / "mean.json", out / "mean.json")
+    assert status == 2 and "A sidecar is of an ensemble" in err
 
 
 def test_samples_are_written_where_they_are_asked_for(run, scan, maps, tmp_path: Path) -> None:
@@ -139,7 +144,8 @@ def test_label_maps_of_people_of_whom_one_outlines_nothing(run, scan, tmp_path: 
     more = ("--ensemble", tmp_path / "maps", "--out", tmp_path / "out", "--width", 5, "--report")
     status, said, err = run("segment", scan, *more)
     assert status == 0, err
-    assert "1 of 5 outlines outlines nothing here" in said or "1 of 5" in said
+    assert "smallest and largest of 4 label maps" not in said and "reader" not in said
+    assert "of 5 label maps" in said and "1 of 5 label maps outlines nothing here" in said
     assert "signed distances to their edges, up to 5 mm" in err
     record = json.loads((tmp_path / "out" / "member_05.json").read_text())["choice"]
     assert (record["kind"], record["nothing"], record["z"]) == ("member", True, None)
@@ -152,8 +158,8 @@ def test_label_maps_of_people_of_whom_one_outlines_nothing(run, scan, tmp_path: 
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (("--model", "lidc-2d"), "leave out --model"),
-        (("--depth", 3), "leave out --model"),
+        (("--model", "lidc-2d"), "are there already"),
+        (("--depth", 3), "are there already"),
         (("--width", 0), "is no width"),
     ],
 )

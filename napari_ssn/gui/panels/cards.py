@@ -13,7 +13,7 @@ from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.prediction.wish import MOST, SIDE
 from napari_ssn.session import Session
 from napari_ssn.text.sizes import sizes_line
-from napari_ssn.text.steering import card_lines, card_tip, comparison_line
+from napari_ssn.text.steering import comparison_line
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -216,10 +216,9 @@ class CardsPanel(Section):
                 result = session.result
                 measure, names = result.measure, result.labels[1:]
                 for card, button in zip(there, self.buttons, strict=False):
-                    lines = card_lines(measure, card.share, card.error, card.counts)
                     size = sizes_line(names, measure, card.counts, card.across)
-                    tip = card_tip(card.share, card.error, cards.draws, size)
-                    button.set_card(card, lines, tip)
+                    tip = cards.tip(card, size)
+                    button.set_card(card, cards.lines(measure, card), tip)
         self.follow()
 
     def follow(self) -> None:
