@@ -73,11 +73,11 @@ def tour() -> None:
         camera.take("ask")
         dock.outcomes.toggle.click()
         for kind in ("contours", "boxplot"):
-            dock.settings.shown[kind].setChecked(True)
+            dock.settings.boxes[kind].setChecked(True)
             wait_until(dock, lambda kind=kind: session.overviews.of(kind) is not None)
         camera.take("together")
-        for box in dock.settings.shown.values():
-            box.setChecked(False)
+        for kind in ("contours", "boxplot"):
+            dock.settings.boxes[kind].setChecked(False)
         for name, sigma in (("walk-down", -1.0), ("walk-up", 1.0)):
             session.walk.set_sigma(sigma)
             camera.take(name)

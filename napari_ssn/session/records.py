@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.source import Source
-from napari_ssn.prediction.wish import CARDS
+from napari_ssn.prediction.wish import CARDS, FEWEST, MOST
+from napari_ssn.text.forms import asked
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -43,23 +45,34 @@ class Survey:
     problems: tuple[str, ...] = ()
 
 
+_DEVICES = (("Automatic", "auto"), ("CPU", "cpu"), ("GPU (CUDA)", "cuda"), ("GPU (Apple)", "mps"))
+_computing = partial(asked, section="Computing")
+_hypotheses = partial(asked, section="Hypotheses")
+_slider = partial(asked, suffix=" σ", section="Boundary slider")
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What a user may set beside the main path.
+    """What a user may set beside the main path; each field says what it is."""
 
-    Attributes:
-        device: auto, cpu, cuda or mps.
-        hypotheses: drawn to state a range.
-        samples: hypotheses that previous and next step through.
-        reach: standard deviations the slider goes either way.
-        cards: hypotheses at most that are chosen to stand for all.
-    """
-
-    device: str = "auto"
-    hypotheses: int = 1000
-    samples: int = 16
-    reach: float = 3.0
-    cards: int = CARDS
+    device: str = _computing(
+        "auto", "Device", "Where the model runs; automatic takes the fastest", choices=_DEVICES
+    )
+    hypotheses: int = _computing(
+        1000, "Hypotheses for the range", "More is steadier", min=100, max=10_000, step=100
+    )
+    cards: int = _hypotheses(
+        CARDS, "Cards at most", "Hypotheses that are shown to stand for all", min=FEWEST, max=MOST
+    )
+    samples: int = _hypotheses(
+        16, "Samples to step through", "How many previous and next show", min=1, max=200
+    )
+    seed: int = _hypotheses(
+        0, "Seed of the samples", "The same seed draws the same samples", min=0, max=9999
+    )
+    reach: float = _slider(
+        3.0, "Reaches", "Standard deviations to either side", min=1, max=5, step=0.5, decimals=1
+    )
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,8 @@ class Session:
         before, self.settings = self.settings, settings
         if settings.device != before.device:
             self.catalogue.look()
+        if settings.seed != before.seed:
+            self.walk.set_seed(settings.seed)
         self.walk.configure(settings)
         self.summary.set_count(settings.hypotheses)
         self.summary.set_most(settings.cards)

@@ -142,7 +142,7 @@ def test_three_to_five_cards_are_dealt(opened: tuple[Any, Any], qtbot: Any) -> N
     _, dock = opened
     dealt(dock, qtbot)
     for most in (5, 3):
-        dock.settings.cards.setValue(most)
+        dock.settings.boxes["cards"].setValue(most)
         qtbot.waitUntil(lambda most=most: len(dock.session.cards.cards) == most, timeout=60_000)
         shown = [b for b in dock.cards.buttons if b.isVisibleTo(dock.cards)]
         assert len(shown) == most

@@ -611,20 +611,20 @@ def test_the_viewer_closes_with_the_dock_open_and_a_run_under_way(
 def test_settings_take_effect(opened: Any, qtbot: Any) -> None:
     viewer, dock = opened
     run_and_wait(dock, qtbot)
-    panel, walking = dock.settings, layer(viewer, HYPOTHESIS)
-    panel.hypotheses.setValue(200)
+    panel, walking = dock.settings.boxes, layer(viewer, HYPOTHESIS)
+    panel["hypotheses"].setValue(200)
     qtbot.waitUntil(lambda: dock.session.ranges is not None, timeout=20_000)
     assert "of 200 hypotheses" in dock.result.ranges[0].text()
-    panel.reach.setValue(2.0)
+    panel["reach"].setValue(2.0)
     assert dock.slider.slider.maximum() == 40 and dock.slider.low.text() == "−2 σ"
-    panel.samples.setValue(9)
+    panel["samples"].setValue(9)
     dock.samples.next.click()
     assert dock.samples.here.text() == "Sample 1 of 9"
-    panel.width.setValue(3)
+    panel["width"].setValue(3)
     assert walking.contour == 3
-    panel.outline.setChecked(False)
-    assert walking.contour == 0 and not panel.width.isEnabled()
-    panel.opacity.setValue(40)
+    panel["outline"].setChecked(False)
+    assert walking.contour == 0 and not panel["width"].isEnabled()
+    panel["opacity"].setValue(400_000)
     assert walking.opacity == pytest.approx(0.4)
 
 

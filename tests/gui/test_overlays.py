@@ -30,7 +30,7 @@ def there(dock: Any) -> bool:
 
 def switch(dock: Any, qtbot: Any, *kinds: str, on: bool = True) -> None:
     for kind in kinds:
-        dock.settings.shown[kind].setChecked(on)
+        dock.settings.boxes[kind].setChecked(on)
     qtbot.waitUntil(lambda: there(dock), timeout=20_000)
 
 
@@ -82,7 +82,7 @@ def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
     np.testing.assert_array_equal(deepcopy(layer.__wrapped__.data), levels)
     with pytest.raises(TypeError, match="cannot be painted on"):
         layer.data[0, 0, 0] = 1
-    dock.settings.width.setValue(2)
+    dock.settings.boxes["width"].setValue(2)
     plane = np.take(levels, int(viewer.dims.current_step[2]), axis=2)
     np.testing.assert_array_equal(
         np.asarray(layer.__wrapped__._slice.image.raw), nested_lines(plane, 2)
@@ -110,8 +110,8 @@ def test_deleting_the_layer_is_switching_it_off(opened: Any, qtbot: Any) -> None
     run_and_wait(dock, qtbot)
     switch(dock, qtbot, "contours", "boxplot")
     viewer.layers.remove(NAMES["contours"])
-    assert not dock.settings.shown["contours"].isChecked()
-    assert dock.settings.shown["boxplot"].isChecked()
+    assert not dock.settings.boxes["contours"].isChecked()
+    assert dock.settings.boxes["boxplot"].isChecked()
     # It does not come back by itself.
     dock.slider.slider.setValue(20)
     assert NAMES["contours"] not in viewer.layers

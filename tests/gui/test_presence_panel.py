@@ -61,7 +61,7 @@ def test_what_does_not_look_like_anything_is_said_before_any_size(
     assert not panel.isVisibleTo(dock)
     previews: list[bool] = []
     session.previewed.connect(lambda _: previews.append(PREVIEW in viewer.layers))
-    dock.settings.shown["contours"].setChecked(True)
+    dock.settings.boxes["contours"].setChecked(True)
     run_and_wait(dock, qtbot)
     qtbot.waitUntil(lambda: NAMES["contours"] in viewer.layers, timeout=60_000)
     assert panel.words.text() == "This does not look like a label 1 (2 %)."

@@ -35,7 +35,7 @@ def test_directions_are_chosen_in_the_settings(three: Any, qtbot: Any) -> None:
     walk, combo = dock.session.walk, dock.slider.directions
     before = [combo.itemText(i) for i in range(combo.count())]
     dock.slider.slider.setValue(10)
-    pick(dock.settings.directions, "varimax")
+    pick(dock.settings.boxes["directions"], "varimax")
     qtbot.waitUntil(lambda: walk.choice.basis == "varimax", timeout=10_000)
     qtbot.waitUntil(lambda: walk.counts is not None, timeout=10_000)
     assert dock.slider.slider.value() == 0 and combo.currentData() == 0
@@ -48,7 +48,7 @@ def test_directions_are_chosen_in_the_settings(three: Any, qtbot: Any) -> None:
     np.testing.assert_array_equal(walk.z, walk.directions.basis[:, 0])
     walk.undo()
     walk.undo()
-    assert dock.settings.directions.currentData() == "label-weighted"
+    assert dock.settings.boxes["directions"].currentData() == "label-weighted"
     assert [combo.itemText(i) for i in range(combo.count())] == before
     assert dock.slider.slider.value() == 10
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.copies import CopyLayers
 from napari_ssn.gui.layers.first_outlines import FirstOutlines
+from napari_ssn.gui.layers.look import Look
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.prediction.choice import Choice
@@ -33,21 +33,6 @@ _EDITING = ("paint", "erase", "fill", "polygon")
 # Seconds that the 3D view may take to follow the slider while it is held; a slower one follows
 # when it is let go.
 _LIVE = 0.05
-
-
-@dataclass(frozen=True)
-class Look:
-    """How label layers are drawn.
-
-    Attributes:
-        outline: contours only, else filled.
-        width: of the contour, in pixels of the image.
-        opacity: 0 to 1.
-    """
-
-    outline: bool = True
-    width: int = 1
-    opacity: float = 0.9
 
 
 class Scene:

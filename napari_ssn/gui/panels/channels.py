@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_ssn.gui.widgets.parts import combo, line, row
 
-#: Pixels that the names before image, model and channels take.
-NAME_WIDTH = 52
+#: Letters that there is room for before image, model and channels.
+NAME = 6
 
 
 class ChannelRows(QWidget):
@@ -56,8 +56,7 @@ class ChannelRows(QWidget):
         self.setVisible(bool(names))
 
     def _add_row(self) -> None:
-        label, box = line("section"), combo("")
-        label.setFixedWidth(NAME_WIDTH)
+        label, box = line("section", NAME), combo("")
         box.setPlaceholderText("choose an image")
         number = len(self.boxes) + 1
         box.currentIndexChanged.connect(lambda at: self._chosen(number, at))

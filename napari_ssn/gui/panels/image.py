@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QWidget
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.results import is_ours
-from napari_ssn.gui.panels.channels import NAME_WIDTH, ChannelRows
+from napari_ssn.gui.panels.channels import NAME, ChannelRows
 from napari_ssn.gui.widgets.parts import Section, combo, line, row, say, set_role, spin, text
 from napari_ssn.gui.widgets.voxel_size import VoxelSize
 from napari_ssn.session import Session
@@ -60,8 +60,8 @@ class ImagePanel(Section):
         self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
         self.frames = text("", "muted", wrap=False)
         self.time = QWidget()
-        name = text("Frame", "section", wrap=False)
-        name.setFixedWidth(NAME_WIDTH)
+        name = line("section", NAME)
+        name.setText("Frame")
         self.time.setLayout(row([name, self.frame, self.frames, 1]))
         self.frame.setKeyboardTracking(False)
         self.frame.valueChanged.connect(self._picked_frame)
@@ -73,10 +73,9 @@ class ImagePanel(Section):
         self.insist.setToolTip("Sizes and ranges of an image in other units may mean nothing")
         self.insist.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         # Of a model of several channels the first has the image's place, and the channel's name.
-        self.title = line("section")
-        for name, box in ((self.title, self.layers), (line("section"), self.models)):
+        self.title = line("section", NAME)
+        for name, box in ((self.title, self.layers), (line("section", NAME), self.models)):
             name.setText(_IMAGE if box is self.layers else "Model")
-            name.setFixedWidth(NAME_WIDTH)
             self.body.addLayout(row([name, (box, 1)]))
             if box is self.layers:
                 self.body.addWidget(self.channels)

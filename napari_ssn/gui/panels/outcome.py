@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_ssn.gui.widgets.parts import button, line, row, set_role, text
+from napari_ssn.gui.widgets.parts import button, combo, line, row, set_role, text
 from napari_ssn.prediction.choice import Question
 from napari_ssn.session import Session
 from napari_ssn.text.asking import answer_tip, condition_tip, question_line
@@ -38,8 +38,8 @@ class OutcomePanel(QWidget):
         self._typed = False
         self.toggle = button("Ask…", "How likely is a size, or that a voxel is reached?", "small")
         self.toggle.setCheckable(True)
-        self.label = _combo("Label that is asked about")
-        self.kind = _combo("What is asked of it")
+        self.label = combo("Label that is asked about")
+        self.kind = combo("What is asked of it")
         for value, words in _KINDS:
             self.kind.addItem(words, value)
         self.size = QDoubleSpinBox()
@@ -210,12 +210,3 @@ class _Condition(QWidget):
         self.gone = button("×", "Go back to all hypotheses in which this need not be so", "small")
         self.gone.setAccessibleName("Remove the condition")
         self.setLayout(row([(self.words, 1), self.gone]))
-
-
-def _combo(tip: str) -> QComboBox:
-    made = QComboBox()
-    made.setToolTip(tip)
-    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    # A long name must not widen the dock.
-    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    return made

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QMessageBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QWidget
 
+from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin
+from napari_ssn.prediction.shown import Part
 from napari_ssn.session import Session
+from napari_ssn.text.forms import asked
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
 Ask = Callable[[QWidget, str, str], str]
@@ -51,6 +55,21 @@ _NO_SEGMENTS = "A segmentation of 3D Slicer holds no probabilities"
 _COMPARING = "The hypotheses are still being compared"
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What is to be exported, and how."""
+
+    part: str = asked(
+        "shown",
+        "What is exported",
+        choices=tuple((part.title, key) for key, part in _PARTS.items()),
+    )
+    suffix: str = asked(
+        ".nii.gz", "Format of the file", choices=tuple((one, one) for one in _FORMATS)
+    )
+    unnamed: bool = asked(False, "Leave out whom it is of")
+
+
 class SamplePanel(Section):
     """Steps through the samples, and makes layers of some."""
 
@@ -64,18 +83,14 @@ class SamplePanel(Section):
         for arrow in (self.previous, self.next):
             arrow.setFixedWidth(34)
         self.count = spin(1, _MOST, to_add, "How many samples to add as layers")
-        self.seed = spin(0, 9999, 0, "The same seed draws the same samples")
         self.add = button("Add samples", "Add them to the layer list, one after the other")
         self.keep = button("Keep", "Keep this hypothesis as a layer of its own (K)")
         self.body.addLayout(row([self.previous, (self.here, 1), self.next, self.keep]))
-        self.seed.setPrefix("seed ")
-        self.seed.setFixedWidth(112)
-        self.body.addLayout(row([self.count, self.seed, (self.add, 1)]))
+        self.body.addLayout(row([self.count, (self.add, 1)]))
         self.previous.clicked.connect(self.step_back)
         self.next.clicked.connect(self.step_on)
         self.add.clicked.connect(self.add_samples)
         self.keep.clicked.connect(session.copies.keep)
-        self.seed.valueChanged.connect(session.walk.set_seed)
         session.changed.connect(self.refresh)
         self._later = Later(self, self.follow, lambda: session.walk.held)
         session.walk.moved.connect(self._later.ask)
@@ -91,7 +106,7 @@ class SamplePanel(Section):
 
     def add_samples(self) -> None:
         """Add as many samples as layers as the box says, after those that are there."""
-        self._session.copies.add_samples(self.count.value(), self.seed.value())
+        self._session.copies.add_samples(self.count.value(), self._session.settings.seed)
 
     def refresh(self) -> None:
         """Show whether there is anything to draw from."""
@@ -130,35 +145,27 @@ class ExportPanel(Section):
         self.confirm = may_replace
         self.what = line("muted")
         self.folder = button("Folder", "Open the folder of the last export", "small")
-        self.part, self.format = QComboBox(), QComboBox()
-        for key, part in _PARTS.items():
-            self.part.addItem(part.title, key)
-        self.part.setToolTip("What is exported")
-        self.format.setToolTip("Format of the file")
+        self._form = Form(Wish(), self._asked)
+        self.part, self.format, self.unnamed = (box for _, box in self._form.items())
         self.write = button("Export…", "Write it, and beside it a record of its origin")
-        for box in (self.part, self.format):
-            box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.unnamed = QCheckBox("Leave out whom it is of")
         # The format that was chosen last among several.
-        self._chosen = ".nii.gz"
+        self._chosen, self._listed = ".nii.gz", ""
         self.body.addLayout(row([(self.what, 1), self.folder]))
         self.body.addLayout(row([(self.part, 4), (self.format, 3), (self.write, 3)]))
         self.body.addWidget(self.unnamed)
-        self.unnamed.toggled.connect(self.follow)
-        self.part.currentIndexChanged.connect(self._list_formats)
         self.format.activated.connect(self._choose_format)
         self.write.clicked.connect(self.export)
         self.folder.clicked.connect(self.show_folder)
         session.changed.connect(self.refresh)
         self._later = Later(self, self.follow, lambda: session.walk.held)
         session.walk.moved.connect(self._later.ask)
-        self._list_formats()
+        self._asked(self._form.value)
         self.refresh()
 
     def export(self) -> None:
         """Ask for a place and write there."""
-        key, suffix = self.part.currentData(), self.format.currentText()
+        wish = self._form.value
+        key, suffix = wish.part, wish.suffix
         words = {**_FORMATS, **_OTHERS}[suffix]
         answer = self.ask(self, f"{_PARTS[key].name}{suffix}", f"{words} (*{suffix})")
         if not answer:
@@ -179,8 +186,8 @@ class ExportPanel(Section):
         elif key == "volumes":
             self._session.files.export_volumes(path, own)
         else:
-            unnamed = suffix == ".dcm" and self.unnamed.isChecked()
-            self._session.files.export(path, own, key, unnamed)
+            unnamed = suffix == ".dcm" and wish.unnamed
+            self._session.files.export(path, own, cast("Part", key), unnamed)
 
     def show_folder(self) -> None:
         """Open the folder of the last export in the system's file manager."""
@@ -188,17 +195,18 @@ class ExportPanel(Section):
         if exported is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(exported.folder)))
 
-    def _list_formats(self) -> None:
-        formats = _PARTS[self.part.currentData()].formats
-        self.format.clear()
-        self.format.addItems(formats)
-        self.format.setCurrentText(self._chosen if self._chosen in formats else formats[0])
-        self.format.setEnabled(len(formats) > 1)
+    def _asked(self, wish: Wish) -> None:
+        """Offer the formats of what was chosen, the one that was chosen last if it is one."""
+        if wish.part != self._listed:
+            self._listed, formats = wish.part, _PARTS[wish.part].formats
+            suffix = self._chosen if self._chosen in formats else formats[0]
+            self._form.offer("suffix", formats, suffix)
+            self.format.setEnabled(len(formats) > 1)
         self._grey()
         self.follow()
 
     def _choose_format(self) -> None:
-        self._chosen = self.format.currentText()
+        self._chosen = self._form.value.suffix
         self.follow()
 
     def refresh(self) -> None:
@@ -211,7 +219,7 @@ class ExportPanel(Section):
 
     def _grey(self) -> None:
         """Grey what cannot be written, and say why in its tooltip."""
-        session, key = self._session, self.part.currentData()
+        session, key = self._session, self._form.value.part
         summed = session.summary.dealt and session.ranges is not None
         for index, (other, part) in enumerate(_PARTS.items()):
             late = {"cards": not session.summary.dealt, "report": not summed, "volumes": not summed}
@@ -232,9 +240,10 @@ class ExportPanel(Section):
 
     def follow(self) -> None:
         """Say what would be written."""
-        dicom = self.format.currentText() == ".dcm"
+        wish, dicom = self._form.value, self._form.value.suffix == ".dcm"
+        told = self._session.files.told(wish.unnamed)
         self.unnamed.setVisible(dicom)
-        self.unnamed.setToolTip(self._session.files.told(self.unnamed.isChecked()))
+        self.unnamed.setToolTip(told)
         if self._session.result is None:
             say(self.what, "Exports the hypothesis on show.", "muted")
             self.what.setToolTip(_WHAT)
@@ -246,13 +255,13 @@ class ExportPanel(Section):
             return
         words = self._words()
         say(self.what, f"{words}.", "muted")
-        tip = words if self.part.currentData() in ("report", "volumes") else f"{words}. {_WHAT}"
+        tip = words if wish.part in ("report", "volumes") else f"{words}. {_WHAT}"
         if dicom:
-            tip += f" {self._session.files.told(self.unnamed.isChecked())}"
+            tip += f" {told}"
         self.what.setToolTip(tip)
 
     def _words(self) -> str:
-        session, key = self._session, self.part.currentData()
+        session, key = self._session, self._form.value.part
         assert session.result is not None
         whose = " of the greyed, earlier result" if session.stale else ""
         if key == "cards":

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import astuple, make_dataclass
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QVBoxLayout
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssn.core.spread import Spread
-from napari_ssn.gui.widgets.parts import Section, button, line, row, text
+from napari_ssn.gui.widgets.forms import Form, lay_out
+from napari_ssn.gui.widgets.parts import Section, button, text
 from napari_ssn.session import Session
+from napari_ssn.text.forms import asked
 from napari_ssn.text.sizes import capital
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
 
-_MOST, _STEP = 3.0, 0.1
+_OVERALL = "How far from the mean all hypotheses lie; 0 is the mean alone"
+_LABEL = "How far this label's own part of the uncertainty reaches"
+
+
+def _factors(names: Sequence[str]) -> Any:
+    """Model of the factors: overall, then one for each name; the background's is the last."""
+    how: dict[str, Any] = {"min": 0, "max": 3, "step": 0.1, "decimals": 2, "suffix": " ×"}
+    rows = [("Overall", _OVERALL), *((f"    {capital(name)}", _LABEL) for name in names)]
+    return make_dataclass(
+        "Factors",
+        [(f"factor_{k}", float, asked(1.0, *words, **how)) for k, words in enumerate(rows)],
+        frozen=True,
+    )
 
 
 class SpreadPanel(Section):
@@ -26,12 +41,8 @@ class SpreadPanel(Section):
         self.reset = button("Reset", "Back to the spread that the model has learnt", "small")
         super().__init__("Spread of the hypotheses", beside=(self.reset,))
         self._session = session
-        self.overall = _factor("How far from the mean all hypotheses lie; 0 is the mean alone")
-        self.body.addLayout(_line("Overall", self.overall))
-        self.per_label: list[QDoubleSpinBox] = []
-        self._rows = QVBoxLayout()
-        self._rows.setSpacing(4)
-        self.body.addLayout(self._rows)
+        self._place = QVBoxLayout()
+        self.body.addLayout(self._place)
         self.body.addWidget(
             text(
                 "1 × is the model's own spread. With another one no range is calibrated; "
@@ -39,35 +50,38 @@ class SpreadPanel(Section):
                 "muted",
             )
         )
+        self._rows: QWidget | None = None
+        self._ask(())
         # Of which result there are boxes.
         self._run: int | None = None
-        self.overall.valueChanged.connect(self._changed)
         self.reset.clicked.connect(self._reset)
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
         self.refresh()
 
     def _found(self, result: Prediction) -> None:
-        """A box for each label, where there are more than one; the background last."""
-        while self._rows.count():
-            pair = self._rows.takeAt(0)
-            while pair.count():
-                pair.takeAt(0).widget().deleteLater()
-        self.per_label = []
-        if len(result.labels) == 2:
-            # Of two labels the mean of both factors counts: a second one would say the same.
-            return
-        for _ in result.labels:
-            box = _factor("How far this label's own part of the uncertainty reaches")
-            box.valueChanged.connect(self._changed)
-            self.per_label.append(box)
-        for label in (*range(1, len(result.labels)), 0):
-            name = capital(result.labels[label])
-            self._rows.addLayout(_line(f"    {name}", self.per_label[label]))
+        # Of two labels the mean of both factors counts: a second one would say the same.
+        names = result.labels if len(result.labels) > 2 else ()
+        self._ask((*names[1:], *names[:1]))
 
-    def _changed(self) -> None:
-        factors = tuple(box.value() for box in self.per_label)
-        self._session.set_spread(Spread(self.overall.value(), factors))
+    def _ask(self, names: Sequence[str]) -> None:
+        """A box for all, and one for each name."""
+        if self._rows is not None:
+            self._rows.deleteLater()
+        self._rows = QWidget()
+        inner = QVBoxLayout(self._rows)
+        inner.setContentsMargins(0, 0, 0, 0)
+        self._place.addWidget(self._rows)
+        self._model = _factors(names)
+        self._form: Form[Any] = Form(self._model(), self._changed)
+        lay_out((self._form,), inner)
+        self.overall, *boxes = (box for _, box in self._form.items())
+        # By their numbers, the background first.
+        self.per_label = [*boxes[-1:], *boxes[:-1]]
+
+    def _changed(self, factors: Any) -> None:
+        overall, *each = astuple(factors)
+        self._session.set_spread(Spread(overall, (*each[-1:], *each[:-1])))
 
     def _reset(self) -> None:
         self._show(Spread())
@@ -82,34 +96,5 @@ class SpreadPanel(Section):
             self._show(result.spread)
 
     def _show(self, spread: Spread) -> None:
-        factors = spread.per_label or (1.0,) * len(self.per_label)
-        for box, factor in zip(
-            (self.overall, *self.per_label), (spread.overall, *factors), strict=True
-        ):
-            box.blockSignals(True)
-            box.setValue(factor)
-            box.blockSignals(False)
-
-
-def _factor(tip: str) -> QDoubleSpinBox:
-    made = QDoubleSpinBox()
-    made.setRange(0, _MOST)
-    made.setCorrectionMode(QDoubleSpinBox.CorrectionMode.CorrectToNearestValue)
-    made.setSingleStep(_STEP)
-    made.setDecimals(2)
-    made.setSuffix(" ×")
-    made.setValue(1)
-    made.setAlignment(Qt.AlignmentFlag.AlignRight)
-    made.setToolTip(tip)
-    # One change for a number typed, not one for each of its digits.
-    made.setKeyboardTracking(False)
-    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-    return made
-
-
-def _line(words: str, control: QDoubleSpinBox) -> QHBoxLayout:
-    name = line()
-    name.setText(words)
-    # A long name must not widen the dock.
-    name.setToolTip(words.strip())
-    return row([(name, 3), (control, 2)])
+        each = spread.per_label or (1.0,) * len(self.per_label)
+        self._form.show(self._model(spread.overall, *each[1:], *each[:1]))

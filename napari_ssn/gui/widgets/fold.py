@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QSizePolicy, QWidget
+from superqt import QCollapsible
 
-from napari_ssn.gui.widgets.parts import line, row, rule
+from napari_ssn.gui.widgets.parts import elided, rule
 from napari_ssn.session import Session
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
 
+# Qt's own number for "no limit".
+_ANY_HEIGHT = 16777215
+_WHAT = "Image, model and region"
 
-class Fold(QWidget):
+
+class Fold(QCollapsible):
     """Panels that make room for a result: they close when one is found.
 
     They open by themselves when another image or place is chosen, and whenever there is no
-    result to look at; the arrow opens and closes them at any time.
+    result to look at; the line above them opens and closes them at any time.
 
     Args:
         session: whose result closes it.
@@ -28,71 +34,59 @@ class Fold(QWidget):
     """
 
     def __init__(self, session: Session, panels: Sequence[QWidget]) -> None:
-        super().__init__()
+        super().__init__(expandedIcon=QIcon(), collapsedIcon=QIcon())
         self._session = session
-        self._panels = tuple(panels)
-        self.arrow = QToolButton()
-        self.arrow.setAutoRaise(True)
-        self.arrow.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.arrow.setFixedSize(22, 20)
-        self.summary = line()
-        self.head = QWidget()
-        self.head.setLayout(row([self.arrow, (self.summary, 1)]))
-        self.head.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        body = QVBoxLayout(self)
-        body.setContentsMargins(0, 0, 0, 0)
-        body.setSpacing(6)
-        body.addWidget(rule())
-        body.addWidget(self.head)
-        for panel in self._panels:
-            body.addWidget(panel)
-        self._open = True
+        self.setDuration(0)
+        self.head = self.toggleButton()
+        self.head.setStyleSheet("")
+        self.head.setProperty("role", "fold")
+        self.head.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.layout().insertWidget(0, rule())
+        for layout in (self.layout(), self.content().layout()):
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(6)
+        for panel in panels:
+            self.content().layout().addWidget(panel)
         self._was_current = False
-        self.arrow.clicked.connect(self.toggle)
+        self.toggled.connect(self._show_content)
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
+        self.expand()
         self.refresh()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the panels are shown."""
-        return self._open
-
-    def toggle(self) -> None:
-        """Open or close."""
-        self._set_open(not self._open)
+    def _show_content(self, is_open: bool) -> None:
+        # What is not seen is not reached by Tab either, and what is seen may grow.
+        self.content().setVisible(is_open)
+        self.content().setMaximumHeight(_ANY_HEIGHT)
+        self._say()
 
     def _found(self, result: Prediction) -> None:
         self._was_current = True
-        self._set_open(False)
+        self.collapse()
 
     def refresh(self) -> None:
         """Open when what is chosen is no longer what the result is about."""
         session = self._session
         current = session.result is not None and not session.stale
         if self._was_current and not current:
-            self._set_open(True)
+            self.expand()
         self._was_current = current
         # Without a result there is nothing to make room for.
         self.head.setVisible(session.result is not None)
-        if session.result is not None:
-            self.summary.setText(self._words())
-            self.summary.setToolTip(self.summary.text())
+        self._say()
 
-    def _words(self) -> str:
-        if self._open:
-            return "Image, model and region"
-        setup = self._session.setup
-        title = setup.model.card.title if setup.model is not None else "no model"
-        where = "around a point" if setup.around_point else "whole image"
-        return f"{title} · {where}"
+    def _say(self) -> None:
+        words = _WHAT
+        if not self.isExpanded():
+            setup = self._session.setup
+            title = setup.model.card.title if setup.model is not None else "no model"
+            words = f"{title} · {'around a point' if setup.around_point else 'whole image'}"
+        self.head.setToolTip(words)
+        self.head.setAccessibleName(words)
+        self.head.setText(elided(self.head, f"{'▾' if self.isExpanded() else '▸'} {words}"))
 
-    def _set_open(self, is_open: bool) -> None:
-        self._open = is_open
-        for panel in self._panels:
-            panel.setVisible(is_open)
-        self.arrow.setText("▾" if is_open else "▸")
-        tip = "Make room for the result" if is_open else "Image, model and region"
-        self.arrow.setToolTip(tip)
-        if self._session.result is not None:
-            self.summary.setText(self._words())
+    def resizeEvent(self, event: Any) -> None:
+        """Say as much as there is room for."""
+        super().resizeEvent(event)
+        self._say()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, Signal
 from qtpy.QtWidgets import QWidget
+from superqt.utils import QSignalDebouncer
 
 # Milliseconds until a pointer on its way to something else counts as one that rests.
 _REST = 250
@@ -31,19 +32,18 @@ class Hover(QObject):
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
         self._resting = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REST)
-        self._timer.timeout.connect(self._rest)
+        self._stay = QSignalDebouncer(parent=self)
+        self._stay.setTimeout(_REST)
+        self._stay.triggered.connect(self._rest)
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: Any) -> bool:
         """See what happens to the widget; everything still happens to it."""
         kind = event.type()
         if kind == QEvent.Type.Enter:
-            self._timer.start()
+            self._stay.throttle()
         elif kind in _ENDS:
-            self._timer.stop()
+            self._stay.cancel()
             if self._resting:
                 self._resting = False
                 self.left.emit()
@@ -51,7 +51,7 @@ class Hover(QObject):
 
     def engage(self) -> None:
         """It counts as a stay from now on: somebody goes through a list by its keys, say."""
-        self._timer.stop()
+        self._stay.cancel()
         self._resting = True
 
     def _rest(self) -> None:

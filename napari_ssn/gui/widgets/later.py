@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+from superqt.utils import QSignalThrottler
 
 # Milliseconds: numbers that change more often cannot be read.
 _PAUSE = 50
 
 
-class Later(QObject):
+class Later(QSignalThrottler):
     """Keeps what is only read, not felt, from slowing what follows the finger.
 
     While there is a hurry the first request is met at once, those that come within the pause
@@ -26,24 +27,15 @@ class Later(QObject):
     def __init__(
         self, parent: QObject, function: Callable[[], None], hurry: Callable[[], bool]
     ) -> None:
-        super().__init__(parent)
-        self._function, self._hurry = function, hurry
-        self._asked = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE)
-        self._timer.timeout.connect(self._over)
+        super().__init__(parent=parent)
+        self._hurry = hurry
+        self.setTimeout(_PAUSE)
+        self.triggered.connect(function)
 
     def ask(self) -> None:
         """Call the function now, or when the pause is over."""
         if self._hurry():
-            if self._timer.isActive():
-                self._asked = True
-                return
-            self._timer.start()
-        self._asked = False
-        self._function()
-
-    def _over(self) -> None:
-        if self._asked:
-            self.ask()
+            self.throttle()
+        else:
+            self.cancel()
+            self.triggered.emit()

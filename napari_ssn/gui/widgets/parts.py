@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QPainter
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
@@ -19,9 +18,12 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_ssn.text.lines import kept_together
 
+# Pixels that napari's style leaves around a label's text.
+_INDENT = 12
 # Text on the theme's background, by what it says. Every pair has a contrast of at least 4.5:1.
 _DARK = {
     "muted": "#a9b0b8",
@@ -69,6 +71,9 @@ def style_of(theme: str, points: float) -> str:
         QSpinBox, QDoubleSpinBox {{ min-width: 30px; }}
         QPushButton {{ padding: 3px 8px; }}
         QPushButton[role="small"] {{ padding: 1px 4px; }}
+        QPushButton[role="fold"] {{
+            text-align: left; padding: 0px; background: transparent;
+        }}
         QPushButton[role="main"] {{ font-weight: bold; padding: 5px; }}
     """
 
@@ -102,37 +107,47 @@ class _Text(QLabel):
         return QSize(0, self.fontMetrics().height())
 
 
-# Pixels that napari's style leaves before a label's text.
-_INDENT = 5
+class _Line(QElidingLabel):
+    """A single line, cut off with dots where it is too long; all of it is what is read aloud."""
+
+    def __init__(self, letters: int) -> None:
+        super().__init__()
+        self._letters = letters
+        self.setEllipsesWidth(_INDENT)
+
+    def setText(self, words: str) -> None:
+        """Say something; a reader of the screen says all of it."""
+        super().setText(words)
+        self.setAccessibleName(words)
+
+    def sizeHint(self) -> QSize:
+        """As wide as its letters, where their number is given."""
+        hint, metrics = super().sizeHint(), self.fontMetrics()
+        if self._letters:
+            hint.setWidth(self._letters * metrics.averageCharWidth() + _INDENT)
+        return hint
+
+    def changeEvent(self, event: Any) -> None:
+        """In another font other letters have room."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.setText(self.text())
 
 
-class _Line(QLabel):
-    """A single line, cut off with dots where it is too long; all of it is in the tooltip."""
-
-    def minimumSizeHint(self) -> QSize:
-        """As narrow as it must be."""
-        return QSize(0, self.fontMetrics().height())
-
-    def paintEvent(self, event: Any) -> None:
-        """Draw as much as there is room for."""
-        painter = QPainter(self)
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        # Where a text of several lines begins.
-        room = self.contentsRect().adjusted(_INDENT, 0, 0, 0)
-        shown = self.fontMetrics().elidedText(
-            self.text(), Qt.TextElideMode.ElideRight, room.width()
-        )
-        painter.drawText(room, int(self.alignment().value), shown)
-        painter.end()
-
-
-def line(role: str = "") -> QLabel:
-    """A label of one line that may be narrower than its words."""
-    made = _Line()
+def line(role: str = "", letters: int = 0) -> QLabel:
+    """A label of one line that may be narrower than its words, or has room for some letters."""
+    made = _Line(letters)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setProperty("role", role)
-    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    across = QSizePolicy.Policy.Fixed if letters else QSizePolicy.Policy.Ignored
+    made.setSizePolicy(across, QSizePolicy.Policy.Fixed)
     return made
+
+
+def elided(widget: QWidget, words: str) -> str:
+    """As much of a line as a widget has room for."""
+    room = widget.width() - _INDENT
+    return str(widget.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room))
 
 
 def set_role(widget: QWidget, role: str) -> None:

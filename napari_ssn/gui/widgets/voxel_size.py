@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.parts import button, row, text
+from napari_ssn.text.forms import asked
 
-_TIPS = ("Width of a voxel, in mm", "Height of a voxel, in mm", "From slice to slice, in mm")
 # Millimetres; no scanner and no microscope in a clinic is beyond these.
-_LEAST, _MOST = 0.001, 100.0
+_LEAST = 0.001
+# Nothing is assumed: a size that nobody has entered is no number.
+_HOW: dict[str, Any] = {"min": 0, "max": 100, "decimals": 3, "unset": "–"}
+
+
+@dataclass(frozen=True)
+class Millimetres:
+    """Size of a voxel, columns first; 0 is what nobody has entered."""
+
+    across: float = asked(0.0, "Width of a voxel, in mm", **_HOW)
+    down: float = asked(0.0, "Height of a voxel, in mm", **_HOW)
+    between: float = asked(0.0, "From slice to slice, in mm", **_HOW)
 
 
 class VoxelSize(QWidget):
@@ -23,53 +36,38 @@ class VoxelSize(QWidget):
 
     def __init__(self, given: Callable[[Sequence[float]], None]) -> None:
         super().__init__()
-        self._given = given
-        self.boxes = [self._box(tip) for tip in _TIPS]
-        self.between = [text("×", "muted", wrap=False) for _ in _TIPS[1:]]
+        self._given, self._axes = given, 3
+        self._form = Form(Millimetres(), self._check)
+        self.boxes = [box for _, box in self._form.items()]
+        self.mark = text("×", "muted", wrap=False)
         self.set = button("Set", "Measure this image with that size instead of counting voxels")
         self.set.clicked.connect(self._pressed)
-        items: list[QWidget | int | tuple[QWidget, int]] = [(self.boxes[0], 1)]
-        for mark, box in zip(self.between, self.boxes[1:], strict=True):
-            items += [mark, (box, 1)]
+        across, down, between = ((box, 1) for box in self.boxes)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         self.question = text("", "warn")
         layout.addWidget(self.question)
-        layout.addLayout(row([*items, text("mm", "muted", wrap=False), self.set]))
-
-    def _box(self, tip: str) -> QDoubleSpinBox:
-        made = QDoubleSpinBox()
-        made.setDecimals(3)
-        made.setRange(0.0, _MOST)
-        # Nothing is assumed: a size that nobody has entered is no number.
-        made.setSpecialValueText("–")
-        made.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-        made.setAlignment(Qt.AlignmentFlag.AlignRight)
-        made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        made.setToolTip(tip)
-        made.valueChanged.connect(self._check)
-        return made
+        signs = (text("×", "muted", wrap=False), text("mm", "muted", wrap=False))
+        layout.addLayout(row([across, signs[0], down, self.mark, between, signs[1], self.set]))
 
     def show_axes(self, axes: int) -> None:
         """Ask for so many sizes, 2 or 3."""
-        for widget in (self.boxes[2], self.between[1]):
+        self._axes = axes
+        for widget in (self.boxes[2], self.mark):
             widget.setVisible(axes == 3)
         what = "Voxel" if axes == 3 else "Pixel"
         self.question.setText(f"{what} size unknown: enter it in mm.")
-        self._check()
+        self._check(self._form.value)
 
-    def _asked(self) -> list[QDoubleSpinBox]:
-        return [box for box in self.boxes if box.isVisibleTo(self)]
-
-    def _check(self) -> None:
-        self.set.setEnabled(all(box.value() >= _LEAST for box in self._asked()))
+    def _check(self, size: Millimetres) -> None:
+        self.set.setEnabled(all(one >= _LEAST for one in astuple(size)[: self._axes]))
 
     def forget(self) -> None:
         """What was entered was of another image."""
-        for box in self.boxes:
-            box.setValue(0.0)
+        self._form.show(Millimetres())
+        self._check(Millimetres())
 
     def _pressed(self) -> None:
-        self._given([box.value() for box in self._asked()])
+        self._given(astuple(self._form.value)[: self._axes])
         self.forget()
