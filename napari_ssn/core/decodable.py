@@ -174,6 +174,21 @@ class Decodable(ABC):
         """
 
     @abstractmethod
+    def labels_at(
+        self,
+        z: NDArray[np.float64],
+        voxels: NDArray[np.int64],
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.uint8]:
+        """Labels of each z at some voxels, (n, v), those of `label_map`, in whichever order.
+
+        Args:
+            z: (n, R).
+            voxels: (v,) of the flattened grid, each once.
+            between: called between blocks, from any thread; what it raises goes through.
+        """
+
+    @abstractmethod
     def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
         """Margins of each voxel's two likeliest labels, in pieces for several threads.
 

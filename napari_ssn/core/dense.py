@@ -10,9 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ssn.core.binary import binary_blocks
 from napari_ssn.core.counts import count_labels
+from napari_ssn.core.deciding import decode, rounding
 from napari_ssn.core.decodable import EPSILON
 from napari_ssn.core.margins import Margin
+from napari_ssn.core.parallel import in_threads
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
@@ -52,7 +55,7 @@ def _count(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.in
         for row, vector in zip(out, draws, strict=True):
             row[:] = count_labels(dist.label_map(vector), dist.classes)
         return out
-    for _, wins in dist.binary_blocks(draws):
+    for _, wins in binary_blocks(dist, draws):
         out[:, 1] += wins.sum(1).cpu().numpy()
     out[:, 0] = int(np.prod(dist.space)) - out[:, 1]
     return out
@@ -68,16 +71,13 @@ def labelled(
         return
     column = dist.at(active)
     if dist.classes == 2:
-        for block, wins in column.binary_blocks(z):
+        for block, wins in binary_blocks(column, z):
             yield voxels[block], wins.cpu().numpy().view(np.uint8)
         return
     step = max(1, _BYTES // len(z))
     for first in range(0, len(voxels), step):
         block = slice(first, first + step)
-        part = type(dist)(
-            column.mean[:, block], column.cov_factor[:, :, block], column.cov_diag[:, block]
-        )
-        yield voxels[block], part.label_maps(z)[:, :, 0]
+        yield voxels[block], column.block(block).label_maps(z)[:, :, 0]
 
 
 def contenders(dist: LogitDistribution) -> Margin:
@@ -116,28 +116,50 @@ def spread_of(dist: LogitDistribution, factors: NDArray[np.float64]) -> LogitDis
     factor = torch.empty_like(dist.cov_factor)
     for out, column in zip(factor, dist.cov_factor, strict=True):
         torch.mul(column - column.mean(0), scale, out=out)
-    diag = dist.cov_diag * scale.square()
-    place = (dist.affine, dist.start, dist.image_space)
-    return type(dist)(dist.mean, factor, diag, *place, dist.presence)
+    return dist.around(factor, dist.cov_diag * scale.square())
 
 
 def changeable(dist: LogitDistribution, radius: float) -> Tensor:
     """`Decodable.changeable`.
 
     A voxel keeps the mean's label c* while ``μ_c* − μ_c > ‖z‖ ‖P_c* − P_c‖`` for every other
-    class c (Cauchy and Schwarz), here with room for the rounding of `logits`.
+    class c (Cauchy and Schwarz), here with room for the rounding of `logits`. Most voxels keep it
+    by ``‖P_c*‖ + ‖P_c‖`` already, which takes one pass.
     """
     mean, factor = dist.mean.flatten(1), dist.cov_factor.flatten(2)
-    best = mean.argmax(0, keepdim=True)  # (1, V)
-    lead = mean.gather(0, best) - mean  # (C, V)
-    columns = factor.gather(1, best.expand(dist.rank, 1, -1)) - factor
-    reach = radius * columns.square().sum(0).sqrt()
-    size = mean.abs().amax(0) + radius * factor.abs().sum(0).amax(0)
-    room = 4 * (dist.rank + 4) * float(np.finfo(np.float32).eps) * size
-    near = lead <= reach + room
-    # The label itdist does not contend with itdist.
-    near.scatter_(0, best, False)
-    return near.any(0).reshape(dist.space)
+    out = torch.empty(mean.shape[1], dtype=torch.bool, device=mean.device)
+    off, most = rounding(dist.rank), dist.rank**0.5
+    # What vanishes when it is squared counts as this.
+    least = most * 1e-18
+
+    def mark(block: slice) -> None:
+        means, lengths = mean[:, block], factor[:, :, block].square().sum(0).sqrt_()
+        # One class after the other: torch's argmax and gather take ten times as long.
+        top, longest = means[0], lengths[0]
+        for one, length in zip(means[1:], lengths[1:], strict=True):
+            longest = torch.where(one > top, length, longest)
+            top = torch.maximum(top, one)
+        reach = (1 + off) * radius * (longest + lengths + 2 * least)
+        size = means.abs().amax(0) + radius * most * (lengths.amax(0) + least)
+        # The likeliest label is always among them.
+        out[block] = (top - means <= reach + off * size).sum(0) > 1
+
+    count = len(out)
+    if count <= _AT_ONCE or out.device.type != "cpu":
+        mark(slice(None))
+    else:
+        in_threads(mark, [slice(k, k + _AT_ONCE) for k in range(0, count, _AT_ONCE)])
+    perhaps = out.nonzero()[:, 0]
+    for some in perhaps.split(_AT_ONCE if out.device.type == "cpu" else max(1, count)):
+        means, factors = mean[:, some], factor[:, :, some]
+        best = means.argmax(0, keepdim=True)
+        lead = means.gather(0, best) - means
+        columns = factors.gather(1, best.expand(dist.rank, 1, -1)) - factors
+        reach = radius * (torch.linalg.vector_norm(columns, dim=0) + least)
+        size = means.abs().amax(0) + radius * factors.abs().sum(0).amax(0)
+        near = lead <= reach + off * size
+        out[some] = near.scatter_(0, best, False).any(0)
+    return out.reshape(dist.space)
 
 
 def noisy_maps(dist: LogitDistribution, draws: NDArray[np.float64], seed: int) -> NDArray[np.uint8]:
@@ -160,30 +182,3 @@ def noisy_maps(dist: LogitDistribution, draws: NDArray[np.float64], seed: int) -
         noise = generator.standard_normal(tuple(scale.shape), dtype=np.float32)
         row[...] = decode(dist.logits(vector) + scale * torch.from_numpy(noise).to(scale))
     return out
-
-
-def decode(logits: Tensor) -> NDArray[np.uint8]:
-    """argmax over the classes of (C, *S) logits, lowest label first among equals."""
-    if logits.shape[0] == 2:
-        winner = (logits[1] > logits[0]).to(torch.uint8)
-    else:
-        best = logits[0].clone()
-        winner = torch.zeros(logits.shape[1:], dtype=torch.uint8, device=logits.device)
-        # torch.argmax does not promise which of equal maxima it returns.
-        for label in range(1, logits.shape[0]):
-            larger = logits[label] > best
-            winner[larger] = label
-            torch.maximum(best, logits[label], out=best)
-    out: NDArray[np.uint8] = winner.cpu().numpy()
-    return out
-
-
-def exact_sign(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
-    """Whether class 1 wins, rounded as `LogitDistribution.logits` rounds.
-
-    mean (2, n), factor (R, 2, n), z (n, R): one draw and one voxel per column.
-    """
-    logits = mean.clone()
-    for column, value in zip(factor, z.T, strict=True):
-        logits = logits + column * value
-    return logits[1] > logits[0]

@@ -13,41 +13,38 @@ zero that its rounding could matter, the column-wise sum decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from napari_ssn.core.binary import binary_blocks, one_margin
+from napari_ssn.core.columns.contests import packed_counts, packed_over
+from napari_ssn.core.columns.near import labels_among, near_of, near_within
+from napari_ssn.core.deciding import decode
 from napari_ssn.core.decodable import EPSILON as EPSILON
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.dense import (
     changeable,
     contenders,
     counts_of,
-    decode,
-    exact_sign,
     labelled,
     noisy_maps,
     plain_gram_of,
     spread_of,
 )
+from napari_ssn.core.kept import Kept
 from napari_ssn.core.marginals import binary_marginals, label_marginal, orthant_marginals
 from napari_ssn.core.margins import Margin
+from napari_ssn.core.tensors import as_tensor, check_tensors, forward, taken
 from napari_ssn.geometry.brief import brief
 
-# Bytes of margins held at once while sampling; a block this size stays in cache.
-_BLOCK_BYTES = 1 << 21
-
-
-def as_tensor(value: Any) -> Tensor:
-    """Float32 tensor of a tensor or array, without copying where that is possible."""
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value, np.float32))
-    return tensor.detach().to(torch.float32)
+_Made = TypeVar("_Made")
 
 
 def draw_z(n: int, rank: int, seed: int) -> NDArray[np.float64]:
@@ -90,31 +87,14 @@ class LogitDistribution(Decodable):
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
     presence: float = 1.0
+    _kept: Kept = field(default_factory=Kept, init=False, repr=False)
 
     __repr__ = brief
 
     def __post_init__(self) -> None:
         for name in ("mean", "cov_factor", "cov_diag"):
             object.__setattr__(self, name, as_tensor(getattr(self, name)))
-        if self.mean.ndim not in (3, 4) or self.mean.shape[0] < 2:
-            raise ValueError(f"mean: expected (C ≥ 2, *S), got {tuple(self.mean.shape)}")
-        if self.cov_factor.ndim != self.mean.ndim + 1 or (
-            self.cov_factor.shape[1:] != self.mean.shape
-        ):
-            raise ValueError(
-                f"cov_factor: expected (R, *{tuple(self.mean.shape)}), "
-                f"got {tuple(self.cov_factor.shape)}"
-            )
-        if self.cov_diag.shape != self.mean.shape:
-            raise ValueError(
-                f"cov_diag: expected {tuple(self.mean.shape)}, got {tuple(self.cov_diag.shape)}"
-            )
-        for name in ("mean", "cov_factor", "cov_diag"):
-            # Extremes are NaN where anything is: one pass, and no mask as large as the columns.
-            if not all(map(math.isfinite, torch.stack(getattr(self, name).aminmax()).tolist())):
-                raise ValueError(f"{name}: expected finite values, got NaN or infinity")
-        if bool((self.cov_diag < 0).any()):
-            raise ValueError("cov_diag: expected variances ≥ 0, got a negative one")
+        check_tensors(self.mean, self.cov_factor, self.cov_diag)
         self._check_place()
 
     @property
@@ -145,14 +125,15 @@ class LogitDistribution(Decodable):
             where: index of the part, one slice or integer per leading axis of S.
         """
         vector = self.check_z(z).astype(np.float32)
-        part = (slice(None), *where)
+        ahead, turned = forward(where, self.space)
+        part = (slice(None), *ahead)
         logits = self.mean[part].clone()
         scratch = torch.empty_like(logits)
         for value, column in zip(vector.tolist(), self.cov_factor, strict=True):
             # Two steps, so that no compiler can fuse them and round differently.
             torch.mul(column[part], value, out=scratch)
             logits.add_(scratch)
-        return logits
+        return logits.flip([axis + 1 for axis in turned]) if turned else logits
 
     def label_map(
         self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
@@ -170,35 +151,23 @@ class LogitDistribution(Decodable):
             >>> dist.label_map([-1.5], where=(0,))
             array([0, 0, 1, 0, 0], dtype=uint8)
         """
+        vector = self.check_z(z)
+        if not where and (near := near_of(self, vector[None])):
+            return near.label_map(vector)
         if self.classes == 2 and self.device.type == "cpu":
-            margin = self._one_margin(z, where)
+            margin = one_margin(self, vector, where)
             if margin is not None:
                 return (margin > 0).view(np.uint8)
-        return decode(self.logits(z, where))
-
-    def _one_margin(
-        self, z: ArrayLike | None, where: tuple[slice | int, ...]
-    ) -> NDArray[np.float32] | None:
-        """Margin of a z by one product; None if any is too near zero for its sign to be sure.
-
-        In numpy, which starts an operation ten times sooner than torch: what counts when a
-        slider asks for one slice after the other.
-        """
-        columns = self._margins.columns.numpy().reshape(-1, *self.space)[(slice(None), *where)]
-        row = np.append(self.check_z(z), 1.0).astype(np.float32)
-        value: NDArray[np.float32] = row @ columns.reshape(len(row), -1)
-        if value.size and np.abs(value).min() <= self._doubt(float(np.abs(row[:-1]).max())):
-            return None
-        return value.reshape(columns.shape[1:])
+        return decode(self.logits(vector, where))
 
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
-        if self.classes > 2:
-            return super().label_maps(z)
         draws = self.check_draws(z)
+        if self.classes > 2 or near_of(self, draws):
+            return super().label_maps(draws)
         out = np.empty((len(draws), *self.space), np.uint8)
         flat = out.reshape(len(draws), -1)
-        for block, wins in self.binary_blocks(draws):
+        for block, wins in binary_blocks(self, draws):
             flat[:, block] = wins.cpu().numpy()
         return out
 
@@ -236,60 +205,65 @@ class LogitDistribution(Decodable):
         Args:
             voxels: (*S) bool, n of them True and n at least 1.
         """
-        return LogitDistribution(
-            self.mean[:, voxels].unsqueeze(-1),
-            self.cov_factor[:, :, voxels].unsqueeze(-1),
-            self.cov_diag[:, voxels].unsqueeze(-1),
-            presence=self.presence,
-        )
+        return self._column(lambda values: values[..., voxels])
+
+    def block(self, voxels: slice) -> LogitDistribution:
+        """`at` of a slice of the flattened grid; nothing is copied."""
+        return self._column(lambda values: values.flatten(-len(self.space))[..., voxels])
+
+    def _column(self, take: Callable[[Tensor], Tensor]) -> LogitDistribution:
+        tensors = (self.mean, self.cov_factor, self.cov_diag)
+        mean, factor, diag = (take(values).unsqueeze(-1) for values in tensors)
+        return LogitDistribution(mean, factor, diag, presence=self.presence)
 
     def logits_at(
         self, voxels: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """See `Decodable.logits_at`."""
         where = np.ascontiguousarray(voxels)
-
-        def taken(values: Tensor) -> NDArray[np.float64]:
-            flat = values.flatten(-len(self.space))
-            if self.device.type == "cpu":
-                # In numpy: torch wakes all its threads for the few voxels of a click.
-                return flat.numpy().take(where, axis=-1).astype(np.float64)
-            found: NDArray[np.float64] = (
-                flat[..., torch.from_numpy(where).to(self.device)].double().cpu().numpy()
-            )
-            return found
-
-        return taken(self.mean), taken(self.cov_factor)
+        return taken(self.mean.flatten(1), where), taken(self.cov_factor.flatten(2), where)
 
     def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
         """See `Decodable.label_counts`."""
-        return counts_of(self, draws)
+        near = near_of(self, draws)
+        return packed_counts(near, draws) if near else counts_of(self, draws)
 
     def over_voxels(
         self,
         draws: NDArray[np.float64],
         function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
     ) -> list[Any]:
-        """See `Decodable.over_voxels`; in one thread."""
+        """See `Decodable.over_voxels`; in one thread, or several if it is large."""
+        if near := near_of(self, draws):
+            return packed_over(near, draws, function)
         return [function(*block) for block in labelled(self, draws)]
 
     def changing(
         self, radius: float
     ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
         """See `Decodable.changing`."""
+        # Finding the voxels costs as much as the columns of them do.
+        if near := near_within(self, radius, draws=2):
+            return near.changing(radius)
         active = self.changeable(radius)
         if not bool(active.any()):
             return np.zeros(0, np.int64), lambda z: np.zeros((len(z), 0), np.uint8)
-        near = self.at(active)
-        return (
-            np.flatnonzero(active.cpu().numpy()),
-            lambda z: near.label_maps(z).reshape(len(z), -1),
-        )
+        column = self.at(active)
+        voxels = np.flatnonzero(active.cpu().numpy())
+        return voxels, lambda z: column.label_maps(z).reshape(len(z), -1)
+
+    def labels_at(
+        self,
+        z: NDArray[np.float64],
+        voxels: NDArray[np.int64],
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.uint8]:
+        """See `Decodable.labels_at`."""
+        return labels_among(self, z, voxels, between)
 
     def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
         """See `Decodable.contenders`: one piece, and nothing is left out."""
-        whole = contenders(self)
-        return [lambda: whole]
+        return [partial(contenders, self)]
 
     def plain_gram(self) -> NDArray[np.float64]:
         """See `Decodable.plain_gram`."""
@@ -312,15 +286,12 @@ class LogitDistribution(Decodable):
         """
         if not 0 <= temperature < np.inf:
             raise ValueError(f"temperature: expected 0 or more, got {temperature}")
-        return LogitDistribution(
-            self.mean,
-            self.cov_factor * temperature,
-            self.cov_diag * temperature**2,
-            self.affine,
-            self.start,
-            self.image_space,
-            self.presence,
-        )
+        return self.around(self.cov_factor * temperature, self.cov_diag * temperature**2)
+
+    def around(self, cov_factor: Tensor, cov_diag: Tensor) -> LogitDistribution:
+        """The same mean, place and presence with another covariance."""
+        place = (self.affine, self.start, self.image_space)
+        return LogitDistribution(self.mean, cov_factor, cov_diag, *place, self.presence)
 
     def margin(self) -> tuple[Tensor, Tensor]:
         """Foreground minus background of a two-class distribution: (*S) and (R, *S)."""
@@ -365,65 +336,6 @@ class LogitDistribution(Decodable):
             found += np.float32(1 - self.presence if label == 0 else 0.0)
         return found
 
-    def binary_blocks(self, draws: NDArray[np.float64]) -> Iterator[tuple[slice, Tensor]]:
-        """Decode many z of a two-class distribution, one matrix product per block of voxels.
-
-        Args:
-            draws: (n, R).
-
-        Yields:
-            a slice of the flattened grid and, for every z, whether class 1 wins there:
-            (n, block) bool, equal to `label_map` bit for bit. A matrix product sums in
-            another order than `logits` does, so a margin within the rounding error of both
-            is settled by `logits`' own arithmetic.
-        """
-        columns = self._margins.columns
-        rows = torch.from_numpy(draws.astype(np.float32)).to(self.device)
-        biased = torch.cat([rows, torch.ones_like(rows[:, :1])], 1)  # (n, R + 1)
-        mean, factor = self.mean.flatten(1), self.cov_factor.flatten(2)
-        # Products on a GPU may be allowed to round as coarsely as bfloat16 does.
-        coarse = torch.get_float32_matmul_precision() != "highest"
-        unit = torch.finfo(torch.bfloat16 if coarse else torch.float32).eps
-        doubt = self._doubt(rows.abs().amax(1), unit)  # (n,)
-        step = max(1, _BLOCK_BYTES // (4 * max(1, len(rows))))
-        for first in range(0, columns.shape[1], step):
-            block = slice(first, first + step)
-            value = biased @ columns[:, block]
-            wins = value > 0
-            close = (value.abs() <= doubt[:, None]).nonzero()
-            if len(close):
-                draw, voxel = close[:, 0], close[:, 1] + first
-                wins[draw, close[:, 1]] = exact_sign(
-                    mean[:, voxel], factor[:, :, voxel], rows[draw]
-                )
-            yield block, wins
-
-    @cached_property
-    def _margins(self) -> _Margins:
-        margin, factor = self.margin()
-        return _Margins(
-            torch.cat([factor.reshape(self.rank, -1), margin.reshape(1, -1)]),
-            float(self.mean.abs().amax()),
-            float(self.cov_factor.abs().sum(0).amax()),
-        )
-
-    def _doubt(self, longest: Any, unit: float = float(np.finfo(np.float32).eps)) -> Any:
-        """How near zero a margin by a product may lie before `logits` must settle its sign.
-
-        Either order of summation errs by at most about (R + 2) u per unit of
-        |μ| + max|z_r| Σ|P_r|; ``longest`` is max|z_r| of one z or of each.
-        """
-        bound = self._margins
-        return 4 * (self.rank + 4) * unit * (bound.largest + longest * bound.reach)
-
-
-class _Margins(NamedTuple):
-    """What deciding between two classes needs, made once for each distribution.
-
-    columns (R + 1, V): the margin's factor and, last, its mean; largest |μ| of a logit, and
-    largest Σ_r |P_r|.
-    """
-
-    columns: Tensor
-    largest: float
-    reach: float
+    def kept(self, name: str, make: Callable[[], _Made]) -> _Made:
+        """What was made of the tensors, made anew once they were written to: see `Kept`."""
+        return self._kept.get((self.mean, self.cov_factor), name, make)

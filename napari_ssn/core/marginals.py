@@ -56,13 +56,11 @@ def label_marginal(
         between: called before every block of voxels; what it raises goes through.
     """
     wanted, count = 0 if label is None else label, dist.mean[0].numel()
-    mean, diag = dist.mean.flatten(1), dist.cov_diag.flatten(1)
-    factor = dist.cov_factor.flatten(2)
-    out = torch.empty(count, device=mean.device)
+    flat, out = dist.block(slice(None)), torch.empty(count, device=dist.device)
     for first in range(0, count, _BLOCK):
         between()
         block = slice(first, first + _BLOCK)
-        part = type(dist)(mean[:, block, None], factor[:, :, block, None], diag[:, block, None])
+        part = flat.block(block)
         lower, upper = _bounds(part, wanted)
         found = (upper + lower) / 2
         undecided = upper - lower > _APART

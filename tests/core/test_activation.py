@@ -8,15 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_ssn.core.columns.columns import lowest_radius, shell_of
 from napari_ssn.core.directions.principal import label_gram, principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import count_labels, label_counts, volume_distribution
 from napari_ssn.core.packed import distribution as activation
 from napari_ssn.core.packed.distribution import PackedDistribution, compact
-from napari_ssn.core.packed.packing import (
-    lowest_radius,
-    shell_of,
-)
 from napari_ssn.core.summaries.lesions import Rules, composed, find_lesions, lesion_counts
 from napari_ssn.core.summaries.representatives import representatives
 from napari_ssn.errors import Cancelled
@@ -240,28 +237,6 @@ def test_slices_are_right_while_other_threads_count() -> None:
             )
         for found in counting:
             np.testing.assert_array_equal(found.result(), expected)
-
-
-@pytest.mark.parametrize("classes", [2, 4])
-def test_some_voxels_alone_are_decoded_as_in_the_whole(classes: int) -> None:
-    packed = PackedDistribution.of(random_dist(5, classes))
-    voxels = torch.from_numpy(np.random.default_rng(0).random(SPACE) < 0.3)
-    z = draw_z(20, packed.rank, 1)
-    alone = packed.at(voxels).label_maps(z)[:, :, 0]
-    np.testing.assert_array_equal(alone, packed.label_maps(z)[:, voxels.numpy()])
-
-
-@pytest.mark.parametrize("classes", [2, 4])
-@pytest.mark.parametrize("radius", [0.0, 0.5, 2.0])
-def test_what_no_short_z_can_change_is_not_changeable(classes: int, radius: float) -> None:
-    packed = PackedDistribution.of(random_dist(6, classes))
-    z = draw_z(300, packed.rank, 2)
-    z = z / np.linalg.norm(z, axis=1, keepdims=True) * radius
-    changed = (packed.label_maps(z) != packed.label_map()).any(0)
-    changeable = packed.changeable(radius).numpy()
-    assert not (changed & ~changeable).any()
-    # It is not simply everything.
-    assert changeable.mean() < 1
 
 
 @pytest.mark.parametrize("classes", [2, 3])

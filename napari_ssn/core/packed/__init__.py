@@ -1,1 +1,1 @@
-"""Fast storage of a large distribution: what changes a label first, the rest behind it."""
+"""Storage of a large distribution at half precision: its columns are all that is kept."""

@@ -8,28 +8,23 @@ map of one equals that of the other bit for bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.columns.columns import LARGE, Columns, Places, shell_of
+from napari_ssn.core.columns.contests import packed_counts, packed_labels, packed_over
+from napari_ssn.core.columns.packing import Source, pack
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.margins import Margin
-from napari_ssn.core.packed.contests import packed_counts, packed_over
 from napari_ssn.core.packed.grams import contenders_in, plain_gram_of
-from napari_ssn.core.packed.packing import Source, lowest_radius, pack, shell_of
 from napari_ssn.core.parallel import in_threads
-
-#: Bytes of dense tensors from which on a distribution is packed at half precision.
-LARGE = 1 << 28
-
-# Voxels decoded at once: their numbers stay in cache.
-_BLOCK = 1 << 15
 
 Where = tuple[slice | int, ...]
 
@@ -54,36 +49,9 @@ def compact(dist: LogitDistribution, cancelled: Callable[[], bool] = _never) -> 
 
 
 @dataclass(frozen=True, eq=False)
-class PackedDistribution(Decodable):
-    """Margins over the mean's label, voxels sorted by activation radius. Lives on the CPU.
+class PackedDistribution(Columns, Decodable):
+    """A distribution whose numbers are `Columns`. Lives on the CPU."""
 
-    The logit of the mean's label c* is 0 and that of another class its margin over c*. V voxels;
-    n-th *place*: the n-th voxel in the order of the radii. A rival is a class other than c*; the
-    nearest, with the smallest radius, is the first of a voxel.
-
-    Attributes:
-        mean_map: (*S) uint8, c*.
-        order: (V,) int32, flattened index of the voxel at each place.
-        place: (*S) int32, place of each voxel.
-        ends: (shells,) int64, places in a shell of radii and all shells before it.
-        best: (V,) uint8, c* by place.
-        rivals: (C − 1, V) uint8, the other classes by place.
-        margins: (C − 1, R + 1, V) float16 or float32, of each rival ``P_c − P_c*`` and, last,
-            ``μ_c − μ_c*``. Numbers too large for the type are divided by a power of two, with
-            all others of their voxel, which changes no label.
-        second: (V,) int16, shell in which any rival but the first can win; (0,) for two classes.
-        noise: (C, V), ``√D`` of c* and of the rivals.
-    """
-
-    mean_map: NDArray[np.uint8]
-    order: NDArray[np.int32]
-    place: NDArray[np.int32]
-    ends: NDArray[np.int64]
-    best: NDArray[np.uint8]
-    rivals: NDArray[np.uint8]
-    margins: NDArray[np.floating]
-    second: NDArray[np.int16]
-    noise: NDArray[np.floating]
     affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
@@ -110,18 +78,16 @@ class PackedDistribution(Decodable):
             ValueError: another dtype.
             Cancelled: ``cancelled`` said so.
         """
-        parts = pack(Source.dense(dist), dtype, cancelled)
-        return cls(*parts, dist.affine, dist.start, dist.image_space, dist.presence)
+        columns = pack(Source.dense(dist), dtype, cancelled)
+        return cls._placed(columns, dist)
 
-    @property
-    def classes(self) -> int:
-        """Number of labels C, background included."""
-        return len(self.rivals) + 1
-
-    @property
-    def rank(self) -> int:
-        """Number of columns R of P."""
-        return int(self.margins.shape[1]) - 1
+    @classmethod
+    def _placed(cls, columns: Columns, dist: Decodable) -> PackedDistribution:
+        """Columns where a distribution lies, with its presence."""
+        return cls(
+            **columns.arrays(), affine=dist.affine, start=dist.start,
+            image_space=dist.image_space, presence=dist.presence,
+        )  # fmt: skip
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -132,12 +98,6 @@ class PackedDistribution(Decodable):
     def device(self) -> torch.device:
         """Where the parameters lie: the CPU."""
         return torch.device("cpu")
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        arrays = (value for value in vars(self).values() if isinstance(value, np.ndarray))
-        return sum(array.nbytes for array in arrays)
 
     def dense(self) -> LogitDistribution:
         """The same distribution in dense float32 tensors; the logit of c* is 0."""
@@ -161,14 +121,6 @@ class PackedDistribution(Decodable):
             self.presence,
         )
 
-    def touched(self, radius: float) -> int:
-        """Places whose label some z of norm up to ``radius`` can change: the first so many."""
-        return int(self.ends[shell_of(radius)])
-
-    def radius(self, place: int) -> float:
-        """What all voxels from a place on have at least as their activation radius."""
-        return lowest_radius(int(np.searchsorted(self.ends, place, side="right")))
-
     def changeable(self, radius: float) -> torch.Tensor:
         """See `Decodable.changeable`: all voxels of the shells that reach so far."""
         return torch.from_numpy(self.place < self.touched(radius))
@@ -183,11 +135,6 @@ class PackedDistribution(Decodable):
         """See `Decodable.logits_at`; the logit of the mean's label is 0."""
         logits = self._logits(self.place.reshape(-1)[voxels]).astype(np.float64)
         return logits[-1], logits[:-1]
-
-    @cached_property
-    def mean_counts(self) -> NDArray[np.int64]:
-        """Voxels of each label in the mean's label map, (C,)."""
-        return np.bincount(self.mean_map.reshape(-1), minlength=self.classes).astype(np.int64)
 
     def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> NDArray[np.uint8]:
         """See `Decodable.label_map`; reads only the places that z can change."""
@@ -240,6 +187,15 @@ class PackedDistribution(Decodable):
 
         return self.order[:reached].astype(np.int64), decode
 
+    def labels_at(
+        self,
+        z: NDArray[np.float64],
+        voxels: NDArray[np.int64],
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.uint8]:
+        """See `Decodable.labels_at`."""
+        return packed_labels(self, z, np.sort(self.place.reshape(-1)[voxels]), between)
+
     def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
         """See `Decodable.contenders`."""
         return [partial(contenders_in, self, block, cut) for block in self.blocks()]
@@ -261,12 +217,11 @@ class PackedDistribution(Decodable):
             return logits.squeeze(-1), some.cov_diag.squeeze(-1).sqrt()
 
         source = Source(self.classes, self.rank, self.space, read)
-        parts = pack(source, torch.from_numpy(self.margins[:0]).dtype, cancelled)
-        place_of = (self.affine, self.start, self.image_space)
-        return PackedDistribution(*parts, *place_of, self.presence)
+        columns = pack(source, torch.from_numpy(self.margins[:0]).dtype, cancelled)
+        return self._placed(columns, self)
 
     def decode(
-        self, vector: NDArray[np.float32], at: slice | NDArray[np.int32], radius: float
+        self, vector: NDArray[np.float32], at: slice | Places, radius: float
     ) -> NDArray[np.uint8]:
         """Labels at some places, each margin summed column by column as `logits` does.
 
@@ -293,7 +248,7 @@ class PackedDistribution(Decodable):
         return label
 
     def _values(
-        self, vector: NDArray[np.float32], slot: int, at: slice | NDArray[np.int32]
+        self, vector: NDArray[np.float32], slot: int, at: slice | Places
     ) -> NDArray[np.float32]:
         """Margins of one rival at some places, (n,)."""
         *columns, mean = self.margins[slot]
@@ -302,26 +257,16 @@ class PackedDistribution(Decodable):
             value += size * column[at].astype(np.float32)
         return value
 
-    def blocks(self, count: int | None = None) -> Iterator[slice]:
-        """The first places, or all, in slices whose numbers stay in cache."""
-        last = len(self.order) if count is None else count
-        for first in range(0, last, _BLOCK):
-            yield slice(first, min(first + _BLOCK, last))
-
-    def _labels_at(self, block: slice | NDArray[np.int32]) -> NDArray[np.uint8]:
-        """c* and the rivals at some places, (C, n)."""
-        return np.concatenate([self.best[None, block], self.rivals[:, block]])
-
-    def _logits(self, block: slice | NDArray[np.int32]) -> NDArray[np.float32]:
+    def _logits(self, block: slice | Places) -> NDArray[np.float32]:
         """Factor and, last, mean at some places, (R + 1, C, n); 0 for c*."""
-        labels = self._labels_at(block)
+        labels = self.labels(block)
         logits = np.zeros((self.rank + 1, *labels.shape), np.float32)
         logits[:, labels[1:], np.arange(labels.shape[1])] = self.margins[:, :, block].swapaxes(0, 1)
         return logits
 
-    def dense_block(self, block: slice | NDArray[np.int32]) -> LogitDistribution:
+    def dense_block(self, block: slice | Places) -> LogitDistribution:
         """Some places as a dense column (n, 1); the logit of c* is 0."""
-        labels, logits = self._labels_at(block), self._logits(block)
+        labels, logits = self.labels(block), self._logits(block)
         variance = np.empty(labels.shape, np.float32)
         variance[labels, np.arange(labels.shape[1])] = self.noise[:, block].astype(np.float32) ** 2
         mean, factor, diag = (
@@ -362,7 +307,7 @@ class PackedDistribution(Decodable):
         out = np.empty((n, len(self.order)), np.uint8)
         for row, vector in zip(out, draws.astype(np.float32), strict=True):
             for block in self.blocks():
-                names = self._labels_at(block)
+                names = self.labels(block)
                 noise = generator.standard_normal(names.shape, dtype=np.float32)
                 logits = self.noise[:, block].astype(np.float32) * noise
                 for slot in range(self.classes - 1):

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.columns.contests import Draws, changes, contests, longest, winners
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.packed.contests import Draws, changes, contests, winners
 from napari_ssn.core.packed.distribution import PackedDistribution, Where
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.errors import Cancelled
@@ -63,9 +63,8 @@ class Flips:
         stops = dist.check_draws(z)
         if len(stops) >= _OFTEN:
             raise ValueError(f"z: expected fewer than {_OFTEN} stops, got {len(stops)}")
-        vectors = stops.astype(np.float32)
-        radius = float(np.linalg.norm(vectors.astype(np.float64), axis=1).max(initial=0))
-        draws = Draws(np.arange(len(stops)), torch.from_numpy(vectors), radius)
+        rows = torch.from_numpy(stops.astype(np.float32))
+        draws = Draws(np.arange(len(stops)), rows, longest(stops))
         still = np.arange(dist.classes)
         words = (_NEVER << 16 | still << 8 | still).astype(np.uint32)[dist.mean_map]
         flat = words.reshape(-1)
@@ -121,7 +120,7 @@ class Flips:
         for first in range(0, len(places), step):
             some = places[first : first + step]
             slot = winners(self.dist, rows, some, rivals).numpy()
-            out[:, first : first + step] = _names(self.dist, some, rivals)[
+            out[:, first : first + step] = self.dist.labels(some, rivals)[
                 slot, np.arange(len(some))
             ]
         return out
@@ -144,18 +143,11 @@ class _Part(NamedTuple):
     labels: NDArray[np.uint8]
 
 
-def _names(
-    dist: PackedDistribution, places: NDArray[np.int64] | NDArray[np.int32], rivals: int
-) -> NDArray[np.uint8]:
-    """Label of the mean and of each rival at some places, (1 + rivals, b)."""
-    return np.concatenate([dist.best[None, places], dist.rivals[:rivals, places]])
-
-
 def _words(
     dist: PackedDistribution, slot: NDArray[np.uint8], places: NDArray[np.int64], rivals: int
 ) -> NDArray[np.uint32]:
     """Words of some places from their winners at every stop, (stops, b)."""
-    names = _names(dist, places, rivals)
+    names = dist.labels(places, rivals)
     at = np.arange(len(places))
     differs = slot[1:] != slot[:-1]
     flips = differs.sum(0)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.decodable import EPSILON
 from napari_ssn.core.margins import Margin
 
-if TYPE_CHECKING:
-    from napari_ssn.core.packed.distribution import PackedDistribution
 
-
-def contenders_in(dist: PackedDistribution, block: slice, cut: float) -> Margin:
+def contenders_in(dist: Columns, block: slice, cut: float) -> Margin:
     """The same at some places of a packed distribution, whose margins are over the likeliest.
 
     Places surely more than ``cut`` standard deviations from a tie are left out.
@@ -45,7 +42,7 @@ def contenders_in(dist: PackedDistribution, block: slice, cut: float) -> Margin:
     return Margin(chosen[-1], chosen[:-1], deviation, background)
 
 
-def plain_gram_of(dist: PackedDistribution, block: slice) -> Tensor:
+def plain_gram_of(dist: Columns, block: slice) -> Tensor:
     """`Decodable.plain_gram` of some places: the factor of c* is 0, those of the others margins."""
     factor = torch.from_numpy(dist.margins[:, :-1, block]).float()  # (C − 1, R, v)
     common = factor.sum(0)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.measures import count_labels
-from napari_ssn.core.packed.places import labels_at
 
 Counts = NDArray[np.int64]
 
@@ -66,7 +65,7 @@ class Drawn:
             common -= count_labels(mean_map[some], dist.classes)
         step = max(1, -(-(len(voxels) + len(near)) // most))
         between()
-        labels = labels_at(dist, plain, _thinned(voxels, step), between)
+        labels = dist.labels_at(plain, _thinned(voxels, step), between)
         if given is not None and len(near):
             labels = np.concatenate([labels, given.labels_at(z, _thinned(near, step))], 1)
         return cls(labels, common, step)

@@ -9,53 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.columns.columns import SHELLS, Columns, shells_of
+from napari_ssn.core.deciding import rounding
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.errors import Cancelled
 
+if TYPE_CHECKING:
+    from napari_ssn.core.distribution import LogitDistribution
+
 # Voxels packed at once; what a block needs beside its share of the tensors stays in cache.
 _BLOCK = 1 << 13
-# A radius counts as the lower end of its shell, of which there are 64 between r and 2 r: its
-# float32 bits without the last 17. All radii from `_FAR` on are one shell: no draw gets there,
-# and voxels that lie together in the image stay together.
-_DROPPED = 17
-_FAR = 32.0
-#: Number of shells.
-SHELLS = (int(np.float32(_FAR).view(np.int32)) >> _DROPPED) + 1
 # Largest length that is stored as it is; squares of the larger one still fit float32.
 _LIMIT = {torch.float16: 2.0**15, torch.float32: 2.0**60}
-
-
-class Parts(NamedTuple):
-    """What `PackedDistribution` holds, see there."""
-
-    mean_map: NDArray[np.uint8]
-    order: NDArray[np.int32]
-    place: NDArray[np.int32]
-    ends: NDArray[np.int64]
-    best: NDArray[np.uint8]
-    rivals: NDArray[np.uint8]
-    margins: NDArray[np.floating]
-    second: NDArray[np.int16]
-    noise: NDArray[np.floating]
-
-
-def shell_of(radius: float) -> int:
-    """Number of the shell a radius lies in; larger radii never lie in lower shells."""
-    with np.errstate(over="ignore"):
-        return min(int(np.float32(radius).view(np.int32)) >> _DROPPED, SHELLS - 1)
-
-
-def lowest_radius(shell: int) -> float:
-    """Smallest radius that lies in a shell."""
-    return float(np.int32(shell << _DROPPED).view(np.float32))
 
 
 class Source(NamedTuple):
@@ -82,13 +53,21 @@ class Source(NamedTuple):
         return cls(dist.classes, dist.rank, dist.space, read)
 
 
-def pack(source: Source, dtype: torch.dtype, cancelled: Callable[[], bool]) -> Parts:
+def pack(
+    source: Source,
+    dtype: torch.dtype,
+    cancelled: Callable[[], bool] = lambda: False,
+    sizes: Tensor | None = None,
+) -> Columns:
     """Pack a distribution; beside input and result it needs some megabytes.
 
     Args:
         source: the distribution.
         dtype: of the numbers kept, float16 or float32.
         cancelled: asked between blocks; if it says True, `Cancelled` is raised.
+        sizes: (2, V), to be filled for each voxel with the largest |μ_c| and Σ_r |P_rc|. Labels
+            are then those of the logits as they are summed in float32, and the radii leave room
+            for it; None if the margins are the distribution.
 
     Raises:
         ValueError: another dtype.
@@ -107,13 +86,13 @@ def pack(source: Source, dtype: torch.dtype, cancelled: Callable[[], bool]) -> P
         if cancelled():
             raise Cancelled("The run was cancelled.")
         block = slice(first, first + _BLOCK)
-        found = _margins(*source.read(block), dtype)
-        best[block], shell[block] = found.winner, _shells(found.radius[0])
+        found = _margins(*source.read(block), dtype, None if sizes is None else sizes[:, block])
+        best[block], shell[block] = found.winner, shells_of(found.radius[0])
         names, radius = found.order, found.radius
         # In the order of the labels, but the rival that is nearest comes first.
         rivals[:, block] = names[1:]
         if classes > 2:
-            second[block] = _shells(radius[1])
+            second[block] = shells_of(radius[1])
         for k in range(classes):
             noise[k, block] = _taken(found.noise[None], names[k])[0]
             if k > 0:
@@ -139,7 +118,7 @@ def pack(source: Source, dtype: torch.dtype, cancelled: Callable[[], bool]) -> P
         spare.put(room)
 
     in_threads(sort, rows)
-    return Parts(
+    return Columns(
         mean_map.numpy().reshape(source.space),
         order,
         place.reshape(source.space),
@@ -166,7 +145,7 @@ class _Block(NamedTuple):
     radius: Tensor
 
 
-def _margins(logits: Tensor, noise: Tensor, dtype: torch.dtype) -> _Block:
+def _margins(logits: Tensor, noise: Tensor, dtype: torch.dtype, sizes: Tensor | None) -> _Block:
     mean = logits[-1]  # (C, v)
     winner = _first_largest(mean)
     # Not in place: what is subtracted may be a view of it.
@@ -178,6 +157,11 @@ def _margins(logits: Tensor, noise: Tensor, dtype: torch.dtype) -> _Block:
         _shrink(logits, winner, margins, noise, _LIMIT[dtype])
         squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
     radius = _radii(-margins[-1], squares, len(margins) - 1, dtype)
+    if sizes is not None:
+        # Never 0: it stands for numbers so small that they vanish when they are multiplied.
+        torch.amax(mean.abs(), 0, out=sizes[0]).clamp_min_(1e-30)
+        torch.amax(logits[:-1].abs().sum(0), 0, out=sizes[1]).clamp_min_(1e-30)
+        radius = torch.minimum(radius, _summed(-margins[-1], squares, sizes, len(margins) - 1))
     radius.scatter_(0, winner[None], torch.inf)
     first, nearest = radius.min(0) if len(radius) > 2 else (radius.amin(0), 1 - winner)
     order = torch.empty_like(radius, dtype=torch.int64)
@@ -233,9 +217,8 @@ def _radii(lead: Tensor, squares: Tensor, rank: int, dtype: torch.dtype) -> Tens
     by column is wrong by: at most ``k u (|d| + ‖z‖ Σ_r |a_r|)``, with u the unit of float32, k
     some more than R, and Σ|a_r| ≤ √R ‖a‖.
     """
-    unit = float(np.finfo(np.float32).eps)
     info = torch.finfo(dtype)
-    room = 4 * (rank + 4) * unit * (1 + rank**0.5) + 2 * info.eps
+    room = rounding(rank) * (1 + rank**0.5) + 2 * info.eps
     # What is smaller than the smallest number may become 0, or that number.
     least = max(info.smallest_normal * info.eps, 1e-18)
     length = squares.sqrt().add_(rank**0.5 * least)
@@ -243,5 +226,7 @@ def _radii(lead: Tensor, squares: Tensor, rank: int, dtype: torch.dtype) -> Tens
     return (lead - least).clamp_min_(0.0).div_(length).mul_(1 - room).clamp_max_(1e30)
 
 
-def _shells(radius: Tensor) -> Tensor:
-    return (radius.clamp_max(_FAR).view(torch.int32) >> _DROPPED).to(torch.int16)
+def _summed(lead: Tensor, squares: Tensor, sizes: Tensor, rank: int) -> Tensor:
+    """Radii that leave room for summing logits of these sizes, not margins."""
+    off = rounding(rank) * sizes
+    return (lead - off[0]).clamp_min_(0.0).div_(squares.sqrt().add_(off[1])).mul_(1 - 1e-5)

@@ -1,26 +1,24 @@
-"""Which class wins at some places of a packed distribution, for many z at once.
+"""Which class wins at some places in columns of margins, for many z at once.
 
 One matrix product per rival decides nearly everything. Where two classes come so near to each
-other that the rounding of a product could matter, the sum column by column decides, as in
-`PackedDistribution.label_map`; so the results are equal bit for bit.
+other that the rounding of a product could matter, `Columns.settled` decides as a single label map
+is decided; so the results are equal bit for bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ssn.core.packed.packing import shell_of
+from napari_ssn.core.columns.columns import Columns, Places, shell_of
+from napari_ssn.core.deciding import product_rounding
 from napari_ssn.core.parallel import in_threads
-
-if TYPE_CHECKING:
-    from napari_ssn.core.packed.distribution import PackedDistribution
 
 # Numbers of one product at once, so that it stays in a core's cache.
 _BLOCK = 1 << 18
@@ -53,8 +51,13 @@ class Draws:
             yield cls(index, torch.from_numpy(vectors[index]), float(norms[index].max()))
 
 
+def longest(z: NDArray[np.float64]) -> float:
+    """Largest norm of (n, R) z, rounded to float32 as those that are decoded are."""
+    return float(np.linalg.norm(z.astype(np.float32).astype(np.float64), axis=1).max(initial=0))
+
+
 def contests(
-    dist: PackedDistribution, draws: Draws, among: NDArray[np.int64] | None = None
+    dist: Columns, draws: Draws, among: NDArray[np.int64] | None = None
 ) -> Iterator[tuple[NDArray[np.int64], int]]:
     """All places that some of the draws can change, in blocks of few enough for a product.
 
@@ -81,9 +84,9 @@ def contests(
 
 
 def winners(
-    dist: PackedDistribution,
+    dist: Columns,
     rows: Tensor,
-    places: NDArray[np.int64] | NDArray[np.int32],
+    places: Places,
     rivals: int,
 ) -> Tensor:
     """For each z and place 0 where the mean's label stays, k where the k-th rival wins.
@@ -100,15 +103,10 @@ def winners(
     columns = [torch.from_numpy(m[:, places]).float() for m in dist.margins[:rivals]]
     biased = torch.cat([rows, torch.ones_like(rows[:, :1])], 1)  # (n, R + 1)
     values = [biased @ column for column in columns]
-    # Products may be allowed to round as coarsely as bfloat16 does.
-    coarse = torch.get_float32_matmul_precision() != "highest"
-    unit = torch.finfo(torch.bfloat16 if coarse else torch.float32).eps
-    largest = max(float(column[-1].abs().amax()) for column in columns)
-    reach = max(float(column[:-1].abs().sum(0).amax()) for column in columns)
-    # Either order of summation errs by at most about (R + 2) u per unit of |d| + max|z| Σ|a|,
-    # and two rivals by twice that.
+    largest, reach = dist.sizes(places, columns)
     longest = rows.abs().amax(1, keepdim=True)
-    doubt = 8 * (dist.rank + 4) * unit * (largest + longest * reach)  # (n, 1)
+    # Two rivals may each be off.
+    doubt = 2 * product_rounding(dist.rank) * (largest + longest * reach)  # (n, 1)
     if rivals == 1:
         slot = (values[0] > 0).view(torch.uint8)
         close = (values[0].abs_() <= doubt).nonzero()
@@ -125,37 +123,14 @@ def winners(
             slot += k * wins
         close = (near > 1).nonzero()
     if len(close):
-        slot[close[:, 0], close[:, 1]] = _settled(dist, rows, places, columns, close)
-    return slot
-
-
-def _settled(
-    dist: PackedDistribution,
-    rows: Tensor,
-    places: NDArray[np.int64] | NDArray[np.int32],
-    columns: list[Tensor],
-    close: Tensor,
-) -> Tensor:
-    """Winners of single pairs of a z and a place, (m, 2), summed column by column; (m,)."""
-    draw, at = close[:, 0], close[:, 1]
-    z = rows[draw].T
-    where = places[at.numpy()]
-    label = torch.from_numpy(dist.best[where])
-    top, slot = torch.zeros(len(close)), torch.zeros(len(close), dtype=torch.uint8)
-    for k, column in enumerate(columns, start=1):
-        value = column[-1, at]
-        for size, factor in zip(z, column[:-1], strict=True):
-            value = value + size * factor[at]
-        rival = torch.from_numpy(dist.rivals[k - 1][where])
-        wins = (value > top) | ((value == top) & (rival < label))
-        label = torch.where(wins, rival, label)
-        top = torch.where(wins, value, top)
-        slot.masked_fill_(wins, k)
+        draw, at = close.T
+        some = [column[:, at] for column in columns]
+        slot[draw, at] = dist.settled(rows[draw], places[at.numpy()], some)
     return slot
 
 
 def changes(
-    dist: PackedDistribution, slot: Tensor, places: NDArray[np.int64], rivals: int
+    dist: Columns, slot: Tensor, places: NDArray[np.int64], rivals: int
 ) -> NDArray[np.int64]:
     """Voxels that each label gains over the mean's label map, (n, C), among some places.
 
@@ -173,7 +148,7 @@ def changes(
 
 
 def packed_labels(
-    dist: PackedDistribution,
+    dist: Columns,
     z: NDArray[np.float64],
     places: NDArray[np.int64],
     between: Callable[[], None] = lambda: None,
@@ -207,7 +182,7 @@ def packed_labels(
     return out
 
 
-def packed_counts(dist: PackedDistribution, z: NDArray[np.float64]) -> NDArray[np.int64]:
+def packed_counts(dist: Columns, z: NDArray[np.float64]) -> NDArray[np.int64]:
     """Voxels of each label in the label map of each z, (n, C) of (n, R)."""
     out = np.tile(dist.mean_counts, (len(z), 1))
     tasks = [
@@ -226,14 +201,12 @@ def packed_counts(dist: PackedDistribution, z: NDArray[np.float64]) -> NDArray[n
 
 
 def packed_over(
-    dist: PackedDistribution,
+    dist: Columns,
     z: NDArray[np.float64],
     function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
 ) -> list[Any]:
     """See `Decodable.over_voxels`."""
-    vectors = z.astype(np.float32)
-    radius = float(np.linalg.norm(vectors.astype(np.float64), axis=1).max())
-    draws = Draws(np.arange(len(z)), torch.from_numpy(vectors), radius)
+    draws = Draws(np.arange(len(z)), torch.from_numpy(z.astype(np.float32)), longest(z))
 
     def labels_of(task: tuple[NDArray[np.int64], int]) -> Any:
         places, rivals = task

@@ -1,0 +1,50 @@
+"""From logits to labels, and how near a tie has to be for rounding to matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def decode(logits: Tensor) -> NDArray[np.uint8]:
+    """argmax over the classes of (C, *S) logits, lowest label first among equals."""
+    if logits.shape[0] == 2:
+        winner = (logits[1] > logits[0]).to(torch.uint8)
+    else:
+        best = logits[0].clone()
+        winner = torch.zeros(logits.shape[1:], dtype=torch.uint8, device=logits.device)
+        # torch.argmax does not promise which of equal maxima it returns.
+        for label in range(1, logits.shape[0]):
+            larger = logits[label] > best
+            winner[larger] = label
+            torch.maximum(best, logits[label], out=best)
+    out: NDArray[np.uint8] = winner.cpu().numpy()
+    return out
+
+
+def exact_logits(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
+    """Logits, rounded as `LogitDistribution.logits` rounds, (C, n).
+
+    mean (C, n), factor (R, C, n), z (n, R): one draw and one voxel per column.
+    """
+    logits = mean.clone()
+    for column, value in zip(factor, z.T, strict=True):
+        logits = logits + column * value
+    return logits
+
+
+def rounding(rank: int, unit: float = torch.finfo(torch.float32).eps) -> float:
+    """Bound of the error of a margin, per unit of ``|μ| + max|z_r| Σ_r |P_r|``.
+
+    Whichever order ``μ + Σ_r z_r P_r`` is summed in, it errs by at most about (R + 2) u; here
+    with room for the difference of two, and for storing it.
+    """
+    return 4 * (rank + 4) * unit
+
+
+def product_rounding(rank: int) -> float:
+    """`rounding` of a margin by a matrix product, which may round as coarsely as bfloat16 does."""
+    coarse = torch.get_float32_matmul_precision() != "highest"
+    return rounding(rank, torch.finfo(torch.bfloat16 if coarse else torch.float32).eps)

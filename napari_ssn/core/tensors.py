@@ -1,0 +1,67 @@
+"""Tensors as a distribution takes them, and indexed as arrays are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def as_tensor(value: Any) -> Tensor:
+    """Float32 tensor of a tensor or array, without copying where that is possible."""
+    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value, np.float32))
+    return tensor.detach().to(torch.float32)
+
+
+def check_tensors(mean: Tensor, cov_factor: Tensor, cov_diag: Tensor) -> None:
+    """ValueError unless they are (C ≥ 2, *S), (R, C, *S) and (C, *S), finite, variances ≥ 0."""
+    shape = tuple(mean.shape)
+    if mean.ndim not in (3, 4) or shape[0] < 2:
+        raise ValueError(f"mean: expected (C ≥ 2, *S), got {shape}")
+    if cov_factor.ndim != mean.ndim + 1 or cov_factor.shape[1:] != shape:
+        raise ValueError(f"cov_factor: expected (R, *{shape}), got {tuple(cov_factor.shape)}")
+    if cov_diag.shape != shape:
+        raise ValueError(f"cov_diag: expected {shape}, got {tuple(cov_diag.shape)}")
+    named = {"mean": mean, "cov_factor": cov_factor, "cov_diag": cov_diag}
+    for name, values in named.items():
+        # Extremes are NaN where anything is: one pass, and no mask as large as the columns.
+        if not all(map(math.isfinite, torch.stack(values.aminmax()).tolist())):
+            raise ValueError(f"{name}: expected finite values, got NaN or infinity")
+    if bool((cov_diag < 0).any()):
+        raise ValueError("cov_diag: expected variances ≥ 0, got a negative one")
+
+
+def taken(values: Tensor, voxels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Values of some voxels, (..., v) of (..., V)."""
+    if values.device.type == "cpu":
+        # In numpy: torch wakes all its threads for the few voxels of a click.
+        return values.numpy().take(voxels, axis=-1).astype(np.float64)
+    there = torch.from_numpy(voxels).to(values.device)
+    found: NDArray[np.float64] = values[..., there].double().cpu().numpy()
+    return found
+
+
+def forward(
+    where: Sequence[slice | int], space: Sequence[int]
+) -> tuple[tuple[slice | int, ...], list[int]]:
+    """An index without steps backwards, which torch knows none of, and the axes to turn after it.
+
+    Args:
+        where: index of a part, one slice or integer per leading axis.
+        space: shape of the whole.
+    """
+    parts: list[slice | int] = []
+    turned: list[int] = []
+    for part, size in zip(where, space, strict=False):
+        if isinstance(part, slice) and (part.step or 1) < 0:
+            # Axes that an integer is given for are gone.
+            turned.append(sum(isinstance(one, slice) for one in parts))
+            ahead = range(size)[part][::-1]
+            part = slice(ahead.start, ahead.stop, ahead.step) if ahead else slice(0)
+        parts.append(part)
+    return tuple(parts), turned
