@@ -19,13 +19,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
+from napari_ssn.core.overlap import (
+    Floats,
+    Labels,
+    check_same_space,
+    checked_labels,
+    dice,
+    dice_each,
+    dice_majority,
+    majority_vote,
+)
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.scores import (
     BrierParts,
@@ -76,43 +85,12 @@ __all__ = [
     "share_interval",
 ]
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.integer[Any]]
-
 # Of float32 zeros and ones, few enough to stay in cache; so float32 counts them exactly.
 _BLOCK_BYTES = 2**23
 # Share of a block's voxels below which it pays to take them out of it.
 _FEW = 0.5
 # Maps that are compared with others at once.
 _ROWS = 64
-
-
-def _labels(classes: int | None, min_ndim: int, **fields: ArrayLike) -> tuple[int, list[Labels]]:
-    """Label maps as small unsigned integers, and the number of classes they share."""
-    maps = [np.asarray(values) for values in fields.values()]
-    for field, array in zip(fields, maps, strict=True):
-        if array.ndim < min_ndim or array.size == 0:
-            form = "(n, *S)" if min_ndim == 2 else "(*S)"
-            raise ValueError(f"{field}: expected shape {form}, not empty, actual {array.shape}")
-        if array.dtype.kind not in "bui":
-            raise ValueError(f"{field}: expected integer labels, actual dtype {array.dtype}")
-        if array.min() < 0:
-            raise ValueError(f"{field}: expected labels from 0, actual smallest {array.min()}")
-    largest = [int(array.max()) for array in maps]
-    if classes is None:
-        classes = max(1, *largest) + 1
-    if classes < 2:
-        raise ValueError(f"classes: expected at least 2, background included, actual {classes}")
-    for field, label in zip(fields, largest, strict=True):
-        if label >= classes:
-            raise ValueError(f"{field}: expected labels below {classes}, actual largest {label}")
-    dtype = np.min_scalar_type(classes - 1)
-    return classes, [array.astype(dtype, copy=False) for array in maps]
-
-
-def _same_space(first: str, a: tuple[int, ...], second: str, b: tuple[int, ...]) -> None:
-    if a != b:
-        raise ValueError(f"{second}: expected the spatial shape of {first}, {a}, actual {b}")
 
 
 def _iou(a: Labels, b: Labels, classes: int, common: ArrayLike = 0) -> Floats:
@@ -171,8 +149,8 @@ def pairwise_iou(
         >>> ssn.metrics.pairwise_iou([[0, 1, 1, 0]], [[0, 1, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]])
         array([[1. , 0.5, 0. ]])
     """
-    classes, (left, right) = _labels(classes, 2, a=a, b=b)
-    _same_space("a", left.shape[1:], "b", right.shape[1:])
+    classes, (left, right) = checked_labels(classes, 2, a=a, b=b)
+    check_same_space("a", left.shape[1:], "b", right.shape[1:])
     return _iou(left.reshape(len(left), -1), right.reshape(len(right), -1), classes, common)
 
 
@@ -229,8 +207,8 @@ class SetDistances:
         cls, samples: ArrayLike, raters: ArrayLike, classes: int | None = None
     ) -> SetDistances:
         """Compare samples (N, *S) and raters (M, *S); errors as in `pairwise_iou`."""
-        classes, (left, right) = _labels(classes, 2, samples=samples, raters=raters)
-        _same_space("samples", left.shape[1:], "raters", right.shape[1:])
+        classes, (left, right) = checked_labels(classes, 2, samples=samples, raters=raters)
+        check_same_space("samples", left.shape[1:], "raters", right.shape[1:])
         n = len(left)
         stack = np.concatenate([left.reshape(n, -1), right.reshape(len(right), -1)])
         distance = 1.0 - _iou(stack, stack, classes)
@@ -307,7 +285,7 @@ def sample_diversity(maps: ArrayLike, classes: int | None = None) -> float:
         >>> ssn.metrics.sample_diversity([[0, 1, 1], [0, 1, 0]])
         0.5
     """
-    classes, (checked,) = _labels(classes, 2, maps=maps)
+    classes, (checked,) = checked_labels(classes, 2, maps=maps)
     flat = checked.reshape(len(checked), -1)
     return _mean_of_pairs(1.0 - _iou(flat, flat, classes), distinct=True, field="maps")
 
@@ -334,101 +312,3 @@ def hungarian_iou(samples: ArrayLike, raters: ArrayLike, classes: int | None = N
         0.75
     """
     return SetDistances.between(samples, raters, classes).hungarian_iou()
-
-
-def dice(prediction: ArrayLike, reference: ArrayLike, classes: int | None = None) -> Floats:
-    """Dice coefficient of one map against another, per foreground class.
-
-    Dice_c = 2 |a=c ∧ b=c| / (|a=c| + |b=c|), 1 where c is in neither map.
-
-    prediction, reference: (*S) integer labels; result (C − 1,), its entry 0 is class 1.
-    ValueError: not integers, labels outside 0…C−1, no voxel, unequal shapes.
-    Source: Dice, Ecology 1945.
-
-    Examples:
-        >>> import napari_ssn as ssn
-        >>> ssn.metrics.dice([0, 1, 1, 2], [0, 1, 0, 2])
-        array([0.66666667, 1.        ])
-    """
-    classes, (a, b) = _labels(classes, 1, prediction=prediction, reference=reference)
-    _same_space("prediction", a.shape, "reference", b.shape)
-    return _dice(a, b[None], classes)
-
-
-def _dice(a: Labels, raters: Labels, classes: int) -> Floats:
-    """Mean Dice of a map (*S) with each of (M, *S), already validated: (C − 1,)."""
-    flat, others = a.reshape(-1), raters.reshape(len(raters), -1)
-    result = np.ones((len(others), classes - 1))
-    for c in range(1, classes):
-        a_is_c, b_is_c = flat == c, others == c
-        both = np.count_nonzero(b_is_c & a_is_c, axis=1)
-        total = np.count_nonzero(b_is_c, axis=1) + np.count_nonzero(a_is_c)
-        np.divide(2.0 * both, total, out=result[:, c - 1], where=total > 0)
-    return np.asarray(result.mean(axis=0), dtype=np.float64)
-
-
-def dice_each(prediction: ArrayLike, raters: ArrayLike, classes: int | None = None) -> Floats:
-    """Dice of one map against each rater in turn, averaged over the raters, per class.
-
-    1/M Σ_m Dice_c(prediction, y_m).
-
-    prediction: (*S), raters: (M, *S) integer labels; result (C − 1,). ValueError: as `dice`.
-
-    Examples:
-        >>> import napari_ssn as ssn
-        >>> ssn.metrics.dice_each([0, 1, 1], [[0, 1, 1], [1, 0, 0]])
-        array([0.5])
-    """
-    classes, (a, others) = _with_raters(prediction, raters, classes)
-    return _dice(a, others, classes)
-
-
-def dice_majority(prediction: ArrayLike, raters: ArrayLike, classes: int | None = None) -> Floats:
-    """Dice of one map against the majority vote of the raters, per class.
-
-    Dice_c(prediction, majority_vote(raters)).
-
-    prediction: (*S), raters: (M, *S) integer labels; result (C − 1,). ValueError: as `dice`.
-
-    Examples:
-        >>> import napari_ssn as ssn
-        >>> ssn.metrics.dice_majority([0, 1, 1], [[0, 1, 1], [0, 1, 1], [1, 0, 0]])
-        array([1.])
-    """
-    classes, (a, others) = _with_raters(prediction, raters, classes)
-    return _dice(a, _majority(others, classes)[None], classes)
-
-
-def _with_raters(
-    prediction: ArrayLike, raters: ArrayLike, classes: int | None
-) -> tuple[int, list[Labels]]:
-    classes, (a, others) = _labels(classes, 1, prediction=prediction, raters=raters)
-    _same_space("prediction", a.shape, "raters", others.shape[1:])
-    return classes, [a, others]
-
-
-def majority_vote(raters: ArrayLike, classes: int | None = None) -> Labels:
-    """The label most raters gave each voxel.
-
-    y_v = argmax_c Σ_m [y_mv = c]; of tied labels the lowest, so two raters of four for a lesion
-    leave background.
-
-    raters: (M, *S) integer labels; result (*S) unsigned integers. ValueError: as `pairwise_iou`.
-
-    Examples:
-        >>> import napari_ssn as ssn
-        >>> ssn.metrics.majority_vote([[0, 1, 1], [0, 1, 0], [1, 1, 0]])
-        array([0, 1, 0], dtype=uint8)
-    """
-    classes, (checked,) = _labels(classes, 2, raters=raters)
-    return _majority(checked, classes)
-
-
-def _majority(raters: Labels, classes: int) -> Labels:
-    vote = np.zeros(raters.shape[1:], dtype=raters.dtype)
-    most = np.count_nonzero(raters == 0, axis=0)
-    for c in range(1, classes):  # one count at a time: C counts of a volume need not fit in memory
-        votes = np.count_nonzero(raters == c, axis=0)
-        vote[votes > most] = c
-        most = np.maximum(most, votes)
-    return vote

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_ssn.core.metrics import Labels
+from napari_ssn.core.overlap import Labels
 
 Floats = NDArray[np.float64]
 

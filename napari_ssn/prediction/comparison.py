@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.metrics import dice
+from napari_ssn.core.overlap import dice
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.core.surface import mean_surface_distance
 from napari_ssn.prediction.choice import Choice

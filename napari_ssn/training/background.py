@@ -7,7 +7,7 @@ import numpy as np
 from napari_ssn.errors import DataError
 from napari_ssn.io import read
 from napari_ssn.network.tiles import check_centre
-from napari_ssn.training.nodule_views import Background
+from napari_ssn.training.off_nodule import Background
 
 
 def background_of(text: str) -> Background:

@@ -17,8 +17,9 @@ from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
 from napari_ssn.training.cases import Cases, check_alike
 from napari_ssn.training.likeness import FEWEST, learn_likeness
-from napari_ssn.training.nodule_views import Background, NoduleViewSet
+from napari_ssn.training.nodule_views import NoduleViewSet
 from napari_ssn.training.nodules import NoduleSet
+from napari_ssn.training.off_nodule import Background
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.trainer import Trainer, Values
 from napari_ssn.training.views import ViewSet, view_loader

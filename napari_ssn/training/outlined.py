@@ -18,7 +18,7 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import label_counts, voxel_volume_ml
 from napari_ssn.network.models import Model
 from napari_ssn.training.cases import Case, Cases
-from napari_ssn.training.nodule_views import elsewhere_of
+from napari_ssn.training.off_nodule import elsewhere_of
 
 #: Lesions below this mean diameter of a ball are small to a radiologist.
 SMALL_MM = 8.0

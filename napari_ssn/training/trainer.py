@@ -15,7 +15,6 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 
-from napari_ssn.core import metrics
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import DataError, DeviceError
 from napari_ssn.network.building import build_network, check_network, unique_state
@@ -36,8 +35,7 @@ from napari_ssn.training.checkpoint import (
 from napari_ssn.training.recipe import Optimiser, Recipe
 from napari_ssn.training.schedule import Minutes, rate_by_clock, rate_by_steps
 from napari_ssn.training.terms import loss_terms
-
-_VALIDATION_SAMPLES = 16
+from napari_ssn.training.validating import figure_names, figures_of
 
 _OPTIMISERS: dict[Optimiser, Any] = {
     "adamw": torch.optim.AdamW,
@@ -259,27 +257,14 @@ class Trainer:
                 value.copy_(new[name])
 
     def validate(self, cases: Cases) -> Values:
-        """Figures of the averaged weights on evenly spread cases, shared among the processes.
-
-        ``ged2_v_16``; ``diversity`` of 16 samples; ``dice/LABEL`` of the mean's label map
-        against each rater.
-        """
+        """`figures_of` the averaged weights on evenly spread cases, shared among the processes."""
         model = Model(self.card, self.average, self.fabric.device, Path())
         count = min(self.recipe.validation_cases, len(cases))
         chosen = np.linspace(0, len(cases) - 1, count).astype(int)
-        names = ["ged2_v_16", "diversity", *(f"dice/{label}" for label in cases.labels[1:])]
+        names = figure_names(cases)
         sums = torch.zeros(len(names), dtype=torch.float64)
         for index in chosen[self.fabric.global_rank :: self.fabric.world_size]:
-            case = cases[int(index)]
-            dist = model.segment(case.volume, case.centre)
-            drawn = dist.sample(_VALIDATION_SAMPLES, seed=int(index), pixel_noise=True)
-            # Beyond a region around a point there is nothing, and a rater may go on there.
-            maps = np.stack([dist.placed(one) for one in drawn])
-            mean_map = dist.placed(dist.label_map())
-            found = metrics.SetDistances.between(maps, case.raters, classes=len(cases.labels))
-            dice = metrics.dice_each(mean_map, case.raters, classes=len(cases.labels))
-            row = [found.energy_distance(), found.sample_diversity(), *dice]
-            sums += torch.tensor(row, dtype=torch.float64)
+            sums += torch.tensor(figures_of(model, cases, int(index)), dtype=torch.float64)
         total: Any = self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
         return dict(zip(names, (total / count).tolist(), strict=True))
 
