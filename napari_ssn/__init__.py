@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.ensemble import ensemble
     from napari_ssn.core.given.clicks import Click
     from napari_ssn.core.given.conditioning import Posterior, condition
+    from napari_ssn.core.given.drawing import fit_drawing
     from napari_ssn.core.given.outcomes import VolumeAtLeast, VolumeAtMost, ask
     from napari_ssn.core.given.residual import Residual
     from napari_ssn.core.given.suggestion import suggest_click
@@ -58,6 +59,7 @@ __all__ = [
     "contours",
     "diameters",
     "ensemble",
+    "fit_drawing",
     "load_model",
     "metrics",
     "principal_directions",
@@ -90,6 +92,7 @@ _HOME = {
     "contours": "napari_ssn.core.summaries.contours",
     "diameters": "napari_ssn.geometry.diameters",
     "ensemble": "napari_ssn.core.ensemble",
+    "fit_drawing": "napari_ssn.core.given.drawing",
     "load_model": "napari_ssn.network.models",
     "metrics": "napari_ssn.core.metrics",
     "principal_directions": "napari_ssn.core.directions.principal",

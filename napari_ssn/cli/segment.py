@@ -130,6 +130,14 @@ def segment(
         Path | None,
         typer.Option(help="Make the label map of this sidecar again and compare, bit for bit."),
     ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DRAWING",
+            help="An outline of the image, in a file of any kind that holds labels: write the "
+            "hypothesis nearest to it too, and say how far the model explains it.",
+        ),
+    ] = None,
     image: Annotated[
         list[Path] | None,
         typer.Option(help="The same as IN; once for each channel.", metavar="IN"),
@@ -146,6 +154,8 @@ def segment(
             raise typer.BadParameter("A sidecar says where: leave out --centre, --depth, --frame.")
         if insist:
             raise typer.BadParameter("A sidecar says what was insisted on: leave out --insist.")
+        if fit is not None:
+            raise typer.BadParameter("A sidecar says which hypothesis: leave out --fit.")
         if format_ is not None or report:
             raise typer.BadParameter("A sidecar's label map is NIfTI: no --format, no --report.")
         if not cli.repeat.repeat(
@@ -193,4 +203,5 @@ def segment(
         report=report,
         overwrite=overwrite,
         insist=insist,
+        drawing=fit,
     )

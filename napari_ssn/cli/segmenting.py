@@ -23,6 +23,7 @@ from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.series import DicomSeries, check_series, told_of
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
 from napari_ssn.io.formats import DICOM_SUFFIX, about
+from napari_ssn.io.outline import read_outline
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row
 from napari_ssn.network.models import find_model, load_model
@@ -30,6 +31,7 @@ from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
+from napari_ssn.prediction.drawing import as_drawing, fit, lines_of
 from napari_ssn.prediction.export import export_report, size_rows, table_of
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.record import describe
@@ -57,6 +59,7 @@ def segment_image(
     report: bool = False,
     overwrite: bool = False,
     insist: bool = False,
+    drawing: Path | None = None,
 ) -> None:
     """Write the mean and samples of an image with their sidecars, and say the volumes.
 
@@ -80,6 +83,8 @@ def segment_image(
         overwrite: whether existing files may be replaced.
         insist: whether to go on with values that seem to be no Hounsfield units, and with what
             does not look like anything.
+        drawing: an outline of the image; the hypothesis nearest to it is written too, as
+            fitted.nii.gz.
     """
     table, page = out / "volumes.csv", out / "report.html"
     card = None if model_name is None else read_card(find_model(model_name))
@@ -96,12 +101,17 @@ def segment_image(
     )
     width = max(2, len(str(count)))
     names = ["mean", *(f"{whose}_{i:0{width}d}" for i in range(1, count + 1))]
+    names += ["fitted"] if drawing is not None else []
     maps = [out / f"{name}{suffix}" for name in names]
     # Before minutes of computing, not after them.
     targets = [*maps, *map(sidecar_path, maps), table, *([page] if report else [])]
     check_targets(targets, overwrite)
-    for one in (*named.paths, *(() if files is None else files.paths)):
+    drawings = [] if drawing is None else [drawing]
+    for one in (*named.paths, *(() if files is None else files.paths), *drawings):
         check_not_source(targets, one)
+    outline = None if drawing is None else read_outline(drawing, volume).values
+    if outline is not None and card is not None:
+        as_drawing(outline, volume.space, [label.name for label in card.labels])
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
     if suffix == DICOM_SUFFIX:
         headers = check_series(headers)
@@ -118,6 +128,9 @@ def segment_image(
         ranges = count_ranges(found)
         if ranges.presence.unlikely and not insist:
             raise ImageError(f"{ranges.presence.line}. {_ON_REQUEST}")
+        fitting = None
+        if outline is not None:
+            fitting = fit(found, as_drawing(outline, volume.space, found.labels))
     if depth_mm is not None and found.depth_mm is None:
         typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
     if insist and not (found.insisted or ranges.presence.unlikely):
@@ -127,6 +140,7 @@ def segment_image(
         choices = [Choice(), *(member_choice(found.members, m) for m in range(count))]
     else:
         choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
+    choices += [Choice(drawing=fitting.drawing)] if fitting is not None else []
     rows: list[Row] = []
     means: tuple[Diameter, ...] = ()
     for number, (name, target, choice) in enumerate(zip(names, maps, choices, strict=True)):
@@ -161,6 +175,9 @@ def segment_image(
         typer.echo("Wrote report.html.", err=True)
     for line in ranges.lines(found.measure, means):
         typer.echo(line)
+    if fitting is not None:
+        for line in lines_of(fitting, found):
+            typer.echo(line)
 
 
 @contextmanager

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
 from napari_ssn.documents.sizes import Sizes
+from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.prediction.drawing import in_region
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.recall import Recall, conditions_in, points_in
@@ -42,8 +45,16 @@ class Statements:
     unchecked: list[str]
 
 
-def statements(record: Provenance, recall: Recall) -> Statements:
-    """Compare what a sidecar states of its run and its choices with what is so."""
+def statements(
+    record: Provenance, recall: Recall, drawn: NDArray[np.uint8] | None = None
+) -> Statements:
+    """Compare what a sidecar states of its run and its choices with what is so.
+
+    Args:
+        record: the sidecar.
+        recall: what the model makes of its image.
+        drawn: the drawing that its hypotheses are said to be nearest to, on the image's grid.
+    """
     found = recall.prediction
     run, here, problems = record.run, run_of(found), list[str]()
     inputs = ("centre", "depth_mm", "tile", "frame", "threads", "ensemble")
@@ -65,6 +76,10 @@ def statements(record: Provenance, recall: Recall) -> Statements:
     if record.hypotheses is not None:
         unchecked += ["hypotheses.name", "hypotheses.share"]
     for choice in (one.choice for one in record.each()):
+        if choice.drawing is not None and drawn is None:
+            unchecked += [one for one in _by_drawing(choice) if one not in unchecked]
+        elif drawn is not None and (problem := _misfitted(choice, recall, drawn)) is not None:
+            problems.append(problem)
         for name in ("pointing", "conditions", "lesions", "spread"):
             if getattr(choice, name) is not None and f"choice.{name}" not in used:
                 used.append(f"choice.{name}")
@@ -140,7 +155,8 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
     misfit = _misfit(choice)
     if misfit is not None:
         return misfit, True
-    if choice.kind == "nothing":
+    if choice.kind in ("nothing", "drawing"):
+        # What is nearest to a drawing cannot be told without that: `statements` names it.
         return None, True
     given = choice.pointing is not None or choice.conditions is not None
     most = _MOST_GIVEN if given else _MOST_DRAWS
@@ -155,7 +171,11 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
         return "the sidecar states conditions that none of the model's hypotheses meets", True
     draw = None if choice.sample is None else choice.sample - 1
     members = prediction.members
-    if choice.member is not None:
+    if choice.drawing is not None:
+        whole = np.array(choice.anchor or (), np.float64)
+        if len(whole) < source.dist.rank:
+            return "the sidecar states no anchor of a walk from what is nearest to a drawing", True
+    elif choice.member is not None:
         number = choice.member - 1
         if members is None or number >= len(members):
             return "the sidecar names a member that the ensemble has not", True
@@ -234,6 +254,26 @@ def _same_sizes(one: Sizes | None, other: Sizes | None) -> bool:
     )
 
 
+def _by_drawing(choice: Choice) -> list[str]:
+    """What of a drawing's nearest hypothesis nobody can tell who has not the drawing."""
+    return ["choice.drawing", "choice.z" if choice.kind == "drawing" else "choice.anchor"]
+
+
+def _misfitted(choice: Choice, recall: Recall, drawn: NDArray[np.uint8]) -> str | None:
+    """What is wrong with a hypothesis that is said to be nearest to a drawing."""
+    stated = choice.drawing
+    if stated is None:
+        return "the sidecar states no drawing"
+    if stated.sha256 != label_map_hash(drawn):
+        return "the sidecar states another drawing"
+    prediction = recall.stated(choice)
+    here = in_region(prediction, drawn)
+    found = fit_drawing(prediction.dist, here, stated.tolerance, stated.length_mm)
+    if not _near(choice.z if choice.kind == "drawing" else choice.anchor, found.z):
+        return "the sidecar states another z than that nearest to the drawing"
+    return None
+
+
 def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:
     """What a sidecar says of presence otherwise than the model, and whether that could be told."""
     if choice.nothing and choice.kind not in ("nothing", "sample", "member"):
@@ -274,6 +314,12 @@ def _misfit(choice: Choice) -> str | None:
         never = (*_WALKED, "seed", "sample", "lesions", "z")
     elif choice.kind in ("sample", "representative"):
         never = (*_WALKED, "lesions")
+    elif choice.kind == "drawing":
+        never = (*_WALKED, "seed", "sample", "lesions", "conditions")
+    if choice.kind not in ("drawing", "walk"):
+        never = (*never, "drawing")
+    elif choice.drawing is not None:
+        never = (*never, "seed", "sample", "conditions", "member")
     if choice.kind not in ("member", "walk"):
         never = (*never, "member")
     if choice.kind == "member" and choice.member is None:
@@ -287,6 +333,8 @@ def _misfit(choice: Choice) -> str | None:
         return "the sidecar states neither direction nor sigma of what it calls a walk"
     if choice.kind == "walk" and choice.seed is not None and choice.sample is None:
         return "the sidecar states the seed of a sample that its walk does not start from"
+    if choice.kind == "drawing" and choice.drawing is None:
+        return "the sidecar states no drawing of what it calls nearest to one"
     given = choice.pointing is not None or choice.conditions is not None
     if choice.kind == "mean" and given:
         return "the sidecar calls a mean what was given points or conditions"

@@ -39,6 +39,13 @@ def verify(
     device: Annotated[
         str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="the sidecar's")
     ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DRAWING",
+            help="The outline that the label map is nearest to: whether it is that is checked too.",
+        ),
+    ] = None,
 ) -> None:
     """Make a label map again and compare it bit for bit with its sidecar and the file beside it.
 
@@ -52,5 +59,6 @@ def verify(
         model_name=model,
         device=device,
         members=ensemble or (),
+        drawing=fit,
     ):
         raise typer.Exit(DIFFERENT)

@@ -33,6 +33,8 @@ from napari_ssn.io.nifti import read_nifti_frames
 from napari_ssn.io.nrrd import plain
 from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
 from napari_ssn.io.nrrd_segments import segments as nrrd_segments
+from napari_ssn.io.outline import read_outline
+from napari_ssn.prediction.drawing import as_drawing
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import record_of
 
@@ -49,6 +51,7 @@ def verify(
     model_name: str | None = None,
     device: str | None = None,
     members: Sequence[Path] = (),
+    drawing: Path | None = None,
 ) -> bool:
     """Say whether a sidecar, and the label map beside it, are what the model makes of an image.
 
@@ -64,6 +67,7 @@ def verify(
         model_name: name or folder of the model; found by its weights if left out.
         device: to compute on; the sidecar's, if this computer has it, when left out.
         members: where those of an ensemble are, if the sidecar is of one.
+        drawing: that its hypotheses are nearest to; looked for again where there is one.
 
     Returns:
         whether all is identical; what is not has been said.
@@ -114,7 +118,11 @@ def verify(
     if beside is not None and not problems:
         problems = _mislabelled(beside, record, found, made)
     _tell_renamed(record, found)
-    stated = statements(record, recall)
+    drawn = None
+    if drawing is not None:
+        outline = read_outline(drawing, found.source.load()).values
+        drawn = as_drawing(outline, found.source.space, found.labels)
+    stated = statements(record, recall, drawn)
     problems += stated.problems
     if beside is None:
         problems.append("no label map lies beside the sidecar; the model makes what its hash is of")

@@ -233,6 +233,19 @@ class Spread(_Strict):
     per_label: Annotated[list[Annotated[FiniteFloat, Field(ge=0)]], Field(min_length=2)]
 
 
+class Drawing(_Strict):
+    """An outline that somebody drew, whose nearest hypothesis was looked for.
+
+    ``sha256`` is of its labels, uint8 in C order on the grid of the image; with ``tolerance``, in
+    standard deviations of a margin, and ``length_mm``, over which neighbours say the same, the z
+    follows from it. The label map follows from the z alone.
+    """
+
+    sha256: Sha256
+    tolerance: Annotated[FiniteFloat, Field(gt=0)]
+    length_mm: Annotated[FiniteFloat, Field(gt=0)]
+
+
 class Choice(_Strict):
     """Which hypothesis: its z, and how it was come by.
 
@@ -251,6 +264,9 @@ class Choice(_Strict):
     where the label map is empty because a reader outlines nothing: a draw whose reader does, or,
     of kind ``nothing``, the hypothesis itself; null everywhere else. ``member`` counts the members
     of an ensemble from 1: the one that it is, or that its walk starts from.
+
+    ``drawing`` is what a hypothesis of kind ``drawing``, or the anchor of a walk, is nearest to;
+    null everywhere else. Points that stand beside it correct it near them and move no z.
     """
 
     kind: Literal[
@@ -263,6 +279,7 @@ class Choice(_Strict):
         "probability",
         "nothing",
         "member",
+        "drawing",
     ]
     seed: Count | None = None
     sample: Annotated[int, Field(ge=1)] | None = None
@@ -278,6 +295,7 @@ class Choice(_Strict):
     presence: Share | None = None
     nothing: Literal[True] | None = None
     member: Annotated[int, Field(ge=1)] | None = None
+    drawing: Drawing | None = None
 
 
 class LabelVolume(_Strict):

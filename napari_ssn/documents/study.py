@@ -15,6 +15,7 @@ from napari_ssn.documents.problems import parsed
 from napari_ssn.documents.sidecar import (
     Condition,
     Count,
+    Drawing,
     Index,
     Point,
     Row,
@@ -118,6 +119,12 @@ class Correction(_Strict):
     edge_share: Positive
 
 
+class Nearest(Drawing):
+    """A drawing, and where the hypothesis nearest to it stands."""
+
+    z: Annotated[list[FiniteFloat], Field(min_length=1)]
+
+
 class Chosen(_Strict):
     """Which hypothesis is meant: draws, directions and lesions are counted from where code does.
 
@@ -135,6 +142,7 @@ class Chosen(_Strict):
     only: Annotated[list[Condition], Field(max_length=_MOST_POINTS)] = Field(default_factory=list)
     basis: Basis = "label-weighted"
     nothing: bool = False
+    drawing: Nearest | None = None
 
 
 class Kept(_Strict):

@@ -57,8 +57,13 @@ class Format(NamedTuple):
 
 
 # What needs more than the package itself, in words, and the extra that brings it.
-_EXTRAS = {"dicom.read": ("DICOM", "dicom")}
+_EXTRAS = {
+    "dicom.read": ("DICOM", "dicom"),
+    "dicom.segments": ("A DICOM segmentation", "dicom"),
+}
 _DICOM, _ZARR = Format("dicom.read"), Format("omezarr")
+#: DICOM segmentations of whoever wrote them; they are no images.
+SEGMENTS = Format("dicom.segments")
 #: The first whose suffix fits is the one. DICOM and OME-Zarr are told by more than their names.
 FORMATS = (
     Format("nifti", (*NIFTI_SUFFIXES, *_PAIRS)),

@@ -26,6 +26,7 @@ _WORDS = {
     "conditioned": "outline given points",
     "edited": "edited outline",
     "nothing": "nothing outlined",
+    "drawing": "nearest to a drawing",
 }
 
 

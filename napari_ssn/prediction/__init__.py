@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import comparison as comparison
     from napari_ssn.prediction import counting as counting
     from napari_ssn.prediction import decode as decode
+    from napari_ssn.prediction import drawing as drawing
     from napari_ssn.prediction import ensembles as ensembles
     from napari_ssn.prediction import export as export
     from napari_ssn.prediction import lesions as lesions
@@ -39,6 +40,7 @@ __getattr__ = door(
         "comparison",
         "counting",
         "decode",
+        "drawing",
         "ensembles",
         "export",
         "lesions",

@@ -48,6 +48,22 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """The hypothesis nearest to an outline that somebody has drawn.
+
+    Attributes:
+        z: where it stands, in full precision: all that the label map hangs on.
+        sha256: of the drawing's labels, uint8 in C order on the source's grid.
+        tolerance, length_mm: that it was found with, see `core.given.drawing`.
+    """
+
+    z: tuple[float, ...]
+    sha256: str
+    tolerance: float
+    length_mm: float
+
+
+@dataclass(frozen=True)
 class Choice:
     """The hypothesis on show: ``z = z_anchor + sigma · v_direction``.
 
@@ -64,6 +80,8 @@ class Choice:
         nothing: whether it is a reader who outlines nothing: an empty label map, whatever z. Of a
             draw that presence leaves empty, or without a sample the hypothesis "nothing outlined".
         member: which member of an ensemble is the anchor, from 0; None for the mean or a draw.
+        drawing: that the anchor is nearest to, instead of mean or draw; points placed since hold
+            beside it, by a correction near them.
     """
 
     sample: int | None = None
@@ -76,10 +94,11 @@ class Choice:
     basis: Kind = "label-weighted"
     nothing: bool = False
     member: int | None = None
+    drawing: Drawing | None = None
 
     @property
-    def kind(self) -> Literal["mean", "sample", "walk", "nothing", "member"]:
-        """What the hypothesis is: the mean, a draw, a member, a walk from one; or nothing.
+    def kind(self) -> Literal["mean", "sample", "walk", "nothing", "member", "drawing"]:
+        """What it is: mean, draw, member, nearest to a drawing, a walk from one; or nothing.
 
         A draw that is left empty is a draw, and a member that outlines nothing a member.
         """
@@ -89,6 +108,8 @@ class Choice:
             return "walk"
         if self.member is not None:
             return "member"
+        if self.drawing is not None:
+            return "drawing"
         return "mean" if self.sample is None else "sample"
 
     @property
@@ -97,12 +118,12 @@ class Choice:
         if self.member is not None:
             return Choice(points=self.points, only=self.only, member=self.member)
         if self.sample is None:
-            return Choice(points=self.points, only=self.only)
+            return Choice(points=self.points, only=self.only, drawing=self.drawing)
         return Choice(self.sample, self.seed, points=self.points, only=self.only)
 
     @property
     def resting(self) -> Choice | None:
-        """The mean, draw or nothing that is on show itself; None on a walk from it."""
+        """What a walk starts from, or nothing, if it is on show itself; None on a walk from it."""
         return None if self.kind == "walk" else replace(self.anchor, nothing=self.nothing)
 
     @property
@@ -111,6 +132,8 @@ class Choice:
         start = "mean" if self.sample is None else f"sample {self.sample + 1}"
         if self.member is not None:
             start = f"member {self.member + 1}"
+        if self.drawing is not None:
+            start = "nearest to a drawing"
         if self.points:
             start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
         if self.only:

@@ -52,7 +52,9 @@ def position_of(prediction: Prediction, choice: Choice) -> Position:
 
 
 def anchor_z(prediction: Prediction, choice: Choice) -> Floats:
-    """What a walk starts from: the mean's z, the draw of that seed and number, or a member's."""
+    """What a walk starts from: the z of the mean, a draw, a member, or nearest to a drawing."""
+    if choice.drawing is not None:
+        return np.array(choice.drawing.z)
     if choice.member is not None:
         return member_z(prediction, choice.member)
     return prediction.given.anchor(choice.points, choice.sample, choice.seed, choice.only)

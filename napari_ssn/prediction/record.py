@@ -47,6 +47,7 @@ def describe(
         presence=presence_of(prediction, choice),
         nothing=choice.nothing or None,
         member=None if choice.member is None else choice.member + 1,
+        drawing=drawing_of(choice),
     )
     record = record_of(prediction, hypothesis, told)
     return record if ranges is None else record.model_copy(update=sizes_of(prediction, ranges))
@@ -189,6 +190,14 @@ def conditions_of(choice: Choice) -> list[provenance.Condition] | None:
         )
         for one in choice.only
     ]
+
+
+def drawing_of(choice: Choice) -> provenance.Drawing | None:
+    """What a sidecar says of the drawing that a hypothesis or its walk's start is nearest to."""
+    one = choice.drawing
+    if one is None:
+        return None
+    return provenance.Drawing(sha256=one.sha256, tolerance=one.tolerance, length_mm=one.length_mm)
 
 
 def moves(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.decodable import FARTHEST, Decodable
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
 from napari_ssn.core.distribution import LogitDistribution
@@ -22,7 +22,7 @@ from napari_ssn.documents import study as kept
 from napari_ssn.documents.study import Piece
 from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import position_of
 from napari_ssn.prediction.lesions import tell_apart
 from napari_ssn.prediction.prediction import Prediction
@@ -128,6 +128,7 @@ def choice_from(
         ),
         basis=told.basis,
         nothing=told.nothing,
+        drawing=None if told.drawing is None else _drawing(told.drawing),
     )
     dist = prediction.dist
     labels = [*(one.label for one in choice.points), *(one.label for one in choice.only)]
@@ -135,6 +136,10 @@ def choice_from(
         raise DataError(_UNKNOWN_CHOICE)
     if any(one.kind == "reaches" and not one.index for one in choice.only):
         raise DataError(_UNKNOWN_CHOICE)
+    if choice.drawing is not None:
+        z = np.array(choice.drawing.z)
+        if len(z) != dist.rank or np.abs(z).max() > FARTHEST:
+            raise DataError(_UNKNOWN_CHOICE)
     prediction.bases.find(choice.basis)
     if choice.own:
         lesions = lesions or tell_apart(prediction, cancel)
@@ -147,6 +152,10 @@ def choice_from(
         # A point outside the region, or a condition that hardly any hypothesis meets.
         raise DataError(_UNKNOWN_CHOICE) from None
     return choice, lesions
+
+
+def _drawing(told: kept.Nearest) -> Drawing:
+    return Drawing(tuple(told.z), told.sha256, told.tolerance, told.length_mm)
 
 
 def _restored_dist(told: kept.Distribution, arrays: Arrays) -> Decodable:

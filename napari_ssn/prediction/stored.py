@@ -134,6 +134,7 @@ def arrays_of(dist: Decodable) -> Arrays:
 
 def chosen(choice: Choice) -> kept.Chosen:
     """A choice as a study has it."""
+    drawing = choice.drawing
     return kept.Chosen(
         sample=choice.sample,
         seed=choice.seed,
@@ -144,6 +145,14 @@ def chosen(choice: Choice) -> kept.Chosen:
         only=conditions_of(choice) or [],
         basis=choice.basis,
         nothing=choice.nothing,
+        drawing=None
+        if drawing is None
+        else kept.Nearest(
+            z=list(drawing.z),
+            sha256=drawing.sha256,
+            tolerance=drawing.tolerance,
+            length_mm=drawing.length_mm,
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
 from napari_ssn.session.effect import EffectMap
 from napari_ssn.session.files import Files
+from napari_ssn.session.fitting import Fitting
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
@@ -78,6 +79,7 @@ class Session:
         self.overviews = Overviews(runner, self.walk, self._failed)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
         self.asking = Asking(runner, self.walk, self._hindered, self.tell)
+        self.fitting = Fitting(runner, self.walk, self._hindered, self.tell)
         self.changed.connect(self.pointing.refresh)
         self.changed.connect(self.asking.refresh)
         self.pointing.changed.connect(self._pointed)
@@ -93,6 +95,7 @@ class Session:
             self.summary,
             self.overviews,
             self.pointing,
+            self.fitting,
             self.asking,
             self.copies,
             self.files,
@@ -330,7 +333,7 @@ class Session:
         self.places.forget()
         for part in (self.comparing, self.overviews, self.asking, self.copies, self.files):
             part.begin(result)
-        for kept in (self.walk, self.summary, self.pointing):
+        for kept in (self.walk, self.summary, self.pointing, self.fitting):
             kept.renew(result)
         self.walk.announce()
         self.summary.make()

@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.curve import Curve, stop_of, stops
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.records import Settings
@@ -82,15 +82,15 @@ class Walk:
     def renew(self, result: Prediction) -> None:
         """Stand at the same place in the same run with another spread.
 
-        It has other lesions, and no answer is true of it any more: positions of their own and
-        conditions are gone. `announce` tells.
+        It has other lesions, and no answer is true of it any more: positions of their own,
+        conditions and what was nearest to a drawing are gone. `announce` tells.
         """
         self._result = result
         self._curve.forget()
         self.lesions = self.selected = None
-        self._history = [replace(choice, own=(), only=()) for choice in self._history]
-        self._undone = [replace(choice, own=(), only=()) for choice in self._undone]
-        self.choice = replace(self.choice, own=(), only=())
+        self._history = [replace(choice, own=(), only=(), drawing=None) for choice in self._history]
+        self._undone = [replace(choice, own=(), only=(), drawing=None) for choice in self._undone]
+        self.choice = replace(self.choice, own=(), only=(), drawing=None)
         self._position = prediction.decode.position_of(result, self.choice)
 
     def announce(self) -> None:
@@ -132,7 +132,8 @@ class Walk:
     def from_mean(self) -> bool:
         """Whether the slider starts from the model's mean, of which directions say their sizes."""
         choice = self.choice
-        return choice.sample is None and not choice.points and not choice.only
+        given = choice.points or choice.only or choice.drawing
+        return choice.sample is None and not given
 
     @property
     def counts(self) -> NDArray[np.int64] | None:
@@ -286,13 +287,18 @@ class Walk:
     def set_points(self, points: tuple[Point, ...]) -> None:
         """Show the likeliest hypothesis given other points, with every lesion where it is then.
 
-        Conditions were asked of other hypotheses, and go.
+        Conditions were asked of other hypotheses, and go. What is nearest to a drawing stays:
+        points correct it near them.
         """
         self._show(self._start(points=points, only=(), sample=None))
 
     def set_only(self, only: tuple[Question, ...]) -> None:
         """Show the middle of the hypotheses in which some things are so."""
-        self._show(self._start(only=only, sample=None))
+        self._show(self._start(only=only, sample=None, drawing=None))
+
+    def set_drawing(self, drawing: Drawing) -> None:
+        """Show the hypothesis nearest to a drawing, given the points that there are."""
+        self._show(self._start(drawing=drawing, only=(), sample=None))
 
     def step(self, by: int) -> None:
         """Show the next or the previous of the mean and the samples, around the end."""
@@ -334,7 +340,7 @@ class Walk:
 
     def _sampled(self, sample: int | None, seed: int) -> Choice:
         """The beginning of a walk from a draw, or from the mean."""
-        choice = self._start(sample=sample, seed=seed)
+        choice = self._start(sample=sample, seed=seed, drawing=None)
         if sample is None or self._result is None:
             return choice
         drawn = prediction.decode.sample_choice(

@@ -46,6 +46,19 @@ def spread_at_a_depth(session: Session) -> None:
     point(session)
 
 
+def draw(session: Session) -> None:
+    """Paint an outline, and have the nearest hypothesis found."""
+    assert session.result is not None
+    drawn = session.result.dist.placed(session.result.dist.label_map([0.8, -0.5, 0.3]))
+    drawn[12:15, 5:8] = 1
+    session.fitting.fit(drawn)
+
+
+def walk_from_a_drawing(session: Session) -> None:
+    draw(session)
+    session.walk.set_sigma(0.7)
+
+
 CHOICES: dict[str, Callable[[Session], None]] = {
     "sample": lambda session: session.walk.show_sample(3),
     "walk": walk,
@@ -53,6 +66,8 @@ CHOICES: dict[str, Callable[[Session], None]] = {
     "walk from points": walk_from_points,
     "conditions": ask,
     "lesions": move_a_lesion,
+    "drawing": draw,
+    "walk from a drawing": walk_from_a_drawing,
     # Along a volume, by a model of slices.
     "points with a spread, at a depth": spread_at_a_depth,
 }
@@ -80,6 +95,7 @@ STATED: dict[str, Any] = {
     },
     "conditions": [{"kind": "at least", "label": 1, "voxels": 1.0}],
     "spread": {"overall": 2.0, "per_label": [1.0, 1.0, 1.0]},
+    "drawing": {"sha256": "0" * 64, "tolerance": 0.1, "length_mm": 2.0},
     "presence": 0.5,
     "nothing": True,
     "rest": [0.5],
@@ -150,7 +166,11 @@ def test_every_statement_is_checked_or_named(scan, models, exported, kind: str) 
     found = again(scan, record, str(models[MODELS.get(kind, "3d")]), None)
     unchanged = statements(record, found)
     # Of an unchanged one all that could be found again was.
-    assert unchanged.problems == [] and unchanged.unchecked == ["created", "software"]
+    # Of an outline that somebody drew only he knows; with that in hand all is.
+    drawn = {"drawing": ["choice.drawing", "choice.z"]}
+    drawn["walk from a drawing"] = ["choice.drawing", "choice.anchor"]
+    assert unchanged.problems == []
+    assert unchanged.unchecked == ["created", "software", *drawn.get(kind, [])]
     found_out = set()
     for place in edits(json.loads(whole)):
         changed = json.loads(whole)
@@ -168,9 +188,12 @@ def test_every_statement_is_checked_or_named(scan, models, exported, kind: str) 
         assert now.problems or field in (*now.used, *now.unchecked), place
         if now.problems:
             found_out.add(place[-1])
-    wanted = {"z"}
+    wanted = set() if kind == "drawing" else {"z"}
     wanted |= {"seed", "sample"} if kind in ("sample", "walk", "walk from points") else set()
     wanted |= {"direction", "sigma", "anchor"} if "walk" in kind else set()
+    wanted |= {"seed", "sample", "conditions"} if "drawing" in kind else set()
+    # Where a walk started is named as unchecked without the drawing.
+    wanted |= {"drawing"} if record.choice.kind not in ("walk", "drawing") else set()
     wanted |= {"amplitude"} if kind == "points" else set()
     # What a run or a choice has not is not stated of it.
     wanted |= {"frame", "kind", "presence", "nothing"}

@@ -26,11 +26,11 @@ from napari_ssn.io.study import (
     write_study,
     write_study_folder,
 )
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.restored import _restored_dist, choice_from, restore
-from napari_ssn.prediction.stored import Pieces, arrays_of, image_of, store
+from napari_ssn.prediction.stored import Pieces, arrays_of, chosen, image_of, store
 from tests.support.packed import distributions
 from tests.support.planted import FILE
 from tests.support.segmented import opened, result_of, source
@@ -76,6 +76,7 @@ def inside(shift: int = 0) -> tuple[int, ...]:
     return tuple(size // 2 + shift for size in SPACE)
 
 
+DRAWING = Drawing((0.3, -1.2, 0.1), "0" * 64, 0.1, 2.0)
 CHOICES = {
     "mean": Choice(),
     "draw": Choice(sample=3, seed=5),
@@ -83,6 +84,7 @@ CHOICES = {
     "other directions": Choice(direction=2, sigma=0.85, basis="varimax"),
     "points": Choice(points=(Point(inside(), 1), Point(inside(2), 0)), direction=1, sigma=0.4),
     "nothing": Choice(nothing=True),
+    "drawing": Choice(drawing=DRAWING, direction=1, sigma=0.4),
     "condition": Choice(only=(Question("at least", 1, 10.0),), sample=2),
 }
 
@@ -183,6 +185,15 @@ def test_lesions_that_moved_alone_are_told_apart_again(found: Prediction, tmp_pa
     np.testing.assert_array_equal(
         hypothesis_of(made, shown, apart).label_map, hypothesis_of(found, choice, lesions).label_map
     )
+
+
+@pytest.mark.parametrize("z", [(0.1, 0.2), (1e7, 0.0, 0.0)])
+def test_what_is_nearest_to_a_drawing_stands_where_the_result_has_anything(
+    found: Prediction, z: tuple[float, ...]
+) -> None:
+    told = chosen(Choice(drawing=replace(DRAWING, z=z)))
+    with pytest.raises(DataError, match="a hypothesis that its result has not"):
+        choice_from(found, told, None)
 
 
 def test_a_folder_grows_and_holds_what_a_file_does(found: Prediction, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ class Field:
         most = max(NUMBERS // (dist.classes - 1), ANCHORS)
         chosen = np.sort(_spread_out(places, most))
         anchors = voxels[chosen]
-        within = _correlation(places[chosen], places[chosen])
+        within = correlation(places[chosen], places[chosen])
         within[np.diag_indices_from(within)] += _JITTER
         spread: Floats = np.linalg.inv(np.linalg.cholesky(within)).T
         return cls(dist, residual, margins, anchors, places[chosen], spread)
@@ -158,7 +158,7 @@ class Field:
         """What each margin of the clicks takes of w, (M, A (C − 1)), and the noise left, (M,)."""
         margins = self.margins
         places = _places(self.dist, self.residual, margins.voxels)
-        weights = product(_correlation(places, self.places), self.spread)
+        weights = product(correlation(places, self.places), self.spread)
         scale = self._scale(margins.voxels)
         basis = _contrasts(self.dist.classes)
         winner = margins.labels[margins.click]
@@ -194,7 +194,7 @@ class Field:
 
     def reach(self, voxels: Indices) -> Floats:
         """``k(v, anchors)`` of some voxels, scale included, (V, A)."""
-        found = _correlation(_places(self.dist, self.residual, voxels), self.places)
+        found = correlation(_places(self.dist, self.residual, voxels), self.places)
         found *= self._scale(voxels)[:, None]
         return found
 
@@ -238,7 +238,7 @@ def _places(dist: Decodable, residual: Residual, voxels: Indices) -> Floats:
     return np.concatenate([place, value[:, None] / residual.edge], 1)
 
 
-def _correlation(a: Floats, b: Floats) -> Floats:
+def correlation(a: Floats, b: Floats) -> Floats:
     """Matérn 3/2 of two sets of places, (n, m)."""
     out = np.empty((len(a), len(b)))
     step = max(1, _BLOCK // max(1, len(b)))

@@ -1,0 +1,97 @@
+"""Outlines that people have drawn of an image, in files of any program, on the image's grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.onto import onto
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.dicom.members import may_be_dicom, member
+from napari_ssn.io.formats import SEGMENTS, is_nrrd, reader_for
+from napari_ssn.io.labelled import label_kind
+from napari_ssn.io.nrrd_image import read_nrrd_fields
+from napari_ssn.io.nrrd_segments import is_segmentation, segments
+from napari_ssn.io.opened import Opened
+
+_NO_LABELS = "The file holds other numbers than labels: it is no outline."
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A label map that somebody drew.
+
+    Attributes:
+        values: (*S) whole numbers on the image's grid, 0 the background.
+        names: of its labels, where the file says them.
+    """
+
+    values: NDArray[Any]
+    names: dict[int, str]
+
+
+def read_outlines(path: Path, image: Volume) -> list[Outline]:
+    """The outlines of a file: one, or one for each layer of a segmentation whose parts overlap.
+
+    NIfTI and whatever else is read as an image, ``.seg.nrrd``, and DICOM segmentations.
+
+    Args:
+        path: of the file.
+        image: that it was drawn on.
+
+    Raises:
+        ImageError: the file is missing, damaged, or holds no labels.
+        GeometryError: it lies on another grid than the image.
+    """
+    found, affine = _parts(path)
+    if image.extent == "unknown" and {one.values.shape for one in found} == {image.space}:
+        # Of an image without a place nobody can tell more.
+        affine = image.affine
+    return [
+        Outline(
+            onto(one.values, affine, image.affine, image.space),
+            {value: label.name for value, label in one.labels.items()},
+        )
+        for one in found
+    ]
+
+
+def read_outline(path: Path, image: Volume) -> Outline:
+    """As `read_outlines`, of a file with one; ImageError where it has several."""
+    found = read_outlines(path, image)
+    if len(found) > 1:
+        raise ImageError(
+            f"The file holds {len(found)} outlines over each other: give one with a single one."
+        )
+    return found[0]
+
+
+def _parts(path: Path) -> tuple[list[Opened], NDArray[np.float64]]:
+    if path.is_dir():
+        raise ImageError("An outline is a file, not a folder.")
+    if is_nrrd(path):
+        volume, fields = read_nrrd_fields(path)
+        if is_segmentation(fields):
+            return segments(volume, fields), volume.affine
+        return _labels(volume), volume.affine
+    if path.is_file() and path.suffix.lower() in ("", ".dcm") and may_be_dicom(path):
+        known = SEGMENTS.known().read_dicom_seg(member(path).whole())
+        assert known is not None
+        display, parts = known
+        return parts, display.affine
+    volume = reader_for(path)(path)
+    return _labels(volume), volume.affine
+
+
+def _labels(volume: Volume) -> list[Opened]:
+    if volume.channels > 1:
+        raise GeometryError("The outline has more than three axes: give one image of labels.")
+    kind = label_kind(volume.data)
+    if kind is None:
+        raise ImageError(_NO_LABELS)
+    return [Opened(volume.data[0].astype(kind), "")]

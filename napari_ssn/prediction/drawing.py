@@ -1,0 +1,206 @@
+"""Fit to my drawing: what a person has outlined, as evidence of which hypothesis is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.given.drawing import LENGTH_MM, TOLERANCE, DrawingFit, fit_drawing
+from napari_ssn.core.measures import count_labels
+from napari_ssn.core.metrics import dice
+from napari_ssn.core.surface import mean_surface_distance
+from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError
+from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.prediction.choice import Choice, Drawing, Point
+from napari_ssn.prediction.counting import count_sizes
+from napari_ssn.prediction.decode import hypothesis_of
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.ranges import SEED
+from napari_ssn.text.drawing import nearest_line, plausibility_line, unexplained_line
+
+Labels = NDArray[np.uint8]
+
+#: What a voxel of `Fitting.marks` is: drawn where no hypothesis has it, left out where all have it.
+BEYOND, LEFT_OUT = 1, 2
+
+# Hypotheses that a drawing's size is told among, and of a large volume.
+_DRAWS, _DRAWS_LARGE = 1000, 300
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """What the model makes of a drawing. Of C labels the background is left out.
+
+    Attributes:
+        run: of the prediction.
+        drawing: where the nearest hypothesis stands.
+        counts, drawn: (C − 1,) voxels of each label in the nearest hypothesis, and drawn.
+        dice, apart: (C − 1,) overlap and mean surface distance of the two, as in `Comparison`.
+        beyond: voxels that were drawn as what no hypothesis has there.
+        left_out: voxels drawn as background where all hypotheses have a label.
+        outside: voxels drawn outside the region that was segmented.
+        percentile: share of the hypotheses that lie nearer to the model's mean than the drawing;
+            None where it tells of none of the model's directions.
+        smaller: (C − 1,) share of the hypotheses in which a label is smaller than it was drawn.
+        marks: (*S) uint8 on the source's grid, `BEYOND` and `LEFT_OUT`.
+    """
+
+    run: int
+    drawing: Drawing
+    counts: NDArray[np.int64]
+    drawn: NDArray[np.int64]
+    dice: NDArray[np.float64]
+    apart: NDArray[np.float64]
+    beyond: int
+    left_out: int
+    outside: int
+    percentile: float | None
+    smaller: NDArray[np.float64]
+    marks: Labels
+
+
+def as_drawing(values: NDArray[np.generic], space: Sequence[int], labels: Sequence[str]) -> Labels:
+    """What was drawn as a label map of a model's labels, (*S) uint8.
+
+    Where the model tells one thing apart, whatever number it was drawn with is that.
+
+    Args:
+        values: of a layer or file.
+        space: shape of the image.
+        labels: names of the model's, background first.
+
+    Raises:
+        GeometryError: another shape.
+        DataError: nothing is drawn, or it has numbers that are none of the model's labels.
+    """
+    if values.shape != tuple(space):
+        theirs, ours = (" × ".join(map(str, shape)) for shape in (values.shape, space))
+        raise GeometryError(
+            f"The drawing has {theirs} voxels and the image {ours}: draw on the image itself, or "
+            "bring the drawing onto its grid."
+        )
+    found = np.unique(values)
+    if not (np.isfinite(found).all() and (found == np.rint(found)).all()):
+        raise DataError("The drawing holds other numbers than labels: it is no outline.")
+    found = found[found != 0]
+    if not len(found):
+        raise DataError("Nothing is drawn yet.")
+    if len(labels) == 2:
+        if len(found) > 1:
+            raise DataError(
+                f"The drawing has {len(found)} labels ({_listed(found)}) and the model tells one "
+                f"thing apart, {labels[1]}: draw it with one label."
+            )
+        inside: Labels = (values != 0).astype(np.uint8)
+        return inside
+    if found.min() < 0 or found.max() >= len(labels):
+        known = ", ".join(f"{k} {name}" for k, name in enumerate(labels) if k > 0)
+        raise DataError(
+            f"The drawing has label {found.max():.0f}, which the model has not: its labels are "
+            f"{known}."
+        )
+    return values.astype(np.uint8)
+
+
+def fit(
+    prediction: Prediction,
+    label_map: Labels,
+    points: tuple[Point, ...] = (),
+    tolerance: float = TOLERANCE,
+    length_mm: float = LENGTH_MM,
+    cancel: Cancel = NEVER,
+) -> Fitting:
+    """The hypothesis nearest to a drawing, and how far the model explains the drawing.
+
+    Args:
+        prediction: whose hypotheses.
+        label_map: (*S) on the source's grid, from `as_drawing`.
+        points: that hold beside it.
+        tolerance, length_mm: see `fit_drawing`.
+        cancel: looked at on the way.
+
+    Raises:
+        DataError: nothing is drawn where the model looked, or only what no hypothesis has.
+    """
+    dist = prediction.dist
+    here = in_region(prediction, label_map)
+    outside = int(np.count_nonzero(label_map)) - int(np.count_nonzero(here))
+    if not here.any():
+        raise DataError(
+            "The drawing lies outside the region that was segmented: place the centre in it and "
+            "run again."
+        )
+    found = fit_drawing(dist, here, tolerance, length_mm)
+    cancel.check()
+    marks = np.where(found.unlikely, np.where(here > 0, BEYOND, LEFT_OUT), 0).astype(np.uint8)
+    beyond, left_out = (int(np.count_nonzero(marks == kind)) for kind in (BEYOND, LEFT_OUT))
+    drawn = count_labels(here, dist.classes)[1:]
+    if beyond == drawn.sum():
+        raise DataError(
+            "No hypothesis reaches the drawing: it lies where the model sees nothing of the kind."
+        )
+    drawing = drawing_of(found, label_map, tolerance, length_mm)
+    near = hypothesis_of(prediction, Choice(points=points, drawing=drawing), None).label_map
+    spacing = prediction.source.spacing_mm or (1.0,) * near.ndim
+    cancel.check()
+    return Fitting(
+        run=prediction.run,
+        drawing=drawing,
+        counts=count_labels(near, dist.classes)[1:],
+        drawn=drawn,
+        dice=dice(near, label_map, classes=dist.classes),
+        apart=mean_surface_distance(near, label_map, spacing, dist.classes),
+        beyond=beyond,
+        left_out=left_out,
+        outside=outside,
+        percentile=found.percentile,
+        smaller=_smaller(prediction, drawn, cancel),
+        marks=dist.placed(marks),
+    )
+
+
+def lines_of(found: Fitting, prediction: Prediction) -> list[str]:
+    """What is said of a fitting, line by line."""
+    labels, measure = prediction.labels[1:], prediction.measure
+    unit = "px" if prediction.source.spacing_mm is None else "mm"
+    near = nearest_line(measure, labels, found.counts, found.dice, found.apart, unit)
+    rest = unexplained_line(measure, found.beyond, found.left_out, found.outside)
+    how, _ = plausibility_line(labels, found.percentile, found.smaller)
+    return [line for line in (near, rest, how) if line]
+
+
+def in_region(prediction: Prediction, label_map: Labels) -> Labels:
+    """A label map on the source's grid, cut to the region that was segmented."""
+    dist = prediction.dist
+    assert dist.start is not None
+    window = tuple(slice(s, s + n) for s, n in zip(dist.start, dist.space, strict=True))
+    return label_map[window]
+
+
+def drawing_of(found: DrawingFit, label_map: Labels, tolerance: float, length_mm: float) -> Drawing:
+    """Where the hypothesis nearest to a drawing stands, in plain values."""
+    z = tuple(float(value) for value in found.z)
+    return Drawing(z, label_map_hash(label_map), tolerance, length_mm)
+
+
+def _smaller(
+    prediction: Prediction, drawn: NDArray[np.int64], cancel: Cancel
+) -> NDArray[np.float64]:
+    """Share of the model's own hypotheses in which each label is smaller than drawn, (C − 1,).
+
+    Those of the same size count half; of a model that tells presence apart only those that
+    outline anything.
+    """
+    given = prediction.given
+    z = given.draws((), _DRAWS_LARGE if prediction.dist.large else _DRAWS, SEED)
+    counts = count_sizes(prediction, (), z[given.outlined((), z)], cancel)[:, 1:]
+    found: NDArray[np.float64] = ((counts < drawn) + 0.5 * (counts == drawn)).mean(0)
+    return found
+
+
+def _listed(values: NDArray[np.generic]) -> str:
+    few = [f"{value:.0f}" for value in values[:4].astype(np.float64)]
+    return ", ".join(few) + (", …" if len(values) > 4 else "")

@@ -1,0 +1,132 @@
+"""Fit to my drawing: an outline that somebody painted becomes the hypothesis nearest to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_ssn import prediction
+from napari_ssn.errors import Cancel
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.walk import Walk
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.drawing import Fitting as Found
+    from napari_ssn.prediction.prediction import Prediction
+
+
+class Fitting:
+    """Finds the hypothesis nearest to a drawing, shows it, and says how far they agree.
+
+    The drawing is part of the walk's choice, so that undo and redo, a kept hypothesis and a sidecar
+    know it.
+
+    Attributes:
+        changed: signal: another fitting is on show, or none any more; or one is being looked for.
+        busy: whether one is being looked for.
+
+    Args:
+        runner: looks for it.
+        walk: takes it.
+        hindered: says why nothing can be fitted at the moment, in one sentence; None if it can.
+        tell: is told what a person should know, in one sentence, and whether it is an error.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        runner: Runner,
+        walk: Walk,
+        hindered: Callable[[], str | None],
+        tell: Callable[[str, bool], None],
+    ) -> None:
+        self.busy = False
+        self._runner, self._walk = runner, walk
+        self._hindered, self._tell = hindered, tell
+        self._result: Prediction | None = None
+        # By their drawings: undo comes back to one.
+        self._found: dict[Any, Found] = {}
+        self._seen: Found | None = None
+        walk.moved.connect(self._follow)
+
+    def begin(self, result: Prediction) -> None:
+        """A new result: nothing is fitted to it."""
+        self._result, self._seen = result, None
+        self._found.clear()
+        self._runner.cancel("fit")
+        self.busy = False
+        self.changed.emit()
+
+    #: The same run with another spread has other nearest hypotheses.
+    renew = begin
+
+    @property
+    def found(self) -> Found | None:
+        """The fitting that one walks from; None where none is."""
+        drawing = self._walk.choice.drawing
+        return None if drawing is None else self._found.get(drawing)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is said of it, for a person."""
+        found, result = self.found, self._result
+        if found is None or result is None:
+            return []
+        return prediction.drawing.lines_of(found, result)
+
+    @property
+    def usable(self) -> bool:
+        """Whether anything can be fitted."""
+        return self._result is not None and self._hindered() is None
+
+    def fit(self, values: NDArray[np.generic]) -> None:
+        """Look for the hypothesis nearest to labels on the source's grid, and show it."""
+        result, hindered = self._result, self._hindered()
+        if result is None:
+            return
+        if hindered is not None:
+            self._tell(hindered, True)
+            return
+        points = self._walk.choice.points
+        self.busy = True
+        self._tell("", False)
+        self.changed.emit()
+
+        def find(cancel: Cancel) -> Found:
+            space, labels = result.source.space, result.labels
+            drawn = prediction.drawing.as_drawing(values, space, labels)
+            return prediction.drawing.fit(result, drawn, points, cancel=cancel)
+
+        self._runner.submit(
+            "fit", lambda progress, cancel: find(cancel), self._fitted, self._failed
+        )
+
+    def _fitted(self, found: Found) -> None:
+        self.busy = False
+        self._found[found.drawing] = found
+        self._walk.set_drawing(found.drawing)
+        self.changed.emit()
+
+    def _failed(self, text: str) -> None:
+        self.busy = False
+        self._tell(text, True)
+        self.changed.emit()
+
+    def _follow(self) -> None:
+        found = self.found
+        if found is not self._seen:
+            self._seen = found
+            self.changed.emit()
+
+    def close(self) -> None:
+        """Let go of the result and of who listens."""
+        self._result = self._seen = None
+        self._found.clear()
+        self.changed.disconnect()

@@ -1,0 +1,109 @@
+"""Fit to my drawing in the session: what it shows, what stays, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.given.drawing import fit_drawing
+from napari_ssn.core.spread import Spread
+from napari_ssn.prediction.drawing import BEYOND, LEFT_OUT
+from napari_ssn.session import Session
+from tests.support.segmented import opened, result_of, source
+from tests.support.sessions import Held, Inline
+
+SPACE = (40, 48)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("fitted")
+
+
+def session_of(folder: Path, runner: Inline | None = None) -> Session:
+    return opened(folder, runner or Inline(), source(SPACE, (0.7, 0.7)))
+
+
+def drawn(session: Session) -> np.ndarray:
+    """An outline that the model nearly has."""
+    values = result_of(session).dist.label_map([1.0, -1.5, 0.5]).copy()
+    values[2:6, 2:6] = 1
+    return values
+
+
+def test_the_nearest_hypothesis_is_shown_and_the_slider_goes_on_from_there(folder: Path) -> None:
+    session = session_of(folder)
+    dist, walk, values = result_of(session).dist, session.walk, drawn(session)
+    session.fitting.fit(values)
+    fit = fit_drawing(dist, values)
+    np.testing.assert_array_equal(walk.label_map(()), dist.label_map(fit.z))
+    assert walk.choice.kind == "drawing" and not walk.from_mean
+    found = session.fitting.found
+    assert found is not None and found.percentile == fit.percentile
+    marks = np.where(fit.unlikely, np.where(values > 0, BEYOND, LEFT_OUT), 0)
+    np.testing.assert_array_equal(found.marks, marks)
+    assert session.fitting.lines[0].startswith("Nearest hypothesis")
+    walk.set_sigma(0.9)
+    directions = result_of(session).bases.known(walk.choice.basis)
+    np.testing.assert_array_equal(
+        walk.label_map(()), dist.label_map(directions.z(walk.choice.direction, 0.9, fit.z))
+    )
+    assert session.fitting.found is found
+    # The mean is nearest to no drawing; undo comes back to it without looking for it again.
+    walk.show_sample(None)
+    assert session.fitting.found is None and session.fitting.lines == []
+    session.fitting._runner = None  # type: ignore[assignment]
+    walk.undo()
+    assert session.fitting.found is found and walk.choice.sigma == 0.9
+
+
+def test_points_correct_it_and_leave_it_what_it_is(folder: Path) -> None:
+    session = session_of(folder)
+    session.fitting.fit(drawn(session))
+    before = session.walk.label_map(())
+    assert before is not None
+    session.pointing.add((30, 30), 1 - int(before[30, 30]))
+    after = session.walk.label_map(())
+    assert after is not None and after[30, 30] != before[30, 30]
+    assert session.fitting.found is not None
+    # It gives way near the point alone.
+    changed = np.argwhere(after != before)
+    assert np.abs(changed - [30, 30]).max() < 15
+    # Conditions are asked of other hypotheses.
+    assert session.walk.choice.only == ()
+
+
+def test_with_another_spread_nothing_is_fitted_any_more(folder: Path) -> None:
+    session = session_of(folder)
+    session.fitting.fit(drawn(session))
+    session.set_spread(Spread(1.5))
+    assert session.walk.choice.drawing is None and session.fitting.found is None
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.zeros(SPACE, np.uint8), "Nothing is drawn yet."),
+        (np.ones((40, 40), np.uint8), "The drawing has 40 × 40 voxels and the image 40 × 48"),
+        (np.arange(1920).reshape(SPACE), "tells one thing apart"),
+    ],
+)
+def test_what_is_no_drawing_leaves_all_as_it_was(folder: Path, values, words: str) -> None:
+    session = session_of(folder)
+    choice = session.walk.choice
+    session.fitting.fit(values)
+    note = session.note
+    assert note is not None and note.error and words in note.text
+    assert session.walk.choice == choice and not session.fitting.busy
+
+
+def test_while_it_is_looked_for_that_is_said_and_a_new_run_drops_it(folder: Path) -> None:
+    held = Held({"fit"})
+    session = session_of(folder, held)
+    session.fitting.fit(drawn(session))
+    assert session.fitting.busy and session.walk.choice.drawing is None
+    session.run()
+    held.go()
+    assert not session.fitting.busy and session.walk.choice.drawing is None
