@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_ssn.core.columns.columns import SHELLS
 from napari_ssn.core.decodable import FARTHEST, Decodable
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.packed.distribution import PackedDistribution
-from napari_ssn.core.packed.packing import SHELLS
 from napari_ssn.core.spread import Spread
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.documents import study as kept
