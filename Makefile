@@ -91,7 +91,7 @@ else
 	$(BIN)/napari-ssn demo --image "$(CT)"
 endif
 
-# What it does in a minute is a test of `make test`.
+# The first hundreds of them are a test of `make test`.
 MINUTES ?= 30
 SEED ?= 0
 monkey: system-libs env

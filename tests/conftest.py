@@ -42,7 +42,7 @@ def _settle() -> None:
     napari searches whenever layers go; torch and napari are a million objects that never do.
     """
     global _settled
-    if len(sys.modules) > _settled + 50:
+    if len(sys.modules) > _settled + 50 or not gc.get_freeze_count():
         gc.collect()
         gc.freeze()
         _settled = len(sys.modules)
