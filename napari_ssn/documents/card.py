@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from napari_ssn.documents.architecture import Architecture as Architecture
+from napari_ssn.documents.closed import Closed, Sha256
 from napari_ssn.documents.likeness import Likeness
 from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.documents.regular import read_text
@@ -24,89 +26,15 @@ if TYPE_CHECKING:
 CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_VERSION = 1
-# Arguments of a network are no larger, longer or deeper.
-_LARGEST, _LONGEST, _DEEPEST = 4096, 64, 8
 # Labels that a label map of bytes can hold, and voxels of the largest region.
 _MOST_LABELS, _MOST_VOXELS = 256, 1 << 30
 # Less than this of readers are as good as none.
 _LEAST_PRESENCE = 1e-6
 
-#: Networks that a card may name, MONAI's and that of `napari_ssn.network.inflated`; it can start
-#: nothing else. An ensemble of others' maps has none, and no card in a file is of one.
-Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet", "SliceUNet", "none"]
-
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
-Radius = Annotated[float, Field(gt=0)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _check_numbers(value: Any, depth: int = 0) -> None:
-    """ValueError if an argument is larger than any network's: the rest would be memory."""
-    if depth > _DEEPEST:
-        raise ValueError(f"tables within tables, more than {_DEEPEST} deep")
-    if isinstance(value, float | int) and not abs(value) <= _LARGEST:
-        raise ValueError(f"a number beyond {_LARGEST:,}")
-    if isinstance(value, dict | list):
-        if len(value) > _LONGEST:
-            raise ValueError(f"more than {_LONGEST} entries")
-        for one in value.values() if isinstance(value, dict) else value:
-            _check_numbers(one, depth + 1)
-
-
-class Architecture(_Strict):
-    """Backbone, its arguments, and the stochastic head on top of it."""
-
-    backbone: Backbone
-    arguments: dict[str, Any]
-    features: int = Field(ge=1, le=4096)
-    rank: int = Field(ge=1, le=4096)
-    #: What varies: ``P z + √D ε`` (low-rank), ``√D ε`` alone (diagonal), or nothing (none). The
-    #: last two are baselines; their P is one column of zeros.
-    covariance: Literal["low-rank", "diagonal", "none"] = "low-rank"
-    #: P in equal groups of columns, each smooth over so many voxels; one group at 1 if empty.
-    scales: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
-    #: Of the columns of P so many for each axis, the last ones, are weighted by the offset from
-    #: the region's middle along it: they move opposite borders apart. None if empty.
-    offset_columns: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
-    #: Standard deviation in voxels of the bump that marks the region's middle, along each axis
-    #: or along all; none if null.
-    centre_radius: Radius | list[Radius] | None = None
-    #: Whether the network says if there is anything at the middle of the region.
-    presence: bool = False
-
-    @field_validator("arguments")
-    @classmethod
-    def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
-        _check_numbers(value)
-        return value
-
-    @model_validator(mode="after")
-    def _one_column(self) -> Architecture:
-        if self.covariance != "low-rank" and self.rank != 1:
-            raise ValueError(f"a {self.covariance} covariance has rank 1, a column of zeros")
-        if self.scales and self.rank % len(self.scales):
-            raise ValueError(f"a rank of {self.rank} cannot be shared by {len(self.scales)} scales")
-        if sum(self.offset_columns) > self.rank:
-            raise ValueError(f"offset_columns: more than the {self.rank} columns there are")
-        if self.offset_columns and self.centre_radius is None:
-            raise ValueError("offset_columns are about the middle, so centre_radius must be set")
-        if self.presence and self.centre_radius is None:
-            raise ValueError("presence is asked of a region's middle, so centre_radius must be set")
-        return self
-
-    def radius_of(self, dims: int) -> tuple[float, ...]:
-        """The centre's radius along each axis; empty where no centre is marked."""
-        found = self.centre_radius
-        if found is None:
-            return ()
-        return tuple(found) if isinstance(found, list) else (found,) * dims
-
-
-class Code(_Strict):
+class Code(Closed):
     """A term of a coding scheme, as SCT 27925004 "Nodule"."""
 
     value: str = Field(min_length=1, max_length=16)
@@ -114,7 +42,7 @@ class Code(_Strict):
     meaning: str = Field(min_length=1, max_length=64)
 
 
-class Terms(_Strict):
+class Terms(Closed):
     """What a label is in coded terms, for DICOM and 3D Slicer.
 
     ``category`` is one of CID 7150 and ``type`` one of CID 7151 of the DICOM standard,
@@ -127,7 +55,7 @@ class Terms(_Strict):
     region: Code | None = None
 
 
-class Label(_Strict):
+class Label(Closed):
     """One label; the first of a card is the background."""
 
     name: str = Field(min_length=1)
@@ -135,7 +63,7 @@ class Label(_Strict):
     terms: Terms | None = None
 
 
-class Training(_Strict):
+class Training(Closed):
     """What the weights were made from and how."""
 
     data: str
@@ -149,14 +77,14 @@ class Training(_Strict):
     history: list[dict[str, float]] = Field(default_factory=list)
 
 
-class Factors(_Strict):
+class Factors(Closed):
     """Factors on the distance from the median to both ends of a range."""
 
     below: float = Field(ge=0, allow_inf_nan=False)
     above: float = Field(ge=0, allow_inf_nan=False)
 
 
-class Calibration(_Strict):
+class Calibration(Closed):
     """Factors on the volume range that made it cover ``level`` of the readers' volumes.
 
     Learnt in one of two ways. With ``patients`` the unit is a patient, a reader who outlined
@@ -195,7 +123,7 @@ class Calibration(_Strict):
         return None if found is None else (found.below, found.above)
 
 
-class PresenceCalibration(_Strict):
+class PresenceCalibration(Closed):
     """How what the network says of presence becomes a probability: ``σ(scale · logit + shift)``.
 
     Learnt on validation data by patient, for points of which ``base_rate`` of the readers
@@ -208,7 +136,7 @@ class PresenceCalibration(_Strict):
     data: str
 
 
-class ModelCard(_Strict):
+class ModelCard(Closed):
     """A model's card, ``model.json``."""
 
     card_version: int = CARD_VERSION

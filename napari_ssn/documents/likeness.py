@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from napari_ssn.documents.closed import Closed
 from napari_ssn.geometry.declared import Weighting
 
 # Features of all channels that a card may state.
@@ -15,13 +16,11 @@ _MOST_FEATURES = 256
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Likeness(BaseModel):
+class Likeness(Closed):
     """What the images that a model learnt from were like (`core.likeness`, `network.likeness`).
 
     It is of the images and not of the weights: training again on the same data changes nothing.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: str
     #: Of training images, and of patients of held-back ones.

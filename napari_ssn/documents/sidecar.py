@@ -7,27 +7,30 @@ name of a file, no patient.
 from __future__ import annotations
 
 import json
-import platform
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator
+from pydantic import Field, FiniteFloat, field_validator
 
-from napari_ssn._version import __version__
+from napari_ssn.documents.closed import Exact
+from napari_ssn.documents.closed import Index as Index
+from napari_ssn.documents.closed import Sha256 as Sha256
 from napari_ssn.documents.problems import parsed
+from napari_ssn.documents.ran import DicomInput as DicomInput
+from napari_ssn.documents.ran import EnsembleMember as EnsembleMember
+from napari_ssn.documents.ran import EnsembleRun as EnsembleRun
+from napari_ssn.documents.ran import ModelIdentity as ModelIdentity
+from napari_ssn.documents.ran import Run as Run
+from napari_ssn.documents.ran import Software as Software
 from napari_ssn.documents.regular import read_text
 from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.cutoff import Edge
 from napari_ssn.geometry.volume import Extent
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Row = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
-Index = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=3)]
 Count = Annotated[int, Field(ge=0)]
-Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Unit = Literal["mL", "mm2", "voxels"]
 
@@ -38,117 +41,7 @@ UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"
 SCHEMA_VERSION = 1
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Software(_Strict):
-    """What computed, each by its version; ``machine`` is the kind of processor."""
-
-    napari_ssn: str
-    python: str
-    torch: str
-    monai: str
-    numpy: str
-    system: str
-    machine: str
-
-    @classmethod
-    def here(cls) -> Software:
-        """The software of this process."""
-        return cls(
-            napari_ssn=__version__,
-            python=platform.python_version(),
-            torch=_version("torch"),
-            monai=_version("monai"),
-            numpy=_version("numpy"),
-            system=platform.system(),
-            machine=platform.machine(),
-        )
-
-
-class ModelIdentity(_Strict):
-    """Which model, down to the bytes of its weights."""
-
-    name: str
-    version: str
-    weights_sha256: Sha256
-
-
-class DicomInput(_Strict):
-    """The DICOM series that was segmented: its UID, and those of its slices in their order.
-
-    Of an enhanced multi-frame instance there is one.
-    """
-
-    series_instance_uid: Uid
-    sop_instance_uids: Annotated[list[Uid], Field(min_length=1)]
-
-
-class EnsembleMember(_Strict):
-    """One member of an ensemble: checksum of its file, or of a layer's values, and its name."""
-
-    sha256: Sha256
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-
-
-class EnsembleRun(_Strict):
-    """The members of an ensemble, in their order, and how they became a distribution.
-
-    With l the logits of a member, centred over labels, the mean is that of all members that
-    outline anything, and the columns are Helmert's contrasts of their l over the root of one less
-    than they are; of ``rank`` columns the largest by singular values, all where it is null.
-    ``probabilities``: l is the logarithm of the probabilities, clipped to ``low`` and ``high``.
-    ``distances``: l is the signed distance in mm to a label's edge, up to ``width_mm``, divided by
-    that and multiplied by half the logit of ``high``.
-    """
-
-    members: Annotated[list[EnsembleMember], Field(min_length=2)]
-    kind: Literal["probabilities", "distances"]
-    low: Annotated[FiniteFloat, Field(gt=0, lt=1)]
-    high: Annotated[FiniteFloat, Field(gt=0, lt=1)]
-    width_mm: Annotated[FiniteFloat, Field(gt=0)] | None = None
-    rank: Annotated[int, Field(ge=1)] | None = None
-
-
-class Run(_Strict):
-    """What the model was given, and where it ran.
-
-    ``device`` is torch's name of it, ``device_title`` the words for a person; ``tile`` counts
-    the voxels that the network saw at once; ``centre`` is the index of the region's middle in
-    the file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model
-    looked along a volume to either side of it, null for everything else; ``frame`` counts the
-    frames of a time series from 1, null for an image without time; ``dicom`` is null for an image
-    that did not come from DICOM. ``threads`` of the CPU computed with ``instructions`` of torch's
-    name; both are null where another device did, and in sidecars of before they were written down,
-    when convolutions over single voxels were cut up among the threads. ``insisted`` is true where
-    the model reads Hounsfield units, and somebody had values that seem to be none taken for some;
-    null everywhere else. ``unpadded`` is true where padding of the image, below −1024 HU, was taken
-    for air; null everywhere else, and in sidecars of before, where it counted as it was. ``unlike``
-    is true where the image is unlike those that the model was trained on, by its file, size or
-    values, so that nothing calibrated is said of it. ``ensemble`` names the members where no model
-    ran, and maps of others were taken; null for a model.
-    """
-
-    device: str
-    device_title: str
-    tile: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)] | None = (
-        None
-    )
-    centre: Index | None
-    depth_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    image_sha256: Sha256
-    frame: Annotated[int, Field(ge=1)] | None = None
-    dicom: DicomInput | None = None
-    threads: Annotated[int, Field(ge=1)] | None = None
-    instructions: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. +-]{1,40}$")] | None = None
-    insisted: Literal[True] | None = None
-    unpadded: Literal[True] | None = None
-    unlike: Literal[True] | None = None
-    ensemble: EnsembleRun | None = None
-
-
-class LesionMove(_Strict):
+class LesionMove(Exact):
     """A lesion with a position of its own: its number, a voxel of it, sigma and z."""
 
     lesion: Annotated[int, Field(ge=1)]
@@ -157,7 +50,7 @@ class LesionMove(_Strict):
     z: list[FiniteFloat]
 
 
-class LesionMoves(_Strict):
+class LesionMoves(Exact):
     """Lesions that have a z of their own, and how lesions are told apart.
 
     A core is a connected set (corners count) of at least ``smallest_voxels`` voxels, each of
@@ -175,14 +68,14 @@ class LesionMoves(_Strict):
     own: Annotated[list[LesionMove], Field(min_length=1)]
 
 
-class Point(_Strict):
+class Point(Exact):
     """A voxel of the file's own grid that somebody has given a label, 0 for the background."""
 
     index: Index
     label: Count
 
 
-class Pointing(_Strict):
+class Pointing(Exact):
     """What somebody pointed at, in order, and how far that counts.
 
     The label map is ``argmax (mean + factor · z + xi(z))``: ``tolerance`` is the deviation of a
@@ -209,7 +102,7 @@ class Pointing(_Strict):
     slip: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.0
 
 
-class Condition(_Strict):
+class Condition(Exact):
     """What is so in all hypotheses that mean and draws were taken from.
 
     A label has at least, or at most, so many voxels of the segmented grid, or it reaches a voxel
@@ -222,7 +115,7 @@ class Condition(_Strict):
     index: Index | None = None
 
 
-class Spread(_Strict):
+class Spread(Exact):
     """Factors of what z adds to the mean, ``per_label`` from the background on.
 
     The label map is ``argmax (mean_c + s_c · (factor_c − mean of all factor_c) · z)`` with
@@ -233,7 +126,7 @@ class Spread(_Strict):
     per_label: Annotated[list[Annotated[FiniteFloat, Field(ge=0)]], Field(min_length=2)]
 
 
-class Drawing(_Strict):
+class Drawing(Exact):
     """An outline that somebody drew, whose nearest hypothesis was looked for.
 
     ``sha256`` is of its labels, uint8 in C order on the grid of the image; with ``tolerance``, in
@@ -246,7 +139,7 @@ class Drawing(_Strict):
     length_mm: Annotated[FiniteFloat, Field(gt=0)]
 
 
-class Choice(_Strict):
+class Choice(Exact):
     """Which hypothesis: its z, and how it was come by.
 
     ``sample`` counts from 1 within the draws of ``seed``, ``direction`` from 1 as the window
@@ -298,7 +191,7 @@ class Choice(_Strict):
     drawing: Drawing | None = None
 
 
-class LabelVolume(_Strict):
+class LabelVolume(Exact):
     """Size of one label; ``ml`` and ``mm2`` are null where the voxel size does not tell.
 
     One slice has ``mm2``, however thick it is; sidecars of before said ``ml`` of one with a
@@ -325,14 +218,14 @@ class LabelVolume(_Strict):
         return self.longest_mm, self.perpendicular_mm
 
 
-class Grid(_Strict):
+class Grid(Exact):
     """Voxel grid of the image and the label map; ``affine`` maps an index to mm."""
 
     shape: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
     affine: Annotated[list[Row], Field(min_length=4, max_length=4)]
 
 
-class Member(_Strict):
+class Member(Exact):
     """One of several hypotheses in a file; ``share`` of the model's hypotheses it stands for."""
 
     name: str
@@ -342,7 +235,7 @@ class Member(_Strict):
     label_map_sha256: Sha256
 
 
-class Provenance(_Strict):
+class Provenance(Exact):
     """Content of a sidecar.
 
     Of a file with several hypotheses ``hypotheses`` names them all, in the order of the file;
@@ -423,10 +316,3 @@ def sidecar_schema() -> str:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "napari-ssn sidecar"
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
+
+from napari_ssn.documents.closed import Closed
 
 #: Steps between the quantiles that are stated, so that every whole percent is among them.
 STEPS = 100
@@ -12,7 +14,7 @@ STEPS = 100
 Voxels = Annotated[FiniteFloat, Field(ge=0)]
 
 
-class Sizes(BaseModel):
+class Sizes(Closed):
     """Voxels of a label over the hypotheses that a choice was taken from.
 
     ``voxels`` are the quantiles at k/n for k from 0 to n, smallest first: of 101 the sixth is the
@@ -22,8 +24,6 @@ class Sizes(BaseModel):
     how likely anything is outlined, which they are given; 1 where the model does not tell that
     apart.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     voxels: Annotated[list[Voxels], Field(min_length=2, max_length=1000)]
     draws: Annotated[int, Field(ge=1)]

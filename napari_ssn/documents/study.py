@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.closed import Exact
 from napari_ssn.documents.problems import parsed
 from napari_ssn.documents.sidecar import (
     Condition,
@@ -38,18 +39,14 @@ Sigma = Annotated[FiniteFloat, Field(ge=-100, le=100)]
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Piece(_Strict):
+class Piece(Exact):
     """Arrays beside the study, as safetensors: named by their sha256, so many ``size`` bytes."""
 
     sha256: Sha256
     size: Annotated[int, Field(ge=8)]
 
 
-class Image(_Strict):
+class Image(Exact):
     """An image by what tells it from all others, and by what a result needs to know of it.
 
     ``sha256`` is as in a sidecar; ``ct`` and ``units`` say what its values seem to be, null where
@@ -71,7 +68,7 @@ class Image(_Strict):
     pixels: Piece | None = None
 
 
-class Distribution(_Strict):
+class Distribution(Exact):
     """The model's answer: ``form`` says how its numbers are stored, ``piece`` holds them.
 
     It lies on a grid of its own, ``space`` voxels that begin at ``start`` of the image.
@@ -88,7 +85,7 @@ class Distribution(_Strict):
     presence: Annotated[FiniteFloat, Field(gt=0, le=1)]
 
 
-class Effect(_Strict):
+class Effect(Exact):
     """What walking a direction does to a label, see `napari_ssn.core.directions.effects`."""
 
     kind: Literal["none", "presence", "size", "edge", "shift", "border"]
@@ -102,7 +99,7 @@ class Effect(_Strict):
     tissue: Literal["glass", "vessel", "wall"] | None = None
 
 
-class Directions(_Strict):
+class Directions(Exact):
     """The axes of the uncertainty, chosen in one way: basis and shares are in ``piece``."""
 
     kind: Basis
@@ -110,7 +107,7 @@ class Directions(_Strict):
     effects: Annotated[list[Effect], Field(max_length=4096)]
 
 
-class Correction(_Strict):
+class Correction(Exact):
     """How a point acts where the model cannot explain it, see `Pointing` of a sidecar."""
 
     length_mm: Positive
@@ -125,7 +122,7 @@ class Nearest(Drawing):
     z: Annotated[list[FiniteFloat], Field(min_length=1)]
 
 
-class Chosen(_Strict):
+class Chosen(Exact):
     """Which hypothesis is meant: draws, directions and lesions are counted from where code does.
 
     ``sample`` and ``direction`` count from 0, lesions in ``own`` from 1.
@@ -145,7 +142,7 @@ class Chosen(_Strict):
     drawing: Nearest | None = None
 
 
-class Kept(_Strict):
+class Kept(Exact):
     """A hypothesis that somebody kept, as a label map on the image's grid in ``piece``.
 
     ``edited`` is true where it was painted on since, so that ``choice`` does not lead to it.
@@ -156,7 +153,7 @@ class Kept(_Strict):
     edited: bool = False
 
 
-class Result(_Strict):
+class Result(Exact):
     """What one run found, and what a person has done with it.
 
     ``image`` is its place among the study's. ``run`` is as in a sidecar, but without UIDs.
@@ -178,7 +175,7 @@ class Result(_Strict):
     kept: Annotated[list[Kept], Field(max_length=_MOST_KEPT)] = Field(default_factory=list)
 
 
-class Settings(_Strict):
+class Settings(Exact):
     """What was set beside the main path; see the window's settings."""
 
     hypotheses: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -187,7 +184,7 @@ class Settings(_Strict):
     cards: Annotated[int, Field(ge=1, le=100)]
 
 
-class Study(_Strict):
+class Study(Exact):
     """Content of ``study.json``; ``shown`` is the place of the result on show, null for none."""
 
     schema_version: Literal[1] = 1

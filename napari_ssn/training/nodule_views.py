@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.closed import Closed
 from napari_ssn.network.intensity import Scale
 from napari_ssn.network.lattice import Line, sample
 from napari_ssn.training.nodules import NoduleSet
@@ -29,7 +30,7 @@ from napari_ssn.training.views import Key, epoch_case
 _THICKEST_MM = 5.0
 
 
-class NoduleViews(BaseModel):
+class NoduleViews(Closed):
     """How views of nodules stray.
 
     ``elsewhere``: share of views of a point that is on no nodule; ``background``: of these, the
@@ -40,8 +41,6 @@ class NoduleViews(BaseModel):
     are standard deviations (noise: the largest), ``gain`` a fraction; ``blur``: share of views
     that are smoothed.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     elsewhere: float = Field(default=0.25, ge=0, lt=1)
     background: float = Field(default=0.5, ge=0, le=1)

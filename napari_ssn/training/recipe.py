@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from napari_ssn.documents.card import Architecture, ModelCard
+from napari_ssn.documents.closed import Closed
 from napari_ssn.training.nodule_views import NoduleViews
 from napari_ssn.training.views import Plan, Views
 
 Optimiser = Literal["adamw", "adam", "rmsprop"]
 
 
-class Recipe(BaseModel):
+class Recipe(Closed):
     """Everything that decides what a training run does, apart from its data.
 
     A share of the steps, ``whole_share``, sees whole regions in batches of as many voxels as the
     crops have: what lies far from a lesion must be seen to be left alone.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     architecture: Architecture = Architecture(
         backbone="BasicUNet",

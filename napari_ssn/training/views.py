@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.closed import Closed
 from napari_ssn.network.frame import frame_of
 from napari_ssn.network.intensity import normalise
 from napari_ssn.network.tiles import window_around
@@ -28,7 +29,7 @@ from napari_ssn.training.cases import Cases
 _MARGIN = 1.45
 
 
-class Views(BaseModel):
+class Views(Closed):
     """How far a training view may stray from the case it shows.
 
     Rotation in degrees about every axis, shift in voxels (of the middle of a view, as a
@@ -40,8 +41,6 @@ class Views(BaseModel):
     Where the region is not centred on a lesion, ``foreground`` is the share of views whose
     middle lies on some label, and the others lie anywhere.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rotation: float = Field(default=15.0, ge=0)
     scale: float = Field(default=0.15, ge=0, lt=1)

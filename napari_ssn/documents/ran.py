@@ -1,0 +1,127 @@
+"""What ran on what: the parts of a sidecar that do not depend on what was chosen."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Literal
+
+from pydantic import Field, FiniteFloat
+
+from napari_ssn._version import __version__
+from napari_ssn.documents.closed import Exact, Index, Sha256
+
+Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
+
+
+class Software(Exact):
+    """What computed, each by its version; ``machine`` is the kind of processor."""
+
+    napari_ssn: str
+    python: str
+    torch: str
+    monai: str
+    numpy: str
+    system: str
+    machine: str
+
+    @classmethod
+    def here(cls) -> Software:
+        """The software of this process."""
+        return cls(
+            napari_ssn=__version__,
+            python=platform.python_version(),
+            torch=_version("torch"),
+            monai=_version("monai"),
+            numpy=_version("numpy"),
+            system=platform.system(),
+            machine=platform.machine(),
+        )
+
+
+class ModelIdentity(Exact):
+    """Which model, down to the bytes of its weights."""
+
+    name: str
+    version: str
+    weights_sha256: Sha256
+
+
+class DicomInput(Exact):
+    """The DICOM series that was segmented: its UID, and those of its slices in their order.
+
+    Of an enhanced multi-frame instance there is one.
+    """
+
+    series_instance_uid: Uid
+    sop_instance_uids: Annotated[list[Uid], Field(min_length=1)]
+
+
+class EnsembleMember(Exact):
+    """One member of an ensemble: checksum of its file, or of a layer's values, and its name."""
+
+    sha256: Sha256
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class EnsembleRun(Exact):
+    """The members of an ensemble, in their order, and how they became a distribution.
+
+    With l the logits of a member, centred over labels, the mean is that of all members that
+    outline anything, and the columns are Helmert's contrasts of their l over the root of one less
+    than they are; of ``rank`` columns the largest by singular values, all where it is null.
+    ``probabilities``: l is the logarithm of the probabilities, clipped to ``low`` and ``high``.
+    ``distances``: l is the signed distance in mm to a label's edge, up to ``width_mm``, divided by
+    that and multiplied by half the logit of ``high``.
+    """
+
+    members: Annotated[list[EnsembleMember], Field(min_length=2)]
+    kind: Literal["probabilities", "distances"]
+    low: Annotated[FiniteFloat, Field(gt=0, lt=1)]
+    high: Annotated[FiniteFloat, Field(gt=0, lt=1)]
+    width_mm: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    rank: Annotated[int, Field(ge=1)] | None = None
+
+
+class Run(Exact):
+    """What the model was given, and where it ran.
+
+    ``device`` is torch's name of it, ``device_title`` the words for a person; ``tile`` counts
+    the voxels that the network saw at once; ``centre`` is the index of the region's middle in
+    the file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model
+    looked along a volume to either side of it, null for everything else; ``frame`` counts the
+    frames of a time series from 1, null for an image without time; ``dicom`` is null for an image
+    that did not come from DICOM. ``threads`` of the CPU computed with ``instructions`` of torch's
+    name; both are null where another device did, and in sidecars of before they were written down,
+    when convolutions over single voxels were cut up among the threads. ``insisted`` is true where
+    the model reads Hounsfield units, and somebody had values that seem to be none taken for some;
+    null everywhere else. ``unpadded`` is true where padding of the image, below −1024 HU, was taken
+    for air; null everywhere else, and in sidecars of before, where it counted as it was. ``unlike``
+    is true where the image is unlike those that the model was trained on, by its file, size or
+    values, so that nothing calibrated is said of it. ``ensemble`` names the members where no model
+    ran, and maps of others were taken; null for a model.
+    """
+
+    device: str
+    device_title: str
+    tile: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)] | None = (
+        None
+    )
+    centre: Index | None
+    depth_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    image_sha256: Sha256
+    frame: Annotated[int, Field(ge=1)] | None = None
+    dicom: DicomInput | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    instructions: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. +-]{1,40}$")] | None = None
+    insisted: Literal[True] | None = None
+    unpadded: Literal[True] | None = None
+    unlike: Literal[True] | None = None
+    ensemble: EnsembleRun | None = None
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
