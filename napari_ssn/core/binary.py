@@ -89,3 +89,12 @@ def binary_blocks(
             background, foreground = exact_logits(mean[:, voxel], factor[:, :, voxel], rows[draw])
             wins[draw, close[:, 1]] = foreground > background
         yield block, wins
+
+
+def binary_maps(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """`Decodable.label_maps` of (n, R) z."""
+    out = np.empty((len(draws), *dist.space), np.uint8)
+    flat = out.reshape(len(draws), -1)
+    for block, wins in binary_blocks(dist, draws):
+        flat[:, block] = wins.cpu().numpy()
+    return out

@@ -6,7 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,11 +38,13 @@ class Decodable(ABC):
         affine: 4×4 float64 of this grid, voxel index to mm.
         start: index of this grid's first voxel in the image it was cut from.
         image_space: shape of that image; the grid's own shape when it is the whole image.
+        form: how its numbers are stored.
         presence: P(a reader outlines anything here), in (0, 1]; 1 for organs and whole images.
             `label_map`, `label_maps` and everything that takes a z are given presence; `sample`
             and `probabilities` are of the mixture.
     """
 
+    form: ClassVar[Literal["dense", "packed"]]
     affine: NDArray[np.float64]
     start: tuple[int, ...] | None
     image_space: tuple[int, ...] | None
@@ -67,6 +69,10 @@ class Decodable(ABC):
     @abstractmethod
     def device(self) -> torch.device:
         """Where the parameters lie."""
+
+    @abstractmethod
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """Those arrays by name that all others follow from; never written to."""
 
     @abstractmethod
     def label_map(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -160,6 +160,18 @@ def changeable(dist: LogitDistribution, radius: float) -> Tensor:
         near = lead <= reach + off * size
         out[some] = near.scatter_(0, best, False).any(0)
     return out.reshape(dist.space)
+
+
+def changing_of(
+    dist: LogitDistribution, radius: float
+) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+    """`Decodable.changing`."""
+    active = dist.changeable(radius)
+    if not bool(active.any()):
+        return np.zeros(0, np.int64), lambda z: np.zeros((len(z), 0), np.uint8)
+    column = dist.at(active)
+    voxels = np.flatnonzero(active.cpu().numpy())
+    return voxels, lambda z: column.label_maps(z).reshape(len(z), -1)
 
 
 def noisy_maps(dist: LogitDistribution, draws: NDArray[np.float64], seed: int) -> NDArray[np.uint8]:

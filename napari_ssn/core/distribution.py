@@ -13,7 +13,7 @@ zero that its rounding could matter, the column-wise sum decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from napari_ssn.core.binary import binary_blocks, one_margin
+from napari_ssn.core.binary import binary_maps, one_margin
 from napari_ssn.core.columns.contests import packed_counts, packed_over
 from napari_ssn.core.columns.near import labels_among, near_of, near_within
 from napari_ssn.core.deciding import decode
@@ -31,6 +31,7 @@ from napari_ssn.core.decodable import EPSILON as EPSILON
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.dense import (
     changeable,
+    changing_of,
     contenders,
     counts_of,
     labelled,
@@ -43,6 +44,8 @@ from napari_ssn.core.marginals import binary_marginals, label_marginal, orthant_
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.tensors import as_tensor, check_tensors, forward, taken
 from napari_ssn.geometry.brief import brief
+
+TENSORS = ("mean", "cov_factor", "cov_diag")
 
 _Made = TypeVar("_Made")
 
@@ -80,6 +83,7 @@ class LogitDistribution(Decodable):
                [0, 1, 1, 0, 0]], dtype=uint8)
     """
 
+    form = "dense"
     mean: Tensor
     cov_factor: Tensor
     cov_diag: Tensor
@@ -92,10 +96,24 @@ class LogitDistribution(Decodable):
     __repr__ = brief
 
     def __post_init__(self) -> None:
-        for name in ("mean", "cov_factor", "cov_diag"):
+        for name in TENSORS:
             object.__setattr__(self, name, as_tensor(getattr(self, name)))
         check_tensors(self.mean, self.cov_factor, self.cov_diag)
         self._check_place()
+
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """See `Decodable.numbers`."""
+        return {name: getattr(self, name).cpu().numpy() for name in TENSORS}
+
+    @classmethod
+    def of_numbers(
+        cls, numbers: dict[str, NDArray[Any]], space: Sequence[int], **place: Any
+    ) -> LogitDistribution:
+        """The distribution of some `numbers`; KeyError or ValueError if they are none's."""
+        mean, factor, diag = (torch.from_numpy(numbers[name]) for name in TENSORS)
+        if {mean.dtype, factor.dtype, diag.dtype} != {torch.float32} or mean.shape[1:] != (*space,):
+            raise ValueError(f"expected float32 on a grid of {tuple(space)}")
+        return LogitDistribution(mean, factor, diag, **place)
 
     @property
     def classes(self) -> int:
@@ -165,11 +183,7 @@ class LogitDistribution(Decodable):
         draws = self.check_draws(z)
         if self.classes > 2 or near_of(self, draws):
             return super().label_maps(draws)
-        out = np.empty((len(draws), *self.space), np.uint8)
-        flat = out.reshape(len(draws), -1)
-        for block, wins in binary_blocks(self, draws):
-            flat[:, block] = wins.cpu().numpy()
-        return out
+        return binary_maps(self, draws)
 
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
         """Draw n label maps, (n, *S) uint8.
@@ -245,12 +259,7 @@ class LogitDistribution(Decodable):
         # Finding the voxels costs as much as the columns of them do.
         if near := near_within(self, radius, draws=2):
             return near.changing(radius)
-        active = self.changeable(radius)
-        if not bool(active.any()):
-            return np.zeros(0, np.int64), lambda z: np.zeros((len(z), 0), np.uint8)
-        column = self.at(active)
-        voxels = np.flatnonzero(active.cpu().numpy())
-        return voxels, lambda z: column.label_maps(z).reshape(len(z), -1)
+        return changing_of(self, radius)
 
     def labels_at(
         self,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import torch
 
-from napari_ssn.core.columns.columns import SHELLS
 from napari_ssn.core.decodable import FARTHEST, Decodable
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
@@ -28,8 +25,11 @@ from napari_ssn.prediction.lesions import tell_apart
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.spreading import spread_anew
-from napari_ssn.prediction.stored import PACKED, Arrays
+from napari_ssn.prediction.stored import Arrays
 
+_FORMS: dict[str, type[LogitDistribution] | type[PackedDistribution]] = {
+    one.form: one for one in (LogitDistribution, PackedDistribution)
+}
 _DAMAGED = "The study is damaged: the numbers of a result do not fit together."
 _OTHER_IMAGE = "The result in the study is of another image than this one."
 _UNKNOWN_CHOICE = "The study says of a hypothesis that its result has not."
@@ -160,72 +160,20 @@ def _drawing(told: kept.Nearest) -> Drawing:
 
 def _restored_dist(told: kept.Distribution, arrays: Arrays) -> Decodable:
     """The distribution of some arrays; DataError where they do not fit together."""
-    affine, start = np.array(told.affine), tuple(told.start)
-    whole, presence = tuple(told.image_space), told.presence
-    dist: Decodable
     try:
-        if told.form == "packed":
-            _check_packed(told, arrays)
-            parts: dict[str, Any] = _unfolded(told, arrays)
-            dist = PackedDistribution(
-                **parts, affine=affine, start=start, image_space=whole, presence=presence
-            )
-        else:
-            mean, factor, diag = (arrays[name] for name in ("mean", "cov_factor", "cov_diag"))
-            if any(part.dtype != np.float32 for part in (mean, factor, diag)):
-                raise DataError(_DAMAGED)
-            mu, columns, variances = (torch.from_numpy(part) for part in (mean, factor, diag))
-            dist = LogitDistribution(mu, columns, variances, affine, start, whole, presence)
+        dist = _FORMS[told.form].of_numbers(
+            arrays,
+            told.space,
+            affine=np.array(told.affine),
+            start=tuple(told.start),
+            image_space=tuple(told.image_space),
+            presence=told.presence,
+        )
     except (KeyError, ValueError, GeometryError):
         raise DataError(_DAMAGED) from None
     if (dist.classes, dist.rank, dist.space) != (told.classes, told.rank, tuple(told.space)):
         raise DataError(_DAMAGED)
     return dist
-
-
-def _check_packed(told: kept.Distribution, arrays: Arrays) -> None:
-    """DataError for arrays that no packing makes; what indexes into them may rely on it."""
-    count, classes = int(np.prod(told.space)), told.classes
-    shapes = {
-        "order": ((count,), ("int32",)),
-        "ends": ((SHELLS,), ("int64",)),
-        "best": ((count,), ("uint8",)),
-        "rivals": ((classes - 1, count), ("uint8",)),
-        "margins": ((classes - 1, told.rank + 1, count), ("float16", "float32")),
-        "second": ((count if classes > 2 else 0,), ("int16",)),
-        "noise": ((classes, count), ("float16", "float32")),
-    }
-    for name, (shape, kinds) in shapes.items():
-        if arrays[name].shape != shape or arrays[name].dtype.name not in kinds:
-            raise DataError(_DAMAGED)
-    order, ends = arrays["order"], arrays["ends"]
-    seen = np.zeros(count, np.bool_)
-    if order.min() < 0 or order.max() >= count:
-        raise DataError(_DAMAGED)
-    seen[order] = True
-    named = np.concatenate([arrays["best"][None], arrays["rivals"]])
-    named.sort(axis=0)
-    sound = (
-        seen.all()
-        and ends[0] >= 0
-        and ends[-1] == count
-        and bool((np.diff(ends) >= 0).all())
-        and bool((named == np.arange(classes, dtype=np.uint8)[:, None]).all())
-        and bool(np.isfinite(arrays["margins"]).all())
-        and bool(np.isfinite(arrays["noise"]).all())
-    )
-    if not sound:
-        raise DataError(_DAMAGED)
-
-
-def _unfolded(told: kept.Distribution, arrays: Arrays) -> Arrays:
-    """All arrays of a packed distribution, from those that are stored."""
-    order, best = arrays["order"], arrays["best"]
-    mean_map, place = np.empty_like(best), np.empty_like(order)
-    mean_map[order] = best
-    place[order] = np.arange(len(order), dtype=np.int32)
-    whole = {"mean_map": mean_map.reshape(told.space), "place": place.reshape(told.space)}
-    return {**{name: arrays[name] for name in PACKED}, **whole}
 
 
 def _restored_directions(told: kept.Directions, arrays: Arrays, rank: int) -> Directions:

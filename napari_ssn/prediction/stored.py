@@ -8,11 +8,8 @@ from weakref import WeakKeyDictionary
 
 from numpy.typing import NDArray
 
-from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
-from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents import study as kept
 from napari_ssn.documents.study import Piece
@@ -23,9 +20,6 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import conditions_of, run_of, spread_of
 
 Arrays = dict[str, NDArray[Any]]
-
-#: Arrays of a packed distribution; the others follow from these.
-PACKED = ("order", "ends", "best", "rivals", "margins", "second", "noise")
 
 
 class Pieces:
@@ -73,8 +67,8 @@ def store(
         run=run_of(prediction).model_copy(update={"dicom": None}),
         card=prediction.card,
         distribution=kept.Distribution(
-            form="packed" if isinstance(dist, PackedDistribution) else "dense",
-            piece=pieces.put(dist, lambda: arrays_of(dist)),
+            form=dist.form,
+            piece=pieces.put(dist, dist.numbers),
             classes=dist.classes,
             rank=dist.rank,
             space=list(dist.space),
@@ -121,15 +115,6 @@ def image_of(prediction: Prediction, pixels: Piece | None = None) -> kept.Image:
         weighting=source.declared.weighting,
         pixels=pixels,
     )
-
-
-def arrays_of(dist: Decodable) -> Arrays:
-    """The numbers of a distribution."""
-    if isinstance(dist, PackedDistribution):
-        return {name: getattr(dist, name) for name in PACKED}
-    assert isinstance(dist, LogitDistribution)
-    parts = {"mean": dist.mean, "cov_factor": dist.cov_factor, "cov_diag": dist.cov_diag}
-    return {name: part.cpu().numpy() for name, part in parts.items()}
 
 
 def chosen(choice: Choice) -> kept.Chosen:

@@ -30,7 +30,7 @@ from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.restored import _restored_dist, choice_from, restore
-from napari_ssn.prediction.stored import Pieces, arrays_of, chosen, image_of, store
+from napari_ssn.prediction.stored import Pieces, chosen, image_of, store
 from tests.support.packed import distributions
 from tests.support.planted import FILE
 from tests.support.segmented import opened, result_of, source
@@ -354,7 +354,7 @@ def test_packed_numbers_that_do_not_fit_are_refused() -> None:
         classes=3, rank=3, space=list(packed.space), affine=packed.affine.tolist(),
         start=list(packed.start), image_space=list(packed.image_space), presence=1.0,
     )  # fmt: skip
-    arrays = arrays_of(packed)
+    arrays = packed.numbers()
     made = _restored_dist(told(), arrays)
     np.testing.assert_array_equal(made.label_map([1, 1, 1]), packed.label_map([1, 1, 1]))
     for name, array in arrays.items():

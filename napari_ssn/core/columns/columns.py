@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,8 @@ _DROPPED = 17
 _FAR = 32.0
 #: Number of shells.
 SHELLS = (int(np.float32(_FAR).view(np.int32)) >> _DROPPED) + 1
+# Arrays that follow from the others.
+_FOLLOWING = ("mean_map", "place")
 # Voxels decoded at once: their numbers stay in cache.
 _BLOCK = 1 << 15
 
@@ -42,6 +45,41 @@ def shells_of(radius: Tensor) -> Tensor:
 def lowest_radius(shell: int) -> float:
     """Smallest radius that lies in a shell."""
     return float(np.int32(shell << _DROPPED).view(np.float32))
+
+
+def check_numbers(numbers: dict[str, NDArray[Any]], count: int) -> None:
+    """ValueError for arrays that no packing of so many voxels makes."""
+    halves, margins = ("float16", "float32"), numbers["margins"]
+    if margins.ndim != 3:
+        raise ValueError(f"margins: expected (C − 1, R + 1, V), got {margins.shape}")
+    rivals, columns, _ = margins.shape
+    expected: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
+        "order": ((count,), ("int32",)),
+        "ends": ((SHELLS,), ("int64",)),
+        "best": ((count,), ("uint8",)),
+        "rivals": ((rivals, count), ("uint8",)),
+        "margins": ((rivals, columns, count), halves),
+        "second": ((count if rivals > 1 else 0,), ("int16",)),
+        "noise": ((rivals + 1, count), halves),
+    }
+    for name, (shape, kinds) in expected.items():
+        if numbers[name].shape != shape or numbers[name].dtype.name not in kinds:
+            raise ValueError(f"{name}: expected {shape} of {' or '.join(kinds)}")
+    order, ends = numbers["order"], numbers["ends"]
+    if order.min() < 0 or order.max() >= count:
+        raise ValueError("order: expected places among the voxels")
+    labels = np.concatenate([numbers["best"][None], numbers["rivals"]])
+    labels.sort(axis=0)
+    sound = (
+        len(np.unique(order)) == count
+        and ends[0] >= 0
+        and ends[-1] == count
+        and bool((np.diff(ends) >= 0).all())
+        and bool((labels == np.arange(rivals + 1, dtype=np.uint8)[:, None]).all())
+        and all(bool(np.isfinite(numbers[name]).all()) for name in ("margins", "noise"))
+    )
+    if not sound:
+        raise ValueError("expected every voxel and label once, and finite numbers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +127,26 @@ class Columns:
     def arrays(self) -> dict[str, Any]:
         """Those that packing made, by name."""
         return {part.name: getattr(self, part.name) for part in fields(Columns)}
+
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """`arrays` without those that `restored` makes again."""
+        return {name: array for name, array in self.arrays().items() if name not in _FOLLOWING}
+
+    @classmethod
+    def restored(cls, numbers: dict[str, NDArray[Any]], space: Sequence[int]) -> Columns:
+        """Columns from their `numbers`.
+
+        Raises:
+            KeyError: one of them is missing.
+            ValueError: no packing makes them; what indexes by them relies on that.
+        """
+        order, best = numbers["order"], numbers["best"]
+        check_numbers(numbers, math.prod(space))
+        mean_map, place = np.empty_like(best), np.empty_like(order)
+        mean_map[order] = best
+        place[order] = np.arange(len(order), dtype=np.int32)
+        whole = {"mean_map": mean_map.reshape(space), "place": place.reshape(space)}
+        return Columns(**{part.name: {**numbers, **whole}[part.name] for part in fields(Columns)})
 
     @property
     def nbytes(self) -> int:

@@ -8,7 +8,7 @@ map of one equals that of the other bit for bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -52,6 +52,7 @@ def compact(dist: LogitDistribution, cancelled: Callable[[], bool] = _never) -> 
 class PackedDistribution(Columns, Decodable):
     """A distribution whose numbers are `Columns`. Lives on the CPU."""
 
+    form = "packed"
     affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
@@ -88,6 +89,13 @@ class PackedDistribution(Columns, Decodable):
             **columns.arrays(), affine=dist.affine, start=dist.start,
             image_space=dist.image_space, presence=dist.presence,
         )  # fmt: skip
+
+    @classmethod
+    def of_numbers(
+        cls, numbers: dict[str, NDArray[Any]], space: Sequence[int], **place: Any
+    ) -> PackedDistribution:
+        """The distribution of some `numbers`; KeyError or ValueError if they are none's."""
+        return cls(**cls.restored(numbers, space).arrays(), **place)
 
     @property
     def space(self) -> tuple[int, ...]:
