@@ -21,6 +21,7 @@ class Format(StrEnum):
     nifti = "nifti"
     slicer = "seg.nrrd"
     dicom = "dicom-seg"
+    report = "dicom-sr"
 
 
 class Ensemble(NamedTuple):
@@ -34,7 +35,14 @@ class Ensemble(NamedTuple):
     width_mm: float | None = None
 
 
-SUFFIXES = {Format.nifti: ".nii.gz", Format.slicer: ".seg.nrrd", Format.dicom: ".dcm"}
+#: What goes to an archive, and names the patient.
+TO_ARCHIVE = {Format.dicom, Format.report}
+SUFFIXES = {
+    Format.nifti: ".nii.gz",
+    Format.slicer: ".seg.nrrd",
+    Format.dicom: ".dcm",
+    Format.report: ".sr.dcm",
+}
 
 
 def parse_centre(text: str | None) -> tuple[int, ...] | None:

@@ -12,6 +12,7 @@ from napari_ssn import cli
 from napari_ssn.cli.options import (
     DIFFERENT,
     SUFFIXES,
+    TO_ARCHIVE,
     Ensemble,
     Format,
     parse_centre,
@@ -100,17 +101,18 @@ def segment(
         str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="auto")
     ] = None,
     format_: Annotated[
-        Format | None,
+        list[Format] | None,
         typer.Option(
             "--format",
-            help="Of the label maps: NIfTI, 3D Slicer's segmentation, or DICOM segmentation, "
-            "which needs a DICOM series and names the patient as that does.",
+            help="Of the label maps: NIfTI, 3D Slicer's segmentation, or DICOM, which needs a "
+            "DICOM series and names the patient as that does: a segmentation, or with it a "
+            "structured report of sizes and ranges (dicom-sr). Several are written at once.",
             show_default="nifti",
         ),
     ] = None,
     deidentified: Annotated[
         bool,
-        typer.Option("--deidentified", help="With --format dicom-seg: leave out whom it is of."),
+        typer.Option("--deidentified", help="With a --format of DICOM: leave out whom it is of."),
     ] = False,
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html too: one page with pictures.")
@@ -156,7 +158,7 @@ def segment(
             raise typer.BadParameter("A sidecar says what was insisted on: leave out --insist.")
         if fit is not None:
             raise typer.BadParameter("A sidecar says which hypothesis: leave out --fit.")
-        if format_ is not None or report:
+        if format_ or report:
             raise typer.BadParameter("A sidecar's label map is NIfTI: no --format, no --report.")
         if not cli.repeat.repeat(
             paths,
@@ -181,7 +183,7 @@ def segment(
         raise typer.BadParameter(f"{width} is no width: give a number of millimetres above 0.")
     if model is None and not ensemble:
         raise typer.BadParameter("Name a model with --model; `napari-ssn models` lists them.")
-    if deidentified and format_ is not Format.dicom:
+    if deidentified and TO_ARCHIVE.isdisjoint(format_ or ()):
         raise typer.BadParameter("Only DICOM names the patient: --deidentified is for dicom-seg.")
     index = parse_centre(centre)
     if depth is not None and not math.isfinite(depth):
@@ -198,7 +200,7 @@ def segment(
         seed=seed,
         ensemble=Ensemble(tuple(ensemble), rank, width) if ensemble else None,
         device=device or "auto",
-        suffix=SUFFIXES[format_ or Format.nifti],
+        suffixes=tuple(SUFFIXES[one] for one in format_ or [Format.nifti]),
         deidentified=deidentified,
         report=report,
         overwrite=overwrite,

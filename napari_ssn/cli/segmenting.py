@@ -5,7 +5,7 @@ Results are printed on standard output, progress and remarks on standard error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.series import DicomSeries, check_series, told_of
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
-from napari_ssn.io.formats import DICOM_SUFFIX, about
+from napari_ssn.io.formats import DICOM_SUFFIX, REPORT_SUFFIX, about, files_of, is_nifti
 from napari_ssn.io.outline import read_outline
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row
@@ -54,7 +54,7 @@ def segment_image(
     count: int | None = None,
     seed: int = 0,
     device: str = "auto",
-    suffix: str = ".nii.gz",
+    suffixes: Sequence[str] = (".nii.gz",),
     deidentified: bool = False,
     report: bool = False,
     overwrite: bool = False,
@@ -77,7 +77,7 @@ def segment_image(
         ensemble: in the place of a model.
         count, seed: which draws to write; if left out 16, or the members of a small ensemble.
         device: auto, cuda, mps or cpu.
-        suffix: of the label maps, one of `formats.WRITTEN_SUFFIXES`.
+        suffixes: of the label maps, each one of `formats.WRITTEN_SUFFIXES`.
         deidentified: whether DICOM segmentations leave out whom they are of.
         report: whether to write report.html too.
         overwrite: whether existing files may be replaced.
@@ -102,9 +102,10 @@ def segment_image(
     width = max(2, len(str(count)))
     names = ["mean", *(f"{whose}_{i:0{width}d}" for i in range(1, count + 1))]
     names += ["fitted"] if drawing is not None else []
-    maps = [out / f"{name}{suffix}" for name in names]
+    maps = [out / f"{name}{suffix}" for name in names for suffix in _ways(suffixes)]
     # Before minutes of computing, not after them.
-    targets = [*maps, *map(sidecar_path, maps), table, *([page] if report else [])]
+    written = [one for path in maps for one in files_of(path)]
+    targets = [*written, *map(sidecar_path, written), table, *([page] if report else [])]
     check_targets(targets, overwrite)
     drawings = [] if drawing is None else [drawing]
     for one in (*named.paths, *(() if files is None else files.paths), *drawings):
@@ -113,7 +114,8 @@ def segment_image(
     if outline is not None and card is not None:
         as_drawing(outline, volume.space, [label.name for label in card.labels])
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
-    if suffix == DICOM_SUFFIX:
+    to_archive = any(suffix.endswith(DICOM_SUFFIX) for suffix in suffixes)
+    if to_archive:
         headers = check_series(headers)
         headers = headers.unnamed() if deidentified else headers
     with folder_made(out):
@@ -143,21 +145,25 @@ def segment_image(
     choices += [Choice(drawing=fitting.drawing)] if fitting is not None else []
     rows: list[Row] = []
     means: tuple[Diameter, ...] = ()
-    for number, (name, target, choice) in enumerate(zip(names, maps, choices, strict=True)):
+    for number, (name, choice) in enumerate(zip(names, choices, strict=True)):
         hypothesis = hypothesis_of(found, choice, None)
         content = Content.of(hypothesis, found.card, unlike=ranges.unlike)
-        with _saying_what_is_missing(number, len(maps)):
+        with _saying_what_is_missing(number, len(names)):
             record = describe(found, choice, None, hypothesis, ranges)
-            write_content(content, target, record, overwrite, headers)
+            for suffix in _ways(suffixes):
+                write_content(content, out / f"{name}{suffix}", record, overwrite, headers)
         across = across_in(found, hypothesis.label_map)
         means = means or across
         drawn = None if choice.sample is None else choice.seed
         rows += size_rows(found, name, hypothesis.counts, across, seed=drawn)
-    with _saying_what_is_missing(len(maps), len(maps)):
+    with _saying_what_is_missing(len(names), len(names)):
         write_files({table: table_of(found, rows, ranges)}, overwrite)
-    what = f"{plural(len(maps), 'label map')} with {'its sidecar' if count == 0 else 'sidecars'}"
+    ways = len(written) // len(names)
+    what = plural(len(names), "label map")
+    what += f" in {ways} formats" if ways > 1 else ""
+    what += f" with {'its sidecar' if len(written) == 1 else 'sidecars'}"
     typer.echo(f"Wrote {what}, and volumes.csv.", err=True)
-    if suffix == DICOM_SUFFIX:
+    if to_archive:
         typer.echo(told_of(check_series(headers)), err=True)
         if volume.channels > 1:
             typer.echo(f"They refer to the first image alone, {found.card.channels[0]}.", err=True)
@@ -167,8 +173,9 @@ def segment_image(
                 "first slice.",
                 err=True,
             )
-    elif caution := about(maps[0], content):
-        typer.echo(f"NIfTI: {caution}.", err=True)
+    for target in maps[: len(maps) // len(names)]:
+        if is_nifti(target) and (caution := about(target, content)):
+            typer.echo(f"NIfTI: {caution}.", err=True)
     if report:
         # That of the mean, as the window would write it.
         export_report(Shown(found, Choice(), None, deal_cards(found), ranges), page, overwrite)
@@ -178,6 +185,12 @@ def segment_image(
     if fitting is not None:
         for line in lines_of(fitting, found):
             typer.echo(line)
+
+
+def _ways(suffixes: Sequence[str]) -> list[str]:
+    """Suffixes that are written, each once; what goes with another one is written with that."""
+    found = list(dict.fromkeys(suffixes))
+    return [one for one in found if one != DICOM_SUFFIX or REPORT_SUFFIX not in found]
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from napari_ssn.cli.beside import beside_of, held, mislabelled, problems_of
 from napari_ssn.cli.images import Numbers, Paths
 from napari_ssn.cli.repeat import EDITED, PROBABILITY, again, circumstances
 from napari_ssn.cli.statements import misrun, statements, told
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import voxel_volume_ml
 from napari_ssn.documents.sidecar import LabelVolume, Provenance, read_sidecar
-from napari_ssn.errors import DataError, GeometryError, ImageError, SSNError
-from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
-from napari_ssn.io.content import Content
-from napari_ssn.io.dicom.segmentation import short
-from napari_ssn.io.dicom.segments import label_maps_on, said, whose
-from napari_ssn.io.dicom.series import DicomSeries, input_of
-from napari_ssn.io.formats import DICOM_SUFFIX, NIFTI_SUFFIXES, NRRD_SUFFIX, is_nrrd
+from napari_ssn.errors import DataError, GeometryError, SSNError
+from napari_ssn.geometry.transforms import corners_apart_mm
 from napari_ssn.io.hashes import label_map_hash
-from napari_ssn.io.nifti import read_nifti_frames
-from napari_ssn.io.nrrd import plain
-from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
-from napari_ssn.io.nrrd_segments import segments as nrrd_segments
 from napari_ssn.io.outline import read_outline
 from napari_ssn.prediction.drawing import as_drawing
 from napari_ssn.prediction.prediction import Prediction
@@ -80,12 +71,12 @@ def verify(
     record = read_sidecar(sidecar)
     if record.choice.kind == "probability":
         raise DataError(PROBABILITY)
-    beside, content, problems = _beside(sidecar), None, []
+    beside, content, problems = beside_of(sidecar), None, []
     ones, made = record.each(), list[Hypothesis]()
     if beside is not None:
         try:
-            content = _content(beside, record)
-            problems = _problems_of(content, ones)
+            content = held(beside, record)
+            problems = problems_of(content, ones)
         except SSNError as error:
             problems = ["the file beside the sidecar cannot be read as its label map"]
             if isinstance(error, GeometryError):
@@ -116,7 +107,7 @@ def verify(
         made.append(hypothesis)
         problems += _misstated(one, record_of(found, hypothesis, one.choice), _voxel_ml(found))
     if beside is not None and not problems:
-        problems = _mislabelled(beside, record, found, made)
+        problems = mislabelled(beside, record, found, made)
     _tell_renamed(record, found)
     drawn = None
     if drawing is not None:
@@ -135,86 +126,6 @@ def verify(
     for sentence in told(stated):
         typer.echo(sentence, err=True)
     return True
-
-
-def _beside(sidecar: Path) -> Path | None:
-    """The file that a sidecar lies beside; None if there is none."""
-    names = (sidecar.with_name(sidecar.stem + suffix) for suffix in NIFTI_SUFFIXES)
-    # ``a.seg.nrrd.json`` lies beside ``a.seg.nrrd``, and ``a.dcm.json`` beside ``a.dcm``.
-    named = sidecar.with_suffix("")
-    kept = (named,) if named.name.lower().endswith((NRRD_SUFFIX, DICOM_SUFFIX)) else ()
-    return next((path for path in (*kept, *names) if path.is_file()), None)
-
-
-@dataclass(frozen=True, eq=False)
-class _Content:
-    """Label maps of a file, (n, *S), and how far in mm it lies off the sidecar's grid."""
-
-    values: NDArray[Any]
-    off_mm: float
-
-
-def _content(path: Path, record: Provenance) -> _Content:
-    """What the file beside a sidecar holds; an error of ours if it cannot be read as that."""
-    affine, shape = np.array(record.grid.affine), tuple(record.grid.shape)
-    count = len(record.hypotheses or [record])
-    if path.name.lower().endswith(DICOM_SUFFIX):
-        return _Content(label_maps_on(path, affine, shape, count, len(record.volumes)), 0.0)
-    volume = read_nrrd_layers(path) if is_nrrd(path) else read_nifti_frames(path).volume
-    if volume.channels != count:
-        raise ImageError(f"The file holds {volume.channels} label maps, not {count}.")
-    off_mm = 0.0
-    if volume.extent == "volume":
-        off_mm = corners_apart_mm(volume.affine, affine, volume.space)
-    return _Content(volume.data, off_mm)
-
-
-def _problems_of(content: _Content, ones: Sequence[Provenance]) -> list[str]:
-    """What is wrong with the file beside a sidecar, in parts of sentences."""
-    for values, record in zip(content.values, ones, strict=True):
-        if not np.isin(values, np.arange(256)).all():
-            return ["the file beside the sidecar holds other numbers than labels"]
-        if label_map_hash(values.astype(np.uint8)) != record.label_map_sha256:
-            return ["the file beside the sidecar holds another label map than it was written with"]
-    if content.off_mm > NEAR_MM:
-        return [f"the file beside the sidecar lies up to {content.off_mm:.3g} mm off its image"]
-    return []
-
-
-def _mislabelled(
-    path: Path, record: Provenance, found: Prediction, made: Sequence[Hypothesis]
-) -> list[str]:
-    """What the file beside a sidecar says otherwise than it was written with, but for voxels."""
-    names = None if record.hypotheses is None else [one.name for one in record.hypotheses]
-    segments = list(Content.of(made, found.card, names).segments())
-    is_dicom = path.name.lower().endswith(DICOM_SUFFIX)
-    if is_nrrd(path):
-        volume, fields = read_nrrd_fields(path)
-        there = [
-            (layer, value, label.name)
-            for layer, part in enumerate(nrrd_segments(volume, fields))
-            for value, label in sorted(part.labels.items())
-        ]
-        if there != [(one.layer, one.value, plain(one.name)) for one in segments]:
-            return ["the file beside the sidecar gives its labels other names"]
-    elif is_dicom:
-        return _misreferred(path, found, [one.name for one in segments])
-    return []
-
-
-def _misreferred(path: Path, found: Prediction, names: Sequence[str]) -> list[str]:
-    says = said(path)
-    if says.names != [short(name) for name in names]:
-        return ["the file beside the sidecar gives its labels other names"]
-    source = found.source.series
-    run = input_of(source)
-    if not isinstance(source, DicomSeries) or run is None:
-        return []
-    if says.patient != whose(source.headers[0], says.named):
-        return ["the file beside the sidecar names another patient or study than the image"]
-    if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
-        return ["the file beside the sidecar refers to other slices than the image's"]
-    return []
 
 
 def _tell_renamed(record: Provenance, found: Prediction) -> None:

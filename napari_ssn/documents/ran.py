@@ -125,3 +125,15 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
+
+
+class Written(Exact):
+    """The DICOM file beside a sidecar: its class and its UID, and what it refers to.
+
+    ``refers_to`` is the UID of the segmentation that was written with a structured report; null of
+    what refers to its source alone, as they all do.
+    """
+
+    sop_class_uid: Uid
+    sop_instance_uid: Uid
+    refers_to: Uid | None = None

@@ -23,6 +23,7 @@ from napari_ssn.documents.ran import EnsembleRun as EnsembleRun
 from napari_ssn.documents.ran import ModelIdentity as ModelIdentity
 from napari_ssn.documents.ran import Run as Run
 from napari_ssn.documents.ran import Software as Software
+from napari_ssn.documents.ran import Written as Written
 from napari_ssn.documents.regular import read_text
 from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import DataError
@@ -242,7 +243,8 @@ class Provenance(Exact):
     ``choice``, ``volumes`` and ``label_map_sha256`` are those of the first. ``sizes`` is how the
     sizes of each label spread over all hypotheses, and ``together`` those of all labels but the
     background where there are several; both are null in sidecars of before they were written down,
-    of probability maps, and of what was edited by hand.
+    of probability maps, and of what was edited by hand. ``written`` is the DICOM file beside it;
+    null beside any other file, and in sidecars of before.
     """
 
     schema_version: Literal[1] = 1
@@ -264,6 +266,7 @@ class Provenance(Exact):
     hypotheses: Annotated[list[Member], Field(min_length=2)] | None = None
     sizes: Annotated[dict[str, Sizes], Field(min_length=1)] | None = None
     together: Sizes | None = None
+    written: Written | None = None
 
     @field_validator("created")
     @classmethod

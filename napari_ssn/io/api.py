@@ -92,8 +92,9 @@ def write(
 
     ``.nii.gz`` and ``.nii`` are NIfTI, several hypotheses along a fourth axis; ``.seg.nrrd`` is
     3D Slicer's segmentation, several as overlapping layers; ``.dcm`` is a DICOM segmentation,
-    several as overlapping segments. A DICOM segmentation repeats from its source who the patient
-    is and which study it is of, as the standard demands; nothing else that is written here does.
+    several as overlapping segments; ``.sr.dcm`` a structured report of sizes and ranges, and with
+    it the segmentation that it refers to. DICOM repeats from its source who the patient is and
+    which study it is of, as the standard demands; nothing else that is written here does.
 
     Args:
         what: on the grid of the image it belongs to.
@@ -142,7 +143,7 @@ def write(
     if provenance is not None:
         return write_content(content, target, provenance, overwrite, series)
     check_replaceable(target)
-    return write_files({target: encode(content, target, series)}, overwrite)
+    return write_files(encode(content, target, series), overwrite)
 
 
 def _series(source: Volume | DicomSeries | str | os.PathLike[str]) -> DicomSeries | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+
+if TYPE_CHECKING:
+    from napari_ssn.documents.sidecar import Provenance
 
 # Okabe and Ito's colours, for labels of which no model says the colour.
 _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
@@ -159,6 +162,8 @@ class Content:
         probability: the map; None where hypotheses are written.
         names: of the hypotheses.
         model: where they come from, and what its labels mean.
+        unlike: whether the image is unlike those that the model was trained on.
+        record: what a sidecar says of it; None where none is written.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -166,6 +171,7 @@ class Content:
     names: tuple[str, ...]
     model: Model
     unlike: bool = False
+    record: Provenance | None = None
 
     def __post_init__(self) -> None:
         if bool(self.hypotheses) == (self.probability is not None):

@@ -5,7 +5,10 @@ or writes one: nobody waits for the libraries of formats that they do not use. W
 
     read(path, series) -> Volume            each
     encode(content, path, series) -> bytes  those with suffixes that are written
+    encode_several(content, series)         instead, those that write a file beside their own
     remark(content, series) -> str          the same: what to know of what was written; perhaps ""
+    label_maps(files, affine, shape, count, labels), checked(files, record)
+                                            those of DICOM: what `verify` compares
 """
 
 from __future__ import annotations
@@ -21,14 +24,17 @@ from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.omezarr_head import is_zarr
 
 if TYPE_CHECKING:
+    from napari_ssn.documents.sidecar import Written
     from napari_ssn.io.content import Content
     from napari_ssn.io.dicom.series import DicomSeries
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
+#: Ends of the names of what goes to an archive beside a segmentation.
+REPORT_SUFFIX = ".sr.dcm"
 _PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 #: Suffixes that a result may have; each names a format.
-WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, DICOM_SUFFIX)
+WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, REPORT_SUFFIX, DICOM_SUFFIX)
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 #: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
 OTHER_SUFFIXES = (".mgz", ".mgh", ".mha", ".mhd", *_PAIRS)
@@ -36,29 +42,38 @@ _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
 
 
 class Format(NamedTuple):
-    """A format by the ends of its files' names, and its file in this folder."""
+    """A format by the ends of its files' names, and its file in this folder.
+
+    What is written ``beside`` has that end instead of its own: the file that it refers to.
+    """
 
     home: str
     read: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
+    beside: str = ""
 
     def known(self) -> Any:
-        """Its file; ImageError where a library for it is missing."""
+        """Its file; ImageError or ExportError where a library for it is missing."""
         try:
             return import_module(f"napari_ssn.io.{self.home}")
         except ModuleNotFoundError:
             extra = _EXTRAS.get(self.home)
             if extra is None:
                 raise
-            raise ImageError(
-                f"{extra[0]} is read with libraries that are not installed: "
-                f'pip install "napari-ssn[{extra[1]}]".'
+            error = ExportError if self.written else ImageError
+            raise error(
+                f"{extra[0]} is {'written' if self.written else 'read'} with libraries that are "
+                f'not installed: pip install "napari-ssn[{extra[1]}]".'
             ) from None
 
 
+_NO_FORMAT = (
+    "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
+    "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
+)
 # What needs more than the package itself, in words, and the extra that brings it.
 _EXTRAS = {
-    "dicom.read": ("DICOM", "dicom"),
+    **{f"dicom.{home}": ("DICOM", "dicom") for home in ("read", "segmentation", "structured")},
     "dicom.segments": ("A DICOM segmentation", "dicom"),
 }
 _DICOM, _ZARR = Format("dicom.read"), Format("omezarr")
@@ -73,6 +88,7 @@ FORMATS = (
     Format("mgh", (".mgz", ".mgh")),
     Format("metaimage", (".mha", ".mhd")),
     Format("picture", PICTURE_SUFFIXES),
+    Format("dicom.structured", written=(REPORT_SUFFIX,), beside=DICOM_SUFFIX),
     Format("dicom.segmentation", written=(DICOM_SUFFIX,)),
 )
 
@@ -148,6 +164,14 @@ def _volume(found: Format, path: Path, series: int | None) -> Volume:
     return volume
 
 
+def written_by(path: Path) -> Any:
+    """The format that a file of this name is written by; ExportError if there is none."""
+    found = _writer(path)
+    if found is None:
+        raise ExportError(_NO_FORMAT)
+    return found.known()
+
+
 def _writer(path: Path) -> Format | None:
     name = path.name.lower()
     return next((one for one in FORMATS if name.endswith(one.written or ("\0",))), None)
@@ -159,33 +183,48 @@ def about(path: Path, content: Content, series: DicomSeries | None = None) -> st
     return "" if found is None else str(found.known().remark(content, series))
 
 
+def identity(whole: bytes, refers_to: bytes | None = None) -> Written:
+    """What a sidecar says of a DICOM file that was encoded, see `dicom.making.identity`."""
+    found: Written = Format("dicom.making").known().identity(whole, refers_to)
+    return found
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file of this name, and what is written beside it: the segmentation of a report."""
+    found = _writer(path)
+    if found is None or not found.beside:
+        return [path]
+    (end,) = (end for end in found.written if path.name.lower().endswith(end))
+    return [path, path.with_name(path.name[: -len(end)] + found.beside)]
+
+
 def check_replaceable(path: Path) -> None:
-    """ExportError if a DICOM file lies there that is no segmentation: a slice of some series."""
+    """ExportError if a DICOM file lies there that is no result: a slice of some series."""
     if not path.name.lower().endswith(DICOM_SUFFIX) or not path.is_file():
         return
-    if may_be_dicom(path) and not _DICOM.known().is_segmentation(path):
+    if may_be_dicom(path) and not _DICOM.known().is_result(path):
         raise ExportError(
             "A DICOM image of that name lies there, which is not replaced: choose another name."
         )
 
 
-def encode(content: Content, path: Path, series: DicomSeries | None = None) -> bytes:
-    """Content of a file of this name.
+def encode(content: Content, path: Path, series: DicomSeries | None = None) -> dict[Path, bytes]:
+    """Content of a file of this name, and of those that `files_of` names beside it.
 
     Args:
         content: what is written.
         path: its suffix says the format.
-        series: that a DICOM segmentation belongs to.
+        series: that DICOM belongs to.
 
     Raises:
-        ExportError: the suffix is unknown, the format cannot hold the content, or a DICOM
-            segmentation has no series to belong to.
+        ExportError: the suffix is unknown, the format cannot hold the content, or DICOM has no
+            series to belong to.
     """
     found = _writer(path)
     if found is None:
-        raise ExportError(
-            "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
-            "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
-        )
-    encoded: bytes = found.known().encode(content, path, series)
-    return encoded
+        raise ExportError(_NO_FORMAT)
+    known = found.known()
+    if not found.beside:
+        return {path: known.encode(content, path, series)}
+    encoded = known.encode_several(content, series)
+    return dict(zip(files_of(path), encoded, strict=True))

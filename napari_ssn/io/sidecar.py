@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from napari_ssn.core.hypotheses import Hypothesis
@@ -10,7 +12,16 @@ from napari_ssn.errors import DataError, ExportError
 from napari_ssn.io.content import Content, PlainModel, plain_labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import NIFTI_SUFFIXES, check_replaceable, encode, is_nifti, stem
+from napari_ssn.io.formats import (
+    DICOM_SUFFIX,
+    NIFTI_SUFFIXES,
+    check_replaceable,
+    encode,
+    files_of,
+    identity,
+    is_nifti,
+    stem,
+)
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 
 
@@ -55,6 +66,36 @@ def write_content(
     if _hashes(provenance) != _hashes_of(content):
         raise ValueError("provenance: it belongs to another label map")
     check_replaceable(path)
+    for one in files_of(path):
+        _check_beside(one, asked=one == path)
+    contents = dict[Path, bytes]()
+    for one, whole, record in recorded(replace(content, record=provenance), path, series):
+        contents |= {one: whole, sidecar_path(one): record.to_json().encode()}
+    return write_files(contents, overwrite)
+
+
+def recorded(
+    content: Content, path: Path, series: DicomSeries | None
+) -> Iterator[tuple[Path, bytes, Provenance]]:
+    """Each file that is written, with its content and what its sidecar says."""
+    encoded, record = encode(content, path, series), content.record
+    assert record is not None
+    others = {one: whole for one, whole in encoded.items() if one != path}
+    for one, whole in encoded.items():
+        written = None
+        if one.name.lower().endswith(DICOM_SUFFIX):
+            refers_to = next(iter(others.values()), None) if one == path else None
+            written = identity(whole, refers_to)
+        yield one, whole, record.model_copy(update={"written": written})
+
+
+def _check_beside(path: Path, asked: bool) -> None:
+    """ExportError for what would be replaced without anybody having been asked.
+
+    Args:
+        path: of a file that is written.
+        asked: whether the user has named it; not what is written with it.
+    """
     beside = sidecar_path(path)
     if beside.exists():
         # Other programs too keep JSON beside an image; the user was not asked about that file.
@@ -67,11 +108,11 @@ def write_content(
             ) from None
         if is_nifti(path):
             _check_twin(path)
-    contents = {
-        path: encode(content, path, series),
-        beside: provenance.to_json().encode(),
-    }
-    return write_files(contents, overwrite)
+    elif not asked and path.exists():
+        raise ExportError(
+            "Beside it lies a DICOM segmentation of that name without a sidecar, which would be "
+            "replaced: choose another name."
+        )
 
 
 def _check_twin(path: Path) -> None:

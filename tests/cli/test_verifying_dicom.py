@@ -233,3 +233,53 @@ def test_a_draw_is_the_one_that_the_sidecar_names(run, tmp_path: Path, name, cha
     (out / f"{name}.json").write_text(json.dumps(record))
     status, said, _ = run("verify", out / f"{name}.json", "--image", image)
     assert status == 1 and words in said
+
+
+def resaid(path: Path, change: Callable[[pydicom.Dataset], None]) -> bytes:
+    """Change what a DICOM file says; what it said."""
+    before, seg = path.read_bytes(), pydicom.dcmread(path)
+    change(seg)
+    seg.save_as(path)
+    return before
+
+
+def larger(report: pydicom.Dataset) -> None:
+    """Say of the first size that it is larger."""
+    groups = report.ContentSequence[-2].ContentSequence
+    number = next(item for item in groups[0].ContentSequence if item.ValueType == "NUM")
+    value = number.MeasuredValueSequence[0]
+    value.FloatingPointValue *= 1.1
+    value.NumericValue = f"{value.FloatingPointValue:.8g}"
+
+
+def test_a_report_is_compared_number_for_number(run, tmp_path: Path) -> None:
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    formats = ("--format", "dicom-sr", "--format", "nifti", "--format", "dicom-seg")
+    status, _, err = run("segment", image, "--samples", 1, *formats, "--out", out)
+    assert status == 0 and "Wrote 2 label maps in 3 formats with sidecars" in err, err
+    names = ("mean", "sample_01")
+    kinds = (".nii.gz", ".json", ".dcm", ".dcm.json", ".sr.dcm", ".sr.dcm.json")
+    wanted = {f"{name}{kind}" for name in names for kind in kinds}
+    assert {path.name for path in out.iterdir()} == {*wanted, "volumes.csv"}
+    report, said = out / "mean.sr.dcm", (out / "mean.sr.dcm.json", "--image", image)
+    for sidecar in (said[0], out / "mean.dcm.json", out / "mean.json"):
+        status, words, _ = run("verify", sidecar, *said[1:])
+        assert status == 0 and words.startswith("Identical"), words
+    before = resaid(report, larger)
+    status, words, _ = run("verify", *said)
+    assert status == 1 and "states other sizes, ranges or certainty than that" in words
+    report.write_bytes(before)
+
+    def elsewhere(dataset: pydicom.Dataset) -> None:
+        dataset.PatientID = "PID-0000"
+
+    resaid(report, elsewhere)
+    status, words, _ = run("verify", *said)
+    assert status == 1 and "names another patient or study than the image" in words
+    # One of another hypothesis, or without its segmentation, is not the one that was written.
+    report.write_bytes((out / "sample_01.sr.dcm").read_bytes())
+    status, words, _ = run("verify", *said)
+    assert status == 1 and "another than it was written with" in words
+    (out / "mean.dcm").unlink()
+    status, words, _ = run("verify", *said)
+    assert status == 1 and "cannot be read as its label map" in words

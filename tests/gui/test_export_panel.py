@@ -13,7 +13,9 @@ import pytest
 from qtpy.QtCore import Qt
 
 import napari_ssn as ssn
+from napari_ssn.geometry.volume import voxel_volume_ml
 from napari_ssn.gui.panels.output import with_suffix
+from napari_ssn.io.dicom.structured import stated
 from napari_ssn.io.napari_hooks import image_layer, write_labels
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.docks import run_and_wait
@@ -140,6 +142,19 @@ def test_a_series_goes_back_to_dicom(open_dock: Any, qtbot: Any, tmp_path: Path)
     assert "names no patient" in dock.run.status.text()
     raw = (tmp_path / "unnamed" / "hypothesis.dcm").read_bytes()
     assert not any(secret.encode() in raw for secret in SECRETS)
+    dock.export.unnamed.setChecked(False)
+    # A structured report brings the segmentation that it refers to.
+    qtbot.waitUntil(lambda: dock.session.ranges is not None, timeout=20_000)
+    choose(dock.export.format, ".sr.dcm")
+    assert dock.export.unnamed.isVisibleTo(dock)
+    (tmp_path / "reported").mkdir()
+    files = export(dock, qtbot, tmp_path / "reported")
+    names = ("hypothesis.sr.dcm", "hypothesis.dcm")
+    assert files == tuple(f"{name}{end}" for name in names for end in ("", ".json"))
+    (found,) = stated(tmp_path / "reported" / names[0]).measured
+    assert found.spread is not None and found.spread.low == pytest.approx(
+        dock.session.ranges.ranges[0].low * voxel_volume_ml(volume.affine), abs=1e-6
+    )
     choose(dock.export.format, ".nii.gz")
     assert not dock.export.unnamed.isVisibleTo(dock)
     choose(dock.export.format, ".dcm")

@@ -17,7 +17,7 @@ import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import told_of
-from tests.support.dicoms import SECRETS, make_series
+from tests.support.dicoms import LEFT_OUT, SECRETS, make_series, told
 from tests.support.helpers import command, noise_image, tiny_model
 from tests.support.segmentations import complaints
 
@@ -235,25 +235,6 @@ def test_a_fraction_of_nothing_is_refused(two: tuple[Path, np.ndarray]) -> None:
 
 
 # Ours.
-
-LEFT_OUT = {
-    "PatientComments": "a VIP",
-    "StudyDescription": "of the spleen",
-    "Occupation": "juggler",
-    "InstitutionName": "ST ELSEWHERE",
-    "OperatorsName": "OPERATOR",
-    "PhysiciansOfRecord": "RECORDER",
-    "AdditionalPatientHistory": "fell",
-    "StationName": "STATION",
-    "PatientAge": "051Y",
-    "EthnicGroup": "martian",
-}
-
-
-def told(k: int, dataset: Dataset) -> None:
-    for keyword, value in LEFT_OUT.items():
-        setattr(dataset, keyword, value)
-    dataset.Manufacturer = "MAKER"
 
 
 @pytest.mark.parametrize("deidentified", [False, True])

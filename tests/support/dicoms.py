@@ -34,6 +34,28 @@ _ENHANCED = {"CT": EnhancedCTImageStorage, "MR": EnhancedMRImageStorage}
 Change = Callable[[int, Dataset], None]
 
 
+#: What a header may say beside, and no result has to repeat.
+LEFT_OUT = {
+    "PatientComments": "a VIP",
+    "StudyDescription": "of the spleen",
+    "Occupation": "juggler",
+    "InstitutionName": "ST ELSEWHERE",
+    "OperatorsName": "OPERATOR",
+    "PhysiciansOfRecord": "RECORDER",
+    "AdditionalPatientHistory": "fell",
+    "StationName": "STATION",
+    "PatientAge": "051Y",
+    "EthnicGroup": "martian",
+}
+
+
+def told(k: int, dataset: Dataset) -> None:
+    """Put all of it into a header: a `Change`."""
+    for keyword, value in LEFT_OUT.items():
+        setattr(dataset, keyword, value)
+    dataset.Manufacturer = "MAKER"
+
+
 def make_series(
     folder: Path,
     array: ArrayLike,

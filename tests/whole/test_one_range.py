@@ -18,6 +18,7 @@ from napari_ssn.cli.segmenting import segment_image
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.geometry.intensity import seems_ct
 from napari_ssn.gui.panels.walk import ResultPanel
+from napari_ssn.io.dicom.structured import stated
 from napari_ssn.io.sidecar import sidecar_path
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import (
@@ -113,7 +114,8 @@ def test_dock_command_and_files_state_one_claim(
         give_presence(monkeypatch)
     model, path = folder_of(kind, tmp_path), series(tmp_path / "series", kind)
     out = tmp_path / "out"
-    segment_image(path, out, str(model), count=0, device="cpu", report=True, suffix=".dcm")
+    options = {"report": True, "suffixes": (".sr.dcm",)}
+    segment_image(path, out, str(model), count=0, device="cpu", **options)
     told, err = capsys.readouterr()
     lines = told.strip().splitlines()
     found = re.fullmatch(r"Label 1(?:: median)? \S+ mL · (.*)", lines[0])
@@ -139,6 +141,11 @@ def test_dock_command_and_files_state_one_claim(
     assert float(high) == pytest.approx(ends["range high"], abs=step)
     mean = next(row for row in rows if row["hypothesis"] == "mean")
     assert record.volumes["label 1"].ml == pytest.approx(float(mean["ml"]))
+    (reported,) = stated(out / "mean.sr.dcm").measured
+    assert reported.size == pytest.approx(float(mean["ml"])) and reported.spread is not None
+    assert reported.spread.low == pytest.approx(ends["range low"], rel=1e-4)
+    assert reported.spread.high == pytest.approx(ends["range high"], rel=1e-4)
+    assert (reported.presence is not None) == (kind == "presence")
     seg = pydicom.dcmread(out / "mean.dcm")
     assert int(seg.pixel_array.sum()) == record.volumes["label 1"].voxels
     # What kind of claim it is, and nothing of it where the image is unlike the training's.
@@ -150,6 +157,7 @@ def test_dock_command_and_files_state_one_claim(
     unlike = kind in ("ct", "unlike", "weighting")
     assert (UNLIKE in line) == unlike == (record.run.unlike is True)
     assert ("unlike" in seg.ContentDescription) == unlike
+    assert (b"unlike training data" in (out / "mean.sr.dcm").read_bytes()) == unlike
     assert {row.get("remark", "") for row in rows} == {doubt}
     assert bool(doubt) == unlike and doubt in " ".join(err.split())
     assert ("says nothing of the images" in silent) == (kind == "silent")

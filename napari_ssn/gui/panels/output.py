@@ -26,7 +26,10 @@ _FORMATS = {
     ".nii": "NIfTI, not compressed",
     ".seg.nrrd": "3D Slicer segmentation",
     ".dcm": "DICOM segmentation",
+    ".sr.dcm": "DICOM structured report, with its segmentation",
 }
+_ARCHIVE = ".dcm"
+_OF_LIKELY = (".nii.gz", ".nii", ".seg.nrrd", ".dcm")
 _OTHERS = {".html": "Web page", ".csv": "Table"}
 
 
@@ -42,7 +45,7 @@ class _Part(NamedTuple):
 _PARTS = {
     "shown": _Part("On show", "hypothesis"),
     "cards": _Part("All cards", "hypotheses", tip="Every card's hypothesis, in one file"),
-    "probability": _Part("Probability", "probability", tip="How likely each label is"),
+    "probability": _Part("Probability", "probability", _OF_LIKELY, "How likely each label is"),
     "report": _Part(
         "Report", "report", (".html",), "One page with pictures, ranges and limits, to print"
     ),
@@ -186,7 +189,7 @@ class ExportPanel(Section):
         elif key == "volumes":
             self._session.files.export_volumes(path, own)
         else:
-            unnamed = suffix == ".dcm" and wish.unnamed
+            unnamed = suffix.endswith(_ARCHIVE) and wish.unnamed
             self._session.files.export(path, own, cast("Part", key), unnamed)
 
     def show_folder(self) -> None:
@@ -226,7 +229,7 @@ class ExportPanel(Section):
             _offer(self.part, index, _COMPARING if late.get(other, False) else "", part.tip)
         for index in range(self.format.count()):
             suffix, obstacle = self.format.itemText(index), ""
-            if suffix == ".dcm" and not session.files.from_dicom:
+            if suffix.endswith(_ARCHIVE) and not session.files.from_dicom:
                 obstacle = _NO_SERIES
             elif suffix == ".seg.nrrd" and key == "probability":
                 obstacle = _NO_SEGMENTS
@@ -240,7 +243,7 @@ class ExportPanel(Section):
 
     def follow(self) -> None:
         """Say what would be written."""
-        wish, dicom = self._form.value, self._form.value.suffix == ".dcm"
+        wish, dicom = self._form.value, self._form.value.suffix.endswith(_ARCHIVE)
         told = self._session.files.told(wish.unnamed)
         self.unnamed.setVisible(dicom)
         self.unnamed.setToolTip(told)

@@ -23,7 +23,7 @@ from napari_ssn.io.dicom.find import Series, Study, find_study
 from napari_ssn.io.dicom.header import DAMAGED, Instance, instance
 from napari_ssn.io.dicom.members import member, members
 from napari_ssn.io.dicom.pixels import Stored, complete, stored_pixels
-from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries
 from napari_ssn.io.source import check_memory
 
 if TYPE_CHECKING:
@@ -164,6 +164,15 @@ def is_segmentation(path: Path) -> bool:
         return False
     found = instance(member(path))
     return found is not None and found.is_segmentation
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file may be one that a result is written to: a segmentation, or made here."""
+    if is_segmentation(path):
+        return True
+    with reading(DAMAGED):
+        maker = dcmread(path, specific_tags=["Manufacturer"]).get("Manufacturer")
+    return bool(maker == MANUFACTURER)
 
 
 def _images(study: Study) -> list[Series]:

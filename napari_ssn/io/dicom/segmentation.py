@@ -7,29 +7,20 @@ written here it names the patient. Nothing else of the source's headers goes the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn._version import __version__
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError
-from napari_ssn.io.content import Code, Content, Segment, as_volume
-from napari_ssn.io.dicom.damage import quiet
-from napari_ssn.io.dicom.series import DicomSeries, check_series
-from napari_ssn.io.dicom.source import even, forget, places, refer, sources
-
-#: What is said of the file to whoever is about to pass it on.
-NAMES_THE_PATIENT = "names the patient"
-_UIDS = "names no patient, but the UIDs of study, series and slices"
-_ONE_FRAME = (
-    "The slices of the source series name different frames of reference; this names that of the "
-    "first one."
-)
+from napari_ssn.io.content import Content, Segment, as_volume
+from napari_ssn.io.dicom import making
+from napari_ssn.io.dicom.segments import Said, label_maps_on, said
+from napari_ssn.io.dicom.series import DicomSeries, check_series, short
+from napari_ssn.io.dicom.source import even, places, refer, sources
 
 _MISSING = (
     'DICOM is written with libraries that are not installed: pip install "napari-ssn[dicom]".'
@@ -37,12 +28,6 @@ _MISSING = (
 _ELSEWHERE = (
     "The result does not lie on the grid of this DICOM series: name the series that it was made of."
 )
-_UNUSABLE = (
-    "The headers of this DICOM series lack what a DICOM segmentation has to repeat: "
-    "export as NIfTI, or the series once more from where it comes from."
-)
-_NOTICE = "Research use only - not a medical device"
-_UNLIKE = f"{_NOTICE}; unlike training data"
 # Behind the numbers of whatever series a scanner or a workstation has made.
 _SERIES_NUMBER = 9100
 # Far below what anybody could see, far above what a header's decimal strings round off.
@@ -50,8 +35,15 @@ _SHARE_OF_VOXEL = 0.05
 _LPS = np.diag([-1.0, -1.0, 1.0])
 
 
-def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
-    """Content of a DICOM segmentation of a series; its UIDs are new at each call.
+class Made(NamedTuple):
+    """A segmentation that is not written yet, and the headers of what it is drawn on."""
+
+    segmentation: Any
+    headers: list[Any]
+
+
+def make_segmentation(content: Content, series: DicomSeries) -> Made:
+    """A DICOM segmentation of a series; its UIDs are new at each call.
 
     BINARY for hypotheses, a segment per label and hypothesis, which may overlap; FRACTIONAL
     (PROBABILITY, in steps of 1/255) for the probability map. Only planes with something on them
@@ -66,64 +58,30 @@ def encode_dicom_seg(content: Content, series: DicomSeries) -> bytes:
     """
     try:
         import highdicom
-        from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+        from pydicom.uid import ExplicitVRLittleEndian
     except ImportError:
         raise ExportError(_MISSING) from None
     segments = list(content.segments())
     check_grid(content, series)
-    planes = _planes(content)
+    planes = planes_of(content)
     frames = np.stack([_frames(content, segment, planes) for segment in segments], axis=-1)
-    with _refused():
+    with making.refused():
         headers, frames = sources(series, planes, frames)
         made = highdicom.seg.Segmentation(
             source_images=headers,
             pixel_array=frames,
             segmentation_type="BINARY" if content.probability is None else "FRACTIONAL",
             segment_descriptions=list(_descriptions(content, segments)),
-            series_instance_uid=generate_uid(prefix=None),
-            series_number=_SERIES_NUMBER,
-            sop_instance_uid=generate_uid(prefix=None),
-            instance_number=1,
-            manufacturer="napari-ssn contributors",
-            manufacturer_model_name="napari-ssn",
-            software_versions=__version__,
-            device_serial_number="none",
+            **making.made_by(content, _SERIES_NUMBER),
             content_label="SSN",
-            content_description=_UNLIKE if content.unlike else _NOTICE,
-            series_description=short(f"SSN {content.model.name} (research use only)"),
+            content_description=making.notice(content),
             transfer_syntax_uid=ExplicitVRLittleEndian,
             # An empty result has one plane, and that is kept.
             omit_empty_frames=bool(frames.any()),
         )
         if series.frames is not None:
             refer(made, series, planes)
-        if len(series.frames_of_reference) > 1:
-            made.ImageComments = _ONE_FRAME
-        # Which scanner and which hospital: nobody has to know of a segmentation.
-        del made.ContributingEquipmentSequence
-        if not series.named:
-            forget(made)
-        out = BytesIO()
-        made.save_as(out, enforce_file_format=True)
-    return out.getvalue()
-
-
-def about_file(series: DicomSeries) -> str:
-    """What a segmentation of a series holds that somebody who passes it on should know."""
-    first = NAMES_THE_PATIENT if series.named else _UIDS
-    if len(series.frames_of_reference) > 1:
-        return f"{first}, and the frame of reference of the first slice alone"
-    return first
-
-
-@contextmanager
-def _refused() -> Iterator[None]:
-    """ExportError for whatever goes wrong inside, and no word of the libraries'."""
-    with quiet():
-        try:
-            yield
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-            raise ExportError(_UNUSABLE) from None
+    return Made(made, headers)
 
 
 def check_grid(content: Content, series: DicomSeries) -> None:
@@ -133,7 +91,7 @@ def check_grid(content: Content, series: DicomSeries) -> None:
     count = len(series.frames or series.headers)
     if space != (int(header.Columns), int(header.Rows), count):
         raise ExportError(_ELSEWHERE)
-    with _refused():
+    with making.refused():
         positions, steps = places(series)
         positions = even(positions)
     affine = _LPS @ content.affine[:3]
@@ -148,7 +106,7 @@ def check_grid(content: Content, series: DicomSeries) -> None:
             raise ExportError(_ELSEWHERE)
 
 
-def _planes(content: Content) -> list[int]:
+def planes_of(content: Content) -> list[int]:
     """Slices with something on them; the first where there is nothing at all."""
     if content.probability is not None:
         maps = [_steps(values) > 0 for values in content.probability.values]
@@ -195,11 +153,7 @@ def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
     )
     for number, segment in enumerate(segments, start=1):
         terms, label = segment.label.terms, segment.label
-        category, kind = codes.SCT.Tissue, codes.SCT.Tissue
-        regions = None
-        if terms is not None:
-            category, kind = _concept(terms.category), _concept(terms.type)
-            regions = None if terms.region is None else [_concept(terms.region)]
+        category, kind, region = making.kind_of(label)
         colour = [int(label.colour[i : i + 2], 16) for i in (1, 3, 5)]
         made = SegmentDescription(
             segment_number=number,
@@ -208,7 +162,7 @@ def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
             segmented_property_type=kind,
             algorithm_type="AUTOMATIC",
             algorithm_identification=algorithm,
-            anatomic_regions=regions,
+            anatomic_regions=None if region is None else [region],
             display_color=CIELabColor.from_rgb(*colour),
         )
         if terms is not None and terms.modifier is not None:
@@ -224,22 +178,30 @@ def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
         yield made
 
 
-def _concept(code: Code) -> Any:
-    from pydicom.sr.coding import Code as Concept
-
-    return Concept(code.value, code.scheme, code.meaning)
-
-
-def short(text: str) -> str:
-    """As much as a DICOM text of this kind holds: 64 characters without a backslash."""
-    return text.replace("\\", " ")[:64]
-
-
 def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
-    """See `encode_dicom_seg`; ExportError without a series that it belongs to."""
-    return encode_dicom_seg(content, check_series(series))
+    """Content of a DICOM segmentation, see `make_segmentation`; ExportError without a series."""
+    series = check_series(series)
+    made = make_segmentation(content, series)
+    with making.refused():
+        return making.written(made.segmentation, series)
 
 
 def remark(content: Content, series: DicomSeries | None) -> str:
-    """See `about_file`."""
-    return about_file(check_series(series))
+    """See `making.about_file`."""
+    return making.about_file(check_series(series))
+
+
+def label_maps(
+    files: Sequence[Path],
+    affine: NDArray[np.float64],
+    shape: Sequence[int],
+    count: int,
+    labels: int,
+) -> NDArray[np.uint8]:
+    """See `segments.label_maps_on`."""
+    return label_maps_on(files[0], affine, shape, count, labels)
+
+
+def checked(files: Sequence[Path], record: Provenance) -> tuple[list[Said], str | None]:
+    """What a segmentation says beside its voxels; there is nothing in it that a sidecar states."""
+    return [said(files[0])], None

@@ -220,14 +220,14 @@ class Said:
 
     Attributes:
         names: of its segments, in their order.
-        patient: values of `WHOSE`, in its order.
+        patient: values of `WHOSE`, in its order; None for what such a file has no room for.
         series: UIDs of the series that it refers to.
         instances: UIDs of their instances.
         named: whether it names the patient, and is not said to have been made not to.
     """
 
     names: list[str]
-    patient: list[str]
+    patient: Sequence[str | None]
     series: set[str]
     instances: set[str]
     named: bool

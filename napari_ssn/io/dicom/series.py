@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 
+#: Who made what is written here; by this our own files are known.
+MANUFACTURER = "napari-ssn contributors"
 # What a segmentation repeats of its source, and no more: what the standard requires.
 _REPEATED = (
     "the patient's name, number, birth date and sex, and the study's date, time, number, accession "
@@ -60,6 +62,11 @@ class DicomSeries:
     def __repr__(self) -> str:
         # No header is printed by accident: they name the patient.
         return f"DicomSeries({len(self.frames or self.headers)} slices)"
+
+
+def short(text: str) -> str:
+    """As much as a DICOM text of this kind holds: 64 characters without a backslash."""
+    return text.replace("\\", " ")[:64]
 
 
 def told_of(series: DicomSeries) -> str:

@@ -1,0 +1,134 @@
+"""The file beside a sidecar: what it holds and what it says, and what of that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
+from napari_ssn.io.content import Content
+from napari_ssn.io.dicom.segments import Said, whose
+from napari_ssn.io.dicom.series import DicomSeries, input_of, short
+from napari_ssn.io.formats import (
+    DICOM_SUFFIX,
+    NIFTI_SUFFIXES,
+    NRRD_SUFFIX,
+    files_of,
+    identity,
+    is_nrrd,
+    written_by,
+)
+from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.nifti import read_nifti_frames
+from napari_ssn.io.nrrd import plain
+from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
+from napari_ssn.io.nrrd_segments import segments as nrrd_segments
+from napari_ssn.prediction.prediction import Prediction
+
+
+def beside_of(sidecar: Path) -> Path | None:
+    """The file that a sidecar lies beside; None if there is none."""
+    names = (sidecar.with_name(sidecar.stem + suffix) for suffix in NIFTI_SUFFIXES)
+    # ``a.seg.nrrd.json`` lies beside ``a.seg.nrrd``, and ``a.dcm.json`` beside ``a.dcm``.
+    named = sidecar.with_suffix("")
+    kept = (named,) if named.name.lower().endswith((NRRD_SUFFIX, DICOM_SUFFIX)) else ()
+    return next((path for path in (*kept, *names) if path.is_file()), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Label maps of a file, (n, *S), and how far in mm it lies off the sidecar's grid."""
+
+    values: NDArray[Any]
+    off_mm: float
+
+
+def held(path: Path, record: Provenance) -> Held:
+    """What the file beside a sidecar holds; an error of ours if it cannot be read as that."""
+    affine, shape = np.array(record.grid.affine), tuple(record.grid.shape)
+    count = len(record.hypotheses or [record])
+    if path.name.lower().endswith(DICOM_SUFFIX):
+        maps = written_by(path).label_maps(
+            files_of(path), affine, shape, count, len(record.volumes)
+        )
+        return Held(maps, 0.0)
+    volume = read_nrrd_layers(path) if is_nrrd(path) else read_nifti_frames(path).volume
+    if volume.channels != count:
+        raise ImageError(f"The file holds {volume.channels} label maps, not {count}.")
+    off_mm = 0.0
+    if volume.extent == "volume":
+        off_mm = corners_apart_mm(volume.affine, affine, volume.space)
+    return Held(volume.data, off_mm)
+
+
+def problems_of(content: Held, ones: Sequence[Provenance]) -> list[str]:
+    """What is wrong with the file beside a sidecar, in parts of sentences."""
+    for values, record in zip(content.values, ones, strict=True):
+        if not np.isin(values, np.arange(256)).all():
+            return ["the file beside the sidecar holds other numbers than labels"]
+        if label_map_hash(values.astype(np.uint8)) != record.label_map_sha256:
+            return ["the file beside the sidecar holds another label map than it was written with"]
+    if content.off_mm > NEAR_MM:
+        return [f"the file beside the sidecar lies up to {content.off_mm:.3g} mm off its image"]
+    return []
+
+
+def mislabelled(
+    path: Path, record: Provenance, found: Prediction, made: Sequence[Hypothesis]
+) -> list[str]:
+    """What the file beside a sidecar says otherwise than it was written with, but for voxels."""
+    names = None if record.hypotheses is None else [one.name for one in record.hypotheses]
+    segments = list(Content.of(made, found.card, names).segments())
+    is_dicom = path.name.lower().endswith(DICOM_SUFFIX)
+    if record.written is not None:
+        wholes = [one.read_bytes() for one in files_of(path)] if is_dicom else []
+        if not wholes or record.written != identity(*wholes):
+            return ["the file beside the sidecar is another than it was written with"]
+    if is_nrrd(path):
+        volume, fields = read_nrrd_fields(path)
+        there = [
+            (layer, value, label.name)
+            for layer, part in enumerate(nrrd_segments(volume, fields))
+            for value, label in sorted(part.labels.items())
+        ]
+        if there != [(one.layer, one.value, plain(one.name)) for one in segments]:
+            return ["the file beside the sidecar gives its labels other names"]
+    elif is_dicom:
+        return _misreferred(path, record, found, [one.name for one in segments])
+    return []
+
+
+def _misreferred(
+    path: Path, record: Provenance, found: Prediction, names: Sequence[str]
+) -> list[str]:
+    """What a DICOM file says otherwise of itself, of whom it is of and of what it refers to."""
+    says, problem = written_by(path).checked(files_of(path), record)
+    if problem is not None:
+        return [problem]
+    source = found.source.series
+    for one in says:
+        if one.names != [short(name) for name in names]:
+            return ["the file beside the sidecar gives its labels other names"]
+        if isinstance(source, DicomSeries) and (problem := _of_another(one, source)):
+            return [problem]
+    return []
+
+
+def _of_another(says: Said, source: DicomSeries) -> str | None:
+    """That a DICOM file is of another patient or other slices than an image; None if it is not."""
+    run = input_of(source)
+    assert run is not None
+    whom = zip(says.patient, whose(source.headers[0], says.named), strict=True)
+    if any(stated not in (None, true) for stated, true in whom):
+        return "the file beside the sidecar names another patient or study than the image"
+    if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
+        return "the file beside the sidecar refers to other slices than the image's"
+    return None

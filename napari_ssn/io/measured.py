@@ -1,0 +1,116 @@
+"""What a sidecar says of sizes and of presence, as numbers for a structured report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from napari_ssn.documents.sidecar import LabelVolume, Provenance, Unit
+from napari_ssn.documents.sizes import Sizes
+from napari_ssn.errors import ExportError
+from napari_ssn.geometry.cutoff import Edge
+from napari_ssn.geometry.volume import voxel_volume_ml
+
+Kind = Literal["calibrated", "adjusted", "model"]
+
+# Percent of the hypotheses between the ends of a range, and outside either of them.
+LEVEL, _TAIL = 90, 5
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How the size of a label spreads over all hypotheses that outline anything.
+
+    Attributes:
+        low, median, high: of the range of 90 %, in the unit of the size.
+        kind: as the window calls it: learnt from several readers of an image, from one, or the
+            model's own.
+    """
+
+    low: float
+    median: float
+    high: float
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of one label of one hypothesis.
+
+    Attributes:
+        size: in ``unit``.
+        unit: mL, mm2 or voxels.
+        across: longest diameter and that at a right angle to it, mm; None where nothing is
+            outlined, or where the voxel size is unknown.
+        spread: of the size; None where that is not known.
+        presence: how likely a reader outlines anything; None where the model does not tell.
+        cut_off_by: edges that it reaches, so that it may be larger.
+    """
+
+    size: float
+    unit: Unit
+    across: tuple[float, float] | None
+    spread: Spread | None
+    presence: float | None
+    cut_off_by: Sequence[Edge]
+
+
+def measured(record: Provenance) -> list[Measured]:
+    """What a sidecar says of each label of each of its hypotheses, in the order of the segments.
+
+    ExportError where it says nothing of sizes, as of a probability map.
+    """
+    if not record.volumes:
+        raise ExportError(
+            "A structured report states sizes, and probabilities have none: write them as .dcm "
+            "or .pm.dcm."
+        )
+    voxel = _voxel(record)
+    return [
+        _of(label, voxel, (record.sizes or {}).get(name), one.choice.presence)
+        for one in record.each()
+        for name, label in one.volumes.items()
+    ]
+
+
+def _voxel(record: Provenance) -> float | None:
+    """How much a voxel counts in the unit of the sizes; None for a plane without any outline."""
+    labels = [label for one in record.each() for label in one.volumes.values()]
+    if labels[0].unit == "mL":
+        return float(voxel_volume_ml(np.array(record.grid.affine)))
+    if labels[0].unit == "voxels":
+        return 1.0
+    # Which plane of a volume was segmented is not stated, but how much of it was outlined is.
+    areas = ((label.mm2, label.voxels) for label in labels)
+    return next((mm2 / voxels for mm2, voxels in areas if mm2 and voxels), None)
+
+
+def _of(
+    label: LabelVolume, voxel: float | None, sizes: Sizes | None, presence: float | None
+) -> Measured:
+    size = {"mL": label.ml, "mm2": label.mm2, "voxels": float(label.voxels)}[label.unit]
+    if size is None:
+        raise ExportError("The sidecar states a size in a unit that it has none in.")
+    return Measured(
+        size,
+        label.unit,
+        label.across if label.voxels else None,
+        None if sizes is None or voxel is None else _spread(sizes, voxel),
+        presence,
+        tuple(label.cut_off_by or ()),
+    )
+
+
+def _spread(sizes: Sizes, voxel: float) -> Spread | None:
+    """None where the ends of the range are none of the stated quantiles."""
+    steps = len(sizes.voxels) - 1
+    if steps * _TAIL % 100:
+        return None
+    tail = steps * _TAIL // 100
+    low, median, high = (sizes.voxels[i] * voxel for i in (tail, steps // 2, steps - tail))
+    readers = sizes.readers
+    kind: Kind = "calibrated" if readers > 1 else "adjusted" if readers else "model"
+    return Spread(low, median, high, kind)

@@ -1,0 +1,37 @@
+"""A hypothesis with all that a sidecar says of it, without a model that runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.sidecar import Choice, ModelIdentity, Provenance
+from napari_ssn.documents.sizes import Sizes
+from napari_ssn.io.describing import describe, describe_several
+from tests.support.records import RUN
+
+
+def described(
+    ones: list[Hypothesis], card: ModelCard, readers: int = 0, presence: float | None = None
+) -> Provenance:
+    """What a sidecar says of hypotheses of a model, whose sizes are 10 to 110 voxels."""
+    labels = [label.name for label in card.labels]
+    identity = ModelIdentity(
+        name=card.name, version=card.version, weights_sha256=card.weights_sha256
+    )
+    records = [
+        describe(
+            one,
+            model=identity,
+            run=RUN,
+            choice=Choice(kind="mean", z=None, presence=presence),
+            labels=labels,
+            extent="volume",
+        )
+        for one in ones
+    ]
+    names = [f"hypothesis {i}" for i in range(1, len(ones) + 1)]
+    record = describe_several(records, names, [one.probability for one in ones])
+    spread = Sizes(voxels=np.linspace(10, 110, 101).tolist(), draws=1000, readers=readers)
+    return record.model_copy(update={"sizes": dict.fromkeys(labels[1:], spread)})
