@@ -22,6 +22,13 @@ _ANY_HEIGHT = 16777215
 _WHAT = "Image, model and region"
 
 
+class _NoIcon(QIcon):
+    """No icon, and yet true: superqt asks, and an empty one of PySide6 is false."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
 class Fold(QCollapsible):
     """Panels that make room for a result: they close when one is found.
 
@@ -34,7 +41,7 @@ class Fold(QCollapsible):
     """
 
     def __init__(self, session: Session, panels: Sequence[QWidget]) -> None:
-        super().__init__(expandedIcon=QIcon(), collapsedIcon=QIcon())
+        super().__init__(expandedIcon=_NoIcon(), collapsedIcon=_NoIcon())
         self._session = session
         self.setDuration(0)
         self.head = self.toggleButton()
