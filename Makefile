@@ -14,13 +14,16 @@ HEADLESS ?= 1
 endif
 endif
 
-.PHONY: help env test check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs notebooks clean system-libs
+.PHONY: help env test quick coverage matrix check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs notebooks clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
 	@echo "make demo        open the window with an example, or with HEADLESS=1 write pictures to demo/"
 	@echo "make demo-ct     the same with a chest CT of yours: make demo-ct CT=FOLDER_OR_ZIP CENTRE=I,J,K"
 	@echo "make test        every test"
+	@echo "make quick       lint, and the tests without model and window: a minute"
+	@echo "make coverage    every test, and what of the package none of them reaches"
+	@echo "make matrix      kernels, PySide6 and lowest versions: LEGS=\"haswell pyside6\" for some"
 	@echo "make check       lint, format, types and import contracts"
 	@echo "make core-test   the tests of core/ and geometry/ in an environment without napari and Qt"
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
@@ -66,6 +69,19 @@ JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((
 test: TESTS := 1
 test: system-libs env
 	OMP_NUM_THREADS=1 $(ON_SCREEN) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+# What an edit breaks first, while one is at it.
+quick: env
+	$(BIN)/ruff check .
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -x -p no:pytest-qt -p no:napari -n $(JOBS) --dist worksteal \
+	  tests/core tests/geometry tests/documents tests/text tests/whole/test_structure.py $(ARGS)
+
+coverage:
+	@$(MAKE) test ARGS="--cov --cov-report=term:skip-covered --cov-report=html $(ARGS)"
+
+matrix: TESTS := 1
+matrix: system-libs env
+	JOBS=$(JOBS) bash .ci/matrix $(LEGS)
 
 check: env
 	$(BIN)/ruff check .
@@ -184,6 +200,6 @@ wheel-test: system-libs env
 	  $(ON_SCREEN) "$$bin/python" -c "import napari; v = napari.Viewer(show=False); v.window.add_plugin_dock_widget('napari-ssn', 'SSN hypotheses'); v.close(); print('the dock opens')"
 
 clean:
-	rm -rf .venv .venv-core .venv-wheel .venv-docs build dist site demo demo-ct .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-core .venv-wheel .venv-docs .venv-pyside6 .venv-lowest build dist site demo demo-ct htmlcov .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -f napari_ssn/napari.yaml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,8 +14,7 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Click, Floats, local_index, margins_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.given.importance import Lead, places
-from napari_ssn.core.measures import label_counts
-from napari_ssn.geometry.affine import Affine
+from napari_ssn.core.measures import label_counts, voxel_volume_ml
 
 #: Below this probability an outcome is too rare to be conditioned on.
 RARE = 1e-4
@@ -255,7 +254,7 @@ def _lead(
     posterior: Posterior | None,
     between: Callable[[], None],
 ) -> Lead:
-    voxel_ml = Affine(dist.affine).voxel_ml
+    voxel_ml = voxel_volume_ml(dist.affine)
     sized = [one for one in questions if not isinstance(one, Click)]
 
     def counts(z: Floats) -> Floats:
@@ -290,7 +289,7 @@ def _of_nothing(dist: Decodable, question: Question) -> bool:
     """Whether something is so where nothing is outlined: all of the grid is background."""
     if isinstance(question, Click):
         return question.label == 0
-    size = 0.0 if question.label else math.prod(dist.space) * Affine(dist.affine).voxel_ml
+    size = 0.0 if question.label else math.prod(dist.space) * voxel_volume_ml(dist.affine)
     edge = question.volume_ml
     return size >= edge if isinstance(question, VolumeAtLeast) else size <= edge
 
