@@ -28,7 +28,8 @@ from napari_ssn.core.change import GROWTH, Change, change_of
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.metrics import bootstrap_interval
-from napari_ssn.geometry.volume import Volume, voxel_volume_ml
+from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model
 from napari_ssn.prediction.ranges import DRAWS, state_ranges
 from napari_ssn.training.cases import Case, Cases
@@ -78,7 +79,7 @@ def sizes_of(model: Model, case: Case, factor: float, seed: int) -> Sized:
     dist = model.segment(volume, case.centre)
     counts = label_counts(dist, draw_z(DRAWS, dist.rank, seed))
     stated = state_ranges(model.card, counts, dist.space, dist.presence, own=False).sizes[0]
-    return Sized(np.array(stated.voxels) * voxel_volume_ml(volume.affine), stated.outlined)
+    return Sized(np.array(stated.voxels) * Affine(volume.affine).voxel_ml, stated.outlined)
 
 
 def measured(

@@ -31,7 +31,7 @@ from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
-from napari_ssn.prediction.drawing import as_drawing, fit, lines_of
+from napari_ssn.prediction.drawing import as_drawing, fit, words_of
 from napari_ssn.prediction.export import export_report, size_rows, table_of
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.record import describe
@@ -183,7 +183,7 @@ def segment_image(
     for line in ranges.lines(found.measure, means):
         typer.echo(line)
     if fitting is not None:
-        for line in lines_of(fitting, found):
+        for line in words_of(fitting, found)[0]:
             typer.echo(line)
 
 

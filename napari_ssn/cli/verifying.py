@@ -19,9 +19,9 @@ from napari_ssn.cli.images import Numbers, Paths
 from napari_ssn.cli.repeat import EDITED, PROBABILITY, again, circumstances
 from napari_ssn.cli.statements import misrun, statements, told
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.measures import voxel_volume_ml
 from napari_ssn.documents.sidecar import LabelVolume, Provenance, read_sidecar
 from napari_ssn.errors import DataError, GeometryError, SSNError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.transforms import corners_apart_mm
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.outline import read_outline
@@ -163,7 +163,7 @@ def _misstated(record: Provenance, again: Provenance, voxel_ml: float | None) ->
 def _voxel_ml(found: Prediction) -> float | None:
     """Millilitres of a voxel; None where its size does not tell."""
     source = found.source
-    return voxel_volume_ml(source.affine) if source.extent == "volume" else None
+    return Affine(source.affine).voxel_ml if source.extent == "volume" else None
 
 
 def _same_size(one: LabelVolume, other: LabelVolume, voxel_ml: float | None) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.presence import check_presence, draw_present
 from napari_ssn.core.spread import Spread, spread_out
-from napari_ssn.geometry.volume import check_affine, shift_affine
+from napari_ssn.geometry.affine import Affine
 
 if TYPE_CHECKING:
     import torch
@@ -322,12 +322,12 @@ class Decodable(ABC):
     def image_affine(self) -> NDArray[np.float64]:
         """Affine of the image this grid was cut from, 4×4."""
         assert self.start is not None
-        return shift_affine(self.affine, tuple(-s for s in self.start))
+        return Affine(self.affine).from_voxel(tuple(-s for s in self.start))
 
     def _check_place(self) -> None:
         """Check affine, start, image_space and presence of a frozen dataclass; fill in None."""
         object.__setattr__(self, "presence", check_presence(self.presence))
-        object.__setattr__(self, "affine", check_affine(self.affine))
+        object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
         start = (0,) * len(self.space) if self.start is None else tuple(map(int, self.start))
         whole = self.space if self.image_space is None else tuple(map(int, self.image_space))
         if len(start) != len(self.space) or len(whole) != len(self.space):

@@ -24,6 +24,7 @@ from napari_ssn.core.members import Members, Method
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.signed import signed_distances
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.brief import brief
 
 #: Probabilities are clipped to these: else the most certain member would outvote all others.
@@ -125,7 +126,7 @@ def ensemble(
     classes = reader.classes or int(maps.max()) + 1
     if reader.hard:
         columns = _Columns(len(maps))
-        spacing = np.linalg.norm(matrix[:3, :3], axis=0)[: maps.ndim - 1].tolist()
+        spacing = Affine(matrix).spacing_mm(maps.ndim - 1)
         scale = math.log(high / (1 - high)) / 2
         for label_map in maps:
             if label_map.any():

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.measures import count_labels, voxel_volume_ml
+from napari_ssn.core.measures import count_labels
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.brief import brief
-from napari_ssn.geometry.volume import check_affine
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Hypothesis:
             raise ValueError(
                 f"label_map: expected labels below {self.classes}, got {self.label_map.max()}"
             )
-        object.__setattr__(self, "affine", check_affine(self.affine))
+        object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
 
     @classmethod
     def from_z(cls, dist: Decodable, z: ArrayLike | None = None) -> Hypothesis:
@@ -91,7 +91,7 @@ class Hypothesis:
     @property
     def volumes_ml(self) -> NDArray[np.float64]:
         """Millilitres of each label, (C,)."""
-        return self.counts.astype(np.float64) * np.float64(voxel_volume_ml(self.affine))
+        return self.counts.astype(np.float64) * np.float64(Affine(self.affine).voxel_ml)
 
     @property
     def volume_ml(self) -> float:
@@ -129,7 +129,7 @@ class ProbabilityMap:
             raise ValueError(f"values: expected (C − 1, *S), got shape {self.values.shape}")
         if not (self.values.min() >= 0 and self.values.max() <= 1):  # false for NaN
             raise ValueError("values: expected probabilities from 0 to 1")
-        object.__setattr__(self, "affine", check_affine(self.affine))
+        object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
 
     @classmethod
     def of(cls, dist: Decodable, values: NDArray[np.float32] | None = None) -> ProbabilityMap:

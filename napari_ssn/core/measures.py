@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_ssn.core.counts import count_labels as count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.geometry.volume import voxel_volume_ml as voxel_volume_ml
+from napari_ssn.geometry.affine import Affine
 
 
 def label_counts(dist: Decodable, z: ArrayLike) -> NDArray[np.int64]:
@@ -48,7 +48,7 @@ def volume_distribution(dist: Decodable, n: int = 1000, seed: int = 0) -> NDArra
         absent = ~dist.present(n, seed)
         counts[absent] = 0
         counts[absent, 0] = np.prod(dist.space)
-    return counts * np.float64(voxel_volume_ml(dist.affine))
+    return counts * np.float64(Affine(dist.affine).voxel_ml)
 
 
 @dataclass(frozen=True)

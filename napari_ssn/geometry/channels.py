@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.orientation import direction_cosines
 from napari_ssn.geometry.transforms import NEAR_MM, Matrix, corners_apart_mm
 from napari_ssn.geometry.volume import Extent, Volume
@@ -206,7 +207,7 @@ def _corners(one: Placed, beyond: float) -> Matrix:
     """Corners of a grid in mm, (8, 3), so many voxels beyond the middles of the outermost."""
     far = np.array((*one.space, 1)[:3]) - 1 + 2 * beyond
     index = np.indices((2, 2, 2)).reshape(3, -1).T * far - beyond
-    return index @ one.affine[:3, :3].T + one.affine[:3, 3]
+    return Affine(one.affine).places(index)
 
 
 def _covers(one: Placed, other: Placed) -> bool:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist, squareform
 
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.cutoff import Edge
 from napari_ssn.geometry.orientation import closest_axes, direction_cosines
 
@@ -88,7 +89,7 @@ def slice_axis(space: Sequence[int], affine: Floats) -> int | None:
     single = [axis for axis in range(3) if space[axis] == 1]
     if len(single) == 1:
         return single[0]
-    sizes = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
+    sizes = Affine(affine).lengths
     others = [np.delete(sizes, axis) for axis in range(3)]
     alike = [axis for axis in range(3) if np.ptp(others[axis]) <= _SAME_SIZE * others[axis].max()]
     if len(alike) == 1:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.foreign import reading_of
 from napari_ssn.geometry.orientation import (
     Direction,
@@ -31,7 +32,7 @@ from napari_ssn.geometry.transforms import (
     scaling,
     units_mm,
 )
-from napari_ssn.geometry.volume import Extent, Volume, check_affine
+from napari_ssn.geometry.volume import Extent, Volume
 
 #: Key of an image layer's metadata under which `Display.to_metadata` lies.
 IMAGE_KEY = "napari_ssn_image"
@@ -98,7 +99,7 @@ class Display:
             raise ValueError(
                 f"image_space: expected {self.reorientation.ndim} axes, got {self.image_space}"
             )
-        object.__setattr__(self, "affine", check_affine(self.affine))
+        object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
 
     @classmethod
     def of(cls, volume: Volume) -> Display:
@@ -140,7 +141,7 @@ class Display:
         """Transform of the shown array."""
         shown = self.reorientation.affine(self.affine, self.image_space)
         ndim = self.reorientation.ndim
-        scale = np.linalg.norm(shown[:3, :3], axis=0)[:ndim]
+        scale = Affine(shown).lengths[:ndim]
         turned = shown[:3, 3]
         if self.deobliqued:
             left, _, right = np.linalg.svd(self._tilt())

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.orientation import Reorientation, letters_of
 from napari_ssn.geometry.transforms import (
     Matrix,
@@ -84,7 +85,7 @@ def _with_affine(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any])
     """
     affine = _matrix(metadata, "affine", 4)
     assert affine is not None
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    sizes = Affine(affine).lengths
     if not _believable(sizes, affine[:3, 3], affine[:3, :3]):
         return None
     if _names_its_axes(affine, metadata):
@@ -101,7 +102,7 @@ def _with_affine(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any])
         )
     if not is_straight(now):
         return None
-    scale = np.linalg.norm(now[:3, :3], axis=0)
+    scale = Affine(now).lengths
     fitting = [
         order
         for order in ((2, 1, 0), (0, 1, 2))
@@ -129,12 +130,10 @@ def _stored(
         return None
     stored = np.asarray(header.get_best_affine(), dtype=np.float64)
     space = tuple(int(size) for size in header.get_data_shape()[:3])
-    if len(space) != 3 or not np.isfinite(stored).all() or abs(np.linalg.det(stored)) < 1e-12:
+    if len(space) != 3 or not np.isfinite(stored).all() or Affine(stored).singular:
         return None
     reversed_ = _REVERSED.affine(affine, shape)
-    columns = [
-        matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0) for matrix in (reversed_, stored)
-    ]
+    columns = [matrix[:3, :3] / Affine(matrix).lengths for matrix in (reversed_, stored)]
     cosines = columns[0].T @ columns[1]
     order = tuple(int(axis) for axis in np.abs(cosines).argmax(1))
     if len(set(order)) != 3:

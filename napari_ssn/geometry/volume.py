@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.brief import brief
 
 #: What the voxel size is known to measure: nothing, areas in the plane, or volumes.
 Extent = Literal["unknown", "plane", "volume"]
-
-
-def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a read-only float64 copy of a 4×4 affine; GeometryError if it is unusable."""
-    matrix = np.array(affine, dtype=np.float64)
-    if matrix.shape != (4, 4):
-        raise ValueError(f"affine: expected shape (4, 4), got {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        raise GeometryError("The image's affine matrix holds values that are not finite.")
-    if not np.array_equal(matrix[3], [0, 0, 0, 1]):
-        raise GeometryError(f"The image's affine matrix ends in {matrix[3]}, not in 0 0 0 1.")
-    if abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
-        raise GeometryError("The image's affine is singular: a voxel size is zero or next to it.")
-    matrix.flags.writeable = False
-    return matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +56,7 @@ class Volume:
             raise ValueError(f"data: expected no empty axis, got shape {self.data.shape}")
         if self.extent not in ("unknown", "plane", "volume"):
             raise ValueError(f"extent: expected unknown, plane or volume, got {self.extent!r}")
-        object.__setattr__(self, "affine", check_affine(self.affine))
+        object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
 
     @property
     def channels(self) -> int:
@@ -87,35 +71,4 @@ class Volume:
     @property
     def spacing_mm(self) -> tuple[float, ...]:
         """Distance between neighbouring voxels along each axis of the grid, in mm."""
-        lengths = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return tuple(float(x) for x in lengths[: len(self.space)])
-
-
-def stand_upright(affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Affine of a plane whose third column, of 1 mm, stands upright on the first two.
-
-    The sense in which the third axis of a right-handed or left-handed grid runs is unknown;
-    superior, anterior or right is taken. GeometryError if the plane has no area.
-    """
-    matrix = np.array(affine, dtype=np.float64)
-    upright = np.cross(matrix[:3, 0], matrix[:3, 1])
-    length = float(np.linalg.norm(upright))
-    if not length > 0:
-        raise GeometryError("The image's affine is singular: a voxel size is zero or next to it.")
-    sign = math.copysign(1.0, float(upright[np.argmax(np.abs(upright))]))
-    matrix[:3, 2] = sign * upright / length
-    return matrix
-
-
-def shift_affine(affine: NDArray[np.float64], start: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return the affine of a grid whose first voxel is voxel ``start`` of the given one."""
-    matrix = np.array(affine, dtype=np.float64)
-    offset = np.zeros(3)
-    offset[: len(start)] = start
-    matrix[:3, 3] += matrix[:3, :3] @ offset
-    return matrix
-
-
-def voxel_volume_ml(affine: NDArray[np.float64]) -> float:
-    """Volume of one voxel in millilitres, ``|det A| / 1000`` with A in mm."""
-    return float(abs(np.linalg.det(np.asarray(affine, dtype=np.float64)[:3, :3])) / 1000)
+        return Affine(self.affine).spacing_mm(len(self.space))

@@ -23,7 +23,7 @@ from napari_ssn.documents.sidecar import (
     Software,
     Spread,
 )
-from napari_ssn.geometry.scale import Scale, across_of, scale_of
+from napari_ssn.geometry.size import Size, across_of
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 
@@ -104,28 +104,21 @@ def _volumes(
     start: Sequence[int] | None,
 ) -> dict[str, LabelVolume]:
     label_map, affine = hypothesis.label_map, hypothesis.affine
-    scale = scale_of(label_map.shape if space is None else space, affine, extent)
+    size = Size.of(label_map.shape if space is None else space, affine, extent)
     found = across_of(label_map, affine, hypothesis.classes, extent, space, start)
     known = extent != "unknown"
     out = {}
     for label, voxels, one in zip(labels[1:], hypothesis.counts[1:], found, strict=True):
-        ml, mm2 = _amounts(int(voxels), scale)
         out[label] = LabelVolume(
             voxels=int(voxels),
-            ml=ml,
-            mm2=mm2,
-            unit=UNITS[scale.extent],
+            ml=size.ml(int(voxels)),
+            mm2=size.mm2(int(voxels)),
+            unit=UNITS[size.extent],
             longest_mm=one.longest if known else None,
             perpendicular_mm=one.perpendicular if known else None,
             cut_off_by=list(one.cut_off_by),
         )
     return out
-
-
-def _amounts(voxels: int, scale: Scale) -> tuple[float | None, float | None]:
-    """Millilitres and square millimetres; None for what the voxels do not measure."""
-    ml = voxels * (scale.voxel_mm / 1000) if scale.extent == "volume" else None
-    return ml, (voxels * scale.voxel_mm if scale.extent == "plane" else None)
 
 
 def describe_several(

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from napari_ssn.documents.sidecar import LabelVolume, Provenance, Unit
 from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import ExportError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.cutoff import Edge
-from napari_ssn.geometry.volume import voxel_volume_ml
 
 Kind = Literal["calibrated", "adjusted", "model"]
 
@@ -80,7 +78,7 @@ def _voxel(record: Provenance) -> float | None:
     """How much a voxel counts in the unit of the sizes; None for a plane without any outline."""
     labels = [label for one in record.each() for label in one.volumes.values()]
     if labels[0].unit == "mL":
-        return float(voxel_volume_ml(np.array(record.grid.affine)))
+        return Affine(record.grid.affine).voxel_ml
     if labels[0].unit == "voxels":
         return 1.0
     # Which plane of a volume was segmented is not stated, but how much of it was outlined is.

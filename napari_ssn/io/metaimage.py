@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.geometry.volume import Volume, stand_upright
+from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 
 _MISSING = (
@@ -68,7 +69,7 @@ def read_metaimage(path: Path) -> Volume:
     if not any(name in fields for name in _SIZES):
         return Volume(data, affine, "unknown", False)
     if len(sizes) == 2:
-        return Volume(data, stand_upright(affine), "plane", False)
+        return Volume(data, Affine(affine).upright(), "plane", False)
     return Volume(data, affine, "volume", any(name in fields for name in _POSITION))
 
 

@@ -13,8 +13,9 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.transforms import corners_apart_mm
-from napari_ssn.geometry.volume import Extent, check_affine, stand_upright
+from napari_ssn.geometry.volume import Extent
 
 NO_NIFTI = "The file is damaged or no NIfTI file: export it again or choose another."
 
@@ -186,12 +187,12 @@ def place_of(header: Header, space: tuple[int, ...]) -> Place:
     affine[:3] *= _MM.get(int(fields["xyzt_units"]) & 7, 1.0)
     oriented = code != "sizes"
     if not _is_sized(header, ndim, code):
-        return Place(check_affine(affine), "unknown", False, note)
+        return Place(Affine.checked(affine).matrix, "unknown", False, note)
     extent: Extent = "volume"
     # A single slice: its thickness is known only if a transform with a third column says so.
     if ndim < 3 and not (oriented and np.any(affine[:3, 2])):
-        affine, extent = stand_upright(affine), "plane"
-    affine = check_affine(affine)
+        affine, extent = Affine(affine).upright(), "plane"
+    affine = Affine.checked(affine).matrix
     if note is None and code == "sform" and ndim == 3:
         note = _disagreement(fields, affine, space)
     return Place(affine, extent, oriented, note)
@@ -252,7 +253,7 @@ def _disagreement(fields: Any, affine: NDArray[np.float64], space: tuple[int, ..
     the qform wherever there is one, unless the sform is the scanner's (code 1).
     """
     unit = _MM.get(int(fields["xyzt_units"]) & 7, 1.0)
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    sizes = Affine(affine).lengths
     if int(fields["qform_code"]) > 0:
         try:
             other = _qform(fields)

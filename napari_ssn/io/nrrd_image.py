@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.geometry.volume import Extent, Volume, stand_upright
+from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
 from napari_ssn.io.nrrd_header import read_header
 
@@ -269,7 +270,7 @@ def _place(header: dict[str, Any], inside: list[int]) -> _Place:
     # superior, and the image as one of no patient.
     affine = np.diag([*(signs or (-1.0, -1.0, 1.0)), 1.0]) @ affine
     if ndim == 2:
-        affine = stand_upright(affine)
+        affine = Affine(affine).upright()
     note = None if "space origin" in header else _NO_ORIGIN
     extent = "volume" if ndim == 3 else "plane"
     return _Place(affine + 0.0, extent, signs is not None, note)

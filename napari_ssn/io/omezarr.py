@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_ssn.errors import GeometryError, ImageError, SSNError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.omezarr_blocks import check_blocks
@@ -93,7 +94,7 @@ def list_levels(path: Path) -> tuple[LevelInfo, ...]:
         size = tuple(array.shape[n] for n in reversed(level.space))
         spacing = None
         if level.extent != "unknown":
-            spacing = tuple(np.linalg.norm(level.affine[:3, : len(size)], axis=0)[::-1].tolist())
+            spacing = Affine(level.affine).spacing_mm(len(size))[::-1]
         count = math.prod(array.shape)
         frames = math.prod(array.shape[n] for n in level.over)
         out.append(LevelInfo(number, size, spacing, frames, 4 * count, problem))

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.geometry.volume import Extent, stand_upright
+from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.volume import Extent
 
 #: Files that make a folder one of zarr's, of version 2 or 3.
 MARKS = (".zattrs", ".zgroup", "zarr.json")
@@ -93,7 +94,7 @@ class Level:
             out[:3, column] = unit * self.scale[n] * towards
             out[:3, 3] += unit * self.shift[n] * towards
         if len(self.space) == 2:
-            return stand_upright(out) + 0.0
+            return Affine(out).upright() + 0.0
         return out + 0.0
 
     @property

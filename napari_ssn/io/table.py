@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from napari_ssn.geometry.volume import Extent
+from napari_ssn.geometry.size import Size
 
 _COLUMNS = ("hypothesis", "share", "level", "seed", "label", "voxels", "ml", "mm2")
 _LENGTHS = ("longest_mm", "perpendicular_mm")
@@ -52,13 +52,12 @@ def nothing_rows(labels: Iterable[str], share: float) -> list[Row]:
     return [Row("nothing outlined", label, 0, share) for label in labels]
 
 
-def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float, remark: str = "") -> bytes:
+def volumes_table(rows: Iterable[Row], size: Size, remark: str = "") -> bytes:
     """Content of ``volumes.csv``; a size that the voxels do not tell is empty.
 
     Args:
         rows: in the order of the table.
-        extent: what the voxels measure, see `core.scale.Scale`.
-        voxel_mm: volume of a voxel in mm³; for a plane its area in mm².
+        size: what a voxel counts for.
         remark: why all of it deserves doubt, in a column of its own; without one there is none.
     """
     text = io.StringIO()
@@ -66,12 +65,11 @@ def volumes_table(rows: Iterable[Row], extent: Extent, voxel_mm: float, remark: 
     remarks = [remark] if remark else []
     writer.writerow([*_COLUMNS, *_LENGTHS, _CUT, *(["remark"] if remark else [])])
     for row in rows:
-        ml = _number(row.voxels * voxel_mm / 1000) if extent == "volume" else ""
-        mm2 = _number(row.voxels * voxel_mm) if extent == "plane" else ""
         cells = (_number(row.share), _number(row.level), row.seed)
         name, label = _text(row.hypothesis), _text(row.label)
         lengths = [_number(one) for one in row.across or (None, None)]
-        sizes = [_number(row.voxels), ml, mm2, *lengths, " and ".join(row.cut_off_by)]
+        amounts = [_number(size.ml(row.voxels)), _number(size.mm2(row.voxels))]
+        sizes = [_number(row.voxels), *amounts, *lengths, " and ".join(row.cut_off_by)]
         writer.writerow([name, *cells, label, *sizes, *remarks])
     return text.getvalue().encode()
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ModelError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.orientation import (
     Direction,
     Reorientation,
@@ -101,7 +102,7 @@ def frame_of(card: ModelCard, image: Placed) -> Frame:
             turn = Reorientation.along(image.affine, wanted)
     spacing = None
     if image.extent == "volume" or (image.extent == "plane" and ndim == 2):
-        lengths = np.linalg.norm(image.affine[:3, :3], axis=0)
+        lengths = Affine(image.affine).lengths
         spacing = tuple(float(lengths[axis]) for axis in turn.order)
     return Frame(turn, ndim > dims, _steps(card, spacing, ndim), spacing, upright)
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ModelError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.declared import declared_by
-from napari_ssn.geometry.volume import Volume, shift_affine
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.device import free_bytes
 from napari_ssn.network.fit import check_fit, foreign_values
@@ -249,7 +250,7 @@ def _placed(
         found.mean,
         found.factor,
         found.spread,
-        shift_affine(volume.affine, start),
+        Affine(volume.affine).from_voxel(start),
         start,
         volume.space,
         presence,

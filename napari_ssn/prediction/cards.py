@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.summaries.representatives import representatives
 from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.prediction.crowd import Crowd, crowd_of, noun_of
@@ -180,7 +181,7 @@ def draw(
 
 def _spacing(prediction: Prediction) -> tuple[float, float]:
     """Distance of rows and of columns in the picture, in any unit."""
-    lengths = np.linalg.norm(prediction.source.affine[:3, :3], axis=0)
+    lengths = Affine(prediction.source.affine).lengths
     rows, columns = (float(lengths[axis]) for axis in prediction.source.turn.order[-2:])
     return rows, columns
 

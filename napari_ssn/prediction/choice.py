@@ -47,6 +47,10 @@ class Question:
     index: tuple[int, ...] = ()
 
 
+#: What a voxel is beside a drawing: drawn where no hypothesis has it, left out where all have it.
+BEYOND, LEFT_OUT = 1, 2
+
+
 @dataclass(frozen=True)
 class Drawing:
     """The hypothesis nearest to an outline that somebody has drawn.

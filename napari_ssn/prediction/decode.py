@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.summaries.lesions import Lesions, composed
 from napari_ssn.geometry.diameters import Diameter
-from napari_ssn.geometry.scale import across_of
+from napari_ssn.geometry.size import across_of
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.prediction.prediction import Prediction
 

@@ -14,7 +14,7 @@ from napari_ssn.core.metrics import dice
 from napari_ssn.core.surface import mean_surface_distance
 from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError
 from napari_ssn.io.hashes import label_map_hash
-from napari_ssn.prediction.choice import Choice, Drawing, Point
+from napari_ssn.prediction.choice import BEYOND, LEFT_OUT, Choice, Drawing, Point
 from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
@@ -22,9 +22,6 @@ from napari_ssn.prediction.ranges import SEED
 from napari_ssn.text.drawing import nearest_line, plausibility_line, unexplained_line
 
 Labels = NDArray[np.uint8]
-
-#: What a voxel of `Fitting.marks` is: drawn where no hypothesis has it, left out where all have it.
-BEYOND, LEFT_OUT = 1, 2
 
 # Hypotheses that a drawing's size is told among, and of a large volume.
 _DRAWS, _DRAWS_LARGE = 1000, 300
@@ -162,14 +159,14 @@ def fit(
     )
 
 
-def lines_of(found: Fitting, prediction: Prediction) -> list[str]:
-    """What is said of a fitting, line by line."""
+def words_of(found: Fitting, prediction: Prediction) -> tuple[list[str], bool]:
+    """What is said of a fitting, line by line; and whether the model hardly has such a drawing."""
     labels, measure = prediction.labels[1:], prediction.measure
     unit = "px" if prediction.source.spacing_mm is None else "mm"
     near = nearest_line(measure, labels, found.counts, found.dice, found.apart, unit)
     rest = unexplained_line(measure, found.beyond, found.left_out, found.outside)
-    how, _ = plausibility_line(labels, found.percentile, found.smaller)
-    return [line for line in (near, rest, how) if line]
+    how, rare = plausibility_line(labels, found.percentile, found.smaller)
+    return [line for line in (near, rest, how) if line], rare
 
 
 def in_region(prediction: Prediction, label_map: Labels) -> Labels:

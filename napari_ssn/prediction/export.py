@@ -176,7 +176,7 @@ def table_of(prediction: Prediction, rows: Sequence[Row], ranges: Ranges) -> byt
     if ranges.presence.apart:
         below += nothing_rows(labels, 1 - ranges.presence.share)
     measure = prediction.measure
-    return volumes_table([*rows, *below], measure.extent, measure.voxel_mm3, prediction.doubt)
+    return volumes_table([*rows, *below], measure, prediction.doubt)
 
 
 def export_report(shown: Shown, path: Path, overwrite: bool) -> Exported:

@@ -18,9 +18,10 @@ from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.given.outcomes import Outcome, VolumeAtLeast, VolumeAtMost, ask
 from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.given.residual import Residual
-from napari_ssn.core.measures import label_counts, voxel_volume_ml
+from napari_ssn.core.measures import label_counts
 from napari_ssn.core.presence import draw_present
 from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.prediction.choice import Point, Question
 
 Floats = NDArray[np.float64]
@@ -155,7 +156,7 @@ class Given:
         if question.kind == "reaches":
             return Click(question.index, question.label)
         size = VolumeAtLeast if question.kind == "at least" else VolumeAtMost
-        return size(question.voxels * voxel_volume_ml(self.dist.affine), question.label)
+        return size(question.voxels * Affine(self.dist.affine).voxel_ml, question.label)
 
     def draws(
         self, points: tuple[Point, ...], n: int, seed: int, only: tuple[Question, ...] = ()

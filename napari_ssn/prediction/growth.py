@@ -10,7 +10,7 @@ from napari_ssn.core.change import Change, change_of
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import DataError
-from napari_ssn.geometry.volume import voxel_volume_ml
+from napari_ssn.geometry.affine import Affine
 
 # Slices whose thickness differs by more change what is seen of a lesion.
 _THICKER = 1.1
@@ -68,7 +68,7 @@ def growth(
         _sizes(record, label, when) for record, when in ((before, "earlier"), (after, "later"))
     ]
     draws = [
-        np.array(one.voxels) * voxel_volume_ml(np.array(record.grid.affine))
+        np.array(one.voxels) * Affine(record.grid.affine).voxel_ml
         for record, one in zip((before, after), sizes, strict=True)
     ]
     found = change_of(draws[0], draws[1], (sizes[0].outlined, sizes[1].outlined), days)
@@ -97,9 +97,7 @@ def _cautions(before: Provenance, after: Provenance) -> list[str]:
     out = []
     if before.run.image_sha256 == after.run.image_sha256:
         out.append("both are of one image, so that no growth can be in it")
-    steps = [
-        max(np.linalg.norm(np.array(one.grid.affine)[:3, :3], axis=0)) for one in (before, after)
-    ]
+    steps = [max(Affine(one.grid.affine).lengths) for one in (before, after)]
     if max(steps) > _THICKER * min(steps):
         out.append(
             f"the slices are {steps[0]:.3g} and {steps[1]:.3g} mm apart, which alone changes sizes"

@@ -25,7 +25,7 @@ def rules_for(prediction: Prediction) -> Rules:
     """
     measure, smallest = prediction.measure, _SMALLEST_VOXELS
     if measure.extent == "volume" and not measure.flat:
-        smallest = max(smallest, math.ceil(1000 * _SMALLEST_ML / measure.voxel_mm3))
+        smallest = max(smallest, math.ceil(1000 * _SMALLEST_ML / measure.voxel_mm))
     return Rules(smallest)
 
 

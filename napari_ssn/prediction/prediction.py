@@ -14,7 +14,7 @@ from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.members import Members
 from napari_ssn.core.spread import Spread
 from napari_ssn.documents.card import ModelCard
-from napari_ssn.geometry.scale import scale_of
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.network.fit import Fit, check_fit, in_calibration
 from napari_ssn.prediction.bases import Bases
 from napari_ssn.prediction.given import SLIP, TOLERANCE, Given
@@ -111,12 +111,12 @@ class Prediction:
     @property
     def voxel_ml(self) -> float:
         """Millilitres the core counts a voxel as."""
-        return float(abs(np.linalg.det(self.dist.affine[:3, :3])) / 1000)
+        return Affine(self.dist.affine).voxel_ml
 
     @cached_property
     def measure(self) -> Measure:
         """How a number of voxels is said, of the part of the image that was segmented."""
-        return Measure(*scale_of(self.dist.space, self.source.affine, self.source.extent))
+        return Measure.of(*(self.dist.space, self.source.affine, self.source.extent))
 
     @property
     def nothing_counts(self) -> NDArray[np.int64]:

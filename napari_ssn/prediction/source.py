@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.declared import UNDECLARED, Declared, declared_by
 from napari_ssn.geometry.intensity import Units
 from napari_ssn.geometry.orientation import Reorientation
-from napari_ssn.geometry.scale import scale_of
-from napari_ssn.geometry.volume import Extent, Volume, check_affine
+from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.text.sizes import Measure
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Source:
         )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "affine", check_affine(self.affine))
+        object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
 
     @property
     def turn(self) -> Reorientation:
@@ -89,17 +89,16 @@ class Source:
         """Voxel size per axis of the grid; None where it is unknown."""
         if self.extent == "unknown":
             return None
-        lengths = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return tuple(float(x) for x in lengths[: len(self.space)])
+        return Affine(self.affine).spacing_mm(len(self.space))
 
     @property
     def thickness_mm(self) -> float | None:
         """Thickness of a 2D image; None where it is unknown or there are three axes."""
         if len(self.space) == 3 or self.extent != "volume":
             return None
-        return float(np.linalg.norm(self.affine[:3, 2]))
+        return Affine(self.affine).spacing_mm()[2]
 
     @cached_property
     def measure(self) -> Measure:
         """How a number of this image's voxels is said."""
-        return Measure(*scale_of(self.space, self.affine, self.extent))
+        return Measure.of(*(self.space, self.affine, self.extent))

@@ -74,12 +74,12 @@ class Fitting:
         return None if drawing is None else self._found.get(drawing)
 
     @property
-    def lines(self) -> list[str]:
-        """What is said of it, for a person."""
+    def words(self) -> tuple[list[str], bool]:
+        """What is said of it, line by line; and whether the model hardly has such a drawing."""
         found, result = self.found, self._result
         if found is None or result is None:
-            return []
-        return prediction.drawing.lines_of(found, result)
+            return [], False
+        return prediction.drawing.words_of(found, result)
 
     @property
     def usable(self) -> bool:

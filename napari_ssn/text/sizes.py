@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from napari_ssn.geometry.size import Size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,26 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ssn.geometry.diameters import Diameter
-    from napari_ssn.geometry.volume import Extent
 
 
 #: Beside a number of such an image.
 UNLIKE = "unlike the training images"
 
 
-@dataclass(frozen=True)
-class Measure:
-    """How a number of voxels is said: the fields of `core.scale.Scale`.
-
-    Attributes:
-        extent: what the voxels measure; of one slice areas, however thick it is.
-        voxel_mm3: volume of a voxel; for a plane its area in mm², for unknown sizes ignored.
-        flat: whether the image is one slice.
-    """
-
-    extent: Extent
-    voxel_mm3: float
-    flat: bool
+class Measure(Size):
+    """How a number of voxels is said."""
 
     def amount(self, voxels: float) -> str:
         """``1.42 mL``, ``172 mm²`` or ``352 px``."""
@@ -96,10 +85,10 @@ class Measure:
         return self._scaled(1)
 
     def _scaled(self, voxels: float) -> tuple[float, str]:
-        if self.extent == "volume":
-            return voxels * self.voxel_mm3 / 1000, "mL"
-        if self.extent == "plane":
-            return voxels * self.voxel_mm3, "mm²"
+        if (ml := self.ml(voxels)) is not None:
+            return ml, "mL"
+        if (area := self.mm2(voxels)) is not None:
+            return area, "mm²"
         return voxels, "px" if self.flat else "voxels"
 
     def _number(self, value: float, largest: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.io import read
 from napari_ssn.network.tiles import check_centre
 from napari_ssn.training.off_nodule import Background
@@ -22,4 +23,4 @@ def background_of(text: str) -> Background:
             raise DataError(f"--background names voxels as i,j,k and got {place!r}.") from None
         check_centre(voxels[-1], volume.space)
     indices = np.array(voxels, np.float64).reshape(-1, 3)
-    return volume, indices @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    return volume, Affine(volume.affine).places(indices)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.orientation import Reorientation, named_directions
 from napari_ssn.geometry.volume import Volume
 
@@ -59,11 +60,11 @@ class Scan:
         """Of a volume, and the middles (n, 3) in mm of the nodules in it."""
         turn = Reorientation.along(volume.affine, named_directions("SPL"))
         hu = np.maximum(turn.apply(volume.data)[0], -1024.0)
-        lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)
+        lengths = Affine(volume.affine).lengths
         spacing = tuple(float(lengths[axis]) for axis in turn.order)
         clear = np.ones(hu.shape, np.bool_)
         for middle in nodules:
-            at = np.linalg.solve(volume.affine[:3, :3], middle - volume.affine[:3, 3])
+            at = Affine(volume.affine).index_of(middle)
             index = turn.index_to_display(tuple(round(float(i)) for i in at), volume.space)
             # Nodules are at most 3 cm across, and a point beside one is on nothing of its own.
             clear[

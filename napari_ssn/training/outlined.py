@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.measures import label_counts, voxel_volume_ml
+from napari_ssn.core.measures import label_counts
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.network.models import Model
 from napari_ssn.training.cases import Case, Cases
 from napari_ssn.training.off_nodule import elsewhere_of
@@ -75,7 +76,7 @@ def outlined_figures(
         row["volume_error"] = float((np.abs(median - sizes) / sizes).mean())
         crps = metrics.fair_crps(found, sizes)
         row["volume_crps"] = crps / float(sizes.mean())
-        row["volume_crps_ml"] = crps * voxel_volume_ml(case.volume.affine)
+        row["volume_crps_ml"] = crps * Affine(case.volume.affine).voxel_ml
     if drew.all():
         empty = float((counts == 0).mean())
         row["missed"] = float(not mean_map.any())
@@ -91,7 +92,7 @@ def moved_figures(model: Model, case: Case, dist: LogitDistribution, seed: int) 
     """
     assert case.centre is not None
     there = np.argwhere(case.raters.any(0))
-    apart = (there - np.array(case.centre)) @ case.volume.affine[:3, :3].T
+    apart = (there - np.array(case.centre)) @ Affine(case.volume.affine).steps.T
     far = np.linalg.norm(apart, axis=1)
     before = _median(dist, seed)
     random, row = np.random.default_rng([seed, 3]), {}
@@ -109,9 +110,9 @@ def elsewhere_figures(model: Model, case: Case, seed: int) -> dict[str, float]:
 
     ``elsewhere_presence``, and whether that offers one: ``elsewhere_offered``.
     """
-    spacing = np.linalg.norm(case.volume.affine[:3, :3], axis=0)
+    spacing = Affine(case.volume.affine).spacing_mm()
     random = np.random.default_rng([seed, 4])
-    point = elsewhere_of(case.volume.data[0], case.raters, tuple(spacing), random)
+    point = elsewhere_of(case.volume.data[0], case.raters, spacing, random)
     if point is None:
         return {}
     presence = model.segment(case.volume, point).presence
@@ -139,7 +140,7 @@ def groups(cases: Cases) -> dict[str, NDArray[np.bool_]]:
         case = cases[i]
         sizes = case.raters.reshape(len(case.raters), -1).sum(1)
         drew = sizes > 0
-        volume = 1000 * float(sizes[drew].mean()) * voxel_volume_ml(case.volume.affine)
+        volume = 1000 * float(sizes[drew].mean()) * Affine(case.volume.affine).voxel_ml
         diameter = (6 * volume / math.pi) ** (1 / 3) if drew.any() else math.nan
         rows.append(
             {

@@ -13,8 +13,8 @@ from napari_ssn.core.measures import (
     count_labels,
     label_counts,
     volume_distribution,
-    voxel_volume_ml,
 )
+from napari_ssn.geometry.affine import Affine
 
 
 def random_dist(classes: int, space: tuple[int, ...], affine: np.ndarray) -> LogitDistribution:
@@ -37,8 +37,8 @@ def oblique(spacing: tuple[float, float, float]) -> np.ndarray:
 
 def test_voxel_volume_is_the_determinant_in_millilitres() -> None:
     # 0.7 × 0.8 × 2.5 mm = 1.4 mm³ = 0.0014 mL, however the grid is turned or mirrored.
-    assert voxel_volume_ml(oblique((0.7, 0.8, 2.5))) == pytest.approx(0.0014, rel=1e-12)
-    assert voxel_volume_ml(oblique((-0.7, 0.8, 2.5))) == pytest.approx(0.0014, rel=1e-12)
+    assert Affine(oblique((0.7, 0.8, 2.5))).voxel_ml == pytest.approx(0.0014, rel=1e-12)
+    assert Affine(oblique((-0.7, 0.8, 2.5))).voxel_ml == pytest.approx(0.0014, rel=1e-12)
 
 
 @pytest.mark.parametrize("classes", [2, 3])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_ssn.geometry.cutoff import cut_off_by
-from napari_ssn.geometry.scale import across_of
+from napari_ssn.geometry.size import across_of
 
 # A part of an image that ends with it along the last axis.
 IMAGE, START, SPACE = (30, 28, 20), (4, 6, 0), (16, 16, 20)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from napari_ssn.errors import GeometryError
-from napari_ssn.geometry.volume import Volume, shift_affine
+from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.volume import Volume
+from tests.support.helpers import oblique_affine
 
 
 def test_spacing_is_the_length_of_the_columns() -> None:
@@ -22,9 +24,11 @@ def test_spacing_is_the_length_of_the_columns() -> None:
 def test_shift_moves_the_origin_along_the_grid() -> None:
     affine = np.array([[0, 2.0, 0, 1], [3, 0, 0, 2], [0, 0, 4, 3], [0, 0, 0, 1]])
     np.testing.assert_allclose(
-        shift_affine(affine, (1, 2, 3))[:3, 3], (affine @ [1, 2, 3, 1])[:3], atol=1e-12
+        Affine(affine).from_voxel((1, 2, 3))[:3, 3], (affine @ [1, 2, 3, 1])[:3], atol=1e-12
     )
-    np.testing.assert_allclose(shift_affine(affine, (5, 6))[:3, 3], (affine @ [5, 6, 0, 1])[:3])
+    np.testing.assert_allclose(
+        Affine(affine).from_voxel((5, 6))[:3, 3], (affine @ [5, 6, 0, 1])[:3]
+    )
 
 
 def test_the_affine_is_a_copy_nobody_can_change() -> None:
@@ -60,3 +64,15 @@ def test_programmers_slips_are_named() -> None:
         Volume(np.zeros((1, 2, 2), np.float32), np.eye(4), extent="metres")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"\(4, 4\)"):
         Volume(np.zeros((1, 2, 2), np.float32), np.eye(3))
+
+
+def test_what_follows_from_a_grid() -> None:
+    one = Affine(oblique_affine((0.7, 0.8, 3.0)))
+    assert one.spacing_mm() == pytest.approx((0.7, 0.8, 3.0))
+    assert one.spacing_mm(2) == pytest.approx((0.7, 0.8))
+    assert one.voxel_ml == pytest.approx(0.00168) and one.area_mm2(0, 2) == pytest.approx(2.1)
+    index = np.array([[1.0, 2.0, 3.0], [4.0, -1.0, 0.5]])
+    places = one.places(index)
+    np.testing.assert_allclose(places, [(one.matrix @ [*i, 1])[:3] for i in index])
+    np.testing.assert_allclose([one.index_of(place) for place in places], index)
+    np.testing.assert_allclose(one.places(index[:, :2]), one.places(index * [1, 1, 0]))

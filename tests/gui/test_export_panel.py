@@ -13,7 +13,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 import napari_ssn as ssn
-from napari_ssn.geometry.volume import voxel_volume_ml
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.gui.panels.output import with_suffix
 from napari_ssn.io.dicom.structured import stated
 from napari_ssn.io.napari_hooks import image_layer, write_labels
@@ -153,7 +153,7 @@ def test_a_series_goes_back_to_dicom(open_dock: Any, qtbot: Any, tmp_path: Path)
     assert files == tuple(f"{name}{end}" for name in names for end in ("", ".json"))
     (found,) = stated(tmp_path / "reported" / names[0]).measured
     assert found.spread is not None and found.spread.low == pytest.approx(
-        dock.session.ranges.ranges[0].low * voxel_volume_ml(volume.affine), abs=1e-6
+        dock.session.ranges.ranges[0].low * Affine(volume.affine).voxel_ml, abs=1e-6
     )
     choose(dock.export.format, ".nii.gz")
     assert not dock.export.unnamed.isVisibleTo(dock)

@@ -55,7 +55,7 @@ def test_without_a_size_there_are_voxels_and_with_one_millilitres(
     np.testing.assert_array_equal(outline.scale, image.scale)
     assert outline.units == image.units and viewer.scene.camera.zoom > 1.1 * zoom
     source = dock.session.setup.source
-    assert source.extent == "volume" and source.measure.voxel_mm3 == pytest.approx(0.56)
+    assert source.extent == "volume" and source.measure.voxel_mm == pytest.approx(0.56)
     run_and_wait(dock, qtbot)
     assert " mL" in dock.result.headlines[0].text()
     # A size of exactly 1 mm, which changes no scale, is a size too.

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.follow_up import enlarged, row_of
 from napari_ssn.core.change import Change
-from napari_ssn.geometry.volume import Volume, voxel_volume_ml
+from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.volume import Volume
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.25, 2.0])
@@ -16,7 +17,7 @@ def test_an_enlarged_scan_holds_the_same_voxels_in_so_much_more(factor: float) -
     volume = Volume(np.zeros((1, 3, 4, 5), np.float32), affine)
     made = enlarged(volume, factor)
     assert made.data is volume.data
-    np.testing.assert_allclose(voxel_volume_ml(made.affine), factor * voxel_volume_ml(affine))
+    np.testing.assert_allclose(Affine(made.affine).voxel_ml, factor * Affine(affine).voxel_ml)
     np.testing.assert_allclose(made.affine[:3, 3], affine[:3, 3])
 
 

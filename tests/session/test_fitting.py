@@ -9,7 +9,7 @@ import pytest
 
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.core.spread import Spread
-from napari_ssn.prediction.drawing import BEYOND, LEFT_OUT
+from napari_ssn.prediction.choice import BEYOND, LEFT_OUT
 from napari_ssn.session import Session
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
@@ -27,9 +27,10 @@ def session_of(folder: Path, runner: Inline | None = None) -> Session:
 
 
 def drawn(session: Session) -> np.ndarray:
-    """An outline that the model nearly has."""
-    values = result_of(session).dist.label_map([1.0, -1.5, 0.5]).copy()
-    values[2:6, 2:6] = 1
+    """An outline that the model nearly has, and a few pixels that no hypothesis has."""
+    dist = result_of(session).dist
+    values = dist.label_map([1.0, -1.5, 0.5]).copy()
+    values[fit_drawing(dist, np.ones_like(values)).unlikely] = 1
     return values
 
 
@@ -44,7 +45,8 @@ def test_the_nearest_hypothesis_is_shown_and_the_slider_goes_on_from_there(folde
     assert found is not None and found.percentile == fit.percentile
     marks = np.where(fit.unlikely, np.where(values > 0, BEYOND, LEFT_OUT), 0)
     np.testing.assert_array_equal(found.marks, marks)
-    assert session.fitting.lines[0].startswith("Nearest hypothesis")
+    assert found.beyond > 0
+    assert session.fitting.words[0][0].startswith("Nearest hypothesis")
     walk.set_sigma(0.9)
     directions = result_of(session).bases.known(walk.choice.basis)
     np.testing.assert_array_equal(
@@ -53,7 +55,7 @@ def test_the_nearest_hypothesis_is_shown_and_the_slider_goes_on_from_there(folde
     assert session.fitting.found is found
     # The mean is nearest to no drawing; undo comes back to it without looking for it again.
     walk.show_sample(None)
-    assert session.fitting.found is None and session.fitting.lines == []
+    assert session.fitting.found is None and session.fitting.words == ([], False)
     session.fitting._runner = None  # type: ignore[assignment]
     walk.undo()
     assert session.fitting.found is found and walk.choice.sigma == 0.9

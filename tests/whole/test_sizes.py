@@ -17,10 +17,7 @@ import napari_ssn as ssn
 from napari_ssn.cli.segmenting import segment_image
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.documents.sidecar import read_sidecar
-from napari_ssn.geometry.scale import (
-    Scale,
-    scale_of,
-)
+from napari_ssn.geometry.size import Size
 from napari_ssn.prediction.reporting import report_of
 from napari_ssn.prediction.shown import Shown
 from napari_ssn.prediction.source import Source
@@ -65,11 +62,17 @@ def out(image: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 def test_one_slice_has_an_area_however_thick_it_is() -> None:
     grid = oblique_affine((0.7, 0.8, 3.0))
-    assert scale_of((9, 8), grid, "volume") == pytest.approx(Scale("plane", 0.56, True))
-    assert scale_of((9, 8, 1), grid, "plane") == pytest.approx(Scale("plane", 0.56, True))
-    assert scale_of((1, 8, 9), grid, "volume") == pytest.approx(Scale("plane", 2.4, True))
-    assert scale_of((9, 8, 2), grid, "volume") == pytest.approx(Scale("volume", 1.68, False))
-    assert scale_of((9, 8), grid, "unknown")[::2] == ("unknown", True)
+    for space, extent, expected in [
+        ((9, 8), "volume", ("plane", 0.56, True)),
+        ((9, 8, 1), "plane", ("plane", 0.56, True)),
+        ((1, 8, 9), "volume", ("plane", 2.4, True)),
+        ((9, 8, 2), "volume", ("volume", 1.68, False)),
+    ]:
+        size = Size.of(space, grid, extent)
+        assert (size.extent, size.voxel_mm, size.flat) == pytest.approx(expected)
+    unknown = Size.of((9, 8), grid, "unknown")
+    assert (unknown.extent, unknown.flat) == ("unknown", True)
+    assert unknown.ml(5) is None and unknown.mm2(5) is None
 
 
 def test_the_command_says_area_and_diameters_of_the_slice(out: Path) -> None:

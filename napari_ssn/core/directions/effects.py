@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.measures import voxel_volume_ml
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.surface import boundary_size
+from napari_ssn.geometry.affine import Affine
 
 #: The effects of a direction are measured between −REACH and +REACH standard deviations.
 REACH = 2.0
@@ -108,8 +108,7 @@ class _Changing:
         mean = dist.label_map()
         there = np.zeros(mean.shape, np.bool_)
         there.reshape(-1)[voxels] = True
-        lengths = np.linalg.norm(dist.affine[:3, :3], axis=0)[: mean.ndim]
-        spacing = tuple(float(length) for length in lengths)
+        spacing = Affine(dist.affine).spacing_mm(mean.ndim)
         kept = np.zeros(dist.classes, np.int64)
         middles = np.zeros((dist.classes, mean.ndim))
         boundary = np.zeros(dist.classes)
@@ -179,7 +178,7 @@ class _Walked:
     def effect_on(self, label: int) -> Effect:
         """What the direction does to one label."""
         first, last, shorter, longer = (int(n) for n in self.counts[:, label])
-        per_voxel = voxel_volume_ml(self.at.affine)
+        per_voxel = Affine(self.at.affine).voxel_ml
         low, high = sorted((first * per_voxel, last * per_voxel))
         slope, far = (longer - shorter) / 2 * per_voxel, self._extent(label)
         if not self.moves[label]:
@@ -223,8 +222,7 @@ def _points(
     index: NDArray[np.floating | np.integer], affine: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Positions in mm of voxel indices, (n, 3)."""
-    padded = np.pad(index.astype(np.float64), ((0, 0), (0, 3 - index.shape[1])))
-    return padded @ affine[:3, :3].T + affine[:3, 3]
+    return Affine(affine).places(index)
 
 
 def _towards(points: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from scipy import ndimage
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.effects import REACH, Effect, Tissue
 from napari_ssn.core.directions.principal import Directions
+from napari_ssn.geometry.affine import Affine
 
 #: Hounsfield units above which lung is denser than aerated lung, and from which on it is solid, as
 #: of nodules: ground glass lies between (MacMahon et al., Radiology 2017, on part-solid nodules;
@@ -49,7 +50,7 @@ def with_tissue(found: Directions, dist: Decodable, values: NDArray[np.floating]
     """
     if dist.classes != 2 or len(dist.space) != 3:
         return found
-    spacing = np.linalg.norm(dist.affine[:3, :3], axis=0)
+    spacing = Affine(dist.affine).lengths
     seen = [
         replace(effect, tissue=_tissue(effect, dist, vector, np.asarray(values), spacing))
         for effect, vector in zip(found.effects[:_MOST], found.basis.T, strict=False)

@@ -26,6 +26,7 @@ from scipy.stats import chi2, norm
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.residual import correlation
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.brief import brief
 
 Floats = NDArray[np.float64]
@@ -136,7 +137,7 @@ def fit_drawing(
 def alike(dist: Decodable, length_mm: float) -> float:
     """How many voxels say the same as one: the sum of the residual's correlation over the grid."""
     axes = len(dist.space)
-    grid = dist.affine[:3, :3][:, :axes]
+    grid = Affine(dist.affine).steps[:, :axes]
     reach = np.floor(_FAR * length_mm / np.linalg.norm(grid, axis=0)).astype(int)
     reach = np.minimum(reach, np.array(dist.space) - 1)
     steps = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), -1)

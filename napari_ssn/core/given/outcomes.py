@@ -14,7 +14,8 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Click, Floats, local_index, margins_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.given.importance import Lead, places
-from napari_ssn.core.measures import label_counts, voxel_volume_ml
+from napari_ssn.core.measures import label_counts
+from napari_ssn.geometry.affine import Affine
 
 #: Below this probability an outcome is too rare to be conditioned on.
 RARE = 1e-4
@@ -254,7 +255,7 @@ def _lead(
     posterior: Posterior | None,
     between: Callable[[], None],
 ) -> Lead:
-    voxel_ml = voxel_volume_ml(dist.affine)
+    voxel_ml = Affine(dist.affine).voxel_ml
     sized = [one for one in questions if not isinstance(one, Click)]
 
     def counts(z: Floats) -> Floats:
@@ -289,7 +290,7 @@ def _of_nothing(dist: Decodable, question: Question) -> bool:
     """Whether something is so where nothing is outlined: all of the grid is background."""
     if isinstance(question, Click):
         return question.label == 0
-    size = 0.0 if question.label else math.prod(dist.space) * voxel_volume_ml(dist.affine)
+    size = 0.0 if question.label else math.prod(dist.space) * Affine(dist.affine).voxel_ml
     edge = question.volume_ml
     return size >= edge if isinstance(question, VolumeAtLeast) else size <= edge
 

@@ -17,6 +17,7 @@ from scipy import ndimage
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Indices, Margins
 from napari_ssn.core.products import product
+from napari_ssn.geometry.affine import Affine
 
 Floats = NDArray[np.float64]
 
@@ -173,7 +174,7 @@ class Field:
     def near(self) -> Indices:
         """Voxels within reach of the anchors, in the flattened grid, (V,)."""
         space = np.array(self.dist.space)
-        grid = self.dist.affine[:3, :3][:, : len(space)]
+        grid = Affine(self.dist.affine).steps[:, : len(space)]
         far = _REACH * self.residual.length_mm
         reach = np.minimum(np.floor(far / np.linalg.norm(grid, axis=0)).astype(int), space)
         steps = [np.arange(-r, r + 1) for r in reach]
@@ -229,7 +230,7 @@ def _contrasts(classes: int) -> Floats:
 def _places(dist: Decodable, residual: Residual, voxels: Indices) -> Floats:
     """Place, in lengths, and intensity, in edges, of some voxels, (V, 3 or 4)."""
     index = np.stack(np.unravel_index(voxels, dist.space), 1)
-    grid = dist.affine[:3, :3][:, : len(dist.space)]
+    grid = Affine(dist.affine).steps[:, : len(dist.space)]
     place: Floats = index @ grid.T / residual.length_mm
     if residual.image is None or not np.isfinite(residual.edge):
         return place

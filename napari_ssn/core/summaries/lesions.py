@@ -24,6 +24,7 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.measures import Range, central_range
+from napari_ssn.geometry.affine import Affine
 
 #: Lesions told apart at most; smaller ones count among the dropped.
 MOST = 99
@@ -287,7 +288,7 @@ def _cores(often: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.uint8], 
 
 def _nearest(cores: NDArray[np.uint8], affine: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Number of the core nearest to each voxel, by distance in mm along the grid's axes."""
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)[: cores.ndim]
+    spacing = Affine(affine).lengths[: cores.ndim]
     place = ndimage.distance_transform_edt(
         cores == 0, sampling=spacing, return_distances=False, return_indices=True
     )

@@ -62,6 +62,11 @@ class CopyLayers:
         """Of the present result."""
         return [copy.layer for copy in self._copies]
 
+    @property
+    def kept(self) -> list[Labels]:
+        """Of the present result, those that somebody kept, and may have painted on."""
+        return [copy.layer for copy in self._copies if copy.kept is not None]
+
     def edit_next(self, mode: str | None) -> None:
         """Select the next kept layer, in a mode to edit it in."""
         self._editing = mode

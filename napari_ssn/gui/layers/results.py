@@ -125,7 +125,7 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         else partial(_cut, data if frames is None else data[frame], display),
         series=None if display.moved else layer.metadata.get(SOURCE_KEY),
     )
-    compass = Compass(display, _matrix(layer, len(display.shape)))
+    compass = Compass(display, index_to_world(layer, len(display.shape)))
     return Shown(source, display, layer.metadata.get(NOTE_KEY) or "", compass)
 
 
@@ -162,10 +162,10 @@ def _load(data: Any, display: Display, frame: int | None) -> Volume:
 def _display_of(layer: Image, axes: int) -> Display:
     """Place of an image's last axes."""
     shape = (layer.data[0] if layer.multiscale else layer.data).shape[-axes:]
-    return image_display(shape, _matrix(layer, axes), layer.units[-axes:], layer.metadata)
+    return image_display(shape, index_to_world(layer, axes), layer.units[-axes:], layer.metadata)
 
 
-def _matrix(layer: Image, axes: int) -> NDArray[np.float64]:
+def index_to_world(layer: Layer, axes: int) -> NDArray[np.float64]:
     """Index to world of a layer's last axes, (n + 1, n + 1), with all of its transforms."""
     ndim = layer.ndim
     origin = np.asarray(layer.data_to_world((0,) * ndim), dtype=float)

@@ -87,6 +87,11 @@ class Scene:
         turned: NDArray[Any] = self._display.reorientation.apply(values)
         return turned
 
+    def unshown(self, values: NDArray[Any]) -> NDArray[Any]:
+        """`shown`, taken back."""
+        turned: NDArray[Any] = self._display.reorientation.undo(values)
+        return turned
+
     @property
     def grey(self) -> bool:
         """Whether the result is about another image, place or frame than what is looked at."""

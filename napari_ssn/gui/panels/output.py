@@ -120,6 +120,8 @@ class SamplePanel(Section):
         """Show which hypothesis is on show."""
         choice, total = self._session.walk.choice, self._session.settings.samples
         words = "Mean" if choice.sample is None else f"Sample {choice.sample + 1}"
+        if choice.drawing is not None:
+            words = "Nearest to drawing"
         if choice.sample is not None and choice.sample < total:
             # A card may show one beyond those that the arrows step through.
             words += f" of {total}"

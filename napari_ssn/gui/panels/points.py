@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy
 
 from napari_ssn.gui.layers.clicks import Clicks
 from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.panels.fitting import FitRow
 from napari_ssn.gui.widgets.parts import Section, button, line, row, set_role
 from napari_ssn.session import Session
 from napari_ssn.text.sizes import capital, cut
@@ -39,6 +40,8 @@ class PointPanel(Section):
         self.body.addLayout(self._grid)
         self.meter = line("muted")
         self.body.addLayout(row([(self.meter, 1)]))
+        self.fitting = FitRow(viewer, scene, session)
+        self.body.addWidget(self.fitting)
         self.suggest.clicked.connect(session.pointing.suggest)
         self.clear.clicked.connect(session.pointing.clear)
         session.found.connect(self._found)
@@ -105,3 +108,4 @@ class PointPanel(Section):
     def shut(self, event: Any = None) -> None:
         """Let go of the viewer."""
         self.clicks.close()
+        self.fitting.shut()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.io.content import Content, Segment, as_volume
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.segments import Said, label_maps_on, said
@@ -95,7 +96,7 @@ def check_grid(content: Content, series: DicomSeries) -> None:
         positions, steps = places(series)
         positions = even(positions)
     affine = _LPS @ content.affine[:3]
-    size = float(np.linalg.norm(affine[:, :3], axis=0).min())
+    size = float(Affine(affine).lengths.min())
     # The grid is affine on either side: where three corners of every slice agree, all agrees.
     columns, rows = (n - 1 for n in space[:2])
     for corner in ((0, 0), (columns, 0), (0, rows)):

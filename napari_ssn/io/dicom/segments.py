@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.geometry.transforms import NEAR_MM
@@ -83,7 +84,7 @@ class _Segments:
         shape = tuple(int(size) for size in grid.spatial_shape)
         # From (slice, row, column) towards left, posterior, superior.
         affine = (_LPS @ _slanted(seg, grid.affine, tolerance))[:, [2, 1, 0, 3]]
-        if abs(np.linalg.det(affine[:3, :3])) < _NO_VOLUME:
+        if Affine(affine).voxel_mm3 < _NO_VOLUME:
             raise GeometryError(_NO_GRID)
         segments = {number: one for number, one in about.items() if not is_background(one)}
         if not segments:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.dicom.planes import Plane
 
@@ -58,7 +59,7 @@ class Stack:
     @property
     def spacing_mm(self) -> tuple[float, ...]:
         """Distance between neighbouring voxels along each axis."""
-        return tuple(float(x) for x in np.linalg.norm(self.affine[:3, :3], axis=0))
+        return Affine(self.affine).spacing_mm()
 
 
 def stack(planes: Sequence[Plane]) -> Stack:

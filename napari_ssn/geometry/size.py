@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.cutoff import cut_off_by
 from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.geometry.volume import Extent
 
 
-class Scale(NamedTuple):
-    """What a voxel counts for.
+@dataclass(frozen=True)
+class Size:
+    """What a voxel of an image counts for.
 
     Attributes:
         extent: what is measured. One slice measures areas, however thick it is: the volume of a
@@ -29,24 +31,29 @@ class Scale(NamedTuple):
     voxel_mm: float
     flat: bool
 
+    @classmethod
+    def of(cls, space: Sequence[int], affine: NDArray[np.float64], extent: Extent) -> Self:
+        """Of the voxels of a segmented image, or of the part of it that was.
 
-def scale_of(space: Sequence[int], affine: NDArray[np.float64], extent: Extent) -> Scale:
-    """What the voxels of a segmented image, or of the part of it that was, count for.
+        Args:
+            space: shape of what was segmented.
+            affine: 4×4 of its grid, voxel index to mm.
+            extent: what the image's voxel size is known to measure.
+        """
+        grid, flat = Affine(affine), len(space) == 2 or 1 in space
+        if extent == "plane" or (extent == "volume" and flat):
+            across = slice_axis(space, affine)
+            one, two = (axis for axis in range(3) if axis != (2 if across is None else across))
+            return cls("plane", grid.area_mm2(one, two), flat)
+        return cls(extent, grid.voxel_mm3, flat)
 
-    Args:
-        space: shape of what was segmented.
-        affine: 4×4 of its grid, voxel index to mm.
-        extent: what the image's voxel size is known to measure.
-    """
-    columns = np.asarray(affine, dtype=np.float64)[:3, :3]
-    flat = len(space) == 2 or 1 in space
-    if extent == "plane" or (extent == "volume" and flat):
-        across = slice_axis(space, affine)
-        one, two = (axis for axis in range(3) if axis != (2 if across is None else across))
-        return Scale(
-            "plane", float(np.linalg.norm(np.cross(columns[:, one], columns[:, two]))), flat
-        )
-    return Scale(extent, float(abs(np.linalg.det(columns))), flat)
+    def ml(self, voxels: float) -> float | None:
+        """Millilitres of so many voxels; None where they measure none."""
+        return voxels * self.voxel_mm / 1000 if self.extent == "volume" else None
+
+    def mm2(self, voxels: float) -> float | None:
+        """Square millimetres of so many voxels; None where they measure none."""
+        return voxels * self.voxel_mm if self.extent == "plane" else None
 
 
 def across_of(
@@ -63,7 +70,7 @@ def across_of(
 
     Args:
         label_map: (*S) on the image's grid.
-        affine, extent: as in `scale_of`.
+        affine, extent: as in `Size.of`.
         classes: number of labels C, background included.
         space, start: shape of the part that was segmented, one slice of a volume perhaps, and
             its first voxel; all by default.

@@ -1,0 +1,162 @@
+"""What somebody has drawn in the viewer, and where the hypotheses leave it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+
+from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.onto import onto
+from napari_ssn.geometry.transforms import layer_matrix, units_mm
+from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.prediction.choice import BEYOND, LEFT_OUT
+from napari_ssn.session import Session
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+
+DRAWING, UNLIKELY = "My drawing", "SSN · unlikely"
+
+# Told apart by every kind of colour vision, and from the outlines of the labels.
+_COLOURS: dict[int | None, str] = {
+    None: "transparent",
+    0: "transparent",
+    BEYOND: "#e667b8",
+    LEFT_OUT: "#56b4e9",
+}
+_OPACITY, _BRUSH = 0.55, 5
+
+
+class Drawings:
+    """Layers that somebody draws in, and the one of what no hypothesis has. Main thread only."""
+
+    def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
+        self._viewer, self._scene, self._session = viewer, scene, session
+        self._marks: Labels | None = None
+        # Drawings that are shown as lines.
+        self._lined: list[Labels] = []
+        session.found.connect(self._drop)
+        session.fitting.changed.connect(self.refresh)
+        viewer.layers.events.removed.connect(self._removed)
+        viewer.dims.events.ndisplay.connect(self._turned)
+
+    @property
+    def candidates(self) -> list[Labels]:
+        """Layers that may hold a person's drawing, the uppermost first."""
+        kept = self._scene.copies.kept
+        found = [getattr(one, "__wrapped__", one) for one in reversed(self._viewer.layers)]
+        return [
+            one
+            for one in found
+            if isinstance(one, Labels) and (not layers.is_ours(one) or one in kept)
+        ]
+
+    def begin(self) -> Labels:
+        """Make an empty layer on the image, to be painted in at once."""
+        result = self._session.result
+        assert result is not None
+        transform, _ = self._scene.frame_of_result
+        shape = self._scene.shown(np.zeros(result.source.space, np.uint8)).shape
+        layer = Labels(np.zeros(shape, np.uint8), name=DRAWING, **transform)
+        # White beside the one outline in its label's colour; several labels have to be told apart.
+        one = result.dist.classes == 2
+        layer.colormap = layers.plain_colours(2) if one else layers.colours(result)
+        layer.opacity = _OPACITY
+        layer.brush_size = _BRUSH
+        self._viewer.add_layer(layer)
+        self.paint(layer)
+        return layer
+
+    def paint(self, layer: Labels) -> None:
+        """Go on painting in a layer."""
+        self._viewer.layers.selection = {layer}
+        self._lined = [one for one in self._lined if one is not layer]
+        layer.visible, layer.contour, layer.mode = True, 0, "paint"
+
+    def rest(self, layer: Labels) -> None:
+        """Show a drawing as a line: what was found is to be seen under it."""
+        layer.mode = "pan_zoom"
+        self._lined.append(layer)
+        self._turned()
+
+    def values_of(self, layer: Labels) -> NDArray[Any]:
+        """What is drawn in a layer, on the grid of the present result's image; a copy.
+
+        GeometryError: the layer lies on another grid.
+        """
+        transform, axes = self._scene.frame_of_result
+        data, result = np.asarray(layer.data), self._session.result
+        assert result is not None
+        if data.ndim == axes + 1:
+            frame = result.source.frame or 0
+            data = data[frame if data.shape[0] > frame else 0]
+        if data.ndim != axes:
+            raise GeometryError("The drawing has other axes than the image: draw on the image.")
+        shape = self._scene.shown(np.zeros(result.source.space, bool)).shape
+        matrix = layers.index_to_world(layer, axes)
+        for axis, (theirs, ours) in enumerate(
+            zip(units_mm(layer.units[-axes:]), units_mm(transform["units"]), strict=True)
+        ):
+            if theirs is not None and ours is not None:
+                matrix[axis] *= theirs / ours
+        image = _in_space(layer_matrix(transform, axes))
+        return self._scene.unshown(onto(data, _in_space(matrix), image, shape)).copy()
+
+    def refresh(self) -> None:
+        """Show what of the drawing no hypothesis has, or no longer."""
+        found, layer = self._session.fitting.found, self._marks
+        if found is None or not found.marks.any():
+            if layer is not None:
+                layer.visible = False
+        elif layer is None:
+            self._add(self._scene.shown(found.marks))
+        else:
+            layer.data, layer.visible = self._scene.shown(found.marks), True
+
+    def close(self) -> None:
+        """Let go of the viewer; what shows marks goes, what was drawn stays."""
+        self._viewer.layers.events.removed.disconnect(self._removed)
+        self._viewer.dims.events.ndisplay.disconnect(self._turned)
+        self._lined.clear()
+        self._drop()
+
+    def _add(self, marks: NDArray[np.uint8]) -> None:
+        transform, _ = self._scene.frame_of_result
+        layer = layers.label_layer(UNLIKELY, marks, transform, {})
+        layer.colormap = DirectLabelColormap(color_dict=dict(_COLOURS))
+        layer.opacity = _OPACITY
+        self._marks = layer
+        self._scene.lay(layer)
+        layer.editable = False
+
+    def _drop(self, result: Prediction | None = None) -> None:
+        if self._marks is not None:
+            chosen = set(self._viewer.layers.selection) - {self._marks}
+            self._viewer.layers.remove(self._marks)
+            self._viewer.layers.selection = chosen
+
+    def _removed(self, event: Any) -> None:
+        layer = getattr(event.value, "__wrapped__", event.value)
+        self._lined = [one for one in self._lined if one is not layer]
+        if layer is self._marks:
+            self._marks = None
+
+    def _turned(self, event: Any = None) -> None:
+        # In 3D napari draws no lines, and would warn of them at every move.
+        for layer in self._lined:
+            layer.contour = 1 if self._viewer.dims.ndisplay == 2 else 0
+
+
+def _in_space(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A matrix of two axes or three as one of three."""
+    axes = len(matrix) - 1
+    whole = np.eye(4)
+    whole[:axes, :axes], whole[:axes, 3] = matrix[:-1, :-1], matrix[:-1, -1]
+    return whole

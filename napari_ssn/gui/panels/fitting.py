@@ -1,0 +1,95 @@
+"""Fit to my drawing: draw an outline, and go on from the hypothesis nearest to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_ssn.errors import SSNError
+from napari_ssn.gui.layers.drawing import Drawings
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.widgets.parts import button, combo, row, say, text
+from napari_ssn.session import Session
+
+_LOOKING = "Looking for the hypothesis nearest to it…"
+
+
+class FitRow(QWidget):
+    """Buttons to draw and to fit, which drawing of several, and what came of it."""
+
+    def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
+        super().__init__()
+        self._viewer, self._session = viewer, session
+        self.drawings = Drawings(viewer, scene, session)
+        self.draw = button("Draw", "Paint the outline you have in mind in a layer of its own")
+        self.fit = button(
+            "Fit to my drawing",
+            "Show the hypothesis nearest to what was drawn, and how far the model explains it; "
+            "the slider goes on from there",
+        )
+        self.layers = combo("Which drawing is meant")
+        self.about = text("", "muted")
+        body = QVBoxLayout(self)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(4)
+        body.addLayout(row([self.draw, (self.fit, 1)]))
+        body.addWidget(self.layers)
+        body.addWidget(self.about)
+        self.draw.clicked.connect(self._draw)
+        self.fit.clicked.connect(self._fit)
+        events = viewer.layers.events
+        self._events = (events.inserted, events.removed, events.reordered, events.renamed)
+        for event in self._events:
+            event.connect(self._list)
+        # Told after the scene, which knows by then that the layer was kept.
+        session.copies.made.connect(self._list)
+        session.changed.connect(self.refresh)
+        session.fitting.changed.connect(self.refresh)
+        self._list()
+
+    def _list(self, event: Any = None) -> None:
+        found, chosen = self.drawings.candidates, self.layers.currentData()
+        opened = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
+        fresh = getattr(opened, "__wrapped__", opened)
+        self.layers.clear()
+        for layer in found:
+            self.layers.addItem(layer.name, layer)
+        wanted = next((one for one in (fresh, chosen, *found) if one in found), None)
+        self.layers.setCurrentIndex(-1 if wanted is None else found.index(wanted))
+        self.refresh()
+
+    def _draw(self) -> None:
+        layer = self.layers.currentData()
+        if layer is None or not layer.editable:
+            self.drawings.begin()
+        else:
+            self.drawings.paint(layer)
+
+    def _fit(self) -> None:
+        layer = self.layers.currentData()
+        try:
+            values = self.drawings.values_of(layer)
+        except SSNError as error:
+            self._session.tell(str(error), error=True)
+            return
+        self._session.fitting.fit(values)
+        self.drawings.rest(layer)
+
+    def refresh(self) -> None:
+        """Show what can be done, and what came of it."""
+        fitting = self._session.fitting
+        ready = fitting.usable and not fitting.busy
+        self.draw.setEnabled(ready)
+        self.fit.setEnabled(ready and self.layers.currentData() is not None)
+        self.layers.setVisible(self.layers.count() > 1)
+        lines, rare = fitting.words
+        words = _LOOKING if fitting.busy else "\n".join(lines)
+        say(self.about, words, "warn" if rare and not fitting.busy else "muted")
+
+    def shut(self) -> None:
+        """Let go of the viewer."""
+        for event in self._events:
+            event.disconnect(self._list)
+        self.drawings.close()
