@@ -41,7 +41,7 @@ class Camera:
         """Write the window as it is, as a small PNG."""
         let_draw()
         picture = Image.fromarray(self._viewer.window.screenshot(canvas_only=False, flash=False))
-        # 256 colours do for a grey image with one orange line, at a third of the size.
+        # 256 colours do for a grey image with some lines, at a third of the size.
         small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
         small.save(self._folder / f"{name}.png", optimize=True)
 
@@ -72,12 +72,10 @@ def tour() -> None:
         wait_until(dock, lambda: session.asking.answer is not None)
         camera.take("ask")
         dock.outcomes.toggle.click()
-        for kind in ("contours", "boxplot"):
-            dock.settings.boxes[kind].setChecked(True)
-            wait_until(dock, lambda kind=kind: session.overviews.of(kind) is not None)
+        dock.settings.boxes["boxplot"].setChecked(True)
+        wait_until(dock, lambda: session.overviews.of("boxplot") is not None)
         camera.take("together")
-        for kind in ("contours", "boxplot"):
-            dock.settings.boxes[kind].setChecked(False)
+        dock.settings.boxes["boxplot"].setChecked(False)
         for name, sigma in (("walk-down", -1.0), ("walk-up", 1.0)):
             session.walk.set_sigma(sigma)
             camera.take(name)

@@ -45,6 +45,11 @@ class Diameter:
     across: tuple[tuple[float, ...], ...] = ()
     cut_off_by: tuple[Edge, ...] = ()
 
+    @property
+    def mean(self) -> float:
+        """Mean of the two, which the Fleischner Society's recommendations go by for nodules."""
+        return (self.longest + self.perpendicular) / 2
+
 
 def diameters(hypothesis: Hypothesis) -> Floats:
     """Longest in-plane diameter of each label and the longest perpendicular to it, (C, 2) mm.

@@ -155,6 +155,17 @@ class Reorientation:
             for axis, back in zip(self.order, self.flip, strict=True)
         )
 
+    def points_to_display(
+        self, points: NDArray[np.float64], shape: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """As `index_to_display`, of points between voxels, (n, axes)."""
+        self._fits(shape, "shape")
+        shown = np.array(points, dtype=np.float64)[:, list(self.order)]
+        last = np.array([shape[axis] for axis in self.order]) - 1.0
+        back = np.array(self.flip)
+        shown[:, back] = (last - shown)[:, back]
+        return shown
+
     def _steps(self) -> tuple[Any, ...]:
         return (..., *(slice(None, None, -1 if back else 1) for back in self.flip))
 

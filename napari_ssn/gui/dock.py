@@ -14,7 +14,7 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssn.gui.keys import Keys
-from napari_ssn.gui.layers.effect import EffectLayer
+from napari_ssn.gui.layers.lines import LineArt
 from napari_ssn.gui.layers.overlays import Overlays
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
@@ -63,7 +63,8 @@ class SSNDock(QWidget):
         self.session = Session(self.worker, settings, model_folders)
         self.picture = Picture(napari_viewer, self.session)
         self.scene = Scene(napari_viewer, self.session, self.picture)
-        self.effect = EffectLayer(napari_viewer, self.scene, self.session)
+        self.lines = LineArt(napari_viewer, self.scene, self.session)
+        self.session.overviews.show("contours", True)
         self.header = Header(self.session)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session)
@@ -193,10 +194,14 @@ class SSNDock(QWidget):
         self.session.walk.nudge(0.1)
 
     def _fainter(self) -> None:
-        self.scene.fade(-0.1)
+        self._fade(-0.1)
 
     def _stronger(self) -> None:
-        self.scene.fade(0.1)
+        self._fade(0.1)
+
+    def _fade(self, by: float) -> None:
+        bare = self.scene.look.lines and self._viewer.dims.ndisplay == 2
+        (self.lines if bare else self.scene).fade(by)
 
     def event(self, event: QEvent) -> bool:
         """Notice being taken out of the window, which is how napari closes a dock."""
@@ -233,9 +238,9 @@ class SSNDock(QWidget):
         self.sides.close(tidy=alive)
         self.keys.release()
         self.points.shut()
-        self.effect.close()
         # The scene first: the layer that stays is decoded one last time.
         self.overlays.close()
+        self.lines.close(tidy=alive)
         self.scene.close()
         # Of a window that is gone nothing can be taken away.
         self.picture.close(tidy=alive)

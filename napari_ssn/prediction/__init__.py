@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import drawing as drawing
     from napari_ssn.prediction import ensembles as ensembles
     from napari_ssn.prediction import export as export
+    from napari_ssn.prediction import lengths as lengths
     from napari_ssn.prediction import lesions as lesions
+    from napari_ssn.prediction import lines as lines
     from napari_ssn.prediction import overview as overview
     from napari_ssn.prediction import ranges as ranges
     from napari_ssn.prediction import record as record
@@ -43,7 +45,9 @@ __getattr__ = door(
         "drawing",
         "ensembles",
         "export",
+        "lengths",
         "lesions",
+        "lines",
         "overview",
         "ranges",
         "record",

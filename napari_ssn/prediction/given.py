@@ -116,12 +116,19 @@ class Given:
         """Which of so many `draws` are of a reader who outlines something, (n,)."""
         return draw_present(n, self.presence(points, only), seed)
 
-    def outlined(self, points: tuple[Point, ...], z: Floats) -> NDArray[np.int64]:
+    def outlined(
+        self, points: tuple[Point, ...], z: Floats, always: bool = False
+    ) -> NDArray[np.int64]:
         """Numbers of those z whose label map is not empty, which tell of the border.
 
-        All of them where the model does not tell presence apart, and where none is left.
+        All of them where none is left, and where the model does not tell presence apart.
+
+        Args:
+            points: that the hypotheses are given.
+            z: (n, R) or as many numbers as `draws` gives.
+            always: whether also such a model's empty ones are left out.
         """
-        if not self.apart:
+        if not (self.apart or always):
             return np.arange(len(z))
 
         counts = self.posterior(points).label_counts(z) if points else label_counts(self.dist, z)

@@ -32,6 +32,7 @@ class Overview:
             1 in the whole band only, and `MEDIAN_BIT` more inside the median hypothesis.
         median: shows the hypothesis in the middle of a boxplot.
         outliers: show those that are unlike the others, farthest first.
+        tally: of contours, in how many hypotheses a voxel of the region has the label, uint16.
     """
 
     wish: Wish
@@ -39,6 +40,7 @@ class Overview:
     values: NDArray[np.generic]
     median: Choice | None = None
     outliers: tuple[Choice, ...] = ()
+    tally: NDArray[np.uint16] | None = None
 
     @cached_property
     def highest(self) -> int:
@@ -51,8 +53,8 @@ def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overvie
 
     Without points the probability is the model's own, pixel noise included; given points it is
     the share of the hypotheses drawn. It is of all readers; contours and boxplot are of those who
-    outline anything. At 240 × 240 × 155 voxels contours and boxplot hold 9 MB
-    and a probability 36 MB; making any of them takes some 200 MB more at most.
+    outline anything. At 240 × 240 × 155 voxels a boxplot holds 9 MB, contours
+    27 MB and a probability 36 MB; making any of them takes some 200 MB more at most.
     """
     dist, given = prediction.dist, prediction.given
     if wish.kind == "probability":
@@ -66,10 +68,16 @@ def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overvie
     crowd = crowd_of(prediction, wish.points, wish.only, DRAWS, wish.seed)
     source, draws = given.source(wish.points), crowd.z
     if not crowd.members:
-        draws = draws[given.outlined(wish.points, draws)]
+        # Lines say where a border runs: of those who outline nothing there is none, and what share
+        # of all they are is said beside the sizes.
+        draws = draws[given.outlined(wish.points, draws, always=True)]
     found = agreement(source, draws, cancel.check)
-    count = len(draws) if crowd.members else DRAWS
-    return Overview(wish, count, _frozen(dist.placed(found.levels(wish.label))))
+    return Overview(
+        wish,
+        len(draws),
+        _frozen(dist.placed(found.levels(wish.label))),
+        tally=_frozen(found.tally(wish.label)),
+    )
 
 
 def label_shares(

@@ -1,29 +1,25 @@
-"""What a direction would do, before anybody walks it: which voxels change, and how."""
+"""What a direction would do, before anybody walks it: where the border would run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_ssn.prediction.choice import Choice
 from napari_ssn.session.walk import Walk
 
 if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
-#: Values of the map: where walking either way adds something to the hypothesis on show, where it
-#: takes something away, and where one label gives way to another.
-ADDED, TAKEN, EXCHANGED = 1, 2, 3
-# Standard deviations either way, as the effects in the names of directions.
-_REACH = 2.0
+# Standard deviations either way, as far as the effects in the names of directions go, and parts of
+# it: at an end there may be nothing left to have a border.
+_STEPS = (0.5, 1.0, 2.0)
 
 
-class EffectMap:
-    """Labels at −2 and +2 σ of a direction against those on show, while somebody asks.
-
-    Of another direction than the one that is walked against those at its 0, where it begins.
+class Effect:
+    """Hypotheses on the way along a direction, while somebody asks.
 
     Attributes:
         changed: signal: another direction is to be seen, or none.
@@ -38,9 +34,6 @@ class EffectMap:
     def __init__(self, walk: Walk) -> None:
         self.direction: int | None = None
         self._walk = walk
-        # What the map that is to be seen depends on.
-        self._start: Any = None
-        walk.moved.connect(self._follow)
 
     def begin(self, result: Prediction) -> None:
         """A new result: nobody has asked about it yet."""
@@ -48,9 +41,8 @@ class EffectMap:
 
     def show(self, direction: int) -> None:
         """Show what walking a direction changes."""
-        start = self._key()
-        if (direction, start) != (self.direction, self._start) and self._walk.run is not None:
-            self.direction, self._start = direction, start
+        if direction != self.direction and self._walk.run is not None:
+            self.direction = direction
             self.changed.emit()
 
     def hide(self) -> None:
@@ -59,41 +51,17 @@ class EffectMap:
             self.direction = None
             self.changed.emit()
 
-    def labels(self, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
-        """`ADDED`, `TAKEN`, `EXCHANGED` or 0 in a part of the region; None if none is shown."""
+    @property
+    def ways(self) -> tuple[tuple[Choice, ...], tuple[Choice, ...]]:
+        """From ½ to 2 σ down the direction, and up it; empty if none is to be seen."""
         if self.direction is None:
-            return None
-        walk, direction = self._walk, self.direction
-        walked = direction == walk.choice.direction
-        here = walk.label_map(where) if walked else walk.labels_at(direction, 0.0, where)
-        low, high = (walk.labels_at(direction, t, where) for t in (-_REACH, _REACH))
-        if here is None or low is None or high is None:
-            return None
-        return compared(here, low, high)
+            return (), ()
+        choice = self._walk.choice
+        start = replace(choice.anchor, basis=choice.basis, direction=self.direction)
+        down, up = (tuple(replace(start, sigma=sign * step) for step in _STEPS) for sign in (-1, 1))
+        return down, up
 
     def close(self) -> None:
         """Let go of who listens."""
         self.direction = None
         self.changed.disconnect()
-
-    def _key(self) -> Any:
-        return self._walk.choice, self._walk.directions
-
-    def _follow(self) -> None:
-        if self.direction is not None and self._key() != self._start:
-            self._start = self._key()
-            self.changed.emit()
-
-
-def compared(
-    here: NDArray[np.uint8], low: NDArray[np.uint8], high: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """How each voxel of a label map differs in either of two others of the same shape.
-
-    Where one takes it away and the other gives it to another label, it is taken away.
-    """
-    out = np.zeros(here.shape, np.uint8)
-    out[(here > 0) & ((low != here) | (high != here))] = EXCHANGED
-    out[(here > 0) & ((low == 0) | (high == 0))] = TAKEN
-    out[(here == 0) & ((low > 0) | (high > 0))] = ADDED
-    return out

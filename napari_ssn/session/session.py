@@ -18,9 +18,10 @@ from napari_ssn.session.asking import Asking
 from napari_ssn.session.catalogue import Catalogue
 from napari_ssn.session.comparing import Comparing
 from napari_ssn.session.copies import Copies
-from napari_ssn.session.effect import EffectMap
+from napari_ssn.session.effect import Effect
 from napari_ssn.session.files import Files
 from napari_ssn.session.fitting import Fitting
+from napari_ssn.session.lines import Borders
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
@@ -70,13 +71,14 @@ class Session:
         self.result: Prediction | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
-        self.effect = EffectMap(self.walk)
+        self.effect = Effect(self.walk)
         self.places = Places(runner, self.walk, self._failed)
         self.summary = Summary(
             runner, self.walk, self.settings.hypotheses, self.settings.cards, self._failed
         )
         self.summary.changed.connect(self._summarised)
         self.overviews = Overviews(runner, self.walk, self._failed)
+        self.borders = Borders(self.walk, self.overviews)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
         self.asking = Asking(runner, self.walk, self._hindered, self.tell)
         self.fitting = Fitting(runner, self.walk, self._hindered, self.tell)
@@ -94,6 +96,7 @@ class Session:
             self.comparing,
             self.summary,
             self.overviews,
+            self.borders,
             self.pointing,
             self.fitting,
             self.asking,
@@ -331,7 +334,8 @@ class Session:
         """The same run with another spread takes its place; where one stands stays."""
         self.result = result
         self.places.forget()
-        for part in (self.comparing, self.overviews, self.asking, self.copies, self.files):
+        anew = (self.comparing, self.overviews, self.borders, self.asking, self.copies, self.files)
+        for part in anew:
             part.begin(result)
         for kept in (self.walk, self.summary, self.pointing, self.fitting):
             kept.renew(result)

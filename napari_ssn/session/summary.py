@@ -20,6 +20,7 @@ from napari_ssn.text.presence import Presence
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.cards import Cards
+    from napari_ssn.prediction.lengths import Lengths
     from napari_ssn.prediction.prediction import Prediction
     from napari_ssn.prediction.ranges import Ranges
 
@@ -42,6 +43,10 @@ def _ranges(given: _Given, cancel: Cancel) -> Ranges:
 
 def _cards(given: _Given, cancel: Cancel) -> Cards:
     return prediction.cards.deal_cards(given.result, given.points, given.only, given.count, cancel)
+
+
+def _lengths(given: _Given, cancel: Cancel) -> Lengths:
+    return prediction.lengths.measure_lengths(given.result, given.points, given.only, cancel)
 
 
 class Summary:
@@ -68,6 +73,9 @@ class Summary:
         self._walk, self._count, self._most = walk, count, most
         self._ranges: Derived[_Given, Ranges] = Derived(runner, "range", _ranges, failed)
         self._cards: Derived[_Given, Cards] = Derived(runner, "cards", _cards, failed)
+        self._lengths: Derived[_Given, Lengths] = Derived(runner, "lengths", _lengths, failed)
+        self._long = False
+        self._lengths.changed.connect(self.changed.emit)
         self._ranges.changed.connect(self.changed.emit)
         self._cards.changed.connect(self.changed.emit)
         self._result: Prediction | None = None
@@ -96,6 +104,13 @@ class Summary:
             given = (self._result, self._points, self._only)
             self._ranges.want(_Given(*given, self._count))
             self._cards.want(_Given(*given, self._most))
+            if self._long:
+                self._lengths.want(_Given(*given, 0))
+
+    def show_lengths(self) -> None:
+        """Find out the ranges of diameters too, which takes longer than all else together."""
+        self._long = True
+        self.make()
 
     def set_count(self, count: int) -> None:
         """State ranges of another number of hypotheses."""
@@ -111,6 +126,11 @@ class Summary:
     def ranges(self) -> Ranges | None:
         """Of the sizes; None while they are counted."""
         return self._ranges.current
+
+    @property
+    def lengths(self) -> Lengths | None:
+        """Ranges of the diameters; None while they are measured, and if nobody asked for them."""
+        return self._lengths.current
 
     @property
     def cards(self) -> Cards | None:
@@ -158,13 +178,13 @@ class Summary:
             self.changed.emit()
 
     def _forget(self) -> None:
-        self._ranges.forget()
-        self._cards.forget()
+        for one in (self._ranges, self._cards, self._lengths):
+            one.forget()
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
         self._result = None
-        self._ranges.close()
-        self._cards.close()
+        for one in (self._ranges, self._cards, self._lengths):
+            one.close()
         self.across.close()
         self.changed.disconnect()

@@ -35,7 +35,8 @@ class Walk:
     Attributes:
         moved: signal: another hypothesis is on show, or its size became known.
         choice: the hypothesis on show.
-        held: whether a finger is on the slider, so that what is slow may wait.
+        grip: the hypothesis that a finger has taken hold of the slider at; None while none is on
+            it.
         lesions: of the result; None until they are told apart.
         selected: number of the lesion that the user looks at; the slider moves it alone if it
             has a position of its own.
@@ -50,10 +51,12 @@ class Walk:
 
     def __init__(self, runner: Runner, settings: Settings, failed: Callable[[str], None]) -> None:
         self.choice = Choice()
-        self.held = False
+        self.grip: Choice | None = None
         self.lesions: Lesions | None = None
         self.selected: int | None = None
         self._position: Position | None = None
+        # What was decoded last, and of what: a layer and lines ask for the same slice.
+        self._decoded: tuple[Any, NDArray[np.uint8]] | None = None
         self._runner = runner
         self._settings = settings
         self._failed = failed
@@ -69,7 +72,7 @@ class Walk:
         Nobody is told yet: layers of the new result must be there first, and must find this
         walk in it when they are drawn. `announce` tells.
         """
-        self._result = result
+        self._result, self.grip, self._decoded = result, None, None
         self._curve.forget()
         self._history.clear()
         self._undone.clear()
@@ -85,7 +88,7 @@ class Walk:
         It has other lesions, and no answer is true of it any more: positions of their own,
         conditions and what was nearest to a drawing are gone. `announce` tells.
         """
-        self._result = result
+        self._result, self.grip, self._decoded = result, None, None
         self._curve.forget()
         self.lesions = self.selected = None
         self._history = [replace(choice, own=(), only=(), drawing=None) for choice in self._history]
@@ -116,6 +119,11 @@ class Walk:
     def z(self) -> NDArray[np.float64] | None:
         """Latent vector of the hypothesis on show; None without a result, and of nothing."""
         return None if self._position is None else self._position.z
+
+    @property
+    def held(self) -> bool:
+        """Whether a finger is on the slider, so that what is slow may wait."""
+        return self.grip is not None
 
     @property
     def run(self) -> int | None:
@@ -177,31 +185,34 @@ class Walk:
 
     def label_map(self, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels of the hypothesis on show in a part of the region; None without a result."""
-        if self._result is None or self._position is None:
-            return None
-        curve = self._here()
-        if curve is not None and not (self.choice.own or self.choice.nothing):
-            kept = curve.label_map(self.choice.sigma, where)
-            if kept is not None:
-                return kept
-        return prediction.decode.labels_in(self._result, self._position, self.lesions, where)
+        return self.labels_of(self.choice, where)
 
-    def labels_at(
-        self, direction: int, sigma: float, where: tuple[slice | int, ...]
-    ) -> NDArray[np.uint8] | None:
-        """As `label_map`, of another place on the way along a direction from the same anchor."""
-        result, choice = self._result, self.choice
+    def labels_of(self, choice: Choice, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
+        """As `label_map`, of another hypothesis, which is found soonest on the way one is on."""
+        result, curve = self._result, self._curve.value
         if result is None:
             return None
-        curve = self._here()
-        if curve is not None and direction == choice.direction and abs(sigma) <= curve.reach:
-            kept = curve.label_map(sigma, where)
+        reach = self._settings.reach
+        on_way = curve is not None and curve.fits(result.run, choice, reach)
+        if on_way and abs(choice.sigma) <= reach and not (choice.own or choice.nothing):
+            assert curve is not None
+            kept = curve.label_map(choice.sigma, where)
             if kept is not None:
                 return kept
-        anchor = replace(choice.anchor, basis=choice.basis)
-        there = replace(anchor, direction=direction, sigma=sigma)
-        position = prediction.decode.position_of(result, there)
-        return prediction.decode.labels_in(result, position, None, where)
+        position = self.position_at(choice)
+        key = (position, self.lesions, _ends(where, result.dist.space))
+        if self._decoded is None or self._decoded[0] != key:
+            found = prediction.decode.labels_in(result, position, self.lesions, where)
+            self._decoded = (key, found)
+        # A copy: who gets it may do with it what they like.
+        return self._decoded[1].copy()
+
+    def position_at(self, choice: Choice) -> Position:
+        """Where a hypothesis of the result stands in the distribution."""
+        assert self._result is not None
+        if choice == self.choice and self._position is not None:
+            return self._position
+        return prediction.decode.position_of(self._result, choice)
 
     # ---- Lesions
 
@@ -242,11 +253,11 @@ class Walk:
 
     def hold(self) -> None:
         """A finger is on the slider until `let_go`."""
-        self.held = True
+        self.grip = self.choice
 
     def let_go(self) -> None:
         """The slider was let go: what waited follows now."""
-        self.held = False
+        self.grip = None
         if self._result is not None:
             self.moved.emit()
 
@@ -328,7 +339,7 @@ class Walk:
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = self._position = self.lesions = None
+        self._result = self._position = self.lesions = self._decoded = None
         self._curve.close()
         self._history.clear()
         self._undone.clear()
@@ -384,6 +395,15 @@ class _Way:
     start: Choice
     reach: float
     lesions: Lesions | None
+
+
+def _ends(where: tuple[slice | int, ...], space: tuple[int, ...]) -> tuple[Any, ...]:
+    """A part of a grid, said in one way only."""
+    full = (*where, *(slice(None),) * (len(space) - len(where)))
+    return tuple(
+        one.indices(size) if isinstance(one, slice) else one
+        for one, size in zip(full, space, strict=True)
+    )
 
 
 def _counted(way: _Way, cancel: Cancel) -> Curve:

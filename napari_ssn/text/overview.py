@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+#: What is said on the picture of outer, median and inner line.
+SHARES = ("Outer · 5 % agree", "Median · half agree", "Inner · 95 % agree")
+#: And of where the border would run.
+WAYS = ("Slider to the left", "Slider to the right")
+#: And of the box.
+LOOKED_AT = "Region that was looked at"
+
 # Numbers that are named one by one.
 _NAMED = 8
 

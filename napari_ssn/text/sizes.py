@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_ssn.core.measures import Range
     from napari_ssn.geometry.diameters import Diameter
 
 
@@ -32,12 +33,17 @@ class Measure(Size):
         """As `amount`; of a slice ``172 mm² in this slice``."""
         return f"{self.amount(voxels)} in this slice" if self.flat else self.amount(voxels)
 
+    @property
+    def length(self) -> str:
+        """Unit of lengths."""
+        return "mm" if self.extent != "unknown" else "px" if self.flat else "voxels"
+
     def across(self, found: Diameter | None) -> str:
         """``15 × 12 mm``, ``6.4 × 5.1 mm`` or ``18 × 11 px``; ``…`` while it is being measured.
 
         Nothing where nothing is outlined.
         """
-        unit = "mm" if self.extent != "unknown" else "px" if self.flat else "voxels"
+        unit = self.length
         if found is None:
             return f"… {unit}"
         if not found.longest:
@@ -155,6 +161,44 @@ def headline(
     if voxels == 0:
         return f"{capital(label)}: none in this hypothesis"
     return f"{capital(label)} {measure.size_here(voxels, found)}"
+
+
+def calipers_line(label: str, measure: Measure, found: Diameter) -> str:
+    """``Diameters 20 × 15 mm``, of several labels ``Diameters of anterior 20 × 15 mm``."""
+    whose = f" of {label}" if label else ""
+    return f"Diameters{whose} {measure.across(found)}"
+
+
+def lengths_line(
+    measure: Measure, found: Diameter | None, longest: Range | None, mean: Range | None
+) -> str:
+    """``mean diameter 17.6 mm (model range 11.0–20.3 mm, longest 13.2–24.1 mm)``.
+
+    What is being measured is ``…``; of a hypothesis without it there is no mean diameter.
+
+    Args:
+        measure: how lengths are said.
+        found: diameters of the hypothesis on show.
+        longest, mean: ranges of the longest and of the mean diameter.
+    """
+    unit = measure.length
+    said = f"mean diameter … {unit}"
+    if found is not None:
+        said = f"mean diameter {found.mean:.1f} {unit}" if found.longest else ""
+    if longest is None or mean is None:
+        return said
+    ends = [f"{one.low:.1f}–{one.high:.1f} {unit}" for one in (mean, longest)]
+    ranges = f"model range {ends[0]}, longest {ends[1]}"
+    return f"{said} ({ranges})" if said else f"mean diameter: {ranges}"
+
+
+def lengths_tip(level: float, draws: int) -> str:
+    """Of which hypotheses the ranges of diameters are."""
+    return (
+        "Mean of the longest diameter and the longest across it, in the slice where it is longest."
+        f"\nRanges: {percent(level)} of {draws:,} hypotheses, those left out that outline nothing; "
+        "no range of diameters is calibrated."
+    )
 
 
 def sizes_line(

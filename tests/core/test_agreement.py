@@ -27,6 +27,7 @@ def test_levels_and_shares_by_hand() -> None:
     found = agreement(dist, np.arange(20.0)[:, None])
     assert found.levels().tolist() == [[3, 3, 2, 1, 0]]
     assert found.levels(0).tolist() == [[0, 1, 2, 3, 3]]
+    assert found.tally().tolist() == [[20, 19, 10, 1, 0]]
     np.testing.assert_allclose(found.share(), [[1, 0.95, 0.5, 0.05, 0]])
     np.testing.assert_allclose(found.share(1), found.share())
     # What no draw changes is not counted.
@@ -54,6 +55,7 @@ def test_it_is_the_count_over_all_label_maps(classes: int) -> None:
             np.testing.assert_array_equal(found.levels(label), np.sum(masks, 0))
             share = (maps == label).mean(0).astype(np.float32)
             np.testing.assert_array_equal(found.share(label), share)
+            np.testing.assert_array_equal(found.tally(label), (maps == label).sum(0))
         union = contours((maps > 0).astype(np.uint8), 2)
         expected_levels = np.sum([union.outer[1], union.median[1], union.inner[1]], 0)
         np.testing.assert_array_equal(found.levels(), expected_levels)

@@ -57,6 +57,12 @@ def test_a_voxel_keeps_its_value_and_its_place(affine: np.ndarray) -> None:
         assert turn.index_to_display(source, SHAPE) == index
         assert shown[index] == data[source]
         np.testing.assert_allclose(place(shown_affine, index), place(affine, source), atol=1e-6)
+    # What lies between voxels goes along.
+    points = np.random.default_rng(0).uniform(-0.5, 4, (9, 3))
+    for point, shown_point in zip(points, turn.points_to_display(points, SHAPE), strict=True):
+        np.testing.assert_allclose(
+            place(shown_affine, shown_point), place(affine, point), atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("affine", ALL_48)

@@ -291,9 +291,10 @@ def test_keys_work_on_the_viewer_and_on_our_layers(opened: Any, qtbot: Any) -> N
         assert walk.choice.sigma == 0
         press(provider, "Q")
         assert walk.choice == before
-        opacity = walking.opacity
+        lines = dock.lines.strokes
+        opacity = lines.opacity
         press(provider, "A")
-        assert walking.opacity == pytest.approx(opacity - 0.1)
+        assert lines.opacity == pytest.approx(opacity - 0.1) and walking.opacity == 0
         press(provider, "D")
         press(provider, "S")
         assert not walking.visible
@@ -620,6 +621,8 @@ def test_settings_take_effect(opened: Any, qtbot: Any) -> None:
     panel["samples"].setValue(9)
     dock.samples.next.click()
     assert dock.samples.here.text() == "Sample 1 of 9"
+    assert walking.contour == 0 and walking.opacity == 0
+    panel["lines"].setChecked(False)
     panel["width"].setValue(3)
     assert walking.contour == 3
     panel["outline"].setChecked(False)

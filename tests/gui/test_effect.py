@@ -1,4 +1,4 @@
-"""What a direction would change is seen while the pointer rests on it, and not a moment longer."""
+"""Where a direction leads is seen while the pointer rests on it, and not a moment longer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from qtpy.QtGui import QCursor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QScrollArea
 
-from napari_ssn.gui.layers.effect import EFFECT
-from napari_ssn.session.effect import ADDED, EXCHANGED, TAKEN, compared
+from napari_ssn.geometry.contours import beside_border, outline
+from napari_ssn.gui.layers.colours import WAYS
+from napari_ssn.gui.layers.lines import NAME
+from napari_ssn.text import overview as text
 from tests.support.docks import add_image, run_and_wait
-from tests.support.helpers import tiny_model
+from tests.support.helpers import COLOURS, tiny_model
 
 
 @pytest.fixture
@@ -57,25 +59,30 @@ def there(widget: Any) -> None:
     raise AssertionError("The pointer never came to the widget.")
 
 
-def is_there(viewer: Any) -> bool:
-    return EFFECT in viewer.layers and viewer.layers[EFFECT].visible
+def ahead(dock: Any) -> list[Any]:
+    """Lines of where the border would run."""
+    art = dock.lines.strokes
+    return [one for one in art.strokes if one.colour in WAYS] if art.visible else []
 
 
-def expected(session: Any, direction: int) -> np.ndarray:
-    walk, dist = session.walk, session.result.dist
-    choice = walk.choice
+def is_there(dock: Any) -> bool:
+    return bool(ahead(dock))
+
+
+def check(dock: Any, direction: int) -> None:
+    """At ∓½, ∓1 and ∓2 σ of a direction, from its beginning, each label's border is drawn."""
+    session = dock.session
+    walk, dist, choice = session.walk, session.result.dist, session.walk.choice
     anchor = session.result.given.anchor(choice.points, choice.sample, choice.seed)
-    at = choice.sigma if direction == choice.direction else 0.0
-    maps = [dist.label_map(walk.directions.z(direction, t, anchor)) for t in (at, -2.0, 2.0)]
-    return compared(*maps)
-
-
-def test_three_ways_to_change() -> None:
-    here = np.array([0, 0, 1, 1, 1, 2, 0, 1, 1], np.uint8)
-    low = np.array([0, 0, 0, 1, 1, 2, 2, 0, 0], np.uint8)
-    high = np.array([0, 2, 1, 2, 1, 1, 1, 1, 2], np.uint8)
-    expected = [0, ADDED, TAKEN, EXCHANGED, 0, EXCHANGED, ADDED, TAKEN, TAKEN]
-    assert compared(here, low, high).tolist() == expected
+    drawn, scale = ahead(dock), dock.scene.frame.transform["scale"]
+    assert [one.colour for one in drawn] == [WAYS[0]] * 3 + [WAYS[1]] * 3
+    for stroke, sigma in zip(drawn, (-0.5, -1.0, -2.0, 0.5, 1.0, 2.0), strict=True):
+        labels = dist.label_map(walk.directions.z(direction, sigma, anchor))
+        expected = [outline(labels == label) for label in (1, 2)]
+        assert len(stroke.lines) == sum(map(len, expected))
+        # Between the same voxels as a line halfway.
+        for line, other in zip(stroke.lines, [o for lines in expected for o in lines], strict=True):
+            assert len(line) == len(other) and np.abs(line / scale - other).max() <= 0.5 + 1e-6
 
 
 def test_it_is_there_while_the_pointer_rests_on_the_slider(
@@ -86,39 +93,38 @@ def test_it_is_there_while_the_pointer_rests_on_the_slider(
     session.walk.show_sample(1)
     names, selected = [one.name for one in viewer.layers], set(viewer.layers.selection)
     there(dock.slider.slider)
-    qtbot.waitUntil(lambda: is_there(viewer), timeout=5000)
-    np.testing.assert_array_equal(np.asarray(viewer.layers[EFFECT].data), expected(session, 0))
-    assert set(np.unique(viewer.layers[EFFECT].data)) > {0}
-    assert set(viewer.layers.selection) == selected
-    assert viewer.layers.index(EFFECT) < viewer.layers.index("SSN · hypothesis")
+    qtbot.waitUntil(lambda: is_there(dock), timeout=5000)
+    check(dock, 0)
+    assert [words for words, _, _ in dock.lines.legend.rows][-2:] == list(text.WAYS)
+    # What else there is steps back for as long.
+    assert not [one for one in dock.lines.strokes.strokes if one.words in text.SHARES]
     away()
-    qtbot.waitUntil(lambda: not is_there(viewer), timeout=5000)
-    # Kept for the next time, out of sight and empty.
-    assert [one.name for one in viewer.layers if one.visible] == names
-    assert not np.asarray(viewer.layers[EFFECT].data).any()
+    qtbot.waitUntil(lambda: not is_there(dock), timeout=5000)
+    assert not set(text.WAYS) & {words for words, _, _ in dock.lines.legend.rows}
+    assert [one.name for one in viewer.layers] == names
     assert set(viewer.layers.selection) == selected
 
 
 def test_a_pointer_that_passes_by_shows_nothing(shown: Any, qtbot: Any, away: Any) -> None:
-    viewer, dock = shown
+    _viewer, dock = shown
     there(dock.slider.slider)
     qtbot.wait(60)
     away()
     qtbot.wait(400)
-    assert not is_there(viewer)
+    assert not is_there(dock)
 
 
 def test_a_press_ends_it_and_the_outline_moves(shown: Any, qtbot: Any) -> None:
-    viewer, dock = shown
+    _viewer, dock = shown
     there(dock.slider.slider)
-    qtbot.waitUntil(lambda: is_there(viewer), timeout=5000)
+    qtbot.waitUntil(lambda: is_there(dock), timeout=5000)
     QTest.mousePress(dock.slider.slider, Qt.MouseButton.LeftButton)
-    assert not is_there(viewer)
+    assert not is_there(dock)
     QTest.mouseRelease(dock.slider.slider, Qt.MouseButton.LeftButton)
 
 
 def test_every_entry_of_the_list_shows_its_own(shown: Any, qtbot: Any) -> None:
-    viewer, dock = shown
+    _viewer, dock = shown
     combo = dock.slider.directions
     assert combo.count() > 1
     combo.showPopup()
@@ -131,35 +137,32 @@ def test_every_entry_of_the_list_shows_its_own(shown: Any, qtbot: Any) -> None:
             QTest.mouseMove(view.viewport(), place)
             QTest.mouseMove(view.viewport(), place + QPoint(1, 0))
             qtbot.wait(50)
-        qtbot.waitUntil(lambda: is_there(viewer), timeout=5000)
-        np.testing.assert_array_equal(
-            np.asarray(viewer.layers[EFFECT].data),
-            expected(dock.session, combo.itemData(index)),
-        )
+        qtbot.waitUntil(lambda: is_there(dock), timeout=5000)
+        check(dock, combo.itemData(index))
     combo.hidePopup()
-    qtbot.waitUntil(lambda: not is_there(viewer), timeout=5000)
+    qtbot.waitUntil(lambda: not is_there(dock), timeout=5000)
 
 
 def test_it_follows_another_anchor_and_another_spread(shown: Any, qtbot: Any) -> None:
-    viewer, dock = shown
+    _viewer, dock = shown
     session = dock.session
     session.effect.show(1)
     session.walk.set_direction(1)
     session.walk.set_sigma(1.0)
-    np.testing.assert_array_equal(viewer.layers[EFFECT].data, expected(session, 1))
+    check(dock, 1)
     for sample in (0, 2):
         session.walk.show_sample(sample)
-        np.testing.assert_array_equal(viewer.layers[EFFECT].data, expected(session, 1))
+        check(dock, 1)
     dock.settings.spread.overall.setValue(2.0)
     qtbot.waitUntil(lambda: session.result.spread.overall == 2.0, timeout=10_000)
-    np.testing.assert_array_equal(viewer.layers[EFFECT].data, expected(session, 1))
+    check(dock, 1)
 
 
-@pytest.mark.parametrize("ending", ["stale", "run", "deactivated", "3d", "removed", "closed"])
+@pytest.mark.parametrize("ending", ["stale", "run", "deactivated", "3d", "closed"])
 def test_nothing_of_it_stays(shown: Any, qtbot: Any, ending: str) -> None:
     viewer, dock = shown
     there(dock.slider.slider)
-    qtbot.waitUntil(lambda: is_there(viewer), timeout=5000)
+    qtbot.waitUntil(lambda: is_there(dock), timeout=5000)
     if ending == "stale":
         viewer.layers["scan"].scale = (0.5, 0.5)
     elif ending == "run":
@@ -170,25 +173,22 @@ def test_nothing_of_it_stays(shown: Any, qtbot: Any, ending: str) -> None:
         QApplication.sendEvent(dock.slider.slider, QEvent(QEvent.Type.WindowDeactivate))
     elif ending == "3d":
         viewer.dims.ndisplay = 3
-    elif ending == "removed":
-        viewer.layers.remove(EFFECT)
-        dock.session.effect.hide()
     else:
         dock.shut()
-    assert not is_there(viewer)
-    if ending in ("run", "removed", "closed"):
-        assert EFFECT not in viewer.layers
+        assert NAME not in viewer.scene.overlays
+        return
+    assert not is_there(dock)
 
 
 def test_looking_again_shows_it_again(shown: Any, qtbot: Any) -> None:
-    viewer, dock = shown
+    _viewer, dock = shown
     effect = dock.session.effect
     for direction in (0, 1, 0):
         effect.show(direction)
-        assert is_there(viewer)
-        np.testing.assert_array_equal(viewer.layers[EFFECT].data, expected(dock.session, direction))
+        assert is_there(dock)
+        check(dock, direction)
         effect.hide()
-        assert not is_there(viewer)
+        assert not is_there(dock)
 
 
 def test_of_a_volume_only_the_slice_on_show_is_decoded(
@@ -213,9 +213,36 @@ def test_of_a_volume_only_the_slice_on_show_is_decoded(
 
     monkeypatch.setattr(LogitDistribution, "label_map", counted)
     session.effect.show(0)
-    # A slice each, one of them for the thumbnail in the list of layers.
-    assert asked and all(part.stop - part.start == 1 for part in asked)
+    assert asked == [slice(7, 8)] * 6
     session.effect.hide()
     asked.clear()
     session.effect.show(1)
-    assert asked and all(part == slice(7, 8) for part in asked)
+    assert asked == [slice(7, 8)] * 6
+
+
+def test_what_lies_between_fills_while_a_finger_is_on_the_slider(shown: Any, qtbot: Any) -> None:
+    """From where it was taken hold of, never what is inside both; then nothing is filled."""
+    _viewer, dock = shown
+    session, slider, overlay = dock.session, dock.slider.slider, dock.lines.strokes
+    scale = np.array(dock.scene.frame.transform["scale"])
+    slider.setValue(5)
+    assert not overlay.bands
+    slider.setSliderDown(True)
+    start = np.array(session.walk.label_map(()))
+    assert not overlay.bands
+    for position in (25, -30):
+        slider.setValue(position)
+        now = session.walk.label_map(())
+        assert {one.colour for one in overlay.bands} <= {*COLOURS[1:3]} and overlay.bands
+        for label, colour in enumerate(COLOURS[1:3], start=1):
+            filled = [one.corners for one in overlay.bands if one.colour == colour]
+            middles = np.concatenate([*filled, np.empty((0, 4, 2))]).mean(1) / scale
+            # A run of one row touches these voxels, and is no longer than they are.
+            either = (start == label) != (now == label)
+            borders = np.zeros_like(either)
+            for mask in (start == label, now == label):
+                borders[beside_border(mask)] = True
+            near = np.round(middles).astype(int)
+            assert (either | borders)[tuple(near.T)].all()
+    slider.setSliderDown(False)
+    assert not overlay.bands

@@ -54,7 +54,7 @@ def test_every_plane_and_stop_is_the_dense_label_map(large: tuple[Any, Any], qtb
 
 
 def scene_turn(dock: Any) -> Any:
-    return dock.scene._display.reorientation
+    return dock.scene.frame.display.reorientation
 
 
 def shown_by(layer: Any) -> np.ndarray:
@@ -80,9 +80,7 @@ def test_the_3d_view_follows_on_release_where_it_is_slow(
 ) -> None:
     viewer, dock = large
     walking, slider = viewer.layers[HYPOTHESIS], dock.slider.slider
-    # napari says so as it turns; once.
-    with pytest.warns(UserWarning, match="Contours are not displayed"):
-        viewer.dims.ndisplay = 3
+    viewer.dims.ndisplay = 3
     monkeypatch.setattr(scene, "_LIVE", 0.0)
     slider.setSliderDown(True)
     slider.setValue(20)
@@ -102,8 +100,9 @@ def test_the_3d_view_follows_on_release_where_it_is_slow(
         slider.setValue(position)
         np.testing.assert_array_equal(shown_by(walking), np.asarray(walking.data))
     slider.setSliderDown(False)
+    assert walking.opacity > 0.5
     viewer.dims.ndisplay = 2
-    assert walking.contour == 1
+    assert walking.opacity == 0
 
 
 def test_copies_files_and_kept_ones_stand_still(

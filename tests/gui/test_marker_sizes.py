@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari_ssn.gui.layers.results import (
-    CLICK_PIXELS,
-    REGION,
-    REGION_PIXELS,
-)
+import numpy as np
+
+from napari_ssn.gui.layers.results import CLICK_PIXELS, REGION
+from napari_ssn.gui.layers.reticle import NAME
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
 
@@ -25,16 +24,38 @@ def test_markers_are_of_their_slice(
     dock.session.pointing.start(1)
     dock.session.pointing.add((9, 12, 11))
     dock.session.pointing.stop()
-    cross, clicks = viewer.layers[REGION], viewer.layers["SSN · clicks"]
-    for slice_, sizes in ((10, (13, 0)), (9, (0, 11)), (3, (0, 0)), (10, (13, 0))):
+    cross, clicks = viewer.scene.overlays[NAME], viewer.layers["SSN · clicks"]
+    for slice_, drawn, size in ((10, True, 0), (9, False, 11), (3, False, 0), (10, True, 0)):
         viewer.dims.set_current_step(0, slice_)
-        assert tuple(cross.canvas_size_limits) == (sizes[0], REGION_PIXELS[1])
-        assert tuple(clicks.canvas_size_limits) == (sizes[1], CLICK_PIXELS[1])
+        assert cross.visible == drawn
+        assert tuple(clicks.canvas_size_limits) == (size, CLICK_PIXELS[1])
     # Another plane through both.
     viewer.dims.order = (1, 0, 2)
     viewer.dims.set_current_step(1, 12)
-    assert (cross.canvas_size_limits[0], clicks.canvas_size_limits[0]) == (13, 11)
+    assert (cross.visible, clicks.canvas_size_limits[0]) == (True, 11)
     dock.session.pointing.clear()
     assert clicks.canvas_size_limits[0] == 0
     viewer.dims.set_current_step(1, 3)
-    assert cross.canvas_size_limits[0] == 0
+    assert not cross.visible
+
+
+def test_the_cross_has_its_size_on_the_screen_and_is_open_in_the_middle(
+    opened: Any, qtbot: Any
+) -> None:
+    viewer, dock = opened
+    dock.session.place_centre((20, 22))
+    overlay = viewer.scene.overlays[NAME]
+    middle = viewer.layers[REGION].data_to_world((20, 22))
+    for zoom in (3.0, 11.0):
+        viewer.scene.camera.zoom = zoom
+        (stroke,) = overlay.strokes
+        apart = np.linalg.norm(np.array(stroke.lines) - middle, axis=2) * zoom
+        np.testing.assert_allclose(apart, [[7, 18]] * 4)
+    # The eye of its layer hides it; another place takes it along, none takes it away.
+    viewer.layers[REGION].visible = False
+    assert not overlay.visible
+    dock.session.place_centre((10, 11))
+    overlay = viewer.scene.overlays[NAME]
+    assert overlay.visible
+    dock.session.set_around_point(False)
+    assert NAME not in viewer.scene.overlays and REGION not in viewer.layers

@@ -1,4 +1,4 @@
-"""Contours, probability and boxplot in the viewer, chosen in the settings."""
+"""Probability and boxplot in the viewer, chosen in the settings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.core.summaries.lines import nested_lines
-from napari_ssn.gui.layers.overlays import (
-    NAMES,
-    TONES,
-)
+from napari_ssn.core.summaries.lines import MEDIAN_BIT, boxplot_lines
+from napari_ssn.gui.layers.colours import TONES
+from napari_ssn.gui.layers.overlays import NAMES
 from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.prediction.choice import Choice
-from napari_ssn.prediction.wish import KINDS
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
 
@@ -31,7 +28,7 @@ def there(dock: Any) -> bool:
 def switch(dock: Any, qtbot: Any, *kinds: str, on: bool = True) -> None:
     for kind in kinds:
         dock.settings.boxes[kind].setChecked(on)
-    qtbot.waitUntil(lambda: there(dock), timeout=20_000)
+    qtbot.waitUntil(lambda: there(dock), timeout=60_000)
 
 
 def test_they_are_options_and_off_by_default(opened: Any, qtbot: Any) -> None:
@@ -40,52 +37,53 @@ def test_they_are_options_and_off_by_default(opened: Any, qtbot: Any) -> None:
     assert not any(name in viewer.layers for name in NAMES.values())
     assert not dock.overview.isVisibleTo(dock)
     selected = viewer.layers.selection.active
-    switch(dock, qtbot, *KINDS)
+    switch(dock, qtbot, *NAMES)
     names = [layer.name for layer in viewer.layers]
-    # Bands and probability on the image, lines above, and what moves on top of all.
-    assert names[0] == "scan" and names[-2:] == [NAMES["contours"], HYPOTHESIS]
+    # Bands and probability on the image, and what moves on top of all.
+    assert names[0] == "scan" and names[-1] == HYPOTHESIS
     assert set(names[1:3]) == {NAMES["probability"], NAMES["boxplot"]}
     assert viewer.layers.selection.active.name == selected.name == HYPOTHESIS
-    for kind in KINDS:
+    for kind in NAMES:
         layer = viewer.layers[NAMES[kind]]
         np.testing.assert_allclose(layer.scale, (0.7, 0.7))
         said = layer.metadata["napari_ssn"]
         assert (said["kind"], said["run"], said["label"]) == (kind, 1, None)
-        assert said["draws"] == {"contours": 400, "probability": None, "boxplot": 100}[kind]
+        assert said["draws"] == {"probability": None, "boxplot": 100}[kind]
         assert not layer.editable
     # A probability map is no image to segment.
     assert dock.image.layers.count() == 1 and not dock.session.stale
     assert tuple(viewer.layers[NAMES["probability"]].contrast_limits) == (0, 1)
     assert dock.overview.isVisibleTo(dock)
-    switch(dock, qtbot, *KINDS, on=False)
+    switch(dock, qtbot, *NAMES, on=False)
     assert [layer.name for layer in viewer.layers] == ["scan", HYPOTHESIS]
     assert not dock.overview.isVisibleTo(dock)
 
 
-def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
+def test_a_boxplot_is_lines_in_a_slice_and_bands_in_a_volume(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:
     viewer, dock = open_dock(tiny_model(tmp_path / "deep", 3, 3, region=(16, 16, 16)))
     add_image(viewer, (18, 22, 20))
     run_and_wait(dock, qtbot)
-    switch(dock, qtbot, "contours")
-    layer = viewer.layers[NAMES["contours"]]
-    turn = dock.scene._display.reorientation
-    levels = turn.apply(dock.session.overviews.of("contours").values)
-    assert {1, 2, 3} <= set(np.unique(levels))
+    dock.settings.boxes["lines"].setChecked(False)
+    switch(dock, qtbot, "boxplot")
+    layer = viewer.layers[NAMES["boxplot"]]
+    turn = dock.scene.frame.display.reorientation
+    values = turn.apply(dock.session.overviews.of("boxplot").values)
+    assert {1, 2} <= set(np.unique(values % MEDIAN_BIT))
     for order in ((0, 1, 2), (2, 0, 1)):
         viewer.dims.order = order
         at = int(viewer.dims.current_step[order[0]])
         shown = np.asarray(layer.__wrapped__._slice.image.raw)
-        np.testing.assert_array_equal(shown, nested_lines(np.take(levels, at, axis=order[0])))
-    np.testing.assert_array_equal(np.asarray(layer.data), levels)
-    np.testing.assert_array_equal(deepcopy(layer.__wrapped__.data), levels)
+        np.testing.assert_array_equal(shown, boxplot_lines(np.take(values, at, axis=order[0])))
+    whole = np.asarray(layer.data)
+    np.testing.assert_array_equal(deepcopy(layer.__wrapped__.data), whole)
     with pytest.raises(TypeError, match="cannot be painted on"):
         layer.data[0, 0, 0] = 1
     dock.settings.boxes["width"].setValue(2)
-    plane = np.take(levels, int(viewer.dims.current_step[2]), axis=2)
+    plane = np.take(values, int(viewer.dims.current_step[2]), axis=2)
     np.testing.assert_array_equal(
-        np.asarray(layer.__wrapped__._slice.image.raw), nested_lines(plane, 2)
+        np.asarray(layer.__wrapped__._slice.image.raw), boxplot_lines(plane, 2)
     )
     # Of several labels one can be chosen.
     assert dock.overview.label.currentText() == "All labels"
@@ -96,8 +94,8 @@ def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
     ]
     dock.overview.label.setCurrentIndex(2)
     dock.overview.label.activated.emit(2)
-    qtbot.waitUntil(lambda: there(dock), timeout=20_000)
-    assert viewer.layers[NAMES["contours"]].metadata["napari_ssn"]["label"] == 2
+    qtbot.waitUntil(lambda: there(dock), timeout=60_000)
+    assert viewer.layers[NAMES["boxplot"]].metadata["napari_ssn"]["label"] == 2
     assert dock.overview.label.currentIndex() == 2 and dock.overview.label.isVisibleTo(dock)
     dock.overview.layout().activate()
     assert dock.overview.label.geometry().right() < dock.overview.width()
@@ -108,34 +106,36 @@ def test_contours_are_lines_in_a_slice_and_masks_in_a_volume(
 def test_deleting_the_layer_is_switching_it_off(opened: Any, qtbot: Any) -> None:
     viewer, dock = opened
     run_and_wait(dock, qtbot)
-    switch(dock, qtbot, "contours", "boxplot")
-    viewer.layers.remove(NAMES["contours"])
-    assert not dock.settings.boxes["contours"].isChecked()
+    switch(dock, qtbot, "probability", "boxplot")
+    viewer.layers.remove(NAMES["probability"])
+    assert not dock.settings.boxes["probability"].isChecked()
     assert dock.settings.boxes["boxplot"].isChecked()
     # It does not come back by itself.
     dock.slider.slider.setValue(20)
-    assert NAMES["contours"] not in viewer.layers
-    switch(dock, qtbot, "contours")
-    assert NAMES["contours"] in viewer.layers
+    assert NAMES["probability"] not in viewer.layers
+    switch(dock, qtbot, "probability")
+    assert NAMES["probability"] in viewer.layers
 
 
 def test_they_follow_the_points_and_the_next_run(opened: Any, qtbot: Any) -> None:
     viewer, dock = opened
     session = dock.session
     run_and_wait(dock, qtbot)
-    switch(dock, qtbot, *KINDS)
-    before = {kind: np.array(viewer.layers[NAMES[kind]].data) for kind in KINDS}
+    switch(dock, qtbot, *NAMES)
+    before = {kind: np.array(viewer.layers[NAMES[kind]].data) for kind in NAMES}
+    lines = session.overviews.of("contours").tally
     voxel = tuple(int(i) for i in np.argwhere(session.overviews.of("contours").values == 1)[0])
     session.pointing.add(voxel, 1)
-    qtbot.waitUntil(lambda: there(dock), timeout=20_000)
+    qtbot.waitUntil(lambda: there(dock), timeout=60_000)
     assert viewer.layers[NAMES["probability"]].data[voxel] == 1
     said = viewer.layers[NAMES["probability"]].metadata["napari_ssn"]
     assert said["points"] == [[*voxel, 1]] and said["draws"] == 400
     assert tuple(viewer.layers[NAMES["probability"]].contrast_limits) == (0, 1)
-    assert (np.array(viewer.layers[NAMES["contours"]].data) != before["contours"]).any()
+    assert (session.overviews.of("contours").tally != lines).any()
     run_and_wait(dock, qtbot)
-    qtbot.waitUntil(lambda: there(dock), timeout=20_000)
-    for kind in KINDS:
+    qtbot.waitUntil(lambda: there(dock), timeout=60_000)
+    np.testing.assert_array_equal(session.overviews.of("contours").tally, lines)
+    for kind in NAMES:
         layer = viewer.layers[NAMES[kind]]
         np.testing.assert_array_equal(np.array(layer.data), before[kind])
         assert layer.metadata["napari_ssn"]["run"] == 2
@@ -144,16 +144,16 @@ def test_they_follow_the_points_and_the_next_run(opened: Any, qtbot: Any) -> Non
 def test_they_are_grey_with_a_stale_result(opened: Any, qtbot: Any) -> None:
     viewer, dock = opened
     run_and_wait(dock, qtbot)
-    switch(dock, qtbot, *KINDS)
+    switch(dock, qtbot, *NAMES)
 
     def coloured(kind: str) -> bool:
         layer = viewer.layers[NAMES[kind]]
         colour = layer.colormap.map([1.0])[0] if kind == "probability" else layer.get_color(3)
         return bool(np.ptp(np.asarray(colour)[:3]) > 0.1)
 
-    assert all(coloured(kind) for kind in KINDS)
+    assert all(coloured(kind) for kind in NAMES)
     viewer.layers["scan"].data = viewer.layers["scan"].data[::-1].copy()
-    assert dock.session.stale and not any(coloured(kind) for kind in KINDS)
+    assert dock.session.stale and not any(coloured(kind) for kind in NAMES)
     assert not dock.overview.isEnabled()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_ssn.gui.layers.results import REGION
+from napari_ssn.gui.layers.reticle import NAME
 from tests.support.docks import add_image, run_and_wait
 
 
@@ -37,19 +38,18 @@ def test_without_a_voxel_size_there_is_no_distance_to_choose(opened: tuple[Any, 
     assert dock.region.along.isHidden()
 
 
-def test_the_cross_does_not_hide_what_was_found(opened: tuple[Any, Any], qtbot: Any) -> None:
+def test_the_cross_stays_beside_what_was_found(opened: tuple[Any, Any], qtbot: Any) -> None:
     viewer, dock = opened
     dock.session.place_centre((20, 24))
-    assert viewer.layers[REGION].visible
     run_and_wait(dock, qtbot)
-    assert not viewer.layers[REGION].visible
-    # Whoever wants to see it, sees it.
-    viewer.layers[REGION].visible = True
+    assert viewer.layers[REGION].visible and viewer.scene.overlays[NAME].visible
+    # Whoever does not want to see it, does not.
+    viewer.layers[REGION].visible = False
     dock.session.walk.set_sigma(1.0)
-    assert viewer.layers[REGION].visible
+    assert not viewer.scene.overlays[NAME].visible
     # Another place is seen from the first.
     dock.session.place_centre((18, 22))
-    assert dock.session.stale and viewer.layers[REGION].visible
+    assert dock.session.stale and viewer.scene.overlays[NAME].visible
 
 
 def test_a_direction_states_no_sizes_from_elsewhere(opened: tuple[Any, Any], qtbot: Any) -> None:

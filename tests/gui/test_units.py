@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers.results import REGION
+from napari_ssn.gui.layers.reticle import NAME
 from tests.support.docks import add_image, click, run_and_wait
 from tests.support.helpers import noise_image, tiny_model
 
@@ -61,11 +61,11 @@ def test_a_click_and_a_jump_mean_the_voxel_they_are_at(
     assert session.setup.centre == VOXEL
     # The cross lies on it, and is drawn where it is in the slice on show.
     viewer.dims.set_point(range(3), (0, 0, 0))
-    assert viewer.layers[REGION].canvas_size_limits[0] == 0
+    assert not viewer.scene.overlays[NAME].visible
     dock.view.buttons[0].click()
     np.testing.assert_allclose(viewer.dims.point, place(per_mm))
     assert viewer.dims.current_step == VOXEL
-    assert viewer.layers[REGION].canvas_size_limits[0] > 0
+    assert viewer.scene.overlays[NAME].visible
     session.places.look_at((3, 4, 9), centred=True)
     np.testing.assert_allclose(viewer.dims.point, place(per_mm, (3, 4, 9)))
     np.testing.assert_allclose(viewer.scene.camera.center[1:], place(per_mm, (3, 4, 9))[1:])

@@ -54,6 +54,12 @@ class Agreement:
         )
         return out
 
+    def tally(self, label: int | None = None) -> NDArray[np.uint16]:
+        """How many of the hypotheses give a voxel the label, (*S) uint16."""
+        out = self._alike(label) * np.uint16(self.draws)
+        out.reshape(-1)[self.voxels] = self.times(label)
+        return out
+
     def share(self, label: int | None = None) -> NDArray[np.float32]:
         """Share of the hypotheses that give a voxel the label, (*S) float32."""
         out = self._alike(label).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Nested masks of one slice as lines, each a tone of its own; numpy alone, because it is drawn."""
+"""Bands of one slice and a line over them; numpy alone, because it is drawn."""
 
 from __future__ import annotations
 
@@ -10,21 +10,6 @@ _Mask = NDArray[np.bool_]
 
 #: Value of a voxel that the median hypothesis of a boxplot holds, beside that of the bands.
 MEDIAN_BIT = 4
-
-
-def nested_lines(levels: Plane, width: int = 1) -> Plane:
-    """Border of each nested mask, just inside it: 1 outer, 2 median, 3 inner, 0 elsewhere.
-
-    Where borders coincide the median is drawn, and the inner before the outer one.
-
-    Args:
-        levels: (Y, X) of `Agreement.levels`: mask q is ``levels ≥ q``.
-        width: of a line, in voxels.
-    """
-    out = np.zeros_like(levels)
-    for level in (1, 3, 2):
-        out[_border(levels >= level, width)] = level
-    return out
 
 
 def boxplot_lines(values: Plane, width: int = 1) -> Plane:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,9 @@ import numpy as np
 from napari.layers import Labels
 from napari.viewer import Viewer
 from numpy.typing import NDArray
+from psygnal import Signal
 
+from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Decoded
@@ -19,6 +21,12 @@ from napari_ssn.session import Decoded
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
+
+#: Modes of a labels layer in which a click changes it.
+EDITING = ("paint", "erase", "fill", "polygon")
+# Opacity of voxels that are painted on, and what happens to a layer that lines follow.
+_PAINTED = 0.4
+_TOUCHED = ("labels_update", "set_data", "visible", "name")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +36,10 @@ class _Copy:
     layer: Labels
     name: str
     digest: bytes
+    choice: Choice
     kept: Choice | None
     token: int
+    colour: str
 
     @property
     def touched(self) -> bool:
@@ -46,13 +56,21 @@ class CopyLayers:
     from the result they came from. What was kept, painted on or renamed stays, hidden, and so
     does whatever lies on another image or frame.
 
+    Attributes:
+        touched: signal: one of them was painted on, renamed, shown or hidden.
+
     Args:
         viewer: where they are.
         add: adds a layer of ours under what moves.
+        mark: draws the voxels of a layer that has no lines any more.
     """
 
-    def __init__(self, viewer: Viewer, add: Callable[[Labels], None]) -> None:
-        self._viewer, self._add = viewer, add
+    touched = Signal(object)
+
+    def __init__(
+        self, viewer: Viewer, add: Callable[[Labels], None], mark: Callable[[Labels], None]
+    ) -> None:
+        self._viewer, self._add, self._mark = viewer, add, mark
         self._copies: list[_Copy] = []
         # Mode in which the next kept layer is to be edited.
         self._editing: str | None = None
@@ -66,6 +84,11 @@ class CopyLayers:
     def kept(self) -> list[Labels]:
         """Of the present result, those that somebody kept, and may have painted on."""
         return [copy.layer for copy in self._copies if copy.kept is not None]
+
+    def drawn(self) -> Iterator[tuple[Labels, Choice, str]]:
+        """Each layer with the hypothesis that it was, and its colour."""
+        for copy in self._copies:
+            yield copy.layer, copy.choice, copy.colour
 
     def edit_next(self, mode: str | None) -> None:
         """Select the next kept layer, in a mode to edit it in."""
@@ -88,15 +111,35 @@ class CopyLayers:
         data = labels.copy()
         metadata = layers.decoded_metadata(decoded, place)
         layer = layers.label_layer(layers.layer_name(decoded), data, transform, metadata)
-        layer.colormap = layers.colours(decoded.result)
+        colour = self._next_colour()
+        # Of several labels the voxels keep the labels' colours: who paints has to tell them apart.
+        plain = decoded.result.dist.classes == 2
+        layer.colormap = colours.one_colour(2, colour) if plain else colours.of(decoded.result)
         self._add(layer)
         # The list of layers may have given it another name: one for each.
         token = decoded.result.source.token
         kept = decoded.choice if decoded.kept else None
-        self._copies.append(_Copy(layer, layer.name, _digest(data), kept, token))
+        made = _Copy(layer, layer.name, _digest(data), decoded.choice, kept, token, colour)
+        self._copies.append(made)
+        for name in _TOUCHED:
+            getattr(layer.events, name).connect(self._touched)
+        layer.events.mode.connect(self._edited)
         if decoded.kept and self._editing is not None:
             self._viewer.layers.selection = {layer}
             layer.mode, self._editing = self._editing, None
+
+    def _next_colour(self) -> str:
+        """The one that the fewest copies have."""
+        used = [copy.colour for copy in self._copies]
+        return min(colours.COPIES, key=used.count)
+
+    def _touched(self, event: Any) -> None:
+        self.touched.emit(event.source)
+
+    def _edited(self, event: Any) -> None:
+        """Who paints has to see the voxels, which lines leave alone."""
+        if event.source.mode in EDITING and event.source.opacity == 0:
+            event.source.opacity = _PAINTED
 
     def retire(self, result: Prediction) -> int:
         """Make room for a result; returns how many layers were taken away."""
@@ -107,6 +150,7 @@ class CopyLayers:
                 self._viewer.layers.remove(copy.layer)
             else:
                 copy.layer.visible = False
+                self._mark(copy.layer)
                 copy.layer.name = f"{copy.layer.name} · earlier run"
         return len(gone)
 
@@ -118,7 +162,12 @@ class CopyLayers:
 
     def close(self) -> None:
         """Let go of the layers; they stay."""
+        for copy in self._copies:
+            for name in _TOUCHED:
+                getattr(copy.layer.events, name).disconnect(self._touched)
+            copy.layer.events.mode.disconnect(self._edited)
         self._copies.clear()
+        self.touched.disconnect()
 
 
 def _digest(labels: NDArray[np.uint8]) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.transforms import layer_matrix, units_mm
+from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.prediction.choice import BEYOND, LEFT_OUT
@@ -67,7 +68,7 @@ class Drawings:
         layer = Labels(np.zeros(shape, np.uint8), name=DRAWING, **transform)
         # White beside the one outline in its label's colour; several labels have to be told apart.
         one = result.dist.classes == 2
-        layer.colormap = layers.plain_colours(2) if one else layers.colours(result)
+        layer.colormap = colours.one_colour(2, colours.PLAIN) if one else colours.of(result)
         layer.opacity = _OPACITY
         layer.brush_size = _BRUSH
         self._viewer.add_layer(layer)

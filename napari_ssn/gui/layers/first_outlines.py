@@ -8,6 +8,7 @@ from typing import Any
 from napari.layers import Labels
 from napari.viewer import Viewer
 
+from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.walking import Walking
@@ -43,7 +44,7 @@ class FirstOutlines:
         self.layer = layers.label_layer(
             layers.PREVIEW, data, self._picture.transform(data.ndim), {}
         )
-        self.layer.colormap = layers.colours(preview)
+        self.layer.colormap = colours.of(preview)
         self._draw(self.layer)
         chosen = set(self._viewer.layers.selection)
         self._viewer.add_layer(self.layer)

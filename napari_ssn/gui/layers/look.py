@@ -12,8 +12,23 @@ _display = partial(asked, section="Display")
 
 @dataclass(frozen=True)
 class Look:
-    """How label layers are drawn: contours or filled, their width, and their opacity."""
+    """How hypotheses are drawn.
 
+    As lines that cross voxels, when nothing is seen of label layers in two dimensions; else as
+    contours of voxels, or filled; their width in pixels of the image, and their opacity.
+    """
+
+    lines: bool = _display(
+        True,
+        "Thin lines between voxels",
+        "Where the border runs, as thin lines that leave the voxels to be seen; "
+        "without them the voxels themselves are marked",
+    )
+    calipers: bool = _display(
+        True,
+        "Diameters on the picture",
+        "Longest diameter and the longest across it, in the slice where they are",
+    )
     outline: bool = _display(True, "Outlines only")
     width: int = _display(
         1, "Outline width", "Width of an outline, in pixels of the image", min=1, max=10

@@ -1,4 +1,4 @@
-"""Layers that show many hypotheses together: contours, probability, and a boxplot."""
+"""Layers that show many hypotheses together: their probability, and a boxplot."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 from napari.viewer import Viewer
 
-from napari_ssn.core.summaries.lines import MEDIAN_BIT, boxplot_lines, nested_lines
+from napari_ssn.core.summaries.lines import MEDIAN_BIT, boxplot_lines
 from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.colours import GREYS, TONES
 from napari_ssn.gui.layers.painted import Painted
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.prediction.choice import Choice
-from napari_ssn.prediction.wish import KINDS, Kind
+from napari_ssn.prediction.wish import Kind
 from napari_ssn.session import Session
 
 if TYPE_CHECKING:
@@ -26,14 +27,9 @@ if TYPE_CHECKING:
 
 #: Names of the layers.
 NAMES: dict[Kind, str] = {
-    "contours": "SSN · inner–outer",
     "probability": "SSN · probability",
     "boxplot": "SSN · boxplot",
 }
-#: Outer, median and inner: told apart by lightness alone, and unlike the labels' colours.
-TONES = ("#8f7bff", "#2fbfa5", "#fde725")
-
-_GREYS = ("#6e6e6e", "#9a9a9a", "#cfcfcf")
 # Bands and a probability let the image through.
 _SHEER = 0.45
 
@@ -65,7 +61,7 @@ class Overlays:
 
     def refresh(self) -> None:
         """Show what was made, and take away what is not wanted."""
-        for kind in KINDS:
+        for kind in NAMES:
             found = self._session.overviews.of(kind)
             if found is None:
                 self._take_away(kind)
@@ -88,23 +84,20 @@ class Overlays:
         if result is None or found.wish.run != result.run:
             return
         values = np.ascontiguousarray(self._scene.shown(found.values))
-        data = values if kind == "probability" else self._painted(kind, values)
+        data = values if kind == "probability" else self._painted(values)
         layer = self._layers.get(kind)
         if layer is None:
             layer = self._layers[kind] = self._made(kind, data)
             layer.visible = not self._hidden
-            self._scene.lay(layer, on_image=kind != "contours")
+            self._scene.lay(layer, on_image=True)
             layer.editable = False
         else:
             layer.data = data
         self._shown[kind] = found
         layer.metadata[RESULT_KEY] = metadata_of(result, found, self._scene.place)
 
-    def _painted(self, kind: Kind, values: Any) -> Painted:
-        width = self._scene.look.width
-        if kind == "contours":
-            return Painted(values, partial(nested_lines, width=width), np.asarray)
-        return Painted(values, partial(boxplot_lines, width=width), _bands)
+    def _painted(self, values: Any) -> Painted:
+        return Painted(values, partial(boxplot_lines, width=self._scene.look.width), _bands)
 
     def _made(self, kind: Kind, data: Any) -> Layer:
         transform, _ = self._scene.frame_of_result
@@ -120,7 +113,7 @@ class Overlays:
                 **options,
             )
         opacity = self._scene.look.opacity
-        return Labels(data, colormap=tones(kind, self._grey), opacity=opacity, **options)
+        return Labels(data, colormap=tones(self._grey), opacity=opacity, **options)
 
     def _show_stale(self, event: Any = None) -> None:
         hidden = self._session.summary.hidden
@@ -132,14 +125,14 @@ class Overlays:
             return
         self._grey = self._scene.grey
         for kind, layer in self._layers.items():
-            made = ramp(self._grey) if kind == "probability" else tones(kind, self._grey)
+            made = ramp(self._grey) if kind == "probability" else tones(self._grey)
             layer.colormap = made
 
     def _redraw(self) -> None:
         """Lines of another width or opacity."""
         for kind, layer in self._layers.items():
             if kind != "probability":
-                layer.data = self._painted(kind, self._scene.shown(self._shown[kind].values))
+                layer.data = self._painted(self._scene.shown(self._shown[kind].values))
                 layer.opacity = self._scene.look.opacity
 
     def _removed(self, event: Any) -> None:
@@ -156,12 +149,11 @@ class Overlays:
         self._shown.clear()
 
 
-def tones(kind: Kind, grey: bool = False) -> DirectLabelColormap:
+def tones(grey: bool = False) -> DirectLabelColormap:
     """`TONES` for the values 1 to 3, greys for a result that is stale; bands are sheer."""
     table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    for value, tone in enumerate(_GREYS if grey else TONES, start=1):
-        sheer = kind == "boxplot" and value < 3
-        table[value] = (*_rgb(tone), _SHEER if sheer else 1.0)
+    for value, tone in enumerate(GREYS if grey else TONES, start=1):
+        table[value] = (*_rgb(tone), _SHEER if value < 3 else 1.0)
     return DirectLabelColormap(color_dict=table)
 
 
@@ -171,8 +163,8 @@ def _rgb(tone: str) -> tuple[float, float, float]:
 
 
 def ramp(grey: bool = False) -> Colormap:
-    """From nothing at 0 through `TONES` to 1, so that it lies on the image like the contours."""
-    rows = [_rgb(tone) for tone in (_GREYS if grey else TONES)]
+    """From nothing at 0 through `TONES` to 1, so that it lies on the image like the lines."""
+    rows = [_rgb(tone) for tone in (GREYS if grey else TONES)]
     shades = [[*rows[0], 0.0], *([*row, 1.0] for row in rows)]
     name = "SSN probability, earlier" if grey else "SSN probability"
     return Colormap(shades, name=name, controls=[0.0, 0.05, 0.5, 1.0])

@@ -14,7 +14,7 @@ from napari_ssn.core.directions.compass import Compass
 from napari_ssn.geometry.display import Display
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.channels import Channels
-from napari_ssn.gui.layers.marker_sizes import MarkerSizes
+from napari_ssn.gui.layers.reticle import Reticle
 from napari_ssn.gui.layers.world import in_layer, in_viewer
 from napari_ssn.gui.memory import Remembered
 from napari_ssn.session import Plane, Session
@@ -41,8 +41,7 @@ class Picture:
         self._frame = 0
         self._frames: dict[int, layers.Shown] = {}
         self._cross: Points | None = None
-        self._covered = False
-        self._cross_sizes: MarkerSizes | None = None
+        self._reticle: Reticle | None = None
         self._clicked: Callable[[], None] | None = None
         # Of the result.
         self._segmented: Image | None = None
@@ -248,12 +247,6 @@ class Picture:
         centre = session.setup.centre if session.setup.around_point else None
         if self._cross is not None and (centre is None or centre != self._cross.metadata["at"]):
             self._viewer.layers.remove(self._cross)
-        found = session.result is not None and not session.stale
-        if found != self._covered:
-            # It would lie on a small lesion and hide it; who wants it can still show it.
-            self._covered = found
-            if self._cross is not None:
-                self._cross.visible = not found
         if centre is None or self._cross is not None or self.display is None:
             return
         chosen = set(self._viewer.layers.selection)
@@ -261,8 +254,14 @@ class Picture:
         cross.metadata["at"] = centre
         self._cross = cross
         self._viewer.add_layer(cross)
-        self._cross_sizes = MarkerSizes(self._viewer, cross, layers.REGION_PIXELS)
+        self._reticle = Reticle(self._viewer, cross)
         self._viewer.layers.selection = chosen
+
+    def _drop_cross(self, tidy: bool = True) -> None:
+        """Its layer is gone, or goes."""
+        if self._reticle is not None:
+            self._reticle.close(tidy)
+        self._cross = self._reticle = None
 
     # ---- From the viewer
 
@@ -319,7 +318,7 @@ class Picture:
         if layer is self._image:
             self.set_image(None)
         elif layer is self._cross:
-            self._cross = self._cross_sizes = None
+            self._drop_cross()
 
     # ---- From one dock to the next
 
@@ -340,10 +339,13 @@ class Picture:
         Args:
             tidy: whether there still is a window to take it from.
         """
-        if tidy and self._cross is not None:
-            self._viewer.layers.remove(self._cross)
+        if self._cross is not None:
+            cross = self._cross
+            self._drop_cross(tidy)
+            if tidy:
+                self._viewer.layers.remove(cross)
         self.wait_for_click(False)
         self._watch(False)
         self.channels.close()
         self._viewer.layers.events.removed.disconnect(self._removed)
-        self._image = self._segmented = self._cross = self._cross_sizes = None
+        self._image = self._segmented = None

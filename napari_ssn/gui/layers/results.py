@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Labels, Layer, Points
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_ssn.core.directions.compass import Compass
@@ -32,7 +31,7 @@ from napari_ssn.geometry.transforms import layer_matrix
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.source import Source
-from napari_ssn.session import Decoded, Plane, Preview
+from napari_ssn.session import Decoded, Plane
 from napari_ssn.text.sizes import plural
 
 if TYPE_CHECKING:
@@ -43,14 +42,13 @@ HYPOTHESIS = "SSN · hypothesis"
 COMPARED = "SSN · compared"
 PREVIEW = "SSN · first outlines"
 REGION = "SSN · region"
-# Sizes of markers in pixels of the screen.
-REGION_PIXELS, CLICK_PIXELS = (13, 19), (11, 13)
+# Size of a marker in pixels of the screen.
+CLICK_PIXELS = (11, 13)
 
 #: Events of an image layer after which it is another image.
 IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 _TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-_GREY = "#9a9a9a"
 _TIME = ("t", "time", "frame")
 
 # Every reading of a layer is another image, as far as results are concerned.
@@ -183,21 +181,6 @@ def index_to_world(layer: Layer, axes: int) -> NDArray[np.float64]:
     return matrix
 
 
-def colours(result: Prediction | Preview, grey: bool = False) -> DirectLabelColormap:
-    """One colour per label, from the model's card; all grey for a result that is stale."""
-    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    for value, label in enumerate(result.card.labels):
-        if value > 0:
-            table[value] = _GREY if grey else label.colour
-    return DirectLabelColormap(color_dict=table)
-
-
-def plain_colours(classes: int) -> DirectLabelColormap:
-    """White for every label: the outline that another is compared with."""
-    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    return DirectLabelColormap(color_dict=table | dict.fromkeys(range(1, classes), "#ffffff"))
-
-
 def transform_of(image: Image, axes: int) -> dict[str, Any]:
     """Everything that says where an image's last axes lie, for layers that lie exactly on it.
 
@@ -300,16 +283,10 @@ def frozen(layer: Labels) -> NDArray[np.uint8]:
 
 
 def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Points:
-    """A cross on the voxel around which the model looks."""
+    """The voxel around which the model looks, for `Reticle` to draw."""
     return Points(
         [display.reorientation.index_to_display(centre, display.image_space)],
         name=REGION,
-        symbol="cross",
-        size=7,
-        # Seen on lung and on the bright middle of a lesion, which a larger one would hide.
-        canvas_size_limits=REGION_PIXELS,
-        face_color="#56b4e9",
-        border_color="#56b4e9",
         **transform_of(image, len(display.shape)),
     )
 

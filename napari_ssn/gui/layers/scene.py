@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ssn.geometry.display import RESULT_KEY
+from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
-from napari_ssn.gui.layers.copies import CopyLayers
+from napari_ssn.gui.layers.compared import Compared
+from napari_ssn.gui.layers.copies import EDITING, CopyLayers
 from napari_ssn.gui.layers.first_outlines import FirstOutlines
+from napari_ssn.gui.layers.frame import ResultFrame
 from napari_ssn.gui.layers.look import Look
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.walking import Walking
@@ -28,8 +32,6 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 _FAINT = 0.5
-# Modes of a labels layer in which a click changes it.
-_EDITING = ("paint", "erase", "fill", "polygon")
 # Seconds that the 3D view may take to follow the slider while it is held; a slower one follows
 # when it is let go.
 _LIVE = 0.05
@@ -40,7 +42,9 @@ class Scene:
 
     Attributes:
         picture: the image that they lie on.
-        look: how label layers are drawn.
+        look: how hypotheses are drawn.
+        frame: where the present result lies; None without one.
+        veiled: whether somebody wants to see the picture without any line for now.
         copies: layers of samples and of kept hypotheses.
         redrawn: signal: they are drawn in another way.
     """
@@ -51,21 +55,19 @@ class Scene:
         self._viewer = viewer
         self._session = session
         self.picture = picture
-        # Of the image of the present result, as it was then.
-        self._display: Any = None
-        self._transform: dict[str, Any] = {}
-        self._place: dict[str, Any] = {}
+        self.frame: ResultFrame | None = None
+        self.veiled = False
         self._walking: Labels | None = None
         # The hypothesis that was on show when the walking layer was deleted by hand.
         self._deleted: Choice | None = None
-        self._compared: Labels | None = None
+        self._compared = Compared(viewer, session, self._add)
         self._grey = False
         # Whether outlines are shown on request only, and nobody has asked.
         self._hidden = False
         # Whether the 3D view took long to follow last time.
         self._slow = False
         self.look = Look()
-        self.copies = CopyLayers(viewer, self._add)
+        self.copies = CopyLayers(viewer, self._add, self._mark)
         self._first = FirstOutlines(viewer, picture, self._draw)
         session.previewed.connect(self._previewed)
         session.found.connect(self._found)
@@ -80,16 +82,18 @@ class Scene:
     @property
     def place(self) -> dict[str, Any]:
         """Where the present result lies in its image's file, as layers carry it."""
-        return self._place
+        return {} if self.frame is None else self.frame.place
 
     def shown(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values on the grid of the present result's image, as its layers show them."""
-        turned: NDArray[Any] = self._display.reorientation.apply(values)
+        assert self.frame is not None
+        turned: NDArray[Any] = self.frame.display.reorientation.apply(values)
         return turned
 
     def unshown(self, values: NDArray[Any]) -> NDArray[Any]:
         """`shown`, taken back."""
-        turned: NDArray[Any] = self._display.reorientation.undo(values)
+        assert self.frame is not None
+        turned: NDArray[Any] = self.frame.display.reorientation.undo(values)
         return turned
 
     @property
@@ -99,14 +103,25 @@ class Scene:
 
     def shown_index(self, voxel: tuple[int, ...]) -> tuple[int, ...]:
         """Where a voxel of the present result lies in its layers."""
-        display = self._display
-        place: tuple[int, ...] = display.reorientation.index_to_display(voxel, display.image_space)
-        return place
+        assert self.frame is not None
+        display = self.frame.display
+        return display.reorientation.index_to_display(voxel, display.image_space)
 
     @property
     def frame_of_result(self) -> tuple[dict[str, Any], int]:
         """How layers of the present result are placed, and how many axes they have."""
-        return self._transform, len(self._display.shape)
+        assert self.frame is not None
+        return self.frame.transform, self.frame.axes
+
+    @property
+    def walking(self) -> Labels | None:
+        """The layer that follows the slider; None when there is none."""
+        return self._walking
+
+    def still(self) -> Iterator[tuple[Labels, Choice, str]]:
+        """Layers of hypotheses that do not follow it: what each is and its colour."""
+        yield from self.copies.drawn()
+        yield from self._compared.drawn()
 
     @property
     def elsewhen(self) -> bool:
@@ -128,8 +143,8 @@ class Scene:
         self._first.drop()
         display = self.picture.display
         assert display is not None
-        self._display, self._transform = display, self.picture.transform(len(display.shape))
-        self._place = layers.place_on(display, self._transform)
+        self.frame = ResultFrame(display, self.picture.transform(len(display.shape)))
+        self.veiled = False
         # Another image may have another shape and place: a fresh layer is simplest.
         before, self._walking = self._walking, None
         if before is not None:
@@ -152,21 +167,23 @@ class Scene:
 
     def _show_walking(self, result: Prediction) -> None:
         """Add the layer that follows the slider."""
+        assert self.frame is not None
         data = Walking(
             partial(self._read, result.run),
             result.source.space,
             result.dist.start or (),
             result.dist.space,
-            self._display.reorientation,
+            self.frame.display.reorientation,
         )
-        fresh = layers.label_layer(layers.HYPOTHESIS, data, self._transform, {})
+        fresh = layers.label_layer(layers.HYPOTHESIS, data, self.frame.transform, {})
         self._grey = self.grey
-        fresh.colormap = layers.colours(result, grey=self._grey)
+        fresh.colormap = colours.of(result, grey=self._grey)
         self._hidden = self._session.summary.hidden
         fresh.visible = not self._hidden
         self._walking, self._deleted = fresh, None
         self._add(fresh)
         fresh.events.mode.connect(self._mode_chosen)
+        fresh.events.visible.connect(self._eye)
 
     def _retire_left(self) -> None:
         """What a dock that was closed has left on show makes room, and stays."""
@@ -190,7 +207,7 @@ class Scene:
         if walking is None or result is None:
             return
         walking.metadata[RESULT_KEY] = layers.result_metadata(
-            result, self._session.walk.choice, self._place, self._session.walk.z
+            result, self._session.walk.choice, self.place, self._session.walk.z
         )
         whole = self._viewer.dims.ndisplay == 3
         if whole and self._slow and self._session.walk.held:
@@ -202,7 +219,7 @@ class Scene:
     def _mode_chosen(self, event: Any) -> None:
         """What follows the slider cannot be edited: a copy that stays is, in the mode asked for."""
         walking = self._walking
-        if walking is not None and event.source is walking and walking.mode in _EDITING:
+        if walking is not None and event.source is walking and walking.mode in EDITING:
             self.copies.edit_next(walking.mode)
             walking.mode = "pan_zoom"
             self._session.copies.keep()
@@ -211,28 +228,15 @@ class Scene:
             )
 
     def _made(self, decoded: Decoded) -> None:
-        self.copies.add(decoded, self.shown(decoded.label_map), self._transform, self._place)
+        assert self.frame is not None
+        shown = self.shown(decoded.label_map)
+        self.copies.add(decoded, shown, self.frame.transform, self.frame.place)
+        self.redrawn.emit()
 
     def _compare(self) -> None:
-        """Show the other hypothesis of a comparison, or take it away."""
-        result, comparing = self._session.result, self._session.comparing
-        if comparing.other is None or result is None:
-            if self._compared is not None:
-                self._viewer.layers.remove(self._compared)
-            return
-        found = comparing.found
-        if found is None:
-            return
-        data = self._display.reorientation.apply(found.label_map)
-        if self._compared is None:
-            made = layers.label_layer(layers.COMPARED, data, self._transform, {})
-            made.colormap = layers.plain_colours(result.dist.classes)
-            self._compared = made
-            self._add(made)
-            made.editable = False
-        elif self._compared.metadata.get("other") != found.other:
-            self._compared.data = data
-        self._compared.metadata["other"] = found.other
+        if self.frame is not None:
+            self._compared.refresh(self.shown, self.frame.transform)
+            self.redrawn.emit()
 
     def _removed(self, event: Any) -> None:
         layer = getattr(event.value, "__wrapped__", event.value)
@@ -242,8 +246,8 @@ class Scene:
                 self._session.tell(
                     "The outline was deleted: it comes back at the next move, or with the key S."
                 )
-        elif layer is self._compared:
-            self._compared = None
+        elif layer is self._compared.layer:
+            self._compared.layer = None
         elif self._first.removed(layer):
             if self._walking is not None:
                 self._walking.visible = True
@@ -251,6 +255,7 @@ class Scene:
             kept = self.copies.removed(layer)
             if kept is not None:
                 self._session.copies.let_go(kept)
+        self.redrawn.emit()
 
     def _bring_back(self) -> None:
         """Show the outline again that was deleted by hand: slider and export go on without it."""
@@ -296,7 +301,7 @@ class Scene:
             stale = self.grey
             if stale != self._grey:
                 self._grey = stale
-                self._walking.colormap = layers.colours(self._session.result, grey=stale)
+                self._walking.colormap = colours.of(self._session.result, grey=stale)
 
     def _stepped(self, event: Any = None) -> None:
         if self.picture.frames is not None:
@@ -307,9 +312,14 @@ class Scene:
     def set_look(self, look: Look) -> None:
         """Draw every layer of ours that way."""
         self.look = look
-        for layer in self.own_layers():
+        for layer in self._outlines():
             self._draw(layer)
         self.redrawn.emit()
+
+    def _outlines(self) -> Iterator[Labels]:
+        yield from self.own_layers()
+        if self._compared.layer is not None:
+            yield self._compared.layer
 
     def own_layers(self) -> list[Labels]:
         """The walking layer and every layer made of the present result."""
@@ -319,21 +329,38 @@ class Scene:
         self.set_look(self.look)
 
     def _draw(self, layer: Labels) -> None:
-        # In 3D contours are not drawn, and napari would warn of them at every move.
         flat = self._viewer.dims.ndisplay == 2
+        if flat and self.look.lines and layer is not self._first.layer:
+            # Lines lie between the voxels, which are left to be seen: those in doubt above all.
+            layer.contour, layer.opacity = 0, 0.0
+        else:
+            self._mark(layer)
+
+    def _mark(self, layer: Labels) -> None:
+        """Draw the voxels of a layer, which no lines are drawn of."""
+        flat = self._viewer.dims.ndisplay == 2
+        # In 3D contours are not drawn, and napari would warn of them at every move.
         layer.contour = self.look.width if self.look.outline and flat else 0
         # Fainter, so that the one on show is told from those it is compared with.
         moving = layer is self._walking or layer is self._first.layer
         layer.opacity = self.look.opacity * (1.0 if moving else _FAINT)
 
     def toggle(self) -> None:
-        """Show or hide the outline that follows the slider."""
+        """Show or hide all lines, and the layer that follows the slider."""
         if self._session.summary.hidden:
             self._session.summary.reveal()
         elif self._walking is None:
             self._bring_back()
         else:
-            self._walking.visible = not self._walking.visible
+            self.veiled = not self.veiled and self._walking.visible
+            self._walking.visible = not self.veiled
+            self.redrawn.emit()
+
+    def _eye(self, event: Any) -> None:
+        """Who opens the layer's eye wants to see lines again."""
+        if event.source is self._walking and self._walking.visible:
+            self.veiled = False
+        self.redrawn.emit()
 
     def fade(self, by: float) -> None:
         """Change the opacity of the outline that follows the slider."""
@@ -343,6 +370,8 @@ class Scene:
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
         self._first.drop()
+        for layer in self._outlines():
+            self._mark(layer)
         self._viewer.layers.events.removed.disconnect(self._removed)
         self._viewer.dims.events.ndisplay.disconnect(self._turned)
         self._viewer.dims.events.current_step.disconnect(self._stepped)
@@ -350,5 +379,5 @@ class Scene:
             # Without a session nothing could decode: leave the array that was on show.
             self._walking.data = layers.frozen(self._walking)
         self.redrawn.disconnect()
-        self._walking = self._compared = None
+        self._walking = self._compared.layer = None
         self.copies.close()

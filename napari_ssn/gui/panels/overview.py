@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QSizePolicy
 
-from napari_ssn.gui.layers.overlays import TONES
+from napari_ssn.gui.layers.colours import TONES
 from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
@@ -26,21 +26,15 @@ _BACK = "#1b1b1b"
 
 
 class OverviewPanel(Section):
-    """Shown while contours, probability or boxplot are; they are chosen in the settings."""
+    """Shown while there is something to choose or to say of what the settings have shown."""
 
     def __init__(self, session: Session) -> None:
-        self.label = combo("Whose contours, probability and boxplot are shown")
+        self.label = combo("Whose lines, probability and boxplot are shown")
         self.label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.label.setFixedWidth(130)
         super().__init__("All hypotheses", beside=(self.label,))
         self._session = session
         outer, median, inner = TONES
-        self.contours = _legend(
-            [(inner, "━", "95 % agree"), (median, "━", "half"), (outer, "━", "5 %")]
-        )
-        self.contours.setToolTip(
-            "Inner, median and outer contour: what at least 95, 50 and 5 % of the hypotheses hold"
-        )
         self.probability = QLabel()
         self.probability.setFixedHeight(16)
         self.probability.setText("probability 0 to 1")
@@ -70,7 +64,7 @@ class OverviewPanel(Section):
         self.more = button("…", "Those without a button", "small")
         self.menu = QMenu(self.more)
         self.more.setMenu(self.menu)
-        legends = (self.contours, self.missing, self.probability, self.boxplot, self.unlike)
+        legends = (self.missing, self.probability, self.boxplot, self.unlike)
         for widget in legends:
             self.body.addWidget(widget)
         self.body.addLayout(row([self.median, *((one, 2) for one in self.buttons), self.more, 1]))
@@ -100,13 +94,15 @@ class OverviewPanel(Section):
     def refresh(self) -> None:
         """Show the legends of what is on show, and who is unlike the others."""
         session, overviews = self._session, self._session.overviews
-        self.setVisible(bool(overviews.wanted) and session.result is not None)
+        contours = overviews.of("contours")
+        missing = "" if contours is None else missing_line(contours.highest)
+        # The lines have their legend on the picture.
+        more = bool(overviews.wanted - {"contours"}) or bool(missing) or self.label.count() > 2
+        self.setVisible(bool(overviews.wanted) and more and session.result is not None)
         self.setEnabled(not session.stale)
         self.label.setVisible(self.label.count() > 2)
         self.label.setCurrentIndex(overviews.label or 0)
-        contours = overviews.of("contours")
-        self.contours.setVisible("contours" in overviews.wanted)
-        say(self.missing, "" if contours is None else missing_line(contours.highest))
+        say(self.missing, missing)
         probable = overviews.of("probability")
         self.probability.setVisible("probability" in overviews.wanted)
         self.probability.setToolTip(probability_tip(None if probable is None else probable.draws))

@@ -45,10 +45,11 @@ class Walking:
 
 @dataclass(frozen=True)
 class Together:
-    """What of all hypotheses is shown; by default nothing, as outlines are understood at once."""
+    """What of all hypotheses is shown: at first lines alone; a heat map changes no decision."""
 
     contours: bool = _together(
-        "Inner, median and outer contours", "What at least 95, 50 and 5 % of the hypotheses hold"
+        "Inner, median and outer lines",
+        "Around what 95, 50 and 5 % of the hypotheses that outline anything hold at least",
     )
     probability: bool = _together("Probability map", "How likely each voxel belongs, from 0 to 1")
     boxplot: bool = _together(
@@ -66,11 +67,13 @@ class SettingsPanel(Section):
         self._walking = Form(Walking(), self._turn)
         self._look = Form(scene.look, self._draw)
         self._numbers = Form(session.settings, session.configure)
-        self._together = Form(Together(), self._show)
+        self._together = Form(self._wanted, self._show)
         forms = (self._numbers, self._walking, self._look, self._together)
         sections = lay_out(forms, self.body)
         #: Qt's control of each field.
         self.boxes = {name: box for form in forms for name, box in form.items()}
+        for name in ("outline", "width"):
+            self.boxes[name].setEnabled(not scene.look.lines)
         self.spread = SpreadPanel(session)
         self.body.insertWidget(self.body.indexOf(sections[_SLIDER]) + 1, self.spread)
         self.body.addWidget(
@@ -87,15 +90,21 @@ class SettingsPanel(Section):
         for kind in KINDS:
             self._session.overviews.show(kind, getattr(wish, kind))
 
+    @property
+    def _wanted(self) -> Together:
+        wanted = self._session.overviews.wanted
+        return Together(**{kind: kind in wanted for kind in KINDS})
+
     def _show_wanted(self) -> None:
         """Their layers can be deleted, too."""
-        wanted = self._session.overviews.wanted
-        self._together.show(Together(**{kind: kind in wanted for kind in KINDS}))
+        self._together.show(self._wanted)
 
     def follow(self) -> None:
         """Show how the directions are chosen that the session walks."""
         self._walking.show(Walking(self._session.walk.choice.basis))
 
     def _draw(self, look: Look) -> None:
-        self.boxes["width"].setEnabled(look.outline)
+        self.boxes["outline"].setEnabled(not look.lines)
+        self.boxes["width"].setEnabled(look.outline and not look.lines)
+        self.boxes["contours"].setEnabled(look.lines)
         self._scene.set_look(look)

@@ -15,7 +15,7 @@ from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import direction_names, effect_tip
-from napari_ssn.text.sizes import capital, cut_off_line, headline
+from napari_ssn.text.sizes import capital, cut_off_line, headline, lengths_line, lengths_tip
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -52,7 +52,9 @@ class ResultPanel(Section):
         self.headlines: list[QLabel] = []
         self.cut_off: list[QLabel] = []
         self.ranges: list[QLabel] = []
+        self.lengths: list[QLabel] = []
         self.bars: list[SizeHistogram] = []
+        session.summary.show_lengths()
         session.found.connect(self._found)
         session.changed.connect(self.refresh)
         self._later = Later(self, self.follow, lambda: session.walk.held)
@@ -62,9 +64,12 @@ class ResultPanel(Section):
     def _found(self, result: Prediction) -> None:
         while self._lines.count():
             self._lines.removeItem(self._lines.itemAt(0))
-        for widget in (*self.headlines, *self.cut_off, *self.bars, *self.ranges):
+        for widget in (
+            *self.headlines, *self.cut_off, *self.bars, *self.ranges, *self.lengths,
+        ):  # fmt: skip
             widget.deleteLater()
         self.headlines, self.cut_off, self.bars, self.ranges = [], [], [], []
+        self.lengths = []
         for label in range(1, len(result.labels)):
             self.headlines.append(text("", "headline"))
             # Air above every label but the first, so that each range belongs to one.
@@ -74,13 +79,15 @@ class ResultPanel(Section):
             self.cut_off.append(text("", "warn"))
             self.cut_off[-1].setToolTip(_CUT_TIP)
             self.ranges.append(text("", "muted"))
+            self.lengths.append(text("", "muted"))
+            self.lengths[-1].hide()
             if several:
                 # Side by side they take no more room than the words alone.
                 self._lines.addLayout(row([(self.headlines[-1], 1), self.bars[-1]]))
             else:
                 self._lines.addWidget(self.headlines[-1])
                 self._lines.addWidget(self.bars[-1])
-            for words in (self.cut_off[-1], self.ranges[-1]):
+            for words in (self.cut_off[-1], self.ranges[-1], self.lengths[-1]):
                 self._lines.addWidget(words)
         self.empty.hide()
 
@@ -100,6 +107,18 @@ class ResultPanel(Section):
             found = session.ranges.ranges[k]
             bars.show_sizes(session.ranges.bars[k], found, result.measure)
             line.setText(session.ranges.line(result.measure, k))
+        self._say_lengths(result)
+
+    def _say_lengths(self, result: Prediction) -> None:
+        """Mean diameter of the hypothesis on show, and the ranges of many."""
+        summary = self._session.summary
+        here, ranges = summary.across.here, summary.lengths
+        for k, line in enumerate(self.lengths):
+            longest, mean = (None, None) if ranges is None else (ranges.longest[k], ranges.mean[k])
+            found = None if here is None else here[k]
+            say(line, capital(lengths_line(result.measure, found, longest, mean)))
+            if ranges is not None and mean is not None:
+                line.setToolTip(lengths_tip(mean.level, ranges.draws))
 
     def follow(self) -> None:
         """Show the size of the hypothesis on show."""
@@ -126,6 +145,7 @@ class ResultPanel(Section):
                 cut = cut_off_line(found)
                 say(self.cut_off[k], f"{capital(cut)}." if cut else "")
             self.bars[k].mark(float(counts[k + 1]))
+        self._say_lengths(result)
 
 
 class MarkedSlider(QSlider):
@@ -164,9 +184,8 @@ class SliderPanel(Section):
         self.directions = combo(_WHAT)
         self.slider = MarkedSlider()
         self.slider.setToolTip(
-            "Move the boundary ( , and . move it by 0.1 σ).\nOn the image, between −2 and +2 σ: "
-            "green is what may be added to the outline,\nmagenta what may be taken away, yellow "
-            "where one label gives way to another."
+            "Move the boundary ( , and . move it by 0.1 σ).\nOn the image are thin lines where it "
+            "would run at ±½, ±1 and ±2 σ:\nmagenta to the left, green to the right."
         )
         self.slider.setPageStep(round(0.5 / STEP))
         self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)

@@ -1,0 +1,165 @@
+"""Borders in a plane as lines that cross voxels, from numbers whose sign says what lies inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import find_contours
+
+Mask = NDArray[np.bool_]
+Points = NDArray[np.float64]
+
+# What a line keeps from the centre of a voxel at least, as a share of the way to its neighbour:
+# on the centre itself it would belong to neither.
+_LEAST = 1e-4
+# Parts of a voxel's side that what lies between two borders is made of, and how many such parts
+# there are at most: of a large picture they are coarser.
+_FINE, _PARTS = 4, 300_000
+
+
+def beside_border(inside: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the voxels beside a border: all that a line through there hangs on.
+
+    A voxel is one of them if any of the up to four squares of 2 × 2 voxels that it is a corner of
+    has corners inside and outside.
+
+    Args:
+        inside: (Y, X).
+    """
+    beside = np.zeros(inside.shape, np.bool_)
+    if min(inside.shape) > 1:
+        one = inside[:-1, :-1]
+        mixed = (one != inside[1:, :-1]) | (one != inside[:-1, 1:]) | (one != inside[1:, 1:])
+        for up in (slice(None, -1), slice(1, None)):
+            for left in (slice(None, -1), slice(1, None)):
+                beside[up, left] |= mixed
+    rows, columns = np.nonzero(beside)
+    return rows, columns
+
+
+def field_of(
+    inside: Mask, beside: tuple[NDArray[np.intp], NDArray[np.intp]], size: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Numbers above 0 inside a mask and below 0 outside, as large as is said beside its border.
+
+    The mask decides the sign and the numbers only how near to which voxel the border runs: what is
+    drawn has the voxels of the mask inside, each and no other. Elsewhere the numbers are ±1, which
+    no line depends on.
+
+    Args:
+        inside: (Y, X).
+        beside: of `beside_border`.
+        size: (n,) of these voxels, in any unit that runs evenly across a border; its sign does
+            not matter.
+    """
+    field = np.where(inside, 1.0, -1.0)
+    found = np.abs(np.asarray(size, dtype=np.float64))
+    # Two numbers that are 0, or beyond all others, would leave the place of the line open.
+    most = float(found.max(initial=0.0)) or 1.0
+    field[beside] *= np.maximum(found, most * _LEAST**2)
+    return field
+
+
+def isolines(field: NDArray[np.float64], level: float = 0.0) -> list[Points]:
+    """Lines on which a field in a plane has a level, by marching squares.
+
+    Between two neighbours with values a and b the line runs at ``(level − a) / (b − a)`` of the
+    way. Where it meets the edge of the plane it ends.
+
+    Args:
+        field: (Y, X) values at the centres of voxels.
+        level: of the line.
+
+    Returns:
+        of each line its points, (n, 2) row and column, voxel centres at whole numbers; first and
+        last are equal where it is closed.
+
+    Source: Lorensen and Cline, SIGGRAPH 1987, in two dimensions; scikit-image's.
+    """
+    inside = field > level
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not len(rows) or min(field.shape) < 2:
+        return []
+    # Only what holds the border is looked at, whatever the size of the plane.
+    box = tuple(slice(max(0, int(at[0]) - 1), int(at[-1]) + 2) for at in (rows, columns))
+    corner = np.array([part.start for part in box], dtype=np.float64)
+    if min(field[box].shape) < 2:
+        return []
+    return [line + corner for line in find_contours(field[box], level)]
+
+
+def outline(mask: Mask) -> list[Points]:
+    """Lines around a mask of which nothing more is known: halfway between its voxels and others."""
+    beside = beside_border(mask)
+    return isolines(field_of(mask, beside, np.ones(len(beside[0]))))
+
+
+def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> Points:
+    """What lies inside one of two borders and not inside the other, as rectangles.
+
+    Between voxels the fields change evenly along rows and along columns, as `isolines` has it;
+    the rectangles are a quarter of a voxel high, and no point is in two of them.
+
+    Args:
+        one, other: (Y, X), above 0 inside.
+
+    Returns:
+        corners of each, (n, 4, 2) row and column, in order around it.
+    """
+    near = np.zeros(one.shape, np.bool_)
+    for inside in (one > 0, other > 0):
+        near[beside_border(inside)] = True
+    near |= (one > 0) != (other > 0)
+    rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
+    if not len(rows) or min(one.shape) < 2:
+        return np.empty((0, 4, 2))
+    box = tuple(slice(max(0, int(at[0]) - 1), int(at[-1]) + 2) for at in (rows, columns))
+    corner = np.array([part.start for part in box], dtype=np.float64)
+    fine = max(1, min(_FINE, int(np.sqrt(_PARTS / one[box].size))))
+    differ = (_finer(one[box], fine) > 0) != (_finer(other[box], fine) > 0)
+    # Runs along the rows: where each begins, and where it has ended.
+    steps = np.diff(np.pad(differ.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    first, last = np.argwhere(steps == 1), np.argwhere(steps == -1)
+    top, left, right = first[:, 0], first[:, 1], last[:, 1]
+    around = np.array([[top, left], [top, right], [top + 1, right], [top + 1, left]])
+    found: Points = np.moveaxis(around, 2, 0) / fine + corner
+    return found
+
+
+def _finer(field: NDArray[np.float64], parts: int) -> NDArray[np.float64]:
+    """A field at the middles of so many parts of each side of the squares between its values."""
+    for axis in (0, 1):
+        size = field.shape[axis] - 1
+        at, way = np.divmod(np.arange(size * parts), parts)
+        share = ((way + 0.5) / parts).reshape((-1, 1) if axis == 0 else (1, -1))
+        low, high = np.take(field, at, axis), np.take(field, at + 1, axis)
+        field = low * (1 - share) + high * share
+    return field
+
+
+def box_edges(
+    start: Sequence[int], space: Sequence[int], whole: Sequence[int], plane: Sequence[int | None]
+) -> list[Points]:
+    """Edges of a box of voxels in a plane, one closed line.
+
+    Args:
+        start, space: first voxel of the box, and its shape.
+        whole: shape of the image.
+        plane: its index along the axis across, None along those it extends over.
+
+    Returns:
+        (5, axes), along the outer faces of the voxels; nothing where the plane passes the box by,
+        and where the box is all there is of the plane.
+    """
+    shown = [axis for axis, at in enumerate(plane) if at is None]
+    beside = any(
+        at is not None and not 0 <= at - start[axis] < space[axis] for axis, at in enumerate(plane)
+    )
+    if beside or all(space[axis] == whole[axis] for axis in shown):
+        return []
+    corners = np.array([[0 if at is None else at for at in plane]] * 5, dtype=np.float64)
+    for axis, far in zip(shown, ([0, 1, 1, 0, 0], [0, 0, 1, 1, 0]), strict=True):
+        corners[:, axis] = start[axis] - 0.5 + np.array(far) * space[axis]
+    return [corners]

@@ -1,0 +1,52 @@
+"""Colours of labels, of copies, and of what shares of the hypotheses hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_ssn.session import Preview
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+
+#: Of what is about another image than the one looked at.
+GREY = "#9a9a9a"
+#: Outer, median and inner: one hue, told apart by lightness alone, and unlike the labels' colours
+#: for every kind of colour vision.
+TONES = ("#4d82ff", "#6fb7f2", "#c4f0ff")
+#: The same of a result that is stale.
+GREYS = ("#6e6e6e", "#9a9a9a", "#cfcfcf")
+
+
+def of(result: Prediction | Preview, grey: bool = False) -> DirectLabelColormap:
+    """One colour per label, from the model's card; all grey for a result that is stale."""
+    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    for value, label in enumerate(result.card.labels):
+        if value > 0:
+            table[value] = GREY if grey else label.colour
+    return DirectLabelColormap(color_dict=table)
+
+
+#: Of where a direction leads, to the left and to the right on its slider: magenta and green are
+#: told apart by every kind of colour vision.
+WAYS = ("#e667b8", "#00c48c")
+#: Of the region that a model looks at, and of its middle.
+REGION, MIDDLE = "#bdbdbd", "#56b4e9"
+#: Of diameters.
+CALIPERS = "#ffffff"
+#: Of the hypothesis that another is compared with.
+PLAIN = "#ffffff"
+#: Of copies, one after the other: told apart by hue and lightness, from each other and from the
+#: labels' and the shares' colours.
+COPIES = (
+    "#e667b8", "#00c48c", "#f0e442", "#b79cff", "#ff8a7a", "#b6e05c", "#c8a27a",
+)  # fmt: skip
+
+
+def one_colour(classes: int, colour: str) -> DirectLabelColormap:
+    """The same colour for every label."""
+    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    return DirectLabelColormap(color_dict=table | dict.fromkeys(range(1, classes), colour))

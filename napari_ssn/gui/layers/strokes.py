@@ -1,0 +1,136 @@
+"""Lines in the viewer's scene that are as wide on the screen whatever the zoom, each with a halo.
+
+napari's own layers of shapes and vectors have widths in the world's units, cost a triangulation at
+every change and stand in the list of layers. An overlay of the scene follows pan, zoom and grid
+mode, is in every screenshot, and a new set of lines costs one upload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari._vispy.overlays.base import ViewerOverlayMixin, VispySceneOverlay
+from napari._vispy.utils.visual import overlay_to_visual
+from napari.components.overlays import SceneOverlay
+from napari.layers.base._base_constants import Blending
+from numpy.typing import NDArray
+from vispy.color import Color
+from vispy.scene.visuals import Compound, Line, Mesh
+
+#: Widths in pixels of the screen: of a line among others, and of the one that is meant.
+THIN, BOLD = 1.6, 3.2
+#: The halo's, more than the line's, and its colour: seen on bright tissue, as the line is on dark.
+MORE, HALO = 2.4, (0.0, 0.0, 0.0, 0.75)
+# How much of the picture a band covers.
+_SHEER = 0.4
+# A rectangle is two triangles.
+_TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]])
+
+
+@dataclass(frozen=True, eq=False)
+class Stroke:
+    """Lines of one colour and width.
+
+    Attributes:
+        lines: of each its points, (n, 2), along the two axes that the viewer shows.
+        colour: as napari takes it.
+        width: pixels of the screen, `THIN` or `BOLD`.
+        words: of the legend; empty for none.
+    """
+
+    lines: tuple[NDArray[np.float64], ...]
+    colour: str
+    width: float = THIN
+    words: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """What is filled between two lines.
+
+    Attributes:
+        corners: of rectangles, (n, 4, 2), along the two axes that the viewer shows.
+        colour: as napari takes it; it is drawn sheer.
+    """
+
+    corners: NDArray[np.float64]
+    colour: str
+
+
+class StrokesOverlay(SceneOverlay):
+    """Lines over all layers.
+
+    Attributes:
+        strokes: drawn in this order, the thin ones first.
+        bands: under them.
+    """
+
+    strokes: tuple[Any, ...] = ()
+    bands: tuple[Any, ...] = ()
+    blending: Blending = Blending.TRANSLUCENT_NO_DEPTH
+
+
+class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
+    """Draws a `StrokesOverlay`: bands, over them all halos, and over those all lines."""
+
+    overlay: StrokesOverlay
+
+    def __init__(self, **kwargs: Any) -> None:
+        widths = (THIN, BOLD)
+        self._halos = [Line(width=width + MORE, antialias=True) for width in widths]
+        self._lines = [Line(width=width, antialias=True) for width in widths]
+        self._bands = Mesh()
+        super().__init__(node=Compound([self._bands, *self._halos, *self._lines]), **kwargs)
+        self.overlay.events.strokes.connect(self._on_strokes_change)
+        self.overlay.events.bands.connect(self._on_bands_change)
+        self.reset()
+
+    def _on_strokes_change(self, event: Any = None) -> None:
+        for width, halo, line in zip((THIN, BOLD), self._halos, self._lines, strict=True):
+            strokes = [one for one in self.overlay.strokes if one.width == width and one.lines]
+            halo.visible = line.visible = bool(strokes)
+            if not strokes:
+                continue
+            pieces = [piece for one in strokes for piece in one.lines]
+            lengths = [len(piece) for piece in pieces]
+            # The screen has columns first.
+            points = np.concatenate(pieces)[:, ::-1].astype(np.float32)
+            joined = np.ones(len(points), np.bool_)
+            joined[np.cumsum(lengths) - 1] = False
+            tones = np.array([Color(one.colour).rgba for one in strokes], dtype=np.float32)
+            counts = [sum(len(piece) for piece in one.lines) for one in strokes]
+            halo.set_data(points, color=HALO, connect=joined)
+            line.set_data(points, color=np.repeat(tones, counts, axis=0), connect=joined)
+        self.node.update()
+
+    def _on_bands_change(self, event: Any = None) -> None:
+        bands = [one for one in self.overlay.bands if len(one.corners)]
+        self._bands.visible = bool(bands)
+        if bands:
+            corners = np.concatenate([one.corners for one in bands])
+            tones = [(*Color(one.colour).rgb, _SHEER) for one in bands]
+            of_corners = [4 * len(one.corners) for one in bands]
+            first = 4 * np.arange(len(corners))[:, None, None]
+            self._bands.set_data(
+                vertices=corners.reshape(-1, 2)[:, ::-1].astype(np.float32),
+                faces=(first + _TRIANGLES).reshape(-1, 3).astype(np.uint32),
+                vertex_colors=np.repeat(np.array(tones, dtype=np.float32), of_corners, axis=0),
+            )
+        self.node.update()
+
+    def reset(self) -> None:
+        """See `VispyBaseOverlay`."""
+        super().reset()
+        self._on_strokes_change()
+        self._on_bands_change()
+
+    def close(self) -> None:
+        """See `VispyBaseOverlay`."""
+        self.overlay.events.strokes.disconnect(self._on_strokes_change)
+        self.overlay.events.bands.disconnect(self._on_bands_change)
+        super().close()
+
+
+overlay_to_visual[StrokesOverlay] = VispyStrokes

@@ -1,0 +1,76 @@
+"""Diameters of many hypotheses: their range, beside that of the sizes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_ssn.core.measures import Range, central_range
+from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.diameters import find_diameters, slice_axis
+from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.prediction.crowd import crowd_of
+from napari_ssn.prediction.prediction import Prediction
+
+#: Hypotheses that are measured at most, and the seed of their draws.
+DRAWS, SEED = 100, 0
+# Voxels decoded for them: of a large region fewer are, but not fewer than so many.
+_VOXELS, _FEWEST = 300_000_000, 20
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Ranges of each foreground label's diameters, over the hypotheses that outline it.
+
+    Attributes:
+        draws: hypotheses that were drawn, or members.
+        longest: range of the longest diameter of each label, in mm (in voxels, of an image whose
+            voxel size is unknown); None where no hypothesis outlines it.
+        mean: of the mean of that and the longest across it.
+    """
+
+    draws: int
+    longest: tuple[Range | None, ...]
+    mean: tuple[Range | None, ...]
+
+
+def measure_lengths(
+    prediction: Prediction,
+    points: tuple[Point, ...] = (),
+    only: tuple[Question, ...] = (),
+    cancel: Cancel = NEVER,
+) -> Lengths:
+    """Measure the diameters of draws, or of an ensemble's members.
+
+    Args:
+        prediction: whose hypotheses.
+        points, only: that they are drawn given.
+        cancel: looked at between two of them.
+    """
+    dist = prediction.dist
+    count = min(DRAWS, max(_FEWEST, _VOXELS // math.prod(dist.space)))
+    draws = crowd_of(prediction, points, only, count, SEED).z
+    source = prediction.given.source(points)
+    grid = np.eye(4) if prediction.source.extent == "unknown" else dist.affine
+    across = slice_axis(dist.space, grid)
+    found = np.zeros((len(draws), dist.classes - 1, 2))
+    for number in range(len(draws)):
+        cancel.check()
+        (label_map,) = source.label_maps(draws[number : number + 1])
+        # Where nothing is nothing is looked for.
+        box = ndimage.find_objects((label_map > 0).view(np.uint8))
+        if box:
+            lengths = find_diameters(label_map[box[0]], grid, dist.classes, across)
+            found[number] = [(one.longest, one.mean) for one in lengths]
+    longest, mean = (
+        tuple(_range(column[column > 0]) for column in found[:, :, which].T) for which in (0, 1)
+    )
+    return Lengths(len(draws), longest, mean)
+
+
+def _range(values: NDArray[np.float64]) -> Range | None:
+    return central_range(values) if len(values) else None

@@ -1,0 +1,71 @@
+"""Ranges of diameters over hypotheses: as each of them is measured, and as they are said."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.measures import Range
+from napari_ssn.errors import Cancel, Cancelled
+from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
+from napari_ssn.prediction.given import Given
+from napari_ssn.prediction.lengths import DRAWS, SEED, measure_lengths
+from napari_ssn.text.sizes import Measure, lengths_line
+from tests.support.discs import disc
+from tests.support.packed import distributions
+
+MM = Measure("volume", 1.0, False)
+
+
+def prediction_of(dist: Any, extent: str = "volume") -> Any:
+    """What `measure_lengths` reads of a prediction."""
+    return SimpleNamespace(
+        dist=dist, members=None, given=Given(dist), source=SimpleNamespace(extent=extent)
+    )
+
+
+@pytest.mark.parametrize("extent", ["volume", "unknown"])
+def test_they_are_those_of_every_hypothesis_that_outlines_it(extent: str) -> None:
+    """Cut to what is outlined, or not: the same lengths."""
+    for dist in (disc(), *distributions(3)):
+        found = measure_lengths(prediction_of(dist, extent))
+        grid = np.eye(4) if extent == "unknown" else dist.affine
+        maps = dist.label_maps(Given(dist).draws((), DRAWS, SEED))
+        across = slice_axis(dist.space, grid)
+        each = [find_diameters(one, grid, dist.classes, across) for one in maps]
+        assert found.draws == DRAWS
+        for label in range(dist.classes - 1):
+            longest = np.array([one[label].longest for one in each])
+            mean = np.array([(one[label].longest + one[label].perpendicular) / 2 for one in each])
+            for values, said in ((longest, found.longest[label]), (mean, found.mean[label])):
+                expected = np.quantile(values[longest > 0], [0.05, 0.5, 0.95])
+                assert (said.low, said.median, said.high) == pytest.approx(tuple(expected))
+
+
+def test_of_discs_the_range_is_that_of_their_radius() -> None:
+    """Radii are normal, 4 ± 0.3: nine in ten diameters lie within 2 · 1.645 · 0.3 of 8."""
+    found = measure_lengths(prediction_of(disc())).longest[0]
+    assert found is not None
+    # Voxels are whole, and a hundred draws know their quantiles to a tenth or two.
+    assert (found.low, found.median, found.high) == pytest.approx((7.0, 8.0, 9.0), abs=0.7)
+
+
+def test_it_stops_when_it_is_told_to() -> None:
+    asked = iter([False, False, True])
+    with pytest.raises(Cancelled):
+        measure_lengths(prediction_of(disc()), cancel=Cancel(lambda: next(asked)))
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    here = Diameter(20.0, 15.2)
+    ranges = Range(18.0, 13.2, 24.1, 0.9), Range(15.0, 11.0, 20.3, 0.9)
+    assert lengths_line(MM, here, *ranges) == (
+        "mean diameter 17.6 mm (model range 11.0–20.3 mm, longest 13.2–24.1 mm)"
+    )
+    assert lengths_line(MM, here, None, None) == "mean diameter 17.6 mm"
+    assert lengths_line(MM, Diameter(), *ranges).startswith("mean diameter: model range")
+    assert lengths_line(MM, None, None, None) == "mean diameter … mm"
+    assert lengths_line(MM, Diameter(), None, None) == ""
