@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.cli.kinds import misfit
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
 from napari_ssn.documents.sizes import Sizes
@@ -26,8 +27,6 @@ _CHANCE = 1e-4
 _SHARE = 2e-3
 # Samples that are drawn again, and such as were given points or conditions, which take longer.
 _MOST_DRAWS, _MOST_GIVEN = 1_000_000, 20_000
-# What only some choices have.
-_WALKED = ("direction", "directions", "sigma", "anchor")
 
 
 @dataclass(frozen=True)
@@ -152,9 +151,9 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
         recall: what its draws are made from.
         alike: whether the same software computed it then.
     """
-    misfit = _misfit(choice)
-    if misfit is not None:
-        return misfit, True
+    amiss = misfit(choice)
+    if amiss is not None:
+        return amiss, True
     if choice.kind in ("nothing", "drawing"):
         # What is nearest to a drawing cannot be told without that: `statements` names it.
         return None, True
@@ -303,44 +302,6 @@ _MISDRAWN = "the sidecar states another seed or number than its sample was drawn
 def _doubt(given: bool, alike: bool, words: str) -> tuple[str | None, bool]:
     """A problem; or, where other software may have found another z, a thing that is not known."""
     return (None, False) if given and not alike else (words, True)
-
-
-def _misfit(choice: Choice) -> str | None:
-    """Fields that a kind of hypothesis has not."""
-    never: tuple[str, ...] = ()
-    if choice.kind in ("mean", "conditioned") or choice.kind == "member":
-        never = (*_WALKED, "seed", "sample", "lesions")
-    elif choice.kind == "nothing":
-        never = (*_WALKED, "seed", "sample", "lesions", "z")
-    elif choice.kind in ("sample", "representative"):
-        never = (*_WALKED, "lesions")
-    elif choice.kind == "drawing":
-        never = (*_WALKED, "seed", "sample", "lesions", "conditions")
-    if choice.kind not in ("drawing", "walk"):
-        never = (*never, "drawing")
-    elif choice.drawing is not None:
-        never = (*never, "seed", "sample", "conditions", "member")
-    if choice.kind not in ("member", "walk"):
-        never = (*never, "member")
-    if choice.kind == "member" and choice.member is None:
-        return "the sidecar does not say which member it is of"
-    if choice.member is not None and choice.sample is not None:
-        return "the sidecar states both a sample and a member"
-    for name in never:
-        if getattr(choice, name) is not None:
-            return f"the sidecar states {name} of what it calls {choice.kind}, which has none"
-    if choice.kind == "walk" and (choice.direction is None or choice.sigma is None):
-        return "the sidecar states neither direction nor sigma of what it calls a walk"
-    if choice.kind == "walk" and choice.seed is not None and choice.sample is None:
-        return "the sidecar states the seed of a sample that its walk does not start from"
-    if choice.kind == "drawing" and choice.drawing is None:
-        return "the sidecar states no drawing of what it calls nearest to one"
-    given = choice.pointing is not None or choice.conditions is not None
-    if choice.kind == "mean" and given:
-        return "the sidecar calls a mean what was given points or conditions"
-    if choice.kind == "conditioned" and not given:
-        return "the sidecar states neither points nor conditions of what it calls conditioned"
-    return None
 
 
 def _near(stated: list[float] | None, known: NDArray[np.float64]) -> bool:

@@ -311,13 +311,18 @@ class Decodable(ABC):
         """Put a label map, or other values, of this grid into the image; the rest is 0."""
         if label_map.shape != self.space:
             raise ValueError(f"label_map: expected shape {self.space}, got {label_map.shape}")
-        assert self.start is not None and self.image_space is not None
+        assert self.image_space is not None
         if self.image_space == self.space:
             return label_map
         out = np.zeros(self.image_space, label_map.dtype)
-        window = tuple(slice(s, s + n) for s, n in zip(self.start, self.space, strict=True))
-        out[window] = label_map
+        out[self.window] = label_map
         return out
+
+    @property
+    def window(self) -> tuple[slice, ...]:
+        """The part of the image that this grid was cut from."""
+        assert self.start is not None
+        return tuple(slice(s, s + n) for s, n in zip(self.start, self.space, strict=True))
 
     def image_affine(self) -> NDArray[np.float64]:
         """Affine of the image this grid was cut from, 4×4."""

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.contrasts import PIECE, Helmert
 from napari_ssn.core.decodable import EPSILON
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.members import Members, Method
@@ -36,8 +37,6 @@ WIDTH_MM = 10.0
 _ROUNDED = 0.02
 # Of maps with fewer uncertain voxels than this for each at an edge no edge is soft: saturated.
 _SOFT = 0.1
-# Bytes of a part of a member that is looked at in one piece, in float32.
-_PIECE = 1 << 22
 _MOST_LABELS = 256
 
 
@@ -117,7 +116,7 @@ def ensemble(
         raise ValueError(f"rank: expected at least 1, got {rank}")
     matrix = np.eye(4) if affine is None else np.asarray(affine, np.float64)
     reader = _Reader(low, high, distances is True, classes)
-    columns = _Columns(len(probabilities) if isinstance(probabilities, Sized) else None)
+    columns = Helmert(len(probabilities) if isinstance(probabilities, Sized) else None)
     for one in probabilities:
         reader.read(np.asarray(one), columns, stop_at_saturated=distances is None)
         between()
@@ -125,7 +124,7 @@ def ensemble(
     maps = np.stack(reader.maps)
     classes = reader.classes or int(maps.max()) + 1
     if reader.hard:
-        columns = _Columns(len(maps))
+        columns = Helmert(len(maps))
         spacing = Affine(matrix).spacing_mm(maps.ndim - 1)
         scale = math.log(high / (1 - high)) / 2
         for label_map in maps:
@@ -166,7 +165,7 @@ class _Reader:
         self.clipped: list[int] = []
         self._soft = 0
 
-    def read(self, one: NDArray[Any], columns: _Columns, stop_at_saturated: bool) -> None:
+    def read(self, one: NDArray[Any], columns: Helmert, stop_at_saturated: bool) -> None:
         """Read the next one."""
         number = len(self.maps) + 1
         if one.dtype.kind in "biu":
@@ -207,10 +206,10 @@ class _Reader:
                 f"Member {number} has {here} voxels and the first {first}: all lie on one grid."
             )
 
-    def _probabilities(self, number: int, one: NDArray[Any], columns: _Columns) -> None:
+    def _probabilities(self, number: int, one: NDArray[Any], columns: Helmert) -> None:
         space = one.shape[1:]
         labels = np.empty(space, np.uint8)
-        step = max(1, _PIECE * space[0] // (4 * one.size) + 1)
+        step = max(1, PIECE * space[0] // (4 * one.size) + 1)
         logits = None if self.hard else torch.empty(one.shape)
 
         def part(first: int) -> tuple[int, int, float, float]:
@@ -264,77 +263,6 @@ class _Reader:
             )
         if not any(one.any() for one in self.maps):
             raise DataError(f"None of the {len(self.maps)} members outlines anything.")
-
-
-class _Columns:
-    """Mean and columns of P, found while members come."""
-
-    def __init__(self, most: int | None) -> None:
-        self._most = most
-        self._count = 0
-        self._mean = torch.empty(0)
-        # One piece of memory, which is not taken before it is written to.
-        self._rows = torch.empty(0)
-
-    def add(self, logits: torch.Tensor) -> None:
-        """Take the logits (C, *S) of the next member; they are not kept."""
-        if self._count == 0:
-            self._mean = logits
-            rows = 1 if self._most is None else max(1, self._most - 1)
-            self._rows = torch.empty(rows, *logits.shape)
-        else:
-            r = self._count
-            if r > len(self._rows):
-                grown = torch.empty(2 * len(self._rows), *logits.shape)
-                grown[: len(self._rows)] = self._rows
-                self._rows = grown
-            column, size = self._rows[r - 1], math.sqrt(r / (r + 1))
-
-            def part(first: int) -> None:
-                where = (slice(None), slice(first, first + step))
-                off = torch.sub(logits[where], self._mean[where])
-                torch.mul(off, size, out=column[where])
-                self._mean[where].add_(off, alpha=1 / (r + 1))
-
-            step = max(1, _PIECE * logits.shape[1] // (4 * logits.numel()) + 1)
-            in_threads(part, range(0, logits.shape[1], step))
-        self._count += 1
-
-    def finish(self, rank: int | None) -> tuple[torch.Tensor, torch.Tensor, NDArray[np.float64]]:
-        """Mean (C, *S), columns (R, C, *S), and z (M, R) of each member."""
-        count = self._count
-        if count == 1:
-            return self._mean, torch.zeros(1, *self._mean.shape), np.zeros((1, 1))
-        factor = self._rows[: count - 1]
-        factor /= math.sqrt(count - 1)
-        z = math.sqrt(count - 1) * contrasts(count).T
-        if rank is None or rank >= count - 1:
-            return self._mean, factor, z
-        flat = factor.flatten(1)
-        gram = torch.zeros(len(flat), len(flat), dtype=torch.float64)
-        pieces = [slice(i, i + _PIECE // 4) for i in range(0, flat.shape[1], _PIECE // 4)]
-        for piece in pieces:
-            some = flat[:, piece].double()
-            gram += some @ some.T
-        values, vectors = torch.linalg.eigh(gram)
-        turn = vectors[:, torch.argsort(values, descending=True)[:rank]]
-        # The sign of an eigenvector is nobody's choice: its largest number is positive.
-        turn = turn * turn.gather(0, turn.abs().argmax(0, keepdim=True)).sign()
-        for piece in pieces:
-            flat[:rank, piece] = turn.T.float() @ flat[:, piece]
-        return self._mean, factor[:rank].clone(), z @ turn.numpy()
-
-
-def contrasts(count: int) -> NDArray[np.float64]:
-    """Helmert's contrasts H, (M − 1, M): ``H Hᵀ = I`` and ``Hᵀ H = I − 11ᵀ/M``.
-
-    Row r compares member r + 1 with the mean of those before it.
-    """
-    out = np.zeros((count - 1, count))
-    for r in range(1, count):
-        out[r - 1, :r] = -1 / math.sqrt(r * (r + 1))
-        out[r - 1, r] = math.sqrt(r / (r + 1))
-    return out
 
 
 def saturated(label_map: NDArray[np.uint8], soft: int) -> bool:

@@ -140,11 +140,10 @@ class ProbabilityMap:
             values: (C, *S) on its own grid, if they are known already.
         """
         found = dist.probabilities() if values is None else values
-        assert dist.start is not None and dist.image_space is not None
+        assert dist.image_space is not None
         out = np.zeros((dist.classes - 1, *dist.image_space), np.float32)
-        window = tuple(slice(s, s + n) for s, n in zip(dist.start, dist.space, strict=True))
         # Sums of rounded numbers may end a hair beyond 1.
-        out[(slice(None), *window)] = found[1:].clip(0, 1)
+        out[(slice(None), *dist.window)] = found[1:].clip(0, 1)
         return cls(out, dist.image_affine())
 
     @property

@@ -33,8 +33,6 @@ NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Ends of the names of what goes to an archive beside a segmentation.
 REPORT_SUFFIX = ".sr.dcm"
 _PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
-#: Suffixes that a result may have; each names a format.
-WRITTEN_SUFFIXES = (*NIFTI_SUFFIXES, NRRD_SUFFIX, REPORT_SUFFIX, DICOM_SUFFIX)
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 #: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
 OTHER_SUFFIXES = (".mgz", ".mgh", ".mha", ".mhd", *_PAIRS)

@@ -26,9 +26,7 @@ def find_directions(
     if source.units != "hu" or source.channels != 1 or dist.classes != 2:
         return found
     values = (source.load() if volume is None else volume).data[0]
-    assert dist.start is not None
-    window = tuple(slice(s, s + n) for s, n in zip(dist.start, dist.space, strict=True))
-    return with_tissue(found, dist, values[window])
+    return with_tissue(found, dist, values[dist.window])
 
 
 class Bases:

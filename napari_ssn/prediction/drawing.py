@@ -171,10 +171,7 @@ def words_of(found: Fitting, prediction: Prediction) -> tuple[list[str], bool]:
 
 def in_region(prediction: Prediction, label_map: Labels) -> Labels:
     """A label map on the source's grid, cut to the region that was segmented."""
-    dist = prediction.dist
-    assert dist.start is not None
-    window = tuple(slice(s, s + n) for s, n in zip(dist.start, dist.space, strict=True))
-    return label_map[window]
+    return label_map[prediction.dist.window]
 
 
 def drawing_of(found: DrawingFit, label_map: Labels, tolerance: float, length_mm: float) -> Drawing:

@@ -136,11 +136,6 @@ def middle_of(masks: NDArray[np.uint8]) -> tuple[int, ...]:
     return tuple(int(i) for i in there[apart.argmin()])
 
 
-def has_nodules(path: Path) -> bool:
-    """Whether the tables that make volumes of slices lie beside a zip or folder."""
-    return all(table.is_file() for table in _tables(path))
-
-
 def _tables(path: Path) -> tuple[Path, Path]:
     stem = path.with_suffix("") if path.suffix == ".zip" else path
     return stem.with_name(f"{stem.name}-nodules.csv"), stem.with_name(f"{stem.name}-hu.csv")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import napari_ssn as ssn
-from napari_ssn.core.ensemble import HIGH, LOW, contrasts
+from napari_ssn.core.contrasts import contrasts
+from napari_ssn.core.ensemble import HIGH, LOW
 from napari_ssn.core.signed import signed_distances
 from napari_ssn.errors import DataError
 

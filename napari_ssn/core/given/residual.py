@@ -96,15 +96,9 @@ class Residual:
 
         What lies outside neither counts towards the range nor needs to be a number.
         """
-        assert dist.start is not None
-        region = tuple(slice(s, s + n) for s, n in zip(dist.start, dist.space, strict=True))
-        found = self.along(image[region], share)
+        found = self.along(image[dist.window], share)
         assert found.image is not None
-        if found.image.shape == image.shape:
-            return found
-        whole = np.zeros(image.shape, np.float32)
-        whole[region] = found.image
-        return replace(found, image=whole)
+        return replace(found, image=dist.placed(found.image))
 
 
 @dataclass(frozen=True, eq=False)

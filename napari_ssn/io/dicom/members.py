@@ -69,12 +69,6 @@ class Member:
             return True
         return self.size > PREAMBLE and begins_bare(head)
 
-    @property
-    def is_bare(self) -> bool:
-        """Whether it is DICOM without the preamble, as old archives and networks store it."""
-        head = self.read(PREAMBLE + 4)
-        return self.size > PREAMBLE and head[PREAMBLE:] != MAGIC and begins_bare(head)
-
 
 def begins_bare(head: bytes) -> bool:
     """Whether bytes begin with two elements of a data set, in order and of the groups 2 or 8.
