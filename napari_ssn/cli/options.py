@@ -22,6 +22,8 @@ class Format(StrEnum):
     slicer = "seg.nrrd"
     dicom = "dicom-seg"
     report = "dicom-sr"
+    structures = "rtstruct"
+    parametric = "dicom-pm"
 
 
 class Ensemble(NamedTuple):
@@ -36,12 +38,14 @@ class Ensemble(NamedTuple):
 
 
 #: What goes to an archive, and names the patient.
-TO_ARCHIVE = {Format.dicom, Format.report}
+TO_ARCHIVE = {Format.dicom, Format.report, Format.structures, Format.parametric}
 SUFFIXES = {
     Format.nifti: ".nii.gz",
     Format.slicer: ".seg.nrrd",
     Format.dicom: ".dcm",
     Format.report: ".sr.dcm",
+    Format.structures: ".rtstruct.dcm",
+    Format.parametric: ".pm.dcm",
 }
 
 

@@ -22,7 +22,15 @@ from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.series import DicomSeries, check_series, told_of
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
-from napari_ssn.io.formats import DICOM_SUFFIX, REPORT_SUFFIX, about, files_of, is_nifti
+from napari_ssn.io.formats import (
+    DICOM_SUFFIX,
+    PARAMETRIC_SUFFIX,
+    REPORT_SUFFIX,
+    STRUCTURES_SUFFIX,
+    about,
+    files_of,
+    is_nifti,
+)
 from napari_ssn.io.outline import read_outline
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row
@@ -32,7 +40,8 @@ from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
 from napari_ssn.prediction.drawing import as_drawing, fit, words_of
-from napari_ssn.prediction.export import export_report, size_rows, table_of
+from napari_ssn.prediction.export import export_report, likely_content, size_rows, table_of
+from napari_ssn.prediction.overview import nested
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.record import describe
 from napari_ssn.prediction.shown import Shown
@@ -102,9 +111,11 @@ def segment_image(
     width = max(2, len(str(count)))
     names = ["mean", *(f"{whose}_{i:0{width}d}" for i in range(1, count + 1))]
     names += ["fitted"] if drawing is not None else []
-    maps = [out / f"{name}{suffix}" for name in names for suffix in _ways(suffixes)]
+    ways = _ways(suffixes)
+    maps = [out / f"{name}{suffix}" for name in names for suffix in ways]
+    likely = [out / f"probability{PARAMETRIC_SUFFIX}"] if PARAMETRIC_SUFFIX in suffixes else []
     # Before minutes of computing, not after them.
-    written = [one for path in maps for one in files_of(path)]
+    written = [one for path in (*maps, *likely) for one in files_of(path)]
     targets = [*written, *map(sidecar_path, written), table, *([page] if report else [])]
     check_targets(targets, overwrite)
     drawings = [] if drawing is None else [drawing]
@@ -143,26 +154,26 @@ def segment_image(
     else:
         choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
     choices += [Choice(drawing=fitting.drawing)] if fitting is not None else []
+    levels = nested(found, (), ()) if STRUCTURES_SUFFIX in ways else None
     rows: list[Row] = []
     means: tuple[Diameter, ...] = ()
     for number, (name, choice) in enumerate(zip(names, choices, strict=True)):
         hypothesis = hypothesis_of(found, choice, None)
-        content = Content.of(hypothesis, found.card, unlike=ranges.unlike)
+        content = Content.of(hypothesis, found.card, unlike=ranges.unlike, levels=levels)
         with _saying_what_is_missing(number, len(names)):
             record = describe(found, choice, None, hypothesis, ranges)
-            for suffix in _ways(suffixes):
+            for suffix in ways:
                 write_content(content, out / f"{name}{suffix}", record, overwrite, headers)
         across = across_in(found, hypothesis.label_map)
         means = means or across
         drawn = None if choice.sample is None else choice.seed
         rows += size_rows(found, name, hypothesis.counts, across, seed=drawn)
     with _saying_what_is_missing(len(names), len(names)):
+        for path in likely:
+            content_of, record = likely_content(found, Choice(), ranges.unlike)
+            write_content(content_of, path, record, overwrite, headers)
         write_files({table: table_of(found, rows, ranges)}, overwrite)
-    ways = len(written) // len(names)
-    what = plural(len(names), "label map")
-    what += f" in {ways} formats" if ways > 1 else ""
-    what += f" with {'its sidecar' if len(written) == 1 else 'sidecars'}"
-    typer.echo(f"Wrote {what}, and volumes.csv.", err=True)
+    typer.echo(f"Wrote {_what(len(names), len(written), len(likely))}, and volumes.csv.", err=True)
     if to_archive:
         typer.echo(told_of(check_series(headers)), err=True)
         if volume.channels > 1:
@@ -173,7 +184,7 @@ def segment_image(
                 "first slice.",
                 err=True,
             )
-    for target in maps[: len(maps) // len(names)]:
+    for target in maps[: len(ways)]:
         if is_nifti(target) and (caution := about(target, content)):
             typer.echo(f"NIfTI: {caution}.", err=True)
     if report:
@@ -188,9 +199,25 @@ def segment_image(
 
 
 def _ways(suffixes: Sequence[str]) -> list[str]:
-    """Suffixes that are written, each once; what goes with another one is written with that."""
-    found = list(dict.fromkeys(suffixes))
+    """Suffixes of label maps, each once; what goes with another one is written with that."""
+    found = [one for one in dict.fromkeys(suffixes) if one != PARAMETRIC_SUFFIX]
     return [one for one in found if one != DICOM_SUFFIX or REPORT_SUFFIX not in found]
+
+
+def _what(maps: int, files: int, likely: int) -> str:
+    """``17 label maps in 2 formats with sidecars, the probability map with its sidecar``.
+
+    Args:
+        maps: label maps.
+        files: that were written, sidecars aside.
+        likely: of which so many are probability maps.
+    """
+    ways, words = (files - likely) // maps, []
+    if ways:
+        formats = f" in {ways} formats" if ways > 1 else ""
+        sidecars = "its sidecar" if maps * ways == 1 else "sidecars"
+        words.append(f"{plural(maps, 'label map')}{formats} with {sidecars}")
+    return ", ".join([*words, *(["the probability map with its sidecar"] if likely else [])])
 
 
 @contextmanager

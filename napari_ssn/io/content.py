@@ -164,6 +164,8 @@ class Content:
         model: where they come from, and what its labels mean.
         unlike: whether the image is unlike those that the model was trained on.
         record: what a sidecar says of it; None where none is written.
+        levels: (C − 1, *S) in how many of the outer, median and inner mask of each label a voxel
+            lies; None where nothing is known of other hypotheses.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -172,6 +174,7 @@ class Content:
     model: Model
     unlike: bool = False
     record: Provenance | None = None
+    levels: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         if bool(self.hypotheses) == (self.probability is not None):
@@ -196,6 +199,7 @@ class Content:
         model: Model | None = None,
         names: Sequence[str] | None = None,
         unlike: bool = False,
+        levels: NDArray[np.uint8] | None = None,
     ) -> Content:
         """Content of what a caller gives; what he leaves out gets plain names.
 
@@ -204,13 +208,14 @@ class Content:
             model: its labels may be more than there are, not fewer.
             names: of the hypotheses; ``hypothesis 1`` … by default.
             unlike: whether the image is unlike those that the model was trained on.
+            levels: see `Content`.
         """
         if isinstance(what, ProbabilityMap):
             return cls((), what, (), model or _unknown(what.classes), unlike)
         several = (what,) if isinstance(what, Hypothesis) else tuple(what)
         named = names or [f"hypothesis {i + 1}" for i in range(len(several))]
         classes = max((one.classes for one in several), default=2)
-        return cls(several, None, tuple(named), model or _unknown(classes), unlike)
+        return cls(several, None, tuple(named), model or _unknown(classes), unlike, levels=levels)
 
     @property
     def classes(self) -> int:

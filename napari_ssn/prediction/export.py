@@ -16,12 +16,12 @@ from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe_probability, describe_several
 from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import about
+from napari_ssn.io.formats import STRUCTURES_SUFFIX, about
 from napari_ssn.io.sidecar import write_content
 from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of
-from napari_ssn.prediction.overview import label_shares
+from napari_ssn.prediction.overview import label_shares, nested
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import Ranges, count_ranges
 from napari_ssn.prediction.record import (
@@ -58,6 +58,10 @@ def export_part(
         cancel: looked at on the way.
     """
     content, provenance = _content(shown, part, cancel)
+    if path.name.lower().endswith(STRUCTURES_SUFFIX) and content.hypotheses:
+        choice = shown.choice
+        levels = nested(shown.prediction, choice.points, choice.only, cancel)
+        content = replace(content, levels=levels)
     series = shown.series
     if deidentified and series is not None:
         series = series.unnamed()
@@ -75,17 +79,7 @@ def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provena
     if part != "probability" and (ranges is None or (ranges.points, ranges.only) != given):
         ranges = count_ranges(prediction, *given, cancel=cancel)
     if part == "probability":
-        likely = _probability(prediction, choice, cancel)
-        about = describe_probability(
-            likely,
-            model=model_of(prediction),
-            run=run_of(prediction),
-            pointing=pointing_of(prediction, choice),
-            conditions=conditions_of(choice),
-            spread=spread_of(prediction),
-            presence=presence_of(prediction, choice),
-        )
-        return Content.of(likely, prediction.card, unlike=unlike), about
+        return likely_content(prediction, choice, unlike, cancel)
     if part == "shown":
         one = hypothesis_of(prediction, choice, shown.lesions)
         content = Content.of(one, prediction.card, unlike=unlike)
@@ -110,6 +104,23 @@ def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provena
     ]
     about = describe_several(records, names, [card.share for card in cards])
     return Content.of(found, prediction.card, names, unlike), about
+
+
+def likely_content(
+    prediction: Prediction, choice: Choice, unlike: bool = False, cancel: Cancel = NEVER
+) -> tuple[Content, Provenance]:
+    """The probability map given the points of a choice, and what its sidecar says."""
+    likely = _probability(prediction, choice, cancel)
+    about = describe_probability(
+        likely,
+        model=model_of(prediction),
+        run=run_of(prediction),
+        pointing=pointing_of(prediction, choice),
+        conditions=conditions_of(choice),
+        spread=spread_of(prediction),
+        presence=presence_of(prediction, choice),
+    )
+    return Content.of(likely, prediction.card, unlike=unlike), about
 
 
 def _probability(prediction: Prediction, choice: Choice, cancel: Cancel) -> ProbabilityMap:

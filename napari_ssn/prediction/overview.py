@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.summaries.agreement import agreement
+from napari_ssn.core.summaries.agreement import Agreement, agreement
 from napari_ssn.core.summaries.boxplot import boxplot
 from napari_ssn.core.summaries.lines import MEDIAN_BIT
 from napari_ssn.errors import NEVER, Cancel
@@ -56,7 +56,7 @@ def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overvie
     outline anything. At 240 × 240 × 155 voxels a boxplot holds 9 MB, contours
     27 MB and a probability 36 MB; making any of them takes some 200 MB more at most.
     """
-    dist, given = prediction.dist, prediction.given
+    dist = prediction.dist
     if wish.kind == "probability":
         crowd = crowd_of(prediction, wish.points, wish.only, 0, wish.seed)
         exact = not (wish.points or wish.only or crowd.members)
@@ -65,19 +65,50 @@ def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overvie
         return Overview(wish, None if exact else count, _frozen(dist.placed(share)))
     if wish.kind == "boxplot":
         return _boxplot(prediction, wish, cancel)
-    crowd = crowd_of(prediction, wish.points, wish.only, DRAWS, wish.seed)
-    source, draws = given.source(wish.points), crowd.z
-    if not crowd.members:
-        # Lines say where a border runs: of those who outline nothing there is none, and what share
-        # of all they are is said beside the sizes.
-        draws = draws[given.outlined(wish.points, draws, always=True)]
-    found = agreement(source, draws, cancel.check)
+    found, count = _agreeing(prediction, wish.points, wish.only, wish.seed, cancel)
     return Overview(
         wish,
-        len(draws),
+        count,
         _frozen(dist.placed(found.levels(wish.label))),
         tally=_frozen(found.tally(wish.label)),
     )
+
+
+def nested(
+    prediction: Prediction,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    cancel: Cancel = NEVER,
+) -> NDArray[np.uint8]:
+    """In how many of the outer, median and inner mask of each label a voxel lies, (C − 1, *S).
+
+    On the source's grid; the same hypotheses as in the picture of contours.
+
+    Args:
+        prediction: whose.
+        points, only: that the hypotheses are given.
+        cancel: looked at on the way.
+    """
+    found, _ = _agreeing(prediction, points, only, SEED, cancel)
+    dist = prediction.dist
+    return np.stack([dist.placed(found.levels(label)) for label in range(1, dist.classes)])
+
+
+def _agreeing(
+    prediction: Prediction,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    seed: int,
+    cancel: Cancel,
+) -> tuple[Agreement, int]:
+    """What those agree on who outline anything, and how many they are."""
+    given, crowd = prediction.given, crowd_of(prediction, points, only, DRAWS, seed)
+    draws = crowd.z
+    if not crowd.members:
+        # Lines say where a border runs: of those who outline nothing there is none, and what share
+        # of all they are is said beside the sizes.
+        draws = draws[given.outlined(points, draws, always=True)]
+    return agreement(given.source(points), draws, cancel.check), len(draws)
 
 
 def label_shares(

@@ -283,3 +283,43 @@ def test_a_report_is_compared_number_for_number(run, tmp_path: Path) -> None:
     (out / "mean.dcm").unlink()
     status, words, _ = run("verify", *said)
     assert status == 1 and "cannot be read as its label map" in words
+
+
+def test_contours_are_compared_and_a_map_of_probabilities_is_written_once(
+    run, tmp_path: Path
+) -> None:
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    formats = ("--format", "rtstruct", "--format", "dicom-pm")
+    status, _, err = run("segment", image, "--samples", 0, *formats, "--out", out)
+    words = "Wrote 1 label map with its sidecar, the probability map with its sidecar, and volumes"
+    assert status == 0 and words in err, err
+    kinds = ("mean.rtstruct.dcm", "probability.pm.dcm")
+    assert {path.name for path in out.iterdir()} == {
+        *(f"{kind}{end}" for kind in kinds for end in ("", ".json")), "volumes.csv"
+    }  # fmt: skip
+    contours, said = out / kinds[0], (out / f"{kinds[0]}.json", "--image", image)
+    status, words, err = run("verify", *said)
+    assert status == 0 and words.startswith("Identical"), words
+    assert "not checked: created, software, the inner, median and outer contours" in err
+    names = [str(one.ROIName) for one in pydicom.dcmread(contours).StructureSetROISequence]
+    assert names[2:5] == [f"{names[0]}, {what}" for what in (
+        "inner (95 %)", "median (50 %)", "outer (5 %)"
+    )]  # fmt: skip
+
+    def wider(dataset: pydicom.Dataset) -> None:
+        contour = dataset.ROIContourSequence[0].ContourSequence[0]
+        points = np.array(contour.ContourData, np.float64).reshape(-1, 3)
+        moved = points.mean(0) + 3 * (points - points.mean(0))
+        contour.ContourData = [f"{value:.4f}" for value in moved.ravel()]
+
+    before = resaid(contours, wider)
+    status, words, _ = run("verify", *said)
+    assert status == 1 and "the file beside the sidecar" in words
+    contours.write_bytes(before)
+
+    def fewer(dataset: pydicom.Dataset) -> None:
+        del dataset.ROIContourSequence[0].ContourSequence[0]
+
+    resaid(contours, fewer)
+    status, words, _ = run("verify", *said)
+    assert status == 1 and "holds another label map than it was written with" in words

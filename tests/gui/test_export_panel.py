@@ -9,6 +9,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from qtpy.QtCore import Qt
 
@@ -155,6 +156,17 @@ def test_a_series_goes_back_to_dicom(open_dock: Any, qtbot: Any, tmp_path: Path)
     assert found.spread is not None and found.spread.low == pytest.approx(
         dock.session.ranges.ranges[0].low * Affine(volume.affine).voxel_ml, abs=1e-6
     )
+    choose(dock.export.format, ".rtstruct.dcm")
+    files = export(dock, qtbot, tmp_path / "reported")
+    assert files == ("hypothesis.rtstruct.dcm", "hypothesis.rtstruct.dcm.json")
+    structures = pydicom.dcmread(tmp_path / "reported" / files[0]).StructureSetROISequence
+    assert len(structures) == 4 * (dock.session.result.dist.classes - 1)
+    choose(dock.export.part, "Probability")
+    assert ".sr.dcm" not in entries(dock.export.format)
+    choose(dock.export.format, ".pm.dcm")
+    files = export(dock, qtbot, tmp_path / "reported")
+    assert files == ("probability.pm.dcm", "probability.pm.dcm.json")
+    choose(dock.export.part, "On show")
     choose(dock.export.format, ".nii.gz")
     assert not dock.export.unnamed.isVisibleTo(dock)
     choose(dock.export.format, ".dcm")

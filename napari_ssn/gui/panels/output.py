@@ -27,9 +27,12 @@ _FORMATS = {
     ".seg.nrrd": "3D Slicer segmentation",
     ".dcm": "DICOM segmentation",
     ".sr.dcm": "DICOM structured report, with its segmentation",
+    ".rtstruct.dcm": "DICOM contours for radiotherapy, with what 95, 50 and 5 % agree on",
+    ".pm.dcm": "DICOM parametric map of probabilities",
 }
 _ARCHIVE = ".dcm"
-_OF_LIKELY = (".nii.gz", ".nii", ".seg.nrrd", ".dcm")
+_OF_MAPS = tuple(one for one in _FORMATS if one != ".pm.dcm")
+_OF_LIKELY = (".nii.gz", ".nii", ".seg.nrrd", ".dcm", ".pm.dcm")
 _OTHERS = {".html": "Web page", ".csv": "Table"}
 
 
@@ -38,7 +41,7 @@ class _Part(NamedTuple):
 
     title: str
     name: str
-    formats: tuple[str, ...] = tuple(_FORMATS)
+    formats: tuple[str, ...] = _OF_MAPS
     tip: str = ""
 
 

@@ -90,7 +90,7 @@ def written(made: Dataset, series: DicomSeries) -> bytes:
         made: of one series.
         series: that it belongs to.
     """
-    if len(series.frames_of_reference) > 1 and "FrameOfReferenceUID" in made:
+    if len(series.frames_of_reference) > 1 and "Rows" in made:
         made.ImageComments = _ONE_FRAME
     if "ContributingEquipmentSequence" in made:
         del made.ContributingEquipmentSequence

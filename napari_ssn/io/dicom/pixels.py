@@ -75,6 +75,11 @@ def complete(dataset: Dataset) -> Dataset:
 
 def check_readable(dataset: Dataset) -> None:
     """ImageError if pixels are missing, coloured, or stored in a way that is not read."""
+    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+        raise ImageError(
+            "The pixels are floating-point numbers, as those of a parametric map, which are not "
+            "read: export the same map as NIfTI."
+        )
     if "PixelData" not in dataset:
         raise ImageError("The series holds headers without pixels.")
     if not str(dataset.get("PhotometricInterpretation", "")).startswith("MONOCHROME"):

@@ -1,0 +1,258 @@
+"""DICOM structure sets of radiotherapy: outlines as contours, for planning margins.
+
+A structure is one label of one hypothesis; with them go the inner, median and outer contour of
+each label, which at least 95, 50 and 5 % of the hypotheses hold. Contours run half-way between
+voxels inside and outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from highdicom.base import SOPClass
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
+
+from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.errors import ExportError, GeometryError, ImageError
+from napari_ssn.io.content import Content, as_volume
+from napari_ssn.io.dicom import making
+from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.members import member
+from napari_ssn.io.dicom.outlines import filled, lines
+from napari_ssn.io.dicom.segmentation import check_grid
+from napari_ssn.io.dicom.segments import Said, whose
+from napari_ssn.io.dicom.series import DicomSeries, check_series, short
+from napari_ssn.io.dicom.source import even, places, sources
+
+_SERIES_NUMBER = 9102
+_NO_CONTOURS = "A structure set holds outlines, and probabilities have none: write .dcm or .pm.dcm."
+_DAMAGED = "The DICOM structure set is damaged or cut off: export it again."
+_OTHERS = "The DICOM structure set holds other structures than expected."
+_ELSEWHERE = "The DICOM structure set does not lie on the grid of its image."
+# A class of old that stands for the study which a set refers to.
+_STUDY = "1.2.840.10008.3.1.2.3.1"
+#: By how many of the nested masks hold a voxel.
+_NESTED = ((3, "inner (95 %)"), (2, "median (50 %)"), (1, "outer (5 %)"))
+# How far a contour's points may lie off a slice, in slices.
+_OFF = 0.05
+_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+class _Structure(NamedTuple):
+    """A name, a colour as ``#rrggbb``, and (X, Y, Z) that is outlined."""
+
+    name: str
+    colour: str
+    mask: NDArray[np.bool_]
+
+
+def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
+    """A structure set of hypotheses, and of what many of them agree on where that is known.
+
+    Args:
+        content: on the grid of the series, axes (column, row, slice).
+        path: of the file.
+        series: that it belongs to.
+
+    Raises:
+        ExportError: content of probabilities, another grid, or headers that lack too much.
+    """
+    series = check_series(series)
+    if content.probability is not None:
+        raise ExportError(_NO_CONTOURS)
+    check_grid(content, series)
+    with making.refused():
+        return making.written(_made(content, series), series)
+
+
+def remark(content: Content, series: DicomSeries | None) -> str:
+    """See `making.about_file`."""
+    return making.about_file(check_series(series))
+
+
+def _structures(content: Content) -> Iterator[_Structure]:
+    for one in content.segments():
+        mask = as_volume(content.hypotheses[one.layer].label_map) == one.value
+        yield _Structure(short(one.name), one.label.colour, mask)
+    if content.levels is None:
+        return
+    for value, label in list(enumerate(content.model.labels[: content.classes]))[1:]:
+        levels = as_volume(content.levels[value - 1])
+        for level, words in _NESTED:
+            yield _Structure(short(f"{label.name}, {words}"), label.colour, levels >= level)
+
+
+def _made(content: Content, series: DicomSeries) -> Any:
+    # Whom it is of, and no more of the headers.
+    header = sources(series, [0], np.zeros((1, 1, 1)))[0][0]
+    positions, steps = places(series)
+    images = [_referred(series, k) for k in range(len(positions))]
+    frame = str(series.headers[0].FrameOfReferenceUID)
+    made = SOPClass(
+        study_instance_uid=header.StudyInstanceUID,
+        sop_class_uid=RTStructureSetStorage,
+        modality="RTSTRUCT",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        patient_id=header.PatientID,
+        patient_name=header.PatientName,
+        patient_birth_date=header.PatientBirthDate,
+        patient_sex=header.PatientSex,
+        accession_number=header.AccessionNumber,
+        study_id=header.StudyID,
+        study_date=header.StudyDate,
+        study_time=header.StudyTime,
+        referring_physician_name=header.ReferringPhysicianName,
+        specific_character_set=header.get("SpecificCharacterSet"),
+        **making.made_by(content, _SERIES_NUMBER),
+    )
+    now = datetime.now()
+    made.FrameOfReferenceUID, made.PositionReferenceIndicator = frame, ""
+    made.OperatorsName, made.ApprovalStatus = "", "UNAPPROVED"
+    made.StructureSetLabel = "SSN"
+    made.StructureSetDescription = making.notice(content)
+    made.StructureSetDate, made.StructureSetTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    in_series = _item(SeriesInstanceUID=header.SeriesInstanceUID, ContourImageSequence=images)
+    study = _item(
+        ReferencedSOPClassUID=_STUDY,
+        ReferencedSOPInstanceUID=header.StudyInstanceUID,
+        RTReferencedSeriesSequence=[in_series],
+    )
+    made.ReferencedFrameOfReferenceSequence = [
+        _item(FrameOfReferenceUID=frame, RTReferencedStudySequence=[study])
+    ]
+    on_grid = even(positions)
+    rois, contours, observations = [], [], []
+    for number, one in enumerate(_structures(content), start=1):
+        rois.append(
+            _item(
+                ROINumber=number,
+                ReferencedFrameOfReferenceUID=frame,
+                ROIName=one.name,
+                ROIGenerationAlgorithm="AUTOMATIC",
+            )
+        )
+        colour = [int(one.colour[i : i + 2], 16) for i in (1, 3, 5)]
+        drawn = _item(ReferencedROINumber=number, ROIDisplayColor=colour)
+        found = list(_contours(one.mask, on_grid, steps, images))
+        if found:
+            drawn.ContourSequence = found
+        contours.append(drawn)
+        observations.append(
+            _item(
+                ObservationNumber=number,
+                ReferencedROINumber=number,
+                RTROIInterpretedType="",
+                ROIInterpreter="",
+            )
+        )
+    made.StructureSetROISequence, made.ROIContourSequence = rois, contours
+    made.RTROIObservationsSequence = observations
+    return made
+
+
+def _contours(
+    mask: NDArray[np.bool_],
+    positions: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    images: Sequence[Dataset],
+) -> Iterator[Dataset]:
+    for k in np.flatnonzero(mask.any(axis=(0, 1))).tolist():
+        for line in lines(mask[..., k]):
+            points = positions[k] + line @ steps.T
+            yield _item(
+                ContourImageSequence=[images[k]],
+                ContourGeometricType="CLOSED_PLANAR",
+                NumberOfContourPoints=len(points),
+                ContourData=[f"{value + 0.0:.4f}" for value in points.ravel()],
+            )
+
+
+def _referred(series: DicomSeries, k: int) -> Dataset:
+    """The slice of a number, by its class and UID, and by its frame where there are several."""
+    header = series.headers[0 if series.frames is not None else k]
+    item = _item(
+        ReferencedSOPClassUID=header.SOPClassUID, ReferencedSOPInstanceUID=header.SOPInstanceUID
+    )
+    if series.frames is not None:
+        item.ReferencedFrameNumber = series.frames[k]
+    return item
+
+
+def _item(**values: Any) -> Dataset:
+    item = Dataset()
+    for keyword, value in values.items():
+        setattr(item, keyword, value)
+    return item
+
+
+def label_maps(
+    files: Sequence[Path],
+    affine: NDArray[np.float64],
+    shape: Sequence[int],
+    count: int,
+    labels: int,
+) -> NDArray[np.uint8]:
+    """Label maps of the hypotheses of a structure set, (n, *S), on the grid of their image.
+
+    Args:
+        files: the one of the set.
+        affine, shape: of that grid, axes (column, row, slice).
+        count, labels: hypotheses, and labels of each but the background.
+
+    Raises:
+        ImageError, GeometryError: it is damaged, holds something else, or lies elsewhere.
+    """
+    columns, rows, slices = space = (*shape, 1)[:3]
+    out = np.zeros((count, *space), np.uint8)
+    whole = member(files[0]).whole()
+    check_inflates(whole)
+    with reading(_DAMAGED):
+        found = list(dcmread(BytesIO(whole)).ROIContourSequence)
+        if len(found) < count * labels:
+            raise ImageError(_OTHERS)
+        to_index = np.linalg.inv(_LPS @ affine)
+        for number, structure in enumerate(found[: count * labels]):
+            layer, value = divmod(number, labels)
+            for contour in structure.get("ContourSequence", ()):
+                points = np.asarray(contour.ContourData, np.float64).reshape(-1, 3)
+                index = points @ to_index[:3, :3].T + to_index[:3, 3]
+                k = round(float(index[0, 2]))
+                if not 0 <= k < slices or np.abs(index[:, 2] - k).max() > _OFF:
+                    raise GeometryError(_ELSEWHERE)
+                inside, labels_there = filled(index[:, :2], (columns, rows)), out[layer, ..., k]
+                if labels_there[inside].any():
+                    # A voxel has one label: somebody has moved a contour.
+                    raise ImageError(_OTHERS)
+                labels_there[inside] = value + 1
+    return out.reshape(count, *shape)
+
+
+def checked(files: Sequence[Path], record: Provenance) -> tuple[list[Said], str | None]:
+    """What a structure set says beside its contours; nothing of it is in a sidecar."""
+    with reading(_DAMAGED):
+        header = dcmread(files[0])
+        labels = sum(len(one.volumes) for one in record.each())
+        (frame,) = header.ReferencedFrameOfReferenceSequence
+        (study,) = frame.RTReferencedStudySequence
+        patient = [*whose(header)[:-1], str(frame.FrameOfReferenceUID)]
+        series = study.RTReferencedSeriesSequence
+        said = Said(
+            [str(one.ROIName) for one in header.StructureSetROISequence][:labels],
+            patient,
+            {str(one.SeriesInstanceUID) for one in series},
+            {
+                str(image.ReferencedSOPInstanceUID)
+                for one in series
+                for image in one.ContourImageSequence
+            },
+            str(header.get("PatientIdentityRemoved") or "") != "YES",
+        )
+    return [said], None
