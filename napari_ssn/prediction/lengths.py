@@ -17,7 +17,7 @@ from napari_ssn.prediction.crowd import crowd_of
 from napari_ssn.prediction.prediction import Prediction
 
 #: Hypotheses that are measured at most, and the seed of their draws.
-DRAWS, SEED = 100, 0
+DRAWS, SEED = 50, 0
 # Voxels decoded for them: of a large region fewer are, but not fewer than so many.
 _VOXELS, _FEWEST = 300_000_000, 20
 

@@ -78,6 +78,7 @@ class Summary:
         self._lengths.changed.connect(self.changed.emit)
         self._ranges.changed.connect(self.changed.emit)
         self._cards.changed.connect(self.changed.emit)
+        self._cards.changed.connect(self._measure)
         self._result: Prediction | None = None
         self._points: tuple[Point, ...] = ()
         self._only: tuple[Question, ...] = ()
@@ -104,13 +105,21 @@ class Summary:
             given = (self._result, self._points, self._only)
             self._ranges.want(_Given(*given, self._count))
             self._cards.want(_Given(*given, self._most))
-            if self._long:
-                self._lengths.want(_Given(*given, 0))
+            self._measure()
 
     def show_lengths(self) -> None:
-        """Find out the ranges of diameters too, which takes longer than all else together."""
+        """Find out the ranges of diameters too, once all else is known that is sooner found out."""
         self._long = True
-        self.make()
+        self._measure()
+
+    def _measure(self) -> None:
+        if self._long and self._result is not None and self._cards.current is not None:
+            self._lengths.want(self._now)
+
+    @property
+    def _now(self) -> _Given:
+        assert self._result is not None
+        return _Given(self._result, self._points, self._only, 0)
 
     def set_count(self, count: int) -> None:
         """State ranges of another number of hypotheses."""
@@ -130,7 +139,8 @@ class Summary:
     @property
     def lengths(self) -> Lengths | None:
         """Ranges of the diameters; None while they are measured, and if nobody asked for them."""
-        return self._lengths.current
+        known = self._result is not None and self._lengths.key == self._now
+        return self._lengths.value if known else None
 
     @property
     def cards(self) -> Cards | None:
