@@ -36,6 +36,9 @@ COMMANDS = {
     "change": Place(
         "change", "change", "Has it grown? A change between two scans, with its range."
     ),
+    "readers": Place(
+        "readers", "readers", "Several people's outlines side by side, and beside a model."
+    ),
     "models": Place("models", "models", "List the installed models."),
     "demo": Place("demo", "demo", "Open the window with an example, ready to run."),
     "train": Place("train", "train", "Train a model, or go on with a checkpoint."),

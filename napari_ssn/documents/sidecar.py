@@ -192,6 +192,31 @@ class Choice(Exact):
     drawing: Drawing | None = None
 
 
+class ReaderShare(Exact):
+    """One of several people behind an outline.
+
+    ``sha256`` is of the person's own label map, uint8 in C order on the grid; ``share`` is the
+    weight in what was made of all, null where nobody has one (STAPLE); ``dice`` the overlap of
+    that with the person's own, by label, the background left out.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    sha256: Sha256
+    share: Share | None = None
+    dice: Annotated[list[Share], Field(min_length=1)]
+
+
+class Adjudicated(Exact):
+    """How one outline was made of several people's.
+
+    ``pick`` is one of them, ``majority`` what most say, ``staple`` the likeliest truth behind them
+    all, ``blend`` where the weighted mean of signed distances to their edges is above 0.
+    """
+
+    how: Literal["pick", "majority", "staple", "blend"]
+    readers: Annotated[list[ReaderShare], Field(min_length=2)]
+
+
 class LabelVolume(Exact):
     """Size of one label; ``ml`` and ``mm2`` are null where the voxel size does not tell.
 
@@ -244,7 +269,8 @@ class Provenance(Exact):
     sizes of each label spread over all hypotheses, and ``together`` those of all labels but the
     background where there are several; both are null in sidecars of before they were written down,
     of probability maps, and of what was edited by hand. ``written`` is the DICOM file beside it;
-    null beside any other file, and in sidecars of before.
+    null beside any other file, and in sidecars of before. ``adjudicated`` says of an edited one
+    whose outlines it was made of.
     """
 
     schema_version: Literal[1] = 1
@@ -267,6 +293,7 @@ class Provenance(Exact):
     sizes: Annotated[dict[str, Sizes], Field(min_length=1)] | None = None
     together: Sizes | None = None
     written: Written | None = None
+    adjudicated: Adjudicated | None = None
 
     @field_validator("created")
     @classmethod

@@ -108,6 +108,7 @@ def fit(
     points: tuple[Point, ...] = (),
     tolerance: float = TOLERANCE,
     length_mm: float = LENGTH_MM,
+    sizes: NDArray[np.int64] | None = None,
     cancel: Cancel = NEVER,
 ) -> Fitting:
     """The hypothesis nearest to a drawing, and how far the model explains the drawing.
@@ -117,6 +118,7 @@ def fit(
         label_map: (*S) on the source's grid, from `as_drawing`.
         points: that hold beside it.
         tolerance, length_mm: see `fit_drawing`.
+        sizes: (N, C − 1) voxels of each label in many hypotheses, if they are counted already.
         cancel: looked at on the way.
 
     Raises:
@@ -154,7 +156,7 @@ def fit(
         left_out=left_out,
         outside=outside,
         percentile=found.percentile,
-        smaller=_smaller(prediction, drawn, cancel),
+        smaller=smaller(_sizes(prediction, cancel) if sizes is None else sizes, drawn),
         marks=dist.placed(marks),
     )
 
@@ -180,19 +182,28 @@ def drawing_of(found: DrawingFit, label_map: Labels, tolerance: float, length_mm
     return Drawing(z, label_map_hash(label_map), tolerance, length_mm)
 
 
-def _smaller(
-    prediction: Prediction, drawn: NDArray[np.int64], cancel: Cancel
-) -> NDArray[np.float64]:
-    """Share of the model's own hypotheses in which each label is smaller than drawn, (C − 1,).
+def draws_of(prediction: Prediction) -> NDArray[np.float64]:
+    """Hypotheses that a drawing is told among, (N, R)."""
+    count = _DRAWS_LARGE if prediction.dist.large else _DRAWS
+    return prediction.given.draws((), count, SEED)
 
-    Those of the same size count half; of a model that tells presence apart only those that
-    outline anything.
+
+def smaller(sizes: NDArray[np.int64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of hypotheses in which each label is smaller than drawn, (C − 1,).
+
+    Those of the same size count half.
     """
-    given = prediction.given
-    z = given.draws((), _DRAWS_LARGE if prediction.dist.large else _DRAWS, SEED)
-    counts = count_sizes(prediction, (), z[given.outlined((), z)], cancel)[:, 1:]
-    found: NDArray[np.float64] = ((counts < drawn) + 0.5 * (counts == drawn)).mean(0)
+    found: NDArray[np.float64] = ((sizes < drawn) + 0.5 * (sizes == drawn)).mean(0)
     return found
+
+
+def _sizes(prediction: Prediction, cancel: Cancel) -> NDArray[np.int64]:
+    """Voxels of each label in hypotheses, (N, C − 1).
+
+    Of a model that tells presence apart only those that outline anything.
+    """
+    given, z = prediction.given, draws_of(prediction)
+    return count_sizes(prediction, (), z[given.outlined((), z)], cancel)[:, 1:]
 
 
 def _listed(values: NDArray[np.generic]) -> str:

@@ -1,0 +1,222 @@
+"""The readers' room: several people's outlines of one image, and where the model has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.core.adjudicating import Pairs, blend, pairs
+from napari_ssn.core.measures import count_labels
+from napari_ssn.core.overlap import dice, majority_vote
+from napari_ssn.core.summaries.agreement import agreement
+from napari_ssn.documents import sidecar as provenance
+from napari_ssn.errors import NEVER, Cancel, DataError
+from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.staple import Staple, staple
+from napari_ssn.prediction.counting import count_sizes
+from napari_ssn.prediction.drawing import Fitting, as_drawing, draws_of, fit, in_region, smaller
+from napari_ssn.prediction.prediction import Prediction
+
+Labels = NDArray[np.uint8]
+Counts = NDArray[np.int64]
+How = Literal["pick", "majority", "staple", "blend"]
+
+_MOST_LABELS = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Readers:
+    """Outlines of M people, of C labels. The background is left out of all counts.
+
+    Attributes:
+        names: of the people, or ``reader 1``, ``reader 2``.
+        labels: names of all labels, background first.
+        maps: label maps (*S) on the image's grid.
+        counts: (M, C − 1) voxels of each label.
+        pairs: how far each two agree.
+        majority: (*S), what most say; of ties the lower label, so the background.
+        staple: None where it cannot be computed.
+        nested: (3, C − 1) voxels that all of them give a label, at least half, and any.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    maps: tuple[Labels, ...]
+    counts: Counts
+    pairs: Pairs
+    majority: Labels
+    staple: Staple | None
+    nested: Counts
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Where readers lie among a model's hypotheses.
+
+    Attributes:
+        fittings: of each, the nearest hypothesis; None of who outlines nothing, or nothing that
+            any hypothesis has.
+        smaller: (M, C − 1) share of the hypotheses in which a label is smaller than they drew.
+        nested: (3, C − 1) voxels of the model's inner, median and outer outline.
+        outlined: how likely the model has it that anything is outlined.
+    """
+
+    fittings: tuple[Fitting | None, ...]
+    smaller: NDArray[np.float64]
+    nested: Counts
+    outlined: float
+
+
+def gather(
+    values: Sequence[NDArray[np.generic]],
+    space: Sequence[int],
+    spacing: Sequence[float],
+    names: Sequence[str] = (),
+    labels: Sequence[str] | None = None,
+) -> Readers:
+    """Compare several people's outlines.
+
+    Args:
+        values: label maps on the image's grid, at least two; who outlined nothing has an empty one.
+        space: shape of the image.
+        spacing: voxel size along each axis, 1 where it is unknown.
+        names: of the people; by their numbers if left out.
+        labels: names of a model's labels, background first; if left out those that are drawn.
+
+    Raises:
+        DataError: fewer than two, another number of names, or what is no label map.
+        GeometryError: another shape.
+    """
+    if len(values) < 2:
+        raise DataError("The readers' room compares two outlines or more: name another one.")
+    if names and len(names) != len(values):
+        raise DataError(f"There are {len(values)} outlines and {len(names)} names.")
+    if labels is None:
+        labels = _drawn(values)
+    maps = tuple(
+        as_drawing(one, space, labels) if np.any(one) else np.zeros(tuple(space), np.uint8)
+        for one in values
+    )
+    classes = len(labels)
+    try:
+        truth = staple(maps, classes)
+    except DataError:
+        truth = None
+    votes = np.array(
+        [[sum((one == c).astype(np.uint8) for one in maps)] for c in range(1, classes)]
+    )
+    m = len(maps)
+    nested = [(votes >= least).reshape(classes - 1, -1).sum(1) for least in (m, (m + 1) // 2, 1)]
+    return Readers(
+        tuple(names) or tuple(f"reader {k}" for k in range(1, m + 1)),
+        tuple(labels),
+        maps,
+        np.array([count_labels(one, classes)[1:] for one in maps]),
+        pairs(maps, classes, spacing),
+        majority_vote(np.stack(maps), classes).astype(np.uint8),
+        truth,
+        np.array(nested),
+    )
+
+
+def place(readers: Readers, prediction: Prediction, cancel: Cancel = NEVER) -> Placed:
+    """Where readers lie among the hypotheses of a model, of the part that was segmented."""
+    given, z = prediction.given, draws_of(prediction)
+    outlined = given.outlined((), z)
+    sizes = count_sizes(prediction, (), z[outlined], cancel)[:, 1:]
+    found = agreement(prediction.dist, z[outlined], cancel.check)
+    levels = [found.levels(label) for label in range(1, len(readers.labels))]
+    nested = [[int((one >= least).sum()) for one in levels] for least in (3, 2, 1)]
+    fittings = list[Fitting | None]()
+    for one in readers.maps:
+        cancel.check()
+        try:
+            fittings.append(fit(prediction, one, sizes=sizes, cancel=cancel))
+        except DataError:
+            # Outside the region, or where no hypothesis has anything.
+            fittings.append(None)
+    here = [count_labels(in_region(prediction, one), len(readers.labels)) for one in readers.maps]
+    return Placed(
+        tuple(fittings),
+        np.array([smaller(sizes, one[1:]) for one in here]),
+        np.array(nested),
+        given.presence(()) * len(outlined) / len(z),
+    )
+
+
+def adjudicate(
+    readers: Readers,
+    how: How,
+    spacing: Sequence[float],
+    number: int = 0,
+    weights: Sequence[float] | None = None,
+) -> tuple[Labels, list[float] | None]:
+    """One outline made of all, and the share of each in it; None of STAPLE's, which has none.
+
+    Args:
+        readers: whose.
+        how: one of them, the majority, STAPLE, or between them (see `blend`).
+        spacing: voxel size along each axis, 1 where it is unknown.
+        number: of who is picked, from 0.
+        weights: of a blend; all alike if left out.
+
+    Raises:
+        DataError: there is no STAPLE, or a blend with who outlines nothing or other weights.
+    """
+    m = len(readers.maps)
+    if how == "pick":
+        return readers.maps[number], [float(k == number) for k in range(m)]
+    if how == "majority":
+        return readers.majority, [1 / m] * m
+    if how == "staple":
+        # Says why there is none.
+        truth = readers.staple or staple(readers.maps, len(readers.labels))
+        return truth.label_map, None
+    chosen = np.ones(m) if weights is None else np.asarray(weights, np.float64)
+    if len(chosen) != m or not (np.isfinite(chosen).all() and (chosen >= 0).all() and chosen.any()):
+        raise DataError(f"A blend of {m} outlines takes {m} weights, none below 0, not all 0.")
+    empty = [
+        name
+        for name, one, weight in zip(readers.names, readers.maps, chosen, strict=True)
+        if weight > 0 and not one.any()
+    ]
+    if empty:
+        raise DataError(f"{empty[0]} outlines nothing, which cannot be blended: give the weight 0.")
+    kept = np.flatnonzero(chosen > 0)
+    maps = [readers.maps[k] for k in kept]
+    made = blend(maps, chosen[kept].tolist(), len(readers.labels), spacing)
+    return made, (chosen / chosen.sum()).tolist()
+
+
+def shares_of(
+    readers: Readers, how: How, label_map: Labels, shares: Sequence[float] | None
+) -> provenance.Adjudicated:
+    """What a sidecar says of the people behind an outline."""
+    classes = len(readers.labels)
+    return provenance.Adjudicated(
+        how=how,
+        readers=[
+            provenance.ReaderShare(
+                name=name,
+                sha256=label_map_hash(one),
+                share=None if shares is None else shares[k],
+                dice=dice(label_map, one, classes).tolist(),
+            )
+            for k, (name, one) in enumerate(zip(readers.names, readers.maps, strict=True))
+        ],
+    )
+
+
+def _drawn(values: Sequence[NDArray[np.generic]]) -> tuple[str, ...]:
+    """Names of the labels that are drawn; one thing, if nobody tells two apart."""
+    found = [np.unique(one[one != 0]) for one in values]
+    if all(len(one) <= 1 for one in found):
+        return ("background", "outline")
+    highest = float(max(one.max() for one in found if len(one)))
+    if not 0 < highest <= _MOST_LABELS:
+        raise DataError(f"An outline holds the number {highest:g}: labels go up to {_MOST_LABELS}.")
+    return ("background", *(f"label {k}" for k in range(1, int(highest) + 1)))

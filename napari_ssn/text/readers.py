@@ -1,0 +1,146 @@
+"""What is said of several people's outlines of one image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from napari_ssn.text.sizes import Measure, capital, percent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = Sequence[float] | NDArray[np.float64] | NDArray[np.int64]
+
+
+def sizes_lines(
+    measure: Measure, labels: Sequence[str], names: Sequence[str], counts: NDArray[np.int64]
+) -> Iterator[str]:
+    """``Outline: reader 1 1.80 mL · reader 2 2.10 mL``, a line for each label.
+
+    Args:
+        measure: how voxels are said.
+        labels: names, background left out.
+        names: of the people.
+        counts: (M, C − 1) voxels.
+    """
+    for label, column in zip(labels, counts.T, strict=True):
+        each = [f"{name} {_amount(measure, n)}" for name, n in zip(names, column, strict=True)]
+        low, high = int(column.min()), int(column.max())
+        spread = f" (largest ÷ smallest {high / low:.2f})" if low else ""
+        yield f"{capital(label)}: {' · '.join(each)}{spread}"
+
+
+def agreement_line(
+    one: str, other: str, labels: Sequence[str], dice: Numbers, apart: Numbers, unit: str
+) -> str:
+    """``reader 1 and reader 2: Dice 0.86, 0.4 mm apart``; with several labels, each of them.
+
+    Args:
+        one, other: whose outlines.
+        labels: names, background left out.
+        dice, apart: of each label; NaN is left out.
+        unit: of ``apart``.
+    """
+    return f"{capital(one)} and {other}: {_overlaps(labels, dice, apart, unit)}"
+
+
+def staple_lines(
+    labels: Sequence[str],
+    names: Sequence[str],
+    sensitivity: NDArray[np.float64],
+    specificity: NDArray[np.float64],
+) -> Iterator[str]:
+    """``STAPLE, outline: reader 1 sensitivity 0.93, specificity 0.98 · …``."""
+    for k, label in enumerate(labels):
+        pairs = zip(names, sensitivity[:, k], specificity[:, k], strict=True)
+        each = [f"{n} sensitivity {a:.2f}, specificity {b:.2f}" for n, a, b in pairs if a == a]
+        if each:
+            yield f"STAPLE, {label}: {' · '.join(each)}"
+
+
+def nested_line(measure: Measure, label: str, people: Numbers, model: Numbers | None = None) -> str:
+    """``Outline: all agree on 1.0 mL, half on 1.6 mL, any has 2.4 mL · model 0.9, 1.5 and 2.6 mL``.
+
+    Args:
+        measure: how voxels are said.
+        label: whose.
+        people: voxels that all of them, half of them and any of them have.
+        model: voxels of the inner, median and outer outline; None without a model.
+    """
+    inner, median, outer = (_amount(measure, n) for n in people)
+    line = f"{capital(label)}: all agree on {inner}, at least half on {median}, any has {outer}"
+    if model is None:
+        return line
+    inner, median, outer = (_amount(measure, n) for n in model)
+    return (
+        f"{line} · 95 % of the model's hypotheses agree on {inner}, half on {median}, "
+        f"5 % on {outer}"
+    )
+
+
+def placed_line(
+    measure: Measure,
+    name: str,
+    labels: Sequence[str],
+    dice: Numbers,
+    beyond: int,
+    left_out: int,
+    percentile: float | None,
+    smaller: Numbers,
+) -> str:
+    """``Reader 1: the model comes to Dice 0.94 · larger than 61 % of hypotheses``.
+
+    Args:
+        measure: how voxels are said.
+        name: of the person.
+        labels: names, background left out.
+        dice: of each label with the nearest hypothesis.
+        beyond, left_out: voxels that no hypothesis has, and that all have and he has not.
+        percentile: share of hypotheses nearer to the mean.
+        smaller: share of hypotheses in which each label is smaller.
+    """
+    parts = [f"the model comes to {_overlaps(labels, dice)}"]
+    if beyond:
+        parts.append(f"{measure.amount(beyond)} is beyond it")
+    if left_out:
+        parts.append(f"leaves out {measure.amount(left_out)} that all hypotheses have")
+    if percentile is not None:
+        parts.append(f"farther out than {percent(percentile)} of hypotheses")
+    several = len(labels) > 1
+    parts += [
+        f"{label + ' ' if several else ''}larger than {percent(share)}"
+        for label, share in zip(labels, smaller, strict=True)
+    ]
+    return f"{capital(name)}: {' · '.join(parts)}"
+
+
+def unplaced_line(name: str, drawn: bool, outlined: float) -> str:
+    """What is said of who outlines nothing, or nothing that the model has.
+
+    Args:
+        name: of the person.
+        drawn: whether anything is outlined.
+        outlined: how likely the model has it that anything is.
+    """
+    if drawn:
+        return f"{capital(name)}: no hypothesis of the model reaches this outline"
+    return f"{capital(name)}: outlines nothing, as {percent(1 - outlined)} of hypotheses do"
+
+
+def _overlaps(
+    labels: Sequence[str], dice: Numbers, apart: Numbers | None = None, unit: str = ""
+) -> str:
+    far = [math.nan] * len(labels) if apart is None else apart
+    return "; ".join(
+        (f"{label} " if len(labels) > 1 else "")
+        + f"Dice {overlap:.2f}"
+        + (f", {distance:.1f} {unit} apart" if distance == distance else "")
+        for label, overlap, distance in zip(labels, dice, far, strict=True)
+    )
+
+
+def _amount(measure: Measure, voxels: float) -> str:
+    return measure.amount(voxels) if voxels else "none"

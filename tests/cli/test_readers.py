@@ -1,0 +1,147 @@
+"""``readers``: several people's outlines compared, placed in a model, and made into one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import napari_ssn as ssn
+from napari_ssn.core.adjudicating import blend
+from napari_ssn.core.distribution import draw_z
+from napari_ssn.core.given.drawing import fit_drawing
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.io.hashes import label_map_hash
+from tests.support.choices import NAME
+from tests.support.helpers import command
+
+
+@pytest.fixture(scope="module")
+def outlines(scan, models, tmp_path_factory) -> tuple[list[Path], list[np.ndarray]]:
+    """Two people within the model's hypotheses, and one who outlines nothing."""
+    dist = ssn.load_model(models["spots"], "cpu").segment(ssn.read(scan))
+    maps = [dist.placed(dist.label_map(z)) for z in ([0.9, -0.4, 0.2], [-0.6, 0.8, 0.0])]
+    maps.append(np.zeros_like(maps[0]))
+    folder = tmp_path_factory.mktemp("outlines")
+    paths = [folder / f"{NAME}_{k}.nii.gz" for k in range(3)]
+    for k, (path, values) in enumerate(zip(paths, maps, strict=True)):
+        # Whatever number one person drew with, it is the same thing.
+        nib.save(nib.Nifti1Image(values * (k + 1), nib.load(scan).affine), path)
+    return paths, maps
+
+
+@pytest.fixture
+def run_readers(monkeypatch, capsys, scan):
+    def call(*args: object) -> tuple[int, str, str]:
+        status, out, err = command(monkeypatch, capsys, "readers", scan, *args)
+        assert NAME not in out + err and "Traceback" not in err
+        return status, out, err
+
+    return call
+
+
+def test_without_a_model_people_are_compared(run_readers, outlines, tmp_path: Path) -> None:
+    paths, (a, b, _) = outlines
+    status, out, err = run_readers(
+        *paths, "--names", "Anna,Ben,Cleo", "--json", tmp_path / "r.json"
+    )
+    assert status == 0, err
+    figures = json.loads((tmp_path / "r.json").read_text())
+    assert figures["voxels"] == [[a.sum()], [b.sum()], [0]] and figures["model"] is None
+    overlap = ssn.metrics.dice(a, b, 2)[0]
+    assert figures["dice"][0][1] == [overlap] and figures["dice"][0][2] == [0.0]
+    assert figures["apart_mm"][0][2] == [None] and figures["apart_mm"][0][1][0] > 0
+    # All three agree on nothing, two on what both have.
+    assert figures["voxels_of_all_half_any"] == [[0], [(a & b).sum()], [(a | b).sum()]]
+    assert figures["voxels_of_the_majority"] == [(a & b).sum()]
+    assert f"Anna and Ben: Dice {overlap:.2f}, " in out and "Cleo none" in out
+    assert figures["staple"]["voxels"][0] > 0 and "STAPLE, outline: Anna sensitivity" in out
+
+
+def test_beside_a_model_each_is_placed(run_readers, scan, models, outlines, tmp_path: Path) -> None:
+    paths, maps = outlines
+    status, out, err = run_readers(
+        *paths, "--model", models["spots"], "--device", "cpu", "--json", tmp_path / "r.json"
+    )
+    assert status == 0, err
+    told = json.loads((tmp_path / "r.json").read_text())["model"]
+    dist = ssn.load_model(models["spots"], "cpu").segment(ssn.read(scan))
+    for k in range(2):
+        fit = fit_drawing(dist, maps[k])
+        assert told["nearest"][k]["z"] == fit.z.tolist()
+        assert told["nearest"][k]["percentile"] == fit.percentile
+        assert told["nearest"][k]["dice"][0] > 0.9
+    assert told["nearest"][2] is None and told["outlined"] == 1
+    inner, median, outer = (row[0] for row in told["voxels_inner_median_outer"])
+    assert inner < median < outer
+    sizes = dist.label_maps(draw_z(400, dist.rank, 5)).reshape(400, -1).astype(bool).sum(1)
+    assert told["smaller"][0][0] == pytest.approx((sizes < maps[0].sum()).mean(), abs=0.1)
+    assert "Reader 1: the model comes to Dice 0.9" in out and "of hypotheses" in out
+    assert "Reader 3: outlines nothing, as 0 % of hypotheses do" in out
+
+
+@pytest.mark.parametrize("how", ["pick", "majority", "staple", "blend"])
+def test_one_outline_is_made_of_all_and_says_of_whom(
+    run_readers, models, outlines, tmp_path: Path, how: str
+) -> None:
+    paths, (a, b, _) = outlines
+    out = tmp_path / "one.nii.gz"
+    more = {"pick": ("--who", 2), "blend": ("--weights", "1,3")}.get(how, ())
+    args = ("--model", models["spots"], "--device", "cpu", "--adjudicate", how, "--out", out)
+    status, _, err = run_readers(*paths[:2], *args, *more)
+    assert status == 0, err
+    written = np.asanyarray(nib.load(out).dataobj)
+    spacing = nib.load(paths[0]).header.get_zooms()
+    expected = {
+        "pick": b,
+        "majority": a & b,
+        "blend": blend([a, b], (1, 3), 2, [float(mm) for mm in spacing]),
+    }
+    if how in expected:
+        np.testing.assert_array_equal(written, expected[how])
+    record = read_sidecar(tmp_path / "one.json")
+    assert record.choice.kind == "edited" and record.adjudicated is not None
+    told = record.adjudicated.readers
+    assert record.adjudicated.how == how
+    assert [one.sha256 for one in told] == [label_map_hash(a), label_map_hash(b)]
+    shares = {"pick": [0, 1], "majority": [0.5, 0.5], "blend": [0.25, 0.75], "staple": [None] * 2}
+    assert [one.share for one in told] == shares[how]
+    assert [one.dice for one in told] == [ssn.metrics.dice(written, x, 2).tolist() for x in (a, b)]
+    # A file of that name is not replaced without a word.
+    assert run_readers(*paths[:2], *args, *more)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), "compares two outlines or more"),
+        (("2", "--names", "Anna"), "There are 2 outlines and 1 names."),
+        (("2", "3", "--weights", "1,1"), "--weights are for --adjudicate blend."),
+        (("2", "--adjudicate", "blend"), "name both or neither"),
+        (("2", "--adjudicate", "pick", "--out", "o.nii"), "--who says who is picked"),
+        (("2", "--adjudicate", "majority", "--out", "o.nii"), "need --model"),
+        (("3", "--model", "--adjudicate", "blend", "--out", "o.nii"), "outlines nothing"),
+        (
+            ("2", "--model", "--adjudicate", "blend", "--weights", "1,0,2", "--out", "o.nii"),
+            "takes 2 weights",
+        ),
+        (("2", "--model", "--adjudicate", "pick", "--who", 3, "--out", "o.nii"), "one of them"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    run_readers, models, outlines, tmp_path: Path, args, words: str
+) -> None:
+    paths, _ = outlines
+    given: list[object] = [paths[0]]
+    for one in args:
+        given.append(paths[int(one) - 1] if str(one) in "23" and given[-1] != "--who" else one)
+        if one == "--model":
+            given.append(models["spots"])
+        if str(one).startswith("o.nii"):
+            given[-1] = tmp_path / one
+    status, _, err = run_readers(*given)
+    assert status == 2 and words in " ".join(err.replace("│", " ").split()), err
+    assert not list(tmp_path.iterdir())
