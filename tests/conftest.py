@@ -1,8 +1,11 @@
 """What every test runs under."""
 
+import atexit
 import gc
 import os
+import shutil
 import sys
+import tempfile
 from typing import Any
 
 import pytest
@@ -12,6 +15,10 @@ import pytest
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 os.environ["NAPARI_STRICT_QT"] = "1"
 
+
+# What sessions of tests leave must neither be offered to anybody nor decide what tests see.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="napari-ssn-state-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], True)
 
 _SCREEN = pytest.StashKey[Any]()
 

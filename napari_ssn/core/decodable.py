@@ -67,6 +67,11 @@ class Decodable(ABC):
 
     @property
     @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes of all its numbers."""
+
+    @property
+    @abstractmethod
     def device(self) -> torch.device:
         """Where the parameters lie."""
 

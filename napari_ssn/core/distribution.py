@@ -131,6 +131,11 @@ class LogitDistribution(Decodable):
         return tuple(self.mean.shape[1:])
 
     @property
+    def nbytes(self) -> int:
+        """See `Decodable.nbytes`."""
+        return sum(part.nbytes for part in (self.mean, self.cov_factor, self.cov_diag))
+
+    @property
     def device(self) -> torch.device:
         """Where the parameters lie."""
         return self.mean.device

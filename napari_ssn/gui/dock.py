@@ -29,8 +29,10 @@ from napari_ssn.gui.panels.output import ExportPanel, SamplePanel
 from napari_ssn.gui.panels.overview import OverviewPanel
 from napari_ssn.gui.panels.points import PointPanel
 from napari_ssn.gui.panels.presence import PresencePanel
+from napari_ssn.gui.panels.results import ResultsPanel
 from napari_ssn.gui.panels.run import RegionPanel, RunPanel
 from napari_ssn.gui.panels.settings import SettingsPanel
+from napari_ssn.gui.panels.study import OfferPanel, StudyPanel
 from napari_ssn.gui.panels.view import ViewPanel
 from napari_ssn.gui.panels.walk import ResultPanel, SliderPanel
 from napari_ssn.gui.preferences import preferences
@@ -40,6 +42,7 @@ from napari_ssn.gui.widgets.parts import colours_of, style_of
 from napari_ssn.gui.widgets.steady import SteadyView
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
+from napari_ssn.session.keeping import Keeping, kept_folder
 
 # About 320, and room for the scroll bar.
 _WIDTH = 334
@@ -75,6 +78,7 @@ class SSNDock(QWidget):
         self.region = RegionPanel(self.picture, self.session)
         self.fold = Fold(self.session, (self.image, self.region))
         self.run = RunPanel(self.session)
+        self.results = ResultsPanel(self.session, self.picture, self.scene)
         self.presence = PresencePanel(self.session)
         self.result = ResultPanel(self.session)
         self.outcomes = OutcomePanel(self.session)
@@ -85,6 +89,10 @@ class SSNDock(QWidget):
         self.points = PointPanel(napari_viewer, self.scene, self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session, self.picture.is_file_of)
+        base = kept_folder()
+        self.keeping = Keeping(base, self.session.studies.whole, self.session.tell)
+        self.study = StudyPanel(napari_viewer, self.session, self.keeping)
+        self.offer = OfferPanel(self.session, self.keeping, base, self.worker)
         self.settings = SettingsPanel(self.scene, self.session)
         self._remembered = recall(self.picture.image)
         if self._remembered is not None:
@@ -124,7 +132,15 @@ class SSNDock(QWidget):
         main_layout = QVBoxLayout(main)
         main_layout.setContentsMargins(8, 4, 8, 4)
         main_layout.setSpacing(6)
-        for panel in (self.header, self.fold, self.view, self.run, self.presence):
+        for panel in (
+            self.header,
+            self.offer,
+            self.fold,
+            self.view,
+            self.run,
+            self.results,
+            self.presence,
+        ):
             main_layout.addWidget(panel)
         # Outlines and sizes, which wait where there does not seem to be anything.
         self.details = QWidget()
@@ -144,6 +160,7 @@ class SSNDock(QWidget):
         ):
             details_layout.addWidget(panel)
         main_layout.addWidget(self.details)
+        main_layout.addWidget(self.study)
         main_layout.addStretch(1)
         more = QWidget()
         more_layout = QVBoxLayout(more)
@@ -181,6 +198,7 @@ class SSNDock(QWidget):
 
     def _start(self) -> None:
         if not self._closed:
+            self.offer.look()
             before = self._remembered
             if before is None:
                 self.session.catalogue.look()
@@ -236,6 +254,8 @@ class SSNDock(QWidget):
         self.upright.close()
         self.steady.close()
         self.sides.close(tidy=alive)
+        # While there is something to be saved.
+        self.study.shut(alive)
         self.keys.release()
         self.points.shut()
         # The scene first: the layer that stays is decoded one last time.

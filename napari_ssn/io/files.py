@@ -131,6 +131,19 @@ def _sweep(folder: Path) -> None:
             _unlock(lock)
 
 
+def hold(folder: Path) -> Callable[[], None] | None:
+    """Hold a folder for as long as this process lives, or until what is returned is called.
+
+    None if another holds it. Where the system has no such locks, what is younger than an hour
+    counts as another's.
+    """
+    try:
+        lock = _locked(folder, wait=False)
+    except OSError:
+        return None
+    return lambda: _unlock(lock)
+
+
 def _locked(path: Path, wait: bool = True) -> int | None:
     """Lock a hidden folder for as long as this process lives; OSError if it is another's.
 

@@ -26,9 +26,6 @@ from napari_ssn.errors import DataError
 from napari_ssn.io.archive import open_zip, unzipping
 from napari_ssn.io.files import check_targets, make_folder, write_files
 
-#: How the name of a study in one file ends.
-STUDY_SUFFIX = ".ssn.zip"
-
 _DOCUMENT, _PIECES = "study.json", "pieces"
 # The name of its file may be a patient's.
 _CALLED = "The study"
@@ -55,8 +52,8 @@ class Opened:
     def __init__(self, study: Study, read: Callable[[Piece], bytes]) -> None:
         self.study, self._read = study, read
 
-    def arrays(self, piece: Piece) -> dict[str, NDArray[Any]]:
-        """The arrays of a piece.
+    def content(self, piece: Piece) -> bytes:
+        """A piece as it was written.
 
         Raises:
             DataError: it is missing, damaged, or more than this computer has room for.
@@ -71,8 +68,12 @@ class Opened:
         content = self._read(piece)
         if len(content) != piece.size or hashlib.sha256(content).hexdigest() != piece.sha256:
             raise DataError(_DAMAGED)
+        return content
+
+    def arrays(self, piece: Piece) -> dict[str, NDArray[Any]]:
+        """The arrays of a piece; DataError as `content`."""
         try:
-            return load(content)
+            return load(self.content(piece))
         except (SafetensorError, KeyError, ValueError):
             # KeyError: a type that numpy has not.
             raise DataError(_DAMAGED) from None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import run as run
     from napari_ssn.prediction import spreading as spreading
     from napari_ssn.prediction import stored as stored
+    from napari_ssn.prediction import studies as studies
 
 __getattr__ = door(
     __name__,
@@ -55,5 +56,6 @@ __getattr__ = door(
         "run",
         "spreading",
         "stored",
+        "studies",
     ),
 )

@@ -109,6 +109,12 @@ class Prediction:
         return TAKEN_FOR_HU if self.insisted else self.fit.caution or ""
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the distribution, and of the one with the model's own spread."""
+        own = 0 if self.origin is None else self.origin.dist.nbytes
+        return own + self.dist.nbytes
+
+    @property
     def voxel_ml(self) -> float:
         """Millilitres the core counts a voxel as."""
         return Affine(self.dist.affine).voxel_ml

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssn.errors import Cancel
 from napari_ssn.prediction.choice import Choice
@@ -44,6 +44,14 @@ class Across:
         """A new result, or another spread of it: nothing of it is measured yet."""
         self._result = result
         self.found.forget()
+
+    def leave(self) -> Any:
+        """See `Leaving`."""
+        return self.found.leave()
+
+    def resume(self, left: Any) -> None:
+        """See `Leaving`."""
+        self.found.resume(left)
 
     @property
     def here(self) -> tuple[Diameter, ...] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -65,6 +65,15 @@ class Copies:
         self._runner.cancel("decode")
         self._runner.cancel("keep")
 
+    def leave(self) -> Any:
+        """See `Leaving`."""
+        return frozenset(self.kept), dict(self._added)
+
+    def resume(self, left: Any) -> None:
+        """See `Leaving`."""
+        kept, added = left
+        self.kept, self._added = set(kept), dict(added)
+
     def add_samples(self, count: int, seed: int) -> None:
         """Decode samples to become layers, one after the other, from where the last ended."""
         if self._result is None or self._stale():
@@ -88,6 +97,11 @@ class Copies:
         """Make a layer of a hypothesis, that stays whatever is on show."""
         if self._result is not None:
             self._decode(self._result, choice, kept=True)
+
+    def put(self, decoded: Decoded) -> None:
+        """Make a layer of a hypothesis that was kept at another time."""
+        self.kept.add(decoded.choice)
+        self.made.emit(decoded)
 
     def holds(self, choice: Choice) -> bool:
         """Whether there is a layer of a kept hypothesis that a walk begins at."""

@@ -79,6 +79,16 @@ class Derived(Generic[K, V]):
         self._runner.cancel(self._channel)
         self.value = self.key = self.wanted = None
 
+    def leave(self) -> tuple[K, V] | None:
+        """The value that is known and what it follows from; None where none is."""
+        return None if self.key is None or self.value is None else (self.key, self.value)
+
+    def resume(self, left: tuple[K, V] | None) -> None:
+        """Know again what was known when it was left; nobody is told."""
+        if left is not None:
+            self.key, self.value = left
+            self.wanted = self.key
+
     def close(self) -> None:
         """Let go of everything and of who listens."""
         self.forget()

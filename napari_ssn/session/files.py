@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel
@@ -53,6 +53,14 @@ class Files:
     def begin(self, result: Prediction) -> None:
         """A new result, of which nothing was written."""
         self._result, self.exported = result, None
+
+    def leave(self) -> Any:
+        """See `Leaving`."""
+        return self.exported
+
+    def resume(self, left: Any) -> None:
+        """See `Leaving`."""
+        self.exported = left
 
     @property
     def obstacle(self) -> str | None:

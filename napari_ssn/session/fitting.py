@@ -67,6 +67,14 @@ class Fitting:
     #: The same run with another spread has other nearest hypotheses.
     renew = begin
 
+    def leave(self) -> Any:
+        """See `Leaving`."""
+        return dict(self._found)
+
+    def resume(self, left: Any) -> None:
+        """See `Leaving`."""
+        self._found = dict(left)
+
     @property
     def found(self) -> Found | None:
         """The fitting that one walks from; None where none is."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel, DeviceError, ModelError
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.held import Drawn, Held, Waiting
+from napari_ssn.prediction.source import Source
 from napari_ssn.session.records import (
     Decoded,
     ModelEntry,
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.geometry.diameters import Diameter
+    from napari_ssn.io.napari_hooks import LayerData
     from napari_ssn.network.models import Model
     from napari_ssn.prediction.prediction import Prediction
+    from napari_ssn.prediction.studies import Brought, Read
 Progress = Callable[[News], None]
 
 
@@ -134,6 +138,31 @@ def across_job(result: Prediction, choice: Choice, lesions: Lesions | None) -> t
     """Diameters of each label but the background in a hypothesis."""
     shown = prediction.decode.hypothesis_of(result, choice, lesions)
     return prediction.decode.across_in(result, shown.label_map)
+
+
+def read_study_job(path: Path) -> tuple[Read, tuple[LayerData, ...]]:
+    """Read a study, and the images that it holds as layers."""
+    read = prediction.studies.read(path)
+    return read, prediction.studies.layers_of(read.pictures)
+
+
+def bring_job(
+    waiting: Sequence[Waiting], source: Source, number: int, cancel: Cancel
+) -> tuple[Brought, tuple[tuple[Decoded, ...], ...]]:
+    """Make results of studies again that are of an image, and what was kept of each."""
+    brought = prediction.studies.bring(waiting, source, number, cancel)
+    kept = [tuple(_drawn_again(held, one) for one in held.kept) for _, held in brought.held]
+    return brought, tuple(kept)
+
+
+def _drawn_again(held: Held, drawn: Drawn) -> Decoded:
+    """A hypothesis that a study kept, as it was drawn."""
+    found, choice = held.prediction, drawn.choice
+    hypothesis = prediction.decode.hypothesis_of(found, choice, held.lesions)
+    record = prediction.record.describe(found, choice, held.lesions, hypothesis)
+    labels = hypothesis.label_map if drawn.labels is None else drawn.labels
+    labels.flags.writeable = False
+    return Decoded(found, choice, True, labels, record.model_dump(mode="json"), drawn.edited)
 
 
 def decode_job(result: Prediction, choice: Choice, kept: bool, lesions: Lesions | None) -> Decoded:

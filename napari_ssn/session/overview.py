@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -60,6 +60,16 @@ class Overviews:
             # Of another model the same number is another label.
             self._labels, self.label = result.labels, None
         self._result = result
+
+    def leave(self) -> Any:
+        """See `Leaving`."""
+        return self.label, {kind: found.leave() for kind, found in self._found.items()}
+
+    def resume(self, left: Any) -> None:
+        """See `Leaving`."""
+        self.label, known = left
+        for kind in self.wanted:
+            self._found[kind].resume(known[kind])
 
     def make(self) -> None:
         """Make what is wanted and not there."""

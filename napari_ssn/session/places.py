@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -50,6 +50,15 @@ class Places:
         lesions, result = self._lesions.current, self._lesions.key
         if lesions is not None and result is not None and self._walk.run == result.run:
             self._walk.take_lesions(lesions)
+
+    def leave(self) -> Any:
+        """See `Leaving`."""
+        return self._lesions.leave()
+
+    def resume(self, left: Any) -> None:
+        """See `Leaving`."""
+        self._lesions.forget()
+        self._lesions.resume(left)
 
     def forget(self) -> None:
         """The result has another spread, and with it other lesions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.held import Drawn
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.wish import CARDS, FEWEST, MOST
 from napari_ssn.text.forms import asked
@@ -137,6 +138,7 @@ class Decoded:
         kept: whether the user asked to keep it; else it is one of the added samples.
         label_map: (*S) uint8.
         provenance: content of its sidecar.
+        edited: whether it was painted on since it was decoded.
     """
 
     result: Prediction
@@ -144,6 +146,12 @@ class Decoded:
     kept: bool
     label_map: NDArray[np.uint8]
     provenance: dict[str, Any]
+    edited: bool = False
+
+    @cached_property
+    def drawn(self) -> Drawn:
+        """It, as a study keeps it."""
+        return Drawn(self.choice, self.label_map, self.edited)
 
     @property
     def counts(self) -> NDArray[np.int64]:

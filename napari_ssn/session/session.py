@@ -26,8 +26,10 @@ from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.records import News, Plane, Preview, Remark, Request, Settings, State
+from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
+from napari_ssn.session.study import Studies
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.presence import Presence
@@ -53,7 +55,7 @@ class Session:
     Signals, all on the thread that commands:
         changed: anything may have changed, except by a move of the slider.
         previewed: the plane that was looked at when a run began has its first labels.
-        found: a run has ended with a result.
+        found: a run has ended with a result, or a former one is on show again.
     """
 
     changed = Signal()
@@ -103,6 +105,23 @@ class Session:
             self.copies,
             self.files,
         )
+        #: Of all images and places; those that are not on show wait as they were left.
+        self.results = Results(
+            self.walk,
+            (
+                self.summary,
+                self.overviews,
+                self.places,
+                self.fitting,
+                self.copies,
+                self.files,
+            ),
+        )
+        self.studies = Studies(
+            runner, self.walk, self.results, self._kept_settings, self._number, self.tell
+        )
+        self.studies.found.connect(self._brought)
+        self.studies.changed.connect(self._meet)
         self.note: Note | None = None
         # What was on show when somebody last moved.
         self._left = self.walk.choice
@@ -110,6 +129,8 @@ class Session:
         self.progress: tuple[int, int] = (0, 0)
         #: Is asked, when a run begins, which plane of the source's grid is being looked at.
         self.looking: Callable[[], Plane | None] = lambda: None
+        #: Is asked to take the image of a token, and whether it could.
+        self.turn_to: Callable[[int], bool] = lambda token: False
         #: Is asked whether the image of the result is open no more.
         self.closed: Callable[[], bool] = lambda: False
         self._runner = runner
@@ -212,6 +233,10 @@ class Session:
             if self.busy:
                 self._stop()
                 self.note = Note("The image changed during the run, which was stopped.")
+            entry = None if source is None else self.results.of(source.token)
+            if entry is not None:
+                self._bring(entry)
+            self._meet()
         self.changed.emit()
 
     def set_around_point(self, around_point: bool) -> None:
@@ -261,8 +286,7 @@ class Session:
             self.walk.choice.basis,
             setup.insist,
         )
-        self._runs += 1
-        number = self._runs
+        number = self._number(1)
         self.activity, self.progress, self.note = "loading", (0, 0), None
         self._began = time.perf_counter()
         self._runner.submit(
@@ -298,21 +322,74 @@ class Session:
         self.changed.emit()
 
     def _ran(self, result: Prediction) -> None:
-        self.activity, self.result = None, result
-        self.seconds = time.perf_counter() - self._began
+        self.activity = None
         basis = self.walk.choice.basis
+        entry = Entry(result, time.perf_counter() - self._began)
+        self._take(entry, lambda: self.results.add(entry))
+        # Chosen while the run lasted.
+        self.walk.turn(basis)
+        if self.results.make_room():
+            self.note = Note("Memory is short: the result that was found first made room.")
+        self.changed.emit()
+
+    def _take(self, entry: Entry, listed: Callable[[], None]) -> None:
+        """Show a result, which ``listed`` makes the current one of the list."""
+        self.results.leave()
+        result = self.result = entry.prediction
+        self.seconds = entry.seconds
         for channel in ("spread", "directions"):
             self._runner.cancel(channel)
         self.effect.begin(result)
         for part in self._parts:
             part.begin(result)
+        listed()
         self.found.emit(result)
+        kept, entry.kept = entry.kept, ()
+        for decoded in kept:
+            self.copies.put(decoded)
         self.walk.announce()
-        # Chosen while the run lasted.
-        self.walk.turn(basis)
         self.summary.make()
         self.overviews.make()
+
+    def show_result(self, entry: Entry) -> None:
+        """Show a former result as it was left, and its image if that is open."""
+        if self.activity is not None:
+            self.tell("Wait for the run to end before you look at another result.", error=True)
+            return
+        source, token = self.setup.source, entry.prediction.source.token
+        self.results.wanted = entry
+        if source is None or source.token != token:
+            # Which tells of the image, and so brings the result.
+            self.turn_to(token)
+        self._bring(entry)
+        self.results.wanted = self.note = None
         self.changed.emit()
+
+    def _bring(self, entry: Entry) -> None:
+        if entry is not self.results.current:
+            self._take(entry, lambda: self.results.resume(entry))
+        source = self.setup.source
+        if source is not None and source.token == entry.prediction.source.token:
+            self.setup.look_at(entry.prediction.centre)
+
+    def _meet(self) -> None:
+        self.studies.meet(self.setup.source)
+
+    def _brought(self, entry: Entry) -> None:
+        """Results of a study are of the image that is open."""
+        source, token = self.setup.source, entry.prediction.source.token
+        if self.activity is None and source is not None and source.token == token:
+            self._bring(entry)
+        self.changed.emit()
+
+    def _number(self, count: int) -> int:
+        """Numbers for so many runs; the first of them."""
+        self._runs += count
+        return self._runs - count + 1
+
+    def _kept_settings(self) -> tuple[int, int, float, int]:
+        chosen = self.settings
+        return chosen.hypotheses, chosen.samples, chosen.reach, chosen.cards
 
     def set_spread(self, spread: Spread) -> None:
         """Draw all hypotheses with another spread; a new run begins with the model's own."""
@@ -333,6 +410,7 @@ class Session:
     def _spread_out(self, result: Prediction) -> None:
         """The same run with another spread takes its place; where one stands stays."""
         self.result = result
+        self.results.swap(result)
         self.places.forget()
         anew = (self.comparing, self.overviews, self.borders, self.asking, self.copies, self.files)
         for part in anew:
@@ -406,7 +484,7 @@ class Session:
         self.activity = self.result = None
         self.setup = Setup()
         self.effect.close()
-        for part in (*reversed(self._parts), self.places):
+        for part in (*reversed(self._parts), self.places, self.studies, self.results):
             part.close()
         for signal in (self.changed, self.previewed, self.found):
             signal.disconnect()

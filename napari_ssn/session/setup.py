@@ -108,6 +108,10 @@ class Setup:
         fallback = self.model or self._fitting()
         return self.set_model(next((m for m in survey.models if m.folder == folder), fallback))
 
+    def look_at(self, centre: tuple[int, ...] | None) -> None:
+        """Take the region of a result: around a voxel, or the whole image."""
+        self.centre, self.around_point = centre, centre is not None
+
     def place_centre(self, index: tuple[int, ...]) -> bool:
         """Put the region's middle on a voxel; False if it is none of the image's."""
         if self.source is None or len(index) != len(self.source.space):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -98,6 +98,18 @@ class Summary:
         self._result = result
         self._forget()
         self.across.begin(result)
+
+    def leave(self) -> Any:
+        """See `Leaving`."""
+        known = self._ranges.leave(), self._cards.leave(), self.across.leave()
+        return self._points, self._only, self.revealed, known
+
+    def resume(self, left: Any) -> None:
+        """See `Leaving`."""
+        self._points, self._only, self.revealed, (ranges, cards, across) = left
+        self._ranges.resume(ranges)
+        self._cards.resume(cards)
+        self.across.resume(across)
 
     def make(self) -> None:
         """Count the ranges and deal the cards, where they are not known."""

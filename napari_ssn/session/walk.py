@@ -96,6 +96,23 @@ class Walk:
         self.choice = replace(self.choice, own=(), only=(), drawing=None)
         self._position = prediction.decode.position_of(result, self.choice)
 
+    def leave(self) -> Any:
+        """See `Leaving`."""
+        steps = tuple(self._history), tuple(self._undone)
+        return self.choice, steps, self.lesions, self.selected, self._curve.leave()
+
+    def resume(self, left: Any) -> None:
+        """See `Leaving`."""
+        assert self._result is not None
+        self.choice, steps, self.lesions, self.selected, curve = left
+        self._history, self._undone = map(list, steps)
+        self._curve.resume(curve)
+        self._position = prediction.decode.position_of(self._result, self.choice)
+
+    def stand(self, choice: Choice, lesions: Lesions | None) -> None:
+        """Stand at a hypothesis of a result that has just begun; nobody is told."""
+        self.resume((choice, ((), ()), lesions, None, None))
+
     def announce(self) -> None:
         """Count the sizes along the walk if they are not known, and say where one stands."""
         assert self._result is not None

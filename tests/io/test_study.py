@@ -20,7 +20,6 @@ from napari_ssn.documents.sidecar import Software
 from napari_ssn.documents.study import Distribution, Piece, Study, parse_study
 from napari_ssn.errors import NEVER, DataError, ExportError
 from napari_ssn.io.study import (
-    STUDY_SUFFIX,
     encode_piece,
     open_study,
     write_study,
@@ -31,6 +30,7 @@ from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.restored import _restored_dist, choice_from, restore
 from napari_ssn.prediction.stored import Pieces, chosen, image_of, store
+from napari_ssn.text.results import STUDY_SUFFIX
 from tests.support.packed import distributions
 from tests.support.planted import FILE
 from tests.support.segmented import opened, result_of, source

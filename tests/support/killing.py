@@ -156,7 +156,51 @@ class Training(Job):
                 seen["weights newer than their card"] += 1
 
 
-JOBS: tuple[type[Job], ...] = (Segmenting, Exporting, Training)
+class Autosaving(Job):
+    """The folder of a session, in which one result and another take turns."""
+
+    name = "autosave"
+
+    def prepare(self, folder: Path) -> None:
+        from dataclasses import replace
+
+        from napari_ssn.geometry.volume import Volume
+        from napari_ssn.network.models import load_model
+        from napari_ssn.prediction.run import run
+        from napari_ssn.prediction.source import Source
+
+        self.out = folder / "session"
+        self.seen = False
+        model = load_model(tiny_model(folder / "kept", dims=3, region=(16,) * 3), "cpu")
+        image = Volume(noise_image(SPACE)[None], oblique_affine())
+        first = run(model, Source.of(image), kinds=("label-weighted",))
+        other = replace(first, run=2, dist=first.dist.spread(2.0))
+        other.bases.find("label-weighted")
+        self.results = first, other
+
+    def run(self) -> None:
+        from napari_ssn.prediction.choice import Choice
+        from napari_ssn.prediction.held import Held, Whole
+        from napari_ssn.prediction.stored import Pieces
+        from napari_ssn.prediction.studies import save_in_folder
+
+        for number, result in enumerate(self.results):
+            save_in_folder(self.out, Whole((Held(result, Choice(sample=number)),)), Pieces())
+
+    def check(self, seen: Counter[str]) -> None:
+        from napari_ssn.io.study import open_study
+
+        if not (self.seen or self.out.exists()):
+            return
+        self.seen = True
+        with open_study(self.out) as file:
+            (result,) = file.study.results
+            seen[f"result {result.shown.sample}"] += 1
+            for piece in file.study.pieces:
+                assert file.arrays(piece)
+
+
+JOBS: tuple[type[Job], ...] = (Segmenting, Exporting, Training, Autosaving)
 
 
 def leftovers(folder: Path) -> list[str]:

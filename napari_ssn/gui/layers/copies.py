@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Labels
@@ -16,11 +16,8 @@ from psygnal import Signal
 from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded
-
-if TYPE_CHECKING:
-    # These modules import torch, which only the worker does.
-    from napari_ssn.prediction.prediction import Prediction
 
 #: Modes of a labels layer in which a click changes it.
 EDITING = ("paint", "erase", "fill", "polygon")
@@ -38,8 +35,9 @@ class _Copy:
     digest: bytes
     choice: Choice
     kept: Choice | None
-    token: int
+    run: int
     colour: str
+    edited: bool
 
     @property
     def touched(self) -> bool:
@@ -50,11 +48,10 @@ class _Copy:
 
 
 class CopyLayers:
-    """Adds them, and makes room when another run has found a result. Main thread only.
+    """Adds them, and makes room when another result is on show. Main thread only.
 
-    Samples of the same image that nobody touched are taken away: the same seed draws them again
-    from the result they came from. What was kept, painted on or renamed stays, hidden, and so
-    does whatever lies on another image or frame.
+    Those of a result that waits are hidden until it is shown again. Of one that is gone samples
+    that nobody touched are taken away; what was kept, painted on or renamed stays, hidden.
 
     Attributes:
         touched: signal: one of them was painted on, renamed, shown or hidden.
@@ -72,23 +69,59 @@ class CopyLayers:
     ) -> None:
         self._viewer, self._add, self._mark = viewer, add, mark
         self._copies: list[_Copy] = []
+        # The result on show, and of those that wait the layers that were seen.
+        self._run: int | None = None
+        self._seen: set[Labels] = set()
+        # Kept ones as they are drawn now, each with a digest; and those that may be others by now.
+        self._drawn: dict[Labels, tuple[Drawn, bytes]] = {}
+        self._painted: set[Labels] = set()
         # Mode in which the next kept layer is to be edited.
         self._editing: str | None = None
 
     @property
+    def _here(self) -> list[_Copy]:
+        return [copy for copy in self._copies if copy.run == self._run]
+
+    @property
     def layers(self) -> list[Labels]:
         """Of the present result."""
-        return [copy.layer for copy in self._copies]
+        return [copy.layer for copy in self._here]
 
     @property
     def kept(self) -> list[Labels]:
         """Of the present result, those that somebody kept, and may have painted on."""
-        return [copy.layer for copy in self._copies if copy.kept is not None]
+        return [copy.layer for copy in self._here if copy.kept is not None]
 
     def drawn(self) -> Iterator[tuple[Labels, Choice, str]]:
         """Each layer with the hypothesis that it was, and its colour."""
-        for copy in self._copies:
+        for copy in self._here:
             yield copy.layer, copy.choice, copy.colour
+
+    def kept_of(self, run: int, undo: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Drawn, ...]:
+        """What was kept of a run, as it is drawn now: the same ones while nothing has changed.
+
+        Args:
+            run: of the result.
+            undo: brings labels as they are shown back onto the grid of their image.
+        """
+        found = []
+        for copy in self._copies:
+            if copy.run == run and copy.kept is not None:
+                if copy.layer in self._painted or copy.layer not in self._drawn:
+                    self._painted.discard(copy.layer)
+                    self._draw_anew(copy, copy.kept, undo)
+                found.append(self._drawn[copy.layer][0])
+        return tuple(found)
+
+    def _draw_anew(
+        self, copy: _Copy, kept: Choice, undo: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> None:
+        now = _digest(copy.layer.data)
+        before = self._drawn.get(copy.layer)
+        if before is None or before[1] != now:
+            labels = np.array(undo(np.asarray(copy.layer.data)), np.uint8)
+            edited = copy.edited or now != copy.digest
+            self._drawn[copy.layer] = (Drawn(kept, labels, edited), now)
 
     def edit_next(self, mode: str | None) -> None:
         """Select the next kept layer, in a mode to edit it in."""
@@ -117,9 +150,9 @@ class CopyLayers:
         layer.colormap = colours.one_colour(2, colour) if plain else colours.of(decoded.result)
         self._add(layer)
         # The list of layers may have given it another name: one for each.
-        token = decoded.result.source.token
         kept = decoded.choice if decoded.kept else None
-        made = _Copy(layer, layer.name, _digest(data), decoded.choice, kept, token, colour)
+        run, edited = decoded.result.run, decoded.edited
+        made = _Copy(layer, layer.name, _digest(data), decoded.choice, kept, run, colour, edited)
         self._copies.append(made)
         for name in _TOUCHED:
             getattr(layer.events, name).connect(self._touched)
@@ -130,10 +163,11 @@ class CopyLayers:
 
     def _next_colour(self) -> str:
         """The one that the fewest copies have."""
-        used = [copy.colour for copy in self._copies]
+        used = [copy.colour for copy in self._here]
         return min(colours.COPIES, key=used.count)
 
     def _touched(self, event: Any) -> None:
+        self._painted.add(event.source)
         self.touched.emit(event.source)
 
     def _edited(self, event: Any) -> None:
@@ -141,10 +175,21 @@ class CopyLayers:
         if event.source.mode in EDITING and event.source.opacity == 0:
             event.source.opacity = _PAINTED
 
-    def retire(self, result: Prediction) -> int:
-        """Make room for a result; returns how many layers were taken away."""
-        copies, self._copies = self._copies, []
-        gone = [c for c in copies if c.token == result.source.token and not c.touched]
+    def show(self, run: int) -> None:
+        """Another result is on show: its layers are seen as they were left, all others wait."""
+        self._seen |= {layer for layer in self.layers if layer.visible}
+        self._run = run
+        for copy in self._copies:
+            copy.layer.visible = copy.run == run and copy.layer in self._seen
+        self._seen -= set(self.layers)
+
+    def retire(self, run: int) -> int:
+        """A result is gone: its layers make room; returns how many were taken away."""
+        copies = [copy for copy in self._copies if copy.run == run]
+        self._copies = [copy for copy in self._copies if copy.run != run]
+        gone = [copy for copy in copies if not copy.touched]
+        for copy in copies:
+            self._let_go(copy.layer)
         for copy in copies:
             if copy in gone:
                 self._viewer.layers.remove(copy.layer)
@@ -157,17 +202,25 @@ class CopyLayers:
     def removed(self, layer: Any) -> Choice | None:
         """Somebody took a layer out of the list; returns the hypothesis that was kept in it."""
         gone = [copy.kept for copy in self._copies if copy.layer is layer]
+        if gone:
+            self._let_go(layer)
         self._copies = [copy for copy in self._copies if copy.layer is not layer]
         return gone[0] if gone else None
 
     def close(self) -> None:
         """Let go of the layers; they stay."""
         for copy in self._copies:
-            for name in _TOUCHED:
-                getattr(copy.layer.events, name).disconnect(self._touched)
-            copy.layer.events.mode.disconnect(self._edited)
+            self._let_go(copy.layer)
         self._copies.clear()
         self.touched.disconnect()
+
+    def _let_go(self, layer: Labels) -> None:
+        for name in _TOUCHED:
+            getattr(layer.events, name).disconnect(self._touched)
+        layer.events.mode.disconnect(self._edited)
+        self._drawn.pop(layer, None)
+        self._painted.discard(layer)
+        self._seen.discard(layer)
 
 
 def _digest(labels: NDArray[np.uint8]) -> bytes:

@@ -71,6 +71,8 @@ class Overlays:
     def _found(self, result: Prediction) -> None:
         """The pictures of the result before, which may have another shape, are gone."""
         self._grey, self._hidden = False, self._session.summary.hidden
+        for kind in list(self._layers):
+            self._take_away(kind)
         self.refresh()
 
     def _take_away(self, kind: Kind) -> None:

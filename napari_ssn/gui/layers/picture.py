@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from weakref import WeakValueDictionary
 
 from napari.layers import Image, Points
 from napari.viewer import Viewer
@@ -17,11 +18,8 @@ from napari_ssn.gui.layers.channels import Channels
 from napari_ssn.gui.layers.reticle import Reticle
 from napari_ssn.gui.layers.world import in_layer, in_viewer
 from napari_ssn.gui.memory import Remembered
+from napari_ssn.prediction.source import Source
 from napari_ssn.session import Plane, Session
-
-if TYPE_CHECKING:
-    # These modules import torch, which only the worker does.
-    from napari_ssn.prediction.prediction import Prediction
 
 
 class Picture:
@@ -37,17 +35,21 @@ class Picture:
         self._image: Image | None = None
         self.channels = Channels(self.join_again)
         self._shown: layers.Shown | None = None
-        # Of a time series the frame to segment, and every frame that was looked at so far.
+        # Of a time series the frame to segment.
         self._frame = 0
-        self._frames: dict[int, layers.Shown] = {}
+        # Every image and frame that was looked at so far, until it changes or is closed: who
+        # comes back to it finds the same one, and so its results. Watched all the while.
+        self._known: dict[Image, dict[int, layers.Shown]] = {}
+        # Whose layer a token is of.
+        self._layers: WeakValueDictionary[int, Image] = WeakValueDictionary()
         self._cross: Points | None = None
         self._reticle: Reticle | None = None
         self._clicked: Callable[[], None] | None = None
-        # Of the result.
-        self._segmented: Image | None = None
         session.looking = self._plane_on_show
         session.closed = self._is_closed
-        session.found.connect(self._found)
+        session.turn_to = self._turn_to
+        #: Is asked to choose a layer as the image to segment.
+        self.choose: Callable[[Image], None] = self.set_image
         session.changed.connect(self._show_cross)
         viewer.layers.events.removed.connect(self._removed)
 
@@ -58,13 +60,11 @@ class Picture:
         layer = getattr(layer, "__wrapped__", layer)
         if layer is self._image:
             return
-        self._watch(False)
         self._image = layer
-        self._watch(True)
         if self.frames is not None:
             # The series itself is not in front while its layer is still being added.
             self._frame = self._frame_of(layer)
-        self._describe()
+        self._tell()
         self._bring_into_view()
 
     def _bring_into_view(self) -> None:
@@ -127,8 +127,8 @@ class Picture:
         assert self._image is not None
         centre, self._frame = self._session.setup.centre, frame
         self._tell()
-        if centre is not None:
-            # A lesion stays about where it was.
+        if centre is not None and self._session.setup.centre is None:
+            # A lesion stays about where it was, unless this frame has a result of its own.
             self._session.place_centre(centre)
         place = in_viewer(self._viewer, self._image, self._image.data_to_world((frame, 0, 0, 0)))
         self._viewer.dims.set_point(self._viewer.dims.ndim - 4, place[0])
@@ -265,38 +265,49 @@ class Picture:
 
     # ---- From the viewer
 
-    def _watch(self, on: bool) -> None:
-        if self._image is not None:
+    def _described(self, layer: Image, frame: int) -> layers.Shown:
+        """An image, or a frame of it, as it is; the same one when one comes back to it."""
+        if layer not in self._known:
+            self._known[layer] = {}
             for name in layers.IMAGE_EVENTS:
-                event = getattr(self._image.events, name)
-                if on:
-                    event.connect(self._describe)
-                else:
-                    event.disconnect(self._describe)
+                getattr(layer.events, name).connect(self._altered)
+        found = self._known[layer]
+        if frame not in found:
+            found[frame] = layers.describe(layer, frame)
+            self._layers[found[frame].source.token] = layer
+        return found[frame]
 
-    def _describe(self, event: Any = None) -> None:
-        """The image is another one, or has changed."""
-        self._frames.clear()
-        if self.frames is not None:
-            self._frame = min(self._frame, self.frames - 1)
-        self._tell()
+    def _forget(self, layer: Image) -> None:
+        if self._known.pop(layer, None) is not None:
+            for name in layers.IMAGE_EVENTS:
+                getattr(layer.events, name).disconnect(self._altered)
+
+    def _altered(self, event: Any) -> None:
+        """A layer is another image from now on."""
+        self._known[event.source].clear()
+        if event.source is self._image:
+            if self.frames is not None:
+                self._frame = min(self._frame, self.frames - 1)
+            self._tell()
 
     def _tell(self) -> None:
         if self._image is None:
             self._shown = None
-        elif self.frames is None:
-            self._shown = layers.describe(self._image)
         else:
-            # A frame that was segmented is the same when one comes back to it.
-            if self._frame not in self._frames:
-                self._frames[self._frame] = layers.describe(self._image, self._frame)
-            self._shown = self._frames[self._frame]
-        self._session.set_image(self.channels.join(self._shown, self._image))
+            frame = 0 if self.frames is None else self._frame
+            self._shown = self._described(self._image, frame)
+        self._session.set_image(self._joined())
+
+    def _joined(self) -> Source | None:
+        joined = self.channels.join(self._shown, self._image)
+        if joined is not None and self._image is not None:
+            self._layers[joined.token] = self._image
+        return joined
 
     def join_again(self) -> None:
         """Tell of the image again, where its channels make it another."""
         setup = self._session.setup
-        joined = self.channels.join(self._shown, self._image)
+        joined = self._joined()
         if joined is not setup.source:
             centre = setup.centre if setup.around_point else None
             self._session.set_image(joined)
@@ -304,15 +315,38 @@ class Picture:
                 # The grid is that of the first channel, as before.
                 self._session.place_centre(centre)
 
-    def _found(self, result: Prediction) -> None:
-        self._segmented = self._image
+    def layer_of(self, token: int) -> Image | None:
+        """The layer that an image is shown by; None where it is closed."""
+        layer = self._layers.get(token)
+        return layer if layer is not None and layer in self._viewer.layers else None
 
     def _is_closed(self) -> bool:
-        return self._segmented is not None and self._segmented not in self._viewer.layers
+        result = self._session.result
+        return result is not None and self.layer_of(result.source.token) is None
+
+    def _turn_to(self, token: int) -> bool:
+        """Take the image of a token, and bring its frame to the front."""
+        layer = self.layer_of(token)
+        if layer is None:
+            return False
+        frames = [at for at, one in self._known.get(layer, {}).items() if one.source.token == token]
+        if layer is not self._image:
+            # The one before would cover it.
+            if self._image is not None:
+                self._image.visible = False
+            layer.visible = True
+            self.choose(layer)
+        if self.frames is not None and frames and frames[0] != self._frame:
+            self.choose_frame(frames[0])
+        source = self._session.setup.source
+        return source is not None and source.token == token
 
     def _removed(self, event: Any) -> None:
         layer = getattr(event.value, "__wrapped__", event.value)
-        if layer is self._segmented and layer is not self._image:
+        self._forget(layer)
+        results = self._session.results.entries
+        of_result = any(self._layers.get(one.prediction.source.token) is layer for one in results)
+        if of_result and layer is not self._image:
             # The one to segment is told of below.
             self._session.changed.emit()
         if layer is self._image:
@@ -345,7 +379,8 @@ class Picture:
             if tidy:
                 self._viewer.layers.remove(cross)
         self.wait_for_click(False)
-        self._watch(False)
+        for layer in list(self._known):
+            self._forget(layer)
         self.channels.close()
         self._viewer.layers.events.removed.disconnect(self._removed)
-        self._image = self._segmented = None
+        self._image = None

@@ -24,6 +24,7 @@ from napari_ssn.gui.layers.look import Look
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded, Preview, Session
 from napari_ssn.text.sizes import plural
 
@@ -56,6 +57,8 @@ class Scene:
         self._session = session
         self.picture = picture
         self.frame: ResultFrame | None = None
+        # Of every result, by the numbers of their runs.
+        self._frames: dict[int, ResultFrame] = {}
         self.veiled = False
         self._walking: Labels | None = None
         # The hypothesis that was on show when the walking layer was deleted by hand.
@@ -71,6 +74,8 @@ class Scene:
         self._first = FirstOutlines(viewer, picture, self._draw)
         session.previewed.connect(self._previewed)
         session.found.connect(self._found)
+        session.results.gone.connect(self._gone)
+        session.studies.drawn = self.drawn
         session.walk.moved.connect(self._moved)
         session.copies.made.connect(self._made)
         session.changed.connect(self._changed)
@@ -107,6 +112,19 @@ class Scene:
         display = self.frame.display
         return display.reorientation.index_to_display(voxel, display.image_space)
 
+    def index_in(self, result: Prediction, voxel: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Where a voxel of any result lies in its layers; None of one that was never shown."""
+        if result.run not in self._frames:
+            return None
+        display = self._frames[result.run].display
+        return display.reorientation.index_to_display(voxel, display.image_space)
+
+    def drawn(self, run: int) -> tuple[Drawn, ...]:
+        """What was kept of a run, as it is drawn now, on the grid of its image."""
+        if run not in self._frames:
+            return ()
+        return self.copies.kept_of(run, self._frames[run].display.reorientation.undo)
+
     @property
     def frame_of_result(self) -> tuple[dict[str, Any], int]:
         """How layers of the present result are placed, and how many axes they have."""
@@ -141,9 +159,13 @@ class Scene:
 
     def _found(self, result: Prediction) -> None:
         self._first.drop()
-        display = self.picture.display
-        assert display is not None
-        self.frame = ResultFrame(display, self.picture.transform(len(display.shape)))
+        fresh = result.run not in self._frames
+        if fresh:
+            display = self.picture.display
+            assert display is not None
+            transform = self.picture.transform(len(display.shape))
+            self._frames[result.run] = ResultFrame(display, transform)
+        self.frame = self._frames[result.run]
         self.veiled = False
         # Another image may have another shape and place: a fresh layer is simplest.
         before, self._walking = self._walking, None
@@ -151,19 +173,24 @@ class Scene:
             self._viewer.layers.remove(before)
         self._retire_left()
         self.copies.edit_next(None)
-        gone = self.copies.retire(result)
-        if gone and self._session.note is None:
-            took = f"{plural(gone, 'sample')} of the run before made room"
-            self._session.tell(f"{took}; what was kept, painted or renamed stays.")
+        self.copies.show(result.run)
         self._slow = False
         self._show_walking(result)
         if (
-            len(display.shape) == 3
+            self.frame.axes == 3
             and self._viewer.dims.ndisplay == 2
-            and self._session.looking() is None
+            and (self._session.looking() is None or not fresh)
         ):
-            # The slice on show is of another image, elsewhere in the patient.
+            # The slice on show is of another image, elsewhere in the patient, or of another lesion.
             self._session.look()
+
+    def _gone(self, result: Prediction) -> None:
+        """A result is no more: what shows it makes room."""
+        self._frames.pop(result.run, None)
+        gone = self.copies.retire(result.run)
+        if gone and self._session.note is None:
+            took = f"{plural(gone, 'sample')} of the run before made room"
+            self._session.tell(f"{took}; what was kept, painted or renamed stays.")
 
     def _show_walking(self, result: Prediction) -> None:
         """Add the layer that follows the slider."""

@@ -161,9 +161,13 @@ class CardsPanel(Section):
         self.compare.toggled.connect(self._comparing)
         session.comparing.changed.connect(self.follow)
         self._dealt: Any = None
+        session.found.connect(self._found)
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)
         self.refresh()
+
+    def _found(self, result: Any) -> None:
+        self.compare.setChecked(False)
 
     def _picked(self, index: int) -> None:
         cards = self._session.cards

@@ -91,6 +91,7 @@ class ImagePanel(Section):
         for event in (events.inserted, events.removed, events.reordered, events.renamed):
             event.connect(self._list_layers)
         session.changed.connect(self.refresh)
+        picture.choose = self._choose
         self._listed: tuple[Path, ...] | None = None
         self._list_layers()
         self.refresh()
@@ -121,6 +122,9 @@ class ImagePanel(Section):
     def _picked_layer(self) -> None:
         self._picture.channels.pick(None)
         self._take()
+
+    def _choose(self, layer: Image) -> None:
+        self.layers.setCurrentIndex(self.layers.findData(layer))
 
     def _picked_channel(self, channel: int, layer: Image) -> None:
         self._picture.channels.pick(channel, layer)

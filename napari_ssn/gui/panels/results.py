@@ -1,0 +1,69 @@
+"""The results of all images and lesions, to go from one to another."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QSizePolicy
+
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.widgets.later import Later
+from napari_ssn.gui.widgets.parts import Section, combo, row, text
+from napari_ssn.session import Session
+from napari_ssn.session.results import Entry
+from napari_ssn.text.results import result_line
+
+
+class ResultsPanel(Section):
+    """A list of results, as soon as there are two; each is shown as it was left.
+
+    Args:
+        session: whose they are.
+        picture: knows their images.
+        scene: knows where they lie in these.
+    """
+
+    def __init__(self, session: Session, picture: Picture, scene: Scene) -> None:
+        super().__init__("")
+        self._session, self._picture, self._scene = session, picture, scene
+        self.box = combo("Results of all images and lesions; each is shown as you left it")
+        self.box.setAccessibleName("Results")
+        self.title = text("Results", "section", wrap=False)
+        self.title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        self.body.addLayout(row([self.title, (self.box, 1)]))
+        self.box.activated.connect(self._picked)
+        session.results.changed.connect(self.refresh)
+        session.changed.connect(self.refresh)
+        self._later = Later(self, self.refresh, lambda: session.walk.held)
+        session.walk.moved.connect(self._later.ask)
+        self.refresh()
+
+    def _picked(self, index: int) -> None:
+        entries = self._session.results.entries
+        if index < len(entries):
+            self._session.show_result(entries[index])
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List what there is, and mark the one on show."""
+        results = self._session.results
+        lines = [self._line(entry) for entry in results.entries]
+        self.setVisible(len(lines) > 1)
+        if lines != [self.box.itemText(at) for at in range(self.box.count())]:
+            self.box.clear()
+            self.box.addItems(lines)
+        if results.current is not None:
+            self.box.setCurrentIndex(results.entries.index(results.current))
+        self.box.setEnabled(self._session.activity is None)
+
+    def _line(self, entry: Entry) -> str:
+        found, session = entry.prediction, self._session
+        layer = self._picture.layer_of(found.source.token)
+        here = entry is session.results.current
+        counts = session.walk.counts if here else entry.counts
+        place = None if found.centre is None else self._scene.index_in(found, found.centre)
+        return result_line(
+            None if layer is None else layer.name,
+            place,
+            None if counts is None else found.measure.amount(int(counts[1:].sum())),
+            None if found.source.frame is None else found.source.frame + 1,
+        )

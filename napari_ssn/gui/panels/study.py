@@ -1,0 +1,169 @@
+"""Save and open a study, and go on with what an earlier session left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QSizePolicy, QWidget
+
+from napari_ssn.gui.panels.output import Ask, may_replace
+from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.session import Session
+from napari_ssn.session.keeping import EVERY_S, Keeping, Offer, offers
+from napari_ssn.session.runner import Runner
+from napari_ssn.text.results import STUDY_SUFFIX, offer_line, study_name
+
+_PATTERN = f"Study (*{STUDY_SUFFIX})"
+_TIP = "All results, with points and what was kept, in one file; no names, and no image"
+
+
+class OfferPanel(Section):
+    """What an earlier session left, if any: to go on with, or to be let go.
+
+    Args:
+        session: goes on with it.
+        keeping: has its folder.
+        base: folder of the folders of all sessions; None where none are kept.
+        runner: looks for it.
+    """
+
+    def __init__(
+        self, session: Session, keeping: Keeping, base: Path | None, runner: Runner
+    ) -> None:
+        super().__init__("")
+        self._session, self._keeping, self._base, self._runner = session, keeping, base, runner
+        self.offers: tuple[Offer, ...] = ()
+        self.what = text("", "muted")
+        self.resume = button("Resume", "Bring its results back, each onto its image", "small")
+        self.drop = button("Discard", "Delete what was kept of that session", "small")
+        self.waits = text("", "warn")
+        self.body.addLayout(row([(self.what, 1), self.resume, self.drop]))
+        self.body.addWidget(self.waits)
+        self.resume.clicked.connect(self.go_on)
+        self.drop.clicked.connect(self.discard)
+        session.studies.changed.connect(self.refresh)
+        self.refresh()
+
+    def look(self) -> None:
+        """Look for earlier sessions that nobody has open."""
+        base = self._base
+        self._runner.submit(
+            "offers", lambda progress, cancel: offers(base), self._offered, self._not_offered
+        )
+
+    def go_on(self) -> None:
+        """Go on with the newest of them."""
+        offer, self.offers = self.offers[0], self.offers[1:]
+        if self._keeping.take_over(offer):
+            self._session.studies.open(offer.folder)
+        self.refresh()
+
+    def discard(self) -> None:
+        """Let the newest of them go for good."""
+        offer, self.offers = self.offers[0], self.offers[1:]
+        self._keeping.discard(offer)
+        self.refresh()
+
+    def _offered(self, found: tuple[Offer, ...]) -> None:
+        self.offers = found
+        self.refresh()
+
+    def _not_offered(self, words: str) -> None:
+        self._session.tell(words, True)
+
+    def refresh(self) -> None:
+        """Say what there is, and what waits for its image."""
+        newest = self.offers[0] if self.offers else None
+        words = "" if newest is None else offer_line(newest.results, newest.saved)
+        say(self.what, words)
+        for one in (self.resume, self.drop):
+            one.setVisible(newest is not None)
+        waits = self._session.studies.words
+        say(self.waits, waits)
+        self.setVisible(bool(words or waits))
+
+
+class StudyPanel(Section):
+    """Saves everything in one file, and opens it again.
+
+    Args:
+        viewer: gets the images that a study holds.
+        session: whose results they are.
+        keeping: saves by itself, every few seconds.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session, keeping: Keeping) -> None:
+        super().__init__("")
+        self._viewer, self._session, self._keeping = viewer, session, keeping
+        self.ask: Ask = ask_for_study
+        self.ask_which: Callable[[QWidget], str] = ask_for_existing
+        self.confirm = may_replace
+        self.pixels = QCheckBox("Save the images with it")
+        self.pixels.setToolTip("Their values go into the file; without, it opens on them alone")
+        self.pixels.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.save = button("Save study…", _TIP)
+        self.open = button("Open study…", "Go on where a study was saved")
+        for one in (self.save, self.open):
+            one.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.body.addLayout(row([(self.save, 1), (self.open, 1)]))
+        self.body.addWidget(self.pixels)
+        self.save.clicked.connect(self.save_study)
+        self.open.clicked.connect(self.open_study)
+        session.changed.connect(self.refresh)
+        session.studies.pictured.connect(self._pictured)
+        self._clock = QTimer(self)
+        self._clock.setInterval(round(1000 * EVERY_S))
+        self._clock.timeout.connect(keeping.tick)
+        self._clock.start()
+        self.refresh()
+
+    def save_study(self) -> None:
+        """Ask for a place and save there."""
+        answer = self.ask(self, study_name(), _PATTERN)
+        if not answer:
+            return
+        path, own = Path(answer), True
+        if not path.name.lower().endswith(STUDY_SUFFIX):
+            # Of the name with its suffix the dialog has not asked.
+            path = path.with_name(path.name + STUDY_SUFFIX)
+            own = path.is_file() and self.confirm(self, path.name)
+            if path.is_file() and not own:
+                return
+        self._session.studies.save(path, self.pixels.isChecked(), own)
+
+    def open_study(self) -> None:
+        """Ask for a study and open it."""
+        answer = self.ask_which(self)
+        if answer:
+            self._session.studies.open(Path(answer))
+
+    def _pictured(self, layers: tuple[Any, ...]) -> None:
+        for layer in layers:
+            self._viewer.add_layer(Layer.create(*layer))
+
+    def refresh(self) -> None:
+        """Show whether there is anything to save."""
+        there = bool(self._session.results.entries or self._session.studies.waiting)
+        self.save.setEnabled(there and self._session.activity is None)
+        self.pixels.setEnabled(self.save.isEnabled())
+
+    def shut(self, alive: bool) -> None:
+        """Save for the last time; the clock of a window that is gone has stopped by itself."""
+        if alive:
+            self._clock.stop()
+        self._keeping.close()
+
+
+def ask_for_study(parent: QWidget, name: str, pattern: str) -> str:
+    """Ask for a place to save; the dialog itself asks before replacing."""
+    return str(QFileDialog.getSaveFileName(parent, "Save study", name, pattern)[0])
+
+
+def ask_for_existing(parent: QWidget) -> str:
+    """Ask for a study that there is."""
+    return str(QFileDialog.getOpenFileName(parent, "Open study", "", _PATTERN)[0])

@@ -1,0 +1,181 @@
+"""Autosave: a folder that is brought up to the session every few seconds, and outlives a crash."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from napari_ssn import prediction
+from napari_ssn.errors import SSNError
+from napari_ssn.io.files import hold, make_folder
+from napari_ssn.io.study import remove_study_folder
+from napari_ssn.prediction.held import Whole
+from napari_ssn.text.problems import problem
+
+if TYPE_CHECKING:
+    from napari_ssn.prediction.stored import Pieces
+
+
+def kept_folder() -> Path | None:
+    """Folder of what is kept of all sessions of a person; None where none are to be."""
+    return Path(platformdirs.user_state_dir("napari-ssn", appauthor=False)) / "sessions"
+
+
+#: Seconds between two looks at whether anything is to be saved: less than may be lost.
+EVERY_S = 5.0
+# Folders of earlier sessions that are kept.
+_MOST = 3
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An earlier session that can be gone on with.
+
+    Attributes:
+        folder: of its study.
+        results: how many it holds.
+        saved: when it was, as its document says.
+    """
+
+    folder: Path
+    results: int
+    saved: str
+
+
+class Keeping:
+    """Saves a session in a folder of its own, in a thread of its own.
+
+    Attributes:
+        folder: of this session.
+
+    Args:
+        base: folder of the folders of all sessions; None where nothing is to be kept.
+        whole: all that there is to keep now.
+        tell: is told once, in one sentence, when it cannot be saved.
+    """
+
+    def __init__(
+        self, base: Path | None, whole: Callable[[], Whole], tell: Callable[[str, bool], None]
+    ) -> None:
+        self._base, self._whole, self._tell = base, whole, tell
+        self.folder = (base or Path()) / secrets.token_hex(8)
+        self._pool = ThreadPoolExecutor(1, "napari-ssn-keep")
+        self._let_go: Callable[[], None] | None = None
+        self._saved = Whole()
+        self._job: Future[None] | None = None
+        self._pieces: Pieces | None = None
+        self._told = False
+
+    def tick(self) -> None:
+        """Save what has changed, unless the former is still being saved."""
+        if self._job is not None:
+            if not self._job.done():
+                return
+            job, self._job = self._job, None
+            error = job.exception()
+            if error is not None and not self._told:
+                self._told = True
+                self._tell(f"Your work is not being saved: {problem(error)}", True)
+        whole = self._whole()
+        if not self._differs(whole):
+            return
+        self._saved = whole
+        self._job = self._pool.submit(self._save, whole)
+
+    def finish(self) -> None:
+        """Save for the last time, and wait until that is done."""
+        for _ in range(2):
+            if self._job is not None:
+                # What went wrong is told by the tick.
+                self._job.exception()
+            self.tick()
+
+    def close(self) -> None:
+        """Save for the last time, and let go; the system waits until that is done."""
+        whole = self._whole()
+        if self._differs(whole):
+            self._pool.submit(self._save, whole)
+        self._pool.submit(self._release)
+        self._pool.shutdown(wait=False)
+
+    def _differs(self, whole: Whole) -> bool:
+        """Whether something is to be saved; an empty session leaves no trace."""
+        if self._base is None or (whole.empty and self._saved.empty):
+            return False
+        return whole != self._saved
+
+    def take_over(self, offer: Offer) -> bool:
+        """Go on in the folder of an earlier session; False if another program has it by now."""
+        let_go = hold(offer.folder)
+        if let_go is None:
+            return False
+        self._pool.submit(self._move, offer.folder, let_go).result()
+        return True
+
+    def discard(self, offer: Offer) -> None:
+        """Let an earlier session go for good."""
+        let_go = hold(offer.folder)
+        if let_go is not None:
+            remove_study_folder(offer.folder)
+            let_go()
+
+    def _save(self, whole: Whole) -> None:
+        """In the thread."""
+        if self._let_go is None and self._base is not None:
+            # Beside it lie others of the same person alone.
+            make_folder(self._base)
+            with suppress(OSError):
+                self._base.chmod(0o700)
+            make_folder(self.folder)
+            self._let_go = hold(self.folder)
+        if self._pieces is None:
+            self._pieces = prediction.stored.Pieces()
+        prediction.studies.save_in_folder(self.folder, whole, self._pieces)
+
+    def _move(self, folder: Path, let_go: Callable[[], None]) -> None:
+        own, self.folder = self.folder, folder
+        if self._let_go is not None:
+            remove_study_folder(own)
+            self._let_go()
+        self._let_go = let_go
+
+    def _release(self) -> None:
+        if self._let_go is not None:
+            self._let_go()
+            self._let_go = None
+
+
+def offers(base: Path | None) -> tuple[Offer, ...]:
+    """Earlier sessions that nobody has open, the newest first; all but a few are taken away."""
+    held = {}
+    if base is None:
+        return ()
+    try:
+        folders = [one for one in base.iterdir() if one.is_dir() and not one.is_symlink()]
+    except OSError:
+        return ()
+    for folder in folders:
+        let_go = hold(folder)
+        if let_go is not None:
+            held[folder] = let_go
+    if not held:
+        # Nobody waits for torch where there is nothing to read.
+        return ()
+    found: list[Offer] = []
+    for folder in prediction.studies.newest(held):
+        with suppress(SSNError):
+            read = prediction.studies.read(folder, pixels=False)
+            found.append(Offer(folder, len(read.waiting), read.saved))
+    good = [one.folder for one in found[:_MOST]]
+    for folder, let_go in held.items():
+        if folder not in good:
+            remove_study_folder(folder)
+        let_go()
+    return tuple(found[:_MOST])

@@ -1,0 +1,70 @@
+"""What tells results apart in a list, and in the names of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from napari_ssn.text.sizes import plural
+
+#: How the name of a study in one file ends.
+STUDY_SUFFIX = ".ssn.zip"
+
+
+def result_line(
+    image: str | None, place: Sequence[int] | None, amount: str | None, frame: int | None = None
+) -> str:
+    """``CT lung · slice 18 · 1.42 mL``.
+
+    Args:
+        image: name of its layer; None where that is closed.
+        place: of the region's middle, as shown: slice, row, column; None for the whole image.
+        amount: size of the hypothesis on show; None while it is counted.
+        frame: of a time series, from 1.
+    """
+    parts = [image or "image closed"]
+    if frame is not None:
+        parts.append(f"frame {frame}")
+    if place is None:
+        parts.append("whole image")
+    elif len(place) == 3:
+        parts.append(f"slice {place[0]}, row {place[1]}, col. {place[2]}")
+    else:
+        parts.append(f"row {place[0]}, col. {place[1]}")
+    if amount is not None:
+        parts.append(amount)
+    return " · ".join(parts)
+
+
+def saved_line(results: int) -> str:
+    """``Saved 2 results; open the study to go on.``"""
+    return f"Saved {plural(results, 'result')}; open the study to go on."
+
+
+def waiting_line(sizes: Sequence[Sequence[int]]) -> str:
+    """What is said of results whose images are not open; empty where there are none.
+
+    Args:
+        sizes: of each one's image, in voxels of its file.
+    """
+    if not sizes:
+        return ""
+    images = dict.fromkeys(" × ".join(map(str, size)) for size in sizes)
+    which = next(iter(images)) if len(images) == 1 else f"{len(images)} sizes"
+    one = len(sizes) == 1
+    waits, its = ("waits", "its image") if one else ("wait", "their images")
+    return f"{plural(len(sizes), 'result')} {waits} for {its} ({which}): open it to go on."
+
+
+def offer_line(results: int, saved: str) -> str:
+    """``Earlier session (28 Nov 2026, 14:03): 2 results``; of a time as a document has it."""
+    try:
+        when = f" ({datetime.fromisoformat(saved).astimezone():%d %b %Y, %H:%M})"
+    except (ValueError, OverflowError):
+        when = ""
+    return f"Earlier session{when}: {plural(results, 'result')}"
+
+
+def study_name() -> str:
+    """Name that is proposed for the file of a study, by the hour: nobody is named."""
+    return f"study_{datetime.now():%Y-%m-%d_%H%M}{STUDY_SUFFIX}"

@@ -1,0 +1,222 @@
+"""Sessions that are saved and opened, and saved by themselves: nothing that was done is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.held import Drawn
+from napari_ssn.session import Decoded, Session
+from napari_ssn.session.keeping import Keeping, offers
+from tests.support.helpers import noise_image, tiny_model
+from tests.support.sessions import Inline, source, start
+
+Opener = Callable[[], Session]
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
+    """Function that opens a new session, as a new start of the program would."""
+    model, made = tiny_model(tmp_path / "flat"), []
+
+    def build() -> Session:
+        made.append(start(Inline(), model, monkeypatch))
+        return made[-1]
+
+    yield build
+    for session in made:
+        session.close()
+
+
+def image(seed: int = 0):
+    # Read anew each time: another token, the same values.
+    return source(noise_image((32, 40), seed=seed), (0.7, 0.7))
+
+
+def worked(session: Session) -> Session:
+    """Two images segmented; in the first, which is on show, somebody has gone far."""
+    session.set_image(image(0))
+    session.run()
+    first = session.setup.source
+    session.set_image(image(1))
+    session.run()
+    session.walk.set_sigma(-0.8)
+    session.set_image(first)
+    session.pointing.add((5, 6), 1)
+    session.walk.show_sample(2)
+    session.walk.set_direction(1)
+    session.walk.set_sigma(1.0)
+    session.copies.keep()
+    drawn = {session.result.run: tuple(map(Drawn, session.copies.kept))}
+    session.studies.drawn = lambda run: drawn.get(run, ())
+    return session
+
+
+def test_a_study_is_opened_onto_the_images_that_it_is_of(fresh: Opener, tmp_path: Path) -> None:
+    before = worked(fresh())
+    seen = before.walk.choice, before.walk.label_map(()).tobytes()
+    before.studies.save(tmp_path / "a.ssn.zip")
+    assert "Saved 2 results" in before.note.text
+    after = fresh()
+    after.studies.open(tmp_path / "a.ssn.zip")
+    assert len(after.studies.waiting) == 2 and after.result is None
+    assert after.studies.words == "2 results wait for their images (32 × 40): open it to go on."
+    # An image of the same grid with other values is not the one.
+    after.set_image(image(7))
+    assert after.result is None and len(after.studies.waiting) == 2
+    made: list[Decoded] = []
+    after.copies.made.connect(made.append)
+    after.set_image(image(0))
+    assert (after.walk.choice, after.walk.label_map(()).tobytes()) == seen
+    assert not after.stale and len(after.studies.waiting) == 1
+    assert [one.choice for one in made] == [before.walk.choice] == list(after.copies.kept)
+    np.testing.assert_array_equal(
+        made[0].label_map, after.result.dist.placed(after.walk.label_map(()))
+    )
+    assert after.ranges is not None and after.ranges.points == before.walk.choice.points
+    after.set_image(image(1))
+    assert after.walk.choice.sigma == -0.8 and not after.studies.waiting
+    assert len(after.results.entries) == 2
+    # And one can go on: another run of the same image takes the place of the one that came.
+    after.run()
+    assert len(after.results.entries) == 2 and after.state == "result"
+
+
+def test_an_image_that_is_open_already_gets_its_result(fresh: Opener, tmp_path: Path) -> None:
+    worked(fresh()).studies.save(tmp_path / "a.ssn.zip")
+    after = fresh()
+    after.set_image(image(0))
+    after.studies.open(tmp_path / "a.ssn.zip")
+    assert after.result is not None and not after.stale and after.walk.choice.sigma == 1.0
+
+
+def test_images_go_with_it_only_when_asked_for(fresh: Opener, tmp_path: Path) -> None:
+    before = worked(fresh())
+    before.studies.save(tmp_path / "a.ssn.zip")
+    before.studies.save(tmp_path / "b.ssn.zip", pixels=True)
+    found: list[int] = []
+    for name in ("a.ssn.zip", "b.ssn.zip"):
+        after = fresh()
+        layers: list[Any] = []
+        after.studies.pictured.connect(layers.extend)
+        after.studies.open(tmp_path / name)
+        found.append(len(layers))
+    assert found == [0, 2]
+    turn, kind = before.result.source.turn, layers[0][2]
+    shown = turn.apply(before.result.source.load().data[0])
+    np.testing.assert_array_equal(layers[0][0], shown)
+    assert kind == "image" and "study" in layers[0][1]["name"]
+
+
+def test_what_waits_is_saved_as_it_came(fresh: Opener, tmp_path: Path) -> None:
+    worked(fresh()).studies.save(tmp_path / "a.ssn.zip", pixels=True)
+    between = fresh()
+    between.studies.open(tmp_path / "a.ssn.zip")
+    between.set_image(image(1))
+    assert len(between.studies.waiting) == 1
+    between.studies.save(tmp_path / "b.ssn.zip")
+    (tmp_path / "a.ssn.zip").unlink()
+    after = fresh()
+    after.studies.open(tmp_path / "b.ssn.zip")
+    after.set_image(image(0))
+    assert after.walk.choice.sigma == 1.0 and len(after.copies.kept) == 1
+
+
+def test_what_cannot_be_opened_loses_nothing(fresh: Opener, tmp_path: Path) -> None:
+    session = worked(fresh())
+    shown = session.result
+    (tmp_path / "DOE.ssn.zip").write_bytes(b"no zip")
+    session.studies.open(tmp_path / "DOE.ssn.zip")
+    assert session.note.error and "DOE" not in session.note.text
+    assert session.result is shown and len(session.results.entries) == 2
+    session.studies.save(tmp_path / "DOE.ssn.zip")
+    assert session.note.error and "already" in session.note.text
+    nobody = fresh()
+    nobody.studies.save(tmp_path / "b.ssn.zip")
+    assert nobody.note.error and not (tmp_path / "b.ssn.zip").exists()
+
+
+# ---- By itself
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return tmp_path / "kept"
+
+
+def kept_by(session: Session, base: Path) -> Keeping:
+    return Keeping(base, session.studies.whole, session.tell)
+
+
+def test_it_is_saved_by_itself_and_offered_when_its_process_is_gone(
+    fresh: Opener, base: Path
+) -> None:
+    session = fresh()
+    keeping = kept_by(session, base)
+    keeping.tick()
+    # Nothing is written for one who has found nothing.
+    assert not base.exists()
+    worked(session)
+    keeping.finish()
+    files = {path: path.stat().st_mtime_ns for path in base.rglob("*") if path.is_file()}
+    assert files
+    keeping.finish()
+    assert files == {path: path.stat().st_mtime_ns for path in base.rglob("*") if path.is_file()}
+    # While its process lives nobody else is offered it.
+    assert offers(base) == ()
+    session.walk.set_sigma(0.5)
+    keeping.close()
+    keeping._pool.shutdown(wait=True)
+    (offer,) = offers(base)
+    assert offer.results == 2
+    after = fresh()
+    other = kept_by(after, base)
+    assert other.take_over(offer) and offers(base) == ()
+    after.studies.open(offer.folder)
+    after.set_image(image(0))
+    assert after.walk.choice.sigma == 0.5 and after.walk.choice.points
+    # One that waits for its image is kept on, in the same folder.
+    other.finish()
+    document = json.loads((offer.folder / "study.json").read_text())
+    assert len(document["results"]) == 2 and other.folder == offer.folder
+    other.close()
+    other._pool.shutdown(wait=True)
+    assert [one.results for one in offers(base)] == [2]
+    other.discard(offers(base)[0])
+    assert offers(base) == () and not list(base.iterdir())
+
+
+def test_only_the_newest_are_kept_and_what_is_damaged_goes(fresh: Opener, base: Path) -> None:
+    session = worked(fresh())
+    for _ in range(5):
+        keeping = kept_by(session, base)
+        session.walk.nudge(0.1)
+        keeping.finish()
+        keeping.close()
+        keeping._pool.shutdown(wait=True)
+    broken = base / "broken"
+    broken.mkdir()
+    (broken / "study.json").write_text("{")
+    assert len(offers(base)) == 3 and not broken.exists() and len(list(base.iterdir())) == 3
+    assert offers(base / "nowhere") == ()
+
+
+def test_a_full_disk_is_said_once(
+    fresh: Opener, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = worked(fresh())
+    told: list[str] = []
+    base.write_text("a file where the folder should be")
+    keeping = Keeping(base, session.studies.whole, lambda text, error: told.append(text))
+    for step in range(3):
+        session.walk.set_sigma(0.1 * step)
+        keeping.finish()
+    assert len(told) == 1 and "not being saved" in told[0] and str(base) not in told[0]
+    assert session.walk.choice != Choice()
+    keeping.close()
