@@ -34,15 +34,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from tests.support.held import Held, held
+from tests.support.held import Held, alive, held
 from tests.support.helpers import noise_image, tiny_model
 
 SECONDS = float(os.environ.get("MONKEY_SECONDS", "0"))
 SEED = int(os.environ.get("MONKEY_SEED", "0"))
 #: Actions from one rest to the next, rests until everything was used once, and how many count at
-#: the least; the smallest image here has 7680 bytes.
+#: the least.
 ROUND, WARM, COUNTED = 40, 3, 6
-MORE_BYTES = 4096
+# Of a smallest image a round, which has 7,680 bytes, the last third has three more than the first.
+MORE_BYTES = 16_000
 SHAPES = ((40, 48), (12, 24, 22), (3, 10, 20, 18))
 
 
@@ -275,7 +276,7 @@ class Rest:
     @classmethod
     def now(cls) -> Rest:
         numbers = held()
-        layers = sum(issubclass(type(one), Layer) for one in gc.get_objects())
+        layers = alive(Layer)
         # Until the next look: napari searches for cycles whenever layers go.
         gc.freeze()
         return cls(numbers, numbers.total(), layers, len(QApplication.allWidgets()))

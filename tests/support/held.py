@@ -7,7 +7,11 @@ same process left in pieces, and what Qt has yet to delete.
 from __future__ import annotations
 
 import gc
+import sys
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,30 @@ import torch
 
 #: Owners of memory by what they are: type, shape or size in bytes, and data type.
 Held = Counter[tuple[str, tuple[int, ...], str]]
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no other thread go on meanwhile.
+
+    Who asks for all objects also gets tuples that another thread is about to fill, and Python
+    refuses to fill one that somebody else holds (SystemError, in that thread).
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(3600)
+    # Those that have asked for their turn already.
+    time.sleep(0.05)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def alive(kind: type) -> int:
+    """How many objects of a kind there are."""
+    with undisturbed():
+        # Not isinstance: it would ask objects for their class, and some stand in for others.
+        return sum(issubclass(type(one), kind) for one in gc.get_objects())
 
 
 def held() -> Held:
@@ -26,13 +54,17 @@ def held() -> Held:
     # What was frozen, as modules are, may have come to hold something, or be of no use.
     gc.unfreeze()
     gc.collect()
+    with undisturbed():
+        return _held()
+
+
+def _held() -> Held:
     owners: dict[int, np.ndarray] = {}
     storages: dict[int, torch.Tensor] = {}
     through: dict[int, Any] = {}
     todo: list[Any] = gc.get_objects()
     while todo:
         for one in todo:
-            # Not isinstance: it would ask objects for their class, and some stand in for others.
             if issubclass(type(one), torch.Tensor) and one.layout == torch.strided:
                 storages[one.untyped_storage().data_ptr()] = one
         inner = []
