@@ -24,6 +24,7 @@ class Format(StrEnum):
     report = "dicom-sr"
     structures = "rtstruct"
     parametric = "dicom-pm"
+    labelled = "dicom-labelmap"
 
 
 class Ensemble(NamedTuple):
@@ -38,7 +39,7 @@ class Ensemble(NamedTuple):
 
 
 #: What goes to an archive, and names the patient.
-TO_ARCHIVE = {Format.dicom, Format.report, Format.structures, Format.parametric}
+TO_ARCHIVE = set(Format) - {Format.nifti, Format.slicer}
 SUFFIXES = {
     Format.nifti: ".nii.gz",
     Format.slicer: ".seg.nrrd",
@@ -46,6 +47,7 @@ SUFFIXES = {
     Format.report: ".sr.dcm",
     Format.structures: ".rtstruct.dcm",
     Format.parametric: ".pm.dcm",
+    Format.labelled: ".labelmap.dcm",
 }
 
 

@@ -32,6 +32,7 @@ NIFTI_SUFFIXES = (".nii.gz", ".nii")
 NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Ends of the names of what goes to an archive beside a segmentation.
 REPORT_SUFFIX, STRUCTURES_SUFFIX, PARAMETRIC_SUFFIX = ".sr.dcm", ".rtstruct.dcm", ".pm.dcm"
+_LABELLED_SUFFIX = ".labelmap.dcm"
 _PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 #: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
@@ -70,7 +71,7 @@ _NO_FORMAT = (
     "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
 )
 # What needs more than the package itself, in words, and the extra that brings it.
-_OF_DICOM = ("read", "segmentation", "structured", "structures", "parametric")
+_OF_DICOM = ("read", "segmentation", "structured", "structures", "parametric", "labelled")
 _EXTRAS = {
     **{f"dicom.{home}": ("DICOM", "dicom") for home in _OF_DICOM},
     "dicom.segments": ("A DICOM segmentation", "dicom"),
@@ -90,6 +91,7 @@ FORMATS = (
     Format("dicom.structured", written=(REPORT_SUFFIX,), beside=DICOM_SUFFIX),
     Format("dicom.structures", written=(STRUCTURES_SUFFIX,)),
     Format("dicom.parametric", written=(PARAMETRIC_SUFFIX,)),
+    Format("dicom.labelled", written=(_LABELLED_SUFFIX,)),
     Format("dicom.segmentation", written=(DICOM_SUFFIX,)),
 )
 

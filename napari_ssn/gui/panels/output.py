@@ -29,9 +29,11 @@ _FORMATS = {
     ".sr.dcm": "DICOM structured report, with its segmentation",
     ".rtstruct.dcm": "DICOM contours for radiotherapy, with what 95, 50 and 5 % agree on",
     ".pm.dcm": "DICOM parametric map of probabilities",
+    ".labelmap.dcm": "DICOM segmentation of the newer kind, which few viewers read yet",
 }
 _ARCHIVE = ".dcm"
 _OF_MAPS = tuple(one for one in _FORMATS if one != ".pm.dcm")
+_OF_SEVERAL = tuple(one for one in _OF_MAPS if one != ".labelmap.dcm")
 _OF_LIKELY = (".nii.gz", ".nii", ".seg.nrrd", ".dcm", ".pm.dcm")
 _OTHERS = {".html": "Web page", ".csv": "Table"}
 
@@ -47,7 +49,9 @@ class _Part(NamedTuple):
 
 _PARTS = {
     "shown": _Part("On show", "hypothesis"),
-    "cards": _Part("All cards", "hypotheses", tip="Every card's hypothesis, in one file"),
+    "cards": _Part(
+        "All cards", "hypotheses", _OF_SEVERAL, tip="Every card's hypothesis, in one file"
+    ),
     "probability": _Part("Probability", "probability", _OF_LIKELY, "How likely each label is"),
     "report": _Part(
         "Report", "report", (".html",), "One page with pictures, ranges and limits, to print"

@@ -43,7 +43,7 @@ class Made(NamedTuple):
     headers: list[Any]
 
 
-def make_segmentation(content: Content, series: DicomSeries) -> Made:
+def make_segmentation(content: Content, series: DicomSeries, label_map: bool = False) -> Made:
     """A DICOM segmentation of a series; its UIDs are new at each call.
 
     BINARY for hypotheses, a segment per label and hypothesis, which may overlap; FRACTIONAL
@@ -53,6 +53,7 @@ def make_segmentation(content: Content, series: DicomSeries) -> Made:
     Args:
         content: on the grid of the series, axes (column, row, slice).
         series: its headers.
+        label_map: whether the one hypothesis is written as LABELMAP.
 
     Raises:
         ExportError: the extra is not installed, the grids differ, or headers lack too much.
@@ -65,13 +66,18 @@ def make_segmentation(content: Content, series: DicomSeries) -> Made:
     segments = list(content.segments())
     check_grid(content, series)
     planes = planes_of(content)
-    frames = np.stack([_frames(content, segment, planes) for segment in segments], axis=-1)
+    if label_map:
+        kind, (one,) = "LABELMAP", content.hypotheses
+        frames = as_volume(one.label_map)[..., planes].transpose(2, 1, 0)
+    else:
+        kind = "BINARY" if content.probability is None else "FRACTIONAL"
+        frames = np.stack([_frames(content, segment, planes) for segment in segments], axis=-1)
     with making.refused():
         headers, frames = sources(series, planes, frames)
         made = highdicom.seg.Segmentation(
             source_images=headers,
             pixel_array=frames,
-            segmentation_type="BINARY" if content.probability is None else "FRACTIONAL",
+            segmentation_type=kind,
             segment_descriptions=list(_descriptions(content, segments)),
             **making.made_by(content, _SERIES_NUMBER),
             content_label="SSN",
@@ -82,6 +88,8 @@ def make_segmentation(content: Content, series: DicomSeries) -> Made:
         )
         if series.frames is not None:
             refer(made, series, planes)
+        # What is no label is padding, by Pixel Padding Value, and no segment 0.
+        made.SegmentSequence = [one for one in made.SegmentSequence if one.SegmentNumber]
     return Made(made, headers)
 
 
