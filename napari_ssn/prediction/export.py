@@ -128,8 +128,8 @@ def _probability(prediction: Prediction, choice: Choice, cancel: Cancel) -> Prob
     dist = prediction.dist
     labels = range(1, dist.classes)
     shares = label_shares(prediction, choice.points, choice.only, labels, cancel)
-    values = [dist.placed(one.astype(np.float32)) for one in shares]
-    return ProbabilityMap(np.stack(values).clip(0, 1), prediction.source.affine)
+    values = [dist.placed(one.astype(np.float32).clip(0, 1)) for one in shares]
+    return ProbabilityMap(np.stack(values), prediction.source.affine)
 
 
 def export_volumes(shown: Shown, path: Path, overwrite: bool) -> Exported:

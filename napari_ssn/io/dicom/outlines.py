@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
 
+from napari_ssn.io.content import box_of
+
 Mask = NDArray[np.bool_]
 Line = NDArray[np.float64]
 # Through corners too there is a way out of a hole, as there is none inside a mask.
@@ -25,9 +27,12 @@ def lines(mask: Mask) -> Iterator[Line]:
     Args:
         mask: (X, Y).
     """
-    for piece in _without_holes(np.pad(mask, 1)):
+    # Of a whole slice most is far from what is outlined.
+    box = box_of(mask)
+    first = np.array([part.start for part in box]) - 1
+    for piece in _without_holes(np.pad(mask[box], 1)):
         for line in find_contours(piece.astype(np.float32), 0.5, fully_connected="low"):
-            yield line[:-1] - 1
+            yield line[:-1] + first
 
 
 def _without_holes(mask: Mask) -> Iterator[Mask]:
