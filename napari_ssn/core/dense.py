@@ -26,6 +26,8 @@ _DRAWS = 256
 _FEW = 16
 # Voxels whose factors are summed at once: they stay in cache.
 _AT_ONCE = 1 << 13
+# Of fewer blocks threads take longer to start than they save.
+_FEW_BLOCKS = 4
 # Labels that are held at once.
 _BYTES = 1 << 26
 
@@ -123,42 +125,28 @@ def changeable(dist: LogitDistribution, radius: float) -> Tensor:
     """`Decodable.changeable`.
 
     A voxel keeps the mean's label c* while ``μ_c* − μ_c > ‖z‖ ‖P_c* − P_c‖`` for every other
-    class c (Cauchy and Schwarz), here with room for the rounding of `logits`. Most voxels keep it
-    by ``‖P_c*‖ + ‖P_c‖`` already, which takes one pass.
+    class c (Cauchy and Schwarz), here with room for the rounding of `logits`.
     """
     mean, factor = dist.mean.flatten(1), dist.cov_factor.flatten(2)
     out = torch.empty(mean.shape[1], dtype=torch.bool, device=mean.device)
-    off, most = rounding(dist.rank), dist.rank**0.5
+    off = rounding(dist.rank)
     # What vanishes when it is squared counts as this.
-    least = most * 1e-18
+    least = dist.rank**0.5 * 1e-18
 
     def mark(block: slice) -> None:
-        means, lengths = mean[:, block], factor[:, :, block].square().sum(0).sqrt_()
-        # One class after the other: torch's argmax and gather take ten times as long.
-        top, longest = means[0], lengths[0]
-        for one, length in zip(means[1:], lengths[1:], strict=True):
-            longest = torch.where(one > top, length, longest)
-            top = torch.maximum(top, one)
-        reach = (1 + off) * radius * (longest + lengths + 2 * least)
-        size = means.abs().amax(0) + radius * most * (lengths.amax(0) + least)
-        # The likeliest label is always among them.
-        out[block] = (top - means <= reach + off * size).sum(0) > 1
-
-    count = len(out)
-    if count <= _AT_ONCE or out.device.type != "cpu":
-        mark(slice(None))
-    else:
-        in_threads(mark, [slice(k, k + _AT_ONCE) for k in range(0, count, _AT_ONCE)])
-    perhaps = out.nonzero()[:, 0]
-    for some in perhaps.split(_AT_ONCE if out.device.type == "cpu" else max(1, count)):
-        means, factors = mean[:, some], factor[:, :, some]
+        means, factors = mean[:, block], factor[:, :, block]
         best = means.argmax(0, keepdim=True)
         lead = means.gather(0, best) - means
         columns = factors.gather(1, best.expand(dist.rank, 1, -1)) - factors
-        reach = radius * (torch.linalg.vector_norm(columns, dim=0) + least)
+        reach = radius * (columns.square_().sum(0).sqrt_() + least)
         size = means.abs().amax(0) + radius * factors.abs().sum(0).amax(0)
-        near = lead <= reach + off * size
-        out[some] = near.scatter_(0, best, False).any(0)
+        # The likeliest label does not contend with itself.
+        out[block] = (lead <= reach + off * size).scatter_(0, best, False).any(0)
+
+    if out.device.type != "cpu" or len(out) <= _FEW_BLOCKS * _AT_ONCE:
+        mark(slice(None))
+    else:
+        in_threads(mark, [slice(k, k + _AT_ONCE) for k in range(0, len(out), _AT_ONCE)])
     return out.reshape(dist.space)
 
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_ssn.core import dense as dense_module
 from napari_ssn.core.columns import near as near_module
 from napari_ssn.core.columns.near import Near
 from napari_ssn.core.decodable import Decodable
@@ -95,7 +96,10 @@ def test_decoding(storage: str, classes: int, lead: float, ties: bool) -> None:
 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("radius", [0.0, 0.4, 2.0, 50.0])
-def test_what_can_change(storage: str, classes: int, radius: float) -> None:
+def test_what_can_change(
+    storage: str, classes: int, radius: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dense_module, "_AT_ONCE", 40)  # as of a large grid, in many blocks
     dist, twin = stored(random_dist(5, classes, lead=6.0), storage)
     z = draw_z(200, 3, 2)
     z *= radius / np.linalg.norm(z, axis=1, keepdims=True)
