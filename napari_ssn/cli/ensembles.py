@@ -11,12 +11,10 @@ from rich.progress import Progress
 
 from napari_ssn.cli.options import Ensemble
 from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM
-from napari_ssn.core.members import Members
 from napari_ssn.documents.sidecar import EnsembleRun
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.members import MemberFiles, find_members
-from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.ensembles import predict, said_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
@@ -92,8 +90,3 @@ def remade(
         rank=told.rank,
         distances=told.kind == "distances",
     )
-
-
-def member_choice(members: Members, number: int) -> Choice:
-    """What shows a member, from 0."""
-    return Choice(member=number, nothing=number not in members.outlined)

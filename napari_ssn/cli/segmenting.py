@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from napari_ssn.cli.ensembles import member_choice, members_of, predict_from
+from napari_ssn.cli.ensembles import members_of, predict_from
 from napari_ssn.cli.images import Named, Numbers, Paths, run_on
 from napari_ssn.cli.options import Ensemble
 from napari_ssn.core.ensemble import WIDTH_MM
@@ -38,6 +38,7 @@ from napari_ssn.network.models import find_model, load_model
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.crowd import member_choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
 from napari_ssn.prediction.drawing import as_drawing, fit, words_of
 from napari_ssn.prediction.export import export_report, likely_content, size_rows, table_of
@@ -149,8 +150,7 @@ def segment_image(
     if insist and not (found.insisted or ranges.presence.unlikely):
         typer.echo("There was no need to insist.", err=True)
     if whose == "member":
-        assert found.members is not None
-        choices = [Choice(), *(member_choice(found.members, m) for m in range(count))]
+        choices = [Choice(), *(member_choice(found, m) for m in range(count))]
     else:
         choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
     choices += [Choice(drawing=fitting.drawing)] if fitting is not None else []

@@ -125,7 +125,7 @@ class Nearest(Drawing):
 class Chosen(Exact):
     """Which hypothesis is meant: draws, directions and lesions are counted from where code does.
 
-    ``sample`` and ``direction`` count from 0, lesions in ``own`` from 1.
+    ``sample``, ``direction`` and ``member`` count from 0, lesions in ``own`` from 1.
     """
 
     sample: Annotated[int, Field(ge=0, lt=_MOST_DRAWS)] | None = None
@@ -140,6 +140,7 @@ class Chosen(Exact):
     basis: Basis = "label-weighted"
     nothing: bool = False
     drawing: Nearest | None = None
+    member: Count | None = None
 
 
 class Kept(Exact):
@@ -158,7 +159,7 @@ class Result(Exact):
 
     ``image`` is its place among the study's. ``run`` is as in a sidecar, but without UIDs.
     ``distance`` is the image's from those that the model was trained on, null where not known.
-    ``shown`` is the hypothesis on show.
+    ``shown`` is the hypothesis on show. ``members`` are those of an ensemble, which ``run`` names.
     """
 
     image: Count
@@ -171,6 +172,7 @@ class Result(Exact):
     tolerance: Annotated[FiniteFloat, Field(ge=0)]
     slip: Annotated[FiniteFloat, Field(ge=0, lt=0.5)]
     distance: FiniteFloat | None = None
+    members: Piece | None = None
     shown: Chosen = Field(default_factory=Chosen)
     kept: Annotated[list[Kept], Field(max_length=_MOST_KEPT)] = Field(default_factory=list)
 
@@ -207,6 +209,8 @@ class Study(Exact):
             image, dist = self.images[result.image], result.distribution
             if dist.image_space != image.space or result.run.image_sha256 != image.sha256:
                 raise ValueError("a result and its image contradict each other")
+            if (result.members is None) != (result.run.ensemble is None):
+                raise ValueError("a result and its run say otherwise whether it has members")
             if dist.classes != len(result.card.labels):
                 raise ValueError("a result has not the labels of its model")
         if self.shown is not None and self.shown >= len(self.results):
@@ -222,6 +226,7 @@ class Study(Exact):
                 found[image.pixels.sha256] = image.pixels
         for result in self.results:
             parts = [result.distribution.piece, *(one.piece for one in result.directions)]
+            parts += [] if result.members is None else [result.members]
             for piece in [*parts, *(one.piece for one in result.kept)]:
                 found[piece.sha256] = piece
         return list(found.values())

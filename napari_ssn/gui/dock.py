@@ -24,6 +24,7 @@ from napari_ssn.gui.memory import recall, remember
 from napari_ssn.gui.panels.cards import CardsPanel
 from napari_ssn.gui.panels.image import Header, ImagePanel
 from napari_ssn.gui.panels.lesions import LesionPanel
+from napari_ssn.gui.panels.members import MemberPanel
 from napari_ssn.gui.panels.outcome import OutcomePanel
 from napari_ssn.gui.panels.output import ExportPanel, SamplePanel
 from napari_ssn.gui.panels.overview import OverviewPanel
@@ -84,6 +85,7 @@ class SSNDock(QWidget):
         self.outcomes = OutcomePanel(self.session)
         self.cards = CardsPanel(self.session, (self.outcomes.toggle,))
         self.overview = OverviewPanel(self.session)
+        self.members = MemberPanel(self.session, self.cards.compared)
         self.lesions = LesionPanel(self.session)
         self.slider = SliderPanel(self.session)
         self.points = PointPanel(napari_viewer, self.scene, self.session)
@@ -151,6 +153,7 @@ class SSNDock(QWidget):
             self.result,
             self.cards,
             self.outcomes,
+            self.members,
             self.overview,
             self.lesions,
             self.slider,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError, ImageError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nrrd, stem
+from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.member_maps import names_beside, read_member, reordered
 
 _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
@@ -32,12 +34,14 @@ class MemberFile:
         paths: its file, or one for each label but the background.
         sha256: of these.
         fold: number of nnU-Net's fold; None where it is none.
+        number: among all that were named, from 1.
         labels: names of its labels by number; None where nobody says.
     """
 
     paths: tuple[Path, ...]
     sha256: str
     fold: int | None = None
+    number: int = 0
     labels: tuple[str, ...] | None = None
 
 
@@ -60,16 +64,25 @@ class MemberFiles:
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         wanted = self.labels
-        for number, one in enumerate(self.files, start=1):
+        for one in self.files:
             try:
                 found, note = read_member(one.paths, self.image)
             except SSNError as error:
-                raise type(error)(f"{_called(number, one)}: {error}") from None
+                raise type(error)(f"{_called(one.number, one)}: {error}") from None
             if note is not None:
-                self.notes.append(f"{_called(number, one)}: {note}.")
+                self.notes.append(f"{_called(one.number, one)}: {note}.")
             if wanted is not None and one.labels is not None:
                 found = reordered(found, [one.labels.index(name) for name in wanted])
             yield found
+
+    def _label_maps(self) -> Iterator[tuple[MemberFile, NDArray[np.uint8]]]:
+        """Those that are label maps, with their values."""
+        for one in self.files:
+            if one.paths[0].suffix.lower() == ".npz":
+                continue
+            found, _ = read_member(one.paths, self.image)
+            if found.dtype == np.uint8:
+                yield one, found
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -80,8 +93,7 @@ class MemberFiles:
     def names(self) -> tuple[str, ...]:
         """What each is called."""
         return tuple(
-            f"fold {one.fold}" if one.fold is not None else str(number)
-            for number, one in enumerate(self.files, start=1)
+            f"fold {one.fold}" if one.fold is not None else str(one.number) for one in self.files
         )
 
     @property
@@ -95,8 +107,13 @@ class MemberFiles:
         return tuple(path for one in self.files for path in one.paths)
 
     def some(self, sha256: Sequence[str]) -> MemberFiles:
-        """Those with some checksums, in their order; DataError if one is missing."""
+        """Those with some checksums, in their order; DataError if one is missing.
+
+        Of a label map that was a layer the checksum is that of its values.
+        """
         by = {one.sha256: one for one in self.files}
+        if any(one not in by for one in sha256):
+            by |= {label_map_hash(found): one for one, found in self._label_maps()}
         missing = sum(one not in by for one in sha256)
         if missing:
             raise DataError(
@@ -146,7 +163,14 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
     elif len(set(folds)) < len(folds):
         found = [replace(one, fold=None) for one in found]
     _check_labels(found)
-    return MemberFiles(image, tuple(found), notes)
+    numbered = (replace(one, number=number) for number, one in enumerate(found, start=1))
+    return MemberFiles(image, tuple(numbered), notes)
+
+
+def without(files: MemberFiles, left_out: Collection[int]) -> MemberFiles:
+    """All but those of some numbers, from 0."""
+    kept = tuple(one for number, one in enumerate(files.files) if number not in left_out)
+    return replace(files, files=kept)
 
 
 def _groups(paths: list[Path], case: str) -> list[tuple[Path, tuple[Path, ...]]]:
@@ -209,7 +233,8 @@ def _member(place: Path, files: tuple[Path, ...]) -> MemberFile:
     sums = [_sum_of(one) for one in files]
     # Of several the sum of their sums: no file ends where another begins.
     sha256 = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
-    return MemberFile(files, sha256, _fold(place if place.is_dir() else place.parent), labels)
+    fold = _fold(place if place.is_dir() else place.parent)
+    return MemberFile(files, sha256, fold, labels=labels)
 
 
 def _sum_of(file: Path) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import cards as cards
     from napari_ssn.prediction import comparison as comparison
     from napari_ssn.prediction import counting as counting
+    from napari_ssn.prediction import crowd as crowd
     from napari_ssn.prediction import decode as decode
     from napari_ssn.prediction import drawing as drawing
     from napari_ssn.prediction import ensembles as ensembles
@@ -42,6 +43,7 @@ __getattr__ = door(
         "cards",
         "comparison",
         "counting",
+        "crowd",
         "decode",
         "drawing",
         "ensembles",

@@ -14,7 +14,7 @@ from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Choice, Point, Question
-from napari_ssn.prediction.crowd import Crowd, crowd_of, noun_of
+from napari_ssn.prediction.crowd import Crowd, crowd_of
 from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.wish import CARDS, DRAWS, SEED, SIDE
@@ -79,6 +79,11 @@ class Cards:
         share, size = card_lines(measure, card.share, card.error, card.counts)
         return (share_of_members(card.share, self.draws, self.noun) if self.noun else share), size
 
+    def short(self, measure: Measure, card: Card) -> tuple[str, str]:
+        """As `lines`, for the little room below a thumbnail: ``2 of 5``."""
+        first, second = self.lines(measure, card)
+        return first.removesuffix(f" {self.noun}"), second
+
     def tip(self, card: Card, size: str) -> str:
         """What the numbers of a card mean, see `card_tip`."""
         if self.noun:
@@ -121,7 +126,7 @@ def deal_cards(
         )
         for one, picture in zip(found, pictures, strict=True)
     )
-    draws, noun = (crowd.agreeing, noun_of(prediction)) if crowd.members else (DRAWS, "")
+    draws, noun = (crowd.agreeing, prediction.noun) if crowd.members else (DRAWS, "")
     return Cards(prediction.run, draws, cards, voxel, points, only, noun)
 
 

@@ -119,7 +119,7 @@ class Choice:
     @property
     def anchor(self) -> Choice:
         """The hypothesis the walk starts from, outlined: who walks asks where the border is."""
-        if self.member is not None:
+        if self.member is not None and not self.nothing:
             return Choice(points=self.points, only=self.only, member=self.member)
         if self.sample is None:
             return Choice(points=self.points, only=self.only, drawing=self.drawing)

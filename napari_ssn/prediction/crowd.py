@@ -106,7 +106,14 @@ def member_counts(prediction: Prediction, crowd: Crowd) -> NDArray[np.int64]:
     return np.stack([count_labels(map_of(prediction, m), classes) for m in crowd.members])
 
 
-def noun_of(prediction: Prediction) -> str:
-    """What the members of an ensemble are: of label maps nobody knows who made them."""
+def member_choice(prediction: Prediction, member: int) -> Choice:
+    """What shows a member of an ensemble, from 0."""
     members = prediction.members
-    return "label maps" if members and members.method.kind == "distances" else "networks"
+    assert members is not None
+    return Choice(member=member, nothing=member not in members.outlined)
+
+
+def stepped(prediction: Prediction) -> int:
+    """Members that one steps through in the place of draws; 0 of a model, or of many members."""
+    members = prediction.members
+    return 0 if members is None or members.many else len(members)

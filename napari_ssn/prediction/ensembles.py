@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
 from napari_ssn.core.directions.principal import Kind
@@ -18,7 +20,9 @@ from napari_ssn.core.packed.distribution import compact
 from napari_ssn.documents.card import Architecture, Label, ModelCard, Training
 from napari_ssn.errors import NEVER, Cancel, DataError
 from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
-from napari_ssn.io.hashes import image_hash
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.hashes import image_hash, label_map_hash
+from napari_ssn.io.members import MemberFiles, find_members, without
 from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
@@ -48,6 +52,41 @@ class Maps(Protocol):
     @property
     def sources(self) -> tuple[tuple[str, str], ...]:
         """Checksum and name of each."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMaps:
+    """Label maps that are at hand, as the members of an ensemble.
+
+    Attributes:
+        maps: (*S) of each, on the grid of the image.
+        numbers: of each among all that were chosen, from 1: their names may name a patient.
+    """
+
+    maps: tuple[NDArray[np.uint8], ...]
+    numbers: tuple[int, ...]
+    labels: None = None
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return iter(self.maps)
+
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """Checksum and number of each."""
+        return tuple(
+            (label_map_hash(one), str(number))
+            for one, number in zip(self.maps, self.numbers, strict=True)
+        )
+
+
+def find(
+    paths: Sequence[Path], image: Volume, name: str, left_out: Collection[int] = ()
+) -> MemberFiles:
+    """Members in files, but for those of some numbers from 0; see `find_members`."""
+    return without(find_members(paths, image, name), left_out)
 
 
 def predict(

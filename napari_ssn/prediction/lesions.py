@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from napari_ssn.core.summaries.lesions import Lesions, Rules, find_lesions, lesion_counts
-from napari_ssn.errors import Cancel
+from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.prediction.choice import Point
 from napari_ssn.prediction.prediction import Prediction
 
@@ -30,8 +31,16 @@ def rules_for(prediction: Prediction) -> Rules:
 
 
 def tell_apart(prediction: Prediction, cancel: Cancel) -> Lesions:
-    """Tell the lesions of a prediction apart."""
-    return find_lesions(prediction.dist, rules_for(prediction), cancel.check)
+    """Tell the lesions of a prediction apart, in draws or in the members of a small ensemble."""
+    return by_rules(prediction, rules_for(prediction), cancel)
+
+
+def by_rules(prediction: Prediction, rules: Rules, cancel: Cancel = NEVER) -> Lesions:
+    """Tell lesions apart by some rules; of a small ensemble its members are all hypotheses."""
+    members = prediction.members
+    z = None if members is None or members.many else members.z[members.outlined]
+    rules = rules if z is None else replace(rules, draws=len(z))
+    return find_lesions(prediction.dist, rules, cancel.check, z)
 
 
 def counts(

@@ -33,6 +33,7 @@ class Overview:
         median: shows the hypothesis in the middle of a boxplot.
         outliers: show those that are unlike the others, farthest first.
         tally: of contours, in how many hypotheses a voxel of the region has the label, uint16.
+        noun: what the hypotheses are where they are the members of an ensemble.
     """
 
     wish: Wish
@@ -41,6 +42,7 @@ class Overview:
     median: Choice | None = None
     outliers: tuple[Choice, ...] = ()
     tally: NDArray[np.uint16] | None = None
+    noun: str = ""
 
     @cached_property
     def highest(self) -> int:
@@ -62,7 +64,8 @@ def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overvie
         exact = not (wish.points or wish.only or crowd.members)
         (share,) = label_shares(prediction, wish.points, wish.only, (wish.label,), cancel)
         count = len(crowd.members) or DRAWS
-        return Overview(wish, None if exact else count, _frozen(dist.placed(share)))
+        noun = prediction.noun if crowd.members else ""
+        return Overview(wish, None if exact else count, _frozen(dist.placed(share)), noun=noun)
     if wish.kind == "boxplot":
         return _boxplot(prediction, wish, cancel)
     found, count = _agreeing(prediction, wish.points, wish.only, wish.seed, cancel)

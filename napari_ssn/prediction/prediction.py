@@ -132,6 +132,12 @@ class Prediction:
         return counts
 
     @property
+    def noun(self) -> str:
+        """What the members of an ensemble are: of label maps nobody knows who made them."""
+        members = self.members
+        return "label maps" if members and members.method.kind == "distances" else "networks"
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of the labels, background first."""
         return tuple(label.name for label in self.card.labels)

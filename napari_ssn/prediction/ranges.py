@@ -17,7 +17,7 @@ from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.counting import count_sizes
-from napari_ssn.prediction.crowd import Crowd, crowd_of, member_counts, noun_of
+from napari_ssn.prediction.crowd import Crowd, crowd_of, member_counts
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.text.ensembles import range_of_members
 from napari_ssn.text.presence import Presence
@@ -77,8 +77,8 @@ class Ranges:
         """
         one = self.ranges[label]
         if self.members:
-            ends = measure.interval(one.low, one.high)
-            return range_of_members(ends, self.held, self.members, self.count, self.noun)
+            ends, given = measure.interval(one.low, one.high), bool(self.points or self.only)
+            return range_of_members(ends, self.held, self.members, self.count, self.noun, given)
         return range_line(
             measure,
             one.low,
@@ -165,7 +165,7 @@ def count_ranges(
     )
     if prediction.members is not None and not (points or only):
         # Of so many, but still of them: nobody here is a reader.
-        many, noun = len(prediction.members), noun_of(prediction)
+        many, noun = len(prediction.members), prediction.noun
         stated = replace(stated, presence=replace(stated.presence, members=many, noun=noun))
     return replace(stated, run=prediction.run, points=points, only=only, spread=prediction.spread)
 
@@ -174,7 +174,7 @@ def _of_members(
     prediction: Prediction, counts: NDArray[np.int64], crowd: Crowd, presence: float
 ) -> Ranges:
     """From the smallest to the largest: of so few no share of readers, or of draws, is stated."""
-    sizes, noun = counts[:, 1:], noun_of(prediction)
+    sizes, noun = counts[:, 1:], prediction.noun
     share = presence if crowd.presence is None else crowd.presence
     agreeing = crowd.agreeing or crowd.of
     whose = noun if agreeing == crowd.of else f"{noun} that agree"

@@ -11,12 +11,13 @@ from napari_ssn.core.decodable import FARTHEST
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.spread import Spread, spread_out
-from napari_ssn.core.summaries.lesions import Lesions, Rules, find_lesions
+from napari_ssn.core.summaries.lesions import Lesions, Rules
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents.sidecar import Choice as Told
 from napari_ssn.errors import DataError
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.decode import Position, decode
+from napari_ssn.prediction.lesions import by_rules
 from napari_ssn.prediction.prediction import Prediction
 
 
@@ -164,4 +165,4 @@ def _beyond(
 
 def _lesions(prediction: Prediction, moved: provenance.LesionMoves) -> Lesions:
     rules = Rules(moved.smallest_voxels, moved.share, moved.draws, moved.seed)
-    return find_lesions(prediction.dist, rules)
+    return by_rules(prediction, rules)

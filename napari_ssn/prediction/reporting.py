@@ -6,7 +6,6 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.cards import draw
 from napari_ssn.prediction.choice import Choice
-from napari_ssn.prediction.crowd import noun_of
 from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.shown import Shown
@@ -41,7 +40,7 @@ def report_of(shown: Shown) -> Report:
         doubt=prediction.doubt,
         facts=_facts(prediction),
         limits=card.limits,
-        meaning=MODEL_MEANING if members is None else members_meaning(noun_of(prediction)),
+        meaning=MODEL_MEANING if members is None else members_meaning(prediction.noun),
         codes=[
             ("Image, sha256", prediction.image_sha256),
             (f"{'Weights' if members is None else 'Members'}, sha256", card.weights_sha256),

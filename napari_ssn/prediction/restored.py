@@ -21,6 +21,7 @@ from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import position_of
+from napari_ssn.prediction.kept_members import members_from
 from napari_ssn.prediction.lesions import tell_apart
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
@@ -68,6 +69,10 @@ def restore(
     if correction is not None:
         plain = Residual(correction.length_mm, correction.amplitude, chance=correction.chance)
         residual = plain.within(dist, edges, correction.edge_share)
+    members, sources, told = None, tuple[tuple[str, str], ...](), run.ensemble
+    if told is not None and stored.members is not None:
+        members = members_from(told, arrays(stored.members), dist)
+        sources = tuple((one.sha256, one.name) for one in told.members)
     made = Prediction(
         run=number,
         source=replace(source, ct=image.ct, units=image.units),
@@ -87,6 +92,8 @@ def restore(
         insisted=bool(run.insisted),
         unpadded=bool(run.unpadded),
         distance=stored.distance,
+        members=members,
+        sources=sources,
     )
     if stored.spread is not None:
         try:
@@ -128,6 +135,7 @@ def choice_from(
         ),
         basis=told.basis,
         nothing=told.nothing,
+        member=told.member,
         drawing=None if told.drawing is None else _drawing(told.drawing),
     )
     dist = prediction.dist
@@ -136,6 +144,12 @@ def choice_from(
         raise DataError(_UNKNOWN_CHOICE)
     if any(one.kind == "reaches" and not one.index for one in choice.only):
         raise DataError(_UNKNOWN_CHOICE)
+    members = prediction.members
+    if choice.member is not None:
+        if members is None or choice.member >= len(members):
+            raise DataError(_UNKNOWN_CHOICE)
+        if choice.nothing == (choice.member in members.outlined):
+            raise DataError(_UNKNOWN_CHOICE)
     if choice.drawing is not None:
         z = np.array(choice.drawing.z)
         if len(z) != dist.rank or np.abs(z).max() > FARTHEST:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
+from napari_ssn.core.members import Members
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents import study as kept
 from napari_ssn.documents.study import Piece
 from napari_ssn.io.study import encode_piece
+from napari_ssn.prediction import kept_members
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
@@ -93,6 +95,7 @@ def store(
         tolerance=prediction.tolerance,
         slip=prediction.slip,
         distance=prediction.distance,
+        members=_stored_members(prediction.members, pieces),
         shown=chosen(choice),
         kept=hypotheses,
     )
@@ -130,6 +133,7 @@ def chosen(choice: Choice) -> kept.Chosen:
         only=conditions_of(choice) or [],
         basis=choice.basis,
         nothing=choice.nothing,
+        member=choice.member,
         drawing=None
         if drawing is None
         else kept.Nearest(
@@ -139,6 +143,12 @@ def chosen(choice: Choice) -> kept.Chosen:
             length_mm=drawing.length_mm,
         ),
     )
+
+
+def _stored_members(members: Members | None, pieces: Pieces) -> Piece | None:
+    if members is None:
+        return None
+    return pieces.put(members, lambda: kept_members.arrays_of(members))
 
 
 def _stored_directions(found: Directions, pieces: Pieces) -> kept.Directions:

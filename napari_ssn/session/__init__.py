@@ -1,6 +1,8 @@
 """What a person has open and has chosen: state and commands, without a window."""
 
+from napari_ssn.session.members import Row
 from napari_ssn.session.records import (
+    Chosen,
     Decoded,
     ModelEntry,
     Plane,
@@ -13,12 +15,14 @@ from napari_ssn.session.runner import Runner
 from napari_ssn.session.session import Note, Session
 
 __all__ = [
+    "Chosen",
     "Decoded",
     "ModelEntry",
     "Note",
     "Plane",
     "Preview",
     "Request",
+    "Row",
     "Runner",
     "Session",
     "Settings",

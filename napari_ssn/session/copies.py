@@ -79,13 +79,24 @@ class Copies:
         if self._result is None or self._stale():
             return
         points, only = self._walk.choice.points, self._walk.choice.only
+        members = self._walk.members
+        if members:
+            # Each is there, and there are no others.
+            seed, points, only = 0, (), ()
         first = self._added.get((seed, points, only), 0)
         self._added[seed, points, only] = first + count
         idle = not self._queue
-        self._queue += [
-            prediction.decode.sample_choice(self._result, i, seed, points, only)
-            for i in range(first, first + count)
-        ]
+        if members:
+            count = max(0, min(count, members - first))
+            self._added[seed, points, only] = first + count
+            self._queue += [
+                prediction.crowd.member_choice(self._result, i) for i in range(first, first + count)
+            ]
+        else:
+            self._queue += [
+                prediction.decode.sample_choice(self._result, i, seed, points, only)
+                for i in range(first, first + count)
+            ]
         if idle:
             self._decode_next()
 

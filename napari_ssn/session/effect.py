@@ -58,8 +58,9 @@ class Effect:
             return (), ()
         choice = self._walk.choice
         start = replace(choice.anchor, basis=choice.basis, direction=self.direction)
-        down, up = (tuple(replace(start, sigma=sign * step) for step in _STEPS) for sign in (-1, 1))
-        return down, up
+        low, high = self._walk.ends(self.direction)
+        down = tuple(replace(start, sigma=max(low, -step)) for step in _STEPS)
+        return down, tuple(replace(start, sigma=min(high, step)) for step in _STEPS)
 
     def close(self) -> None:
         """Let go of who listens."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel, DeviceError, ModelError
@@ -17,6 +18,7 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn, Held, Waiting
 from napari_ssn.prediction.source import Source
 from napari_ssn.session.records import (
+    Chosen,
     Decoded,
     ModelEntry,
     News,
@@ -28,6 +30,7 @@ from napari_ssn.session.records import (
 )
 
 if TYPE_CHECKING:
+    from napari_ssn.core.directions.principal import Kind
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.geometry.diameters import Diameter
@@ -124,6 +127,43 @@ def run_job(
         watch=watch,
         cancel=cancel,
     )
+
+
+def ensemble_job(
+    source: Source,
+    chosen: Chosen,
+    left_out: frozenset[int],
+    basis: Kind,
+    number: int,
+    progress: Progress,
+    cancel: Cancel,
+) -> Prediction:
+    """Read the members of an ensemble, but for those of some numbers."""
+    room = prediction.ensembles
+    progress(Step("running"))
+    notes: list[str] = []
+    maps: Any
+    if chosen.maps:
+        inside = [k for k in range(len(chosen.maps)) if k not in left_out]
+        maps = room.LabelMaps(tuple(chosen.maps[k] for k in inside), tuple(k + 1 for k in inside))
+    else:
+        image = source.load()
+        # Read once: the members are compared with its grid, and the result names its checksum.
+        source = replace(source, load=lambda: image)
+        maps = room.find(chosen.paths, image, chosen.image_name, left_out)
+        notes = maps.notes
+    found = room.predict(
+        maps,
+        source,
+        kinds=("label-weighted", basis),
+        number=number,
+        step=lambda done, total: progress(Step("running", done, total)),
+        cancel=cancel,
+    )
+    assert found.members is not None
+    said = room.said_of(found.members.method, found.members)
+    progress(Remark(" ".join([*notes, said])))
+    return found
 
 
 def middle_job(

@@ -76,6 +76,28 @@ class Settings:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Members that somebody chose for an ensemble, in the place of a model.
+
+    Attributes:
+        paths: files and folders; none while nothing is chosen.
+        maps: label maps of layers, (*S) on the image's grid.
+        names: of these layers, which are shown beside them and nowhere else.
+        image_name: of the image's file, by which its maps are told from those of other images.
+    """
+
+    paths: tuple[Path, ...] = ()
+    maps: tuple[NDArray[np.uint8], ...] = ()
+    names: tuple[str, ...] = ()
+    image_name: str = ""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing is chosen yet."""
+        return not (self.paths or self.maps)
+
+
 @dataclass(frozen=True)
 class Request:
     """A run, in plain values."""

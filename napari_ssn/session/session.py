@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.core.spread import Spread
+from napari_ssn.errors import Cancel
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
 from napari_ssn.session.asking import Asking
@@ -22,10 +23,20 @@ from napari_ssn.session.effect import Effect
 from napari_ssn.session.files import Files
 from napari_ssn.session.fitting import Fitting
 from napari_ssn.session.lines import Borders
+from napari_ssn.session.members import MemberList
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
-from napari_ssn.session.records import News, Plane, Preview, Remark, Request, Settings, State
+from napari_ssn.session.records import (
+    Chosen,
+    News,
+    Plane,
+    Preview,
+    Remark,
+    Request,
+    Settings,
+    State,
+)
 from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
@@ -92,6 +103,7 @@ class Session:
             runner, self.walk, self.summary, self._unwritable, self._writing, self._wrote
         )
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
+        self.members = MemberList(self.walk, self._run_members, self.tell)
         # All that begin anew with a result; the walk first, because the others ask it.
         self._parts = (
             self.walk,
@@ -104,6 +116,7 @@ class Session:
             self.asking,
             self.copies,
             self.files,
+            self.members,
         )
         #: Of all images and places; those that are not on show wait as they were left.
         self.results = Results(
@@ -275,6 +288,9 @@ class Session:
         if obstacle is not None:
             self._failed(obstacle)
             return
+        if setup.ensemble is not None:
+            self._run_members(setup.ensemble)
+            return
         assert setup.source is not None and setup.model is not None
         request = Request(
             setup.source,
@@ -286,14 +302,40 @@ class Session:
             self.walk.choice.basis,
             setup.insist,
         )
+        self.members.run(None)
+        self._begin(
+            lambda number, progress, cancel: jobs.run_job(
+                self.catalogue.store, request, number, progress, cancel
+            )
+        )
+
+    def choose_members(self, chosen: Chosen) -> None:
+        """Take an ensemble in the place of a model; with nothing chosen, to choose its members."""
+        self.setup.choose_members(chosen)
+        self.note = None
+        self.changed.emit()
+
+    def _run_members(self, chosen: Chosen, left_out: frozenset[int] = frozenset()) -> None:
+        """Read the members of an ensemble, but for those of some numbers."""
+        source, basis = self.setup.source, self.walk.choice.basis
+        assert source is not None
+        # Of the whole image, whatever place a result that was looked at since is of.
+        self.setup.around_point = False
+        self.members.run(chosen, left_out)
+        self._begin(
+            lambda number, progress, cancel: jobs.ensemble_job(
+                source, chosen, left_out, basis, number, progress, cancel
+            )
+        )
+
+    def _begin(self, job: Callable[[int, jobs.Progress, Cancel], Prediction]) -> None:
+        """Begin a run, which gets the next number; one under way is dropped."""
         number = self._number(1)
         self.activity, self.progress, self.note = "loading", (0, 0), None
         self._began = time.perf_counter()
         self._runner.submit(
             "run",
-            lambda progress, cancel: jobs.run_job(
-                self.catalogue.store, request, number, progress, cancel
-            ),
+            lambda progress, cancel: job(number, progress, cancel),
             self._ran,
             self._run_failed,
             self._told,
@@ -325,6 +367,7 @@ class Session:
         self.activity = None
         basis = self.walk.choice.basis
         entry = Entry(result, time.perf_counter() - self._began)
+        self.members.ran(result)
         self._take(entry, lambda: self.results.add(entry))
         # Chosen while the run lasted.
         self.walk.turn(basis)
@@ -415,7 +458,7 @@ class Session:
         anew = (self.comparing, self.overviews, self.borders, self.asking, self.copies, self.files)
         for part in anew:
             part.begin(result)
-        for kept in (self.walk, self.summary, self.pointing, self.fitting):
+        for kept in (self.walk, self.summary, self.pointing, self.fitting, self.members):
             kept.renew(result)
         self.walk.announce()
         self.summary.make()

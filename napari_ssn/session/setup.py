@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.source import Source
-from napari_ssn.session.records import ModelEntry, Survey
+from napari_ssn.session.records import Chosen, ModelEntry, Survey
 from napari_ssn.text.image import TAKEN_FOR_HU
 
 if TYPE_CHECKING:
     from napari_ssn.network.fit import Fit
+
+NO_MEMBERS = "Choose the members of the ensemble: a folder, files or layers."
 
 
 class Setup:
@@ -23,6 +25,7 @@ class Setup:
         around_point: whether only a region around a point is segmented.
         centre: of that region, in the source's grid.
         depth_mm: how far a 2D model looks along a volume, to either side of the point.
+        ensemble: members that take the place of the model; None where the model runs.
         insist: whether the image's values are taken for Hounsfield units, whatever they seem to be.
     """
 
@@ -34,6 +37,7 @@ class Setup:
         self.centre: tuple[int, ...] | None = None
         self.depth_mm = DEPTH_MM
         self.insist = False
+        self.ensemble: Chosen | None = None
         self._fit: tuple[tuple[object, ...], Fit] | None = None
         # Whether the user chose the model; one that came by itself may go by itself.
         self._picked = False
@@ -83,7 +87,15 @@ class Setup:
     def pick_model(self, model: ModelEntry) -> bool:
         """Take the model that the user chose; False if it is the one already there."""
         self._picked = True
+        if self.ensemble is not None:
+            self.ensemble = None
+            self.around_point = self.needs_point or self.centre is not None
         return self.set_model(model)
+
+    def choose_members(self, chosen: Chosen) -> None:
+        """Take an ensemble in the place of the model: of the whole image, as its maps are."""
+        self.ensemble, self._picked, self.insist = chosen, True, False
+        self.around_point = False
 
     def set_model(self, model: ModelEntry | None) -> bool:
         """Take a model; False if it is the one already there."""
@@ -118,7 +130,8 @@ class Setup:
             return False
         if not all(0 <= i < n for i, n in zip(index, self.source.space, strict=True)):
             return False
-        self.centre, self.around_point = index, True
+        # What others have made is of the whole image; the point stays for a model.
+        self.centre, self.around_point = index, self.ensemble is None
         return True
 
     @property
@@ -144,6 +157,8 @@ class Setup:
             return "Open an image to begin."
         if self.source.problem is not None:
             return self.source.problem
+        if self.ensemble is not None:
+            return NO_MEMBERS if self.ensemble.nothing else None
         if self.survey is None:
             return "Looking for models…"
         if self.model is None:
@@ -173,6 +188,8 @@ class Setup:
     def foreign(self) -> str | None:
         """Why the values are none that the model reads, one sentence; None if they may be."""
         if self.model is None or self.source is None or self.source.units is None:
+            return None
+        if self.ensemble is not None:
             return None
         from napari_ssn.network.fit import foreign_units
 
@@ -211,6 +228,9 @@ class Setup:
 
     def _checked_fit(self) -> Fit | None:
         if self.source is None or self.model is None or self.source.problem is not None:
+            return None
+        if self.ensemble is not None:
+            # What its networks were trained on is not known here.
             return None
         source, card = self.source, self.model.card
         centre = self.centre if self.around_point else None

@@ -178,7 +178,10 @@ class Summary:
             return self.ranges.presence
         given = result.given
         share = given.presence(self._points, self._only)
-        return Presence(share, given.apart, result.labels[1:])
+        # Of an ensemble's members, who are no readers.
+        free = result.members is not None and not (self._points or self._only)
+        of = len(result.members) if free and result.members is not None else 0
+        return Presence(share, given.apart, result.labels[1:], members=of, noun=result.noun)
 
     @property
     def hidden(self) -> bool:

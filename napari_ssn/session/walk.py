@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from psygnal import Signal
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
-from napari_ssn.prediction.curve import Curve, stop_of, stops
+from napari_ssn.prediction.curve import STEP, Curve, stop_of, stops
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.records import Settings
 from napari_ssn.session.runner import Runner
@@ -154,11 +155,16 @@ class Walk:
         return None if result is None else result.bases.known(self.choice.basis)
 
     @property
+    def members(self) -> int:
+        """Members that one steps through in the place of samples; 0 of a model."""
+        return 0 if self._result is None else prediction.crowd.stepped(self._result)
+
+    @property
     def from_mean(self) -> bool:
         """Whether the slider starts from the model's mean, of which directions say their sizes."""
         choice = self.choice
         given = choice.points or choice.only or choice.drawing
-        return choice.sample is None and not given
+        return choice.sample is None and choice.member is None and not given
 
     @property
     def counts(self) -> NDArray[np.int64] | None:
@@ -166,6 +172,8 @@ class Walk:
         curve = self._here()
         if self.choice.nothing and self._result is not None:
             return self._result.nothing_counts
+        if (own := self._own_counts) is not None:
+            return own
         if curve is None:
             return None
         if self.choice.own:
@@ -200,6 +208,31 @@ class Walk:
         """Whether a step that was taken back can be made again."""
         return bool(self._undone)
 
+    @property
+    def _own_counts(self) -> NDArray[np.int64] | None:
+        """Voxels of each label in a member's own label map; None where a decoded one is on show."""
+        position, result = self._position, self._result
+        if position is None or position.member is None or result is None:
+            return None
+        if result.members is None or result.spread.changed:
+            return None
+        found: NDArray[np.int64] = result.members.counts[position.member]
+        return found
+
+    def ends(self, direction: int | None = None) -> tuple[float, float]:
+        """How far the slider goes along a direction, that on show if left out: to whole steps.
+
+        In an ensemble to its outermost member, beyond whom nobody outlined anything so.
+        """
+        reach, result, directions = self._settings.reach, self._result, self.directions
+        if result is None or result.members is None or directions is None:
+            return -reach, reach
+        choice = self.choice
+        vector = directions.basis[:, choice.direction if direction is None else direction]
+        anchor = prediction.decode.anchor_z(result, choice.anchor)[: len(vector)]
+        low, high = (end - float(anchor @ vector) for end in result.members.reach(vector))
+        return -_steps(min(-low, reach)), _steps(min(high, reach))
+
     def label_map(self, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels of the hypothesis on show in a part of the region; None without a result."""
         return self.labels_of(self.choice, where)
@@ -211,7 +244,9 @@ class Walk:
             return None
         reach = self._settings.reach
         on_way = curve is not None and curve.fits(result.run, choice, reach)
-        if on_way and abs(choice.sigma) <= reach and not (choice.own or choice.nothing):
+        # A member's own label map is as it was given, where that of its z may round otherwise.
+        decoded = choice.kind != "member" and not (choice.own or choice.nothing)
+        if on_way and abs(choice.sigma) <= reach and decoded:
             assert curve is not None
             kept = curve.label_map(choice.sigma, where)
             if kept is not None:
@@ -254,19 +289,19 @@ class Walk:
             own.setdefault(number, self.choice.sigma)
         else:
             own.pop(number, None)
-        self._show(replace(self.choice, own=tuple(sorted(own.items())), nothing=False))
+        self._show(replace(self._outlined, own=tuple(sorted(own.items()))))
 
     # ---- Moves
 
     def set_sigma(self, sigma: float, same_gesture: bool = False) -> None:
         """Move the slider, to its nearest stop; moves of one gesture are undone together."""
-        reach = self._settings.reach
-        at = float(stops(reach)[stop_of(sigma, reach)])
+        reach, (low, high) = self._settings.reach, self.ends()
+        at = float(stops(reach)[stop_of(min(max(sigma, low), high), reach)])
         if self.alone is None:
-            self._show(replace(self.choice, sigma=at, nothing=False), same_gesture)
+            self._show(replace(self._outlined, sigma=at), same_gesture)
             return
         own = sorted({**dict(self.choice.own), self.alone: at}.items())
-        self._show(replace(self.choice, own=tuple(own), nothing=False), same_gesture)
+        self._show(replace(self._outlined, own=tuple(own)), same_gesture)
 
     def hold(self) -> None:
         """A finger is on the slider until `let_go`."""
@@ -318,18 +353,30 @@ class Walk:
         Conditions were asked of other hypotheses, and go. What is nearest to a drawing stays:
         points correct it near them.
         """
-        self._show(self._start(points=points, only=(), sample=None))
+        self._show(self._start(points=points, only=(), sample=None, member=None))
 
     def set_only(self, only: tuple[Question, ...]) -> None:
         """Show the middle of the hypotheses in which some things are so."""
-        self._show(self._start(only=only, sample=None, drawing=None))
+        self._show(self._start(only=only, sample=None, member=None, drawing=None))
 
     def set_drawing(self, drawing: Drawing) -> None:
         """Show the hypothesis nearest to a drawing, given the points that there are."""
-        self._show(self._start(drawing=drawing, only=(), sample=None))
+        self._show(self._start(drawing=drawing, only=(), sample=None, member=None))
 
     def step(self, by: int) -> None:
-        """Show the next or the previous of the mean and the samples, around the end."""
+        """Show the next or the previous of the mean and the samples, around the end.
+
+        Of a small ensemble its members take the place of samples.
+        """
+        members = self.members
+        if members and self._result is not None:
+            at = -1 if self.choice.member is None else self.choice.member
+            after = (at + 1 + by) % (members + 1) - 1
+            if after >= 0:
+                self.show(prediction.crowd.member_choice(self._result, after))
+            else:
+                self.show_sample(None)
+            return
         here = -1 if self.choice.sample is None else self.choice.sample
         after = (here + 1 + by) % (self._settings.samples + 1) - 1
         self.show_sample(None if after < 0 else after)
@@ -364,11 +411,18 @@ class Walk:
 
     def _start(self, **changes: Any) -> Choice:
         """The choice with every lesion at the beginning of a walk, and something outlined."""
-        return replace(self.choice, **{"sigma": 0.0, "own": (), "nothing": False, **changes})
+        return replace(self._outlined, **{"sigma": 0.0, "own": (), **changes})
+
+    @property
+    def _outlined(self) -> Choice:
+        """The choice with something outlined; who outlines nothing stands where the mean does."""
+        choice = self.choice
+        member = None if choice.nothing else choice.member
+        return replace(choice, member=member, nothing=False)
 
     def _sampled(self, sample: int | None, seed: int) -> Choice:
         """The beginning of a walk from a draw, or from the mean."""
-        choice = self._start(sample=sample, seed=seed, drawing=None)
+        choice = self._start(sample=sample, seed=seed, drawing=None, member=None)
         if sample is None or self._result is None:
             return choice
         drawn = prediction.decode.sample_choice(
@@ -425,6 +479,11 @@ def _ends(where: tuple[slice | int, ...], space: tuple[int, ...]) -> tuple[Any, 
 
 def _counted(way: _Way, cancel: Cancel) -> Curve:
     return prediction.counting.curve_along(way.result, way.start, way.reach, way.lesions, cancel)
+
+
+def _steps(sigma: float) -> float:
+    """The last stop before so many standard deviations, and 0 at least."""
+    return max(0, math.floor(sigma / STEP + 1e-9)) * STEP
 
 
 def _farthest(choice: Choice) -> float:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 
-def of_members(held: int, members: int, noun: str) -> str:
-    """``5 networks``; ``the 3 of 5 networks that agree``, given points or conditions."""
+def of_members(held: int, members: int, noun: str, given: bool) -> str:
+    """``5 networks``; ``the 3 of 5 networks that agree``, given points or conditions.
+
+    Without these ``the 4 of 5 networks that outline anything``.
+    """
     if held == members:
         return f"{members} {noun}"
-    if held == 1:
-        return f"the one of {members} {noun} that agrees"
-    return f"the {held} of {members} {noun} that agree"
+    s = "s" if held == 1 else ""
+    what = f"agree{s}" if given else f"outline{s} anything"
+    which = "one" if held == 1 else str(held)
+    return f"the {which} of {members} {noun} that {what}"
 
 
-def range_of_members(ends: str, held: int, members: int, drawn: int, noun: str) -> str:
+def range_of_members(
+    ends: str, held: int, members: int, drawn: int, noun: str, given: bool = False
+) -> str:
     """``smallest and largest of 5 networks 0.95–2.31 mL``.
 
     Args:
@@ -21,12 +27,12 @@ def range_of_members(ends: str, held: int, members: int, drawn: int, noun: str) 
         members: in all.
         drawn: how many were drawn.
         noun: what the members are.
+        given: whether it is given points or conditions.
     """
     if held == 0:
         return f"none of {members} {noun} outlines it so; {drawn:,} drawn around them {ends}"
-    if held == 1:
-        return f"{of_members(held, members, noun)} {ends}"
-    return f"smallest and largest of {of_members(held, members, noun)} {ends}"
+    who = of_members(held, members, noun, given)
+    return f"{who} {ends}" if held == 1 else f"smallest and largest of {who} {ends}"
 
 
 def nothing_of_members(absent: int, members: int, noun: str) -> str:
@@ -61,4 +67,41 @@ def members_meaning(noun: str) -> str:
         f"A range goes from the smallest to the largest of the {noun}, or says how far hypotheses "
         "drawn around them differ; it says nothing of what people would outline, nor where the "
         "truth is."
+    )
+
+
+def chosen_line(files: int, layers: int, folder: bool) -> str:
+    """``Members: 3 layers.``; what to choose, while nothing is.
+
+    Args:
+        files: files and folders that were chosen.
+        layers: that were.
+        folder: whether one path was chosen, which holds all members.
+    """
+    if layers:
+        return f"Members: {layers} layers, as they were."
+    if folder:
+        return "Members: those in the folder."
+    if files:
+        return f"Members: {files} files."
+    return "Choose maps of other networks, or several people's outlines, of this image."
+
+
+def member_title(name: str, at: int | None) -> str:
+    """``2 · fold 3``: the number that steps and files call it by; one that is left out has none."""
+    if at is None:
+        return f"– · {name}"
+    return str(at + 1) if name == str(at + 1) else f"{at + 1} · {name}"
+
+
+def beyond_tip(noun: str) -> str:
+    """Why the slider of an ensemble ends where it does."""
+    return f"It ends at the outermost of the {noun}: beyond it nobody outlined anything so."
+
+
+def lesion_tips(share: float, members: int, noun: str) -> tuple[str, str]:
+    """What the range and the presence of a lesion are shares of: tooltips of their cells."""
+    return (
+        f"Smallest and largest of the {noun} in which it is present",
+        f"Present in {share_of_members(share, members, noun)}",
     )

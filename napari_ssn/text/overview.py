@@ -15,21 +15,23 @@ LOOKED_AT = "Region that was looked at"
 _NAMED = 8
 
 
-def unlike_line(outliers: Sequence[int], draws: int) -> str:
+def unlike_line(outliers: Sequence[int], draws: int, what: str = "sample") -> str:
     """``Samples 7 and 12 of 100 are unlike the others.``
 
     Args:
         outliers: their numbers, from 1, farthest first.
         draws: hypotheses among which they are.
+        what: each of them is.
     """
     if not outliers:
-        return f"None of {draws} samples is unlike the others."
+        return f"None of {draws} {what}s is unlike the others."
     if len(outliers) == 1:
-        return f"Sample {outliers[0]} of {draws} is unlike the others."
+        return f"{what.capitalize()} {outliers[0]} of {draws} is unlike the others."
     names = [str(number) for number in outliers[:_NAMED]]
     if len(outliers) > _NAMED:
         names.append(f"{len(outliers) - _NAMED} more")
-    return f"Samples {', '.join(names[:-1])} and {names[-1]} of {draws} are unlike the others."
+    named = f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{what.capitalize()}s {named} of {draws} are unlike the others."
 
 
 def missing_line(highest: int) -> str:
@@ -44,8 +46,15 @@ def missing_line(highest: int) -> str:
     return f"No voxel is in {share} % of the hypotheses."
 
 
-def probability_tip(draws: int | None) -> str:
-    """Where the numbers of a probability map come from."""
+def probability_tip(draws: int | None, noun: str = "") -> str:
+    """Where the numbers of a probability map come from.
+
+    Args:
+        draws: hypotheses that it is a share of; None where it is the model's own.
+        noun: what they are where they are the members of an ensemble.
+    """
+    if noun:
+        return f"Votes: how many of {draws} {noun} outline a voxel."
     if draws is None:
         return "How likely each voxel belongs, as the model itself computes it."
     return (

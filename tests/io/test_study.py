@@ -27,10 +27,15 @@ from napari_ssn.io.study import (
 )
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import hypothesis_of
+from napari_ssn.prediction.ensembles import LabelMaps
+from napari_ssn.prediction.kept_members import arrays_of as arrays_of_members
+from napari_ssn.prediction.kept_members import members_from
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.record import run_of
 from napari_ssn.prediction.restored import _restored_dist, choice_from, restore
 from napari_ssn.prediction.stored import Pieces, chosen, image_of, store
 from napari_ssn.text.results import STUDY_SUFFIX
+from tests.support import ensembles
 from tests.support.packed import distributions
 from tests.support.planted import FILE
 from tests.support.segmented import opened, result_of, source
@@ -415,3 +420,45 @@ def test_the_document_reads_its_own_text(found: Prediction) -> None:
         with pytest.raises(DataError):
             parse_study(text)
     assert isinstance(found.dist, LogitDistribution)
+
+
+@pytest.fixture(scope="module")
+def voted() -> Prediction:
+    """An ensemble of four, the last of whom outlines nothing."""
+    maps = [(one.argmax(0) == 1).astype(np.uint8) for one in ensembles.members()[:3]]
+    image = source(ensembles.SPACE, (1.5, 1.0, 2.0))
+    made = LabelMaps((*maps, np.zeros_like(maps[0])), (1, 2, 3, 5))
+    return rooms.ensembles.predict(made, image, kinds=("label-weighted",))
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [Choice(), Choice(member=1), Choice(member=1, sigma=-0.2), Choice(member=3, nothing=True)],
+)
+def test_an_ensemble_comes_back_with_its_members(
+    voted: Prediction, tmp_path: Path, choice: Choice
+) -> None:
+    study, pieces = study_of((voted, choice))
+    write_study(tmp_path / "a.ssn.zip", study, pieces.makers)
+    made, shown = again(tmp_path / "a.ssn.zip", voted)
+    assert shown == choice and made.sources == voted.sources
+    before, after = (hypothesis_of(one, choice, None) for one in (voted, made))
+    np.testing.assert_array_equal(after.label_map, before.label_map)
+    ranges = [rooms.ranges.count_ranges(one) for one in (voted, made)]
+    assert ranges[1].line(made.measure, 0) == ranges[0].line(voted.measure, 0)
+    assert (
+        ranges[1]
+        .line(made.measure, 0)
+        .startswith("smallest and largest of the 3 of 4 label maps that outline anything ")
+    )
+    assert ranges[1].presence.line == "1 of 4 label maps outlines nothing here"
+
+
+def test_members_that_a_result_has_not_are_refused(voted: Prediction) -> None:
+    for choice in (Choice(member=4), Choice(member=3), Choice(member=0, nothing=True)):
+        with pytest.raises(DataError, match="a hypothesis that its result has not"):
+            choice_from(voted, chosen(choice), None)
+    told, whole = run_of(voted).ensemble, arrays_of_members(voted.members)
+    for name, value in (("label_maps", whole["label_maps"] + 2), ("z", whole["z"][:, :1])):
+        with pytest.raises(DataError, match="do not fit its result"):
+            members_from(told, {**whole, name: value}, voted.dist)

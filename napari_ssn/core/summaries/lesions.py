@@ -102,7 +102,10 @@ class Lesions:
 
 
 def find_lesions(
-    dist: Decodable, rules: Rules, between: Callable[[], None] = lambda: None
+    dist: Decodable,
+    rules: Rules,
+    between: Callable[[], None] = lambda: None,
+    z: NDArray[np.float64] | None = None,
 ) -> Lesions:
     """Tell the lesions of a distribution apart.
 
@@ -110,8 +113,12 @@ def find_lesions(
         dist: the distribution.
         rules: what counts as a lesion.
         between: called now and then; what it raises goes through.
+        z: (`Rules.draws`, R) of the members of an ensemble, which are all there is: shares have no
+            error, and sizes go from the smallest to the largest. Drawn if left out.
     """
-    draws = draw_z(rules.draws, dist.rank, rules.seed)
+    draws = draw_z(rules.draws, dist.rank, rules.seed) if z is None else z
+    if len(draws) != rules.draws:
+        raise ValueError(f"z: expected {rules.draws}, got {len(draws)}")
     base = dist.label_map() > 0
     active = dist.changeable(float(np.linalg.norm(draws, axis=1).max())).cpu().numpy()
     votes = np.where(base, rules.draws, 0).astype(np.int32)
@@ -138,7 +145,8 @@ def find_lesions(
         on = np.unpackbits(row, count=len(near)).view(bool)
         sizes[i] += np.bincount(near[on], minlength=count + 1)
         present[i] += np.bincount(inner[on], minlength=count + 1)
-    return _described(dist, rules, dropped, cores, owner, votes, sizes, present)
+    tallies = (sizes, present, z is not None)
+    return _described(dist, rules, dropped, cores, owner, votes, *tallies)
 
 
 def _described(
@@ -150,12 +158,15 @@ def _described(
     votes: NDArray[np.int32],
     sizes: NDArray[np.int64],
     present: NDArray[np.int64],
+    whole: bool,
 ) -> Lesions:
     """Lesions in the order of their sizes; ties by the size of the core, then by its place."""
     count = sizes.shape[1] - 1
     core_sizes = np.bincount(cores.reshape(-1), minlength=count + 1)
     # Of no lesion this is empty: a core has voxels that are foreground in some hypothesis.
-    spread = {k: central_range(sizes[present[:, k] > 0, k]) for k in range(1, count + 1)}
+    said = _from_end_to_end if whole else central_range
+    spread = {k: said(sizes[present[:, k] > 0, k]) for k in range(1, count + 1)}
+    chance = 0.0 if whole else 1 / rules.draws
     order = sorted(spread, key=lambda k: (-spread[k].median, -core_sizes[k], k))
     renumber = np.zeros(count + 1, np.uint8)
     found = []
@@ -167,12 +178,16 @@ def _described(
                 number=number,
                 centre=_centre(cores == k, votes, dist),
                 existence=dist.presence * share,
-                existence_error=dist.presence * math.sqrt(share * (1 - share) / rules.draws),
+                existence_error=dist.presence * math.sqrt(share * (1 - share) * chance),
                 size=spread[k],
             )
         )
     parts = renumber[owner] if count > 1 else np.zeros(dist.space, np.uint8)
     return Lesions(rules, tuple(found), dropped, parts)
+
+
+def _from_end_to_end(sizes: NDArray[np.int64]) -> Range:
+    return Range(float(np.median(sizes)), float(sizes.min()), float(sizes.max()), 1.0)
 
 
 def composed(

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from napari.layers import Image, Points
+from napari.layers import Image, Layer, Points
 from napari.viewer import Viewer
+from numpy.typing import NDArray
 
 from napari_ssn.core.directions.compass import Compass
 from napari_ssn.geometry.display import Display
@@ -147,6 +148,12 @@ class Picture:
         return in_viewer(
             self._viewer, self._image, layers.world_of(self._image, self.display, voxel)
         )
+
+    def on_grid(self, layer: Layer) -> NDArray[Any] | None:
+        """Values of a layer on the source's grid; None where it does not lie on it."""
+        if self._image is None or self.display is None:
+            return None
+        return layers.on_grid(layer, self._image, self.display)
 
     def voxel_at(self, position: tuple[float, ...]) -> tuple[int, ...] | None:
         """Voxel of the source's grid at a place in the viewer; None where there is none."""

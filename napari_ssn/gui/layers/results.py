@@ -49,6 +49,8 @@ CLICK_PIXELS = (11, 13)
 IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 _TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+# Rounding of a transform that a file keeps in single precision.
+_NEAR = 1e-3
 _TIME = ("t", "time", "frame")
 
 # Every reading of a layer is another image, as far as results are concerned.
@@ -163,6 +165,21 @@ def _display_of(layer: Image, axes: int) -> Display:
     return image_display(shape, index_to_world(layer, axes), layer.units[-axes:], layer.metadata)
 
 
+def on_grid(layer: Layer, image: Image, display: Display) -> NDArray[Any] | None:
+    """Values of a layer on the file's grid of an image; None where it lies elsewhere."""
+    axes = len(display.shape)
+    data = layer.data
+    if layer.ndim != axes or getattr(data, "shape", None) != display.shape:
+        return None
+    try:
+        places = index_to_world(layer, axes), index_to_world(image, axes)
+    except GeometryError:
+        return None
+    if not np.allclose(*places, atol=_NEAR):
+        return None
+    return np.ascontiguousarray(display.reorientation.undo(np.asarray(data)))
+
+
 def index_to_world(layer: Layer, axes: int) -> NDArray[np.float64]:
     """Index to world of a layer's last axes, (n + 1, n + 1), with all of its transforms."""
     ndim = layer.ndim
@@ -226,6 +243,7 @@ def result_metadata(
         "run": result.run,
         "kind": choice.kind,
         "sample": choice.sample,
+        "member": choice.member,
         "seed": choice.seed,
         "direction": choice.direction,
         "directions": choice.basis,
@@ -274,7 +292,10 @@ def layer_name(decoded: Decoded) -> str:
     told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
     told += f" · {plural(len(choice.only), 'condition')}" if choice.only else ""
     told += " · spread changed" if decoded.result.spread.changed else ""
-    return f"SSN · sample {(choice.sample or 0) + 1:02d}{seed}{told}{when}"
+    which = f"sample {(choice.sample or 0) + 1:02d}"
+    if choice.member is not None:
+        which = f"member {choice.member + 1:02d}"
+    return f"SSN · {which}{seed}{told}{when}"
 
 
 def frozen(layer: Labels) -> NDArray[np.uint8]:

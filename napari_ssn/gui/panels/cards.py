@@ -10,6 +10,7 @@ from qtpy.QtGui import QColor, QFont, QFontInfo, QFontMetrics, QImage, QPainter,
 from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.wish import MOST, SIDE
 from napari_ssn.session import Session
 from napari_ssn.text.sizes import sizes_line
@@ -179,6 +180,13 @@ class CardsPanel(Section):
         # A click on the one on show leaves it on show.
         self.follow()
 
+    def compared(self, choice: Choice) -> bool:
+        """Take a hypothesis that is listed elsewhere for the one to compare with, if one is due."""
+        if not self._waits():
+            return False
+        self._session.comparing.compare_with(choice)
+        return True
+
     def _waits(self) -> bool:
         """Whether the next click names the card to compare with."""
         return self.compare.isChecked() and self._session.comparing.other is None
@@ -222,7 +230,7 @@ class CardsPanel(Section):
                 for card, button in zip(there, self.buttons, strict=False):
                     size = sizes_line(names, measure, card.counts, card.across)
                     tip = cards.tip(card, size)
-                    button.set_card(card, cards.lines(measure, card), tip)
+                    button.set_card(card, cards.short(measure, card), tip)
         self.follow()
 
     def follow(self) -> None:

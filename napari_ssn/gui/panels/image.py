@@ -13,13 +13,15 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QWidget
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.results import is_ours
 from napari_ssn.gui.panels.channels import NAME, ChannelRows
+from napari_ssn.gui.panels.ensemble import EnsembleRows
 from napari_ssn.gui.widgets.parts import Section, combo, line, row, say, set_role, spin, text
 from napari_ssn.gui.widgets.voxel_size import VoxelSize
-from napari_ssn.session import Session
+from napari_ssn.session import Chosen, Session
 from napari_ssn.text.image import FITS, geometry, origin, place
 from napari_ssn.text.problems import RESEARCH_ONLY
 
-_OTHER, _IMAGE = "Other folder…", "Image"
+_OTHER, _ENSEMBLE, _IMAGE = "Other folder…", "Ensemble…", "Image"
+_ENSEMBLE_TIP = "Maps of other networks, or several people's outlines, in the place of a model"
 
 
 class Header(Section):
@@ -66,6 +68,7 @@ class ImagePanel(Section):
         self.frame.setKeyboardTracking(False)
         self.frame.valueChanged.connect(self._picked_frame)
         self.models = combo("The model that segments it")
+        self.members = EnsembleRows(viewer, picture, session)
         self.purpose = line("muted")
         self.origin = line("muted")
         self.fit = text("", "warn")
@@ -82,6 +85,7 @@ class ImagePanel(Section):
                 for about in (self.geometry, self.place, self.note, self.voxel_size):
                     self.body.addWidget(about)
                 self.body.addWidget(self.time)
+        self.body.addWidget(self.members)
         for about in (self.purpose, self.origin, self.fit, self.insist):
             self.body.addWidget(about)
         self.insist.toggled.connect(session.set_insist)
@@ -147,6 +151,10 @@ class ImagePanel(Section):
 
     def _picked_model(self, index: int) -> None:
         folder = self.models.itemData(index)
+        if folder == _ENSEMBLE:
+            if self._session.setup.ensemble is None:
+                self._session.choose_members(Chosen())
+            return
         if folder is not None:
             self._session.catalogue.choose(folder)
             return
@@ -157,7 +165,8 @@ class ImagePanel(Section):
 
     def refresh(self) -> None:
         """Show the session's image and model."""
-        chosen = self._session.setup.model
+        ensemble = self._session.setup.ensemble is not None
+        chosen = None if ensemble else self._session.setup.model
         if self._picture.channels.rename(() if chosen is None else chosen.card.channels):
             self._list_layers()
         self._show_image()
@@ -167,8 +176,11 @@ class ImagePanel(Section):
             self._listed = folders
             self._list_models()
         self._show_chosen_model()
-        card = self._session.setup.model.card if self._session.setup.model is not None else None
+        self.members.refresh()
+        card = None if chosen is None else chosen.card
         say(self.purpose, card.purpose if card is not None else "")
+        if ensemble:
+            self.models.setToolTip(_ENSEMBLE_TIP)
         if card is None:
             say(self.origin, "")
         else:
@@ -232,12 +244,15 @@ class ImagePanel(Section):
         else:
             for entry in survey.models:
                 self.models.addItem(entry.card.title, entry.folder)
+            self.models.addItem(_ENSEMBLE, _ENSEMBLE)
             self.models.addItem(_OTHER)
         self.models.setEnabled(survey is not None)
 
     def _show_chosen_model(self) -> None:
-        model = self._session.setup.model
+        setup, model = self._session.setup, self._session.setup.model
         at = self.models.findData(model.folder) if model is not None else -1
+        if setup.ensemble is not None:
+            at = self.models.findData(_ENSEMBLE)
         if self._session.setup.survey is not None:
             self.models.setCurrentIndex(at)
 

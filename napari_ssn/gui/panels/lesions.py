@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.session import Session
+from napari_ssn.text.ensembles import lesion_tips
 from napari_ssn.text.sizes import left_out, percent, presence_tip
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 _ROWS, _HEIGHT = 4, 20
+_RANGE = "90 % of the hypotheses in which it is present"
 _COLUMNS = (
     ("Lesion", "Largest first. A click shows it."),
     ("Size", "In the hypothesis on show"),
-    ("Range", "90 % of the hypotheses in which it is present"),
+    ("Range", _RANGE),
     ("Present", "Share of the hypotheses in which it is present at all"),
 )
 
@@ -131,7 +133,8 @@ class LesionPanel(Section):
         if lesions is None or result is None:
             self.table.setRowCount(0)
             return
-        measure, draws = result.measure, lesions.rules.draws
+        measure, draws, members = result.measure, lesions.rules.draws, self._session.walk.members
+        self.table.horizontalHeaderItem(2).setToolTip("" if members else _RANGE)
         self.table.setRowCount(len(lesions.found))
         for at, lesion in enumerate(lesions.found):
             size = lesion.size
@@ -145,8 +148,11 @@ class LesionPanel(Section):
                 item = QTableWidgetItem(words)
                 item.setTextAlignment(_side(column))
                 self.table.setItem(at, column, item)
-            tip = presence_tip(lesion.existence, lesion.existence_error, draws)
-            self.table.item(at, 3).setToolTip(tip)
+            tips = (_RANGE, presence_tip(lesion.existence, lesion.existence_error, draws))
+            if members:
+                tips = lesion_tips(lesion.existence, members, result.noun)
+            for column, tip in enumerate(tips, start=2):
+                self.table.item(at, column).setToolTip(tip)
         rows = min(len(lesions.found), _ROWS)
         self.table.setFixedHeight(_HEIGHT * (rows + 1) + 2 * self.table.frameWidth())
 

@@ -121,6 +121,8 @@ class SamplePanel(Section):
     def refresh(self) -> None:
         """Show whether there is anything to draw from."""
         self.setEnabled(self._session.result is not None and not self._session.stale)
+        # Nobody draws from a small ensemble: all that it is are its members.
+        self.add.setText("Add members" if self._session.walk.members else "Add samples")
         self.follow()
 
     def follow(self) -> None:
@@ -129,6 +131,10 @@ class SamplePanel(Section):
         words = "Mean" if choice.sample is None else f"Sample {choice.sample + 1}"
         if choice.drawing is not None:
             words = "Nearest to drawing"
+        if choice.member is not None:
+            words = f"Member {choice.member + 1}"
+            if self._session.walk.members:
+                words += f" of {self._session.walk.members}"
         if choice.sample is not None and choice.sample < total:
             # A card may show one beyond those that the arrows step through.
             words += f" of {total}"

@@ -17,6 +17,7 @@ from napari_ssn.text.sizes import capital
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.overview import Overview
     from napari_ssn.prediction.prediction import Prediction
 
 # Samples with a button of their own.
@@ -105,7 +106,9 @@ class OverviewPanel(Section):
         say(self.missing, missing)
         probable = overviews.of("probability")
         self.probability.setVisible("probability" in overviews.wanted)
-        self.probability.setToolTip(probability_tip(None if probable is None else probable.draws))
+        self.probability.setToolTip(_tip(probable))
+        votes = None if probable is None or not probable.noun else probable.draws
+        self.probability.setText("probability 0 to 1" if votes is None else f"votes 0 to {votes}")
         self.boxplot.setVisible("boxplot" in overviews.wanted)
         self._show_unlike()
 
@@ -117,20 +120,30 @@ class OverviewPanel(Section):
         words = "Comparing hypotheses…" if wanted else ""
         if found is not None and current:
             outliers = found.outliers
-            words = unlike_line([(one.sample or 0) + 1 for one in outliers], found.draws or 0)
+            what = "sample" if found.median is None or found.median.member is None else "member"
+            words = unlike_line([_number(one) for one in outliers], found.draws or 0, what)
         say(self.unlike, words)
         self.median.setVisible(wanted)
         self.median.setEnabled(current)
         for one, choice in zip(self.buttons, (*outliers, *[None] * _BUTTONS), strict=False):
             one.setVisible(choice is not None)
             if choice is not None:
-                one.setText(str((choice.sample or 0) + 1))
-                one.setToolTip(f"Show sample {(choice.sample or 0) + 1}")
+                one.setText(str(_number(choice)))
+                one.setToolTip(f"Show {choice.title}")
         rest = outliers[_BUTTONS:]
         self.more.setVisible(bool(rest))
         self.menu.clear()
         for at, choice in enumerate(rest, start=_BUTTONS):
-            self.menu.addAction(f"Sample {(choice.sample or 0) + 1}", partial(self._show, at))
+            self.menu.addAction(capital(choice.anchor.title), partial(self._show, at))
+
+
+def _number(choice: Choice) -> int:
+    """Of a draw or a member, from 1."""
+    return (choice.member if choice.member is not None else choice.sample or 0) + 1
+
+
+def _tip(found: Overview | None) -> str:
+    return probability_tip(None) if found is None else probability_tip(found.draws, found.noun)
 
 
 def _legend(entries: list[tuple[str, str, str]]) -> QLabel:

@@ -54,7 +54,8 @@ class RegionPanel(Section):
         session = self._session
         usable = session.setup.source is not None and session.setup.source.problem is None
         self.whole.setEnabled(usable)
-        self.around.setEnabled(usable)
+        # Members are of the whole image.
+        self.around.setEnabled(usable and session.setup.ensemble is None)
         self.place.setVisible(session.setup.around_point)
         self.place.setEnabled(usable)
         if session.setup.around_point != self.around.isChecked() or not self.whole.isChecked():
@@ -155,7 +156,7 @@ class RunPanel(Section):
                 unit = "mm" if result.source.spacing_mm is not None else "slices"
                 words += f" Slices up to {result.depth_mm:g} {unit} from the point."
             return words, "muted"
-        model = session.setup.model
+        model = session.setup.model if session.setup.ensemble is None else None
         if model is not None and model.card.centred and not session.setup.around_point:
             return "Ready. The lesion is expected in the middle.", "muted"
         return "Ready.", "muted"

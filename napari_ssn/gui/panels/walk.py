@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QPainter
-from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout
+from qtpy.QtWidgets import QLabel, QSlider, QStyle, QVBoxLayout
 
 from napari_ssn.gui.widgets.histogram import SizeHistogram
 from napari_ssn.gui.widgets.hover import Hover
@@ -15,6 +15,7 @@ from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import direction_names, effect_tip
+from napari_ssn.text.ensembles import beyond_tip
 from napari_ssn.text.sizes import capital, cut_off_line, headline, lengths_line, lengths_tip
 
 if TYPE_CHECKING:
@@ -159,7 +160,11 @@ class MarkedSlider(QSlider):
         """Draw the mark, then the slider over it."""
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        middle = self.width() // 2
+        handle = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength)
+        ends, room = (self.minimum(), self.maximum()), self.width() - handle
+        middle = handle // 2 + QStyle.sliderPositionFromValue(*ends, 0, room)
+        if ends[0] == -ends[1]:
+            middle = self.width() // 2
         painter.drawLine(middle, 1, middle, self.height() - 2)
         painter.end()
         super().paintEvent(event)
@@ -240,7 +245,9 @@ class SliderPanel(Section):
         """Name the directions, which are others if the session chose them in another way."""
         walk, source = self._session.walk, result.source
         directions = walk.directions
-        offered = (directions, walk.from_mean)
+        # At ±2 σ, of which the sizes in the names are, an ensemble may have no member any more.
+        sized = walk.from_mean and result.members is None
+        offered = (directions, sized)
         if directions is None or offered == self._offered:
             return
         self._offered = offered
@@ -252,13 +259,13 @@ class SliderPanel(Section):
             source.oriented,
             result.labels,
             walk.choice.direction,
-            walk.from_mean,
+            sized,
         )
         unit = "mm" if source.spacing_mm is not None else "px"
         for index, name in names:
             self.directions.addItem(name, index)
             effect = directions.effects[index]
-            tip = effect_tip(effect, *sizes, result.labels, unit, walk.from_mean)
+            tip = effect_tip(effect, *sizes, result.labels, unit, sized)
             self.directions.setItemData(
                 self.directions.count() - 1, f"{name}\n{tip}", Qt.ItemDataRole.ToolTipRole
             )
@@ -302,19 +309,29 @@ class SliderPanel(Section):
         if not usable and self.play.isChecked():
             self.play.setChecked(False)
         self.setEnabled(usable)
-        half = round(session.settings.reach / STEP)
-        if self.slider.maximum() != half:
-            self.slider.blockSignals(True)
-            self.slider.setRange(-half, half)
-            self.slider.blockSignals(False)
-        say(self.low, f"−{session.settings.reach:g} σ")
-        say(self.high, f"+{session.settings.reach:g} σ")
         self.follow()
+
+    def _end(self) -> None:
+        """Where the slider ends, which is another place from every anchor of an ensemble."""
+        ends = self._session.walk.ends()
+        stops = round(ends[0] / STEP), round(ends[1] / STEP)
+        if (self.slider.minimum(), self.slider.maximum()) != stops:
+            self.slider.blockSignals(True)
+            self.slider.setRange(*stops)
+            self.slider.blockSignals(False)
+            self.slider.update()
+        say(self.low, f"−{-ends[0]:.3g} σ" if ends[0] else "0 σ")
+        say(self.high, f"+{ends[1]:.3g} σ" if ends[1] else "0 σ")
+        result = self._session.result
+        tip = "" if result is None or result.members is None else beyond_tip(result.noun)
+        for end in (self.low, self.high):
+            end.setToolTip(tip)
 
     def follow(self) -> None:
         """Show where the session stands."""
         walk = self._session.walk
         choice, sigma = walk.choice, walk.position
+        self._end()
         position = round(sigma / STEP)
         if self.slider.value() != position:
             self.slider.blockSignals(True)

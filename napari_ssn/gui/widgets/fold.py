@@ -88,6 +88,8 @@ class Fold(QCollapsible):
         if not self.isExpanded():
             setup = self._session.setup
             title = setup.model.card.title if setup.model is not None else "no model"
+            if setup.ensemble is not None:
+                title = "Ensemble"
             words = f"{title} · {'around a point' if setup.around_point else 'whole image'}"
         self.head.setToolTip(words)
         self.head.setAccessibleName(words)

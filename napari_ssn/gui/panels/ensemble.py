@@ -1,0 +1,104 @@
+"""What an ensemble is made of: files, a folder, or layers, chosen in the place of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from napari.layers import Labels
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.widgets.parts import button, row, say, text
+from napari_ssn.session import Chosen, Session
+from napari_ssn.text.ensembles import chosen_line
+
+_FILTER = "Maps (*.npz *.nii *.nii.gz *.nrrd)"
+_TOO_FEW = (
+    "Select two label layers or more in the layer list (Ctrl and a click): each is one member."
+)
+_ELSEWHERE = (
+    "A selected layer does not lie on the image's grid: choose layers that were drawn on it."
+)
+_NO_LABELS = "A selected layer holds labels below 0 or above 255: these are not read."
+
+
+class EnsembleRows(QWidget):
+    """Three buttons to choose members with, and a line on those that are chosen."""
+
+    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
+        super().__init__()
+        self._viewer, self._picture, self._session = viewer, picture, session
+        self.folder = button(
+            "Folder…", "A folder with a folder or a file for each member, as nnU-Net's folds"
+        )
+        self.files = button("Files…", "One file for each member: .npz, NIfTI or NRRD")
+        self.layers = button("Layers", "The label layers that are selected in the layer list")
+        self.what = text("", "muted")
+        body = QVBoxLayout(self)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(4)
+        body.addLayout(row([(self.folder, 1), (self.files, 1), (self.layers, 1)]))
+        body.addWidget(self.what)
+        self.folder.clicked.connect(self.ask_for_folder)
+        self.files.clicked.connect(self.ask_for_files)
+        self.layers.clicked.connect(self.take_layers)
+
+    def ask_for_folder(self) -> None:
+        """Ask for a folder of members."""
+        picked = QFileDialog.getExistingDirectory(self, "Folder of an ensemble's members")
+        if picked:
+            self.take((Path(picked),))
+
+    def ask_for_files(self) -> None:
+        """Ask for a file of each member."""
+        picked, _ = QFileDialog.getOpenFileNames(self, "One file for each member", "", _FILTER)
+        if picked:
+            self.take(tuple(map(Path, picked)))
+
+    def take(self, paths: tuple[Path, ...]) -> None:
+        """Take files or folders as members."""
+        image = self._picture.image
+        opened = None if image is None else image.source.path
+        name = "" if image is None else image.name if opened is None else Path(opened).name
+        self._session.choose_members(Chosen(paths=paths, image_name=name))
+
+    def take_layers(self) -> None:
+        """Take the label layers that are selected, in the order of the layer list."""
+        chosen = self._viewer.layers.selection
+        layers = [one for one in self._viewer.layers if one in chosen and isinstance(one, Labels)]
+        if len(layers) < 2:
+            self._session.tell(_TOO_FEW, error=True)
+            return
+        maps = []
+        for layer in layers:
+            found = self._picture.on_grid(layer)
+            if found is None:
+                self._session.tell(_ELSEWHERE, error=True)
+                return
+            labels = _as_labels(found)
+            if labels is None:
+                self._session.tell(_NO_LABELS, error=True)
+                return
+            maps.append(labels)
+        self._session.choose_members(
+            Chosen(maps=tuple(maps), names=tuple(one.name for one in layers))
+        )
+
+    def refresh(self) -> None:
+        """Show what is chosen, where an ensemble is."""
+        chosen = self._session.setup.ensemble
+        self.setVisible(chosen is not None)
+        if chosen is not None:
+            folder = len(chosen.paths) == 1
+            say(self.what, chosen_line(len(chosen.paths), len(chosen.maps), folder))
+
+
+def _as_labels(values: NDArray[np.generic]) -> NDArray[np.uint8] | None:
+    """Labels of a layer; None where one is below 0 or above 255."""
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 255:
+        return None
+    # A copy: what is painted later is another member.
+    return np.array(values, np.uint8, order="C")

@@ -1,0 +1,152 @@
+"""The members of an ensemble: how large, which is on show, and which are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QHeaderView,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_ssn.gui.widgets.parts import Section
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.session import Session
+from napari_ssn.text.ensembles import member_title
+from napari_ssn.text.sizes import capital
+
+if TYPE_CHECKING:
+    from napari_ssn.session import Row
+
+_ROWS, _HEIGHT = 6, 20
+_IN, _SIZE = 0, 1
+
+
+class MemberPanel(Section):
+    """A row for each member: a click shows it, its tick leaves it out or takes it in.
+
+    Args:
+        session: whose members.
+        compared: is asked, at a click, whether it names what is compared, and takes it.
+    """
+
+    def __init__(self, session: Session, compared: Callable[[Choice], bool]) -> None:
+        self.votes = QCheckBox("Votes")
+        self.votes.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.votes.setToolTip("How many of the members outline each voxel, beside the mean map")
+        super().__init__("Members", beside=(self.votes,))
+        self._session, self._compared = session, compared
+        self._listed: Any = None
+        self.table = QTableWidget(0, 2)
+        self._lay_out()
+        self.body.addWidget(self.table)
+        self.table.cellClicked.connect(self._clicked)
+        self.table.itemChanged.connect(self._ticked)
+        self.votes.toggled.connect(lambda on: session.overviews.show("probability", on))
+        self.hide()
+        session.members.changed.connect(self.refresh)
+        session.changed.connect(self.refresh)
+        session.overviews.changed.connect(self.refresh)
+        session.walk.moved.connect(self.follow)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        table = self.table
+        heads = (
+            ("Member", "A tick takes it in, none leaves it out: everything follows."),
+            ("Size", "Of what this member itself outlined. A click shows it."),
+        )
+        for column, (words, tip) in enumerate(heads):
+            item = QTableWidgetItem(words)
+            item.setToolTip(tip)
+            item.setTextAlignment(_side(column))
+            table.setHorizontalHeaderItem(column, item)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(_IN, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(_SIZE, QHeaderView.ResizeMode.Stretch)
+        header.setFixedHeight(_HEIGHT)
+        header.setSectionsClickable(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setMinimumSectionSize(_HEIGHT)
+        table.verticalHeader().setDefaultSectionSize(_HEIGHT)
+        table.setShowGrid(False)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        # Letters typed after a click are keys of the window, not a search in the list.
+        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def _clicked(self, at: int, column: int) -> None:
+        row, session = self._session.members.rows[at], self._session
+        item = self.table.item(at, _IN)
+        if (item.checkState() == Qt.CheckState.Checked) != (row.at is not None) or session.busy:
+            # The tick itself was clicked.
+            return
+        choice = session.members.choice(at)
+        if choice is not None and not self._compared(choice):
+            session.members.show(at)
+        self.follow()
+
+    def _ticked(self, item: QTableWidgetItem) -> None:
+        inside = item.checkState() == Qt.CheckState.Checked
+        self._session.members.set_in(item.row(), inside)
+
+    def refresh(self) -> None:
+        """List the members of the result; greyed while others are read."""
+        session, rows = self._session, self._session.members.rows
+        self.setVisible(bool(rows) and session.result is not None)
+        self.setEnabled(not session.stale and not session.busy)
+        self.votes.blockSignals(True)
+        self.votes.setChecked("probability" in session.overviews.wanted)
+        self.votes.blockSignals(False)
+        if session.result is not None and rows:
+            self._list(rows)
+            self.follow()
+
+    def _list(self, rows: tuple[Row, ...]) -> None:
+        result = self._session.result
+        assert result is not None
+        self.table.blockSignals(True)
+        self.table.setRowCount(len(rows))
+        for at, row in enumerate(rows):
+            name, size = QTableWidgetItem(member_title(row.name, row.at)), QTableWidgetItem()
+            name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            inside = row.at is not None
+            name.setCheckState(Qt.CheckState.Checked if inside else Qt.CheckState.Unchecked)
+            size.setTextAlignment(_side(_SIZE))
+            if row.counts is not None:
+                measure, voxels = result.measure, row.counts[1:]
+                total = int(voxels.sum())
+                size.setText(measure.amount(total) if total else "nothing outlined")
+                labels = zip(result.labels[1:], voxels, strict=True)
+                size.setToolTip(
+                    "\n".join(f"{capital(label)} {measure.amount(int(n))}" for label, n in labels)
+                )
+            for column, item in ((_IN, name), (_SIZE, size)):
+                self.table.setItem(at, column, item)
+        self.table.blockSignals(False)
+        shown = min(len(rows), _ROWS)
+        self.table.setFixedHeight(_HEIGHT * (shown + 1) + 2 * self.table.frameWidth())
+
+    def follow(self) -> None:
+        """Mark the member that is on show, or that the slider started from."""
+        member = self._session.walk.choice.member
+        shown = [row.at for row in self._session.members.rows]
+        if member is None or member not in shown:
+            self.table.clearSelection()
+        else:
+            self.table.selectRow(shown.index(member))
+
+
+def _side(column: int) -> Qt.AlignmentFlag:
+    """Numbers stand below each other by their last digits."""
+    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,0 +1,151 @@
+"""The members of an ensemble: what was chosen, what is left out, and what each outlined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_ssn import prediction
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.session.records import Chosen
+from napari_ssn.session.walk import Walk
+
+if TYPE_CHECKING:
+    from napari_ssn.core.members import Members
+    from napari_ssn.prediction.prediction import Prediction
+
+_NOT_AT_HAND = (
+    "The maps of these members are not at hand: choose them again to leave one of them out."
+)
+_TOO_FEW = "An ensemble has two members or more: this one stays in."
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A member in the list of all that were chosen.
+
+    Attributes:
+        name: a fold's, or a number.
+        counts: (C,) voxels of each label, its own; None where it was never read.
+        at: which member of the result it is, from 0; None while it is left out.
+    """
+
+    name: str
+    counts: NDArray[np.int64] | None
+    at: int | None
+
+
+class _From(NamedTuple):
+    """What an ensemble was made from."""
+
+    chosen: Chosen
+    left_out: frozenset[int]
+
+
+class MemberList:
+    """Lists the members of a result, and makes it anew without some of them.
+
+    Attributes:
+        changed: signal: other members, or another one is left out.
+        rows: one for each that was chosen; none where the result is a model's.
+
+    Args:
+        walk: shows one.
+        again: runs again, with those members and without some.
+        tell: is told, in one sentence, what cannot be done.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        walk: Walk,
+        again: Callable[[Chosen, frozenset[int]], None],
+        tell: Callable[[str, bool], None],
+    ) -> None:
+        self.rows: tuple[Row, ...] = ()
+        self._walk, self._again, self._tell = walk, again, tell
+        self._result: Prediction | None = None
+        # Of the run under way.
+        self._running: _From | None = None
+        # Of every result of a run: one comes back to them.
+        self._known: WeakKeyDictionary[Members, tuple[_From, tuple[Row, ...]]] = WeakKeyDictionary()
+        self._shown: _From | None = None
+
+    def run(self, chosen: Chosen | None, left_out: frozenset[int] = frozenset()) -> None:
+        """A run begins, with those members or with a model."""
+        self._running = None if chosen is None else _From(chosen, left_out)
+
+    def ran(self, result: Prediction) -> None:
+        """The run has ended with a result."""
+        members, told, self._running = result.members, self._running, None
+        if members is None or told is None:
+            return
+        known = self._shown is not None and self._shown.chosen is told.chosen
+        before = dict(enumerate(self.rows)) if known else {}
+        inside = iter(enumerate(zip(result.sources, members.counts, strict=True)))
+        rows, names = [], told.chosen.names
+        for number in range(len(members) + len(told.left_out)):
+            if number in told.left_out:
+                old = before.get(number, Row(str(number + 1), None, None))
+                rows.append(Row(old.name, old.counts, None))
+            else:
+                at, ((_, name), counts) = next(inside)
+                rows.append(Row(names[number] if names else name, counts, at))
+        self._known[members] = (told, tuple(rows))
+
+    def begin(self, result: Prediction) -> None:
+        """List the members of a result."""
+        self._result, members = result, result.members
+        self._shown, self.rows = None, ()
+        if members is not None and members in self._known:
+            self._shown, self.rows = self._known[members]
+        elif members is not None:
+            # Of a study: its maps are not at hand.
+            names = zip(result.sources, members.counts, strict=True)
+            self.rows = tuple(Row(name, one, at) for at, ((_, name), one) in enumerate(names))
+        self.changed.emit()
+
+    def renew(self, result: Prediction) -> None:
+        """The same run with another spread."""
+        self._result = result
+
+    def choice(self, number: int) -> Choice | None:
+        """What shows a member of the list; None while it is left out."""
+        row = self.rows[number]
+        if self._result is None or row.at is None:
+            return None
+        return prediction.crowd.member_choice(self._result, row.at)
+
+    def show(self, number: int) -> None:
+        """Show what a member outlined."""
+        choice = self.choice(number)
+        if choice is not None:
+            self._walk.show(choice)
+
+    def set_in(self, number: int, inside: bool) -> None:
+        """Leave a member out, or take it in again: everything follows."""
+        if self._shown is None:
+            self._tell(_NOT_AT_HAND, True)
+            self.changed.emit()
+            return
+        chosen, left_out = self._shown.chosen, self._shown.left_out
+        after = left_out - {number} if inside else left_out | {number}
+        if len(self.rows) - len(after) < 2:
+            self._tell(_TOO_FEW, True)
+            self.changed.emit()
+        elif after != left_out:
+            self._again(chosen, after)
+
+    def close(self) -> None:
+        """Let go of the result and of who listens."""
+        self.rows = ()
+        self._result = self._running = self._shown = None
+        self._known.clear()
+        self.changed.disconnect()

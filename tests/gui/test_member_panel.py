@@ -1,0 +1,140 @@
+"""An ensemble in the dock: chosen in the place of a model, its members listed and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.prediction.curve import STEP
+from tests.support.docks import add_image, run_and_wait, settled
+from tests.support.helpers import tiny_model
+
+SPACE = (30, 36)
+
+
+def outlines() -> list[np.ndarray]:
+    """What three people might outline: discs, each larger than the one before."""
+    away = np.hypot(*(np.indices(SPACE) - np.array([[[14]], [[17]]])))
+    return [(away < radius).astype(np.uint8) for radius in (5.2, 7.1, 9.4)]
+
+
+@pytest.fixture
+def dock(open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path) -> tuple[Any, Any]:
+    """Viewer and dock with an image and three label layers on it, none of them chosen."""
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"))
+    add_image(viewer, SPACE)
+    for number, one in enumerate(outlines()):
+        where = {"scale": (0.7, 0.7), "units": ("mm", "mm")}
+        viewer.add_labels(one, name=f"DOE JANE {number}", **where)
+    models = dock.image.models
+    models.activated.emit(models.findText("Ensemble…"))
+    return viewer, dock
+
+
+def take(viewer: Any, dock: Any) -> None:
+    viewer.layers.selection = {one for one in viewer.layers if one.name.startswith("DOE")}
+    dock.image.members.layers.click()
+
+
+def cells(dock: Any) -> list[tuple[str, str, bool]]:
+    table = dock.members.table
+    return [
+        (
+            table.item(at, 0).text(),
+            table.item(at, 1).text(),
+            table.item(at, 0).checkState() == Qt.CheckState.Checked,
+        )
+        for at in range(table.rowCount())
+    ]
+
+
+def shown(viewer: Any) -> np.ndarray:
+    return np.array(viewer.layers[HYPOTHESIS].data)
+
+
+def test_an_ensemble_takes_the_place_of_a_model(dock: tuple[Any, Any]) -> None:
+    viewer, dock = dock
+    panel = dock.image.members
+    assert dock.image.models.currentText() == "Ensemble…" and panel.isVisibleTo(dock)
+    assert not dock.run.button.isEnabled() and "Choose the members" in dock.run.status.text()
+    assert not dock.region.around.isEnabled()
+    viewer.layers.selection = {viewer.layers["DOE JANE 0"]}
+    panel.layers.click()
+    assert "two label layers or more" in dock.run.status.text()
+    viewer.layers["DOE JANE 2"].translate = (3, 0)
+    take(viewer, dock)
+    assert "does not lie on the image's grid" in dock.run.status.text()
+    viewer.layers["DOE JANE 2"].translate = (0, 0)
+    take(viewer, dock)
+    assert panel.what.text() == "Members: 3 layers, as they were." and dock.run.button.isEnabled()
+    dock.image.models.activated.emit(0)
+    assert dock.session.setup.ensemble is None and not panel.isVisibleTo(dock)
+    assert dock.region.around.isEnabled() or dock.session.setup.needs_point
+
+
+def test_members_are_listed_shown_compared_and_left_out(dock: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = dock
+    take(viewer, dock)
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: dock.session.summary.dealt, timeout=60_000)
+    session, panel, maps = dock.session, dock.members, outlines()
+    measure = session.result.measure
+    sizes = [measure.amount(int(one.sum())) for one in maps]
+    assert panel.isVisibleTo(dock)
+    rows = [(f"{k + 1} · DOE JANE {k}", size, True) for k, size in enumerate(sizes)]
+    assert cells(dock) == rows
+    cards = sorted(button.accessibleName() for button in dock.cards.buttons[:3])
+    assert cards == sorted(f"1 of 3, {size}" for size in sizes)
+    assert dock.result.ranges[0].text().startswith("smallest and largest of 3 label maps ")
+    words = [one.text() for one in (*dock.result.ranges, *dock.result.headlines)]
+    assert "DOE" not in str(words) + dock.run.status.text() and "reader" not in str(words)
+    assert "mm²" not in dock.slider.directions.currentText()
+    # A click shows one, and the arrows go on from there.
+    panel.table.cellClicked.emit(2, 1)
+    np.testing.assert_array_equal(shown(viewer), maps[2])
+    assert dock.samples.here.text() == "Member 3 of 3" and dock.samples.add.text() == "Add members"
+    assert [one.row() for one in panel.table.selectionModel().selectedRows()] == [2]
+    dock.samples.step_on()
+    assert dock.samples.here.text() == "Mean" and not panel.table.selectedItems()
+    # Compare takes a member as it takes a card.
+    dock.cards.compare.click()
+    panel.table.cellClicked.emit(0, 1)
+    assert session.comparing.other.member == 0 and session.walk.choice.member is None
+    dock.cards.compare.click()
+    # The slider ends at the outermost member.
+    slider = dock.slider
+    low, high = session.walk.ends()
+    stops = (slider.slider.minimum(), slider.slider.maximum())
+    assert stops == (round(low / STEP), round(high / STEP))
+    assert 0 < high < session.settings.reach and slider.high.text() == f"+{high:.3g} σ"
+    assert "outermost" in slider.high.toolTip()
+    # Without the largest the range ends at the second.
+    panel.table.item(2, 0).setCheckState(Qt.CheckState.Unchecked)
+    qtbot.waitUntil(lambda: settled(session) and len(session.result.members) == 2, timeout=60_000)
+    assert cells(dock)[2] == ("– · DOE JANE 2", sizes[2], False)
+    ends = measure.interval(*(float(one.sum()) for one in maps[:2]))
+    assert dock.result.ranges[0].text() == f"smallest and largest of 2 label maps {ends}"
+    # Two stay, whatever is clicked.
+    panel.table.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
+    assert "two members or more" in dock.run.status.text() and cells(dock)[1][2]
+
+
+def test_the_votes_lie_beside_the_mean_map(dock: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = dock
+    take(viewer, dock)
+    run_and_wait(dock, qtbot)
+    dock.members.votes.click()
+    qtbot.waitUntil(lambda: dock.session.overviews.current("probability"), timeout=60_000)
+    votes = np.mean(outlines(), axis=0)
+    layer = next(one for one in dock.overlays.own_layers() if one.visible)
+    np.testing.assert_allclose(np.asarray(layer.data), votes, atol=1e-6)
+    assert dock.overview.probability.text() == "votes 0 to 3"
+    assert "3 label maps" in dock.overview.probability.toolTip()
+    viewer.layers.remove(layer)
+    assert not dock.members.votes.isChecked()
