@@ -52,8 +52,10 @@ def waiting_line(sizes: Sequence[Sequence[int]]) -> str:
     images = dict.fromkeys(" × ".join(map(str, size)) for size in sizes)
     which = next(iter(images)) if len(images) == 1 else f"{len(images)} sizes"
     one = len(sizes) == 1
-    waits, its = ("waits", "its image") if one else ("wait", "their images")
-    return f"{plural(len(sizes), 'result')} {waits} for {its} ({which}): open it to go on."
+    waits, its, it = ("waits", "its image", "it") if one else ("wait", "their images", "them")
+    return (
+        f"{plural(len(sizes), 'result')} {waits} for {its} ({which}): open or choose {it} to go on."
+    )
 
 
 def offer_line(results: int, saved: str) -> str:

@@ -98,12 +98,17 @@ def test_what_a_session_left_is_offered_and_resumed(
     before = worked(viewer, dock, qtbot)
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: len(offers(tmp_path / "kept")) == 1, timeout=20_000)
+    # Another image is there too, and hidden: its voxels are not what one sees.
+    viewer.add_image(np.zeros((9, 9), np.float32), name="other", visible=False)
     again = reopened()
+    assert again.picture.image.name == "scan"
     qtbot.waitUntil(lambda: len(again.offer.offers) == 1, timeout=20_000)
     assert "1 result" in again.offer.what.text() and again.offer.isVisibleTo(again)
+    viewer.layers["scan"].visible = False
     again.offer.resume.click()
     qtbot.waitUntil(lambda: settled(again.session), timeout=60_000)
     check(viewer, again, before)
+    assert viewer.layers["scan"].visible and again.run.status.text() == "Computed on CPU."
     assert not again.offer.isVisibleTo(again)
     # Without its image it waits, and says for which.
     viewer.window.remove_dock_widget(again)

@@ -66,7 +66,10 @@ def test_a_study_is_opened_onto_the_images_that_it_is_of(fresh: Opener, tmp_path
     after = fresh()
     after.studies.open(tmp_path / "a.ssn.zip")
     assert len(after.studies.waiting) == 2 and after.result is None
-    assert after.studies.words == "2 results wait for their images (32 × 40): open it to go on."
+    assert (
+        after.studies.words
+        == "2 results wait for their images (32 × 40): open or choose them to go on."
+    )
     # An image of the same grid with other values is not the one.
     after.set_image(image(7))
     assert after.result is None and len(after.studies.waiting) == 2

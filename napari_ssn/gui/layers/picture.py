@@ -49,6 +49,7 @@ class Picture:
         session.looking = self._plane_on_show
         session.closed = self._is_closed
         session.turn_to = self._turn_to
+        session.found.connect(self._found)
         #: Is asked to choose a layer as the image to segment.
         self.choose: Callable[[Image], None] = self.set_image
         session.changed.connect(self._show_cross)
@@ -326,6 +327,13 @@ class Picture:
         """The layer that an image is shown by; None where it is closed."""
         layer = self._layers.get(token)
         return layer if layer is not None and layer in self._viewer.layers else None
+
+    def _found(self, result: Any) -> None:
+        """Nobody may see an outline on another image than its own."""
+        image = self._image
+        here = self.layer_of(result.source.token) is image
+        if here and image is not None:
+            image.visible = True
 
     def _is_closed(self) -> bool:
         result = self._session.result

@@ -117,7 +117,9 @@ class ImagePanel(Section):
             # It covers the others: a run on one of them would draw its outline over this one.
             chosen = getattr(opened, "__wrapped__", opened)
         if images:
-            chosen = channels.arrange(images, chosen if chosen in images else images[-1])
+            # Of several the topmost that is seen: an outline would be drawn over that one.
+            seen = [one for one in images if one.visible] or images
+            chosen = channels.arrange(images, chosen if chosen in images else seen[-1])
         self.layers.setCurrentIndex(self.layers.findData(chosen) if images else -1)
         self.layers.blockSignals(False)
         self.layers.setEnabled(bool(images))

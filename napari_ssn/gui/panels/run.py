@@ -151,7 +151,10 @@ class RunPanel(Section):
             return ("", "muted") if session.setup.misfit else (session.setup.obstacle, "muted")
         if session.result is not None and not session.stale:
             result = session.result
-            words = f"Done in {seconds(self._session.seconds)} on {result.device_title}."
+            took = session.seconds
+            # Nobody knows how long the run of a result took that came from a study.
+            how = f"Done in {seconds(took)}" if took else "Computed"
+            words = f"{how} on {result.device_title}."
             if result.depth_mm is not None:
                 unit = "mm" if result.source.spacing_mm is not None else "slices"
                 words += f" Slices up to {result.depth_mm:g} {unit} from the point."
