@@ -41,9 +41,21 @@ class Camera:
         """Write the window as it is, as a small PNG."""
         let_draw()
         picture = Image.fromarray(self._viewer.window.screenshot(canvas_only=False, flash=False))
-        # 256 colours do for a grey image with some lines, at a third of the size.
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small = with_few_colours(picture.convert("RGB"))
         small.save(self._folder / f"{name}.png", optimize=True)
+
+
+def with_few_colours(picture: Image.Image) -> Image.Image:
+    """256 colours do for a grey image with some lines, at a third of the size.
+
+    Most are those that there is most of, so that tissue keeps its greys; the others are spread over
+    all that there are, or thin lines would lose theirs.
+    """
+    none, palette = Image.Dither.NONE, Image.new("P", (1, 1))
+    common = picture.quantize(160, dither=none).getpalette() or []
+    spread = picture.quantize(96, method=Image.Quantize.MAXCOVERAGE, dither=none).getpalette() or []
+    palette.putpalette(common[: 160 * 3] + spread[: 96 * 3])
+    return picture.quantize(palette=palette, dither=none)
 
 
 def tour() -> None:
@@ -59,6 +71,7 @@ def tour() -> None:
         camera.take("ready")
         dock.run.button.click()
         wait_until(dock, lambda: session.ranges is not None and session.cards is not None)
+        wait_until(dock, lambda: session.summary.lengths is not None)
         camera.take("result")
         dock.cards.buttons[0].click()
         dock.cards.compare.click()

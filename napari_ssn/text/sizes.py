@@ -164,40 +164,36 @@ def headline(
 
 
 def calipers_line(label: str, measure: Measure, found: Diameter) -> str:
-    """``Diameters 20 × 15 mm``, of several labels ``Diameters of anterior 20 × 15 mm``."""
-    whose = f" of {label}" if label else ""
-    return f"Diameters{whose} {measure.across(found)}"
+    """``Ø 20 × 15 mm``, of several labels ``Ø 20 × 15 mm · anterior``."""
+    whose = f" · {label}" if label else ""
+    return f"Ø {measure.across(found)}{whose}"
 
 
-def lengths_line(
-    measure: Measure, found: Diameter | None, longest: Range | None, mean: Range | None
-) -> str:
-    """``mean diameter 17.6 mm (model range 11.0–20.3 mm, longest 13.2–24.1 mm)``.
+def lengths_line(measure: Measure, found: Diameter | None, mean: Range | None) -> str:
+    """``mean diameter 17.6 mm (model 11.0–20.3)``.
 
     What is being measured is ``…``; of a hypothesis without it there is no mean diameter.
 
     Args:
         measure: how lengths are said.
         found: diameters of the hypothesis on show.
-        longest, mean: ranges of the longest and of the mean diameter.
+        mean: range of the mean diameter.
     """
-    unit = measure.length
-    said = f"mean diameter … {unit}"
-    if found is not None:
-        said = f"mean diameter {found.mean:.1f} {unit}" if found.longest else ""
-    if longest is None or mean is None:
+    here = "…" if found is None else f"{found.mean:.1f}" if found.longest else ""
+    said = f"mean diameter {here} {measure.length}" if here else ""
+    if mean is None:
         return said
-    ends = [f"{one.low:.1f}–{one.high:.1f} {unit}" for one in (mean, longest)]
-    ranges = f"model range {ends[0]}, longest {ends[1]}"
-    return f"{said} ({ranges})" if said else f"mean diameter: {ranges}"
+    ends = f"{mean.low:.1f}–{mean.high:.1f}"
+    return f"{said} (model {ends})" if said else f"mean diameter: model {ends} {measure.length}"
 
 
-def lengths_tip(level: float, draws: int) -> str:
-    """Of which hypotheses the ranges of diameters are."""
+def lengths_tip(measure: Measure, longest: Range, mean: Range, draws: int) -> str:
+    """What the ranges of the diameters are, and of which hypotheses."""
+    ends = [f"{one.low:.1f}–{one.high:.1f} {measure.length}" for one in (mean, longest)]
     return (
         "Mean of the longest diameter and the longest across it, in the slice where it is longest."
-        f"\nRanges: {percent(level)} of {draws:,} hypotheses, those left out that outline nothing; "
-        "no range of diameters is calibrated."
+        f"\nModel range of the mean {ends[0]}, of the longest {ends[1]}: {percent(mean.level)} of "
+        f"{draws:,} hypotheses, without those that outline nothing; none of them is calibrated."
     )
 
 

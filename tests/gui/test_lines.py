@@ -228,7 +228,7 @@ def test_diameters_are_drawn_where_they_are_longest(
         slab = int(ends[0, 0])
         for step in (slab, slab - 1 if slab else 1):
             viewer.dims.set_current_step(0, step)
-            words = f"Diameters of label {label} {session.result.measure.across(one)}"
+            words = f"Ø {session.result.measure.across(one)} · label {label}"
             drawn = [s for s in dock.lines.strokes.strokes if s.words == words]
             assert len(drawn) == (step == slab)
             assert (words in [row[0] for row in dock.lines.legend.rows]) == (step == slab)
@@ -246,7 +246,7 @@ def test_diameters_are_drawn_where_they_are_longest(
     # While a finger is on the slider nothing is measured, and nothing of before is drawn.
     dock.slider.slider.setSliderDown(True)
     dock.slider.slider.setValue(20)
-    assert not [one for one in named(dock) if one.startswith("Diameters")]
+    assert not [one for one in named(dock) if one.startswith("Ø")]
     dock.slider.slider.setSliderDown(False)
 
 

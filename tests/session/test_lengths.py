@@ -14,7 +14,7 @@ from napari_ssn.errors import Cancel, Cancelled
 from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.prediction.given import Given
 from napari_ssn.prediction.lengths import DRAWS, SEED, measure_lengths
-from napari_ssn.text.sizes import Measure, lengths_line
+from napari_ssn.text.sizes import Measure, lengths_line, lengths_tip
 from tests.support.discs import disc
 from tests.support.packed import distributions
 from tests.support.segmented import opened, result_of, source
@@ -64,14 +64,14 @@ def test_it_stops_when_it_is_told_to() -> None:
 
 def test_what_is_not_known_is_not_said() -> None:
     here = Diameter(20.0, 15.2)
-    ranges = Range(18.0, 13.2, 24.1, 0.9), Range(15.0, 11.0, 20.3, 0.9)
-    assert lengths_line(MM, here, *ranges) == (
-        "mean diameter 17.6 mm (model range 11.0–20.3 mm, longest 13.2–24.1 mm)"
-    )
-    assert lengths_line(MM, here, None, None) == "mean diameter 17.6 mm"
-    assert lengths_line(MM, Diameter(), *ranges).startswith("mean diameter: model range")
-    assert lengths_line(MM, None, None, None) == "mean diameter … mm"
-    assert lengths_line(MM, Diameter(), None, None) == ""
+    longest, mean = Range(18.0, 13.2, 24.1, 0.9), Range(15.0, 11.0, 20.3, 0.9)
+    assert lengths_line(MM, here, mean) == "mean diameter 17.6 mm (model 11.0–20.3)"
+    assert lengths_line(MM, here, None) == "mean diameter 17.6 mm"
+    assert lengths_line(MM, Diameter(), mean) == "mean diameter: model 11.0–20.3 mm"
+    assert lengths_line(MM, Diameter(), None) == ""
+    assert lengths_line(MM, None, None) == "mean diameter … mm"
+    tip = lengths_tip(MM, longest, mean, 50)
+    assert "mean 11.0–20.3 mm, of the longest 13.2–24.1 mm: 90 % of 50 hypotheses" in tip
 
 
 def test_the_window_has_those_of_the_points_that_there_are(tmp_path: Path) -> None:

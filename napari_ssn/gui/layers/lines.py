@@ -77,14 +77,15 @@ class LineArt:
         strokes: list[Stroke] = []
         bands: tuple[Band, ...] = ()
         if plane is not None:
-            ahead = self._ahead(plane)
+            ahead, comparing = self._ahead(plane), session.comparing.other is not None
             if scene.look.lines:
-                # Who looks ahead looks at this alone, and at where they stand.
-                others = ahead or (*self._shares(plane), *self._copies(plane))
+                # Who looks ahead, or compares, looks at this alone, and at where they stand.
+                shares = () if comparing else self._shares(plane)
+                others = ahead or (*shares, *self._copies(plane))
                 strokes, bands = [*others, *self._walk(plane)], self._band(plane)
             else:
                 strokes = [*ahead]
-            if scene.look.calipers and not ahead:
+            if scene.look.calipers and not (ahead or comparing):
                 strokes += self._calipers(plane)
             strokes += self._box(plane)
         if [id(one) for one in strokes] != [id(one) for one in self.strokes.strokes]:

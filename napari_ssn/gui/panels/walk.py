@@ -117,9 +117,9 @@ class ResultPanel(Section):
         for k, line in enumerate(self.lengths):
             longest, mean = (None, None) if ranges is None else (ranges.longest[k], ranges.mean[k])
             found = None if here is None else here[k]
-            say(line, capital(lengths_line(result.measure, found, longest, mean)))
-            if ranges is not None and mean is not None:
-                line.setToolTip(lengths_tip(mean.level, ranges.draws))
+            say(line, capital(lengths_line(result.measure, found, mean)))
+            if ranges is not None and longest is not None and mean is not None:
+                line.setToolTip(lengths_tip(result.measure, longest, mean, ranges.draws))
 
     def follow(self) -> None:
         """Show the size of the hypothesis on show."""
