@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,36 +13,25 @@ import typer
 
 from napari_ssn.cli.images import Named, run_on
 from napari_ssn.cli.options import parse_centre, parse_series
-from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents.card import read_card
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.content import Content
 from napari_ssn.io.files import check_not_source, check_targets, write_files
 from napari_ssn.io.formats import is_nifti
 from napari_ssn.io.outline import read_outlines
-from napari_ssn.io.sidecar import sidecar_path, write_content
+from napari_ssn.io.sidecar import sidecar_path
 from napari_ssn.io.staple import MISSING
 from napari_ssn.network.models import find_model, load_model
-from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.readers import (
     How,
     Placed,
     Readers,
     adjudicate,
     gather,
+    lines_of,
     place,
     shares_of,
-)
-from napari_ssn.prediction.record import record_of
-from napari_ssn.text.readers import (
-    agreement_line,
-    nested_line,
-    placed_line,
-    sizes_lines,
-    staple_lines,
-    unplaced_line,
+    write_outline,
 )
 from napari_ssn.text.sizes import Measure
 
@@ -156,11 +144,14 @@ def readers(
         placed = place(found, prediction)
     if out is not None and made is not None and how is not None:
         assert prediction is not None
-        _write(out, made[0], shares_of(found, how, *made), prediction, overwrite)
+        write_outline(out, made[0], shares_of(found, how, *made), prediction, overwrite)
+        typer.echo("Wrote the outline with its sidecar.", err=True)
     if figures is not None:
         text = json.dumps(_figures(found, placed), indent=2) + "\n"
         write_files({figures: text.encode()}, overwrite)
-    for line in _lines(found, placed, volume):
+    unit = "px" if volume.extent == "unknown" else "mm"
+    measure = Measure.of(volume.space, volume.affine, volume.extent)
+    for line in lines_of(found, placed, measure, unit):
         typer.echo(line)
     if found.staple is None:
         typer.echo(MISSING, err=True)
@@ -177,55 +168,6 @@ def _weights(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise typer.BadParameter("--weights are numbers, as in 1,2,1.") from None
-
-
-def _write(
-    path: Path,
-    label_map: np.ndarray[Any, np.dtype[np.uint8]],
-    shares: provenance.Adjudicated,
-    prediction: Prediction,
-    overwrite: bool,
-) -> None:
-    hypothesis = Hypothesis(label_map, prediction.source.affine, None, prediction.dist.classes)
-    # The model did not make it, and cannot make it again.
-    told = provenance.Choice(kind="edited", z=None)
-    record = record_of(prediction, hypothesis, told).model_copy(update={"adjudicated": shares})
-    write_content(Content.of(hypothesis, prediction.card), path, record, overwrite)
-    typer.echo("Wrote the outline with its sidecar.", err=True)
-
-
-def _lines(found: Readers, placed: Placed | None, volume: Volume) -> Iterator[str]:
-    measure = Measure.of(volume.space, volume.affine, volume.extent)
-    unit = "px" if volume.extent == "unknown" else "mm"
-    labels, names = found.labels[1:], found.names
-    yield from sizes_lines(measure, labels, names, found.counts)
-    for i, one in enumerate(names):
-        for j in range(i + 1, len(names)):
-            overlap, apart = found.pairs.dice[i, j], found.pairs.apart[i, j]
-            yield agreement_line(one, names[j], labels, overlap, apart, unit)
-    if found.staple is not None:
-        truth = found.staple
-        yield from staple_lines(labels, names, truth.sensitivity, truth.specificity)
-    for k, label in enumerate(labels):
-        model = None if placed is None else placed.nested[:, k]
-        yield nested_line(measure, label, found.nested[:, k], model)
-    if placed is None:
-        return
-    for k, name in enumerate(names):
-        fitting = placed.fittings[k]
-        if fitting is None:
-            yield unplaced_line(name, bool(found.counts[k].any()), placed.outlined)
-            continue
-        yield placed_line(
-            measure,
-            name,
-            labels,
-            fitting.dice,
-            fitting.beyond,
-            fitting.left_out,
-            fitting.percentile,
-            placed.smaller[k],
-        )
 
 
 def _figures(found: Readers, placed: Placed | None) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from napari_ssn.gui.panels.output import ExportPanel, SamplePanel
 from napari_ssn.gui.panels.overview import OverviewPanel
 from napari_ssn.gui.panels.points import PointPanel
 from napari_ssn.gui.panels.presence import PresencePanel
+from napari_ssn.gui.panels.readers import ReadersPanel
 from napari_ssn.gui.panels.results import ResultsPanel
 from napari_ssn.gui.panels.run import RegionPanel, RunPanel
 from napari_ssn.gui.panels.settings import SettingsPanel
@@ -96,6 +97,8 @@ class SSNDock(QWidget):
         self.study = StudyPanel(napari_viewer, self.session, self.keeping)
         self.offer = OfferPanel(self.session, self.keeping, base, self.worker)
         self.settings = SettingsPanel(self.scene, self.session)
+        drawings = self.points.fitting.drawings
+        self.readers = ReadersPanel(napari_viewer, self.scene, self.session, drawings)
         self._remembered = recall(self.picture.image)
         if self._remembered is not None:
             self.picture.restore(self._remembered)
@@ -170,7 +173,11 @@ class SSNDock(QWidget):
         more_layout.setContentsMargins(8, 8, 8, 8)
         more_layout.addWidget(self.settings)
         tabs = QTabWidget()
-        for page, title in ((main, "Segment"), (more, "Settings")):
+        people = QWidget()
+        people_layout = QVBoxLayout(people)
+        people_layout.setContentsMargins(8, 8, 8, 8)
+        people_layout.addWidget(self.readers)
+        for page, title in ((main, "Segment"), (people, "Readers"), (more, "Settings")):
             tabs.addTab(Page(page, _WIDTH), title)
         self.tabs = tabs
         outer = QVBoxLayout(self)
@@ -261,6 +268,7 @@ class SSNDock(QWidget):
         self.study.shut(alive)
         self.keys.release()
         self.points.shut()
+        self.readers.shut()
         # The scene first: the layer that stays is decoded one last time.
         self.overlays.close()
         self.lines.close(tidy=alive)

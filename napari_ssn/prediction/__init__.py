@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import lines as lines
     from napari_ssn.prediction import overview as overview
     from napari_ssn.prediction import ranges as ranges
+    from napari_ssn.prediction import readers as readers
     from napari_ssn.prediction import record as record
     from napari_ssn.prediction import restored as restored
     from napari_ssn.prediction import run as run
@@ -53,6 +54,7 @@ __getattr__ = door(
         "lines",
         "overview",
         "ranges",
+        "readers",
         "record",
         "restored",
         "run",

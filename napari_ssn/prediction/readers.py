@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.adjudicating import Pairs, blend, pairs
+from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import count_labels
 from napari_ssn.core.overlap import dice, majority_vote
 from napari_ssn.core.summaries.agreement import agreement
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.errors import NEVER, Cancel, DataError
+from napari_ssn.io.content import Content
 from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.sidecar import write_content
 from napari_ssn.io.staple import Staple, staple
 from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.drawing import Fitting, as_drawing, draws_of, fit, in_region, smaller
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.record import record_of
+from napari_ssn.text.readers import (
+    agreement_line,
+    nested_line,
+    placed_line,
+    sizes_lines,
+    staple_lines,
+    unplaced_line,
+)
+from napari_ssn.text.sizes import Measure
 
 Labels = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -209,6 +223,61 @@ def shares_of(
             for k, (name, one) in enumerate(zip(readers.names, readers.maps, strict=True))
         ],
     )
+
+
+def write_outline(
+    path: Path,
+    label_map: Labels,
+    shares: provenance.Adjudicated,
+    prediction: Prediction,
+    overwrite: bool = False,
+) -> None:
+    """Write an outline made of several as NIfTI, with a sidecar that names everybody's share."""
+    hypothesis = Hypothesis(label_map, prediction.source.affine, None, prediction.dist.classes)
+    # The model did not make it, and cannot make it again.
+    told = provenance.Choice(kind="edited", z=None)
+    record = record_of(prediction, hypothesis, told).model_copy(update={"adjudicated": shares})
+    write_content(Content.of(hypothesis, prediction.card), path, record, overwrite)
+
+
+def lines_of(readers: Readers, placed: Placed | None, measure: Measure, unit: str) -> Iterator[str]:
+    """What is said of people's outlines, line by line.
+
+    Args:
+        readers: whose.
+        placed: where a model has them.
+        measure: how voxels are said.
+        unit: of distances.
+    """
+    labels, names = readers.labels[1:], readers.names
+    yield from sizes_lines(measure, labels, names, readers.counts)
+    for i, one in enumerate(names):
+        for j in range(i + 1, len(names)):
+            overlap, apart = readers.pairs.dice[i, j], readers.pairs.apart[i, j]
+            yield agreement_line(one, names[j], labels, overlap, apart, unit)
+    if readers.staple is not None:
+        truth = readers.staple
+        yield from staple_lines(labels, names, truth.sensitivity, truth.specificity)
+    for k, label in enumerate(labels):
+        model = None if placed is None else placed.nested[:, k]
+        yield nested_line(measure, label, readers.nested[:, k], model)
+    if placed is None:
+        return
+    for k, name in enumerate(names):
+        nearest = placed.fittings[k]
+        if nearest is None:
+            yield unplaced_line(name, bool(readers.counts[k].any()), placed.outlined)
+            continue
+        yield placed_line(
+            measure,
+            name,
+            labels,
+            nearest.dice,
+            nearest.beyond,
+            nearest.left_out,
+            nearest.percentile,
+            placed.smaller[k],
+        )
 
 
 def _drawn(values: Sequence[NDArray[np.generic]]) -> tuple[str, ...]:

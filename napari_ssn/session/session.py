@@ -27,6 +27,7 @@ from napari_ssn.session.members import MemberList
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
+from napari_ssn.session.reading import ReadersRoom
 from napari_ssn.session.records import (
     Chosen,
     News,
@@ -95,6 +96,7 @@ class Session:
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
         self.asking = Asking(runner, self.walk, self._hindered, self.tell)
         self.fitting = Fitting(runner, self.walk, self._hindered, self.tell)
+        self.readers = ReadersRoom(runner, self.tell)
         self.changed.connect(self.pointing.refresh)
         self.changed.connect(self.asking.refresh)
         self.pointing.changed.connect(self._pointed)
@@ -113,6 +115,7 @@ class Session:
             self.borders,
             self.pointing,
             self.fitting,
+            self.readers,
             self.asking,
             self.copies,
             self.files,
@@ -458,8 +461,16 @@ class Session:
         anew = (self.comparing, self.overviews, self.borders, self.asking, self.copies, self.files)
         for part in anew:
             part.begin(result)
-        for kept in (self.walk, self.summary, self.pointing, self.fitting, self.members):
-            kept.renew(result)
+        kept = (
+            self.walk,
+            self.summary,
+            self.pointing,
+            self.fitting,
+            self.readers,
+            self.members,
+        )
+        for one in kept:
+            one.renew(result)
         self.walk.announce()
         self.summary.make()
         self.overviews.make()

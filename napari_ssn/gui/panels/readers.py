@@ -1,0 +1,156 @@
+"""The tab of several people's outlines: compared, placed among the hypotheses, made into one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
+
+from napari_ssn.errors import SSNError
+from napari_ssn.gui.layers import colours
+from napari_ssn.gui.layers.drawing import Drawings
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
+from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
+from napari_ssn.session import Session
+
+if TYPE_CHECKING:
+    # This module imports torch, which only the worker does.
+    from napari_ssn.prediction.readers import How
+
+ADJUDICATED = "Outline of all"
+
+_FIRST = "Run first: outlines are compared on the image of a result, beside its hypotheses."
+_NONE = "Open people's outlines as labels on the image, or paint them: two or more."
+_WAIT = "Comparing…"
+_SUFFIX = ".nii.gz"
+
+
+class ReadersPanel(Section):
+    """Whose outlines, what is said of them, and one that is made of all."""
+
+    def __init__(self, viewer: Viewer, scene: Scene, session: Session, drawings: Drawings) -> None:
+        super().__init__("Several people's outlines", ruled=False)
+        self._viewer, self._scene, self._session = viewer, scene, session
+        self._drawings = drawings
+        self.ask: Ask = ask_for_file
+        self.hint = text("", "muted")
+        self.people = QListWidget()
+        self.people.setToolTip("Labels layers on the image: tick those that are compared")
+        self.people.setMaximumHeight(130)
+        self.compare = button("Compare", "Sizes, agreement, and where each lies in the model")
+        self.about = text("")
+        self.how = combo("How one outline is made of all")
+        self.make = button("Make", "Show it as a layer of its own")
+        self.save = button("Save…", "Write it, with a sidecar that names everybody's share")
+        for widget in (self.hint, self.people, self.compare, self.about):
+            self.body.addWidget(widget)
+        self.body.addLayout(row([(self.how, 1), self.make, self.save]))
+        self.body.addStretch(1)
+        self.compare.clicked.connect(self._compare)
+        self.make.clicked.connect(self._make)
+        self.save.clicked.connect(self._save)
+        self.people.itemChanged.connect(self.refresh)
+        events = viewer.layers.events
+        self._events = (events.inserted, events.removed, events.reordered, events.renamed)
+        for event in self._events:
+            event.connect(self._list)
+        session.changed.connect(self.refresh)
+        session.readers.changed.connect(self._follow)
+        self._shown: Any = None
+        self._list()
+
+    def _ticked(self) -> list[Labels]:
+        items = [self.people.item(at) for at in range(self.people.count())]
+        on = Qt.CheckState.Checked
+        return [item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() == on]
+
+    def _list(self, event: Any = None) -> None:
+        before = [self.people.item(at) for at in range(self.people.count())]
+        off = [
+            item.data(Qt.ItemDataRole.UserRole)
+            for item in before
+            if item.checkState() != Qt.CheckState.Checked
+        ]
+        self.people.blockSignals(True)
+        self.people.clear()
+        for layer in reversed(self._drawings.candidates):
+            item = QListWidgetItem(layer.name)
+            item.setData(Qt.ItemDataRole.UserRole, layer)
+            ticked = layer not in off and not layer.name.startswith(ADJUDICATED)
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            self.people.addItem(item)
+        self.people.blockSignals(False)
+        self.refresh()
+
+    def _compare(self) -> None:
+        chosen = self._ticked()
+        try:
+            values = [self._drawings.values_of(layer) for layer in chosen]
+        except SSNError as error:
+            self._session.tell(str(error), error=True)
+            return
+        # A sidecar names them, in no more letters.
+        self._session.readers.compare(values, [layer.name[:64] for layer in chosen])
+
+    def _make(self) -> None:
+        how: How
+        how, number = self.how.currentData()
+        self._session.readers.make(how, number)
+
+    def _save(self) -> None:
+        answer = self.ask(self, f"outline{_SUFFIX}", f"NIfTI (*{_SUFFIX})")
+        if answer:
+            path = with_suffix(answer, _SUFFIX)
+            # Of the very name that was given the dialog has asked.
+            self._session.readers.export(path, str(path) == answer)
+
+    def _follow(self) -> None:
+        made, found = self._session.readers.made, self._session.readers.found
+        self.how.clear()
+        if found is not None:
+            for title, how in (("What most say", "majority"), ("STAPLE", "staple")):
+                self.how.addItem(title, (how, 0))
+            self.how.addItem("Between them all", ("blend", 0))
+            for number, name in enumerate(found.readers.names):
+                self.how.addItem(name, ("pick", number))
+        if made is not None and found is not None:
+            chosen = {"majority": 0, "staple": 1, "blend": 2}.get(made.how)
+            picked = [k for k, share in enumerate(made.shares or ()) if share == 1]
+            self.how.setCurrentIndex(3 + picked[0] if chosen is None else chosen)
+        if made is not None and made is not self._shown:
+            self._show(self._scene.shown(made.label_map))
+        self._shown = made
+        self.refresh()
+
+    def _show(self, values: Any) -> None:
+        result = self._session.result
+        assert result is not None
+        transform, _ = self._scene.frame_of_result
+        layer = Labels(values.copy(), name=ADJUDICATED, **transform)
+        layer.colormap = colours.of(result)
+        chosen = set(self._viewer.layers.selection)
+        self._viewer.add_layer(layer)
+        self._viewer.layers.selection = chosen
+
+    def refresh(self) -> None:
+        """Show what can be done, and what came of it."""
+        session, room = self._session, self._session.readers
+        enough = len(self._ticked()) > 1
+        say(self.hint, _FIRST if session.result is None else "" if enough else _NONE)
+        self.people.setVisible(self.people.count() > 0)
+        self.compare.setEnabled(session.result is not None and enough and not room.busy)
+        words = "" if room.found is None else "\n".join(room.found.lines)
+        say(self.about, _WAIT if room.busy and not words else words)
+        free = room.found is not None and not room.busy
+        self.how.setEnabled(free)
+        self.make.setEnabled(free)
+        self.save.setEnabled(free and room.made is not None)
+
+    def shut(self) -> None:
+        """Let go of the viewer."""
+        for event in self._events:
+            event.disconnect(self._list)

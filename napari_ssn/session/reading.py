@@ -1,0 +1,153 @@
+"""The readers' room: people's outlines beside the hypotheses, and one made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_ssn import prediction
+from napari_ssn.errors import Cancel
+from napari_ssn.session.runner import Runner
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+    from napari_ssn.prediction.readers import How, Placed, Readers
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """People's outlines and where the model has them, with what is said of both."""
+
+    readers: Readers
+    placed: Placed
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """One outline of all: how, of whom, its labels on the source's grid, and everybody's share."""
+
+    how: How
+    readers: Readers
+    label_map: NDArray[np.uint8]
+    shares: Sequence[float] | None
+
+
+class ReadersRoom:
+    """Compares outlines and makes one of them; the walk is left where it is.
+
+    Attributes:
+        changed: signal: others were compared, or one was made, or is being looked for.
+        busy: whether one is.
+        found: what was compared; None before, and of another result.
+        made: the outline that was made last.
+
+    Args:
+        runner: does the work.
+        tell: is told what a person should know, in one sentence, and whether it is an error.
+    """
+
+    changed = Signal()
+
+    def __init__(self, runner: Runner, tell: Callable[[str, bool], None]) -> None:
+        self._runner, self._tell = runner, tell
+        self._result: Prediction | None = None
+        self.busy = False
+        self.found: Compared | None = None
+        self.made: Made | None = None
+
+    def begin(self, result: Prediction) -> None:
+        """A new result: nobody is compared beside it."""
+        self._runner.cancel("readers")
+        self._result, self.busy = result, False
+        self.found = self.made = None
+        self.changed.emit()
+
+    #: The same run with another spread has people elsewhere in it.
+    renew = begin
+
+    def compare(self, values: Sequence[NDArray[np.generic]], names: Sequence[str]) -> None:
+        """Compare label maps on the source's grid, of people of these names."""
+        result = self._result
+        if result is None:
+            return
+
+        def find(cancel: Cancel) -> Compared:
+            room, source = prediction.readers, result.source
+            found = room.gather(values, source.space, _spacing(result), names, result.labels)
+            cancel.check()
+            placed = room.place(found, result, cancel)
+            unit = "px" if source.spacing_mm is None else "mm"
+            return Compared(
+                found, placed, tuple(room.lines_of(found, placed, result.measure, unit))
+            )
+
+        self._start(find, self._compared)
+
+    def make(self, how: How, number: int = 0) -> None:
+        """Make one outline of all: as `prediction.readers.adjudicate`, with equal weights."""
+        result, compared = self._result, self.found
+        if result is None or compared is None:
+            return
+        readers = compared.readers
+
+        def find(cancel: Cancel) -> Made:
+            found = prediction.readers.adjudicate(readers, how, _spacing(result), number)
+            return Made(how, readers, *found)
+
+        self._start(find, self._was_made)
+
+    def export(self, path: Path, overwrite: bool = False) -> None:
+        """Write the outline that was made last, with a sidecar that names everybody's share."""
+        result, made = self._result, self.made
+        if result is None or made is None:
+            return
+
+        def write(cancel: Cancel) -> None:
+            room = prediction.readers
+            shares = room.shares_of(made.readers, made.how, made.label_map, made.shares)
+            room.write_outline(path, made.label_map, shares, result, overwrite)
+
+        self._start(write, self._written)
+
+    def _start(self, find: Callable[[Cancel], Any], done: Callable[[Any], None]) -> None:
+        self.busy = True
+        self._tell("", False)
+        self.changed.emit()
+        self._runner.submit("readers", lambda progress, cancel: find(cancel), done, self._failed)
+
+    def _compared(self, found: Compared) -> None:
+        self.busy, self.found, self.made = False, found, None
+        self.changed.emit()
+
+    def _was_made(self, made: Made) -> None:
+        self.busy, self.made = False, made
+        self.changed.emit()
+
+    def _written(self, _: None) -> None:
+        self.busy = False
+        self._tell("The outline was written, with a sidecar that names everybody's share.", False)
+        self.changed.emit()
+
+    def _failed(self, text: str) -> None:
+        self.busy = False
+        self._tell(text, True)
+        self.changed.emit()
+
+    def close(self) -> None:
+        """Let go of the result and of who listens."""
+        self._result = self.found = self.made = None
+        self.changed.disconnect()
+
+
+def _spacing(result: Prediction) -> tuple[float, ...]:
+    source = result.source
+    return source.spacing_mm or (1.0,) * len(source.space)
