@@ -187,7 +187,7 @@ def _walk(dock: SSNDock) -> Iterator[str]:
         slider.setValue(stop)
         QApplication.processEvents()
         if stop % whole == 0:
-            yield f"direction 1 at {dock.slider.value.text()}: {_size(dock)}"
+            yield f"direction 1 at {dock.slider.value.text()} σ: {_size(dock)}"
     slider.setValue(whole)
 
 

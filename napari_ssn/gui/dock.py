@@ -34,6 +34,7 @@ from napari_ssn.gui.panels.readers import ReadersPanel
 from napari_ssn.gui.panels.results import ResultsPanel
 from napari_ssn.gui.panels.run import RegionPanel, RunPanel
 from napari_ssn.gui.panels.settings import SettingsPanel
+from napari_ssn.gui.panels.start import StartPanel
 from napari_ssn.gui.panels.study import OfferPanel, StudyPanel
 from napari_ssn.gui.panels.view import ViewPanel
 from napari_ssn.gui.panels.walk import ResultPanel, SliderPanel
@@ -62,6 +63,7 @@ class SSNDock(QWidget):
         super().__init__()
         settings, to_add = preferences()
         self.setObjectName("napari-ssn")
+        self.setAcceptDrops(True)
         self._viewer = napari_viewer
         self._docked = self._closed = False
         self.worker = Worker()
@@ -71,6 +73,7 @@ class SSNDock(QWidget):
         self.lines = LineArt(napari_viewer, self.scene, self.session)
         self.session.overviews.show("contours", True)
         self.header = Header(self.session)
+        self.start = StartPanel(napari_viewer, self.session)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session)
         self.upright = Upright(napari_viewer, self.picture, self.session)
@@ -120,11 +123,12 @@ class SSNDock(QWidget):
         )
         self.keys.bind(napari_viewer)
         self.session.changed.connect(self._bind_layers)
-        self.session.changed.connect(self._show_details)
+        self.session.changed.connect(self._show_what_counts)
         self.session.overviews.changed.connect(self._bind_layers)
         napari_viewer.events.theme.connect(self._restyle)
         get_settings().appearance.events.font_size.connect(self._restyle)
         self._restyle()
+        self._show_what_counts()
         # A window that closes destroys its docks without a word; by then a method of ours would
         # no longer be called, a function is. It keeps us alive, until `shut` takes it back.
         self._gone = lambda gone=None: self.shut()
@@ -138,8 +142,8 @@ class SSNDock(QWidget):
         main_layout.setContentsMargins(8, 4, 8, 4)
         main_layout.setSpacing(6)
         for panel in (
-            self.header,
             self.offer,
+            self.start,
             self.fold,
             self.view,
             self.run,
@@ -182,6 +186,11 @@ class SSNDock(QWidget):
         self.tabs = tabs
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
+        # It stays where it is, whatever is scrolled.
+        head = QVBoxLayout()
+        head.setContentsMargins(8, 2, 8, 0)
+        head.addWidget(self.header)
+        outer.addLayout(head)
         outer.addWidget(tabs)
 
     def _restyle(self, event: Any = None) -> None:
@@ -190,8 +199,14 @@ class SSNDock(QWidget):
         palette = colours_of(theme)
         self.cards.restyle(palette["warn"], palette["muted"])
 
-    def _show_details(self) -> None:
-        self.details.setVisible(not self.session.summary.hidden)
+    def _show_what_counts(self) -> None:
+        """Without an image the first thing is to open one; a result of one that is gone stays."""
+        there = self.picture.image is not None
+        known = there or self.session.result is not None
+        self.start.setVisible(not there)
+        self.fold.setVisible(known)
+        self.view.setVisible(there)
+        self.details.setVisible(known and not self.session.summary.hidden)
 
     def _if_seen(self, do: Callable[[], Any]) -> Callable[[], None]:
         """What a key does, unless the outlines it would change are not shown."""
@@ -240,6 +255,14 @@ class SSNDock(QWidget):
                 self.shut()
                 self.deleteLater()
         return bool(super().event(event))
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Files may be dropped anywhere on the dock."""
+        self.start.take(event)
+
+    def dropEvent(self, event: Any) -> None:
+        """Open them."""
+        self.start.take(event)
 
     def closeEvent(self, event: Any) -> None:
         """Stop what is running."""

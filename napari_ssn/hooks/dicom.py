@@ -17,6 +17,7 @@ from napari_ssn.errors import SSNError
 from napari_ssn.io.dicom.header import instance
 from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.members import member
+from napari_ssn.io.dicom.naming import series_name
 from napari_ssn.io.dicom.read import is_segmentation, list_series, read_chosen, several
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
@@ -69,7 +70,10 @@ def _layers(path: Path) -> Iterator[LayerData]:
     read.sort(key=lambda one: one[1].data.size)
     for info, volume in read:
         # napari would name a layer after the folder, which is often named after the patient.
-        title = " · ".join(one for one in (info.title, info.part) if one)
+        known = info.title
+        if isinstance(volume.source, DicomSeries):
+            known = series_name(info.modality or "DICOM", info.size, volume.source.headers[0])
+        title = " · ".join(one for one in (known, info.part) if one)
         name = title if len(read) == 1 else f"{title} · series {info.number}"
         visible = volume is read[-1][1]
         yield image_layer(volume, name=name, visible=visible, **layer_options(volume))

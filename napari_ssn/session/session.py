@@ -55,10 +55,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Note:
-    """The last thing worth telling: one sentence, and whether something went wrong."""
+    """The last thing worth telling: one sentence, whether something went wrong, and where."""
 
     text: str
     error: bool = False
+    #: Beside which button it is said.
+    at: Literal["run", "export"] = "run"
 
 
 class Session:
@@ -480,9 +482,9 @@ class Session:
         self.activity = None
         self._failed(text)
 
-    def tell(self, text: str, error: bool = False) -> None:
-        """Say something in the status line, in one sentence, or nothing any more."""
-        self.note = Note(text, error) if text else None
+    def tell(self, text: str, error: bool = False, at: Literal["run", "export"] = "run") -> None:
+        """Say something beside one of the buttons, in one sentence, or nothing any more."""
+        self.note = Note(text, error, at) if text else None
         self.changed.emit()
 
     def _failed(self, text: str) -> None:
@@ -530,7 +532,7 @@ class Session:
 
     def _wrote(self, text: str, error: bool) -> None:
         self.activity = None
-        self.tell(text, error)
+        self.tell(text, error, "export")
 
     def close(self) -> None:
         """Stop everything and let go of it."""

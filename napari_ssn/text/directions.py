@@ -59,7 +59,7 @@ def effect_name(
     labels: Sequence[str] = (),
     sized: bool = True,
 ) -> str:
-    """``overall size, 0.9–2.4 mL``, ``posterior edge, …``, ``shift to the left``, ``presence, …``.
+    """``overall size, 0.9–2.4 mL``, ``posterior edge, …``, ``shift to the left``, ``there or not``.
 
     Where the image tells what the outline takes in, ``ground glass, 0.9–2.4 mL`` (around the core
     alone), ``posterior edge towards a vessel, …`` or ``… towards the wall, …``.
@@ -85,7 +85,7 @@ def effect_name(
     if any(not _alike(effect, other) for other in effect.others):
         if all(one.kind in ("size", "presence") for one in every) and len(every) == 2:
             return " against ".join(labels[one.label] for one in every)
-        return ", ".join(f"{one.kind} of {labels[one.label]}" for one in every)
+        return ", ".join(_kind(one.kind, f" of {labels[one.label]}") for one in every)
     words = _deed(effect, [labels[one.label] for one in every] if labels else [], oriented)
     if effect.kind == "shift" or effect.others or not sized:
         return words
@@ -114,7 +114,34 @@ def _deed(effect: Effect, names: Sequence[str], oriented: bool) -> str:
         return f"{where} edge{of_labels}{_TOWARDS.get(effect.tissue or '', '')}"
     if effect.kind == "size" and not names:
         return "overall size"
-    return f"{effect.kind}{of_labels}"
+    return _kind(effect.kind, of_labels)
+
+
+def _kind(kind: str, of_labels: str) -> str:
+    """``size of nodule``; ``there or not`` is what readers disagree on first."""
+    return (
+        f"there or not{of_labels.replace(' of ', ': ', 1)}"
+        if kind == "presence"
+        else kind + of_labels
+    )
+
+
+def ends(effect: Effect, oriented: bool) -> tuple[str, str]:
+    """What lies at the two ends of the slider: ``smaller`` and ``larger``, or where a shift goes.
+
+    Of several labels the first that is named is meant.
+
+    Args:
+        effect: of the direction.
+        oriented: as in `effect_name`.
+    """
+    if effect.kind == "shift":
+        there = _sides(effect.side, oriented)[0][0]
+        back = _sides([-x for x in effect.side], oriented)[0][0]
+        return back, there
+    if effect.kind == "none" or effect.low_ml == effect.high_ml:
+        return "less", "more"
+    return ("smaller", "larger") if effect.high_ml > effect.low_ml else ("larger", "smaller")
 
 
 def _listed(names: Sequence[str]) -> str:

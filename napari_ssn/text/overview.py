@@ -15,23 +15,24 @@ LOOKED_AT = "Region that was looked at"
 _NAMED = 8
 
 
-def unlike_line(outliers: Sequence[int], draws: int, what: str = "sample") -> str:
-    """``Samples 7 and 12 of 100 are unlike the others.``
+def unlike_line(outliers: Sequence[int], draws: int, what: str = "hypothesis") -> str:
+    """``Hypotheses 7 and 12 of 100 are unlike the others.``
 
     Args:
         outliers: their numbers, from 1, farthest first.
         draws: hypotheses among which they are.
         what: each of them is.
     """
+    several = f"{what[:-2]}es" if what.endswith("is") else f"{what}s"
     if not outliers:
-        return f"None of {draws} {what}s is unlike the others."
+        return f"None of {draws} {several} is unlike the others."
     if len(outliers) == 1:
         return f"{what.capitalize()} {outliers[0]} of {draws} is unlike the others."
     names = [str(number) for number in outliers[:_NAMED]]
     if len(outliers) > _NAMED:
         names.append(f"{len(outliers) - _NAMED} more")
     named = f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{what.capitalize()}s {named} of {draws} are unlike the others."
+    return f"{several.capitalize()} {named} of {draws} are unlike the others."
 
 
 def missing_line(highest: int) -> str:

@@ -7,6 +7,13 @@ from napari_ssn.errors import Cancelled, DeviceError, SSNError
 #: Stands in a header; nothing this program shows may be read without it.
 RESEARCH_ONLY = "Research use only – not a medical device"
 
+#: Of files that nothing installed reads, and of those that several plugins read.
+UNREADABLE = (
+    "Nothing here reads that: choose a NIfTI, NRRD, MetaImage or DICOM file, or the folder of a "
+    "DICOM series."
+)
+SEVERAL_READERS = "Several plugins read that: drop it on the picture, where you choose one of them."
+
 
 def seconds(elapsed: float) -> str:
     """``0.8 s``, ``24 s`` or ``3 min 05 s``."""

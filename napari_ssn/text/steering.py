@@ -17,6 +17,41 @@ if TYPE_CHECKING:
 _WELL, _BARELY = 0.05, 1e-3
 
 
+def hypothesis_words(
+    sample: int | None,
+    total: int,
+    card: int | None = None,
+    nothing: bool = False,
+    moved: bool = False,
+    alone: Sequence[int] = (),
+    drawn: bool = False,
+) -> str:
+    """``Mean``, ``Hypothesis 3 of 16``, ``Card 2, boundary moved, lesion 1 alone``.
+
+    Args:
+        sample: number of the draw, from 0; None for the mean.
+        total: draws that are stepped through.
+        card: that shows it, from 1: what else is a draw beyond those to a person?
+        nothing: whether nothing is outlined.
+        moved: whether the slider has moved it.
+        alone: numbers of lesions that were moved by themselves.
+        drawn: whether it is the one nearest to what somebody drew.
+    """
+    if drawn:
+        words = "Nearest to drawing"
+    elif sample is None:
+        words = "Nothing outlined" if nothing else "Mean"
+    elif sample < total:
+        words = f"Hypothesis {sample + 1} of {total}"
+    else:
+        words = f"Hypothesis {sample + 1}" if card is None else f"Card {card}"
+    if moved:
+        words += ", boundary moved"
+    if alone:
+        words += f", {f'lesion {alone[0]}' if len(alone) == 1 else f'{len(alone)} lesions'} alone"
+    return words
+
+
 def points_line(count: int, log_evidence: float) -> tuple[str, bool]:
     """How well the model explains what was pointed at, and whether it cannot.
 

@@ -152,7 +152,7 @@ def test_preferences_are_those_of_the_manifest_unless_changed(monkeypatch: Any) 
             slider_range, samples_to_add = 2, 7
 
     monkeypatch.setattr(module, "get_plugin_settings", lambda name: Stored)
-    assert module.preferences() == (Settings("cpu", 300, 16, 2.0), 7)
+    assert module.preferences() == (Settings(device="cpu", hypotheses=300, reach=2.0), 7)
 
     def unknown(name: str) -> Any:
         raise KeyError(name)

@@ -64,7 +64,7 @@ def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
         layer(viewer, "SSN · sample 02").data, session.result.dist.sample(2)[1]
     )
     dock.samples.next.click()
-    assert dock.samples.here.text() == "Sample 1 of 4"
+    assert dock.samples.here.text() == "Hypothesis 1 of 4"
     np.testing.assert_array_equal(
         np.array(layer(viewer, HYPOTHESIS).data), layer(viewer, "SSN · sample 01").data
     )
@@ -73,7 +73,7 @@ def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     dock.export.ask = lambda parent, name, pattern: str(target)
     dock.export.write.click()
     qtbot.waitUntil(lambda: session.files.exported is not None, timeout=20_000)
-    assert dock.run.status.text() == "Wrote out.nii.gz and out.json."
+    assert dock.export.told.text() == "Wrote out.nii.gz and out.json."
     assert dock.export.folder.isVisibleTo(dock)
     written = np.asarray(nib.load(target).dataobj).reshape(40, 48)
     np.testing.assert_array_equal(written, session.walk.label_map(()))
@@ -145,12 +145,12 @@ def test_slider_undo_reset_and_directions(opened: Any, qtbot: Any) -> None:
     for position in (5, 10, 15):
         panel.slider.setValue(position)
     panel.slider.setSliderDown(False)
-    assert panel.value.text() == "+0.75 σ"
+    assert panel.value.text() == "+0.75"
     panel.undo.click()
     assert walk.choice.sigma == 0 and panel.slider.value() == 0 and not panel.undo.isEnabled()
     panel.slider.setValue(-10)
     panel.reset.click()
-    assert panel.slider.value() == 0 and panel.value.text() == "0 σ"
+    assert panel.slider.value() == 0 and panel.value.text() == "0"
     assert panel.directions.itemText(0).startswith("1 · ")
     if panel.directions.count() > 1:
         panel.directions.setCurrentIndex(1)
@@ -420,7 +420,7 @@ def test_an_export_that_fails_keeps_the_result(opened: Any, qtbot: Any, tmp_path
     dock.export.ask = lambda parent, name, pattern: str(nowhere)
     dock.export.write.click()
     qtbot.waitUntil(lambda: dock.session.state == "error", timeout=20_000)
-    assert dock.run.status.text() == "That folder does not exist: choose another folder."
+    assert dock.export.told.text() == "That folder does not exist: choose another folder."
     assert dock.session.result is not None and dock.export.write.isEnabled()
     dock.export.ask = lambda parent, name, pattern: ""
     dock.export.write.click()
@@ -617,10 +617,10 @@ def test_settings_take_effect(opened: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: dock.session.ranges is not None, timeout=20_000)
     assert "of 200 hypotheses" in dock.result.ranges[0].text()
     panel["reach"].setValue(2.0)
-    assert dock.slider.slider.maximum() == 40 and dock.slider.low.text() == "−2 σ"
+    assert dock.slider.slider.maximum() == 40 and dock.slider.low.toolTip().startswith("−2 ")
     panel["samples"].setValue(9)
     dock.samples.next.click()
-    assert dock.samples.here.text() == "Sample 1 of 9"
+    assert dock.samples.here.text() == "Hypothesis 1 of 9"
     assert walking.contour == 0 and walking.opacity == 0
     panel["lines"].setChecked(False)
     panel["width"].setValue(3)

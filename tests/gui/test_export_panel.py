@@ -120,7 +120,7 @@ def test_a_series_goes_back_to_dicom(open_dock: Any, qtbot: Any, tmp_path: Path)
     assert "name the patient" in dock.export.what.toolTip()
     files = export(dock, qtbot, tmp_path)
     assert files == ("hypothesis.dcm", "hypothesis.dcm.json")
-    assert dock.run.status.text() == f"Wrote {files[0]} (names the patient) and {files[1]}."
+    assert dock.export.told.text() == f"Wrote {files[0]} (names the patient) and {files[1]}."
     read = highdicom.seg.segread(tmp_path / "hypothesis.dcm").get_volume(
         segment_numbers=[1], allow_missing_positions=True
     )
@@ -140,7 +140,7 @@ def test_a_series_goes_back_to_dicom(open_dock: Any, qtbot: Any, tmp_path: Path)
     assert "name nobody, and no date" in dock.export.what.toolTip()
     (tmp_path / "unnamed").mkdir()
     export(dock, qtbot, tmp_path / "unnamed")
-    assert "names no patient" in dock.run.status.text()
+    assert "names no patient" in dock.export.told.text()
     raw = (tmp_path / "unnamed" / "hypothesis.dcm").read_bytes()
     assert not any(secret.encode() in raw for secret in SECRETS)
     dock.export.unnamed.setChecked(False)
@@ -280,5 +280,5 @@ def test_the_file_of_the_image_is_not_replaced(opened: Any, qtbot: Any, tmp_path
         dock.export.ask = lambda parent, name, pattern, typed=typed: str(typed)
         dock.export.confirm = lambda parent, name: True
         dock.export.write.click()
-        assert "would replace an image that is open" in dock.run.status.text()
+        assert "would replace an image that is open" in dock.export.told.text()
     assert scan.read_bytes() == before and len(list(tmp_path.glob("scan*"))) == 1

@@ -48,8 +48,8 @@ def test_after_a_fast_drag_every_text_is_that_of_its_end(opened: Any, qtbot: Any
     slider.setSliderPosition(31)
     slider.setSliderPosition(30)
     slider.setSliderDown(False)
-    assert dock.slider.value.text() == "+1.50 σ"
+    assert dock.slider.value.text() == "+1.50"
     # It was let go: everything is exact at once.
     assert size in dock.result.headlines[0].text() and size in dock.export.what.text()
-    assert "+1.50 σ" in dock.samples.here.text()
+    assert "boundary moved" in dock.samples.here.text()
     assert dock.result.bars[0].at == float(session.walk.counts[1])

@@ -184,7 +184,7 @@ def test_samples_unlike_the_others_are_named_and_shown(
     assert panel.more.isVisibleTo(dock) and len(panel.menu.actions()) == 2
     for action, choice in zip(panel.menu.actions(), unlike[5:], strict=True):
         action.trigger()
-        assert session.walk.choice == choice and action.text() == f"Sample {choice.sample + 1}"
+        assert session.walk.choice == choice and action.text() == f"Hypothesis {choice.sample + 1}"
 
 
 def test_tones_are_told_apart_by_lightness_alone() -> None:

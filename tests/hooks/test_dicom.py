@@ -124,7 +124,9 @@ def test_napari_asks_for_folders(tmp_path: Path, plugins: PluginManager) -> None
 def test_a_layer_is_the_volume_and_its_series(tmp_path: Path, affine: np.ndarray) -> None:
     make_series(tmp_path / "DOE", chest(), affine)
     [(data, meta, kind)] = layers(tmp_path / "DOE")
-    assert kind == "image" and meta["name"] == "CT 8 × 7 × 6" and meta["visible"]
+    assert (
+        kind == "image" and meta["name"] == "CT thorax · 2020-01-02 · 8 × 7 × 6" and meta["visible"]
+    )
     display = Display.from_metadata(meta["metadata"][IMAGE_KEY])
     volume = to_volume(data, display)
     np.testing.assert_array_equal(volume.data[0], chest())
@@ -202,8 +204,8 @@ def test_the_user_chooses_among_several(study: Path, monkeypatch: pytest.MonkeyP
     opened = layers(study)
     # The largest lies on top, the others are there when wanted.
     assert [(m["name"], m["visible"]) for _, m, _ in opened] == [
-        ("MR 8 × 7 × 3 · series 2", False),
-        ("CT 8 × 7 × 6 · series 1", True),
+        ("MR thorax · 2020-01-02 · 8 × 7 × 3 · series 2", False),
+        ("CT thorax · 2020-01-02 · 8 × 7 × 6 · series 1", True),
     ]
     [(entries, first)] = asked
     assert first == 1  # the largest that can be opened

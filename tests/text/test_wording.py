@@ -8,12 +8,24 @@ import pytest
 from napari_ssn.core.directions.principal import Directions, Effect
 from napari_ssn.errors import Cancelled, DeviceError, ModelError
 from napari_ssn.geometry.diameters import Diameter
-from napari_ssn.text.directions import direction_names, effect_name, effect_tip, offered_directions
+from napari_ssn.text.directions import (
+    direction_names,
+    effect_name,
+    effect_tip,
+    ends,
+    offered_directions,
+)
 from napari_ssn.text.image import geometry, origin
 from napari_ssn.text.overview import missing_line, probability_tip, unlike_line
 from napari_ssn.text.problems import problem, seconds
 from napari_ssn.text.sizes import Measure, headline, percent, range_line
-from napari_ssn.text.steering import card_lines, card_tip, comparison_line, points_tip
+from napari_ssn.text.steering import (
+    card_lines,
+    card_tip,
+    comparison_line,
+    hypothesis_words,
+    points_tip,
+)
 
 ML = Measure("volume", 1.0, flat=False)  # a voxel of 1 mm³: 1,000 of them are 1 mL
 SLICE = Measure("plane", 1.0, flat=True)
@@ -139,12 +151,36 @@ def test_other_effects() -> None:
     for tissue, words in (("vessel", "towards a vessel"), ("wall", "towards the wall")):
         edge = replace(effect("edge", (-1, 0, 0)), tissue=tissue)
         assert effect_name(edge, ML, 1e-3, True) == f"left edge {words}, 0.9–2.4 mL"
-    assert effect_name(effect("presence"), AREA, 1e-3, True) == "presence, 450–1,200 mm²"
+    assert effect_name(effect("presence"), AREA, 1e-3, True) == "there or not, 450–1,200 mm²"
     assert effect_name(effect("shift", (-1, 0, 0)), ML, 1e-3, True) == "shift to the left"
     assert effect_name(effect("shift", (-1, 0, 0)), ML, 1e-3, False) == "shift to the right"
     assert effect_name(effect("none"), ML, 1e-3, True) == "no visible change"
     several = effect_name(effect("size"), ML, 1e-3, True, ("background", "anterior"))
     assert several == "size of anterior, 0.9–2.4 mL"
+
+
+def test_the_ends_of_the_slider_are_said() -> None:
+    grows, shift = effect("size"), effect("shift", (-1, 0, 0))
+    assert ends(grows, True) == ("smaller", "larger")
+    assert ends(replace(grows, low_ml=grows.high_ml, high_ml=grows.low_ml), True) == (
+        "larger",
+        "smaller",
+    )
+    assert ends(shift, True) == ("right", "left")
+    assert ends(shift, False) == ("left", "right")
+    # Of what does not change in size nothing is promised.
+    assert ends(replace(grows, low_ml=1.0, high_ml=1.0), True) == ("less", "more")
+
+
+def test_what_is_on_show_is_said_without_numbers_of_draws_that_nobody_steps_through() -> None:
+    assert hypothesis_words(None, 16) == "Mean"
+    assert hypothesis_words(2, 16) == "Hypothesis 3 of 16"
+    assert hypothesis_words(260, 16, card=2, moved=True) == "Card 2, boundary moved"
+    assert hypothesis_words(260, 16) == "Hypothesis 261"
+    assert hypothesis_words(None, 16, nothing=True) == "Nothing outlined"
+    assert hypothesis_words(None, 16, drawn=True) == "Nearest to drawing"
+    assert hypothesis_words(None, 16, alone=(4,)) == "Mean, lesion 4 alone"
+    assert hypothesis_words(None, 16, alone=(4, 6)) == "Mean, 2 lesions alone"
 
 
 def two(first: Effect, second: Effect, kind: str | None = None) -> str:
@@ -247,13 +283,13 @@ def test_cards_and_comparisons_in_words() -> None:
 
 
 def test_what_is_said_of_many_hypotheses() -> None:
-    assert unlike_line([], 100) == "None of 100 samples is unlike the others."
-    assert unlike_line([7], 100) == "Sample 7 of 100 is unlike the others."
-    assert unlike_line([12, 7], 100) == "Samples 12 and 7 of 100 are unlike the others."
-    assert unlike_line([5, 4, 3, 2], 50) == "Samples 5, 4, 3 and 2 of 50 are unlike the others."
+    assert unlike_line([], 100) == "None of 100 hypotheses is unlike the others."
+    assert unlike_line([7], 100) == "Hypothesis 7 of 100 is unlike the others."
+    assert unlike_line([12, 7], 100) == "Hypotheses 12 and 7 of 100 are unlike the others."
+    assert unlike_line([5, 4, 3, 2], 50) == "Hypotheses 5, 4, 3 and 2 of 50 are unlike the others."
     many = unlike_line(range(19, 9, -1), 50)
     assert many == (
-        "Samples 19, 18, 17, 16, 15, 14, 13, 12 and 2 more of 50 are unlike the others."
+        "Hypotheses 19, 18, 17, 16, 15, 14, 13, 12 and 2 more of 50 are unlike the others."
     )
     assert missing_line(3) == "" and missing_line(2) == "No voxel is in 95 % of the hypotheses."
     assert missing_line(0) == "No voxel is in 5 % of the hypotheses."

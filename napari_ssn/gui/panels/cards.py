@@ -50,7 +50,7 @@ class CardButton(QAbstractButton):
         self._picture = QPixmap.fromImage(image)
         self._lines = lines
         self.setToolTip(tip)
-        self.setAccessibleName(", ".join(lines))
+        self.setAccessibleName(f"Hypothesis: {', '.join(lines)}")
         self.update()
 
     def set_compared(self, compared: bool) -> None:

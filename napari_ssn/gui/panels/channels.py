@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 from napari_ssn.gui.widgets.parts import combo, line, row
 
 #: Letters that there is room for before image, model and channels.
-NAME = 6
+NAME = 5
 
 
 class ChannelRows(QWidget):

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QInputDialog, QLabel, QWidget
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.results import is_ours
 from napari_ssn.gui.panels.channels import NAME, ChannelRows
 from napari_ssn.gui.panels.ensemble import EnsembleRows
-from napari_ssn.gui.widgets.parts import Section, combo, line, row, say, set_role, spin, text
+from napari_ssn.gui.widgets.parts import (
+    Section,
+    button,
+    combo,
+    line,
+    row,
+    say,
+    set_role,
+    spin,
+    text,
+)
 from napari_ssn.gui.widgets.voxel_size import VoxelSize
 from napari_ssn.session import Chosen, Session
 from napari_ssn.text.image import FITS, geometry, origin, place
@@ -48,12 +59,18 @@ class Header(Section):
 
 
 class ImagePanel(Section):
-    """Image layer and model, each with one line about it."""
+    """Image layer and model, each with one line about it.
+
+    Attributes:
+        ask_name: asks for a name, given that which there is; an empty answer is none.
+    """
 
     def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
         super().__init__("", ruled=False)
         self._viewer, self._picture, self._session = viewer, picture, session
+        self.ask_name: Callable[[str], str] = self._ask_name
         self.layers = combo("The image to segment")
+        self.alias = button("✎", "Give the image a name of your own", "small", name="Rename")
         self.channels = ChannelRows(self._picked_channel)
         self.geometry = text("", "muted")
         self.place = text("", "muted")
@@ -79,7 +96,8 @@ class ImagePanel(Section):
         self.title = line("section", NAME)
         for name, box in ((self.title, self.layers), (line("section", NAME), self.models)):
             name.setText(_IMAGE if box is self.layers else "Model")
-            self.body.addLayout(row([name, (box, 1)]))
+            beside = [self.alias] if box is self.layers else []
+            self.body.addLayout(row([name, (box, 1), *beside]))
             if box is self.layers:
                 self.body.addWidget(self.channels)
                 for about in (self.geometry, self.place, self.note, self.voxel_size):
@@ -89,6 +107,7 @@ class ImagePanel(Section):
         for about in (self.purpose, self.origin, self.fit, self.insist):
             self.body.addWidget(about)
         self.insist.toggled.connect(session.set_insist)
+        self.alias.clicked.connect(self._rename)
         self.layers.currentIndexChanged.connect(self._picked_layer)
         self.models.activated.connect(self._picked_model)
         events = viewer.layers.events
@@ -122,8 +141,18 @@ class ImagePanel(Section):
             chosen = channels.arrange(images, chosen if chosen in images else seen[-1])
         self.layers.setCurrentIndex(self.layers.findData(chosen) if images else -1)
         self.layers.blockSignals(False)
-        self.layers.setEnabled(bool(images))
+        for one in (self.layers, self.alias):
+            one.setEnabled(bool(images))
         self._take()
+
+    def _ask_name(self, name: str) -> str:
+        return str(QInputDialog.getText(self, "Name", "Name of this image:", text=name)[0])
+
+    def _rename(self) -> None:
+        layer = self.layers.currentData()
+        name = self.ask_name(layer.name).strip()
+        if name:
+            layer.name = name
 
     def _picked_layer(self) -> None:
         self._picture.channels.pick(None)

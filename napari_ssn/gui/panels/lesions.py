@@ -160,7 +160,7 @@ class LesionPanel(Section):
         walk = self._session.walk
         if walk.choice.points:
             # Lesions are told apart once, so that no number changes its lesion.
-            say(self.dropped, "range, presence: without points")
+            say(self.dropped, "range, share: without points")
             return
         if walk.choice.only:
             say(self.dropped, "range: of all hypotheses")

@@ -43,6 +43,7 @@ class OutcomePanel(QWidget):
         for value, words in _KINDS:
             self.kind.addItem(words, value)
         self.size = QDoubleSpinBox()
+        self.size.setAccessibleName("Size that is asked about")
         self.size.setRange(0, 1e9)
         self.size.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.size.setFocusPolicy(Qt.FocusPolicy.ClickFocus)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-from qtpy.QtCore import Qt, QUrl
+from qtpy.QtCore import Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QScrollArea, QWidget
 
+from napari_ssn.gui.panels.shown import shown_words
 from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.later import Later
-from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin
+from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin, text
 from napari_ssn.prediction.shown import Part
 from napari_ssn.session import Session
+from napari_ssn.session.session import Note
 from napari_ssn.text.forms import asked
+from napari_ssn.text.sizes import capital
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
 Ask = Callable[[QWidget, str, str], str]
@@ -86,8 +89,8 @@ class SamplePanel(Section):
     def __init__(self, session: Session, to_add: int) -> None:
         super().__init__("")
         self._session = session
-        self.previous = button("◀", "Previous hypothesis (Q)")
-        self.next = button("▶", "Next hypothesis (W)")
+        self.previous = button("◀", "Previous hypothesis (Q)", name="Previous hypothesis")
+        self.next = button("▶", "Next hypothesis (W)", name="Next hypothesis")
         self.here = line()
         self.here.setAlignment(Qt.AlignmentFlag.AlignCenter)
         for arrow in (self.previous, self.next):
@@ -127,25 +130,8 @@ class SamplePanel(Section):
 
     def follow(self) -> None:
         """Show which hypothesis is on show."""
-        choice, total = self._session.walk.choice, self._session.settings.samples
-        words = "Mean" if choice.sample is None else f"Sample {choice.sample + 1}"
-        if choice.drawing is not None:
-            words = "Nearest to drawing"
-        if choice.member is not None:
-            words = f"Member {choice.member + 1}"
-            if self._session.walk.members:
-                words += f" of {self._session.walk.members}"
-        if choice.sample is not None and choice.sample < total:
-            # A card may show one beyond those that the arrows step through.
-            words += f" of {total}"
-        if choice.sigma:
-            words += f", moved {choice.sigma:+.2f} σ".replace("-", "−")
-        if choice.own:
-            numbers = [str(number) for number, _ in choice.own]
-            which = f"lesion {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} lesions"
-            words += f", {which} alone"
-        self.here.setText(words)
-        self.here.setToolTip(words)
+        self.here.setText(shown_words(self._session))
+        self.here.setToolTip(capital(self._session.walk.choice.title))
 
 
 class ExportPanel(Section):
@@ -161,14 +147,16 @@ class ExportPanel(Section):
         self._session, self._is_image = session, is_image
         self.ask: Ask = ask_for_file
         self.confirm = may_replace
-        self.what = line("muted")
-        self.folder = button("Folder", "Open the folder of the last export", "small")
+        self.what, self.told = line("muted"), text("")
+        # What was said last, and what it was said of.
+        self._note: tuple[Any, ...] = ()
+        self.folder = button("Show folder", "Open the folder of the last export", "small")
         self._form = Form(Wish(), self._asked)
         self.part, self.format, self.unnamed = (box for _, box in self._form.items())
         self.write = button("Export…", "Write it, and beside it a record of its origin")
         # The format that was chosen last among several.
         self._chosen, self._listed = ".nii.gz", ""
-        self.body.addLayout(row([(self.what, 1), self.folder]))
+        self.body.addLayout(row([(self.what, 1), (self.told, 1), self.folder]))
         self.body.addLayout(row([(self.part, 4), (self.format, 3), (self.write, 3)]))
         self.body.addWidget(self.unnamed)
         self.format.activated.connect(self._choose_format)
@@ -193,7 +181,7 @@ class ExportPanel(Section):
         own = str(path) == answer
         if self._is_image(path):
             words = "The result would replace an image that is open: choose another name."
-            self._session.tell(words, error=True)
+            self._session.tell(words, True, "export")
             return
         if not own and path.is_file():
             if not self.confirm(self, path.name):
@@ -260,8 +248,18 @@ class ExportPanel(Section):
         """Say what would be written."""
         wish, dicom = self._form.value, self._form.value.suffix.endswith(_ARCHIVE)
         told = self._session.files.told(wish.unnamed)
+        note = self._said(wish)
+        say(
+            self.told, note.text if note is not None else "", "error" if note and note.error else ""
+        )
         self.unnamed.setVisible(dicom)
         self.unnamed.setToolTip(told)
+        self._describe(told if dicom else "")
+        if note is not None:
+            self.what.hide()
+
+    def _describe(self, told: str) -> None:
+        """What would be written now; a DICOM segmentation tells something of the patient."""
         if self._session.result is None:
             say(self.what, "Exports the hypothesis on show.", "muted")
             self.what.setToolTip(_WHAT)
@@ -273,10 +271,25 @@ class ExportPanel(Section):
             return
         words = self._words()
         say(self.what, f"{words}.", "muted")
-        tip = words if wish.part in ("report", "volumes") else f"{words}. {_WHAT}"
-        if dicom:
-            tip += f" {told}"
-        self.what.setToolTip(tip)
+        sidecar = "" if self._form.value.part in ("report", "volumes") else f". {_WHAT}"
+        self.what.setToolTip(f"{words}{sidecar} {told}".strip())
+
+    def _said(self, wish: Wish) -> Note | None:
+        """What came of the last export, as long as nothing else is about to be exported."""
+        note, now = self._session.note, (self._session.walk.choice, wish)
+        if note is None or note.at != "export":
+            return None
+        if not self._note or self._note[0] is not note:
+            self._note = (note, now)
+            QTimer.singleShot(0, self._bring_into_view)
+        return note if self._note[1] == now else None
+
+    def _bring_into_view(self) -> None:
+        page = self.parentWidget()
+        while page is not None and not isinstance(page, QScrollArea):
+            page = page.parentWidget()
+        if page is not None:
+            page.ensureWidgetVisible(self.unnamed if self.unnamed.isVisible() else self.write)
 
     def _words(self) -> str:
         session, key = self._session, self._form.value.part
@@ -292,7 +305,8 @@ class ExportPanel(Section):
         if key == "volumes":
             return f"Exports all sizes and ranges{whose}"
         what = " the greyed, earlier result" if session.stale else ""
-        words = f"Exports{what}: {session.walk.choice.title}"
+        shown = shown_words(session)
+        words = f"Exports{what}: {shown[0].lower()}{shown[1:]}"
         counts = session.walk.counts
         if counts is not None and len(counts) == 2:
             words += f", {session.result.measure.amount(int(counts[1]))}"

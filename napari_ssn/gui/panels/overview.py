@@ -59,7 +59,7 @@ class OverviewPanel(Section):
         )
         self.buttons: list[QPushButton] = []
         for _ in range(_BUTTONS):
-            made = button("", "Show this sample", "small")
+            made = button("", "Show this hypothesis", "small")
             made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             self.buttons.append(made)
         self.more = button("…", "Those without a button", "small")
@@ -120,7 +120,7 @@ class OverviewPanel(Section):
         words = "Comparing hypotheses…" if wanted else ""
         if found is not None and current:
             outliers = found.outliers
-            what = "sample" if found.median is None or found.median.member is None else "member"
+            what = "hypothesis" if found.median is None or found.median.member is None else "member"
             words = unlike_line([_number(one) for one in outliers], found.draws or 0, what)
         say(self.unlike, words)
         self.median.setVisible(wanted)
@@ -129,17 +129,22 @@ class OverviewPanel(Section):
             one.setVisible(choice is not None)
             if choice is not None:
                 one.setText(str(_number(choice)))
-                one.setToolTip(f"Show {choice.title}")
+                one.setToolTip(f"Show {_named(choice)}")
+                one.setAccessibleName(one.toolTip())
         rest = outliers[_BUTTONS:]
         self.more.setVisible(bool(rest))
         self.menu.clear()
         for at, choice in enumerate(rest, start=_BUTTONS):
-            self.menu.addAction(capital(choice.anchor.title), partial(self._show, at))
+            self.menu.addAction(capital(_named(choice)), partial(self._show, at))
 
 
 def _number(choice: Choice) -> int:
     """Of a draw or a member, from 1."""
     return (choice.member if choice.member is not None else choice.sample or 0) + 1
+
+
+def _named(choice: Choice) -> str:
+    return f"{'hypothesis' if choice.member is None else 'member'} {_number(choice)}"
 
 
 def _tip(found: Overview | None) -> str:

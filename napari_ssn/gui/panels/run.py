@@ -136,17 +136,19 @@ class RunPanel(Section):
 
     def _words(self) -> tuple[str, str]:
         session = self._session
+        # What is written is said where it was asked for.
+        note = session.note if session.note is not None and session.note.at == "run" else None
         if session.activity == "loading":
             return f"Loading the model · {seconds(session.elapsed)}", "muted"
         if session.activity == "running":
             done, total = session.progress
             steps = f" {min(done + 1, total)} of {total}" if total else ""
-            remark = f"{session.note.text} " if session.note is not None else ""
+            remark = f"{note.text} " if note is not None else ""
             return f"{remark}Running{steps} · {seconds(session.elapsed)}", "muted"
         if session.activity == "exporting":
             return "Exporting…", "muted"
-        if session.note is not None:
-            return session.note.text, "error" if session.note.error else "muted"
+        if note is not None:
+            return note.text, "error" if note.error else "muted"
         if session.setup.obstacle is not None:
             return ("", "muted") if session.setup.misfit else (session.setup.obstacle, "muted")
         if session.result is not None and not session.stale:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QPainter
-from qtpy.QtWidgets import QLabel, QSlider, QStyle, QVBoxLayout
+from qtpy.QtWidgets import QLabel, QVBoxLayout
 
 from napari_ssn.gui.widgets.histogram import SizeHistogram
 from napari_ssn.gui.widgets.hover import Hover
 from napari_ssn.gui.widgets.later import Later
+from napari_ssn.gui.widgets.marked_slider import MarkedSlider
 from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
-from napari_ssn.text.directions import direction_names, effect_tip
+from napari_ssn.text.directions import direction_names, effect_tip, ends
 from napari_ssn.text.ensembles import beyond_tip
 from napari_ssn.text.sizes import capital, cut_off_line, headline, lengths_line, lengths_tip
 
@@ -149,37 +149,16 @@ class ResultPanel(Section):
         self._say_lengths(result)
 
 
-class MarkedSlider(QSlider):
-    """A slider with a mark at zero, which napari's style does not draw."""
-
-    def __init__(self) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
-        self.setMinimumHeight(26)
-
-    def paintEvent(self, event: Any) -> None:
-        """Draw the mark, then the slider over it."""
-        painter = QPainter(self)
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        handle = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength)
-        ends, room = (self.minimum(), self.maximum()), self.width() - handle
-        middle = handle // 2 + QStyle.sliderPositionFromValue(*ends, 0, room)
-        if ends[0] == -ends[1]:
-            middle = self.width() // 2
-        painter.drawLine(middle, 1, middle, self.height() - 2)
-        painter.end()
-        super().paintEvent(event)
-
-
 class SliderPanel(Section):
     """Walks the boundary along one direction of the model's uncertainty."""
 
     def __init__(self, session: Session) -> None:
-        self.value = text("0 σ", "", wrap=False)
-        self.play = button("▶", "Move the boundary to and fro")
+        self.value = text("0", "", wrap=False)
+        self.play = button("▶", "Move the boundary to and fro", name="Play")
         self.play.setCheckable(True)
-        self.reset = button("0", "Back to 0 σ")
-        self.undo = button("↶", "Take back the last step (Ctrl+Z)")
-        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
+        self.reset = button("0", "Back to where the slider began", name="Reset")
+        self.undo = button("↶", "Take back the last step (Ctrl+Z)", name="Undo")
+        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)", name="Redo")
         small = (self.play, self.reset, self.undo, self.redo)
         for one in small:
             one.setFixedWidth(26)
@@ -188,9 +167,11 @@ class SliderPanel(Section):
         self._session = session
         self.directions = combo(_WHAT)
         self.slider = MarkedSlider()
+        self.slider.setAccessibleName("Boundary")
         self.slider.setToolTip(
-            "Move the boundary ( , and . move it by 0.1 σ).\nOn the image are thin lines where it "
-            "would run at ±½, ±1 and ±2 σ:\nmagenta to the left, green to the right."
+            "Move the boundary ( , and . move it by 0.1 standard deviations, σ).\nOn the image are "
+            "thin lines where it would run at ±½, ±1 and ±2 σ:\nmagenta to the left, green to the "
+            "right."
         )
         self.slider.setPageStep(round(0.5 / STEP))
         self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
@@ -313,19 +294,23 @@ class SliderPanel(Section):
 
     def _end(self) -> None:
         """Where the slider ends, which is another place from every anchor of an ensemble."""
-        ends = self._session.walk.ends()
-        stops = round(ends[0] / STEP), round(ends[1] / STEP)
+        walk, result = self._session.walk, self._session.result
+        least, most = walk.ends()
+        stops = round(least / STEP), round(most / STEP)
         if (self.slider.minimum(), self.slider.maximum()) != stops:
             self.slider.blockSignals(True)
             self.slider.setRange(*stops)
             self.slider.blockSignals(False)
             self.slider.update()
-        say(self.low, f"−{-ends[0]:.3g} σ" if ends[0] else "0 σ")
-        say(self.high, f"+{ends[1]:.3g} σ" if ends[1] else "0 σ")
-        result = self._session.result
+        words = ("smaller", "larger")
+        if result is not None and walk.directions is not None:
+            effect = walk.directions.effects[walk.choice.direction]
+            words = ends(effect, result.source.oriented)
         tip = "" if result is None or result.members is None else beyond_tip(result.noun)
-        for end in (self.low, self.high):
-            end.setToolTip(tip)
+        for end, word, at in ((self.low, words[0], least), (self.high, words[1], most)):
+            say(end, word)
+            where = f"{at:+.3g} standard deviations (σ)".replace("-", "−") if at else "Here"
+            end.setToolTip(f"{where}. {tip}".strip())
 
     def follow(self) -> None:
         """Show where the session stands."""
@@ -345,10 +330,11 @@ class SliderPanel(Section):
         tip = self.directions.itemData(at, Qt.ItemDataRole.ToolTipRole) or _WHAT
         if tip != self.directions.toolTip():
             self.directions.setToolTip(tip)
-        words = f"{sigma:+.2f} σ".replace("-", "−") if sigma else "0 σ"
+        words = f"{sigma:+.2f}".replace("-", "−") if sigma else "0"
         # Longer words would widen the dock.
         self.value.setText(words if walk.alone is None else f"{walk.alone}: {words}")
-        self.value.setToolTip("" if walk.alone is None else f"Lesion {walk.alone} alone")
+        whose = "" if walk.alone is None else f"Lesion {walk.alone} alone: "
+        self.value.setToolTip(f"{whose}{words} standard deviations (σ) from where it began")
         self.undo.setEnabled(walk.can_undo)
         self.redo.setEnabled(walk.can_redo)
         self.reset.setEnabled(sigma != 0)

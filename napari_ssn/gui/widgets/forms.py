@@ -131,7 +131,7 @@ def _finish(control: QWidget, how: Any) -> None:
             control.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         return
     # Letters typed after a choice are keys of the window, not a search in the list.
-    control.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    (control.findChild(QSlider) or control).setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if isinstance(control, QCheckBox):
         control.setText(how["title"])
     if isinstance(control, QComboBox):

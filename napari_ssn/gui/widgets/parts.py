@@ -48,7 +48,7 @@ def colours_of(theme: str) -> dict[str, str]:
 
 def style_of(theme: str, points: float) -> str:
     """Style sheet of the dock for one of napari's themes and a font size in points."""
-    colour = colours_of(theme)
+    colour, plain = colours_of(theme), get_theme(theme).text.as_hex()
     large, small = round(1.25 * points, 2), round(0.92 * points, 2)
     return f"""
         QLabel[role="section"] {{ font-weight: bold; }}
@@ -72,7 +72,7 @@ def style_of(theme: str, points: float) -> str:
         QPushButton {{ padding: 3px 8px; }}
         QPushButton[role="small"] {{ padding: 1px 4px; }}
         QPushButton[role="fold"] {{
-            text-align: left; padding: 0px; background: transparent;
+            text-align: left; padding: 0px; background: transparent; color: {plain};
         }}
         QPushButton[role="main"] {{ font-weight: bold; padding: 5px; }}
     """
@@ -124,7 +124,8 @@ class _Line(QElidingLabel):
         """As wide as its letters, where their number is given."""
         hint, metrics = super().sizeHint(), self.fontMetrics()
         if self._letters:
-            hint.setWidth(self._letters * metrics.averageCharWidth() + _INDENT)
+            # As Qt elides it: beside what the style leaves there is room for the dots.
+            hint.setWidth(metrics.horizontalAdvance("o" * self._letters) + 2 * _INDENT)
         return hint
 
     def changeEvent(self, event: Any) -> None:
@@ -177,9 +178,10 @@ def say(label: QLabel, words: str, role: str | None = None) -> None:
         set_role(label, role)
 
 
-def button(words: str, tip: str = "", role: str = "") -> QPushButton:
-    """A push button with a tooltip."""
+def button(words: str, tip: str = "", role: str = "", name: str = "") -> QPushButton:
+    """A push button with a tooltip, and a name to be read aloud where its words are a sign."""
     made = QPushButton(words)
+    made.setAccessibleName(name)
     made.setToolTip(tip)
     made.setProperty("role", role)
     # The keys of the window must not end in a button that was clicked last.
@@ -193,7 +195,8 @@ def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
     made.setRange(low, high)
     made.setValue(value)
     made.setToolTip(tip)
-    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    made.setAccessibleName(tip)
+    made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     made.setAlignment(Qt.AlignmentFlag.AlignRight)
     # Between napari's − and + buttons there is room for the digits and no more.
     made.setFixedWidth(72 + 8 * max(0, len(str(high)) - 2))
@@ -204,6 +207,7 @@ def combo(tip: str) -> QComboBox:
     """A combo box that may be narrower than its longest entry."""
     made = QComboBox()
     made.setToolTip(tip)
+    made.setAccessibleName(tip)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     # Letters typed after a choice are keys of the window, not a search in the list.
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -1,0 +1,96 @@
+"""The first screen: how to come by an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from napari.errors import MultipleReaderError, NoAvailableReaderError, ReaderPluginError
+from napari.viewer import Viewer
+from npe2 import PluginManager
+from qtpy.QtWidgets import QFileDialog, QMenu
+
+from napari_ssn.errors import SSNError
+from napari_ssn.gui.widgets.parts import Section, button, row, text
+from napari_ssn.samples import COUNT, sample
+from napari_ssn.session import Session
+from napari_ssn.text.problems import SEVERAL_READERS, UNREADABLE, problem
+
+_PLUGIN = "napari-ssn"
+_WHAT_HAPPENS = (
+    "Then press Run: the outline appears on the image, with how far readers would differ from it. "
+    "Choose the one you believe, correct it, and export it."
+)
+
+
+class StartPanel(Section):
+    """Open a scan, try a sample, or drop a folder; shown while there is no image.
+
+    Attributes:
+        ask_files, ask_folder: ask for what to open; an empty answer is none.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._viewer, self._session = viewer, session
+        self.ask_files: Callable[[], Sequence[str]] = self._files
+        self.ask_folder: Callable[[], str] = self._folder
+        self.open = button("Open…", "Files, or a folder with a DICOM series", "main")
+        self.samples = button("Samples", "Lung nodules on which radiologists disagree", "main")
+        self._open_menu, self._sample_menu = QMenu(self.open), QMenu(self.samples)
+        self._open_menu.addAction("Files…", self._read_files)
+        self._open_menu.addAction("Folder with a DICOM series…", self._read_folder)
+        for number in range(1, COUNT + 1):
+            self._sample_menu.addAction(sample(number).title, partial(self._try, number))
+        self.open.setMenu(self._open_menu)
+        self.samples.setMenu(self._sample_menu)
+        self.body.addWidget(text("Open a scan, or try a sample", "headline"))
+        self.body.addLayout(row([(self.open, 1), (self.samples, 1)]))
+        self.body.addWidget(text("… or drop files or a folder here.", "muted"))
+        self.body.addWidget(text(_WHAT_HAPPENS, "muted"))
+
+    def _files(self) -> Sequence[str]:
+        return list(QFileDialog.getOpenFileNames(self, "Open a scan")[0])
+
+    def _folder(self) -> str:
+        return str(QFileDialog.getExistingDirectory(self, "Folder with a DICOM series"))
+
+    def _read_files(self) -> None:
+        self.read(self.ask_files())
+
+    def _read_folder(self) -> None:
+        folder = self.ask_folder()
+        self.read([folder] if folder else [])
+
+    def _try(self, number: int) -> None:
+        self._viewer.open_sample(_PLUGIN, sample(number).name)
+
+    def read(self, paths: Sequence[str]) -> None:
+        """Open files or folders, one after the other; the first that cannot be ends it, and why."""
+        try:
+            for path in paths:
+                self._viewer.open(path, plugin=_reader_of(path))
+        except (SSNError, OSError, MemoryError) as error:
+            self._session.tell(problem(error), error=True)
+        except MultipleReaderError:
+            self._session.tell(SEVERAL_READERS, error=True)
+        except (ReaderPluginError, NoAvailableReaderError):
+            self._session.tell(UNREADABLE, error=True)
+
+    def take(self, event: Any) -> None:
+        """Accept files that are dragged over the dock, and open those that are dropped on it."""
+        urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
+        if urls:
+            event.acceptProposedAction()
+        if urls and event.type() == event.Type.Drop:
+            self.read([url.toLocalFile() for url in urls])
+
+
+def _reader_of(path: str) -> str | None:
+    """This plugin where it reads what lies there; else napari looks for another that does."""
+    readers = PluginManager.instance().iter_compatible_readers(path)
+    ours = (one for one in readers if one.plugin_name == _PLUGIN)
+    # Of folders it is told only when it has looked into them.
+    takes = any(one.exec(kwargs={"path": [path], "stack": False}) is not None for one in ours)
+    return _PLUGIN if takes else None

@@ -1,0 +1,92 @@
+"""The first screen: without an image the dock says how to come by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication
+
+from tests.support.dicoms import make_series
+from tests.support.docks import run_and_wait
+from tests.support.helpers import noise_image, tiny_model
+
+
+def drop(dock: Any, *paths: Path) -> bool:
+    """Drop files on a dock as the system does; whether it would take them."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton)
+    none = Qt.KeyboardModifier.NoModifier
+    over = QDragEnterEvent(QPoint(20, 20), *how, none)
+    over.setAccepted(False)
+    QApplication.sendEvent(dock, over)
+    if over.isAccepted():
+        QApplication.sendEvent(dock, QDropEvent(QPointF(20, 20), *how, none))
+    return bool(over.isAccepted())
+
+
+def test_from_nothing_to_an_image(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"))
+    start = dock.start
+    later = (dock.fold, dock.view, dock.details)
+
+    def begins() -> bool:
+        shown = bool(start.isVisibleTo(dock))
+        assert [one.isVisibleTo(dock) for one in later] == [not shown] * 3
+        return shown
+
+    assert begins() and dock.run.status.text() == "Open an image to begin."
+    scan, torn = tmp_path / "scan.nii.gz", tmp_path / "torn.nii.gz"
+    nib.save(nib.Nifti1Image(noise_image((40, 48)), np.diag([0.7, 0.7, 1, 1])), scan)
+    torn.write_bytes(scan.read_bytes()[:200])
+    (tmp_path / "letter.xyz").write_text("Dear colleague")
+    make_series(tmp_path / "series", np.maximum(noise_image((20, 18, 6)), -1000), np.eye(4))
+
+    files, folder = start.open.menu().actions()
+    start.ask_files = list
+    files.trigger()
+    assert begins() and dock.session.note is None
+    for name, words in (("torn.nii.gz", "damaged"), ("letter.xyz", "Nothing here reads that")):
+        start.ask_files = lambda name=name: [str(tmp_path / name)]
+        files.trigger()
+        said = dock.run.status
+        assert words in said.text() and said.property("role") == "error" and begins()
+        assert name not in said.text() and not viewer.layers
+    start.ask_files = lambda: [str(scan)]
+    files.trigger()
+    assert not begins() and dock.image.layers.currentText() == "Image 40 × 48"
+    assert dock.run.button.isEnabled()
+
+    viewer.layers.clear()
+    assert begins()
+    start.ask_folder = lambda: str(tmp_path / "series")
+    folder.trigger()
+    assert (
+        not begins() and dock.image.layers.currentText() == "CT thorax · 2020-01-02 · 20 × 18 × 6"
+    )
+
+    viewer.layers.clear()
+    assert drop(dock, tmp_path / "series") and not begins()
+    viewer.layers.clear()
+    assert not drop(dock) and begins()
+
+    start.samples.menu().actions()[0].trigger()
+    assert not begins() and dock.image.layers.currentText() == "Lung nodule 1"
+    # Who sees several of one kind calls them what they like; without an answer it stays.
+    for answer, name in (("before therapy ", "before therapy"), (" ", "before therapy")):
+        dock.image.ask_name = lambda before, answer=answer: answer
+        dock.image.alias.click()
+        assert dock.image.layers.currentText() == viewer.layers[0].name == name
+    # A result stays when its image goes, and so does what belongs to it.
+    run_and_wait(dock, qtbot)
+    viewer.layers.remove(name)
+    assert start.isVisibleTo(dock) and dock.details.isVisibleTo(dock)
+    assert dock.session.result is not None
