@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.geometry.declared import MODALITIES
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.cards import draw
 from napari_ssn.prediction.choice import Choice
@@ -15,6 +19,8 @@ from napari_ssn.text.image import geometry
 from napari_ssn.text.report import MODEL_MEANING, Picture, Report, Size
 from napari_ssn.text.sizes import capital, cut_off_line
 
+# Where the coordinates of a patient grow to.
+_TOWARDS = ("right", "front", "head")
 # Pixels of a picture's side in the report: 300 to the inch at 36 mm.
 _SIDE = 432
 # Points of a label, or members, that the report names: all of a hundred would take a second page.
@@ -38,7 +44,7 @@ def report_of(shown: Shown) -> Report:
         presence=presence.line,
         unlikely=presence.unlikely,
         doubt=prediction.doubt,
-        facts=_facts(prediction),
+        facts=[*_outlined(prediction, here.label_map), *_facts(prediction)],
         limits=card.limits,
         meaning=MODEL_MEANING if members is None else members_meaning(prediction.noun),
         codes=[
@@ -111,6 +117,28 @@ def _given(prediction: Prediction, choice: Choice) -> list[str]:
     ]
     measure = prediction.measure
     return said + [question_line(measure, prediction.labels[one.label], one) for one in choice.only]
+
+
+def _outlined(prediction: Prediction, label_map: NDArray[np.uint8]) -> list[tuple[str, str]]:
+    """What the image is of, and on which of its slices something is outlined, without a name."""
+    source, told = prediction.source, list[tuple[str, str]]()
+    if source.declared.modality in MODALITIES:
+        told.append(("Modality", MODALITIES[source.declared.modality]))
+    if not _deep(source.space) or not label_map.any():
+        return told
+    axis, size = source.turn.order[0], source.space[source.turn.order[0]]
+    middle = [float(at.mean()) for at in np.nonzero(label_map)]
+    rows = np.flatnonzero(label_map.any(tuple(k for k in range(3) if k != axis)))
+    ends = (int(rows[0]), int(rows[-1]))
+    low, high = sorted(size - 1 - at if source.turn.flip[0] else at for at in ends)
+    words = f"slices {low} to {high} of 0 to {size - 1}" if low < high else f"slice {low}"
+    if source.oriented and source.extent == "volume":
+        towards = int(np.argmax(np.abs(source.affine[:3, axis])))
+        places = [[*middle[:axis], at, *middle[axis + 1 :], 1.0] for at in ends]
+        first, last = sorted(float(source.affine[towards] @ place) for place in places)
+        mm = f"{first:.1f} to {last:.1f}" if low < high else f"{first:.1f}"
+        words += f" · {mm} mm towards the {_TOWARDS[towards]}".replace("-", "−")
+    return [*told, ("Outlined on", words)]
 
 
 def _facts(prediction: Prediction) -> list[tuple[str, str]]:

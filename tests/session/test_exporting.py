@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import highdicom
 import nibabel as nib
@@ -17,7 +18,9 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
+from napari_ssn.geometry.declared import Declared
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.reporting import _outlined
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.wish import (
     DRAWS,
@@ -328,3 +331,34 @@ def test_dicom_needs_dicom(tmp_path: Path, out: Path, volume: ssn.Volume, monkey
     assert session.state == "error" and "belongs to a DICOM series" in session.note.text
     assert not list(out.iterdir())
     session.close()
+
+
+def test_the_report_says_on_which_slices_and_where(session: Session, tmp_path: Path) -> None:
+    session.files.export_report(tmp_path / "report.html")
+    page = page_of(tmp_path / "report.html")
+    result = session.result
+    labels = result.source.turn.apply(result.dist.placed(session.walk.label_map(())))
+    on = np.flatnonzero(labels.any((1, 2)))
+    assert f"slices {on[0]} to {on[-1]} of 0 to {SPACE[2] - 1}" in page
+    # The slices are shown from the feet on; a voxel's place is that of its own affine.
+    voxels = np.argwhere(result.dist.placed(session.walk.label_map(())))
+    heights = [
+        (result.source.affine @ [*voxels[:, :2].mean(0), at, 1])[2]
+        for at in (voxels[:, 2].min(), voxels[:, 2].max())
+    ]
+    words = f"{min(heights):.1f} to {max(heights):.1f} mm towards the head"
+    assert words.replace("-", "−") in page
+
+
+def test_what_the_image_is_of_is_said_without_a_name() -> None:
+    image = ssn.Volume(np.zeros((1, *SPACE), np.float32), oblique_affine())
+    source = replace(Source.of(image), declared=Declared("CT"))
+    labels = np.zeros(SPACE, np.uint8)
+    labels[3:9, 4:7, 2:6] = 1
+    told = dict(_outlined(SimpleNamespace(source=source), labels))
+    low, high = ((image.affine @ [5.5, 5.0, at, 1.0])[2] for at in (2, 5))
+    assert told == {
+        "Modality": "CT",
+        "Outlined on": f"slices 2 to 5 of 0 to 7 · {low:.1f} to {high:.1f} mm towards the head",
+    }
+    assert _outlined(SimpleNamespace(source=source), 0 * labels) == [("Modality", "CT")]
