@@ -21,7 +21,7 @@ help:
 	@echo "make demo        open the window with an example, or with HEADLESS=1 write pictures to demo/"
 	@echo "make demo-ct     the same with a chest CT of yours: make demo-ct CT=FOLDER_OR_ZIP CENTRE=I,J,K"
 	@echo "make test        every test"
-	@echo "make quick       lint, and the tests without model and window: a minute"
+	@echo "make quick       lint, and tests that take no time: make quick ARGS=tests/gui/test_fold.py for more"
 	@echo "make coverage    every test, and what of the package none of them reaches"
 	@echo "make matrix      kernels, PySide6 and lowest versions: LEGS=\"haswell pyside6\" for some"
 	@echo "make check       lint, format, types and import contracts"
@@ -70,11 +70,11 @@ test: TESTS := 1
 test: system-libs env
 	OMP_NUM_THREADS=1 $(ON_SCREEN) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-# What an edit breaks first, while one is at it.
-quick: env
+# What an edit breaks first, while one is at it; ARGS names the tests of what one edits.
+quick: system-libs env
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -x -p no:pytest-qt -p no:napari -n $(JOBS) --dist worksteal \
-	  tests/core tests/geometry tests/documents tests/text tests/whole/test_structure.py $(ARGS)
+	OMP_NUM_THREADS=1 $(ON_SCREEN) $(BIN)/python -m pytest -q -x -n $(JOBS) --dist worksteal \
+	  tests/geometry tests/documents tests/text tests/whole/test_structure.py $(ARGS)
 
 coverage:
 	@$(MAKE) test ARGS="--cov --cov-report=term:skip-covered --cov-report=html $(ARGS)"
