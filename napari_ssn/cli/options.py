@@ -25,6 +25,7 @@ class Format(StrEnum):
     structures = "rtstruct"
     parametric = "dicom-pm"
     labelled = "dicom-labelmap"
+    captured = "dicom-sc"
 
 
 class Ensemble(NamedTuple):
@@ -48,6 +49,7 @@ SUFFIXES = {
     Format.structures: ".rtstruct.dcm",
     Format.parametric: ".pm.dcm",
     Format.labelled: ".labelmap.dcm",
+    Format.captured: ".sc.dcm",
 }
 
 

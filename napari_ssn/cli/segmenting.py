@@ -23,6 +23,7 @@ from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.series import DicomSeries, check_series, told_of
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
 from napari_ssn.io.formats import (
+    CAPTURED_SUFFIX,
     DICOM_SUFFIX,
     PARAMETRIC_SUFFIX,
     REPORT_SUFFIX,
@@ -115,9 +116,11 @@ def segment_image(
     ways = _ways(suffixes)
     maps = [out / f"{name}{suffix}" for name in names for suffix in ways]
     likely = [out / f"probability{PARAMETRIC_SUFFIX}"] if PARAMETRIC_SUFFIX in suffixes else []
+    pages = [page] if report else []
+    pages += [out / f"report{CAPTURED_SUFFIX}"] if CAPTURED_SUFFIX in suffixes else []
     # Before minutes of computing, not after them.
     written = [one for path in (*maps, *likely) for one in files_of(path)]
-    targets = [*written, *map(sidecar_path, written), table, *([page] if report else [])]
+    targets = [*written, *map(sidecar_path, written), table, *pages]
     check_targets(targets, overwrite)
     drawings = [] if drawing is None else [drawing]
     for one in (*named.paths, *(() if files is None else files.paths), *drawings):
@@ -163,7 +166,9 @@ def segment_image(
         with _saying_what_is_missing(number, len(names)):
             record = describe(found, choice, None, hypothesis, ranges)
             for suffix in ways:
-                write_content(content, out / f"{name}{suffix}", record, overwrite, headers)
+                target = out / f"{name}{suffix}"
+                # Every file that is written was looked for before.
+                write_content(content, target, record, overwrite, headers, all_asked=True)
         across = across_in(found, hypothesis.label_map)
         means = means or across
         drawn = None if choice.sample is None else choice.seed
@@ -187,10 +192,12 @@ def segment_image(
     for target in maps[: len(ways)]:
         if is_nifti(target) and (caution := about(target, content)):
             typer.echo(f"NIfTI: {caution}.", err=True)
-    if report:
+    if pages:
         # That of the mean, as the window would write it.
-        export_report(Shown(found, Choice(), None, deal_cards(found), ranges), page, overwrite)
-        typer.echo("Wrote report.html.", err=True)
+        shown = Shown(found, Choice(), None, deal_cards(found), ranges)
+        for one in pages:
+            export_report(shown, one, overwrite, deidentified)
+            typer.echo(f"Wrote {one.name}.", err=True)
     for line in ranges.lines(found.measure, means):
         typer.echo(line)
     if fitting is not None:
@@ -200,7 +207,8 @@ def segment_image(
 
 def _ways(suffixes: Sequence[str]) -> list[str]:
     """Suffixes of label maps, each once; what goes with another one is written with that."""
-    found = [one for one in dict.fromkeys(suffixes) if one != PARAMETRIC_SUFFIX]
+    others = (PARAMETRIC_SUFFIX, CAPTURED_SUFFIX)
+    found = [one for one in dict.fromkeys(suffixes) if one not in others]
     return [one for one in found if one != DICOM_SUFFIX or REPORT_SUFFIX not in found]
 
 
@@ -217,7 +225,8 @@ def _what(maps: int, files: int, likely: int) -> str:
         formats = f" in {ways} formats" if ways > 1 else ""
         sidecars = "its sidecar" if maps * ways == 1 else "sidecars"
         words.append(f"{plural(maps, 'label map')}{formats} with {sidecars}")
-    return ", ".join([*words, *(["the probability map with its sidecar"] if likely else [])])
+    words += ["the probability map with its sidecar"] if likely else []
+    return ", ".join(words or ["no label map"])
 
 
 @contextmanager

@@ -24,15 +24,18 @@ from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.omezarr_head import is_zarr
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_ssn.documents.sidecar import Written
-    from napari_ssn.io.content import Content
+    from napari_ssn.io.content import Content, Model
     from napari_ssn.io.dicom.series import DicomSeries
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Ends of the names of what goes to an archive beside a segmentation.
 REPORT_SUFFIX, STRUCTURES_SUFFIX, PARAMETRIC_SUFFIX = ".sr.dcm", ".rtstruct.dcm", ".pm.dcm"
-_LABELLED_SUFFIX = ".labelmap.dcm"
+_LABELLED_SUFFIX, CAPTURED_SUFFIX = ".labelmap.dcm", ".sc.dcm"
 _PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 #: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
@@ -71,11 +74,20 @@ _NO_FORMAT = (
     "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
 )
 # What needs more than the package itself, in words, and the extra that brings it.
-_OF_DICOM = ("read", "segmentation", "structured", "structures", "parametric", "labelled")
+_OF_DICOM = (
+    "read",
+    "segmentation",
+    "structured",
+    "structures",
+    "parametric",
+    "labelled",
+    "captured",
+)
 _EXTRAS = {
     **{f"dicom.{home}": ("DICOM", "dicom") for home in _OF_DICOM},
     "dicom.segments": ("A DICOM segmentation", "dicom"),
 }
+_CAPTURED = Format("dicom.captured", written=(CAPTURED_SUFFIX,))
 _DICOM, _ZARR = Format("dicom.read"), Format("omezarr")
 #: DICOM segmentations of whoever wrote them; they are no images.
 SEGMENTS = Format("dicom.segments")
@@ -184,6 +196,19 @@ def about(path: Path, content: Content, series: DicomSeries | None = None) -> st
     """What somebody should know of a file of this name that was written; empty if nothing."""
     found = _writer(path)
     return "" if found is None else str(found.known().remark(content, series))
+
+
+def encode_picture(
+    pixels: NDArray[np.uint8], model: Model, unlike: bool, series: DicomSeries | None
+) -> bytes:
+    """A picture (h, w, 3) as DICOM, see `dicom.captured.encode_picture`."""
+    whole: bytes = _CAPTURED.known().encode_picture(pixels, model, unlike, series)
+    return whole
+
+
+def about_picture(series: DicomSeries | None) -> str:
+    """What somebody should know of a picture that was written as DICOM."""
+    return str(_CAPTURED.known().remark(series))
 
 
 def identity(whole: bytes, refers_to: bytes | None = None) -> Written:

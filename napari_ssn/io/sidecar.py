@@ -48,6 +48,7 @@ def write_content(
     provenance: Provenance,
     overwrite: bool = False,
     series: DicomSeries | None = None,
+    all_asked: bool = False,
 ) -> list[Path]:
     """Write a file and its sidecar, both or neither, and return their paths.
 
@@ -57,6 +58,8 @@ def write_content(
         provenance: of that content.
         overwrite: whether existing ones may be replaced.
         series: that a DICOM segmentation belongs to.
+        all_asked: whether that is so of what is written with it too: the segmentation of a report.
+            If not, only one that belongs to the report in its place is replaced.
 
     Raises:
         ValueError: the provenance is another content's.
@@ -65,9 +68,9 @@ def write_content(
     """
     if _hashes(provenance) != _hashes_of(content):
         raise ValueError("provenance: it belongs to another label map")
-    check_replaceable(path)
     for one in files_of(path):
-        _check_beside(one, asked=one == path)
+        check_replaceable(one)
+        _check_beside(one, all_asked or one == path or _belongs(one, path))
     contents = dict[Path, bytes]()
     for one, whole, record in recorded(replace(content, record=provenance), path, series):
         contents |= {one: whole, sidecar_path(one): record.to_json().encode()}
@@ -108,11 +111,22 @@ def _check_beside(path: Path, asked: bool) -> None:
             ) from None
         if is_nifti(path):
             _check_twin(path)
-    elif not asked and path.exists():
+    if not asked and path.exists():
         raise ExportError(
-            "Beside it lies a DICOM segmentation of that name without a sidecar, which would be "
-            "replaced: choose another name."
+            "Beside it lies another DICOM segmentation of that name, which would be replaced: "
+            "choose another name."
         )
+
+
+def _belongs(path: Path, report: Path) -> bool:
+    """Whether a segmentation is the one that the report of that name was written with."""
+    try:
+        refers, own = (read_sidecar(sidecar_path(one)).written for one in (report, path))
+    except DataError:
+        return False
+    if refers is None or own is None or not report.exists():
+        return False
+    return refers.refers_to == own.sop_instance_uid
 
 
 def _check_twin(path: Path) -> None:

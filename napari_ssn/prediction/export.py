@@ -16,7 +16,14 @@ from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe_probability, describe_several
 from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import STRUCTURES_SUFFIX, about
+from napari_ssn.io.formats import (
+    CAPTURED_SUFFIX,
+    STRUCTURES_SUFFIX,
+    about,
+    about_picture,
+    check_replaceable,
+    encode_picture,
+)
 from napari_ssn.io.sidecar import write_content
 from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 from napari_ssn.prediction.choice import Choice
@@ -35,6 +42,7 @@ from napari_ssn.prediction.record import (
 )
 from napari_ssn.prediction.reporting import report_of
 from napari_ssn.prediction.shown import Exported, Part, Shown
+from napari_ssn.text.page import to_picture
 from napari_ssn.text.report import to_html
 from napari_ssn.text.sizes import percent
 
@@ -190,7 +198,26 @@ def table_of(prediction: Prediction, rows: Sequence[Row], ranges: Ranges) -> byt
     return volumes_table([*rows, *below], measure, prediction.doubt)
 
 
-def export_report(shown: Shown, path: Path, overwrite: bool) -> Exported:
-    """Write the report, one page of HTML."""
-    written = write_files({path: to_html(report_of(shown))}, overwrite)
-    return Exported(path.parent, tuple(file.name for file in written))
+def export_report(
+    shown: Shown, path: Path, overwrite: bool, deidentified: bool = False
+) -> Exported:
+    """Write the report, one page of HTML; as a picture where the name ends in ``.sc.dcm``.
+
+    Args:
+        shown: what there is.
+        path: of the file.
+        overwrite: whether one of that name may be replaced.
+        deidentified: whether a picture in DICOM leaves out whom it is of.
+    """
+    report, caution = report_of(shown), ""
+    if path.name.lower().endswith(CAPTURED_SUFFIX):
+        check_replaceable(path)
+        series, prediction = shown.series, shown.prediction
+        series = series.unnamed() if deidentified and series is not None else series
+        unlike = prediction.fit.kind == "unlike"
+        whole = encode_picture(to_picture(report), prediction.card, unlike, series)
+        caution = about_picture(series)
+    else:
+        whole = to_html(report)
+    written = write_files({path: whole}, overwrite)
+    return Exported(path.parent, tuple(file.name for file in written), caution)

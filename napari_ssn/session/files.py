@@ -108,9 +108,21 @@ class Files:
         """Write the table of volumes; an existing one only if told to."""
         self._write(lambda shown, cancel: prediction.export.export_volumes(shown, path, overwrite))
 
-    def export_report(self, path: Path, overwrite: bool = False) -> None:
-        """Write the report; an existing one only if told to."""
-        self._write(lambda shown, cancel: prediction.export.export_report(shown, path, overwrite))
+    def export_report(
+        self, path: Path, overwrite: bool = False, deidentified: bool = False
+    ) -> None:
+        """Write the report; an existing one only if told to.
+
+        Args:
+            path: of the file.
+            overwrite: whether it may be replaced.
+            deidentified: whether a picture in DICOM leaves out whom it is of.
+        """
+        self._write(
+            lambda shown, cancel: prediction.export.export_report(
+                shown, path, overwrite, deidentified
+            )
+        )
 
     def close(self) -> None:
         """Let go of the result."""

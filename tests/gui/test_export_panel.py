@@ -15,6 +15,7 @@ from qtpy.QtCore import Qt
 
 import napari_ssn as ssn
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.gui.layers.colours import COPIES
 from napari_ssn.gui.panels.output import with_suffix
 from napari_ssn.io.dicom.structured import stated
 from napari_ssn.io.napari_hooks import image_layer, write_labels
@@ -69,7 +70,8 @@ def test_everything_is_written_from_one_row(ready: Any, qtbot: Any, tmp_path: Pa
     choose(panel.format, ".seg.nrrd")
     assert export(ready, qtbot, tmp_path) == ("hypotheses.seg.nrrd", "hypotheses.seg.nrrd.json")
     choose(panel.part, "Report")
-    assert panel.format.currentText() == ".html" and not panel.format.isEnabled()
+    assert panel.format.currentText() == ".html"
+    assert not entries(panel.format)[".sc.dcm"][0]
     assert export(ready, qtbot, tmp_path) == ("report.html",)
     choose(panel.part, "Volumes")
     assert export(ready, qtbot, tmp_path) == ("volumes.csv",)
@@ -223,7 +225,8 @@ def test_a_layer_is_saved_for_slicer_in_its_colours(ready: Any, qtbot: Any, tmp_
     card = ready.session.result.card
     assert header["Segment0_Name"] == card.labels[1].name
     parts = [round(255 * float(part)) for part in header["Segment0_Color"].split()]
-    assert "#" + "".join(f"{part:02x}" for part in parts) == card.labels[1].colour
+    # Each copy has a colour of its own on the image, and keeps it in the file.
+    assert "#" + "".join(f"{part:02x}" for part in parts) == COPIES[0]
     assert json.loads(Path(written[1]).read_text())["choice"]["kind"] == "mean"
 
 

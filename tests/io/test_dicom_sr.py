@@ -177,7 +177,7 @@ def test_a_segmentation_that_nobody_asked_about_is_not_replaced(tmp_path: Path) 
     # A segmentation of a radiologist, say.
     ssn.write(one, tmp_path / "a.dcm", model=about, source=source)
     before = (tmp_path / "a.dcm").read_bytes()
-    with pytest.raises(ExportError, match="without a sidecar, which would be replaced"):
+    with pytest.raises(ExportError, match="another DICOM segmentation of that name, which"):
         ssn.write(one, path, model=about, source=source, provenance=record, overwrite=True)
     assert (tmp_path / "a.dcm").read_bytes() == before and not path.exists()
     # Our own pair is, whole.
@@ -188,6 +188,13 @@ def test_a_segmentation_that_nobody_asked_about_is_not_replaced(tmp_path: Path) 
     assert stated(path).segmentation == uid
     with pytest.raises(ExportError, match="already is a file"):
         ssn.write(one, path, model=about, source=source, provenance=record)
+    # But not one of ours that was written since, and belongs to no report.
+    options = {"model": about, "source": source, "provenance": record, "overwrite": True}
+    ssn.write(one, tmp_path / "a.dcm", **options)
+    before = (tmp_path / "a.dcm").read_bytes()
+    with pytest.raises(ExportError, match="another DICOM segmentation of that name, which"):
+        ssn.write(one, path, **options)
+    assert (tmp_path / "a.dcm").read_bytes() == before and stated(path).segmentation == uid
 
 
 def test_a_report_is_no_image_and_says_so(tmp_path: Path) -> None:

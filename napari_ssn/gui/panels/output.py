@@ -38,7 +38,7 @@ _ARCHIVE = ".dcm"
 _OF_MAPS = tuple(one for one in _FORMATS if one != ".pm.dcm")
 _OF_SEVERAL = tuple(one for one in _OF_MAPS if one != ".labelmap.dcm")
 _OF_LIKELY = (".nii.gz", ".nii", ".seg.nrrd", ".dcm", ".pm.dcm")
-_OTHERS = {".html": "Web page", ".csv": "Table"}
+_OTHERS = {".html": "Web page", ".sc.dcm": "DICOM picture", ".csv": "Table"}
 
 
 class _Part(NamedTuple):
@@ -57,7 +57,10 @@ _PARTS = {
     ),
     "probability": _Part("Probability", "probability", _OF_LIKELY, "How likely each label is"),
     "report": _Part(
-        "Report", "report", (".html",), "One page with pictures, ranges and limits, to print"
+        "Report",
+        "report",
+        (".html", ".sc.dcm"),
+        "One page with pictures, ranges and limits, to print",
     ),
     "volumes": _Part("Volumes", "volumes", (".csv",), "Sizes of all cards, and the ranges"),
 }
@@ -187,12 +190,12 @@ class ExportPanel(Section):
             if not self.confirm(self, path.name):
                 return
             own = True
+        unnamed = suffix.endswith(_ARCHIVE) and wish.unnamed
         if key == "report":
-            self._session.files.export_report(path, own)
+            self._session.files.export_report(path, own, unnamed)
         elif key == "volumes":
             self._session.files.export_volumes(path, own)
         else:
-            unnamed = suffix.endswith(_ARCHIVE) and wish.unnamed
             self._session.files.export(path, own, cast("Part", key), unnamed)
 
     def show_folder(self) -> None:
@@ -236,7 +239,7 @@ class ExportPanel(Section):
                 obstacle = _NO_SERIES
             elif suffix == ".seg.nrrd" and key == "probability":
                 obstacle = _NO_SEGMENTS
-            _offer(self.format, index, obstacle, _FORMATS.get(suffix, ""))
+            _offer(self.format, index, obstacle, {**_FORMATS, **_OTHERS}.get(suffix, ""))
             if obstacle and index == self.format.currentIndex():
                 self.format.setCurrentIndex(0)
         # While new cards are dealt, what was chosen waits for them.

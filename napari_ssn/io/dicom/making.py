@@ -17,7 +17,7 @@ from pydicom.uid import generate_uid
 from napari_ssn._version import __version__
 from napari_ssn.documents.sidecar import Written
 from napari_ssn.errors import ExportError
-from napari_ssn.io.content import Code, Content, Label, Model
+from napari_ssn.io.content import Code, Label, Model
 from napari_ssn.io.dicom.damage import quiet
 from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, short
 from napari_ssn.io.dicom.source import forget
@@ -58,16 +58,16 @@ def refused() -> Iterator[None]:
             raise ExportError(_UNUSABLE) from None
 
 
-def notice(content: Content) -> str:
+def notice(unlike: bool) -> str:
     """That it is for research, and whether the image is unlike the training data."""
-    return _UNLIKE if content.unlike else _NOTICE
+    return _UNLIKE if unlike else _NOTICE
 
 
-def made_by(content: Content, number: int) -> dict[str, Any]:
+def made_by(model: Model, number: int) -> dict[str, Any]:
     """What a new series of one instance says of itself and of what made it.
 
     Args:
-        content: of the file.
+        model: that it is of.
         number: of the series, behind those of whatever a scanner or a workstation has made.
     """
     return {
@@ -79,7 +79,23 @@ def made_by(content: Content, number: int) -> dict[str, Any]:
         "manufacturer_model_name": "napari-ssn",
         "software_versions": __version__,
         "device_serial_number": "none",
-        "series_description": short(f"SSN {content.model.name} (research use only)"),
+        "series_description": short(f"SSN {model.name} (research use only)"),
+    }
+
+
+def whom(header: Dataset) -> dict[str, Any]:
+    """Of whom and of which study a header of `source.sources` is, as highdicom asks for it."""
+    return {
+        "patient_id": header.PatientID,
+        "patient_name": header.PatientName,
+        "patient_birth_date": header.PatientBirthDate,
+        "patient_sex": header.PatientSex,
+        "accession_number": header.AccessionNumber,
+        "study_id": header.StudyID,
+        "study_date": header.StudyDate,
+        "study_time": header.StudyTime,
+        "referring_physician_name": header.ReferringPhysicianName,
+        "specific_character_set": header.get("SpecificCharacterSet"),
     }
 
 
@@ -90,7 +106,7 @@ def written(made: Dataset, series: DicomSeries) -> bytes:
         made: of one series.
         series: that it belongs to.
     """
-    if len(series.frames_of_reference) > 1 and "Rows" in made:
+    if len(series.frames_of_reference) > 1 and "PerFrameFunctionalGroupsSequence" in made:
         made.ImageComments = _ONE_FRAME
     if "ContributingEquipmentSequence" in made:
         del made.ContributingEquipmentSequence

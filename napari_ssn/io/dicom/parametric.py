@@ -46,7 +46,7 @@ def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
         made = highdicom.pm.ParametricMap(
             source_images=headers,
             pixel_array=frames,
-            **making.made_by(content, _SERIES_NUMBER),
+            **making.made_by(content.model, _SERIES_NUMBER),
             contains_recognizable_visual_features=False,
             real_world_value_mappings=[
                 [
@@ -66,7 +66,7 @@ def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
                 highdicom.VOILUTTransformation(window_center=0.5, window_width=1.0)
             ],
             content_label="SSN",
-            content_description=making.notice(content),
+            content_description=making.notice(content.unlike),
             transfer_syntax_uid=ExplicitVRLittleEndian,
         )
         # Asked of every series of images, and known of none.

@@ -79,9 +79,9 @@ def make_segmentation(content: Content, series: DicomSeries, label_map: bool = F
             pixel_array=frames,
             segmentation_type=kind,
             segment_descriptions=list(_descriptions(content, segments)),
-            **making.made_by(content, _SERIES_NUMBER),
+            **making.made_by(content.model, _SERIES_NUMBER),
             content_label="SSN",
-            content_description=making.notice(content),
+            content_description=making.notice(content.unlike),
             transfer_syntax_uid=ExplicitVRLittleEndian,
             # An empty result has one plane, and that is kept.
             omit_empty_frames=bool(frames.any()),

@@ -97,11 +97,11 @@ def _report(content: Content, found: list[Measured], made: Made, series: DicomSe
         procedure_reported=codes.SCT.ImagingProcedure,
         imaging_measurements=groups,
     )
-    report[0].ContentSequence.append(_comment(f"{making.notice(content)}."))
+    report[0].ContentSequence.append(_comment(f"{making.notice(content.unlike)}."))
     return sr.ComprehensiveSR(
         evidence=[*headers, segmentation],
         content=report,
-        **making.made_by(content, _SERIES_NUMBER),
+        **making.made_by(content.model, _SERIES_NUMBER),
         is_complete=True,
         coding_schemes=[CodingSchemeIdentificationItem(making.SCHEME, name="Codes of napari-ssn")],
     )

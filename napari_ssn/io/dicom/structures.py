@@ -101,23 +101,14 @@ def _made(content: Content, series: DicomSeries) -> Any:
         sop_class_uid=RTStructureSetStorage,
         modality="RTSTRUCT",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        patient_id=header.PatientID,
-        patient_name=header.PatientName,
-        patient_birth_date=header.PatientBirthDate,
-        patient_sex=header.PatientSex,
-        accession_number=header.AccessionNumber,
-        study_id=header.StudyID,
-        study_date=header.StudyDate,
-        study_time=header.StudyTime,
-        referring_physician_name=header.ReferringPhysicianName,
-        specific_character_set=header.get("SpecificCharacterSet"),
-        **making.made_by(content, _SERIES_NUMBER),
+        **making.whom(header),
+        **making.made_by(content.model, _SERIES_NUMBER),
     )
     now = datetime.now()
     made.FrameOfReferenceUID, made.PositionReferenceIndicator = frame, ""
     made.OperatorsName, made.ApprovalStatus = "", "UNAPPROVED"
     made.StructureSetLabel = "SSN"
-    made.StructureSetDescription = making.notice(content)
+    made.StructureSetDescription = making.notice(content.unlike)
     made.StructureSetDate, made.StructureSetTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     in_series = _item(SeriesInstanceUID=header.SeriesInstanceUID, ContourImageSequence=images)
     study = _item(

@@ -1,0 +1,51 @@
+"""DICOM secondary captures: a page as a picture, for viewers that show nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+from highdicom.sc import SCImage
+from numpy.typing import NDArray
+from pydicom.uid import ExplicitVRLittleEndian
+
+from napari_ssn.io.content import Model
+from napari_ssn.io.dicom import making
+from napari_ssn.io.dicom.series import DicomSeries, check_series
+from napari_ssn.io.dicom.source import sources
+
+_SERIES_NUMBER = 9104
+
+
+def encode_picture(
+    pixels: NDArray[np.uint8], model: Model, unlike: bool, series: DicomSeries | None
+) -> bytes:
+    """A picture (h, w, 3) in the study of a series, which it says nothing of.
+
+    Args:
+        pixels: RGB.
+        model: that made what is on it.
+        unlike: whether the image is unlike those that the model was trained on.
+        series: whose patient and study it has; ExportError where there is none.
+    """
+    series = check_series(series)
+    with making.refused():
+        header = sources(series, [0], np.zeros((1, 1, 1)))[0][0]
+        made = SCImage(
+            pixel_array=pixels,
+            photometric_interpretation="RGB",
+            bits_allocated=8,
+            coordinate_system="PATIENT",
+            patient_orientation=("L", "F"),
+            study_instance_uid=header.StudyInstanceUID,
+            **making.whom(header),
+            **making.made_by(model, _SERIES_NUMBER),
+            transfer_syntax_uid=ExplicitVRLittleEndian,
+        )
+        # A page does not lie in the patient, and nothing on it names one.
+        made.PatientOrientation, made.Laterality, made.BurnedInAnnotation = "", "", "NO"
+        made.ImageComments = making.notice(unlike)
+        return making.written(made, series)
+
+
+def remark(series: DicomSeries | None) -> str:
+    """See `making.about_file`."""
+    return making.about_file(check_series(series))
