@@ -10,20 +10,23 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_ssn.errors import SSNError
 from napari_ssn.gui.layers.drawing import Drawings
 from napari_ssn.gui.layers.scene import Scene
-from napari_ssn.gui.widgets.parts import button, combo, row, say, text
+from napari_ssn.gui.widgets.parts import button, combo, say, text
 from napari_ssn.session import Session
 
 _LOOKING = "Looking for the hypothesis nearest to it…"
 
 
 class FitRow(QWidget):
-    """Buttons to draw and to fit, which drawing of several, and what came of it."""
+    """A button to fit, which drawing of several, what came of it; and one to draw, elsewhere."""
 
     def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
         super().__init__()
         self._viewer, self._session = viewer, session
         self.drawings = Drawings(viewer, scene, session)
-        self.draw = button("Draw", "Paint the outline you have in mind in a layer of its own")
+        # It stands beside the words of the section: what can be fitted there is once it was used.
+        self.draw = button(
+            "Draw", "Paint the outline you have in mind in a layer of its own", "small"
+        )
         self.fit = button(
             "Fit to my drawing",
             "Show the hypothesis nearest to what was drawn, and how far the model explains it; "
@@ -34,7 +37,7 @@ class FitRow(QWidget):
         body = QVBoxLayout(self)
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(4)
-        body.addLayout(row([self.draw, (self.fit, 1)]))
+        body.addWidget(self.fit)
         body.addWidget(self.layers)
         body.addWidget(self.about)
         self.draw.clicked.connect(self._draw)
@@ -83,9 +86,11 @@ class FitRow(QWidget):
         ready = fitting.usable and not fitting.busy
         self.draw.setEnabled(ready)
         self.fit.setEnabled(ready and self.layers.currentData() is not None)
+        self.fit.setVisible(self.layers.count() > 0)
         self.layers.setVisible(self.layers.count() > 1)
         lines, rare = fitting.words
         words = _LOOKING if fitting.busy else "\n".join(lines)
+        self.setVisible(bool(words) or self.layers.count() > 0)
         say(self.about, words, "warn" if rare and not fitting.busy else "muted")
 
     def shut(self) -> None:

@@ -30,7 +30,9 @@ class PointPanel(Section):
     def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
         self.suggest = button("Suggest", "Show where one point would settle most", "small")
         self.clear = button("Clear", "Take all points away (undo brings them back)", "small")
-        super().__init__("Correct by pointing", beside=(self.suggest, self.clear))
+        self.fitting = FitRow(viewer, scene, session)
+        beside = (self.fitting.draw, self.suggest, self.clear)
+        super().__init__("Correct by pointing", beside=beside)
         self._session = session
         self.clicks = Clicks(viewer, scene, session)
         self.buttons: list[QPushButton] = []
@@ -40,7 +42,6 @@ class PointPanel(Section):
         self.body.addLayout(self._grid)
         self.meter = line("muted")
         self.body.addLayout(row([(self.meter, 1)]))
-        self.fitting = FitRow(viewer, scene, session)
         self.body.addWidget(self.fitting)
         self.suggest.clicked.connect(session.pointing.suggest)
         self.clear.clicked.connect(session.pointing.clear)
@@ -92,6 +93,7 @@ class PointPanel(Section):
         self.clear.setEnabled(bool(pointing.points))
         words, unexplained = self._words()
         self.meter.setText(words)
+        self.meter.setVisible(bool(words))
         self.meter.setToolTip(points_tip(len(pointing.points), unexplained))
         set_role(self.meter, "warn" if unexplained else "muted")
 
@@ -103,7 +105,8 @@ class PointPanel(Section):
             return pointing.words
         if pointing.label is not None:
             return "Click on the image; Escape ends.", False
-        return "Press one, then click what is wrong.", False
+        # The buttons say in their tips what they are for; there is no room for more.
+        return "", False
 
     def shut(self, event: Any = None) -> None:
         """Let go of the viewer."""
