@@ -250,7 +250,7 @@ class Monkey:
         self.viewer.dims.ndisplay = 2
         self.viewer.add_image(noise_image((40, 48)), scale=(0.7, 0.7), units=("mm",) * 2)
         session.set_around_point(False)
-        session.setup.set_model(
+        session.setup.pick_model(
             next(one for one in session.setup.survey.models if one.card.spatial_dims == 2)
         )
         assert session.setup.obstacle is None
@@ -261,6 +261,10 @@ class Monkey:
             time.sleep(0.002)
             assert time.monotonic() < end, f"no rest: {session.state}, {session.note}"
         session.overviews.changed.emit()
+        # Results of closed images stay until their room is wanted, which is no leak.
+        for entry in session.results.entries:
+            if entry is not session.results.current:
+                session.results.drop(entry)
         self.viewer.layers.clear()
         for _ in range(3):
             QApplication.sendPostedEvents()

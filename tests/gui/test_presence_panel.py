@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_ssn.gui.layers.overlays import NAMES
 from napari_ssn.gui.layers.results import HYPOTHESIS, PREVIEW
 from napari_ssn.network.models import Model
 from tests.support.docks import add_image, run_and_wait
@@ -63,22 +62,22 @@ def test_what_does_not_look_like_anything_is_said_before_any_size(
     session.previewed.connect(lambda _: previews.append(PREVIEW in viewer.layers))
     dock.settings.boxes["contours"].setChecked(True)
     run_and_wait(dock, qtbot)
-    qtbot.waitUntil(lambda: NAMES["contours"] in viewer.layers, timeout=60_000)
+    qtbot.waitUntil(lambda: session.overviews.of("contours") is not None, timeout=60_000)
     assert panel.words.text() == "This does not look like a label 1 (2 %)."
     assert panel.words.property("role") == "headline" and panel.show_all.isVisibleTo(dock)
     assert sizes_seen(dock) == [] and not dock.details.isVisibleTo(dock)
     assert not dock.export.isVisibleTo(dock)
     # No outline, neither of the run's beginning nor of many hypotheses, and no key shows one.
     assert previews == []
-    ours = [viewer.layers[HYPOTHESIS], viewer.layers[NAMES["contours"]]]
-    assert not any(layer.visible for layer in ours)
+    outline, lines = viewer.layers[HYPOTHESIS], dock.lines.strokes
+    assert not outline.visible and not lines.visible
     before, choice = list(viewer.layers), session.walk.choice
     for key in ("Q", "W", ",", ".", "K"):
         viewer.keymap[next(k for k in viewer.keymap if str(k) == key)](viewer)
     assert session.walk.choice == choice and list(viewer.layers) == before
     # The person asks.
     panel.show_all.click()
-    assert not panel.show_all.isVisibleTo(dock) and all(layer.visible for layer in ours)
+    assert not panel.show_all.isVisibleTo(dock) and outline.visible and lines.visible
     assert sizes_seen(dock) and dock.export.isVisibleTo(dock)
     assert panel.words.text() == "This does not look like a label 1 (2 %)."
     # Of the next run it is asked anew.

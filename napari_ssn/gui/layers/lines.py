@@ -73,6 +73,9 @@ class LineArt:
         """Draw what is to be seen now, as far as it is another than before."""
         scene, session, frame = self._scene, self._session, self._scene.frame
         wanted = not scene.veiled and not session.summary.hidden
+        if frame is not None and session.result is not None:
+            # While results change places the picture is the other one's for a moment.
+            wanted = wanted and len(session.result.dist.space) == len(frame.display.image_space)
         plane = frame.plane(self._viewer) if frame is not None and wanted else None
         strokes: list[Stroke] = []
         bands: tuple[Band, ...] = ()
