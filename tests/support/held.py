@@ -66,7 +66,11 @@ def _held() -> Held:
     while todo:
         for one in todo:
             if issubclass(type(one), torch.Tensor) and one.layout == torch.strided:
-                storages[one.untyped_storage().data_ptr()] = one
+                try:
+                    storages[one.untyped_storage().data_ptr()] = one
+                except RuntimeError:
+                    # One that torch.export left behind: it has a shape, and no memory.
+                    continue
         inner = []
         for one in gc.get_referents(*todo):
             if issubclass(type(one), np.ndarray):
