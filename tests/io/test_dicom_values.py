@@ -444,7 +444,7 @@ def test_projections_and_films_are_no_slices(tmp_path: Path, image_type: list | 
 def test_a_modality_that_is_none_is_not_shown(tmp_path: Path, modality: str) -> None:
     make_series(tmp_path, np.abs(values()), AXIAL, modality="MR", intercept=0,
                 change=lambda k, d: setattr(d, "Modality", modality))  # fmt: skip
-    assert list_series(tmp_path)[0].title == "DICOM thorax · 2020-01-02 · 7 × 6 × 5"
+    assert list_series(tmp_path)[0].title == "DICOM 7 × 6 × 5"
     [(_, meta, _)] = opening.read_layers(str(tmp_path))
     assert meta["name"] == "DICOM thorax · 2020-01-02 · 7 × 6 × 5"
     assert pydicom.dcmread(next(tmp_path.iterdir())).Modality == modality
