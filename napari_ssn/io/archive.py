@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_ssn.documents.regular import open_regular
-from napari_ssn.errors import DataError
+from napari_ssn.errors import DataError, SSNError
 
 # More than so many bytes from fewer than a 200th of them are a trap.
 _TRAP, _TRAP_RATIO = 1 << 30, 200
@@ -20,26 +20,29 @@ _MOST_FILES = 1_000_000
 
 
 @contextmanager
-def unzipping(name: str) -> Iterator[None]:
-    """DataError, in one sentence, for whatever is wrong with a zip file that is read inside.
+def unzipping(
+    name: str, kind: type[SSNError] = DataError, damaged: str | None = None
+) -> Iterator[None]:
+    """An error, in one sentence, for whatever is wrong with a zip file that is read inside.
 
     Args:
         name: that the file is called by in a sentence.
+        kind: of the error.
+        damaged: sentence for a file that is no zip or ends too soon, where it has one of its own.
     """
     try:
         yield
+    except NotImplementedError:
+        # Before RuntimeError, of which Python makes it a kind: Windows packs what is large so.
+        raise kind(f"{name} is packed in a way that is not read here: unpack it first.") from None
     except RuntimeError:
         # What zipfile raises for a file that is locked.
-        raise DataError(f"{name} is locked with a password: unpack it first.") from None
-    except NotImplementedError:
-        raise DataError(
-            f"{name} is packed in a way that is not read here: unpack it first."
-        ) from None
+        raise kind(f"{name} is locked with a password: unpack it first.") from None
     except OSError as error:
         reason = error.strerror or "its end is missing"
-        raise DataError(f"{name} cannot be read ({reason}).") from None
+        raise kind(f"{name} cannot be read ({reason}).") from None
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, KeyError, ValueError):
-        raise DataError(f"{name} is not a readable zip file: it is damaged.") from None
+        raise kind(damaged or f"{name} is not a readable zip file: it is damaged.") from None
 
 
 def open_zip(path: Path, what: str = "data set", name: str | None = None) -> zipfile.ZipFile:

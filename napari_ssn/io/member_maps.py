@@ -6,8 +6,8 @@ Nothing is unpickled. Of an archive of numpy's the shape is compared before a nu
 from __future__ import annotations
 
 import json
+import re
 import zipfile
-import zlib
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -21,6 +21,7 @@ from napari_ssn.errors import DataError, ImageError, SSNError
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
+from napari_ssn.io.archive import unzipping
 from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, reader_for, stem
 from napari_ssn.io.nifti import read_nifti_frames
 
@@ -34,6 +35,12 @@ _LOOKED_AT, _SAME, _OTHER = 96, 0.9, 0.5
 # Sums of what is rounded to half precision.
 _ROUNDED = 0.02
 _MOST_LABELS = 256
+_NUMBER = re.compile("[0-9]{1,3}")
+_NO_LABELS = (
+    "The dataset.json beside it does not say the labels as nnU-Net does, a name and a number from "
+    "0 on for each: mend it, or take it away."
+)
+_DAMAGED = "The archive is damaged or cut off: write it again."
 
 
 def read_member(paths: Sequence[Path], image: Volume) -> tuple[Array, str | None]:
@@ -148,11 +155,8 @@ def _other_grid(here: Sequence[int], there: Sequence[int]) -> str:
 
 def _archive(path: Path, image: Volume) -> tuple[Array, str | None]:
     """Probabilities in an archive of numpy's, as nnU-Net writes them."""
-    with source.opened(path) as stream:
-        try:
-            turned, own = _numbers(stream, image)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-            raise ImageError("The archive is damaged or cut off: write it again.") from None
+    with source.opened(path) as stream, unzipping("The archive", ImageError, _DAMAGED):
+        turned, own = _numbers(stream, image)
     note = None
     if own:
         note = "its axes were taken in the order of the image's file"
@@ -182,10 +186,7 @@ def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
         own = _own_axes(shape, image, names[0])
         source.check_memory(int(np.prod(shape, dtype=np.int64)) * max(4, dtype.itemsize))
         with archive.open(f"{names[0]}.npy") as packed:
-            try:
-                found = np.lib.format.read_array(packed, allow_pickle=False)
-            except ValueError:
-                raise ImageError("The archive is damaged or cut off: write it again.") from None
+            found = np.lib.format.read_array(packed, allow_pickle=False)
     if own:
         return found.reshape(len(found), *image.space), True
     # z, y, x of nnU-Net are the file's last, middle and first axis.
@@ -193,14 +194,10 @@ def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
 
 
 def _header(packed: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    try:
-        version = np.lib.format.read_magic(packed)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(packed)
-        else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(packed)
-    except ValueError:
-        raise ImageError("The archive is damaged or cut off: write it again.") from None
+    if np.lib.format.read_magic(packed) == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(packed)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(packed)
     return shape, dtype
 
 
@@ -273,23 +270,35 @@ def _placed(probabilities: Array, labels: NDArray[np.uint8]) -> tuple[int, ...]:
 def names_beside(path: Path) -> dict[str, int] | None:
     """Labels of nnU-Net's ``dataset.json`` in a folder, by name; None where there is none.
 
-    DataError for regions, which overlap.
+    DataError for regions, which overlap, and where it is there and nobody can read it: the names
+    of the labels would be wrong in silence.
     """
     try:
-        labels = json.loads(read_text(path / "dataset.json"))["labels"]
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        text = read_text(path / "dataset.json")
+    except FileNotFoundError:
         return None
+    except (OSError, UnicodeDecodeError):
+        raise DataError(_NO_LABELS) from None
+    try:
+        labels = json.loads(text)["labels"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise DataError(_NO_LABELS) from None
     if not isinstance(labels, dict):
-        return None
+        raise DataError(_NO_LABELS)
+    if labels and all(_NUMBER.fullmatch(one) and isinstance(labels[one], str) for one in labels):
+        # nnU-Net 1 and the Decathlon have it the other way round.
+        labels = {name: int(number) for number, name in labels.items()}
     out: dict[str, int] = {}
     for name, value in labels.items():
         if isinstance(value, list):
             raise DataError("It was trained on regions that overlap, which are not read.")
         if not isinstance(value, int) or not 0 <= value < _MOST_LABELS:
-            return None
+            raise DataError(_NO_LABELS)
         if name != "ignore":
             out[str(name)[:64] or str(value)] = value
-    return out if sorted(out.values()) == list(range(len(out))) and len(out) > 1 else None
+    if len(out) < 2 or sorted(out.values()) != list(range(len(out))):
+        raise DataError(_NO_LABELS)
+    return out
 
 
 def reordered(found: Array, order: Sequence[int]) -> Array:

@@ -192,6 +192,11 @@ def write_study_folder(folder: Path, study: Study, makers: Makers) -> None:
                 left.unlink()
 
 
+def holds_study(folder: Path) -> bool:
+    """Whether a folder has the document of a study, whatever is in it."""
+    return (folder / _DOCUMENT).is_file()
+
+
 def remove_study_folder(folder: Path) -> None:
     """Take a study's folder away, as far as the system lets it."""
     with suppress(OSError):

@@ -14,7 +14,7 @@ import numpy as np
 from napari_ssn.documents import study as documents
 from napari_ssn.documents.sidecar import Software
 from napari_ssn.documents.study import Piece, Study
-from napari_ssn.errors import NEVER, Cancel, DataError, SSNError
+from napari_ssn.errors import NEVER, Cancel, DataError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import LayerData, image_layer
@@ -238,16 +238,3 @@ def _held(one: Waiting, source: Source, number: int, volume: Volume, cancel: Can
                 raise DataError(_DAMAGED)
             kept.append(Drawn(own, labels, told.edited))
     return Held(made, choice, lesions, tuple(kept))
-
-
-def newest(folders: Iterable[Path]) -> list[Path]:
-    """Folders with a study that can be read and holds a result, the one saved last first."""
-    found = []
-    for folder in folders:
-        try:
-            told = read(folder, pixels=False)
-        except SSNError:
-            continue
-        if told.waiting:
-            found.append((told.saved, folder))
-    return [folder for _, folder in sorted(found, reverse=True)]

@@ -15,7 +15,7 @@ import platformdirs
 from napari_ssn import prediction
 from napari_ssn.errors import SSNError
 from napari_ssn.io.files import hold, make_folder
-from napari_ssn.io.study import remove_study_folder
+from napari_ssn.io.study import holds_study, remove_study_folder
 from napari_ssn.prediction.held import Whole
 from napari_ssn.text.problems import problem
 
@@ -42,11 +42,13 @@ class Offer:
         folder: of its study.
         results: how many it holds.
         saved: when it was, as its document says.
+        problem: why it cannot be gone on with, one sentence; empty if it can.
     """
 
     folder: Path
-    results: int
-    saved: str
+    results: int = 0
+    saved: str = ""
+    problem: str = ""
 
 
 class Keeping:
@@ -153,7 +155,11 @@ class Keeping:
 
 
 def offers(base: Path | None) -> tuple[Offer, ...]:
-    """Earlier sessions that nobody has open, the newest first; all but a few are taken away."""
+    """Earlier sessions that nobody has open, the newest first; all but a few are taken away.
+
+    Those that cannot be read come last, and stay: a newer napari-ssn, or more memory, may read
+    them, and a person can let them go.
+    """
     held = {}
     if base is None:
         return ()
@@ -165,17 +171,24 @@ def offers(base: Path | None) -> tuple[Offer, ...]:
         let_go = hold(folder)
         if let_go is not None:
             held[folder] = let_go
-    if not held:
-        # Nobody waits for torch where there is nothing to read.
-        return ()
     found: list[Offer] = []
-    for folder in prediction.studies.newest(held):
-        with suppress(SSNError):
+    unread: list[Offer] = []
+    for folder in sorted(held):
+        # Nobody waits for torch where there is nothing to read; a kill may leave such a folder.
+        if not holds_study(folder):
+            continue
+        try:
             read = prediction.studies.read(folder, pixels=False)
+        except SSNError as error:
+            unread.append(Offer(folder, problem=str(error)))
+            continue
+        if read.waiting:
             found.append(Offer(folder, len(read.waiting), read.saved))
-    good = [one.folder for one in found[:_MOST]]
+    newest = sorted(found, key=lambda one: (one.saved, one.folder), reverse=True)[:_MOST]
+    out = (*newest, *unread)
+    wanted = {one.folder for one in out}
     for folder, let_go in held.items():
-        if folder not in good:
+        if folder not in wanted:
             remove_study_folder(folder)
         let_go()
-    return tuple(found[:_MOST])
+    return out

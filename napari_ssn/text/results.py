@@ -67,6 +67,11 @@ def offer_line(results: int, saved: str) -> str:
     return f"Earlier session{when}: {plural(results, 'result')}"
 
 
+def unread_line(problem: str) -> str:
+    """``An earlier session was kept and cannot be read: The study is damaged.``"""
+    return f"An earlier session was kept and cannot be read: {problem}"
+
+
 def study_name() -> str:
     """Name that is proposed for the file of a study, by the hour: nobody is named."""
     return f"study_{datetime.now():%Y-%m-%d_%H%M}{STUDY_SUFFIX}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import napari_ssn as ssn
 from napari_ssn.errors import DataError, ImageError, SSNError
 from napari_ssn.io.members import MemberFiles, find_members
 from tests.support.ensembles import AFFINE, NAMES, SPACE, fold, folds, image, members, nifti
+from tests.support.zips import WORDS, marked
 
 OTHER = {"background": 0, "back": 1, "front": 2}
 
@@ -188,6 +190,9 @@ def broken(kind: str, path: Path) -> None:
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 255
         path.write_bytes(data)
+    elif kind in ("locked", "deflate64"):
+        np.savez(path, probabilities=p.transpose(0, 3, 2, 1))
+        marked(path, kind)
     else:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("probabilities.npy", b'\x93NUMPY\x01\x00\x04\x00{"a')
@@ -207,6 +212,7 @@ def broken(kind: str, path: Path) -> None:
         ("no archive", "damaged or cut off"),
         ("damaged", "damaged or cut off"),
         ("header", "damaged or cut off"),
+        *WORDS.items(),
     ],
 )
 def test_what_is_no_member_is_said(kind: str, words: str, tmp_path: Path) -> None:
@@ -216,6 +222,32 @@ def test_what_is_no_member_is_said(kind: str, words: str, tmp_path: Path) -> Non
         list(found([tmp_path / "0.npz", tmp_path / "1.npz"], tmp_path))
     assert str(said.value).startswith("Member 2: ")
     assert str(tmp_path) not in str(said.value)
+
+
+def test_labels_of_the_decathlon_are_numbered_the_other_way_round(tmp_path: Path) -> None:
+    folder = folds(tmp_path / "out") / "fold_0"
+    text = json.dumps({"labels": {str(at): name for at, name in enumerate(NAMES)}})
+    (folder / "dataset.json").write_text(text)
+    assert found([tmp_path / "out"], tmp_path).labels == NAMES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"labels": 3}',
+        '{"labels": {"a": 0, "b": 2}}',
+        '{"labels": {"a": 0.5}}',
+        "\udcff",
+    ],
+)
+def test_labels_that_nobody_can_read_are_not_guessed(text: str, tmp_path: Path) -> None:
+    folder = folds(tmp_path / "out") / "fold_0"
+    (folder / "dataset.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(DataError, match=r"dataset\.json beside it does not say the labels"):
+        found([tmp_path / "out"], tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["elsewhere", "fine", "overlap", "beyond"])

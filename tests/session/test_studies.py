@@ -195,7 +195,9 @@ def test_it_is_saved_by_itself_and_offered_when_its_process_is_gone(
     assert offers(base) == () and not list(base.iterdir())
 
 
-def test_only_the_newest_are_kept_and_what_is_damaged_goes(fresh: Opener, base: Path) -> None:
+def test_only_the_newest_are_kept_and_what_cannot_be_read_is_said(
+    fresh: Opener, base: Path
+) -> None:
     session = worked(fresh())
     for _ in range(5):
         keeping = kept_by(session, base)
@@ -206,7 +208,14 @@ def test_only_the_newest_are_kept_and_what_is_damaged_goes(fresh: Opener, base: 
     broken = base / "broken"
     broken.mkdir()
     (broken / "study.json").write_text("{")
-    assert len(offers(base)) == 3 and not broken.exists() and len(list(base.iterdir())) == 3
+    # A kill before the first document leaves a folder of nothing.
+    (base / "begun" / "pieces").mkdir(parents=True)
+    *good, unread = offers(base)
+    assert [one.results for one in good] == [2] * 3 and not any(one.problem for one in good)
+    assert unread.folder == broken and "study" in unread.problem and str(base) not in unread.problem
+    assert broken.exists() and len(list(base.iterdir())) == 4
+    kept_by(session, base).discard(unread)
+    assert not broken.exists()
     assert offers(base / "nowhere") == ()
 
 

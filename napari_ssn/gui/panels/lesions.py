@@ -5,18 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QHeaderView,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
 from napari_ssn.text.ensembles import lesion_tips
 from napari_ssn.text.sizes import left_out, percent, presence_tip
@@ -26,7 +19,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.prediction.prediction import Prediction
 
-_ROWS, _HEIGHT = 4, 20
+_ROWS = 4
 _RANGE = "90 % of the hypotheses in which it is present"
 _COLUMNS = (
     ("Lesion", "Largest first. A click shows it."),
@@ -46,8 +39,7 @@ class LesionPanel(Section):
         # What was found last, and the same where it is several.
         self._seen: Lesions | None = None
         self._listed: Lesions | None = None
-        self.table = QTableWidget(0, len(_COLUMNS))
-        self._lay_out()
+        self.table = Table(_COLUMNS, 2, _ROWS)
         self.alone = QCheckBox()
         self.alone.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.alone.setToolTip("The boundary slider then moves this lesion, and no other")
@@ -64,30 +56,6 @@ class LesionPanel(Section):
         self._later = Later(self, self.follow, lambda: session.walk.held)
         session.walk.moved.connect(self._later.ask)
         self.refresh()
-
-    def _lay_out(self) -> None:
-        table = self.table
-        for column, (words, tip) in enumerate(_COLUMNS):
-            item = QTableWidgetItem(words)
-            item.setToolTip(tip)
-            item.setTextAlignment(_side(column))
-            table.setHorizontalHeaderItem(column, item)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        header.setFixedHeight(_HEIGHT)
-        header.setSectionsClickable(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setMinimumSectionSize(_HEIGHT)
-        table.verticalHeader().setDefaultSectionSize(_HEIGHT)
-        table.setShowGrid(False)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        # Letters typed after a click are keys of the window, not a search in the list.
-        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def _clicked(self, at: int, column: int) -> None:
         if self._listed is None:
@@ -135,7 +103,7 @@ class LesionPanel(Section):
             return
         measure, draws, members = result.measure, lesions.rules.draws, self._session.walk.members
         self.table.horizontalHeaderItem(2).setToolTip("" if members else _RANGE)
-        self.table.setRowCount(len(lesions.found))
+        self.table.set_rows(len(lesions.found))
         for at, lesion in enumerate(lesions.found):
             size = lesion.size
             cells = (
@@ -145,16 +113,12 @@ class LesionPanel(Section):
                 percent(lesion.existence),
             )
             for column, words in enumerate(cells):
-                item = QTableWidgetItem(words)
-                item.setTextAlignment(_side(column))
-                self.table.setItem(at, column, item)
+                self.table.put(at, column, words)
             tips = (_RANGE, presence_tip(lesion.existence, lesion.existence_error, draws))
             if members:
                 tips = lesion_tips(lesion.existence, members, result.noun)
             for column, tip in enumerate(tips, start=2):
                 self.table.item(at, column).setToolTip(tip)
-        rows = min(len(lesions.found), _ROWS)
-        self.table.setFixedHeight(_HEIGHT * (rows + 1) + 2 * self.table.frameWidth())
 
     def _say_dropped(self, lesions: Lesions, result: Prediction) -> None:
         walk = self._session.walk
@@ -181,9 +145,3 @@ class LesionPanel(Section):
         else:
             self.table.selectRow(walk.selected - 1)
             self.alone.setText(f"Move lesion {walk.selected} alone")
-
-
-def _side(column: int) -> Qt.AlignmentFlag:
-    """Numbers stand below each other by their last digits."""
-    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter

@@ -6,16 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QHeaderView,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
-)
+from qtpy.QtWidgets import QCheckBox, QTableWidgetItem
 
 from napari_ssn.gui.widgets.parts import Section
+from napari_ssn.gui.widgets.table import Table
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
 from napari_ssn.text.ensembles import member_title
@@ -24,8 +18,12 @@ from napari_ssn.text.sizes import capital
 if TYPE_CHECKING:
     from napari_ssn.session import Row
 
-_ROWS, _HEIGHT = 6, 20
+_ROWS = 6
 _IN, _SIZE = 0, 1
+_COLUMNS = (
+    ("Member", "A tick takes it in, none leaves it out: everything follows."),
+    ("Size", "Of what this member itself outlined. A click shows it."),
+)
 
 
 class MemberPanel(Section):
@@ -43,8 +41,7 @@ class MemberPanel(Section):
         super().__init__("Members", beside=(self.votes,))
         self._session, self._compared = session, compared
         self._listed: Any = None
-        self.table = QTableWidget(0, 2)
-        self._lay_out()
+        self.table = Table(_COLUMNS, _SIZE, _ROWS)
         self.body.addWidget(self.table)
         self.table.cellClicked.connect(self._clicked)
         self.table.itemChanged.connect(self._ticked)
@@ -55,34 +52,6 @@ class MemberPanel(Section):
         session.overviews.changed.connect(self.refresh)
         session.walk.moved.connect(self.follow)
         self.refresh()
-
-    def _lay_out(self) -> None:
-        table = self.table
-        heads = (
-            ("Member", "A tick takes it in, none leaves it out: everything follows."),
-            ("Size", "Of what this member itself outlined. A click shows it."),
-        )
-        for column, (words, tip) in enumerate(heads):
-            item = QTableWidgetItem(words)
-            item.setToolTip(tip)
-            item.setTextAlignment(_side(column))
-            table.setHorizontalHeaderItem(column, item)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(_IN, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_SIZE, QHeaderView.ResizeMode.Stretch)
-        header.setFixedHeight(_HEIGHT)
-        header.setSectionsClickable(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setMinimumSectionSize(_HEIGHT)
-        table.verticalHeader().setDefaultSectionSize(_HEIGHT)
-        table.setShowGrid(False)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        # Letters typed after a click are keys of the window, not a search in the list.
-        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def _clicked(self, at: int, column: int) -> None:
         row, session = self._session.members.rows[at], self._session
@@ -115,13 +84,13 @@ class MemberPanel(Section):
         result = self._session.result
         assert result is not None
         self.table.blockSignals(True)
-        self.table.setRowCount(len(rows))
+        self.table.set_rows(len(rows))
         for at, row in enumerate(rows):
-            name, size = QTableWidgetItem(member_title(row.name, row.at)), QTableWidgetItem()
+            name = self.table.put(at, _IN, member_title(row.name, row.at))
+            size = self.table.put(at, _SIZE, "")
             name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             inside = row.at is not None
             name.setCheckState(Qt.CheckState.Checked if inside else Qt.CheckState.Unchecked)
-            size.setTextAlignment(_side(_SIZE))
             if row.counts is not None:
                 measure, voxels = result.measure, row.counts[1:]
                 total = int(voxels.sum())
@@ -130,11 +99,7 @@ class MemberPanel(Section):
                 size.setToolTip(
                     "\n".join(f"{capital(label)} {measure.amount(int(n))}" for label, n in labels)
                 )
-            for column, item in ((_IN, name), (_SIZE, size)):
-                self.table.setItem(at, column, item)
         self.table.blockSignals(False)
-        shown = min(len(rows), _ROWS)
-        self.table.setFixedHeight(_HEIGHT * (shown + 1) + 2 * self.table.frameWidth())
 
     def follow(self) -> None:
         """Mark the member that is on show, or that the slider started from."""
@@ -144,9 +109,3 @@ class MemberPanel(Section):
             self.table.clearSelection()
         else:
             self.table.selectRow(shown.index(member))
-
-
-def _side(column: int) -> Qt.AlignmentFlag:
-    """Numbers stand below each other by their last digits."""
-    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter

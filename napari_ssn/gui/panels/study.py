@@ -16,7 +16,7 @@ from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.session import Session
 from napari_ssn.session.keeping import EVERY_S, Keeping, Offer, offers
 from napari_ssn.session.runner import Runner
-from napari_ssn.text.results import STUDY_SUFFIX, offer_line, study_name
+from napari_ssn.text.results import STUDY_SUFFIX, offer_line, study_name, unread_line
 
 _PATTERN = f"Study (*{STUDY_SUFFIX})"
 _TIP = "All results, with points and what was kept, in one file; no names, and no image"
@@ -80,10 +80,14 @@ class OfferPanel(Section):
     def refresh(self) -> None:
         """Say what there is, and what waits for its image."""
         newest = self.offers[0] if self.offers else None
-        words = "" if newest is None else offer_line(newest.results, newest.saved)
+        words = ""
+        if newest is not None and newest.problem:
+            words = unread_line(newest.problem)
+        elif newest is not None:
+            words = offer_line(newest.results, newest.saved)
         say(self.what, words)
-        for one in (self.resume, self.drop):
-            one.setVisible(newest is not None)
+        self.resume.setVisible(newest is not None and not newest.problem)
+        self.drop.setVisible(newest is not None)
         waits = self._session.studies.words
         say(self.waits, waits)
         self.setVisible(bool(words or waits))

@@ -9,7 +9,6 @@ import os
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from napari_ssn.errors import ImageError
+from napari_ssn.io.archive import unzipping
 from napari_ssn.io.source import check_memory
 
 #: What a DICOM file begins with: a preamble of any content, and these four letters.
@@ -103,7 +103,7 @@ def members(path: Path) -> Iterator[list[Member]]:
             found = _found(path, stack)
         except OSError as error:
             raise ImageError(_refusal(error)) from None
-        except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        except ValueError:
             raise ImageError(_DAMAGED) from None
         if len(found) > _MOST:
             raise ImageError(
@@ -121,7 +121,8 @@ def _found(path: Path, stack: ExitStack) -> list[Member]:
     if not path.is_file():
         raise ImageError("This is no file and no folder: choose another.")
     if zipfile.is_zipfile(path):
-        archive = stack.enter_context(zipfile.ZipFile(path))
+        with unzipping("The zip file", ImageError, _DAMAGED):
+            archive = stack.enter_context(zipfile.ZipFile(path))
         return [_zipped(archive, info) for info in archive.infolist() if not info.is_dir()]
     beside = islice(sorted(file for file in path.parent.iterdir() if file.is_file()), _MOST + 1)
     return [_on_disk(file) for file in beside]
@@ -189,10 +190,5 @@ def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
-    try:
-        with archive.open(info) as stream:
-            return stream.read(size)
-    except RuntimeError:
-        raise UnreadableError("The zip file is locked with a password: unpack it first.") from None
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error):
-        raise UnreadableError(_DAMAGED) from None
+    with unzipping("The zip file", UnreadableError, _DAMAGED), archive.open(info) as stream:
+        return stream.read(size)
