@@ -61,7 +61,7 @@ def slider() -> list[str]:
 
         def layer() -> None:
             frame["ours"] += 1
-            session.walk.choice = choices[frame["ours"] % len(stops)]
+            session.walk.here.choice = choices[frame["ours"] % len(stops)]
             walking.refresh(**_REFRESH)
 
         def window() -> None:

@@ -126,6 +126,11 @@ class Choice:
         return Choice(self.sample, self.seed, points=self.points, only=self.only)
 
     @property
+    def farthest(self) -> float:
+        """The largest distance of anything in it from its anchor, in σ."""
+        return max(abs(self.sigma), *(abs(at) for _, at in self.own), 0.0)
+
+    @property
     def resting(self) -> Choice | None:
         """What a walk starts from, or nothing, if it is on show itself; None on a walk from it."""
         return None if self.kind == "walk" else replace(self.anchor, nothing=self.nothing)

@@ -79,7 +79,7 @@ class Copies:
         if self._result is None or self._stale():
             return
         points, only = self._walk.choice.points, self._walk.choice.only
-        members = self._walk.members
+        members = self._walk.here.members
         if members:
             # Each is there, and there are no others.
             seed, points, only = 0, (), ()

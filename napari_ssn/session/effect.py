@@ -58,7 +58,7 @@ class Effect:
             return (), ()
         choice = self._walk.choice
         start = replace(choice.anchor, basis=choice.basis, direction=self.direction)
-        low, high = self._walk.ends(self.direction)
+        low, high = self._walk.here.ends(self.direction)
         down = tuple(replace(start, sigma=max(low, -step)) for step in _STEPS)
         return down, tuple(replace(start, sigma=min(high, step)) for step in _STEPS)
 

@@ -121,11 +121,11 @@ class Borders:
             return {}
         # As a layer asks for it, so that it is decoded once.
         slab = tuple(one if isinstance(one, slice) else slice(one, one + 1) for one in part)
-        found = self._walk.labels_of(choice, slab)
+        found = self._walk.here.labels_of(choice, slab)
         if found is None:
             return {}
         labels = found[tuple(one if isinstance(one, slice) else 0 for one in part)]
-        position = self._walk.position_at(choice)
+        position = self._walk.here.position_at(choice)
         corner = prediction.lines.corner_of(result, plane)
         return {
             label: prediction.lines.border_field(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.core.spread import Spread
-from napari_ssn.errors import Cancel
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
 from napari_ssn.session.asking import Asking
@@ -30,16 +28,15 @@ from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.reading import ReadersRoom
 from napari_ssn.session.records import (
     Chosen,
-    News,
     Plane,
     Preview,
-    Remark,
     Request,
     Settings,
     State,
 )
 from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner
+from napari_ssn.session.running import Job, Running
 from napari_ssn.session.setup import Setup
 from napari_ssn.session.study import Studies
 from napari_ssn.session.summary import Summary
@@ -135,16 +132,19 @@ class Session:
                 self.files,
             ),
         )
+        self.running = Running(runner, self._ran, self._failed)
+        self.running.changed.connect(self.changed.emit)
+        self.running.previewed.connect(self.previewed.emit)
+        self.running.remarked.connect(self.tell)
         self.studies = Studies(
-            runner, self.walk, self.results, self._kept_settings, self._number, self.tell
+            runner, self.walk, self.results, self._kept_settings, self.running.number, self.tell
         )
         self.studies.found.connect(self._brought)
         self.studies.changed.connect(self._meet)
         self.note: Note | None = None
         # What was on show when somebody last moved.
         self._left = self.walk.choice
-        self.activity: Literal["loading", "running", "exporting"] | None = None
-        self.progress: tuple[int, int] = (0, 0)
+        self._exporting = False
         #: Is asked, when a run begins, which plane of the source's grid is being looked at.
         self.looking: Callable[[], Plane | None] = lambda: None
         #: Is asked to take the image of a token, and whether it could.
@@ -152,8 +152,6 @@ class Session:
         #: Is asked whether the image of the result is open no more.
         self.closed: Callable[[], bool] = lambda: False
         self._runner = runner
-        self._runs = 0
-        self._began = 0.0
         #: That the last run took.
         self.seconds = 0.0
 
@@ -171,9 +169,14 @@ class Session:
         return "ready" if self.setup.source is not None else "no image"
 
     @property
+    def activity(self) -> Literal["loading", "running", "exporting"] | None:
+        """What takes a while and keeps other things from being begun; None for nothing."""
+        return "exporting" if self._exporting else self.running.stage
+
+    @property
     def busy(self) -> bool:
         """Whether a run is under way."""
-        return self.activity in ("loading", "running")
+        return self.running.stage is not None
 
     @property
     def stale(self) -> bool:
@@ -220,11 +223,6 @@ class Session:
         """Middle of the region that a run would look at; None for the whole image."""
         return self.setup.centre if self.setup.around_point else None
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the run began."""
-        return time.perf_counter() - self._began if self.busy else 0.0
-
     # ---- Settings
 
     def configure(self, settings: Settings) -> None:
@@ -249,7 +247,7 @@ class Session:
             if self.setup.model is not before:
                 self.catalogue.warm_up()
             if self.busy:
-                self._stop()
+                self.running.stop()
                 self.note = Note("The image changed during the run, which was stopped.")
             entry = None if source is None else self.results.of(source.token)
             if entry is not None:
@@ -270,7 +268,7 @@ class Session:
             return
         self.note = None
         if self.busy:
-            self._stop()
+            self.running.stop()
             self.note = Note("The centre changed during the run, which was stopped.")
         self.changed.emit()
 
@@ -333,45 +331,22 @@ class Session:
             )
         )
 
-    def _begin(self, job: Callable[[int, jobs.Progress, Cancel], Prediction]) -> None:
-        """Begin a run, which gets the next number; one under way is dropped."""
-        number = self._number(1)
-        self.activity, self.progress, self.note = "loading", (0, 0), None
-        self._began = time.perf_counter()
-        self._runner.submit(
-            "run",
-            lambda progress, cancel: job(number, progress, cancel),
-            self._ran,
-            self._run_failed,
-            self._told,
-        )
+    def _begin(self, job: Job) -> None:
+        """Begin a run; one under way is dropped."""
+        self.note = None
+        self.running.begin(job)
         self.changed.emit()
 
     def cancel(self) -> None:
         """Stop the run; what was there before stays."""
         if self.busy:
-            self._stop()
+            self.running.stop()
             self.note = Note("Cancelled.")
             self.changed.emit()
 
-    def _stop(self) -> None:
-        self._runner.cancel("run")
-        self.activity = None
-
-    def _told(self, news: News) -> None:
-        if isinstance(news, Preview):
-            self.previewed.emit(news)
-            return
-        if isinstance(news, Remark):
-            self.note = Note(news.text)
-        else:
-            self.activity, self.progress = news.stage, (news.done, news.total)
-        self.changed.emit()
-
-    def _ran(self, result: Prediction) -> None:
-        self.activity = None
+    def _ran(self, result: Prediction, took: float) -> None:
         basis = self.walk.choice.basis
-        entry = Entry(result, time.perf_counter() - self._began)
+        entry = Entry(result, took)
         self.members.ran(result)
         self._take(entry, lambda: self.results.add(entry))
         # Chosen while the run lasted.
@@ -430,11 +405,6 @@ class Session:
             self._bring(entry)
         self.changed.emit()
 
-    def _number(self, count: int) -> int:
-        """Numbers for so many runs; the first of them."""
-        self._runs += count
-        return self._runs - count + 1
-
     def _kept_settings(self) -> tuple[int, int, float, int]:
         chosen = self.settings
         return chosen.hypotheses, chosen.samples, chosen.reach, chosen.cards
@@ -477,10 +447,6 @@ class Session:
         self.summary.make()
         self.overviews.make()
         self.changed.emit()
-
-    def _run_failed(self, text: str) -> None:
-        self.activity = None
-        self._failed(text)
 
     def tell(self, text: str, error: bool = False, at: Literal["run", "export"] = "run") -> None:
         """Say something beside one of the buttons, in one sentence, or nothing any more."""
@@ -527,19 +493,21 @@ class Session:
             self.places.look_at(cards.voxel)
 
     def _writing(self) -> None:
-        self.activity, self.note = "exporting", None
+        self._exporting, self.note = True, None
         self.changed.emit()
 
     def _wrote(self, text: str, error: bool) -> None:
-        self.activity = None
+        self._exporting = False
         self.tell(text, error, "export")
 
     def close(self) -> None:
         """Stop everything and let go of it."""
         self._runner.close()
-        self.activity = self.result = None
+        self.result = None
+        self._exporting = False
         self.setup = Setup()
         self.effect.close()
+        self.running.close()
         for part in (*reversed(self._parts), self.places, self.studies, self.results):
             part.close()
         for signal in (self.changed, self.previewed, self.found):

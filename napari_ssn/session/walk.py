@@ -1,21 +1,20 @@
-"""The hypothesis on show: where it is, how it moves, how large it is, and the way back."""
+"""The hypothesis on show: which it is, and how one moves on to another."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_ssn import prediction
-from napari_ssn.errors import Cancel
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
-from napari_ssn.prediction.curve import STEP, Curve, stop_of, stops
-from napari_ssn.session.derived import Derived
+from napari_ssn.prediction.curve import stop_of, stops
+from napari_ssn.session.history import History
 from napari_ssn.session.records import Settings
 from napari_ssn.session.runner import Runner
+from napari_ssn.session.standing import Standing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +22,7 @@ if TYPE_CHECKING:
 
     from napari_ssn.core.directions.principal import Directions, Kind
     from napari_ssn.core.summaries.lesions import Lesions
-    from napari_ssn.prediction.decode import Position
     from napari_ssn.prediction.prediction import Prediction
-
-#: Steps that undo can take back, and redo make again.
-UNDO_STEPS = 10
 
 
 class Walk:
@@ -35,10 +30,9 @@ class Walk:
 
     Attributes:
         moved: signal: another hypothesis is on show, or its size became known.
-        choice: the hypothesis on show.
+        here: what is there: label map and sizes.
         grip: the hypothesis that a finger has taken hold of the slider at; None while none is on
             it.
-        lesions: of the result; None until they are told apart.
         selected: number of the lesion that the user looks at; the slider moves it alone if it
             has a position of its own.
 
@@ -51,21 +45,14 @@ class Walk:
     moved = Signal()
 
     def __init__(self, runner: Runner, settings: Settings, failed: Callable[[str], None]) -> None:
-        self.choice = Choice()
+        self.here = Standing(runner, lambda: self._settings.reach, failed)
+        self.here.curve.changed.connect(self.moved.emit)
         self.grip: Choice | None = None
-        self.lesions: Lesions | None = None
         self.selected: int | None = None
-        self._position: Position | None = None
-        # What was decoded last, and of what: a layer and lines ask for the same slice.
-        self._decoded: tuple[Any, NDArray[np.uint8]] | None = None
         self._runner = runner
         self._settings = settings
         self._failed = failed
-        self._result: Prediction | None = None
-        self._curve: Derived[_Way, Curve] = Derived(runner, "curve", _counted, failed)
-        self._curve.changed.connect(self.moved.emit)
-        self._history: list[Choice] = []
-        self._undone: list[Choice] = []
+        self._history = History()
 
     def begin(self, result: Prediction) -> None:
         """Stand at the mean of a new result; its directions are others than before.
@@ -73,15 +60,11 @@ class Walk:
         Nobody is told yet: layers of the new result must be there first, and must find this
         walk in it when they are drawn. `announce` tells.
         """
-        self._result, self.grip, self._decoded = result, None, None
-        self._curve.forget()
+        self.grip = self.selected = None
         self._history.clear()
-        self._undone.clear()
-        self.lesions = self.selected = None
         known = self.choice.basis in result.bases.kinds
         basis = self.choice.basis if known else result.directions.kind
-        self.choice = Choice(seed=self.choice.seed, basis=basis)
-        self._position = prediction.decode.position_of(result, self.choice)
+        self.here.begin(result, Choice(seed=self.choice.seed, basis=basis))
 
     def renew(self, result: Prediction) -> None:
         """Stand at the same place in the same run with another spread.
@@ -89,26 +72,21 @@ class Walk:
         It has other lesions, and no answer is true of it any more: positions of their own,
         conditions and what was nearest to a drawing are gone. `announce` tells.
         """
-        self._result, self.grip, self._decoded = result, None, None
-        self._curve.forget()
-        self.lesions = self.selected = None
-        self._history = [replace(choice, own=(), only=(), drawing=None) for choice in self._history]
-        self._undone = [replace(choice, own=(), only=(), drawing=None) for choice in self._undone]
-        self.choice = replace(self.choice, own=(), only=(), drawing=None)
-        self._position = prediction.decode.position_of(result, self.choice)
+        self.grip = self.selected = None
+        self._history.change(_without_answers)
+        self.here.begin(result, _without_answers(self.choice))
 
     def leave(self) -> Any:
         """See `Leaving`."""
-        steps = tuple(self._history), tuple(self._undone)
-        return self.choice, steps, self.lesions, self.selected, self._curve.leave()
+        here = self.here
+        return self.choice, self._history.leave(), self.lesions, self.selected, here.curve.leave()
 
     def resume(self, left: Any) -> None:
         """See `Leaving`."""
-        assert self._result is not None
-        self.choice, steps, self.lesions, self.selected, curve = left
-        self._history, self._undone = map(list, steps)
-        self._curve.resume(curve)
-        self._position = prediction.decode.position_of(self._result, self.choice)
+        choice, steps, self.here.lesions, self.selected, curve = left
+        self._history.resume(steps)
+        self.here.curve.resume(curve)
+        self.here.move(choice)
 
     def stand(self, choice: Choice, lesions: Lesions | None) -> None:
         """Stand at a hypothesis of a result that has just begun; nobody is told."""
@@ -116,8 +94,7 @@ class Walk:
 
     def announce(self) -> None:
         """Count the sizes along the walk if they are not known, and say where one stands."""
-        assert self._result is not None
-        self._curve.want(self._way(self._result))
+        self.here.count()
         self.moved.emit()
 
     def configure(self, settings: Settings) -> None:
@@ -125,8 +102,7 @@ class Walk:
         before, self._settings = self._settings.reach, settings
         if settings.reach == before or self._result is None:
             return
-        self._history = [c for c in self._history if _farthest(c) <= settings.reach]
-        self._undone = [c for c in self._undone if _farthest(c) <= settings.reach]
+        self._history.keep(lambda choice: choice.farthest <= settings.reach)
         kept = tuple((k, at) for k, at in self.choice.own if abs(at) <= settings.reach)
         at = self.choice.sigma if abs(self.choice.sigma) <= settings.reach else 0.0
         self._take(replace(self.choice, sigma=at, own=kept))
@@ -134,9 +110,23 @@ class Walk:
     # ---- What is the case
 
     @property
+    def choice(self) -> Choice:
+        """The hypothesis on show."""
+        return self.here.choice
+
+    @property
+    def lesions(self) -> Lesions | None:
+        """Of the result; None until they are told apart."""
+        return self.here.lesions
+
+    @property
+    def _result(self) -> Prediction | None:
+        return self.here.result
+
+    @property
     def z(self) -> NDArray[np.float64] | None:
         """Latent vector of the hypothesis on show; None without a result, and of nothing."""
-        return None if self._position is None else self._position.z
+        return None if self.here.position is None else self.here.position.z
 
     @property
     def held(self) -> bool:
@@ -150,43 +140,18 @@ class Walk:
 
     @property
     def directions(self) -> Directions | None:
-        """Those that the slider can walk; None before there is a result."""
-        result = self._result
-        return None if result is None else result.bases.known(self.choice.basis)
-
-    @property
-    def members(self) -> int:
-        """Members that one steps through in the place of samples; 0 of a model."""
-        return 0 if self._result is None else prediction.crowd.stepped(self._result)
-
-    @property
-    def from_mean(self) -> bool:
-        """Whether the slider starts from the model's mean, of which directions say their sizes."""
-        choice = self.choice
-        given = choice.points or choice.only or choice.drawing
-        return choice.sample is None and choice.member is None and not given
+        """See `Standing`."""
+        return self.here.directions
 
     @property
     def counts(self) -> NDArray[np.int64] | None:
-        """Voxels of each label here, (C,); None while they are being counted."""
-        curve = self._here()
-        if self.choice.nothing and self._result is not None:
-            return self._result.nothing_counts
-        if (own := self._own_counts) is not None:
-            return own
-        if curve is None:
-            return None
-        if self.choice.own:
-            found = self.lesion_counts
-            return None if found is None else found.sum(0)
-        return curve.at(self.choice.sigma)
+        """See `Standing`."""
+        return self.here.counts
 
     @property
     def lesion_counts(self) -> NDArray[np.int64] | None:
-        """Voxels of each label that go with each lesion here, (K + 1, C); None if not known."""
-        curve = self._here()
-        found = None if curve is None else curve.at_each_lesion(self.choice)
-        return 0 * found if self.choice.nothing and found is not None else found
+        """See `Standing`."""
+        return self.here.lesion_counts
 
     @property
     def alone(self) -> int | None:
@@ -201,76 +166,22 @@ class Walk:
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to go back."""
-        return bool(self._history)
+        return self._history.can_undo
 
     @property
     def can_redo(self) -> bool:
         """Whether a step that was taken back can be made again."""
-        return bool(self._undone)
-
-    @property
-    def _own_counts(self) -> NDArray[np.int64] | None:
-        """Voxels of each label in a member's own label map; None where a decoded one is on show."""
-        position, result = self._position, self._result
-        if position is None or position.member is None or result is None:
-            return None
-        if result.members is None or result.spread.changed:
-            return None
-        found: NDArray[np.int64] = result.members.counts[position.member]
-        return found
-
-    def ends(self, direction: int | None = None) -> tuple[float, float]:
-        """How far the slider goes along a direction, that on show if left out: to whole steps.
-
-        In an ensemble to its outermost member, beyond whom nobody outlined anything so.
-        """
-        reach, result, directions = self._settings.reach, self._result, self.directions
-        if result is None or result.members is None or directions is None:
-            return -reach, reach
-        choice = self.choice
-        vector = directions.basis[:, choice.direction if direction is None else direction]
-        anchor = prediction.decode.anchor_z(result, choice.anchor)[: len(vector)]
-        low, high = (end - float(anchor @ vector) for end in result.members.reach(vector))
-        return -_steps(min(-low, reach)), _steps(min(high, reach))
+        return self._history.can_redo
 
     def label_map(self, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels of the hypothesis on show in a part of the region; None without a result."""
-        return self.labels_of(self.choice, where)
-
-    def labels_of(self, choice: Choice, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
-        """As `label_map`, of another hypothesis, which is found soonest on the way one is on."""
-        result, curve = self._result, self._curve.value
-        if result is None:
-            return None
-        reach = self._settings.reach
-        on_way = curve is not None and curve.fits(result.run, choice, reach)
-        # A member's own label map is as it was given, where that of its z may round otherwise.
-        decoded = choice.kind != "member" and not (choice.own or choice.nothing)
-        if on_way and abs(choice.sigma) <= reach and decoded:
-            assert curve is not None
-            kept = curve.label_map(choice.sigma, where)
-            if kept is not None:
-                return kept
-        position = self.position_at(choice)
-        key = (position, self.lesions, _ends(where, result.dist.space))
-        if self._decoded is None or self._decoded[0] != key:
-            found = prediction.decode.labels_in(result, position, self.lesions, where)
-            self._decoded = (key, found)
-        # A copy: who gets it may do with it what they like.
-        return self._decoded[1].copy()
-
-    def position_at(self, choice: Choice) -> Position:
-        """Where a hypothesis of the result stands in the distribution."""
-        assert self._result is not None
-        if choice == self.choice and self._position is not None:
-            return self._position
-        return prediction.decode.position_of(self._result, choice)
+        return self.here.labels_of(self.choice, where)
 
     # ---- Lesions
 
     def take_lesions(self, lesions: Lesions) -> None:
         """Tell lesions apart from now on."""
-        self.lesions = lesions
+        self.here.lesions = lesions
         self.announce()
 
     def select(self, number: int | None) -> None:
@@ -295,7 +206,7 @@ class Walk:
 
     def set_sigma(self, sigma: float, same_gesture: bool = False) -> None:
         """Move the slider, to its nearest stop; moves of one gesture are undone together."""
-        reach, (low, high) = self._settings.reach, self.ends()
+        reach, (low, high) = self._settings.reach, self.here.ends()
         at = float(stops(reach)[stop_of(min(max(sigma, low), high), reach)])
         if self.alone is None:
             self._show(replace(self._outlined, sigma=at), same_gesture)
@@ -325,7 +236,7 @@ class Walk:
         """Walk directions chosen in another way, from the same anchor; found if need be."""
         result = self._result
         if result is None:
-            self.choice = replace(self.choice, basis=basis)
+            self.here.choice = replace(self.choice, basis=basis)
         elif basis in result.bases.kinds:
             self._runner.cancel("directions")
             if basis != self.choice.basis:
@@ -368,7 +279,7 @@ class Walk:
 
         Of a small ensemble its members take the place of samples.
         """
-        members = self.members
+        members = self.here.members
         if members and self._result is not None:
             at = -1 if self.choice.member is None else self.choice.member
             after = (at + 1 + by) % (members + 1) - 1
@@ -385,28 +296,24 @@ class Walk:
         """Draw other samples; the one on show becomes the one of that number."""
         if self.choice.sample is None:
             # The mean has no seed: nothing moves, and nothing is to be undone.
-            self.choice = replace(self.choice, seed=seed)
+            self.here.choice = replace(self.choice, seed=seed)
         else:
             self._show(self._sampled(self.choice.sample, seed))
 
     def undo(self) -> None:
         """Go back one step, if there is one."""
-        if self._history:
-            self._undone.append(self.choice)
-            self._take(self._history.pop())
+        if (before := self._history.undo(self.choice)) is not None:
+            self._take(before)
 
     def redo(self) -> None:
         """Make the step again that was taken back last, if there is one."""
-        if self._undone:
-            self._history.append(self.choice)
-            self._take(self._undone.pop())
+        if (after := self._history.redo(self.choice)) is not None:
+            self._take(after)
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = self._position = self.lesions = self._decoded = None
-        self._curve.close()
+        self.here.close()
         self._history.clear()
-        self._undone.clear()
         self.moved.disconnect()
 
     def _start(self, **changes: Any) -> Choice:
@@ -433,59 +340,14 @@ class Walk:
     def _show(self, choice: Choice, same_gesture: bool = False) -> None:
         if self._result is None or choice == self.choice:
             return
-        if not same_gesture:
-            self._history = [*self._history, self.choice][-UNDO_STEPS:]
-        self._undone.clear()
+        self._history.step(self.choice, same_gesture)
         self._take(choice)
 
     def _take(self, choice: Choice) -> None:
-        assert self._result is not None
-        self.choice = choice
-        self._position = prediction.decode.position_of(self._result, choice)
+        self.here.move(choice)
         self.announce()
 
-    def _way(self, result: Prediction) -> _Way:
-        choice = self.choice
-        start = replace(choice.anchor, basis=choice.basis, direction=choice.direction)
-        several = self.lesions is not None and self.lesions.several
-        return _Way(result, start, self._settings.reach, self.lesions if several else None)
 
-    def _here(self) -> Curve | None:
-        """The curve, if it is about the walk one is on."""
-        curve, result = self._curve.value, self._result
-        if curve is None or result is None:
-            return None
-        return curve if curve.fits(result.run, self.choice, self._settings.reach) else None
-
-
-@dataclass(frozen=True)
-class _Way:
-    """What sizes along a walk hang on: its lesions where there are several."""
-
-    result: Prediction
-    start: Choice
-    reach: float
-    lesions: Lesions | None
-
-
-def _ends(where: tuple[slice | int, ...], space: tuple[int, ...]) -> tuple[Any, ...]:
-    """A part of a grid, said in one way only."""
-    full = (*where, *(slice(None),) * (len(space) - len(where)))
-    return tuple(
-        one.indices(size) if isinstance(one, slice) else one
-        for one, size in zip(full, space, strict=True)
-    )
-
-
-def _counted(way: _Way, cancel: Cancel) -> Curve:
-    return prediction.counting.curve_along(way.result, way.start, way.reach, way.lesions, cancel)
-
-
-def _steps(sigma: float) -> float:
-    """The last stop before so many standard deviations, and 0 at least."""
-    return max(0, math.floor(sigma / STEP + 1e-9)) * STEP
-
-
-def _farthest(choice: Choice) -> float:
-    """The largest distance of anything in a choice from its anchor, in σ."""
-    return max(abs(choice.sigma), *(abs(at) for _, at in choice.own), 0.0)
+def _without_answers(choice: Choice) -> Choice:
+    """A choice without what was found out of other hypotheses, or lesions."""
+    return replace(choice, own=(), only=(), drawing=None)

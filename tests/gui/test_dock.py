@@ -212,10 +212,10 @@ def test_the_whole_of_a_large_image_says_what_is_missing(
 def test_an_export_is_not_disturbed_by_the_key_for_run(opened: Any, qtbot: Any) -> None:
     viewer, dock = opened
     run_and_wait(dock, qtbot)
-    dock.session.activity = "exporting"
+    dock.session._exporting = True
     press(viewer, "Control-Enter")
     assert dock.session.activity == "exporting"
-    dock.session.activity = None
+    dock.session._exporting = False
 
 
 def test_an_image_just_opened_is_the_one_to_segment(opened: Any, qtbot: Any) -> None:

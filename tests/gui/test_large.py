@@ -67,7 +67,7 @@ def test_until_the_walk_is_decoded_every_frame_is_exact(
 ) -> None:
     viewer, dock = large
     walk = dock.session.walk
-    monkeypatch.setattr(walk._curve, "want", lambda way: None)
+    monkeypatch.setattr(walk.here.curve, "want", lambda way: None)
     walk.show_sample(1)
     assert walk.counts is None
     dense = dock.session.result.dist.dense()

@@ -133,7 +133,7 @@ def test_the_marker_of_the_histogram_follows_the_slider(
     # It never leaves the picture.
     assert 0 <= bars.place(-1e9) < bars.place(found.first) <= bars.place(1e9) <= bars.width()
     # While sizes are counted there is none.
-    dock.session.walk._curve.forget()
+    dock.session.walk.here.curve.forget()
     dock.result.follow()
     assert bars.at is None
 

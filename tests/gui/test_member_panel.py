@@ -109,7 +109,7 @@ def test_members_are_listed_shown_compared_and_left_out(dock: tuple[Any, Any], q
     dock.cards.compare.click()
     # The slider ends at the outermost member.
     slider = dock.slider
-    low, high = session.walk.ends()
+    low, high = session.walk.here.ends()
     stops = (slider.slider.minimum(), slider.slider.maximum())
     assert stops == (round(low / STEP), round(high / STEP))
     assert 0 < high < session.settings.reach and slider.high.toolTip().startswith(f"+{high:.3g} ")

@@ -40,7 +40,7 @@ def test_the_nearest_hypothesis_is_shown_and_the_slider_goes_on_from_there(folde
     session.fitting.fit(values)
     fit = fit_drawing(dist, values)
     np.testing.assert_array_equal(walk.label_map(()), dist.label_map(fit.z))
-    assert walk.choice.kind == "drawing" and not walk.from_mean
+    assert walk.choice.kind == "drawing" and not walk.here.from_mean
     found = session.fitting.found
     assert found is not None and found.percentile == fit.percentile
     marks = np.where(fit.unlikely, np.where(values > 0, BEYOND, LEFT_OUT), 0)

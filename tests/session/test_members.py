@@ -107,7 +107,7 @@ def test_the_slider_ends_at_the_outermost_member(ran: Session) -> None:
         for direction in range(3):
             walk.set_direction(direction)
             along = (found.z - start) @ walk.directions.basis[:, direction]
-            low, high = walk.ends()
+            low, high = walk.here.ends()
             assert along.min() - 1e-6 <= low <= along.min() + STEP
             assert along.max() - STEP <= high <= along.max() + 1e-6
             walk.set_sigma(9.0)
@@ -127,7 +127,7 @@ def test_a_member_that_is_left_out_is_left_out_of_everything(ran: Session) -> No
     ]
     assert ran.result.members.counts.tolist() == [COUNTS[k] for k in inside]
     assert "smallest and largest of 3 networks" in line(ran)
-    assert ran.walk.members == 3 and ran.result.dist.rank == 2
+    assert ran.walk.here.members == 3 and ran.result.dist.rank == 2
     ran.members.show(1)
     assert ran.walk.choice == Choice()
     ran.members.set_in(0, False)
@@ -144,7 +144,7 @@ def test_a_former_ensemble_comes_back_with_its_members(ran: Session) -> None:
     ran.members.set_in(1, False)
     ran.show_result(first)
     assert rows(ran) == [(f"fold {k}", COUNTS[k], k) for k in range(4)]
-    assert ran.walk.members == 4 and "of 4 networks" in line(ran)
+    assert ran.walk.here.members == 4 and "of 4 networks" in line(ran)
     ran.show_result(ran.results.entries[1])
     assert [at for _, _, at in rows(ran)] == [0, None, 1, 2]
     ran.members.set_in(1, True)
@@ -237,9 +237,9 @@ def test_from_a_member_that_outlines_nothing_one_walks_as_from_the_mean(session:
         walk.step(1)
     assert (walk.choice.member, walk.choice.nothing) == (4, True)
     assert walk.counts[1:].sum() == 0 and not walk.label_map((slice(None),) * 3).any()
-    ends = walk.ends()
+    ends = walk.here.ends()
     walk.set_sigma(-0.5)
-    assert walk.choice == Choice(sigma=-0.5) and walk.ends() == ends
+    assert walk.choice == Choice(sigma=-0.5) and walk.here.ends() == ends
     session.members.show(4)
     walk.set_direction(1)
     assert walk.choice == Choice(direction=1)

@@ -335,7 +335,7 @@ def test_points_and_lesions_that_move_alone(tmp_path: Path) -> None:
     slow = np.zeros((len(z), len(lesions.found) + 1, 2), np.int64)
     for row, labels in zip(slow, given.label_maps(z), strict=True):
         np.add.at(row, (lesions.parts.ravel(), labels.ravel()), 1)
-    np.testing.assert_array_equal(walk._curve.value.by_lesion, slow)
+    np.testing.assert_array_equal(walk.here.curve.value.by_lesion, slow)
     assert (slow != lesion_counts(result.dist, lesions.parts, z)).any()
     walk.set_sigma(1.0)
     walk.set_alone(2, True)

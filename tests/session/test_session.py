@@ -92,7 +92,7 @@ def test_small_walks_are_kept_and_larger_ones_decoded(
         session.pointing.start(1)
         session.pointing.add((12, 20))
         session.walk.set_sigma(1.0)
-        curve = session.walk._curve.value
+        curve = session.walk.here.curve.value
         assert curve is not None and (curve.maps is not None) == (room > 0)
         shown.append((session.walk.label_map(()), session.walk.counts))
     np.testing.assert_array_equal(shown[0][0], shown[1][0])

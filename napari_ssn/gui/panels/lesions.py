@@ -101,7 +101,11 @@ class LesionPanel(Section):
         if lesions is None or result is None:
             self.table.setRowCount(0)
             return
-        measure, draws, members = result.measure, lesions.rules.draws, self._session.walk.members
+        measure, draws, members = (
+            result.measure,
+            lesions.rules.draws,
+            self._session.walk.here.members,
+        )
         self.table.horizontalHeaderItem(2).setToolTip("" if members else _RANGE)
         self.table.set_rows(len(lesions.found))
         for at, lesion in enumerate(lesions.found):

@@ -128,7 +128,7 @@ class SamplePanel(Section):
         """Show whether there is anything to draw from."""
         self.setEnabled(self._session.result is not None and not self._session.stale)
         # Nobody draws from a small ensemble: all that it is are its members.
-        self.add.setText("Add members" if self._session.walk.members else "Add samples")
+        self.add.setText("Add members" if self._session.walk.here.members else "Add samples")
         self.follow()
 
     def follow(self) -> None:

@@ -120,7 +120,7 @@ class RunPanel(Section):
         ready = session.setup.obstacle is None and session.activity != "exporting"
         self.button.setEnabled(session.busy or ready)
         self.bar.setVisible(session.busy)
-        done, total = session.progress
+        done, total = session.running.progress
         # Zero in all makes the bar swing: how long loading takes is unknown.
         self.bar.setRange(0, total if total > 1 else 0)
         self.bar.setValue(done)
@@ -139,12 +139,12 @@ class RunPanel(Section):
         # What is written is said where it was asked for.
         note = session.note if session.note is not None and session.note.at == "run" else None
         if session.activity == "loading":
-            return f"Loading the model · {seconds(session.elapsed)}", "muted"
+            return f"Loading the model · {seconds(session.running.elapsed)}", "muted"
         if session.activity == "running":
-            done, total = session.progress
+            done, total = session.running.progress
             steps = f" {min(done + 1, total)} of {total}" if total else ""
             remark = f"{note.text} " if note is not None else ""
-            return f"{remark}Running{steps} · {seconds(session.elapsed)}", "muted"
+            return f"{remark}Running{steps} · {seconds(session.running.elapsed)}", "muted"
         if session.activity == "exporting":
             return "Exporting…", "muted"
         if note is not None:

@@ -26,5 +26,5 @@ def shown_words(session: Session) -> str:
     )
     if choice.member is None:
         return words
-    of = f" of {session.walk.members}" if session.walk.members else ""
+    of = f" of {session.walk.here.members}" if session.walk.here.members else ""
     return f"Member {choice.member + 1}{of}"

@@ -227,7 +227,7 @@ class SliderPanel(Section):
         walk, source = self._session.walk, result.source
         directions = walk.directions
         # At ±2 σ, of which the sizes in the names are, an ensemble may have no member any more.
-        sized = walk.from_mean and result.members is None
+        sized = walk.here.from_mean and result.members is None
         offered = (directions, sized)
         if directions is None or offered == self._offered:
             return
@@ -295,7 +295,7 @@ class SliderPanel(Section):
     def _end(self) -> None:
         """Where the slider ends, which is another place from every anchor of an ensemble."""
         walk, result = self._session.walk, self._session.result
-        least, most = walk.ends()
+        least, most = walk.here.ends()
         stops = round(least / STEP), round(most / STEP)
         if (self.slider.minimum(), self.slider.maximum()) != stops:
             self.slider.blockSignals(True)

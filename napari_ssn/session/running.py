@@ -1,0 +1,104 @@
+"""One run at a time: its number, how far it is, and how long it has taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from psygnal import Signal
+
+from napari_ssn.errors import Cancel
+from napari_ssn.session.jobs import Progress
+from napari_ssn.session.records import News, Preview, Remark
+from napari_ssn.session.runner import Runner
+
+if TYPE_CHECKING:
+    # This module imports torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+
+Job = Callable[[int, Progress, Cancel], "Prediction"]
+
+
+class Running:
+    """Begins runs and stops them; a newer one takes the place of one under way.
+
+    Attributes:
+        changed: signal: a run is farther than it was.
+        previewed: signal: it has the first labels of the plane that was looked at.
+        remarked: signal: it has something to say, in one sentence.
+        stage: of the run under way; None without one.
+        progress: steps done, and in all; 0 and 0 where nobody knows.
+
+    Args:
+        runner: does them.
+        ended: is given the result of a run, and the seconds that it took.
+        failed: is told, in one sentence, why a run came to nothing.
+    """
+
+    changed = Signal()
+    previewed = Signal(Preview)
+    remarked = Signal(str)
+
+    def __init__(
+        self,
+        runner: Runner,
+        ended: Callable[[Prediction, float], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self.stage: Literal["loading", "running"] | None = None
+        self.progress: tuple[int, int] = (0, 0)
+        self._runner, self._on_end, self._on_failure = runner, ended, failed
+        self._numbers = 0
+        self._began = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began; 0 without one."""
+        return 0.0 if self.stage is None else time.perf_counter() - self._began
+
+    def number(self, count: int = 1) -> int:
+        """Numbers for so many results, which no other has; the first of them."""
+        self._numbers += count
+        return self._numbers - count + 1
+
+    def begin(self, job: Job) -> None:
+        """Begin a run, which gets the next number."""
+        number = self.number()
+        self.stage, self.progress = "loading", (0, 0)
+        self._began = time.perf_counter()
+        self._runner.submit(
+            "run",
+            lambda progress, cancel: job(number, progress, cancel),
+            self._ended,
+            self._failed,
+            self._told,
+        )
+
+    def stop(self) -> None:
+        """Drop the run under way."""
+        self._runner.cancel("run")
+        self.stage = None
+
+    def close(self) -> None:
+        """Let go of who listens."""
+        self.stage = None
+        for signal in (self.changed, self.previewed, self.remarked):
+            signal.disconnect()
+
+    def _told(self, news: News) -> None:
+        if isinstance(news, Preview):
+            self.previewed.emit(news)
+        elif isinstance(news, Remark):
+            self.remarked.emit(news.text)
+        else:
+            self.stage, self.progress = news.stage, (news.done, news.total)
+            self.changed.emit()
+
+    def _ended(self, result: Prediction) -> None:
+        took, self.stage = self.elapsed, None
+        self._on_end(result, took)
+
+    def _failed(self, words: str) -> None:
+        self.stage = None
+        self._on_failure(words)
