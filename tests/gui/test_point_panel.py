@@ -246,7 +246,7 @@ def test_another_frame_is_not_pointed_into(
 def test_placing_the_centre_is_no_point(pointed: tuple[Any, Any]) -> None:
     viewer, dock = pointed
     before = dock.session.pointing.points
-    dock.picture.wait_for_click(True)
+    dock.picture.centre.wait_for_click(True)
     click(viewer, (14.0, 14.0))
     assert dock.session.pointing.points == before
 

@@ -99,10 +99,10 @@ def test_a_click_in_a_time_series(deep: tuple[Any, Any], qtbot: Any) -> None:
     viewer, dock = deep
     series(viewer)
     image = viewer.layers["series"]
-    dock.picture.place_at(tuple(image.data_to_world((3, 7, 8, 9))))
+    dock.picture.centre.place_at(tuple(image.data_to_world((3, 7, 8, 9))))
     assert dock.session.setup.centre == (7, 8, 9)
     np.testing.assert_allclose(viewer.layers["SSN · region"].data, [[7, 8, 9]])
-    dock.picture.place_at((6.0, 500.0, 0.0, 0.0))
+    dock.picture.centre.place_at((6.0, 500.0, 0.0, 0.0))
     assert "outside" in dock.session.note.text
 
 

@@ -57,7 +57,7 @@ def test_a_click_and_a_jump_mean_the_voxel_they_are_at(
     add_image(viewer, SPACE, scale=sizes(image), units=(image,) * 3)
     beside(viewer, other)
     session = dock.session
-    dock.picture.place_at(place(per_mm))
+    dock.picture.centre.place_at(place(per_mm))
     assert session.setup.centre == VOXEL
     # The cross lies on it, and is drawn where it is in the slice on show.
     viewer.dims.set_point(range(3), (0, 0, 0))

@@ -82,7 +82,7 @@ class Clicks:
         self._session.asking.stop()
 
     def _on_click(self, viewer: Any, event: Any) -> Any:
-        if event.button != 1 or self._scene.picture.waiting:
+        if event.button != 1 or self._scene.picture.centre.waiting:
             return
         yield
         moved = False

@@ -1,4 +1,4 @@
-"""The image to segment, as it lies in the viewer: its frame, its voxels, and the region's cross."""
+"""The image to segment, as it lies in the viewer: its frame and its voxels."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
-from napari.layers import Image, Layer, Points
+from napari.layers import Image, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_ssn.core.directions.compass import Compass
 from napari_ssn.geometry.display import Display
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.centre import Centre
 from napari_ssn.gui.layers.channels import Channels
-from napari_ssn.gui.layers.reticle import Reticle
+from napari_ssn.gui.layers.known import KnownImages
 from napari_ssn.gui.layers.world import in_layer, in_viewer
 from napari_ssn.gui.memory import Remembered
 from napari_ssn.prediction.source import Source
@@ -28,6 +28,7 @@ class Picture:
 
     Attributes:
         channels: layers that are further channels of the image, where the model reads several.
+        centre: the middle of the region that is looked at.
     """
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
@@ -38,21 +39,15 @@ class Picture:
         self._shown: layers.Shown | None = None
         # Of a time series the frame to segment.
         self._frame = 0
-        # Every image and frame that was looked at so far, until it changes or is closed: who
-        # comes back to it finds the same one, and so its results. Watched all the while.
-        self._known: dict[Image, dict[int, layers.Shown]] = {}
-        # Whose layer a token is of.
-        self._layers: WeakValueDictionary[int, Image] = WeakValueDictionary()
-        self._cross: Points | None = None
-        self._reticle: Reticle | None = None
-        self._clicked: Callable[[], None] | None = None
+        # Watched all the while, also when another is looked at.
+        self._known = KnownImages(self._altered)
         session.looking = self._plane_on_show
         session.closed = self._is_closed
         session.turn_to = self._turn_to
         session.found.connect(self._found)
         #: Is asked to choose a layer as the image to segment.
         self.choose: Callable[[Image], None] = self.set_image
-        session.changed.connect(self._show_cross)
+        self.centre = Centre(viewer, session, self)
         viewer.layers.events.removed.connect(self._removed)
 
     # ---- Which image
@@ -202,98 +197,11 @@ class Picture:
         place = in_layer(self._viewer, self._image, dims.point)
         return layers.plane_on_show(self._image, self.display, dims, place)
 
-    # ---- The region's middle
-
-    def centre_in_words(self) -> str:
-        """Where the region's middle lies in the picture."""
-        centre, display = self._session.setup.centre, self.display
-        if centre is None or display is None:
-            return ""
-        shown = display.reorientation.index_to_display(centre, display.image_space)
-        if len(shown) == 3:
-            return f"Slice {shown[0]}, col. {shown[2]}, row {shown[1]}"
-        return f"Column {shown[1]}, row {shown[0]}"
-
-    def place_at(self, position: tuple[float, ...]) -> None:
-        """Put the region's middle on a place in the world."""
-        if self.display is None:
-            return
-        voxel = self.voxel_at(position)
-        outside = (-1,) * len(self.display.shape)
-        self._session.place_centre(voxel if voxel is not None else outside)
-
-    def wait_for_click(self, waiting: bool, done: Callable[[], None] | None = None) -> None:
-        """Take the next click on the image as the region's middle, or stop waiting for it."""
-        callbacks = self._viewer.mouse_drag_callbacks
-        if self._on_click in callbacks:
-            callbacks.remove(self._on_click)
-        self._clicked = done
-        if waiting:
-            callbacks.append(self._on_click)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the next click is the region's middle."""
-        return self._on_click in self._viewer.mouse_drag_callbacks
-
-    def _on_click(self, viewer: Any, event: Any) -> Any:
-        moved = False
-        yield
-        while event.type == "mouse_move":
-            moved = True
-            yield
-        if not moved:
-            # A drag moves the picture and means no place.
-            done = self._clicked
-            self.wait_for_click(False)
-            self.place_at(tuple(event.position))
-            if done is not None:
-                done()
-
-    def _show_cross(self) -> None:
-        session = self._session
-        centre = session.setup.centre if session.setup.around_point else None
-        if self._cross is not None and (centre is None or centre != self._cross.metadata["at"]):
-            self._viewer.layers.remove(self._cross)
-        if centre is None or self._cross is not None or self.display is None:
-            return
-        chosen = set(self._viewer.layers.selection)
-        cross = layers.region_layer(self._image, self.display, centre)
-        cross.metadata["at"] = centre
-        self._cross = cross
-        self._viewer.add_layer(cross)
-        self._reticle = Reticle(self._viewer, cross)
-        self._viewer.layers.selection = chosen
-
-    def _drop_cross(self, tidy: bool = True) -> None:
-        """Its layer is gone, or goes."""
-        if self._reticle is not None:
-            self._reticle.close(tidy)
-        self._cross = self._reticle = None
-
     # ---- From the viewer
 
-    def _described(self, layer: Image, frame: int) -> layers.Shown:
-        """An image, or a frame of it, as it is; the same one when one comes back to it."""
-        if layer not in self._known:
-            self._known[layer] = {}
-            for name in layers.IMAGE_EVENTS:
-                getattr(layer.events, name).connect(self._altered)
-        found = self._known[layer]
-        if frame not in found:
-            found[frame] = layers.describe(layer, frame)
-            self._layers[found[frame].source.token] = layer
-        return found[frame]
-
-    def _forget(self, layer: Image) -> None:
-        if self._known.pop(layer, None) is not None:
-            for name in layers.IMAGE_EVENTS:
-                getattr(layer.events, name).disconnect(self._altered)
-
-    def _altered(self, event: Any) -> None:
+    def _altered(self, layer: Image) -> None:
         """A layer is another image from now on."""
-        self._known[event.source].clear()
-        if event.source is self._image:
+        if layer is self._image:
             if self.frames is not None:
                 self._frame = min(self._frame, self.frames - 1)
             self._tell()
@@ -303,13 +211,13 @@ class Picture:
             self._shown = None
         else:
             frame = 0 if self.frames is None else self._frame
-            self._shown = self._described(self._image, frame)
+            self._shown = self._known.described(self._image, frame)
         self._session.set_image(self._joined())
 
     def _joined(self) -> Source | None:
         joined = self.channels.join(self._shown, self._image)
         if joined is not None and self._image is not None:
-            self._layers[joined.token] = self._image
+            self._known.name(joined.token, self._image)
         return joined
 
     def join_again(self) -> None:
@@ -325,7 +233,7 @@ class Picture:
 
     def layer_of(self, token: int) -> Image | None:
         """The layer that an image is shown by; None where it is closed."""
-        layer = self._layers.get(token)
+        layer = self._known.layer(token)
         return layer if layer is not None and layer in self._viewer.layers else None
 
     def _found(self, result: Any) -> None:
@@ -344,30 +252,28 @@ class Picture:
         layer = self.layer_of(token)
         if layer is None:
             return False
-        frames = [at for at, one in self._known.get(layer, {}).items() if one.source.token == token]
+        frame = self._known.frame(token)
         if layer is not self._image:
             # The one before would cover it.
             if self._image is not None:
                 self._image.visible = False
             layer.visible = True
             self.choose(layer)
-        if self.frames is not None and frames and frames[0] != self._frame:
-            self.choose_frame(frames[0])
+        if self.frames is not None and frame is not None and frame != self._frame:
+            self.choose_frame(frame)
         source = self._session.setup.source
         return source is not None and source.token == token
 
     def _removed(self, event: Any) -> None:
         layer = getattr(event.value, "__wrapped__", event.value)
-        self._forget(layer)
+        self._known.forget(layer)
         results = self._session.results.entries
-        of_result = any(self._layers.get(one.prediction.source.token) is layer for one in results)
+        of_result = any(self._known.layer(one.prediction.source.token) is layer for one in results)
         if of_result and layer is not self._image:
             # The one to segment is told of below.
             self._session.changed.emit()
         if layer is self._image:
             self.set_image(None)
-        elif layer is self._cross:
-            self._drop_cross()
 
     # ---- From one dock to the next
 
@@ -388,14 +294,8 @@ class Picture:
         Args:
             tidy: whether there still is a window to take it from.
         """
-        if self._cross is not None:
-            cross = self._cross
-            self._drop_cross(tidy)
-            if tidy:
-                self._viewer.layers.remove(cross)
-        self.wait_for_click(False)
-        for layer in list(self._known):
-            self._forget(layer)
+        self.centre.close(tidy)
+        self._known.close()
         self.channels.close()
         self._viewer.layers.events.removed.disconnect(self._removed)
         self._image = None

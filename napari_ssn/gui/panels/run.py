@@ -40,7 +40,7 @@ class RegionPanel(Section):
         self.refresh()
 
     def _wait(self, waiting: bool) -> None:
-        self._picture.wait_for_click(waiting, self._clicked)
+        self._picture.centre.wait_for_click(waiting, self._clicked)
         self.refresh()
 
     def _deepened(self, depth: int) -> None:
@@ -74,7 +74,7 @@ class RegionPanel(Section):
             return "Click on the middle of the lesion."
         if not session.setup.around_point:
             return ""
-        at = self._picture.centre_in_words()
+        at = self._picture.centre.in_words()
         return at or "No centre yet."
 
 
