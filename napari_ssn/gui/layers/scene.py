@@ -1,28 +1,23 @@
-"""What of a result lies in the viewer: the walking layer and what it is compared with."""
+"""What of a result lies in the viewer: the layer on show and what it is compared with."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Labels, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_ssn.geometry.display import RESULT_KEY
-from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.compared import Compared
-from napari_ssn.gui.layers.copies import EDITING, CopyLayers
+from napari_ssn.gui.layers.copies import CopyLayers
 from napari_ssn.gui.layers.first_outlines import FirstOutlines
+from napari_ssn.gui.layers.follower import Follower
 from napari_ssn.gui.layers.frame import ResultFrame
 from napari_ssn.gui.layers.look import Look
 from napari_ssn.gui.layers.picture import Picture
-from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded, Preview, Session
@@ -33,9 +28,6 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 _FAINT = 0.5
-# Seconds that the 3D view may take to follow the slider while it is held; a slower one follows
-# when it is let go.
-_LIVE = 0.05
 
 
 class Scene:
@@ -60,23 +52,18 @@ class Scene:
         # Of every result, by the numbers of their runs.
         self._frames: dict[int, ResultFrame] = {}
         self.veiled = False
-        self._walking: Labels | None = None
-        # The hypothesis that was on show when the walking layer was deleted by hand.
-        self._deleted: Choice | None = None
         self._compared = Compared(viewer, session, self._add)
-        self._grey = False
-        # Whether outlines are shown on request only, and nobody has asked.
-        self._hidden = False
-        # Whether the 3D view took long to follow last time.
-        self._slow = False
         self.look = Look()
         self.copies = CopyLayers(viewer, self._add, self._mark)
+        self._follower = Follower(
+            viewer, session, lambda: self.grey, self._add, self.copies.edit_next, self._eye
+        )
         self._first = FirstOutlines(viewer, picture, self._draw)
         session.previewed.connect(self._previewed)
         session.found.connect(self._found)
         session.results.gone.connect(self._gone)
         session.studies.drawn = self.drawn
-        session.walk.moved.connect(self._moved)
+        session.walk.moved.connect(self._follower.follow)
         session.copies.made.connect(self._made)
         session.changed.connect(self._changed)
         session.comparing.changed.connect(self._compare)
@@ -134,7 +121,7 @@ class Scene:
     @property
     def walking(self) -> Labels | None:
         """The layer that follows the slider; None when there is none."""
-        return self._walking
+        return self._follower.layer
 
     def still(self) -> Iterator[tuple[Labels, Choice, str]]:
         """Layers of hypotheses that do not follow it: what each is and its colour."""
@@ -154,8 +141,8 @@ class Scene:
 
     def _previewed(self, preview: Preview) -> None:
         """Show the first labels of a run; one outline at a time."""
-        if self._first.show(preview) and self._walking is not None:
-            self._walking.visible = False
+        if self._first.show(preview) and self.walking is not None:
+            self.walking.visible = False
 
     def _found(self, result: Prediction) -> None:
         self._first.drop()
@@ -167,15 +154,11 @@ class Scene:
             self._frames[result.run] = ResultFrame(display, transform)
         self.frame = self._frames[result.run]
         self.veiled = False
-        # Another image may have another shape and place: a fresh layer is simplest.
-        before, self._walking = self._walking, None
-        if before is not None:
-            self._viewer.layers.remove(before)
+        self._follower.leave()
         self._retire_left()
         self.copies.edit_next(None)
         self.copies.show(result.run)
-        self._slow = False
-        self._show_walking(result)
+        self._follower.show(result, self.frame)
         if (
             self.frame.axes == 3
             and self._viewer.dims.ndisplay == 2
@@ -192,67 +175,12 @@ class Scene:
             took = f"{plural(gone, 'sample')} of the run before made room"
             self._session.tell(f"{took}; what was kept, painted or renamed stays.")
 
-    def _show_walking(self, result: Prediction) -> None:
-        """Add the layer that follows the slider."""
-        assert self.frame is not None
-        data = Walking(
-            partial(self._read, result.run),
-            result.source.space,
-            result.dist.start or (),
-            result.dist.space,
-            self.frame.display.reorientation,
-        )
-        fresh = layers.label_layer(layers.HYPOTHESIS, data, self.frame.transform, {})
-        self._grey = self.grey
-        fresh.colormap = colours.of(result, grey=self._grey)
-        self._hidden = self._session.summary.hidden
-        fresh.visible = not self._hidden
-        self._walking, self._deleted = fresh, None
-        self._add(fresh)
-        fresh.events.mode.connect(self._mode_chosen)
-        fresh.events.visible.connect(self._eye)
-
     def _retire_left(self) -> None:
         """What a dock that was closed has left on show makes room, and stays."""
         for layer in list(self._viewer.layers):
             if layer.name == layers.HYPOTHESIS and layers.is_ours(layer):
                 layer.visible = False
                 layer.name = f"{layer.name} · earlier run"
-
-    def _read(self, run: int, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
-        """Labels for the layer of a run; none once another run has taken its place."""
-        result = self._session.result
-        if result is None or result.run != run:
-            return None
-        return self._session.walk.label_map(where)
-
-    def _moved(self) -> None:
-        result = self._session.result
-        if self._walking is None and self._deleted not in (None, self._session.walk.choice):
-            self._bring_back()
-        walking = self._walking
-        if walking is None or result is None:
-            return
-        walking.metadata[RESULT_KEY] = layers.result_metadata(
-            result, self._session.walk.choice, self.place, self._session.walk.z
-        )
-        whole = self._viewer.dims.ndisplay == 3
-        if whole and self._slow and self._session.walk.held:
-            return
-        began = time.perf_counter()
-        walking.refresh(extent=False, thumbnail=False, highlight=False)
-        self._slow = whole and time.perf_counter() - began > _LIVE
-
-    def _mode_chosen(self, event: Any) -> None:
-        """What follows the slider cannot be edited: a copy that stays is, in the mode asked for."""
-        walking = self._walking
-        if walking is not None and event.source is walking and walking.mode in EDITING:
-            self.copies.edit_next(walking.mode)
-            walking.mode = "pan_zoom"
-            self._session.copies.keep()
-            self._session.tell(
-                "A copy was kept to be edited: the outline itself follows the slider."
-            )
 
     def _made(self, decoded: Decoded) -> None:
         assert self.frame is not None
@@ -267,8 +195,7 @@ class Scene:
 
     def _removed(self, event: Any) -> None:
         layer = getattr(event.value, "__wrapped__", event.value)
-        if layer is self._walking:
-            self._walking, self._deleted = None, self._session.walk.choice
+        if self._follower.removed(layer):
             if self.picture.image in self._viewer.layers:
                 self._session.tell(
                     "The outline was deleted: it comes back at the next move, or with the key S."
@@ -276,26 +203,18 @@ class Scene:
         elif layer is self._compared.layer:
             self._compared.layer = None
         elif self._first.removed(layer):
-            if self._walking is not None:
-                self._walking.visible = True
+            if self.walking is not None:
+                self.walking.visible = True
         else:
             kept = self.copies.removed(layer)
             if kept is not None:
                 self._session.copies.let_go(kept)
         self.redrawn.emit()
 
-    def _bring_back(self) -> None:
-        """Show the outline again that was deleted by hand: slider and export go on without it."""
-        if self._session.result is not None:
-            self._show_walking(self._session.result)
-            self._moved()
-            # Takes back what was said of the deleted one, and gives the new one its keys.
-            self._session.tell("")
-
     def _add(self, layer: Labels) -> None:
         self._draw(layer)
         self.lay(layer)
-        if layer is self._walking:
+        if layer is self.walking:
             self._viewer.layers.selection = {layer}
 
     def lay(self, layer: Layer, on_image: bool = False) -> None:
@@ -308,31 +227,19 @@ class Scene:
         chosen, place = set(self._viewer.layers.selection), len(self._viewer.layers)
         if on_image and self.picture.image in self._viewer.layers:
             place = self._viewer.layers.index(self.picture.image) + 1
-        elif self._walking in self._viewer.layers:
-            place = self._viewer.layers.index(self._walking)
+        elif self.walking in self._viewer.layers:
+            place = self._viewer.layers.index(self.walking)
         self._viewer.layers.insert(place, layer)
         self._viewer.layers.selection = chosen
 
     def _changed(self) -> None:
         if not self._session.busy:
             self._first.drop()
-        self._show_stale()
-        hidden = self._session.summary.hidden
-        if hidden != self._hidden:
-            self._hidden = hidden
-            if self._walking is not None:
-                self._walking.visible = not hidden
-
-    def _show_stale(self) -> None:
-        if self._walking is not None and self._session.result is not None:
-            stale = self.grey
-            if stale != self._grey:
-                self._grey = stale
-                self._walking.colormap = colours.of(self._session.result, grey=stale)
+        self._follower.refresh()
 
     def _stepped(self, event: Any = None) -> None:
         if self.picture.frames is not None:
-            self._show_stale()
+            self._follower.refresh()
 
     # ---- How it is drawn
 
@@ -350,7 +257,8 @@ class Scene:
 
     def own_layers(self) -> list[Labels]:
         """The walking layer and every layer made of the present result."""
-        return [*([self._walking] if self._walking is not None else []), *self.copies.layers]
+        walking = self.walking
+        return [*([walking] if walking is not None else []), *self.copies.layers]
 
     def _turned(self, event: Any) -> None:
         self.set_look(self.look)
@@ -369,30 +277,29 @@ class Scene:
         # In 3D contours are not drawn, and napari would warn of them at every move.
         layer.contour = self.look.width if self.look.outline and flat else 0
         # Fainter, so that the one on show is told from those it is compared with.
-        moving = layer is self._walking or layer is self._first.layer
+        moving = layer is self.walking or layer is self._first.layer
         layer.opacity = self.look.opacity * (1.0 if moving else _FAINT)
 
     def toggle(self) -> None:
         """Show or hide all lines, and the layer that follows the slider."""
         if self._session.summary.hidden:
             self._session.summary.reveal()
-        elif self._walking is None:
-            self._bring_back()
+        elif self.walking is None:
+            self._follower.bring_back()
         else:
-            self.veiled = not self.veiled and self._walking.visible
-            self._walking.visible = not self.veiled
+            self.veiled = not self.veiled and self.walking.visible
+            self.walking.visible = not self.veiled
             self.redrawn.emit()
 
-    def _eye(self, event: Any) -> None:
+    def _eye(self, opened: bool) -> None:
         """Who opens the layer's eye wants to see lines again."""
-        if event.source is self._walking and self._walking.visible:
+        if opened:
             self.veiled = False
         self.redrawn.emit()
 
     def fade(self, by: float) -> None:
         """Change the opacity of the outline that follows the slider."""
-        if self._walking is not None:
-            self._walking.opacity = min(1.0, max(0.0, self._walking.opacity + by))
+        self._follower.fade(by)
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
@@ -402,9 +309,7 @@ class Scene:
         self._viewer.layers.events.removed.disconnect(self._removed)
         self._viewer.dims.events.ndisplay.disconnect(self._turned)
         self._viewer.dims.events.current_step.disconnect(self._stepped)
-        if self._walking is not None:
-            # Without a session nothing could decode: leave the array that was on show.
-            self._walking.data = layers.frozen(self._walking)
+        self._follower.close()
         self.redrawn.disconnect()
-        self._walking = self._compared.layer = None
+        self._compared.layer = None
         self.copies.close()
