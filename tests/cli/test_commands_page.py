@@ -16,4 +16,5 @@ def test_the_page_is_up_to_date() -> None:
     spec.loader.exec_module(commands)
     text = (ROOT / commands.PAGE).read_text(encoding="utf-8")
     assert text == commands.page(), "make commands"
-    assert "| `--format nifti\\|seg.nrrd\\|dicom-seg\\|dicom-sr" in text
+    formats = r"nifti\|seg.nrrd\|dicom-seg\|dicom-sr\|rtstruct\|dicom-pm\|dicom-labelmap\|dicom-sc"
+    assert f"| `--format {formats}` |" in text

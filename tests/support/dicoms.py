@@ -56,6 +56,13 @@ def told(k: int, dataset: Dataset) -> None:
     dataset.Manufacturer = "MAKER"
 
 
+def check_leaves_out(whole: bytes, deidentified: bool) -> None:
+    """A file made of a series that was `told` all has whom it is of, if anything, and no more."""
+    assert not [value for value in (*LEFT_OUT.values(), "MAKER") if value.encode() in whole]
+    known = {secret for secret in SECRETS if secret.encode() in whole}
+    assert known == (set() if deidentified else set(SECRETS))
+
+
 def make_series(
     folder: Path,
     array: ArrayLike,

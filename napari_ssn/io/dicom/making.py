@@ -33,7 +33,7 @@ _ONE_FRAME = (
     "first one."
 )
 _UNUSABLE = (
-    "The headers of this DICOM series lack what a DICOM segmentation has to repeat: "
+    "The headers of this DICOM series lack what DICOM files made of it have to repeat: "
     "export as NIfTI, or the series once more from where it comes from."
 )
 _NOTICE = "Research use only - not a medical device"
