@@ -428,20 +428,14 @@ class Session:
     def _spread_out(self, result: Prediction) -> None:
         """The same run with another spread takes its place; where one stands stays."""
         self.result = result
+        # The walk first, because the others ask it, and what they draw is kept as the result's.
+        self.walk.renew(result)
         self.results.swap(result)
         self.places.forget()
         anew = (self.comparing, self.overviews, self.borders, self.asking, self.copies, self.files)
         for part in anew:
             part.begin(result)
-        kept = (
-            self.walk,
-            self.summary,
-            self.pointing,
-            self.fitting,
-            self.readers,
-            self.members,
-        )
-        for one in kept:
+        for one in (self.summary, self.pointing, self.fitting, self.readers, self.members):
             one.renew(result)
         self.walk.announce()
         self.summary.make()
