@@ -14,6 +14,9 @@ HEADLESS ?= 1
 endif
 endif
 
+# Where Python may not keep what it compiled, each process of the tests compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help env test quick coverage matrix check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs notebooks clean system-libs
 
 help:

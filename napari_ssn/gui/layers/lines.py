@@ -268,8 +268,12 @@ class LineArt:
     def _stroke(self, lines: Lines, colour: str, words: str, width: float = THIN) -> Stroke:
         frame = self._scene.frame
         assert frame is not None
-        placed = (frame.on_screen(self._viewer, line) for line in lines)
-        return Stroke(tuple(placed), colour, width, words)
+        if not lines:
+            return Stroke((), colour, width, words)
+        # At once: where the result lies is asked of napari, which takes as long as many points.
+        placed = frame.on_screen(self._viewer, np.concatenate(lines))
+        ends = np.cumsum([len(line) for line in lines])[:-1]
+        return Stroke(tuple(np.split(placed, ends)), colour, width, words)
 
     def _explain(self, strokes: list[Stroke]) -> None:
         """A legend of the lines in the plane, the one that is meant first."""
