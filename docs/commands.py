@@ -37,8 +37,12 @@ files often hold names of patients.
 
 def page() -> str:
     """The whole page."""
-    lines = [f"| [`{name}`](#{name}) | {place.help} |" for name, place in COMMANDS.items()]
+    lines = [f"| [`{name}`](#{_anchor(name)}) | {place.help} |" for name, place in COMMANDS.items()]
     return _HEAD + "\n".join(lines) + "\n" + "".join(map(_section, COMMANDS))
+
+
+def _anchor(name: str) -> str:
+    return name.replace(" ", "-")
 
 
 class _Parameter(NamedTuple):

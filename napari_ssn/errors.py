@@ -38,6 +38,10 @@ class ExportError(SSNError):
     """A result could not be written."""
 
 
+class ArchiveError(SSNError):
+    """An archive (PACS) cannot be reached, refuses, or answers with what is no DICOM."""
+
+
 class DeviceError(SSNError):
     """The chosen device is missing or has run out of memory."""
 

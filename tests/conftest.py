@@ -67,3 +67,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
         pytest.skip("no GPU here")
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A real archive, one for all who need it: take out of it what you want it not to have."""
+    from tests.support.orthanc import running
+
+    with running(tmp_path_factory.mktemp("orthanc")) as one:
+        yield one

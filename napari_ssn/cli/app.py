@@ -45,8 +45,16 @@ COMMANDS = {
     "evaluate": Place("evaluate", "evaluate", "Measure a model against its raters."),
     "likeness": Place("likeness", "likeness", "Learn what a model's training images look like."),
     "export": Place("export", "export", "Write a model's network as ONNX."),
+    "pacs add": Place("pacs", "add", "Keep an archive (PACS) in the list."),
+    "pacs list": Place("pacs", "list_", "List the archives."),
+    "pacs remove": Place("pacs", "remove", "Take an archive out of the list."),
+    "pacs find": Place("pacs", "find", "Find studies in an archive, and the series of a study."),
+    "pacs fetch": Place("pacs", "fetch", "Fetch a series into a folder."),
+    "pacs send": Place("pacs", "send", "Send results to an archive."),
     "simulate-clicks": Place("evaluate", "simulate_clicks", "Measure correction by clicks."),
 }
+#: Words that several commands begin with.
+GROUPS = {"pacs": "Find, fetch and send in an archive (PACS) by DICOMweb."}
 
 
 class _Later(TyperGroup):
@@ -54,24 +62,36 @@ class _Later(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """All, in the order of `COMMANDS`."""
-        return list(COMMANDS)
+        return list(dict.fromkeys(name.partition(" ")[0] for name in COMMANDS))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A name and a line of help, as for a list of them; None where there is no such one."""
+        if cmd_name in GROUPS:
+            return TyperCommand(cmd_name, help=GROUPS[cmd_name])
         place = COMMANDS.get(cmd_name)
         return None if place is None else TyperCommand(cmd_name, help=place.help)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The one that is called."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, (_command(name) if name in COMMANDS else command), rest
+        return name, (_command(name) if name in {*COMMANDS, *GROUPS} else command), rest
 
 
 def _command(name: str) -> Any:
-    place = COMMANDS[name]
-    module = import_module(f"napari_ssn.cli.{place.file}")
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    alone.command(name)(getattr(module, place.function))
+    """A command, or a group of those whose names begin with a word."""
+    alone = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help=GROUPS.get(name),
+        no_args_is_help=name in GROUPS,
+    )
+    for one, place in COMMANDS.items():
+        if one == name or one.startswith(f"{name} "):
+            module = import_module(f"napari_ssn.cli.{place.file}")
+            own = one.removeprefix(f"{name} ")
+            alone.command(own, help=place.help if own != one else None)(
+                getattr(module, place.function)
+            )
     return get_command(alone)
 
 

@@ -287,10 +287,21 @@ def _sentence(error: OSError) -> str:
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it; nothing if it is there. ExportError if that fails."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing():
+            folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise ExportError("There is a file where the folder should be: choose another.") from None
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """ExportError, in one sentence, for what the system refuses; but FileExistsError stays."""
+    try:
+        yield
+    except FileExistsError:
+        raise
     except OSError as error:
+        # The system's own message holds the path, and the path may hold a patient's name.
         raise ExportError(_sentence(error)) from None
 
 

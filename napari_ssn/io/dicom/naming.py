@@ -63,15 +63,16 @@ def series_name(modality: str, size: Sequence[int], header: Dataset) -> str:
     across = " × ".join(map(str, size))
     declared = declared_of(header)
     sequence = [declared.weighting] if declared.weighting else []
-    words = [*sequence, *_known_words(header)]
-    kind, day = " ".join([modality, *list(dict.fromkeys(words))[:_MOST]]), _day(header)
+    words = [*sequence, *known_words(header)]
+    kind, day = " ".join([modality, *list(dict.fromkeys(words))[:_MOST]]), day_of(header)
     if not words and not day:
         return f"{modality} {across}"
     return " · ".join(part for part in (kind, day, across) if part)
 
 
-def _known_words(header: Dataset) -> list[str]:
-    words = re.findall(r"[^\W_]+(?:-[^\W_]+)*", _said(header, "SeriesDescription").upper())
+def known_words(header: Dataset, keyword: str = "SeriesDescription") -> list[str]:
+    """Words of a description that are known to name nobody, in their order."""
+    words = re.findall(r"[^\W_]+(?:-[^\W_]+)*", _said(header, keyword).upper())
     names = " ".join(_said(header, keyword) for keyword in _PEOPLE)
     people = set(re.findall(r"[^\W_]+", names.upper()))
     return [_SHOWN[word] for word in words if word in _SHOWN and word not in people]
@@ -84,8 +85,8 @@ def _said(header: Dataset, keyword: str) -> str:
     return ""
 
 
-def _day(header: Dataset) -> str:
-    """On which it was taken; empty where the header does not say that, or something else."""
+def day_of(header: Dataset) -> str:
+    """The day an image was taken on; empty where the header says none, or something else."""
     for keyword in ("AcquisitionDate", "SeriesDate", "StudyDate"):
         said = _said(header, keyword)
         if re.fullmatch(r"(19[7-9]|2\d\d)\d{5}", said) and said != _said(

@@ -1,0 +1,240 @@
+"""The commands ``napari-ssn pacs …``: an archive that speaks DICOMweb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+
+from napari_ssn.cli.options import DIFFERENT
+from napari_ssn.documents.problems import what_is_wrong
+from napari_ssn.documents.servers import Server
+from napari_ssn.errors import ArchiveError
+from napari_ssn.io.dicom import web
+from napari_ssn.text.sizes import plural
+
+if TYPE_CHECKING:
+    from napari_ssn.io.dicom.web.find import FoundSeries
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        help="Name of an archive in the list, or the address of one; not needed where the list "
+        "has one.",
+    ),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option("--insecure", help="By http too, which anybody on the way can read."),
+]
+
+
+class Login(StrEnum):
+    """How an archive knows who asks."""
+
+    token = "token"
+    password = "password"
+    none = "none"
+
+
+def add(
+    name: Annotated[str, typer.Argument(help="To call it by.")],
+    address: Annotated[
+        str, typer.Argument(help="Of its DICOMweb, as https://pacs.example.org/dicom-web.")
+    ],
+    *,
+    login: Annotated[
+        Login, typer.Option(help="By a token, by user and password, or without either.")
+    ] = Login.token,
+    variable: Annotated[
+        str | None,
+        typer.Option(
+            help="Variable of the environment that holds the token, or user:password.",
+            show_default="NAPARI_SSN_TOKEN_NAME",
+        ),
+    ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(help="File with the certificates of an authority that is your hospital's."),
+    ] = None,
+    insecure: Insecure = False,
+) -> None:
+    """Keep an archive in the list, in the place of one of its name.
+
+    Passwords and tokens are not kept: they are looked for in a variable of the environment, and
+    then in the system's keyring, where the package keyring is installed (service napari-ssn, the
+    archive's name as the user).
+    """
+    try:
+        server = Server(
+            name=name,
+            address=address,
+            login=login.value,
+            variable=variable,
+            certificates=None if certificates is None else str(certificates.resolve()),
+            insecure=insecure,
+        )
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        place, words = what_is_wrong([dict(one) for one in problems])
+        raise typer.BadParameter(f"The {place or 'archive'} {words}.") from None
+    web.servers.add_server(server)
+    if login is not Login.none:
+        typer.echo(f"Set {_proof(server)} in the variable {server.usual_variable}.", err=True)
+
+
+def list_() -> None:
+    """List the archives: name, address, and where what proves who asks is looked for."""
+    for one in web.servers.read_servers():
+        proof = "no login" if one.login == "none" else f"{_proof(one)} in {one.usual_variable}"
+        typer.echo(f"{one.name}\t{one.address}\t{proof}")
+
+
+def remove(name: Annotated[str, typer.Argument(help="Of the archive.")]) -> None:
+    """Take an archive out of the list."""
+    web.servers.remove_server(name)
+
+
+def find(
+    *,
+    server: Where = None,
+    study: Annotated[
+        str | None, typer.Option(metavar="UID", help="List the series of this study.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Not before, as 2025-03-01.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Not after.")] = None,
+    modality: Annotated[str | None, typer.Option(help="That some series has, as CT.")] = None,
+    patient: Annotated[
+        str | None, typer.Option("--patient-id", help="The patient's number.")
+    ] = None,
+    accession: Annotated[str | None, typer.Option(help="The number of the examination.")] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="Say whom the studies are of, too.")
+    ] = False,
+    insecure: Insecure = False,
+) -> None:
+    """Find studies in an archive, the newest first; with --study the series of one.
+
+    A line for each, with tabs between: UID, date, modalities, what of the description is known to
+    name nobody, series, images. Of a series: UID, number, modality, description, images.
+    """
+    wanted = web.find.Wanted(
+        _day(since), _day(until), (modality or "").upper(), patient or "", accession or ""
+    )
+    if study and wanted != web.find.Wanted():
+        raise typer.BadParameter("--study says which: leave out the other conditions.")
+    with web.connection.Connection(web.servers.named(server), insecure=insecure) as there:
+        if study:
+            for series in web.find.series(there, study):
+                cells = [series.uid, series.number, series.modality, series.words, series.images]
+                typer.echo(_line(cells))
+            return
+        found, more = web.find.studies(there, wanted, names=names)
+    for one in found:
+        modalities = ",".join(one.modalities)
+        cells = [one.uid, one.day, modalities, one.words, one.series, one.images]
+        typer.echo(_line([*cells, one.patient] if names else cells))
+    if more:
+        typer.echo(f"There are more than {len(found)}: name a date or a number.", err=True)
+    if not found:
+        typer.echo("Nothing was found.", err=True)
+
+
+def fetch(
+    *,
+    study: Annotated[str, typer.Option(metavar="UID", help="Of the study.")],
+    series: Annotated[
+        str | None,
+        typer.Option(metavar="UID", help="Of the series; not needed where the study has one."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the images: a new or an empty one.")],
+    server: Where = None,
+    insecure: Insecure = False,
+) -> None:
+    """Fetch a series into a folder, as the archive keeps it: all of its images, or none.
+
+    The files name the patient, as the archive's do; their own names are numbers.
+    """
+    there = web.connection.Connection(web.servers.named(server), insecure=insecure)
+    with there, Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Fetching", total=None)
+
+        def step(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        series = series or _only(web.find.series(there, study))
+        count = web.fetch.fetch(there, study, series, out, step)
+    typer.echo(f"Fetched {plural(count, 'image')}.", err=True)
+
+
+def send(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILES", help="DICOM files, as `segment --format` writes them."),
+    ],
+    *,
+    server: Where = None,
+    insecure: Insecure = False,
+) -> None:
+    """Send DICOM files to an archive, and say of each what became of it.
+
+    What the archive has is not sent again, so that the same command goes on where it failed. The
+    exit status is 1 if something is not there.
+    """
+    there = web.connection.Connection(web.servers.named(server), insecure=insecure)
+    with there, Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Sending", total=len(files))
+
+        def step(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        sent = web.send.send(there, files, step)
+    for number, one in enumerate(sent, start=1):
+        kind, reason = one.kind and f" ({one.kind})", one.reason and f": {one.reason}"
+        typer.echo(f"File {number}{kind} {one.outcome.value}{reason or '.'}")
+    left = sum(not one.done for one in sent)
+    if left:
+        files_are = "file is" if left == 1 else "files are"
+        typer.echo(
+            f"{left} {files_are} not in the archive, as far as is known: send them again, what is "
+            "there stays.",
+            err=True,
+        )
+        raise typer.Exit(DIFFERENT)
+
+
+def _only(found: Sequence[FoundSeries]) -> str:
+    """UID of the only series of a study."""
+    if len(found) > 1:
+        raise ArchiveError(
+            f"The study has {len(found)} series: name one of those that `napari-ssn pacs find "
+            "--study UID` lists."
+        )
+    return found[0].uid
+
+
+def _proof(server: Server) -> str:
+    return "user:password" if server.login == "password" else "the token"
+
+
+def _line(cells: list[str | int | None]) -> str:
+    return "\t".join("" if one is None else str(one) for one in cells)
+
+
+def _day(text: str | None) -> str:
+    if not text:
+        return ""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date: write it as 2025-03-01.") from None

@@ -1,0 +1,343 @@
+"""An archive while it is asked: over which line, in whose name, and what went wrong in words."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from dicomweb_client import DICOMwebClient
+from requests import exceptions
+from requests.auth import AuthBase, HTTPBasicAuth
+from urllib3.exceptions import ReadTimeoutError
+
+from napari_ssn.documents.servers import Server
+from napari_ssn.errors import NEVER, ArchiveError, Cancel
+from napari_ssn.io.dicom.web.servers import secret_of
+
+#: Seconds to wait for a line, and for the next bytes on it.
+PATIENCE = (5.0, 60.0)
+# Bytes that are taken at once from what is on the way.
+_PIECE = 1 << 20
+# More than any instance: what is sent is not cut into pieces without a length, which many proxies
+# refuse.
+_WHOLE = 1 << 40
+_JSON = ("application/dicom+json", "application/json")
+_PARTS = "multipart/related"
+_LOGS = ("dicomweb_client", "requests", "retrying", "urllib3")
+
+
+class AwayError(ArchiveError):
+    """An archive does not answer, or no longer.
+
+    Attributes:
+        begun: whether something may have reached it.
+    """
+
+    def __init__(self, words: str, begun: bool) -> None:
+        super().__init__(words)
+        self.begun = begun
+
+
+class LoginError(ArchiveError):
+    """An archive does not accept who asks."""
+
+
+class MissingError(ArchiveError):
+    """An archive has no such thing."""
+
+
+class FormError(ArchiveError):
+    """An archive does not understand what it was asked, or not in that form."""
+
+
+class _Token(AuthBase):
+    """Puts a token into a request. Of a session, where a .netrc would come before a header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Connection:
+    """An archive that is asked.
+
+    Attributes:
+        server: the archive.
+        client: speaks DICOMweb; what it raises becomes a sentence inside `told`.
+        cancel: looked at with each piece that comes or goes.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        insecure: bool = False,
+        cancel: Cancel = NEVER,
+        patience: tuple[float, float] = PATIENCE,
+    ) -> None:
+        """Nothing is sent yet. ArchiveError if it may not be spoken to, or has no proper token."""
+        if not (server.address.startswith("https:") or server.local or server.insecure or insecure):
+            raise ArchiveError(
+                f"{server.name} is reached by http, which anybody on the way can read: give its "
+                "https address, or insist with --insecure."
+            )
+        if server.certificates is not None and not Path(server.certificates).is_file():
+            raise ArchiveError(
+                f"The file of certificates that the list of archives names for {server.name} is "
+                "not there."
+            )
+        self.server, self.cancel = server, cancel
+        self._patience, self._secret = patience, secret_of(server)
+        session = _Session(server, self._secret, cancel)
+        self.client = DICOMwebClient(
+            server.address,
+            session=session,
+            chunk_size=_PIECE,
+            timeout=patience,
+            permissive_uid=True,
+        )
+        self.sender = DICOMwebClient(
+            server.address, session=session, chunk_size=_WHOLE, timeout=patience
+        )
+        self._session = session
+        for client in (self.client, self.sender):
+            # Who waits may try again; nobody can stop a library that sleeps.
+            client.set_http_retry_params(retry=False)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        self._session.close()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """ArchiveError in one sentence for what goes wrong inside; no word in any log."""
+        with _quiet():
+            try:
+                yield
+            except exceptions.HTTPError as error:
+                raise self._refusal(_status(error)) from None
+            except exceptions.RequestException as error:
+                raise self._broken(error) from None
+
+    def no_dicom(self) -> ArchiveError:
+        """The error that an answer is nothing that DICOMweb says."""
+        return _no_dicom(self.server.name)
+
+    def _refusal(self, status: int) -> ArchiveError:
+        name = self.server.name
+        if status == 401:
+            return LoginError(self._unknown())
+        if status == 403:
+            return LoginError(f"{name} does not allow this to whoever asks: ask who runs it.")
+        if status == 407:
+            return LoginError(f"A proxy on the way to {name} asks for a login of its own.")
+        if status in (404, 410):
+            return MissingError(
+                f"{name} has nothing there: look whether its address is that of DICOMweb, as in "
+                "https://pacs.example.org/dicom-web."
+            )
+        if status == 413:
+            return ArchiveError(f"{name} takes nothing as large as that.")
+        if status in (408, 429, 503, 504):
+            return ArchiveError(f"{name} is busy ({status}): try again later.")
+        if status == 507:
+            return ArchiveError(f"{name} has no room left: tell who runs it.")
+        if 300 <= status < 400:
+            return ArchiveError(
+                f"{name} points to another address, a page for logging in as a rule: give the "
+                "address of DICOMweb itself."
+            )
+        if status >= 500:
+            return ArchiveError(f"{name} failed at this ({status}): tell who runs it.")
+        return FormError(
+            f"{name} does not understand what it was asked ({status}): look whether its address is "
+            "that of DICOMweb."
+        )
+
+    def _unknown(self) -> str:
+        name, variable = self.server.name, self.server.usual_variable
+        what = "user and password" if self.server.login == "password" else "token"
+        if self._secret is None:
+            if self.server.login == "none":
+                return f"{name} asks for a login: say in the list of archives which."
+            return f"{name} asks who that is: set the {what} in the variable {variable}."
+        return f"{name} does not accept the {what} in {variable}: set another."
+
+    def _broken(self, error: exceptions.RequestException) -> ArchiveError:
+        name, seconds = self.server.name, self._patience[1]
+        if isinstance(error, exceptions.SSLError):
+            return AwayError(
+                f"Whether it is {name} that answers cannot be verified (its certificate is of an "
+                "unknown authority, of another name or too old): name the file of your authority's "
+                "certificates in the list of archives.",
+                False,
+            )
+        if isinstance(error, exceptions.ProxyError):
+            return AwayError(f"The proxy on the way to {name} does not answer.", False)
+        if isinstance(error, exceptions.ConnectTimeout):
+            return AwayError(_away(name), False)
+        late = error.args and isinstance(error.args[0], ReadTimeoutError)
+        if late or isinstance(error, exceptions.ReadTimeout):
+            return AwayError(
+                f"{name} is slow, nothing came for {seconds:g} s: try again later.", True
+            )
+        if isinstance(error, exceptions.ChunkedEncodingError | exceptions.ContentDecodingError):
+            return self.broke_off()
+        if isinstance(error, exceptions.ConnectionError):
+            # A line that was there and is no more says so; one that never was has another cause.
+            aborted = "aborted" in str(error)
+            return self.broke_off() if aborted else AwayError(_away(name), False)
+        if isinstance(error, exceptions.JSONDecodeError):
+            return self.no_dicom()
+        return ArchiveError(f"{name} cannot be asked ({type(error).__name__}).")
+
+    def broke_off(self) -> AwayError:
+        """The error that a line was lost."""
+        return AwayError(
+            f"The connection to {self.server.name} broke off in the middle: try again.", True
+        )
+
+
+class _Session(requests.Session):
+    """Requests to one archive and nobody else: verified, without detours, and looked at."""
+
+    def __init__(self, server: Server, secret: str | None, cancel: Cancel) -> None:
+        super().__init__()
+        self._server, self._cancel = server, cancel
+        self.headers["Accept"] = _JSON[0]
+        # What is on this computer is not asked for by way of a proxy.
+        self.trust_env = not server.local
+        self.verify = server.certificates or True
+        if secret is not None and server.login == "password":
+            user, _, password = secret.partition(":")
+            self.auth = HTTPBasicAuth(user, password)
+        elif secret is not None:
+            self.auth = _Token(secret)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request where it belongs."""
+        self._cancel.check()
+        # The client names the computer without the port.
+        request.headers.pop("Host", None)
+        # A login page would get the token, and a POST become a GET.
+        kwargs["allow_redirects"] = False
+        if self._server.certificates is not None:
+            # A variable of the environment would come before it.
+            kwargs["verify"] = self._server.certificates
+        if isinstance(request.body, bytes):
+            body = request.body
+            request.body = _pieces(body, self._cancel)
+        stream, kwargs["stream"] = kwargs.get("stream", False), True
+        response = super().send(request, **kwargs)
+        try:
+            self._look_at(request, response)
+            if not (stream and response.ok):
+                _ = response.content
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def _look_at(self, request: requests.PreparedRequest, response: requests.Response) -> None:
+        if 300 <= response.status_code < 400:
+            raise exceptions.HTTPError(response=response)
+        kind = response.headers.get("Content-Type", "")
+        bare = kind.partition(";")[0].strip().lower()
+        if response.ok and bare == "text/html":
+            raise ArchiveError(
+                f"A web page answers in the place of {self._server.name}, as of a proxy or of a "
+                "login: look at the address, or open it in a browser."
+            )
+        parts = str(request.headers.get("Accept", "")).startswith(_PARTS)
+        if response.ok and parts and bare not in (_PARTS, "application/dicom"):
+            raise _no_dicom(self._server.name)
+        if bare in _JSON:
+            # The client knows it without its charset alone.
+            response.headers["Content-Type"] = bare
+        response.iter_content = self._watched(response, kind)  # type: ignore[method-assign]
+
+    def _watched(self, response: requests.Response, kind: str) -> Callable[..., Iterator[Any]]:
+        plain = response.iter_content
+
+        closing = _closing(kind)
+        # Blanks may follow it.
+        last = len(closing) + 16
+
+        def pieces(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            end = b""
+            for piece in plain(*args, **kwargs):
+                self._cancel.check()
+                end = (end + piece[-last:])[-last:]
+                yield piece
+            # A server that closes the line early need not have said how much there is.
+            if closing and not end.rstrip().endswith(closing):
+                raise exceptions.ChunkedEncodingError
+
+        return pieces
+
+
+def _closing(kind: str) -> bytes:
+    """What an answer of several parts ends with; nothing for any other."""
+    media, *told = (one.strip() for one in kind.split(";"))
+    if media.lower() != _PARTS:
+        return b""
+    for one in told:
+        name, _, value = one.partition("=")
+        if name.strip().lower() == "boundary":
+            return b"--%s--" % value.strip().strip('"').encode()
+    return b""
+
+
+def _pieces(body: bytes, cancel: Cancel) -> Iterator[bytes]:
+    for start in range(0, len(body), _PIECE):
+        cancel.check()
+        yield body[start : start + _PIECE]
+
+
+def _no_dicom(name: str) -> ArchiveError:
+    return ArchiveError(
+        f"{name} answers with something that is no DICOM: look whether its address is that of "
+        "DICOMweb, as in https://pacs.example.org/dicom-web."
+    )
+
+
+def checked_uid(text: str) -> str:
+    """A UID that may stand in an address; ArchiveError for what is none."""
+    if re.fullmatch(r"[0-9][0-9.]{0,63}", text) is None:
+        raise ArchiveError("That is no UID: it is digits and dots, 64 at most.")
+    return text
+
+
+def _status(error: exceptions.HTTPError) -> int:
+    return 0 if error.response is None else error.response.status_code
+
+
+def _away(name: str) -> str:
+    return f"{name} does not answer: look at its address and at the network."
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No word of what is asked in any log: it may name a patient."""
+    logs = [logging.getLogger(name) for name in _LOGS]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)

@@ -1,0 +1,125 @@
+"""Fetch a series from an archive (WADO): every image of it, or none."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydicom import Dataset
+
+from napari_ssn.errors import ArchiveError, ImageError
+from napari_ssn.io.dicom.damage import reading
+from napari_ssn.io.dicom.web.connection import Connection, FormError, MissingError
+from napari_ssn.io.dicom.web.find import instances
+from napari_ssn.io.files import folder_made, writing
+
+# As the archive keeps it: nothing is unpacked on the way.
+_AS_KEPT = (("application/dicom", "*"),)
+
+
+def fetch(
+    connection: Connection,
+    study: str,
+    series: str,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write the instances of a series into a folder, as the archive keeps them.
+
+    Their names are numbers. They are there together or not at all.
+
+    Args:
+        connection: to the archive.
+        study, series: UIDs.
+        folder: made if it is missing; otherwise it has to be empty.
+        progress: told how many have come, of how many.
+
+    Returns:
+        how many they are.
+
+    Raises:
+        ArchiveError: see `Connection`; also for a series of which something is missing.
+        ExportError: the folder cannot be written to.
+        Cancelled: the connection's `cancel`.
+    """
+    with folder_made(folder), writing():
+        if any(folder.iterdir()):
+            raise ArchiveError("That folder is not empty: choose another.")
+        with tempfile.TemporaryDirectory(prefix=".napari-ssn-", dir=folder) as shop:
+            came = _receive(connection, study, series, Path(shop), progress)
+            for path in came:
+                path.rename(folder / path.name)
+    return len(came)
+
+
+def _receive(
+    connection: Connection,
+    study: str,
+    series: str,
+    shop: Path,
+    progress: Callable[[int, int], None] | None,
+) -> list[Path]:
+    name = connection.server.name
+    missing = set(instances(connection, study, series))
+    count = len(missing)
+    if not missing:
+        raise MissingError(f"{name} has no such series.")
+    came: list[Path] = []
+    for uid, whole in _sent(connection, study, series):
+        connection.cancel.check()
+        if uid not in missing:
+            # Twice the same is no harm.
+            continue
+        missing.remove(uid)
+        came.append(shop / f"{len(came) + 1:06d}.dcm")
+        came[-1].write_bytes(whole)
+        if progress is not None:
+            progress(len(came), count)
+    if missing:
+        raise ArchiveError(
+            f"{name} sent {len(came)} of the {count} images of the series: try again."
+        )
+    return came
+
+
+def _sent(connection: Connection, study: str, series: str) -> Iterator[tuple[str, bytes]]:
+    """UID and bytes of the instances of a series, as they come."""
+    try:
+        stream = _asked(connection, study, series, _AS_KEPT)
+    except FormError:
+        # Unpacked by the archive, which every one of them can.
+        stream = _asked(connection, study, series, None)
+    while True:
+        with _parsed(connection):
+            one = next(stream, None)
+            if one is None:
+                return
+            uid, of = str(one.SOPInstanceUID), str(one.SeriesInstanceUID)
+            whole = one.buffer.getvalue()
+        if of != series:
+            raise ArchiveError(f"{connection.server.name} sent images of another series.")
+        yield uid, whole
+
+
+def _asked(
+    connection: Connection, study: str, series: str, form: tuple[tuple[str, str], ...] | None
+) -> Iterator[Dataset]:
+    with _parsed(connection):
+        return connection.client.iter_series(study, series, media_types=form)
+
+
+@contextmanager
+def _parsed(connection: Connection) -> Iterator[None]:
+    """ArchiveError for what goes wrong with the line, and with images that came over it."""
+    try:
+        # The line first: to what reads files, a lost one would be a file that is damaged.
+        with reading(_damaged(connection)), connection.told():
+            yield
+    except ImageError as error:
+        raise ArchiveError(str(error)) from None
+
+
+def _damaged(connection: Connection) -> str:
+    return f"{connection.server.name} sent an image that is damaged: try again."

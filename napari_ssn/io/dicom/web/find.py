@@ -1,0 +1,283 @@
+"""What an archive has (QIDO), by what a person chooses by; names only where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
+
+from napari_ssn.errors import ImageError
+from napari_ssn.io.dicom.damage import reading
+from napari_ssn.io.dicom.modalities import shown_modality, shown_text
+from napari_ssn.io.dicom.naming import day_of, known_words
+from napari_ssn.io.dicom.web.connection import Connection, MissingError, checked_uid
+
+#: As many are listed of what was found.
+MOST = 200
+# Asked for at once; an archive may give fewer.
+_PAGE = 200
+# More instances than any series has.
+_MOST_INSTANCES = 20_000
+_WORDS = 4
+_STUDY = (
+    "StudyInstanceUID",
+    "StudyDate",
+    "ModalitiesInStudy",
+    "StudyDescription",
+    "NumberOfStudyRelatedSeries",
+    "NumberOfStudyRelatedInstances",
+)
+_SERIES = (
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "Modality",
+    "SeriesDescription",
+    "SeriesDate",
+    "NumberOfSeriesRelatedInstances",
+)
+# By these what was found is told from what was not asked for.
+_WHOSE = ("PatientID", "AccessionNumber")
+# Looked at so that nothing of them is shown by accident, or because somebody wants to see them.
+_PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for; what is left out may be anything.
+
+    Attributes:
+        since, until: days of the study, as 2020-01-31; the ends are meant too.
+        modality: as CT, that some series of the study has.
+        patient, accession: numbers, of the patient and of the examination.
+        study: UID.
+    """
+
+    since: str = ""
+    until: str = ""
+    modality: str = ""
+    patient: str = field(default="", repr=False)
+    accession: str = field(default="", repr=False)
+    study: str = ""
+
+    def filters(self) -> dict[str, str]:
+        """As QIDO has it."""
+        first, last = self.since.replace("-", ""), self.until.replace("-", "")
+        said = {
+            "StudyDate": f"{first}-{last}" if first or last else "",
+            "ModalitiesInStudy": self.modality,
+            "PatientID": self.patient,
+            "AccessionNumber": self.accession,
+            "StudyInstanceUID": self.study,
+        }
+        return {keyword: value for keyword, value in said.items() if value}
+
+
+@dataclass(frozen=True)
+class FoundStudy:
+    """A study, without a word about the patient unless that was asked for.
+
+    Attributes:
+        uid: of the study.
+        day: as 2020-01-31; empty where it is not known.
+        modalities: of its series.
+        words: of its description, those that are known to name nobody.
+        series, images: how many; None where the archive does not say.
+        patient: name, number and birth date, if they were asked for.
+    """
+
+    uid: str
+    day: str
+    modalities: tuple[str, ...]
+    words: str
+    series: int | None
+    images: int | None
+    patient: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class FoundSeries:
+    """A series of a study, without a word about the patient.
+
+    Attributes:
+        uid: of the series.
+        number: within the study; None where there is none.
+        modality: as CT.
+        words: of its description, those that are known to name nobody.
+        images: how many; None where the archive does not say.
+    """
+
+    uid: str
+    number: int | None
+    modality: str
+    words: str
+    images: int | None
+
+
+def studies(
+    connection: Connection, wanted: Wanted, *, names: bool = False, most: int = MOST
+) -> tuple[list[FoundStudy], bool]:
+    """Studies of an archive, the newest first, and whether there are more of them.
+
+    Args:
+        connection: to the archive.
+        wanted: what is looked for.
+        names: whether to say whom they are of.
+        most: as many are returned.
+
+    Raises:
+        ArchiveError: see `Connection`.
+    """
+    filters = wanted.filters()
+
+    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
+        return connection.client.search_for_studies(
+            limit=limit, offset=offset, fields=(*_STUDY, *_PATIENT), search_filters=filters
+        )
+
+    items = (one for one in _all(connection, ask, _STUDY[0]) if _asked_for(one, filters))
+    found = list(islice(items, most + 1))
+    listed = [_study(one, names) for one in found[:most]]
+    return sorted(listed, key=lambda one: one.day, reverse=True), len(found) > most
+
+
+def series(connection: Connection, study: str) -> list[FoundSeries]:
+    """Series of a study by their numbers; MissingError if the archive has no such study."""
+    checked_uid(study)
+
+    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
+        return connection.client.search_for_series(
+            study, limit=limit, offset=offset, fields=_SERIES
+        )
+
+    found = [_one_series(one) for one in _all(connection, ask, _SERIES[0])]
+    if not found:
+        raise MissingError(f"{connection.server.name} has no such study.")
+    return sorted(found, key=lambda one: (one.number is None, one.number or 0, one.uid))
+
+
+def instances(connection: Connection, study: str, series: str) -> list[str]:
+    """UIDs of the instances of a series; none where the archive has no such series."""
+    checked_uid(study), checked_uid(series)
+
+    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
+        return connection.client.search_for_instances(
+            study, series, limit=limit, offset=offset, fields=("SOPInstanceUID",)
+        )
+
+    try:
+        found = islice(_all(connection, ask, "SOPInstanceUID"), _MOST_INSTANCES)
+        return [str(one.SOPInstanceUID) for one in found]
+    except MissingError:
+        return []
+
+
+def holds(connection: Connection, study: str, series: str, instance: str) -> bool:
+    """Whether an archive has an instance."""
+    checked_uid(study), checked_uid(series)
+
+    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
+        return connection.client.search_for_instances(
+            study, series, limit=limit, offset=offset, search_filters={"SOPInstanceUID": instance}
+        )
+
+    try:
+        # An archive may leave the filter out of account.
+        return any(
+            str(one.SOPInstanceUID) == instance for one in _all(connection, ask, "SOPInstanceUID")
+        )
+    except MissingError:
+        return False
+
+
+def _all(
+    connection: Connection,
+    ask: Callable[[int, int], list[dict[str, dict[str, Any]]]],
+    key: str,
+) -> Iterator[Dataset]:
+    """What an archive finds, page by page, each once."""
+    seen: set[str] = set()
+    while True:
+        with connection.told():
+            page = ask(len(seen), _PAGE)
+        fresh = [one for one in _read(connection, page, key) if str(one[key].value) not in seen]
+        for one in fresh:
+            seen.add(str(one[key].value))
+            yield one
+        # One that knows no pages begins again and again.
+        if not fresh:
+            return
+
+
+def _read(connection: Connection, page: object, key: str) -> Iterator[Dataset]:
+    """Results as data sets, of their elements those alone that are looked at here."""
+    if not isinstance(page, Sequence) or isinstance(page, str):
+        raise connection.no_dicom()
+    wanted = {f"{tag_for_keyword(one) or 0:08X}" for one in (*_STUDY, *_SERIES, *_PATIENT, key)}
+    for item in page:
+        if not isinstance(item, Mapping):
+            raise connection.no_dicom()
+        try:
+            with reading("no DICOM"):
+                one = Dataset.from_json({tag: item[tag] for tag in item if tag in wanted})
+                uid = str(one[key].value)
+        except ImageError:
+            raise connection.no_dicom() from None
+        if not uid:
+            raise connection.no_dicom()
+        yield one
+
+
+def _asked_for(one: Dataset, filters: Mapping[str, str]) -> bool:
+    """Whether a study is one of those that were asked for; archives may forget about filters."""
+    for keyword in (*_WHOSE, "StudyInstanceUID"):
+        wanted, there = filters.get(keyword, ""), str(one.get(keyword) or "")
+        if (
+            wanted
+            and there
+            and not set("*?") & set(wanted)
+            and there.casefold() != wanted.casefold()
+        ):
+            return False
+    return True
+
+
+def _study(one: Dataset, names: bool) -> FoundStudy:
+    said = one.get("ModalitiesInStudy") or ()
+    modalities = [said] if isinstance(said, str) else list(said)
+    return FoundStudy(
+        str(one.StudyInstanceUID),
+        day_of(one),
+        tuple(sorted({shown_modality(str(each)) for each in modalities})),
+        _words(one, "StudyDescription"),
+        _count(one, "NumberOfStudyRelatedSeries"),
+        _count(one, "NumberOfStudyRelatedInstances"),
+        _whose(one) if names else "",
+    )
+
+
+def _one_series(one: Dataset) -> FoundSeries:
+    return FoundSeries(
+        str(one.SeriesInstanceUID),
+        _count(one, "SeriesNumber"),
+        shown_modality(str(one.get("Modality") or "")),
+        _words(one, "SeriesDescription"),
+        _count(one, "NumberOfSeriesRelatedInstances"),
+    )
+
+
+def _words(one: Dataset, keyword: str) -> str:
+    return " ".join(list(dict.fromkeys(known_words(one, keyword)))[:_WORDS])
+
+
+def _whose(one: Dataset) -> str:
+    said = [shown_text(str(one.get(keyword) or "")) for keyword in _PATIENT]
+    return " · ".join(part for part in said if part)
+
+
+def _count(one: Dataset, keyword: str) -> int | None:
+    value = one.get(keyword)
+    return int(value) if isinstance(value, int) else None

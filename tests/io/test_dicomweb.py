@@ -1,0 +1,216 @@
+"""DICOMweb with a real archive: there and back, what it refuses, and how that is said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_ssn.documents.servers import Server
+from napari_ssn.errors import ArchiveError, Cancel, Cancelled
+from napari_ssn.io.dicom.read import read_dicom
+from napari_ssn.io.dicom.web import fetch, find, send
+from napari_ssn.io.dicom.web.connection import Connection, LoginError, MissingError
+from napari_ssn.io.dicom.web.find import Wanted
+from napari_ssn.io.dicom.web.send import Outcome
+from tests.support.dicoms import make_series
+from tests.support.orthanc import PASSWORD, USER, Orthanc
+from tests.support.planted import named_in
+
+AFFINE = np.diag([0.5, 0.75, 3.0, 1.0])
+SPACE = (7, 6, 5)
+VARIABLE = "NAPARI_SSN_TOKEN_CLINIC"
+
+
+@pytest.fixture
+def archive(orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch) -> Orthanc:
+    """An empty one, and what it knows the tests by."""
+    orthanc.empty()
+    monkeypatch.setenv(VARIABLE, f"{USER}:{PASSWORD}")
+    # What is on this computer goes by no proxy.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    return orthanc
+
+
+_opened: list[Connection] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while _opened:
+        with _opened.pop():
+            pass
+
+
+def connected(archive: Orthanc, **kwargs: Any) -> Connection:
+    there = Connection(Server(name="clinic", address=archive.web, login="password"), **kwargs)
+    _opened.append(there)
+    return there
+
+
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(-1000, 1000, SPACE).astype(np.float64)
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> list[Path]:
+    return make_series(tmp_path / "scan", image(), AFFINE)
+
+
+def held(archive: Orthanc) -> list[bytes]:
+    return sorted(archive.files())
+
+
+def test_a_series_goes_there_and_comes_back(
+    archive: Orthanc, scan: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    there, told = connected(archive), list[tuple[int, int]]()
+    sent = send.send(there, scan, lambda *done: told.append(done))
+    assert [one.outcome for one in sent] == [Outcome.stored] * 5
+    assert [one.path for one in sent] == scan and {one.kind for one in sent} == {"CT"}
+    assert told == [(k, 5) for k in range(1, 6)]
+    # Byte for byte.
+    whole = sorted(path.read_bytes() for path in scan)
+    assert held(archive) == whole
+    (study,), more = find.studies(there, Wanted(modality="CT", since="2020-01-01"))
+    assert not more
+    assert (study.day, study.modalities, study.series, study.images) == (
+        "2020-01-02",
+        ("CT",),
+        1,
+        5,
+    )
+    (series,) = find.series(there, study.uid)
+    # "Thorax of JANE DOE"
+    assert (series.number, series.modality, series.words, series.images) == (1, "CT", "thorax", 5)
+    told.clear()
+    out = tmp_path / "new" / "out"
+    assert fetch.fetch(there, study.uid, series.uid, out, lambda *done: told.append(done)) == 5
+    assert told == [(k, 5) for k in range(1, 6)]
+    assert sorted(path.name for path in out.iterdir()) == [f"{k:06d}.dcm" for k in range(1, 6)]
+    assert sorted(path.read_bytes() for path in out.iterdir()) == whole
+    back, before = read_dicom(out), read_dicom(scan[0].parent)
+    np.testing.assert_array_equal(back.data, before.data)
+    np.testing.assert_array_equal(back.affine, before.affine)
+    said = repr([study, series, sent[0].outcome]) + caplog.text
+    assert not named_in(said)
+
+
+def test_names_are_said_where_they_are_asked_for(archive: Orthanc, scan: list[Path]) -> None:
+    there = connected(archive)
+    send.send(there, scan[:1])
+    assert find.studies(there, Wanted())[0][0].patient == ""
+    (found,), _ = find.studies(there, Wanted(patient="PID-4711", accession="ACC-0815"), names=True)
+    assert found.patient == "DOE^JANE · PID-4711 · 19510703 · ACC-0815"
+    # Nor by accident.
+    assert not named_in(repr(found))
+    for other in (Wanted(patient="PID"), Wanted(until="2020-01-01"), Wanted(modality="MR")):
+        assert find.studies(there, other) == ([], False)
+
+
+def test_more_than_are_listed(archive: Orthanc, tmp_path: Path) -> None:
+    there = connected(archive)
+    for k in range(3):
+
+        def of_day(_: int, dataset: Any, k: int = k) -> None:
+            dataset.StudyDate = f"2020010{k + 1}"
+
+        folder = tmp_path / str(k)
+        one = make_series(
+            folder, image()[:, :, :1], AFFINE, study=f"1.2.{k + 1}", seed=k, change=of_day
+        )
+        send.send(there, one)
+    found, more = find.studies(there, Wanted())
+    assert [one.day for one in found] == ["2020-01-03", "2020-01-02", "2020-01-01"] and not more
+    found, more = find.studies(there, Wanted(), most=2)
+    assert len(found) == 2 and more
+    assert [one.uid for one in find.studies(there, Wanted(study="1.2.2"))[0]] == ["1.2.2"]
+
+
+def test_what_is_there_is_not_sent_again(archive: Orthanc, scan: list[Path]) -> None:
+    there = connected(archive)
+    assert [one.outcome for one in send.send(there, scan[:2])] == [Outcome.stored] * 2
+    sent = send.send(there, scan[:3])
+    assert [one.outcome for one in sent] == [Outcome.there, Outcome.there, Outcome.stored]
+    assert all(one.done and not one.reason for one in sent) and len(held(archive)) == 3
+
+
+def test_what_is_no_dicom_is_not_sent_and_keeps_nothing_back(
+    archive: Orthanc, scan: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "mean.json").write_text("{}" * 200)
+    scan[1].write_bytes(scan[1].read_bytes()[:200])
+    paths = [tmp_path / "mean.json", tmp_path / "nowhere.dcm", scan[1], scan[0]]
+    sent = send.send(connected(archive), paths)
+    assert [one.outcome for one in sent] == [Outcome.refused] * 3 + [Outcome.stored]
+    words = [one.reason for one in sent]
+    assert words[:2] == ["It is no DICOM file.", "The file does not exist."] and words[2]
+    assert held(archive) == [scan[0].read_bytes()]
+
+
+def test_who_asks_has_to_be_known(archive: Orthanc, scan: list[Path], monkeypatch: Any) -> None:
+    there = connected(archive)
+    send.send(there, scan[:1])
+    monkeypatch.setenv(VARIABLE, f"{USER}:wrong")
+    with pytest.raises(LoginError, match=f"clinic does not accept .* in {VARIABLE}: set another"):
+        find.studies(connected(archive), Wanted())
+    sent = send.send(connected(archive), scan)
+    assert [one.outcome for one in sent] == [Outcome.unsent] * 5 and VARIABLE in sent[4].reason
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(LoginError, match=f"set the user and password in the variable {VARIABLE}"):
+        find.studies(connected(archive), Wanted())
+    monkeypatch.setenv(VARIABLE, "no-colon")
+    with pytest.raises(ArchiveError, match="is not user:password"):
+        connected(archive)
+    # A token of the wrong kind, and none of it in what is said.
+    token = Server(name="clinic", address=archive.web)
+    with Connection(token) as there, pytest.raises(LoginError, match="the token") as caught:
+        find.studies(there, Wanted())
+    assert "no-colon" not in str(caught.value)
+    assert len(held(archive)) == 1
+
+
+def test_what_is_not_there(archive: Orthanc, scan: list[Path], tmp_path: Path) -> None:
+    there = connected(archive)
+    send.send(there, scan[:1])
+    (study,), _ = find.studies(there, Wanted())
+    with pytest.raises(MissingError, match="clinic has no such study"):
+        find.series(there, "1.2.3")
+    with pytest.raises(ArchiveError, match="That is no UID"):
+        find.series(there, "../../changes")
+    out = tmp_path / "out"
+    with pytest.raises(MissingError, match="clinic has no such series"):
+        fetch.fetch(there, study.uid, "1.2.3", out)
+    assert not out.exists()
+    series = find.series(there, study.uid)[0].uid
+    with pytest.raises(ArchiveError, match="not empty"):
+        fetch.fetch(there, study.uid, series, scan[0].parent)
+    assert sorted(scan[0].parent.iterdir()) == sorted(scan)
+
+
+def test_a_person_stops_it(archive: Orthanc, scan: list[Path], tmp_path: Path) -> None:
+    stop, there = [False], connected(archive)
+    sent = send.send(there, scan)
+    (study,), _ = find.studies(there, Wanted())
+    series = find.series(there, study.uid)[0].uid
+    careful = connected(archive, cancel=Cancel(lambda: stop[0]))
+
+    def after_two(done: int, total: int) -> None:
+        stop[0] = done == 2
+
+    with pytest.raises(Cancelled):
+        fetch.fetch(careful, study.uid, series, tmp_path / "out", after_two)
+    assert not (tmp_path / "out").exists()
+    archive.empty()
+    stop[0] = False
+    sent = send.send(careful, scan, after_two)
+    assert [one.outcome for one in sent] == [Outcome.stored] * 2 + [Outcome.unsent] * 3
+    # Nothing is lost: the rest goes on from there.
+    sent = send.send(there, scan)
+    assert [one.outcome for one in sent] == [Outcome.there] * 2 + [Outcome.stored] * 3
