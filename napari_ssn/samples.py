@@ -18,6 +18,7 @@ from PIL import Image
 
 from napari_ssn.geometry.display import Display, plain_display
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import image_layer, place
 from napari_ssn.io.nifti import read_nifti
 
@@ -88,6 +89,11 @@ def sample(number: int) -> Sample:
 def named(name: str) -> int | None:
     """Number of the sample of a name; None if there is none."""
     return next((i for i in range(1, COUNT + 1) if sample(i).name == name), None)
+
+
+def with_hash(digest: str) -> int | None:
+    """Number of the sample whose values, and place, have a hash; None if there is none."""
+    return next((i for i in range(1, COUNT + 1) if image_hash(volume(i)) == digest), None)
 
 
 def volume(number: int) -> Volume:

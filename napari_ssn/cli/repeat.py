@@ -6,6 +6,7 @@ The verdict is printed on standard output, progress and remarks on standard erro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -13,8 +14,8 @@ import typer
 from napari_ssn.cli.ensembles import remade
 from napari_ssn.cli.images import Named, Numbers, Paths, image_at, run_on
 from napari_ssn.documents.card import read_card
-from napari_ssn.documents.sidecar import DicomInput, Provenance, Software, read_sidecar
-from napari_ssn.errors import DataError, DeviceError, GeometryError, ImageError, ModelError
+from napari_ssn.documents.sidecar import DicomInput, Provenance, read_sidecar
+from napari_ssn.errors import DataError, GeometryError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.channels import is_numbered
 from napari_ssn.io.dicom.read import list_series
@@ -23,24 +24,20 @@ from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, stem
 from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.omezarr import is_zarr, list_levels
 from napari_ssn.io.sidecar import sidecar_path, write_pair
-from napari_ssn.network.device import choose_device, device_title
-from napari_ssn.network.models import Model, find_model, load_model, model_folders
-from napari_ssn.network.plan import DEPTH_MM
-from napari_ssn.network.threads import threads
-from napari_ssn.prediction.prediction import Prediction
-from napari_ssn.prediction.recall import Recall, check_reach
+from napari_ssn.network.device import device_title
+from napari_ssn.network.models import find_model, load_model
+from napari_ssn.prediction.recall import Recall
 from napari_ssn.prediction.record import record_of
-
-#: Why there is nothing to make again.
-EDITED = "This label map was edited by hand: the model cannot make it again."
-OTHER_IMAGE = (
-    "This is not the image that the sidecar belongs to: its values or its geometry differ."
+from napari_ssn.prediction.repeating import (
+    OTHER_IMAGE,
+    check_image,
+    check_repeatable,
+    check_weights,
+    circumstances,
+    device_of,
+    model_of,
+    rerun,
 )
-OTHER_IMAGES = (
-    "These are not the images that the sidecar belongs to, or not in its order: their values or "
-    "their geometry differ."
-)
-PROBABILITY = "This is the sidecar of a probability map: only label maps are made again."
 
 
 def repeat(
@@ -99,27 +96,24 @@ def again(
 
     DataError, ImageError, ModelError if one of the three is not to be had or another one.
     """
-    for one in record.each():
-        check_reach(one.choice)
-    if record.choice.z is None and not record.choice.nothing:
-        raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
+    check_repeatable(record)
     named, told = Named.of(path, series), record.run.ensemble
     if told is None and members:
         raise DataError("The sidecar is of a model, not of an ensemble: leave out --ensemble.")
     if told is None and len(named.paths) == 1 and is_numbered(named.paths[0]):
         # The one image of its case, or the first of several: the model knows.
-        card = read_card(find_model(model_name or _model_of(record)))
+        card = read_card(find_model(model_name or model_of(record) or record.model.name))
         named = Named.of(path, series, card)
     if len(named.paths) > 1:
         volume, frame = named.read(), None
     else:
         volume, frame = _image_of(named.paths[0], record, named.series[0])
-    if image_hash(volume) != record.run.image_sha256:
-        raise ImageError(OTHER_IMAGE if volume.channels == 1 else OTHER_IMAGES)
+    check_image(volume, record)
     if told is not None:
         return Recall(remade(volume, frame, named.paths[0].name, told, members))
-    model = load_model(model_name or _model_of(record), device or _device_of(record))
-    _check_weights(model, record)
+    named_model = model_name or model_of(record) or record.model.name
+    model = load_model(named_model, device or device_of(record))
+    check_weights(model.card, record)
     here = device_title(model.device)
     if here != record.run.device_title:
         typer.echo(
@@ -127,24 +121,7 @@ def again(
             "single voxels may differ.",
             err=True,
         )
-    centre = None if record.run.centre is None else tuple(record.run.centre)
-    tile = None if record.run.tile is None else tuple(record.run.tile)
-    depth_mm = DEPTH_MM if record.run.depth_mm is None else record.run.depth_mm
-    # Before the number of threads was written down it could tell in the last bits.
-    divided = record.run.threads is None and record.run.device == "cpu"
-    with threads(record.run.threads if model.device.type == "cpu" else None):
-        # These are the values, by their hash: whether somebody insisted is compared later.
-        found = run_on(
-            model,
-            volume,
-            centre,
-            frame,
-            depth_mm=depth_mm,
-            tile=tile,
-            divided=divided,
-            padded=record.run.unpadded is None,
-            insist=True,
-        )
+    found = rerun(record, model, partial(run_on, model, volume, frame=frame))
     return Recall(found)
 
 
@@ -203,54 +180,3 @@ def _numbers_of(path: Path, wanted: DicomInput) -> list[int]:
         )
     exact = [info for info in found if set(info.uids) == set(wanted.sop_instance_uids)]
     return [info.number for info in exact or found]
-
-
-def _model_of(record: Provenance) -> Path | str:
-    """Folder of the installed model that has the sidecar's weights; else its name."""
-    for folder in model_folders().values():
-        try:
-            card = read_card(folder)
-        except ModelError:
-            # A damaged model of another name must not stand in the way.
-            continue
-        if card.weights_sha256 == record.model.weights_sha256:
-            return folder
-    return record.model.name
-
-
-def _device_of(record: Provenance) -> str:
-    """The sidecar's device where this computer has it, else whichever is best."""
-    try:
-        choose_device(record.run.device)
-    except DeviceError:
-        return "auto"
-    return record.run.device
-
-
-def _check_weights(model: Model, record: Provenance) -> None:
-    card = model.card
-    if card.weights_sha256 != record.model.weights_sha256:
-        raise ModelError(
-            f"The model {card.name} {card.version} has other weights than the sidecar's "
-            f"({record.model.name} {record.model.version}): name the right folder with --model."
-        )
-
-
-def circumstances(record: Provenance, found: Prediction) -> str:
-    """What computed then and computes now, where that differs; one sentence."""
-    then, now = record.software, Software.here()
-    titles = {"napari_ssn": "napari-ssn", "machine": "processor", "system": "system"}
-    differing = [
-        (titles.get(name, name), getattr(then, name), getattr(now, name))
-        for name in ("napari_ssn", "torch", "monai", "numpy", "system", "machine")
-        if getattr(then, name) != getattr(now, name)
-    ]
-    if record.run.device_title != found.device_title:
-        differing.append(("device", record.run.device_title, found.device_title))
-    if record.run.instructions not in (None, found.instructions):
-        here = found.instructions or "others"
-        differing.append(("instructions", str(record.run.instructions), here))
-    if not differing:
-        return "It was made with the same software on the same kind of device."
-    words = ", ".join(f"{title} {old} (here {new})" for title, old, new in differing)
-    return f"It was made with {words}: single voxels may differ for that."

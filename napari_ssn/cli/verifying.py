@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.cli.beside import beside_of, held, mislabelled, problems_of
 from napari_ssn.cli.images import Numbers, Paths
-from napari_ssn.cli.repeat import EDITED, PROBABILITY, again, circumstances
+from napari_ssn.cli.repeat import again
 from napari_ssn.cli.statements import misrun, statements, told
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.documents.sidecar import LabelVolume, Provenance, read_sidecar
@@ -29,6 +29,7 @@ from napari_ssn.io.outline import read_outline
 from napari_ssn.prediction.drawing import as_drawing
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import record_of
+from napari_ssn.prediction.repeating import EDITED, PROBABILITY, circumstances
 
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
 # the determinant of an affine is rounded otherwise on another processor.

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from napari_ssn.io.dicom.members import may_be_dicom
-from napari_ssn.io.formats import dicom_reader
+from napari_ssn.io.formats import dicom_reader, is_sidecar
 from napari_ssn.io.omezarr_head import is_zarr
+from napari_ssn.text.results import STUDY_SUFFIX
 
 Reader = Callable[[str | Sequence[str]], list[Any]]
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Reader of DICOM or OME-Zarr; None where a glance at a file, folder or zip finds neither."""
+    """Reader of DICOM, OME-Zarr, studies and sidecars; None where a glance finds none of these."""
     paths = [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
+    if paths and all(is_sidecar(p) or p.name.lower().endswith(STUDY_SUFFIX) for p in paths):
+        return _reader("resuming")
     if paths and all(is_zarr(p) for p in paths):
         return _reader("zarr")
     if not paths or not all(may_be_dicom(p) for p in paths):

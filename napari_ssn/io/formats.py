@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom
@@ -41,6 +42,8 @@ PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 #: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
 OTHER_SUFFIXES = (".mgz", ".mgh", ".mha", ".mhd", *_PAIRS)
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
+# Bytes in which a sidecar has said that it is one.
+_HEAD = 1024
 
 
 class Format(NamedTuple):
@@ -129,6 +132,27 @@ def stem(path: Path) -> str:
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
     return path.stem
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the sidecar of a file lies.
+
+    ``hypothesis.nii.gz`` → ``hypothesis.json``, ``hypothesis.dcm`` → ``hypothesis.dcm.json``: so
+    one hypothesis may lie in one folder in several formats.
+    """
+    return path.with_name((stem(path) if is_nifti(path) else path.name) + ".json")
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether a file seems to be a sidecar, by its name and how it begins."""
+    if path.suffix.lower() != ".json":
+        return False
+    try:
+        with open_regular(path) as stream:
+            head = stream.read(_HEAD).decode("utf-8", "ignore")
+    except OSError:
+        return False
+    return all(one in head for one in ('"schema_version"', "Research use only", '"created"'))
 
 
 def is_dicom(path: Path) -> bool:

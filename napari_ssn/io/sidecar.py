@@ -22,16 +22,8 @@ from napari_ssn.io.formats import (
     is_nifti,
     stem,
 )
+from napari_ssn.io.formats import sidecar_path as sidecar_path
 from napari_ssn.io.hashes import label_map_hash, probability_hash
-
-
-def sidecar_path(path: Path) -> Path:
-    """Where the sidecar of a file lies.
-
-    ``hypothesis.nii.gz`` → ``hypothesis.json``, ``hypothesis.dcm`` → ``hypothesis.dcm.json``: so
-    one hypothesis may lie in one folder in several formats.
-    """
-    return path.with_name((stem(path) if is_nifti(path) else path.name) + ".json")
 
 
 def write_pair(

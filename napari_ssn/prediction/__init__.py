@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import ranges as ranges
     from napari_ssn.prediction import readers as readers
     from napari_ssn.prediction import record as record
+    from napari_ssn.prediction import repeated as repeated
+    from napari_ssn.prediction import repeating as repeating
     from napari_ssn.prediction import restored as restored
     from napari_ssn.prediction import run as run
     from napari_ssn.prediction import spreading as spreading
@@ -56,6 +58,8 @@ __getattr__ = door(
         "ranges",
         "readers",
         "record",
+        "repeated",
+        "repeating",
         "restored",
         "run",
         "spreading",

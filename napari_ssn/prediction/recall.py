@@ -55,12 +55,7 @@ class Recall:
     def _stated(self, told: Told, slip: float | None) -> Prediction:
         made, pointing = self.prediction, told.pointing
         if told.spread is not None:
-            per_label = tuple(told.spread.per_label)
-            if len(per_label) not in (0, made.dist.classes):
-                raise DataError(
-                    "The spread in the sidecar is one of other labels than the model's."
-                )
-            spread = Spread(told.spread.overall, per_label)
+            spread = spread_in(made, told.spread)
             made = replace(made, dist=spread_out(made.dist, spread), spread=spread)
         if pointing is None:
             return made
@@ -81,6 +76,15 @@ class Recall:
         prediction = self.stated(told)
         lesions = None if told.lesions is None else _lesions(prediction, told.lesions)
         return decode(prediction, position_in(prediction, told), lesions)
+
+
+def spread_in(prediction: Prediction, told: provenance.Spread) -> Spread:
+    """The spread that a sidecar states; DataError for one of other labels than the model's."""
+    per_label = tuple(told.per_label)
+    if len(per_label) not in (0, prediction.dist.classes):
+        raise DataError("The spread in the sidecar is one of other labels than the model's.")
+    # As a person has it who changed none of them.
+    return Spread(told.overall, per_label if set(per_label) != {1.0} else ())
 
 
 def position_in(prediction: Prediction, told: Told) -> Position:

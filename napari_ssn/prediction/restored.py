@@ -138,34 +138,53 @@ def choice_from(
         member=told.member,
         drawing=None if told.drawing is None else _drawing(told.drawing),
     )
+    return choice, check_choice(prediction, choice, lesions, _UNKNOWN_CHOICE, cancel)
+
+
+def check_choice(
+    prediction: Prediction,
+    choice: Choice,
+    lesions: Lesions | None,
+    unknown: str,
+    cancel: Cancel = NEVER,
+) -> Lesions | None:
+    """The lesions that a choice needs to be told apart, if it is one of a prediction.
+
+    Args:
+        prediction: that it is to be of.
+        choice: that a file tells of; its directions are found where they are not known.
+        lesions: of the prediction, where they are told apart already.
+        unknown: what is said where the prediction has no such hypothesis: a DataError.
+        cancel: looked at on the way.
+    """
     dist = prediction.dist
     labels = [*(one.label for one in choice.points), *(one.label for one in choice.only)]
     if any(label >= dist.classes for label in labels) or choice.direction >= max(1, dist.rank):
-        raise DataError(_UNKNOWN_CHOICE)
+        raise DataError(unknown)
     if any(one.kind == "reaches" and not one.index for one in choice.only):
-        raise DataError(_UNKNOWN_CHOICE)
+        raise DataError(unknown)
     members = prediction.members
     if choice.member is not None:
         if members is None or choice.member >= len(members):
-            raise DataError(_UNKNOWN_CHOICE)
+            raise DataError(unknown)
         if choice.nothing == (choice.member in members.outlined):
-            raise DataError(_UNKNOWN_CHOICE)
+            raise DataError(unknown)
     if choice.drawing is not None:
         z = np.array(choice.drawing.z)
         if len(z) != dist.rank or np.abs(z).max() > FARTHEST:
-            raise DataError(_UNKNOWN_CHOICE)
+            raise DataError(unknown)
     prediction.bases.find(choice.basis)
     if choice.own:
         lesions = lesions or tell_apart(prediction, cancel)
         numbers = [number for number, _ in choice.own]
         if not lesions.several or max(numbers) > len(lesions.found):
-            raise DataError(_UNKNOWN_CHOICE)
+            raise DataError(unknown)
     try:
         position_of(prediction, choice)
     except (GeometryError, ValueError):
         # A point outside the region, or a condition that hardly any hypothesis meets.
-        raise DataError(_UNKNOWN_CHOICE) from None
-    return choice, lesions
+        raise DataError(unknown) from None
+    return lesions
 
 
 def _drawing(told: kept.Nearest) -> Drawing:

@@ -126,12 +126,14 @@ class Read:
         shown: the one that was on show; None for none.
         saved: when it was, as its document says.
         pictures: images that it holds itself.
+        settings: as `Whole` has them; None where it keeps none.
     """
 
     waiting: tuple[Waiting, ...]
     shown: Waiting | None
     saved: str
     pictures: tuple[Volume, ...] = ()
+    settings: tuple[int, int, float, int] | None = None
 
 
 def read(path: Path, pixels: bool = True) -> Read:
@@ -150,7 +152,9 @@ def read(path: Path, pixels: bool = True) -> Read:
             _picture(file, image) for image in study.images if pixels and image.pixels is not None
         ]
     shown = None if study.shown is None else waiting[study.shown]
-    return Read(waiting, shown, study.saved, tuple(pictures))
+    kept = study.settings
+    settings = None if kept is None else (kept.hypotheses, kept.samples, kept.reach, kept.cards)
+    return Read(waiting, shown, study.saved, tuple(pictures), settings)
 
 
 def _picture(file: Opened, image: documents.Image) -> Volume:

@@ -22,6 +22,7 @@ from napari_ssn.session.records import (
     Decoded,
     ModelEntry,
     News,
+    Plane,
     Preview,
     Remark,
     Request,
@@ -33,10 +34,13 @@ if TYPE_CHECKING:
     from napari_ssn.core.directions.principal import Kind
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.summaries.lesions import Lesions
+    from napari_ssn.documents.sidecar import Provenance
     from napari_ssn.geometry.diameters import Diameter
     from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.network.inference import Watch
     from napari_ssn.network.models import Model
     from napari_ssn.prediction.prediction import Prediction
+    from napari_ssn.prediction.repeated import Repeated
     from napari_ssn.prediction.studies import Brought, Read
 Progress = Callable[[News], None]
 
@@ -100,22 +104,7 @@ def run_job(
     progress(Step("loading"))
     model = store.get(request.model, request.device)
     cancel.check()
-    from napari_ssn.network.inference import Watch
-    from napari_ssn.text.presence import LIKELY
-
-    def first_labels(slab: LogitDistribution) -> None:
-        assert slab.start is not None
-        if slab.presence < LIKELY:
-            # What does not look like anything is outlined on request only.
-            return
-        progress(Preview(request.source, model.card, slab.start, slab.label_map()))
-
-    watch = Watch(
-        look_at=request.look_at,
-        preview=first_labels,
-        progress=lambda done, total: progress(Step("running", done, total)),
-        say=lambda text: progress(Remark(text)),
-    )
+    watch = _watch(request.source, model, request.look_at, progress)
     return prediction.run.run(
         model,
         request.source,
@@ -127,6 +116,52 @@ def run_job(
         watch=watch,
         cancel=cancel,
     )
+
+
+def _watch(source: Source, model: Model, look_at: Plane | None, progress: Progress) -> Watch:
+    """Tells how far a run is, and of the first labels that it has."""
+    from napari_ssn.network.inference import Watch
+    from napari_ssn.text.presence import LIKELY
+
+    def first_labels(slab: LogitDistribution) -> None:
+        assert slab.start is not None
+        if slab.presence < LIKELY:
+            # What does not look like anything is outlined on request only.
+            return
+        progress(Preview(source, model.card, slab.start, slab.label_map()))
+
+    return Watch(
+        look_at=look_at,
+        preview=first_labels,
+        progress=lambda done, total: progress(Step("running", done, total)),
+        say=lambda text: progress(Remark(text)),
+    )
+
+
+def repeat_job(
+    store: ModelStore,
+    folder: Path,
+    record: Provenance,
+    source: Source,
+    number: int,
+    progress: Progress,
+    cancel: Cancel,
+) -> tuple[Repeated, tuple[Decoded, ...]]:
+    """Make the run of a sidecar again, and its hypotheses: but for the first as layers."""
+    progress(Step("loading"))
+    model = store.get(folder, prediction.repeating.device_of(record))
+    cancel.check()
+    made = prediction.repeated.repeat(
+        record,
+        model,
+        source,
+        kinds=("label-weighted",),
+        number=number,
+        watch=_watch(source, model, None, progress),
+        cancel=cancel,
+    )
+    others = [decode_job(made.prediction, one, True, made.lesions) for one in made.others]
+    return made, tuple(others)
 
 
 def ensemble_job(

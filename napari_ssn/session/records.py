@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -74,6 +74,16 @@ class Settings:
     reach: float = _slider(
         3.0, "Reaches", "Standard deviations to either side", min=1, max=5, step=0.5, decimals=1
     )
+
+    def within(self, hypotheses: int, samples: int, reach: float, cards: int) -> Settings:
+        """The same with what a study has kept, each as far as it may be set."""
+        wanted = {"hypotheses": hypotheses, "samples": samples, "reach": reach, "cards": cards}
+        limits = {one.name: one.metadata for one in fields(self)}
+        found = {
+            name: min(max(value, limits[name]["min"]), limits[name]["max"])
+            for name, value in wanted.items()
+        }
+        return replace(self, **found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     # This module imports torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
 
-Job = Callable[[int, Progress, Cancel], "Prediction"]
+Job = Callable[[int, Progress, Cancel], Any]
+#: Is given what a job made, and the seconds that it took.
+Ended = Callable[[Any, float], None]
 
 
 class Running:
@@ -62,15 +65,20 @@ class Running:
         self._numbers += count
         return self._numbers - count + 1
 
-    def begin(self, job: Job) -> None:
-        """Begin a run, which gets the next number."""
+    def begin(self, job: Job, ended: Ended | None = None) -> None:
+        """Begin a run, which gets the next number.
+
+        Args:
+            job: makes a prediction.
+            ended: is given what the job made instead, where that is more than one.
+        """
         number = self.number()
         self.stage, self.progress = "loading", (0, 0)
         self._began = time.perf_counter()
         self._runner.submit(
             "run",
             lambda progress, cancel: job(number, progress, cancel),
-            self._ended,
+            partial(self._ended, ended or self._on_end),
             self._failed,
             self._told,
         )
@@ -95,9 +103,9 @@ class Running:
             self.stage, self.progress = news.stage, (news.done, news.total)
             self.changed.emit()
 
-    def _ended(self, result: Prediction) -> None:
+    def _ended(self, ended: Ended, made: Any) -> None:
         took, self.stage = self.elapsed, None
-        self._on_end(result, took)
+        ended(made, took)
 
     def _failed(self, words: str) -> None:
         self.stage = None

@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.core.spread import Spread
+from napari_ssn.io.formats import sidecar_path
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
 from napari_ssn.session.asking import Asking
@@ -38,10 +39,12 @@ from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Job, Running
 from napari_ssn.session.setup import Setup
+from napari_ssn.session.sidecars import Again, Sidecars
 from napari_ssn.session.study import Studies
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.presence import Presence
+from napari_ssn.text.results import STUDY_SUFFIX
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -79,7 +82,7 @@ class Session:
         self.settings = settings or Settings()
         self.setup = Setup()
         self.catalogue = Catalogue(
-            runner, self.setup, lambda: self.settings.device, self.tell, model_folders
+            runner, self.setup, lambda: self.settings.device, self._looked, model_folders
         )
         self.result: Prediction | None = None
         self.walk = Walk(runner, self.settings, self._failed)
@@ -137,10 +140,19 @@ class Session:
         self.running.previewed.connect(self.previewed.emit)
         self.running.remarked.connect(self.tell)
         self.studies = Studies(
-            runner, self.walk, self.results, self._kept_settings, self.running.number, self.tell
+            runner,
+            self.walk,
+            self.results,
+            self._kept_settings,
+            self._take_settings,
+            self.running.number,
+            self.tell,
         )
         self.studies.found.connect(self._brought)
         self.studies.changed.connect(self._meet)
+        self.sidecars = Sidecars(
+            runner, lambda: self.setup, self.catalogue, self.running, self._repeated, self.tell
+        )
         self.note: Note | None = None
         # What was on show when somebody last moved.
         self._left = self.walk.choice
@@ -397,6 +409,34 @@ class Session:
 
     def _meet(self) -> None:
         self.studies.meet(self.setup.source)
+        self.sidecars.meet()
+
+    def _looked(self, text: str, error: bool) -> None:
+        """Other models are there, or another is chosen."""
+        self.tell(text, error)
+        self.sidecars.meet()
+
+    def open(self, path: Path) -> bool:
+        """Open a study, or a sidecar as the session that it tells of; False for anything else."""
+        name = path.name.lower()
+        if name.endswith(STUDY_SUFFIX):
+            self.studies.open(path)
+            return True
+        sidecar: Path | None = path if name.endswith(".json") else None
+        # Whether there is any is seen before torch is imported to look into it.
+        if sidecar is None and path.name and sidecar_path(path).is_file():
+            sidecar = prediction.repeated.sidecar_of(path)
+        if sidecar is not None:
+            self.sidecars.open(sidecar)
+        return sidecar is not None
+
+    def _repeated(self, again: Again, took: float) -> None:
+        made, others = again
+        entry = Entry(made.prediction, took, None, made.choice, made.lesions, others)
+        self.members.run(None)
+        self.results.add(entry, show=False)
+        self._bring(entry)
+        self.tell(made.words)
 
     def _brought(self, entry: Entry) -> None:
         """Results of a study are of the image that is open."""
@@ -408,6 +448,10 @@ class Session:
     def _kept_settings(self) -> tuple[int, int, float, int]:
         chosen = self.settings
         return chosen.hypotheses, chosen.samples, chosen.reach, chosen.cards
+
+    def _take_settings(self, kept: tuple[int, int, float, int]) -> None:
+        """Take what was set when a study was saved, as far as it may be set here."""
+        self.configure(self.settings.within(*kept))
 
     def set_spread(self, spread: Spread) -> None:
         """Draw all hypotheses with another spread; a new run begins with the model's own."""
@@ -502,7 +546,13 @@ class Session:
         self.setup = Setup()
         self.effect.close()
         self.running.close()
-        for part in (*reversed(self._parts), self.places, self.studies, self.results):
+        for part in (
+            *reversed(self._parts),
+            self.places,
+            self.studies,
+            self.sidecars,
+            self.results,
+        ):
             part.close()
         for signal in (self.changed, self.previewed, self.found):
             signal.disconnect()

@@ -39,6 +39,7 @@ class Studies:
         walk: the hypothesis on show.
         results: of the session.
         settings: of the session, as `Whole` has them.
+        configure: takes those of a study that is opened.
         number: gives so many results numbers of runs; returns the first.
         tell: is told what a person should know, in one sentence, and whether it is an error.
     """
@@ -53,13 +54,15 @@ class Studies:
         walk: Walk,
         results: Results,
         settings: Callable[[], tuple[int, int, float, int]],
+        configure: Callable[[tuple[int, int, float, int]], None],
         number: Callable[[int], int],
         tell: Callable[[str, bool], None],
     ) -> None:
         self.waiting: tuple[Waiting, ...] = ()
         self.drawn: Callable[[int], tuple[Drawn, ...]] = lambda run: ()
         self._runner, self._walk, self._results = runner, walk, results
-        self._settings, self._number, self._tell = settings, number, tell
+        self._settings, self._configure = settings, configure
+        self._number, self._tell = number, tell
         # That was on show when the study was saved.
         self._shown: Waiting | None = None
 
@@ -136,6 +139,8 @@ class Studies:
         read, pictures = found
         self.waiting = (*self.waiting, *read.waiting)
         self._shown = read.shown
+        if read.settings is not None:
+            self._configure(read.settings)
         if not read.waiting:
             self._tell("There is no result in that study.", True)
         self.changed.emit()

@@ -58,6 +58,35 @@ def waiting_line(sizes: Sequence[Sequence[int]]) -> str:
     )
 
 
+def sidecar_line(size: Sequence[int], frame: int | None = None) -> str:
+    """What is said of a sidecar whose image is not open; ``frame`` of a time series, from 1."""
+    which = " × ".join(map(str, size))
+    if frame is not None:
+        which += f", frame {frame}"
+    return f"A sidecar waits for its image ({which}): open or choose it to go on."
+
+
+def repeated_line(hypotheses: int) -> str:
+    """What is said once the run of a sidecar was made again, and nothing differs."""
+    which = "hypothesis is" if hypotheses == 1 else f"{hypotheses} hypotheses are"
+    return f"Made again as the sidecar states: the exported {which} here, the same in every voxel."
+
+
+def differing_line(differing: int, hypotheses: int) -> str:
+    """The same where ``differing`` of the hypotheses are not the exported ones."""
+    if hypotheses == 1:
+        return "Made again, but the hypothesis on show is not the exported one in every voxel."
+    return f"Made again, but {differing} of {hypotheses} hypotheses differ from those exported."
+
+
+def no_model_line(name: str, version: str) -> str:
+    """What is said where the model of a sidecar is not installed, or has other weights."""
+    return (
+        f"The sidecar's model, {name} {version} with the same weights, is not here: choose “Other "
+        "folder…” in the list of models to go on."
+    )
+
+
 def offer_line(results: int, saved: str) -> str:
     """``Earlier session (28 Nov 2026, 14:03): 2 results``; of a time as a document has it."""
     try:

@@ -75,7 +75,7 @@ def test_perform_on_a_series(
     viewer.open(str(tmp_path / "DOE"), plugin="napari-ssn")
     out = tmp_path / "out"
     found = {"tiny": tmp_path / "tiny"}
-    monkeypatch.setattr("napari_ssn.cli.repeat.model_folders", lambda: found)
+    monkeypatch.setattr("napari_ssn.prediction.repeating.model_folders", lambda: found)
     centre, scan = (20, 22, 3), tmp_path / "DOE"
     check = partial(verify, scan)
     lines = list(perform(viewer, dock, out, samples=1, centre=centre, verify=check))

@@ -8,12 +8,16 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.hooks import resuming
+from napari_ssn.prediction.choice import Choice
 from tests.support.dicoms import make_series
-from tests.support.docks import run_and_wait
+from tests.support.docks import run_and_wait, settled
 from tests.support.helpers import noise_image, tiny_model
 
 
@@ -90,3 +94,43 @@ def test_from_nothing_to_an_image(
     viewer.layers.remove(name)
     assert start.isVisibleTo(dock) and dock.details.isVisibleTo(dock)
     assert dock.session.result is not None
+
+
+def test_a_sidecar_dropped_on_dock_or_picture_goes_on_where_it_was_written(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", region=(16, 16)))
+    scan = tmp_path / "DOE.nii.gz"
+    nib.save(nib.Nifti1Image(noise_image((20, 24)), np.diag([0.7, 0.7, 1, 1])), scan)
+    assert drop(dock, scan)
+    run_and_wait(dock, qtbot)
+    dock.session.pointing.add((5, 6), 1)
+    dock.session.walk.set_sigma(0.7)
+    qtbot.waitUntil(lambda: settled(dock.session), timeout=60_000)
+    before = np.array(viewer.layers[HYPOTHESIS].data)
+    dock.session.files.export(tmp_path / "one.nii.gz")
+    qtbot.waitUntil(lambda: dock.session.files.exported is not None, timeout=60_000)
+
+    def resumed(how: Callable[[], Any]) -> None:
+        dock.session.walk.show(Choice())
+        run = dock.session.result.run
+        how()
+        qtbot.waitUntil(lambda: dock.session.result.run > run, timeout=60_000)
+        qtbot.waitUntil(lambda: settled(dock.session), timeout=60_000)
+        assert "the same in every voxel" in dock.run.status.text()
+        np.testing.assert_array_equal(np.array(viewer.layers[HYPOTHESIS].data), before)
+        assert dock.slider.slider.value() > 0 and len(viewer.layers["SSN · clicks"].data) == 1
+
+    # With its image open, and without: then that is found where the sidecar lies.
+    resumed(lambda: drop(dock, tmp_path / "one.json"))
+    viewer.layers.remove(dock.picture.image)
+    resumed(lambda: drop(dock, tmp_path / "one.nii.gz"))
+    assert not dock.session.stale and not dock.offer.isVisibleTo(dock)
+    monkeypatch.setattr(resuming, "dock_of", lambda viewer: dock)
+    resumed(lambda: viewer.open(str(tmp_path / "one.json"), plugin="napari-ssn"))
+    # Where it is not found the dock says what is missed.
+    viewer.layers.remove(dock.picture.image)
+    scan.unlink()
+    dock.session.open(tmp_path / "one.json")
+    qtbot.waitUntil(lambda: "waits for its image (20 × 24)" in dock.offer.waits.text())
+    assert dock.offer.isVisibleTo(dock) and "DOE" not in dock.offer.waits.text()

@@ -80,6 +80,7 @@ class SettingsPanel(Section):
             text("Ranges and samples follow at once; the device counts from the next run.", "muted")
         )
         self.body.addStretch(1)
+        session.changed.connect(self._show_numbers)
         session.overviews.changed.connect(self._show_wanted)
         session.walk.moved.connect(self.follow)
 
@@ -94,6 +95,11 @@ class SettingsPanel(Section):
     def _wanted(self) -> Together:
         wanted = self._session.overviews.wanted
         return Together(**{kind: kind in wanted for kind in KINDS})
+
+    def _show_numbers(self) -> None:
+        """A study brings its own."""
+        if self._numbers.value != self._session.settings:
+            self._numbers.show(self._session.settings)
 
     def _show_wanted(self) -> None:
         """Their layers can be deleted, too."""

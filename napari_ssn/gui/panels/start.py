@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from napari.errors import MultipleReaderError, NoAvailableReaderError, ReaderPluginError
@@ -13,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_ssn.errors import SSNError
 from napari_ssn.gui.widgets.parts import Section, button, row, text
-from napari_ssn.samples import COUNT, sample
+from napari_ssn.samples import COUNT, sample, with_hash
 from napari_ssn.session import Session
 from napari_ssn.text.problems import SEVERAL_READERS, UNREADABLE, problem
 
@@ -45,6 +46,7 @@ class StartPanel(Section):
             self._sample_menu.addAction(sample(number).title, partial(self._try, number))
         self.open.setMenu(self._open_menu)
         self.samples.setMenu(self._sample_menu)
+        session.sidecars.wanted.connect(self.find)
         self.body.addWidget(text("Open a scan, or try a sample", "headline"))
         self.body.addLayout(row([(self.open, 1), (self.samples, 1)]))
         self.body.addWidget(text("… or drop files or a folder here.", "muted"))
@@ -70,13 +72,21 @@ class StartPanel(Section):
         """Open files or folders, one after the other; the first that cannot be ends it, and why."""
         try:
             for path in paths:
-                self._viewer.open(path, plugin=_reader_of(path))
+                if not self._session.open(Path(path)):
+                    self._viewer.open(path, plugin=_reader_of(path))
         except (SSNError, OSError, MemoryError) as error:
             self._session.tell(problem(error), error=True)
         except MultipleReaderError:
             self._session.tell(SEVERAL_READERS, error=True)
         except (ReaderPluginError, NoAvailableReaderError):
             self._session.tell(UNREADABLE, error=True)
+
+    def find(self, image: Path | None, digest: str) -> None:
+        """Open the image of a sidecar: where it was found, or the sample that it is."""
+        if image is not None:
+            self.read([str(image)])
+        elif (number := with_hash(digest)) is not None:
+            self._try(number)
 
     def take(self, event: Any) -> None:
         """Accept files that are dragged over the dock, and open those that are dropped on it."""

@@ -19,6 +19,7 @@ from napari_ssn.session.runner import Runner
 from napari_ssn.text.results import STUDY_SUFFIX, offer_line, study_name, unread_line
 
 _PATTERN = f"Study (*{STUDY_SUFFIX})"
+_EXISTING = f"Study or sidecar (*{STUDY_SUFFIX} *.json)"
 _TIP = "All results, with points and what was kept, in one file; no names, and no image"
 
 
@@ -47,7 +48,9 @@ class OfferPanel(Section):
         self.body.addWidget(self.waits)
         self.resume.clicked.connect(self.go_on)
         self.drop.clicked.connect(self.discard)
-        session.studies.changed.connect(self.refresh)
+        for waiting in (session.studies, session.sidecars):
+            waiting.changed.connect(self.refresh)
+        session.changed.connect(self._say_waiting)
         self.refresh()
 
     def look(self) -> None:
@@ -88,9 +91,13 @@ class OfferPanel(Section):
         say(self.what, words)
         self.resume.setVisible(newest is not None and not newest.problem)
         self.drop.setVisible(newest is not None)
-        waits = self._session.studies.words
+        self._say_waiting()
+
+    def _say_waiting(self) -> None:
+        waiting = (self._session.studies, self._session.sidecars)
+        waits = "\n".join(one.words for one in waiting if one.words)
         say(self.waits, waits)
-        self.setVisible(bool(words or waits))
+        self.setVisible(bool(waits or not self.what.isHidden()))
 
 
 class StudyPanel(Section):
@@ -112,7 +119,7 @@ class StudyPanel(Section):
         self.pixels.setToolTip("Their values go into the file; without, it opens on them alone")
         self.pixels.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.save = button("Save study…", _TIP)
-        self.open = button("Open study…", "Go on where a study was saved")
+        self.open = button("Open study…", "Go on where a study, or a result's sidecar, was saved")
         for one in (self.save, self.open):
             one.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.body.addLayout(row([(self.save, 1), (self.open, 1)]))
@@ -144,7 +151,8 @@ class StudyPanel(Section):
     def open_study(self) -> None:
         """Ask for a study and open it."""
         answer = self.ask_which(self)
-        if answer:
+        if answer and not self._session.open(Path(answer)):
+            # Whatever it is called: what is wrong with it is said.
             self._session.studies.open(Path(answer))
 
     def _pictured(self, layers: tuple[Any, ...]) -> None:
@@ -171,4 +179,4 @@ def ask_for_study(parent: QWidget, name: str, pattern: str) -> str:
 
 def ask_for_existing(parent: QWidget) -> str:
     """Ask for a study that there is."""
-    return str(QFileDialog.getOpenFileName(parent, "Open study", "", _PATTERN)[0])
+    return str(QFileDialog.getOpenFileName(parent, "Open study", "", _EXISTING)[0])

@@ -1,0 +1,73 @@
+"""The image that a sidecar belongs to, looked for where the sidecar lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.errors import NEVER, Cancel, SSNError
+from napari_ssn.io.api import read
+from napari_ssn.io.dicom.read import list_series
+from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, is_nrrd, is_other
+from napari_ssn.io.hashes import image_hash
+from napari_ssn.io.nifti import read_nifti
+from napari_ssn.io.sidecar import sidecar_path
+
+# Who keeps more files in a folder names the image: each has to be read to be told apart.
+_MOST = 12
+
+
+def image_beside(sidecar: Path, record: Provenance, cancel: Cancel = NEVER) -> Path | None:
+    """The image of a sidecar among the files of its folder, by its values; None if it is not there.
+
+    Args:
+        sidecar: where it lies.
+        record: what it says.
+        cancel: looked at between files.
+
+    Returns:
+        the file; of a DICOM series the folder.
+    """
+    folder = sidecar.parent
+    if record.run.dicom is not None:
+        return folder if _holds_series(folder, record.run.dicom.series_instance_uid) else None
+    for path in islice(_images(folder), _MOST):
+        cancel.check()
+        if _hash_of(path, record.run.frame) == record.run.image_sha256:
+            return path
+    return None
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    """Files that may be images; what was exported has a sidecar of its own."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError:
+        return
+    for path in paths:
+        known = is_nifti(path) or is_nrrd(path) or is_other(path)
+        if known and not sidecar_path(path).is_file():
+            yield path
+
+
+def _hash_of(path: Path, frame: int | None) -> str | None:
+    """Of an image's values; None of what cannot be read, or has no such frame."""
+    try:
+        if frame is not None and is_nifti(path):
+            return image_hash(read_nifti(path, frame - 1))
+        return image_hash(read(path))
+    except (SSNError, OSError):
+        # One that is damaged, or none, must not stand in the way of the others.
+        return None
+
+
+def _holds_series(folder: Path, uid: str) -> bool:
+    try:
+        if not is_dicom(folder):
+            return False
+        dicom_reader()  # without the libraries nobody can tell
+        return any(info.uid == uid for info in list_series(folder))
+    except (SSNError, OSError):
+        return False
