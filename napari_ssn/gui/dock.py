@@ -116,8 +116,8 @@ class SSNDock(QWidget):
                 "A": self._fainter,
                 "D": self._stronger,
                 "K": self._if_seen(self.session.copies.keep),
-                "Control-Z": self.session.walk.undo,
-                "Control-Shift-Z": self.session.walk.redo,
+                "Control-Z": self._undo,
+                "Control-Shift-Z": self._redo,
                 "Control-Enter": self.run.press,
             }
         )
@@ -229,6 +229,14 @@ class SSNDock(QWidget):
                 self.session.catalogue.look()
             else:
                 self.session.catalogue.look(before.model, before.folders)
+
+    def _undo(self) -> None:
+        painted = self.scene.copies.painting
+        (self.session.walk if painted is None else painted).undo()
+
+    def _redo(self) -> None:
+        painted = self.scene.copies.painting
+        (self.session.walk if painted is None else painted).redo()
 
     def _less(self) -> None:
         self.session.walk.nudge(-0.1)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.session import jobs
+from napari_ssn.session.history import Deed
 from napari_ssn.session.records import Decoded
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
@@ -20,12 +21,36 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 
+# Of which hypotheses samples are added: by their seed, points and conditions.
+_Of = tuple[int, tuple[Point, ...], tuple[Question, ...]]
+
+
+class Laid(Protocol):
+    """A layer as whoever made it knows it."""
+
+    @property
+    def kept(self) -> Choice | None:
+        """The hypothesis that somebody kept in it; None of a sample."""
+        ...
+
+
+@dataclass(eq=False)
+class _Batch:
+    """Layers that are undone together: of which samples and how many, and those there are."""
+
+    of: _Of | None
+    count: int
+    layers: list[Laid] = field(default_factory=list)
+
+
 class Copies:
     """Decodes whole hypotheses, one after the other.
 
     Attributes:
         made: signal: a hypothesis was decoded to become a layer of its own.
         kept: hypotheses of the result that somebody kept, and whose layers are there.
+        take: is asked to take a layer away; it is named as it was when it was `laid`.
+        bring: is asked to bring one back, as it was.
 
     Args:
         runner: decodes.
@@ -46,19 +71,23 @@ class Copies:
         failed: Callable[[str], None],
     ) -> None:
         self.kept: set[Choice] = set()
+        self.take: Callable[[Laid], None] = lambda laid: None
+        self.bring: Callable[[Laid], None] = lambda laid: None
+        # What the layer that is being made is a part of, to be taken back together.
+        self._batch: _Batch | None = None
         self._runner = runner
         self._walk = walk
         self._stale = stale
         self._changed = changed
         self._failed = failed
         self._result: Prediction | None = None
-        self._queue: list[Choice] = []
+        self._queue: list[tuple[Choice, _Batch]] = []
         # How many samples of a seed, given some points and conditions, are layers already.
-        self._added: dict[tuple[int, tuple[Point, ...], tuple[Question, ...]], int] = {}
+        self._added: dict[_Of, int] = {}
 
     def begin(self, result: Prediction) -> None:
         """Copy from a new result; what was asked of the one before is dropped."""
-        self._result = result
+        self._result, self._batch = result, None
         self._queue.clear()
         self._added.clear()
         self.kept.clear()
@@ -83,20 +112,22 @@ class Copies:
         if members:
             # Each is there, and there are no others.
             seed, points, only = 0, (), ()
-        first = self._added.get((seed, points, only), 0)
-        self._added[seed, points, only] = first + count
+        of = (seed, points, only)
+        first = self._added.get(of, 0)
         idle = not self._queue
         if members:
             count = max(0, min(count, members - first))
-            self._added[seed, points, only] = first + count
-            self._queue += [
+            choices = [
                 prediction.crowd.member_choice(self._result, i) for i in range(first, first + count)
             ]
         else:
-            self._queue += [
+            choices = [
                 prediction.decode.sample_choice(self._result, i, seed, points, only)
                 for i in range(first, first + count)
             ]
+        self._added[of] = first + count
+        batch = _Batch(of, count)
+        self._queue += [(choice, batch) for choice in choices]
         if idle:
             self._decode_next()
 
@@ -112,6 +143,7 @@ class Copies:
     def put(self, decoded: Decoded) -> None:
         """Make a layer of a hypothesis that was kept at another time."""
         self.kept.add(decoded.choice)
+        self._batch = None
         self.made.emit(decoded)
 
     def holds(self, choice: Choice) -> bool:
@@ -119,15 +151,56 @@ class Copies:
         start = replace(choice.anchor, nothing=choice.nothing)
         return any(one.resting == start for one in self.kept)
 
-    def let_go(self, choice: Choice) -> None:
-        """Somebody took the layer of a kept hypothesis away."""
-        self.kept.discard(choice)
+    def laid(self, layer: Laid) -> None:
+        """A layer was made of what was `made`: undo takes it away, with those made with it."""
+        batch = self._batch
+        if batch is None:
+            return
+        batch.layers.append(layer)
+        if len(batch.layers) == 1:
+            self._walk.did(Deed(lambda: self._unmake(batch), lambda: self._remake(batch)))
+
+    def let_go(self, layer: Laid) -> None:
+        """Somebody took a layer away: undo brings it back."""
+        one = _Batch(None, 0, [layer])
+        self._drop(layer)
+        self._walk.did(Deed(lambda: self._remake(one), lambda: self._unmake(one)))
+        self._changed()
+
+    def _drop(self, layer: Laid) -> None:
+        if layer.kept is not None:
+            self.kept.discard(layer.kept)
+
+    def _unmake(self, batch: _Batch) -> None:
+        """Take layers away; what is still to be decoded of them is not."""
+        decoding = bool(self._queue) and self._queue[0][1] is batch
+        self._queue = [one for one in self._queue if one[1] is not batch]
+        if decoding:
+            self._runner.cancel("decode")
+            self._decode_next()
+        if batch.of is not None:
+            # The next to be added are these again.
+            self._added[batch.of] = max(0, self._added.get(batch.of, 0) - batch.count)
+            batch.count = len(batch.layers)
+        for layer in batch.layers:
+            self._drop(layer)
+            self.take(layer)
+        self._changed()
+
+    def _remake(self, batch: _Batch) -> None:
+        if batch.of is not None:
+            self._added[batch.of] = self._added.get(batch.of, 0) + batch.count
+        for layer in batch.layers:
+            if layer.kept is not None:
+                self.kept.add(layer.kept)
+            self.bring(layer)
         self._changed()
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
         self._queue.clear()
-        self._result = None
+        self._result = self._batch = None
+        self.take = self.bring = lambda laid: None
         self.made.disconnect()
 
     def _decode_next(self) -> None:
@@ -135,7 +208,7 @@ class Copies:
             # Layers of this result would land on another image.
             self._queue.clear()
         if self._queue and self._result is not None:
-            self._decode(self._result, self._queue[0], kept=False)
+            self._decode(self._result, self._queue[0][0], kept=False)
 
     def _decode(self, result: Prediction, choice: Choice, kept: bool) -> None:
         lesions = self._walk.lesions
@@ -153,8 +226,11 @@ class Copies:
     def _decoded(self, decoded: Decoded) -> None:
         if decoded.kept:
             self.kept.add(decoded.choice)
+            self._batch = _Batch(None, 0)
+        else:
+            self._batch = self._queue.pop(0)[1]
         self.made.emit(decoded)
+        self._batch = None
         self._changed()
         if not decoded.kept:
-            self._queue.pop(0)
             self._decode_next()

@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.session.history import UNDO_STEPS, Deed
 from napari_ssn.session.records import Chosen
 from napari_ssn.session.walk import Walk
 
@@ -41,11 +42,26 @@ class Row:
     at: int | None
 
 
+_Sets = tuple[frozenset[int], ...]
+
+
 class _From(NamedTuple):
-    """What an ensemble was made from."""
+    """What an ensemble was made from.
+
+    Attributes:
+        chosen: its members.
+        left_out: those that were, by their numbers.
+        before, after: that were left out in the runs that undo and redo go to, the next one last.
+    """
 
     chosen: Chosen
     left_out: frozenset[int]
+    before: _Sets = ()
+    after: _Sets = ()
+
+
+def _nothing() -> None:
+    """The run that follows has steps of its own."""
 
 
 class MemberList:
@@ -72,15 +88,17 @@ class MemberList:
         self.rows: tuple[Row, ...] = ()
         self._walk, self._again, self._tell = walk, again, tell
         self._result: Prediction | None = None
-        # Of the run under way.
+        # Of the run under way, and of the one that is about to begin the way back and on.
         self._running: _From | None = None
+        self._steps: tuple[_Sets, _Sets] = ((), ())
         # Of every result of a run: one comes back to them.
         self._known: WeakKeyDictionary[Members, tuple[_From, tuple[Row, ...]]] = WeakKeyDictionary()
         self._shown: _From | None = None
 
     def run(self, chosen: Chosen | None, left_out: frozenset[int] = frozenset()) -> None:
         """A run begins, with those members or with a model."""
-        self._running = None if chosen is None else _From(chosen, left_out)
+        self._running = None if chosen is None else _From(chosen, left_out, *self._steps)
+        self._steps = ((), ())
 
     def ran(self, result: Prediction) -> None:
         """The run has ended with a result."""
@@ -110,7 +128,24 @@ class MemberList:
             # Of a study: its maps are not at hand.
             names = zip(result.sources, members.counts, strict=True)
             self.rows = tuple(Row(name, one, at) for at, ((_, name), one) in enumerate(names))
+        if self._shown is not None:
+            self._remember(self._shown)
         self.changed.emit()
+
+    def _remember(self, shown: _From) -> None:
+        """Let undo and redo lead to the runs before and after, with others left out."""
+        chosen, here, before, after = shown
+        back = Deed(lambda: self._go(chosen, before[-1], before[:-1], (*after, here)), _nothing)
+        on = Deed(_nothing, lambda: self._go(chosen, after[-1], (*before, here), after[:-1]))
+        if before:
+            self._walk.did(back)
+        if after:
+            self._walk.history.undid(on)
+
+    def _go(self, chosen: Chosen, left_out: frozenset[int], before: _Sets, after: _Sets) -> None:
+        """Run again with others left out, from where undo and redo lead to more such runs."""
+        self._steps = (before[-UNDO_STEPS:], after[-UNDO_STEPS:])
+        self._again(chosen, left_out)
 
     def renew(self, result: Prediction) -> None:
         """The same run with another spread."""
@@ -141,7 +176,7 @@ class MemberList:
             self._tell(_TOO_FEW, True)
             self.changed.emit()
         elif after != left_out:
-            self._again(chosen, after)
+            self._go(chosen, after, (*self._shown.before, left_out), ())
 
     def close(self) -> None:
         """Let go of the result and of who listens."""

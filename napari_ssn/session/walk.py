@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_ssn import prediction
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.curve import stop_of, stops
-from napari_ssn.session.history import History
+from napari_ssn.session.history import Deed, History
 from napari_ssn.session.records import Settings
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.standing import Standing
@@ -52,7 +52,8 @@ class Walk:
         self._runner = runner
         self._settings = settings
         self._failed = failed
-        self._history = History()
+        #: Steps of the result on show.
+        self.history = History()
 
     def begin(self, result: Prediction) -> None:
         """Stand at the mean of a new result; its directions are others than before.
@@ -61,7 +62,7 @@ class Walk:
         walk in it when they are drawn. `announce` tells.
         """
         self.grip = self.selected = None
-        self._history.clear()
+        self.history.clear()
         known = self.choice.basis in result.bases.kinds
         basis = self.choice.basis if known else result.directions.kind
         self.here.begin(result, Choice(seed=self.choice.seed, basis=basis))
@@ -73,18 +74,18 @@ class Walk:
         conditions and what was nearest to a drawing are gone. `announce` tells.
         """
         self.grip = self.selected = None
-        self._history.change(_without_answers)
+        self.history.change(_without_answers)
         self.here.begin(result, _without_answers(self.choice))
 
     def leave(self) -> Any:
         """See `Leaving`."""
         here = self.here
-        return self.choice, self._history.leave(), self.lesions, self.selected, here.curve.leave()
+        return self.choice, self.history.leave(), self.lesions, self.selected, here.curve.leave()
 
     def resume(self, left: Any) -> None:
         """See `Leaving`."""
         choice, steps, self.here.lesions, self.selected, curve = left
-        self._history.resume(steps)
+        self.history.resume(steps)
         self.here.curve.resume(curve)
         self.here.move(choice)
 
@@ -102,7 +103,7 @@ class Walk:
         before, self._settings = self._settings.reach, settings
         if settings.reach == before or self._result is None:
             return
-        self._history.keep(lambda choice: choice.farthest <= settings.reach)
+        self.history.keep(lambda choice: choice.farthest <= settings.reach)
         kept = tuple((k, at) for k, at in self.choice.own if abs(at) <= settings.reach)
         at = self.choice.sigma if abs(self.choice.sigma) <= settings.reach else 0.0
         self._take(replace(self.choice, sigma=at, own=kept))
@@ -166,12 +167,12 @@ class Walk:
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to go back."""
-        return self._history.can_undo
+        return self.history.can_undo
 
     @property
     def can_redo(self) -> bool:
         """Whether a step that was taken back can be made again."""
-        return self._history.can_redo
+        return self.history.can_redo
 
     def label_map(self, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels of the hypothesis on show in a part of the region; None without a result."""
@@ -302,18 +303,28 @@ class Walk:
 
     def undo(self) -> None:
         """Go back one step, if there is one."""
-        if (before := self._history.undo(self.choice)) is not None:
-            self._take(before)
+        self._stepped(self.history.undo(self.choice))
 
     def redo(self) -> None:
         """Make the step again that was taken back last, if there is one."""
-        if (after := self._history.redo(self.choice)) is not None:
-            self._take(after)
+        self._stepped(self.history.redo(self.choice))
+
+    def did(self, deed: Deed) -> None:
+        """Something was done that can be taken back, and the hypothesis on show stays."""
+        self.history.did(deed)
+        self.moved.emit()
+
+    def _stepped(self, to: Choice | None) -> None:
+        if to is not None:
+            self._take(to)
+        elif self._result is not None:
+            # Whether there is another step is shown.
+            self.moved.emit()
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
         self.here.close()
-        self._history.clear()
+        self.history.clear()
         self.moved.disconnect()
 
     def _start(self, **changes: Any) -> Choice:
@@ -340,7 +351,7 @@ class Walk:
     def _show(self, choice: Choice, same_gesture: bool = False) -> None:
         if self._result is None or choice == self.choice:
             return
-        self._history.step(self.choice, same_gesture)
+        self.history.step(self.choice, same_gesture)
         self._take(choice)
 
     def _take(self, choice: Choice) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils.key_bindings import coerce_keybinding
 
 from napari_ssn.gui.dock import SSNDock
 from napari_ssn.gui.layers.results import (
@@ -35,6 +36,75 @@ def run_again(dock: Any, qtbot: Any) -> None:
     qtbot.waitUntil(
         lambda: dock.session.result.run == run + 1 and settled(dock.session), timeout=20_000
     )
+
+
+# ---- Undo
+
+
+def test_undo_takes_back_what_was_kept_added_and_deleted(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    session, undo, redo = dock.session, dock.slider.undo, dock.slider.redo
+    assert not undo.isEnabled()
+    session.walk.set_sigma(0.5)
+    dock.samples.keep.click()
+    qtbot.waitUntil(lambda: len(session.copies.kept) == 1, timeout=20_000)
+    (kept,) = dock.scene.copies.kept
+    add_samples(viewer, dock, qtbot, 3)
+    samples = [f"SSN · sample 0{k}" for k in (1, 2, 3)]
+    assert set(samples) < set(names(viewer))
+    session.walk.set_sigma(1.0)
+    viewer.layers.remove(samples[1])
+    viewer.layers.remove(kept)
+    assert not session.copies.kept and undo.isEnabled() and not redo.isEnabled()
+    # Back through all of it, one step each.
+    undo.click()
+    assert kept in viewer.layers and len(session.copies.kept) == 1
+    assert samples[1] not in names(viewer)
+    undo.click()
+    assert set(samples) < set(names(viewer))
+    undo.click()
+    assert session.walk.choice.sigma == 0.5 and set(samples) < set(names(viewer))
+    undo.click()
+    assert not set(samples) & set(names(viewer)) and kept in viewer.layers
+    # Those that were taken back are the next to be added.
+    undo.click()
+    assert kept not in viewer.layers and not session.copies.kept
+    undo.click()
+    assert session.walk.choice.sigma == 0 and not undo.isEnabled()
+    # And on again, with what was painted meanwhile.
+    kept.paint((5, 6), 1)
+    painted = np.array(kept.data)
+    for _ in range(4):
+        redo.click()
+    assert session.walk.choice.sigma == 1.0 and set(samples) < set(names(viewer))
+    assert kept in viewer.layers and len(session.copies.kept) == 1
+    (drawn,) = dock.scene.drawn(session.result.run)
+    np.testing.assert_array_equal(dock.scene.shown(drawn.labels), painted)
+    assert drawn.edited
+    for _ in range(2):
+        undo.click()
+    assert not set(samples) & set(names(viewer))
+    add_samples(viewer, dock, qtbot, 1)
+    assert samples[0] in names(viewer) and not redo.isEnabled()
+
+
+def test_who_paints_takes_back_strokes(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    run_and_wait(dock, qtbot)
+    dock.samples.keep.click()
+    qtbot.waitUntil(lambda: len(dock.scene.copies.kept) == 1, timeout=20_000)
+    (kept,) = dock.scene.copies.kept
+    before = np.array(kept.data)
+    viewer.layers.selection = {kept}
+    kept.mode = "paint"
+    kept.paint((5, 6), 1 - int(before[5, 6]))
+    press = kept.keymap[coerce_keybinding("Control-Z")]
+    press(kept)
+    np.testing.assert_array_equal(kept.data, before)
+    kept.mode = "pan_zoom"
+    press(kept)
+    assert kept not in viewer.layers
 
 
 # ---- From run to run

@@ -243,3 +243,33 @@ def test_from_a_member_that_outlines_nothing_one_walks_as_from_the_mean(session:
     session.members.show(4)
     walk.set_direction(1)
     assert walk.choice == Choice(direction=1)
+
+
+def test_undo_takes_members_in_again(ran: Session) -> None:
+    def inside() -> list[int]:
+        return [number for number, row in enumerate(ran.members.rows) if row.at is not None]
+
+    ran.walk.show_sample(None)
+    ran.members.set_in(1, False)
+    ran.members.set_in(3, False)
+    assert inside() == [0, 2] and ran.walk.can_undo and not ran.walk.can_redo
+    # What was looked at since comes first.
+    ran.walk.step(1)
+    ran.walk.undo()
+    assert inside() == [0, 2]
+    sizes = ran.result.dist.label_map().tobytes()
+    ran.walk.undo()
+    assert inside() == [0, 2, 3] and ran.walk.can_redo
+    ran.walk.undo()
+    assert inside() == [0, 1, 2, 3] and not ran.walk.can_undo
+    for count in (3, 2):
+        ran.walk.redo()
+        assert len(inside()) == count
+    assert inside() == [0, 2] and not ran.walk.can_redo and ran.walk.can_undo
+    assert ran.result.dist.label_map().tobytes() == sizes
+    # Another way from here ends the way on; another run ends both.
+    ran.walk.undo()
+    ran.members.set_in(0, False)
+    assert inside() == [2, 3] and not ran.walk.can_redo
+    ran.run()
+    assert inside() == [0, 1, 2, 3] and not ran.walk.can_undo

@@ -27,8 +27,8 @@ _TOUCHED = ("labels_update", "set_data", "visible", "name")
 
 
 @dataclass(frozen=True, eq=False)
-class _Copy:
-    """A layer as it was made: its name, a digest of its labels, and which image it is of."""
+class Copy:
+    """A layer as it was made: its name, a digest of its labels, and which result it is of."""
 
     layer: Labels
     name: str
@@ -68,7 +68,7 @@ class CopyLayers:
         self, viewer: Viewer, add: Callable[[Labels], None], mark: Callable[[Labels], None]
     ) -> None:
         self._viewer, self._add, self._mark = viewer, add, mark
-        self._copies: list[_Copy] = []
+        self._copies: list[Copy] = []
         # The result on show, and of those that wait the layers that were seen.
         self._run: int | None = None
         self._seen: set[Labels] = set()
@@ -79,7 +79,7 @@ class CopyLayers:
         self._editing: str | None = None
 
     @property
-    def _here(self) -> list[_Copy]:
+    def _here(self) -> list[Copy]:
         return [copy for copy in self._copies if copy.run == self._run]
 
     @property
@@ -91,6 +91,13 @@ class CopyLayers:
     def kept(self) -> list[Labels]:
         """Of the present result, those that somebody kept, and may have painted on."""
         return [copy.layer for copy in self._here if copy.kept is not None]
+
+    @property
+    def painting(self) -> Labels | None:
+        """The one that somebody paints on, whose strokes are taken back before anything else."""
+        active = self._viewer.layers.selection.active
+        layer = next((one for one in self.layers if one is active), None)
+        return layer if layer is not None and layer.mode in EDITING else None
 
     def drawn(self) -> Iterator[tuple[Labels, Choice, str]]:
         """Each layer with the hypothesis that it was, and its colour."""
@@ -114,7 +121,7 @@ class CopyLayers:
         return tuple(found)
 
     def _draw_anew(
-        self, copy: _Copy, kept: Choice, undo: Callable[[NDArray[Any]], NDArray[Any]]
+        self, copy: Copy, kept: Choice, undo: Callable[[NDArray[Any]], NDArray[Any]]
     ) -> None:
         now = _digest(copy.layer.data)
         before = self._drawn.get(copy.layer)
@@ -133,7 +140,7 @@ class CopyLayers:
         labels: NDArray[np.uint8],
         transform: dict[str, Any],
         place: dict[str, Any],
-    ) -> None:
+    ) -> Copy:
         """Make a layer of a hypothesis.
 
         Args:
@@ -152,14 +159,31 @@ class CopyLayers:
         # The list of layers may have given it another name: one for each.
         kept = decoded.choice if decoded.kept else None
         run, edited = decoded.result.run, decoded.edited
-        made = _Copy(layer, layer.name, _digest(data), decoded.choice, kept, run, colour, edited)
-        self._copies.append(made)
-        for name in _TOUCHED:
-            getattr(layer.events, name).connect(self._touched)
-        layer.events.mode.connect(self._edited)
+        made = Copy(layer, layer.name, _digest(data), decoded.choice, kept, run, colour, edited)
+        self._take_up(made)
         if decoded.kept and self._editing is not None:
             self._viewer.layers.selection = {layer}
             layer.mode, self._editing = self._editing, None
+        return made
+
+    def _take_up(self, copy: Copy) -> None:
+        self._copies.append(copy)
+        for name in _TOUCHED:
+            getattr(copy.layer.events, name).connect(self._touched)
+        copy.layer.events.mode.connect(self._edited)
+
+    def take(self, copy: Copy) -> None:
+        """Take a layer away; nobody is told."""
+        if copy in self._copies:
+            self._let_go(copy.layer)
+            self._copies.remove(copy)
+            self._viewer.layers.remove(copy.layer)
+
+    def bring(self, copy: Copy) -> None:
+        """Bring a layer back that was taken away, as it was."""
+        if copy not in self._copies:
+            self._add(copy.layer)
+            self._take_up(copy)
 
     def _next_colour(self) -> str:
         """The one that the fewest copies have."""
@@ -199,13 +223,14 @@ class CopyLayers:
                 copy.layer.name = f"{copy.layer.name} · earlier run"
         return len(gone)
 
-    def removed(self, layer: Any) -> Choice | None:
-        """Somebody took a layer out of the list; returns the hypothesis that was kept in it."""
-        gone = [copy.kept for copy in self._copies if copy.layer is layer]
-        if gone:
-            self._let_go(layer)
-        self._copies = [copy for copy in self._copies if copy.layer is not layer]
-        return gone[0] if gone else None
+    def removed(self, layer: Any) -> Copy | None:
+        """Somebody took a layer out of the list; returns it, if it is one of the present result."""
+        gone = next((copy for copy in self._copies if copy.layer is layer), None)
+        if gone is None:
+            return None
+        self._let_go(layer)
+        self._copies.remove(gone)
+        return gone if gone.run == self._run else None
 
     def close(self) -> None:
         """Let go of the layers; they stay."""

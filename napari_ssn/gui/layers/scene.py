@@ -65,6 +65,7 @@ class Scene:
         session.studies.drawn = self.drawn
         session.walk.moved.connect(self._follower.follow)
         session.copies.made.connect(self._made)
+        session.copies.take, session.copies.bring = self._take, self._bring
         session.changed.connect(self._changed)
         session.comparing.changed.connect(self._compare)
         viewer.layers.events.removed.connect(self._removed)
@@ -185,7 +186,16 @@ class Scene:
     def _made(self, decoded: Decoded) -> None:
         assert self.frame is not None
         shown = self.shown(decoded.label_map)
-        self.copies.add(decoded, shown, self.frame.transform, self.frame.place)
+        made = self.copies.add(decoded, shown, self.frame.transform, self.frame.place)
+        self._session.copies.laid(made)
+        self.redrawn.emit()
+
+    def _take(self, copy: Any) -> None:
+        self.copies.take(copy)
+        self.redrawn.emit()
+
+    def _bring(self, copy: Any) -> None:
+        self.copies.bring(copy)
         self.redrawn.emit()
 
     def _compare(self) -> None:
@@ -206,9 +216,9 @@ class Scene:
             if self.walking is not None:
                 self.walking.visible = True
         else:
-            kept = self.copies.removed(layer)
-            if kept is not None:
-                self._session.copies.let_go(kept)
+            gone = self.copies.removed(layer)
+            if gone is not None:
+                self._session.copies.let_go(gone)
         self.redrawn.emit()
 
     def _add(self, layer: Labels) -> None:
