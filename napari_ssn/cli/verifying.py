@@ -182,6 +182,8 @@ def _same_size(one: LabelVolume, other: LabelVolume, voxel_ml: float | None) -> 
     return (
         one.voxels == other.voxels
         and one.cut_off_by in (None, other.cut_off_by)
+        and one.first in (None, other.first)
+        and one.last in (None, other.last)
         and stated[2] == true[2]
         # What a sidecar of before does not state is not wrong.
         and all(a is None or _near(a, b) for a, b in lengths)

@@ -225,7 +225,9 @@ class LabelVolume(Exact):
     edge to edge, and ``perpendicular_mm`` the longest at a right angle to it; both are null where
     the voxel size is unknown, and in sidecars of before they were measured. ``cut_off_by`` names
     the edges that the label reaches, of the region that was looked at and of the image, so that it
-    may be larger; it is null in sidecars of before that was looked for.
+    may be larger; it is null in sidecars of before that was looked for. ``first`` and ``last`` are
+    the lowest and the highest index of the label along each axis of the grid, so on which slices it
+    is outlined, in any plane; both are null where it is nowhere, and in sidecars of before.
     """
 
     voxels: Count
@@ -235,6 +237,8 @@ class LabelVolume(Exact):
     longest_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
     perpendicular_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
     cut_off_by: Annotated[list[Edge], Field(max_length=2)] | None = None
+    first: Index | None = None
+    last: Index | None = None
 
     @property
     def across(self) -> tuple[float, float] | None:

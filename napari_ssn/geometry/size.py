@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.cutoff import cut_off_by
@@ -80,3 +81,25 @@ def across_of(
     found = find_diameters(label_map, grid, classes, axis)
     edges = cut_off_by(label_map, classes, start, space)
     return tuple(replace(one, cut_off_by=by) for one, by in zip(found, edges, strict=True))
+
+
+def corners_of(
+    label_map: NDArray[np.uint8], classes: int
+) -> tuple[tuple[list[int], list[int]] | tuple[None, None], ...]:
+    """Lowest and highest index along each axis of each label but the background.
+
+    Args:
+        label_map: (*S).
+        classes: number of labels C, background included.
+
+    Returns:
+        of each label both corners of its box; None and None where it is nowhere.
+    """
+    # scipy's own, in one pass over the voxels; slices end behind the last index.
+    boxes = find_objects(label_map, max_label=classes - 1) if classes > 1 else []
+    return tuple(
+        (None, None)
+        if box is None
+        else ([int(part.start) for part in box], [int(part.stop) - 1 for part in box])
+        for box in boxes
+    )

@@ -26,13 +26,14 @@ from napari_ssn.gui.panels.image import Header, ImagePanel
 from napari_ssn.gui.panels.lesions import LesionPanel
 from napari_ssn.gui.panels.members import MemberPanel
 from napari_ssn.gui.panels.outcome import OutcomePanel
-from napari_ssn.gui.panels.output import ExportPanel, SamplePanel
+from napari_ssn.gui.panels.output import ExportPanel
 from napari_ssn.gui.panels.overview import OverviewPanel
 from napari_ssn.gui.panels.points import PointPanel
 from napari_ssn.gui.panels.presence import PresencePanel
 from napari_ssn.gui.panels.readers import ReadersPanel
 from napari_ssn.gui.panels.results import ResultsPanel
 from napari_ssn.gui.panels.run import RegionPanel, RunPanel
+from napari_ssn.gui.panels.samples import SamplePanel
 from napari_ssn.gui.panels.settings import SettingsPanel
 from napari_ssn.gui.panels.start import StartPanel
 from napari_ssn.gui.panels.study import OfferPanel, StudyPanel
@@ -94,7 +95,7 @@ class SSNDock(QWidget):
         self.slider = SliderPanel(self.session)
         self.points = PointPanel(napari_viewer, self.scene, self.session)
         self.samples = SamplePanel(self.session, to_add)
-        self.export = ExportPanel(self.session, self.picture.is_file_of)
+        self.export = ExportPanel(self.session, self.picture, self.scene)
         base = kept_folder()
         self.keeping = Keeping(base, self.session.studies.whole, self.session.tell)
         self.study = StudyPanel(napari_viewer, self.session, self.keeping)

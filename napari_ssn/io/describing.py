@@ -23,7 +23,7 @@ from napari_ssn.documents.sidecar import (
     Software,
     Spread,
 )
-from napari_ssn.geometry.size import Size, across_of
+from napari_ssn.geometry.size import Size, across_of, corners_of
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 
@@ -108,7 +108,9 @@ def _volumes(
     found = across_of(label_map, affine, hypothesis.classes, extent, space, start)
     known = extent != "unknown"
     out = {}
-    for label, voxels, one in zip(labels[1:], hypothesis.counts[1:], found, strict=True):
+    for label, voxels, one, (first, last) in zip(
+        labels[1:], hypothesis.counts[1:], found, corners_of(label_map, len(labels)), strict=True
+    ):
         out[label] = LabelVolume(
             voxels=int(voxels),
             ml=size.ml(int(voxels)),
@@ -117,6 +119,8 @@ def _volumes(
             longest_mm=one.longest if known else None,
             perpendicular_mm=one.perpendicular if known else None,
             cut_off_by=list(one.cut_off_by),
+            first=first,
+            last=last,
         )
     return out
 

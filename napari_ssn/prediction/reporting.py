@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.geometry.declared import MODALITIES
+from napari_ssn.io.dicom.naming import series_words
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.cards import draw
 from napari_ssn.prediction.choice import Choice
@@ -124,6 +126,8 @@ def _outlined(prediction: Prediction, label_map: NDArray[np.uint8]) -> list[tupl
     source, told = prediction.source, list[tuple[str, str]]()
     if source.declared.modality in MODALITIES:
         told.append(("Modality", MODALITIES[source.declared.modality]))
+    if isinstance(source.series, DicomSeries) and (words := series_words(source.series.headers[0])):
+        told.append(("Series", words))
     if not _deep(source.space) or not label_map.any():
         return told
     axis, size = source.turn.order[0], source.space[source.turn.order[0]]

@@ -126,8 +126,9 @@ class Results:
         at = self._entries.index(before[0]) if before else len(self._entries)
         self._entries = [one for one in self._entries if one not in before]
         self._entries.insert(at, entry)
-        if show:
-            self.current = entry
+        if show or self.current in before:
+            # What is gone is on show no more, though nobody has taken another yet.
+            self.current = entry if show else None
         for one in before:
             self.gone.emit(one.prediction)
         self.changed.emit()

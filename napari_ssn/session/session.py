@@ -434,8 +434,13 @@ class Session:
         made, others = again
         entry = Entry(made.prediction, took, None, made.choice, made.lesions, others)
         self.members.run(None)
-        self.results.add(entry, show=False)
-        self._bring(entry)
+
+        def listed() -> None:
+            self.results.add(entry)
+            self.walk.stand(made.choice, made.lesions)
+
+        self._take(entry, listed)
+        self.setup.look_at(made.prediction.centre)
         self.tell(made.words)
 
     def _brought(self, entry: Entry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -9,6 +10,8 @@ from napari_ssn.text.sizes import plural
 
 #: How the name of a study in one file ends.
 STUDY_SUFFIX = ".ssn.zip"
+# Letters of a part of a file's name: with all of them a path is far from its limit on Windows.
+_LONGEST = 40
 
 
 def result_line(
@@ -34,6 +37,39 @@ def result_line(
     if amount is not None:
         parts.append(amount)
     return " · ".join(parts)
+
+
+def file_name(
+    image: str | None,
+    digest: str,
+    place: Sequence[int] | None,
+    what: str,
+    amount: str | None = None,
+) -> str:
+    """``CT-thorax-lung_4f2a_at-18-120-88_card-2_1.42mL``: which image, where, which hypothesis.
+
+    Args:
+        image: what its layer is called, where that names nobody; None where nobody knows that.
+        digest: of the image's values; four letters of it tell images of one name apart.
+        place: of the region's middle, as shown; None for the whole image.
+        what: is written: the hypothesis in words, or several.
+        amount: its size, if it is one.
+    """
+    at = None if place is None else "at-" + "-".join(map(str, place))
+    parts = (image or "image", digest[:4], at, what, amount and amount.replace(" ", ""))
+    return "_".join(filter(None, (_slug(part) for part in parts if part)))
+
+
+def _slug(words: str) -> str:
+    """Words as a part of a file's name on any system: letters, digits, points in numbers."""
+    kept = re.sub(r"(?<=\d) × (?=\d)", "x", words)
+    kept = re.sub(r"[^\w.+−]+|(?<!\d)\.|\.(?!\d)", "-", kept).replace("−", "-minus-")
+    return re.sub(r"[-_]{2,}", "-", kept).strip("-_")[:_LONGEST].rstrip("-_.")
+
+
+def breakable(words: str) -> str:
+    """Words of which long names of files may go on in the next line, wherever their parts end."""
+    return re.sub(r"\S{24,}", lambda long: re.sub(r"(?<=[_-])", "\u200b", long[0]), words)
 
 
 def saved_line(results: int) -> str:

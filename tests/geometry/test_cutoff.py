@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_ssn.geometry.cutoff import cut_off_by
-from napari_ssn.geometry.size import across_of
+from napari_ssn.geometry.size import across_of, corners_of
 
 # A part of an image that ends with it along the last axis.
 IMAGE, START, SPACE = (30, 28, 20), (4, 6, 0), (16, 16, 20)
@@ -68,3 +68,10 @@ def test_one_slice_ends_at_its_own_edges_only() -> None:
 def test_a_part_that_is_not_in_the_image_is_a_slip() -> None:
     with pytest.raises(ValueError, match="leave"):
         cut_off_by(np.zeros((4, 4), np.uint8), 2, (1, 0), (4, 4))
+
+
+def test_the_corners_of_each_label_say_on_which_slices_it_is() -> None:
+    volume = np.zeros((5, 6, 7), np.uint8)
+    volume[1:3, 2, 4:6] = volume[4, 5, 6] = 2
+    assert corners_of(volume, 4) == ((None, None), ([1, 2, 4], [4, 5, 6]), (None, None))
+    assert corners_of(volume[4], 3)[1] == ([5, 6], [5, 6])

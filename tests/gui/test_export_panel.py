@@ -16,7 +16,7 @@ from qtpy.QtCore import Qt
 import napari_ssn as ssn
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.gui.layers.colours import COPIES
-from napari_ssn.gui.panels.output import with_suffix
+from napari_ssn.gui.panels.output import _PARTS, with_suffix
 from napari_ssn.io.dicom.structured import stated
 from napari_ssn.io.napari_hooks import image_layer, write_labels
 from tests.support.dicoms import SECRETS, make_series
@@ -44,10 +44,11 @@ def choose(box: Any, words: str) -> None:
 
 
 def export(dock: Any, qtbot: Any, folder: Path) -> tuple[str, ...]:
-    """Press the button and take the proposed name in a folder; the names of what was written."""
+    """Press the button and name the file by its part; the names of what was written."""
     panel, session = dock.export, dock.session
     session.files.exported = None
-    panel.ask = lambda parent, name, pattern: str(folder / name)
+    name = f"{_PARTS[panel._form.value.part].name}{panel._form.value.suffix}"
+    panel.ask = lambda parent, proposed, pattern: str(folder / name)
     panel.write.click()
     qtbot.waitUntil(lambda: session.files.exported is not None, timeout=20_000)
     return session.files.exported.files
@@ -249,6 +250,39 @@ def test_the_row_fits_the_dock(ready: Any) -> None:
     ready.export.folder.show()
     # The dock's own 320 pixels without its margins.
     assert ready.export.minimumSizeHint().width() <= 304
+
+
+def test_the_proposed_name_tells_image_and_hypothesis_apart_and_nobody_else(
+    opened: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = opened
+    panel, asked = dock.export, list[str]()
+    panel.ask = lambda parent, name, pattern: str(asked.append(name) or "")
+
+    def proposed() -> str:
+        panel.write.click()
+        return asked[-1]
+
+    # Another reader calls a layer after its file, which may be called after the patient.
+    viewer.layers["scan"].name = "DOE_JANE"
+    run_and_wait(dock, qtbot)
+    digest, first = dock.session.result.image_sha256[:4], proposed()
+    assert first.startswith(f"image_{digest}_Mean_") and first.endswith(".nii.gz")
+    dock.session.walk.show_sample(2)
+    qtbot.waitUntil(lambda: dock.session.walk.counts is not None, timeout=20_000)
+    assert "3-of-4" in proposed() and proposed() != first
+    choose(panel.part, "Report")
+    qtbot.waitUntil(panel.write.isEnabled, timeout=60_000)
+    assert proposed() == f"image_{digest}_report.html"
+    # Ours names nobody, and an alias is what somebody wants to read.
+    nib.save(nib.Nifti1Image(noise_image((40, 48)), np.eye(4)), tmp_path / "DOE.nii.gz")
+    viewer.layers.clear()
+    viewer.open(tmp_path / "DOE.nii.gz", plugin="napari-ssn")
+    run_and_wait(dock, qtbot)
+    choose(panel.part, "On show")
+    assert proposed().startswith("Image-40x48_")
+    viewer.layers[0].name = "before therapy"
+    assert proposed().startswith("before-therapy_") and "DOE" not in "".join(asked)
 
 
 def test_a_name_without_suffix_is_asked_about(ready: Any, qtbot: Any, tmp_path: Path) -> None:

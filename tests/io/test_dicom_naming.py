@@ -7,7 +7,7 @@ from pydicom import DataElement, Dataset
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR
 
-from napari_ssn.io.dicom.naming import series_name
+from napari_ssn.io.dicom.naming import series_name, series_words
 
 
 def name_of(**elements: str | float) -> str:
@@ -54,3 +54,12 @@ def test_the_day_is_one_of_a_calendar_and_not_that_of_a_birth() -> None:
 def test_a_sequence_is_said_as_the_header_tells_it() -> None:
     header = {"Modality": "MR", "AcquisitionContrast": "FLUID_ATTENUATED"}
     assert name_of(**header, SeriesDescription="flair head") == ("CT FLAIR head · 512 × 512 × 36")
+
+
+def test_the_report_names_a_series_by_its_number_and_known_words() -> None:
+    header = Dataset()
+    assert series_words(header) == ""
+    header.SeriesNumber = 3
+    assert series_words(header) == "3"
+    header.SeriesDescription, header.StudyDate = "Thorax lung of JANE DOE", "20200102"
+    assert series_words(header) == "3 · thorax lung"

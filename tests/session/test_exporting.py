@@ -19,6 +19,7 @@ import pytest
 
 import napari_ssn as ssn
 from napari_ssn.geometry.declared import Declared
+from napari_ssn.io.dicom.naming import series_words
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.reporting import _outlined
 from napari_ssn.prediction.source import Source
@@ -348,6 +349,9 @@ def test_the_report_says_on_which_slices_and_where(session: Session, tmp_path: P
     ]
     words = f"{min(heights):.1f} to {max(heights):.1f} mm towards the head"
     assert words.replace("-", "−") in page
+    # Of the series its number, and of its description what names nobody.
+    series = result.source.series.headers[0]
+    assert "Series" in page and series_words(series) in page
 
 
 def test_what_the_image_is_of_is_said_without_a_name() -> None:

@@ -96,6 +96,7 @@ class CopyLayers:
     def painting(self) -> Labels | None:
         """The one that somebody paints on, whose strokes are taken back before anything else."""
         active = self._viewer.layers.selection.active
+        active = getattr(active, "__wrapped__", active)
         layer = next((one for one in self.layers if one is active), None)
         return layer if layer is not None and layer.mode in EDITING else None
 

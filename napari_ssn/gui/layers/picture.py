@@ -12,7 +12,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_ssn.core.directions.compass import Compass
-from napari_ssn.geometry.display import Display
+from napari_ssn.geometry.display import IMAGE_KEY, Display
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.centre import Centre
 from napari_ssn.gui.layers.channels import Channels
@@ -235,6 +235,14 @@ class Picture:
         """The layer that an image is shown by; None where it is closed."""
         layer = self._known.layer(token)
         return layer if layer is not None and layer in self._viewer.layers else None
+
+    def public_name(self, token: int) -> str | None:
+        """What an image is called where that names nobody; None of a layer that another named.
+
+        The names that this plugin gives hold no patient, nor does what somebody here called it.
+        """
+        layer = self.layer_of(token)
+        return layer.name if layer is not None and IMAGE_KEY in layer.metadata else None
 
     def _found(self, result: Any) -> None:
         """Nobody may see an outline on another image than its own."""

@@ -11,15 +11,17 @@ from qtpy.QtCore import Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QScrollArea, QWidget
 
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.shown import shown_words
 from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.later import Later
-from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin, text
+from napari_ssn.gui.widgets.parts import Section, button, line, row, say, text
 from napari_ssn.prediction.shown import Part
 from napari_ssn.session import Session
 from napari_ssn.session.session import Note
 from napari_ssn.text.forms import asked
-from napari_ssn.text.sizes import capital
+from napari_ssn.text.results import breakable, file_name
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
 Ask = Callable[[QWidget, str, str], str]
@@ -64,7 +66,6 @@ _PARTS = {
     ),
     "volumes": _Part("Volumes", "volumes", (".csv",), "Sizes of all cards, and the ranges"),
 }
-_MOST = 50
 _WHAT = "The JSON beside the file says how it came about."
 _NO_SERIES = "A DICOM segmentation needs an image that was opened from DICOM"
 _NO_SEGMENTS = "A segmentation of 3D Slicer holds no probabilities"
@@ -86,68 +87,18 @@ class Wish:
     unnamed: bool = asked(False, "Leave out whom it is of")
 
 
-class SamplePanel(Section):
-    """Steps through the samples, and makes layers of some."""
-
-    def __init__(self, session: Session, to_add: int) -> None:
-        super().__init__("")
-        self._session = session
-        self.previous = button("◀", "Previous hypothesis (Q)", name="Previous hypothesis")
-        self.next = button("▶", "Next hypothesis (W)", name="Next hypothesis")
-        self.here = line()
-        self.here.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        for arrow in (self.previous, self.next):
-            arrow.setFixedWidth(34)
-        self.count = spin(1, _MOST, to_add, "How many samples to add as layers")
-        self.add = button("Add samples", "Add them to the layer list, one after the other")
-        self.keep = button("Keep", "Keep this hypothesis as a layer of its own (K)")
-        self.body.addLayout(row([self.previous, (self.here, 1), self.next, self.keep]))
-        self.body.addLayout(row([self.count, (self.add, 1)]))
-        self.previous.clicked.connect(self.step_back)
-        self.next.clicked.connect(self.step_on)
-        self.add.clicked.connect(self.add_samples)
-        self.keep.clicked.connect(session.copies.keep)
-        session.changed.connect(self.refresh)
-        self._later = Later(self, self.follow, lambda: session.walk.held)
-        session.walk.moved.connect(self._later.ask)
-        self.refresh()
-
-    def step_back(self) -> None:
-        """Show the previous hypothesis."""
-        self._session.walk.step(-1)
-
-    def step_on(self) -> None:
-        """Show the next hypothesis."""
-        self._session.walk.step(1)
-
-    def add_samples(self) -> None:
-        """Add as many samples as layers as the box says, after those that are there."""
-        self._session.copies.add_samples(self.count.value(), self._session.settings.seed)
-
-    def refresh(self) -> None:
-        """Show whether there is anything to draw from."""
-        self.setEnabled(self._session.result is not None and not self._session.stale)
-        # Nobody draws from a small ensemble: all that it is are its members.
-        self.add.setText("Add members" if self._session.walk.here.members else "Add samples")
-        self.follow()
-
-    def follow(self) -> None:
-        """Show which hypothesis is on show."""
-        self.here.setText(shown_words(self._session))
-        self.here.setToolTip(capital(self._session.walk.choice.title))
-
-
 class ExportPanel(Section):
     """Writes hypotheses, probabilities, volumes and the report, and says what it wrote.
 
     Args:
         session: whose they are.
-        is_image: tells whether a file is that of a layer, which a result must not replace.
+        picture: knows the image's name, and its file, which a result must not replace.
+        scene: knows where in its layers a place is.
     """
 
-    def __init__(self, session: Session, is_image: Callable[[Path], bool]) -> None:
+    def __init__(self, session: Session, picture: Picture, scene: Scene) -> None:
         super().__init__("")
-        self._session, self._is_image = session, is_image
+        self._session, self._picture, self._scene = session, picture, scene
         self.ask: Ask = ask_for_file
         self.confirm = may_replace
         self.what, self.told = line("muted"), text("")
@@ -176,13 +127,13 @@ class ExportPanel(Section):
         wish = self._form.value
         key, suffix = wish.part, wish.suffix
         words = {**_FORMATS, **_OTHERS}[suffix]
-        answer = self.ask(self, f"{_PARTS[key].name}{suffix}", f"{words} (*{suffix})")
+        answer = self.ask(self, f"{self._name(key)}{suffix}", f"{words} (*{suffix})")
         if not answer:
             return
         path = with_suffix(answer, suffix)
         # Of the very name that was given the dialog has asked; of one with a suffix, nobody.
         own = str(path) == answer
-        if self._is_image(path):
+        if self._picture.is_file_of(path):
             words = "The result would replace an image that is open: choose another name."
             self._session.tell(words, True, "export")
             return
@@ -197,6 +148,19 @@ class ExportPanel(Section):
             self._session.files.export_volumes(path, own)
         else:
             self._session.files.export(path, own, cast("Part", key), unnamed)
+
+    def _name(self, key: str) -> str:
+        """The name that is proposed, which tells image and hypothesis apart."""
+        session, result = self._session, self._session.result
+        assert result is not None
+        what, amount = _PARTS[key].name, None
+        if key == "shown":
+            what, counts = shown_words(session), session.walk.counts
+            if counts is not None:
+                amount = result.measure.amount(int(counts[1:].sum()))
+        place = None if result.centre is None else self._scene.index_in(result, result.centre)
+        image = self._picture.public_name(result.source.token)
+        return file_name(image, result.image_sha256, place, what, amount)
 
     def show_folder(self) -> None:
         """Open the folder of the last export in the system's file manager."""
@@ -252,9 +216,8 @@ class ExportPanel(Section):
         wish, dicom = self._form.value, self._form.value.suffix.endswith(_ARCHIVE)
         told = self._session.files.told(wish.unnamed)
         note = self._said(wish)
-        say(
-            self.told, note.text if note is not None else "", "error" if note and note.error else ""
-        )
+        words = "" if note is None else breakable(note.text)
+        say(self.told, words, "error" if note and note.error else "")
         self.unnamed.setVisible(dicom)
         self.unnamed.setToolTip(told)
         self._describe(told if dicom else "")

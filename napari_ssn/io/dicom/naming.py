@@ -70,6 +70,13 @@ def series_name(modality: str, size: Sequence[int], header: Dataset) -> str:
     return " · ".join(part for part in (kind, day, across) if part)
 
 
+def series_words(header: Dataset) -> str:
+    """``3 · thorax lung``: number of the series and what is known of its words; perhaps empty."""
+    number, words = _said(header, "SeriesNumber"), list(dict.fromkeys(known_words(header)))[:_MOST]
+    parts = (number if re.fullmatch(r"\d{1,6}", number) else "", " ".join(words))
+    return " · ".join(filter(None, parts))
+
+
 def known_words(header: Dataset, keyword: str = "SeriesDescription") -> list[str]:
     """Words of a description that are known to name nobody, in their order."""
     words = re.findall(r"[^\W_]+(?:-[^\W_]+)*", _said(header, keyword).upper())
