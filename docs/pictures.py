@@ -139,6 +139,37 @@ def in_three_dimensions() -> None:
         viewer.close()
 
 
+def follow_up() -> None:
+    """A nodule, and the same made half as large again, as two scans."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    try:
+        camera = Camera(viewer, FOLDER)
+        about = sample(4)
+        assert about.centre is not None
+        viewer.open_sample("napari-ssn", about.name)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
+        choose_model(dock, "nodule-3d")
+        point_at(viewer, dock, about.centre)
+        segment(dock)
+        first = dock.picture.image
+        assert first is not None
+        later, transform, kind = first.as_layer_data_tuple()
+        transform |= {"name": "later", "scale": 1.5 ** (1 / 3) * np.asarray(first.scale)}
+        viewer.add_layer(napari.layers.Layer.create(later, transform, kind))
+        point_at(viewer, dock, about.centre)
+        segment(dock)
+        titles = [dock.tabs.tabText(at) for at in range(dock.tabs.count())]
+        dock.tabs.setCurrentIndex(titles.index("Follow-up"))
+        follow = dock.session.follow
+        for which, day in enumerate(("2025-03-01", "2025-08-28")):
+            follow.set_date(which, day)
+        wait_until(dock, lambda: follow.growth is not None and not follow.waiting)
+        camera.take("follow-up")
+    finally:
+        viewer.close()
+
+
 def chest_ct(path: Path) -> None:
     """Open a chest CT, point at its nodule, segment, walk and export."""
     viewer = napari.Viewer()
@@ -199,3 +230,4 @@ if __name__ == "__main__":
     else:
         tour()
         in_three_dimensions()
+        follow_up()

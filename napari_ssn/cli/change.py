@@ -6,18 +6,16 @@ import json
 import math
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from napari_ssn.core.change import GROWTH, Quantity
+from napari_ssn.core.change import GROWTH
 from napari_ssn.documents.sidecar import read_sidecar
-from napari_ssn.errors import DataError
 from napari_ssn.io.files import check_targets, write_files
-from napari_ssn.prediction.growth import Growth, growth
-from napari_ssn.text.change import change_lines
-
-_ENDS = (0.05, 0.25, 0.5, 0.75, 0.95)
+from napari_ssn.prediction.change_report import add_to_table, write_change
+from napari_ssn.prediction.growth import day_in, days_between, figures_of, growth_between, told_of
+from napari_ssn.prediction.scan import scan_in
 
 
 def change(
@@ -40,65 +38,41 @@ def change(
     out: Annotated[
         Path | None, typer.Option("--json", metavar="OUT.json", help="File for the figures.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="File for a page about it.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="OUT.csv", help="Table that a row is added to.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace files of these names.")] = False,
 ) -> None:
     """Has it grown? The range of a lesion's change, beside what no change would look like."""
     if not -1 < least < math.inf:
         raise typer.BadParameter("--growth is more than -1: 0.25 is a quarter.")
+    check_targets([one for one in (out, report) if one is not None], overwrite)
+    taken, between = _days(days, dates)
+    scans = scan_in(read_sidecar(before)), scan_in(read_sidecar(after))
+    found = growth_between(*scans, label, between)
     if out is not None:
-        check_targets([out], overwrite)
-    between = _days(days, dates)
-    found = growth(read_sidecar(before), read_sidecar(after), label, between)
-    if out is not None:
-        text = json.dumps(_figures(found, least), indent=2) + "\n"
+        text = json.dumps(figures_of(found, least), indent=2) + "\n"
         write_files({out: text.encode()}, overwrite)
-    for line in change_lines(found.change, found.what, least, found.readers, found.cautions):
+    if report is not None:
+        write_change(report, found, scans, least, taken, overwrite=overwrite)
+    if table is not None:
+        add_to_table(table, found, scans, least)
+    for line in told_of(found, least).lines:
         typer.echo(line)
 
 
-def _days(days: float | None, dates: tuple[str, str] | None) -> float | None:
+def _days(
+    days: float | None, dates: tuple[str, str] | None
+) -> tuple[tuple[date | None, date | None], float | None]:
+    """Dates of the scans, and the days between them, as far as either is given."""
     if dates is None:
         if days is not None and not 0 < days < math.inf:
             raise typer.BadParameter("--days is more than 0.")
-        return days
+        return (None, None), days
     if days is not None:
         raise typer.BadParameter("Give --days or --dates, not both.")
-    try:
-        first, second = (date.fromisoformat(text) for text in dates)
-    except ValueError:
-        raise typer.BadParameter("A date is written as in 2025-03-01.") from None
-    if second <= first:
-        raise DataError("The later scan is not later: name the earlier one first.")
-    return float((second - first).days)
-
-
-def _figures(found: Growth, least: float) -> dict[str, Any]:
-    """What is said, as numbers; null where there is none."""
-    one, rates = found.change, found.change.days is not None
-    figures: dict[str, Any] = {
-        "label": found.what,
-        "calibrated_on_readers": found.readers,
-        "days": one.days,
-        "outlined": list(one.outlined),
-        "appeared": one.appeared,
-        "vanished": one.vanished,
-        "ratio": _quantiles(one.ratio),
-        "ratio_if_both_err_alike": _quantiles(one.alike),
-        "difference_ml": _quantiles(one.difference_ml),
-        "rate_per_day": _quantiles(one.rate) if rates else None,
-        "doubling_days_of_the_median": _number(one.doubling_days.median) if rates else None,
-        "doubling_in_less_than_400_days": _number(one.doubled_within()) if rates else None,
-        "growth": least,
-        "probability": _number(one.probability(least)),
-        "probability_without_change": _number(one.without_change(least)),
-        "cautions": list(found.cautions),
-    }
-    return figures
-
-
-def _quantiles(of: Quantity) -> dict[str, float | None]:
-    return {f"{q:g}": _number(of.quantile(q)) for q in _ENDS}
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    first, second = (day_in(text) for text in dates)
+    return (first, second), days_between(first, second)

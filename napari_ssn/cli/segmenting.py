@@ -43,6 +43,7 @@ from napari_ssn.prediction.crowd import member_choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
 from napari_ssn.prediction.drawing import as_drawing, fit, words_of
 from napari_ssn.prediction.export import export_report, likely_content, size_rows, table_of
+from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.overview import nested
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.record import describe
@@ -145,6 +146,7 @@ def segment_image(
         ranges = count_ranges(found)
         if ranges.presence.unlikely and not insist:
             raise ImageError(f"{ranges.presence.line}. {_ON_REQUEST}")
+        lengths = None if ranges.members else measure_lengths(found)
         fitting = None
         if outline is not None:
             fitting = fit(found, as_drawing(outline, volume.space, found.labels))
@@ -164,7 +166,7 @@ def segment_image(
         hypothesis = hypothesis_of(found, choice, None)
         content = Content.of(hypothesis, found.card, unlike=ranges.unlike, levels=levels)
         with _saying_what_is_missing(number, len(names)):
-            record = describe(found, choice, None, hypothesis, ranges)
+            record = describe(found, choice, None, hypothesis, ranges, lengths)
             for suffix in ways:
                 target = out / f"{name}{suffix}"
                 # Every file that is written was looked for before.

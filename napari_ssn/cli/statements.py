@@ -11,12 +11,14 @@ from napari_ssn.cli.kinds import misfit
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
 from napari_ssn.documents.sizes import Sizes
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.drawing import in_region
+from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.recall import Recall, conditions_in, points_in
-from napari_ssn.prediction.record import run_of, sizes_of
+from napari_ssn.prediction.record import run_of, sizes_of, spans_of
 
 # How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
 # otherwise by another processor.
@@ -97,6 +99,11 @@ def statements(
         problems.append(problem)
     if not known:
         unchecked.append("sizes")
+    problem, known = _misspanned(record, recall, alike)
+    if problem is not None:
+        problems.append(problem)
+    if not known:
+        unchecked.append("spans")
     return Statements(problems, used, unchecked)
 
 
@@ -251,6 +258,30 @@ def _same_sizes(one: Sizes | None, other: Sizes | None) -> bool:
         # Another processor gives a voxel or two to another label.
         and np.allclose((one.draws, *one.voxels), (other.draws, *other.voxels), _SHARE, 1.0)
     )
+
+
+def _misspanned(record: Provenance, recall: Recall, alike: bool) -> tuple[str | None, bool]:
+    """What a sidecar says of the diameters of all hypotheses otherwise than they are."""
+    choice = record.choice
+    if record.spans is None:
+        return None, True
+    prediction = recall.stated(choice)
+    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
+    if record.sizes is None or (only and not len(prediction.given.outcome(points, only).z)):
+        return None, False
+    ranges = count_ranges(prediction, points, only, 1)
+    here = spans_of(prediction, ranges, measure_lengths(prediction, points, only)) or {}
+    # Another processor gives a voxel or two to another label.
+    near = 0.5 * float(Affine(record.grid.affine).lengths.max())
+    same = here.keys() == record.spans.keys() and all(
+        len(one.longest_mm) == len(here[name].longest_mm)
+        and np.allclose(
+            (one.draws, *one.longest_mm), (here[name].draws, *here[name].longest_mm), _SHARE, near
+        )
+        for name, one in record.spans.items()
+    )
+    words = "the sidecar states another range of diameters than the model gives"
+    return (None, True) if same else _doubt(bool(points or only), alike, words)
 
 
 def _by_drawing(choice: Choice) -> list[str]:

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 #: Growth that guidelines on lung nodules act on, because repeated scans differ by about as much.
 GROWTH = 0.25
+#: Growth of a diameter in mm that they act on, for the same reason.
+GROWTH_MM = 2.0
 #: A nodule that doubles within so many days is followed up.
 FAST_DAYS = 400.0
 # Sizes on either side: of all pairs of so many there are 25 million numbers.
@@ -162,6 +164,64 @@ class Change:
         if self.days is None:
             raise ValueError("days: expected the days between the scans, which are not known")
         return self.days
+
+
+@dataclass(frozen=True, eq=False)
+class Lengthening:
+    """What became of a lesion's longest diameter, over all pairs of independent hypotheses.
+
+    Attributes:
+        before, after: (n,) and (m,) mm of hypotheses that outline something.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_ssn.core.change import Lengthening
+        >>> found = Lengthening(np.array([10.0, 11.0]), np.array([12.5, 14.0]))
+        >>> found.ratio.median, found.difference_mm.median
+        (1.25, 2.5)
+        >>> found.probability(2.0), found.without_change(2.0)
+        (0.75, 0.0)
+    """
+
+    before: Floats
+    after: Floats
+
+    def __post_init__(self) -> None:
+        for name, values in (("before", self.before), ("after", self.after)):
+            if values.ndim != 1 or len(values) > _MOST:
+                raise ValueError(f"{name}: expected (n,), n to {_MOST}, got {values.shape}")
+            if not (np.isfinite(values).all() and (values > 0).all()):
+                raise ValueError(f"{name}: expected lengths above 0")
+
+    @property
+    def lengths_mm(self) -> tuple[Quantity, Quantity]:
+        """d₁ and d₂ in mm, over the hypotheses of each alone."""
+        return Quantity(self.before), Quantity(self.after)
+
+    @property
+    def ratio(self) -> Quantity:
+        """d₂ / d₁ over all pairs."""
+        return Quantity((self.after[None, :] / self.before[:, None]).ravel())
+
+    @property
+    def difference_mm(self) -> Quantity:
+        """d₂ − d₁ in mm over all pairs."""
+        return Quantity((self.after[None, :] - self.before[:, None]).ravel())
+
+    def probability(self, growth_mm: float = GROWTH_MM) -> float:
+        """P(d₂ − d₁ ≥ growth_mm); NaN where nothing is outlined in one of them."""
+        return _at_least(self.difference_mm.values, growth_mm)
+
+    def without_change(self, growth_mm: float = GROWTH_MM) -> float:
+        """What `probability` would be if nothing had changed: the median ratio is made 1."""
+        if not (len(self.before) and len(self.after)):
+            return math.nan
+        same = self.after / self.ratio.median
+        return _at_least((same[None, :] - self.before[:, None]).ravel(), growth_mm)
+
+
+def _at_least(values: Floats, bound: float) -> float:
+    return float((values >= bound - _ROUNDING).mean()) if len(values) else math.nan
 
 
 def _share(ratio: Floats, growth: float) -> float:

@@ -25,7 +25,7 @@ from napari_ssn.documents.ran import Run as Run
 from napari_ssn.documents.ran import Software as Software
 from napari_ssn.documents.ran import Written as Written
 from napari_ssn.documents.regular import read_text
-from napari_ssn.documents.sizes import Sizes
+from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.cutoff import Edge
 from napari_ssn.geometry.volume import Extent
@@ -272,9 +272,10 @@ class Provenance(Exact):
     ``choice``, ``volumes`` and ``label_map_sha256`` are those of the first. ``sizes`` is how the
     sizes of each label spread over all hypotheses, and ``together`` those of all labels but the
     background where there are several; both are null in sidecars of before they were written down,
-    of probability maps, and of what was edited by hand. ``written`` is the DICOM file beside it;
-    null beside any other file, and in sidecars of before. ``adjudicated`` says of an edited one
-    whose outlines it was made of.
+    of probability maps, and of what was edited by hand. ``spans`` is how longest diameters spread,
+    null where they were not measured. ``written`` is the DICOM file beside it; null beside any
+    other file, and in sidecars of before. ``adjudicated`` says of an edited one whose outlines it
+    was made of.
     """
 
     schema_version: Literal[1] = 1
@@ -296,6 +297,7 @@ class Provenance(Exact):
     hypotheses: Annotated[list[Member], Field(min_length=2)] | None = None
     sizes: Annotated[dict[str, Sizes], Field(min_length=1)] | None = None
     together: Sizes | None = None
+    spans: Annotated[dict[str, Spans], Field(min_length=1)] | None = None
     written: Written | None = None
     adjudicated: Adjudicated | None = None
 

@@ -12,6 +12,7 @@ from napari_ssn.documents.closed import Closed
 STEPS = 100
 
 Voxels = Annotated[FiniteFloat, Field(ge=0)]
+Length = Annotated[FiniteFloat, Field(gt=0)]
 
 
 class Sizes(Closed):
@@ -29,3 +30,15 @@ class Sizes(Closed):
     draws: Annotated[int, Field(ge=1)]
     readers: Annotated[int, Field(ge=0)] = 0
     outlined: Annotated[FiniteFloat, Field(ge=0, le=1)] = 1.0
+
+
+class Spans(Closed):
+    """Longest diameters in mm of a label over the hypotheses that outline it, in any one slice.
+
+    ``longest_mm`` are the quantiles at k/n for k from 0 to n, smallest first; ``draws`` were made,
+    of which those that outline nothing are left out. They are the model's own: nothing is
+    calibrated.
+    """
+
+    longest_mm: Annotated[list[Length], Field(min_length=2, max_length=1000)]
+    draws: Annotated[int, Field(ge=1)]

@@ -22,6 +22,7 @@ from napari_ssn.gui.layers.sides import Sides
 from napari_ssn.gui.layers.upright import Upright
 from napari_ssn.gui.memory import recall, remember
 from napari_ssn.gui.panels.cards import CardsPanel
+from napari_ssn.gui.panels.follow import FollowPanel
 from napari_ssn.gui.panels.image import Header, ImagePanel
 from napari_ssn.gui.panels.lesions import LesionPanel
 from napari_ssn.gui.panels.members import MemberPanel
@@ -102,6 +103,7 @@ class SSNDock(QWidget):
         self.offer = OfferPanel(self.session, self.keeping, base, self.worker)
         self.settings = SettingsPanel(self.scene, self.session)
         drawings = self.points.fitting.drawings
+        self.follow = FollowPanel(napari_viewer, self.picture, self.scene, self.session)
         self.readers = ReadersPanel(napari_viewer, self.scene, self.session, drawings)
         self._remembered = recall(self.picture.image)
         if self._remembered is not None:
@@ -182,9 +184,20 @@ class SSNDock(QWidget):
         people_layout = QVBoxLayout(people)
         people_layout.setContentsMargins(8, 8, 8, 8)
         people_layout.addWidget(self.readers)
-        for page, title in ((main, "Segment"), (people, "Readers"), (more, "Settings")):
+        two = QWidget()
+        two_layout = QVBoxLayout(two)
+        two_layout.setContentsMargins(8, 8, 8, 8)
+        two_layout.addWidget(self.follow)
+        pages = (
+            (main, "Segment"),
+            (two, "Follow-up"),
+            (people, "Readers"),
+            (more, "Settings"),
+        )
+        for page, title in pages:
             tabs.addTab(Page(page, _WIDTH), title)
-        self.tabs = tabs
+        self.tabs, self._two = tabs, two
+        tabs.currentChanged.connect(self._turn)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         # It stays where it is, whatever is scrolled.
@@ -193,6 +206,10 @@ class SSNDock(QWidget):
         head.addWidget(self.header)
         outer.addLayout(head)
         outer.addWidget(tabs)
+
+    def _turn(self, at: int) -> None:
+        """Two scans are compared while somebody looks at them."""
+        self.session.follow.attend(self.tabs.widget(at).widget() is self._two)
 
     def _restyle(self, event: Any = None) -> None:
         theme = str(self._viewer.theme)

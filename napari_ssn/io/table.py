@@ -66,7 +66,7 @@ def volumes_table(rows: Iterable[Row], size: Size, remark: str = "") -> bytes:
     writer.writerow([*_COLUMNS, *_LENGTHS, _CUT, *(["remark"] if remark else [])])
     for row in rows:
         cells = (_number(row.share), _number(row.level), row.seed)
-        name, label = _text(row.hypothesis), _text(row.label)
+        name, label = as_text(row.hypothesis), as_text(row.label)
         lengths = [_number(one) for one in row.across or (None, None)]
         amounts = [_number(size.ml(row.voxels)), _number(size.mm2(row.voxels))]
         sizes = [_number(row.voxels), *amounts, *lengths, " and ".join(row.cut_off_by)]
@@ -74,7 +74,7 @@ def volumes_table(rows: Iterable[Row], size: Size, remark: str = "") -> bytes:
     return text.getvalue().encode()
 
 
-def _text(value: str) -> str:
+def as_text(value: str) -> str:
     """A text that no spreadsheet takes for a formula: one that looks like it gets a quote."""
     return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 

@@ -17,6 +17,7 @@ from napari_ssn.later import door
 if TYPE_CHECKING:
     from napari_ssn.prediction import answer as answer
     from napari_ssn.prediction import cards as cards
+    from napari_ssn.prediction import change_report as change_report
     from napari_ssn.prediction import comparison as comparison
     from napari_ssn.prediction import counting as counting
     from napari_ssn.prediction import crowd as crowd
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import drawing as drawing
     from napari_ssn.prediction import ensembles as ensembles
     from napari_ssn.prediction import export as export
+    from napari_ssn.prediction import followed as followed
+    from napari_ssn.prediction import growth as growth
     from napari_ssn.prediction import lengths as lengths
     from napari_ssn.prediction import lesions as lesions
     from napari_ssn.prediction import lines as lines
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import repeating as repeating
     from napari_ssn.prediction import restored as restored
     from napari_ssn.prediction import run as run
+    from napari_ssn.prediction import scan as scan
     from napari_ssn.prediction import spreading as spreading
     from napari_ssn.prediction import stored as stored
     from napari_ssn.prediction import studies as studies
@@ -44,6 +48,7 @@ __getattr__ = door(
     (
         "answer",
         "cards",
+        "change_report",
         "comparison",
         "counting",
         "crowd",
@@ -51,6 +56,8 @@ __getattr__ = door(
         "drawing",
         "ensembles",
         "export",
+        "followed",
+        "growth",
         "lengths",
         "lesions",
         "lines",
@@ -62,6 +69,7 @@ __getattr__ = door(
         "repeating",
         "restored",
         "run",
+        "scan",
         "spreading",
         "stored",
         "studies",

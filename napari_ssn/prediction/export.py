@@ -83,15 +83,16 @@ def export_part(
 def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provenance]:
     prediction, choice = shown.prediction, shown.choice
     unlike = prediction.fit.kind == "unlike"
-    ranges, given = shown.ranges, (choice.points, choice.only)
+    ranges, lengths, given = shown.ranges, shown.lengths, (choice.points, choice.only)
     if part != "probability" and (ranges is None or (ranges.points, ranges.only) != given):
-        ranges = count_ranges(prediction, *given, cancel=cancel)
+        # Diameters take longer: they are stated where somebody has seen them.
+        ranges, lengths = count_ranges(prediction, *given, cancel=cancel), None
     if part == "probability":
         return likely_content(prediction, choice, unlike, cancel)
     if part == "shown":
         one = hypothesis_of(prediction, choice, shown.lesions)
         content = Content.of(one, prediction.card, unlike=unlike)
-        return content, describe(prediction, choice, shown.lesions, one, ranges)
+        return content, describe(prediction, choice, shown.lesions, one, ranges, lengths)
     cards = shown.dealt().cards
     found = [
         replace(
@@ -107,7 +108,7 @@ def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provena
         for i, (name, card) in enumerate(zip(called, cards, strict=True), start=1)
     ]
     records = [
-        describe(prediction, card.choice, None, one, ranges)
+        describe(prediction, card.choice, None, one, ranges, lengths)
         for card, one in zip(cards, found, strict=True)
     ]
     about = describe_several(records, names, [card.share for card in cards])

@@ -1,31 +1,40 @@
-"""The change between two scans of one lesion, as their sidecars tell of them."""
+"""The change between two scans of one lesion, as their results or sidecars tell of them."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 
-from napari_ssn.core.change import Change, change_of
+from napari_ssn.core.change import GROWTH_MM, Change, Lengthening, Quantity, change_of
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import DataError
-from napari_ssn.geometry.affine import Affine
+from napari_ssn.prediction.scan import Scan, scan_in
+from napari_ssn.text.change import Told, tell
 
 # Slices whose thickness differs by more change what is seen of a lesion.
 _THICKER = 1.1
+_WIDER = "which alone changes sizes: the true range is wider than the one stated"
 _TELLS_NOTHING = (
     "The sidecar of the {when} scan says nothing of the range of sizes: it is of a label map that "
     "was edited by hand, of a probability map, or was written by an older napari-ssn. Export it "
     "again."
 )
 _ENSEMBLE = (
-    "A sidecar is of an ensemble: whether the same networks, or people, outlined both scans is not "
-    "known, and so their sizes are not compared."
+    "One of them is of an ensemble: whether the same networks, or people, outlined both scans is "
+    "not known, and so their sizes are not compared."
 )
+_ONE_IMAGE = "Both are of one and the same image: there is no growth in it."
+_BACKWARDS = "The later scan is not later: name the earlier one first."
+_ENDS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Growth:
     """What became of a lesion, and what a reader has to know of how that was found.
 
@@ -34,18 +43,29 @@ class Growth:
         what: whose size: the name of a label, or ``all labels``.
         readers: of each image that both ranges are calibrated on; 0 where one is the model's own.
         cautions: parts of sentences, none where nothing differs but the scans.
+        longest: of the longest diameter; None where that was not measured in both.
+        model: name and version of what outlined both.
     """
 
     change: Change
     what: str
     readers: int
     cautions: tuple[str, ...]
+    longest: Lengthening | None = None
+    model: str = ""
 
 
 def growth(
     before: Provenance, after: Provenance, label: str | None = None, days: float | None = None
 ) -> Growth:
-    """Compare two sidecars of one model.
+    """`growth_between` of two sidecars."""
+    return growth_between(scan_in(before), scan_in(after), label, days)
+
+
+def growth_between(
+    before: Scan, after: Scan, label: str | None = None, days: float | None = None
+) -> Growth:
+    """Compare two scans that one model has outlined.
 
     Args:
         before, after: of the earlier and the later scan.
@@ -53,61 +73,150 @@ def growth(
         days: between the scans.
 
     Raises:
-        DataError: they are of two models, of ensembles, or of hypotheses spread differently, one
-            says nothing of the range, sizes are not known in mL, or there is no such label.
+        DataError: they are of one image, of two models, of ensembles, or of hypotheses spread
+            differently, one says nothing of the range, sizes are not known in mL, or there is no
+            such label.
     """
-    if before.run.ensemble is not None or after.run.ensemble is not None:
+    if before.ensemble or after.ensemble:
         raise DataError(_ENSEMBLE)
-    if before.model.weights_sha256 != after.model.weights_sha256:
+    if before.image_sha256 == after.image_sha256:
+        raise DataError(_ONE_IMAGE)
+    if before.weights_sha256 != after.weights_sha256:
         raise DataError(
             "The two are of different models, which outline differently: compare two of one model."
         )
-    if before.choice.spread != after.choice.spread:
+    if before.spread != after.spread:
         raise DataError("The hypotheses of the two are spread differently: set the same spread.")
-    sizes = [
-        _sizes(record, label, when) for record, when in ((before, "earlier"), (after, "later"))
-    ]
-    draws = [
-        np.array(one.voxels) * Affine(record.grid.affine).voxel_ml
-        for record, one in zip((before, after), sizes, strict=True)
-    ]
-    found = change_of(draws[0], draws[1], (sizes[0].outlined, sizes[1].outlined), days)
-    names = list(before.volumes)
-    what = label or (names[0] if len(names) == 1 else "all labels")
-    readers = min(sizes[0].readers, sizes[1].readers)
-    return Growth(found, what, readers, tuple(_cautions(before, after)))
+    first, second = _sizes(before, label, "earlier"), _sizes(after, label, "later")
+    found = change_of(
+        np.array(first.voxels) * before.voxel_ml,
+        np.array(second.voxels) * after.voxel_ml,
+        (first.outlined, second.outlined),
+        days,
+    )
+    what = label or (before.labels[0] if len(before.labels) == 1 else "all labels")
+    readers = min(first.readers, second.readers)
+    cautions = tuple(_cautions(before, after))
+    return Growth(found, what, readers, cautions, _longest(before, after, what), before.model)
 
 
-def _sizes(record: Provenance, label: str | None, when: str) -> Sizes:
-    if record.sizes is None:
+def day_in(words: str) -> date:
+    """A day as somebody has typed it; DataError where it is none."""
+    try:
+        return date.fromisoformat(words.strip())
+    except ValueError:
+        raise DataError("A date is written as in 2025-03-01.") from None
+
+
+def days_between(first: date, second: date) -> float:
+    """Days from one scan to the next; DataError where that is none."""
+    if second <= first:
+        raise DataError(_BACKWARDS)
+    return float((second - first).days)
+
+
+def _sizes(scan: Scan, label: str | None, when: str) -> Sizes:
+    if scan.sizes is None:
         raise DataError(_TELLS_NOTHING.format(when=when))
-    if any(volume.unit != "mL" for volume in record.volumes.values()):
+    if not scan.measured:
         raise DataError(
             f"The size of the {when} scan is not known in mL: only volumes are compared, no slices "
             "and no voxels."
         )
-    if label is not None and label not in record.sizes:
-        raise DataError(f"There is no label of that name: it is one of {', '.join(record.sizes)}.")
-    if label is not None:
-        return record.sizes[label]
-    return record.together or next(iter(record.sizes.values()))
+    if label is not None and label not in scan.sizes:
+        raise DataError(f"There is no label of that name: it is one of {', '.join(scan.sizes)}.")
+    found = scan.all_sizes if label is None else scan.sizes[label]
+    assert found is not None
+    return found
 
 
-def _cautions(before: Provenance, after: Provenance) -> list[str]:
-    out = []
-    if before.run.image_sha256 == after.run.image_sha256:
-        out.append("both are of one image, so that no growth can be in it")
-    steps = [max(Affine(one.grid.affine).lengths) for one in (before, after)]
+def _longest(before: Scan, after: Scan, what: str) -> Lengthening | None:
+    spans = [(one.spans or {}).get(what) for one in (before, after)]
+    if spans[0] is None or spans[1] is None:
+        return None
+    return Lengthening(np.array(spans[0].longest_mm), np.array(spans[1].longest_mm))
+
+
+def _cautions(before: Scan, after: Scan) -> Iterator[str]:
+    steps = [max(one.steps_mm) for one in (before, after)]
     if max(steps) > _THICKER * min(steps):
-        out.append(
-            f"the slices are {steps[0]:.3g} and {steps[1]:.3g} mm apart, which alone changes sizes"
-        )
-    if (before.choice.pointing is None) != (after.choice.pointing is None):
-        out.append("only one of them was corrected by points")
-    if (before.choice.conditions is None) != (after.choice.conditions is None):
-        out.append("only one of them was given conditions")
-    if any(one.cut_off_by for record in (before, after) for one in record.volumes.values()):
-        out.append("an outline is cut off by the edge, so that it may be larger")
-    if before.run.unlike or after.run.unlike:
-        out.append("an image is unlike those that the model was trained on")
-    return out
+        yield f"the slices are {steps[0]:.3g} and {steps[1]:.3g} mm apart, {_WIDER}"
+    yield from _acquired(before, after)
+    if bool(before.points) != bool(after.points):
+        yield "only one of them was corrected by points"
+    if bool(before.conditions) != bool(after.conditions):
+        yield "only one of them was given conditions"
+    if before.cut_off or after.cut_off:
+        yield "an outline is cut off by the edge, so that it may be larger"
+    if before.unlike or after.unlike:
+        yield "an image is unlike those that the model was trained on"
+
+
+def _acquired(before: Scan, after: Scan) -> Iterator[str]:
+    """What differs in how they were acquired; what is not known is said, too."""
+    one, two = before.acquired, after.acquired
+    if one.thickness_mm is not None and two.thickness_mm is not None:
+        thick = (one.thickness_mm, two.thickness_mm)
+        if max(thick) > _THICKER * min(thick):
+            yield f"the slices are {thick[0]:.3g} and {thick[1]:.3g} mm thick, {_WIDER}"
+    if one.kernel is None or two.kernel is None:
+        yield "whether both were acquired and reconstructed alike is not known here"
+    elif one.kernel != two.kernel:
+        yield f"the two were reconstructed with different kernels, {_WIDER}"
+
+
+def told_of(found: Growth, least: float) -> Told:
+    """What is said of a growth, in sentences; ``least`` is the growth that is asked about."""
+    parts = (found.change, found.what, least, found.readers, found.cautions, found.longest)
+    return tell(*parts, growth_mm=GROWTH_MM)
+
+
+def figures_of(found: Growth, least: float) -> dict[str, Any]:
+    """What is said of a growth, as numbers; None where there is none.
+
+    Args:
+        found: the growth.
+        least: growth that is asked about.
+    """
+    one, longest, rates = found.change, found.longest, found.change.days is not None
+    return {
+        "label": found.what,
+        "calibrated_on_readers": found.readers,
+        "days": one.days,
+        "before_ml": _quantiles(one.sizes_ml[0]),
+        "after_ml": _quantiles(one.sizes_ml[1]),
+        "outlined": list(one.outlined),
+        "appeared": one.appeared,
+        "vanished": one.vanished,
+        "ratio": _quantiles(one.ratio),
+        "ratio_if_both_err_alike": _quantiles(one.alike),
+        "difference_ml": _quantiles(one.difference_ml),
+        "rate_per_day": _quantiles(one.rate) if rates else None,
+        "doubling_days_of_the_median": _number(one.doubling_days.median) if rates else None,
+        "doubling_in_less_than_400_days": _number(one.doubled_within()) if rates else None,
+        "growth": least,
+        "probability": _number(one.probability(least)),
+        "probability_without_change": _number(one.without_change(least)),
+        "longest_diameter": None if longest is None else _lengths(longest),
+        "cautions": list(found.cautions),
+    }
+
+
+def _lengths(found: Lengthening) -> dict[str, Any]:
+    return {
+        "before_mm": _quantiles(found.lengths_mm[0]),
+        "after_mm": _quantiles(found.lengths_mm[1]),
+        "ratio": _quantiles(found.ratio),
+        "difference_mm": _quantiles(found.difference_mm),
+        "growth_mm": GROWTH_MM,
+        "probability": _number(found.probability()),
+        "probability_without_change": _number(found.without_change()),
+    }
+
+
+def _quantiles(of: Quantity) -> dict[str, float | None]:
+    return {f"{q:g}": _number(of.quantile(q)) for q in _ENDS}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

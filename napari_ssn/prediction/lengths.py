@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,13 @@ class Lengths:
         longest: range of the longest diameter of each label, in mm (in voxels, of an image whose
             voxel size is unknown); None where no hypothesis outlines it.
         mean: of the mean of that and the longest across it.
+        found: of each label the longest diameters that were found, the smallest first.
     """
 
     draws: int
     longest: tuple[Range | None, ...]
     mean: tuple[Range | None, ...]
+    found: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
 
 
 def measure_lengths(
@@ -69,7 +71,8 @@ def measure_lengths(
     longest, mean = (
         tuple(_range(column[column > 0]) for column in found[:, :, which].T) for which in (0, 1)
     )
-    return Lengths(len(draws), longest, mean)
+    each = tuple(np.sort(column[column > 0]) for column in found[:, :, 0].T)
+    return Lengths(len(draws), longest, mean, each)
 
 
 def _range(values: NDArray[np.float64]) -> Range | None:

@@ -11,11 +11,13 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.documents.sizes import STEPS, Spans
 from napari_ssn.io import describing
 from napari_ssn.io.dicom.series import input_of
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import anchor_z, position_of
 from napari_ssn.prediction.given import EDGE_SHARE
+from napari_ssn.prediction.lengths import Lengths
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import Ranges
 
@@ -26,8 +28,12 @@ def describe(
     lesions: Lesions | None,
     hypothesis: Hypothesis,
     ranges: Ranges | None = None,
+    lengths: Lengths | None = None,
 ) -> Provenance:
-    """What the sidecar of a choice says, and of the ranges that go with its points if given."""
+    """What the sidecar of a choice says, and of the ranges that go with its points if given.
+
+    Of sizes, and of diameters beside them.
+    """
     own, rank = position_of(prediction, choice).own, prediction.dist.rank
     drawn, walked = choice.sample is not None, choice.kind == "walk"
     given = choice.points or choice.only
@@ -50,7 +56,10 @@ def describe(
         drawing=drawing_of(choice),
     )
     record = record_of(prediction, hypothesis, told)
-    return record if ranges is None else record.model_copy(update=sizes_of(prediction, ranges))
+    if ranges is None:
+        return record
+    spans = spans_of(prediction, ranges, lengths)
+    return record.model_copy(update={**sizes_of(prediction, ranges), "spans": spans})
 
 
 def sizes_of(prediction: Prediction, ranges: Ranges) -> dict[str, Any]:
@@ -62,6 +71,22 @@ def sizes_of(prediction: Prediction, ranges: Ranges) -> dict[str, Any]:
         return {"sizes": None, "together": None}
     sizes = dict(zip(prediction.labels[1:], ranges.sizes, strict=True))
     return {"sizes": sizes, "together": ranges.together}
+
+
+def spans_of(
+    prediction: Prediction, ranges: Ranges, lengths: Lengths | None
+) -> dict[str, Spans] | None:
+    """What a sidecar says of how diameters spread; None where they were not measured in mm."""
+    if lengths is None or ranges.members or prediction.source.extent == "unknown":
+        return None
+    at = np.linspace(0, 1, STEPS + 1)
+    each = zip(prediction.labels[1:], lengths.found, strict=True)
+    found = {
+        name: Spans(longest_mm=np.quantile(mm, at).round(3).tolist(), draws=lengths.draws)
+        for name, mm in each
+        if len(mm)
+    }
+    return found or None
 
 
 def record_of(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.prediction.cards import Cards
+    from napari_ssn.prediction.lengths import Lengths
     from napari_ssn.prediction.prediction import Prediction
     from napari_ssn.prediction.ranges import Ranges
 
@@ -31,6 +32,7 @@ class Shown:
         lesions: of the prediction; None until they are told apart.
         cards: of the points there are now; None until they are dealt.
         ranges: given the points there are now; None until they are counted.
+        lengths: given them too; None until they are measured.
     """
 
     prediction: Prediction
@@ -38,6 +40,7 @@ class Shown:
     lesions: Lesions | None = None
     cards: Cards | None = None
     ranges: Ranges | None = None
+    lengths: Lengths | None = None
 
     def dealt(self) -> Cards:
         """The cards; ExportError while there are none."""

@@ -143,6 +143,7 @@ class Files:
             self._walk.lesions,
             summary.cards if summary.dealt else None,
             summary.ranges,
+            summary.lengths,
         )
         self.exported = None
         self._began()

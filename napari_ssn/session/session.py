@@ -21,6 +21,7 @@ from napari_ssn.session.copies import Copies
 from napari_ssn.session.effect import Effect
 from napari_ssn.session.files import Files
 from napari_ssn.session.fitting import Fitting
+from napari_ssn.session.follow import FollowUp
 from napari_ssn.session.lines import Borders
 from napari_ssn.session.members import MemberList
 from napari_ssn.session.overview import Overviews
@@ -134,6 +135,15 @@ class Session:
                 self.copies,
                 self.files,
             ),
+        )
+        self.follow = FollowUp(
+            runner,
+            self.walk,
+            self.summary,
+            self.results,
+            lambda: self.settings.hypotheses,
+            self.show_result,
+            self.places.look_at,
         )
         self.running = Running(runner, self._ran, self._failed)
         self.running.changed.connect(self.changed.emit)
@@ -556,6 +566,7 @@ class Session:
             self.places,
             self.studies,
             self.sidecars,
+            self.follow,
             self.results,
         ):
             part.close()

@@ -4,24 +4,66 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import Measure, capital, percent
 
 if TYPE_CHECKING:
-    from napari_ssn.core.change import Change, Quantity
+    from napari_ssn.core.change import Change, Lengthening, Quantity
 
 # Ends of a central range that holds nine in ten.
 _LOW, _HIGH = 0.05, 0.95
 # Of sizes in mL.
 _ML = Measure("volume", 1000.0, flat=False)
 _YEAR = 365.25
+_NO_RATIO = "In one of the scans nothing is outlined: there is no ratio."
 
 
-def change_lines(
-    change: Change, what: str, growth: float, readers: int, cautions: tuple[str, ...] = ()
-) -> Iterator[str]:
-    """Sentences on a change, the sizes first.
+@dataclass(frozen=True)
+class Told:
+    """Sentences on a change.
+
+    Attributes:
+        sizes: before and after, and what appeared or vanished.
+        ratio: V₂/V₁ and the difference.
+        growth: that was asked about, beside what no change would give; none without a ratio.
+        rest: rate of growth and diameters.
+        cautions: one for each.
+    """
+
+    sizes: tuple[str, ...]
+    ratio: str
+    growth: tuple[str, ...]
+    rest: tuple[str, ...]
+    cautions: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of them, the sizes first."""
+        return (*self.sizes, self.ratio, *self.growth, *self.rest, *self.cautions)
+
+    @property
+    def headline(self) -> str:
+        """The one that matters most."""
+        return self.growth[0] if self.growth else self.ratio
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """All but that and the cautions."""
+        return (*self.sizes, *((self.ratio, *self.rest) if self.growth else ()))
+
+
+def tell(
+    change: Change,
+    what: str,
+    growth: float,
+    readers: int,
+    cautions: tuple[str, ...] = (),
+    longest: Lengthening | None = None,
+    growth_mm: float = 0.0,
+) -> Told:
+    """Say what became of a lesion.
 
     Args:
         change: to tell of.
@@ -29,7 +71,22 @@ def change_lines(
         growth: that is asked for, 0.25 for a quarter.
         readers: of each image that the ranges are calibrated on; 0 for the model's own.
         cautions: parts of sentences on what else differs.
+        longest: what became of the longest diameter; None where that is not known.
+        growth_mm: growth of that which is asked for.
     """
+    known = not math.isnan(change.ratio.median)
+    lengths = length_lines(longest, growth_mm) if longest is not None else ()
+    return Told(
+        tuple(size_lines(change, what, readers)),
+        ratio_line(change),
+        (growth_line(change, growth),) if known else (),
+        (rate_line(change), *lengths) if known else (),
+        tuple(f"Caution: {caution}." for caution in cautions),
+    )
+
+
+def size_lines(change: Change, what: str, readers: int) -> Iterator[str]:
+    """``Nodule before: 6.3 mL · readers' range 4.8–9.4 mL (90 %)``, after, and what appeared."""
     kind = "readers'" if readers > 1 else "model"
     for when, sizes, share in zip(
         ("before", "after"), change.sizes_ml, change.outlined, strict=True
@@ -40,37 +97,66 @@ def change_lines(
             f"Outlined after and not before: {percent(change.appeared)} · before and not after: "
             f"{percent(change.vanished)}"
         )
-    if math.isnan(change.ratio.median):
-        yield "In one of the scans nothing is outlined: there is no ratio."
-        return
+
+
+def ratio_line(change: Change) -> str:
+    """``1.23 times as large (90 % of pairs 0.73–2.04; …) · +1.5 mL (−2.3 to +5.6)``."""
     ratio, difference = change.ratio, change.difference_ml
-    yield (
+    if math.isnan(ratio.median):
+        return _NO_RATIO
+    return (
         f"{ratio.median:.2f} times as large (90 % of pairs {ratio.quantile(_LOW):.2f}–"
         f"{ratio.quantile(_HIGH):.2f}; if both err alike {change.alike.quantile(_LOW):.2f}–"
         f"{change.alike.quantile(_HIGH):.2f}) · {_signed(difference.median)} mL "
         f"({_signed(difference.quantile(_LOW))} to {_signed(difference.quantile(_HIGH))})"
     )
-    yield (
-        f"{'Growth' if growth >= 0 else 'Shrinking'} of {abs(growth):.0%}".replace("%", " %")
-        + f" or more: {percent(change.probability(growth))} of pairs · two such scans without any "
-        f"change: {percent(change.without_change(growth))}"
+
+
+def growth_line(change: Change, growth: float) -> str:
+    """``Growth of 25 % or more: 48 % of pairs · two such scans without any change: 21 %``."""
+    return (
+        f"{asked_growth(growth)} or more: {percent(change.probability(growth))} of pairs · two "
+        f"such scans without any change: {percent(change.without_change(growth))}"
     )
-    yield from _rates(change)
-    for caution in cautions:
-        yield f"Caution: {caution}."
 
 
-def _rates(change: Change) -> Iterator[str]:
-    if change.days is None:
-        yield "The days between the scans are not known: no rate of growth."
+def asked_growth(growth: float) -> str:
+    """``Growth of 25 %`` or ``Shrinking of 20 %``."""
+    kind = "Growth" if growth >= 0 else "Shrinking"
+    return f"{kind} of {abs(growth):.0%}".replace("%", " %")
+
+
+def length_lines(longest: Lengthening, growth_mm: float) -> Iterator[str]:
+    """``Longest diameter 24.1 mm (20.3–28.9), then 26.0 mm (…) · +1.9 mm (…)``, and its growth."""
+    if math.isnan(longest.ratio.median):
         return
+    one, two = (
+        f"{of.median:.1f} mm ({of.quantile(_LOW):.1f}–{of.quantile(_HIGH):.1f})"
+        for of in longest.lengths_mm
+    )
+    difference = longest.difference_mm
+    ends = " to ".join(_signed(difference.quantile(q), 1) for q in (_LOW, _HIGH))
+    yield (
+        f"Longest diameter {one} before, {two} after: {longest.ratio.median:.2f} times as long · "
+        f"{_signed(difference.median, 1)} mm ({ends})"
+    )
+    yield (
+        f"Longer by {growth_mm:g} mm or more: {percent(longest.probability(growth_mm))} of pairs · "
+        f"two such scans without any change: {percent(longest.without_change(growth_mm))}"
+    )
+
+
+def rate_line(change: Change) -> str:
+    """``In 180 days: ×1.53 in a year (…) · doubling in 330 days · …``, or that no day is known."""
+    if change.days is None:
+        return "The days between the scans are not known: no rate of growth."
     rate, doubling = change.rate, change.doubling_days.median
     ends = " to ".join(_yearly(rate.quantile(q)) for q in (_LOW, _HIGH))
     if math.isinf(doubling):
         words = "no change in the middle"
     else:
         words = f"{'doubling' if doubling > 0 else 'halving'} in {abs(doubling):,.0f} days"
-    yield (
+    return (
         f"In {change.days:g} days: {_yearly(rate.median)} in a year ({ends}) · {words} · doubling "
         f"in less than 400 days: {percent(change.doubled_within())}"
     )
@@ -87,9 +173,9 @@ def _nothing(outlined: float) -> str:
     return f" · nothing outlined in {percent(1 - outlined)}" if outlined < 0.995 else ""
 
 
-def _signed(ml: float) -> str:
-    digits = 2 if abs(ml) < 1 else 1
-    return f"{'+' if ml >= 0 else '−'}{abs(ml):.{digits}f}"
+def _signed(value: float, digits: int | None = None) -> str:
+    digits = (2 if abs(value) < 1 else 1) if digits is None else digits
+    return f"{'+' if value >= 0 else '−'}{abs(value):.{digits}f}"
 
 
 def _yearly(rate: float) -> str:

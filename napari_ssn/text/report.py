@@ -118,31 +118,50 @@ def to_html(report: Report) -> bytes:
     """The page as one file, pictures and all."""
     said = bool(report.presence) and not report.unlikely
     parts = [
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
-        f"<title>{escape(report.title)} · napari-ssn</title>",
-        f"<style>{_STYLE}</style></head><body>",
-        f"<h1>{_said(report.title)}</h1>",
-        _paragraph(report.purpose, "muted"),
-        f'<p class="notice">{_said(RESEARCH_ONLY)}</p>',
-        *([_paragraph(report.doubt, "notice")] if report.doubt else []),
+        paragraph(report.purpose, "muted"),
+        notice(),
+        *([paragraph(report.doubt, "notice")] if report.doubt else []),
         *([f"<h2>{_said(report.presence)}</h2>"] if report.unlikely else []),
         f"<h2>On show: {_said(report.shown)}</h2>",
-        _table(_size(size) for size in report.sizes),
-        *([_paragraph(capital(report.presence), "")] if said else []),
+        table(_size(size) for size in report.sizes),
+        *([paragraph(capital(report.presence), "")] if said else []),
         "<h2>Hypotheses</h2>",
-        _pictures(report.pictures),
-        _paragraph(report.pictured, "muted small"),
-        *_listed("Given", report.given),
+        pictures(report.pictures),
+        paragraph(report.pictured, "muted small"),
+        *listed("Given", report.given),
         "<h2>How this came about</h2>",
-        _table(_fact(name, value) for name, value in report.facts),
-        *_listed("Limits", report.limits),
-        _table(_fact(name, value, "code") for name, value in report.codes),
-        _paragraph(
-            f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. {report.meaning}", "muted small"
-        ),
-        "</body></html>\n",
+        table(fact(name, value) for name, value in report.facts),
+        *listed("Limits", report.limits),
+        table(fact(name, value, "code") for name, value in report.codes),
+        made_by(report.meaning),
     ]
-    return "\n".join(parts).encode()
+    return page(report.title, parts)
+
+
+def page(title: str, parts: Iterable[str]) -> bytes:
+    """A whole page from its parts, under its title."""
+    head = [
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
+        f"<title>{escape(title)} · napari-ssn</title>",
+        f"<style>{_STYLE}</style></head><body>",
+        f"<h1>{_said(title)}</h1>",
+    ]
+    return "\n".join([*head, *parts, "</body></html>\n"]).encode()
+
+
+def made_by(meaning: str) -> str:
+    """The last line of a page."""
+    return paragraph(f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. {meaning}", "muted small")
+
+
+def heading(words: str) -> str:
+    """A heading of a part."""
+    return f"<h2>{_said(words)}</h2>"
+
+
+def notice() -> str:
+    """That it is for research, in a box."""
+    return f'<p class="notice">{_said(RESEARCH_ONLY)}</p>'
 
 
 def _said(words: str) -> str:
@@ -150,15 +169,17 @@ def _said(words: str) -> str:
     return escape(kept_together(words))
 
 
-def _paragraph(text: str, look: str) -> str:
+def paragraph(text: str, look: str) -> str:
+    """Words in one of the looks of the style sheet."""
     return f'<p class="{look}">{_said(text)}</p>'
 
 
-def _table(rows: Iterable[str]) -> str:
+def table(rows: Iterable[str]) -> str:
+    """Rows as `fact` makes them."""
     return f"<table>{''.join(rows)}</table>"
 
 
-def _listed(title: str, lines: Sequence[str]) -> list[str]:
+def listed(title: str, lines: Sequence[str]) -> list[str]:
     """A title and a list under it; nothing where there are no lines."""
     if not lines:
         return []
@@ -174,12 +195,12 @@ def _size(size: Size) -> str:
     )
 
 
-def _pictures(pictures: Sequence[Picture]) -> str:
-    # Here, because the window opens before anybody asks for a report.
+def pictures(shown: Sequence[Picture]) -> str:
+    """Pictures side by side."""
     # Every picture gets the room of one of five, so that a single one does not fill the page.
-    width = 100 // max(5, len(pictures))
+    width = 100 // max(5, len(shown))
     cells = []
-    for one in pictures:
+    for one in shown:
         out = BytesIO()
         Image.fromarray(one.pixels).save(out, "PNG", optimize=True)
         code = base64.b64encode(out.getvalue()).decode()
@@ -188,12 +209,13 @@ def _pictures(pictures: Sequence[Picture]) -> str:
             f'src="data:image/png;base64,{code}"><b>{_said(one.title)}</b><br>'
             f'<span class="small">{_said(one.line)}</span></td>'
         )
-    rest = 100 - width * len(pictures)
+    rest = 100 - width * len(shown)
     if rest:
         cells.append(f'<td width="{rest}%"></td>')
     return f"<table><tr>{''.join(cells)}</tr></table>"
 
 
-def _fact(name: str, value: str, look: str = "") -> str:
+def fact(name: str, value: str, look: str = "") -> str:
+    """A row with a name and what it is of."""
     cells = f'<td class="key small">{_said(name)}</td><td class="small {look}">{_said(value)}</td>'
     return f"<tr>{cells}</tr>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError
 from napari_ssn.prediction.growth import growth
 from tests.support.choices import SPACE
-from tests.support.helpers import command, noise_image, oblique_affine
+from tests.support.helpers import command, noise_image, oblique_affine, page_of
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +73,47 @@ def test_dates_are_days(change, tmp_path: Path) -> None:
         assert status == 2 and words in said
 
 
-def test_what_differs_beside_the_scans_is_said(change, results) -> None:
-    _, said, _ = change(after=results / "mean.json")
-    assert "Caution: both are of one image, so that no growth can be in it." in said
-    assert "×" not in said
+def test_one_image_has_no_growth(change, results) -> None:
+    status, said, error = change(after=results / "mean.json")
+    assert status == 2 and said == "" and "one and the same image" in error
+
+
+def test_what_a_sidecar_does_not_know_is_said(change) -> None:
+    assert (
+        "Caution: whether both were acquired and reconstructed alike is not known here."
+        in (change()[1])
+    )
+
+
+def test_diameters_of_a_label_grow_too(change, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    status, said, _ = change("--label", "label 1", "--json", out)
+    found = json.loads(out.read_text())["longest_diameter"]
+    assert status == 0 and found["ratio"]["0.5"] == pytest.approx(1.5 ** (1 / 3), rel=0.1)
+    assert f"Longest diameter {found['before_mm']['0.5']:.1f} mm (" in said
+    assert "Longer by 2 mm or more: " in said
+    # Of several labels together none is measured.
+    assert change("--json", tmp_path / "all.json")[0] == 0
+    assert json.loads((tmp_path / "all.json").read_text())["longest_diameter"] is None
+
+
+def test_a_page_and_a_row_of_a_table(change, tmp_path: Path) -> None:
+    page, table = tmp_path / "change.html", tmp_path / "changes.csv"
+    for number in (1, 2):
+        dates = ("2024-02-28", f"2024-03-0{number}")
+        args = ("--dates", *dates, "--report", page, "--table", table, "--overwrite")
+        status, said, error = change(*args)
+        assert status == 0, error
+    headline = next(one for one in said.splitlines() if one.startswith("Growth of 25 %"))
+    text = page_of(page)
+    assert headline in text and "2024-03-02 · voxels of" in text and "data:image" not in text
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["days"] for row in rows] == ["2", "3"] and rows[0]["label"] == "all labels"
+    assert rows[0]["ratio_median"] == rows[1]["ratio_median"] != ""
+    before = page.read_bytes()
+    status, _, error = change("--report", page, "--table", table)
+    assert status == 2 and "There already is a file" in error and page.read_bytes() == before
 
 
 def edited(path: Path, **changes: object) -> Provenance:
@@ -89,6 +127,11 @@ def edited(path: Path, **changes: object) -> Provenance:
     return Provenance.model_validate(whole)
 
 
+def later(path: Path, **changes: object) -> Provenance:
+    """As if it were of another image."""
+    return edited(path, run__image_sha256="c" * 64, **changes)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -100,7 +143,7 @@ def edited(path: Path, **changes: object) -> Provenance:
 def test_what_cannot_be_compared_is_refused(results, changes, words: str) -> None:
     before = read_sidecar(results / "mean.json")
     with pytest.raises(DataError, match=words):
-        growth(before, edited(results / "mean.json", **changes))
+        growth(before, later(results / "mean.json", **changes))
 
 
 def test_slices_and_voxels_are_no_volumes(results) -> None:
@@ -113,15 +156,16 @@ def test_slices_and_voxels_are_no_volumes(results) -> None:
             }
         }
     )
+    second = later(results / "mean.json")
     with pytest.raises(DataError, match="earlier scan is not known in mL"):
-        growth(flat, record)
+        growth(flat, second)
     with pytest.raises(DataError, match="one of label 1, label 2"):
-        growth(record, record, "nodule")
+        growth(record, second, "nodule")
 
 
 def test_thicker_slices_are_a_caution(results) -> None:
     record = read_sidecar(results / "mean.json")
     affine = (np.array(record.grid.affine) * 2).tolist()
-    found = growth(record, edited(results / "mean.json", grid__affine=affine))
+    found = growth(record, later(results / "mean.json", grid__affine=affine))
     assert any("which alone changes sizes" in caution for caution in found.cautions)
     assert found.change.alike.median == pytest.approx(8)

@@ -74,3 +74,25 @@ def test_a_sidecar_of_before_says_nothing_of_them(scan, models, results) -> None
     )
     again_read = Provenance.model_validate_json(record.to_json())
     assert statements(again_read, again(scan, record, str(models["3d"]), None)).problems == []
+
+
+def test_edits_of_the_diameters_are_found_out(scan, models, results) -> None:
+    record = read_sidecar(results / "mean.json")
+    assert record.spans is not None and set(record.spans) == {"label 1", "label 2"}
+    recall = again(scan, record, str(models["3d"]), None)
+    whole = json.loads(record.to_json())
+    edits = [
+        lambda spans: spans["label 1"].update(
+            longest_mm=[1.3 * one for one in spans["label 1"]["longest_mm"]]
+        ),
+        lambda spans: spans["label 2"].update(draws=10),
+        lambda spans: spans["label 2"]["longest_mm"].pop(),
+        lambda spans: spans.pop("label 1"),
+    ]
+    for edit in edits:
+        changed = json.loads(json.dumps(whole))
+        edit(changed["spans"])
+        problems = statements(Provenance.model_validate(changed), recall).problems
+        assert problems == ["the sidecar states another range of diameters than the model gives"]
+    without = Provenance.model_validate({**whole, "spans": None})
+    assert statements(without, recall).problems == []

@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 
 import napari_ssn as ssn
-from napari_ssn.core.change import Change, change, change_of
+from napari_ssn.core.change import Change, Lengthening, change, change_of
 
 
 def sizes(seed: int, spread: float = 0.3, n: int = 1000) -> np.ndarray:
@@ -126,3 +126,21 @@ def test_presence_is_how_likely_it_is_there() -> None:
 def test_what_cannot_be_is_said(arguments, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Change(**{"before": np.ones(2), "after": np.ones(2), **arguments})
+
+
+def test_diameters_are_paired_as_sizes_are() -> None:
+    before, after = 20 * sizes(0, 0.1, n=7), 24 * sizes(1, 0.1, n=5)
+    found = Lengthening(before, after)
+    pairs = list(itertools.product(before, after))
+    apart = sorted(two - one for one, two in pairs)
+    ratios = sorted(two / one for one, two in pairs)
+    middle = math.ceil(len(pairs) / 2) - 1
+    assert found.difference_mm.median == apart[middle] and found.ratio.median == ratios[middle]
+    assert found.probability(2.0) == np.mean([value >= 2 for value in apart])
+    same = [two / ratios[middle] - one >= 2 for one, two in pairs]
+    assert found.without_change(2.0) == np.mean(same) < found.probability(2.0)
+    assert [one.quantile(1) for one in found.lengths_mm] == [before.max(), after.max()]
+    nothing = Lengthening(np.array([]), after)
+    assert math.isnan(nothing.probability()) and math.isnan(nothing.without_change())
+    with pytest.raises(ValueError, match="above 0"):
+        Lengthening(np.zeros(2), after)

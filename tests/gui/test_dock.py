@@ -640,7 +640,7 @@ def test_nothing_is_cut_off_sideways_at_any_font_size(opened: Any, qtbot: Any, p
     try:
         appearance.font_size = points
         headline = dock.result.headlines[0]
-        for page in (dock.tabs.widget(0), dock.tabs.widget(1)):
+        for page in map(dock.tabs.widget, range(dock.tabs.count())):
             least = page.widget().minimumSizeHint().width()
             qtbot.waitUntil(lambda page=page, least=least: page.minimumSizeHint().width() >= least)
             assert dock.minimumSizeHint().width() >= least

@@ -6,11 +6,10 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.panels.shown import entry_words
 from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, combo, row, text
 from napari_ssn.session import Session
-from napari_ssn.session.results import Entry
-from napari_ssn.text.results import result_line
 
 
 class ResultsPanel(Section):
@@ -46,7 +45,8 @@ class ResultsPanel(Section):
     def refresh(self) -> None:
         """List what there is, and mark the one on show."""
         results = self._session.results
-        lines = [self._line(entry) for entry in results.entries]
+        session, picture, scene = self._session, self._picture, self._scene
+        lines = [entry_words(one, session, picture, scene) for one in results.entries]
         self.setVisible(len(lines) > 1)
         if lines != [self.box.itemText(at) for at in range(self.box.count())]:
             self.box.clear()
@@ -54,16 +54,3 @@ class ResultsPanel(Section):
         if results.current is not None:
             self.box.setCurrentIndex(results.entries.index(results.current))
         self.box.setEnabled(self._session.activity is None)
-
-    def _line(self, entry: Entry) -> str:
-        found, session = entry.prediction, self._session
-        layer = self._picture.layer_of(found.source.token)
-        here = entry is session.results.current
-        counts = session.walk.counts if here else entry.counts
-        place = None if found.centre is None else self._scene.index_in(found, found.centre)
-        return result_line(
-            None if layer is None else layer.name,
-            place,
-            None if counts is None else found.measure.amount(int(counts[1:].sum())),
-            None if found.source.frame is None else found.source.frame + 1,
-        )

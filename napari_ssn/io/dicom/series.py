@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.documents.sidecar import DicomInput
 from napari_ssn.errors import ExportError, ImageError
+from napari_ssn.geometry.acquired import Acquired
 from napari_ssn.geometry.declared import Declared
 from napari_ssn.io.dicom.declared import declared_of
+from napari_ssn.later import door
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+
+# pydicom is optional, and this module is imported without it.
+_later = door("napari_ssn.io.dicom", ("acquired",))
 
 #: Who made what is written here; by this our own files are known.
 MANUFACTURER = "napari-ssn contributors"
@@ -58,6 +63,12 @@ class DicomSeries:
     def declared(self) -> Declared:
         """What the first header says that the image is of."""
         return declared_of(self.headers[0])
+
+    @property
+    def acquired(self) -> Acquired:
+        """When and how it was acquired, by its first header."""
+        found: Acquired = _later("acquired").acquired_of(self.headers[0])
+        return found
 
     def __repr__(self) -> str:
         # No header is printed by accident: they name the patient.

@@ -1,0 +1,39 @@
+"""When and how an image was acquired, as far as its file says; for comparing two of a patient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, repr=False)
+class Acquired:
+    """What of an acquisition changes the sizes that are seen; None where its file does not say.
+
+    No part of it is written down, but for the day, which a person sees and may change.
+
+    Attributes:
+        day: on which it was taken.
+        kernel: that it was reconstructed with: free text, which is compared and never shown.
+        thickness_mm: of a slice, which may be more than their distance.
+    """
+
+    day: date | None = None
+    kernel: str | None = None
+    thickness_mm: float | None = None
+
+
+#: Of a file that says nothing.
+UNACQUIRED = Acquired()
+
+
+def acquired_by(source: object) -> Acquired:
+    """What the source of an image says, as its ``acquired``; nothing without one.
+
+    Examples:
+        >>> from napari_ssn.geometry.acquired import acquired_by
+        >>> acquired_by(None).day is None
+        True
+    """
+    found = getattr(source, "acquired", None)
+    return found if isinstance(found, Acquired) else UNACQUIRED

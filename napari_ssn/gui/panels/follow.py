@@ -1,0 +1,273 @@
+"""The tab of two scans of one lesion: has it grown?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy, QSlider, QWidget
+
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
+from napari_ssn.gui.panels.shown import entry_words
+from napari_ssn.gui.widgets.forms import Form, lay_out
+from napari_ssn.gui.widgets.parts import Section, button, combo, line, row, say, text
+from napari_ssn.session import Session
+from napari_ssn.session.follow import BEFORE, Asked
+from napari_ssn.session.results import Entry
+from napari_ssn.text.follow import offset_line, sidecar_line
+from napari_ssn.text.forms import asked
+from napari_ssn.text.sizes import capital
+
+_FIRST = (
+    "Segment both scans with the same model, each with its own points, then choose them here. For "
+    "an earlier result open its study or its sidecar."
+)
+_WAIT = "Counting…"
+_ALL = ""
+_SIDE = 128
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the change, and when the scans were taken."""
+
+    before: str = asked("", "Date before", "As in 2025-03-01; from DICOM where that is known")
+    after: str = asked("", "Date after", "As in 2025-09-01; from DICOM where that is known")
+    label: str = asked(_ALL, "Whose size", choices=(("All labels", _ALL),))
+    percent: float = asked(
+        25.0,
+        "Growth asked about",
+        "Guidelines on lung nodules act on 25 %; below 0 is shrinking",
+        min=-99,
+        max=1000,
+        step=5,
+        decimals=0,
+        suffix=" %",
+    )
+
+
+class FollowPanel(Section):
+    """Which two scans, what became of the lesion, and both beside each other.
+
+    Args:
+        viewer: in which either is shown.
+        picture, scene: know images and where results lie in them.
+        session: has the results.
+    """
+
+    def __init__(self, viewer: Viewer, picture: Picture, scene: Scene, session: Session) -> None:
+        super().__init__("Has it grown?", ruled=False)
+        self._viewer, self._picture, self._scene = viewer, picture, scene
+        self._session = session
+        self.ask: Ask = ask_for_file
+        self.ask_which: Callable[[QWidget], str] = ask_for_sidecar
+        self.hint = text(_FIRST, "muted")
+        self.boxes = (combo("The earlier scan's result"), combo("The later scan's result"))
+        self.swap = button("Swap", "The other one is the earlier", "small")
+        self.open = button("Sidecar…", "Take the earlier scan from a sidecar (JSON)", "small")
+        self._form = Form(Question(), self._asked)
+        self.headline, self.about = text("", "headline"), text("")
+        self.cautions, self.told = text("", "warn"), text("")
+        self.pictures = (_Thumbnail("Before"), _Thumbnail("After"))
+        self.offset, self.where = QSlider(Qt.Orientation.Horizontal), line("muted")
+        self.linked = text("", "muted")
+        self.jump = button("Show in the other scan", "The same place, by the shift that links them")
+        self.place = button("Link here", "The place on show lies on that of the other scan")
+        self.report = button("Report…", "One page with pictures, to print")
+        self.table = button("Table…", "Add a row to a table (CSV)")
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def _build(self) -> None:
+        for words, box, extra in zip(
+            ("Before", "After"), self.boxes, (self.open, self.swap), strict=True
+        ):
+            title = text(words, wrap=False)
+            title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+            self.body.addLayout(row([title, (box, 1), extra]))
+        self.body.insertWidget(1, self.hint)
+        lay_out((self._form,), self.body)
+        for name, widget in self._form.items():
+            if name in ("before", "after"):
+                widget.setPlaceholderText("not known")
+        for widget in (self.headline, self.about, self.cautions):
+            self.body.addWidget(widget)
+        self.offset.setAccessibleName("Slice of both scans")
+        self.body.addLayout(row([1, *self.pictures, 1]))
+        self.body.addLayout(row([(self.offset, 1), (self.where, 1)]))
+        self.body.addWidget(self.linked)
+        self.body.addLayout(row([(self.jump, 1), self.place]))
+        self.body.addLayout(row([(self.report, 1), (self.table, 1)]))
+        self.body.addWidget(self.told)
+        self.body.addStretch(1)
+
+    def _connect(self) -> None:
+        follow = self._session.follow
+        for which, box in enumerate(self.boxes):
+            box.activated.connect(partial(self._choose, which))
+        self.swap.clicked.connect(follow.swap)
+        self.open.clicked.connect(self._open)
+        self.offset.valueChanged.connect(self._draw)
+        self.jump.clicked.connect(self._jump)
+        self.place.clicked.connect(self._link)
+        self.report.clicked.connect(self._report)
+        self.table.clicked.connect(self._table)
+        follow.changed.connect(self.refresh)
+        # Layers have other names, or another result is on show.
+        self._session.changed.connect(self.refresh)
+
+    # ---- From a person
+
+    def _choose(self, which: int, index: int) -> None:
+        entry = self.boxes[which].itemData(index)
+        if entry is not None:
+            self._session.follow.choose(which, entry)
+
+    def _open(self) -> None:
+        answer = self.ask_which(self)
+        if answer:
+            self._session.follow.open_sidecar(BEFORE, Path(answer))
+
+    def _asked(self, question: Question) -> None:
+        follow = self._session.follow
+        for which, words in enumerate((question.before, question.after)):
+            if words.strip() != follow.dates[which]:
+                follow.set_date(which, words)
+        follow.ask(Asked(question.label or None, question.percent / 100))
+
+    def _jump(self) -> None:
+        self._session.follow.go_across(self._voxel())
+
+    def _link(self) -> None:
+        self._session.follow.link(self._voxel())
+
+    def _voxel(self) -> tuple[int, ...] | None:
+        """Of the image on show, in the middle of the picture; None where that is beside it."""
+        dims, place = self._viewer.dims, list(self._viewer.dims.point)
+        centre = self._viewer.scene.camera.center
+        for at, axis in enumerate(dims.order[-dims.ndisplay :], start=3 - dims.ndisplay):
+            place[axis] = centre[at]
+        return self._picture.voxel_at(tuple(place))
+
+    def _report(self) -> None:
+        answer = self.ask(self, "change.html", "Web page (*.html)")
+        if answer:
+            path = with_suffix(answer, ".html")
+            # Of the very name that was given the dialog has asked.
+            self._session.follow.export_report(path, str(path) == answer)
+
+    def _table(self) -> None:
+        answer = self.ask(self, "changes.csv", "Table (*.csv)")
+        if answer:
+            self._session.follow.add_to_table(with_suffix(answer, ".csv"))
+
+    # ---- What is shown
+
+    def refresh(self) -> None:
+        """Show what is chosen, what is known, and what can be done."""
+        follow = self._session.follow
+        if not follow.attended:
+            return
+        for which, box in enumerate(self.boxes):
+            self._list(which, box)
+        both = all(side.chosen for side in follow.sides)
+        say(self.hint, "" if both else _FIRST)
+        self._show_question()
+        told = follow.told
+        wait = _WAIT if follow.waiting or (both and told is None and not follow.problem) else ""
+        say(self.headline, wait or ("" if told is None else told.headline))
+        say(self.about, "" if told is None else "\n".join(told.below))
+        words = [follow.problem] if told is None else list(told.cautions)
+        say(self.cautions, "\n".join(words))
+        say(self.told, follow.note[0], "error" if follow.note[1] else "muted")
+        self.about.setEnabled(not follow.waiting)
+        self._show_pictures()
+        there = told is not None and not follow.waiting
+        for one in (self.report, self.table):
+            one.setEnabled(there)
+        self.swap.setEnabled(both)
+
+    def _list(self, which: int, box: Any) -> None:
+        side = self._session.follow.sides[which]
+        parts = (self._session, self._picture, self._scene)
+        entries = self._session.results.entries
+        lines: list[tuple[str, Entry | None]] = [(entry_words(one, *parts), one) for one in entries]
+        if side.sidecar is not None:
+            lines.append((sidecar_line(side.sidecar.model, side.sidecar.median_ml), None))
+        shown = [(box.itemText(at), box.itemData(at)) for at in range(box.count())]
+        if lines != shown:
+            box.clear()
+            for words, entry in lines:
+                box.addItem(words, entry)
+        chosen = entries.index(side.entry) if side.entry in entries else -1
+        box.setCurrentIndex(len(entries) if side.sidecar is not None else chosen)
+        box.setEnabled(bool(lines))
+
+    def _show_question(self) -> None:
+        follow = self._session.follow
+        known = follow.labels
+        choices = (("All labels", _ALL), *((capital(name), name) for name in known))
+        label = follow.asked.label if follow.asked.label in known else _ALL
+        box = self._form["label"]
+        if [box.itemText(at) for at in range(box.count())] != [words for words, _ in choices]:
+            self._form.offer("label", choices, label)
+        box.setEnabled(bool(known))
+        for name, side in zip(("before", "after"), follow.sides, strict=True):
+            self._form[name].setEnabled(side.chosen)
+        before, after = follow.dates
+        self._form.show(Question(before, after, label or _ALL, 100 * follow.asked.growth))
+
+    def _show_pictures(self) -> None:
+        follow = self._session.follow
+        seen = bool(follow.linked)
+        for widget in (*self.pictures, self.offset, self.where, self.jump, self.place):
+            widget.setVisible(seen)
+        say(self.linked, follow.linked)
+        on_show = follow.on_show is not None and not self._session.stale
+        self.jump.setEnabled(on_show)
+        self.place.setEnabled(on_show)
+        if seen:
+            low, high = follow.reach_mm
+            self.offset.setRange(round(low), round(high))
+            self._draw()
+
+    def _draw(self, value: int = 0) -> None:
+        follow, offset = self._session.follow, float(self.offset.value())
+        self.where.setText(offset_line(offset))
+        for thumbnail, pixels in zip(self.pictures, follow.pictures(offset), strict=False):
+            thumbnail.show_pixels(pixels)
+
+
+class _Thumbnail(QLabel):
+    """A slice of a scan; empty where the scan ends before."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setToolTip(f"{name}: the slice with the middle outline")
+        self.setFixedSize(_SIDE + 12, _SIDE + 12)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def show_pixels(self, pixels: Any) -> None:
+        """Show a picture (h, w, 3), or that there is none."""
+        if pixels is None:
+            self.setText("not in this scan")
+            return
+        height, width = pixels.shape[:2]
+        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        # The pixmap has pixels of its own; the bytes are gone after this line.
+        self.setPixmap(QPixmap.fromImage(image))
+
+
+def ask_for_sidecar(parent: QWidget) -> str:
+    """Ask for the sidecar of an earlier scan."""
+    return str(QFileDialog.getOpenFileName(parent, "Sidecar", "", "Sidecar (*.json)")[0])

@@ -1,0 +1,56 @@
+"""When and how a DICOM image was acquired, by its header."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.acquired import Acquired
+from napari_ssn.io.dicom.damage import reading
+from napari_ssn.io.dicom.header import DAMAGED
+from napari_ssn.io.dicom.naming import day_of
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+# Where an enhanced instance has what others have in front: group, then element.
+_SHARED = {
+    "ConvolutionKernel": "CTReconstructionSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+}
+
+
+def acquired_of(header: Dataset) -> Acquired:
+    """Day, kernel and thickness of a slice; what the header does not say, or not clearly, is open.
+
+    Args:
+        header: of any slice, or of an enhanced multi-frame instance.
+    """
+    day = day_of(header)
+    kernel = _said(header, "ConvolutionKernel")
+    words = [kernel] if isinstance(kernel, str) else list(kernel or ())
+    return Acquired(
+        date.fromisoformat(day) if day else None,
+        "\\".join(str(word).strip() for word in words) or None,
+        _length(_said(header, "SliceThickness")),
+    )
+
+
+def _said(header: Dataset, keyword: str) -> Any:
+    """Value of an element, or of that of all frames; None where it is not said."""
+    with suppress(ImageError), reading(DAMAGED):
+        if (found := header.get(keyword)) not in (None, ""):
+            return found
+        shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
+        return (shared.get(_SHARED[keyword]) or [{}])[0].get(keyword)
+    return None
+
+
+def _length(value: Any) -> float | None:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if 0 < found < 1000 else None

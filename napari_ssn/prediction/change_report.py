@@ -1,0 +1,104 @@
+"""What is written of the change between two scans: a page, and a row of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.io.changes import add_row, change_row
+from napari_ssn.io.files import write_files
+from napari_ssn.prediction.followed import View
+from napari_ssn.prediction.followed import pictures as pictures_of
+from napari_ssn.prediction.growth import Growth, figures_of, told_of
+from napari_ssn.prediction.scan import Scan
+from napari_ssn.text.change_page import ChangePage, change_html
+from napari_ssn.text.report import Picture
+from napari_ssn.text.sizes import capital, plural
+
+# Pixels of a picture's side: 300 to the inch at 36 mm.
+_SIDE = 432
+_WHEN = ("Before", "After")
+
+
+def write_change(
+    path: Path,
+    found: Growth,
+    scans: tuple[Scan, Scan],
+    least: float,
+    days: tuple[date | None, date | None] = (None, None),
+    views: Sequence[View] = (),
+    linked: str = "",
+    overwrite: bool = False,
+    cancel: Cancel = NEVER,
+) -> None:
+    """Write the page about a change.
+
+    Args:
+        path: of the page.
+        found: the change.
+        scans: before and after.
+        least: growth that is asked about.
+        days: on which they were taken, where that is known.
+        views: of both, where their images are at hand.
+        linked: what their pictures are laid on each other by.
+        overwrite: whether a file of that name may be replaced.
+        cancel: looked at on the way.
+    """
+    told = told_of(found, least)
+    drawn = [one for one in pictures_of(views, side=_SIDE) if one is not None] if views else []
+    cancel.check()
+    sizes = found.change.sizes_ml
+    titles = [f"{when}{_day(day)}" for when, day in zip(_WHEN, days, strict=True)]
+    shown = [
+        Picture(pixels, title, f"median {size.median:.3g} mL")
+        for pixels, title, size in zip(drawn, titles, sizes, strict=False)
+    ]
+    about = ChangePage(
+        title=f"{capital(found.what)}: two scans",
+        headline=told.headline,
+        lines=told.below,
+        cautions=[capital(f"{one}.") for one in found.cautions],
+        pictures=shown if len(shown) == 2 else (),
+        pictured=linked,
+        facts=_facts(found, scans, days),
+        codes=[
+            *(
+                (f"Image {w.lower()}, sha256", s.image_sha256)
+                for w, s in zip(_WHEN, scans, strict=True)
+            ),
+            ("Weights, sha256", scans[0].weights_sha256),
+        ],
+    )
+    write_files({path: change_html(about)}, overwrite)
+
+
+def add_to_table(path: Path, found: Growth, scans: tuple[Scan, Scan], least: float) -> None:
+    """Add a row to a table of changes, which is made where there is none."""
+    one, two = scans
+    hashes = (one.image_sha256, two.image_sha256, one.weights_sha256)
+    add_row(path, change_row(figures_of(found, least), hashes))
+
+
+def _day(day: date | None) -> str:
+    return "" if day is None else f", {day.isoformat()}"
+
+
+def _facts(
+    found: Growth, scans: tuple[Scan, Scan], days: tuple[date | None, date | None]
+) -> list[tuple[str, str]]:
+    facts = [("Model", found.model)]
+    for when, scan, day in zip(_WHEN, scans, days, strict=True):
+        size = " × ".join(f"{step:.3g}" for step in scan.steps_mm)
+        parts = ["date not known" if day is None else day.isoformat(), f"voxels of {size} mm"]
+        if scan.acquired.thickness_mm is not None:
+            parts.append(f"slices {scan.acquired.thickness_mm:.3g} mm thick")
+        parts.append(plural(scan.points, "point"))
+        if scan.conditions:
+            parts.append(plural(scan.conditions, "condition"))
+        facts.append((when, " · ".join(parts)))
+    spread = scans[0].spread
+    if spread is not None:
+        facts.append(("Spread", "changed by hand: not the model's own"))
+    return facts

@@ -1,0 +1,211 @@
+"""A result as one of two scans of a lesion: what is said of it, seen of it, and where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.documents.card import Label
+from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.decode import hypothesis_of
+from napari_ssn.prediction.lengths import Lengths, measure_lengths
+from napari_ssn.prediction.lesions import middle_of
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.ranges import Ranges, count_ranges
+from napari_ssn.prediction.scan import Scan, scan_of
+from napari_ssn.prediction.source import Source
+from napari_ssn.prediction.wish import SIDE
+from napari_ssn.text.pictures import drawn, grey_canvas, label_lines
+
+Floats = NDArray[np.float64]
+Voxel = tuple[int, ...]
+#: What two places are linked by: one that somebody set, a region's middle, a point, an outline's.
+Link = Literal["set", "region", "point", "outline", "image"]
+
+# Millimetres to either side of a place that are kept of a scan, and that are shown of it at least
+# and around what is outlined.
+_KEPT, _LEAST, _MARGIN = 60.0, 15.0, 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A piece of a scan around a place, as the window turns it.
+
+    Attributes:
+        image: (Z, Y, X) intensities; of a slice Z is 1.
+        labels: (Z, Y, X) of the middle hypothesis.
+        spacing: of its axes in mm, in voxels where that is unknown.
+        place: index in it of what is in the middle of pictures.
+        reach: mm to either side of that within which something is outlined.
+        names: labels but the background, with their colours.
+    """
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    spacing: tuple[float, float, float]
+    place: tuple[int, int, int]
+    reach: float
+    names: tuple[Label, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A result as one of two scans.
+
+    Attributes:
+        scan: what is said of it.
+        view: what is seen of it.
+        place: voxel of its image that lies on that of the other scan.
+        link: what that is.
+    """
+
+    scan: Scan
+    view: View
+    place: Voxel
+    link: Link
+
+
+def follow(
+    prediction: Prediction,
+    points: tuple[Point, ...],
+    only: tuple[Question, ...],
+    count: int,
+    place: Voxel | None = None,
+    ranges: Ranges | None = None,
+    lengths: Lengths | None = None,
+    cancel: Cancel = NEVER,
+) -> Followed:
+    """Find out what a comparison needs of a result.
+
+    Args:
+        prediction: the result.
+        points, only: that its hypotheses are given.
+        count: hypotheses behind the range.
+        place: that somebody has set.
+        ranges, lengths: of these, where they are known.
+        cancel: looked at on the way.
+    """
+    if ranges is None:
+        ranges = count_ranges(prediction, points, only, count, cancel)
+    if lengths is None:
+        lengths = measure_lengths(prediction, points, only, cancel)
+    label_map = hypothesis_of(prediction, Choice(points=points, only=only), None).label_map
+    where, link = _place(prediction, points, label_map)
+    if place is not None:
+        where, link = place, "set"
+    scan = scan_of(prediction, points, only, ranges, lengths)
+    return Followed(scan, _view(prediction, label_map, where), where, link)
+
+
+def _place(
+    prediction: Prediction, points: tuple[Point, ...], label_map: NDArray[np.uint8]
+) -> tuple[Voxel, Link]:
+    """The best guess at a place that two scans have in common."""
+    if prediction.centre is not None:
+        return prediction.centre, "region"
+    if (inside := [point.index for point in points if point.label > 0]) != []:
+        return inside[0], "point"
+    if (middle := middle_of(label_map)) is not None:
+        return middle, "outline"
+    return tuple(size // 2 for size in label_map.shape), "image"
+
+
+def _view(prediction: Prediction, label_map: NDArray[np.uint8], place: Voxel) -> View:
+    source, turn = prediction.source, prediction.source.turn
+    image = turn.apply(source.load().data[0])
+    labels = turn.apply(label_map)
+    at = turn.index_to_display(place, source.space)
+    lengths = source.spacing_mm or (1.0,) * len(source.space)
+    spacing = tuple(lengths[axis] for axis in turn.order)
+    if image.ndim == 2:
+        image, labels, at, spacing = image[None], labels[None], (0, *at), (1.0, *spacing)
+    box = []
+    for middle, step, size in zip(at, spacing, image.shape, strict=True):
+        half = int(np.ceil(_KEPT / step))
+        box.append(slice(max(0, middle - half), min(size, middle + half + 1)))
+    part = tuple(box)
+    piece = np.ascontiguousarray(labels[part])
+    inner = tuple(middle - one.start for middle, one in zip(at, box, strict=True))
+    reach = 0.0
+    for axis in (1, 2):
+        there = np.flatnonzero(piece.any(tuple(k for k in range(3) if k != axis)))
+        if len(there):
+            ends = (inner[axis] - int(there[0]), int(there[-1]) - inner[axis])
+            reach = max(reach, max(ends) * spacing[axis])
+    z, y, x = spacing
+    return View(
+        np.ascontiguousarray(image[part], np.float32),
+        piece,
+        (z, y, x),
+        (inner[0], inner[1], inner[2]),
+        reach,
+        tuple(prediction.card.labels[1:]),
+    )
+
+
+def pictures(
+    views: Sequence[View], offset_mm: float = 0.0, side: int = SIDE
+) -> list[NDArray[np.uint8] | None]:
+    """The same slice of some scans, as large in all of them; None of one that ends before.
+
+    Args:
+        views: of each scan.
+        offset_mm: of the slice from that through the scan's place.
+        side: pixels of a picture's side.
+    """
+    half = min(_KEPT, max(_LEAST, max(one.reach for one in views) + _MARGIN))
+    return [_picture(one, offset_mm, half, side) for one in views]
+
+
+def ends_of(views: Sequence[View]) -> tuple[float, float]:
+    """Offsets in mm of the first and the last slice that any of some scans has."""
+    low = min(-one.place[0] * one.spacing[0] for one in views)
+    high = max((len(one.image) - 1 - one.place[0]) * one.spacing[0] for one in views)
+    return low, high
+
+
+def _picture(view: View, offset_mm: float, half: float, side: int) -> NDArray[np.uint8] | None:
+    at = view.place[0] + round(offset_mm / view.spacing[0])
+    if not 0 <= at < len(view.image):
+        return None
+    # What lies beyond the image is black.
+    pads, box = [], []
+    for axis in (1, 2):
+        wide = max(1, round(half / view.spacing[axis]))
+        low, high = view.place[axis] - wide, view.place[axis] + wide + 1
+        size = view.image.shape[axis]
+        pads.append((max(0, -low), max(0, high - size)))
+        box.append(slice(max(0, low), min(size, high)))
+    rows, columns = box
+    plane = view.image[at, rows, columns]
+    image = np.pad(plane, pads, constant_values=float(plane.min()))
+    labels = np.pad(view.labels[at, rows, columns], pads)
+    # A line of the width that cards have.
+    lines = label_lines(labels, view.names, 3.0 * side / SIDE)
+    return drawn(grey_canvas(image, (side, side)), [lines])
+
+
+def shifted(one: Source, here: Voxel, other: Source, there: Voxel, voxel: Voxel) -> Voxel | None:
+    """Where a voxel of one image lies in another by a shift; None where that has no such voxel.
+
+    ``A₂⁻¹ (A₁ voxel − A₁ here + A₂ there)``, rounded, with the affines A of both.
+
+    Args:
+        one, other: the images.
+        here, there: a voxel of each that lie on one another.
+        voxel: of the first.
+    """
+    moved = one.affine[:3, :3] @ (_three(voxel) - _three(here))
+    found = np.linalg.solve(other.affine[:3, :3], moved) + _three(there)
+    index = tuple(int(value) for value in np.rint(found))[: len(other.space)]
+    inside = all(0 <= at < size for at, size in zip(index, other.space, strict=True))
+    return index if inside else None
+
+
+def _three(voxel: Voxel) -> Floats:
+    return np.array((*voxel, 0.0)[:3], np.float64)

@@ -1,0 +1,405 @@
+"""Follow-up: two scans of one lesion, compared as the hypotheses of either change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_ssn import prediction
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.errors import Cancel, SSNError
+from napari_ssn.session.derived import Derived
+from napari_ssn.session.results import Entry, Results
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.sides import Given, Side, follow
+from napari_ssn.session.summary import Summary
+from napari_ssn.session.walk import Walk
+from napari_ssn.text.follow import linked_by
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.growth import Growth
+    from napari_ssn.prediction.scan import Scan
+    from napari_ssn.text.change import Told
+
+#: Which of two scans.
+BEFORE, AFTER = 0, 1
+_OUTSIDE = "That place lies outside the other scan."
+_OFF = "The middle of the picture is not on the scan: bring the place you mean there."
+_NOTHING = "There is no change to write as yet."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a change.
+
+    Attributes:
+        label: whose; None for all together.
+        growth: of how much, 0.25 for a quarter.
+    """
+
+    label: str | None = None
+    growth: float = 0.25
+
+
+class FollowUp:
+    """Compares two results, or a result with a sidecar, and keeps that in step with both.
+
+    Attributes:
+        changed: signal: something else is known, chosen or told.
+        sides: the earlier and the later scan.
+        asked: what is asked of the change.
+        growth: the change; None while either scan is not known, and where they are not compared.
+        problem: why they are not compared, one sentence; empty where they are.
+        note: what was told last, and whether something went wrong.
+        attended: whether somebody looks at it.
+
+    Args:
+        runner: finds out what takes a while.
+        walk: points and conditions of the result on show.
+        summary: ranges of that, which are not counted twice.
+        results: to choose from.
+        count: says how many hypotheses are behind a range.
+        show: shows a result.
+        look: shows a voxel of it.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        runner: Runner,
+        walk: Walk,
+        summary: Summary,
+        results: Results,
+        count: Callable[[], int],
+        show: Callable[[Entry], None],
+        look: Callable[[tuple[int, ...], bool], None],
+    ) -> None:
+        self._runner, self._walk, self._summary = runner, walk, summary
+        self._results, self._count = results, count
+        self._show, self._look = show, look
+        self.sides = (
+            Side(Derived(runner, "follow-before", follow, self._failed)),
+            Side(Derived(runner, "follow-after", follow, self._failed)),
+        )
+        self.asked = Asked()
+        self.growth: Growth | None = None
+        self.problem, self.note = "", ("", False)
+        self.attended = False
+        # Dates that somebody has typed, by images, and places that were set, by results.
+        self._typed: dict[str, str] = {}
+        self._set: dict[tuple[object, ...], tuple[int, ...]] = {}
+        for side in self.sides:
+            side.found.changed.connect(self._judge)
+        walk.moved.connect(self._moved)
+        summary.changed.connect(self._moved)
+        results.changed.connect(self._listed)
+
+    # ---- What is compared
+
+    def attend(self, attended: bool) -> None:
+        """Somebody looks at the comparison, or looks away: nothing is found out for nobody."""
+        self.attended = attended
+        if attended:
+            self._summary.show_lengths()
+            self._propose()
+            self.refresh()
+
+    def choose(self, which: int, entry: Entry) -> None:
+        """Take a result as one of the two scans."""
+        self.sides[which].take(entry)
+        self._tell("")
+        self.refresh()
+
+    def open_sidecar(self, which: int, path: Path) -> None:
+        """Take what a sidecar says as one of the two scans."""
+        self._runner.submit(
+            "follow-sidecar",
+            lambda progress, cancel: prediction.scan.scan_in(read_sidecar(path)),
+            lambda scan: self._opened(which, scan),
+            self._failed,
+        )
+
+    def _opened(self, which: int, scan: Scan) -> None:
+        self.sides[which].take(None, scan)
+        self._tell("")
+        self.refresh()
+
+    def swap(self) -> None:
+        """The other one is the earlier."""
+        one, two = self.sides
+        left, right = one.found.leave(), two.found.leave()
+        taken = (one.entry, one.sidecar)
+        one.take(two.entry, two.sidecar)
+        two.take(*taken)
+        one.found.resume(right)
+        two.found.resume(left)
+        self.refresh()
+
+    def ask(self, asked: Asked) -> None:
+        """Ask about another label, or another growth."""
+        self.asked = asked
+        self._judge()
+
+    def set_date(self, which: int, words: str) -> None:
+        """State when one was taken, as in 2025-03-01; empty where that is not known."""
+        image = self.sides[which].image
+        if image is not None:
+            self._typed[image] = words.strip()
+        self._judge()
+
+    @property
+    def dates(self) -> tuple[str, str]:
+        """Of both scans, as typed or as DICOM has it; empty where not known."""
+        one, two = (self._typed.get(side.image or "", side.day) for side in self.sides)
+        return one, two
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels that can be asked about; none where there is but one."""
+        known = [side.scan.labels for side in self.sides if side.scan is not None]
+        return known[0] if known and len(known[0]) > 1 else ()
+
+    def _propose(self) -> None:
+        """Two results of one model and different images, the earlier one first."""
+        entries = self._results.entries
+        if any(side.chosen for side in self.sides):
+            return
+        for later in range(len(entries) - 1, 0, -1):
+            for earlier in range(later - 1, -1, -1):
+                if _comparable(entries[earlier], entries[later]):
+                    self.sides[BEFORE].take(entries[earlier])
+                    self.sides[AFTER].take(entries[later])
+                    first, second = (side.day for side in self.sides)
+                    if first and second and second < first:
+                        self.sides[BEFORE].take(entries[later])
+                        self.sides[AFTER].take(entries[earlier])
+                    return
+
+    # ---- Finding out
+
+    def refresh(self) -> None:
+        """Find out what is not known of either scan."""
+        if self.attended:
+            for side in self.sides:
+                given = self._given(side)
+                if given is not None and side.found.key != given:
+                    self._want(side, given)
+        self._judge()
+
+    def _want(self, side: Side, given: Given) -> None:
+        if side.entry is not self._results.current:
+            side.found.want(given)
+            return
+        # Of the result on show everything is being counted already.
+        ranges, lengths = self._summary.ranges, self._summary.lengths
+        if ranges is None or lengths is None:
+            return
+        counted = (ranges.run, ranges.points, ranges.only, ranges.spread)
+        if counted == (given.result.run, given.points, given.only, given.result.spread):
+            side.found.want(replace(given, ranges=ranges, lengths=lengths))
+
+    def _given(self, side: Side) -> Given | None:
+        entry = side.entry
+        if entry is None:
+            return None
+        choice = self._walk.choice if entry is self._results.current else entry.choice
+        place = self._set.get(entry.place)
+        return Given(entry.prediction, choice.points, choice.only, self._count(), place)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something that is compared is being found out."""
+        if not (self.attended and all(side.chosen for side in self.sides)):
+            return False
+        return any(side.entry and side.found.key != self._given(side) for side in self.sides)
+
+    def _judge(self) -> None:
+        self.growth, self.problem = None, ""
+        one, two = (side.scan for side in self.sides)
+        if one is not None and two is not None:
+            try:
+                label = self.asked.label
+                self.growth = prediction.growth.growth_between(one, two, label, self._between())
+            except SSNError as error:
+                self.problem = str(error)
+        self.changed.emit()
+
+    @property
+    def days(self) -> tuple[date | None, date | None]:
+        """`dates`; DataError where something else was typed."""
+        read = prediction.growth.day_in
+        one, two = (read(words) if words else None for words in self.dates)
+        return one, two
+
+    def _between(self) -> float | None:
+        first, second = self.days
+        if first is None or second is None:
+            return None
+        days: float = prediction.growth.days_between(first, second)
+        return days
+
+    @property
+    def told(self) -> Told | None:
+        """What is said of the change; None while nothing is."""
+        if self.growth is None:
+            return None
+        told: Told = prediction.growth.told_of(self.growth, self.asked.growth)
+        return told
+
+    # ---- Side by side
+
+    @property
+    def on_show(self) -> int | None:
+        """Which of the two is on show; None for neither."""
+        current = self._results.current
+        found = [k for k, side in enumerate(self.sides) if side.entry is current]
+        return found[0] if current is not None and found else None
+
+    @property
+    def linked(self) -> str:
+        """What the two are linked by; empty where there is nothing to see of one."""
+        one, two = (side.seen for side in self.sides)
+        return "" if one is None or two is None else linked_by(one.link, two.link)
+
+    @property
+    def reach_mm(self) -> tuple[float, float]:
+        """How far one can go from the places that lie on one another, along the slices."""
+        ends: tuple[float, float] = prediction.followed.ends_of(self._views)
+        return ends
+
+    def pictures(self, offset_mm: float) -> tuple[NDArray[np.uint8] | None, ...]:
+        """The same slice of both; None of one that ends before, none where one is not seen."""
+        views = self._views
+        return tuple(prediction.followed.pictures(views, offset_mm)) if views else ()
+
+    @property
+    def _views(self) -> list[prediction.followed.View]:
+        seen = [side.seen.view for side in self.sides if side.seen is not None]
+        return seen if len(seen) == len(self.sides) else []
+
+    def link(self, voxel: tuple[int, ...] | None) -> None:
+        """A voxel of the one on show lies on the place of the other from now on."""
+        which = self.on_show
+        entry = None if which is None else self.sides[which].entry
+        if entry is None:
+            return
+        if voxel is None:
+            self._tell(_OFF, True)
+            return
+        self._set[entry.place] = voxel
+        self._tell("")
+        self.refresh()
+
+    def go_across(self, voxel: tuple[int, ...] | None) -> None:
+        """Show the place of a voxel of the one on show in the other scan."""
+        which = self.on_show
+        if which is None or not self._views:
+            return
+        if voxel is None:
+            self._tell(_OFF, True)
+            return
+        here, there = self.sides[which], self.sides[1 - which]
+        assert here.entry and here.seen and there.entry and there.seen
+        place = prediction.followed.shifted(
+            here.entry.prediction.source,
+            here.seen.place,
+            there.entry.prediction.source,
+            there.seen.place,
+            voxel,
+        )
+        if place is None:
+            self._tell(_OUTSIDE, True)
+            return
+        self._tell("")
+        self._show(there.entry)
+        self._look(place, True)
+
+    # ---- Files
+
+    def export_report(self, path: Path, overwrite: bool = False) -> None:
+        """Write a page about the change; an existing one only if told to."""
+        there = self._there()
+        if there is None:
+            return
+        found, scans = there
+        days, least, views, linked = self.days, self.asked.growth, self._views, self.linked
+        self._write(
+            lambda cancel: prediction.change_report.write_change(
+                path, found, scans, least, days, views, linked, overwrite, cancel
+            ),
+            f"Wrote {path.name}.",
+        )
+
+    def add_to_table(self, path: Path) -> None:
+        """Add a row to a table of changes, which is made where there is none."""
+        there = self._there()
+        if there is None:
+            return
+        found, scans = there
+        least = self.asked.growth
+        self._write(
+            lambda cancel: prediction.change_report.add_to_table(path, found, scans, least),
+            f"Added a row to {path.name}.",
+        )
+
+    def _there(self) -> tuple[Growth, tuple[Scan, Scan]] | None:
+        """What there is to write; None, which is told, where nothing is."""
+        one, two = (side.scan for side in self.sides)
+        if self.growth is None or one is None or two is None or self.waiting:
+            self._failed(self.problem or _NOTHING)
+            return None
+        return self.growth, (one, two)
+
+    def _write(self, job: Callable[[Cancel], None], done: str) -> None:
+        self._runner.submit(
+            "follow-export",
+            lambda progress, cancel: job(cancel),
+            lambda nothing: self._tell(done),
+            self._failed,
+        )
+
+    def _failed(self, words: str) -> None:
+        self._tell(words, True)
+
+    def _tell(self, words: str, error: bool = False) -> None:
+        self.note = (words, error)
+        self.changed.emit()
+
+    def _moved(self) -> None:
+        if self.attended and not self._walk.held:
+            self.refresh()
+
+    def _listed(self) -> None:
+        """Of results that made room those that took their place are compared."""
+        entries = self._results.entries
+        for side in self.sides:
+            before = side.entry
+            if before is not None and before not in entries:
+                side.take(next((one for one in entries if one.place == before.place), None))
+        if self.attended:
+            self._propose()
+        self.refresh()
+
+    def close(self) -> None:
+        """Let go of everything and of who listens."""
+        for side in self.sides:
+            side.take(None)
+            side.found.close()
+        self.growth = None
+        self.changed.disconnect()
+
+
+def _comparable(earlier: Entry, later: Entry) -> bool:
+    one, two = earlier.prediction, later.prediction
+    same_model = one.card.weights_sha256 == two.card.weights_sha256
+    return same_model and one.image_sha256 != two.image_sha256

@@ -1,0 +1,71 @@
+"""One page about the change between two scans, to print or to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_ssn.text.report import (
+    Picture,
+    fact,
+    heading,
+    listed,
+    made_by,
+    notice,
+    page,
+    paragraph,
+    pictures,
+    table,
+)
+
+#: What a range of pairs is, and what it is not.
+MEANING = (
+    "Every hypothesis of one scan is paired with every one of the other, as if readers of the two "
+    "knew nothing of each other; ranges hold 90 % of these pairs. How much a second scan of an "
+    "unchanged lesion differs by itself (breath, dose, kernel, slices) is not in them."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ChangePage:
+    """What stands on the page.
+
+    Attributes:
+        title: whose change.
+        headline: the growth that was asked about, beside what no change would give.
+        lines: on sizes, ratio, rate and diameters.
+        cautions: a sentence for each thing besides that differs or is not known.
+        pictures: of both scans; none where their images are not at hand.
+        pictured: what these show.
+        facts: name and value, in this order.
+        codes: what tells images and weights from all others.
+    """
+
+    title: str
+    headline: str
+    lines: Sequence[str]
+    cautions: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+    codes: Sequence[tuple[str, str]]
+    pictures: Sequence[Picture] = ()
+    pictured: str = ""
+
+
+def change_html(about: ChangePage) -> bytes:
+    """The page as one file, pictures and all."""
+    shown = [heading("Both scans"), pictures(about.pictures), paragraph(about.pictured, "muted")]
+    return page(
+        about.title,
+        [
+            paragraph("Has it grown? Two scans, outlined by one model.", "muted"),
+            notice(),
+            heading(about.headline),
+            *(paragraph(one, "") for one in about.lines),
+            *listed("Cautions", about.cautions),
+            *(shown if about.pictures else []),
+            heading("How this came about"),
+            table(fact(name, value) for name, value in about.facts),
+            table(fact(name, value, "code") for name, value in about.codes),
+            made_by(MEANING),
+        ],
+    )

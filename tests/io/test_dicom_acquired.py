@@ -1,0 +1,52 @@
+"""When and how an image was acquired, by headers of every kind; nothing of it is in its words."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from napari_ssn.geometry.acquired import UNACQUIRED, acquired_by
+from napari_ssn.io.dicom.acquired import acquired_of
+from napari_ssn.io.dicom.series import DicomSeries
+
+
+def header(**elements: object) -> Dataset:
+    made = Dataset()
+    for keyword, value in elements.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def test_day_kernel_and_thickness_of_a_slice() -> None:
+    made = header(StudyDate="20250301", ConvolutionKernel=["Br40f", "3"], SliceThickness="2.5")
+    found = acquired_by(DicomSeries((made,)))
+    assert (found.day, found.kernel, found.thickness_mm) == (date(2025, 3, 1), "Br40f\\3", 2.5)
+    assert "2025" not in repr(found) and "Br40f" not in repr(found)
+
+
+def test_of_many_frames_what_is_so_in_all() -> None:
+    shared = header(
+        CTReconstructionSequence=Sequence([header(ConvolutionKernel="B60f")]),
+        PixelMeasuresSequence=Sequence([header(SliceThickness="1.25")]),
+    )
+    made = header(AcquisitionDate="20240229", SharedFunctionalGroupsSequence=Sequence([shared]))
+    found = acquired_of(made)
+    assert (found.day, found.kernel, found.thickness_mm) == (date(2024, 2, 29), "B60f", 1.25)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {},
+        {"StudyDate": "", "SliceThickness": None, "ConvolutionKernel": ""},
+        {"StudyDate": "20250230", "SliceThickness": "0"},
+        {"SharedFunctionalGroupsSequence": Sequence([])},
+        # A birth date is none of an image.
+        {"StudyDate": "19800101", "PatientBirthDate": "19800101"},
+    ],
+)
+def test_what_is_not_said_is_open(elements: dict[str, object]) -> None:
+    assert acquired_of(header(**elements)) == UNACQUIRED == acquired_by("no series")

@@ -1,0 +1,242 @@
+"""Two results of a session as two scans of one lesion: compared, linked, written."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.spread import Spread
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.geometry.acquired import Acquired
+from napari_ssn.prediction.growth import figures_of, growth
+from napari_ssn.session import Session
+from napari_ssn.session.follow import AFTER, BEFORE, Asked
+from tests.support.helpers import noise_image, page_of, tiny_model
+from tests.support.sessions import Held, source, start
+
+SPACE = (18, 17, 16)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    return tuple(
+        tiny_model(folder / name, 3, region=(16,) * 3, seed=seed)
+        for seed, name in enumerate(("solid", "other"))
+    )
+
+
+@pytest.fixture
+def runner() -> Held:
+    return Held(set())
+
+
+@pytest.fixture
+def session(models, runner: Held, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    made = start(runner, models[0], monkeypatch)
+    yield made
+    made.close()
+
+
+def image(seed: int = 0, step: float = 1.0, **acquired: object):
+    made = source(noise_image(SPACE, seed=seed), (step,) * 3)
+    return replace(made, series=SimpleNamespace(acquired=Acquired(**acquired)))
+
+
+@pytest.fixture
+def both(session: Session) -> Session:
+    """Two scans, of which the second is on show, and the comparison looked at."""
+    for seed in (0, 1):
+        session.set_image(image(seed, 1.0 + 0.05 * seed))
+        session.run()
+    session.follow.attend(True)
+    return session
+
+
+def figures(session: Session) -> dict[str, object]:
+    assert session.follow.growth is not None, session.follow.problem
+    return figures_of(session.follow.growth, session.follow.asked.growth)
+
+
+def test_it_says_what_the_command_says_of_the_sidecars(both: Session, tmp_path: Path) -> None:
+    follow = both.follow
+    for which, name in ((AFTER, "after"), (BEFORE, "before")):
+        both.show_result(follow.sides[which].entry)
+        # Diameters are stated where they were measured.
+        assert both.summary.lengths is not None
+        both.files.export(tmp_path / f"{name}.nii.gz")
+    records = [read_sidecar(tmp_path / f"{name}.json") for name in ("before", "after")]
+    follow.set_date(BEFORE, "2025-03-01")
+    follow.set_date(AFTER, "2025-08-28")
+    wanted = figures_of(growth(*records, days=180), 0.25)
+    here = figures(both)
+    # That of a file says nothing of how it was acquired, which here is not known either.
+    assert here == wanted and here["days"] == 180
+    assert here["longest_diameter"]["before_mm"]["0.5"] > 0
+    follow.open_sidecar(BEFORE, tmp_path / "before.json")
+    assert figures(both) == {**wanted, "days": 180} and follow.linked == ""
+    assert follow.told is not None and "Growth of 25 % or more: " in follow.told.headline
+
+
+def test_points_on_either_side_and_other_results_move_it(both: Session, runner: Held) -> None:
+    follow = both.follow
+    seen = [figures(both)]
+    # On show is the later one; the earlier one is corrected after going back to it.
+    both.pointing.add((9, 9, 9), 1)
+    seen.append(figures(both))
+    assert seen[1]["before_ml"] == seen[0]["before_ml"]
+    assert seen[1]["after_ml"] != seen[0]["after_ml"]
+    assert "only one of them was corrected by points" in seen[1]["cautions"]
+    both.set_image(follow.sides[BEFORE].entry.prediction.source)
+    assert follow.on_show == BEFORE and figures(both) == seen[1]
+    both.pointing.add((8, 8, 8), 1)
+    seen.append(figures(both))
+    assert seen[2]["after_ml"] == seen[1]["after_ml"]
+    assert seen[2]["before_ml"] != seen[1]["before_ml"]
+    assert "only one of them was corrected by points" not in seen[2]["cautions"]
+    # What was found before stays while it is counted anew.
+    runner.channels = {"follow-before", "range", "lengths"}
+    both.pointing.clear()
+    assert follow.waiting and figures(both) == seen[2]
+    runner.go()
+    runner.channels = set()
+    assert not follow.waiting and figures(both)["before_ml"] == seen[0]["before_ml"]
+    follow.swap()
+    assert figures(both)["before_ml"] == seen[2]["after_ml"]
+    # A run of the same place takes the place of the former, and is compared.
+    entry = follow.sides[AFTER].entry
+    both.run()
+    assert follow.sides[AFTER].entry is not entry
+    assert follow.sides[AFTER].entry is both.results.current and figures(both)
+
+
+def test_what_cannot_be_compared_is_refused(both: Session, models, monkeypatch) -> None:
+    follow, (one, two) = both.follow, both.results.entries
+    both.set_spread(Spread(1.5))
+    assert follow.growth is None and "spread differently" in follow.problem
+    both.set_image(one.prediction.source)
+    both.set_spread(Spread(1.5))
+    assert figures(both) and follow.problem == ""
+    follow.choose(AFTER, one)
+    assert follow.growth is None and "one and the same image" in follow.problem
+    follow.choose(AFTER, two)
+    for dates, words in [
+        (("2025-03-01", "2025-03-01"), "is not later"),
+        (("2025-03-01", "2025-02-01"), "is not later"),
+        (("2025-03-01", "soon"), "A date is written as in 2025-03-01."),
+    ]:
+        for which in (BEFORE, AFTER):
+            follow.set_date(which, dates[which])
+        assert follow.growth is None and words in follow.problem
+    follow.set_date(AFTER, "")
+    assert figures(both)["rate_per_day"] is None
+    follow.ask(Asked("spleen"))
+    assert follow.growth is None and "no label of that name" in follow.problem
+
+
+def test_another_model_is_refused(both: Session, models) -> None:
+    entry = both.results.entries[1]
+    card = both.results.entries[0].prediction.card.model_copy(update={"weights_sha256": "b" * 64})
+    changed = replace(entry.prediction, card=card, run=99)
+    changed.bases.find("label-weighted")
+    both._ran(changed, 1.0)
+    assert len(both.results.entries) == 3
+    both.follow.choose(AFTER, both.results.entries[2])
+    assert "different models" in both.follow.problem
+
+
+def test_dates_come_from_dicom_and_order_the_scans(session: Session) -> None:
+    days = (date(2025, 9, 1), date(2025, 3, 1))
+    for seed, (day, kernel, thick) in enumerate(
+        zip(days, ("B60f", "B30f"), (5.0, 1.0), strict=True)
+    ):
+        session.set_image(image(seed, day=day, kernel=kernel, thickness_mm=thick))
+        session.run()
+    follow, entries = session.follow, session.results.entries
+    assert follow.sides[BEFORE].entry is None
+    follow.attend(True)
+    assert [side.entry for side in follow.sides] == [entries[1], entries[0]]
+    assert follow.dates == ("2025-03-01", "2025-09-01") and figures(session)["days"] == 184
+    said = " ".join(figures(session)["cautions"])
+    assert "1 and 5 mm thick" in said and "different kernels" in said and "B60f" not in said
+    assert "not known here" not in said
+    # Somebody knows better; it is of that scan wherever it stands.
+    follow.set_date(BEFORE, "2025-03-31")
+    assert figures(session)["days"] == 154
+    follow.swap()
+    assert follow.dates == ("2025-09-01", "2025-03-31") and "not later" in follow.problem
+
+
+def test_nothing_is_found_out_for_nobody(session: Session, runner: Held) -> None:
+    runner.channels = {"follow-before", "follow-after"}
+    for seed in (0, 1):
+        session.set_image(image(seed))
+        session.run()
+    session.pointing.add((9, 9, 9), 1)
+    assert not runner.waiting and session.follow.growth is None
+
+
+def test_scans_are_linked_by_a_shift(both: Session) -> None:
+    follow, one = both.follow, both.results.entries[0]
+    assert follow.linked == ("Linked by a shift, nothing is turned: the outline's middle in both.")
+    pictures = follow.pictures(0.0)
+    assert [picture.shape for picture in pictures] == [(128, 128, 3)] * 2
+    assert not np.array_equal(*pictures)
+    low, high = follow.reach_mm
+    assert low <= 0 < high and follow.pictures(high + 5) == (None, None)
+    looked = []
+    both.places.looked.connect(lambda *what: looked.append(what))
+    shown = []
+    both.turn_to = lambda token: shown.append(token) or True
+    assert follow.on_show == AFTER
+    follow.link((3, 4, 5))
+    assert "the outline's middle before and the place you set after" in follow.linked
+    here = follow.sides[BEFORE].seen.place
+    follow.go_across((5, 4, 4))
+    # Two voxels of 1.05 mm on, and one of them back, in voxels of 1 mm.
+    assert looked[-1] == ((here[0] + 2, here[1], here[2] - 1), True)
+    assert shown == [one.prediction.source.token] and both.result is one.prediction
+    assert follow.on_show == BEFORE
+    follow.go_across(tuple(np.add(here, (-6, 0, 0))))
+    assert follow.note == ("That place lies outside the other scan.", True)
+    follow.go_across(None)
+    assert "middle of the picture" in follow.note[0] and both.result is one.prediction
+
+
+def test_a_page_and_rows_of_a_table_are_written(both: Session, tmp_path: Path) -> None:
+    follow = both.follow
+    follow.set_date(BEFORE, "2025-03-01")
+    follow.set_date(AFTER, "2025-08-28")
+    follow.ask(Asked(growth=0.5))
+    follow.export_report(tmp_path / "change.html")
+    assert follow.note == ("Wrote change.html.", False)
+    page = page_of(tmp_path / "change.html")
+    assert page.count("data:image/png") == 2 and "Before, 2025-03-01" in page
+    assert follow.told.headline in page and "Growth of 50 % or more" in page
+    assert "Research use only" in page and "Linked by a shift" in page
+    follow.export_report(tmp_path / "change.html")
+    assert follow.note[1] and "There already is a file" in follow.note[0]
+    for _ in range(2):
+        follow.add_to_table(tmp_path / "changes.csv")
+        assert not follow.note[1]
+    with (tmp_path / "changes.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    wanted = figures(both)
+    assert len(rows) == 2 and rows[0] == rows[1] and rows[0]["growth"] == "0.5"
+    assert float(rows[0]["ratio_median"]) == pytest.approx(wanted["ratio"]["0.5"])
+    assert float(rows[0]["longest_after_mm_high"]) > 0
+    assert rows[0]["image_before_sha256"] == both.results.entries[0].prediction.image_sha256
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    follow.add_to_table(tmp_path / "other.csv")
+    assert follow.note == ("The table of that name has other columns: choose another name.", True)
+    assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
+    follow.set_date(AFTER, "2025-02-01")
+    follow.export_report(tmp_path / "none.html")
+    assert "not later" in follow.note[0] and not (tmp_path / "none.html").exists()
