@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
 from napari_ssn.cli.options import DIFFERENT
-from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import ArchiveError
 from napari_ssn.io.dicom import web
@@ -73,19 +70,7 @@ def add(
     then in the system's keyring, where the package keyring is installed (service napari-ssn, the
     archive's name as the user).
     """
-    try:
-        server = Server(
-            name=name,
-            address=address,
-            login=login.value,
-            variable=variable,
-            certificates=None if certificates is None else str(certificates.resolve()),
-            insecure=insecure,
-        )
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        place, words = what_is_wrong([dict(one) for one in problems])
-        raise typer.BadParameter(f"The {place or 'archive'} {words}.") from None
+    server = web.servers.server_of(name, address, login.value, variable, certificates, insecure)
     web.servers.add_server(server)
     if login is not Login.none:
         typer.echo(f"Set {_proof(server)} in the variable {server.usual_variable}.", err=True)
@@ -128,8 +113,8 @@ def find(
     A line for each, with tabs between: UID, date, modalities, what of the description is known to
     name nobody, series, images. Of a series: UID, number, modality, description, images.
     """
-    wanted = web.find.Wanted(
-        _day(since), _day(until), (modality or "").upper(), patient or "", accession or ""
+    wanted = web.find.Wanted.typed(
+        since or "", until or "", modality or "", patient or "", accession or ""
     )
     if study and wanted != web.find.Wanted():
         raise typer.BadParameter("--study says which: leave out the other conditions.")
@@ -229,12 +214,3 @@ def _proof(server: Server) -> str:
 
 def _line(cells: list[str | int | None]) -> str:
     return "\t".join("" if one is None else str(one) for one in cells)
-
-
-def _day(text: str | None) -> str:
-    if not text:
-        return ""
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date: write it as 2025-03-01.") from None

@@ -21,6 +21,7 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.sides import Sides
 from napari_ssn.gui.layers.upright import Upright
 from napari_ssn.gui.memory import recall, remember
+from napari_ssn.gui.panels.archive import ArchiveRooms
 from napari_ssn.gui.panels.cards import CardsPanel
 from napari_ssn.gui.panels.follow import FollowPanel
 from napari_ssn.gui.panels.image import Header, ImagePanel
@@ -75,9 +76,10 @@ class SSNDock(QWidget):
         self.lines = LineArt(napari_viewer, self.scene, self.session)
         self.session.overviews.show("contours", True)
         self.header = Header(self.session)
-        self.start = StartPanel(napari_viewer, self.session)
+        self.archives = ArchiveRooms(napari_viewer, self.session, self)
+        self.start = StartPanel(napari_viewer, self.session, self.archives.open)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
-        self.image = ImagePanel(napari_viewer, self.picture, self.session)
+        self.image = ImagePanel(napari_viewer, self.picture, self.session, self.archives.button)
         self.upright = Upright(napari_viewer, self.picture, self.session)
         self.sides = Sides(napari_viewer, self.picture, self.session)
         self.steady = SteadyView(napari_viewer, self.picture)
@@ -170,6 +172,7 @@ class SSNDock(QWidget):
             self.points,
             self.samples,
             self.export,
+            self.archives.send,
         ):
             details_layout.addWidget(panel)
         main_layout.addWidget(self.details)
@@ -315,6 +318,7 @@ class SSNDock(QWidget):
         self.sides.close(tidy=alive)
         # While there is something to be saved.
         self.study.shut(alive)
+        self.archives.close()
         self.keys.release()
         self.points.shut()
         self.readers.shut()

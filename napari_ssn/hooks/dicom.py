@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ssn.errors import SSNError
 from napari_ssn.io.dicom.header import instance
-from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.members import member
-from napari_ssn.io.dicom.naming import series_name
 from napari_ssn.io.dicom.read import is_segmentation, list_series, read_chosen, several
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.formats import is_dicom
-from napari_ssn.io.napari_hooks import image_layer, place
+from napari_ssn.io.napari_hooks import place
 from napari_ssn.io.opened import layers_of
 from napari_ssn.io.results import own_segmentation
+from napari_ssn.io.series import layers_of_series
 
 if TYPE_CHECKING:
     from napari_ssn.geometry.volume import Volume
@@ -67,16 +66,7 @@ def _layers(path: Path) -> Iterator[LayerData]:
         return
     chosen = read_chosen(path, choose)
     read = chosen.images
-    read.sort(key=lambda one: one[1].data.size)
-    for info, volume in read:
-        # napari would name a layer after the folder, which is often named after the patient.
-        known = info.title
-        if isinstance(volume.source, DicomSeries):
-            known = series_name(info.modality or "DICOM", info.size, volume.source.headers[0])
-        title = " · ".join(one for one in (known, info.part) if one)
-        name = title if len(read) == 1 else f"{title} · series {info.number}"
-        visible = volume is read[-1][1]
-        yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
+    yield from layers_of_series(read)
     volumes = [volume for _, volume in read]
     yield from _segmentations(chosen.segmentations, volumes)
     _remember(volumes)

@@ -81,15 +81,20 @@ def test_an_archive_that_is_slow() -> None:
         done.set()
 
 
-def lists(asked: Asked, scan: list[Path]) -> Answer:
-    """The instances of a series, once."""
+def lists(asked: Asked, scan: list[Path], count: str | None = None) -> Answer:
+    """A series, or its instances, once."""
     if "offset=0" not in asked.path:
         return Answer()
-    return listed(*({"SOPInstanceUID": uids(path)[2]} for path in scan))
+    if "/instances" in asked.path:
+        return listed(*({"SOPInstanceUID": uids(path)[2]} for path in scan))
+    said = {} if count is None else {"NumberOfSeriesRelatedInstances": count}
+    return listed({"SeriesInstanceUID": uids(scan[0])[1], **said})
 
 
-def of_images(scan: list[Path], answer: Callable[[], Answer]) -> Callable[[Asked], Answer]:
-    return lambda asked: lists(asked, scan) if "instances" in asked.path else answer()
+def of_images(
+    scan: list[Path], answer: Callable[[], Answer], count: str | None = "3"
+) -> Callable[[Asked], Answer]:
+    return lambda asked: lists(asked, scan, count) if "?" in asked.path else answer()
 
 
 @pytest.mark.parametrize("how", ["stated", "unstated", "silent", "between", "slow"])
@@ -133,12 +138,22 @@ def test_images_that_are_missing_damaged_or_of_others(scan: list[Path], tmp_path
         assert not (tmp_path / "out").exists()
 
 
+def test_archives_count_in_ways_of_their_own(scan: list[Path], tmp_path: Path) -> None:
+    study, series, _ = uids(scan[0])
+    whole = parts([path.read_bytes() for path in scan])
+    for count in ("5", "2", None):
+        with answering(of_images(scan, lambda: whole, count)) as web:
+            out = tmp_path / str(count)
+            assert fetch.fetch(to(web), study, series, out) == 3
+            assert len(list(out.iterdir())) == 3
+
+
 def test_an_archive_that_unpacks_only(scan: list[Path], tmp_path: Path) -> None:
     """Some do not know the wildcard for how images are packed."""
     study, series, _ = uids(scan[0])
 
     def respond(asked: Asked) -> Answer:
-        if "instances" in asked.path:
+        if "?" in asked.path:
             return lists(asked, scan)
         if "transfer-syntax" in asked.headers["Accept"]:
             return Answer(406)

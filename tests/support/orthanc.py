@@ -39,14 +39,18 @@ class Orthanc:
         """Address of its DICOMweb."""
         return f"{self.root}/dicom-web"
 
-    def ask(self, path: str, method: str = "GET") -> Any:
+    def ask(self, path: str, method: str = "GET", data: bytes | None = None) -> Any:
         """Its own interface, by which tests know what it holds."""
-        request = urllib.request.Request(f"{self.root}{path}", method=method)
+        request = urllib.request.Request(f"{self.root}{path}", data, method=method)
         known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         request.add_header("Authorization", f"Basic {known}")
         with urllib.request.urlopen(request, timeout=10) as answer:
             content = answer.read()
         return content if path.endswith("/file") else json.loads(content)
+
+    def put(self, content: bytes) -> None:
+        """Let it hold a file."""
+        self.ask("/instances", "POST", content)
 
     def empty(self) -> None:
         """Take everything out of it."""

@@ -9,7 +9,14 @@ from typing import Any
 from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QInputDialog, QLabel, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QInputDialog,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.results import is_ours
@@ -63,9 +70,15 @@ class ImagePanel(Section):
 
     Attributes:
         ask_name: asks for a name, given that which there is; an empty answer is none.
+
+    Args:
+        viewer, picture, session: of the dock.
+        from_archive: opens an image from an archive, beside the others.
     """
 
-    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
+    def __init__(
+        self, viewer: Viewer, picture: Picture, session: Session, from_archive: QPushButton
+    ) -> None:
         super().__init__("", ruled=False)
         self._viewer, self._picture, self._session = viewer, picture, session
         self.ask_name: Callable[[str], str] = self._ask_name
@@ -96,7 +109,7 @@ class ImagePanel(Section):
         self.title = line("section", NAME)
         for name, box in ((self.title, self.layers), (line("section", NAME), self.models)):
             name.setText(_IMAGE if box is self.layers else "Model")
-            beside = [self.alias] if box is self.layers else []
+            beside = [self.alias, from_archive] if box is self.layers else []
             self.body.addLayout(row([name, (box, 1), *beside]))
             if box is self.layers:
                 self.body.addWidget(self.channels)

@@ -30,9 +30,14 @@ class StartPanel(Section):
 
     Attributes:
         ask_files, ask_folder: ask for what to open; an empty answer is none.
+
+    Args:
+        viewer: opens it.
+        session: tells what cannot be opened.
+        from_archive: opens the window for archives.
     """
 
-    def __init__(self, viewer: Viewer, session: Session) -> None:
+    def __init__(self, viewer: Viewer, session: Session, from_archive: Callable[[], None]) -> None:
         super().__init__("", ruled=False)
         self._viewer, self._session = viewer, session
         self.ask_files: Callable[[], Sequence[str]] = self._files
@@ -42,6 +47,7 @@ class StartPanel(Section):
         self._open_menu, self._sample_menu = QMenu(self.open), QMenu(self.samples)
         self._open_menu.addAction("Files…", self._read_files)
         self._open_menu.addAction("Folder with a DICOM series…", self._read_folder)
+        self._open_menu.addAction("From PACS…", from_archive)
         for number in range(1, COUNT + 1):
             self._sample_menu.addAction(sample(number).title, partial(self._try, number))
         self.open.setMenu(self._open_menu)

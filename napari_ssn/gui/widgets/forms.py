@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
+    QLineEdit,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
@@ -95,7 +96,7 @@ class Form(Generic[Model]):
             words.setText(how["title"])
             words.setToolTip(how["title"].strip())
             # Words need more room than numbers.
-            widths = (2, 3) if isinstance(control, QComboBox) else (3, 2)
+            widths = (2, 3) if isinstance(control, QComboBox | QLineEdit) else (3, 2)
             yield how.get("section", ""), row([(words, widths[0]), (control, widths[1])])
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pydicom import Dataset
 
 from napari_ssn.errors import ArchiveError, ImageError
 from napari_ssn.io.dicom.damage import reading
-from napari_ssn.io.dicom.web.connection import Connection, FormError, MissingError
-from napari_ssn.io.dicom.web.find import instances
+from napari_ssn.io.dicom.web.connection import Connection, FormError
+from napari_ssn.io.dicom.web.find import instances, size_of
 from napari_ssn.io.files import folder_made, writing
 
 # As the archive keeps it: nothing is unpacked on the way.
@@ -61,46 +61,43 @@ def _receive(
     shop: Path,
     progress: Callable[[int, int], None] | None,
 ) -> list[Path]:
-    name = connection.server.name
-    missing = set(instances(connection, study, series))
-    count = len(missing)
-    if not missing:
-        raise MissingError(f"{name} has no such series.")
-    came: list[Path] = []
-    for uid, whole in _sent(connection, study, series):
-        connection.cancel.check()
-        if uid not in missing:
-            # Twice the same is no harm.
-            continue
-        missing.remove(uid)
-        came.append(shop / f"{len(came) + 1:06d}.dcm")
-        came[-1].write_bytes(whole)
-        if progress is not None:
-            progress(len(came), count)
-    if missing:
-        raise ArchiveError(
-            f"{name} sent {len(came)} of the {count} images of the series: try again."
-        )
-    return came
+    count = size_of(connection, study, series)
+    came: dict[str, Path] = {}
+    with closing(_sent(connection, study, series)) as sent:
+        for uid, whole in sent:
+            connection.cancel.check()
+            if uid in came:
+                # Twice the same is no harm.
+                continue
+            came[uid] = shop / f"{len(came) + 1:06d}.dcm"
+            came[uid].write_bytes(whole)
+            if progress is not None:
+                progress(len(came), max(count, len(came)))
+    if len(came) != count:
+        # Archives count in ways of their own: what they list decides.
+        listed = set(instances(connection, study, series))
+        if not listed or listed - set(came):
+            name, most = connection.server.name, max(count, len(listed))
+            raise ArchiveError(
+                f"{name} sent {len(came)} of the {most} images of the series: try again."
+            )
+    return list(came.values())
 
 
-def _sent(connection: Connection, study: str, series: str) -> Iterator[tuple[str, bytes]]:
+def _sent(
+    connection: Connection, study: str, series: str
+) -> Generator[tuple[str, bytes], None, None]:
     """UID and bytes of the instances of a series, as they come."""
     try:
         stream = _asked(connection, study, series, _AS_KEPT)
     except FormError:
         # Unpacked by the archive, which every one of them can.
         stream = _asked(connection, study, series, None)
-    while True:
-        with _parsed(connection):
-            one = next(stream, None)
-            if one is None:
-                return
-            uid, of = str(one.SOPInstanceUID), str(one.SeriesInstanceUID)
-            whole = one.buffer.getvalue()
-        if of != series:
-            raise ArchiveError(f"{connection.server.name} sent images of another series.")
-        yield uid, whole
+    with _parsed(connection):
+        for one in stream:
+            if str(one.SeriesInstanceUID) != series:
+                raise ArchiveError(f"{connection.server.name} sent images of another series.")
+            yield str(one.SOPInstanceUID), one.buffer.getvalue()
 
 
 def _asked(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 
-from napari_ssn.errors import ImageError
+from napari_ssn.errors import ArchiveError, ImageError
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.modalities import shown_modality, shown_text
 from napari_ssn.io.dicom.naming import day_of, known_words
@@ -63,6 +64,21 @@ class Wanted:
     accession: str = field(default="", repr=False)
     study: str = ""
 
+    @classmethod
+    def typed(
+        cls,
+        since: str = "",
+        until: str = "",
+        modality: str = "",
+        patient: str = "",
+        accession: str = "",
+    ) -> Wanted:
+        """As somebody has typed it; ArchiveError for a day that is none."""
+        return cls(
+            checked_day(since), checked_day(until), modality.strip().upper(), patient.strip(),
+            accession.strip(),
+        )  # fmt: skip
+
     def filters(self) -> dict[str, str]:
         """As QIDO has it."""
         first, last = self.since.replace("-", ""), self.until.replace("-", "")
@@ -74,6 +90,15 @@ class Wanted:
             "StudyInstanceUID": self.study,
         }
         return {keyword: value for keyword, value in said.items() if value}
+
+
+def checked_day(text: str) -> str:
+    """A day as 2020-01-31, or none; ArchiveError for what is neither."""
+    text = text.strip()
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise ArchiveError(f"{text[:20]!r} is no date: write it as 2025-03-01.") from None
 
 
 @dataclass(frozen=True)
@@ -157,6 +182,26 @@ def series(connection: Connection, study: str) -> list[FoundSeries]:
     if not found:
         raise MissingError(f"{connection.server.name} has no such study.")
     return sorted(found, key=lambda one: (one.number is None, one.number or 0, one.uid))
+
+
+def size_of(connection: Connection, study: str, series: str) -> int:
+    """How many instances a series has; MissingError if the archive has no such series."""
+    checked_uid(study), checked_uid(series)
+
+    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
+        return connection.client.search_for_series(
+            study,
+            limit=limit,
+            offset=offset,
+            fields=_SERIES,
+            search_filters={"SeriesInstanceUID": series},
+        )
+
+    for one in _all(connection, ask, _SERIES[0]):
+        if str(one.SeriesInstanceUID) == series:
+            count = _count(one, "NumberOfSeriesRelatedInstances")
+            return len(instances(connection, study, series)) if count is None else count
+    raise MissingError(f"{connection.server.name} has no such series.")
 
 
 def instances(connection: Connection, study: str, series: str) -> list[str]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import platformdirs
+from pydantic import ValidationError
 
-from napari_ssn.documents.problems import parsed
+from napari_ssn.documents.problems import parsed, what_is_wrong
 from napari_ssn.documents.regular import read_text
-from napari_ssn.documents.servers import SERVERS_VERSION, Server, Servers, amiss
+from napari_ssn.documents.servers import NAME_WORDS, SERVERS_VERSION, Server, Servers, amiss
 from napari_ssn.errors import ArchiveError, DataError
 from napari_ssn.io.files import make_folder, write_files
 
@@ -51,6 +52,33 @@ def write_servers(servers: Sequence[Server], path: Path | None = None) -> None:
     content = json.dumps({"schema_version": SERVERS_VERSION, "servers": kept}, indent=2)
     make_folder(target.parent)
     write_files({target: f"{content}\n".encode()}, overwrite=True)
+
+
+def server_of(
+    name: str,
+    address: str,
+    login: str = "token",
+    variable: str | None = None,
+    certificates: Path | None = None,
+    insecure: bool = False,
+) -> Server:
+    """An archive as somebody has typed it; ArchiveError, in one sentence, for what is none."""
+    try:
+        return Server.model_validate(
+            {
+                "name": name.strip(),
+                "address": address.strip(),
+                "login": login,
+                "variable": variable,
+                "certificates": None if certificates is None else str(certificates.resolve()),
+                "insecure": insecure,
+            }
+        )
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        place, words = what_is_wrong([dict(one) for one in problems])
+        hint = f" (it is made of {NAME_WORDS})" if place == "name" else ""
+        raise ArchiveError(f"The {place or 'archive'} {words}{hint}.") from None
 
 
 def add_server(server: Server, path: Path | None = None) -> None:

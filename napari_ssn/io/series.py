@@ -1,0 +1,60 @@
+"""DICOM series as napari shows them, from the disk or from an archive."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ssn.errors import ArchiveError
+from napari_ssn.io.dicom import web
+from napari_ssn.io.dicom.look import layer_options
+from napari_ssn.io.dicom.naming import series_name
+from napari_ssn.io.dicom.read import SeriesInfo, read_chosen
+from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.napari_hooks import image_layer
+
+if TYPE_CHECKING:
+    from napari_ssn.geometry.volume import Volume
+    from napari_ssn.io.dicom.web.connection import Connection
+    from napari_ssn.io.napari_hooks import LayerData
+
+
+def layers_of_series(found: Sequence[tuple[SeriesInfo, Volume]]) -> Iterator[LayerData]:
+    """A layer for each; the largest is visible and comes last, so that it lies on top."""
+    read = sorted(found, key=lambda one: one[1].data.size)
+    for info, volume in read:
+        # napari would name a layer after the folder, which is often named after the patient.
+        known = info.title
+        if isinstance(volume.source, DicomSeries):
+            known = series_name(info.modality or "DICOM", info.size, volume.source.headers[0])
+        title = " · ".join(one for one in (known, info.part) if one)
+        name = title if len(read) == 1 else f"{title} · series {info.number}"
+        visible = volume is read[-1][1]
+        yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
+
+
+def open_series(
+    connection: Connection,
+    study: str,
+    series: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[LayerData]:
+    """Fetch a series from an archive, and read all images that it is; nothing stays on the disk.
+
+    Raises:
+        ArchiveError, ExportError, Cancelled: see `fetch`.
+        ImageError, GeometryError: it is no image, or none that is read.
+    """
+    with tempfile.TemporaryDirectory(prefix="napari-ssn-") as folder:
+        web.fetch.fetch(connection, study, series, Path(folder), progress)
+        found = list(layers_of_series(read_chosen(Path(folder), _all).images))
+    if not found:
+        raise ArchiveError("That series holds no image: choose one of CT or MR.")
+    return found
+
+
+def _all(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
+    """All that can be read; the first if none can, so that it is said why."""
+    return [one.number for one in infos if one.problem is None] or [infos[0].number]

@@ -1,0 +1,71 @@
+"""What is said of an archive: what it has, and what became of files that were sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_ssn.text.sizes import plural
+
+if TYPE_CHECKING:
+    from napari_ssn.documents.servers import Server
+    from napari_ssn.io.dicom.web.find import FoundSeries, FoundStudy
+    from napari_ssn.io.dicom.web.send import Sent
+
+
+def study_line(one: FoundStudy) -> str:
+    """``2020-01-02 · CT, SEG · thorax · 2 series, 134 images``."""
+    count = "" if one.series is None else f"{one.series} series"
+    images = "" if one.images is None else plural(one.images, "image")
+    how_many = ", ".join(part for part in (count, images) if part)
+    parts = (one.patient, one.day or "no date", ", ".join(one.modalities), one.words, how_many)
+    return " · ".join(part for part in parts if part)
+
+
+def series_line(one: FoundSeries) -> str:
+    """``3 · CT · thorax lung · 133 images``."""
+    number = "" if one.number is None else str(one.number)
+    images = "" if one.images is None else plural(one.images, "image")
+    return " · ".join(part for part in (number, one.modality, one.words, images) if part)
+
+
+def secret_line(server: Server) -> str:
+    """Where what proves who asks is put before an archive is asked."""
+    what = "user:password" if server.login == "password" else "The token"
+    return (
+        f"{what} is looked for in the variable {server.usual_variable}, which is set before napari "
+        "starts, and in the system's keyring; it is in neither yet."
+    )
+
+
+def found_line(count: int, more: bool) -> str:
+    """How many studies were found."""
+    if not count:
+        return "Nothing was found: leave out a condition."
+    found = "1 study." if count == 1 else f"{count} studies."
+    return f"The first {count} studies: name a day or a number for others." if more else found
+
+
+def sent_line(name: str, sent: Sequence[Sent]) -> str:
+    """``SEG and SR are in clinic.``, or what is not there and why, and what to do."""
+    there, left = [one for one in sent if one.done], [one for one in sent if not one.done]
+    if not left:
+        again = " They were there already." if _all_before(there) else ""
+        return f"{_kinds(there)} {_are(there)} in {name}.{again}"
+    reasons = dict.fromkeys(one.reason for one in left if one.reason)
+    states = dict.fromkeys(one.outcome.value for one in left)
+    words = f"{_kinds(left)}: {', '.join(states)}. {' '.join(reasons)}"
+    return f"{_kinds(there)} {_are(there)} in {name}. {words}" if there else words
+
+
+def _all_before(sent: Sequence[Sent]) -> bool:
+    return all(one.outcome.value == "already there" for one in sent)
+
+
+def _kinds(sent: Sequence[Sent]) -> str:
+    *first, last = [one.kind or "A file" for one in sent]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _are(sent: Sequence[Sent]) -> str:
+    return "is" if len(sent) == 1 else "are"

@@ -1,0 +1,124 @@
+"""The window for archives: an archive is added, a series opened, results sent, and sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_ssn.gui.panels.archive import NewServer
+from napari_ssn.io.dicom.web import servers
+from tests.support.dicoms import make_series
+from tests.support.docks import run_and_wait
+from tests.support.helpers import noise_image, tiny_model
+from tests.support.orthanc import PASSWORD, USER, Orthanc
+from tests.support.planted import named_in
+
+
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config" / "servers.json"
+    monkeypatch.setattr(servers, "servers_file", lambda: path)
+    monkeypatch.setattr(servers, "keyring", None)
+    return path
+
+
+def test_from_an_archive_and_back(
+    open_dock: Callable[..., Any],
+    qtbot: Any,
+    tmp_path: Path,
+    orthanc: Orthanc,
+    listed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    orthanc.empty()
+    values = np.maximum(noise_image((24, 22, 6)), -1000)
+    for path in make_series(tmp_path / "scan", values, np.diag([0.7, 0.7, 1.25, 1])):
+        orthanc.put(path.read_bytes())
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", dims=3, region=(16,) * 3))
+    rooms = dock.archives
+    archive = rooms.archive
+
+    def idle() -> None:
+        qtbot.waitUntil(lambda: not archive.doing, timeout=30_000)
+
+    # Nothing is listed: one is added, which says where its token belongs.
+    dock.start.open.menu().actions()[2].trigger()
+    dialog = rooms.dialog
+    assert dialog.isVisible() and not rooms.button.isVisibleTo(dock)
+    assert dialog.fresh.isVisibleTo(dialog) and not dialog.search.isVisibleTo(dialog)
+    dialog.adding.show(NewServer("clinic", "pacs", "password"))
+    dialog.add.click()
+    assert "is no address" in dialog.status.text() and not listed.exists()
+    dialog.adding.show(NewServer("clinic", orthanc.web, "password"))
+    dialog.add.click()
+    assert "NAPARI_SSN_TOKEN_CLINIC" in dialog.status.text()
+    assert dialog.search.isVisibleTo(dialog) and rooms.button.isVisibleTo(rooms.button.parent())
+    dialog.find.click()
+    idle()
+    assert "set the user and password" in dialog.status.text() and not dialog.studies.count()
+
+    monkeypatch.setenv("NAPARI_SSN_TOKEN_CLINIC", f"{USER}:{PASSWORD}")
+    dialog.form["since"].setText("soon")
+    dialog.find.click()
+    idle()
+    assert "'soon' is no date" in dialog.status.text()
+    dialog.form["since"].setText("2020-01-02")
+    dialog.find.click()
+    assert dialog.stop.isVisibleTo(dialog) and not dialog.find.isEnabled()
+    idle()
+    assert [dialog.studies.item(0).text()] == ["2020-01-02 · CT · 1 series, 6 images"]
+    assert dialog.status.text() == "1 study." and not dialog.open.isEnabled()
+    dialog.studies.setCurrentRow(0)
+    idle()
+    assert dialog.series.item(0).text() == "1 · CT · thorax · 6 images"
+    dialog.series.setCurrentRow(0)
+    dialog.open.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) > 0, timeout=30_000)
+    assert not dialog.isVisible() and viewer.layers[0].name.startswith("CT thorax · 2020-01-02")
+    np.testing.assert_array_equal(
+        np.sort(np.ravel(viewer.layers[0].data)), np.sort(values.astype(np.float32).ravel())
+    )
+    dialog.form["names"].setChecked(True)
+    dialog.find.click()
+    idle()
+    assert named_in(dialog.studies.item(0).text()) >= {"DOE", "JANE", "PID-4711"}
+
+    # Results: what was not written as DICOM is not sent.
+    assert not rooms.send.isVisibleTo(dock)
+    run_and_wait(dock, qtbot)
+    session, folder = dock.session, tmp_path / "out"
+    folder.mkdir()
+
+    def export(name: str) -> None:
+        session.files.export(folder / name)
+        qtbot.waitUntil(lambda: session.activity is None, timeout=30_000)
+        assert session.files.exported is not None, session.note
+
+    export("a.nii.gz")
+    assert not rooms.send.isVisibleTo(dock.details)
+    export("a.sr.dcm")
+    assert rooms.send.isVisibleTo(dock.details) and rooms.send.send.text() == "Send…"
+    # The archive is away: nothing is lost, and it is offered again.
+    real = listed.read_text()
+    listed.write_text(real.replace(orthanc.web, "http://127.0.0.1:9/dicom-web"))
+    rooms.send.send.click()
+    idle()
+    assert "not sent. clinic does not answer" in rooms.send.status.text()
+    assert rooms.send.send.text() == "Send again…"
+    listed.write_text(real)
+    rooms.send.send.click()
+    idle()
+    said = rooms.send.status.text()
+    assert said in ("SEG and SR are in clinic.", "SR and SEG are in clinic.")
+    assert rooms.send.send.text() == "Send…" and not named_in(said)
+    assert {path.read_bytes() for path in folder.glob("*.dcm")} <= set(orthanc.files())
+    rooms.send.send.click()
+    idle()
+    assert rooms.send.status.text() == f"{said} They were there already."
+    # Of another file nothing is said yet.
+    export("b.dcm")
+    assert rooms.send.status.text() == "" and rooms.send.isVisibleTo(dock.details)
