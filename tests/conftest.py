@@ -1,7 +1,6 @@
 """What every test runs under."""
 
 import atexit
-import gc
 import os
 import shutil
 import sys
@@ -9,6 +8,8 @@ import tempfile
 from typing import Any
 
 import pytest
+
+from tests.support.settled import settle
 
 # napari then refuses layer changes from worker threads, and its viewer fixture fails on leaked Qt
 # objects instead of warning.
@@ -40,23 +41,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         screen.stop()
 
 
-_settled = 0
-
-
-def _settle() -> None:
-    """Take what imports left behind out of Python's search for cycles.
-
-    napari searches whenever layers go; torch and napari are a million objects that never do.
-    """
-    global _settled
-    if len(sys.modules) > _settled + 50 or not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
-        _settled = len(sys.modules)
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    _settle()
+    settle()
     if item.get_closest_marker("gpu") is None:
         return
     # Named for a dry run, on the CPU as a rule.

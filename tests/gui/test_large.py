@@ -13,7 +13,7 @@ import pytest
 
 from napari_ssn.core.packed import distribution as activation
 from napari_ssn.core.packed.distribution import PackedDistribution
-from napari_ssn.gui.layers import scene
+from napari_ssn.gui.layers import follower
 from napari_ssn.gui.layers.results import HYPOTHESIS
 from tests.support.docks import add_image, run_and_wait, settled
 from tests.support.helpers import tiny_model
@@ -81,7 +81,7 @@ def test_the_3d_view_follows_on_release_where_it_is_slow(
     viewer, dock = large
     walking, slider = viewer.layers[HYPOTHESIS], dock.slider.slider
     viewer.dims.ndisplay = 3
-    monkeypatch.setattr(scene, "_LIVE", 0.0)
+    monkeypatch.setattr(follower, "_LIVE", 0.0)
     slider.setSliderDown(True)
     slider.setValue(20)
     # The first frame is drawn, and found slow.
@@ -92,7 +92,7 @@ def test_the_3d_view_follows_on_release_where_it_is_slow(
     slider.setSliderDown(False)
     assert (shown_by(walking) != first).any()
     np.testing.assert_array_equal(shown_by(walking), np.asarray(walking.data))
-    monkeypatch.setattr(scene, "_LIVE", 100.0)
+    monkeypatch.setattr(follower, "_LIVE", 100.0)
     assert walking.contour == 0
     slider.setValue(-20)
     slider.setSliderDown(True)

@@ -41,12 +41,13 @@ from scipy.stats import theilslopes
 
 from tests.support.held import Held, alive, held
 from tests.support.helpers import noise_image, tiny_model
+from tests.support.settled import unsettle
 
 SECONDS = float(os.environ.get("MONKEY_SECONDS", "0"))
 SEED = int(os.environ.get("MONKEY_SEED", "0"))
 #: Actions from one rest to the next, rests until everything was used once, and how many count at
 #: the least.
-ROUND, WARM, COUNTED = 30, 3, 8
+ROUND, WARM, COUNTED = 30, 2, 6
 # Half of the smallest image here.
 MORE_BYTES = 3840
 SHAPES = ((40, 48), (12, 24, 22), (3, 10, 20, 18))
@@ -299,7 +300,7 @@ def telling(monkey: Monkey) -> Iterator[None]:
         yield
         well = True
     finally:
-        gc.unfreeze()
+        unsettle()
         if not well:
             print(f"seed {SEED}, after {len(monkey.trail)} actions:", *monkey.trail[-25:], sep="\n")
 

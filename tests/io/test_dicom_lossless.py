@@ -107,7 +107,7 @@ def test_damage_ends_no_program(series: list[Path]) -> None:
     good = ssn.read(series[0].parent).data
     whole, words = series[1].read_bytes(), []
     start = whole.index(b"\xff\xd8")
-    for seed in range(60):
+    for seed in range(20):
         chance, raw = random.Random(seed), bytearray(whole)
         for _ in range(1 + seed % 3):
             bit = chance.randrange(8 * start, 8 * min(len(raw), start + 600))
@@ -117,7 +117,7 @@ def test_damage_ends_no_program(series: list[Path]) -> None:
             assert ssn.read(series[0].parent).data.shape == good.shape
         except (ImageError, GeometryError) as error:
             words.append(str(error))
-    assert len(words) >= 10 and all(text.endswith(".") for text in words)
+    assert len(words) >= 3 and all(text.endswith(".") for text in words)
     assert not any(secret in text for text in words for secret in SECRETS)
     series[1].write_bytes(whole)
     np.testing.assert_array_equal(ssn.read(series[0].parent).data, good)

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from tests.support.settled import unsettle
+
 #: Owners of memory by what they are: type, shape or size in bytes, and data type.
 Held = Counter[tuple[str, tuple[int, ...], str]]
 
@@ -41,8 +43,17 @@ def undisturbed() -> Iterator[None]:
 def alive(kind: type) -> int:
     """How many objects of a kind there are."""
     with undisturbed():
-        # Not isinstance: it would ask objects for their class, and some stand in for others.
-        return sum(issubclass(type(one), kind) for one in gc.get_objects())
+        return len(_of(gc.get_objects(), kind))
+
+
+def _of(things: list[Any], *kinds: type) -> list[Any]:
+    """Those that are of some kind, out of millions: each type is asked about once.
+
+    Not isinstance: it would ask objects for their class, and some stand in for others.
+    """
+    types = list(map(type, things))
+    wanted = {one for one in set(types) if issubclass(one, kinds)}
+    return [one for one, its in zip(things, types, strict=True) if its in wanted]
 
 
 def held() -> Held:
@@ -52,7 +63,7 @@ def held() -> Held:
     in tuples and dictionaries that it knows no longer because they hold nothing else.
     """
     # What was frozen, as modules are, may have come to hold something, or be of no use.
-    gc.unfreeze()
+    unsettle()
     gc.collect()
     with undisturbed():
         return _held()
@@ -64,15 +75,15 @@ def _held() -> Held:
     through: dict[int, Any] = {}
     todo: list[Any] = gc.get_objects()
     while todo:
-        for one in todo:
-            if issubclass(type(one), torch.Tensor) and one.layout == torch.strided:
+        for one in _of(todo, torch.Tensor):
+            if one.layout == torch.strided:
                 try:
                     storages[one.untyped_storage().data_ptr()] = one
                 except RuntimeError:
                     # One that torch.export left behind: it has a shape, and no memory.
                     continue
         inner = []
-        for one in gc.get_referents(*todo):
+        for one in _of(gc.get_referents(*todo), np.ndarray, tuple, dict):
             if issubclass(type(one), np.ndarray):
                 while isinstance(one.base, np.ndarray):
                     one = one.base

@@ -90,6 +90,8 @@ class PointPanel(Section):
         self.setEnabled(pointing.usable)
         for at, one in enumerate(self.buttons):
             one.setChecked(pointing.label == (at + 1) % len(self.buttons))
+        # There is no room for what does nothing yet.
+        self.clear.setVisible(bool(pointing.points))
         self.clear.setEnabled(bool(pointing.points))
         words, unexplained = self._words()
         self.meter.setText(words)

@@ -255,4 +255,6 @@ class Section(QWidget):
         if ruled:
             self.body.addWidget(rule())
         if title:
-            self.body.addLayout(row([text(title, "section", wrap=False), 1, *beside]))
+            head = line("section")
+            head.setText(title)
+            self.body.addLayout(row([(head, 1), *beside]))

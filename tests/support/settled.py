@@ -1,0 +1,28 @@
+"""What imports left behind, taken out of Python's search for cycles.
+
+napari searches whenever layers go; torch and napari are a million objects that never do.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+# Modules that were there the last time; asking Python for what is set aside takes a while itself.
+_known = -1
+
+
+def settle() -> None:
+    """Set aside what is there, if much came since the last time."""
+    global _known
+    if _known < 0 or len(sys.modules) > _known + 50:
+        gc.collect()
+        gc.freeze()
+        _known = len(sys.modules)
+
+
+def unsettle() -> None:
+    """Bring everything back, until the next test begins."""
+    global _known
+    gc.unfreeze()
+    _known = -1
