@@ -25,32 +25,38 @@ import napari_ssn as ssn
 from napari_ssn.errors import SSNError
 import napari_ssn.io.nifti, napari_ssn.io.nrrd_image, napari_ssn.io.picture, psutil
 before = psutil.Process().memory_info().rss
-began = time.process_time()
-try:
-    ssn.read(sys.argv[1])
-    said = "opened"
-except SSNError as error:
-    said = str(error)
-if sys.platform == "linux":
-    # Not ru_maxrss: Linux hands on what the process that started this one had.
-    peak = 1024 * int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
-else:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(time.process_time() - began, (peak - before) / 1e6, said)
+for path in sys.argv[1:]:
+    began = time.process_time()
+    try:
+        ssn.read(path)
+        said = "opened"
+    except SSNError as error:
+        said = str(error)
+    if sys.platform == "linux":
+        # Not ru_maxrss: Linux hands on what the process that started this one had.
+        peak = 1024 * int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(time.process_time() - began, (peak - before) / 1e6, said)
 """
 
 
-def cost(path: Path) -> tuple[float, float, str]:
-    """Seconds of a processor, megabytes and words of reading a file, in a process of its own."""
+def costs(*paths: Path) -> list[tuple[float, float, str]]:
+    """Of reading files one after the other, in a process of its own.
+
+    Returns:
+        of each file: seconds of a processor, the most megabytes so far, and words.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, str(path)],
+        [sys.executable, "-c", _CHILD, *map(str, paths)],
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    seconds, megabytes, said = done.stdout.split(" ", 2)
-    return float(seconds), float(megabytes), said.strip()
+    found = [line.split(" ", 2) for line in done.stdout.splitlines()]
+    assert len(found) == len(paths)
+    return [(float(seconds), float(megabytes), said) for seconds, megabytes, said in found]
 
 
 def zeros(size: int, start: bytes = b"") -> bytes:
@@ -114,15 +120,17 @@ CASES: dict[str, tuple[str, Callable[[], bytes], str]] = {
 def test_a_file_is_refused_before_it_costs(tmp_path: Path, case: str) -> None:
     name, make, words = CASES[case]
     (tmp_path / name).write_bytes(make())
-    seconds, megabytes, said = cost(tmp_path / name)
+    [(seconds, megabytes, said)] = costs(tmp_path / name)
     assert words in said
     assert seconds < SECONDS
     assert megabytes < MEGABYTES + (tmp_path / name).stat().st_size / 1e6
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
-@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "nhdr", "png", "tif", "dcm"])
-def test_a_pipe_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
-    os.mkfifo(tmp_path / f"a.{suffix}")
-    seconds, _, said = cost(tmp_path / f"a.{suffix}")
-    assert seconds < SECONDS and ("regular file" in said or "no file" in said)
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    suffixes = ("nii", "nii.gz", "nrrd", "nhdr", "png", "tif", "dcm")
+    pipes = [tmp_path / f"a.{suffix}" for suffix in suffixes]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    for seconds, _, said in costs(*pipes):
+        assert seconds < SECONDS and ("regular file" in said or "no file" in said)
