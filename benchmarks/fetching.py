@@ -3,8 +3,9 @@
     python -m benchmarks.fetching
 
 An Orthanc that is started on loopback, with an empty folder of its own, holds the series. Ours is
-`fetch` and `read_dicom`; the other the same series read from a folder and a plain download of
-the same bytes from the same server. At most 1.3 times that is allowed.
+`fetch_files` and `read_received`, as the window does it; the other the same series read from a
+folder and a plain download of the same bytes from the same server. At most 1.3 times that is
+allowed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import typer
 
 from benchmarks.timing import compare, median
 from napari_ssn.documents.servers import Server
-from napari_ssn.io.dicom.read import read_dicom
+from napari_ssn.io.dicom.read import read_dicom, read_received
 from napari_ssn.io.dicom.web import fetch, find, send
 from napari_ssn.io.dicom.web.connection import Connection
 from tests.support.dicoms import make_series
@@ -53,9 +54,8 @@ def main(
                 known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
                 def fetched() -> None:
-                    with tempfile.TemporaryDirectory(dir=folder) as new:
-                        fetch.fetch(there, study, series, Path(new))
-                        read_dicom(Path(new))
+                    files = fetch.fetch_files(there, study, series)
+                    read_received(files, lambda infos: [1])
 
                 def downloaded() -> None:
                     request = urllib.request.Request(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssn.errors import ArchiveError
 from napari_ssn.io.dicom import web
 from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.naming import series_name
-from napari_ssn.io.dicom.read import SeriesInfo, read_chosen
+from napari_ssn.io.dicom.read import SeriesInfo, read_received
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.napari_hooks import image_layer
 
@@ -41,15 +39,14 @@ def open_series(
     series: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[LayerData]:
-    """Fetch a series from an archive, and read all images that it is; nothing stays on the disk.
+    """Fetch a series from an archive, and read all images that it is; nothing lies on the disk.
 
     Raises:
-        ArchiveError, ExportError, Cancelled: see `fetch`.
+        ArchiveError, Cancelled: see `fetch_files`.
         ImageError, GeometryError: it is no image, or none that is read.
     """
-    with tempfile.TemporaryDirectory(prefix="napari-ssn-") as folder:
-        web.fetch.fetch(connection, study, series, Path(folder), progress)
-        found = list(layers_of_series(read_chosen(Path(folder), _all).images))
+    files = web.fetch.fetch_files(connection, study, series, progress)
+    found = list(layers_of_series(read_received(files, _all).images))
     if not found:
         raise ArchiveError("That series holds no image: choose one of CT or MR.")
     return found

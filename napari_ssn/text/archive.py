@@ -50,7 +50,7 @@ def sent_line(name: str, sent: Sequence[Sent]) -> str:
     """``SEG and SR are in clinic.``, or what is not there and why, and what to do."""
     there, left = [one for one in sent if one.done], [one for one in sent if not one.done]
     if not left:
-        again = " They were there already." if _all_before(there) else ""
+        again = _before(there)
         return f"{_kinds(there)} {_are(there)} in {name}.{again}"
     reasons = dict.fromkeys(one.reason for one in left if one.reason)
     states = dict.fromkeys(one.outcome.value for one in left)
@@ -58,12 +58,20 @@ def sent_line(name: str, sent: Sequence[Sent]) -> str:
     return f"{_kinds(there)} {_are(there)} in {name}. {words}" if there else words
 
 
-def _all_before(sent: Sequence[Sent]) -> bool:
-    return all(one.outcome.value == "already there" for one in sent)
+def _before(sent: Sequence[Sent]) -> str:
+    """What is said where everything was there before."""
+    if any(one.outcome.value != "already there" for one in sent):
+        return ""
+    return f" {'It was' if len(sent) == 1 else 'They were'} there already."
 
 
 def _kinds(sent: Sequence[Sent]) -> str:
-    *first, last = [one.kind or "A file" for one in sent]
+    """``SEG and SR``; ``SR and 2 other files`` where some were not looked at."""
+    known = [one.kind for one in sent if one.kind]
+    unknown = len(sent) - len(known)
+    if unknown:
+        known.append(plural(unknown, "other file" if known else "file"))
+    *first, last = known
     return f"{', '.join(first)} and {last}" if first else last
 
 

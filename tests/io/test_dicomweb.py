@@ -12,11 +12,14 @@ import pytest
 
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import ArchiveError, Cancel, Cancelled
+from napari_ssn.geometry.display import SOURCE_KEY
 from napari_ssn.io.dicom.read import read_dicom
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.dicom.web import fetch, find, send
 from napari_ssn.io.dicom.web.connection import Connection, LoginError, MissingError
 from napari_ssn.io.dicom.web.find import Wanted
 from napari_ssn.io.dicom.web.send import Outcome
+from napari_ssn.io.series import open_series
 from tests.support.dicoms import make_series
 from tests.support.orthanc import PASSWORD, USER, Orthanc
 from tests.support.planted import named_in
@@ -95,7 +98,15 @@ def test_a_series_goes_there_and_comes_back(
     assert told == [(k, 5) for k in range(1, 6)]
     assert sorted(path.name for path in out.iterdir()) == [f"{k:06d}.dcm" for k in range(1, 6)]
     assert sorted(path.read_bytes() for path in out.iterdir()) == whole
+    assert sorted(fetch.fetch_files(there, study.uid, series.uid)) == whole
+    (layer,) = open_series(there, study.uid, series.uid)
+    assert layer[1]["name"] == "CT thorax · 2020-01-02 · 7 × 6 × 5" and not named_in(repr(layer))
+    direct = layer[1]["metadata"][SOURCE_KEY]
     back, before = read_dicom(out), read_dicom(scan[0].parent)
+    assert isinstance(direct, DicomSeries) and isinstance(back.source, DicomSeries)
+    uids = [[one.SOPInstanceUID for one in each.headers] for each in (direct, back.source)]
+    assert uids[0] == uids[1]
+    np.testing.assert_array_equal(np.sort(layer[0].ravel()), np.sort(before.data.ravel()))
     np.testing.assert_array_equal(back.data, before.data)
     np.testing.assert_array_equal(back.affine, before.affine)
     said = repr([study, series, sent[0].outcome]) + caplog.text

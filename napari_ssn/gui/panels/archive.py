@@ -90,6 +90,7 @@ class ArchiveDialog(QDialog):
         self.bar.setTextVisible(False)
         # One of them is seen: an archive is added, or asked.
         self.fresh, fresh = _page()
+        fresh.addWidget(text("Add an archive", "headline"))
         for _, one in self.adding.rows():
             fresh.addLayout(one)
         fresh.addWidget(text(_SECRETS, "muted"))

@@ -136,6 +136,11 @@ def member(path: Path) -> Member:
         raise ImageError(_refusal(error)) from None
 
 
+def received(whole: bytes) -> Member:
+    """A file that lies on no disk."""
+    return Member(len(whole), lambda size: whole[:size])
+
+
 def may_be_dicom(path: Path) -> bool:
     """Whether a file is DICOM, or a folder or zip may hold some: a glance at its first files."""
     try:

@@ -21,7 +21,7 @@ from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.find import Series, Study, find_study
 from napari_ssn.io.dicom.header import DAMAGED, Instance, instance
-from napari_ssn.io.dicom.members import member, members
+from napari_ssn.io.dicom.members import member, members, received
 from napari_ssn.io.dicom.pixels import Stored, complete, stored_pixels
 from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries
 from napari_ssn.io.source import check_memory
@@ -143,12 +143,23 @@ def read_chosen(path: Path, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[
     if is_segmentation(path):
         return Chosen([], [member(path).whole()])
     with _study_of(path) as study:
-        found = study.series if study.segmentations else _images(study)
-        infos = tuple(_info(number, one) for number, one in enumerate(found, start=1))
-        numbers = choose(infos) if len(infos) > 1 else [info.number for info in infos]
-        images = [(infos[number - 1], _read(found[number - 1])) for number in numbers]
-        wanted = images or not infos
-        return Chosen(images, [one.whole() for one in study.segmentations] if wanted else [])
+        return _chosen(study, choose)
+
+
+def read_received(
+    files: Sequence[bytes], choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]
+) -> Chosen:
+    """As `read_chosen`, of files that came from an archive and lie on no disk."""
+    return _chosen(find_study([received(whole) for whole in files]), choose)
+
+
+def _chosen(study: Study, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]) -> Chosen:
+    found = study.series if study.segmentations else _images(study)
+    infos = tuple(_info(number, one) for number, one in enumerate(found, start=1))
+    numbers = choose(infos) if len(infos) > 1 else [info.number for info in infos]
+    images = [(infos[number - 1], _read(found[number - 1])) for number in numbers]
+    wanted = images or not infos
+    return Chosen(images, [one.whole() for one in study.segmentations] if wanted else [])
 
 
 def several(infos: Sequence[SeriesInfo]) -> ImageError:

@@ -14,6 +14,7 @@ from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.web.connection import Connection, FormError
 from napari_ssn.io.dicom.web.find import instances, size_of
 from napari_ssn.io.files import folder_made, writing
+from napari_ssn.io.source import check_memory
 
 # As the archive keeps it: nothing is unpacked on the way.
 _AS_KEPT = (("application/dicom", "*"),)
@@ -48,40 +49,61 @@ def fetch(
         if any(folder.iterdir()):
             raise ArchiveError("That folder is not empty: choose another.")
         with tempfile.TemporaryDirectory(prefix=".napari-ssn-", dir=folder) as shop:
-            came = _receive(connection, study, series, Path(shop), progress)
-            for path in came:
-                path.rename(folder / path.name)
-    return len(came)
+            names = []
+            with closing(_received(connection, study, series, progress)) as came:
+                for number, whole in enumerate(came, start=1):
+                    names.append(f"{number:06d}.dcm")
+                    Path(shop, names[-1]).write_bytes(whole)
+            for name in names:
+                Path(shop, name).rename(folder / name)
+    return len(names)
 
 
-def _receive(
+def fetch_files(
     connection: Connection,
     study: str,
     series: str,
-    shop: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[bytes]:
+    """The instances of a series in memory; nothing of them is written. See `fetch`.
+
+    ImageError where they do not fit into memory.
+    """
+    found = []
+    with closing(_received(connection, study, series, progress)) as came:
+        for whole in came:
+            check_memory(len(whole))
+            found.append(whole)
+    return found
+
+
+def _received(
+    connection: Connection,
+    study: str,
+    series: str,
     progress: Callable[[int, int], None] | None,
-) -> list[Path]:
+) -> Generator[bytes, None, None]:
+    """Each instance of a series once; ArchiveError at the end if one is missing."""
     count = size_of(connection, study, series)
-    came: dict[str, Path] = {}
+    uids: set[str] = set()
     with closing(_sent(connection, study, series)) as sent:
         for uid, whole in sent:
             connection.cancel.check()
-            if uid in came:
+            if uid in uids:
                 # Twice the same is no harm.
                 continue
-            came[uid] = shop / f"{len(came) + 1:06d}.dcm"
-            came[uid].write_bytes(whole)
+            uids.add(uid)
+            yield whole
             if progress is not None:
-                progress(len(came), max(count, len(came)))
-    if len(came) != count:
+                progress(len(uids), max(count, len(uids)))
+    if len(uids) != count:
         # Archives count in ways of their own: what they list decides.
         listed = set(instances(connection, study, series))
-        if not listed or listed - set(came):
+        if not listed or listed - uids:
             name, most = connection.server.name, max(count, len(listed))
             raise ArchiveError(
-                f"{name} sent {len(came)} of the {most} images of the series: try again."
+                f"{name} sent {len(uids)} of the {most} images of the series: try again."
             )
-    return list(came.values())
 
 
 def _sent(
