@@ -7,6 +7,7 @@ slices shows what the window's session holds.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ from napari_ssn.samples import sample
 
 FOLDER = Path(__file__).parent / "img"
 SIZE = (1280, 800)
+# Of the moving picture, and the colour of its palette that is none.
+FILMED, UNSEEN = (960, 600), 255
 # Of the series LungFCP-01-0001 of TCIA's Lung-Fused-CT-Pathology.
 NODULE = (180, 285, 18)
 # A vessel in the piece of a CT that is the fourth sample.
@@ -45,16 +48,62 @@ class Camera:
         small.save(self._folder / f"{name}.png", optimize=True)
 
 
+class Film(Camera):
+    """Takes a moving picture of a window, small enough for the top of a page."""
+
+    def __init__(self, viewer: napari.Viewer, folder: Path) -> None:
+        super().__init__(viewer, folder)
+        self._frames: list[Image.Image] = []
+        self._milliseconds: list[int] = []
+
+    def expose(self, seconds: float) -> None:
+        """Take a picture of the window as it is, to be seen for so long."""
+        let_draw(0.2)
+        whole = Image.fromarray(self._viewer.window.screenshot(canvas_only=False, flash=False))
+        self._frames.append(whole.convert("RGB").resize(FILMED, Image.Resampling.LANCZOS))
+        self._milliseconds.append(round(1000 * seconds))
+
+    def write(self, name: str) -> None:
+        """Write what was taken, again and again from the start."""
+        # One palette for all: a pixel that stays is of one colour, and is written once.
+        together = Image.new("RGB", (FILMED[0], FILMED[1] * 3))
+        for at, frame in enumerate((self._frames[0], self._frames[len(self._frames) // 2])):
+            together.paste(frame, (0, FILMED[1] * at))
+        together.paste(self._frames[-1], (0, FILMED[1] * 2))
+        palette = with_few_colours(together)
+        frames = [
+            np.asarray(frame.quantize(palette=palette, dither=Image.Dither.NONE))
+            for frame in self._frames
+        ]
+        pictures = []
+        for frame, before in zip(frames, [None, *frames], strict=False):
+            # What stays as it was is left out.
+            moved = frame if before is None else np.where(frame == before, UNSEEN, frame)
+            picture = Image.fromarray(moved.astype(np.uint8), "P")
+            picture.putpalette(palette.getpalette() or [])
+            pictures.append(picture)
+        pictures[0].save(
+            self._folder / f"{name}.gif",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=self._milliseconds,
+            loop=0,
+            optimize=False,
+            transparency=UNSEEN,
+            disposal=1,
+        )
+
+
 def with_few_colours(picture: Image.Image) -> Image.Image:
-    """256 colours do for a grey image with some lines, at a third of the size.
+    """255 colours do for a grey image with some lines, at a third of the size.
 
     Most are those that there is most of, so that tissue keeps its greys; the others are spread over
     all that there are, or thin lines would lose theirs.
     """
     none, palette = Image.Dither.NONE, Image.new("P", (1, 1))
     common = picture.quantize(160, dither=none).getpalette() or []
-    spread = picture.quantize(96, method=Image.Quantize.MAXCOVERAGE, dither=none).getpalette() or []
-    palette.putpalette(common[: 160 * 3] + spread[: 96 * 3])
+    spread = picture.quantize(95, method=Image.Quantize.MAXCOVERAGE, dither=none).getpalette() or []
+    palette.putpalette(common[: 160 * 3] + spread[: 95 * 3])
     return picture.quantize(palette=palette, dither=none)
 
 
@@ -135,6 +184,42 @@ def in_three_dimensions() -> None:
         point_at(viewer, dock, NO_NODULE)
         segment(dock)
         camera.take("no-nodule")
+    finally:
+        viewer.close()
+
+
+def moving() -> None:
+    """From an image to the hypothesis that somebody exports, as it is seen."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    try:
+        film = Film(viewer, FOLDER)
+        about = sample(4)
+        assert about.centre is not None
+        viewer.open_sample("napari-ssn", about.name)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
+        choose_model(dock, "nodule-3d")
+        film.expose(1.0)
+        point_at(viewer, dock, about.centre)
+        film.expose(1.2)
+        segment(dock)
+        film.expose(2.0)
+        slider = dock.slider.slider
+        whole = slider.maximum() // 3
+        step, far = whole // 3, 2 * whole
+        up, down, back = (0, far), (far, -far), (-far, whole)
+        slider.setSliderDown(True)
+        for start, stop in (up, down, back):
+            for at in range(start, stop, step if stop > start else -step):
+                slider.setValue(at)
+                film.expose(0.15)
+        slider.setValue(whole)
+        slider.setSliderDown(False)
+        film.expose(1.0)
+        with tempfile.TemporaryDirectory() as folder:
+            export(dock, Path(folder) / "hypothesis.nii.gz")
+            film.expose(2.5)
+        film.write("main-job")
     finally:
         viewer.close()
 
@@ -225,9 +310,13 @@ def slices_of(dock: SSNDock, sigma: float) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        chest_ct(Path(sys.argv[1]))
-    else:
-        tour()
-        in_three_dimensions()
-        follow_up()
+    with tempfile.TemporaryDirectory() as state:
+        # What somebody left in a session of theirs is not offered in the pictures.
+        os.environ["XDG_STATE_HOME"] = state
+        if sys.argv[1:]:
+            chest_ct(Path(sys.argv[1]))
+        else:
+            tour()
+            in_three_dimensions()
+            follow_up()
+            moving()
