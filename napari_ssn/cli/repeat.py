@@ -78,7 +78,9 @@ def repeat(
     make_folder(target.parent)
     stated = record_of(found, hypothesis, record.choice)
     # Of the same hypotheses, whichever of them this is; `verify` counts them again.
-    stated = stated.model_copy(update={"sizes": record.sizes, "together": record.together})
+    stated = stated.model_copy(
+        update={"sizes": record.sizes, "together": record.together, "spans": record.spans}
+    )
     write_pair(hypothesis, target, stated, overwrite)
     typer.echo("identical")
     return True

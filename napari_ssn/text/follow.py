@@ -20,10 +20,8 @@ def linked_by(before: str, after: str) -> str:
 
 
 def offset_line(offset_mm: float) -> str:
-    """``Slices through these places``, or ``Slices +6 mm from these places``."""
-    if offset_mm == 0:
-        return "Slices through these places"
-    return f"Slices {offset_mm:+.0f} mm from these places".replace("-", "−")
+    """``+6 mm``: how far from the places that lie on each other two slices are."""
+    return f"{offset_mm:+.0f} mm".replace("-", "−") if offset_mm else "0 mm"
 
 
 def sidecar_line(model: str, ml: float | None) -> str:

@@ -29,14 +29,16 @@ def test_two_scans_are_compared_beside_each_other(
     shown = [box.currentText().split(" · ")[0] for box in panel.boxes]
     assert shown == ["spring", "autumn"] and not panel.hint.isVisibleTo(dock)
     assert panel.headline.text().startswith("Growth of 25 % or more: ")
-    assert "two such scans without any change" in panel.headline.text()
+    assert panel.beside.text().startswith("Two such scans without any change: ")
+    assert not panel.whose.isVisibleTo(dock)
     assert "no rate of growth" in panel.about.text() and "Longest diameter" in panel.about.text()
     assert "not known here" in panel.cautions.text()
-    assert all(one.pixmap().width() == 128 for one in panel.pictures)
+    assert all(one.picture.pixmap().width() == 128 for one in panel.pictures)
     # Dates are typed, another growth is asked about.
     panel._form["before"].setText("2025-03-01")
     panel._form["after"].setText("2025-08-28")
     assert "In 180 days: ×" in panel.about.text()
+    assert panel.pictures[1].caption.text() == "After · 2025-08-28"
     panel._form["percent"].setValue(50)
     assert panel.headline.text().startswith("Growth of 50 % or more: ")
     assert panel._form["after"].text() == "2025-08-28"
@@ -57,7 +59,7 @@ def test_two_scans_are_compared_beside_each_other(
     panel.place.click()
     qtbot.waitUntil(lambda: "the place you set before" in panel.linked.text(), timeout=60_000)
     panel.offset.setValue(3)
-    assert panel.where.text() == "Slices +3 mm from these places"
+    assert panel.where.text() == "+3 mm"
     qtbot.waitUntil(lambda: panel.report.isEnabled(), timeout=60_000)
     panel.ask = lambda *asked: str(tmp_path / asked[1])
     panel.report.click()

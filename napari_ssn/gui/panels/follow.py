@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy, QSlider, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
@@ -20,7 +20,7 @@ from napari_ssn.gui.panels.shown import entry_words
 from napari_ssn.gui.widgets.forms import Form, lay_out
 from napari_ssn.gui.widgets.parts import Section, button, combo, line, row, say, text
 from napari_ssn.session import Session
-from napari_ssn.session.follow import BEFORE, Asked
+from napari_ssn.session.follow import BEFORE
 from napari_ssn.session.results import Entry
 from napari_ssn.text.follow import offset_line, sidecar_line
 from napari_ssn.text.forms import asked
@@ -41,7 +41,6 @@ class Question:
 
     before: str = asked("", "Date before", "As in 2025-03-01; from DICOM where that is known")
     after: str = asked("", "Date after", "As in 2025-09-01; from DICOM where that is known")
-    label: str = asked(_ALL, "Whose size", choices=(("All labels", _ALL),))
     percent: float = asked(
         25.0,
         "Growth asked about",
@@ -52,6 +51,13 @@ class Question:
         decimals=0,
         suffix=" %",
     )
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Of several labels, whose size."""
+
+    label: str = asked(_ALL, "Whose size", choices=(("All labels", _ALL),))
 
 
 class FollowPanel(Section):
@@ -74,10 +80,11 @@ class FollowPanel(Section):
         self.swap = button("Swap", "The other one is the earlier", "small")
         self.open = button("Sidecar…", "Take the earlier scan from a sidecar (JSON)", "small")
         self._form = Form(Question(), self._asked)
-        self.headline, self.about = text("", "headline"), text("")
+        self._whose, self.whose = Form(Whose(), self._asked_whose), QWidget()
+        self.headline, self.beside, self.about = text("", "headline"), text("", "section"), Lines()
         self.cautions, self.told = text("", "warn"), text("")
         self.pictures = (_Thumbnail("Before"), _Thumbnail("After"))
-        self.offset, self.where = QSlider(Qt.Orientation.Horizontal), line("muted")
+        self.offset, self.where = QSlider(Qt.Orientation.Horizontal), line("muted", 8)
         self.linked = text("", "muted")
         self.jump = button("Show in the other scan", "The same place, by the shift that links them")
         self.place = button("Link here", "The place on show lies on that of the other scan")
@@ -96,16 +103,21 @@ class FollowPanel(Section):
             self.body.addLayout(row([title, (box, 1), extra]))
         self.body.insertWidget(1, self.hint)
         lay_out((self._form,), self.body)
-        for name, widget in self._form.items():
-            if name in ("before", "after"):
-                widget.setPlaceholderText("not known")
-        for widget in (self.headline, self.about, self.cautions):
+        for name in ("before", "after"):
+            self._form[name].setPlaceholderText("not known")
+        inner = QVBoxLayout(self.whose)
+        inner.setContentsMargins(0, 0, 0, 0)
+        lay_out((self._whose,), inner)
+        for widget in (self.whose, self.headline, self.beside):
             self.body.addWidget(widget)
         self.offset.setAccessibleName("Slice of both scans")
+        self.offset.setToolTip("Slices of both, in mm from the places that lie on each other")
         self.body.addLayout(row([1, *self.pictures, 1]))
-        self.body.addLayout(row([(self.offset, 1), (self.where, 1)]))
+        self.body.addLayout(row([(self.offset, 1), self.where]))
         self.body.addWidget(self.linked)
         self.body.addLayout(row([(self.jump, 1), self.place]))
+        self.body.addWidget(self.about)
+        self.body.addWidget(self.cautions)
         self.body.addLayout(row([(self.report, 1), (self.table, 1)]))
         self.body.addWidget(self.told)
         self.body.addStretch(1)
@@ -142,7 +154,11 @@ class FollowPanel(Section):
         for which, words in enumerate((question.before, question.after)):
             if words.strip() != follow.dates[which]:
                 follow.set_date(which, words)
-        follow.ask(Asked(question.label or None, question.percent / 100))
+        follow.ask(replace(follow.asked, growth=question.percent / 100))
+
+    def _asked_whose(self, whose: Whose) -> None:
+        follow = self._session.follow
+        follow.ask(replace(follow.asked, label=whose.label or None))
 
     def _jump(self) -> None:
         self._session.follow.go_across(self._voxel())
@@ -184,8 +200,10 @@ class FollowPanel(Section):
         self._show_question()
         told = follow.told
         wait = _WAIT if follow.waiting or (both and told is None and not follow.problem) else ""
-        say(self.headline, wait or ("" if told is None else told.headline))
-        say(self.about, "" if told is None else "\n".join(told.below))
+        headline, *beside = ("" if told is None else told.headline).split(" · ")
+        say(self.headline, wait or headline.removesuffix(" of pairs"))
+        say(self.beside, capital(" · ".join(beside)))
+        self.about.say(() if told is None else told.below)
         words = [follow.problem] if told is None else list(told.cautions)
         say(self.cautions, "\n".join(words))
         say(self.told, follow.note[0], "error" if follow.note[1] else "muted")
@@ -217,14 +235,15 @@ class FollowPanel(Section):
         known = follow.labels
         choices = (("All labels", _ALL), *((capital(name), name) for name in known))
         label = follow.asked.label if follow.asked.label in known else _ALL
-        box = self._form["label"]
+        box = self._whose["label"]
         if [box.itemText(at) for at in range(box.count())] != [words for words, _ in choices]:
-            self._form.offer("label", choices, label)
-        box.setEnabled(bool(known))
+            self._whose.offer("label", choices, label)
+        self._whose.show(Whose(label or _ALL))
+        self.whose.setVisible(bool(known))
         for name, side in zip(("before", "after"), follow.sides, strict=True):
             self._form[name].setEnabled(side.chosen)
         before, after = follow.dates
-        self._form.show(Question(before, after, label or _ALL, 100 * follow.asked.growth))
+        self._form.show(Question(before, after, 100 * follow.asked.growth))
 
     def _show_pictures(self) -> None:
         follow = self._session.follow
@@ -243,29 +262,65 @@ class FollowPanel(Section):
     def _draw(self, value: int = 0) -> None:
         follow, offset = self._session.follow, float(self.offset.value())
         self.where.setText(offset_line(offset))
-        for thumbnail, pixels in zip(self.pictures, follow.pictures(offset), strict=False):
-            thumbnail.show_pixels(pixels)
+        found = zip(self.pictures, follow.pictures(offset), follow.dates, strict=False)
+        for thumbnail, pixels, day in found:
+            thumbnail.show_pixels(pixels, day)
 
 
-class _Thumbnail(QLabel):
-    """A slice of a scan; empty where the scan ends before."""
+class Lines(QWidget):
+    """Sentences below each other, a little apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[QLabel] = []
+        self._body = QVBoxLayout(self)
+        self._body.setContentsMargins(0, 0, 0, 0)
+        self._body.setSpacing(5)
+
+    def say(self, lines: Sequence[str]) -> None:
+        """Say others; nothing where there are none."""
+        while len(self._lines) < len(lines):
+            self._lines.append(text(""))
+            self._body.addWidget(self._lines[-1])
+        for at, label in enumerate(self._lines):
+            say(label, lines[at] if at < len(lines) else "")
+        self.setVisible(bool(lines))
+
+    def text(self) -> str:
+        """All that is said, a line each."""
+        return "\n".join(label.text() for label in self._lines if label.text())
+
+
+class _Thumbnail(QWidget):
+    """A slice of a scan and when that was taken; empty where the scan ends before."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.setAccessibleName(name)
-        self.setToolTip(f"{name}: the slice with the middle outline")
-        self.setFixedSize(_SIDE + 12, _SIDE + 12)
-        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._name = name
+        self.picture, self.caption = QLabel(), line("muted")
+        self.picture.setFixedSize(_SIDE, _SIDE)
+        self.picture.setWordWrap(True)
+        self.picture.setAccessibleName(name)
+        self.picture.setToolTip(f"{name}: the slice with the middle outline")
+        self.setFixedWidth(_SIDE + 16)
+        body = QVBoxLayout(self)
+        body.setContentsMargins(8, 0, 8, 0)
+        body.setSpacing(2)
+        body.addWidget(self.picture)
+        body.addWidget(self.caption)
+        for one in (self.picture, self.caption):
+            one.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
-    def show_pixels(self, pixels: Any) -> None:
-        """Show a picture (h, w, 3), or that there is none."""
+    def show_pixels(self, pixels: Any, day: str) -> None:
+        """Show a picture (h, w, 3), or that there is none, and a day as far as it is known."""
+        self.caption.setText(f"{self._name} · {day}" if day else self._name)
         if pixels is None:
-            self.setText("not in this scan")
+            self.picture.setText("not in this scan")
             return
         height, width = pixels.shape[:2]
         image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
         # The pixmap has pixels of its own; the bytes are gone after this line.
-        self.setPixmap(QPixmap.fromImage(image))
+        self.picture.setPixmap(QPixmap.fromImage(image))
 
 
 def ask_for_sidecar(parent: QWidget) -> str:

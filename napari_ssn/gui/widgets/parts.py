@@ -69,7 +69,7 @@ def style_of(theme: str, points: float) -> str:
         QLabel[role="notice"] {{ color: {colour["warn"]}; font-size: {small}pt; }}
         QProgressBar {{ min-height: 4px; max-height: 4px; }}
         QSpinBox, QDoubleSpinBox {{ min-width: 30px; }}
-        QDialog QLineEdit {{ font-size: {points}pt; }}
+        QLineEdit {{ font-size: {points}pt; }}
         QPushButton {{ padding: 3px 8px; }}
         QPushButton[role="small"] {{ padding: 1px 4px; }}
         QPushButton[role="fold"] {{
