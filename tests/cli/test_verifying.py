@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.cli import repeat as repeating
+from napari_ssn.prediction import repeating
 from napari_ssn.documents.sidecar import Software, read_sidecar
 from napari_ssn.io.napari_hooks import write_labels
 from napari_ssn.session import Session
@@ -146,6 +146,16 @@ def test_a_sidecar_that_misstates_its_label_map_is_found_out(
         sidecar.with_name("mean.nii.gz").unlink()
     status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
     assert status == 1 and out.startswith("Not identical: the sidecar") and words in out
+
+
+def test_the_slices_that_a_sidecar_states_are_compared(run, scan, models, sidecar: Path) -> None:
+    record = json.loads(sidecar.read_text())
+    size = record["volumes"]["label 1"]
+    # Of before nothing is stated, and that is not wrong; another slice is.
+    for first, status in ((None, 0), ([size["first"][0] + 1, *size["first"][1:]], 1)):
+        change(sidecar, volumes={"label 1": {**size, "first": first}})
+        found, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
+        assert found == status and ("other sizes" in out) == bool(status)
 
 
 @pytest.mark.parametrize("choice", [{"z": 2e6}, {"z": -1e300}, {"anchor": 1e7}])
