@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 #: Of each line its points on the source's grid, (n, axes).
 Lines = list[NDArray[np.float64]]
 _Fields = dict[int, NDArray[np.float64]]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+# That somebody may look at together: of each what was drawn last is kept.
+_PLANES = 3
+
+
+def _keep(known: dict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:
+    """Keep a value; what was kept first makes room."""
+    known.pop(key, None)
+    known[key] = value
+    while len(known) > most:
+        del known[next(iter(known))]
 
 
 class Borders:
@@ -35,13 +47,14 @@ class Borders:
     def __init__(self, walk: Walk, overviews: Overviews) -> None:
         self._walk, self._overviews = walk, overviews
         self._result: Prediction | None = None
-        self._shares: tuple[Overview, Plane, tuple[Lines, ...]] | None = None
+        self._shares: dict[Plane, tuple[Overview, tuple[Lines, ...]]] = {}
         # Fields of the hypothesis on show, and of the one that the slider was taken hold of at.
-        self._kept: dict[str, tuple[tuple[Choice, Plane], _Fields]] = {}
+        self._kept: dict[tuple[str, Plane], tuple[Choice, _Fields]] = {}
 
     def begin(self, result: Prediction) -> None:
         """Find those of a new result."""
-        self._result, self._shares = result, None
+        self._result = result
+        self._shares.clear()
         self._kept.clear()
 
     def of_walk(self, plane: Plane) -> dict[int, Lines]:
@@ -96,21 +109,23 @@ class Borders:
         result, found = self._result, self._overviews.of("contours")
         if result is None or found is None or found.tally is None or found.wish.run != result.run:
             return ()
-        kept = self._shares
-        if kept is None or kept[0] is not found or kept[1] != plane:
-            lines = prediction.lines.share_lines(result, found, plane)
-            kept = self._shares = (found, plane, lines)
-        return kept[2]
+        kept = self._shares.get(plane)
+        if kept is None or kept[0] is not found:
+            kept = found, prediction.lines.share_lines(result, found, plane)
+            _keep(self._shares, plane, kept, _PLANES)
+        return kept[1]
 
     def close(self) -> None:
         """Let go of the result."""
-        self._result = self._shares = None
+        self._result = None
+        self._shares.clear()
         self._kept.clear()
 
     def _fields(self, whose: str, choice: Choice, plane: Plane) -> _Fields:
-        kept = self._kept.get(whose)
-        if kept is None or kept[0] != (choice, plane):
-            kept = self._kept[whose] = ((choice, plane), self._found(choice, plane))
+        kept = self._kept.get((whose, plane))
+        if kept is None or kept[0] != choice:
+            kept = choice, self._found(choice, plane)
+            _keep(self._kept, (whose, plane), kept, 2 * _PLANES)
         return kept[1]
 
     def _found(self, choice: Choice, plane: Plane) -> _Fields:

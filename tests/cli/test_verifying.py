@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.prediction import repeating
 from napari_ssn.documents.sidecar import Software, read_sidecar
 from napari_ssn.io.napari_hooks import write_labels
+from napari_ssn.prediction import repeating
 from napari_ssn.session import Session
 from tests.support.choices import SPACE, change, move_a_lesion, opened, point, walk
 from tests.support.helpers import noise_image

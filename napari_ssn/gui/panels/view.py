@@ -11,16 +11,26 @@ from qtpy.QtWidgets import QMenu, QSizePolicy
 from napari_ssn.geometry.intensity import CT_WINDOWS, looks_like_ct, percentile_limits, some_values
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.planes import PLANES, Planes
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.panels.linked import LinkedPlanes
 from napari_ssn.gui.widgets.parts import Section, button, row
 from napari_ssn.session import Session
 
+_ALL = (
+    "The two other planes beside this one, with a crosshair: a click there moves it, and the mouse "
+    "with Shift moves it here"
+)
 _PERCENTILE = "0.5–99.5 %"
 
 
 class ViewPanel(Section):
-    """Axial, coronal, sagittal, and contrast windows. Nothing here changes an image's values."""
+    """Axial, coronal, sagittal, and contrast windows. Nothing here changes an image's values.
 
-    def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
+    Attributes:
+        all: shows the two other planes beside the picture.
+    """
+
+    def __init__(self, viewer: Viewer, picture: Picture, scene: Scene, session: Session) -> None:
         super().__init__("", ruled=False)
         self._viewer, self._picture, self._session = viewer, picture, session
         self.planes = Planes(viewer, picture)
@@ -35,6 +45,12 @@ class ViewPanel(Section):
             made.setSizePolicy(policy)
             made.clicked.connect(partial(self._show, plane))
             self.buttons.append(made)
+        self.all = button("All", _ALL, "small", name="All three planes")
+        self.all.setCheckable(True)
+        self.all.setSizePolicy(self.buttons[0].sizePolicy())
+        self.linked = LinkedPlanes(viewer, picture, self.planes, scene, session)
+        self.all.clicked.connect(self.linked.toggle)
+        self.linked.changed.connect(self.refresh)
         self.window = button("Contrast", "Contrast of the picture; its values stay as they are")
         self.window.setProperty("role", "small")
         self.window.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -42,7 +58,8 @@ class ViewPanel(Section):
         self.window.setMenu(self.menu)
         self.menu.aboutToShow.connect(self.fill)
         self._ct: tuple[int, bool] | None = None
-        self.body.addLayout(row([*((one, 3) for one in self.buttons), (self.window, 4)]))
+        planes = [*((one, 3) for one in self.buttons), (self.all, 2)]
+        self.body.addLayout(row([*planes, (self.window, 4)]))
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
             event.connect(self.refresh)
         session.changed.connect(self.refresh)
@@ -51,7 +68,9 @@ class ViewPanel(Section):
 
     def _show(self, plane: int, checked: bool = True) -> None:
         self.planes.show(plane)
-        self._session.look()
+        if self.linked.pair is None:
+            # Else the crosshair says where.
+            self._session.look()
         self.refresh()
 
     def _look(self, voxel: tuple[int, ...], centred: bool) -> None:
@@ -68,6 +87,8 @@ class ViewPanel(Section):
         for (_, plane), one in zip(PLANES, self.buttons, strict=True):
             one.setVisible(deep)
             one.setChecked(plane == shown)
+        self.all.setVisible(deep)
+        self.all.setChecked(self.linked.pair is not None)
         self.window.setEnabled(usable)
 
     def fill(self) -> None:
@@ -103,7 +124,12 @@ class ViewPanel(Section):
         if self._picture.image is not None:
             self._picture.image.contrast_limits = limits
 
-    def disconnect_viewer(self) -> None:
-        """Let go of the viewer."""
+    def disconnect_viewer(self, tidy: bool = True) -> None:
+        """Let go of the viewer.
+
+        Args:
+            tidy: whether there still is a window to take the other planes from.
+        """
+        self.linked.close(tidy)
         for event in (self._viewer.dims.events.order, self._viewer.dims.events.ndisplay):
             event.disconnect(self.refresh)

@@ -1,0 +1,369 @@
+"""The two planes that the viewer does not show, beside it and linked to it by a crosshair."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+from psygnal import Signal
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QWidget
+
+from napari_ssn.core.directions.compass import AXIAL
+from napari_ssn.gui.layers import colours
+from napari_ssn.gui.layers.crosshair import Crosshair
+from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.planes import PLANES, Planes
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.layers.strokes import BOLD, THIN
+from napari_ssn.gui.layers.world import in_layer
+from napari_ssn.gui.widgets import slice_view
+from napari_ssn.gui.widgets.slice_view import Drawn, SliceView
+from napari_ssn.session import Session
+
+_TITLE = "Other planes"
+_LAZY = "This image is read slice by slice: its other planes would take too long."
+# Of the image, what the picture of a plane hangs on.
+_LOOKS = ("contrast_limits", "colormap", "gamma", "data")
+
+
+class Pair(QWidget):
+    """Two planes side by side.
+
+    Attributes:
+        hidden: signal: nobody sees them any more.
+    """
+
+    hidden = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.views = tuple(SliceView(f"{which} of the other planes") for which in ("First", "Last"))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        for view in self.views:
+            layout.addWidget(view)
+        self._docked = False
+
+    def event(self, event: Any) -> bool:
+        """Notice being taken out of the window, which is how napari closes a dock."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self.hidden.emit()
+        return bool(super().event(event))
+
+    def hideEvent(self, event: Any) -> None:
+        """Closed, and not only out of sight with its window."""
+        super().hideEvent(event)
+        if not event.spontaneous():
+            self.hidden.emit()
+
+
+class LinkedPlanes:
+    """Opens them in a dock under the picture, and keeps them in step. Main thread only.
+
+    While they are closed nothing here hears of anything.
+
+    Attributes:
+        changed: signal: they were opened or closed.
+        pair: the two planes; None while they are closed.
+
+    Args:
+        viewer, picture, planes: the image, and the plane of it that the viewer shows.
+        scene, session: the lines on it.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, viewer: Viewer, picture: Picture, planes: Planes, scene: Scene, session: Session
+    ) -> None:
+        self._viewer, self._picture, self._planes = viewer, picture, planes
+        self._scene, self._session = scene, session
+        self.pair: Pair | None = None
+        self._clock: QTimer | None = None
+        self._cross: Crosshair | None = None
+        self._image: Image | None = None
+        # What each view shows, and what both were last turned to.
+        self._shown: list[Any] = [None, None]
+        self._region: Any = None
+
+    # ---- Opened and closed
+
+    def toggle(self, on: bool) -> None:
+        """Open them, or close them."""
+        if on and self.pair is None:
+            self._open()
+        elif not on and self.pair is not None:
+            self.close()
+
+    def _open(self) -> None:
+        viewer, session = self._viewer, self._session
+        pair = self.pair = Pair()
+        self._clock = QTimer(pair)
+        self._clock.setSingleShot(True)
+        self._clock.timeout.connect(self.refresh)
+        for number, view in enumerate(pair.views):
+            view.picked.connect(partial(self._picked, number))
+        viewer.window.add_dock_widget(pair, name=_TITLE, area="bottom", add_vertical_stretch=False)
+        pair.hidden.connect(self._hidden)
+        self._cross = Crosshair(viewer)
+        for event in self._events:
+            event.connect(self._ask)
+        for signal in self._signals:
+            signal.connect(self._ask)
+        if session.result is not None and not session.stale:
+            session.look()
+        elif session.setup.centre is not None:
+            session.places.look_at(session.setup.centre)
+        elif (display := self._picture.display) is not None:
+            session.places.look_at(tuple(size // 2 for size in display.image_space))
+        self.refresh()
+        self.changed.emit()
+
+    @property
+    def _events(self) -> tuple[Any, ...]:
+        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
+        return dims.point, dims.order, dims.ndisplay, camera.zoom
+
+    @property
+    def _signals(self) -> tuple[Any, ...]:
+        session, scene = self._session, self._scene
+        moved, summed = session.walk.moved, session.overviews.changed
+        return session.changed, moved, summed, scene.redrawn
+
+    def _hidden(self) -> None:
+        # In the next turn: Qt is in the middle of hiding it.
+        QTimer.singleShot(0, self._left)
+
+    def _left(self) -> None:
+        """Close them if the dock was closed; a window that is out of sight comes back with them."""
+        pair = self.pair
+        if pair is None or not isalive(pair):
+            return
+        if pair.parent() is None or (pair.window().isVisible() and not pair.isVisible()):
+            self.close()
+
+    def close(self, tidy: bool = True) -> None:
+        """Close them; nothing of them stays.
+
+        Args:
+            tidy: whether there still is a window to take them from.
+        """
+        pair = self.pair
+        if pair is None:
+            return
+        self.pair = self._clock = None
+        self._shown, self._region = [None, None], None
+        self._watch(None)
+        for event in self._events:
+            event.disconnect(self._ask)
+        for signal in self._signals:
+            signal.disconnect(self._ask)
+        pair.hidden.disconnect()
+        if self._cross is not None:
+            self._cross.close(tidy)
+            self._cross = None
+        if tidy and isalive(pair):
+            # napari's own cross has taken it out already.
+            if pair.parent() is not None:
+                self._viewer.window.remove_dock_widget(pair)
+            pair.deleteLater()
+        self.changed.emit()
+
+    # ---- What is shown
+
+    def _ask(self, event: Any = None) -> None:
+        """Show what is to be seen now, once in a turn of the event loop."""
+        if self._clock is not None and not self._clock.isActive():
+            self._clock.start(0)
+
+    def refresh(self) -> None:
+        """Show the other planes through the crosshair, and its lines on the picture."""
+        if self.pair is None:
+            return
+        self._watch(self._picture.image)
+        here, ways = self._here(), self._ways()
+        for number, view in enumerate(self.pair.views):
+            way = ways[number] if here is not None and number < len(ways) else None
+            if here is None or way is None:
+                self._shown[number] = None
+                view.show_picture(None)
+                view.show_lines((), None)
+                continue
+            self._show(number, view, way, here)
+        if self._cross is not None:
+            self._cross.follow(here is not None)
+        self._turn(ways)
+
+    def _here(self) -> NDArray[np.float64] | None:
+        """The crosshair as the image is shown, along its three axes; None of no volume."""
+        image, display = self._image, self._picture.display
+        if image is None or display is None or len(display.shape) != 3:
+            return None
+        place = in_layer(self._viewer, image, self._viewer.dims.point)
+        inside = np.array(image.world_to_data(place)[-3:], np.float64)
+        return np.clip(np.nan_to_num(inside), 0.0, np.array(display.shape) - 1.0)
+
+    def _ways(self) -> list[tuple[str, tuple[int, int, int]]]:
+        """The other planes: name, and the axes of the image stacked, down and across."""
+        compass, shown = self._picture.compass, self._planes.shown
+        if compass is None or compass.ndim != 3:
+            return []
+        shown = AXIAL if shown is None else shown
+        return [(name, compass.order(plane)) for name, plane in PLANES if plane != shown]
+
+    def _show(
+        self,
+        number: int,
+        view: SliceView,
+        way: tuple[str, tuple[int, int, int]],
+        here: NDArray[np.float64],
+    ) -> None:
+        image, compass, display = self._image, self._picture.compass, self._picture.display
+        assert image is not None and compass is not None and display is not None
+        name, (stacked, down, across) = way
+        at = round(float(here[stacked]))
+        looks = (tuple(image.contrast_limits), image.colormap.name, image.gamma)
+        key = (image, id(image.data), self._picture.frame, stacked, at, looks)
+        if self._shown[number] != key:
+            self._shown[number] = key
+            values = self._values(image, stacked, down, across, at)
+            if values is None:
+                view.show_picture(None, _LAZY)
+                view.show_lines((), None)
+                return
+            upright = compass.upright((down, across))
+            edges = compass.edges((down, across), upright.up, upright.right)
+            mark = "" if edges.exact else " ~"
+            letters = (edges.left, edges.right, edges.top, edges.bottom)
+            backwards = np.asarray(image.scale[-3:]) < 0
+            spacing = self._spacing()
+            view.show_picture(
+                slice_view.Picture(
+                    values,
+                    _table(image),
+                    (spacing[down], spacing[across]),
+                    upright.up != backwards[down],
+                    upright.right != backwards[across],
+                    tuple(one + mark if compass.known else "" for one in letters),  # type: ignore[arg-type]
+                    f"{name} {at}",
+                )
+            )
+        lines = self._lines((stacked, down, across), at)
+        view.show_lines(lines, (float(here[down]), float(here[across])))
+
+    def _spacing(self) -> tuple[float, ...]:
+        known = self._picture.geometry()
+        return (1.0,) * 3 if known is None or known[1] is None else tuple(known[1][::-1])
+
+    def _values(
+        self, image: Image, stacked: int, down: int, across: int, at: int
+    ) -> NDArray[np.uint8] | None:
+        """A plane as places in the table of colours; None of what is not in memory."""
+        whole = image.data[0] if image.multiscale else image.data
+        if not isinstance(whole, np.ndarray):
+            return None
+        volume = whole if self._picture.frames is None else whole[self._picture.frame]
+        plane = np.asarray(np.take(volume, at, stacked), np.float32)
+        if down > across:
+            plane = plane.T
+        low, high = image.contrast_limits
+        scaled = np.nan_to_num((plane - low) * (255.0 / max(high - low, 1e-9)))
+        return np.ascontiguousarray(np.clip(scaled, 0, 255).astype(np.uint8))
+
+    def _lines(self, way: tuple[int, int, int], at: int) -> tuple[Drawn, ...]:
+        """Of all hypotheses, and of the one on show, as they run in a plane."""
+        session, scene, frame = self._session, self._scene, self._scene.frame
+        result, walking, (stacked, down, across) = session.result, scene.walking, way
+        if frame is None or result is None or scene.grey or scene.veiled:
+            return ()
+        if session.summary.hidden or walking is None or not walking.visible:
+            return ()
+        turn, space = frame.display.reorientation, frame.display.image_space
+        if len(space) != 3 or len(result.dist.space) != 3:
+            return ()
+        index = [0, 0, 0]
+        index[stacked] = at
+        voxel, axis = turn.index_to_source(index, space), turn.order[stacked]
+        plane = tuple(voxel[k] if k == axis else None for k in range(3))
+
+        def placed(lines: Any) -> tuple[NDArray[np.float64], ...]:
+            return tuple(turn.points_to_display(line, space)[:, [down, across]] for line in lines)
+
+        shares = session.borders.of_shares(plane)
+        tones = zip(shares, colours.TONES, strict=False)
+        labels = result.card.labels
+        return (
+            *(Drawn(placed(lines), tone, THIN) for lines, tone in tones),
+            *(
+                Drawn(placed(lines), labels[label].colour, BOLD)
+                for label, lines in session.borders.of_walk(plane).items()
+            ),
+        )
+
+    def _turn(self, ways: list[tuple[str, tuple[int, int, int]]]) -> None:
+        """Turn the views to the region of a result, or the whole image, when either is new."""
+        assert self.pair is not None
+        result, display = self._session.result, self._picture.display
+        around = result is not None and result.centre is not None and not self._scene.grey
+        region = (self._image, result.run if around and result is not None else None, ways)
+        if region == self._region or display is None:
+            return
+        self._region = region
+        low, high = np.zeros(3), np.array(display.shape) - 1.0
+        if around and result is not None and result.dist.start is not None:
+            turn, space = display.reorientation, display.image_space
+            start = np.array(result.dist.start, np.float64)
+            ends = np.stack([start, start + result.dist.space - 1.0])
+            corners = turn.points_to_display(ends, space)
+            low, high = corners.min(0), corners.max(0)
+        for view, (_, (_, down, across)) in zip(self.pair.views, ways, strict=False):
+            view.look_at((low[down], low[across]), (high[down], high[across]))
+
+    # ---- What somebody does
+
+    def _picked(self, number: int, row: float, column: float) -> None:
+        here, ways = self._here(), self._ways()
+        if here is not None and number < len(ways):
+            _, (_, down, across) = ways[number]
+            here[[down, across]] = row, column
+            self._go(here)
+
+    def _go(self, here: NDArray[np.float64]) -> None:
+        """Move the crosshair, and with it the slices, to a place as the image is shown."""
+        display, dims = self._picture.display, self._viewer.dims
+        assert display is not None
+        shown = [round(float(at)) for at in here]
+        voxel = display.reorientation.index_to_source(shown, display.image_space)
+        place = self._picture.place_of(voxel)
+        if place is not None:
+            dims.set_point(list(range(dims.ndim - 3, dims.ndim)), list(place))
+
+    def _watch(self, image: Image | None) -> None:
+        if image is self._image:
+            return
+        before, self._image = self._image, image
+        for name in _LOOKS:
+            if before is not None:
+                getattr(before.events, name).disconnect(self._ask)
+            if image is not None:
+                getattr(image.events, name).connect(self._ask)
+
+
+def _table(image: Image) -> tuple[int, ...]:
+    """The colours of an image's values between its limits."""
+    shares = np.linspace(0, 1, 256) ** image.gamma
+    tones = np.rint(255 * np.asarray(image.colormap.map(shares))).astype(int)
+    return tuple(
+        0xFF000000 | (int(red) << 16) | (int(green) << 8) | int(blue)
+        for red, green, blue, *_ in tones
+    )

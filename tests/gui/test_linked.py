@@ -1,0 +1,198 @@
+"""The other planes beside the picture, linked to it by a crosshair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_ssn.gui.layers.crosshair import NAME
+from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import tiny_model
+
+SPACE, SCALE = (14, 18, 22), (2.0, 0.7, 0.8)
+
+
+@pytest.fixture
+def deep(open_dock: Callable[..., Any], tmp_path: Path) -> tuple[Any, Any, np.ndarray]:
+    viewer, dock = open_dock(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+    return viewer, dock, add_image(viewer, SPACE, scale=SCALE)
+
+
+def steps(viewer: Any) -> tuple[int, ...]:
+    return tuple(viewer.dims.current_step)
+
+
+def views(dock: Any) -> tuple[Any, Any]:
+    dock.view.linked.refresh()
+    first, last = dock.view.linked.pair.views
+    return first, last
+
+
+def listening(viewer: Any, dock: Any) -> list[int]:
+    """How many are told of what."""
+    dims, camera = viewer.dims.events, viewer.scene.camera.events
+    session = dock.session
+    events = (dims.point, dims.order, dims.ndisplay, camera.zoom)
+    signals = (session.changed, session.walk.moved, session.overviews.changed, dock.scene.redrawn)
+    looks = dock.picture.image.events.contrast_limits
+    return [
+        *(len(one.callbacks) for one in (*events, looks)),
+        *(len(one) for one in signals),
+        len(viewer.mouse_move_callbacks),
+    ]
+
+
+def test_the_two_other_planes_follow_the_crosshair_and_lead_it(deep: Any, qtbot: Any) -> None:
+    viewer, dock, data = deep
+    assert dock.view.all.isVisibleTo(dock.view) and not dock.view.all.isChecked()
+    dock.session.place_centre((3, 10, 5))
+    dock.view.all.click()
+    assert dock.view.all.isChecked() and steps(viewer) == (3, 10, 5)
+    coronal, sagittal = views(dock)
+    assert [one.picture.title for one in (coronal, sagittal)] == ["Coronal 10", "Sagittal 5"]
+    low, high = viewer.layers["scan"].contrast_limits
+    for view, plane in ((coronal, data[:, 10]), (sagittal, data[:, :, 5])):
+        expected = np.clip((plane - low) * 255 / (high - low), 0, 255).astype(np.uint8)
+        np.testing.assert_array_equal(view.picture.values, expected)
+        # Head up, as the viewer's own coronal plane has it.
+        assert view.picture.up and view.picture.letters == ("",) * 4
+    assert coronal.picture.size == (2.0, 0.8) and sagittal.picture.size == (2.0, 0.7)
+    assert coronal.cross == pytest.approx((3.0, 5.0)) and sagittal.cross == pytest.approx(
+        (3.0, 10.0)
+    )
+    # There: a press, and a drag.
+    dock.view.linked.pair.resize(640, 320)
+    where = coronal.at(8.0, 12.0).toPoint()
+    qtbot.mousePress(coronal, Qt.MouseButton.LeftButton, pos=where)
+    assert steps(viewer) == (8, 10, 12)
+    coronal, sagittal = views(dock)
+    assert coronal.cross == pytest.approx((8.0, 12.0)) and sagittal.cross == pytest.approx(
+        (8.0, 10.0)
+    )
+    assert sagittal.picture.title == "Sagittal 12"
+    # And back: by the viewer's slider, and by a place to be looked at.
+    viewer.dims.set_point(0, 2 * SCALE[0])
+    assert views(dock)[0].cross == pytest.approx((2.0, 12.0))
+    dock.session.places.look_at((6, 7, 8), centred=True)
+    coronal, sagittal = views(dock)
+    assert steps(viewer) == (6, 7, 8) and coronal.picture.title == "Coronal 7"
+    assert coronal.cross == pytest.approx((6.0, 8.0)) and sagittal.cross == pytest.approx(
+        (6.0, 7.0)
+    )
+    # Another plane in the viewer: the two that are left.
+    dock.view.buttons[1].click()
+    axial, sagittal = views(dock)
+    assert [one.picture.title for one in (axial, sagittal)] == ["Axial 6", "Sagittal 8"]
+    np.testing.assert_array_equal(axial.picture.values.shape, SPACE[1:])
+    # Beside the picture the nearest of its places is meant.
+    assert axial.place(-1e6, 1e6)[1] in (0.0, SPACE[2] - 1.0)
+
+
+def test_lines_run_in_the_other_planes_and_follow_the_slider(deep: Any, qtbot: Any) -> None:
+    viewer, dock, _ = deep
+    dock.view.all.click()
+    assert all(not one.lines for one in views(dock))
+    run_and_wait(dock, qtbot)
+    dock.session.places.look_at((7, 9, 11))
+    session, turn = dock.session, dock.session.result.source.turn
+
+    def borders() -> list[np.ndarray]:
+        source = turn.index_to_source((7, 9, 11), session.result.source.space)
+        plane = tuple(source[k] if k == turn.order[1] else None for k in range(3))
+        return session.borders.of_walk(plane)[1]
+
+    def drawn() -> list[np.ndarray]:
+        return list(views(dock)[0].lines[-1].lines)
+
+    def same() -> bool:
+        space = session.result.source.space
+        there = [turn.points_to_display(line, space)[:, [0, 2]] for line in borders()]
+        here = drawn()
+        return len(here) == len(there) and all(map(np.array_equal, here, there))
+
+    assert drawn() and same()
+    before = [line.tolist() for line in drawn()]
+    session.walk.set_sigma(1.5)
+    assert same() and [line.tolist() for line in drawn()] != before
+    # Inner, median and outer lines besides, once they are counted; none while all are put away.
+    qtbot.waitUntil(lambda: len(views(dock)[0].lines) == 4, timeout=20_000)
+    dock.scene.toggle()
+    assert not views(dock)[0].lines
+    dock.scene.toggle()
+    assert len(views(dock)[0].lines) == 4
+    viewer.layers.remove("scan")
+    assert all(one.picture is None and not one.lines for one in views(dock))
+
+
+def test_closed_it_costs_nothing(deep: Any, qtbot: Any) -> None:
+    viewer, dock, _ = deep
+    before = listening(viewer, dock)
+    for close in (
+        lambda pair: dock.view.all.click(),
+        # Its own cross.
+        lambda pair: viewer.window.remove_dock_widget(pair),
+    ):
+        dock.view.all.click()
+        pair = dock.view.linked.pair
+        assert NAME in viewer.scene.overlays and listening(viewer, dock) != before
+        pair.setVisible(True)
+        close(pair)
+        qtbot.waitUntil(lambda: dock.view.linked.pair is None, timeout=5_000)
+        assert not dock.view.all.isChecked() and listening(viewer, dock) == before
+        assert NAME not in viewer.scene.overlays
+        assert "Other planes" not in viewer.window.dock_widgets
+    dock.view.all.click()
+    viewer.window.remove_dock_widget(dock)
+    assert dock.view.linked.pair is None and NAME not in viewer.scene.overlays
+
+
+def test_what_has_no_other_planes_or_is_not_in_memory_is_said(
+    open_dock: Callable[..., Any], tmp_path: Path
+) -> None:
+    import dask.array as da
+
+    viewer, dock = open_dock(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+    lazy = da.zeros(SPACE, np.float32, chunks=(1, *SPACE[1:]))
+    viewer.add_image(lazy, name="lazy", scale=SCALE, units=("mm",) * 3)
+    dock.view.all.click()
+    assert all(one.picture is None and "slice by slice" in one.words for one in views(dock))
+    # A series shows the frame in front.
+    viewer.layers.clear()
+    data = np.stack([np.zeros(SPACE, np.float32), np.ones(SPACE, np.float32)])
+    viewer.add_image(data, name="series", scale=(1, *SCALE), contrast_limits=(0, 1))
+    dock.view.linked.refresh()
+    assert {int(one.picture.values.max()) for one in views(dock)} == {0}
+    dock.picture.choose_frame(1)
+    assert {int(one.picture.values.min()) for one in views(dock)} == {255}
+
+
+def test_a_pane_paints_its_picture_upright(qtbot: Any) -> None:
+    from napari_ssn.gui.widgets.slice_view import Drawn, Picture, SliceView
+
+    view = SliceView("pane")
+    qtbot.addWidget(view)
+    view.resize(320, 160)
+    values = np.zeros((10, 20), np.uint8)
+    values[0, 0], values[9, 19] = 255, 128
+    grey = tuple(0xFF000000 | k << 16 | k << 8 | k for k in range(256))
+    for up, right in ((False, True), (True, False)):
+        view.show_picture(Picture(values, grey, (1.0, 1.0), up, right))
+        view.look_at((0, 0), (9, 19))
+        view._zoom = 1.0
+        shown = view.grab().toImage()
+        corner = shown.pixelColor(5, 5).red()
+        assert corner == (255 if right else 128)
+        assert view.place(5, 5) == pytest.approx((0, 0) if right else (9, 19), abs=0.51)
+        here = view.at(4.0, 7.0)
+        assert view.place(here.x(), here.y()) == pytest.approx((4.0, 7.0))
+    line = np.array([[2.0, 2.0], [2.0, 17.0]])
+    view.show_lines((Drawn((line,), "#ff0000", 3.2),), None)
+    middle = view.at(2.0, 9.0).toPoint()
+    assert view.grab().toImage().pixelColor(middle).red() > 200
+    beside = view.grab().toImage().pixelColor(middle + QPoint(0, 20))
+    assert beside.red() == beside.green() == 0
