@@ -150,6 +150,8 @@ def _cautions(before: Scan, after: Scan) -> Iterator[str]:
         yield "an outline is cut off by the edge, so that it may be larger"
     if before.unlike or after.unlike:
         yield "an image is unlike those that the model was trained on"
+    if before.insisted or after.insisted:
+        yield "values of an image that seem to be none were taken for Hounsfield units"
 
 
 def _acquired(before: Scan, after: Scan) -> Iterator[str]:

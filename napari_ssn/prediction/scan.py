@@ -36,6 +36,7 @@ class Scan:
         points, conditions: how many were given.
         cut_off: whether its outline is cut off by an edge.
         unlike: whether its image is unlike those that the model was trained on.
+        insisted: whether values that seem to be none were taken for Hounsfield units.
         acquired: when and how, as far as is known.
     """
 
@@ -55,6 +56,7 @@ class Scan:
     conditions: int
     cut_off: bool
     unlike: bool
+    insisted: bool
     acquired: Acquired = UNACQUIRED
 
     @property
@@ -93,6 +95,7 @@ def scan_in(record: Provenance) -> Scan:
         conditions=len(choice.conditions or ()),
         cut_off=any(one.cut_off_by for one in record.volumes.values()),
         unlike=bool(run.unlike),
+        insisted=bool(run.insisted),
     )
 
 
@@ -131,5 +134,6 @@ def scan_of(
         conditions=len(only),
         cut_off=any(one.cut_off_by for one in across_in(prediction, middle.label_map)),
         unlike=prediction.fit.kind == "unlike",
+        insisted=prediction.insisted,
         acquired=acquired_by(prediction.source.series),
     )

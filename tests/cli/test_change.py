@@ -169,3 +169,17 @@ def test_thicker_slices_are_a_caution(results) -> None:
     found = growth(record, later(results / "mean.json", grid__affine=affine))
     assert any("which alone changes sizes" in caution for caution in found.cautions)
     assert found.change.alike.median == pytest.approx(8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"run__unlike": True}, "unlike those that the model was trained on"),
+        ({"run__insisted": True}, "taken for Hounsfield units"),
+        ({"choice__conditions": [{"kind": "at least", "label": 1, "voxels": 9.0}]}, "conditions"),
+    ],
+)
+def test_what_one_of_them_is_doubted_for_is_a_caution(results, changes, words: str) -> None:
+    second = later(results / "mean.json", **changes)
+    found = growth(read_sidecar(results / "mean.json"), second)
+    assert [one for one in found.cautions if words in one]

@@ -38,7 +38,7 @@ def test_two_scans_are_compared_beside_each_other(
     panel._form["before"].setText("2025-03-01")
     panel._form["after"].setText("2025-08-28")
     assert "In 180 days: ×" in panel.about.text()
-    assert panel.pictures[1].caption.text() == "After · 2025-08-28"
+    assert panel.pictures[1].caption.text() == "After 2025-08-28"
     panel._form["percent"].setValue(50)
     assert panel.headline.text().startswith("Growth of 50 % or more: ")
     assert panel._form["after"].text() == "2025-08-28"

@@ -297,7 +297,7 @@ class _Thumbnail(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
-        self.picture, self.caption = QLabel(), line("muted")
+        self.picture, self.caption = QLabel(), text("", "muted")
         self.picture.setFixedSize(_SIDE, _SIDE)
         self.picture.setWordWrap(True)
         self.picture.setAccessibleName(name)
@@ -313,7 +313,7 @@ class _Thumbnail(QWidget):
 
     def show_pixels(self, pixels: Any, day: str) -> None:
         """Show a picture (h, w, 3), or that there is none, and a day as far as it is known."""
-        self.caption.setText(f"{self._name} · {day}" if day else self._name)
+        self.caption.setText(f"{self._name} {day}".strip())
         if pixels is None:
             self.picture.setText("not in this scan")
             return
