@@ -27,6 +27,17 @@ def parsed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The list of archives of this test: nobody's own is read, nor written."""
+    from napari_ssn.io.dicom.web import servers
+
+    path = tmp_path / "config" / "servers.json"
+    monkeypatch.setattr(servers, "servers_file", lambda: path)
+    monkeypatch.setattr(servers, "keyring", None)
+    return path
+
+
 @pytest.fixture
 def open_dock(
     make_napari_viewer_proxy: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from napari_ssn.gui.panels.archive import NewServer
-from napari_ssn.io.dicom.web import servers
 from tests.support.dicoms import make_series
 from tests.support.docks import run_and_wait
 from tests.support.helpers import noise_image, tiny_model
@@ -18,20 +17,12 @@ from tests.support.orthanc import PASSWORD, USER, Orthanc
 from tests.support.planted import named_in
 
 
-@pytest.fixture
-def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "config" / "servers.json"
-    monkeypatch.setattr(servers, "servers_file", lambda: path)
-    monkeypatch.setattr(servers, "keyring", None)
-    return path
-
-
 def test_from_an_archive_and_back(
     open_dock: Callable[..., Any],
     qtbot: Any,
     tmp_path: Path,
     orthanc: Orthanc,
-    listed: Path,
+    archives: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     orthanc.empty()
@@ -52,7 +43,7 @@ def test_from_an_archive_and_back(
     assert dialog.fresh.isVisibleTo(dialog) and not dialog.search.isVisibleTo(dialog)
     dialog.adding.show(NewServer("clinic", "pacs", "password"))
     dialog.add.click()
-    assert "is no address" in dialog.status.text() and not listed.exists()
+    assert "is no address" in dialog.status.text() and not archives.exists()
     dialog.adding.show(NewServer("clinic", orthanc.web, "password"))
     dialog.add.click()
     assert "NAPARI_SSN_TOKEN_CLINIC" in dialog.status.text()
@@ -103,13 +94,13 @@ def test_from_an_archive_and_back(
     export("a.sr.dcm")
     assert rooms.send.isVisibleTo(dock.details) and rooms.send.send.text() == "Send…"
     # The archive is away: nothing is lost, and it is offered again.
-    real = listed.read_text()
-    listed.write_text(real.replace(orthanc.web, "http://127.0.0.1:9/dicom-web"))
+    real = archives.read_text()
+    archives.write_text(real.replace(orthanc.web, "http://127.0.0.1:9/dicom-web"))
     rooms.send.send.click()
     idle()
     assert "not sent. clinic does not answer" in rooms.send.status.text()
     assert rooms.send.send.text() == "Send again…"
-    listed.write_text(real)
+    archives.write_text(real)
     rooms.send.send.click()
     idle()
     said = rooms.send.status.text()
