@@ -32,6 +32,7 @@ from qtpy.QtWidgets import (
     QDialog,
     QDoubleSpinBox,
     QFileDialog,
+    QInputDialog,
     QMessageBox,
     QPushButton,
     QSpinBox,
@@ -321,6 +322,7 @@ def answer_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         ("getSaveFileName", ("", "")),
     ):
         monkeypatch.setattr(QFileDialog, name, partial(_same, answer))
+    monkeypatch.setattr(QInputDialog, "getText", partial(_same, ("", False)))
     no = QMessageBox.StandardButton.No
     for name in ("question", "warning", "information", "critical"):
         monkeypatch.setattr(QMessageBox, name, partial(_same, no))
