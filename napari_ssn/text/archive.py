@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -66,9 +67,10 @@ def _before(sent: Sequence[Sent]) -> str:
 
 
 def _kinds(sent: Sequence[Sent]) -> str:
-    """``SEG and SR``; ``SR and 2 other files`` where some were not looked at."""
-    known = [one.kind for one in sent if one.kind]
-    unknown = len(sent) - len(known)
+    """``2 SEG and SR``; ``SR and 2 other files`` where some were not looked at."""
+    counts = Counter(one.kind for one in sent)
+    unknown = counts.pop("", 0)
+    known = [kind if count == 1 else f"{count} {kind}" for kind, count in counts.items()]
     if unknown:
         known.append(plural(unknown, "other file" if known else "file"))
     *first, last = known

@@ -24,6 +24,7 @@ AWAY = "clinic does not answer: look at the network."
     [
         ([SEG], "SEG is in clinic."),
         ([SR, SEG], "SR and SEG are in clinic."),
+        ([SEG, SR, SEG], "2 SEG and SR are in clinic."),
         ([sent("SR", Outcome.there)], "SR is in clinic. It was there already."),
         ([SR, sent("SEG", Outcome.refused, "Full.")], "SR is in clinic. SEG: refused. Full."),
         (
