@@ -58,8 +58,9 @@ class ViewPanel(Section):
         self.window.setMenu(self.menu)
         self.menu.aboutToShow.connect(self.fill)
         self._ct: tuple[int, bool] | None = None
-        planes = [*((one, 3) for one in self.buttons), (self.all, 2)]
-        self.body.addLayout(row([*planes, (self.window, 4)]))
+        # As wide as their words need in a large font.
+        planes = zip((*self.buttons, self.all, self.window), (5, 7, 7, 4, 8), strict=True)
+        self.body.addLayout(row(list(planes)))
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
             event.connect(self.refresh)
         session.changed.connect(self.refresh)

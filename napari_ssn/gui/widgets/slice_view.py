@@ -11,9 +11,9 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-# Pixels of the screen: the least, around the crosshair's middle, from the edge to letters, and
-# the halo's more than its line.
-_LEAST, _GAP, _MARGIN, _MORE = 160, 8.0, 6, 2.4
+# Pixels of the screen: the least, so that a small screen has room for the window, around the
+# crosshair's middle, from the edge to letters, and the halo's more than its line.
+_LEAST, _GAP, _MARGIN, _MORE = 110, 8.0, 6, 2.4
 _HALO, _CROSS, _LETTERS = QColor(0, 0, 0, 190), QColor(189, 189, 189, 190), QColor(255, 255, 255)
 # Of letters, in points.
 _POINTS = 11
