@@ -245,6 +245,7 @@ class SSNDock(QWidget):
     def _start(self) -> None:
         if not self._closed:
             self.offer.look()
+            self.archives.archive.look()
             before = self._remembered
             if before is None:
                 self.session.catalogue.look()

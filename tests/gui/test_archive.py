@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_ssn.gui.panels.archive import NewServer
+from napari_ssn.io.dicom.web import servers
 from tests.support.dicoms import make_series
 from tests.support.docks import run_and_wait
 from tests.support.helpers import noise_image, tiny_model
@@ -113,3 +114,14 @@ def test_from_an_archive_and_back(
     # Of another file nothing is said yet.
     export("b.dcm")
     assert rooms.send.status.text() == "" and rooms.send.isVisibleTo(dock.details)
+
+
+def test_an_archive_of_the_list_is_offered_beside_the_image(
+    open_dock: Callable[..., Any], archives: Path
+) -> None:
+    servers.add_server(servers.server_of("clinic", "https://pacs.example.org/dicom-web"))
+    _, dock = open_dock()
+    assert not dock.archives.button.isHidden() and not dock.archives.button.isWindow()
+    dock.archives.button.click()
+    dialog = dock.archives.dialog
+    assert dialog.search.isVisibleTo(dialog) and dialog.form.value.server == "clinic"

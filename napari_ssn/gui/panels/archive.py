@@ -263,7 +263,8 @@ class ArchiveRooms:
         self.archive.opened.connect(self._came)
         self.archive.changed.connect(self._refresh)
         session.changed.connect(self.send.refresh)
-        self.archive.look()
+        # Before it has its place it would be a window of its own: the dock looks when it is up.
+        self.button.hide()
 
     def open(self) -> None:
         """Show the window."""
