@@ -91,8 +91,12 @@ def running(folder: Path) -> Iterator[Orthanc]:
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
+    command = [tool, str(folder / "orthanc.json")]
+    if (bound := shutil.which("setpriv")) is not None:
+        # Tests that are killed take it with them.
+        command = [bound, "--pdeathsig", "TERM", *command]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([tool, str(folder / "orthanc.json")], stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             server = Orthanc(f"http://127.0.0.1:{port}")
             _wait(server, process, folder / "log")
