@@ -87,7 +87,7 @@ def test_each_is_made_again_bit_for_bit(run, scan, maps, out: Path, name: str) -
 
 def test_two_ensembles_are_not_compared(run, out: Path) -> None:
     status, _, err = run("change", out / "mean.json", out / "mean.json")
-    assert status == 2 and "A sidecar is of an ensemble" in err
+    assert status == 2 and "One of them is of an ensemble" in err
 
 
 def test_samples_are_written_where_they_are_asked_for(run, scan, maps, tmp_path: Path) -> None:
