@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import napari
@@ -310,13 +311,9 @@ def slices_of(dock: SSNDock, sigma: float) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as state:
-        # What somebody left in a session of theirs is not offered in the pictures.
-        os.environ["XDG_STATE_HOME"] = state
-        if sys.argv[1:]:
-            chest_ct(Path(sys.argv[1]))
-        else:
-            tour()
-            in_three_dimensions()
-            follow_up()
-            moving()
+    steps = (tour, in_three_dimensions, follow_up, moving)
+    for step in (partial(chest_ct, Path(sys.argv[1])),) if sys.argv[1:] else steps:
+        with tempfile.TemporaryDirectory() as state:
+            # What is left of a session is not offered in the pictures of the next.
+            os.environ["XDG_STATE_HOME"] = state
+            step()
