@@ -270,6 +270,9 @@ def chest_ct(path: Path) -> None:
         point_at(viewer, dock, NODULE)
         camera.take("ct-placed")
         segment(dock)
+        # What is found out after the cards: which outlines are lesions apart, and their sizes.
+        wait_until(dock, lambda: session.walk.lesion_counts is not None)
+        wait_until(dock, lambda: session.summary.lengths is not None)
         camera.take("ct-result")
         session.walk.set_sigma(1.0)
         camera.take("ct-larger")
