@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -108,11 +110,30 @@ def with_few_colours(picture: Image.Image) -> Image.Image:
     return picture.quantize(palette=palette, dither=none)
 
 
-def tour() -> None:
-    """Walk through the tour and take a picture at each step."""
+@contextmanager
+def window() -> Iterator[napari.Viewer]:
+    """A window of the pictures' size, which goes in the end."""
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
     try:
+        yield viewer
+    finally:
+        viewer.close()
+
+
+def nodule_in_3d(viewer: napari.Viewer) -> tuple[SSNDock, tuple[int, ...]]:
+    """Open the sample of a nodule in Hounsfield units and the dock; and where the nodule is."""
+    about = sample(4)
+    assert about.centre is not None
+    viewer.open_sample("napari-ssn", about.name)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
+    choose_model(dock, "nodule-3d")
+    return dock, about.centre
+
+
+def tour() -> None:
+    """Walk through the tour and take a picture at each step."""
+    with window() as viewer:
         camera = Camera(viewer, FOLDER)
         viewer.open_sample("napari-ssn", "nodule-1")
         _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
@@ -164,44 +185,28 @@ def tour() -> None:
             if layer.name.startswith("SSN · sample"):
                 layer.visible = False
         camera.take("radiologists")
-    finally:
-        viewer.close()
 
 
 def in_three_dimensions() -> None:
     """A nodule in Hounsfield units, and a point on none."""
-    viewer = napari.Viewer()
-    viewer.window.resize(*SIZE)
-    try:
+    with window() as viewer:
         camera = Camera(viewer, FOLDER)
-        about = sample(4)
-        assert about.centre is not None
-        viewer.open_sample("napari-ssn", about.name)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
-        choose_model(dock, "nodule-3d")
-        point_at(viewer, dock, about.centre)
+        dock, centre = nodule_in_3d(viewer)
+        point_at(viewer, dock, centre)
         segment(dock)
         camera.take("nodule-in-3d")
         point_at(viewer, dock, NO_NODULE)
         segment(dock)
         camera.take("no-nodule")
-    finally:
-        viewer.close()
 
 
 def moving() -> None:
     """From an image to the hypothesis that somebody exports, as it is seen."""
-    viewer = napari.Viewer()
-    viewer.window.resize(*SIZE)
-    try:
+    with window() as viewer:
         film = Film(viewer, FOLDER)
-        about = sample(4)
-        assert about.centre is not None
-        viewer.open_sample("napari-ssn", about.name)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
-        choose_model(dock, "nodule-3d")
+        dock, centre = nodule_in_3d(viewer)
         film.expose(1.0)
-        point_at(viewer, dock, about.centre)
+        point_at(viewer, dock, centre)
         film.expose(1.2)
         segment(dock)
         film.expose(2.0)
@@ -221,29 +226,21 @@ def moving() -> None:
             export(dock, Path(folder) / "hypothesis.nii.gz")
             film.expose(2.5)
         film.write("main-job")
-    finally:
-        viewer.close()
 
 
 def follow_up() -> None:
     """A nodule, and the same made half as large again, as two scans."""
-    viewer = napari.Viewer()
-    viewer.window.resize(*SIZE)
-    try:
+    with window() as viewer:
         camera = Camera(viewer, FOLDER)
-        about = sample(4)
-        assert about.centre is not None
-        viewer.open_sample("napari-ssn", about.name)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
-        choose_model(dock, "nodule-3d")
-        point_at(viewer, dock, about.centre)
+        dock, centre = nodule_in_3d(viewer)
+        point_at(viewer, dock, centre)
         segment(dock)
         first = dock.picture.image
         assert first is not None
         later, transform, kind = first.as_layer_data_tuple()
         transform |= {"name": "later", "scale": 1.5 ** (1 / 3) * np.asarray(first.scale)}
         viewer.add_layer(napari.layers.Layer.create(later, transform, kind))
-        point_at(viewer, dock, about.centre)
+        point_at(viewer, dock, centre)
         segment(dock)
         titles = [dock.tabs.tabText(at) for at in range(dock.tabs.count())]
         dock.tabs.setCurrentIndex(titles.index("Follow-up"))
@@ -252,15 +249,11 @@ def follow_up() -> None:
             follow.set_date(which, day)
         wait_until(dock, lambda: follow.growth is not None and not follow.waiting)
         camera.take("follow-up")
-    finally:
-        viewer.close()
 
 
 def chest_ct(path: Path) -> None:
     """Open a chest CT, point at its nodule, segment, walk and export."""
-    viewer = napari.Viewer()
-    viewer.window.resize(*SIZE)
-    try:
+    with window() as viewer:
         camera = Camera(viewer, FOLDER)
         viewer.open(str(path), plugin="napari-ssn")
         _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
@@ -280,8 +273,6 @@ def chest_ct(path: Path) -> None:
             export(dock, Path(folder) / "hypothesis.dcm")
             camera.take("ct-export")
         slices_of(dock, 1.0)
-    finally:
-        viewer.close()
 
 
 def slices_of(dock: SSNDock, sigma: float) -> None:

@@ -13,18 +13,15 @@ from psygnal import Signal
 from napari_ssn import prediction
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import Cancel, SSNError
+from napari_ssn.session.beside import Beside
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.sides import Given, Side, follow
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
-from napari_ssn.text.follow import linked_by
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.growth import Growth
     from napari_ssn.prediction.scan import Scan
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Which of two scans.
 BEFORE, AFTER = 0, 1
-_OUTSIDE = "That place lies outside the other scan."
-_OFF = "The middle of the picture is not on the scan: bring the place you mean there."
 _NOTHING = "There is no change to write as yet."
 
 
@@ -61,6 +56,7 @@ class FollowUp:
         problem: why they are not compared, one sentence; empty where they are.
         note: what was told last, and whether something went wrong.
         attended: whether somebody looks at it.
+        beside: both as they are seen, on one another.
 
     Args:
         runner: finds out what takes a while.
@@ -86,7 +82,6 @@ class FollowUp:
     ) -> None:
         self._runner, self._walk, self._summary = runner, walk, summary
         self._results, self._count = results, count
-        self._show, self._look = show, look
         self.sides = (
             Side(Derived(runner, "follow-before", follow, self._failed)),
             Side(Derived(runner, "follow-after", follow, self._failed)),
@@ -95,9 +90,9 @@ class FollowUp:
         self.growth: Growth | None = None
         self.problem, self.note = "", ("", False)
         self.attended = False
-        # Dates that somebody has typed, by images, and places that were set, by results.
+        self.beside = Beside(self.sides, results, show, look, self.refresh, self._tell)
+        # Dates that somebody has typed, by images.
         self._typed: dict[str, str] = {}
-        self._set: dict[tuple[object, ...], tuple[int, ...]] = {}
         for side in self.sides:
             side.found.changed.connect(self._judge)
         walk.moved.connect(self._moved)
@@ -213,7 +208,7 @@ class FollowUp:
         if entry is None:
             return None
         choice = self._walk.choice if entry is self._results.current else entry.choice
-        place = self._set.get(entry.place)
+        place = self.beside.place_of(entry)
         return Given(entry.prediction, choice.points, choice.only, self._count(), place)
 
     @property
@@ -256,74 +251,6 @@ class FollowUp:
         told: Told = prediction.growth.told_of(self.growth, self.asked.growth)
         return told
 
-    # ---- Side by side
-
-    @property
-    def on_show(self) -> int | None:
-        """Which of the two is on show; None for neither."""
-        current = self._results.current
-        found = [k for k, side in enumerate(self.sides) if side.entry is current]
-        return found[0] if current is not None and found else None
-
-    @property
-    def linked(self) -> str:
-        """What the two are linked by; empty where there is nothing to see of one."""
-        one, two = (side.seen for side in self.sides)
-        return "" if one is None or two is None else linked_by(one.link, two.link)
-
-    @property
-    def reach_mm(self) -> tuple[float, float]:
-        """How far one can go from the places that lie on one another, along the slices."""
-        ends: tuple[float, float] = prediction.followed.ends_of(self._views)
-        return ends
-
-    def pictures(self, offset_mm: float) -> tuple[NDArray[np.uint8] | None, ...]:
-        """The same slice of both; None of one that ends before, none where one is not seen."""
-        views = self._views
-        return tuple(prediction.followed.pictures(views, offset_mm)) if views else ()
-
-    @property
-    def _views(self) -> list[prediction.followed.View]:
-        seen = [side.seen.view for side in self.sides if side.seen is not None]
-        return seen if len(seen) == len(self.sides) else []
-
-    def link(self, voxel: tuple[int, ...] | None) -> None:
-        """A voxel of the one on show lies on the place of the other from now on."""
-        which = self.on_show
-        entry = None if which is None else self.sides[which].entry
-        if entry is None:
-            return
-        if voxel is None:
-            self._tell(_OFF, True)
-            return
-        self._set[entry.place] = voxel
-        self._tell("")
-        self.refresh()
-
-    def go_across(self, voxel: tuple[int, ...] | None) -> None:
-        """Show the place of a voxel of the one on show in the other scan."""
-        which = self.on_show
-        if which is None or not self._views:
-            return
-        if voxel is None:
-            self._tell(_OFF, True)
-            return
-        here, there = self.sides[which], self.sides[1 - which]
-        assert here.entry and here.seen and there.entry and there.seen
-        place = prediction.followed.shifted(
-            here.entry.prediction.source,
-            here.seen.place,
-            there.entry.prediction.source,
-            there.seen.place,
-            voxel,
-        )
-        if place is None:
-            self._tell(_OUTSIDE, True)
-            return
-        self._tell("")
-        self._show(there.entry)
-        self._look(place, True)
-
     # ---- Files
 
     def export_report(self, path: Path, overwrite: bool = False) -> None:
@@ -332,7 +259,8 @@ class FollowUp:
         if there is None:
             return
         found, scans = there
-        days, least, views, linked = self.days, self.asked.growth, self._views, self.linked
+        days, least = self.days, self.asked.growth
+        views, linked = self.beside.views, self.beside.linked
         self._write(
             lambda cancel: prediction.change_report.write_change(
                 path, found, scans, least, days, views, linked, overwrite, cancel

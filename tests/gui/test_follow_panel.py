@@ -51,10 +51,10 @@ def test_two_scans_are_compared_beside_each_other(
     qtbot.waitUntil(lambda: follow.growth is not before and not follow.waiting, timeout=60_000)
     assert "only one of them was corrected by points" in panel.cautions.text()
     # The same place in the other scan.
-    assert follow.on_show == 1
+    assert follow.beside.on_show == 1
     session.places.look_at(follow.sides[1].seen.place, centred=True)
     panel.jump.click()
-    assert dock.image.layers.currentText() == "spring" and follow.on_show == 0
+    assert dock.image.layers.currentText() == "spring" and follow.beside.on_show == 0
     assert panel._voxel() == follow.sides[0].seen.place
     panel.place.click()
     qtbot.waitUntil(lambda: "the place you set before" in panel.linked.text(), timeout=60_000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from napari_ssn.io.dicom.web.connection import Connection, LoginError, MissingEr
 from napari_ssn.io.dicom.web.find import Wanted
 from napari_ssn.io.dicom.web.send import Outcome
 from napari_ssn.io.series import open_series
+from tests.support.connections import open_until_the_end
 from tests.support.dicoms import make_series
 from tests.support.orthanc import PASSWORD, USER, Orthanc
 from tests.support.planted import named_in
@@ -39,21 +39,9 @@ def archive(orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch) -> Orthanc:
     return orthanc
 
 
-_opened: list[Connection] = []
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    while _opened:
-        with _opened.pop():
-            pass
-
-
 def connected(archive: Orthanc, **kwargs: Any) -> Connection:
     there = Connection(Server(name="clinic", address=archive.web, login="password"), **kwargs)
-    _opened.append(there)
-    return there
+    return open_until_the_end(there)
 
 
 def image() -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from napari_ssn.io.dicom.web import fetch, find, send
 from napari_ssn.io.dicom.web.connection import AwayError, Connection
 from napari_ssn.io.dicom.web.find import Wanted
 from napari_ssn.io.dicom.web.send import Outcome
+from tests.support.connections import open_until_the_end
 from tests.support.dicoms import make_series
 from tests.support.orthanc import free_port
 from tests.support.planted import named_in
@@ -27,22 +28,10 @@ from tests.support.webs import Answer, Asked, Web, answering, certificate, liste
 TOKEN = "secret-of-this-test"
 
 
-_opened: list[Connection] = []
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    while _opened:
-        with _opened.pop():
-            pass
-
-
 def to(web: Web | str, seconds: float = 20.0, **kwargs: Any) -> Connection:
     address = web if isinstance(web, str) else web.address
     there = Connection(Server(name="clinic", address=address, **kwargs), patience=(5.0, seconds))
-    _opened.append(there)
-    return there
+    return open_until_the_end(there)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_it_says_what_the_command_says_of_the_sidecars(both: Session, tmp_path: 
     assert here == wanted and here["days"] == 180
     assert here["longest_diameter"]["before_mm"]["0.5"] > 0
     follow.open_sidecar(BEFORE, tmp_path / "before.json")
-    assert figures(both) == {**wanted, "days": 180} and follow.linked == ""
+    assert figures(both) == {**wanted, "days": 180} and follow.beside.linked == ""
     assert follow.told is not None and "Growth of 25 % or more: " in follow.told.headline
 
 
@@ -95,7 +95,7 @@ def test_points_on_either_side_and_other_results_move_it(both: Session, runner: 
     assert seen[1]["after_ml"] != seen[0]["after_ml"]
     assert "only one of them was corrected by points" in seen[1]["cautions"]
     both.set_image(follow.sides[BEFORE].entry.prediction.source)
-    assert follow.on_show == BEFORE and figures(both) == seen[1]
+    assert follow.beside.on_show == BEFORE and figures(both) == seen[1]
     both.pointing.add((8, 8, 8), 1)
     seen.append(figures(both))
     assert seen[2]["after_ml"] == seen[1]["after_ml"]
@@ -185,28 +185,30 @@ def test_nothing_is_found_out_for_nobody(session: Session, runner: Held) -> None
 
 def test_scans_are_linked_by_a_shift(both: Session) -> None:
     follow, one = both.follow, both.results.entries[0]
-    assert follow.linked == ("Linked by a shift, nothing is turned: the outline's middle in both.")
-    pictures = follow.pictures(0.0)
+    assert follow.beside.linked == (
+        "Linked by a shift, nothing is turned: the outline's middle in both."
+    )
+    pictures = follow.beside.pictures(0.0)
     assert [picture.shape for picture in pictures] == [(128, 128, 3)] * 2
     assert not np.array_equal(*pictures)
-    low, high = follow.reach_mm
-    assert low <= 0 < high and follow.pictures(high + 5) == (None, None)
+    low, high = follow.beside.reach_mm
+    assert low <= 0 < high and follow.beside.pictures(high + 5) == (None, None)
     looked = []
     both.places.looked.connect(lambda *what: looked.append(what))
     shown = []
     both.turn_to = lambda token: shown.append(token) or True
-    assert follow.on_show == AFTER
-    follow.link((3, 4, 5))
-    assert "the outline's middle before and the place you set after" in follow.linked
+    assert follow.beside.on_show == AFTER
+    follow.beside.link((3, 4, 5))
+    assert "the outline's middle before and the place you set after" in follow.beside.linked
     here = follow.sides[BEFORE].seen.place
-    follow.go_across((5, 4, 4))
+    follow.beside.go_across((5, 4, 4))
     # Two voxels of 1.05 mm on, and one of them back, in voxels of 1 mm.
     assert looked[-1] == ((here[0] + 2, here[1], here[2] - 1), True)
     assert shown == [one.prediction.source.token] and both.result is one.prediction
-    assert follow.on_show == BEFORE
-    follow.go_across(tuple(np.add(here, (-6, 0, 0))))
+    assert follow.beside.on_show == BEFORE
+    follow.beside.go_across(tuple(np.add(here, (-6, 0, 0))))
     assert follow.note == ("That place lies outside the other scan.", True)
-    follow.go_across(None)
+    follow.beside.go_across(None)
     assert "middle of the picture" in follow.note[0] and both.result is one.prediction
 
 

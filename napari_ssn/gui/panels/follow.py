@@ -161,10 +161,10 @@ class FollowPanel(Section):
         follow.ask(replace(follow.asked, label=whose.label or None))
 
     def _jump(self) -> None:
-        self._session.follow.go_across(self._voxel())
+        self._session.follow.beside.go_across(self._voxel())
 
     def _link(self) -> None:
-        self._session.follow.link(self._voxel())
+        self._session.follow.beside.link(self._voxel())
 
     def _voxel(self) -> tuple[int, ...] | None:
         """Of the image on show, in the middle of the picture; None where that is beside it."""
@@ -247,22 +247,22 @@ class FollowPanel(Section):
 
     def _show_pictures(self) -> None:
         follow = self._session.follow
-        seen = bool(follow.linked)
+        seen = bool(follow.beside.linked)
         for widget in (*self.pictures, self.offset, self.where, self.jump, self.place):
             widget.setVisible(seen)
-        say(self.linked, follow.linked)
-        on_show = follow.on_show is not None and not self._session.stale
+        say(self.linked, follow.beside.linked)
+        on_show = follow.beside.on_show is not None and not self._session.stale
         self.jump.setEnabled(on_show)
         self.place.setEnabled(on_show)
         if seen:
-            low, high = follow.reach_mm
+            low, high = follow.beside.reach_mm
             self.offset.setRange(round(low), round(high))
             self._draw()
 
     def _draw(self, value: int = 0) -> None:
         follow, offset = self._session.follow, float(self.offset.value())
         self.where.setText(offset_line(offset))
-        found = zip(self.pictures, follow.pictures(offset), follow.dates, strict=False)
+        found = zip(self.pictures, follow.beside.pictures(offset), follow.dates, strict=False)
         for thumbnail, pixels, day in found:
             thumbnail.show_pixels(pixels, day)
 

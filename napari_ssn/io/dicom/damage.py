@@ -42,12 +42,12 @@ _BROKEN = (
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """No warning and no word in the log of pydicom and highdicom.
+def quiet(*names: str) -> Iterator[None]:
+    """No warning, and no word in the log of these libraries, pydicom and highdicom if left out.
 
-    They quote the content of headers, which names the patient.
+    They quote the content of headers, or what an archive is asked, which names the patient.
     """
-    logs = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
+    logs = [logging.getLogger(name) for name in names or ("pydicom", "highdicom")]
     levels = [log.level for log in logs]
     for log in logs:
         log.setLevel(logging.CRITICAL + 1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from urllib3.exceptions import ReadTimeoutError
 
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, ArchiveError, Cancel
+from napari_ssn.io.dicom.damage import quiet
 from napari_ssn.io.dicom.web.servers import secret_of
 
 #: Seconds to wait for a line, and for the next bytes on it.
@@ -29,6 +28,7 @@ _PIECE = 1 << 20
 _WHOLE = 1 << 40
 _JSON = ("application/dicom+json", "application/json")
 _PARTS = "multipart/related"
+# Their words tell what is asked, which may name a patient.
 _LOGS = ("dicomweb_client", "requests", "retrying", "urllib3")
 
 
@@ -122,7 +122,7 @@ class Connection:
     @contextmanager
     def told(self) -> Iterator[None]:
         """ArchiveError in one sentence for what goes wrong inside; no word in any log."""
-        with _quiet():
+        with quiet(*_LOGS):
             try:
                 yield
             except exceptions.HTTPError as error:
@@ -325,19 +325,3 @@ def _status(error: exceptions.HTTPError) -> int:
 
 def _away(name: str) -> str:
     return f"{name} does not answer: look at its address and at the network."
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No word of what is asked in any log: it may name a patient."""
-    logs = [logging.getLogger(name) for name in _LOGS]
-    levels = [log.level for log in logs]
-    for log in logs:
-        log.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for log, level in zip(logs, levels, strict=True):
-            log.setLevel(level)
