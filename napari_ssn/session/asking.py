@@ -83,6 +83,9 @@ class Asking:
         self._forget()
         self.changed.emit()
 
+    #: The same run with another spread is another result here.
+    renew = begin
+
     @property
     def question(self) -> Question | None:
         """That is being answered; None while none is."""

@@ -55,6 +55,9 @@ class Comparing:
         self._result = result
         self.compare_with(None)
 
+    #: The same run with another spread is another result here.
+    renew = begin
+
     def compare_with(self, other: Choice | None) -> None:
         """Compare what is on show with another hypothesis from now on, or with none."""
         self.other = other

@@ -94,6 +94,9 @@ class Copies:
         self._runner.cancel("decode")
         self._runner.cancel("keep")
 
+    #: The same run with another spread is another result here.
+    renew = begin
+
     def leave(self) -> Any:
         """See `Leaving`."""
         return frozenset(self.kept), dict(self._added)

@@ -54,6 +54,9 @@ class Files:
         """A new result, of which nothing was written."""
         self._result, self.exported = result, None
 
+    #: The same run with another spread is another result here.
+    renew = begin
+
     def leave(self) -> Any:
         """See `Leaving`."""
         return self.exported

@@ -57,6 +57,9 @@ class Borders:
         self._shares.clear()
         self._kept.clear()
 
+    #: The same run with another spread is another result here.
+    renew = begin
+
     def of_walk(self, plane: Plane) -> dict[int, Lines]:
         """Of the hypothesis on show, by the label that they go around."""
         return self._lines(self._fields("walk", self._walk.choice, plane), plane)

@@ -61,6 +61,9 @@ class Overviews:
             self._labels, self.label = result.labels, None
         self._result = result
 
+    #: The same run with another spread is another result here.
+    renew = begin
+
     def leave(self) -> Any:
         """See `Leaving`."""
         return self.label, {kind: found.leave() for kind, found in self._found.items()}

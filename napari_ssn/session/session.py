@@ -41,6 +41,7 @@ from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Job, Running
 from napari_ssn.session.setup import Setup
 from napari_ssn.session.sidecars import Again, Sidecars
+from napari_ssn.session.stage import Stage
 from napari_ssn.session.study import Studies
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
@@ -85,7 +86,6 @@ class Session:
         self.catalogue = Catalogue(
             runner, self.setup, lambda: self.settings.device, self._looked, model_folders
         )
-        self.result: Prediction | None = None
         self.walk = Walk(runner, self.settings, self._failed)
         self.comparing = Comparing(runner, self.walk, self._failed)
         self.effect = Effect(self.walk)
@@ -109,21 +109,6 @@ class Session:
         )
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
         self.members = MemberList(self.walk, self._run_members, self.tell)
-        # All that begin anew with a result; the walk first, because the others ask it.
-        self._parts = (
-            self.walk,
-            self.comparing,
-            self.summary,
-            self.overviews,
-            self.borders,
-            self.pointing,
-            self.fitting,
-            self.readers,
-            self.asking,
-            self.copies,
-            self.files,
-            self.members,
-        )
         #: Of all images and places; those that are not on show wait as they were left.
         self.results = Results(
             self.walk,
@@ -135,6 +120,36 @@ class Session:
                 self.copies,
                 self.files,
             ),
+        )
+        # All that know something of the result on show. Walk and borders first: while the others
+        # begin, lines are drawn of these, and are kept as the result's.
+        self._parts = (
+            self.walk,
+            self.borders,
+            self.comparing,
+            self.summary,
+            self.overviews,
+            self.pointing,
+            self.fitting,
+            self.readers,
+            self.asking,
+            self.copies,
+            self.files,
+            self.members,
+        )
+        self.stage = Stage(
+            runner,
+            self.walk,
+            self.summary,
+            self.overviews,
+            self._parts,
+            self.places,
+            self.copies,
+            self.effect,
+            self.results,
+            self.found.emit,
+            self.changed.emit,
+            self._failed,
         )
         self.follow = FollowUp(
             runner,
@@ -174,10 +189,18 @@ class Session:
         #: Is asked whether the image of the result is open no more.
         self.closed: Callable[[], bool] = lambda: False
         self._runner = runner
-        #: That the last run took.
-        self.seconds = 0.0
 
     # ---- What is the case
+
+    @property
+    def result(self) -> Prediction | None:
+        """The one on show; None before the first."""
+        return self.stage.result
+
+    @property
+    def seconds(self) -> float:
+        """That the run of the result on show took."""
+        return self.stage.seconds
 
     @property
     def state(self) -> State:
@@ -370,31 +393,12 @@ class Session:
         basis = self.walk.choice.basis
         entry = Entry(result, took)
         self.members.ran(result)
-        self._take(entry, lambda: self.results.add(entry))
+        self.stage.take(entry, lambda: self.results.add(entry))
         # Chosen while the run lasted.
         self.walk.turn(basis)
         if self.results.make_room():
             self.note = Note("Memory is short: the result that was found first made room.")
         self.changed.emit()
-
-    def _take(self, entry: Entry, listed: Callable[[], None]) -> None:
-        """Show a result, which ``listed`` makes the current one of the list."""
-        self.results.leave()
-        result = self.result = entry.prediction
-        self.seconds = entry.seconds
-        for channel in ("spread", "directions"):
-            self._runner.cancel(channel)
-        self.effect.begin(result)
-        for part in self._parts:
-            part.begin(result)
-        listed()
-        self.found.emit(result)
-        kept, entry.kept = entry.kept, ()
-        for decoded in kept:
-            self.copies.put(decoded)
-        self.walk.announce()
-        self.summary.make()
-        self.overviews.make()
 
     def show_result(self, entry: Entry) -> None:
         """Show a former result as it was left, and its image if that is open."""
@@ -412,7 +416,7 @@ class Session:
 
     def _bring(self, entry: Entry) -> None:
         if entry is not self.results.current:
-            self._take(entry, lambda: self.results.resume(entry))
+            self.stage.take(entry, lambda: self.results.resume(entry))
         source = self.setup.source
         if source is not None and source.token == entry.prediction.source.token:
             self.setup.look_at(entry.prediction.centre)
@@ -449,7 +453,7 @@ class Session:
             self.results.add(entry)
             self.walk.stand(made.choice, made.lesions)
 
-        self._take(entry, listed)
+        self.stage.take(entry, listed)
         self.setup.look_at(made.prediction.centre)
         self.tell(made.words)
 
@@ -470,36 +474,7 @@ class Session:
 
     def set_spread(self, spread: Spread) -> None:
         """Draw all hypotheses with another spread; a new run begins with the model's own."""
-        result, points = self.result, self.walk.choice.points
-        spread = spread if spread.changed else Spread()
-        if result is None or spread == result.spread:
-            self._runner.cancel("spread")
-            return
-        self._runner.submit(
-            "spread",
-            lambda progress, cancel: prediction.spreading.spread_anew(
-                result, points, spread, cancel
-            ),
-            self._spread_out,
-            self._failed,
-        )
-
-    def _spread_out(self, result: Prediction) -> None:
-        """The same run with another spread takes its place; where one stands stays."""
-        self.result = result
-        # The walk first, because the others ask it, and what they draw is kept as the result's.
-        self.walk.renew(result)
-        self.results.swap(result)
-        self.places.forget()
-        anew = (self.comparing, self.overviews, self.borders, self.asking, self.copies, self.files)
-        for part in anew:
-            part.begin(result)
-        for one in (self.summary, self.pointing, self.fitting, self.readers, self.members):
-            one.renew(result)
-        self.walk.announce()
-        self.summary.make()
-        self.overviews.make()
-        self.changed.emit()
+        self.stage.set_spread(spread)
 
     def tell(self, text: str, error: bool = False, at: Literal["run", "export"] = "run") -> None:
         """Say something beside one of the buttons, in one sentence, or nothing any more."""
@@ -556,7 +531,7 @@ class Session:
     def close(self) -> None:
         """Stop everything and let go of it."""
         self._runner.close()
-        self.result = None
+        self.stage.result = None
         self._exporting = False
         self.setup = Setup()
         self.effect.close()

@@ -16,8 +16,9 @@ from qtpy.QtWidgets import QApplication, QScrollArea
 from napari_ssn.geometry.contours import beside_border, outline
 from napari_ssn.gui.layers.colours import WAYS
 from napari_ssn.gui.layers.lines import NAME
+from napari_ssn.gui.layers.strokes import BOLD
 from napari_ssn.text import overview as text
-from tests.support.docks import add_image, run_and_wait
+from tests.support.docks import add_image, run_and_wait, settled
 from tests.support.helpers import COLOURS, tiny_model
 
 
@@ -41,6 +42,12 @@ def shown(open_dock: Callable[..., Any], tmp_path: Path, qtbot: Any, away: Any) 
     run_and_wait(dock, qtbot)
     qtbot.waitUntil(lambda: dock.session.cards is not None, timeout=20_000)
     return viewer, dock
+
+
+def settle(dock: Any, qtbot: Any) -> None:
+    """Wait until all is known of the result on show."""
+    qtbot.waitUntil(lambda: dock.session.walk.lesions is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: settled(dock.session), timeout=20_000)
 
 
 def there(widget: Any) -> None:
@@ -157,6 +164,18 @@ def test_it_follows_another_anchor_and_another_spread(shown: Any, qtbot: Any) ->
     qtbot.waitUntil(lambda: session.result.spread.overall == 2.0, timeout=10_000)
     # The lines follow once all that listens has been told; until then what fails is tried again.
     qtbot.waitUntil(lambda: check(dock, 1) is None, timeout=10_000)
+    # To a part of a voxel they are those that are found anew, the bold ones too.
+    settle(dock, qtbot)
+    before = dock.lines.strokes.strokes
+    session.borders.begin(session.result)
+    dock.lines._found(session.result)
+    after = dock.lines.strokes.strokes
+    assert [one.width for one in before] == [one.width for one in after]
+    assert {one.width for one in after} >= {BOLD}
+    for one, other in zip(before, after, strict=True):
+        assert len(one.lines) == len(other.lines) and one.lines
+        for line, again in zip(one.lines, other.lines, strict=True):
+            np.testing.assert_array_equal(line, again)
 
 
 @pytest.mark.parametrize("ending", ["stale", "run", "deactivated", "3d", "closed"])
