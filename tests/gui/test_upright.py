@@ -282,6 +282,32 @@ def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
     assert not set(PLACES) & set(overlays) and not overlays.scale_bar.visible
 
 
+def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., Any]) -> None:
+    viewer, dock = open_dock(show=True)
+    viewer.window.resize(800, 600)
+    ours(viewer, "RAS")
+    legend, letter = dock.lines.legend, viewer.canvas.overlays["napari_ssn_top"]
+
+    def drawn() -> np.ndarray:
+        """Where the letter is on the canvas."""
+        shots = []
+        for letter.visible in (True, False):
+            shots.append(viewer.screenshot(canvas_only=True, flash=False).astype(int))
+        letter.visible = True
+        return np.abs(shots[0] - shots[1]).max(-1) > 50
+
+    alone = drawn()
+    columns = np.flatnonzero(alone.any(0))
+    # Rows that reach beyond the middle, as on a narrow canvas.
+    legend.rows = (("What is drawn of the hypotheses that are outlined here", "#ffaa00", 1.6),) * 3
+    before = viewer.screenshot(canvas_only=True, flash=False).astype(int)
+    legend.visible = True
+    after = viewer.screenshot(canvas_only=True, flash=False).astype(int)
+    beneath = np.abs(after - before).max(-1) > 20
+    assert beneath[:, columns].any(), "it does not reach the letter"
+    np.testing.assert_array_equal(drawn(), alone)
+
+
 def test_a_tilted_scan_has_the_nearest_letters_with_a_mark(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock()
     volume = Volume(noise_image((12, 14, 16))[None], oblique_affine())

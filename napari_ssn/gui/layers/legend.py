@@ -16,6 +16,8 @@ from napari_ssn.gui.layers.strokes import BOLD, HALO, MORE, THIN
 
 # Pixels of the screen: of a sign, and between it and its words.
 _SIGN, _GAP = 22.0, 8.0
+# Below the letter of the side at the upper edge, which a narrow canvas has no other room for.
+_DOWN = 34.0
 
 
 class LegendOverlay(CanvasOverlay):
@@ -54,13 +56,20 @@ class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
             self._lay_out(rows)
         super()._on_position_change(event)
 
+    def _on_box_change(self) -> None:
+        super()._on_box_change()
+        if self.box.parent is not None and self.y_size > _DOWN:
+            # There is nothing above the first row.
+            self.box.height -= _DOWN
+            self.box.center = self.x_size / 2, _DOWN + (self.y_size - _DOWN) / 2
+
     def _lay_out(self, rows: tuple[tuple[str, str, float], ...]) -> None:
         text = self._text
         text.text = [words for words, _, _ in rows]
         text.font_size = self.overlay.font_size
         width, height = text.get_width_height()
         each = height / len(rows)
-        middles = each * (np.arange(len(rows)) + 0.5)
+        middles = _DOWN + each * (np.arange(len(rows)) + 0.5)
         # Without its bounds a text that grew is cut off.
         text.pos = np.stack([np.full(len(rows), _SIGN + _GAP), middles], axis=1)
         text.color = self._get_fgcolor()
@@ -73,7 +82,7 @@ class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
                 tones = np.array([Color(rows[k][1]).rgba for k in here], dtype=np.float32)
                 halo.set_data(ends, color=HALO, connect="segments")
                 sign.set_data(ends, color=np.repeat(tones, 2, axis=0), connect="segments")
-        self.x_size, self.y_size = _SIGN + _GAP + width, height
+        self.x_size, self.y_size = _SIGN + _GAP + width, _DOWN + height
         self.node.update()
 
     def close(self) -> None:
