@@ -8,9 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.sequence import Sequence
-from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
 
 import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError
@@ -235,6 +241,36 @@ def test_one_slice_twice_is_counted_once(tmp_path: Path) -> None:
     volume = ssn.read(folder)
     np.testing.assert_array_equal(volume.data[0], values(1))
     assert volume.note == "1 file that is there twice with the same pixels was left out."
+
+
+@pytest.mark.parametrize("way", ["RLE", "big endian", "implicit", "padded"])
+def test_one_slice_encoded_in_two_ways_is_counted_once(tmp_path: Path, way: str) -> None:
+    folder = together(tmp_path, (values(1), nothing))
+    path = sorted(folder.iterdir())[2]
+    one = dcmread(path)
+    if way == "RLE":
+        one.compress(RLELossless, generate_instance_uid=False)
+    elif way == "padded":
+        one.PixelData += bytes(64)
+    else:
+        order = ExplicitVRBigEndian if way == "big endian" else ImplicitVRLittleEndian
+        if order == ExplicitVRBigEndian:
+            one.PixelData = np.frombuffer(one.PixelData, "<i2").astype(">i2").tobytes()
+        one.file_meta.TransferSyntaxUID = order
+    dcmwrite(folder / "again.dcm", one, enforce_file_format=True)
+    volume = ssn.read(folder)
+    np.testing.assert_array_equal(volume.data[0], values(1))
+    assert volume.note == "1 file that is there twice with the same pixels was left out."
+    # With other pixels it is no copy.
+    one = dcmread(path)
+    pixels = one.pixel_array.copy()
+    pixels[3, 2] += 1
+    one.set_pixel_data(pixels, "MONOCHROME2", 16, generate_instance_uid=False)
+    if way == "RLE":
+        one.compress(RLELossless, generate_instance_uid=False)
+    dcmwrite(folder / "again.dcm", one, enforce_file_format=True)
+    with pytest.raises(GeometryError, match="lie at the same place"):
+        ssn.read(folder)
 
 
 def test_a_screenshot_in_the_series_is_left_out_and_counted(tmp_path: Path) -> None:

@@ -307,7 +307,8 @@ def test_a_bad_file_of_another_series_blocks_nothing(tmp_path: Path, how: str) -
     one = dcmread(next((tmp_path / "ct").glob("IM*")))
     del one.PixelData, one.Rows, one.Columns
     one.save_as(tmp_path / "ct" / "z.dcm")
-    with pytest.raises(ImageError, match="damaged or cut off"):
+    # A header alone need not be damaged.
+    with pytest.raises(ImageError, match="holds no pixels: it is a header alone, or ends before"):
         ssn.read(tmp_path)
 
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydicom import dcmread
 
+from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.header import DAMAGED, Instance
+from napari_ssn.io.dicom.pixels import complete, stored_pixels
 
-# Elements that say what stored pixels mean.
-_MEANING = ("TransferSyntaxUID", "BitsStored", "HighBit", "PixelRepresentation")
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+# Elements that say what compressed pixels mean.
+_MEANING = ("BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue")
 
 
 def without_doubles(instances: Sequence[Instance]) -> tuple[list[Instance], int]:
@@ -46,22 +51,42 @@ def without_doubles(instances: Sequence[Instance]) -> tuple[list[Instance], int]
 def _repeated(same: Sequence[Instance]) -> list[Instance]:
     if len(same) < 2:
         return []
+    ordered = sorted(same, key=lambda one: (one.instance_number or 0, one.uid))
+    files = [_read(one) for one in ordered]
+    # One slice may be there as it was scanned and compressed without loss: only decoded they
+    # are equal. To decode what is compressed in one way alone would take as long as to read it.
+    mixed = len({file.file_meta.TransferSyntaxUID for file in files}) > 1
     seen, out = set[bytes](), []
-    for one in sorted(same, key=lambda one: (one.instance_number or 0, one.uid)):
-        digest = _digest(one)
-        if digest in seen:
-            out.append(one)
-        seen.add(digest)
+    try:
+        for one, file in zip(ordered, files, strict=True):
+            encoded = file.file_meta.TransferSyntaxUID.is_encapsulated
+            digest = _of_bytes(file) if encoded and not mixed else _of_values(file)
+            if digest in seen:
+                out.append(one)
+            seen.add(digest)
+    finally:
+        apart.close()
     return out
 
 
-def _digest(one: Instance) -> bytes:
-    """Hash of the pixels of a file, and of what they mean."""
+def _read(one: Instance) -> Dataset:
     whole = one.member.whole()
     check_inflates(whole, one.most_bytes)
     with reading(DAMAGED):
-        dataset = dcmread(BytesIO(whole), force=True)
-        said = [str(dataset.get(keyword, "")) for keyword in _MEANING[1:]]
-        said.append(str(dataset.file_meta.get(_MEANING[0], "")))
-        pixels = dataset.get("PixelData", b"")
-        return hashlib.sha256("|".join(said).encode() + pixels).digest()
+        return complete(dcmread(BytesIO(whole), force=True))
+
+
+def _of_bytes(dataset: Dataset) -> bytes:
+    """Hash of the compressed pixels of a file, and of what they mean."""
+    with reading(DAMAGED):
+        said = "|".join(str(dataset.get(keyword, "")) for keyword in _MEANING)
+        return hashlib.sha256(said.encode() + dataset.get("PixelData", b"")).digest()
+
+
+def _of_values(dataset: Dataset) -> bytes:
+    """Hash of the stored numbers of a file, and of which of them are padding."""
+    stored = stored_pixels(dataset)
+    digest = hashlib.sha256(stored.values.astype("<i8").tobytes())
+    if stored.padding is not None:
+        digest.update(stored.padding.tobytes())
+    return digest.digest()

@@ -49,6 +49,10 @@ _ROOM = 1 << 26
 # Where a series without a number comes.
 LAST = 1 << 31
 DAMAGED = "A DICOM file is damaged or cut off: copy or export it again, or take it out."
+_NO_PIXELS = (
+    "A DICOM file of an image holds no pixels: it is a header alone, or ends before them. Export "
+    "it again, or take it out."
+)
 _MOSAIC = (
     "The images are mosaics, many slices tiled in one picture as Siemens stores them, which are "
     "not read: convert them with dcm2niix, or export them as enhanced DICOM."
@@ -168,8 +172,7 @@ def _partial(stream: BytesIO, stop: Callable[[int], bool]) -> Dataset:
 def _described(member: Member, header: Dataset) -> Instance:
     modality = str(header.get("Modality") or "")
     if header.get("SOPClassUID") in _IMAGES and not header.get("Rows"):
-        # It ends before it comes to its pixels.
-        raise ImageError(DAMAGED)
+        raise ImageError(_NO_PIXELS)
     is_image = bool(header.get("Rows")) and modality not in _NO_IMAGE
     number, own = header.get("SeriesNumber"), header.get("InstanceNumber")
     found = tuple(planes.planes(header) or ()) if is_image else ()
