@@ -33,7 +33,7 @@ import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom import DicomSeries, list_series
-from tests.support.dicoms import SECRETS, make_multiframe, make_series
+from tests.support.dicoms import SECRETS, make_multiframe, make_series, name_syntax
 from tests.support.helpers import noise_image, oblique_affine
 from tests.support.zips import WORDS, marked
 
@@ -525,6 +525,25 @@ def test_compressions_that_are_not_read_are_named(tmp_path: Path, syntax: str, n
         dataset.save_as(path)
     text = refusal(tmp_path / "s", ImageError)
     assert f"compressed as {name}" in text and "uncompressed" in text
+
+
+@pytest.mark.parametrize(
+    ("syntax", "name"),
+    [
+        ("1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression"),
+        ("1.2.840.113619.5.2", "1.2.840.113619.5.2"),
+    ],
+)
+@pytest.mark.parametrize("twice", [False, True])
+def test_encodings_that_no_library_knows_are_named(
+    tmp_path: Path, syntax: str, name: str, twice: bool
+) -> None:
+    for path in make_series(tmp_path / "s", values(), AXIAL):
+        name_syntax(path, syntax)
+        if twice:
+            shutil.copy(path, path.with_suffix(".again.dcm"))
+    text = refusal(tmp_path / "s", ImageError)
+    assert f"encoded as {name}, which is not read here" in text and "damaged" not in text
 
 
 # Damaged.

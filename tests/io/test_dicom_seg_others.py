@@ -17,7 +17,7 @@ import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import told_of
-from tests.support.dicoms import check_leaves_out, make_series, told
+from tests.support.dicoms import check_leaves_out, make_series, name_syntax, told
 from tests.support.helpers import command, noise_image, tiny_model
 from tests.support.segmentations import complaints
 
@@ -207,6 +207,23 @@ def test_a_compression_that_is_not_read_is_named(two: tuple[Path, np.ndarray]) -
     seg.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.100"
     seg.save_as(path, enforce_file_format=False)
     with pytest.raises(ImageError, match="segmentation is compressed as MPEG2"):
+        read_dicom_seg(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("syntax", "words"),
+    [
+        ("1.2.840.10008.1.2.8.1", "encoded as Deflated Image Frame Compression, which is not"),
+        ("1.2.840.10008.1.2.5", "compressed as RLE Lossless, could not be decoded: they are dam"),
+        ("1.3.46.670589.33.1.4.1", "encoded as 1.3.46.670589.33.1.4.1, which is not read here"),
+    ],
+)
+def test_a_compression_that_libraries_do_not_know_is_named(
+    two: tuple[Path, np.ndarray], syntax: str, words: str
+) -> None:
+    path, _ = two
+    name_syntax(path, syntax)
+    with pytest.raises(ImageError, match=words):
         read_dicom_seg(path.read_bytes())
 
 

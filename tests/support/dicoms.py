@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     CTImageStorage,
     EnhancedCTImageStorage,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
+    JPEG2000Lossless,
     MRImageStorage,
     generate_uid,
 )
@@ -190,6 +193,20 @@ def make_multiframe(
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)
     return path
+
+
+def name_syntax(path: Path, syntax: str) -> None:
+    """Let a file say that it is encoded in a way that pydicom, which writes it, does not know."""
+    one = dcmread(path)
+    if not one["PixelData"].is_undefined_length:
+        one.PixelData = encapsulate([one.PixelData] * int(one.get("NumberOfFrames") or 1))
+        one["PixelData"].VR = "OB"
+    one.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dcmwrite(path, one, enforce_file_format=True)
+    known = JPEG2000Lossless.encode()
+    whole = path.read_bytes()
+    assert len(syntax) <= len(known) and whole.count(known) == 1
+    path.write_bytes(whole.replace(known, syntax.encode().ljust(len(known), b"\0")))
 
 
 def _dataset(

@@ -34,6 +34,8 @@ _UNSAID = (
     "The images are compressed, and the files do not say how, as their first bytes are missing: "
     "export the series again."
 )
+# Ways to compress that are younger than pydicom's list of them.
+_NEWER = {"1.2.840.10008.1.2.8.1": "Deflated Image Frame Compression"}
 _HIGH_BIT = (
     "The images say that {stored} bits of a pixel are used and that the highest is number {high}: "
     "programs read such pixels differently. Export the series again."
@@ -57,8 +59,8 @@ class Stored:
 def complete(dataset: Dataset) -> Dataset:
     """A data set that says how it is encoded, where the file lacks the part that says it.
 
-    ImageError if it has that part and it does not say so, or if its pixels are compressed, which
-    nothing else tells of.
+    ImageError if it has that part and it does not say so or names a way that nobody here knows,
+    or if its pixels are compressed, which nothing else tells of.
     """
     meta = getattr(dataset, "file_meta", None) or FileMetaDataset()
     if "TransferSyntaxUID" not in meta:
@@ -69,6 +71,11 @@ def complete(dataset: Dataset) -> Dataset:
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    if not meta.TransferSyntaxUID.is_transfer_syntax:
+        raise ImageError(
+            f"A DICOM file is encoded as {_name(meta.TransferSyntaxUID)}, which is not read here: "
+            "export it uncompressed."
+        )
     dataset.file_meta = meta
     return dataset
 
@@ -99,6 +106,15 @@ def check_decodable(dataset: Dataset, what: str) -> None:
             f"{what} compressed as {_name(syntax)}, which is not read here: export the series "
             "uncompressed."
         )
+
+
+def undecodable(dataset: Dataset, what: str) -> str:
+    """A sentence, beginning with ``what``, of compressed pixels that a library does not decode."""
+    name = _name(dataset.file_meta.TransferSyntaxUID)
+    return (
+        f"{what}, compressed as {name}, could not be decoded: they are damaged or of a kind that "
+        "is not read here. Export the series uncompressed."
+    )
 
 
 def stored_pixels(dataset: Dataset) -> Stored:
@@ -180,7 +196,7 @@ def _wrapped(value: int, bits: int, signed: bool) -> int:
 
 
 def _decoded(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[Any]:
-    plugin, syntax = _decoder(dataset), dataset.file_meta.TransferSyntaxUID
+    plugin = _decoder(dataset)
     try:
         if plugin == _APART:
             pixels = apart.decode(dataset)
@@ -189,10 +205,7 @@ def _decoded(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[Any]:
     except (NotImplementedError, RuntimeError, ValueError):
         # What a library cannot decode may be damaged or a kind that it does not know: it does
         # not tell which.
-        raise ImageError(
-            f"The pixels of a slice, compressed as {_name(syntax)}, could not be decoded: they are "
-            "damaged or of a kind that is not read here. Export the series uncompressed."
-        ) from None
+        raise ImageError(undecodable(dataset, "The pixels of a slice")) from None
     if pixels.size != np.prod(shape):
         raise ImageError(_CUT_OFF)
     return pixels.reshape(shape)
@@ -216,7 +229,7 @@ def _decoder(dataset: Dataset) -> str | None:
 
 def _name(syntax: Any) -> str:
     """Name of a transfer syntax; a private one has none, and its number names nobody."""
-    name = str(syntax.name)
+    name = _NEWER.get(str(syntax), str(syntax.name))
     if name == str(syntax) and not syntax.is_valid:
         return "nothing that DICOM knows"
     return name

@@ -22,6 +22,7 @@ from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.mending import is_background, label_of, segmentation
+from napari_ssn.io.dicom.pixels import undecodable
 from napari_ssn.io.opened import Opened, named_after
 from napari_ssn.io.source import check_memory
 
@@ -110,8 +111,10 @@ class _Segments:
     def masks(self) -> Iterator[tuple[PlainLabel, NDArray[Any]]]:
         """Of each segment its label and its voxels."""
         check_memory(math.prod(self.space) * (4 * self.count if self.fractional else 8))
+        syntax = self.seg.file_meta.TransferSyntaxUID
+        packed = syntax.is_encapsulated and undecodable(self.seg, "The pixels of the segmentation")
         for number, about in self.about.items():
-            with reading(_DAMAGED):
+            with reading(packed or _DAMAGED):
                 label = PlainLabel(label_of(number, about), _colour(about))
                 array = self.seg.get_volume(
                     segment_numbers=[number], perpendicular_tol=_SLANTED, **self.tolerance
