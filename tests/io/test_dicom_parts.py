@@ -228,6 +228,22 @@ def test_two_packages_with_a_slice_missing_are_not_two_images(tmp_path: Path) ->
         ssn.read(folder)
 
 
+@pytest.mark.parametrize("unknown", [False, True])
+def test_b_values_that_siemens_keeps_to_itself_are_read(tmp_path: Path, unknown: bool) -> None:
+    def b_value(value: str) -> Change:
+        def change(k: int, dataset: Dataset) -> None:
+            dataset.add_new(0x00190010, "LO", "SIEMENS MR HEADER")
+            stored = value.ljust(4).encode() if unknown else value
+            dataset.add_new(0x0019100C, "UN" if unknown else "IS", stored)
+
+        return change
+
+    folder = together(tmp_path, (values(1), b_value("50")), (values(2), b_value("800")))
+    assert [one.part for one in list_series(folder)] == ["b-value 50 s/mm²", "b-value 800 s/mm²"]
+    for number in (1, 2):
+        np.testing.assert_array_equal(ssn.read(folder, number).data[0], values(number))
+
+
 def test_one_slice_twice_is_counted_once(tmp_path: Path) -> None:
     again = values(1)[:, :, 2:3]
     affine = AXIAL.copy()
@@ -328,6 +344,22 @@ def test_frames_of_several_images(
         volume = ssn.read(path, number)
         np.testing.assert_array_equal(volume.data[0], values(number))
         assert volume.source.frames == tuple(range(5 * number - 4, 5 * number + 1))
+
+
+def test_files_of_many_frames_are_told_apart_by_their_numbers(tmp_path: Path) -> None:
+    # Time points as newer scanners store them: a file each; their UIDs are in no order.
+    for number, uid in ((3, "1.2.1"), (1, "1.2.3"), (2, "1.2.2")):
+
+        def changed(dataset: Dataset, number: int = number, uid: str = uid) -> None:
+            dataset.SeriesInstanceUID, dataset.InstanceNumber = "1.9", number
+            dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
+
+        path = tmp_path / f"{uid}.dcm"
+        make_multiframe(path, values(number), AXIAL, modality="MR", intercept=0, change=changed)
+    found = list_series(tmp_path)
+    assert [one.part for one in found] == ["file 1 of 3", "file 2 of 3", "file 3 of 3"]
+    for one in found:
+        np.testing.assert_array_equal(ssn.read(tmp_path, one.number).data[0], values(one.number))
 
 
 # From both doors, and back again.

@@ -272,8 +272,27 @@ def test_a_file_without_suffix_that_is_none_is_told_of(tmp_path: Path) -> None:
     assert volume.note is not None and volume.note.startswith("1 file named as DICOM is none")
 
 
-def test_a_mosaic_is_refused(tmp_path: Path) -> None:
-    change = at(0, ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
+def _tiles(syntax_vr: str) -> Callable[[int, Dataset], None]:
+    """Siemens' own number of tiles, of an image whose kind does not say that it has some."""
+
+    def change(k: int, dataset: Dataset) -> None:
+        dataset.add_new(0x00190010, "LO", "SIEMENS MR HEADER")
+        value = 36 if syntax_vr == "US" else (36).to_bytes(2, "little")
+        dataset.add_new(0x0019100A, syntax_vr, value)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        at(0, ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]),
+        at(0, ImageType=["ORIGINAL", "PRIMARY", "M", "VFRAME"]),
+        _tiles("US"),
+        _tiles("UN"),
+    ],
+)
+def test_a_mosaic_is_refused(tmp_path: Path, change: Callable[[int, Dataset], None]) -> None:
     make_series(tmp_path, np.abs(values())[:, :, :1], AXIAL, modality="MR", intercept=0,
                 change=change)  # fmt: skip
     with pytest.raises(ImageError, match="mosaics"):

@@ -100,7 +100,7 @@ def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
         groups.setdefault((one.series, many), []).append(one)
     if like is not None:
         return Study(_those_of(like, list(groups.values()), notes), [])
-    made = [one for group in groups.values() for one in _series(group, notes)]
+    made = _numbered([one for group in groups.values() for one in _series(group, notes)])
     # Pictures that lie nowhere, as of a dose report, and files of which next to nothing can be
     # read are beside the point where there are images.
     placed = [one for one in made if one.planes]
@@ -165,10 +165,31 @@ def _those_of(
     return [replace(found[0], note=_joined([told, found[0].note]))]
 
 
-def _rank(series: Series) -> tuple[int, str, str]:
+def _rank(series: Series) -> tuple[int, str, int, str]:
     first = series.instances[0]
     # Images of one series stay in the order in which they were told apart.
-    return first.number, first.series, first.uid if len(first.planes) > 1 else ""
+    if len(first.planes) < 2:
+        return first.number, first.series, 0, ""
+    return first.number, first.series, first.instance_number or 0, first.uid
+
+
+def _numbered(made: Sequence[Series]) -> list[Series]:
+    """With their numbers where several files of a series are an image each, as time points are."""
+    order: dict[str, list[str]] = {}
+    for one in sorted(made, key=_rank):
+        first = one.instances[0]
+        files = order.setdefault(first.series, [])
+        if len(first.planes) > 1 and first.uid not in files:
+            files.append(first.uid)
+
+    def numbered(one: Series) -> Series:
+        files, uid = order[one.instances[0].series], one.instances[0].uid
+        if len(files) < 2 or uid not in files:
+            return one
+        nth = f"file {files.index(uid) + 1} of {len(files)}"
+        return replace(one, words=" · ".join(words for words in (nth, one.words) if words))
+
+    return [numbered(one) for one in made]
 
 
 def _left_out(series: Sequence[Series]) -> Iterator[str]:

@@ -54,8 +54,8 @@ _NO_PIXELS = (
     "it again, or take it out."
 )
 _MOSAIC = (
-    "The images are mosaics, many slices tiled in one picture as Siemens stores them, which are "
-    "not read: convert them with dcm2niix, or export them as enhanced DICOM."
+    "The images are mosaics, many slices tiled in one picture as Siemens and United Imaging store "
+    "them, which are not read: convert them with dcm2niix, or export them as enhanced DICOM."
 )
 
 
@@ -176,7 +176,6 @@ def _described(member: Member, header: Dataset) -> Instance:
     is_image = bool(header.get("Rows")) and modality not in _NO_IMAGE
     number, own = header.get("SeriesNumber"), header.get("InstanceNumber")
     found = tuple(planes.planes(header) or ()) if is_image else ()
-    mosaic = "MOSAIC" in str(header.get("ImageType") or "")
     return Instance(
         member=member,
         uid=str(header.get("SOPInstanceUID") or ""),
@@ -192,5 +191,5 @@ def _described(member: Member, header: Dataset) -> Instance:
         kind=str(header.get("SOPClassUID") or ""),
         instance_number=None if own is None else int(own),
         shared=alike.shared(header) if is_image else (),
-        problem=_MOSAIC if mosaic and is_image else None,
+        problem=_MOSAIC if is_image and traits.is_mosaic(header) else None,
     )

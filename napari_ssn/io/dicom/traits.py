@@ -77,13 +77,16 @@ KEYWORDS = (
     "AcquisitionDate",
     "AcquisitionTime",
 )
-#: And those that a maker keeps to itself: Siemens' b-value and direction, and whose they are.
-PRIVATE = (0x00190010, 0x0019100C, 0x0019100E)
+#: And those that a maker keeps to itself: Siemens' number of tiles, b-value and direction, and
+#: whose they are.
+PRIVATE = (0x00190010, 0x0019100A, 0x0019100C, 0x0019100E)
+# What images are called that are many slices tiled in one picture: by Siemens, by United Imaging.
+_TILED = {"MOSAIC", "VFRAME"}
 
 
 def traits_of(header: Dataset) -> Traits:
     """Traits of an image of one slice, or of all frames of an instance."""
-    siemens = str(header.get((0x0019, 0x0010), "")).rstrip().endswith(_SIEMENS)
+    siemens = _of_siemens(header)
     b_value = header.get("DiffusionBValue")
     direction = header.get("DiffusionGradientOrientation")
     if siemens:
@@ -110,6 +113,14 @@ def traits_of(header: Dataset) -> Traits:
         _number(header.get("AcquisitionNumber")),
         _text(time) if isinstance(time, str) else _number(time),
     )
+
+
+def is_mosaic(header: Dataset) -> bool:
+    """Whether an image is many slices tiled in one picture, by its kind or its number of tiles."""
+    if _TILED & set(_text(header.get("ImageType")).upper().split("\\")):
+        return True
+    tiles = _private(header, 0x0019100A) if _of_siemens(header) else None
+    return isinstance(tiles, int) and tiles > 1
 
 
 def frame_traits(all_frames: Traits, group: Callable[[str], Dataset | None]) -> Traits:
@@ -196,6 +207,10 @@ def _order(value: Value) -> tuple[int, float, str]:
     if isinstance(value, float):
         return 0, value, ""
     return (2, 0.0, "") if value is None else (1, 0.0, str(value))
+
+
+def _of_siemens(header: Dataset) -> bool:
+    return str(_private(header, 0x00190010)).rstrip() == _SIEMENS
 
 
 def _private(header: Dataset, tag: int) -> Any:
