@@ -175,6 +175,7 @@ def test_an_element_that_is_missing_is_named(tmp_path: Path) -> None:
         ({"PatientID": "PID-4711-2"}, "different patients"),
         ({"PatientName": "ROE^RICHARD"}, "different patients"),
         ({"PatientBirthDate": "19510704"}, "different patients"),
+        ({"PatientSex": "M"}, "different patients"),
         ({"StudyInstanceUID": "1.2.3"}, "different studies"),
         ({"Manufacturer": "ANOTHER"}, "different scanners"),
         ({"ManufacturerModelName": "OTHER"}, "different scanners"),
@@ -189,7 +190,9 @@ def test_an_element_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_what_must_be_the_same_is_compared(tmp_path: Path, change: dict, words: str) -> None:
     def all_of_one(k: int, dataset: Dataset) -> None:
         dataset.Manufacturer, dataset.ManufacturerModelName = "MAKER", "MODEL"
-        dataset.DeviceSerialNumber, dataset.RescaleType = "1", "HU"
+        dataset.DeviceSerialNumber, dataset.PatientSex = "1", "F"
+        if k:  # A CT that says nothing is in HU.
+            dataset.RescaleType = "HU"
         at(3, **change)(k, dataset)
 
     make_series(tmp_path, values(), AXIAL, change=all_of_one)
@@ -197,6 +200,26 @@ def test_what_must_be_the_same_is_compared(tmp_path: Path, change: dict, words: 
         ssn.read(tmp_path)
     assert words in str(caught.value)
     assert not any(secret in str(caught.value) for secret in (*SECRETS, "ROE", "ANOTHER"))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"PatientPosition": "FFS"}, "position of the patient"),
+        ({"Laterality": "R"}, "side of the body"),
+        ({"ContrastBolusAgent": "DOE"}, "contrast agent"),
+        ({"BodyPartExamined": "JANE"}, "part of the body"),
+        ({"SliceThickness": "7"}, "slice thickness"),
+    ],
+)
+def test_what_may_differ_in_a_series_is_told(tmp_path: Path, change: dict, name: str) -> None:
+    make_series(tmp_path, values(), AXIAL, change=at(3, **change))
+    volume = ssn.read(tmp_path)
+    np.testing.assert_array_equal(volume.data[0], values())
+    assert volume.note == (
+        f"The slices differ in what one image has in common ({name}): look whether they belong "
+        "together."
+    )
 
 
 def test_one_name_written_in_two_ways_is_one_patient(tmp_path: Path) -> None:

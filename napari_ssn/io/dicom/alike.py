@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
     from napari_ssn.io.dicom.planes import Plane
 
-#: Of an image, in the order of `_REFUSALS`.
+#: Of an image, in the order of `KEYWORDS`.
 Shared = tuple[str, ...]
 
-#: Elements of a header that `shared` reads.
-KEYWORDS = (
+# Elements of which differences are refused, in the order of `_REFUSALS`.
+_REFUSED = (
     "PatientID",
     "PatientName",
     "PatientBirthDate",
+    "PatientSex",
     "StudyInstanceUID",
     "Modality",
     "Manufacturer",
@@ -29,6 +30,16 @@ KEYWORDS = (
     "RescaleType",
     "Units",
 )
+# And those of which a difference is told.
+_TOLD = {
+    "PatientPosition": "position of the patient",
+    "BodyPartExamined": "part of the body",
+    "Laterality": "side of the body",
+    "ContrastBolusAgent": "contrast agent",
+    "SliceThickness": "slice thickness",
+}
+#: Elements of a header that `shared` reads.
+KEYWORDS = (*_REFUSED, *_TOLD)
 _PATIENTS = "The images of the series belong to different patients."
 _SCANNERS = "The images of the series come from different scanners."
 _UNITS = "The values of the images of the series are of different units."
@@ -39,6 +50,7 @@ _SHADES = (
 # Why images that differ are refused, and whether saying nothing is something else than any value.
 _REFUSALS = (
     (_PATIENTS, True),
+    (_PATIENTS, False),
     (_PATIENTS, False),
     (_PATIENTS, False),
     ("The images of the series belong to different studies.", True),
@@ -54,8 +66,11 @@ _REFUSALS = (
 
 def shared(header: Dataset) -> Shared:
     """What a header says of those elements."""
-    values = [" ".join(_plain(header.get(keyword))) for keyword in KEYWORDS]
-    return tuple(values)
+    values = {keyword: " ".join(_plain(header.get(keyword))) for keyword in KEYWORDS}
+    if values["Modality"] == "CT" and header.get("RescaleSlope") is not None:
+        # What a CT does not say to be something else is HU (PS3.3 C.8.2.1).
+        values["RescaleType"] = values["RescaleType"] or "HU"
+    return tuple(values.values())
 
 
 def _plain(value: object) -> list[str]:
@@ -67,9 +82,16 @@ def _plain(value: object) -> list[str]:
 
 def check(images: Sequence[Shared]) -> None:
     """ImageError if images of one series differ in what must be the same."""
-    for values, (sentence, strict) in zip(zip(*images, strict=True), _REFUSALS, strict=True):
+    # What is told and not refused comes last.
+    for values, (sentence, strict) in zip(zip(*images, strict=True), _REFUSALS, strict=False):
         if len(set(values) if strict else {*values} - {""}) > 1:
             raise ImageError(sentence)
+
+
+def differing(images: Sequence[Shared]) -> list[str]:
+    """Names of what images of one series have not in common, although it is not refused."""
+    told = list(zip(*images, strict=True))[len(_REFUSED) :]
+    return [name for values, name in zip(told, _TOLD.values(), strict=True) if len(set(values)) > 1]
 
 
 def check_rescale(planes: Sequence[Plane]) -> None:

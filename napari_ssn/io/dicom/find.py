@@ -273,9 +273,11 @@ def _notes(part: Part) -> Iterator[str | None]:
     planes = [plane for _, plane in part.homes]
     if part.stack is not None:
         yield part.stack.note
-    if part.differ:
+    files = {id(one): one.shared for one, _ in part.homes}
+    differ = [*part.differ, *alike.differing(list(files.values()))]
+    if part.stack is not None and differ:
         yield (
-            f"The slices differ in what one image has in common ({', '.join(part.differ)}): look "
+            f"The slices differ in what one image has in common ({', '.join(differ)}): look "
             "whether they belong together."
         )
     if any(plane.reckoned for plane in planes):
