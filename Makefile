@@ -17,7 +17,7 @@ endif
 # Where Python may not keep what it compiled, each process of the tests compiles everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env test quick coverage matrix check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs notebooks clean system-libs
+.PHONY: help env test quick coverage matrix check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs notebooks nnunet clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -37,6 +37,7 @@ help:
 	@echo "make gpu         tests, benchmarks and training on a GPU: make gpu OUT=FOLDER DATA=FOLDER"
 	@echo "make fuzz        10,000 damaged files of every kind that is read"
 	@echo "make pictures    the pictures of README and docs/"
+	@echo "make nnunet      nnU-Net's own model and predictions for the tests: make nnunet DATA=FOLDER"
 	@echo "make models      docs/models.md, from the models' cards and what was measured"
 	@echo "make commands    docs/commands.md, from the commands themselves"
 	@echo "make docs        a site of README, docs/ and the docstrings, in site/"
@@ -64,6 +65,8 @@ $(BIN)/python:
 .venv/.installed: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
 	@echo "Installing napari-ssn and what it needs into .venv; the first time this takes some minutes."
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,itk,zarr,onnx,train,test,dev]'
+	@# Its U-Nets need torch alone; what else it asks for is for networks that are not run here.
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt --no-deps dynamic-network-architectures
 	@touch $@
 
 # As many processes share the tests as there are processors, four at most; each has one thread and,
@@ -156,6 +159,14 @@ findings:
 fuzz: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.support.fuzz $(ARGS)
 
+# nnU-Net's own model and predictions, which tests compare with: some minutes, in an environment of
+# its own, and the network is needed. DATA is the Decathlon's hippocampi with splits.json.
+nnunet:
+	@test -n "$(DATA)" || { echo "Name the hippocampi: make nnunet DATA=folder" >&2; exit 2; }
+	$(call new-venv,.venv-nnunet)
+	.venv-nnunet/bin/python -m pip install $(PIP_FLAGS) "nnunetv2==2.8.1"
+	.venv-nnunet/bin/python tests/support/nnunets.py "$(DATA)"
+
 models: env
 	$(BIN)/python docs/models.py
 
@@ -203,6 +214,6 @@ wheel-test: system-libs env
 	  $(ON_SCREEN) "$$bin/python" -c "import napari; v = napari.Viewer(show=False); v.window.add_plugin_dock_widget('napari-ssn', 'SSN hypotheses'); v.close(); print('the dock opens')"
 
 clean:
-	rm -rf .venv .venv-core .venv-wheel .venv-docs .venv-pyside6 .venv-lowest build dist site demo demo-ct htmlcov .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-core .venv-wheel .venv-docs .venv-nnunet .venv-pyside6 .venv-lowest build dist site demo demo-ct htmlcov .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -f napari_ssn/napari.yaml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

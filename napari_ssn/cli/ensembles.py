@@ -1,9 +1,10 @@
-"""Ensembles in commands: their members found, read with progress, and named."""
+"""Ensembles in commands: their members found, read or run with progress, and named."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -15,20 +16,27 @@ from napari_ssn.documents.sidecar import EnsembleRun
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.members import MemberFiles, find_members
-from napari_ssn.prediction.ensembles import predict, said_of
+from napari_ssn.network.others.networks import Networks, find_networks
+from napari_ssn.network.threads import threads
+from napari_ssn.prediction.ensembles import find, predict, said_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
 
 
-def members_of(wanted: Ensemble, image: Volume, name: str) -> MemberFiles:
+def members_of(
+    wanted: Ensemble, image: Volume, name: str, device: str = "auto"
+) -> MemberFiles | Networks:
     """The members that somebody names, and a word on each that is missing."""
-    found = find_members(wanted.paths, image, name)
+    views: Any = None if wanted.views is None else wanted.views.value
+    found = find(wanted.paths, image, name, views=views, device=device)
+    if wanted.views is not None and not isinstance(found, Networks):
+        raise DataError("--views is for networks that are run here, and these are maps.")
     typer.echo(f"Members: {', '.join(found.names)}.", err=True)
     return found
 
 
 def predict_from(
-    files: MemberFiles,
+    files: MemberFiles | Networks,
     image: Volume,
     frame: int | None,
     *,
@@ -40,7 +48,7 @@ def predict_from(
     """What an ensemble says of its image, with progress and remarks on standard error.
 
     Args:
-        files: of the members.
+        files: of the members; or networks, which are run.
         image: that they are of.
         frame: which one of a time series it is, from 1; None for an image without time.
         clip, width_mm, rank, distances: as for `napari_ssn.ensemble`.
@@ -48,7 +56,8 @@ def predict_from(
     if image.note is not None:
         typer.echo(image.note, err=True)
     with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Reading members", total=None)
+        doing = "Running networks" if isinstance(files, Networks) else "Reading members"
+        task = bar.add_task(doing, total=None)
         found = predict(
             files,
             Source.of(image, None if frame is None else frame - 1),
@@ -65,7 +74,13 @@ def predict_from(
 
 
 def remade(
-    image: Volume, frame: int | None, name: str, told: EnsembleRun, paths: Sequence[Path]
+    image: Volume,
+    frame: int | None,
+    name: str,
+    told: EnsembleRun,
+    paths: Sequence[Path],
+    device: str = "auto",
+    count: int | None = None,
 ) -> Prediction:
     """What a sidecar's ensemble says of its image, from the same members in the same way.
 
@@ -75,18 +90,25 @@ def remade(
         name: of the image's file.
         told: what the sidecar says.
         paths: where its members are; others there are left out.
+        device: for networks.
+        count: of threads that these ran in; None where they did not run on the CPU.
     """
     if not paths:
         raise DataError("The sidecar was made from an ensemble: name its members with --ensemble.")
-    files = find_members(paths, image, name).some([one.sha256 for one in told.members])
+    files: MemberFiles | Networks
+    if any(one.network for one in told.members):
+        files = find_networks(paths, image, device=device, all_said=False).some(told.members)
+    else:
+        files = find_members(paths, image, name).some([one.sha256 for one in told.members])
     # What was missing then is no news.
     files.notes.clear()
-    return predict_from(
-        files,
-        image,
-        frame,
-        clip=(told.low, told.high),
-        width_mm=told.width_mm or WIDTH_MM,
-        rank=told.rank,
-        distances=told.kind == "distances",
-    )
+    with threads(count if device == "cpu" else None):
+        return predict_from(
+            files,
+            image,
+            frame,
+            clip=(told.low, told.high),
+            width_mm=told.width_mm or WIDTH_MM,
+            rank=told.rank,
+            distances=told.kind == "distances",
+        )

@@ -28,15 +28,25 @@ class Format(StrEnum):
     captured = "dicom-sc"
 
 
+class Views(StrEnum):
+    """What becomes of mirrored views of networks that are run here."""
+
+    average = "average"
+    each = "each"
+    none = "none"
+
+
 class Ensemble(NamedTuple):
     """Where the members of an ensemble are, and how they become a distribution.
 
     rank: columns that are kept; None for all. width_mm: of distances; None for what is usual.
+    views: of networks that are run here; None for what is usual.
     """
 
     paths: tuple[Path, ...]
     rank: int | None = None
     width_mm: float | None = None
+    views: Views | None = None
 
 
 #: What goes to an archive, and names the patient.

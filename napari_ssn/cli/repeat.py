@@ -112,19 +112,27 @@ def again(
         volume, frame = _image_of(named.paths[0], record, named.series[0])
     check_image(volume, record)
     if told is not None:
-        return Recall(remade(volume, frame, named.paths[0].name, told, members))
+        where, count = device or device_of(record), record.run.threads
+        name = named.paths[0].name
+        found = remade(volume, frame, name, told, members, where, count)
+        if any(one.network for one in told.members):
+            _tell_device(record, found.device_title)
+        return Recall(found)
     named_model = model_name or model_of(record) or record.model.name
     model = load_model(named_model, device or device_of(record))
     check_weights(model.card, record)
-    here = device_title(model.device)
+    _tell_device(record, device_title(model.device))
+    found = rerun(record, model, partial(run_on, model, volume, frame=frame))
+    return Recall(found)
+
+
+def _tell_device(record: Provenance, here: str) -> None:
     if here != record.run.device_title:
         typer.echo(
             f"The sidecar was made on another device ({record.run.device_title}, here {here}): "
             "single voxels may differ.",
             err=True,
         )
-    found = rerun(record, model, partial(run_on, model, volume, frame=frame))
-    return Recall(found)
 
 
 def _image_of(

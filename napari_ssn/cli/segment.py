@@ -15,9 +15,11 @@ from napari_ssn.cli.options import (
     TO_ARCHIVE,
     Ensemble,
     Format,
+    Views,
     parse_centre,
     parse_series,
 )
+from napari_ssn.network.others.folders import is_model
 
 
 def segment(
@@ -72,7 +74,8 @@ def segment(
             metavar="MAPS",
             help="In the place of a model: maps of other networks, or several people's label maps. "
             "A folder with a folder for each (fold_0, fold_1, …, as nnU-Net writes with "
-            "--save_probabilities), or this option once for each file.",
+            "--save_probabilities), or this option once for each file. Or networks that are run: a "
+            "model folder of nnU-Net v2, a bundle of MONAI.",
         ),
     ] = None,
     rank: Annotated[
@@ -86,6 +89,14 @@ def segment(
             help="Of an ensemble of label maps: mm from an edge beyond which distances count "
             "alike.",
             show_default="10",
+        ),
+    ] = None,
+    views: Annotated[
+        Views | None,
+        typer.Option(
+            help="Of networks that are run: the mean of mirrored views is a member (average), each "
+            "is one, or none are looked at.",
+            show_default="average, or each of a single network",
         ),
     ] = None,
     samples: Annotated[
@@ -175,13 +186,16 @@ def segment(
         ):
             raise typer.Exit(DIFFERENT)
         return
-    if ensemble and (model or centre or depth is not None or frame is not None or device):
+    running = any(is_model(one) for one in ensemble or ())
+    if ensemble and (model or centre or depth is not None or frame is not None):
         raise typer.BadParameter(
-            "The members of an ensemble are there already: leave out --model, --centre, --depth, "
-            "--frame and --device."
+            "The members of an ensemble are of the whole image: leave out --model, --centre, "
+            "--depth and --frame."
         )
-    if not ensemble and (rank is not None or width is not None):
-        raise typer.BadParameter("--rank and --width are for --ensemble.")
+    if ensemble and device and not running:
+        raise typer.BadParameter("Maps are there already: leave out --device.")
+    if not ensemble and (rank is not None or width is not None or views is not None):
+        raise typer.BadParameter("--rank, --width and --views are for --ensemble.")
     if width is not None and not (math.isfinite(width) and width > 0):
         raise typer.BadParameter(f"{width} is no width: give a number of millimetres above 0.")
     if model is None and not ensemble:
@@ -201,7 +215,7 @@ def segment(
         series=numbers,
         count=samples,
         seed=seed,
-        ensemble=Ensemble(tuple(ensemble), rank, width) if ensemble else None,
+        ensemble=Ensemble(tuple(ensemble), rank, width, views) if ensemble else None,
         device=device or "auto",
         suffixes=tuple(SUFFIXES[one] for one in format_ or [Format.nifti]),
         deidentified=deidentified,

@@ -105,7 +105,7 @@ def segment_image(
         named.check(card)
         named.tell(card)
     volume = named.read(frame)
-    files = None if ensemble is None else members_of(ensemble, volume, named.paths[0].name)
+    files = None if ensemble is None else members_of(ensemble, volume, named.paths[0].name, device)
     whose, count = (
         ("sample", 16 if count is None else count)
         if (files is None or count is not None or len(files) >= MANY)

@@ -18,7 +18,7 @@ Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet", "SliceUNet", "no
 Radius = Annotated[float, Field(gt=0)]
 
 
-def _check_numbers(value: Any, depth: int = 0) -> None:
+def check_numbers(value: Any, depth: int = 0) -> None:
     """ValueError if an argument is larger than any network's: the rest would be memory."""
     if depth > _DEEPEST:
         raise ValueError(f"tables within tables, more than {_DEEPEST} deep")
@@ -28,7 +28,7 @@ def _check_numbers(value: Any, depth: int = 0) -> None:
         if len(value) > _LONGEST:
             raise ValueError(f"more than {_LONGEST} entries")
         for one in value.values() if isinstance(value, dict) else value:
-            _check_numbers(one, depth + 1)
+            check_numbers(one, depth + 1)
 
 
 class Architecture(Closed):
@@ -55,7 +55,7 @@ class Architecture(Closed):
     @field_validator("arguments")
     @classmethod
     def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
-        _check_numbers(value)
+        check_numbers(value)
         return value
 
     @model_validator(mode="after")

@@ -57,11 +57,32 @@ class DicomInput(Exact):
     sop_instance_uids: Annotated[list[Uid], Field(min_length=1)]
 
 
+class MemberNetwork(Exact):
+    """A network of others that was run on the image, by its files and its views.
+
+    ``plan_sha256`` is over the texts that say how it reads images: plans and data set of nnU-Net,
+    inference, metadata and training of a bundle. ``views`` are the axes of the network's own grid
+    that were mirrored, of each view whose logits were averaged; none of the image as it is.
+    """
+
+    kind: Literal["nnU-Net 2", "MONAI"]
+    weights_sha256: Sha256
+    plan_sha256: Sha256
+    views: Annotated[
+        list[Annotated[list[Annotated[int, Field(ge=0, le=2)]], Field(max_length=3)]],
+        Field(min_length=1, max_length=8),
+    ]
+
+
 class EnsembleMember(Exact):
-    """One member of an ensemble: checksum of its file, or of a layer's values, and its name."""
+    """One member of an ensemble: checksum of its file, or of a layer's values, and its name.
+
+    ``network`` is what was run for it, and ``sha256`` then over that; null of a map.
+    """
 
     sha256: Sha256
     name: Annotated[str, Field(min_length=1, max_length=64)]
+    network: MemberNetwork | None = None
 
 
 class EnsembleRun(Exact):

@@ -20,6 +20,7 @@ from napari_ssn.documents.problems import parsed
 from napari_ssn.documents.ran import DicomInput as DicomInput
 from napari_ssn.documents.ran import EnsembleMember as EnsembleMember
 from napari_ssn.documents.ran import EnsembleRun as EnsembleRun
+from napari_ssn.documents.ran import MemberNetwork as MemberNetwork
 from napari_ssn.documents.ran import ModelIdentity as ModelIdentity
 from napari_ssn.documents.ran import Run as Run
 from napari_ssn.documents.ran import Software as Software

@@ -5,8 +5,6 @@ Nothing is unpickled. Of an archive of numpy's the shape is compared before a nu
 
 from __future__ import annotations
 
-import json
-import re
 import zipfile
 from collections.abc import Sequence
 from itertools import product
@@ -16,7 +14,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import DataError, ImageError, SSNError
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.geometry.volume import Volume
@@ -35,11 +32,6 @@ _LOOKED_AT, _SAME, _OTHER = 96, 0.9, 0.5
 # Sums of what is rounded to half precision.
 _ROUNDED = 0.02
 _MOST_LABELS = 256
-_NUMBER = re.compile("[0-9]{1,3}")
-_NO_LABELS = (
-    "The dataset.json beside it does not say the labels as nnU-Net does, a name and a number from "
-    "0 on for each: mend it, or take it away."
-)
 _DAMAGED = "The archive is damaged or cut off: write it again."
 
 
@@ -265,40 +257,6 @@ def _placed(probabilities: Array, labels: NDArray[np.uint8]) -> tuple[int, ...]:
             "or axes in another order."
         )
     return fitting[0]
-
-
-def names_beside(path: Path) -> dict[str, int] | None:
-    """Labels of nnU-Net's ``dataset.json`` in a folder, by name; None where there is none.
-
-    DataError for regions, which overlap, and where it is there and nobody can read it: the names
-    of the labels would be wrong in silence.
-    """
-    try:
-        text = read_text(path / "dataset.json")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError):
-        raise DataError(_NO_LABELS) from None
-    try:
-        labels = json.loads(text)["labels"]
-    except (ValueError, RecursionError, KeyError, TypeError):
-        raise DataError(_NO_LABELS) from None
-    if not isinstance(labels, dict):
-        raise DataError(_NO_LABELS)
-    if labels and all(_NUMBER.fullmatch(one) and isinstance(labels[one], str) for one in labels):
-        # nnU-Net 1 and the Decathlon have it the other way round.
-        labels = {name: int(number) for number, name in labels.items()}
-    out: dict[str, int] = {}
-    for name, value in labels.items():
-        if isinstance(value, list):
-            raise DataError("It was trained on regions that overlap, which are not read.")
-        if not isinstance(value, int) or not 0 <= value < _MOST_LABELS:
-            raise DataError(_NO_LABELS)
-        if name != "ignore":
-            out[str(name)[:64] or str(value)] = value
-    if len(out) < 2 or sorted(out.values()) != list(range(len(out))):
-        raise DataError(_NO_LABELS)
-    return out
 
 
 def reordered(found: Array, order: Sequence[int]) -> Array:

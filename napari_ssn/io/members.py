@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.documents.nnunet import names_beside
 from napari_ssn.errors import DataError, ImageError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nrrd, stem
 from napari_ssn.io.hashes import label_map_hash
-from napari_ssn.io.member_maps import names_beside, read_member, reordered
+from napari_ssn.io.member_maps import read_member, reordered
 
 _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
 # nnU-Net's channel at the end of an image's name, which its prediction has not.

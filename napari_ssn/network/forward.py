@@ -130,7 +130,7 @@ class Forward:
         """
         # Last, so that what stops a layer does so before its threads are fewer.
         whole = nullcontext() if self._divided else undivided(self._network)
-        with torch.inference_mode(), self._stoppable(), whole:
+        with torch.inference_mode(), stoppable(self._network, self._cancelled), whole:
             parameters = self._network(image[None].to(self._device))
             mean, factor, diag, *present = parameters
             found = Parameters(mean[0], factor[0], diag[0].sqrt())
@@ -143,23 +143,24 @@ class Forward:
                 raise ModelError(f"{self._title} gave values that are not finite on this image.")
         return found
 
-    @contextmanager
-    def _stoppable(self) -> Iterator[None]:
-        cancelled = self._cancelled
-        if cancelled is None:
-            yield
-            return
 
-        def look(*_: object) -> None:
-            ask(cancelled)
+@contextmanager
+def stoppable(network: nn.Module, cancelled: Callable[[], bool] | None) -> Iterator[None]:
+    """Ask before every layer of a network whether to stop, and raise `Cancelled` then."""
+    if cancelled is None:
+        yield
+        return
 
-        leaves = [m for m in self._network.modules() if not any(m.children())]
-        hooks = [leaf.register_forward_pre_hook(look) for leaf in leaves]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
+    def look(*_: object) -> None:
+        ask(cancelled)
+
+    leaves = [m for m in network.modules() if not any(m.children())]
+    hooks = [leaf.register_forward_pre_hook(look) for leaf in leaves]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def is_full(error: RuntimeError) -> bool:

@@ -1,4 +1,4 @@
-"""A prediction made of the maps of other networks, or of several people's label maps."""
+"""A prediction made of other networks, of their maps, or of several people's label maps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
@@ -23,6 +24,10 @@ from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.members import MemberFiles, find_members, without
+from napari_ssn.network.device import device_title
+from napari_ssn.network.others.folders import is_model
+from napari_ssn.network.others.networks import Networks, Views, find_networks
+from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
@@ -83,10 +88,35 @@ class LabelMaps:
 
 
 def find(
-    paths: Sequence[Path], image: Volume, name: str, left_out: Collection[int] = ()
-) -> MemberFiles:
-    """Members in files, but for those of some numbers from 0; see `find_members`."""
-    return without(find_members(paths, image, name), left_out)
+    paths: Sequence[Path],
+    image: Volume,
+    name: str,
+    left_out: Collection[int] = (),
+    *,
+    views: Views | None = None,
+    device: str = "auto",
+    cancel: Cancel = NEVER,
+) -> MemberFiles | Networks:
+    """Members in files, see `find_members`, or networks, see `find_networks`.
+
+    Args:
+        paths: files and folders of maps, or model folders.
+        image: that they are of, or are run on.
+        name: of its file.
+        left_out: numbers of members, from 0, that are none.
+        views, device, cancel: of networks.
+
+    Raises:
+        DataError, ImageError, ModelError: what is there are no members.
+    """
+    if not any(is_model(one) for one in paths):
+        return without(find_members(paths, image, name), left_out)
+    if not all(is_model(one) for one in paths):
+        raise DataError(
+            "Networks that are run here and maps are not members of one ensemble: name model "
+            "folders alone, or maps alone."
+        )
+    return find_networks(paths, image, views, device, cancel).without(left_out)
 
 
 def predict(
@@ -110,24 +140,29 @@ def predict(
         clip, width_mm, rank, distances: as for `napari_ssn.ensemble`.
         kinds: directions that are found at once, by how they are chosen.
         number: of the run, to tell it from others.
-        step: is told how many members were read, of how many.
-        cancel: looked at between them.
+        step: is told how many members were read, of how many; of networks how many windows
+            were seen, of all.
+        cancel: looked at between them, and before each layer of a network.
 
     Raises:
         DataError: they are no members of one ensemble.
         ImageError: one of them, or the image, cannot be read.
         Cancelled: somebody stopped it.
     """
-    done = 0
+    done, running = 0, isinstance(maps, Networks)
+    if isinstance(maps, Networks):
+        maps = replace(maps, step=step, cancel=cancel)
 
     def between() -> None:
         nonlocal done
         cancel.check()
         done += 1
-        step(min(done, len(maps)), len(maps))
+        if not running:
+            step(min(done, len(maps)), len(maps))
 
     volume = source.load()
-    step(0, len(maps))
+    if not running:
+        step(0, len(maps))
     made = ensemble(
         maps,
         source.affine,
@@ -146,20 +181,25 @@ def predict(
     del made
     cancel.check()
     values = some_values(volume.data[0])
+    device = maps.device if isinstance(maps, Networks) else torch.device("cpu")
+    on_cpu = running and device.type == "cpu"
     prediction = Prediction(
         run=number,
         source=replace(source, ct=seems_ct(values), units=units_of(values)),
         card=card_of(members, maps, source, dist.rank),
-        device="cpu",
-        device_title="CPU",
+        device=str(device),
+        device_title=device_title(device),
         tile=(),
         centre=None,
         depth_mm=None,
         dist=dist,
         image_sha256=image_hash(volume),
         residual=Residual(chance=CHANCE).within(dist, volume.data[0], EDGE_SHARE),
+        threads=torch.get_num_threads() if on_cpu else None,
+        instructions=instructions() if on_cpu else None,
         members=members,
         sources=maps.sources,
+        networks=maps.ran if isinstance(maps, Networks) else (),
     )
     for kind in kinds:
         cancel.check()
@@ -172,11 +212,14 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
     names = maps.labels or ("background", *(f"label {c}" for c in range(1, members.classes)))
     count, method = len(members), members.method
     what = "probability maps" if method.kind == "probabilities" else "label maps"
+    purpose = f"{count} {what} of this image, made elsewhere, as one distribution."
+    if isinstance(maps, Networks):
+        purpose = f"{count} networks of others, run on this image, as one distribution."
     return ModelCard(
         name="ensemble",
         title=f"Ensemble of {count}",
         version=__version__,
-        purpose=f"{count} {what} of this image, made elsewhere, as one distribution.",
+        purpose=purpose,
         limits=[_MEMBERS, _BETWEEN, said_of(method, members)],
         licence="that of its members",
         architecture=Architecture(backbone="none", arguments={}, features=count, rank=rank),

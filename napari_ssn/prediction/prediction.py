@@ -14,6 +14,7 @@ from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.members import Members
 from napari_ssn.core.spread import Spread
 from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.ran import MemberNetwork
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.network.fit import Fit, check_fit, in_calibration
 from napari_ssn.prediction.bases import Bases
@@ -47,6 +48,7 @@ class Prediction:
             it is not known.
         members: of the ensemble that it is made of; None of a model.
         sources: checksum and name of each of them, in their order.
+        networks: what was run for each of them; none where maps were read.
         tolerance, slip: how exactly a point is meant, and how likely it is a slip of the hand.
         given: the same given what was pointed at.
         bases: the axes of its uncertainty, by how they are chosen.
@@ -74,6 +76,7 @@ class Prediction:
     distance: float | None = None
     members: Members | None = None
     sources: tuple[tuple[str, str], ...] = ()
+    networks: tuple[MemberNetwork, ...] = ()
     given: Given = field(init=False, repr=False, compare=False)
     bases: Bases = field(init=False, repr=False, compare=False)
 

@@ -138,10 +138,11 @@ def ensemble_of(prediction: Prediction) -> provenance.EnsembleRun | None:
     if prediction.members is None:
         return None
     method = prediction.members.method
+    ran = prediction.networks or (None,) * len(prediction.sources)
     return provenance.EnsembleRun(
         members=[
-            provenance.EnsembleMember(sha256=sha256, name=name)
-            for sha256, name in prediction.sources
+            provenance.EnsembleMember(sha256=sha256, name=name, network=network)
+            for (sha256, name), network in zip(prediction.sources, ran, strict=True)
         ],
         kind=method.kind,
         low=method.low,

@@ -70,6 +70,7 @@ def restore(
         plain = Residual(correction.length_mm, correction.amplitude, chance=correction.chance)
         residual = plain.within(dist, edges, correction.edge_share)
     members, sources, told = None, tuple[tuple[str, str], ...](), run.ensemble
+    ran = [one.network for one in told.members if one.network] if told is not None else []
     if told is not None and stored.members is not None:
         members = members_from(told, arrays(stored.members), dist)
         sources = tuple((one.sha256, one.name) for one in told.members)
@@ -94,6 +95,7 @@ def restore(
         distance=stored.distance,
         members=members,
         sources=sources,
+        networks=tuple(ran),
     )
     if stored.spread is not None:
         try:

@@ -169,11 +169,12 @@ def ensemble_job(
     chosen: Chosen,
     left_out: frozenset[int],
     basis: Kind,
+    device: str,
     number: int,
     progress: Progress,
     cancel: Cancel,
 ) -> Prediction:
-    """Read the members of an ensemble, but for those of some numbers."""
+    """Read or run the members of an ensemble, but for those of some numbers."""
     room = prediction.ensembles
     progress(Step("running"))
     notes: list[str] = []
@@ -185,7 +186,9 @@ def ensemble_job(
         image = source.load()
         # Read once: the members are compared with its grid, and the result names its checksum.
         source = replace(source, load=lambda: image)
-        maps = room.find(chosen.paths, image, chosen.image_name, left_out)
+        maps = room.find(
+            *(chosen.paths, image, chosen.image_name, left_out), device=device, cancel=cancel
+        )
         notes = maps.notes
     found = room.predict(
         maps,

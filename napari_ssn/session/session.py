@@ -366,13 +366,14 @@ class Session:
     def _run_members(self, chosen: Chosen, left_out: frozenset[int] = frozenset()) -> None:
         """Read the members of an ensemble, but for those of some numbers."""
         source, basis = self.setup.source, self.walk.choice.basis
+        device = self.settings.device
         assert source is not None
         # Of the whole image, whatever place a result that was looked at since is of.
         self.setup.around_point = False
         self.members.run(chosen, left_out)
         self._begin(
             lambda number, progress, cancel: jobs.ensemble_job(
-                source, chosen, left_out, basis, number, progress, cancel
+                source, chosen, left_out, basis, device, number, progress, cancel
             )
         )
 

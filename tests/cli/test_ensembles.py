@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.support.bundles import bundle
 from tests.support.choices import change
 from tests.support.ensembles import AFFINE, folds, image, members, nifti
 from tests.support.helpers import command, page_of
@@ -161,11 +163,60 @@ def test_label_maps_of_people_of_whom_one_outlines_nothing(run, scan, tmp_path: 
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (("--model", "lidc-2d"), "are there already"),
-        (("--depth", 3), "are there already"),
+        (("--model", "lidc-2d"), "are of the whole image"),
+        (("--depth", 3), "are of the whole image"),
+        (("--device", "cpu"), "Maps are there already"),
+        (("--views", "each"), "these are maps"),
         (("--width", 0), "is no width"),
     ],
 )
 def test_what_an_ensemble_does_not_take(run, scan, maps, more, words: str, tmp_path: Path) -> None:
     status, _, err = run("segment", scan, "--ensemble", maps, "--out", tmp_path / "o", *more)
     assert status == 2 and words in err
+
+
+@pytest.fixture
+def networks(run, scan, tmp_path: Path) -> tuple[Path, Path]:
+    """A bundle, and what was written of its networks."""
+    folder, out = bundle(tmp_path / "bundle", folds=2), tmp_path / "out"
+    more = ("--ensemble", folder, "--out", out, "--device", "cpu", "--views", "none")
+    status, said, err = run("segment", scan, *more)
+    assert status == 0, err
+    assert "smallest and largest of 2 networks" in said and "Members: fold 0, fold 1." in err
+    return folder, out
+
+
+def test_networks_are_run_and_run_again(run, scan, networks: tuple[Path, Path]) -> None:
+    folder, out = networks
+    for name in ("mean", "member_02"):
+        where = ("--image", scan, "--ensemble", folder)
+        status, said, err = run("verify", out / f"{name}.json", *where)
+        assert status == 0 and "bit for bit" in said, said + err
+    told = json.loads((out / "mean.json").read_text())["run"]
+    ran = [one["network"] for one in told["ensemble"]["members"]]
+    weights = (folder / "models" / "fold1" / "model.safetensors").read_bytes()
+    assert ran[1]["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert (ran[0]["kind"], ran[0]["views"], told["device"]) == ("MONAI", [[]], "cpu")
+    again = ("--from-sidecar", out / "mean.json", "--ensemble", folder, "--out", out / "a.nii.gz")
+    assert run("segment", scan, *again)[1] == "identical\n"
+
+
+def test_a_network_that_was_changed_is_said(
+    run, scan, networks: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, out = networks
+    shutil.copy(*(folder / "models" / f"fold{k}" / "model.safetensors" for k in (0, 1)))
+    where = ("--image", scan, "--ensemble", folder)
+    status, _, err = run("verify", out / "mean.json", *where)
+    assert status == 2 and "1 are not among these networks" in err
+    told = json.loads((out / "mean.json").read_text())["run"]["ensemble"]
+    told["members"][0]["network"]["views"] = [[0]]
+    change(out / "mean.json", run={"ensemble": told})
+    status, _, err = run("verify", out / "mean.json", *where)
+    assert status == 2 and "2 are not among these networks" in err
+
+
+def test_networks_and_maps_are_not_mixed(run, scan, maps, networks, tmp_path: Path) -> None:
+    more = ("--ensemble", networks[0], "--ensemble", maps, "--out", tmp_path / "o")
+    status, _, err = run("segment", scan, *more)
+    assert status == 2 and "are not members of one ensemble" in err
