@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from napari_ssn.later import door
 
 if TYPE_CHECKING:
+    from napari_ssn.cli import ensembles as ensembles
     from napari_ssn.cli import repeat as repeat
     from napari_ssn.cli import segmenting as segmenting
     from napari_ssn.cli import verifying as verifying
 
-__getattr__ = door(__name__, ("repeat", "segmenting", "verifying"))
+__getattr__ = door(__name__, ("ensembles", "repeat", "segmenting", "verifying"))

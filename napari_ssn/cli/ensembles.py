@@ -41,7 +41,7 @@ def predict_from(
     frame: int | None,
     *,
     clip: tuple[float, float] = (LOW, HIGH),
-    width_mm: float = WIDTH_MM,
+    width_mm: float | None = None,
     rank: int | None = None,
     distances: bool | None = None,
 ) -> Prediction:
@@ -51,7 +51,7 @@ def predict_from(
         files: of the members; or networks, which are run.
         image: that they are of.
         frame: which one of a time series it is, from 1; None for an image without time.
-        clip, width_mm, rank, distances: as for `napari_ssn.ensemble`.
+        clip, width_mm, rank, distances: as for `napari_ssn.ensemble`; without a width its own.
     """
     if image.note is not None:
         typer.echo(image.note, err=True)
@@ -62,7 +62,7 @@ def predict_from(
             files,
             Source.of(image, None if frame is None else frame - 1),
             clip=clip,
-            width_mm=width_mm,
+            width_mm=width_mm or WIDTH_MM,
             rank=rank,
             distances=distances,
             step=lambda done, total: bar.update(task, completed=done, total=total),
@@ -108,7 +108,7 @@ def remade(
             image,
             frame,
             clip=(told.low, told.high),
-            width_mm=told.width_mm or WIDTH_MM,
+            width_mm=told.width_mm,
             rank=told.rank,
             distances=told.kind == "distances",
         )

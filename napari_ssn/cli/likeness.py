@@ -31,7 +31,7 @@ def likeness(
     known = next((one for one in get_args(Weighting) if one == weighting), None)
     if weighting is not None and known is None:
         raise DataError(f"--weighting is one of {', '.join(get_args(Weighting))}.")
-    folder = network.models.find_model(model)
+    folder = network.places.find_model(model)
     card = documents.card.read_card(folder)
     learn, watch = training.reading.read_sets(data, val, card.spatial_dims)
     for cases in (learn, watch):

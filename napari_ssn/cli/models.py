@@ -10,7 +10,7 @@ from napari_ssn.errors import ModelError
 
 def models() -> None:
     """List the installed models: name, version, what each is for, and its licence."""
-    folders = network.models.model_folders()
+    folders = network.places.model_folders()
     if not folders:
         typer.echo("No model is installed.", err=True)
     for name, folder in folders.items():
@@ -21,4 +21,4 @@ def models() -> None:
             typer.echo(str(error), err=True)
             continue
         typer.echo(f"{name} {card.version} · {card.purpose} · {card.licence}")
-    typer.echo(f"Models of your own go into {network.models.model_places()[-1]}", err=True)
+    typer.echo(f"Models of your own go into {network.places.model_places()[-1]}", err=True)

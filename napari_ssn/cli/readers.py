@@ -21,7 +21,8 @@ from napari_ssn.io.formats import is_nifti
 from napari_ssn.io.outline import read_outlines
 from napari_ssn.io.sidecar import sidecar_path
 from napari_ssn.io.staple import MISSING
-from napari_ssn.network.models import find_model, load_model
+from napari_ssn.network.models import load_model
+from napari_ssn.network.places import find_model
 from napari_ssn.prediction.readers import (
     How,
     Placed,

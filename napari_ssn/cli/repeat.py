@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from napari_ssn.cli.ensembles import remade
+from napari_ssn import cli
 from napari_ssn.cli.images import Named, Numbers, Paths, image_at, run_on
 from napari_ssn.documents.card import read_card
 from napari_ssn.documents.sidecar import DicomInput, Provenance, read_sidecar
@@ -25,7 +25,8 @@ from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.omezarr import is_zarr, list_levels
 from napari_ssn.io.sidecar import sidecar_path, write_pair
 from napari_ssn.network.device import device_title
-from napari_ssn.network.models import find_model, load_model
+from napari_ssn.network.models import load_model
+from napari_ssn.network.places import find_model
 from napari_ssn.prediction.recall import Recall
 from napari_ssn.prediction.record import record_of
 from napari_ssn.prediction.repeating import (
@@ -114,7 +115,7 @@ def again(
     if told is not None:
         where, count = device or device_of(record), record.run.threads
         name = named.paths[0].name
-        found = remade(volume, frame, name, told, members, where, count)
+        found = cli.ensembles.remade(volume, frame, name, told, members, where, count)
         if any(one.network for one in told.members):
             _tell_device(record, found.device_title)
         return Recall(found)

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import typer
 
-from napari_ssn.cli.ensembles import members_of, predict_from
+from napari_ssn import cli
 from napari_ssn.cli.images import Named, Numbers, Paths, run_on
 from napari_ssn.cli.options import Ensemble
-from napari_ssn.core.ensemble import WIDTH_MM
 from napari_ssn.core.members import MANY
 from napari_ssn.documents.card import read_card
 from napari_ssn.errors import ExportError, ImageError
@@ -35,7 +34,8 @@ from napari_ssn.io.formats import (
 from napari_ssn.io.outline import read_outline
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row
-from napari_ssn.network.models import find_model, load_model
+from napari_ssn.network.models import load_model
+from napari_ssn.network.places import find_model
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
@@ -105,7 +105,9 @@ def segment_image(
         named.check(card)
         named.tell(card)
     volume = named.read(frame)
-    files = None if ensemble is None else members_of(ensemble, volume, named.paths[0].name, device)
+    files = None
+    if ensemble is not None:
+        files = cli.ensembles.members_of(ensemble, volume, named.paths[0].name, device)
     whose, count = (
         ("sample", 16 if count is None else count)
         if (files is None or count is not None or len(files) >= MANY)
@@ -136,8 +138,9 @@ def segment_image(
         headers = headers.unnamed() if deidentified else headers
     with folder_made(out):
         if files is not None and ensemble is not None:
-            wide = ensemble.width_mm or WIDTH_MM
-            found = predict_from(files, volume, frame, rank=ensemble.rank, width_mm=wide)
+            found = cli.ensembles.predict_from(
+                files, volume, frame, rank=ensemble.rank, width_mm=ensemble.width_mm
+            )
         else:
             assert model_name is not None
             reach = DEPTH_MM if depth_mm is None else depth_mm

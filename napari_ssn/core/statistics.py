@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import betaincinv
 
 Floats = NDArray[np.float64]
 
@@ -202,8 +202,8 @@ def exact_interval(successes: int, trials: int, level: float = 0.95) -> Interval
     if not 0 < level < 1:
         raise ValueError(f"level: expected between 0 and 1, actual {level}")
     k, n, tail = successes, trials, (1 - level) / 2
-    low = 0.0 if k == 0 else float(stats.beta.ppf(tail, k, n - k + 1))
-    high = 1.0 if k == n else float(stats.beta.ppf(1 - tail, k + 1, n - k))
+    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
+    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
     return Interval(k / n, low, high)
 
 

@@ -9,5 +9,6 @@ from napari_ssn.later import door
 if TYPE_CHECKING:
     from napari_ssn.network import interchange as interchange
     from napari_ssn.network import models as models
+    from napari_ssn.network import places as places
 
-__getattr__ = door(__name__, ("interchange", "models"))
+__getattr__ = door(__name__, ("interchange", "models", "places"))

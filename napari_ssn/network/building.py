@@ -11,18 +11,14 @@ from napari_ssn.documents.card import Architecture
 from napari_ssn.errors import ModelError
 from napari_ssn.network.inflated import SliceUNet
 from napari_ssn.network.ssn import SSN, CentreGuided
+from napari_ssn.network.unet import UNet, knows
 
 
 def build_network(architecture: Architecture, channels: int, classes: int, dims: int) -> SSN:
     """Build the network a card describes, with random weights."""
-    # MONAI takes seconds to import; nothing else here needs it.
-    from monai.networks import nets
-
     guided = architecture.centre_radius is not None
-    own = architecture.backbone == SliceUNet.__name__
-    kind: Any = SliceUNet if own else getattr(nets, architecture.backbone)
     try:
-        backbone: torch.nn.Module = kind(
+        backbone: torch.nn.Module = _kind(architecture)(
             spatial_dims=dims,
             in_channels=channels + guided,
             out_channels=architecture.features,
@@ -48,11 +44,45 @@ def build_network(architecture: Architecture, channels: int, classes: int, dims:
     )
 
 
+def _kind(architecture: Architecture) -> Any:
+    """Class of a backbone: one of ours, or MONAI's, which takes seconds to import."""
+    if architecture.backbone == SliceUNet.__name__:
+        return SliceUNet
+    given = architecture.arguments
+    ours = given.keys() <= {"features", "norm"} and knows(given.get("norm", "instance"))
+    if architecture.backbone == "BasicUNet" and ours:
+        return UNet
+    from monai.networks import nets
+
+    return getattr(nets, architecture.backbone)
+
+
 def check_network(network: SSN, channels: int, size: tuple[int, ...]) -> None:
     """ModelError if a network cannot take a region of a size; nothing is computed.
 
     Networks that halve their grid several times fail late and in words of their own on sizes
     they cannot halve.
+    """
+    backbone: Any = network.backbone
+    if isinstance(backbone, CentreGuided):
+        backbone = backbone.backbone
+    if isinstance(backbone, UNet | SliceUNet):
+        made = tuple(size) if backbone.takes(size) else None
+    else:
+        made = made_of(network, channels, size)
+    shown = " × ".join(map(str, size))
+    if made is None:
+        raise ModelError(
+            f"The network cannot take {shown} voxels: it halves them more often than that allows."
+        )
+    if made != tuple(size):
+        raise ModelError(f"The network makes {' × '.join(map(str, made))} voxels of {shown}.")
+
+
+def made_of(network: SSN, channels: int, size: tuple[int, ...]) -> tuple[int, ...] | None:
+    """What a network makes of a region of a size, by a trial without values; None if it fails.
+
+    The first trial takes seconds: torch imports its compiler.
     """
     # Tensors on "meta" have a shape and no values.
     trial = copy.deepcopy(network).to("meta")
@@ -60,13 +90,8 @@ def check_network(network: SSN, channels: int, size: tuple[int, ...]) -> None:
         mean = trial(torch.empty(2, channels, *size, device="meta")).mean
     except (RuntimeError, ValueError, TypeError, IndexError):
         # Their words are about tensors.
-        shown = " × ".join(map(str, size))
-        raise ModelError(
-            f"The network cannot take {shown} voxels: it halves them more often than that allows."
-        ) from None
-    if tuple(mean.shape[2:]) != tuple(size):
-        shown, got = (" × ".join(map(str, s)) for s in (size, mean.shape[2:]))
-        raise ModelError(f"The network makes {got} voxels of {shown}.")
+        return None
+    return tuple(mean.shape[2:])
 
 
 def unique_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -8,11 +8,13 @@ Zisserman, CVPR 2017). At the start the network is the 2D one, slice by slice.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from napari_ssn.network.unet import UNet
 
 
 class AlongSlices(nn.Module):
@@ -45,13 +47,13 @@ class AlongSlices(nn.Module):
 
 
 class SliceUNet(nn.Module):
-    """MONAI's BasicUNet in 2D on each slice, with `AlongSlices` after each block.
+    """A `UNet` in 2D on each slice, with `AlongSlices` after each block.
 
     Args:
         spatial_dims: 3; named as MONAI's networks name it.
         in_channels, out_channels: of the volume and of the features.
-        features: six widths, as BasicUNet has them.
-        norm: as BasicUNet has it. Statistics of a batch normalisation are those of the network
+        features: six widths, as `UNet` has them.
+        norm: as `UNet` has it. Statistics of a batch normalisation are those of the network
             that the weights come from and never change: a batch of a few nodules has none.
     """
 
@@ -63,13 +65,10 @@ class SliceUNet(nn.Module):
         features: tuple[int, ...] = (32, 32, 64, 128, 192, 32),
         norm: str = "batch",
     ) -> None:
-        # MONAI takes seconds to import; nothing else here needs it.
-        from monai.networks.nets import BasicUNet
-
         super().__init__()
         if spatial_dims != 3:
             raise ValueError(f"spatial_dims: expected 3, got {spatial_dims}")
-        self.slices: Any = BasicUNet(
+        self.slices = UNet(
             spatial_dims=2,
             in_channels=in_channels,
             out_channels=out_channels,
@@ -87,8 +86,12 @@ class SliceUNet(nn.Module):
                 module.eval()
         return self
 
+    def takes(self, size: Sequence[int]) -> bool:
+        """As `UNet.takes`, of Z, Y and X."""
+        return size[0] > 0 and self.slices.takes(size[1:])
+
     def forward(self, image: Tensor) -> Tensor:
-        """(B, channels, Z, Y, X) → (B, features, Z, Y, X); Y and X multiples of 16."""
+        """(B, channels, Z, Y, X) → (B, features, Z, Y, X)."""
         batch, channels, slices, height, width = image.shape
         flat = image.transpose(1, 2).reshape(batch * slices, channels, height, width)
         flat = flat.contiguous(memory_format=torch.channels_last)
@@ -107,12 +110,12 @@ class SliceUNet(nn.Module):
         return found.permute(0, 4, 1, 2, 3)
 
 
-#: Where BasicUNet lies in an SSN that is told its centre, and in one that is inflated.
+#: Where the U-Net lies in an SSN that is told its centre, and in one that is inflated.
 _FLAT, _INFLATED = "backbone.backbone.", "backbone.backbone.slices."
 
 
 def inflate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a 2D SSN of BasicUNet under the names and shapes they have in a `SliceUNet`."""
+    """Tensors of a 2D SSN of a U-Net under the names and shapes they have in a `SliceUNet`."""
     found = {}
     for name, value in tensors.items():
         if name.startswith(_FLAT):

@@ -1,17 +1,15 @@
-"""Model folders: finding, building, loading and saving them."""
+"""Models: building, loading and saving them."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import math
 import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import platformdirs
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -24,45 +22,9 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.building import build_network, check_network, unique_state
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.inference import Inference, Plane, Watch, infer
+from napari_ssn.network.places import find_model
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.ssn import SSN
-
-
-def model_places() -> list[Path]:
-    """Folders that hold model folders: the package's own, the checkout's, the user's."""
-    spec = importlib.util.find_spec("napari_ssn")
-    assert spec is not None and spec.submodule_search_locations
-    package = Path(spec.submodule_search_locations[0])
-    return [
-        package / "src_weights",
-        package.parent / "src_weights",
-        Path(platformdirs.user_data_dir("napari-ssn", appauthor=False)) / "models",
-    ]
-
-
-def model_folders() -> dict[str, Path]:
-    """Installed models by name; the first place that has a name wins."""
-    found: dict[str, Path] = {}
-    for place in model_places():
-        if place.is_dir():
-            for folder in sorted(place.iterdir()):
-                if (folder / CARD_NAME).is_file():
-                    found.setdefault(folder.name, folder)
-    return found
-
-
-def find_model(name: str | os.PathLike[str]) -> Path:
-    """Folder of an installed model's name, or a path to any model folder."""
-    folders = model_folders()
-    if str(name) in folders:
-        return folders[str(name)]
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return path
-    known = ", ".join(sorted(folders)) or "none"
-    raise ModelError(
-        f"There is no model {path.name!r}; installed: {known}. Any other is named by its folder."
-    )
 
 
 class Model:

@@ -12,7 +12,8 @@ from napari_ssn.errors import DataError, DeviceError, ImageError, ModelError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.network.device import choose_device
-from napari_ssn.network.models import Model, model_folders
+from napari_ssn.network.models import Model
+from napari_ssn.network.places import model_folders
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.threads import threads
 from napari_ssn.prediction.prediction import Prediction

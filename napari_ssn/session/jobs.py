@@ -69,7 +69,7 @@ class ModelStore:
 def survey(extra: Sequence[Path], device: str) -> Survey:
     """Find the installed models and name the device; the first job, which imports torch."""
     from napari_ssn.network.device import choose_device, device_title
-    from napari_ssn.network.models import model_folders
+    from napari_ssn.network.places import model_folders
 
     found, problems = [], []
     for folder in [*extra, *model_folders().values()]:

@@ -13,7 +13,7 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import DataError
-from napari_ssn.network.models import model_places
+from napari_ssn.network.places import model_places
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.design import design
 from napari_ssn.training.recipe import Recipe, check_recipe

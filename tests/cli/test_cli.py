@@ -435,13 +435,13 @@ def test_one_image_and_a_model_must_be_named(run, scan, tmp_path: Path) -> None:
 
 
 def test_models_are_listed_without_their_folders(run, model_2d, model_3d, monkeypatch) -> None:
-    from napari_ssn.network import models
+    from napari_ssn.network import places
 
     damaged = model_2d.parent / "damaged"
     damaged.mkdir(exist_ok=True)
     (damaged / "model.json").write_text("{")
     folders = {"tiny-2d": model_2d, "damaged": damaged, "tiny-3d": model_3d}
-    monkeypatch.setattr(models, "model_folders", lambda: folders)
+    monkeypatch.setattr(places, "model_folders", lambda: folders)
     status, text, err = run("models")
     assert status == 0
     assert text.splitlines() == [
@@ -449,7 +449,7 @@ def test_models_are_listed_without_their_folders(run, model_2d, model_3d, monkey
         for name in ("tiny-2d", "tiny-3d")
     ]
     assert "'damaged' is invalid" in err and str(model_2d.parent) not in text + err
-    monkeypatch.setattr(models, "model_folders", dict)
+    monkeypatch.setattr(places, "model_folders", dict)
     err = run("models")[2]
     assert "No model is installed" in err and "Models of your own go into" in err
 

@@ -47,7 +47,7 @@ def open_dock(
     from napari_ssn.session import Settings
 
     # Neither installed models nor anybody's preferences may decide what these tests see.
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     # Nothing is saved by itself but where a test is about that.
     monkeypatch.setattr(module, "kept_folder", lambda: None)
     settings = Settings(device="cpu", hypotheses=100, samples=4)

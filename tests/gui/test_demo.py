@@ -131,7 +131,7 @@ def test_the_menu_opens_one_dock(
 ) -> None:
     from napari._app_model import get_app_model
 
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     viewer = make_napari_viewer_proxy()
     command = get_app_model().commands.execute_command
     command("napari-ssn.open_dock").result()

@@ -48,7 +48,7 @@ SPACE = (22, 18, 14)
 def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prediction]:
     """A prediction in which somebody has also asked for other directions."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_ssn.network.models.model_folders", dict)
+        patch.setattr("napari_ssn.network.places.model_folders", dict)
         image = source(SPACE, (0.7, 0.8, 2.5))
         session = opened(tmp_path_factory.mktemp("models"), Inline(), image, dims=3)
         result = result_of(session)

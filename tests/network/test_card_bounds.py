@@ -7,7 +7,7 @@ import pytest
 
 from napari_ssn.documents.card import read_card
 from napari_ssn.errors import ModelError
-from napari_ssn.network.models import find_model
+from napari_ssn.network.places import find_model
 
 
 def changed(folder: Path, change) -> Path:

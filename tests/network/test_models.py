@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from napari_ssn.core.measures import central_range
 from napari_ssn.errors import DeviceError, ExportError, ModelError
-from napari_ssn.network import models
+from napari_ssn.network import places
 from napari_ssn.network.device import choose_device, device_title
-from napari_ssn.network.models import find_model, load_model, model_folders, save_model
+from napari_ssn.network.models import load_model, save_model
+from napari_ssn.network.places import find_model, model_folders
 from tests.support.helpers import tiny_model
 
 SIDES = {"below": 0.5, "above": 2.0}
@@ -176,7 +177,7 @@ def test_weights_are_looked_up_in_every_place(
 ) -> None:
     hidden = tiny_model(folder.parent / "user" / "tiny", seed=1)
     own = tiny_model(folder.parent / "user" / "own")
-    monkeypatch.setattr(models, "model_places", lambda: [folder.parent, hidden.parent])
+    monkeypatch.setattr(places, "model_places", lambda: [folder.parent, hidden.parent])
     assert model_folders() == {"tiny": folder, "own": own}
     assert find_model("own") == own and find_model(hidden) == hidden
 

@@ -75,7 +75,7 @@ def volume(tmp_path: Path) -> ssn.Volume:
 
 @pytest.fixture
 def session(tmp_path: Path, volume: ssn.Volume, monkeypatch) -> Iterator[Session]:
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     made = opened(tmp_path, Inline(), volume)
     yield made
     made.close()
@@ -290,7 +290,7 @@ def test_a_report_escapes_what_it_is_given() -> None:
 def test_what_is_still_counted_is_waited_for(
     tmp_path: Path, out: Path, volume, monkeypatch
 ) -> None:
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     runner = Held({"cards", "range"})
     session = opened(tmp_path, runner, volume)
     session.files.export(out / "a.nii.gz", part="cards")
@@ -325,7 +325,7 @@ def test_nothing_is_replaced_unasked(session: Session, out: Path) -> None:
 
 
 def test_dicom_needs_dicom(tmp_path: Path, out: Path, volume: ssn.Volume, monkeypatch) -> None:
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     session = opened(tmp_path, Inline(), ssn.Volume(volume.data, volume.affine))
     assert not session.files.from_dicom
     session.files.export(out / "a.dcm")

@@ -275,7 +275,7 @@ def test_a_sidecar_with_points_repeats_bit_for_bit(
     from napari_ssn.prediction.source import Source
     from tests.support.helpers import oblique_affine
 
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     import nibabel
 
     scan = tmp_path / "scan.nii.gz"

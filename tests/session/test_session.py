@@ -334,7 +334,7 @@ def test_unknown_and_damaged_model_folders(session: Session, flat: Path, tmp_pat
 
 
 def test_no_model_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     session = Session(Inline(), Settings(device="cpu"))
     session.catalogue.look()
     session.set_image(source(noise_image((32, 32))))
@@ -496,7 +496,7 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
     from types import SimpleNamespace as Thing
 
     from napari_ssn.geometry.declared import UNDECLARED
-    from napari_ssn.network.models import model_folders
+    from napari_ssn.network.places import model_folders
     from napari_ssn.session.jobs import read_entry
     from napari_ssn.session.setup import Setup
 
@@ -529,7 +529,7 @@ def test_a_model_that_reads_the_image_is_chosen_by_itself() -> None:
 def test_a_ct_is_not_offered_to_a_model_of_mr(
     space: tuple[int, ...], ct: bool, wanted: str
 ) -> None:
-    from napari_ssn.network.models import model_folders
+    from napari_ssn.network.places import model_folders
     from napari_ssn.session.jobs import read_entry
     from napari_ssn.session.setup import Setup
 

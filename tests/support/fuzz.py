@@ -238,7 +238,7 @@ def _sidecar() -> bytes:
 
 
 def _model() -> Path:
-    from napari_ssn.network.models import find_model
+    from napari_ssn.network.places import find_model
 
     return find_model("lidc-2d")
 

@@ -20,5 +20,5 @@ def give_presence(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
         return replace(found, dist=found.dist.with_presence(wanted["p"]))
 
     monkeypatch.setattr(Model, "infer", patched)
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     return wanted

@@ -95,7 +95,7 @@ def source(
 
 def start(runner: Inline, model: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     # Installed models must not decide what these tests see.
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     made = Session(runner, Settings(device="cpu", hypotheses=50, samples=4), (model,))
     made.catalogue.look()
     return made

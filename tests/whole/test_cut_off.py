@@ -75,7 +75,7 @@ def test_window_command_and_files_say_what_is_cut_off(
 ) -> None:
     assert QApplication.instance() is not None
     show_a_ball(monkeypatch, middle)
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     path, out = tmp_path / "scan.nii.gz", tmp_path / "out"
     nib.save(nib.Nifti1Image(noise_image(SCAN), oblique_affine()), path)
     segment_image(path, out, str(model), centre=CENTRE, count=1, device="cpu", report=True)

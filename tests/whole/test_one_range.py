@@ -80,7 +80,7 @@ def series(folder: Path, kind: str) -> Path:
 def shown(model: Path, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """What the dock says of the same image: size, range, doubt and presence."""
     assert QApplication.instance() is not None
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     volume = ssn.read(path)
     session = Session(Inline(), Settings(device="cpu", hypotheses=1000), (model,))
     session.catalogue.look()

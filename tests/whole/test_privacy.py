@@ -124,7 +124,7 @@ def heard(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("napari_ssn.network.models.model_folders", dict)
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     return tiny_model(tmp_path / "tiny", 3, 3, region=(16, 16, 16))
 
 

@@ -21,8 +21,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit
-from scipy.stats import chi2, norm
+from scipy.special import chdtr, expit, log_expit, ndtri
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.residual import correlation
@@ -35,7 +34,7 @@ Indices = NDArray[np.int64]
 #: A label that fewer of the hypotheses than this have at a voxel is one that none has there.
 UNLIKELY = 1e-3
 #: How far a margin may lie on the wrong side for that, in its standard deviations.
-REACH = float(-norm.ppf(UNLIKELY))
+REACH = float(-ndtri(UNLIKELY))
 #: As of a click: how exactly a voxel is meant, in standard deviations of its margin.
 TOLERANCE = 0.1
 #: As of a click: how likely a voxel is drawn by a slip of the hand.
@@ -129,7 +128,7 @@ def fit_drawing(
     percentile = None
     if told.any():
         far = float((np.square(axes.T @ z)[told] / taken[told]).sum())
-        percentile = float(chi2.cdf(far, int(told.sum())))
+        percentile = float(chdtr(int(told.sum()), far))
     cov = np.linalg.inv(inverse).astype(np.float64)
     return DrawingFit(z, cov, int(told.sum()), percentile, unlikely.reshape(dist.space))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import betaincinv
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Click, Floats, local_index, margins_of
@@ -246,7 +246,7 @@ def _worth(weight: Floats) -> float:
 
 def _at_most(k: int, n: int) -> float:
     """Upper end of the Clopper–Pearson interval of a share, k of n, one-sided."""
-    return 1.0 if k == n else float(stats.beta.ppf(_LEVEL, k + 1, n - k))
+    return 1.0 if k == n else float(betaincinv(k + 1, n - k, _LEVEL))
 
 
 def _lead(
