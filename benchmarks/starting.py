@@ -2,8 +2,8 @@
 
     python -m benchmarks.starting --before CHECKOUT
 
-Seconds of processor time, in all threads, of ``napari-ssn models`` and of ``napari-ssn segment`` on a
-sample; beside them those of ``import torch`` alone, and of the same commands of another checkout
+Seconds of processor time, in all threads, of ``napari-ssn models`` and of ``napari-ssn segment`` on
+a sample; beside them those of ``import torch`` alone, and of the same commands of another checkout
 where one is named. All take turns, so that what else the machine does meets all alike.
 """
 

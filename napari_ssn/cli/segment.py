@@ -19,7 +19,7 @@ from napari_ssn.cli.options import (
     parse_centre,
     parse_series,
 )
-from napari_ssn.network.others.folders import is_model
+from napari_ssn.network.others.kinds import is_model
 
 
 def segment(

@@ -25,11 +25,11 @@ _LEAK = 0.1
 #: A normalisation as MONAI's networks name it: ``batch``, or ``("instance", {"affine": True})``.
 Norm = str | Sequence[str | Mapping[str, Any]]
 
-# Normalisations by name, in two and in three dimensions, and what may be said of them.
-_NORMS: dict[str, tuple[Any, Any, set[str]]] = {
-    "batch": (nn.BatchNorm2d, nn.BatchNorm3d, {"affine"}),
-    "instance": (nn.InstanceNorm2d, nn.InstanceNorm3d, {"affine"}),
-    "group": (nn.GroupNorm, nn.GroupNorm, {"affine", "num_groups"}),
+# Normalisations by name, in two and in three dimensions.
+_NORMS: dict[str, tuple[Any, Any]] = {
+    "batch": (nn.BatchNorm2d, nn.BatchNorm3d),
+    "instance": (nn.InstanceNorm2d, nn.InstanceNorm3d),
+    "group": (nn.GroupNorm, nn.GroupNorm),
 }
 
 
@@ -70,7 +70,8 @@ def _named(norm: Norm) -> tuple[str, dict[str, Any]]:
     name, options = (norm, {}) if isinstance(norm, str) else norm
     if not isinstance(name, str) or name not in _NORMS:
         raise ValueError(f"norm: expected one of {', '.join(_NORMS)}, got {name!r}")
-    if not isinstance(options, Mapping) or not options.keys() <= _NORMS[name][2]:
+    known = {"affine", "num_groups"} if name == "group" else {"affine"}
+    if not isinstance(options, Mapping) or not options.keys() <= known:
         raise ValueError(f"norm: {name} takes no {options}")
     return name, dict(options)
 

@@ -25,7 +25,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash, label_map_hash
 from napari_ssn.io.members import MemberFiles, find_members, without
 from napari_ssn.network.device import device_title
-from napari_ssn.network.others.folders import is_model
+from napari_ssn.network.others.kinds import is_model
 from napari_ssn.network.others.networks import Networks, Views, find_networks
 from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import CHANCE, EDGE_SHARE

@@ -37,6 +37,6 @@ def test_a_run_imports_one_network_and_no_library_of_them(tmp_path: Path) -> Non
         tmp_path, "segment", "nodule-1", "--model", "lidc-2d", "--out", "out", "--samples", "1"
     )
     # torch's compiler, MONAI and what MONAI brings, scipy's statistics: seconds each.
-    slow = {"monai", "torch._dynamo", "sympy", "pandas", "skimage", "zarr", "scipy.stats"}
+    slow = {"monai", "torch._dynamo", "sympy", "pandas", "skimage.transform", "zarr", "scipy.stats"}
     assert not found & slow
     assert (tmp_path / "out" / "volumes.csv").is_file()

@@ -12,6 +12,7 @@ from napari_ssn.documents.bundle import read_config
 from napari_ssn.documents.nnunet import read_data_set, read_plans
 from napari_ssn.errors import Cancel, ModelError
 from napari_ssn.network.others.bundle import Bundle, mirrored_axes
+from napari_ssn.network.others.kinds import is_nnunet
 from napari_ssn.network.others.nnunet import NnuNet
 from napari_ssn.network.others.weights import PICKLED, SAFE, Reader, Weights, sum_of_file
 
@@ -42,24 +43,9 @@ class Folder:
     notes: tuple[str, ...] = ()
 
 
-def is_model(path: Path) -> bool:
-    """Whether a path is a model folder of nnU-Net v2 or a bundle of MONAI."""
-    return _is_nnunet(path) or _is_bundle(path)
-
-
 def read_folder(path: Path, cancel: Cancel) -> Folder:
     """What a model folder holds; ModelError, DataError if that is not run here."""
-    return _nnunet(path, cancel) if _is_nnunet(path) else _bundle(path, cancel)
-
-
-def _is_nnunet(path: Path) -> bool:
-    plans = all((path / name).is_file() for name in ("plans.json", "dataset.json"))
-    # What nnU-Net predicts lies beside copies of both.
-    return plans and any(one.is_dir() for one in path.glob("fold_*"))
-
-
-def _is_bundle(path: Path) -> bool:
-    return all((path / "configs" / name).is_file() for name in ("metadata.json", "inference.json"))
+    return _nnunet(path, cancel) if is_nnunet(path) else _bundle(path, cancel)
 
 
 def _nnunet(path: Path, cancel: Cancel) -> Folder:

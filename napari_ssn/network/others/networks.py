@@ -20,7 +20,8 @@ from napari_ssn.geometry.brief import brief
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.forward import full, is_full
-from napari_ssn.network.others.folders import Folder, is_model, read_folder
+from napari_ssn.network.others.folders import Folder, read_folder
+from napari_ssn.network.others.kinds import is_model
 from napari_ssn.network.others.weights import Reader, Weights
 from napari_ssn.network.others.window import View, all_views
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
-from skimage.transform import resize
 
 from napari_ssn.errors import ModelError
 
@@ -89,7 +89,8 @@ def resampled(
 
 
 def _resized(values: Array, shape: tuple[int, ...], order: int) -> Array:
-    found: Array = resize(values, shape, order, mode="edge", anti_aliasing=False)
+    # Through the package's own door, which is opened when it is needed.
+    found: Array = skimage.transform.resize(values, shape, order, mode="edge", anti_aliasing=False)
     return found
 
 
