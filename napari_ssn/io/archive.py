@@ -6,7 +6,7 @@ import lzma
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,14 +58,24 @@ def open_zip(path: Path, what: str = "data set", name: str | None = None) -> zip
         open_regular(path).close()
         archive = zipfile.ZipFile(path)
     infos = archive.infolist()
-    whole, packed = sum(info.file_size for info in infos), path.stat().st_size
-    if len(infos) > _MOST_FILES or (whole > _TRAP and whole > _TRAP_RATIO * packed):
+    trap = trap_in(infos, path.stat().st_size, name, what)
+    if len(infos) > _MOST_FILES or trap:
         archive.close()
-        raise DataError(
-            f"{name} says that {whole / 1e9:.1f} GB are packed into {packed / 1e6:.2g} MB, "
-            f"which no {what} is: it is not opened."
-        )
+        raise DataError(trap or f"{name} holds more files than a {what} has: it is not opened.")
     return archive
+
+
+def trap_in(infos: Sequence[zipfile.ZipInfo], packed: int, name: str, what: str) -> str | None:
+    """A sentence, beginning with ``name``, if a zip file of so many bytes unpacks to what no
+    ``what`` is; None if it does not.
+    """
+    whole = sum(info.file_size for info in infos)
+    if whole <= max(_TRAP, _TRAP_RATIO * packed):
+        return None
+    return (
+        f"{name} says that {whole / 1e9:.1f} GB are packed into {packed / 1e6:.2g} MB, which no "
+        f"{what} is: it is not opened."
+    )
 
 
 def unpack_zip(path: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+
+from tests.support.dicoms import make_series
 
 # As the project promises it.
 SECONDS, MEGABYTES = 5.0, 500
@@ -23,7 +26,8 @@ import re, resource, sys, time
 from pathlib import Path
 import napari_ssn as ssn
 from napari_ssn.errors import SSNError
-import napari_ssn.io.nifti, napari_ssn.io.nrrd_image, napari_ssn.io.picture, psutil
+import napari_ssn.io.dicom, napari_ssn.io.nifti, napari_ssn.io.nrrd_image, napari_ssn.io.picture
+import psutil
 before = psutil.Process().memory_info().rss
 for path in sys.argv[1:]:
     began = time.process_time()
@@ -52,7 +56,7 @@ def costs(*paths: Path) -> list[tuple[float, float, str]]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     found = [line.split(" ", 2) for line in done.stdout.splitlines()]
     assert len(found) == len(paths)
@@ -71,6 +75,25 @@ def zeros(size: int, start: bytes = b"") -> bytes:
     trailer = struct.pack("<2I", checksum, (len(start) + size) & 0xFFFFFFFF)
     magic = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
     return magic + head + one * (size >> 20) + packer.flush() + trailer
+
+
+def zipped(size: int, start: bytes) -> bytes:
+    """A zip of one file, of so many zeros behind a start."""
+    packed = zeros(size, start)
+    content, checksum = packed[10:-8], packed[-8:-4]
+    sizes = struct.pack("<2I2H", len(content), len(start) + size, 1, 0)
+    about = struct.pack("<5H", 20, 0, 8, 0, 0) + checksum + sizes
+    local = b"PK\3\4" + about + b"a"
+    entry = b"PK\1\2" + struct.pack("<H", 20) + about + struct.pack("<3H2I", 0, 0, 0, 0, 0) + b"a"
+    end = struct.pack("<4H2IH", 0, 0, 1, 1, len(entry), len(local) + len(content), 0)
+    return local + content + entry + b"PK\5\6" + end
+
+
+def slice_of_a_ct() -> bytes:
+    """A whole DICOM file."""
+    with tempfile.TemporaryDirectory() as folder:
+        [path] = make_series(Path(folder) / "s", np.zeros((4, 4, 1)), np.eye(4))
+        return path.read_bytes()
 
 
 def header(shape: tuple[int, ...]) -> bytes:
@@ -111,6 +134,21 @@ CASES: dict[str, tuple[str, Callable[[], bytes], str]] = {
         "a.nrrd",
         lambda: nrrd((8, 8, 8)) + zeros(3 << 29),
         "more voxels than it says",
+    ),
+    "DICOM in a zip, 1.5 GB": (
+        "a.zip",
+        lambda: zipped(3 << 29, bytes(128) + b"DICM"),
+        "which no study is",
+    ),
+    "DICOM in a zip, 900 MB of zeros": (
+        "a.zip",
+        lambda: zipped(900 << 20, bytes(128) + b"DICM"),
+        "damaged",
+    ),
+    "DICOM in a zip, 900 MB behind a slice": (
+        "a.zip",
+        lambda: zipped(900 << 20, slice_of_a_ct()),
+        "far more than its pixels",
     ),
     "NRRD without an end of the header": ("a.nrrd", lambda: b"NRRD0004\n" + bytes(99), "damaged"),
 }

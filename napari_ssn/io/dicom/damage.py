@@ -21,6 +21,12 @@ _DEFLATED, _PLAIN = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
 # Bytes that a deflated file may unpack to, and that are unpacked at once.
 _MOST_INFLATED, _PIECE = 1 << 30, 1 << 24
 
+#: What is said of a file that is far larger unpacked than its image.
+UNPACKS = (
+    "A DICOM file unpacks to more than 1 GB or to far more than its pixels, which is not read: "
+    "export the series uncompressed."
+)
+
 # pydicom names no class of its own for most of what can be wrong with a file.
 _BROKEN = (
     ArithmeticError,
@@ -91,10 +97,7 @@ def check_inflates(raw: bytes, most: int = _MOST_INFLATED) -> None:
             size += len(unpacker.decompress(packed, _PIECE))
             packed = unpacker.unconsumed_tail
             if size > min(most, _MOST_INFLATED):
-                raise ImageError(
-                    "A DICOM file unpacks to more than 1 GB or to far more than its pixels, which "
-                    "is not read: export the series uncompressed."
-                )
+                raise ImageError(UNPACKS)
 
 
 def inflated(raw: bytes, most: int) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom import dcmread
 
 from napari_ssn.io.dicom.apart import apart
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.header import DAMAGED, Instance
 from napari_ssn.io.dicom.pixels import complete, stored_pixels
 
@@ -70,8 +70,7 @@ def _repeated(same: Sequence[Instance]) -> list[Instance]:
 
 
 def _read(one: Instance) -> Dataset:
-    whole = one.member.whole()
-    check_inflates(whole, one.most_bytes)
+    whole = one.whole()
     with reading(DAMAGED):
         return complete(dcmread(BytesIO(whole), force=True))
 

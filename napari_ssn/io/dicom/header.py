@@ -13,7 +13,7 @@ from pydicom.filereader import read_partial
 
 from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom import alike, planes, traits
-from napari_ssn.io.dicom.damage import inflated, reading
+from napari_ssn.io.dicom.damage import UNPACKS, check_inflates, inflated, reading
 from napari_ssn.io.dicom.members import MAGIC, PREAMBLE, Member
 from napari_ssn.io.dicom.modalities import shown_modality
 from napari_ssn.io.dicom.planes import Plane
@@ -46,6 +46,8 @@ _SERIES = 0x0020000E
 _MOST_DISORDER = 100
 # What a header may take up beside pixels, bytes.
 _ROOM = 1 << 26
+# And what is read of a file to come to its pixels; headers of ten thousands of frames are shorter.
+_LONGEST = 1 << 27
 # Where a series without a number comes.
 LAST = 1 << 31
 DAMAGED = "A DICOM file is damaged or cut off: copy or export it again, or take it out."
@@ -101,6 +103,14 @@ class Instance:
         """More than its file needs uncompressed, with whatever else is in it."""
         return _ROOM + 4 * self.size[0] * self.size[1] * max(1, len(self.planes))
 
+    def whole(self) -> bytes:
+        """Content of the file; ImageError if it unpacks to far more than its pixels."""
+        if self.member.packed and self.member.size > self.most_bytes:
+            raise ImageError(UNPACKS)
+        whole = self.member.whole()
+        check_inflates(whole, self.most_bytes)
+        return whole
+
 
 def instance(member: Member) -> Instance | None:
     """Read the header of a file; None if it is no DICOM, ImageError if it is damaged."""
@@ -136,9 +146,10 @@ def _header(member: Member) -> Dataset:
             # Where it did not stop at the pixels it may have stopped in the middle.
             if stream.tell() < len(stream.getvalue()):
                 return header
-    whole = inflated(member.whole(), _ROOM)
+    # What comes before the pixels is no longer than that, however long the file is.
+    longest = inflated(member.read(min(member.size, _LONGEST)), _ROOM)
     with reading(DAMAGED):
-        return _parsed(BytesIO(whole))
+        return _parsed(BytesIO(longest))
 
 
 def _parsed(stream: BytesIO) -> Dataset:

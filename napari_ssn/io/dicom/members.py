@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from napari_ssn.errors import ImageError
-from napari_ssn.io.archive import unzipping
+from napari_ssn.io.archive import trap_in, unzipping
 from napari_ssn.io.source import check_memory
 
 #: What a DICOM file begins with: a preamble of any content, and these four letters.
@@ -50,11 +50,13 @@ class Member:
         size: in bytes, uncompressed; never more than these are read.
         read: returns its content, or the first so many bytes of it.
         named: whether its name is one that DICOM files have: a suffix of theirs, none, or numbers.
+        packed: whether its bytes take less room where they lie, as in a zip.
     """
 
     size: int
     read: Callable[[int], bytes]
     named: bool = False
+    packed: bool = False
 
     def whole(self) -> bytes:
         """All of the content; ImageError if it does not fit into memory or is damaged."""
@@ -123,7 +125,11 @@ def _found(path: Path, stack: ExitStack) -> list[Member]:
     if zipfile.is_zipfile(path):
         with unzipping("The zip file", ImageError, _DAMAGED):
             archive = stack.enter_context(zipfile.ZipFile(path))
-        return [_zipped(archive, info) for info in archive.infolist() if not info.is_dir()]
+        infos = archive.infolist()
+        trap = trap_in(infos, path.stat().st_size, "The zip file", "study")
+        if trap is not None:
+            raise ImageError(trap)
+        return [_zipped(archive, info) for info in infos if not info.is_dir()]
     beside = islice(sorted(file for file in path.parent.iterdir() if file.is_file()), _MOST + 1)
     return [_on_disk(file) for file in beside]
 
@@ -191,7 +197,7 @@ def _read_file(path: Path, size: int) -> bytes:
 def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     # The archive hands out no more bytes than it says here, whatever is packed in it.
     read = partial(_read_zipped, archive, info)
-    return Member(info.file_size, read, _named(info.filename))
+    return Member(info.file_size, read, _named(info.filename), packed=True)
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:

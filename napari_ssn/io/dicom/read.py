@@ -18,7 +18,7 @@ from pydicom import dcmread
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.apart import apart
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.find import Series, Study, find_study
 from napari_ssn.io.dicom.header import DAMAGED, Instance, instance
 from napari_ssn.io.dicom.members import member, members, received
@@ -290,8 +290,7 @@ class _Source:
 
     def _load(self, one: Instance) -> None:
         self._open = one
-        whole = one.member.whole()
-        check_inflates(whole, one.most_bytes)
+        whole = one.whole()
         with reading(DAMAGED):
             dataset = complete(dcmread(BytesIO(whole), force=True))
             self._stored = stored_pixels(dataset)
