@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,5 +35,11 @@ def label_map_hash(label_map: NDArray[np.uint8]) -> str:
 
 def probability_hash(probability: ProbabilityMap) -> str:
     """sha256 of a probability map's values as little-endian float32 in C order."""
-    values = np.ascontiguousarray(probability.values, dtype="<f4")
-    return hashlib.sha256(values.data).hexdigest()
+    return map_hash(probability.values)
+
+
+def map_hash(values: NDArray[Any]) -> str:
+    """As `label_map_hash` of labels, as `probability_hash` of fractions."""
+    if values.dtype == np.uint8:
+        return label_map_hash(values)
+    return hashlib.sha256(np.ascontiguousarray(values, dtype="<f4").data).hexdigest()

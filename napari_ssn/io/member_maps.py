@@ -65,7 +65,7 @@ def _one_a_label(paths: Sequence[Path], image: Volume) -> Array:
         if one.channels != 1:
             raise DataError("One of several files of a member holds several maps itself.")
         values[...] = _onto(one, image)[0]
-    return _with_background(out)
+    return _filled(out)
 
 
 def _map_of(data: Array) -> Array:
@@ -77,19 +77,24 @@ def _map_of(data: Array) -> Array:
                 raise DataError("It is a label map with labels below 0 or above 255.")
             labels: Array = values.astype(np.uint8)
             return labels
-        out = np.empty((2, *values.shape), np.float32)
-        np.subtract(1, values, out=out[0])
-        out[1] = values
-        return out
+        return with_background(values)
     total = data.sum(0)
     if total.min() >= 1 - _ROUNDED:
         return data
     out = np.empty((len(data) + 1, *data.shape[1:]), np.float32)
     out[1:] = data
-    return _with_background(out)
+    return _filled(out)
 
 
-def _with_background(out: Array) -> Array:
+def with_background(values: Array) -> Array:
+    """Probabilities (2, *S) of those of one label."""
+    out = np.empty((2, *values.shape), np.float32)
+    np.subtract(1, values, out=out[0])
+    out[1] = values
+    return out
+
+
+def _filled(out: Array) -> Array:
     """Fill in the background, which is what the other labels leave over."""
     total = out[1:].sum(0)
     if not total.max() <= 1 + _ROUNDED:

@@ -18,7 +18,7 @@ from napari_ssn.errors import DataError, ImageError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nrrd, stem
-from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.hashes import map_hash
 from napari_ssn.io.member_maps import read_member, reordered
 
 _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
@@ -76,14 +76,16 @@ class MemberFiles:
                 found = reordered(found, [one.labels.index(name) for name in wanted])
             yield found
 
-    def _label_maps(self) -> Iterator[tuple[MemberFile, NDArray[np.uint8]]]:
-        """Those that are label maps, with their values."""
+    def _layers(self) -> Iterator[tuple[MemberFile, NDArray[Any]]]:
+        """Those that a layer could have been, with its values: labels, or one label's fractions."""
         for one in self.files:
             if one.paths[0].suffix.lower() == ".npz":
                 continue
             found, _ = read_member(one.paths, self.image)
             if found.dtype == np.uint8:
                 yield one, found
+            elif len(found) == 2:
+                yield one, found[1]
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -110,11 +112,11 @@ class MemberFiles:
     def some(self, sha256: Sequence[str]) -> MemberFiles:
         """Those with some checksums, in their order; DataError if one is missing.
 
-        Of a label map that was a layer the checksum is that of its values.
+        Of a map that was a layer the checksum is that of its values.
         """
         by = {one.sha256: one for one in self.files}
         if any(one not in by for one in sha256):
-            by |= {label_map_hash(found): one for one, found in self._label_maps()}
+            by |= {map_hash(found): one for one, found in self._layers()}
         missing = sum(one not in by for one in sha256)
         if missing:
             raise DataError(

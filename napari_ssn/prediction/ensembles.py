@@ -22,11 +22,13 @@ from napari_ssn.documents.card import Architecture, Label, ModelCard, Training
 from napari_ssn.errors import NEVER, Cancel, DataError
 from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.hashes import image_hash, label_map_hash
+from napari_ssn.io.hashes import image_hash, map_hash
+from napari_ssn.io.member_maps import with_background
 from napari_ssn.io.members import MemberFiles, find_members, without
 from napari_ssn.network.device import device_title
 from napari_ssn.network.others.kinds import is_model
-from napari_ssn.network.others.networks import Networks, Views, find_networks
+from napari_ssn.network.others.networks import Networks as Networks
+from napari_ssn.network.others.networks import Views, find_networks
 from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
@@ -60,29 +62,31 @@ class Maps(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelMaps:
-    """Label maps that are at hand, as the members of an ensemble.
+class LayerMaps:
+    """Maps that are at hand, as the members of an ensemble.
 
     Attributes:
-        maps: (*S) of each, on the grid of the image.
+        maps: of each, on the grid of the image: (*S) uint8 labels, or (*S) float32 probabilities
+            of one label.
         numbers: of each among all that were chosen, from 1: their names may name a patient.
     """
 
-    maps: tuple[NDArray[np.uint8], ...]
+    maps: tuple[NDArray[Any], ...]
     numbers: tuple[int, ...]
     labels: None = None
 
     def __len__(self) -> int:
         return len(self.maps)
 
-    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        return iter(self.maps)
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        for one in self.maps:
+            yield one if one.dtype == np.uint8 else with_background(one)
 
     @property
     def sources(self) -> tuple[tuple[str, str], ...]:
         """Checksum and number of each."""
         return tuple(
-            (label_map_hash(one), str(number))
+            (map_hash(one), str(number))
             for one, number in zip(self.maps, self.numbers, strict=True)
         )
 

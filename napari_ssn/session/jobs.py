@@ -181,7 +181,7 @@ def ensemble_job(
     maps: Any
     if chosen.maps:
         inside = [k for k in range(len(chosen.maps)) if k not in left_out]
-        maps = room.LabelMaps(tuple(chosen.maps[k] for k in inside), tuple(k + 1 for k in inside))
+        maps = room.LayerMaps(tuple(chosen.maps[k] for k in inside), tuple(k + 1 for k in inside))
     else:
         image = source.load()
         # Read once: the members are compared with its grid, and the result names its checksum.
@@ -189,6 +189,8 @@ def ensemble_job(
         maps = room.find(
             *(chosen.paths, image, chosen.image_name, left_out), device=device, cancel=cancel
         )
+        if isinstance(maps, room.Networks):
+            maps = replace(maps, kept=(chosen.kept, source.token))
         notes = maps.notes
     found = room.predict(
         maps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.network.others.kept import Kept
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.prediction.source import Source
@@ -92,15 +93,17 @@ class Chosen:
 
     Attributes:
         paths: files and folders; none while nothing is chosen.
-        maps: label maps of layers, (*S) on the image's grid.
+        maps: of layers, (*S) on the image's grid: uint8 labels, or float32 probabilities of one.
         names: of these layers, which are shown beside them and nowhere else.
         image_name: of the image's file, by which its maps are told from those of other images.
+        kept: what networks made, lest one that is left out make the others run again.
     """
 
     paths: tuple[Path, ...] = ()
-    maps: tuple[NDArray[np.uint8], ...] = ()
+    maps: tuple[NDArray[Any], ...] = ()
     names: tuple[str, ...] = ()
     image_name: str = ""
+    kept: Kept = field(default_factory=Kept)
 
     @property
     def nothing(self) -> bool:

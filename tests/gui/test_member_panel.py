@@ -66,7 +66,7 @@ def test_an_ensemble_takes_the_place_of_a_model(dock: tuple[Any, Any]) -> None:
     assert not dock.region.around.isEnabled()
     viewer.layers.selection = {viewer.layers["DOE JANE 0"]}
     panel.layers.click()
-    assert "two label layers or more" in dock.run.status.text()
+    assert "two layers or more" in dock.run.status.text()
     viewer.layers["DOE JANE 2"].translate = (3, 0)
     take(viewer, dock)
     assert "does not lie on the image's grid" in dock.run.status.text()
@@ -138,3 +138,27 @@ def test_the_votes_lie_beside_the_mean_map(dock: tuple[Any, Any], qtbot: Any) ->
     assert "3 label maps" in dock.overview.probability.toolTip()
     viewer.layers.remove(layer)
     assert not dock.members.votes.isChecked()
+
+
+def test_images_of_probabilities_are_members(dock: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = dock
+    image = dock.picture.image
+    away = np.hypot(*(np.indices(SPACE) - np.array([[[14]], [[17]]])))
+    maps = [1 / (1 + np.exp((away - radius) / 2)) for radius in (5.2, 7.1, 9.4)]
+    where = {"scale": (0.7, 0.7), "units": ("mm", "mm")}
+    made = [viewer.add_image(one, name=f"soft {k}", **where) for k, one in enumerate(maps)]
+    # What is opened last is taken for the image: it is chosen again.
+    dock.picture.choose(image)
+    assert dock.picture.image is image
+    # The image itself is selected with them, and is none of them.
+    viewer.layers.selection = {image, *made}
+    dock.image.members.layers.click()
+    assert dock.image.members.what.text() == "Members: 3 layers, as they were."
+    run_and_wait(dock, qtbot)
+    counts = dock.session.result.members.counts[:, 1]
+    assert counts.tolist() == [int((one > 0.5).sum()) for one in maps]
+    assert dock.result.ranges[0].text().startswith("smallest and largest of 3 networks ")
+    made[0].data = maps[0] * 255
+    viewer.layers.selection = set(made)
+    dock.image.members.layers.click()
+    assert "values below 0 or above 1" in dock.run.status.text()

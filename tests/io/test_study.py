@@ -27,7 +27,7 @@ from napari_ssn.io.study import (
 )
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import hypothesis_of
-from napari_ssn.prediction.ensembles import LabelMaps
+from napari_ssn.prediction.ensembles import LayerMaps
 from napari_ssn.prediction.kept_members import arrays_of as arrays_of_members
 from napari_ssn.prediction.kept_members import members_from
 from napari_ssn.prediction.prediction import Prediction
@@ -427,7 +427,7 @@ def voted() -> Prediction:
     """An ensemble of four, the last of whom outlines nothing."""
     maps = [(one.argmax(0) == 1).astype(np.uint8) for one in ensembles.members()[:3]]
     image = source(ensembles.SPACE, (1.5, 1.0, 2.0))
-    made = LabelMaps((*maps, np.zeros_like(maps[0])), (1, 2, 3, 5))
+    made = LayerMaps((*maps, np.zeros_like(maps[0])), (1, 2, 3, 5))
     return rooms.ensembles.predict(made, image, kinds=("label-weighted",))
 
 

@@ -10,10 +10,12 @@ import pytest
 
 from napari_ssn.cli.verifying import verify
 from napari_ssn.io.nifti import read_nifti
+from napari_ssn.network.others.bundle import Bundle
 from napari_ssn.prediction.choice import Choice, Point
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Chosen, Session, Settings
+from tests.support.bundles import bundle
 from tests.support.ensembles import folds, image, members, nifti
 from tests.support.sessions import Inline
 
@@ -273,3 +275,43 @@ def test_undo_takes_members_in_again(ran: Session) -> None:
     assert inside() == [2, 3] and not ran.walk.can_redo
     ran.run()
     assert inside() == [0, 1, 2, 3] and not ran.walk.can_undo
+
+
+def test_networks_are_run_and_one_is_left_out_without_running_the_others(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bundle(tmp_path / "bundle", folds=3, training=None)
+    session.choose_members(Chosen((folder,), image_name="case_0000.nii.gz"))
+    session.run()
+    assert session.state == "result", session.note
+    whole = rows(session)
+    assert [name for name, *_ in whole] == ["fold 0", "fold 1", "fold 2"]
+    assert session.result is not None and session.result.card.purpose.startswith("3 networks of")
+    maps = [one.copy() for one in session.result.members.label_maps]
+    with monkeypatch.context() as patched:
+        patched.setattr(Bundle, "run", lambda *_: pytest.fail("a network was run again"))
+        session.members.set_in(1, False)
+        assert session.state == "result", session.note
+        assert [row.at for row in session.members.rows] == [0, None, 1]
+        for found, wanted in zip(
+            session.result.members.label_maps, (maps[0], maps[2]), strict=True
+        ):
+            np.testing.assert_array_equal(found, wanted)
+        # A sidecar tells of them as of those that were run.
+        assert [len(one.views) for one in session.result.networks] == [1, 1]
+    session.files.export(tmp_path / "map.nii.gz")
+    assert session.files.exported is not None, session.note
+    scan = image(tmp_path / "scan")
+    assert verify(scan, tmp_path / "map.json", members=[folder])
+
+
+def test_layers_of_probabilities_are_verified_from_files(session: Session, tmp_path: Path) -> None:
+    maps = tuple(one[1].astype(np.float32) for one in members())
+    session.choose_members(Chosen(maps=maps, names=("a", "b", "c", "d")))
+    session.run()
+    assert session.state == "result", session.note
+    session.files.export(tmp_path / "map.nii.gz")
+    for number, one in enumerate(maps):
+        nifti(tmp_path / "maps" / f"{number}.nii.gz", one)
+    scan = image(tmp_path / "scan")
+    assert verify(scan, tmp_path / "map.json", members=[tmp_path / "maps"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
@@ -17,10 +17,15 @@ from napari_ssn.text.ensembles import chosen_line
 
 _FILTER = "Maps (*.npz *.nii *.nii.gz *.nrrd)"
 _TOO_FEW = (
-    "Select two label layers or more in the layer list (Ctrl and a click): each is one member."
+    "Select two layers or more in the layer list (Ctrl and a click), labels or images of "
+    "probabilities: each is one member."
 )
 _ELSEWHERE = (
     "A selected layer does not lie on the image's grid: choose layers that were drawn on it."
+)
+_NO_FRACTIONS = (
+    "A selected image holds values below 0 or above 1, or a colour: a layer of one label's "
+    "probabilities is read."
 )
 _NO_LABELS = "A selected layer holds labels below 0 or above 255: these are not read."
 
@@ -32,10 +37,15 @@ class EnsembleRows(QWidget):
         super().__init__()
         self._viewer, self._picture, self._session = viewer, picture, session
         self.folder = button(
-            "Folder…", "A folder with a folder or a file for each member, as nnU-Net's folds"
+            "Folder…",
+            "A folder with a folder or a file for each member, as nnU-Net's folds; or a model "
+            "folder of nnU-Net v2 or a bundle of MONAI, whose networks are run",
         )
         self.files = button("Files…", "One file for each member: .npz, NIfTI or NRRD")
-        self.layers = button("Layers", "The label layers that are selected in the layer list")
+        self.layers = button(
+            "Layers",
+            "The layers that are selected in the layer list: labels, or images of probabilities",
+        )
         self.what = text("", "muted")
         body = QVBoxLayout(self)
         body.setContentsMargins(0, 0, 0, 0)
@@ -66,9 +76,16 @@ class EnsembleRows(QWidget):
         self._session.choose_members(Chosen(paths=paths, image_name=name))
 
     def take_layers(self) -> None:
-        """Take the label layers that are selected, in the order of the layer list."""
-        chosen = self._viewer.layers.selection
-        layers = [one for one in self._viewer.layers if one in chosen and isinstance(one, Labels)]
+        """Take the layers that are selected, in the order of the layer list."""
+        chosen, image = self._viewer.layers.selection, self._picture.image
+        # What is segmented is often selected too, and is no member.
+        layers = [
+            one
+            for one in self._viewer.layers
+            if one in chosen
+            and isinstance(one, Labels | Image)
+            and getattr(one, "__wrapped__", one) is not image
+        ]
         if len(layers) < 2:
             self._session.tell(_TOO_FEW, error=True)
             return
@@ -78,11 +95,12 @@ class EnsembleRows(QWidget):
             if found is None:
                 self._session.tell(_ELSEWHERE, error=True)
                 return
-            labels = _as_labels(found)
-            if labels is None:
-                self._session.tell(_NO_LABELS, error=True)
+            drawn = isinstance(layer, Labels)
+            values = _as_labels(found) if drawn else _as_fractions(found)
+            if values is None:
+                self._session.tell(_NO_LABELS if drawn else _NO_FRACTIONS, error=True)
                 return
-            maps.append(labels)
+            maps.append(values)
         self._session.choose_members(
             Chosen(maps=tuple(maps), names=tuple(one.name for one in layers))
         )
@@ -102,3 +120,12 @@ def _as_labels(values: NDArray[np.generic]) -> NDArray[np.uint8] | None:
         return None
     # A copy: what is painted later is another member.
     return np.array(values, np.uint8, order="C")
+
+
+def _as_fractions(values: NDArray[np.generic]) -> NDArray[np.float32] | None:
+    """Probabilities of a layer; None where one is below 0 or above 1, or none is a fraction."""
+    if values.dtype.kind != "f" or not values.size:
+        return None
+    found = np.array(values, np.float32, order="C")
+    # NaN fails the comparison.
+    return found if found.min() >= 0 and found.max() <= 1 else None

@@ -21,6 +21,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.forward import full, is_full
 from napari_ssn.network.others.folders import Folder, read_folder
+from napari_ssn.network.others.kept import Kept
 from napari_ssn.network.others.kinds import is_model
 from napari_ssn.network.others.weights import Reader, Weights
 from napari_ssn.network.others.window import View, all_views
@@ -67,6 +68,7 @@ class Networks:
         notes: what a person should know of them.
         step: is told how many windows were seen, of how many.
         cancel: looked at before every layer.
+        kept: where what they make is kept, and which image it is of; None where it is not.
     """
 
     image: Volume
@@ -76,6 +78,7 @@ class Networks:
     notes: list[str] = field(default_factory=list)
     step: Callable[[int, int], None] = lambda done, total: None
     cancel: Cancel = NEVER
+    kept: tuple[Kept, int] | None = None
 
     __repr__ = brief
 
@@ -143,14 +146,15 @@ class Networks:
         return None
 
     def __iter__(self) -> Iterator[NDArray[np.float16]]:
+        known = [self._known(sha256) for sha256, _ in self.sources]
         prepared: dict[int, Any] = {}
-        for one in self.members:
-            if one.folder not in prepared:
-                prepared[one.folder] = self.folders[one.folder].plan.prepare(self.image)
+        counts = []
+        for one, found in zip(self.members, known, strict=True):
+            plan = self.folders[one.folder].plan
+            if found is None and one.folder not in prepared:
+                prepared[one.folder] = plan.prepare(self.image)
                 self.cancel.check()
-        counts = [
-            self.folders[one.folder].plan.windows(prepared[one.folder]) for one in self.members
-        ]
+            counts.append(0 if found is not None else plan.windows(prepared[one.folder]))
         done, total = 0, sum(counts)
 
         def seen() -> None:
@@ -162,8 +166,11 @@ class Networks:
         network: nn.Module | None = None
         held: tuple[int, int] | None = None
         with Reader(self.cancel) as reader:
-            for number, one in enumerate(self.members):
-                plan: Any = self.folders[one.folder].plan
+            for number, (one, before) in enumerate(zip(self.members, known, strict=True)):
+                if before is not None:
+                    yield before
+                    continue
+                plan = self.folders[one.folder].plan
                 if held is None or held[0] != one.folder or network is None:
                     network = plan.build().to(self.device).eval()
                 if held != (one.folder, one.weights):
@@ -176,7 +183,16 @@ class Networks:
                         raise
                     raise full(self.device) from None
                 done = sum(counts[: number + 1])
+                if self.kept is not None:
+                    keep, image = self.kept
+                    keep.put(image, self.sources[number][0], found)
                 yield found
+
+    def _known(self, sha256: str) -> NDArray[np.float16] | None:
+        if self.kept is None:
+            return None
+        keep, image = self.kept
+        return keep.get(image, sha256)
 
     def _weights(self, reader: Reader, folder: int, number: int) -> Weights:
         held = self.folders[folder]
