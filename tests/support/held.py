@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import compress
+from operator import not_
 from typing import Any
 
 import numpy as np
@@ -43,17 +45,16 @@ def undisturbed() -> Iterator[None]:
 def alive(kind: type) -> int:
     """How many objects of a kind there are."""
     with undisturbed():
-        return len(_of(gc.get_objects(), kind))
+        return sum(1 for _ in _of(gc.get_objects(), kind))
 
 
-def _of(things: list[Any], *kinds: type) -> list[Any]:
-    """Those that are of some kind, out of millions: each type is asked about once.
+def _of(things: list[Any], *kinds: type) -> Iterator[Any]:
+    """Those that are of some kind, out of millions: each type is asked about once, the rest in C.
 
     Not isinstance: it would ask objects for their class, and some stand in for others.
     """
-    types = list(map(type, things))
-    wanted = {one for one in set(types) if issubclass(one, kinds)}
-    return [one for one, its in zip(things, types, strict=True) if its in wanted]
+    wanted = {one for one in set(map(type, things)) if issubclass(one, kinds)}
+    return compress(things, map(wanted.__contains__, map(type, things)))
 
 
 def held() -> Held:
@@ -82,16 +83,17 @@ def _held() -> Held:
                 except RuntimeError:
                     # One that torch.export left behind: it has a shape, and no memory.
                     continue
-        inner = []
-        for one in _of(gc.get_referents(*todo), np.ndarray, tuple, dict):
-            if issubclass(type(one), np.ndarray):
-                while isinstance(one.base, np.ndarray):
-                    one = one.base
-                owners[id(one)] = one
-            elif type(one) in (tuple, dict) and not gc.is_tracked(one) and id(one) not in through:
-                through[id(one)] = one
-                inner.append(one)
-        todo = inner
+        found_in = gc.get_referents(*todo)
+        for one in _of(found_in, np.ndarray):
+            while isinstance(one.base, np.ndarray):
+                one = one.base
+            owners[id(one)] = one
+        plain = list(compress(found_in, map({tuple, dict}.__contains__, map(type, found_in))))
+        plain = list(compress(plain, map(not_, map(gc.is_tracked, plain))))
+        inner = dict(zip(map(id, plain), plain, strict=True))
+        inner = {key: inner[key] for key in inner.keys() - through.keys()}
+        through |= inner
+        todo = list(inner.values())
     found: Held = Counter()
     for one in owners.values():
         # Others are tensors', counted there, or of something that is not in memory.
