@@ -15,6 +15,8 @@ from tests.support.settled import settle
 # objects instead of warning.
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 os.environ["NAPARI_STRICT_QT"] = "1"
+# Nobody's settings of napari decide what tests see, and none are written.
+os.environ["NAPARI_CONFIG"] = ""
 
 
 # What sessions of tests leave must neither be offered to anybody nor decide what tests see.
@@ -32,7 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from pyvirtualdisplay.display import Display
 
         config.stash[_SCREEN] = Display(visible=False, size=(1600, 1200)).start()
-    for marker in ("gpu: needs CUDA or MPS; skipped without", "slow: takes more than ten seconds"):
+    for marker in (
+        "gpu: needs CUDA or MPS; skipped without",
+        "slow: takes more than ten seconds",
+        "own_window: is about opening or closing napari's window, and has one for itself",
+    ):
         config.addinivalue_line("markers", marker)
 
 

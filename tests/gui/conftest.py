@@ -13,6 +13,15 @@ import pytest
 from tests.support.docks import add_image
 from tests.support.helpers import tiny_model
 
+#: Files whose tests have been tried with a shared window.
+SHARING = {
+    "test_archive.py",
+    "test_cards_panel.py",
+    "test_channels.py",
+    "test_copies.py",
+    "test_view.py",
+}
+
 
 @pytest.fixture(autouse=True, scope="session")
 def parsed_once() -> Iterator[None]:
@@ -38,9 +47,62 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def shared_window() -> Iterator[Any]:
+    """The window of this process, if there are tests that share it."""
+    # Not at the top: forms and dialogs are tested without napari's window.
+    from tests.support.windows import SharedWindow
+
+    window = SharedWindow()
+    yield window
+    window.close()
+
+
+@pytest.fixture
+def make_viewer(
+    request: pytest.FixtureRequest, shared_window: Any, qtbot: Any
+) -> Iterator[Callable[..., Any]]:
+    """Function that opens a viewer as plugins see it: the shared one, or one of its own."""
+    from napari.utils._proxies import PublicOnlyProxy
+
+    from tests.support.windows import unwatched
+
+    own = request.node.get_closest_marker("own_window") is not None
+    if own or request.path.name not in SHARING:
+        shared_window.close()
+        make_own = request.getfixturevalue("make_napari_viewer")
+        yield lambda show=False: PublicOnlyProxy(
+            make_own(show=show) if own else unwatched(make_own(show=show))
+        )
+        return
+
+    lent = []
+
+    def make(show: bool = False) -> Any:
+        assert not lent, "there is one window to share"
+        lent.append(PublicOnlyProxy(shared_window.lend(qtbot, show)))
+        return lent[0]
+
+    yield make
+    if not lent:
+        return
+    # A test that was never called, or failed, may hold anything.
+    report = getattr(request.node, "rep_call", None)
+    if report is None or report.failed:
+        shared_window.close()
+        return
+    well = False
+    try:
+        shared_window.take_back()
+        well = True
+    finally:
+        if not well:
+            shared_window.close()
+
+
 @pytest.fixture
 def open_dock(
-    make_napari_viewer_proxy: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    make_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     """Function that opens a viewer with the dock and waits until its models are found."""
     from napari_ssn.gui import dock as module
@@ -54,7 +116,7 @@ def open_dock(
     monkeypatch.setattr(module, "preferences", lambda: (settings, 3))
 
     def build(*models: Path, show: bool = False) -> Any:
-        viewer = make_napari_viewer_proxy(show=show)
+        viewer = make_viewer(show=show)
         dock = module.SSNDock(viewer, models)
         viewer.window.add_dock_widget(dock, name="SSN hypotheses")
         qtbot.waitUntil(lambda: dock.session.setup.survey is not None, timeout=60_000)

@@ -126,13 +126,14 @@ def test_perform_without_the_model(open_dock: Callable[..., Any], tmp_path: Path
         list(perform(viewer, dock, tmp_path, model="lidc-2d"))
 
 
+@pytest.mark.own_window
 def test_the_menu_opens_one_dock(
-    make_napari_viewer_proxy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    make_viewer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from napari._app_model import get_app_model
 
     monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
-    viewer = make_napari_viewer_proxy()
+    viewer = make_viewer()
     command = get_app_model().commands.execute_command
     command("napari-ssn.open_dock").result()
     command("napari-ssn.open_dock").result()

@@ -163,7 +163,7 @@ def test_play_moves_to_and_fro_and_pauses(opened: Any, qtbot: Any) -> None:
     run_and_wait(dock, qtbot)
     dock.slider.slider.setValue(58)
     dock.slider.play.click()
-    qtbot.waitUntil(lambda: dock.slider.slider.value() == 60, timeout=10_000)
+    qtbot.waitUntil(lambda: dock.slider.slider.value() == 60, timeout=60_000)
     qtbot.waitUntil(lambda: dock.slider.slider.value() < 59, timeout=10_000)
     dock.slider.play.click()
     at = dock.slider.slider.value()
@@ -593,6 +593,7 @@ def listening(emitter: Any) -> list[Any]:
     return [one for one in owners if type(one).__module__.startswith("napari_ssn")]
 
 
+@pytest.mark.own_window
 def test_the_viewer_closes_with_the_dock_open_and_a_run_under_way(
     opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,225 @@
+"""One window of napari that the tests of a process share: a new one takes longer than most of them.
+
+It is lent to a test and taken back: layers, docks, camera, axes, theme and settings are as at the
+start. What of ours napari would still call by then is a fault of the dock, and fails the test.
+Where opening and closing the window is what is tested, a test is marked with ``own_window`` and
+has a new one.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import ExitStack
+from copy import deepcopy
+from typing import Any
+from unittest.mock import patch
+
+from napari.utils.events import EmitterGroup, EventedModel
+from napari.utils.events.containers import EventedDict
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
+
+#: Ours, by the modules that what napari calls comes from.
+OURS = "napari_ssn"
+# Layers have states of their own, and go; callbacks and keys are looked at one by one.
+_ASIDE = {"layers", "keymap"}
+# What else follows axes and their order comes after them.
+_ORDER = ("dims", "scene", "canvas")
+
+
+class SharedWindow:
+    """Makes the window when it is first asked for, and again where it could not be brought back."""
+
+    def __init__(self) -> None:
+        self._viewer: Any = None
+        self._undo = ExitStack()
+
+    def lend(self, qtbot: Any, show: bool = False) -> Any:
+        """The viewer, as napari gives it: empty, and shown or not."""
+        from napari.settings import get_settings
+
+        get_settings().reset()
+        if self._viewer is None:
+            self._open()
+        self._widgets = set(QApplication.topLevelWidgets())
+        if show:
+            self._viewer.window.show()
+            qtbot.wait_exposed(self._viewer.window._qt_window, timeout=5000)
+        return self._viewer
+
+    def take_back(self) -> None:
+        """Bring the window to where it began; an assertion fails if ours does not let go of it."""
+        from napari.settings import get_settings
+
+        viewer, window = self._viewer, self._viewer.window._qt_window
+        for dock in window.findChildren(QDockWidget):
+            if dock.objectName() not in self._docks:
+                viewer.window.remove_dock_widget(dock)
+        viewer.layers.clear()
+        get_settings().reset()
+        _deliver()
+        left = list(self._left())
+        assert not left, f"napari would still call or show of ours: {left}"
+        window.hide()
+        window.resize(self._size)
+        window.restoreState(self._places)
+        _bring_back(viewer, self._state)
+        _deliver()
+        gc.collect()
+        wrong = _differences(_state_of(viewer), self._state)
+        assert not wrong, f"the window is not as it was: {wrong}"
+        widgets = set(QApplication.topLevelWidgets()) - self._widgets
+        widgets = {one for one in widgets if not self._napari_keeps(one)}
+        assert not widgets, f"widgets that nobody closed: {widgets}"
+
+    def close(self) -> None:
+        """Close the window; the next test gets another."""
+        from napari._qt.qt_viewer import QtViewer
+
+        if self._viewer is None:
+            return
+        viewer, self._viewer = self._viewer, None
+        with patch.object(viewer.window._qt_window, "_save_current_window_settings"):
+            viewer.close()
+        self._undo.close()
+        _deliver()
+        del viewer
+        gc.collect()
+        QtViewer._instances.clear()
+
+    def _open(self) -> None:
+        """As napari's own fixture makes one: no welcome, no console, no thread for the status."""
+        from app_model import Application
+        from napari import Viewer
+        from napari._app_model._app import NapariApplication, _napari_names
+        from napari._qt._qapp_model.qactions import init_qactions
+        from napari.plugins import _initialize_plugins
+
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
+        app = NapariApplication("shared_app")
+        app.injection_store.namespace = _napari_names
+        for clear in (_initialize_plugins.cache_clear, init_qactions.cache_clear):
+            self._undo.callback(clear)
+        self._undo.callback(Application.destroy, "shared_app")
+        for name, value in (
+            ("napari._app_model._app.NapariApplication.get_app_model", lambda: app),
+            ("napari._qt.threads.status_checker.StatusChecker.start", _nothing),
+            ("napari._qt.qt_viewer.QtViewer._get_console", _no_console),
+        ):
+            self._undo.enter_context(patch(name, value))
+        self._viewer = viewer = Viewer(show=False, show_welcome_screen=False)
+        window = viewer.window._qt_window
+        unwatched(viewer)
+        self._size, self._places = window.size(), window.saveState()
+        self._docks = {dock.objectName() for dock in window.findChildren(QDockWidget)}
+        self._state = _state_of(viewer)
+        self._keys = set(viewer.keymap)
+        # The window is nothing to be searched for cycles.
+        gc.collect()
+        gc.freeze()
+
+    def _napari_keeps(self, widget: QWidget) -> bool:
+        """Sliders of axes stay once they were needed, and each has menus of its own."""
+        around = [widget, *widget.findChildren(QWidget)]
+        while (widget := widget.parent()) is not None:
+            around.append(widget)
+        return around[-1] is self._viewer.window._qt_window and not any(map(_is_ours, around))
+
+    def _left(self) -> Iterator[str]:
+        """What of ours is still known to napari."""
+        viewer = self._viewer
+        yield from (f"key {key}" for key in viewer.keymap if key not in self._keys)
+        for kind in ("move", "drag", "wheel", "double_click"):
+            for callback in getattr(viewer, f"mouse_{kind}_callbacks"):
+                if _is_ours(callback):
+                    yield f"mouse {kind} {callback}"
+        for path, model in _models_of(viewer):
+            yield from (f"{path}.{name}" for name in listening(model.events))
+        yield from (f"layers.{name}" for name in listening(viewer.layers.events))
+
+
+def unwatched(viewer: Any) -> Any:
+    """The viewer without what brings a hidden menu bar back, which sees each event of each widget.
+
+    In Python that takes as long as half of what Qt does in a test.
+    """
+    QApplication.instance().removeEventFilter(viewer.window._qt_window)
+    return viewer
+
+
+def listening(events: EmitterGroup) -> Iterator[str]:
+    """Which events of napari's would call something of ours."""
+    for name, emitter in events.emitters.items():
+        for one in emitter.callbacks:
+            owner = one[0]() if isinstance(one, tuple) else one
+            if _is_ours(owner):
+                yield f"{name} calls {type(owner).__name__}"
+
+
+def _is_ours(owner: Any) -> bool:
+    modules = (getattr(owner, "__module__", None), type(owner).__module__)
+    return any(str(one).split(".")[0] == OURS for one in modules)
+
+
+def _deliver() -> None:
+    """What was posted, and what is to be deleted later, which waits for a loop of events."""
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    QApplication.processEvents()
+
+
+def _models_of(model: EventedModel, path: str = "viewer") -> Iterator[tuple[str, EventedModel]]:
+    yield path, model
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, EventedModel):
+            yield from _models_of(value, f"{path}.{name}")
+
+
+def _state_of(model: Any) -> dict[str, Any]:
+    """What can be set of a model, and of the models in it."""
+    state = {}
+    fields = model if isinstance(model, EventedDict) else type(model).model_fields
+    for name in fields:
+        value = model[name] if isinstance(model, EventedDict) else getattr(model, name)
+        if name in _ASIDE or name.endswith("_callbacks"):
+            continue
+        state[name] = (
+            _state_of(value) if isinstance(value, EventedModel | EventedDict) else deepcopy(value)
+        )
+    return state
+
+
+def _bring_back(model: Any, state: dict[str, Any]) -> None:
+    now = _state_of(model)
+    if isinstance(model, EventedDict):
+        for name in set(now) - set(state):
+            del model[name]
+    for name in sorted(state, key=lambda one: _ORDER.index(one) if one in _ORDER else -1):
+        inner = model[name] if isinstance(model, EventedDict) else getattr(model, name)
+        if isinstance(inner, EventedModel | EventedDict):
+            _bring_back(inner, state[name])
+        elif now[name] != state[name]:
+            setattr(model, name, deepcopy(state[name]))
+
+
+def _differences(now: dict[str, Any], then: dict[str, Any], path: str = "viewer") -> list[str]:
+    found = [f"{path}.{name}" for name in set(now) ^ set(then)]
+    for name in set(now) & set(then):
+        if isinstance(then[name], dict) and isinstance(now[name], dict):
+            found += _differences(now[name], then[name], f"{path}.{name}")
+        elif now[name] != then[name]:
+            found.append(f"{path}.{name}: {now[name]!r}, not {then[name]!r}")
+    return found
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    pass
+
+
+def _no_console(*_: Any) -> QWidget:
+    widget = QWidget()
+    widget._update_theme = _nothing
+    return widget
