@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core import latent
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.presence import check_presence, draw_present
 from napari_ssn.core.spread import Spread, spread_out
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 #: ε₀: the smallest variance of a logit.
 EPSILON = 1e-5
-#: How far from the mean a z may lie, in standard deviations: farther out float32 loses the mean's
-#: logits in the rounding of what z adds.
-FARTHEST = 1e6
-
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -296,21 +293,11 @@ class Decodable(ABC):
 
     def check_z(self, z: ArrayLike | None) -> NDArray[np.float64]:
         """Return z as (R,) float64; None is the zero vector. ValueError if it does not fit."""
-        if z is None:
-            return np.zeros(self.rank)
-        vector = np.asarray(z, dtype=np.float64)
-        if vector.shape != (self.rank,):
-            raise ValueError(f"z: expected shape ({self.rank},), got {vector.shape}")
-        if not np.isfinite(vector).all():
-            raise ValueError("z: expected finite values, got NaN or infinity")
-        return vector
+        return latent.checked(z, self.rank)
 
     def check_draws(self, z: ArrayLike) -> NDArray[np.float64]:
         """Return many z as (n, R) float64; ValueError if they do not fit."""
-        draws = np.asarray(z, dtype=np.float64)
-        if draws.ndim != 2 or draws.shape[1] != self.rank:
-            raise ValueError(f"z: expected shape (n, {self.rank}), got {draws.shape}")
-        return draws
+        return latent.checked_draws(z, self.rank)
 
     def placed(self, label_map: NDArray[Number]) -> NDArray[Number]:
         """Put a label map, or other values, of this grid into the image; the rest is 0."""

@@ -40,6 +40,7 @@ from napari_ssn.core.dense import (
     spread_of,
 )
 from napari_ssn.core.kept import Kept
+from napari_ssn.core.latent import draw_z as draw_z
 from napari_ssn.core.marginals import binary_marginals, label_marginal, orthant_marginals
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.tensors import as_tensor, check_tensors, forward, taken
@@ -48,13 +49,6 @@ from napari_ssn.geometry.brief import brief
 TENSORS = ("mean", "cov_factor", "cov_diag")
 
 _Made = TypeVar("_Made")
-
-
-def draw_z(n: int, rank: int, seed: int) -> NDArray[np.float64]:
-    """Draw n latent vectors z ~ N(0, I), (n, R) float64; the first k do not depend on n."""
-    if n < 0:
-        raise ValueError(f"n: expected at least 0, got {n}")
-    return np.random.default_rng([seed, 0]).standard_normal((n, rank))
 
 
 @dataclass(frozen=True, eq=False)

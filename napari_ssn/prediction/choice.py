@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     # A type only: the module imports torch.
@@ -134,6 +134,21 @@ class Choice:
     def resting(self) -> Choice | None:
         """What a walk starts from, or nothing, if it is on show itself; None on a walk from it."""
         return None if self.kind == "walk" else replace(self.anchor, nothing=self.nothing)
+
+    @property
+    def outlined(self) -> Choice:
+        """With something outlined; who outlines nothing stands where the mean does."""
+        member = None if self.nothing else self.member
+        return replace(self, member=member, nothing=False)
+
+    def begun(self, **changes: Any) -> Choice:
+        """With every lesion at the beginning of a walk, and something outlined."""
+        return replace(self.outlined, **{"sigma": 0.0, "own": (), **changes})
+
+    @property
+    def unanswered(self) -> Choice:
+        """Without what was found out of other hypotheses, or lesions."""
+        return replace(self, own=(), only=(), drawing=None)
 
     @property
     def title(self) -> str:

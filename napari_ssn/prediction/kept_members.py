@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.decodable import FARTHEST, Decodable
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.latent import FARTHEST
 from napari_ssn.core.members import Members, Method
 from napari_ssn.documents.ran import EnsembleRun
 from napari_ssn.errors import DataError

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.decodable import FARTHEST
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.latent import FARTHEST
 from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.core.summaries.lesions import Lesions, Rules
 from napari_ssn.documents import sidecar as provenance

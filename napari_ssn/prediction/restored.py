@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_ssn.core.decodable import FARTHEST, Decodable
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.latent import FARTHEST
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.spread import Spread
 from napari_ssn.core.summaries.lesions import Lesions

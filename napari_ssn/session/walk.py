@@ -74,8 +74,8 @@ class Walk:
         conditions and what was nearest to a drawing are gone. `announce` tells.
         """
         self.grip = self.selected = None
-        self.history.change(_without_answers)
-        self.here.begin(result, _without_answers(self.choice))
+        self.history.change(lambda choice: choice.unanswered)
+        self.here.begin(result, self.choice.unanswered)
 
     def leave(self) -> Any:
         """See `Leaving`."""
@@ -201,7 +201,7 @@ class Walk:
             own.setdefault(number, self.choice.sigma)
         else:
             own.pop(number, None)
-        self._show(replace(self._outlined, own=tuple(sorted(own.items()))))
+        self._show(replace(self.choice.outlined, own=tuple(sorted(own.items()))))
 
     # ---- Moves
 
@@ -210,10 +210,10 @@ class Walk:
         reach, (low, high) = self._settings.reach, self.here.ends()
         at = float(stops(reach)[stop_of(min(max(sigma, low), high), reach)])
         if self.alone is None:
-            self._show(replace(self._outlined, sigma=at), same_gesture)
+            self._show(replace(self.choice.outlined, sigma=at), same_gesture)
             return
         own = sorted({**dict(self.choice.own), self.alone: at}.items())
-        self._show(replace(self._outlined, own=tuple(own)), same_gesture)
+        self._show(replace(self.choice.outlined, own=tuple(own)), same_gesture)
 
     def hold(self) -> None:
         """A finger is on the slider until `let_go`."""
@@ -231,7 +231,7 @@ class Walk:
 
     def set_direction(self, direction: int) -> None:
         """Walk another direction, from the same anchor; every lesion, from its beginning."""
-        self._show(self._start(direction=direction))
+        self._show(self.choice.begun(direction=direction))
 
     def turn(self, basis: Kind) -> None:
         """Walk directions chosen in another way, from the same anchor; found if need be."""
@@ -241,7 +241,7 @@ class Walk:
         elif basis in result.bases.kinds:
             self._runner.cancel("directions")
             if basis != self.choice.basis:
-                self._show(self._start(basis=basis, direction=0))
+                self._show(self.choice.begun(basis=basis, direction=0))
         else:
             self._runner.submit(
                 "directions",
@@ -265,15 +265,15 @@ class Walk:
         Conditions were asked of other hypotheses, and go. What is nearest to a drawing stays:
         points correct it near them.
         """
-        self._show(self._start(points=points, only=(), sample=None, member=None))
+        self._show(self.choice.begun(points=points, only=(), sample=None, member=None))
 
     def set_only(self, only: tuple[Question, ...]) -> None:
         """Show the middle of the hypotheses in which some things are so."""
-        self._show(self._start(only=only, sample=None, member=None, drawing=None))
+        self._show(self.choice.begun(only=only, sample=None, member=None, drawing=None))
 
     def set_drawing(self, drawing: Drawing) -> None:
         """Show the hypothesis nearest to a drawing, given the points that there are."""
-        self._show(self._start(drawing=drawing, only=(), sample=None, member=None))
+        self._show(self.choice.begun(drawing=drawing, only=(), sample=None, member=None))
 
     def step(self, by: int) -> None:
         """Show the next or the previous of the mean and the samples, around the end.
@@ -327,20 +327,9 @@ class Walk:
         self.history.clear()
         self.moved.disconnect()
 
-    def _start(self, **changes: Any) -> Choice:
-        """The choice with every lesion at the beginning of a walk, and something outlined."""
-        return replace(self._outlined, **{"sigma": 0.0, "own": (), **changes})
-
-    @property
-    def _outlined(self) -> Choice:
-        """The choice with something outlined; who outlines nothing stands where the mean does."""
-        choice = self.choice
-        member = None if choice.nothing else choice.member
-        return replace(choice, member=member, nothing=False)
-
     def _sampled(self, sample: int | None, seed: int) -> Choice:
         """The beginning of a walk from a draw, or from the mean."""
-        choice = self._start(sample=sample, seed=seed, drawing=None, member=None)
+        choice = self.choice.begun(sample=sample, seed=seed, drawing=None, member=None)
         if sample is None or self._result is None:
             return choice
         drawn = prediction.decode.sample_choice(
@@ -357,8 +346,3 @@ class Walk:
     def _take(self, choice: Choice) -> None:
         self.here.move(choice)
         self.announce()
-
-
-def _without_answers(choice: Choice) -> Choice:
-    """A choice without what was found out of other hypotheses, or lesions."""
-    return replace(choice, own=(), only=(), drawing=None)

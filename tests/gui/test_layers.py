@@ -8,6 +8,7 @@ from napari.layers import Image
 
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.gui.layers import places
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.io.napari_hooks import image_layer
 from tests.support.helpers import noise_image, oblique_affine
@@ -123,7 +124,7 @@ def test_a_click_finds_the_voxel_of_the_file() -> None:
     assert display is not None
     index = (2, 6, 3)
     shown = display.reorientation.index_to_display(index, display.image_space)
-    assert layers.clicked_voxel(layer, display, layer.data_to_world(shown)) == index
+    assert places.clicked_voxel(layer, display, layer.data_to_world(shown)) == index
     # A viewer with one more axis in front.
-    assert layers.clicked_voxel(layer, display, (9.0, *layer.data_to_world(shown))) == index
-    assert layers.clicked_voxel(layer, display, layer.data_to_world((-1, 0, 0))) is None
+    assert places.clicked_voxel(layer, display, (9.0, *layer.data_to_world(shown))) == index
+    assert places.clicked_voxel(layer, display, layer.data_to_world((-1, 0, 0))) is None

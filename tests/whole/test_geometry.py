@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.gui.layers import places
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
 from tests.support import readers
@@ -206,7 +207,7 @@ def test_what_is_exported_lies_on_its_image(tmp_path: Path, opener: str, one: Ph
     volume = shown.source.load()
     values = volume.data[0]
     label_map = np.where(values == values.max(), 2, (values > 3) & (values < 9)).astype(np.uint8)
-    transform = layers.transform_of(image, 3)
+    transform = places.transform_of(image, 3)
     result = layers.label_layer(
         "result",
         shown.display.reorientation.apply(label_map),

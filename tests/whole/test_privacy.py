@@ -28,6 +28,7 @@ import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.errors import SSNError
 from napari_ssn.geometry.display import RESULT_KEY
+from napari_ssn.gui.layers import places
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.dicom.making import NAMES_THE_PATIENT
@@ -189,7 +190,7 @@ def test_the_session_and_its_layers_name_nobody(
     session.walk.set_sigma(0.5)
     session.copies.keep()
     assert shown.display is not None
-    transform = layers.transform_of(image, 3)
+    transform = places.transform_of(image, 3)
     place = layers.place_on(shown.display, transform)
     for decoded in made:
         name, metadata = layers.layer_name(decoded), layers.decoded_metadata(decoded, place)

@@ -12,6 +12,13 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "napari_ssn"
 #: Imports inside functions: each costs whoever reads the file, and needs a reason.
 MOST_INSIDE = 40
+#: Lines of a module: what has one purpose is seldom longer.
+MOST_LINES = 350
+#: Those that may be longer, up to so many lines, and why.
+LONGER = {
+    # What all rooms have in common: it makes them, and every command of theirs passes here.
+    "session/session.py": 550,
+}
 
 
 def test_no_circle_of_files() -> None:
@@ -33,3 +40,13 @@ def test_few_imports_inside_functions() -> None:
         if isinstance(inner, ast.Import | ast.ImportFrom)
     }
     assert len(found) <= MOST_INSIDE, sorted(found)
+
+
+def test_modules_have_one_purpose() -> None:
+    lines = {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in PACKAGE.rglob("*.py")
+    }
+    assert not {n: size for n, size in lines.items() if size > LONGER.get(n, MOST_LINES)}
+    # What became short again is no exception any more.
+    assert not {name for name in LONGER if lines[name] <= MOST_LINES}

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from napari_ssn.core.decodable import FARTHEST, Decodable
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Click, margins_of
 from napari_ssn.core.given.expectation import infer
 from napari_ssn.core.given.gate import check_slip
 from napari_ssn.core.given.mixture import Part, explanations, half_spaces
 from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.given.residual import Field, Residual
+from napari_ssn.core.latent import FARTHEST
 from napari_ssn.errors import GeometryError
 
 __all__ = ["Click", "Posterior", "Residual", "condition"]

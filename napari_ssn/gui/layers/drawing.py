@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.transforms import layer_matrix, units_mm
-from napari_ssn.gui.layers import colours
+from napari_ssn.gui.layers import colours, places
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.prediction.choice import BEYOND, LEFT_OUT
@@ -101,7 +101,7 @@ class Drawings:
         if data.ndim != axes:
             raise GeometryError("The drawing has other axes than the image: draw on the image.")
         shape = self._scene.shown(np.zeros(result.source.space, bool)).shape
-        matrix = layers.index_to_world(layer, axes)
+        matrix = places.index_to_world(layer, axes)
         for axis, (theirs, ours) in enumerate(
             zip(units_mm(layer.units[-axes:]), units_mm(transform["units"]), strict=True)
         ):

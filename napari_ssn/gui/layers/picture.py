@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.directions.compass import Compass
 from napari_ssn.geometry.display import IMAGE_KEY, Display
+from napari_ssn.gui.layers import places
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.centre import Centre
 from napari_ssn.gui.layers.channels import Channels
@@ -107,7 +108,7 @@ class Picture:
     @property
     def frames(self) -> int | None:
         """Number of frames of the image; None where it has no time."""
-        return None if self._image is None else layers.frames_of(self._image)
+        return None if self._image is None else places.frames_of(self._image)
 
     @property
     def frame_in_front(self) -> int | None:
@@ -117,7 +118,7 @@ class Picture:
         return self._frame_of(self._image)
 
     def _frame_of(self, layer: Image) -> int:
-        return layers.frame_at(layer, in_layer(self._viewer, layer, self._viewer.dims.point))
+        return places.frame_at(layer, in_layer(self._viewer, layer, self._viewer.dims.point))
 
     def choose_frame(self, frame: int) -> None:
         """Segment another frame of the time series, and show it."""
@@ -135,28 +136,28 @@ class Picture:
     def transform(self, axes: int) -> dict[str, Any]:
         """What lays a layer of so many axes exactly on the image."""
         assert self._image is not None
-        return layers.transform_of(self._image, axes)
+        return places.transform_of(self._image, axes)
 
     def place_of(self, voxel: tuple[int, ...]) -> tuple[float, ...] | None:
         """Where a voxel of the source's grid lies in the viewer; None without a usable image."""
         if self._image is None or self.display is None:
             return None
         return in_viewer(
-            self._viewer, self._image, layers.world_of(self._image, self.display, voxel)
+            self._viewer, self._image, places.world_of(self._image, self.display, voxel)
         )
 
     def on_grid(self, layer: Layer) -> NDArray[Any] | None:
         """Values of a layer on the source's grid; None where it does not lie on it."""
         if self._image is None or self.display is None:
             return None
-        return layers.on_grid(layer, self._image, self.display)
+        return places.on_grid(layer, self._image, self.display)
 
     def voxel_at(self, position: tuple[float, ...]) -> tuple[int, ...] | None:
         """Voxel of the source's grid at a place in the viewer; None where there is none."""
         if self._image is None or self.display is None:
             return None
         place = in_layer(self._viewer, self._image, position)
-        return layers.clicked_voxel(self._image, self.display, place)
+        return places.clicked_voxel(self._image, self.display, place)
 
     def geometry(self) -> tuple[tuple[int, ...], tuple[float, ...] | None, str] | None:
         """Size and spacing as shown, columns first, and the plane of the slices if known."""
@@ -182,12 +183,12 @@ class Picture:
         size = tuple(size_mm)[::-1]
         axes = len(size)
         before = (tuple(self._image.scale[-axes:]), self._image.units[-axes:])
-        layers.set_voxel_size(self._image, size)
+        places.set_voxel_size(self._image, size)
         # What lies on it stays on it: outlines of before, and labels that somebody has drawn.
         for layer in self._viewer.layers:
             same = layer.ndim >= axes and tuple(layer.scale[-axes:]) == before[0]
             if layer is not self._image and same and layer.units[-axes:] == before[1]:
-                layers.set_voxel_size(layer, size)
+                places.set_voxel_size(layer, size)
         self._viewer.reset_view()
 
     def _plane_on_show(self) -> Plane | None:
@@ -195,7 +196,7 @@ class Picture:
             return None
         dims = self._viewer.dims
         place = in_layer(self._viewer, self._image, dims.point)
-        return layers.plane_on_show(self._image, self.display, dims, place)
+        return places.plane_on_show(self._image, self.display, dims, place)
 
     # ---- From the viewer
 

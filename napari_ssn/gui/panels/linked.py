@@ -11,8 +11,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtCore import QTimer
 
 from napari_ssn.core.directions.compass import AXIAL
 from napari_ssn.gui.layers import colours
@@ -23,6 +22,7 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import BOLD, THIN
 from napari_ssn.gui.layers.world import in_layer
 from napari_ssn.gui.widgets import slice_view
+from napari_ssn.gui.widgets.pair import Pair
 from napari_ssn.gui.widgets.slice_view import Drawn, SliceView
 from napari_ssn.session import Session
 
@@ -30,41 +30,6 @@ _TITLE = "Other planes"
 _LAZY = "This image is read slice by slice: its other planes would take too long."
 # Of the image, what the picture of a plane hangs on.
 _LOOKS = ("contrast_limits", "colormap", "gamma", "data")
-
-
-class Pair(QWidget):
-    """Two planes side by side.
-
-    Attributes:
-        hidden: signal: nobody sees them any more.
-    """
-
-    hidden = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.views = tuple(SliceView(f"{which} of the other planes") for which in ("First", "Last"))
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        for view in self.views:
-            layout.addWidget(view)
-        self._docked = False
-
-    def event(self, event: Any) -> bool:
-        """Notice being taken out of the window, which is how napari closes a dock."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:
-                self.hidden.emit()
-        return bool(super().event(event))
-
-    def hideEvent(self, event: Any) -> None:
-        """Closed, and not only out of sight with its window."""
-        super().hideEvent(event)
-        if not event.spontaneous():
-            self.hidden.emit()
 
 
 class LinkedPlanes:
