@@ -130,12 +130,13 @@ def run_on(
     tile: tuple[int, ...] | None = None,
     divided: bool = False,
     padded: bool = False,
+    steady: bool = False,
     insist: bool = False,
 ) -> Prediction:
     """Segment an image, with words of caution and progress on standard error.
 
     Args:
-        model, centre, depth_mm, tile, divided, padded, insist: as for `run`.
+        model, centre, depth_mm, tile, divided, padded, steady, insist: as for `run`.
         volume: the image.
         frame: which one of a time series it is, from 1; None for an image without time.
     """
@@ -157,6 +158,7 @@ def run_on(
             tile=tile,
             divided=divided,
             padded=padded,
+            steady=steady,
             insist=insist,
             looked=caution,
             watch=Watch(

@@ -169,6 +169,8 @@ class ModelCard(Closed):
     region: list[Annotated[int, Field(ge=1)]]
     #: Whether the region must be placed around the lesion.
     centred: bool
+    #: Whether it then moves to the middle of what is outlined at the point, for a second look.
+    recentred: bool = False
     training: Training
     calibration: Calibration | None = None
     metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)

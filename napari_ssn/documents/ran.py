@@ -107,20 +107,22 @@ class EnsembleRun(Exact):
 class Run(Exact):
     """What the model was given, and where it ran.
 
-    ``device`` is torch's name of it, ``device_title`` the words for a person; ``tile`` counts
-    the voxels that the network saw at once; ``centre`` is the index of the region's middle in
-    the file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model
-    looked along a volume to either side of it, null for everything else; ``frame`` counts the
-    frames of a time series from 1, null for an image without time; ``dicom`` is null for an image
-    that did not come from DICOM. ``threads`` of the CPU computed with ``instructions`` of torch's
-    name; both are null where another device did, and in sidecars of before they were written down,
-    when convolutions over single voxels were cut up among the threads. ``insisted`` is true where
-    the model reads Hounsfield units, and somebody had values that seem to be none taken for some;
-    null everywhere else. ``unpadded`` is true where padding of the image, below −1024 HU, was taken
-    for air; null everywhere else, and in sidecars of before, where it counted as it was. ``unlike``
-    is true where the image is unlike those that the model was trained on, by its file, size or
-    values, so that nothing calibrated is said of it. ``ensemble`` names the members where no model
-    ran, and maps of others were taken; null for a model.
+    ``device`` is torch's name of it, ``device_title`` the words for a person; ``tile`` counts the
+    voxels that the network saw at once; ``centre`` is the index of the region's middle in the
+    file's own voxel grid, null for the whole image; ``depth_mm`` is how far a 2D model looked
+    along a volume to either side of it, null for everything else; ``frame`` counts the frames of a
+    time series from 1, null for an image without time; ``dicom`` is null for an image that did not
+    come from DICOM. ``threads`` of the CPU computed with ``instructions`` of torch's name; both
+    are null where another device did, and in sidecars of before they were written down, when
+    convolutions over single voxels were cut up among the threads. ``insisted`` is true where the
+    model reads Hounsfield units, and somebody had values that seem to be none taken for some; null
+    everywhere else. ``unpadded`` is true where padding of the image, below −1024 HU, was taken for
+    air; null everywhere else, and in sidecars of before, where it counted as it was. ``moved_to``
+    is the index of the region's middle where the region went there from ``centre``, to the middle
+    of what was found around it; null where it stayed. ``unlike`` is true where the image is unlike
+    those that the model was trained on, by its file, size or values, so that nothing calibrated is
+    said of it. ``ensemble`` names the members where no model ran, and maps of others were taken;
+    null for a model.
     """
 
     device: str
@@ -137,6 +139,7 @@ class Run(Exact):
     instructions: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. +-]{1,40}$")] | None = None
     insisted: Literal[True] | None = None
     unpadded: Literal[True] | None = None
+    moved_to: Index | None = None
     unlike: Literal[True] | None = None
     ensemble: EnsembleRun | None = None
 

@@ -23,6 +23,7 @@ from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is
 from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, plan_for
+from napari_ssn.network.recentring import outlined_middle
 from napari_ssn.network.threads import instructions
 from napari_ssn.network.tiles import Tile
 
@@ -45,6 +46,8 @@ class Inference:
         threads, instructions: of the CPU, where the network computed on it.
         insisted: whether values that seem to be none were taken for Hounsfield units.
         unpadded: whether padding, below air, was taken for air, see `intensity.unpadded`.
+        moved_to: voxel in the middle of the region, where that is not the point it was placed
+            around, see `recentring.outlined_middle`.
     """
 
     dist: LogitDistribution
@@ -55,6 +58,7 @@ class Inference:
     instructions: str | None = None
     insisted: bool = False
     unpadded: bool = False
+    moved_to: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,33 @@ def infer(
     insist: bool = False,
     divided: bool = False,
     padded: bool = False,
+    steady: bool = False,
 ) -> Inference:
     """See `Model.infer`."""
+    found = _look(model, volume, centre, depth_mm, tile, watch, insist, divided, padded)
+    if steady or centre is None or not model.card.recentred:
+        return found
+    middle = outlined_middle(found.dist, centre)
+    if middle is None:
+        return found
+    # What is known of the first look is of no use to the second, and may be large.
+    del found
+    found = _look(model, volume, middle, depth_mm, tile, watch, insist, divided, padded)
+    return replace(found, moved_to=middle)
+
+
+def _look(
+    model: Model,
+    volume: Volume,
+    centre: tuple[int, ...] | None,
+    depth_mm: float,
+    tile: tuple[int, ...] | None,
+    watch: Watch | None,
+    insist: bool,
+    divided: bool,
+    padded: bool,
+) -> Inference:
+    """Run the network once, on a region or on all."""
     watch = watch or Watch()
     if watch.look_at is not None and len(watch.look_at) != len(volume.space):
         raise ValueError(f"look_at: expected {len(volume.space)} axes, got {watch.look_at}")

@@ -64,7 +64,8 @@ class Model:
         Args:
             volume: the image.
             centre: index in the image's own voxel grid of the region's middle; None for the
-                whole image.
+                whole image. Where the card says so the region moves from there to the middle of
+                what is outlined at the point.
             depth_mm: how far a 2D model looks along a volume to either side of the centre.
             look_at: plane, as an index in the image's own grid with None along the axes that
                 lie in it, whose tiles come first. The result does not depend on it.
@@ -97,6 +98,7 @@ class Model:
         insist: bool = False,
         divided: bool = False,
         padded: bool = False,
+        steady: bool = False,
     ) -> Inference:
         """As `segment`, and say how it was done: what it takes to do the same again.
 
@@ -108,6 +110,7 @@ class Model:
             divided: whether every layer is computed in all threads, so that the last bits may
                 hang on their number. Only for what was made so once.
             padded: whether padding far below air counts as it is. Only for what was made so once.
+            steady: whether the region stays where it was placed, whatever the card says.
         """
         return infer(
             self,
@@ -119,6 +122,7 @@ class Model:
             insist=insist,
             divided=divided,
             padded=padded,
+            steady=steady,
         )
 
 

@@ -107,7 +107,7 @@ def _place(
 ) -> tuple[Voxel, Link]:
     """The best guess at a place that two scans have in common."""
     if prediction.centre is not None:
-        return prediction.centre, "region"
+        return prediction.moved_to or prediction.centre, "region"
     if (inside := [point.index for point in points if point.label > 0]) != []:
         return inside[0], "point"
     if (middle := middle_of(label_map)) is not None:

@@ -34,7 +34,7 @@ class Prediction:
         card: of the model that ran.
         device, device_title: where it ran, by torch's name and in words.
         tile: voxels that the network saw at once.
-        centre: of the region, in the source's grid; None for the whole image.
+        centre: that the region was placed around, in the source's grid; None for the whole image.
         depth_mm: how far a 2D model looked along a volume; None for everything else.
         dist: the model's answer, with its spread.
         image_sha256: of the intensities the network was given.
@@ -44,6 +44,7 @@ class Prediction:
         threads, instructions: of the CPU, where it ran there.
         insisted: whether values that seem to be none were taken for Hounsfield units.
         unpadded: whether padding, below air, was taken for air.
+        moved_to: middle of the region, where it went from there to what was found.
         distance: of the image from the training images, see `likeness_to_training`; None where
             it is not known.
         members: of the ensemble that it is made of; None of a model.
@@ -73,6 +74,7 @@ class Prediction:
     instructions: str | None = None
     insisted: bool = False
     unpadded: bool = False
+    moved_to: tuple[int, ...] | None = None
     distance: float | None = None
     members: Members | None = None
     sources: tuple[tuple[str, str], ...] = ()

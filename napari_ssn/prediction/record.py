@@ -128,6 +128,7 @@ def run_of(prediction: Prediction) -> provenance.Run:
         instructions=prediction.instructions,
         insisted=prediction.insisted or None,
         unpadded=prediction.unpadded or None,
+        moved_to=None if prediction.moved_to is None else list(prediction.moved_to),
         unlike=prediction.fit.kind == "unlike" or None,
         ensemble=ensemble_of(prediction),
     )

@@ -97,6 +97,8 @@ def rerun(record: Provenance, model: Model, run: Callable[..., Prediction]) -> P
         # Before the number of threads was written down it could tell in the last bits.
         "divided": told.threads is None and told.device == "cpu",
         "padded": told.unpadded is None,
+        # Regions did not move before, nor where that would be less than a voxel or two.
+        "steady": told.moved_to is None,
         # These are the values, by their hash: whether somebody insisted is compared later.
         "insist": True,
     }

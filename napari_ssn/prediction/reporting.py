@@ -159,6 +159,8 @@ def _facts(prediction: Prediction) -> list[tuple[str, str]]:
         )
     if prediction.centre is not None:
         around = "(" + ", ".join(map(str, prediction.centre)) + ")"
+        if prediction.moved_to is not None:
+            around += f", moved to ({', '.join(map(str, prediction.moved_to))})"
         if prediction.depth_mm is not None:
             around += f" · slices up to {prediction.depth_mm:g} mm from it"
         facts.append(("Region around", around))

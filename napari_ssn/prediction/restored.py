@@ -93,6 +93,7 @@ def restore(
         instructions=run.instructions,
         insisted=bool(run.insisted),
         unpadded=bool(run.unpadded),
+        moved_to=None if run.moved_to is None else tuple(run.moved_to),
         distance=stored.distance,
         members=members,
         sources=sources,

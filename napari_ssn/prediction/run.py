@@ -29,6 +29,7 @@ def run(
     tile: tuple[int, ...] | None = None,
     divided: bool = False,
     padded: bool = False,
+    steady: bool = False,
     insist: bool = False,
     kinds: Sequence[Kind] = (),
     number: int = 1,
@@ -42,7 +43,7 @@ def run(
         model: that segments it.
         source: the image.
         centre: index in its own grid of the region's middle; None for the whole image.
-        depth_mm, tile, divided, padded, insist: as for `Model.infer`.
+        depth_mm, tile, divided, padded, steady, insist: as for `Model.infer`.
         kinds: directions that are found at once, by how they are chosen; others wait until they
             are asked for.
         number: of the run, to tell it from others.
@@ -74,10 +75,11 @@ def run(
         insist=insist,
         divided=divided,
         padded=padded,
+        steady=steady,
     )
     device, how = found.device, (found.threads, found.instructions)
     tile, reach = found.tile, found.depth_mm
-    insisted, unpadded = found.insisted, found.unpadded
+    insisted, unpadded, moved_to = found.insisted, found.unpadded, found.moved_to
     dist = compact(found.dist, cancel.asked)
     # With the last name of the dense tensors goes the memory they hold.
     del found
@@ -99,6 +101,7 @@ def run(
         instructions=how[1],
         insisted=insisted,
         unpadded=unpadded,
+        moved_to=moved_to,
         distance=seen.distance,
     )
     for kind in kinds:

@@ -115,7 +115,7 @@ def test_what_is_said_of_a_result_comes_back(found: Prediction, tmp_path: Path) 
     write_study(tmp_path / "a.ssn.zip", study, pieces.makers)
     made, _ = again(tmp_path / "a.ssn.zip", found)
     same = ("card", "device", "device_title", "tile", "centre", "depth_mm", "image_sha256",
-            "tolerance", "slip", "threads", "instructions", "insisted", "unpadded",
+            "tolerance", "slip", "threads", "instructions", "insisted", "unpadded", "moved_to",
             "distance", "in_calibration", "fit")  # fmt: skip
     for name in same:
         assert getattr(made, name) == getattr(found, name), name

@@ -1,0 +1,63 @@
+"""Where a region goes when what was found there does not lie in its middle.
+
+A model that looks at a region around a point has learnt from points in the middle of objects more
+than from points at their edges. So what it finds around a point anywhere on an object says where
+the middle is, and a second look from there says what the object is: almost the same from wherever
+it was pointed at.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.geometry.affine import Affine
+
+#: An object this far from the point, in mm, is another than the one that is pointed at.
+REACH_MM = 3.0
+#: A middle less than this from the point is where the point is.
+LEAST_MM = 1.5
+
+
+def outlined_middle(dist: LogitDistribution, point: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Middle of what the mean of a distribution outlines at a point.
+
+    Of the voxels of all labels but the first that hang together, corners included, the piece that
+    lies nearest to the point, at most `REACH_MM` from it; its centroid.
+
+    Args:
+        dist: on a part of an image, or all of it.
+        point: voxel of the image.
+
+    Returns:
+        A voxel of the image; None where the mean outlines nothing there, or the middle is no
+        farther than `LEAST_MM` from the point.
+
+    Examples:
+        >>> import numpy as np, torch
+        >>> from napari_ssn.core.distribution import LogitDistribution
+        >>> logit = torch.full((1, 9, 9), -1.0)
+        >>> logit[0, 4:, 2:7] = 1.0
+        >>> mean = torch.cat([torch.zeros(1, 9, 9), logit])
+        >>> dist = LogitDistribution(mean, torch.zeros(1, 2, 9, 9), torch.ones(2, 9, 9), np.eye(4))
+        >>> [outlined_middle(dist, point) for point in ((4, 4), (6, 5), (0, 4))]
+        [(6, 4), None, None]
+    """
+    assert dist.start is not None
+    there = dist.label_map() > 0
+    voxels = np.argwhere(there)
+    if not len(voxels):
+        return None
+    steps = Affine(dist.affine).steps[:, : there.ndim]
+    apart = np.linalg.norm((voxels + dist.start - np.array(point)) @ steps.T, axis=1)
+    nearest = int(apart.argmin())
+    if apart[nearest] > REACH_MM:
+        return None
+    pieces, _ = ndimage.label(there, np.ones((3,) * there.ndim))
+    piece = pieces[tuple(voxels.T)] == pieces[tuple(voxels[nearest])]
+    middle = voxels[piece].mean(0) + dist.start
+    if np.linalg.norm(steps @ (middle - np.array(point))) <= LEAST_MM:
+        return None
+    found = tuple(int(i) for i in np.rint(middle))
+    return None if found == tuple(point) else found

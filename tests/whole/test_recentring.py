@@ -1,0 +1,131 @@
+"""A region goes to the middle of what it finds: the same nodule from wherever it is pointed at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_ssn import samples
+from napari_ssn.cli.segmenting import segment_image
+from napari_ssn.cli.verifying import verify
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.documents.card import read_card
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.network.models import Model, load_model, save_card
+from napari_ssn.network.places import find_model
+from napari_ssn.network.recentring import LEAST_MM, REACH_MM, outlined_middle
+
+NUMBER = 4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "nodule"
+    shutil.copytree(find_model("nodule-3d"), folder)
+    save_card(folder, read_card(folder).model_copy(update={"recentred": True}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Model:
+    return load_model(folder, "cpu")
+
+
+@pytest.fixture(scope="module")
+def volume() -> Volume:
+    return samples.volume(NUMBER)
+
+
+@pytest.fixture(scope="module")
+def middle() -> tuple[int, ...]:
+    centre = samples.sample(NUMBER).centre
+    assert centre is not None
+    return tuple(centre)
+
+
+def disc(at: tuple[float, float], radius: float, shape: tuple[int, int] = (40, 40)) -> np.ndarray:
+    y, x = np.indices(shape)
+    return np.hypot(y - at[0], x - at[1]) <= radius
+
+
+def outlining(there: np.ndarray, mm: float = 1.0, start: tuple[int, ...] = (0, 0)):
+    logit = torch.from_numpy(np.where(there, 1.0, -1.0)).float()[None]
+    mean = torch.cat([0 * logit, logit])
+    place = np.diag([mm, mm, 1.0, 1.0])
+    place[:2, 3] = mm * np.array(start)
+    image = tuple(s + n for s, n in zip(start, there.shape, strict=True))
+    return LogitDistribution(
+        mean, torch.zeros(1, *mean.shape), torch.ones_like(mean), place, start, image
+    )
+
+
+@pytest.mark.parametrize("point", [(20, 20), (14, 20), (25, 23), (20, 28)])
+def test_the_middle_of_a_disc_is_found_from_anywhere_on_it(point: tuple[int, int]) -> None:
+    dist = outlining(disc((20, 20), 8))
+    assert outlined_middle(dist, point) == ((20, 20) if point != (20, 20) else None)
+
+
+def test_of_several_pieces_the_one_at_the_point_counts() -> None:
+    two = disc((10, 10), 5) | disc((28, 28), 6)
+    assert outlined_middle(outlining(two), (13, 13)) == (10, 10)
+    assert outlined_middle(outlining(two), (24, 24)) == (28, 28)
+    # Beside one, and too far from either.
+    assert outlined_middle(outlining(two), (10, 10 + 5 + int(REACH_MM))) == (10, 10)
+    assert outlined_middle(outlining(two), (10, 10 + 5 + int(REACH_MM) + 2)) is None
+    assert outlined_middle(outlining(np.zeros_like(two)), (10, 10)) is None
+
+
+def test_distances_are_in_mm_and_indices_of_the_image() -> None:
+    fine = outlining(disc((20, 20), 8), mm=0.25)
+    near = round(LEAST_MM / 0.25)
+    assert outlined_middle(fine, (20, 20 + near)) is None
+    assert outlined_middle(fine, (20, 20 + near + 1)) == (20, 20)
+    cut = outlining(disc((20, 20), 8), start=(100, 200))
+    assert outlined_middle(cut, (124, 224)) == (120, 220)
+
+
+def test_a_nodule_is_the_same_from_wherever_it_is_pointed_at(
+    model: Model, volume: Volume, middle: tuple[int, ...]
+) -> None:
+    # All four radiologists outlined it; 14 mm from its middle.
+    edge = (48, 75, 11)
+    assert (samples.raters(NUMBER)[(slice(None), *edge)] == 1).all()
+    there = model.infer(volume, middle)
+    far = model.infer(volume, edge)
+    stayed = model.infer(volume, edge, steady=True)
+    assert far.moved_to is not None and stayed.moved_to is None
+    # A second look is a look from there, to the bit.
+    again = model.infer(volume, far.moved_to, steady=True)
+    np.testing.assert_array_equal(far.dist.mean, again.dist.mean)
+    np.testing.assert_array_equal(far.dist.cov_factor, again.dist.cov_factor)
+    assert far.dist.start == again.dist.start and far.dist.presence == again.dist.presence
+    size, moved, before = (int((one.dist.label_map() > 0).sum()) for one in (there, far, stayed))
+    assert abs(moved / size - 1) < 0.01 and abs(before / size - 1) > 0.1
+
+
+def test_sidecars_say_where_it_went_and_those_of_before_are_verified(
+    folder: Path, middle: tuple[int, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edge = (middle[0] + 8, *middle[1:])
+    image = Path(f"nodule-{NUMBER}")
+    segment_image(image, tmp_path / "now", str(folder), centre=edge, count=0, device="cpu")
+    sidecar = tmp_path / "now" / "mean.json"
+    record = json.loads(sidecar.read_text())
+    assert record["run"]["centre"] == list(edge) and record["run"]["moved_to"] is not None
+    assert verify(image, sidecar, model_name=str(folder))
+    record["run"]["moved_to"][0] += 1
+    sidecar.write_text(json.dumps(record))
+    assert not verify(image, sidecar, model_name=str(folder))
+    assert "where the region moved to" in capsys.readouterr().out
+    # Of the same weights before regions moved.
+    steady = shutil.copytree(folder, tmp_path / "steady")
+    save_card(steady, read_card(steady).model_copy(update={"recentred": False}))
+    segment_image(image, tmp_path / "then", str(steady), centre=edge, count=0, device="cpu")
+    old = tmp_path / "then" / "mean.json"
+    assert json.loads(old.read_text())["run"]["moved_to"] is None
+    assert verify(image, old, model_name=str(folder))
