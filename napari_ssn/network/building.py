@@ -9,9 +9,11 @@ import torch
 
 from napari_ssn.documents.card import Architecture
 from napari_ssn.errors import ModelError
+from napari_ssn.network import strided, unet
 from napari_ssn.network.inflated import SliceUNet
 from napari_ssn.network.ssn import SSN, CentreGuided
-from napari_ssn.network.unet import UNet, knows
+from napari_ssn.network.strided import StridedUNet
+from napari_ssn.network.unet import UNet
 
 
 def build_network(architecture: Architecture, channels: int, classes: int, dims: int) -> SSN:
@@ -49,9 +51,11 @@ def _kind(architecture: Architecture) -> Any:
     if architecture.backbone == SliceUNet.__name__:
         return SliceUNet
     given = architecture.arguments
-    ours = given.keys() <= {"features", "norm"} and knows(given.get("norm", "instance"))
+    ours = given.keys() <= {"features", "norm"} and unet.knows(given.get("norm", "instance"))
     if architecture.backbone == "BasicUNet" and ours:
         return UNet
+    if architecture.backbone == "DynUNet" and strided.knows(given):
+        return StridedUNet
     from monai.networks import nets
 
     return getattr(nets, architecture.backbone)
@@ -66,7 +70,7 @@ def check_network(network: SSN, channels: int, size: tuple[int, ...]) -> None:
     backbone: Any = network.backbone
     if isinstance(backbone, CentreGuided):
         backbone = backbone.backbone
-    if isinstance(backbone, UNet | SliceUNet):
+    if isinstance(backbone, UNet | SliceUNet | StridedUNet):
         made = tuple(size) if backbone.takes(size) else None
     else:
         made = made_of(network, channels, size)

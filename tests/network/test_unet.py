@@ -106,7 +106,7 @@ def test_dimensions_and_normalisations_are_checked() -> None:
 def test_a_shipped_model_is_loaded_without_monai_and_without_torchs_compiler() -> None:
     code = (
         "import sys, napari_ssn as ssn\n"
-        "for name in ('lidc-2d', 'nodule-3d'):\n"
+        "for name in ('lidc-2d', 'nodule-3d', 'hippocampus-3d'):\n"
         "    ssn.load_model(name, 'cpu')\n"
         "print([m for m in ('monai', 'torch._dynamo', 'sympy') if m in sys.modules])"
     )
