@@ -21,6 +21,7 @@ from napari_ssn.documents.closed import Closed
 from napari_ssn.network.frame import frame_of
 from napari_ssn.network.intensity import normalise
 from napari_ssn.network.tiles import window_around
+from napari_ssn.network.tracking import tracking
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Cases
 
@@ -74,10 +75,6 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         self._pipes: dict[tuple[int, ...], Any] = {}
 
     def __getitem__(self, key: Key) -> dict[str, Tensor]:
-        # MONAI takes seconds to import; a worker does it once.
-        from monai.data import set_track_meta
-
-        set_track_meta(False)
         random = np.random.default_rng([self.seed, key.number])
         case = self.cases[epoch_case(self._order, self.seed, key.number, len(self.cases))]
         # As inference shows it to the network, whichever way the file stores it.
@@ -97,7 +94,8 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         }
         pipe = self._pipe(key.size)
         pipe.set_random_state(seed=int(random.integers(2**32)))
-        seen = pipe(parts)
+        with tracking(False):
+            seen = pipe(parts)
         return {"image": seen["image"], "raters": seen["raters"].to(torch.uint8)}
 
     def _even_raters(

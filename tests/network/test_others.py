@@ -240,6 +240,21 @@ def test_monai_finds_the_same(scan: ssn.Volume, tmp_path: Path) -> None:
         assert np.abs(one - of_monai(scan, seed)).max() < 1e-3
 
 
+def test_what_a_training_told_monai_changes_no_bundle(scan, tmp_path: Path) -> None:
+    from monai.data import get_track_meta, set_track_meta
+
+    folder = bundle(tmp_path / "b", folds=2)
+    found = [list(ssn.networks(folder, scan, views="none", device="cpu"))]
+    set_track_meta(False)
+    try:
+        found.append(list(ssn.networks(folder, scan, views="none", device="cpu")))
+        assert not get_track_meta(), "and it is left as it was"
+    finally:
+        set_track_meta(True)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_single_network_has_the_views_that_its_training_mirrored(scan, tmp_path: Path) -> None:
     found = ssn.networks(bundle(tmp_path / "b"), scan, device="cpu")
     assert [ran.views for ran in found.ran] == [[[]], [[0]], [[2]], [[0, 2]]]

@@ -25,6 +25,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.forward import stoppable
 from napari_ssn.network.others.nnunet import softmax
 from napari_ssn.network.others.window import View, mean_of_views
+from napari_ssn.network.tracking import tracking
 
 Array = NDArray[Any]
 
@@ -147,13 +148,15 @@ class Bundle:
         data = monai.data.MetaTensor(
             torch.from_numpy(np.array(volume.data)), torch.tensor(volume.affine)
         )
-        for name, arguments in self._changes:
-            try:
-                data = getattr(monai.transforms, name)(**arguments, **_MEANT.get(name, {}))(data)
-            except (TypeError, ValueError, RuntimeError):
-                raise ModelError(
-                    f"The bundle prepares images by {name} in a way that does not fit this one."
-                ) from None
+        with tracking(True):
+            for name, arguments in self._changes:
+                change = getattr(monai.transforms, name)
+                try:
+                    data = change(**arguments, **_MEANT.get(name, {}))(data)
+                except (TypeError, ValueError, RuntimeError):
+                    raise ModelError(
+                        f"The bundle prepares images by {name} in a way that does not fit this one."
+                    ) from None
         near = np.allclose(data.affine.numpy(), volume.affine, atol=1e-4)
         moved = not near or tuple(data.shape[1:]) != volume.space
         return Seen(data, volume, moved)
@@ -216,10 +219,11 @@ class Bundle:
             mode="bilinear", padding_mode="border", dtype=torch.float32
         )
         out = np.empty((len(probabilities), *volume.space), np.float16)
-        for one, label in zip(out, probabilities, strict=True):
-            cancel.check()
-            placed = monai.data.MetaTensor(label[None].float(), prepared.data.affine)
-            one[...] = back(placed, torch.tensor(volume.affine), volume.space)[0].numpy()
+        with tracking(True):
+            for one, label in zip(out, probabilities, strict=True):
+                cancel.check()
+                placed = monai.data.MetaTensor(label[None].float(), prepared.data.affine)
+                one[...] = back(placed, torch.tensor(volume.affine), volume.space)[0].numpy()
         return out
 
 
