@@ -17,6 +17,7 @@ import torch
 
 from benchmarks.cards import cards
 from benchmarks.clicks import clicks, volume_clicks
+from benchmarks.ensembles import ensembles
 from benchmarks.inference import inference
 from benchmarks.overview import overview
 from benchmarks.reading import reading
@@ -115,6 +116,7 @@ def main() -> None:
         *cards(packed, model.card, image, f"the volume of {packed.classes} labels"),
         *overview(dist),
         *overview(packed),
+        *ensembles(),
     ]
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         from benchmarks.slider import slider, volume_slider
