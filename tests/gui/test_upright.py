@@ -216,6 +216,17 @@ def test_a_single_slice_comes_into_view_after_another_plane(open_dock: Callable[
     assert brighter(viewer) == (True, True)
 
 
+def test_an_image_beside_a_time_series_comes_into_view(open_dock: Callable[..., Any]) -> None:
+    viewer, dock = open_dock()
+    units = {"units": ("mm",) * 3}
+    viewer.add_image(noise_image((3, 10, 20, 18)), units=("s", *units["units"]))
+    # Its slices are none of those on show.
+    other = viewer.add_image(noise_image((8, 20, 18), 1), translate=(200, 100, 300), **units)
+    assert dock.picture.image is other.__wrapped__
+    assert viewer.dims.point[1:] == pytest.approx((204, 110, 309), abs=1)
+    assert viewer.scene.camera.center[1:] == pytest.approx((110, 309), abs=1)
+
+
 def test_who_turns_the_camera_by_hand_has_it_until_the_next_plane(
     open_dock: Callable[..., Any],
 ) -> None:

@@ -76,7 +76,18 @@ class Picture:
         middle = self.place_of(tuple(size // 2 for size in display.image_space))
         if middle is not None:
             dims.set_point(list(range(dims.ndim - len(middle), dims.ndim)), list(middle))
-            self._viewer.reset_view(layers=[image])
+            self._frame_alone(image)
+
+    def _frame_alone(self, image: Image) -> None:
+        viewer = self._viewer
+        if image.ndim == viewer.dims.ndim:
+            viewer.reset_view(layers=[image])
+            return
+        # napari frames no layer that has fewer axes than the viewer (a time series is beside it)
+        # by itself: all are framed, and the image comes into the middle.
+        viewer.reset_view()
+        point = viewer.dims.point
+        viewer.scene.camera.center = tuple(point[axis] for axis in viewer.dims.displayed)
 
     @property
     def image(self) -> Image | None:
