@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.documents.sidecar import DicomInput, Provenance
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content
@@ -132,3 +132,17 @@ def _of_another(says: Said, source: DicomSeries) -> str | None:
     if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
         return "the file beside the sidecar refers to other slices than the image's"
     return None
+
+
+def other_series(stated: DicomInput, here: DicomInput) -> Iterator[str]:
+    """What a sidecar says of a series that is not so; those of before said less."""
+    uids = [(one.series_instance_uid, one.sop_instance_uids) for one in (stated, here)]
+    if uids[0] != uids[1]:
+        yield "the sidecar names other DICOM slices than the image's"
+    for one, two in (
+        (stated.slice_thickness_mm, here.slice_thickness_mm),
+        (stated.kernel_sha256, here.kernel_sha256),
+    ):
+        if one is not None and one != two:
+            yield "the sidecar states another slice thickness or kernel than the image's"
+            return

@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
+from napari_ssn.cli.pictured import seen
 from napari_ssn.core.change import GROWTH
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.io.files import check_targets, write_files
 from napari_ssn.prediction.change_report import add_to_table, write_change
+from napari_ssn.prediction.followed import View
 from napari_ssn.prediction.growth import day_in, days_between, figures_of, growth_between, told_of
 from napari_ssn.prediction.scan import scan_in
 
@@ -44,11 +46,31 @@ def change(
     table: Annotated[
         Path | None, typer.Option(metavar="OUT.csv", help="Table that a row is added to.")
     ] = None,
+    images: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="BEFORE AFTER",
+            help="Images of both scans: the page of --report shows them, with the outlines of the "
+            "label maps beside the sidecars.",
+        ),
+    ] = None,
+    align: Annotated[
+        bool,
+        typer.Option(
+            "--align",
+            help="Lay the later image on the earlier one by a rigid registration (SimpleITK), not "
+            "by a shift.",
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace files of these names.")] = False,
 ) -> None:
     """Has it grown? The range of a lesion's change, beside what no change would look like."""
     if not -1 < least < math.inf:
         raise typer.BadParameter("--growth is more than -1: 0.25 is a quarter.")
+    if images is not None and report is None:
+        raise typer.BadParameter("--images are shown on the page of --report: name one.")
+    if align and images is None:
+        raise typer.BadParameter("--align lays two images on each other: name them by --images.")
     check_targets([one for one in (out, report) if one is not None], overwrite)
     taken, between = _days(days, dates)
     scans = scan_in(read_sidecar(before)), scan_in(read_sidecar(after))
@@ -56,12 +78,18 @@ def change(
     if out is not None:
         text = json.dumps(figures_of(found, least), indent=2) + "\n"
         write_files({out: text.encode()}, overwrite)
+    linked = ""
     if report is not None:
-        write_change(report, found, scans, least, taken, overwrite=overwrite)
+        views: list[View] = []
+        if images is not None:
+            views, linked = seen((before, after), images, align)
+        write_change(report, found, scans, least, taken, views, linked, overwrite)
     if table is not None:
         add_to_table(table, found, scans, least)
     for line in told_of(found, least).lines:
         typer.echo(line)
+    if linked:
+        typer.echo(linked)
 
 
 def _days(

@@ -110,7 +110,7 @@ def again(
     if len(named.paths) > 1:
         volume, frame = named.read(), None
     else:
-        volume, frame = _image_of(named.paths[0], record, named.series[0])
+        volume, frame = image_of(named.paths[0], record, named.series[0])
     check_image(volume, record)
     if told is not None:
         where, count = device or device_of(record), record.run.threads
@@ -136,7 +136,7 @@ def _tell_device(record: Provenance, here: str) -> None:
         )
 
 
-def _image_of(
+def image_of(
     path: Path, record: Provenance, series: int | None = None
 ) -> tuple[Volume, int | None]:
     """The image that a sidecar belongs to, with the frame if it has any, or the series it is in."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.cli.beside import other_series
 from napari_ssn.cli.kinds import misfit
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
@@ -71,8 +72,8 @@ def statements(
         unchecked.append("run.unlike")
     if run.dicom is not None and here.dicom is None:
         unchecked.append("run.dicom")
-    elif run.dicom is not None and run.dicom != here.dicom:
-        problems.append("the sidecar names other DICOM slices than the image's")
+    elif run.dicom is not None and here.dicom is not None:
+        problems += other_series(run.dicom, here.dicom)
     alike = run.threads is not None and _same_software(record, found)
     if record.hypotheses is not None:
         unchecked += ["hypotheses.name", "hypotheses.share"]

@@ -184,6 +184,7 @@ def _same_size(one: LabelVolume, other: LabelVolume, voxel_ml: float | None) -> 
         and one.cut_off_by in (None, other.cut_off_by)
         and one.first in (None, other.first)
         and one.last in (None, other.last)
+        and one.apart_voxels in (None, other.apart_voxels)
         and stated[2] == true[2]
         # What a sidecar of before does not state is not wrong.
         and all(a is None or _near(a, b) for a, b in lengths)

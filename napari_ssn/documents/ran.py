@@ -50,11 +50,16 @@ class ModelIdentity(Exact):
 class DicomInput(Exact):
     """The DICOM series that was segmented: its UID, and those of its slices in their order.
 
-    Of an enhanced multi-frame instance there is one.
+    Of an enhanced multi-frame instance there is one. ``slice_thickness_mm`` is what its header
+    says, and ``kernel_sha256`` is of the text of the kernel that it was reconstructed with, values
+    joined by backslashes: two series can be told apart by it. Both are null where the header does
+    not say, and in sidecars of before.
     """
 
     series_instance_uid: Uid
     sop_instance_uids: Annotated[list[Uid], Field(min_length=1)]
+    slice_thickness_mm: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    kernel_sha256: Sha256 | None = None
 
 
 class MemberNetwork(Exact):

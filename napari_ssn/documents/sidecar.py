@@ -86,7 +86,10 @@ class LabelVolume(Exact):
     the edges that the label reaches, of the region that was looked at and of the image, so that it
     may be larger; it is null in sidecars of before that was looked for. ``first`` and ``last`` are
     the lowest and the highest index of the label along each axis of the grid, so on which slices it
-    is outlined, in any plane; both are null where it is nowhere, and in sidecars of before.
+    is outlined, in any plane; both are null where it is nowhere, and in sidecars of before. Of
+    ``voxels``, and of the size in any unit, ``apart_voxels`` are no part of the lesion at the
+    region's centre: not connected (corners count) to the part that holds it, or that is nearest to
+    it. It is null where nobody pointed at any, and in sidecars of before.
     """
 
     voxels: Count
@@ -98,6 +101,7 @@ class LabelVolume(Exact):
     cut_off_by: Annotated[list[Edge], Field(max_length=2)] | None = None
     first: Index | None = None
     last: Index | None = None
+    apart_voxels: Count | None = None
 
     @property
     def across(self) -> tuple[float, float] | None:

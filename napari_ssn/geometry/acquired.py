@@ -10,11 +10,9 @@ from datetime import date
 class Acquired:
     """What of an acquisition changes the sizes that are seen; None where its file does not say.
 
-    No part of it is written down, but for the day, which a person sees and may change.
-
     Attributes:
-        day: on which it was taken.
-        kernel: that it was reconstructed with: free text, which is compared and never shown.
+        day: on which it was taken; a person sees it and may change it, and no sidecar has it.
+        kernel: sha256 of the kernel that it was reconstructed with, which is free text.
         thickness_mm: of a slice, which may be more than their distance.
     """
 

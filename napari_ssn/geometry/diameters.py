@@ -36,6 +36,8 @@ class Diameter:
         ends, across: the ends of the two, as voxel indices that need not be whole; empty where
             the label is nowhere.
         cut_off_by: edges that the label reaches, see `core.cutoff.cut_off_by`: it may be larger.
+        apart: voxels of the label that are no part of the lesion that was pointed at, see
+            `geometry.apart.apart_from`; 0 where nobody pointed at any.
     """
 
     longest: float = 0.0
@@ -44,6 +46,7 @@ class Diameter:
     ends: tuple[tuple[float, ...], ...] = ()
     across: tuple[tuple[float, ...], ...] = ()
     cut_off_by: tuple[Edge, ...] = ()
+    apart: int = 0
 
     @property
     def mean(self) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.apart import apart_from
 from napari_ssn.geometry.cutoff import cut_off_by
 from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.geometry.volume import Extent
@@ -64,10 +65,12 @@ def across_of(
     extent: Extent,
     space: Sequence[int] | None = None,
     start: Sequence[int] | None = None,
+    point: Sequence[int] | None = None,
 ) -> tuple[Diameter, ...]:
     """Diameters of each label but the background, in mm; in voxels where their size is unknown.
 
-    With them goes which edges each label reaches: its size is then too small, however it is said.
+    With them goes which edges each label reaches: its size is then too small, however it is said;
+    and how much of it lies apart from the lesion that was pointed at.
 
     Args:
         label_map: (*S) on the image's grid.
@@ -75,12 +78,18 @@ def across_of(
         classes: number of labels C, background included.
         space, start: shape of the part that was segmented, one slice of a volume perhaps, and
             its first voxel; all by default.
+        point: voxel that was pointed at; None where nothing was.
     """
     grid = np.eye(4) if extent == "unknown" else affine
     axis = slice_axis(label_map.shape if space is None else space, grid)
     found = find_diameters(label_map, grid, classes, axis)
     edges = cut_off_by(label_map, classes, start, space)
-    return tuple(replace(one, cut_off_by=by) for one, by in zip(found, edges, strict=True))
+    apart = (0,) * (classes - 1)
+    if point is not None:
+        apart = apart_from(label_map, classes, point, grid)
+    return tuple(
+        replace(one, cut_off_by=by, apart=n) for one, by, n in zip(found, edges, apart, strict=True)
+    )
 
 
 def corners_of(

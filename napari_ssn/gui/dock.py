@@ -217,6 +217,10 @@ class SSNDock(QWidget):
     def _restyle(self, event: Any = None) -> None:
         theme = str(self._viewer.theme)
         self.setStyleSheet(style_of(theme, get_settings().appearance.font_size))
+        # Every tab is seen, none by arrows alone.
+        across = self.tabs.tabBar().sizeHint().width()
+        for page in map(self.tabs.widget, range(self.tabs.count())):
+            page.widen(max(_WIDTH, across))
         palette = colours_of(theme)
         self.cards.restyle(palette["warn"], palette["muted"])
 

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssn.errors import SSNError
 from napari_ssn.io.dicom.header import instance
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.read import is_segmentation, list_series, read_chosen, several
-from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.formats import is_dicom
 from napari_ssn.io.napari_hooks import place
 from napari_ssn.io.opened import layers_of
 from napari_ssn.io.results import own_segmentation
-from napari_ssn.io.series import layers_of_series
+from napari_ssn.io.series import layers_of_segmentations, layers_of_series
 
 if TYPE_CHECKING:
     from napari_ssn.geometry.volume import Volume
@@ -68,30 +65,8 @@ def _layers(path: Path) -> Iterator[LayerData]:
     read = chosen.images
     yield from layers_of_series(read)
     volumes = [volume for _, volume in read]
-    yield from _segmentations(chosen.segmentations, volumes)
+    yield from layers_of_segmentations(chosen.segmentations, volumes)
     _remember(volumes)
-
-
-def _segmentations(files: Sequence[bytes], volumes: Sequence[Volume]) -> Iterator[LayerData]:
-    """Segmentations that lie beside images, hidden; without images the first part of each is seen.
-
-    A damaged one must not keep the images from being opened: then it is named in a warning.
-    """
-    if not files:
-        return
-    series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
-    frames = {frame for one in series for frame in one.frames_of_reference}
-    for whole in files:
-        try:
-            found = read_dicom_seg(whole, frames)
-        except SSNError as error:
-            if not volumes:
-                raise
-            warnings.warn(f"A segmentation beside the images was left out. {error}", stacklevel=2)
-            continue
-        if found is not None:
-            display, parts = found
-            yield from layers_of(display, place(display), parts, seen=not volumes)
 
 
 def choose(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:

@@ -68,7 +68,7 @@ def describe(
         model=model,
         run=run,
         choice=choice,
-        volumes=_volumes(hypothesis, labels, extent, space, start),
+        volumes=_volumes(hypothesis, labels, extent, space, start, _point(hypothesis, run)),
         grid=grid_of(hypothesis.label_map.shape, hypothesis.affine),
         label_map_sha256=label_map_hash(hypothesis.label_map),
     )
@@ -96,16 +96,23 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
     )
 
 
+def _point(hypothesis: Hypothesis, run: Run) -> list[int] | None:
+    """The region's centre, of a label map on the grid that it is a voxel of."""
+    centre = run.moved_to or run.centre
+    return centre if centre is not None and len(centre) == hypothesis.label_map.ndim else None
+
+
 def _volumes(
     hypothesis: Hypothesis,
     labels: Sequence[str],
     extent: Extent,
     space: Sequence[int] | None,
     start: Sequence[int] | None,
+    point: Sequence[int] | None,
 ) -> dict[str, LabelVolume]:
     label_map, affine = hypothesis.label_map, hypothesis.affine
     size = Size.of(label_map.shape if space is None else space, affine, extent)
-    found = across_of(label_map, affine, hypothesis.classes, extent, space, start)
+    found = across_of(label_map, affine, hypothesis.classes, extent, space, start, point)
     known = extent != "unknown"
     out = {}
     for label, voxels, one, (first, last) in zip(
@@ -121,6 +128,7 @@ def _volumes(
             cut_off_by=list(one.cut_off_by),
             first=first,
             last=last,
+            apart_voxels=None if point is None else one.apart,
         )
     return out
 

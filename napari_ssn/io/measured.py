@@ -46,6 +46,7 @@ class Measured:
         spread: of the size; None where that is not known.
         presence: how likely a reader outlines anything; None where the model does not tell.
         cut_off_by: edges that it reaches, so that it may be larger.
+        apart: how much of it is no part of the lesion that was pointed at, in ``unit``.
     """
 
     size: float
@@ -54,6 +55,7 @@ class Measured:
     spread: Spread | None
     presence: float | None
     cut_off_by: Sequence[Edge]
+    apart: float = 0.0
 
 
 def measured(record: Provenance) -> list[Measured]:
@@ -99,6 +101,7 @@ def _of(
         None if sizes is None or voxel is None else _spread(sizes, voxel),
         presence,
         tuple(label.cut_off_by or ()),
+        size * (label.apart_voxels or 0) / max(1, label.voxels),
     )
 
 

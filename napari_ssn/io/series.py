@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from napari_ssn.errors import ArchiveError
+from napari_ssn.errors import ArchiveError, SSNError
 from napari_ssn.io.dicom import web
 from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.naming import series_name
 from napari_ssn.io.dicom.read import SeriesInfo, read_received
+from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
-from napari_ssn.io.napari_hooks import image_layer
+from napari_ssn.io.napari_hooks import image_layer, place
+from napari_ssn.io.opened import layers_of
 
 if TYPE_CHECKING:
     from napari_ssn.geometry.volume import Volume
@@ -33,22 +36,58 @@ def layers_of_series(found: Sequence[tuple[SeriesInfo, Volume]]) -> Iterator[Lay
         yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
 
 
+def layers_of_segmentations(
+    files: Sequence[bytes], volumes: Sequence[Volume]
+) -> Iterator[LayerData]:
+    """Segmentations that lie beside images, hidden; without images the first part of each is seen.
+
+    A damaged one must not keep the images from being opened: then it is named in a warning.
+
+    Args:
+        files: content of each.
+        volumes: the images; segmentations of another frame of reference are left aside.
+    """
+    if not files:
+        return
+    series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
+    frames = {frame for one in series for frame in one.frames_of_reference}
+    for whole in files:
+        try:
+            found = read_dicom_seg(whole, frames)
+        except SSNError as error:
+            if not volumes:
+                raise
+            warnings.warn(f"A segmentation beside the images was left out. {error}", stacklevel=2)
+            continue
+        if found is not None:
+            display, parts = found
+            yield from layers_of(display, place(display), parts, seen=not volumes)
+
+
 def open_series(
     connection: Connection,
     study: str,
     series: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[LayerData]:
-    """Fetch a series from an archive, and read all images that it is; nothing lies on the disk.
+    """Fetch a series from an archive, and read all images or segmentations that it is.
+
+    Nothing of it lies on the disk.
 
     Raises:
         ArchiveError, Cancelled: see `fetch_files`.
-        ImageError, GeometryError: it is no image, or none that is read.
+        ImageError, GeometryError: it is neither, or none that is read.
     """
     files = web.fetch.fetch_files(connection, study, series, progress)
-    found = list(layers_of_series(read_received(files, _all).images))
+    read = read_received(files, _all)
+    found = [
+        *layers_of_series(read.images),
+        *layers_of_segmentations(read.segmentations, [volume for _, volume in read.images]),
+    ]
     if not found:
-        raise ArchiveError("That series holds no image: choose one of CT or MR.")
+        raise ArchiveError(
+            "That series holds neither an image nor a segmentation: choose one of CT, MR or SEG."
+        )
     return found
 
 

@@ -11,7 +11,7 @@ from napari_ssn.geometry.size import Size
 
 _COLUMNS = ("hypothesis", "share", "level", "seed", "label", "voxels", "ml", "mm2")
 _LENGTHS = ("longest_mm", "perpendicular_mm")
-_CUT = "cut_off_by"
+_CUT, _APART = "cut_off_by", "apart_voxels"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Row:
         across: longest diameter in a slice and its perpendicular, in mm; None where these are
             unknown, and of a range.
         cut_off_by: edges that the label reaches, so that it may be larger.
+        apart: voxels of it that are no part of the lesion that was pointed at; None where nobody
+            pointed at any, and of a range.
     """
 
     hypothesis: str
@@ -39,6 +41,7 @@ class Row:
     seed: int | None = None
     across: tuple[float, float] | None = None
     cut_off_by: Sequence[str] = ()
+    apart: int | None = None
 
 
 def range_rows(label: str, low: float, median: float, high: float, level: float) -> list[Row]:
@@ -63,13 +66,14 @@ def volumes_table(rows: Iterable[Row], size: Size, remark: str = "") -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     remarks = [remark] if remark else []
-    writer.writerow([*_COLUMNS, *_LENGTHS, _CUT, *(["remark"] if remark else [])])
+    writer.writerow([*_COLUMNS, *_LENGTHS, _CUT, _APART, *(["remark"] if remark else [])])
     for row in rows:
         cells = (_number(row.share), _number(row.level), row.seed)
         name, label = as_text(row.hypothesis), as_text(row.label)
         lengths = [_number(one) for one in row.across or (None, None)]
         amounts = [_number(size.ml(row.voxels)), _number(size.mm2(row.voxels))]
         sizes = [_number(row.voxels), *amounts, *lengths, " and ".join(row.cut_off_by)]
+        sizes.append("" if row.apart is None else str(row.apart))
         writer.writerow([name, *cells, label, *sizes, *remarks])
     return text.getvalue().encode()
 

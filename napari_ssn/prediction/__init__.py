@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import ranges as ranges
     from napari_ssn.prediction import readers as readers
     from napari_ssn.prediction import record as record
+    from napari_ssn.prediction import registered as registered
     from napari_ssn.prediction import repeated as repeated
     from napari_ssn.prediction import repeating as repeating
     from napari_ssn.prediction import restored as restored
@@ -65,6 +66,7 @@ __getattr__ = door(
         "ranges",
         "readers",
         "record",
+        "registered",
         "repeated",
         "repeating",
         "restored",

@@ -127,4 +127,12 @@ def sample_choice(
 def across_in(prediction: Prediction, label_map: NDArray[np.uint8]) -> tuple[Diameter, ...]:
     """Diameters of each label but the background in a label map on the image's grid."""
     source, dist = prediction.source, prediction.dist
-    return across_of(label_map, source.affine, dist.classes, source.extent, dist.space, dist.start)
+    return across_of(
+        label_map,
+        source.affine,
+        dist.classes,
+        source.extent,
+        dist.space,
+        dist.start,
+        prediction.moved_to or prediction.centre,
+    )

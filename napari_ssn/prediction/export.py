@@ -183,6 +183,7 @@ def size_rows(
             seed=seed,
             across=(one.longest, one.perpendicular) if known else None,
             cut_off_by=one.cut_off_by,
+            apart=one.apart if prediction.centre is not None else None,
         )
         for label, voxels, one in zip(prediction.labels[1:], counts[1:], across, strict=True)
     ]

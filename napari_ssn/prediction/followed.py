@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.documents.card import Label
 from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.io.content import Label as Named
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.lengths import Lengths, measure_lengths
@@ -43,6 +43,7 @@ class View:
         place: index in it of what is in the middle of pictures.
         reach: mm to either side of that within which something is outlined.
         names: labels but the background, with their colours.
+        affine: 4×4 of it, index to mm.
     """
 
     image: NDArray[np.float32]
@@ -50,7 +51,8 @@ class View:
     spacing: tuple[float, float, float]
     place: tuple[int, int, int]
     reach: float
-    names: tuple[Label, ...]
+    names: tuple[Named, ...]
+    affine: Floats = field(default_factory=lambda: np.eye(4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,29 +97,41 @@ def follow(
     if lengths is None:
         lengths = measure_lengths(prediction, points, only, cancel)
     label_map = hypothesis_of(prediction, Choice(points=points, only=only), None).label_map
-    where, link = _place(prediction, points, label_map)
+    inside = [point.index for point in points if point.label > 0]
+    where, link = place_in(prediction.moved_to or prediction.centre, inside, label_map)
     if place is not None:
         where, link = place, "set"
     scan = scan_of(prediction, points, only, ranges, lengths)
-    return Followed(scan, _view(prediction, label_map, where), where, link)
+    labels = prediction.card.labels[1:]
+    return Followed(scan, view_of(prediction.source, label_map, where, labels), where, link)
 
 
-def _place(
-    prediction: Prediction, points: tuple[Point, ...], label_map: NDArray[np.uint8]
+def place_in(
+    centre: Voxel | None, inside: Sequence[Voxel], label_map: NDArray[np.uint8]
 ) -> tuple[Voxel, Link]:
-    """The best guess at a place that two scans have in common."""
-    if prediction.centre is not None:
-        return prediction.moved_to or prediction.centre, "region"
-    if (inside := [point.index for point in points if point.label > 0]) != []:
+    """The best guess at a place that two scans have in common.
+
+    Args:
+        centre: of the region that was looked at; None for the whole image.
+        inside: voxels that somebody has said to belong to the lesion.
+        label_map: of the middle hypothesis.
+    """
+    if centre is not None:
+        return centre, "region"
+    if inside:
         return inside[0], "point"
     if (middle := middle_of(label_map)) is not None:
         return middle, "outline"
     return tuple(size // 2 for size in label_map.shape), "image"
 
 
-def _view(prediction: Prediction, label_map: NDArray[np.uint8], place: Voxel) -> View:
-    source, turn = prediction.source, prediction.source.turn
+def view_of(
+    source: Source, label_map: NDArray[np.uint8], place: Voxel, names: Sequence[Named]
+) -> View:
+    """A piece of an image around a voxel, with a label map and the names of its labels."""
+    turn = source.turn
     image = turn.apply(source.load().data[0])
+    affine = turn.affine(source.affine, source.space)
     labels = turn.apply(label_map)
     at = turn.index_to_display(place, source.space)
     lengths = source.spacing_mm or (1.0,) * len(source.space)
@@ -130,22 +144,33 @@ def _view(prediction: Prediction, label_map: NDArray[np.uint8], place: Voxel) ->
         box.append(slice(max(0, middle - half), min(size, middle + half + 1)))
     part = tuple(box)
     piece = np.ascontiguousarray(labels[part])
-    inner = tuple(middle - one.start for middle, one in zip(at, box, strict=True))
-    reach = 0.0
-    for axis in (1, 2):
-        there = np.flatnonzero(piece.any(tuple(k for k in range(3) if k != axis)))
-        if len(there):
-            ends = (inner[axis] - int(there[0]), int(there[-1]) - inner[axis])
-            reach = max(reach, max(ends) * spacing[axis])
+    inner = (at[0] - part[0].start, at[1] - part[1].start, at[2] - part[2].start)
     z, y, x = spacing
+    if len(source.space) == 3:
+        affine = affine.copy()
+        affine[:3, 3] += affine[:3, :3] @ [one.start for one in part]
     return View(
         np.ascontiguousarray(image[part], np.float32),
         piece,
         (z, y, x),
-        (inner[0], inner[1], inner[2]),
-        reach,
-        tuple(prediction.card.labels[1:]),
+        inner,
+        reach_of(piece, inner, (z, y, x)),
+        tuple(names),
+        affine,
     )
+
+
+def reach_of(
+    labels: NDArray[np.uint8], place: tuple[int, ...], spacing: tuple[float, ...]
+) -> float:
+    """Mm from a place, along rows or columns, to the farthest label of (Z, Y, X)."""
+    reach = 0.0
+    for axis in (1, 2):
+        there = np.flatnonzero(labels.any(tuple(k for k in range(3) if k != axis)))
+        if len(there):
+            ends = (place[axis] - int(there[0]), int(there[-1]) - place[axis])
+            reach = max(reach, max(ends) * spacing[axis])
+    return reach
 
 
 def pictures(

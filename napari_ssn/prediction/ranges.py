@@ -21,7 +21,7 @@ from napari_ssn.prediction.crowd import Crowd, crowd_of, member_counts
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.text.ensembles import range_of_members
 from napari_ssn.text.presence import Presence
-from napari_ssn.text.sizes import Measure, capital, cut_off_line, range_line
+from napari_ssn.text.sizes import Measure, capital, range_line, remarks_on
 
 #: Hypotheses behind a range unless somebody wants others, and the seed of their draws.
 DRAWS, SEED = 1000, 0
@@ -114,8 +114,7 @@ class Ranges:
             words, name = self.line(measure, label), capital(presence.labels[label])
             if said := measure.across(lengths):
                 words += f" · mean outline {said}"
-            if cut := cut_off_line(lengths):
-                words += f" · {cut}"
+            words = " · ".join([words, *remarks_on(measure, lengths)])
             if presence.apart and not self.members:
                 yield f"{name} {measure.short_here(one.median, one.high)} · {words}"
             else:

@@ -19,7 +19,7 @@ from napari_ssn.text.asking import question_line
 from napari_ssn.text.ensembles import members_meaning
 from napari_ssn.text.image import geometry
 from napari_ssn.text.report import MODEL_MEANING, Picture, Report, Size
-from napari_ssn.text.sizes import capital, cut_off_line
+from napari_ssn.text.sizes import capital, remarks_on
 
 # Where the coordinates of a patient grow to.
 _TOWARDS = ("right", "front", "head")
@@ -65,7 +65,7 @@ def _sizes(shown: Shown, here: Hypothesis) -> list[Size]:
     for k, (label, voxels, across) in enumerate(zip(labels, here.counts[1:], found, strict=True)):
         spread = ranges.line(measure, k)
         amount = measure.size_here(int(voxels), across)
-        spread = ". ".join(map(capital, filter(None, (cut_off_line(across), spread))))
+        spread = ". ".join(map(capital, filter(None, [*remarks_on(measure, across), spread])))
         out.append(Size(capital(label.name), label.colour, amount, spread))
     return out
 

@@ -78,6 +78,7 @@ class Scan:
 def scan_in(record: Provenance) -> Scan:
     """What a sidecar tells of its scan."""
     grid, choice, run = Affine(record.grid.affine), record.choice, record.run
+    dicom = run.dicom
     return Scan(
         image_sha256=run.image_sha256,
         weights_sha256=record.model.weights_sha256,
@@ -96,6 +97,9 @@ def scan_in(record: Provenance) -> Scan:
         cut_off=any(one.cut_off_by for one in record.volumes.values()),
         unlike=bool(run.unlike),
         insisted=bool(run.insisted),
+        acquired=UNACQUIRED
+        if dicom is None
+        else Acquired(None, dicom.kernel_sha256, dicom.slice_thickness_mm),
     )
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from napari_ssn import prediction
+from napari_ssn.errors import Cancel
+from napari_ssn.session.derived import Derived
 from napari_ssn.session.results import Entry, Results
+from napari_ssn.session.runner import Runner
 from napari_ssn.session.sides import Side
-from napari_ssn.text.follow import linked_by
+from napari_ssn.text.follow import laid_by, linked_by
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    # This module imports torch, which only the worker does.
-    from napari_ssn.prediction.followed import View
+    # These modules import torch, which only the worker does.
+    from napari_ssn.io.registration import Motion
+    from napari_ssn.prediction.followed import Followed, View
+    from napari_ssn.prediction.registered import Laid
 
+_LAYING = "Laying the scans on each other…"
 _OUTSIDE = "That place lies outside the other scan."
 _OFF = "The middle of the picture is not on the scan: bring the place you mean there."
 
@@ -25,10 +32,24 @@ class _Tell(Protocol):
     def __call__(self, words: str, error: bool = False) -> None: ...
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """What is laid on each other."""
+
+    one: Followed
+    two: Followed
+
+
 class Beside:
-    """Links two scans by a shift: a place of one lies on a place of the other.
+    """Links two scans by a shift, as a place of one lies on a place of the other.
+
+    Or by a rigid registration around these places, where somebody wants that.
+
+    Attributes:
+        wanted: whether they are to be laid on each other by a registration.
 
     Args:
+        runner: lays them on each other.
         sides: the two scans.
         results: says which result is on show.
         show: shows a result.
@@ -39,6 +60,7 @@ class Beside:
 
     def __init__(
         self,
+        runner: Runner,
         sides: tuple[Side, Side],
         results: Results,
         show: Callable[[Entry], None],
@@ -51,6 +73,13 @@ class Beside:
         self._placed, self._tell = placed, tell
         # Places that somebody has set, by results.
         self._set: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self.wanted = False
+        # How images lie on each other around places: points that are added change nothing of that.
+        self._motions: dict[tuple[object, ...], Motion] = {}
+        self._laid: Derived[_Pair, Laid] = Derived(runner, "follow-lay", self._lay, self._unlaid)
+        self._laid.changed.connect(lambda: tell(""))
+        for side in sides:
+            side.found.changed.connect(self.keep_up)
 
     def place_of(self, entry: Entry) -> tuple[int, ...] | None:
         """The voxel that was set for a result; None if none was."""
@@ -66,8 +95,12 @@ class Beside:
     @property
     def linked(self) -> str:
         """What the two are linked by; empty where there is nothing to see of one."""
-        one, two = (side.seen for side in self._sides)
-        return "" if one is None or two is None else linked_by(one.link, two.link)
+        pair, laid = self._pair, self._on_each_other
+        if pair is None:
+            return ""
+        if laid is not None:
+            return laid_by(laid.motion.degrees, laid.motion.alike)
+        return _LAYING if self.wanted else linked_by(pair.one.link, pair.two.link)
 
     @property
     def reach_mm(self) -> tuple[float, float]:
@@ -83,8 +116,51 @@ class Beside:
     @property
     def views(self) -> list[View]:
         """Both as they are seen; none where one is not."""
-        seen = [side.seen.view for side in self._sides if side.seen is not None]
-        return seen if len(seen) == len(self._sides) else []
+        pair, laid = self._pair, self._on_each_other
+        if pair is None:
+            return []
+        return [pair.one.view, pair.two.view if laid is None else laid.view]
+
+    @property
+    def _pair(self) -> _Pair | None:
+        one, two = (side.seen for side in self._sides)
+        return None if one is None or two is None else _Pair(one, two)
+
+    @property
+    def _on_each_other(self) -> Laid | None:
+        """The later scan on the earlier one; None where they are linked by a shift."""
+        return self._laid.value if self.wanted and self._laid.key == self._pair else None
+
+    def lay(self, wanted: bool) -> None:
+        """Lay them on each other by a registration, or link them by a shift."""
+        self.wanted = wanted
+        self._laid.forget()
+        self._tell("")
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """Lay those on each other that are seen now, where that is wanted."""
+        if self.wanted and (pair := self._pair) is not None:
+            self._laid.want(pair)
+
+    def _lay(self, pair: _Pair, cancel: Cancel) -> Laid:
+        views, scans = (pair.one.view, pair.two.view), (pair.one.scan, pair.two.scan)
+        key = (*(one.image_sha256 for one in scans), pair.one.place, pair.two.place)
+        motion = self._motions.get(key)
+        if motion is None:
+            motion = prediction.registered.motion_between(views, cancel)
+            self._motions[key] = motion
+        view = prediction.registered.laid_on(*views, motion)
+        laid: Laid = prediction.registered.Laid(motion, view)
+        return laid
+
+    def _unlaid(self, words: str) -> None:
+        self.wanted = False
+        self._tell(words, True)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._laid.close()
 
     def link(self, voxel: tuple[int, ...] | None) -> None:
         """A voxel of the one on show lies on the place of the other from now on."""
@@ -109,13 +185,14 @@ class Beside:
             return
         here, there = self._sides[which], self._sides[1 - which]
         assert here.entry and here.seen and there.entry and there.seen
-        place = prediction.followed.shifted(
-            here.entry.prediction.source,
-            here.seen.place,
-            there.entry.prediction.source,
-            there.seen.place,
-            voxel,
-        )
+        sources = here.entry.prediction.source, there.entry.prediction.source
+        if (laid := self._on_each_other) is not None:
+            later = which > 0
+            place = prediction.registered.carried(laid.motion, later, *sources, voxel)
+        else:
+            place = prediction.followed.shifted(
+                sources[0], here.seen.place, sources[1], there.seen.place, voxel
+            )
         if place is None:
             self._tell(_OUTSIDE, True)
             return

@@ -90,7 +90,7 @@ class FollowUp:
         self.growth: Growth | None = None
         self.problem, self.note = "", ("", False)
         self.attended = False
-        self.beside = Beside(self.sides, results, show, look, self.refresh, self._tell)
+        self.beside = Beside(runner, self.sides, results, show, look, self.refresh, self._tell)
         # Dates that somebody has typed, by images.
         self._typed: dict[str, str] = {}
         for side in self.sides:
@@ -189,6 +189,7 @@ class FollowUp:
                 given = self._given(side)
                 if given is not None and side.found.key != given:
                     self._want(side, given)
+        self.beside.keep_up()
         self._judge()
 
     def _want(self, side: Side, given: Given) -> None:
@@ -323,6 +324,7 @@ class FollowUp:
         for side in self.sides:
             side.take(None)
             side.found.close()
+        self.beside.close()
         self.growth = None
         self.changed.disconnect()
 

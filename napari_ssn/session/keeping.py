@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,9 +103,15 @@ class Keeping:
     def close(self) -> None:
         """Save for the last time, and let go; the system waits until that is done."""
         whole = self._whole()
+        jobs: list[Callable[[], object]] = [self._release]
         if self._differs(whole):
-            self._pool.submit(self._save, whole)
-        self._pool.submit(self._release)
+            jobs.insert(0, partial(self._save, whole))
+        for job in jobs:
+            try:
+                self._pool.submit(job)
+            except RuntimeError:
+                # Python itself is ending, and has waited for the thread that saves: there is none.
+                job()
         self._pool.shutdown(wait=False)
 
     def _differs(self, whole: Whole) -> bool:

@@ -19,6 +19,14 @@ def linked_by(before: str, after: str) -> str:
     return f"Linked by a shift, nothing is turned: {where}."
 
 
+def laid_by(degrees: float, alike: float) -> str:
+    """``Linked by a rigid registration (SimpleITK): turned by 3.2°, correlation 0.87.``"""
+    return (
+        f"Linked by a rigid registration (SimpleITK): turned by {degrees:.1f}°, correlation "
+        f"{alike:.2f} around the lesion."
+    )
+
+
 def offset_line(offset_mm: float) -> str:
     """``+6 mm``: how far from the places that lie on each other two slices are."""
     return f"{offset_mm:+.0f} mm".replace("-", "−") if offset_mm else "0 mm"

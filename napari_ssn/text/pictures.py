@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 if TYPE_CHECKING:
-    from napari_ssn.documents.card import Label
+    from napari_ssn.io.content import Label
 
 Floats = NDArray[np.float64]
 

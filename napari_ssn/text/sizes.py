@@ -152,6 +152,17 @@ def cut_off_line(found: Diameter | None) -> str:
     return "" if found is None or not found.cut_off_by else _CUT_OFF[found.cut_off_by]
 
 
+def remarks_on(measure: Measure, found: Diameter | None) -> list[str]:
+    """What goes with a size: that it may be larger, and what lies apart from the lesion.
+
+    ``0.12 mL of it apart from the lesion at the point``; nothing of what is being measured still.
+    """
+    said = [cut_off_line(found)]
+    if found is not None and found.apart:
+        said.append(f"{measure.amount(found.apart)} of it apart from the lesion at the point")
+    return [one for one in said if one]
+
+
 def headline(
     label: str, measure: Measure, voxels: float | None, found: Diameter | None = None
 ) -> str:
@@ -212,7 +223,7 @@ def sizes_line(
         across: diameters of each label, background left out.
     """
     said = [
-        " · ".join(filter(None, (measure.size_here(n, one), cut_off_line(one))))
+        " · ".join([measure.size_here(n, one), *remarks_on(measure, one)])
         for n, one in zip(counts[1:], across, strict=True)
     ]
     if len(said) == 1:

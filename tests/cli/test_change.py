@@ -13,6 +13,8 @@ import pytest
 from napari_ssn.cli.segmenting import segment_image
 from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError
+from napari_ssn.io.registration import Motion
+from napari_ssn.prediction import registered
 from napari_ssn.prediction.growth import growth
 from tests.support.choices import SPACE
 from tests.support.helpers import command, noise_image, oblique_affine, page_of
@@ -116,6 +118,37 @@ def test_a_page_and_a_row_of_a_table(change, tmp_path: Path) -> None:
     assert status == 2 and "There already is a file" in error and page.read_bytes() == before
 
 
+def test_both_scans_are_shown_on_the_page_and_what_links_them_is_said(
+    change, results, larger, scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, images = tmp_path / "change.html", ("--images", scan, larger.parent / "scan.nii.gz")
+    status, said, error = change("--report", page, *images)
+    assert status == 0, error
+    told = said.splitlines()[-1]
+    assert told.startswith("Linked by a shift, nothing is turned: the ")
+    text = page_of(page)
+    assert text.count("data:image/png") == 2 and told in text
+    asked = []
+
+    def register(images, affines, places, cancel):
+        asked.append(len(images))
+        return Motion(np.eye(4), 0.75)
+
+    monkeypatch.setattr(registered, "register", register)
+    status, said, error = change("--report", page, *images, "--align", "--overwrite")
+    assert status == 0 and asked == [2], error
+    assert "by a rigid registration (SimpleITK): turned by 0.0°, correlation 0.75" in said
+    assert "rigid registration" in page_of(page)
+    for args, words in (
+        (images, "name one"),
+        (("--align", "--report", page), "lays two images"),
+        (("--report", tmp_path / "b.html", "--images", scan, scan), "not the image"),
+    ):
+        status, _, error = change(*args)
+        assert status == 2 and words in error, error
+    assert not (tmp_path / "b.html").exists()
+
+
 def edited(path: Path, **changes: object) -> Provenance:
     whole = json.loads(path.read_text())
     for name, value in changes.items():
@@ -144,6 +177,25 @@ def test_what_cannot_be_compared_is_refused(results, changes, words: str) -> Non
     before = read_sidecar(results / "mean.json")
     with pytest.raises(DataError, match=words):
         growth(before, later(results / "mean.json", **changes))
+
+
+def test_how_both_were_acquired_is_in_their_sidecars(results) -> None:
+    def of(thick: float | None, kernel: str | None) -> dict[str, object]:
+        uids = {"series_instance_uid": "1.2", "sop_instance_uids": ["1.2.3"]}
+        return uids | {"slice_thickness_mm": thick, "kernel_sha256": kernel and kernel * 64}
+
+    path = results / "mean.json"
+
+    def cautions(one: dict[str, object], two: dict[str, object]) -> str:
+        pair = edited(path, run__dicom=one), later(path, run__dicom=two)
+        return " | ".join(growth(*pair).cautions)
+
+    said = cautions(of(1.0, "a"), of(5.0, "b"))
+    assert "1 and 5 mm thick" in said and "different kernels, which alone changes sizes" in said
+    assert "acquired" not in (alike := cautions(of(1.0, "a"), of(1.05, "a")))
+    assert "thick" not in alike and "kernel" not in alike
+    # Of before.
+    assert "is not known here" in cautions(of(1.0, "a"), of(None, None))
 
 
 def test_slices_and_voxels_are_no_volumes(results) -> None:

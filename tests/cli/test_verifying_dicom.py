@@ -88,6 +88,14 @@ def test_the_sidecar_knows_its_series(run, tmp_path: Path) -> None:
     assert status == 0, err
     assert run("verify", out / "mean.json", "--image", study)[0] == 0
     assert run("verify", out / "mean.json", "--image", study, "--series", 2)[0] == 0
+    # How it was acquired is checked where it is stated, which sidecars of before do not.
+    whole = json.loads((out / "mean.json").read_text())
+    assert whole["run"]["dicom"]["slice_thickness_mm"] == 2.5
+    for thick, status, words in ((3.5, 1, "another slice thickness or kernel"), (None, 0, "")):
+        whole["run"]["dicom"]["slice_thickness_mm"] = thick
+        (out / "mean.json").write_text(json.dumps(whole))
+        got, said, _ = run("verify", out / "mean.json", "--image", study)
+        assert got == status and words in said, said
     status, _, err = run("verify", out / "mean.json", "--image", study, "--series", 1)
     assert status == 2 and "not the image that the sidecar belongs to" in err
     again = ("segment", study, "--from-sidecar", out / "mean.json", "--out", tmp_path / "again")

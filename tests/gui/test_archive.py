@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 
 from napari_ssn.gui.panels.archive import NewServer
 from napari_ssn.io.dicom.web import servers
@@ -114,6 +115,27 @@ def test_from_an_archive_and_back(
     # Of another file nothing is said yet.
     export("b.dcm")
     assert rooms.send.status.text() == "" and rooms.send.isVisibleTo(dock.details)
+
+    # What was sent opens again, where it lies on the image.
+    def open_kind(kind: str) -> None:
+        words = [dialog.series.item(at).text() for at in range(dialog.series.count())]
+        dialog.series.setCurrentRow(next(k for k, one in enumerate(words) if f"{kind} · " in one))
+        dialog.open.click()
+        idle()
+
+    dialog.studies.setCurrentRow(0)
+    idle()
+    open_kind("SR")
+    assert "there is only 1 SR" in dialog.status.text()
+    before = set(viewer.layers)
+    open_kind("SEG")
+    (layer,) = set(viewer.layers) - before
+    assert isinstance(layer, Labels) and layer.visible and not named_in(layer.name)
+    image = viewer.layers["CT thorax · 2020-01-02 · 24 × 22 × 6"]
+    chosen = session.walk.label_map(()).astype(bool)
+    assert (layer.data > 0).sum() == chosen.sum()
+    corner = image.world_to_data(layer.data_to_world((0, 0, 0)))
+    np.testing.assert_allclose(corner, np.rint(corner), atol=1e-6)
 
 
 def test_an_archive_of_the_list_is_offered_beside_the_image(

@@ -14,8 +14,17 @@ import pytest
 from napari.settings import get_settings
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+)
 
 from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.gui.widgets.page import Page
 from napari_ssn.session.records import Step
 from tests.support.docks import add_image, run_and_wait, settled
 from tests.support.helpers import noise_image, tiny_model
@@ -671,3 +680,53 @@ def test_the_main_path_fits_a_small_screen(
     assert dock.width() <= 360  # with the scroll bar for what comes after Export
     for box in dock.findChildren(type(dock.run.button)):
         assert box.focusPolicy() != Qt.FocusPolicy.StrongFocus
+
+
+# As many logical pixels as 1280 × 800 and 1920 × 1080 have, and what a scale of 1.5 or 2 leaves.
+SCREENS = ((1280, 800), (853, 533), (640, 400), (1920, 1080), (960, 540))
+
+
+def unreachable(page: Page) -> list[str]:
+    """Controls of a page that cannot be brought into view, however it is scrolled."""
+    kinds = (QAbstractButton, QComboBox, QAbstractSlider, QLineEdit, QAbstractSpinBox)
+    lost, view = [], page.viewport()
+    for control in (one for kind in kinds for one in page.widget().findChildren(kind)):
+        if not control.isVisibleTo(page.widget()) or not control.height():
+            continue
+        page.ensureWidgetVisible(control, 0, 0)
+        place = control.mapTo(view, control.rect().center())
+        wide = control.width() <= view.width() or page.horizontalScrollBar().maximum() > 0
+        if not view.rect().contains(place) or not wide:
+            lost.append(f"{type(control).__name__} {control.toolTip() or control.accessibleName()}")
+    return lost
+
+
+def test_every_control_can_be_reached_on_every_screen(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    add_image(viewer)
+    run_and_wait(dock, qtbot)
+    dock.archives.open()
+    dialog, appearance = dock.archives.dialog, get_settings().appearance
+    before = appearance.font_size
+    try:
+        for points in (9, 15):
+            appearance.font_size = points
+            for wide, high in SCREENS:
+                monkeypatch.setattr(Page, "most", property(lambda _, wide=wide: int(0.55 * wide)))
+                viewer.window.resize(wide, high)
+                dialog.resize(min(520, wide), min(620, high))
+                QApplication.processEvents()
+                # What stands above the pages, and the least of them.
+                assert dock.minimumSizeHint().height() <= 240
+                assert dialog.minimumSizeHint().height() <= 400
+                for at in range(dock.tabs.count()):
+                    dock.tabs.setCurrentIndex(at)
+                    QApplication.processEvents()
+                    page = dock.tabs.widget(at)
+                    assert page.viewport().height() > 40
+                    assert not unreachable(page), (points, wide, high, at)
+                assert not unreachable(dialog.findChild(Page)), (points, wide, high)
+    finally:
+        appearance.font_size = before

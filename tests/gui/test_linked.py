@@ -51,8 +51,13 @@ def test_the_two_other_planes_follow_the_crosshair_and_lead_it(deep: Any, qtbot:
     viewer, dock, data = deep
     assert dock.view.all.isVisibleTo(dock.view) and not dock.view.all.isChecked()
     dock.session.place_centre((3, 10, 5))
+    high = dock.window().minimumSizeHint().height()
     dock.view.all.click()
     assert dock.view.all.isChecked() and steps(viewer) == (3, 10, 5)
+    # They lie below the picture, and not below the list of layers, which needs its height.
+    assert dock.window().minimumSizeHint().height() <= high
+    corner = dock.window().corner(Qt.Corner.BottomLeftCorner)
+    assert corner == Qt.DockWidgetArea.LeftDockWidgetArea
     coronal, sagittal = views(dock)
     assert [one.picture.title for one in (coronal, sagittal)] == ["Coronal 10", "Sagittal 5"]
     low, high = viewer.layers["scan"].contrast_limits

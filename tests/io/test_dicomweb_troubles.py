@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ import pydicom
 import pytest
 
 from napari_ssn.documents.servers import Server
-from napari_ssn.errors import ArchiveError
+from napari_ssn.errors import NEVER, ArchiveError, Cancel, Cancelled
 from napari_ssn.io.dicom.web import fetch, find, send
 from napari_ssn.io.dicom.web.connection import AwayError, Connection
 from napari_ssn.io.dicom.web.find import Wanted
@@ -28,9 +30,10 @@ from tests.support.webs import Answer, Asked, Web, answering, certificate, liste
 TOKEN = "secret-of-this-test"
 
 
-def to(web: Web | str, seconds: float = 20.0, **kwargs: Any) -> Connection:
+def to(web: Web | str, seconds: float = 20.0, stop: Cancel = NEVER, **kwargs: Any) -> Connection:
     address = web if isinstance(web, str) else web.address
-    there = Connection(Server(name="clinic", address=address, **kwargs), patience=(5.0, seconds))
+    server = Server(name="clinic", address=address, **kwargs)
+    there = Connection(server, patience=(5.0, seconds), cancel=stop)
     return open_until_the_end(there)
 
 
@@ -68,6 +71,57 @@ def test_an_archive_that_is_slow() -> None:
         with pytest.raises(AwayError, match=r"clinic is slow, nothing came for 0\.3 s"):
             find.studies(to(web, 0.3), Wanted())
         done.set()
+
+
+@pytest.mark.parametrize("where", ["answer", "images", "sending"])
+def test_whoever_stops_waits_for_no_silent_archive(
+    scan: list[Path], tmp_path: Path, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before a word of the answer, in the middle of it, and after all of a file has gone."""
+    caplog.set_level(logging.DEBUG)
+    silent, done = threading.Event(), threading.Event()
+    half = parts([path.read_bytes() for path in scan])
+    half = replace(half, body=half.body[: len(half.body) // 2], length=len(half.body), until=done)
+
+    def respond(asked: Asked) -> Answer:
+        if where == "sending" and asked.method != "POST":
+            return Answer()
+        if where == "images" and "?" in asked.path:
+            return lists(asked, scan, "3")
+        silent.set()
+        if where != "images":
+            done.wait(10)
+        return half
+
+    def asked() -> bool:
+        if silent.is_set():
+            began.append(time.monotonic())
+        return silent.is_set()
+
+    began: list[float] = []
+    study, series, _ = uids(scan[0])
+    with answering(respond) as web:
+        there = to(web, stop=Cancel(asked))
+        if where == "sending":
+            sent = send.send(there, scan)
+            assert [one.outcome for one in sent] == [Outcome.unsure, Outcome.unsent, Outcome.unsent]
+        else:
+            wanted, out = Wanted(patient="PID-4711"), tmp_path / "out"
+            asks: dict[str, Callable[[], object]] = {
+                "answer": lambda: find.studies(there, wanted),
+                "images": lambda: fetch.fetch(there, study, series, out),
+            }
+            with pytest.raises(Cancelled):
+                asks[where]()
+            assert not (tmp_path / "out").exists()
+        assert time.monotonic() - began[0] < 0.4
+        done.set()
+        # What is left alone ends, unheard.
+        for thread in threading.enumerate():
+            if thread.name == "napari-ssn-archive":
+                thread.join(10)
+    assert not named_in(caplog.text)
+    assert all(logging.getLogger(name).level == 0 for name in ("urllib3", "requests"))
 
 
 def lists(asked: Asked, scan: list[Path], count: str | None = None) -> Answer:

@@ -14,7 +14,10 @@ import pytest
 
 from napari_ssn.core.spread import Spread
 from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.errors import DataError
 from napari_ssn.geometry.acquired import Acquired
+from napari_ssn.io.registration import Motion
+from napari_ssn.prediction import registered
 from napari_ssn.prediction.growth import figures_of, growth
 from napari_ssn.session import Session
 from napari_ssn.session.follow import AFTER, BEFORE, Asked
@@ -242,3 +245,64 @@ def test_a_page_and_rows_of_a_table_are_written(both: Session, tmp_path: Path) -
     follow.set_date(AFTER, "2025-02-01")
     follow.export_report(tmp_path / "none.html")
     assert "not later" in follow.note[0] and not (tmp_path / "none.html").exists()
+
+
+def test_scans_are_laid_on_each_other_by_a_registration(
+    both: Session, runner: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is found is that of `io.registration`; here it is shown, followed and let go of."""
+    follow, beside = both.follow, both.follow.beside
+    matrix, asked = np.eye(4), []
+    # A quarter turn about the axis of the slices, and a shift.
+    matrix[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    matrix[:3, 3] = (16.2, 1.0, -2.0)
+    # A place that is set stays where it is, whatever is pointed at.
+    beside.link((8, 8, 8))
+
+    def register(images, affines, places, cancel):
+        asked.append(places)
+        return Motion(matrix, 0.9)
+
+    monkeypatch.setattr(registered, "register", register)
+    before = beside.pictures(0.0)
+    runner.channels = {"follow-lay"}
+    beside.lay(True)
+    assert beside.linked == "Laying the scans on each other…"
+    np.testing.assert_array_equal(beside.pictures(0.0), before)
+    runner.go()
+    runner.channels = set()
+    assert beside.linked == (
+        "Linked by a rigid registration (SimpleITK): turned by 90.0°, correlation 0.90 around the "
+        "lesion."
+    )
+    one, two = beside.views
+    assert two.image.shape[1:] == one.image.shape[1:] and two.spacing == one.spacing
+    # A voxel of the earlier one, and what of the later one lies there.
+    seen = follow.sides[AFTER].seen.view
+    index = np.array([8, 9, 7])
+    mm = one.affine @ [*index, 1]
+    source = np.linalg.inv(seen.affine) @ matrix @ mm
+    nearest = tuple(np.rint(source[:3]).astype(int))
+    shift = np.rint(np.linalg.inv(one.affine) @ two.affine[:, 3])[0]
+    assert two.labels[tuple(index - [int(shift), 0, 0])] == seen.labels[nearest]
+    # The same place in the other scan, and back.
+    sources = [side.entry.prediction.source for side in follow.sides]
+    voxel = registered.carried(Motion(matrix, 1.0), False, *sources, (5, 6, 9))
+    assert registered.carried(Motion(matrix, 1.0), True, *sources[::-1], voxel) == (5, 6, 9)
+    assert registered.carried(Motion(matrix, 1.0), False, *sources, (0, 0, 0)) is None
+    # Points change labels, and nothing of how the images lie.
+    both.pointing.add((9, 9, 9), 1)
+    assert len(asked) == 1 and "registration" in beside.linked
+    follow.swap()
+    assert len(asked) == 2
+    beside.lay(False)
+    assert beside.linked.startswith("Linked by a shift")
+
+    def fail(*_: object) -> None:
+        raise DataError("How these two lie was not found.")
+
+    beside.link((3, 4, 5))
+    monkeypatch.setattr(registered, "register", fail)
+    beside.lay(True)
+    assert follow.note == ("How these two lie was not found.", True) and not beside.wanted
+    assert beside.linked.startswith("Linked by a shift") and len(beside.views) == 2

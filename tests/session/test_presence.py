@@ -346,7 +346,7 @@ def test_a_kept_nothing_is_made_again(run, scan, tmp_path, with_presence) -> Non
     record["label_map_sha256"] = label_map_hash(empty)
     for size in record["volumes"].values():
         size.update(voxels=0, ml=0.0, longest_mm=0.0, perpendicular_mm=0.0)
-        size.update(cut_off_by=[], first=None, last=None)
+        size.update(cut_off_by=[], first=None, last=None, apart_voxels=None)
     (tmp_path / "none.json").write_text(json.dumps(record))
     nib.save(nib.Nifti1Image(empty, nib.load(scan).affine), tmp_path / "none.nii.gz")
     status, words, err = run("verify", tmp_path / "none.json", "--image", scan, "--model", model)

@@ -29,7 +29,7 @@ def settled(session: Session) -> bool:
 
 def run_and_wait(dock: Any, qtbot: Any) -> None:
     dock.run.button.click()
-    qtbot.waitUntil(lambda: settled(dock.session), timeout=60_000)
+    qtbot.waitUntil(lambda: settled(dock.session), timeout=600_000)
 
 
 def pointing_into(viewer: Any) -> list[Any]:

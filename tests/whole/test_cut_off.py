@@ -31,6 +31,7 @@ from tests.support.sessions import Inline
 SCAN, REGION, CENTRE = (30, 28, 16), (16, 16, 16), (12, 14, 8)
 REGION_WORDS = "reaches the region's edge: it may be larger"
 IMAGE_WORDS = "reaches the image's edge: it may be larger"
+APART_WORDS = "0.016 mL of it apart from the lesion at the point"
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("m") / "tiny", 3, region=REGION, centred=True)
 
 
-def show_a_ball(monkeypatch: pytest.MonkeyPatch, middle: tuple[int, ...]) -> None:
-    """Let every run find a ball of radius 3 at a voxel of the image, and hardly anything else."""
+def show_a_ball(
+    monkeypatch: pytest.MonkeyPatch, middle: tuple[int, ...], speck: bool = False
+) -> None:
+    """Let every run find a ball of radius 3 at a voxel of the image, and hardly anything else.
+
+    But for seven voxels beside it, where a speck is wanted.
+    """
     infer = Model.infer
 
     def patched(self: Model, *args: Any, **options: Any) -> Any:
@@ -48,6 +54,9 @@ def show_a_ball(monkeypatch: pytest.MonkeyPatch, middle: tuple[int, ...]) -> Non
         assert dist.start is not None and dist.space == REGION
         places = [g + s - m for g, s, m in zip(np.indices(REGION), dist.start, middle, strict=True)]
         inside = 3.2 - np.sqrt(sum(place**2 for place in places))
+        if speck:
+            beside = [place - off for place, off in zip(places, (4, 4, 0), strict=True)]
+            inside = np.maximum(inside, 1.2 - np.sqrt(sum(place**2 for place in beside)))
         mean = np.stack([np.zeros(REGION), 20 * inside]).astype(np.float32)
         dist = replace(dist, mean=torch.from_numpy(mean), cov_factor=dist.cov_factor * 1e-3)
         return replace(found, dist=dist)
@@ -61,6 +70,8 @@ def show_a_ball(monkeypatch: pytest.MonkeyPatch, middle: tuple[int, ...]) -> Non
         (CENTRE, "", []),
         ((6, 14, 8), REGION_WORDS, ["region"]),
         ((12, 14, 2), IMAGE_WORDS, ["image"]),
+        # What else is outlined is counted apart.
+        (CENTRE, APART_WORDS, []),
     ],
 )
 def test_window_command_and_files_say_what_is_cut_off(
@@ -74,7 +85,8 @@ def test_window_command_and_files_say_what_is_cut_off(
     qtbot: Any,
 ) -> None:
     assert QApplication.instance() is not None
-    show_a_ball(monkeypatch, middle)
+    speck = words == APART_WORDS
+    show_a_ball(monkeypatch, middle, speck)
     monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     path, out = tmp_path / "scan.nii.gz", tmp_path / "out"
     nib.save(nib.Nifti1Image(noise_image(SCAN), oblique_affine()), path)
@@ -83,6 +95,8 @@ def test_window_command_and_files_say_what_is_cut_off(
     assert told.endswith(f" · {words}" if words else " mm")
     row, *_ = csv.DictReader((out / "volumes.csv").read_text().splitlines())
     assert (row["hypothesis"], row["cut_off_by"]) == ("mean", " and ".join(stated))
+    apart = read_sidecar(out / "mean.json").volumes["label 1"].apart_voxels
+    assert apart == (7 if speck else 0) and row["apart_voxels"] == str(apart)
     assert read_sidecar(out / "mean.json").volumes["label 1"].cut_off_by == stated
     page = page_of(out / "report.html")
     assert (

@@ -80,7 +80,8 @@ def test_sidecars_say_so_and_those_of_before_are_verified(
     size = record["volumes"]["label 1"]
     pixel = size["mm2"] / size["voxels"]
     size.update(voxels=int(old.sum()), mm2=pixel * int(old.sum()))
-    size.update(longest_mm=None, perpendicular_mm=None, cut_off_by=None, first=None, last=None)
+    size.update(longest_mm=None, perpendicular_mm=None, cut_off_by=None)
+    size.update(first=None, last=None, apart_voxels=None)
     sidecar.write_text(json.dumps(record))
     nib.save(nib.Nifti1Image(old, volume.affine), out / "mean.nii.gz")
     capsys.readouterr()

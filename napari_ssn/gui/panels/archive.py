@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssn.gui.widgets.forms import Form
+from napari_ssn.gui.widgets.page import Page
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
@@ -32,6 +33,8 @@ _SECRETS = (
     "Name and address are kept, tokens and passwords are not: they come from the environment "
     "(NAPARI_SSN_TOKEN_ and the archive's name) or from the system's keyring."
 )
+# Of the screen's height: a window has a frame.
+_SHARE = 0.9
 _LOGINS = (("By a token", "token"), ("By user and password", "password"), ("Without", "none"))
 
 
@@ -105,12 +108,16 @@ class ArchiveDialog(QDialog):
         for title, box, share in (("Studies", self.studies, 3), ("Series", self.series, 2)):
             search.addWidget(text(title, "section", wrap=False))
             search.addWidget(box, share)
+        pages, both = _page()
+        for one in (self.fresh, self.search):
+            both.addWidget(one, 1)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.fresh, 1)
-        layout.addWidget(self.search, 1)
+        # With large letters on a small screen it scrolls; what ends it is always there.
+        layout.addWidget(Page(pages, 0), 1)
         layout.addWidget(self.status)
         layout.addLayout(row([(self.bar, 1), self.stop, 1, self.open]))
-        self.resize(520, 620)
+        room = self.screen().availableSize()
+        self.resize(min(520, room.width()), min(620, int(_SHARE * room.height())))
         self._listed: tuple[Any, ...] = ()
         self._wants_more = False
         self.more.clicked.connect(self._more)

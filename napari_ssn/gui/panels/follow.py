@@ -86,8 +86,12 @@ class FollowPanel(Section):
         self.pictures = (_Thumbnail("Before"), _Thumbnail("After"))
         self.offset, self.where = QSlider(Qt.Orientation.Horizontal), line("muted", 8)
         self.linked = text("", "muted")
-        self.jump = button("Show in the other scan", "The same place, by the shift that links them")
+        self.jump = button("Show in the other scan", "The same place, by what links them")
         self.place = button("Link here", "The place on show lies on that of the other scan")
+        self.lay = button(
+            "Align", "Turn and shift the later scan onto the earlier one, by what both show around"
+        )
+        self.lay.setCheckable(True)
         self.report = button("Report…", "One page with pictures, to print")
         self.table = button("Table…", "Add a row to a table (CSV)")
         self._build()
@@ -115,7 +119,7 @@ class FollowPanel(Section):
         self.body.addLayout(row([1, *self.pictures, 1]))
         self.body.addLayout(row([(self.offset, 1), self.where]))
         self.body.addWidget(self.linked)
-        self.body.addLayout(row([(self.jump, 1), self.place]))
+        self.body.addLayout(row([(self.jump, 1), self.place, self.lay]))
         self.body.addWidget(self.about)
         self.body.addWidget(self.cautions)
         self.body.addLayout(row([(self.report, 1), (self.table, 1)]))
@@ -131,6 +135,7 @@ class FollowPanel(Section):
         self.offset.valueChanged.connect(self._draw)
         self.jump.clicked.connect(self._jump)
         self.place.clicked.connect(self._link)
+        self.lay.clicked.connect(follow.beside.lay)
         self.report.clicked.connect(self._report)
         self.table.clicked.connect(self._table)
         follow.changed.connect(self.refresh)
@@ -248,8 +253,10 @@ class FollowPanel(Section):
     def _show_pictures(self) -> None:
         follow = self._session.follow
         seen = bool(follow.beside.linked)
-        for widget in (*self.pictures, self.offset, self.where, self.jump, self.place):
+        shown = (*self.pictures, self.offset, self.where, self.jump, self.place, self.lay)
+        for widget in shown:
             widget.setVisible(seen)
+        self.lay.setChecked(follow.beside.wanted)
         say(self.linked, follow.beside.linked)
         on_show = follow.beside.on_show is not None and not self._session.stale
         self.jump.setEnabled(on_show)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from napari.layers import Image
@@ -11,7 +13,8 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.compat import isalive
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_ssn.core.directions.compass import AXIAL
 from napari_ssn.gui.layers import colours
@@ -28,6 +31,8 @@ from napari_ssn.session import Session
 
 _TITLE = "Other planes"
 _LAZY = "This image is read slice by slice: its other planes would take too long."
+_BESIDE = Qt.DockWidgetArea.LeftDockWidgetArea
+_BENEATH = Qt.DockWidgetArea.BottomDockWidgetArea
 # Of the image, what the picture of a plane hangs on.
 _LOOKS = ("contrast_limits", "colormap", "gamma", "data")
 
@@ -57,6 +62,8 @@ class LinkedPlanes:
         self._clock: QTimer | None = None
         self._cross: Crosshair | None = None
         self._image: Image | None = None
+        # Nothing here keeps a window.
+        self._window: Callable[[], QWidget | None] = lambda: None
         # What each view shows, and what both were last turned to.
         self._shown: list[Any] = [None, None]
         self._region: Any = None
@@ -79,6 +86,8 @@ class LinkedPlanes:
         for number, view in enumerate(pair.views):
             view.picked.connect(partial(self._picked, number))
         viewer.window.add_dock_widget(pair, name=_TITLE, area="bottom", add_vertical_stretch=False)
+        self._window = ref(pair.window())
+        self._widen(_BESIDE)
         pair.hidden.connect(self._hidden)
         self._cross = Crosshair(viewer)
         for event in self._events:
@@ -138,11 +147,22 @@ class LinkedPlanes:
             self._cross.close(tidy)
             self._cross = None
         if tidy and isalive(pair):
+            self._widen(_BENEATH)
+        if tidy and isalive(pair):
             # napari's own cross has taken it out already.
             if pair.parent() is not None:
                 self._viewer.window.remove_dock_widget(pair)
             pair.deleteLater()
         self.changed.emit()
+
+    def _widen(self, area: Qt.DockWidgetArea) -> None:
+        """Leave the corner below the list of layers to what lies on the left, or below.
+
+        The list and its controls need most of a small screen's height: below them there is no room.
+        """
+        window = self._window()
+        if isinstance(window, QMainWindow):
+            window.setCorner(Qt.Corner.BottomLeftCorner, area)
 
     # ---- What is shown
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Samples with a button of their own.
 _BUTTONS = 5
 # Black behind the tones, as the image is behind the lines.
-_BACK = "#1b1b1b"
+BACK = "#1b1b1b"
 
 
 class OverviewPanel(Section):
@@ -41,9 +41,9 @@ class OverviewPanel(Section):
         self.probability.setText("probability 0 to 1")
         self.probability.setAlignment(Qt.AlignmentFlag.AlignCenter)
         across = "qlineargradient(x1:0, y1:0, x2:1, y2:0"
-        stops = f"stop:0 {_BACK}, stop:0.05 {outer}, stop:0.5 {median}, stop:1 {inner})"
+        stops = f"stop:0 {BACK}, stop:0.05 {outer}, stop:0.5 {median}, stop:1 {inner})"
         self.probability.setStyleSheet(
-            f"border-radius: 3px; color: {_BACK}; background: {across}, {stops};"
+            f"border-radius: 3px; color: {BACK}; background: {across}, {stops};"
         )
         self.boxplot = _legend(
             [(inner, "━", "middle one"), (median, "█", "half"), (outer, "█", "all but outliers")]
@@ -158,7 +158,7 @@ def _legend(entries: list[tuple[str, str, str]]) -> QLabel:
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     made.setText(
         "&nbsp; ".join(
-            f'<span style="background-color:{_BACK}; color:{tone}">&nbsp;{sign}&nbsp;</span>'
+            f'<span style="background-color:{BACK}; color:{tone}">&nbsp;{sign}&nbsp;</span>'
             f"&nbsp;{words}"
             for tone, sign, words in entries
         )

@@ -16,7 +16,7 @@ from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import direction_names, effect_tip, ends
 from napari_ssn.text.ensembles import beyond_tip
-from napari_ssn.text.sizes import capital, cut_off_line, headline, lengths_line, lengths_tip
+from napari_ssn.text.sizes import capital, headline, lengths_line, lengths_tip, remarks_on
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -143,8 +143,8 @@ class ResultPanel(Section):
             line.setText(words)
             if found is not None:
                 # Until it is known what was said before stands, or the slider jumps in the hand.
-                cut = cut_off_line(found)
-                say(self.cut_off[k], f"{capital(cut)}." if cut else "")
+                said = remarks_on(result.measure, found)
+                say(self.cut_off[k], " ".join(f"{capital(one)}." for one in said))
             self.bars[k].mark(float(counts[k + 1]))
         self._say_lengths(result)
 

@@ -36,6 +36,11 @@ class Page(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(_NEVER)
 
+    def widen(self, least: int) -> None:
+        """Be so many pixels wide at least."""
+        self._least = least
+        self.fit()
+
     @property
     def most(self) -> int:
         """Pixels that the dock may take of the screen it is on."""

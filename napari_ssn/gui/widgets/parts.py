@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from napari.utils.theme import get_theme
+from qtpy import QT_VERSION
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
     QComboBox,
@@ -24,20 +25,23 @@ from napari_ssn.text.lines import kept_together
 
 # Pixels that napari's style leaves around a label's text.
 _INDENT = 12
-# Text on the theme's background, by what it says. Every pair has a contrast of at least 4.5:1.
+# Text on the theme's background, by what it says, "hint" on that of a box to type into, and "line"
+# for what only divides. Every pair has a contrast of at least 4.5:1.
 _DARK = {
     "muted": "#a9b0b8",
     "warn": "#f2b24a",
     "error": "#ff8a80",
     "line": "#414851",
-    "faint": "#737b84",
+    "faint": "#868d95",
+    "hint": "#b9c0c8",
 }
 _LIGHT = {
     "muted": "#5a5a5a",
     "warn": "#8a5300",
     "error": "#b3261e",
     "line": "#c9c4c1",
-    "faint": "#8f8a87",
+    "faint": "#686562",
+    "hint": "#4d4d4d",
 }
 
 
@@ -69,7 +73,12 @@ def style_of(theme: str, points: float) -> str:
         QLabel[role="notice"] {{ color: {colour["warn"]}; font-size: {small}pt; }}
         QProgressBar {{ min-height: 4px; max-height: 4px; }}
         QSpinBox, QDoubleSpinBox {{ min-width: 30px; }}
-        QLineEdit {{ font-size: {points}pt; }}
+        QLineEdit {{ font-size: {points}pt; {_placeholder(colour["hint"])} }}
+        QSlider::handle:horizontal:enabled {{ background-color: {colour["muted"]}; }}
+        QSlider::handle:horizontal:enabled:hover {{ background-color: {plain}; }}
+        QCheckBox::indicator:enabled, QRadioButton::indicator:enabled {{
+            border: 1px solid {colour["muted"]};
+        }}
         QPushButton {{ padding: 3px 8px; }}
         QPushButton[role="small"] {{ padding: 1px 4px; }}
         QPushButton[role="fold"] {{
@@ -77,6 +86,13 @@ def style_of(theme: str, points: float) -> str:
         }}
         QPushButton[role="main"] {{ font-weight: bold; padding: 5px; }}
     """
+
+
+def _placeholder(colour: str) -> str:
+    """Style of an example in an empty box; half transparent, as Qt has it, nobody reads it."""
+    # Before 6.5 Qt knows no such property, and says so of each box.
+    known = tuple(int(part) for part in QT_VERSION.split(".")[:2]) >= (6, 5)
+    return f"placeholder-text-color: {colour};" if known else ""
 
 
 class _Text(QLabel):

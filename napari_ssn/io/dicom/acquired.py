@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from napari_ssn.errors import ImageError
@@ -31,9 +32,11 @@ def acquired_of(header: Dataset) -> Acquired:
     day = day_of(header)
     kernel = _said(header, "ConvolutionKernel")
     words = [kernel] if isinstance(kernel, str) else list(kernel or ())
+    text = "\\".join(str(word).strip() for word in words)
     return Acquired(
         date.fromisoformat(day) if day else None,
-        "\\".join(str(word).strip() for word in words) or None,
+        # Whether two are the same can be told by it, and nothing else: a header may hold anything.
+        sha256(text.encode()).hexdigest() if text else None,
         _length(_said(header, "SliceThickness")),
     )
 

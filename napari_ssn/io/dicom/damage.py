@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sqlite3
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import ClassVar
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -47,23 +49,43 @@ _BROKEN = (
 )
 
 
+class _Silence:
+    """Which logs say nothing for the time being: by their names, how often and how they were."""
+
+    lock = threading.Lock()
+    kept: ClassVar[dict[str, tuple[int, int]]] = {}
+
+
+@contextmanager
+def silent(*names: str) -> Iterator[None]:
+    """No word in the log of these libraries, as long as any thread is inside."""
+    with _Silence.lock:
+        for name in names:
+            log = logging.getLogger(name)
+            many, level = _Silence.kept.get(name, (0, log.level))
+            _Silence.kept[name] = (many + 1, level)
+            log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        with _Silence.lock:
+            for name in names:
+                many, level = _Silence.kept.pop(name)
+                if many > 1:
+                    _Silence.kept[name] = (many - 1, level)
+                else:
+                    logging.getLogger(name).setLevel(level)
+
+
 @contextmanager
 def quiet(*names: str) -> Iterator[None]:
     """No warning, and no word in the log of these libraries, pydicom and highdicom if left out.
 
     They quote the content of headers, or what an archive is asked, which names the patient.
     """
-    logs = [logging.getLogger(name) for name in names or ("pydicom", "highdicom")]
-    levels = [log.level for log in logs]
-    for log in logs:
-        log.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for log, level in zip(logs, levels, strict=True):
-            log.setLevel(level)
+    with silent(*(names or ("pydicom", "highdicom"))), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

@@ -94,12 +94,15 @@ def told_of(series: DicomSeries) -> str:
 
 
 def input_of(source: object) -> DicomInput | None:
-    """UIDs of a volume's source, for a sidecar; None where that is no DICOM series."""
+    """What a sidecar says of a volume's source; None where that is no DICOM series."""
     if not isinstance(source, DicomSeries):
         return None
+    acquired = source.acquired
     return DicomInput(
         series_instance_uid=str(source.headers[0].SeriesInstanceUID),
         sop_instance_uids=[str(header.SOPInstanceUID) for header in source.headers],
+        slice_thickness_mm=acquired.thickness_mm,
+        kernel_sha256=acquired.kernel,
     )
 
 

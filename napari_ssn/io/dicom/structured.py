@@ -186,6 +186,8 @@ def _comments(segment: Segment, one: Measured, record: Provenance) -> Iterator[s
         yield f"Certainty of finding is the share of {whose} outline anything."
     if one.cut_off_by:
         yield f"Reaches the edge of the {' and the '.join(one.cut_off_by)}: it may be larger."
+    if one.apart:
+        yield f"{one.apart:.3g} {one.unit} of it are no part of the lesion at the point."
 
 
 def _given(record: Provenance) -> str:

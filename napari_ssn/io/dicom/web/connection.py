@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from urllib3.exceptions import ReadTimeoutError
 
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, ArchiveError, Cancel
-from napari_ssn.io.dicom.damage import quiet
+from napari_ssn.io.dicom.damage import quiet, silent
 from napari_ssn.io.dicom.web.servers import secret_of
+from napari_ssn.io.dicom.web.waiting import hang_up, waited
 
 #: Seconds to wait for a line, and for the next bytes on it.
 PATIENCE = (5.0, 60.0)
@@ -73,7 +75,7 @@ class Connection:
     Attributes:
         server: the archive.
         client: speaks DICOMweb; what it raises becomes a sentence inside `told`.
-        cancel: looked at with each piece that comes or goes.
+        cancel: looked at all the time, also while nothing comes.
     """
 
     def __init__(
@@ -239,7 +241,11 @@ class _Session(requests.Session):
             body = request.body
             request.body = _pieces(body, self._cancel)
         stream, kwargs["stream"] = kwargs.get("stream", False), True
-        response = super().send(request, **kwargs)
+        response: requests.Response = waited(
+            self._cancel,
+            partial(_unheard, super().send, request, **kwargs),
+            late=requests.Response.close,
+        )
         try:
             self._look_at(request, response)
             if not (stream and response.ok):
@@ -275,8 +281,15 @@ class _Session(requests.Session):
         last = len(closing) + 16
 
         def pieces(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            end = b""
-            for piece in plain(*args, **kwargs):
+            end, stream = b"", plain(*args, **kwargs)
+            while True:
+                piece = waited(
+                    self._cancel,
+                    partial(_unheard, next, stream, None),
+                    stop=partial(hang_up, response),
+                )
+                if piece is None:
+                    break
                 self._cancel.check()
                 end = (end + piece[-last:])[-last:]
                 yield piece
@@ -285,6 +298,12 @@ class _Session(requests.Session):
                 raise exceptions.ChunkedEncodingError
 
         return pieces
+
+
+def _unheard(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Do something of which no log hears, also after whoever waited for it has gone."""
+    with silent(*_LOGS):
+        return work(*args, **kwargs)
 
 
 def _closing(kind: str) -> bytes:

@@ -19,6 +19,7 @@ from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.modalities import shown_modality
 from napari_ssn.io.dicom.web.connection import AwayError, Connection, LoginError, checked_uid
 from napari_ssn.io.dicom.web.find import holds
+from napari_ssn.io.dicom.web.waiting import UnderWayError
 
 # PS3.18 table I.2-2 and PS3.7 annex C: why an instance was not stored.
 _REASONS = {
@@ -155,6 +156,8 @@ def _send(connection: Connection, one: _File) -> tuple[Sent, str]:
         pass
     try:
         outcome, reason = _stored(connection, one)
+    except UnderWayError as error:
+        return said(Outcome.unsure, str(error), stop=True)
     except (LoginError, Cancelled) as error:
         return said(Outcome.unsent, str(error), stop=True)
     except AwayError as error:

@@ -1,0 +1,57 @@
+"""What of an outline lies apart from the lesion that was pointed at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_ssn.geometry.affine import Affine
+
+
+def apart_from(
+    label_map: NDArray[np.uint8],
+    classes: int,
+    point: Sequence[int],
+    affine: NDArray[np.float64],
+) -> tuple[int, ...]:
+    """Of each label but the background the voxels that are not connected to the part at a point.
+
+    Parts of a label are connected sets, and touch at a corner. The main one is that which holds the
+    point; where none does, that with the voxel nearest to it in mm. 0 where there is but one part.
+
+    Args:
+        label_map: (*S).
+        classes: number of labels C, background included.
+        point: voxel of it.
+        affine: 4×4, index to mm.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_ssn.geometry.apart import apart_from
+        >>> apart_from(np.array([[1, 1, 0, 1, 1, 1]], np.uint8), 2, (0, 1), np.eye(4))
+        (3,)
+    """
+    corners = np.ones((3,) * label_map.ndim)
+    boxes = ndimage.find_objects(label_map, max_label=classes - 1)
+    steps = Affine(affine).steps[:, : label_map.ndim]
+    found = []
+    for label, box in enumerate(boxes, start=1):
+        if box is None:
+            found.append(0)
+            continue
+        parts, count = ndimage.label(label_map[box] == label, corners)
+        if count == 1:
+            found.append(0)
+            continue
+        here = np.array(point) - [one.start for one in box]
+        inside = (here >= 0).all() and (here < parts.shape).all()
+        main = int(parts[tuple(here)]) if inside else 0
+        if not main:
+            voxels = np.argwhere(parts)
+            away = np.linalg.norm((voxels - here) @ steps.T, axis=1)
+            main = int(parts[tuple(voxels[away.argmin()])])
+        found.append(int(np.count_nonzero(parts) - np.count_nonzero(parts == main)))
+    return tuple(found)

@@ -1,0 +1,86 @@
+"""Waiting for what takes its time over a line, so that a person can stop at any moment."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import requests
+
+from napari_ssn.errors import NEVER, Cancel, Cancelled
+
+# Between two looks at whether somebody has stopped.
+_LOOK_SECONDS = 0.1
+
+Value = TypeVar("Value")
+
+
+class UnderWayError(Cancelled):
+    """Somebody stopped while something was under way, which may have arrived nevertheless."""
+
+
+def waited(
+    cancel: Cancel,
+    work: Callable[[], Value],
+    stop: Callable[[], None] = lambda: None,
+    late: Callable[[Value], None] = lambda _: None,
+) -> Value:
+    """What some work returns or raises; done in a thread that is left alone once somebody stops.
+
+    Args:
+        cancel: looked at while the work is done; of a job that nobody can stop it is done here.
+        work: may be silent for a long time.
+        stop: called when somebody has stopped: it may make the work end early.
+        late: called, in the thread, with what the work returned after that.
+
+    Raises:
+        UnderWayError: somebody stopped.
+    """
+    if cancel is NEVER:
+        return work()
+    found: list[Value] = []
+    failed: list[BaseException] = []
+    lock, done, left = threading.Lock(), threading.Event(), threading.Event()
+
+    def run() -> None:
+        try:
+            value = work()
+        except BaseException as error:  # noqa: BLE001
+            # Raised again where it is waited for.
+            failed.append(error)
+        else:
+            with lock:
+                found.append(value)
+                is_late = left.is_set()
+            if is_late:
+                late(value)
+        done.set()
+
+    threading.Thread(target=run, name="napari-ssn-archive", daemon=True).start()
+    while not done.wait(_LOOK_SECONDS):
+        try:
+            cancel.check()
+        except Cancelled as error:
+            with lock:
+                if found:
+                    continue
+                left.set()
+            stop()
+            raise UnderWayError(*error.args) from None
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
+def hang_up(response: requests.Response) -> None:
+    """End a line on which an answer is still coming, so that whoever reads it goes on."""
+    # Closing it would wait for the reader.
+    with suppress(OSError, ValueError):
+        line = socket.socket(fileno=response.raw.fileno())
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        finally:
+            line.detach()
