@@ -18,6 +18,9 @@ MOST_LINES = 350
 LONGER = {
     # What all rooms have in common: it makes them, and every command of theirs passes here.
     "session/session.py": 550,
+    # Both grew on the day that the limit came, and have yet to be looked at for a seam.
+    "gui/panels/linked.py": 354,
+    "network/others/networks.py": 356,
 }
 
 
