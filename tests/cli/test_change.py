@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def test_both_scans_are_shown_on_the_page_and_what_links_them_is_said(
     told = said.splitlines()[-1]
     assert told.startswith("Linked by a shift, nothing is turned: the ")
     text = page_of(page)
-    assert text.count("data:image/png") == 2 and told in text
+    assert text.count("data:image/png") == 2 and html.escape(told) in text
     asked = []
 
     def register(images, affines, places, cancel):
