@@ -116,7 +116,7 @@ BASELINES = {
     "diagonal": "hypotheses of independent pixels (diagonal)",
     "paper": "SSN, the paper's loss",
     "ours": "SSN, our loss",
-    "shipped": "the same, as shipped",
+    "shipped": "as shipped, after all its training",
 }
 # Of each baseline of lidc-2d, whose figures do not say it.
 BASELINE_STEPS = 3_000
@@ -396,7 +396,7 @@ def _baselines(folder: Path, cards: dict[str, ModelCard]) -> list[str]:
             figures = rows.pop(shipped)
             # Figures of other weights are not the shipped model's.
             if figures.get("weights_sha256") == cards[name].weights_sha256:
-                rows[f"{shipped}: {cards[name].training.steps:,} steps"] = figures
+                rows[shipped] = figures
         sections.append(_comparison(name, rows))
     return sections
 
