@@ -187,7 +187,7 @@ def table(content: dict[str, Any]) -> str:
         )
 
     def click(mm: float) -> Any:
-        return lambda one: "{least:+.0%} … {most:+.0%}, presence down to {presence:.2f}".format(
+        return lambda one: "{least:+z.0%} … {most:+z.0%}, presence down to {presence:.2f}".format(
             **one[f"moved_{mm:.0f}_mm"]
         )
 
