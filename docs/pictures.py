@@ -194,6 +194,7 @@ def in_three_dimensions() -> None:
         dock, centre = nodule_in_3d(viewer)
         point_at(viewer, dock, centre)
         segment(dock)
+        wait_until(dock, lambda: dock.session.summary.lengths is not None)
         camera.take("nodule-in-3d")
         point_at(viewer, dock, NO_NODULE)
         segment(dock)
