@@ -2,8 +2,8 @@
 
 A model that looks at a region around a point has learnt from points in the middle of objects more
 than from points at their edges. So what it finds around a point anywhere on an object says where
-the middle is, and a second look from there says what the object is: almost the same from wherever
-it was pointed at.
+the middle is, and a second look from there says what the object is. Where the first finds nothing
+at the point, at the tip of a long object perhaps, there is no second.
 """
 
 from __future__ import annotations
