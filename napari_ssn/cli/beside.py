@@ -22,12 +22,12 @@ from napari_ssn.io.formats import (
     NIFTI_SUFFIXES,
     NRRD_SUFFIX,
     files_of,
+    frames_of,
     identity,
     is_nrrd,
     written_by,
 )
 from napari_ssn.io.hashes import label_map_hash
-from napari_ssn.io.nifti import read_nifti_frames
 from napari_ssn.io.nrrd import plain
 from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
 from napari_ssn.io.nrrd_segments import segments as nrrd_segments
@@ -60,7 +60,7 @@ def held(path: Path, record: Provenance) -> Held:
             files_of(path), affine, shape, count, len(record.volumes)
         )
         return Held(maps, 0.0)
-    volume = read_nrrd_layers(path) if is_nrrd(path) else read_nifti_frames(path).volume
+    volume = read_nrrd_layers(path) if is_nrrd(path) else frames_of(path).volume
     if volume.channels != count:
         raise ImageError(f"The file holds {volume.channels} label maps, not {count}.")
     off_mm = 0.0

@@ -16,8 +16,7 @@ from napari_ssn.errors import ImageError, ModelError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import read
 from napari_ssn.io.channels import channels_beside, chosen, read_channels
-from napari_ssn.io.formats import is_nifti
-from napari_ssn.io.nifti import read_nifti
+from napari_ssn.io.formats import frame_of
 from napari_ssn.io.omezarr import is_zarr, read_omezarr
 from napari_ssn.network.fit import foreign_values
 from napari_ssn.network.inference import Watch
@@ -109,11 +108,7 @@ def image_at(path: Path, frame: int | None = None, series: int | None = None) ->
     if frame is not None and is_zarr(path):
         return read_omezarr(path, series, frame - 1)
     if frame is not None:
-        if not is_nifti(path):
-            raise ImageError(
-                "Only NIfTI and OME-Zarr are read as several frames: leave out the frame."
-            )
-        return read_nifti(path, frame - 1)
+        return frame_of(path, frame - 1)
     number = samples.named(str(path))
     if number is not None and not path.exists():
         return samples.volume(number)

@@ -10,9 +10,8 @@ from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel, SSNError
 from napari_ssn.io.api import read
 from napari_ssn.io.dicom.read import list_series
-from napari_ssn.io.formats import dicom_reader, is_dicom, is_nifti, is_nrrd, is_other
+from napari_ssn.io.formats import dicom_reader, frame_of, is_dicom, is_nifti, is_nrrd, is_other
 from napari_ssn.io.hashes import image_hash
-from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.sidecar import sidecar_path
 
 # Who keeps more files in a folder names the image: each has to be read to be told apart.
@@ -55,8 +54,8 @@ def _images(folder: Path) -> Iterator[Path]:
 def _hash_of(path: Path, frame: int | None) -> str | None:
     """Of an image's values; None of what cannot be read, or has no such frame."""
     try:
-        if frame is not None and is_nifti(path):
-            return image_hash(read_nifti(path, frame - 1))
+        if frame is not None:
+            return image_hash(frame_of(path, frame - 1))
         return image_hash(read(path))
     except (SSNError, OSError):
         # One that is damaged, or none, must not stand in the way of the others.

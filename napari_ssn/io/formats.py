@@ -4,6 +4,8 @@ A format is a file of this folder and a line of `FORMATS`. Its file is imported 
 or writes one: nobody waits for the libraries of formats that they do not use. What it offers:
 
     read(path, series) -> Volume            each
+    read_frames(path) -> Frames, read_frame(path, frame) -> Volume
+                                            those that may hold several images of one grid
     encode(content, path, series) -> bytes  those with suffixes that are written
     encode_several(content, series)         instead, those that write a file beside their own
     remark(content, series) -> str          the same: what to know of what was written; perhaps ""
@@ -22,6 +24,7 @@ from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom
+from napari_ssn.io.frames import Frames
 from napari_ssn.io.omezarr_head import is_zarr
 
 if TYPE_CHECKING:
@@ -50,12 +53,14 @@ class Format(NamedTuple):
     """A format by the ends of its files' names, and its file in this folder.
 
     What is written ``beside`` has that end instead of its own: the file that it refers to.
+    Files with ``frames`` may hold several images of one grid.
     """
 
     home: str
     read: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     beside: str = ""
+    frames: bool = False
 
     def known(self) -> Any:
         """Its file; ImageError or ExportError where a library for it is missing."""
@@ -96,12 +101,12 @@ _DICOM, _ZARR = Format("dicom.read"), Format("omezarr")
 SEGMENTS = Format("dicom.segments")
 #: The first whose suffix fits is the one. DICOM and OME-Zarr are told by more than their names.
 FORMATS = (
-    Format("nifti", (*NIFTI_SUFFIXES, *_PAIRS)),
+    Format("nifti", (*NIFTI_SUFFIXES, *_PAIRS), frames=True),
     Format("nifti_write", written=NIFTI_SUFFIXES),
     Format("nrrd", written=(NRRD_SUFFIX,)),
-    Format("nrrd_image", (".nrrd", ".nhdr")),
-    Format("mgh", (".mgz", ".mgh")),
-    Format("metaimage", (".mha", ".mhd")),
+    Format("nrrd_image", (".nrrd", ".nhdr"), frames=True),
+    Format("mgh", (".mgz", ".mgh"), frames=True),
+    Format("metaimage", (".mha", ".mhd"), frames=True),
     Format("picture", PICTURE_SUFFIXES),
     Format("dicom.structured", written=(REPORT_SUFFIX,), beside=DICOM_SUFFIX),
     Format("dicom.structures", written=(STRUCTURES_SUFFIX,)),
@@ -183,7 +188,7 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         return lambda path: _volume(_ZARR, path, series)
     if series is not None and not is_dicom(path):
         raise ImageError("Only DICOM holds several series: leave out the number of the series.")
-    found = next((one for one in FORMATS if path.name.lower().endswith(one.read or ("\0",))), None)
+    found = _reader(path)
     if found is not None:
         return lambda path: _volume(found, path, None)
     if is_dicom(path):
@@ -196,6 +201,32 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         "it), NIfTI (.nii, .nii.gz, .hdr), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), "
         "FreeSurfer (.mgz), OME-Zarr (.zarr) or a grey picture (.png, .tif, .jpg)."
     )
+
+
+def frames_of(path: Path) -> Frames:
+    """All frames of a file of this name; of a format without frames the image alone."""
+    found = _reader(path)
+    if found is None or not found.frames:
+        return Frames(reader_for(path)(path))
+    frames: Frames = found.known().read_frames(path)
+    return frames
+
+
+def frame_of(path: Path, frame: int) -> Volume:
+    """A frame, from 0, of a file of this name; ImageError if files of this kind have none."""
+    found = _reader(path)
+    if found is None or not found.frames:
+        raise ImageError(
+            "Only NIfTI, NRRD, MetaImage, FreeSurfer's and OME-Zarr are read as several frames: "
+            "leave out the frame."
+        )
+    volume: Volume = found.known().read_frame(path, frame)
+    return volume
+
+
+def _reader(path: Path) -> Format | None:
+    name = path.name.lower()
+    return next((one for one in FORMATS if name.endswith(one.read or ("\0",))), None)
 
 
 def _volume(found: Format, path: Path, series: int | None) -> Volume:

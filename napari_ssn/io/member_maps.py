@@ -19,8 +19,7 @@ from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.archive import unzipping
-from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nifti, reader_for, stem
-from napari_ssn.io.nifti import read_nifti_frames
+from napari_ssn.io.formats import NIFTI_SUFFIXES, frames_of, stem
 
 Array = NDArray[Any]
 
@@ -53,7 +52,7 @@ def read_member(paths: Sequence[Path], image: Volume) -> tuple[Array, str | None
     (path,) = paths
     if path.suffix.lower() == ".npz":
         return _archive(path, image)
-    found = read_nifti_frames(path).volume if is_nifti(path) else reader_for(path)(path)
+    found = frames_of(path).volume
     return _map_of(_onto(found, image)), None
 
 
@@ -61,7 +60,7 @@ def _one_a_label(paths: Sequence[Path], image: Volume) -> Array:
     """Probabilities of labels whose maps are files of their own; the rest is background."""
     out = np.zeros((len(paths) + 1, *image.space), np.float32)
     for values, path in zip(out[1:], paths, strict=True):
-        one = read_nifti_frames(path).volume if is_nifti(path) else reader_for(path)(path)
+        one = frames_of(path).volume
         if one.channels != 1:
             raise DataError("One of several files of a member holds several maps itself.")
         values[...] = _onto(one, image)[0]
@@ -229,7 +228,7 @@ def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
     for suffix in NIFTI_SUFFIXES:
         if (one := path.with_name(stem(path) + suffix)).is_file():
             try:
-                found = _map_of(_onto(read_nifti_frames(one).volume, image))
+                found = _map_of(_onto(frames_of(one).volume, image))
             except SSNError:
                 return None
             return found if found.dtype == np.uint8 else None

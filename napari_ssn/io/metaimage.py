@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
+from napari_ssn.io.frames import Frames
 
 _MISSING = (
     'MetaImage files are read with a library that is not installed: pip install "napari-ssn[itk]".'
@@ -29,15 +32,15 @@ _BYTES = {
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def read_metaimage(path: Path) -> Volume:
-    """Read a 2D or 3D MetaImage on its own voxel grid.
+def read_frames(path: Path) -> Frames:
+    """Read a MetaImage on its own voxel grid; a fourth axis is one of frames.
 
     A plane lies in no patient; nor does a volume of which the file says no position.
 
     Raises:
         ImageError: the file is missing, damaged, cut off, of a kind that is not read, or ITK is
             not installed.
-        GeometryError: several values per voxel, more axes, or an affine that cannot be used.
+        GeometryError: several values per voxel, five axes, or an affine that cannot be used.
     """
     fields = _fields(path)
     sizes = _check(fields, path)
@@ -54,21 +57,36 @@ def read_metaimage(path: Path) -> Volume:
         image = reader.Execute()
         values = sitk.GetArrayViewFromImage(image)
         steps = np.reshape(image.GetDirection(), (len(sizes), len(sizes))) * image.GetSpacing()
-        origin = image.GetOrigin()
+        origin = np.array(image.GetOrigin())
     except RuntimeError:
         raise ImageError(
             "The voxels of the file are damaged or cut off: copy or export it again."
         ) from None
     if values.shape != sizes[::-1]:
         raise ImageError(_NO_META)
+    axes = min(len(sizes), 3)
+    if steps[axes:, :axes].any() or steps[:axes, axes:].any():
+        raise GeometryError("The fourth axis of the image leans into those of space.")
     with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
-        data = np.ascontiguousarray(values.transpose(), dtype=np.float32)[None]
+        data = np.ascontiguousarray(_in_frames(values), dtype=np.float32)
     affine = np.eye(4)
-    affine[: len(sizes), : len(sizes)], affine[: len(sizes), 3] = steps, origin
-    affine = _LPS @ affine + 0.0
+    affine[:axes, :axes], affine[:axes, 3] = steps[:axes, :axes], origin[:axes]
+    return Frames(_placed(fields, data, _LPS @ affine + 0.0), whole=values.dtype.kind != "f")
+
+
+def _in_frames(values: NDArray[Any]) -> NDArray[Any]:
+    """Voxels of ITK, whose last axis is the fastest, as (frames, *S)."""
+    frames = values if values.ndim == 4 else values[None]
+    return frames.transpose(0, *range(frames.ndim - 1, 0, -1))
+
+
+def _placed(
+    fields: dict[str, str], data: NDArray[np.float32], affine: NDArray[np.float64]
+) -> Volume:
+    """Volume of these values, as far as the header says where they lie."""
     if not any(name in fields for name in _SIZES):
         return Volume(data, affine, "unknown", False)
-    if len(sizes) == 2:
+    if data.ndim == 3:
         return Volume(data, Affine(affine).upright(), "plane", False)
     return Volume(data, affine, "volume", any(name in fields for name in _POSITION))
 
@@ -101,7 +119,7 @@ def _check(fields: dict[str, str], path: Path) -> tuple[int, ...]:
         raise ImageError(
             "The file is damaged: the DimSize in its header cannot be understood."
         ) from None
-    if len(sizes) not in (2, 3) or str(len(sizes)) != fields.get("ndims"):
+    if len(sizes) not in (2, 3, 4) or str(len(sizes)) != fields.get("ndims"):
         raise GeometryError(f"The image has {len(sizes)} axes; two or three can be segmented.")
     if min(sizes) < 1:
         raise ImageError("The image holds no voxels.")
@@ -133,6 +151,11 @@ def _check(fields: dict[str, str], path: Path) -> tuple[int, ...]:
     return sizes
 
 
+def read_frame(path: Path, frame: int) -> Volume:
+    """One of several frames, from 0."""
+    return read_frames(path).one(frame)
+
+
 def read(path: Path, series: int | None) -> Volume:
-    """See `read_metaimage`: there is but one image in a file."""
-    return read_metaimage(path)
+    """See `read_frames`; several frames are no image."""
+    return read_frames(path).only()

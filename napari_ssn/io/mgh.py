@@ -9,9 +9,10 @@ import numpy as np
 from nibabel.freesurfer.mghformat import MGHHeader
 from nibabel.spatialimages import HeaderDataError
 
-from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
+from napari_ssn.io.frames import Frames
 
 _NO_MGH = "The file is damaged or no image of FreeSurfer: export it again or choose another."
 # Bytes of the header before the voxels, and of what nibabel's has.
@@ -21,12 +22,12 @@ _VERSION = 1
 _FLAG = 28
 
 
-def read_mgh(path: Path) -> Volume:
+def read_frames(path: Path) -> Frames:
     """Read an image of FreeSurfer on its own voxel grid; without a position it is no patient's.
 
     Raises:
         ImageError: the file is missing, damaged, cut off, or of a kind that is not read.
-        GeometryError: it holds several frames, or has an affine that cannot be used.
+        GeometryError: it has an affine that cannot be used.
     """
     with source.opened(path) as stream:
         raw = source.first(source.unpacked_if(stream), _LONGEST)
@@ -40,31 +41,33 @@ def read_mgh(path: Path) -> Volume:
             raise ImageError("The file is damaged: a size in its header is negative.")
         if 0 in sizes:
             raise ImageError("The image holds no voxels.")
-        if sizes[3] != 1:
-            raise GeometryError(f"The file holds {sizes[3]} frames; images of one are read.")
         try:
             kind = header.get_data_dtype()
         except (HeaderDataError, KeyError):
             raise ImageError(
                 "The image holds no plain numbers: convert it to grey values first."
             ) from None
-        space, count = tuple(sizes[:3]), math.prod(sizes)
+        count = math.prod(sizes)
         needed, size = count * kind.itemsize, source.size_of(stream)
         ratio = source.GZIP_RATIO if source.is_packed(stream) else 1
         source.check_fits(_START + needed, size, 4 * count, ratio)
         # How the image was made is told behind the voxels, at any length.
         tail = max(size, 1 << 20)
         values = source.take(lambda: source.unpacked_if(stream), _START, needed, tail, size)
-    data = values.view(kind).reshape(space, order="F")
+    data = np.moveaxis(values.view(kind).reshape(sizes, order="F"), -1, 0)
     # nibabel sets the flag where it fills in a position.
     oriented = raw[_FLAG : _FLAG + 2] != bytes(2)
     affine = np.array(header.get_affine(), dtype=np.float64)
     with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
-        return Volume(
-            np.ascontiguousarray(data, dtype=np.float32)[None], affine, "volume", oriented
-        )
+        volume = Volume(np.ascontiguousarray(data, dtype=np.float32), affine, "volume", oriented)
+    return Frames(volume, whole=kind.kind != "f")
+
+
+def read_frame(path: Path, frame: int) -> Volume:
+    """One of several frames, from 0."""
+    return read_frames(path).one(frame)
 
 
 def read(path: Path, series: int | None) -> Volume:
-    """See `read_mgh`: there is but one image in a file."""
-    return read_mgh(path)
+    """See `read_frames`; several frames are no image."""
+    return read_frames(path).only()

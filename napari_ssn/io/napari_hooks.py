@@ -29,11 +29,11 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import write
 from napari_ssn.io.content import Content, PlainLabel, PlainModel
 from napari_ssn.io.describing import edited
-from napari_ssn.io.formats import about, is_nifti, is_nrrd, is_other, reader_for
+from napari_ssn.io.formats import about, frames_of, is_nifti, is_nrrd, is_other
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.labelled import label_kind, looks_like_labels
-from napari_ssn.io.nifti import read_nifti_frames
-from napari_ssn.io.nrrd_image import check_single, read_nrrd_fields
+from napari_ssn.io.nrrd_image import frames_of as nrrd_frames
+from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import is_segmentation, segments
 from napari_ssn.io.opened import label_maps, layers_of, named_by
 from napari_ssn.io.results import own_results
@@ -63,16 +63,15 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 
 def _layers(path: Path) -> list[LayerData]:
     """Layers of one file."""
-    parts, step_s = None, None
-    if is_nifti(path):
-        volume, step_s, labelled, whole = read_nifti_frames(path)
-        parts = label_maps(volume) if labelled else None
-    elif is_other(path):
-        volume, whole = reader_for(path)(path), True
-    else:
+    parts, step_s, whole = None, None, True
+    if is_nrrd(path):
         volume, fields = read_nrrd_fields(path)
-        whole = str(fields["type"]).lower() not in ("float", "double")
         parts = segments(volume, fields) if is_segmentation(fields) else None
+        if parts is None:
+            volume, step_s, _, whole = nrrd_frames(volume, fields)
+    else:
+        volume, step_s, labelled, whole = frames_of(path)
+        parts = label_maps(volume) if labelled else None
     own = own_results(path, volume)
     if own is not None:
         volume, known = own
@@ -84,8 +83,8 @@ def _layers(path: Path) -> list[LayerData]:
     if parts is not None:
         display = Display.of(volume)
         return layers_of(display, place(display), parts)
-    if volume.channels == 1 or not is_nifti(path):
-        data, options, kind = image_layer(check_single(volume), name=title(volume))
+    if volume.channels == 1:
+        data, options, kind = image_layer(volume, name=title(volume))
         # napari makes labels of whole numbers only, where somebody asks for that.
         dtype = label_kind(data)
         return [(data if dtype is None else data.astype(dtype), options, kind)]

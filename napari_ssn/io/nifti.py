@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 from nibabel.volumeutils import apply_read_scaling
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
+from napari_ssn.io.frames import Frames, no_frame, not_whole
 from napari_ssn.io.nifti_header import LONGEST, Header, parse_header, place_of
 
 #: Names of a pair's files.
@@ -43,23 +44,7 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
     return _volume(header, data)
 
 
-class Frames(NamedTuple):
-    """A NIfTI file with all of its frames.
-
-    Attributes:
-        volume: its channels are the frames.
-        step_s: seconds from frame to frame; None where the file does not say.
-        labels: whether the file calls itself a label map (its intent).
-        whole: whether its values are stored as whole numbers.
-    """
-
-    volume: Volume
-    step_s: float | None
-    labels: bool
-    whole: bool
-
-
-def read_nifti_frames(path: Path) -> Frames:
+def read_frames(path: Path) -> Frames:
     """Read a NIfTI file with all of its frames, which become the channels of the volume.
 
     Raises:
@@ -145,19 +130,15 @@ def _space(shape: tuple[int, ...], frame: int | None) -> tuple[int, ...]:
     space = shape
     while len(space) > 3 and space[-1] == 1:
         space = space[:-1]
-    size = " × ".join(map(str, shape))
     if frame is not None:
         frames = shape[3] if len(shape) > 3 else 0
         if len(space) > 4 or not 0 <= frame < frames:
-            raise GeometryError(f"There is no frame {frame + 1} in this image ({size}).")
+            raise no_frame(frame, shape)
         return space[:3]
     if len(space) > 3:
-        raise GeometryError(
-            f"Time series and images of several channels are not read as a whole ({size}): "
-            "name a frame, or save one 3D image of it as its own file."
-        )
+        raise not_whole(shape)
     if len(space) < 2:
-        raise GeometryError(f"The image has one axis only ({size}); two or three are needed.")
+        raise GeometryError(f"The image has one axis only ({shape[0]}); two or three are needed.")
     return space
 
 
@@ -172,6 +153,11 @@ def _values(
         for low in range(0, out.shape[-1], step):
             part = slice(low, low + step)
             out[..., part] = apply_read_scaling(one[..., part], slope, inter)
+
+
+def read_frame(path: Path, frame: int) -> Volume:
+    """One of several frames, from 0."""
+    return read_nifti(path, frame)
 
 
 def read(path: Path, series: int | None) -> Volume:

@@ -33,6 +33,8 @@ _MM = {1: 1000.0, 2: 1.0, 3: 1e-3}
 _SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
 # Intent of a file whose values are labels.
 LABELS = 1002
+# Intents of CIFTI-2, whose first four axes are of one voxel.
+_CIFTI = range(3000, 3100)
 # Values that are no numbers of one grey value each, by their code.
 _COLOURS = {128, 2304}
 _COMPLEX = {32, 1792, 2048}
@@ -131,6 +133,11 @@ def _checked(fields: Any, single: bool) -> Header:
         raise ImageError("The file is damaged: a size in its header is negative.")
     if 0 in shape:
         raise ImageError("The image holds no voxels.")
+    if axes > 4 and set(shape[:4]) == {1} and int(fields["intent_code"]) in _CIFTI:
+        raise ImageError(
+            "The file is CIFTI: values at points of the brain's surface and of its nuclei, which "
+            "make no image of voxels; choose the image that they were made from."
+        )
     kind = kind_of(int(fields["datatype"]), fields)
     start = float(fields["vox_offset"])
     if not math.isfinite(start) or (start < 0 or start > _FARTHEST):
@@ -183,7 +190,7 @@ def place_of(header: Header, space: tuple[int, ...]) -> Place:
         GeometryError: none of these can be used.
     """
     fields, ndim = header.fields, len(space)
-    affine, code, note = _stated(fields)
+    affine, code, note = _stated(fields, ndim)
     affine[:3] *= _MM.get(int(fields["xyzt_units"]) & 7, 1.0)
     oriented = code != "sizes"
     if not _is_sized(header, ndim, code):
@@ -198,19 +205,32 @@ def place_of(header: Header, space: tuple[int, ...]) -> Place:
     return Place(affine, extent, oriented, note)
 
 
-def _stated(fields: Any) -> tuple[NDArray[np.float64], str, str | None]:
+def _stated(fields: Any, ndim: int) -> tuple[NDArray[np.float64], str, str | None]:
     """Affine in the file's unit, which field it is of, and what is to be said of that."""
     sform, qform = int(fields["sform_code"]) > 0, int(fields["qform_code"]) > 0
     if sform:
         affine = np.array(fields.get_sform(), dtype=np.float64)
-        # Some programs set its code and never write it.
-        if affine[:3, :3].any() or not qform:
+        if not qform or _is_place(affine, ndim):
             return affine, "sform", None
-        note = "The file's first position (its sform) is empty: its qform was taken."
-        return _qform(fields), "qform", note
+        # Some programs set its code and never write it.
+        wrong = "cannot be used" if affine[:3, :3].any() else "is empty"
+        try:
+            other = _qform(fields)
+        except GeometryError:
+            return affine, "sform", None  # which is then refused for what it is
+        note = f"The file's first position (its sform) {wrong}: its qform was taken."
+        return other, "qform", note
     if qform:
         return _qform(fields), "qform", None
     return np.array(fields.get_base_affine(), dtype=np.float64), "sizes", None
+
+
+def _is_place(affine: NDArray[np.float64], ndim: int) -> bool:
+    """Whether voxels have a size there; of a plane, whose thickness may be unknown, its pixels."""
+    if not np.isfinite(affine).all():
+        return True  # and damaged, which is said of it
+    place = Affine(affine)
+    return place.area_mm2(0, 1) > 0 if ndim < 3 else not place.singular
 
 
 def _qform(fields: Any) -> NDArray[np.float64]:

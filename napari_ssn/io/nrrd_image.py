@@ -16,7 +16,9 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
+from napari_ssn.io.frames import Frames
 from napari_ssn.io.nrrd_header import read_header
+from napari_ssn.io.nrrd_time import TIME_STEP, in_space
 
 _NO_ORIGIN = "The file states no origin: its first voxel was put at the origin of its space."
 
@@ -45,6 +47,8 @@ _SPACES = {
 # The names of others: of no patient.
 _NOBODYS = {"", "scanner-xyz", "3d-right-handed", "3d-left-handed"}
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3, "µm": 1e-3, "": 1.0}
+# Kinds of axes that part one image from another; the values of others make up one colour or vector.
+_APART = {"domain", "space", "list", "time", "none", "???", ""}
 # Bytes of voxels that are written as text.
 _MOST_TEXT = 1 << 26
 
@@ -59,30 +63,33 @@ class _Place:
     note: str | None = None
 
 
-def read_nrrd(path: Path) -> Volume:
-    """Read a 2D or 3D NRRD file on its own voxel grid.
+def read_frames(path: Path) -> Frames:
+    """Read a 2D or 3D NRRD file on its own voxel grid; an axis of no direction is one of frames.
 
     Without ``space directions`` the axes are not the patient's, and without ``spacings`` as well
     the voxel size is not known.
 
     Raises:
-        ImageError: the file is missing, damaged, cut off, or its voxels lie in another file.
+        ImageError: the file is missing, damaged or cut off.
         GeometryError: several values per voxel, or an affine that cannot be used.
     """
-    return check_single(read_nrrd_layers(path))
+    return frames_of(*read_nrrd_fields(path))
 
 
-def check_single(volume: Volume) -> Volume:
-    """The volume itself; GeometryError if it has several channels."""
-    if volume.channels != 1:
+def frames_of(volume: Volume, header: dict[str, Any]) -> Frames:
+    """What `read_nrrd_fields` read as frames; GeometryError if they are parts of one value."""
+    kinds = [str(kind).lower() for kind in header.get("kinds") or []]
+    if volume.channels > 1 and not _APART.issuperset(kinds):
         raise GeometryError(
             f"The file holds {volume.channels} values per voxel; images of one are read."
         )
-    return volume
+    whole = str(header["type"]).lower() not in ("float", "double")
+    step_s = header[TIME_STEP] if volume.channels > 1 else None
+    return Frames(volume, step_s, whole=whole)
 
 
 def read_nrrd_layers(path: Path) -> Volume:
-    """As `read_nrrd`, of a file that may hold several images of one grid: the channels."""
+    """All images of a file, which lie on one grid, as the channels."""
     return read_nrrd_fields(path)[0]
 
 
@@ -90,6 +97,7 @@ def read_nrrd_fields(path: Path) -> tuple[Volume, dict[str, Any]]:
     """As `read_nrrd_layers`, and the fields of the header, those of other programs included."""
     with source.opened(path) as stream:
         header, end = read_header(stream)
+        header = in_space(header)
         sizes = [int(size) for size in header["sizes"]]
         inside = _axes_of_space(header, len(sizes))
         place = _place(header, inside)
@@ -284,6 +292,11 @@ def _unit(header: dict[str, Any]) -> float:
     return _MM[units.pop()]
 
 
+def read_frame(path: Path, frame: int) -> Volume:
+    """One of several frames, from 0."""
+    return read_frames(path).one(frame)
+
+
 def read(path: Path, series: int | None) -> Volume:
-    """See `read_nrrd`: there is but one image in a file."""
-    return read_nrrd(path)
+    """See `read_frames`; several frames are no image."""
+    return read_frames(path).only()

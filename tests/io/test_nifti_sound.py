@@ -60,6 +60,34 @@ def test_an_empty_sform_gives_way_to_the_qform(tmp_path: Path) -> None:
     assert volume.note == "The file's first position (its sform) is empty: its qform was taken."
 
 
+@pytest.mark.parametrize(
+    ("row", "code"), [((0, 0, 0, 0), 1), ((0, 0, 0, 7), 2), ((0.9, 0, 0, 0), 4)]
+)
+def test_an_sform_without_a_size_gives_way_to_the_qform(
+    tmp_path: Path, row: tuple[float, ...], code: int
+) -> None:
+    """Its third row is put over: empty, an origin alone, or the first once more."""
+    raw = raw_of(STRAIGHT, STRAIGHT, s=code)
+    struct.pack_into("<4f", raw, 312, *row)
+    volume = read(tmp_path, raw)
+    np.testing.assert_allclose(volume.affine, STRAIGHT, rtol=0, atol=1e-6)
+    assert volume.oriented
+    assert volume.note == (
+        "The file's first position (its sform) cannot be used: its qform was taken."
+    )
+    struct.pack_into("<f", raw, 264, 1.1)  # no sound qform either
+    with pytest.raises(GeometryError, match="affine is singular"):
+        read(tmp_path, raw)
+
+
+def test_cifti_is_called_that(tmp_path: Path) -> None:
+    axes = nib.cifti2.ScalarAxis(list("abc")), nib.cifti2.SeriesAxis(0, 1, 5)
+    made = nib.Cifti2Image(np.ones((3, 5), np.float32), nib.cifti2.Cifti2Header.from_axes(axes))
+    nib.save(made, tmp_path / "a.dscalar.nii")
+    with pytest.raises(ImageError, match="CIFTI: values at points of the brain's surface"):
+        read_nifti(tmp_path / "a.dscalar.nii")
+
+
 @pytest.mark.parametrize("code", [1, 2, 3, 4])
 def test_who_takes_which_of_two_positions_is_said(tmp_path: Path, code: int) -> None:
     itk = pytest.importorskip("SimpleITK")
