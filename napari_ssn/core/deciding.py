@@ -24,6 +24,24 @@ def decode(logits: Tensor) -> NDArray[np.uint8]:
     return out
 
 
+def decode_many(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
+    """`decode` of the logits ``μ + Σ_r z_r P_r`` of many z, rounded as each alone is, (n, V) uint8.
+
+    mean (C, V), factor (R, C, V), z (n, R).
+    """
+    winner = torch.zeros(len(z), mean.shape[1], dtype=torch.uint8, device=mean.device)
+    for label in range(len(mean)):
+        value = mean[label].repeat(len(z), 1)
+        for column, row in zip(factor[:, label], z.T, strict=True):
+            value += row[:, None] * column
+        if label == 0:
+            best = value
+            continue
+        winner.masked_fill_(value > best, label)
+        torch.maximum(best, value, out=best)
+    return winner
+
+
 def exact_logits(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
     """Logits, rounded as `LogitDistribution.logits` rounds, (C, n).
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_ssn.core.binary import binary_blocks
 from napari_ssn.core.counts import count_labels
-from napari_ssn.core.deciding import decode, rounding
+from napari_ssn.core.deciding import decode, decode_many, rounding
 from napari_ssn.core.decodable import EPSILON
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.parallel import in_threads
@@ -30,6 +30,8 @@ _AT_ONCE = 1 << 13
 _FEW_BLOCKS = 4
 # Labels that are held at once.
 _BYTES = 1 << 26
+# Logits of one label that are summed at once for many draws: they stay in cache.
+_MANY = 1 << 18
 
 
 def counts_of(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -54,13 +56,41 @@ def _count(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.in
     """`counts_of` by decoding every voxel for every z."""
     out = np.zeros((len(draws), dist.classes), np.int64)
     if dist.classes > 2:
-        for row, vector in zip(out, draws, strict=True):
-            row[:] = count_labels(dist.label_map(vector), dist.classes)
+        for block, labels in _several(dist, draws):
+            for row, each in zip(out[block], labels, strict=True):
+                row[:] = count_labels(each, dist.classes)
         return out
     for _, wins in binary_blocks(dist, draws):
         out[:, 1] += wins.sum(1).cpu().numpy()
     out[:, 0] = int(np.prod(dist.space)) - out[:, 1]
     return out
+
+
+def maps_of(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """`Decodable.label_maps` of three classes and more."""
+    out = np.empty((len(draws), int(np.prod(dist.space))), np.uint8)
+    for block, labels in _several(dist, draws):
+        out[block] = labels
+    return out.reshape(len(draws), *dist.space)
+
+
+def _several(
+    dist: LogitDistribution, draws: NDArray[np.float64]
+) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """Flattened label maps of (n, R) z of three classes and more, (b, V), some draws at a time.
+
+    Of few voxels an operation takes longer to start than to carry out.
+    """
+    mean, factor = dist.mean.flatten(1), dist.cov_factor.flatten(2)
+    step = _MANY // max(1, mean.shape[1])
+    if step < 2:
+        for number, vector in enumerate(draws):
+            yield slice(number, number + 1), dist.label_map(vector).reshape(1, -1)
+        return
+    rows = torch.from_numpy(draws.astype(np.float32)).to(dist.device)
+    for first in range(0, len(draws), step):
+        block = slice(first, first + step)
+        yield block, decode_many(mean, factor, rows[block]).cpu().numpy()
 
 
 def labelled(

@@ -35,6 +35,7 @@ from napari_ssn.core.dense import (
     contenders,
     counts_of,
     labelled,
+    maps_of,
     noisy_maps,
     plain_gram_of,
     spread_of,
@@ -180,9 +181,9 @@ class LogitDistribution(Decodable):
     def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
         draws = self.check_draws(z)
-        if self.classes > 2 or near_of(self, draws):
+        if near_of(self, draws):
             return super().label_maps(draws)
-        return binary_maps(self, draws)
+        return (binary_maps if self.classes == 2 else maps_of)(self, draws)
 
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
         """Draw n label maps, (n, *S) uint8.

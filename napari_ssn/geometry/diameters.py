@@ -147,7 +147,9 @@ def _longest(stack: NDArray[np.bool_], edges: Floats) -> tuple[_Best | None, int
     parts, _ = ndimage.label(stack, joined)
     boxes = [box for box in ndimage.find_objects(parts) if box is not None]
     # No part is longer than the diagonals of its box: the largest first, and few are looked at.
-    most = [_reach(box, edges) for box in boxes]
+    sizes = [(box[1].stop - box[1].start, box[2].stop - box[2].start) for box in boxes]
+    reach = {size: _reach(size, edges) for size in set(sizes)}
+    most = [reach[size] for size in sizes]
     best: _Best | None = None
     slab = 0
     for number in np.argsort(most, kind="stable")[::-1]:
@@ -167,8 +169,8 @@ def _longest(stack: NDArray[np.bool_], edges: Floats) -> tuple[_Best | None, int
     return best, slab
 
 
-def _reach(box: tuple[slice, ...], edges: Floats) -> float:
-    size = np.array([one.stop - one.start for one in box[1:]], dtype=np.float64)
+def _reach(box: tuple[int, int], edges: Floats) -> float:
+    size = np.array(box, dtype=np.float64)
     return float(max(np.linalg.norm(edges @ (size * turn)) for turn in ([1, 1], [1, -1])))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import pytest
 
+from napari_ssn.cli import statements
 from napari_ssn.cli.segmenting import segment_image
 from tests.support.choices import NAME, SPACE
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
@@ -58,3 +61,27 @@ def sidecar(results, tmp_path: Path) -> Path:
     for name in ("mean.json", "mean.nii.gz"):
         (tmp_path / name).write_bytes((results / name).read_bytes())
     return tmp_path / "mean.json"
+
+
+@pytest.fixture
+def measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes and diameters of a prediction are found once, however many edits are held against them.
+
+    For tests that compare dozens of sidecars with what is one prediction: nothing is found for one
+    of them that would not be found for another.
+    """
+    for name in ("count_ranges", "measure_lengths"):
+        monkeypatch.setattr(statements, name, _once(getattr(statements, name)))
+
+
+def _once(find: Callable[..., Any]) -> Callable[..., Any]:
+    found: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+
+    def call(prediction: Any, *given: Any) -> Any:
+        key = (id(prediction), *given)
+        if key not in found:
+            # With the prediction, so that no other comes to have its number.
+            found[key] = prediction, find(prediction, *given)
+        return found[key][1]
+
+    return call

@@ -23,6 +23,8 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.session import Session
 from tests.support.choices import change, move_a_lesion, opened, point, walk
 
+pytestmark = pytest.mark.usefixtures("measured_once")
+
 
 def walk_from_points(session: Session) -> None:
     point(session)

@@ -13,6 +13,8 @@ from napari_ssn.core.measures import calibrated_values, central_range
 from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.prediction.ranges import count_ranges
 
+pytestmark = pytest.mark.usefixtures("measured_once")
+
 
 def test_calibrated_values_have_the_ends_of_the_stated_range() -> None:
     values = np.random.default_rng(0).integers(20, 400, 1000)

@@ -98,6 +98,20 @@ def test_many_label_maps_equal_one_by_one_bit_for_bit(
     np.testing.assert_array_equal(np.stack([dist.label_map(v) for v in z]), expected)
 
 
+@pytest.mark.parametrize("at_once", [50, 250, 1 << 18])
+def test_of_several_labels_draws_are_decoded_and_counted_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("napari_ssn.core.dense._MANY", at_once)
+    dist = random_dist(3, 4, 5, space=(9, 11))
+    z = draw_z(17, 5, 0)
+    expected = np.stack([column_by_column(dist, v) for v in z])
+    np.testing.assert_array_equal(dist.label_maps(z), expected)
+    counts = [np.bincount(one.ravel(), minlength=4) for one in expected]
+    np.testing.assert_array_equal(dist.label_counts(z), counts)
+    np.testing.assert_array_equal(dist.label_counts(z[:3]), counts[:3])
+
+
 def test_margins_within_rounding_are_settled_as_label_map_settles_them() -> None:
     # Every margin is a sum that cancels: a matrix product alone gets many of these signs wrong.
     rng = np.random.default_rng(0)

@@ -70,7 +70,8 @@ def test_another_network_departs(tiny, content, tmp_path: Path) -> None:
     assert departure(content, other) > 0.01
 
 
-def test_what_departs_is_not_written(tiny, monkeypatch, tmp_path: Path) -> None:
+def test_what_departs_is_not_written(tiny, content, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("napari_ssn.network.interchange.to_onnx", lambda _: content)
     monkeypatch.setattr("napari_ssn.network.interchange.departure", lambda *_: float("nan"))
     arguments = ["export", "--model", str(tiny.folder), "--onnx", str(tmp_path / "a.onnx")]
     found = CliRunner().invoke(app, arguments)
