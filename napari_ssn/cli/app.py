@@ -39,6 +39,8 @@ COMMANDS = {
     "readers": Place(
         "readers", "readers", "Several people's outlines side by side, and beside a model."
     ),
+    "cohort": Place("cohort", "cohort", "Segment many scans: a table, and a page to review it."),
+    "review": Place("review", "review", "Review a cohort on a page, and its scans in napari."),
     "models": Place("models", "models", "List the installed models."),
     "demo": Place("demo", "demo", "Open the window with an example, ready to run."),
     "train": Place("train", "train", "Train a model, or go on with a checkpoint."),

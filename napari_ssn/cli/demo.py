@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_ssn import cli
+from napari_ssn import cli, gui
 from napari_ssn.cli.options import parse_centre
 
 
@@ -27,12 +27,10 @@ def demo(
     ] = None,
 ) -> None:
     """Open the window with an example, ready to run."""
-    from napari_ssn.gui.demo import run  # napari takes seconds to import
-
     index = parse_centre(centre)
     if headless and image is not None:
         from napari_ssn.hooks.dicom import check_single  # DICOM is an extra
 
         # Nobody is there to be asked which of several series to open.
         check_single(image)
-    run(headless, out, image, index, verify=cli.verifying.verify)
+    gui.demo.run(headless, out, image, index, verify=cli.verifying.verify)

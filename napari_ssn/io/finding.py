@@ -10,7 +10,15 @@ from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel, SSNError
 from napari_ssn.io.api import read
 from napari_ssn.io.dicom.read import list_series
-from napari_ssn.io.formats import dicom_reader, frame_of, is_dicom, is_nifti, is_nrrd, is_other
+from napari_ssn.io.formats import (
+    dicom_reader,
+    frame_of,
+    is_dicom,
+    is_nifti,
+    is_nrrd,
+    is_other,
+    is_sidecar,
+)
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.sidecar import sidecar_path
 
@@ -47,7 +55,8 @@ def _images(folder: Path) -> Iterator[Path]:
         return
     for path in paths:
         known = is_nifti(path) or is_nrrd(path) or is_other(path)
-        if known and not sidecar_path(path).is_file():
+        # A JSON beside it may be another program's, as BIDS has it.
+        if known and not is_sidecar(sidecar_path(path)):
             yield path
 
 

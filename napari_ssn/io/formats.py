@@ -178,8 +178,13 @@ def is_dicom(path: Path) -> bool:
 
 def dicom_reader() -> Callable[[Path, int | None], Volume]:
     """Function that reads a series; ImageError where the libraries for it are missing."""
-    read: Callable[[Path, int | None], Volume] = _DICOM.known().read
+    read: Callable[[Path, int | None], Volume] = dicom_home().read
     return read
+
+
+def dicom_home() -> Any:
+    """`dicom.read`; ImageError where the libraries for it are missing."""
+    return _DICOM.known()
 
 
 def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume]:

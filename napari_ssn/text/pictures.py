@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,6 +104,13 @@ def drawn(grey: Floats, layers: Sequence[Sequence[Line]]) -> NDArray[np.uint8]:
     for lines in layers:
         _draw(canvas, [line for line in lines if line.mask.any()])
     return np.rint(canvas).astype(np.uint8)
+
+
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """A picture (h, w, 3) as a file."""
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def _draw(canvas: Floats, lines: Sequence[Line]) -> None:

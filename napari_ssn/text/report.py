@@ -10,14 +10,13 @@ import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_ssn._version import __version__
 from napari_ssn.text.lines import kept_together
+from napari_ssn.text.pictures import png_of
 from napari_ssn.text.problems import RESEARCH_ONLY
 from napari_ssn.text.sizes import capital
 
@@ -201,9 +200,7 @@ def pictures(shown: Sequence[Picture]) -> str:
     width = 100 // max(5, len(shown))
     cells = []
     for one in shown:
-        out = BytesIO()
-        Image.fromarray(one.pixels).save(out, "PNG", optimize=True)
-        code = base64.b64encode(out.getvalue()).decode()
+        code = base64.b64encode(png_of(one.pixels)).decode()
         cells.append(
             f'<td class="card" width="{width}%"><img alt="{escape(one.title)}" '
             f'src="data:image/png;base64,{code}"><b>{_said(one.title)}</b><br>'

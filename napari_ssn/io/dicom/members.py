@@ -93,8 +93,12 @@ def begins_bare(head: bytes) -> bool:
 
 
 @contextmanager
-def members(path: Path) -> Iterator[list[Member]]:
+def members(path: Path, below: bool = True) -> Iterator[list[Member]]:
     """Files of a folder and those in it, of a zip, or of the folder that a file lies in.
+
+    Args:
+        path: of the folder, zip or file.
+        below: whether folders in a folder are looked into.
 
     Raises:
         ImageError: nothing is there, it cannot be opened, or there are too many files.
@@ -102,7 +106,7 @@ def members(path: Path) -> Iterator[list[Member]]:
     with ExitStack() as stack:
         # `from None`: the causes' messages hold the path, and it may hold a patient's name.
         try:
-            found = _found(path, stack)
+            found = _found(path, stack, below)
         except OSError as error:
             raise ImageError(_refusal(error)) from None
         except ValueError:
@@ -114,9 +118,10 @@ def members(path: Path) -> Iterator[list[Member]]:
         yield found
 
 
-def _found(path: Path, stack: ExitStack) -> list[Member]:
+def _found(path: Path, stack: ExitStack, below: bool) -> list[Member]:
     if path.is_dir():
-        return [_on_disk(file) for file in islice(_walk(path), _MOST + 1)]
+        files = _walk(path) if below else _own(path)
+        return [_on_disk(file) for file in islice(files, _MOST + 1)]
     if not path.exists():
         raise ImageError("The file does not exist.")
     # A pipe would be waited for.
@@ -130,8 +135,12 @@ def _found(path: Path, stack: ExitStack) -> list[Member]:
         if trap is not None:
             raise ImageError(trap)
         return [_zipped(archive, info) for info in infos if not info.is_dir()]
-    beside = islice(sorted(file for file in path.parent.iterdir() if file.is_file()), _MOST + 1)
-    return [_on_disk(file) for file in beside]
+    return [_on_disk(file) for file in islice(_own(path.parent), _MOST + 1)]
+
+
+def _own(folder: Path) -> list[Path]:
+    """Files of a folder itself, in one order on every computer."""
+    return sorted(file for file in folder.iterdir() if file.is_file())
 
 
 def member(path: Path) -> Member:

@@ -77,13 +77,17 @@ class SeriesInfo:
         return " · ".join(one for one in (self.title, said, self.part) if one)
 
 
-def list_series(path: Path) -> tuple[SeriesInfo, ...]:
+def list_series(path: Path, below: bool = True) -> tuple[SeriesInfo, ...]:
     """Images in a folder or zip, or those that a file belongs to.
 
     A series is one image, or several: echoes, time points, stacks, a localizer. ImageError, in
     one sentence, if nothing is there or there are no images.
+
+    Args:
+        path: of the folder, zip or file.
+        below: whether folders in a folder are looked into.
     """
-    with _study_of(path) as study:
+    with _study_of(path, below) as study:
         found = _images(study)
         return tuple(_info(number, one) for number, one in enumerate(found, start=1))
 
@@ -129,20 +133,23 @@ class Chosen:
     segmentations: list[bytes]
 
 
-def read_chosen(path: Path, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]) -> Chosen:
+def read_chosen(
+    path: Path, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]], below: bool = True
+) -> Chosen:
     """Read the series that somebody chooses, looking through the files once.
 
     Args:
         path: see `read_dicom`; also of a file that is a segmentation, or a folder of such.
         choose: called with several series, returns the numbers of those wanted; a single one
             is read without a question.
+        below: whether folders in a folder are looked into.
 
     Raises:
         ImageError, GeometryError: see `read_dicom`, of any of those chosen.
     """
     if is_segmentation(path):
         return Chosen([], [member(path).whole()])
-    with _study_of(path) as study:
+    with _study_of(path, below) as study:
         return _chosen(study, choose)
 
 
@@ -194,7 +201,7 @@ def _images(study: Study) -> list[Series]:
 
 
 @contextmanager
-def _study_of(path: Path) -> Iterator[Study]:
+def _study_of(path: Path, below: bool = True) -> Iterator[Study]:
     """What is in a folder or zip, or the series of a file, while it can be read."""
     named: Instance | None = None
     if path.is_file() and not zipfile.is_zipfile(path):
@@ -205,7 +212,7 @@ def _study_of(path: Path) -> Iterator[Study]:
             raise ImageError("The file is no DICOM file: choose another.")
         if named.is_index:
             path, named = path.parent, None
-    with members(path) as files:
+    with members(path, below) as files:
         yield find_study(files, named)
 
 

@@ -1,0 +1,210 @@
+"""The command ``napari-ssn cohort``: many scans, and a table of them."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from napari_ssn import cohort as cohorts
+from napari_ssn.cli.options import SUFFIXES, TO_ARCHIVE, Format
+from napari_ssn.documents.cohort import State
+from napari_ssn.errors import Cancel, Cancelled, DeviceError
+from napari_ssn.text.cohort import states_line
+
+# Those of which each file stands alone.
+_FORMATS = {Format.nifti, Format.slicer, Format.dicom, Format.report, Format.labelled}
+_MISSING = (
+    'A cohort is worked on by dask, which is not installed: pip install "napari-ssn[cohort]".'
+)
+_STOPPED = "Stopped. What is done is kept: the same command goes on."
+
+
+def cohort(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN",
+            help="Folder with everything in it: DICOM series in folders or zips, NIfTI, NRRD, "
+            "MetaImage, OME-Zarr, pictures. Or a table (.csv) with a column image and perhaps "
+            "centre (as 180 285 18), lesion, channels (further files, separated by ;) and frame; "
+            "its paths are relative to it.",
+        ),
+    ],
+    *,
+    model: Annotated[
+        str, typer.Option(help="Name of a model (see `napari-ssn models`), or its folder.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the results. The same one again goes on there.")
+    ],
+    samples: Annotated[
+        int, typer.Option(min=0, help="Samples that are written of each scan beside its mean.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
+    depth: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM",
+            min=0,
+            help="How far a 2D model looks along a volume, in mm.",
+            show_default="15",
+        ),
+    ] = None,
+    format_: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format",
+            help="Of the label maps: nifti, seg.nrrd, dicom-seg, dicom-sr or dicom-labelmap. May "
+            "be given several times.",
+            show_default="nifti",
+        ),
+    ] = None,
+    only_sizes: Annotated[
+        bool, typer.Option("--only-sizes", help="Write the table and pictures, no label maps.")
+    ] = False,
+    deidentified: Annotated[
+        bool,
+        typer.Option("--deidentified", help="With a --format of DICOM: leave out whom it is of."),
+    ] = False,
+    insist: Annotated[
+        bool,
+        typer.Option(
+            "--insist",
+            help="Measure what does not look like anything, and take values for Hounsfield units "
+            "that seem to be none.",
+        ),
+    ] = False,
+    unnamed: Annotated[
+        bool,
+        typer.Option(
+            "--unnamed",
+            help="Leave names of files and lesions out of cohort.csv and review.html: they may "
+            "name patients. cohort.sqlite needs them.",
+        ),
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes on this computer, each with one scan at a time.",
+            show_default="one a GPU, or what processors and memory allow",
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Of a scheduler of dask that is there, as tcp://host:8786, in the place of "
+            "workers here. They have to see the same folders.",
+        ),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Try again what was refused or set aside.")
+    ] = False,
+) -> None:
+    """Segment many scans: label maps, sidecars, a table of sizes and a page to review them."""
+    formats = format_ or [Format.nifti]
+    if foreign := [one for one in formats if one not in _FORMATS]:
+        raise typer.BadParameter(f"A cohort is not written as {foreign[0].value}: see --help.")
+    if only_sizes and format_:
+        raise typer.BadParameter("Without label maps there is no --format.")
+    if deidentified and TO_ARCHIVE.isdisjoint(formats):
+        raise typer.BadParameter("Only DICOM names the patient: --deidentified is for dicom-seg.")
+    if depth is not None and not math.isfinite(depth):
+        raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
+    if scheduler and workers:
+        raise typer.BadParameter("A scheduler has its workers: leave out --workers.")
+    try:
+        run = cohorts.run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("dask", "distributed"):
+            raise
+        raise DeviceError(_MISSING) from None
+    folder, card, wanted = run.wanted_of(
+        model,
+        samples=samples,
+        seed=seed,
+        depth_mm=depth,
+        suffixes=() if only_sizes else tuple(dict.fromkeys(SUFFIXES[one] for one in formats)),
+        deidentified=deidentified,
+        insist=insist,
+    )
+    options = run.Options(device, workers, scheduler, again)
+    ended = Counter[State]()
+    with _bar() as bar, _stopping() as cancel:
+        task = bar.add_task("Looking", total=None)
+
+        def found(total: int, todo: int) -> None:
+            bar.console.print(f"{total:,} scans, {todo:,} of them to be done.")
+            bar.update(task, description="Segmenting", total=todo, completed=0)
+
+        def one_ended(state: State) -> None:
+            ended[state] += 1
+            bar.update(task, advance=1)
+
+        told = run.Told(found, one_ended, lambda text: bar.console.print(text, highlight=False))
+        try:
+            run.run_cohort(source, out, folder, card, wanted, options, told, cancel)
+        except Cancelled:
+            bar.stop()
+            typer.echo(_STOPPED, err=True)
+            _write(out, not unnamed)
+            raise typer.Exit(130) from None
+    counts = _write(out, not unnamed)
+    typer.echo(states_line(counts))
+    typer.echo("Wrote cohort.csv and review.html.", err=True)
+    if not unnamed:
+        typer.echo("They call scans by their files, whose names may hold names.", err=True)
+
+
+def _write(out: Path, named: bool) -> Counter[State]:
+    """Write table and page; how many scans are in each state."""
+    with cohorts.manifest.Manifest(out) as manifest:
+        return cohorts.review.write(manifest, out, named)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+@contextmanager
+def _stopping() -> Iterator[Cancel]:
+    """Ctrl+C stops it between two scans; a second one at once."""
+    asked = False
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield Cancel(lambda: asked, _STOPPED)
+    finally:
+        signal.signal(signal.SIGINT, before)

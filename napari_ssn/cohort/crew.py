@@ -1,0 +1,206 @@
+"""The workers of a cohort: a cluster of this computer made for it, or one that is there already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import dask.config
+import psutil
+from distributed import Client, Future, Nanny, Scheduler, SpecCluster
+from distributed.security import Security
+
+from napari_ssn.errors import DeviceError
+
+# Memory that a worker takes with a model and an image of 512³ in it, at least.
+_EACH_BYTES = 3 << 30
+# Seconds until a scheduler that does not answer is given up.
+_PATIENCE = 30
+# Seconds that a worker may be missing: dask starts one anew within some.
+_MISSING = 40.0
+_CONFIG = {
+    # A scan is handed to one worker and no other, so that it is known what a worker died of: the
+    # scheduler need not try for itself.
+    "distributed.scheduler.allowed-failures": 0,
+    # Rows are small: there is nothing to spill, and a worker that pauses would let its scan wait.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+}
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker that is there.
+
+    Attributes:
+        address: that a scan is sent to.
+        threads: of the CPU that it has.
+        open: whether it takes a scan: one that closes, or waits for memory, does not.
+    """
+
+    address: str
+    threads: int
+    open: bool
+
+
+class Crew:
+    """Hands scans to workers, and knows which are there.
+
+    Args:
+        client: connected to the scheduler.
+        gpu: whether scans are for workers with a GPU alone.
+        dashboard: address of dask's page; empty where there is none.
+        keep: is told the names of the workers that are there, and starts those that are missing.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        gpu: bool = False,
+        dashboard: str = "",
+        keep: Callable[[set[str]], None] = lambda names: None,
+    ) -> None:
+        self._client, self._gpu, self.dashboard, self._keep = client, gpu, dashboard, keep
+
+    def workers(self) -> dict[str, Worker]:
+        """Those that are there now, by their addresses."""
+        told = self._client.scheduler_info(n_workers=-1)["workers"]
+        self._keep({str(one["name"]) for one in told.values()})
+        return {
+            address: Worker(address, int(one["nthreads"]), one["status"] == "running")
+            for address, one in told.items()
+            if one["resources"].get("GPU") or not self._gpu
+        }
+
+    def send(self, address: str, key: str, function: Any, *arguments: Any) -> Future[Any]:
+        """Have a worker, and no other, do something."""
+        return self._client.submit(
+            function,
+            *arguments,
+            key=key,
+            workers=[address],
+            allow_other_workers=False,
+            pure=False,
+            retries=0,
+            resources={"GPU": 1} if self._gpu else None,
+        )
+
+    def restart(self, address: str) -> None:
+        """Have a worker begin anew, with a memory that nothing is left in."""
+        self._client.restart_workers([address], timeout=_PATIENCE, raise_for_error=False)
+
+
+@contextmanager
+def local_crew(count: int | None, gpus: int) -> Iterator[Crew]:
+    """Workers on this computer, each a process of its own, gone when the ``with`` ends.
+
+    Args:
+        count: of them; if left out one for each GPU, else as many as processors and memory allow.
+        gpus: of this computer that scans are for; 0 for its CPUs.
+    """
+    cores = _cores()
+    if count is None:
+        fit = int(psutil.virtual_memory().available // _EACH_BYTES)
+        count = gpus or max(1, min(cores, fit))
+    # Whoever may connect may run what they like: nobody but this process may.
+    security = Security.temporary()
+    with dask.config.set(_CONFIG):
+        common = {"security": security, "host": "127.0.0.1", "protocol": "tls://"}
+        page = {"dashboard": True, "dashboard_address": "127.0.0.1:0"}
+        each = {
+            **common,
+            "nthreads": max(1, cores // count),
+            "memory_limit": psutil.virtual_memory().total // count,
+            "preload": ["napari_ssn.cohort.preload"],
+            # Its words would name a scan's files, and on a terminal they break the progress bar.
+            "silence_logs": logging.CRITICAL,
+        }
+        scheduler = {"cls": Scheduler, "options": common | page}
+        cluster = SpecCluster({}, scheduler, security=security, silence_logs=logging.CRITICAL)
+        try:
+            with Client(cluster, security=security, set_as_default=False) as client:
+                specs = [
+                    {"cls": Nanny, "options": each | _of(number, gpus)} for number in range(count)
+                ]
+                staff = _Staff(cluster, specs)
+                crew = Crew(client, bool(gpus), cluster.dashboard_link, staff.keep)
+                with suppress(TimeoutError):
+                    client.wait_for_workers(count, timeout=_PATIENCE)
+                yield crew
+        finally:
+            # A worker that was killed while it started cannot be closed in order; it ends with
+            # this process.
+            with suppress(RuntimeError, AssertionError, TimeoutError):
+                cluster.close()
+
+
+class _Staff:
+    """Keeps workers of a cluster at their number, whatever becomes of them.
+
+    dask starts a worker anew that has died; one that dies while it is started it gives up.
+
+    Args:
+        cluster: without workers.
+        specs: of each of them, as dask has it.
+    """
+
+    def __init__(self, cluster: SpecCluster, specs: Sequence[Mapping[str, Any]]) -> None:
+        self._cluster, self._specs = cluster, specs
+        self._names, self._seen = [""] * len(specs), [0.0] * len(specs)
+        self._started = 0
+        self._start(range(len(specs)))
+
+    def keep(self, names: set[str]) -> None:
+        """Start those that have been missing for longer than a start takes."""
+        now = time.monotonic()
+        for number, name in enumerate(self._names):
+            if name in names:
+                self._seen[number] = now
+        if missing := [k for k, at in enumerate(self._seen) if now - at > _MISSING]:
+            self._start(missing)
+
+    def _start(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._cluster.worker_spec.pop(self._names[number], None)
+            self._names[number] = f"{number}-{self._started}"
+            self._seen[number] = time.monotonic()
+            self._started += 1
+            self._cluster.worker_spec[self._names[number]] = self._specs[number]
+        self._cluster.scale(len(self._specs))
+
+
+def _of(number: int, gpus: int) -> dict[str, Any]:
+    """What a worker has to itself: one GPU, and it sees no other."""
+    if not gpus:
+        return {}
+    return {"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": str(number % gpus)}}
+
+
+def _cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def distant_crew(address: str, gpu: bool) -> Iterator[Crew]:
+    """Workers of a scheduler that is there; they stay when the ``with`` ends.
+
+    DeviceError if it does not answer.
+    """
+    try:
+        client = Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise DeviceError(
+            f"No scheduler of dask answers at that address ({type(error).__name__}): it is said "
+            "as tcp://host:8786 when the scheduler starts."
+        ) from None
+    with client:
+        yield Crew(client, gpu, client.dashboard_link or "")

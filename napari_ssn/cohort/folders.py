@@ -1,0 +1,15 @@
+"""Where things lie in a cohort's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: Name of the picture of a scan in its folder.
+PICTURE = "outline.png"
+# Folder of what is written of each scan.
+_SCANS = "scans"
+
+
+def folder_of(out: Path, number: int) -> Path:
+    """Folder of what is written of a scan."""
+    return out / _SCANS / f"{number:06d}"

@@ -1,0 +1,222 @@
+"""Which scans there are: in a folder tree, or in a table.
+
+Nothing but names is looked at here, and of DICOM the beginning of a file; whether a file is sound
+is found out by the worker that reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_ssn.documents.cohort import Scan
+from napari_ssn.documents.regular import read_text
+from napari_ssn.errors import DataError, ImageError
+from napari_ssn.io.channels import channels_beside, is_numbered
+from napari_ssn.io.dicom.members import may_be_dicom
+from napari_ssn.io.formats import FORMATS, is_sidecar, sidecar_path
+from napari_ssn.io.omezarr_head import is_zarr
+
+# Files that are images by their names.
+_SUFFIXES = tuple(suffix for one in FORMATS for suffix in one.read)
+# Of a pair the header stands for both.
+_SECOND = (".img", ".img.gz")
+_COLUMNS = ("image", "centre", "lesion", "channels", "frame")
+
+
+@dataclass
+class Looked:
+    """What there is.
+
+    Attributes:
+        scans: images, each with the stamp of its files.
+        places: folders and zips of DICOM, whose headers say which series they hold.
+        results: files left aside because a sidecar says that they are a result.
+        others: files left aside because they are no images by their names.
+    """
+
+    scans: list[tuple[Scan, str]] = field(default_factory=list)
+    places: list[Path] = field(default_factory=list)
+    results: int = 0
+    others: int = 0
+
+
+def look(source: Path, out: Path, channels: int) -> Looked:
+    """Find the scans of a folder tree, a table, or a single file.
+
+    Args:
+        source: folder; table (``.csv``); or file of an image.
+        out: folder of the cohort, which is left aside.
+        channels: of the model: of several, files of one case go together by their names.
+
+    Raises:
+        DataError: nothing is there, or the table says what cannot be.
+    """
+    if not source.exists():
+        raise DataError("There is no file or folder of that name.")
+    if source.suffix.lower() == ".csv":
+        return _in_table(source)
+    found = Looked()
+    if source.is_file() or is_zarr(source):
+        _take(found, source, source.parent, channels)
+    else:
+        _walk(found, source, out.absolute(), channels)
+    if not found.scans and not found.places:
+        raise DataError(
+            "No image is there: of files of DICOM, NIfTI, NRRD, MetaImage, OME-Zarr and pictures "
+            "there is none."
+        )
+    return found
+
+
+def _walk(found: Looked, source: Path, out: Path, channels: int) -> None:
+    for place, folders, files in os.walk(source):
+        here = Path(place)
+        folders[:] = sorted(
+            one for one in folders if not one.startswith(".") and (here / one).absolute() != out
+        )
+        for name in [one for one in folders if is_zarr(here / one)]:
+            folders.remove(name)
+            _take(found, here / name, source, channels)
+        dicom = False
+        for name in sorted(files):
+            path = here / name
+            if name.startswith(".") or not path.is_file():
+                continue
+            if name.lower().endswith(_SUFFIXES) or name.lower().endswith(".zip"):
+                _take(found, path, source, channels)
+            elif dicom or may_be_dicom(path):
+                dicom = True
+            elif not is_sidecar(path):
+                found.others += 1
+        if dicom:
+            found.places.append(here)
+
+
+def _take(found: Looked, path: Path, source: Path, channels: int) -> None:
+    """Take in what is an image by its name."""
+    name = path.name.lower()
+    if name.endswith(_SECOND) and path.with_suffix(".hdr").exists():
+        return
+    # Other programs lay a JSON beside an image too, as BIDS has it.
+    if is_sidecar(sidecar_path(path)):
+        found.results += 1
+        return
+    if name.endswith(".zip") or (not name.endswith(_SUFFIXES) and not is_zarr(path)):
+        if may_be_dicom(path):
+            found.places.append(path)
+        else:
+            found.others += 1
+        return
+    paths = [path]
+    if channels > 1 and is_numbered(path):
+        # A case that lacks a file is refused by itself, and holds up no other.
+        with contextlib.suppress(ImageError):
+            paths = channels_beside(path) or paths
+        if path != paths[0]:
+            return
+    title = path.relative_to(source).as_posix()
+    found.scans.append(_stamped(Scan(paths=_texts(paths), image=title)))
+
+
+def _in_table(table: Path) -> Looked:
+    """Scans of a table: a row each, its columns ``image`` and as many of the others as there are.
+
+    Paths are relative to the table's folder; centres are ``180 285 18``, further channels are
+    separated by semicolons.
+    """
+    found, home = Looked(), table.parent
+    try:
+        rows = list(csv.DictReader(read_text(table).removeprefix("\ufeff").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise DataError("The table cannot be read: it is no text of rows and commas.") from None
+    names = rows[0].keys() if rows else ()
+    if "image" not in names:
+        raise DataError('The table has no rows below a column "image".')
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, start=2):
+        where = f"Row {number} of the table"
+        if row.get(None) or None in row.values():
+            raise DataError(f"{where} has other cells than its head has columns.")
+        cells = {name: row[name].strip() for name in _COLUMNS if name in names}
+        if not cells["image"]:
+            raise DataError(f"{where} names no image.")
+        others = [one.strip() for one in cells.get("channels", "").split(";") if one.strip()]
+        paths = [home / cells["image"], *(home / one for one in others)]
+        scan = Scan(
+            paths=_texts(paths),
+            image=cells["image"],
+            frame=_whole(cells.get("frame", ""), where, "frame"),
+            centre=_centre(cells.get("centre", ""), where),
+            lesion=cells.get("lesion", ""),
+        )
+        if scan.key in seen:
+            raise DataError(f"{where} says the same as row {seen[scan.key]}.")
+        seen[scan.key] = number
+        found.scans.append(_stamped(scan))
+    return found
+
+
+def _centre(text: str, where: str) -> tuple[int, ...] | None:
+    parts = text.replace(",", " ").split()
+    if not parts:
+        return None
+    if len(parts) not in (2, 3) or not all(one.isdecimal() for one in parts):
+        raise DataError(f"{where}: a centre is two or three whole numbers, as 180 285 18.")
+    return tuple(int(one) for one in parts)
+
+
+def _whole(text: str, where: str, what: str) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise DataError(f"{where}: a {what} is a whole number from 1.")
+    return int(text)
+
+
+def _texts(paths: list[Path]) -> tuple[str, ...]:
+    return tuple(str(one.absolute()) for one in paths)
+
+
+def _stamped(scan: Scan) -> tuple[Scan, str]:
+    return scan, stamp_of([Path(one) for one in scan.paths])
+
+
+def stamp_of(paths: list[Path], below: bool = True) -> str:
+    """Names, sizes and times of files, of a folder those of its files, in one text.
+
+    Another stamp says that the files may have changed, and the same that they have not; only the
+    values themselves tell whether they have.
+
+    Args:
+        paths: of files or folders.
+        below: whether folders in a folder count.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        for one in _files(path, below):
+            try:
+                about = one.stat()
+            except OSError:
+                # Whoever reads it will say what is the matter.
+                digest.update(b"missing\0")
+                continue
+            name = one.relative_to(path).as_posix()
+            digest.update(
+                f"{name}\0{about.st_size}\0{about.st_mtime_ns}\0".encode("utf-8", "replace")
+            )
+    return digest.hexdigest()
+
+
+def _files(path: Path, below: bool) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for place, folders, names in os.walk(path):
+        folders[:] = sorted(folders) if below else []
+        yield from (Path(place, name) for name in sorted(names))

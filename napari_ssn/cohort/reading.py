@@ -1,0 +1,64 @@
+"""The image of a scan of a cohort."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ssn.documents.cohort import Scan
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.api import read
+from napari_ssn.io.channels import read_channels
+from napari_ssn.io.formats import dicom_home, is_nifti
+from napari_ssn.io.labelled import looks_like_labels
+from napari_ssn.io.napari_hooks import image_layer
+from napari_ssn.io.nifti import read_nifti
+from napari_ssn.io.omezarr import is_zarr, read_omezarr
+
+if TYPE_CHECKING:
+    from napari_ssn.io.dicom.read import SeriesInfo
+    from napari_ssn.io.napari_hooks import LayerData
+
+
+def read_scan(scan: Scan) -> Volume:
+    """The image of a scan.
+
+    Raises:
+        ImageError, GeometryError: it cannot be read, is a label map, or is not there any more.
+    """
+    paths = [Path(one) for one in scan.paths]
+    if scan.dicom:
+        volume = _series(paths[0], scan)
+    elif len(paths) > 1:
+        volume = read_channels(paths)
+    elif scan.frame is not None and is_zarr(paths[0]):
+        volume = read_omezarr(paths[0], None, scan.frame - 1)
+    elif scan.frame is not None and is_nifti(paths[0]):
+        volume = read_nifti(paths[0], scan.frame - 1)
+    elif scan.frame is not None:
+        raise ImageError("Only NIfTI and OME-Zarr are read as several frames: name no frame.")
+    else:
+        volume = read(paths[0])
+    if volume.source is None and looks_like_labels(volume.data[0], whole=False):
+        raise ImageError("It is a label map and no image.")
+    return volume
+
+
+def _series(path: Path, scan: Scan) -> Volume:
+    def the_one(infos: tuple[SeriesInfo, ...]) -> list[int]:
+        return [one.number for one in infos if (one.uid, one.part) == (scan.uid, scan.part)][:1]
+
+    found: list[Volume] = [
+        volume
+        for info, volume in dicom_home().read_chosen(path, the_one, below=False).images
+        if (info.uid, info.part) == (scan.uid, scan.part)
+    ]
+    if not found:
+        raise ImageError("The series is not in its folder any more.")
+    return found[0]
+
+
+def layers_of(scan: Scan, name: str) -> list[LayerData]:
+    """The image of a scan, as napari shows it; raises as `read_scan`."""
+    return [image_layer(read_scan(scan), name=name)]

@@ -1,0 +1,250 @@
+"""One scan, in a worker: read, segmented, written, and a row of it sent home."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from napari_ssn._version import __version__
+from napari_ssn.cohort.folders import PICTURE
+from napari_ssn.cohort.reading import read_scan
+from napari_ssn.core.measures import Range
+from napari_ssn.documents.cohort import Found, Measured, Scan, Series, State, Wanted
+from napari_ssn.documents.sidecar import UNITS
+from napari_ssn.errors import DeviceError, ExportError, ImageError, SSNError
+from napari_ssn.geometry.diameters import Diameter
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.content import Content
+from napari_ssn.io.files import make_folder, write_files
+from napari_ssn.io.formats import DICOM_SUFFIX, dicom_home
+from napari_ssn.io.hashes import image_hash
+from napari_ssn.io.sidecar import write_content
+from napari_ssn.network.inference import Watch
+from napari_ssn.network.models import Model, load_model
+from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.prediction.cards import draw
+from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
+from napari_ssn.prediction.lengths import Lengths, measure_lengths
+from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.ranges import Ranges, count_ranges
+from napari_ssn.prediction.record import describe
+from napari_ssn.prediction.run import run
+from napari_ssn.prediction.shown import series_of
+from napari_ssn.prediction.source import Source
+from napari_ssn.text.pictures import png_of
+
+# Pixels of its side: enough to see what is outlined, and ten thousand of them are 100 MB.
+_SIDE = 160
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told.
+
+    Attributes:
+        scan: which one.
+        wanted: of it.
+        model: folder of the model.
+        device: auto, cuda, mps or cpu.
+        threads: of the CPU, that the worker has.
+        folder: for what is written of this scan.
+        known: the row of before, which is still right if the image's values are what they were.
+    """
+
+    scan: Scan
+    wanted: Wanted
+    model: str
+    device: str
+    threads: int
+    folder: str
+    known: Found | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker sends home.
+
+    Attributes:
+        state, reason, found: as the manifest keeps them.
+        seconds: that it took.
+        crowded: whether the GPU's memory was full on the way: its worker is not to be trusted.
+        stop: why no other scan can be done either, one sentence; empty where nothing is wrong.
+    """
+
+    state: State
+    reason: str = ""
+    found: Found | None = None
+    seconds: float = 0.0
+    crowded: bool = False
+    stop: str = ""
+
+
+def check_worker(folder: str, version: str) -> str:
+    """Why a worker can do nothing for a cohort, one sentence; empty if it can."""
+    if version != __version__:
+        return f"a worker has napari-ssn {__version__}, and this computer has {version}"
+    if not Path(folder).is_dir():
+        return "a worker does not see the folder of the results: it has to be one that all share"
+    return ""
+
+
+def look_at(place: str) -> tuple[Series, ...]:
+    """Which series a folder or zip of DICOM holds; one that is empty where none can be read."""
+    try:
+        infos = dicom_home().list_series(Path(place), below=False)
+    except SSNError:
+        return (Series(),)
+    return tuple(Series(uid=one.uid, part=one.part, title=one.title) for one in infos)
+
+
+def segment_scan(job: Job) -> Outcome:
+    """Segment a scan and write what is wanted of it; whatever a user can cause is an outcome."""
+    began, crowded = time.monotonic(), list[str]()
+    try:
+        model = _model(job.model, job.wanted.weights_sha256, job.device, job.threads)
+    except SSNError as error:
+        # Of no scan's making: all others would meet it too.
+        return Outcome("waiting", stop=str(error))
+    state: State
+    try:
+        volume = read_scan(job.scan)
+        if job.known is not None and job.known.image_sha256 == image_hash(volume):
+            return Outcome("done", found=job.known, seconds=time.monotonic() - began)
+        state, found = _segment(job, model, volume, crowded)
+    except ExportError as error:
+        return Outcome("waiting", stop=str(error))
+    except SSNError as error:
+        state = "waiting" if isinstance(error, DeviceError) and crowded else "refused"
+        return Outcome(state, str(error), seconds=time.monotonic() - began, crowded=bool(crowded))
+    return Outcome(state, found=found, seconds=time.monotonic() - began, crowded=bool(crowded))
+
+
+@lru_cache(maxsize=1)
+def _model(folder: str, weights_sha256: str, device: str, threads: int) -> Model:
+    """The model, loaded once by each worker; another one takes its place."""
+    _set_threads(threads)
+    model = load_model(folder, device)
+    if model.card.weights_sha256 != weights_sha256:
+        raise ExportError("The model was changed while the cohort ran: start it again.")
+    return model
+
+
+@cache
+def _set_threads(threads: int) -> None:
+    torch.set_num_threads(threads)
+
+
+def _segment(job: Job, model: Model, volume: Volume, crowded: list[str]) -> tuple[State, Found]:
+    wanted, scan = job.wanted, job.scan
+    if any(one.endswith(DICOM_SUFFIX) for one in wanted.suffixes) and volume.source is None:
+        raise ImageError("It is not from DICOM, so that no result in DICOM can refer to it.")
+    found = run(
+        model,
+        Source.of(volume, None if scan.frame is None else scan.frame - 1),
+        scan.centre,
+        depth_mm=DEPTH_MM if wanted.depth_mm is None else wanted.depth_mm,
+        insist=wanted.insist,
+        # A sentence comes when the run goes on in another way, as a full GPU's.
+        watch=Watch(say=crowded.append),
+    )
+    ranges = count_ranges(found)
+    nothing = ranges.presence.unlikely and not wanted.insist
+    if nothing:
+        return "nothing", _row(found, ranges)
+    lengths = measure_lengths(found)
+    mean = hypothesis_of(found, Choice(), None)
+    across = across_in(found, mean.label_map)
+    names = _write(job, found, ranges, lengths)
+    return "done", _row(
+        found, ranges, lengths, [int(one) for one in mean.counts[1:]], across, names
+    )
+
+
+def _write(job: Job, found: Prediction, ranges: Ranges, lengths: Lengths) -> list[str]:
+    """Write what is wanted; the names of the files."""
+    wanted, folder, names = job.wanted, Path(job.folder), list[str]()
+    make_folder(folder)
+    width = max(2, len(str(wanted.samples)))
+    choices = {"mean": Choice()}
+    for i in range(wanted.samples if wanted.suffixes else 0):
+        choices[f"sample_{i + 1:0{width}d}"] = sample_choice(found, i, wanted.seed)
+    series = series_of(found)
+    picture = None
+    for name, choice in choices.items():
+        hypothesis = hypothesis_of(found, choice, None)
+        if choice == Choice():
+            (picture,), _ = draw(found, [hypothesis.label_map], _SIDE)
+        if not wanted.suffixes:
+            continue
+        content = Content.of(hypothesis, found.card, unlike=ranges.unlike)
+        record = describe(found, choice, None, hypothesis, ranges, lengths)
+        for suffix in wanted.suffixes:
+            source = series
+            if source is not None and wanted.deidentified:
+                source = source.unnamed()
+            target = folder / f"{name}{suffix}"
+            written = write_content(content, target, record, True, source, all_asked=True)
+            names += [one.name for one in written]
+    assert picture is not None
+    write_files({folder / PICTURE: png_of(picture)}, overwrite=True)
+    return [*names, PICTURE]
+
+
+def _row(
+    found: Prediction,
+    ranges: Ranges,
+    lengths: Lengths | None = None,
+    voxels: list[int] | None = None,
+    across: tuple[Diameter, ...] = (),
+    names: list[str] | None = None,
+) -> Found:
+    """Of nothing that is outlined no sizes."""
+    labels = []
+    if voxels is not None and lengths is not None:
+        size, unit = found.measure, UNITS[found.measure.extent]
+
+        def amount(count: float) -> float:
+            return {"mL": size.ml(count), "mm2": size.mm2(count)}.get(unit) or float(count)
+
+        known, pointed = unit != "voxels", found.centre is not None
+        labels = [
+            Measured(
+                label=label,
+                unit=unit,
+                mean=amount(count),
+                median=amount(one.median),
+                low=amount(one.low),
+                high=amount(one.high),
+                level=one.level,
+                kind=_kind(one),
+                longest_mm=lines.longest if known else None,
+                perpendicular_mm=lines.perpendicular if known else None,
+                longest_low_mm=long.low if known and long is not None else None,
+                longest_high_mm=long.high if known and long is not None else None,
+                cut_off_by=tuple(lines.cut_off_by),
+                apart=amount(lines.apart) if pointed else None,
+            )
+            for label, count, one, lines, long in zip(
+                found.labels[1:], voxels, ranges.ranges, across, lengths.longest, strict=True
+            )
+        ]
+    return Found(
+        image_sha256=found.image_sha256,
+        labels=tuple(labels),
+        presence=ranges.presence.share if ranges.presence.apart else None,
+        fit=found.fit.kind,
+        distance=found.distance,
+        doubt=found.doubt,
+        device=found.device_title,
+        files=tuple(names or ()),
+    )
+
+
+def _kind(one: Range) -> Literal["calibrated", "adjusted", "model"]:
+    return "calibrated" if one.readers > 1 else "adjusted" if one.readers else "model"

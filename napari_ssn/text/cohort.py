@@ -1,0 +1,65 @@
+"""Words on a cohort."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from napari_ssn.documents.cohort import Found, Measured, State
+from napari_ssn.text.sizes import capital, plural
+
+#: What became of a scan, in words.
+STATES: dict[State, str] = {
+    "done": "done",
+    "nothing": "nothing there",
+    "refused": "refused",
+    "aside": "set aside",
+    "waiting": "waiting",
+}
+_UNITS = {"mL": "mL", "mm2": "mm²", "voxels": "voxels"}
+_RANGES = {
+    "calibrated": "readers’ range",
+    "adjusted": "adjusted range",
+    "model": "model range",
+}
+#: Whether an image is like the training images.
+FITS = {
+    "fits": "like them",
+    "unlike": "unlike them",
+    "unknown": "not known",
+    "refused": "refused",
+}
+
+
+def states_line(counts: Mapping[State, int]) -> str:
+    """``200 scans: 180 done, 12 nothing there, 6 refused, 2 set aside.``"""
+    total = sum(counts.values())
+    each = ", ".join(
+        f"{counts[state]:,} {words}" for state, words in STATES.items() if counts.get(state)
+    )
+    return f"{plural(total, 'scan')}: {each}." if total else "There are no scans."
+
+
+def size_words(one: Measured) -> str:
+    """``1.42 mL``: the median."""
+    return f"{one.median:.3g} {_UNITS[one.unit]}"
+
+
+def range_words(one: Measured) -> str:
+    """``0.95–2.31 mL · model range, 90 %``; both ends with the decimals that suit the larger."""
+    digits = max(0, 2 - math.floor(math.log10(one.high))) if one.high > 0 else 0
+    ends = f"{one.low:.{digits}f}–{one.high:.{digits}f} {_UNITS[one.unit]}"
+    return f"{ends} · {_RANGES[one.kind]}, {100 * one.level:.0f} %"
+
+
+def remarks(found: Found) -> list[str]:
+    """What deserves a second look, in short sentences."""
+    said = [found.doubt] if found.doubt else []
+    for one in found.labels:
+        if one.cut_off_by:
+            said.append(f"{capital(one.label)} reaches an edge of the image: it may be larger.")
+        if one.apart:
+            said.append(
+                f"{one.apart:.3g} {_UNITS[one.unit]} of {one.label} lies apart from the lesion."
+            )
+    return said

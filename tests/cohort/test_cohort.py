@@ -1,0 +1,240 @@
+"""``napari-ssn cohort``: from a folder to a table, and on from wherever it was stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_ssn.cohort import run as cohort_run
+from napari_ssn.cohort.folders import PICTURE
+from napari_ssn.cohort.manifest import Manifest
+from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.errors import Cancel, Cancelled
+from tests.support import crews
+from tests.support.dicoms import SECRETS, make_series
+from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("models") / "tiny", dims=3, region=(16, 16, 16))
+
+
+def scan(path: Path, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = noise_image((20, 18, 16), seed).astype(np.int16)
+    image = nib.Nifti1Image(values, oblique_affine())
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    return path
+
+
+@pytest.fixture
+def cohort(crew: Any, model: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> Any:
+    """Function that runs the command with the workers of all tests: status, output, started."""
+    started: list[int] = []
+
+    @contextmanager
+    def shared(count: int | None, gpus: int) -> Any:
+        started.append(1)
+        yield crew
+
+    monkeypatch.setattr(cohort_run, "local_crew", shared)
+    # What it says of its progress is not what this is about.
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object, source: Path | None = None) -> tuple[int, str, str, bool]:
+        before = len(started)
+        status, out, err = command(
+            monkeypatch,
+            capsys,
+            *("cohort", source or tmp_path / "in", "--model", model, "--device", "cpu"),
+            *("--out", tmp_path / "out", *arguments),
+        )
+        return status, out, err, len(started) > before
+
+    return run
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "cohort.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_folder_is_done_once_and_what_changed_again(
+    cohort: Any, model: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    a, b = scan(tmp_path / "in" / "a.nii.gz", 1), scan(tmp_path / "in" / "deep" / "b.nii.gz", 2)
+    (tmp_path / "in" / "broken.nii.gz").write_bytes(b"no image")
+    # A mask that lies among the images is none.
+    nib.save(nib.Nifti1Image(np.eye(9, dtype=np.uint8)[None], np.eye(4)), tmp_path / "in/mask.nii")
+    out = tmp_path / "out"
+
+    def verified(sidecar: Path, image: Path) -> bool:
+        arguments = ("verify", sidecar, "--image", image, "--model", model)
+        return command(monkeypatch, capsys, *arguments)[0] == 0
+
+    status, said, _, started = cohort()
+    assert status == 0 and started
+    assert said == "4 scans: 2 done, 2 refused.\n"
+    found = rows(out)
+    assert [(one["image"], one["state"]) for one in found] == [
+        ("a.nii.gz", "done"),
+        ("broken.nii.gz", "refused"),
+        ("mask.nii", "refused"),
+        ("deep/b.nii.gz", "done"),
+    ]
+    assert "label map" in found[2]["reason"] and found[1]["reason"]
+
+    # What the row and the sidecar say is one thing, and the command for one image finds the same.
+    one, folder = found[0], out / "scans" / "000001"
+    record = read_sidecar(folder / "mean.json")
+    volume = record.volumes["label 1"]
+    assert float(one["mean"]) == pytest.approx(volume.ml, rel=1e-5)
+    assert float(one["longest_mm"]) == pytest.approx(volume.longest_mm, rel=1e-5)
+    sizes = np.array(record.sizes["label 1"].voxels) * (volume.ml / volume.voxels)
+    steps = len(sizes) - 1
+    ends = [float(one[name]) for name in ("low", "median", "high")]
+    assert ends == pytest.approx([sizes[steps * part // 100] for part in (5, 50, 95)], rel=1e-2)
+    single = tmp_path / "single"
+    arguments = ("--model", model, "--samples", 0, "--device", "cpu", "--out", single)
+    assert command(monkeypatch, capsys, "segment", a, *arguments)[0] == 0
+    assert (single / "mean.nii.gz").read_bytes() == (folder / "mean.nii.gz").read_bytes()
+    assert verified(folder / "mean.json", a)
+
+    # Again: nothing is to be done, and no worker is started for it.
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("mean.nii.gz")}
+    assert cohort()[1] == said and not cohort()[3]
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+    # A copy has another time and the same values: looked at, and not done again.
+    os.utime(a, ns=(1, 1))
+    _, said, _, started = cohort()
+    assert started and said == "4 scans: 2 done, 2 refused.\n"
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    # Other values, or a result that is gone: that one is done again.
+    scan(a, 3)
+    (out / "scans" / "000004" / "mean.nii.gz").unlink()
+    cohort()
+    assert read_sidecar(folder / "mean.json").run.image_sha256 != record.run.image_sha256
+    assert (out / "scans" / "000004" / "mean.nii.gz").is_file()
+    assert verified(folder / "mean.json", a)
+    # Another wish: all again; and one that is mended is tried again when somebody asks.
+    shutil.copy(b, tmp_path / "in" / "broken.nii.gz")
+    _, said, _, _ = cohort("--samples", 2)
+    assert said == "4 scans: 3 done, 1 refused.\n"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "mean.json",
+        "mean.nii.gz",
+        PICTURE,
+        "sample_01.json",
+        "sample_01.nii.gz",
+        "sample_02.json",
+        "sample_02.nii.gz",
+    ]
+
+
+def test_another_model_does_all_again(
+    cohort: Any, model: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    scan(tmp_path / "in" / "a.nii.gz")
+    cohort("--only-sizes")
+    folder = tmp_path / "out" / "scans" / "000001"
+    assert [path.name for path in folder.iterdir()] == [PICTURE]
+    assert not cohort("--only-sizes")[3]
+    card = json.loads((model / "model.json").read_text())
+    other = shutil.copytree(model, tmp_path / "tiny")
+    (other / "model.json").write_text(json.dumps({**card, "version": "0.2"}))
+    before = (folder / PICTURE).stat().st_mtime_ns
+    assert cohort("--only-sizes", "--model", other)[3]
+    assert (folder / PICTURE).stat().st_mtime_ns != before
+
+
+def test_a_scan_that_kills_its_workers_is_set_aside_and_tried_again_when_asked(
+    cohort: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    for number, name in enumerate(("a", "deadly", "c")):
+        scan(tmp_path / "in" / f"{name}.nii.gz", number)
+    monkeypatch.setattr(cohort_run, "segment_scan", crews.segment_or_die)
+    assert cohort()[1] == "3 scans: 2 done, 1 set aside.\n"
+    found = {one["image"]: one for one in rows(tmp_path / "out")}
+    assert found["deadly.nii.gz"]["reason"].startswith("2 workers died of it")
+    monkeypatch.undo()
+
+
+def test_dicom_series_of_a_tree(cohort: Any, tmp_path: Path) -> None:
+    tree = tmp_path / "in"
+    for number in range(2):
+        values = noise_image((20, 18, 6), number).clip(-1000)
+        make_series(tree / f"DOE_{number}" / "ct", values, oblique_affine())
+    _, said, err, _ = cohort("--format", "dicom-seg", "--deidentified", "--unnamed")
+    assert said == "2 scans: 2 done.\n", err
+    out = tmp_path / "out"
+    assert sorted(path.name for path in (out / "scans" / "000001").iterdir()) == [
+        "mean.dcm",
+        "mean.dcm.json",
+        PICTURE,
+    ]
+    written = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
+    named = [path for path in out.rglob("*") if path.is_file() and path.name == "cohort.sqlite"]
+    assert len(named) == 1
+    for secret in (*SECRETS, "DOE_0"):
+        inside = sum(secret.encode() in whole for whole in written)
+        # The manifest has to know where a scan lies, and nothing else may.
+        assert inside == (1 if secret in ("DOE_0", "DOE") else 0), secret
+
+
+def test_what_cannot_be_asked(cohort: Any, tmp_path: Path) -> None:
+    scan(tmp_path / "in" / "a.nii.gz")
+    for arguments in (
+        ("--only-sizes", "--format", "nifti"),
+        ("--format", "rtstruct"),
+        ("--deidentified",),
+        ("--scheduler", "tcp://nowhere:1", "--workers", 2),
+    ):
+        status, _, err, started = cohort(*arguments)
+        assert status == 2 and not started and "Traceback" not in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_nothing_can_be_written_nothing_is_blamed_on_a_scan(
+    cohort: Any, tmp_path: Path
+) -> None:
+    scan(tmp_path / "in" / "a.nii.gz")
+    (tmp_path / "out" / "scans").mkdir(parents=True)
+    (tmp_path / "out" / "scans" / "000001").write_text("in the way")
+    status, _, err, _ = cohort()
+    assert status == 2 and "a file where the folder should be" in err
+    (tmp_path / "out" / "scans" / "000001").unlink()
+    assert cohort()[1] == "1 scan: 1 done.\n"
+
+
+def test_it_is_stopped_and_goes_on(
+    crew: Any, model: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    for number in range(5):
+        scan(tmp_path / "in" / f"{number}.nii.gz", number)
+    monkeypatch.setattr(cohort_run, "local_crew", lambda count, gpus: nullcontext(crew))
+    folder, card, wanted = cohort_run.wanted_of(str(model))
+    ended: list[str] = []
+    told = cohort_run.Told(ended=ended.append)
+    arguments = (tmp_path / "in", tmp_path / "out", folder, card, wanted)
+    options = cohort_run.Options("cpu")
+    cancel = Cancel(lambda: len(ended) >= 2, "Enough.")
+    with pytest.raises(Cancelled, match="Enough"):
+        cohort_run.run_cohort(*arguments, options, told, cancel)
+    stopped = len(ended)
+    assert 2 <= stopped < 5
+    with Manifest(tmp_path / "out") as manifest:
+        assert sum(one.state == "done" for one in manifest.records()) == stopped
+    assert cohort_run.run_cohort(*arguments, options, told) == {"done": 5}
+    assert len(ended) == 5

@@ -1,0 +1,135 @@
+"""Which scans there are, in a tree and in a table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_ssn.cohort.looking import look, stamp_of
+from napari_ssn.errors import DataError
+from tests.support.dicoms import make_series
+from tests.support.helpers import oblique_affine
+
+
+def image(path: Path, value: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(np.full((4, 5, 6), value, np.int16), np.eye(4)), path)
+    return path
+
+
+def titles(found: object) -> list[str]:
+    return [scan.image for scan, _ in found.scans]  # type: ignore[attr-defined]
+
+
+def test_a_tree(tmp_path: Path) -> None:
+    tree, out = tmp_path / "in", tmp_path / "in" / "results"
+    image(tree / "a.nii.gz")
+    image(tree / "deep" / "er" / "b.nii")
+    image(tree / ".hidden" / "c.nii.gz")
+    image(out / "scans" / "000001" / "mean.nii.gz")
+    # Of a result its sidecar says that it is one.
+    sidecar = '{"schema_version": 1, "notice": "Research use only", "created": "today"}'
+    image(tree / "mean.nii.gz").with_name("mean.json").write_text(sidecar)
+    # BIDS lays another JSON beside each image.
+    image(tree / "sub-01_T1w.nii.gz").with_name("sub-01_T1w.json").write_text("{}")
+    (tree / "notes.txt").write_text("none of ours")
+    make_series(tree / "patient" / "ct", np.zeros((4, 5, 3)), oblique_affine())
+    make_series(tree / "patient" / "mr" / "t1", np.zeros((4, 5, 3)), oblique_affine())
+    found = look(tree, out, channels=1)
+    assert titles(found) == ["a.nii.gz", "sub-01_T1w.nii.gz", "deep/er/b.nii"]
+    assert [one.relative_to(tree).as_posix() for one in found.places] == [
+        "patient/ct",
+        "patient/mr/t1",
+    ]
+    assert (found.results, found.others) == (1, 2)
+
+
+def test_files_of_a_case_go_together_where_the_model_has_channels(tmp_path: Path) -> None:
+    for case in ("a", "b"):
+        for channel in range(2):
+            image(tmp_path / f"{case}_{channel:04d}.nii.gz")
+    assert len(look(tmp_path, tmp_path / "out", channels=1).scans) == 4
+    scans = [scan for scan, _ in look(tmp_path, tmp_path / "out", channels=2).scans]
+    assert [[Path(one).name for one in scan.paths] for scan in scans] == [
+        ["a_0000.nii.gz", "a_0001.nii.gz"],
+        ["b_0000.nii.gz", "b_0001.nii.gz"],
+    ]
+    (tmp_path / "a_0000.nii.gz").unlink()
+    # What is left of a case is a scan that is refused, and holds up no other.
+    scans = [scan for scan, _ in look(tmp_path, tmp_path / "out", channels=2).scans]
+    assert [len(scan.paths) for scan in scans] == [1, 2]
+
+
+def test_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "scans.csv"
+    table.write_text(
+        "\ufeffimage,lesion,centre,channels,frame,remark\n"
+        "one.nii.gz,left,1 2 3,,,\n"
+        'one.nii.gz,right,"3, 2, 1",,2,nothing\n'
+        "sub/two.nii.gz,,,three.nii.gz;four.nii.gz,,\n"
+    )
+    scans = [scan for scan, _ in look(table, tmp_path / "out", channels=1).scans]
+    assert [scan.centre for scan in scans] == [(1, 2, 3), (3, 2, 1), None]
+    assert [scan.lesion for scan in scans] == ["left", "right", ""]
+    assert [scan.frame for scan in scans] == [None, 2, None]
+    assert [Path(one).relative_to(tmp_path).as_posix() for one in scans[2].paths] == [
+        "sub/two.nii.gz",
+        "three.nii.gz",
+        "four.nii.gz",
+    ]
+    assert len({scan.key for scan in scans}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", 'column "image"'),
+        ("picture\na.nii\n", 'column "image"'),
+        ("image,centre\na.nii,1 2\nb.nii,1 x 2\n", "Row 3 of the table: a centre"),
+        ("image,centre\na.nii,-1 2 3\n", "Row 2 of the table: a centre"),
+        ("image,frame\na.nii,0\n", "Row 2 of the table: a frame"),
+        ("image\na.nii,b\n", "Row 2 of the table has other cells"),
+        ("image,centre\na.nii\n", "Row 2 of the table has other cells"),
+        ("image,centre\n,1 2\n", "Row 2 of the table names no image"),
+        ("image,lesion\na.nii,x\nb.nii,x\na.nii,x\n", "Row 4 of the table says the same as row 2"),
+    ],
+)
+def test_what_a_table_cannot_say(tmp_path: Path, text: str, words: str) -> None:
+    table = tmp_path / "scans.csv"
+    table.write_text(text)
+    with pytest.raises(DataError, match=words):
+        look(table, tmp_path / "out", channels=1)
+
+
+def test_nothing_is_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no file or folder"):
+        look(tmp_path / "nowhere", tmp_path, channels=1)
+    with pytest.raises(DataError, match="No image is there"):
+        look(tmp_path, tmp_path / "out", channels=1)
+    (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="cannot be read"):
+        look(tmp_path / "bad.csv", tmp_path, channels=1)
+
+
+def test_a_stamp_is_of_names_sizes_and_times(tmp_path: Path) -> None:
+    path = image(tmp_path / "a.nii")
+    before = stamp_of([path])
+    assert stamp_of([path]) == before
+    os.utime(path, ns=(1, 1))
+    touched = stamp_of([path])
+    assert touched != before
+    folder = tmp_path / "ct"
+    folder.mkdir()
+    (folder / "1").write_text("x")
+    first = stamp_of([folder], below=False)
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "2").write_text("y")
+    assert stamp_of([folder], below=False) == first != stamp_of([folder])
+    (folder / "1").rename(folder / "3")
+    assert stamp_of([folder], below=False) != first
+    path.unlink()
+    assert stamp_of([path]) not in (before, touched)

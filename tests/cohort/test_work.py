@@ -1,0 +1,114 @@
+"""Who does what, and what the death of a worker means."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_ssn.cohort.work import DEATHS, Shift
+from napari_ssn.errors import Cancel, Cancelled
+from tests.support import crews
+
+
+@dataclass
+class Ends:
+    done: list[tuple[Any, Any]] = field(default_factory=list)
+    deaths: Counter[Any] = field(default_factory=Counter)
+    unforeseen: dict[Any, str] = field(default_factory=dict)
+
+    def ended(self, key: Any, outcome: Any) -> None:
+        self.done.append((key, outcome))
+
+    def died(self, key: Any) -> bool:
+        self.deaths[key] += 1
+        return self.deaths[key] < DEATHS
+
+    def failed(self, key: Any, kind: str) -> None:
+        self.unforeseen[key] = kind
+
+
+def shift(crew: Any, function: Any, ends: Ends, **more: Any) -> Shift[Any]:
+    return Shift(crew, function, lambda key, worker: key, ends, **more)
+
+
+def test_each_is_done_once(crew: Any) -> None:
+    ends = Ends()
+    shift(crew, crews.double, ends).run(range(20))
+    assert sorted(ends.done) == [(key, 2 * key) for key in range(20)]
+
+
+def test_what_kills_its_worker_is_set_aside_and_takes_nobody_with_it(crew: Any) -> None:
+    ends = Ends()
+    shift(crew, crews.deadly, ends).run(range(12))
+    assert ends.deaths == {3: DEATHS} and not ends.unforeseen
+    assert sorted(ends.done) == [(key, 2 * key) for key in range(12) if key != 3]
+
+
+def test_what_nobody_had_foreseen_is_of_one_scan(crew: Any) -> None:
+    ends = Ends()
+    shift(crew, crews.unforeseen, ends).run(range(6))
+    assert ends.unforeseen == {3: "ZeroDivisionError"} and not ends.deaths
+    assert {key for key, _ in ends.done} == {0, 1, 2, 4, 5}
+
+
+def test_a_crowded_worker_begins_anew(crew: Any) -> None:
+    ends, first = Ends(), list[int]()
+    deadline = time.monotonic() + 60
+    # One may still be starting, of a test that killed it.
+    while len(before := set(crew.workers())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    def crowded(pid: int) -> bool:
+        first.append(pid)
+        return len(first) == 1
+
+    shift(crew, crews.who, ends, crowded=crowded).run(range(30))
+    assert len(ends.done) == 30 and not ends.deaths
+    pids = [pid for _, pid in ends.done]
+    # It is the only one that had done anything, and it does nothing more.
+    assert pids[0] not in pids[1:]
+    assert len(set(crew.workers()) & before) == 1
+
+
+def test_workers_that_are_killed_from_outside_lose_and_double_nothing(
+    crew: Any, tmp_path: Path
+) -> None:
+    keys = [str(tmp_path / f"{number:02d}") for number in range(10)]
+    ends, killed = Ends(), list[int]()
+
+    def kill() -> None:
+        seen = set[Path]()
+        while len(killed) < 3:
+            for note in set(tmp_path.glob("0[147].pid")) - seen:
+                seen.add(note)
+                time.sleep(0.05)  # until it is written
+                os.kill(int(note.read_text()), signal.SIGKILL)
+                killed.append(1)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    shift(crew, crews.pid_and_wait, ends).run(keys)
+    killer.join(10)
+    assert len(killed) == 3 and sum(ends.deaths.values()) == 3
+    assert sorted(ends.done) == [(key, Path(key).name) for key in keys]
+
+
+def test_it_is_stopped_between_two(crew: Any) -> None:
+    ends = Ends()
+    cancel = Cancel(lambda: len(ends.done) >= 4, "Enough.")
+    with pytest.raises(Cancelled, match="Enough"):
+        shift(crew, crews.double, ends, cancel=cancel).run(range(1000))
+    assert 4 <= len(ends.done) < 20
+    # The workers are there for whoever comes next.
+    again = Ends()
+    shift(crew, crews.double, again).run(range(4))
+    assert len(again.done) == 4

@@ -1,0 +1,50 @@
+"""What workers do in tests of cohorts: they import it from here, by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def deadly(number: int) -> int:
+    """Whoever gets 3 dies of it; the others take so long that both workers are at something."""
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.05)
+    return double(number)
+
+
+def unforeseen(number: int) -> int:
+    return 1 // (number - 3)
+
+
+def who(number: int) -> int:
+    time.sleep(0.02)
+    return os.getpid()
+
+
+def pid_and_wait(folder: str) -> str:
+    """Leave a note of who is at it, and be killed by whoever reads it."""
+    note = Path(folder)
+    note.with_name(f"{note.name}.pid").write_text(str(os.getpid()))
+    deadline = time.monotonic() + 0.3
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
+    return note.name
+
+
+def segment_or_die(job: Any) -> Any:
+    """As `segment_scan`; of a scan that is called so its worker dies."""
+    # Here, so that workers which only count do not wait for torch.
+    from napari_ssn.cohort.task import segment_scan
+
+    if "deadly" in job.scan.image:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return segment_scan(job)
