@@ -10,10 +10,9 @@ from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.api import read
 from napari_ssn.io.channels import read_channels
-from napari_ssn.io.formats import dicom_home, is_nifti
+from napari_ssn.io.formats import dicom_home, frame_of
 from napari_ssn.io.labelled import looks_like_labels
 from napari_ssn.io.napari_hooks import image_layer
-from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.omezarr import is_zarr, read_omezarr
 
 if TYPE_CHECKING:
@@ -34,10 +33,8 @@ def read_scan(scan: Scan) -> Volume:
         volume = read_channels(paths)
     elif scan.frame is not None and is_zarr(paths[0]):
         volume = read_omezarr(paths[0], None, scan.frame - 1)
-    elif scan.frame is not None and is_nifti(paths[0]):
-        volume = read_nifti(paths[0], scan.frame - 1)
     elif scan.frame is not None:
-        raise ImageError("Only NIfTI and OME-Zarr are read as several frames: name no frame.")
+        volume = frame_of(paths[0], scan.frame - 1)
     else:
         volume = read(paths[0])
     if volume.source is None and looks_like_labels(volume.data[0], whole=False):
