@@ -8,6 +8,7 @@ BIN := .venv/bin
 # Qt draws on a virtual screen where there is none; macOS and Wayland have their own.
 ifeq ($(shell uname -s),Linux)
 VIRTUAL_SCREEN := xvfb-run -a -s "-screen 0 1600x1200x24"
+WIDE_SCREEN := xvfb-run -a -s "-screen 0 1920x1200x24"
 ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
 ON_SCREEN := $(VIRTUAL_SCREEN)
 HEADLESS ?= 1
@@ -17,7 +18,7 @@ endif
 # Where Python may not keep what it compiled, each process of the tests compiles everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env test quick coverage matrix check core-test wheel-test monkey kill demo demo-ct findings bench fuzz gpu pictures models commands docs notebooks nnunet clean system-libs
+.PHONY: help env test quick coverage matrix check core-test wheel-test monkey walk kill demo demo-ct findings bench fuzz gpu pictures models commands docs notebooks nnunet clean system-libs
 
 help:
 	@echo "make env         environment in .venv (once, and after a change of what it holds)"
@@ -31,6 +32,7 @@ help:
 	@echo "make core-test   the tests of core/ and geometry/ in an environment without napari and Qt"
 	@echo "make wheel-test  build wheel and sdist, install the wheel elsewhere and use it there"
 	@echo "make monkey      half an hour of random presses in the window; MINUTES=5 SEED=1 for others"
+	@echo "make walk        from an empty window to a file by mouse and keys, with pictures: CT=PATH for one of yours too"
 	@echo "make kill        processes killed while they segment, export and train, 100 times each"
 	@echo "make bench       the benchmarks"
 	@echo "make findings    shows surprises of other programs and formats"
@@ -118,6 +120,11 @@ MINUTES ?= 30
 SEED ?= 0
 monkey: system-libs env
 	MONKEY_SECONDS=$$(($(MINUTES) * 60)) MONKEY_SEED=$(SEED) $(ON_SCREEN) $(BIN)/python -m pytest -s tests/gui/test_monkey.py $(ARGS)
+
+# Pictures of each step in every size and theme; one walk without is a test.
+WALK ?= build/walk
+walk: system-libs env
+	$(WIDE_SCREEN) $(BIN)/python -m tests.support.walked $(WALK) $(if $(CT),--ct "$(CT)") $(ARGS)
 
 # A hundred of each; two of each are a test.
 kill: env

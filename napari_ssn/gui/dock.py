@@ -52,6 +52,8 @@ from napari_ssn.session.keeping import Keeping, kept_folder
 
 # About 320, and room for the scroll bar.
 _WIDTH = 334
+# Pixels around what is on a tab.
+_AROUND = (8, 8, 8, 8)
 
 
 class SSNDock(QWidget):
@@ -142,26 +144,8 @@ class SSNDock(QWidget):
         QTimer.singleShot(0, self._start)
 
     def _lay_out(self) -> None:
-        main, main_layout = QWidget(), None
-        main_layout = QVBoxLayout(main)
-        main_layout.setContentsMargins(8, 4, 8, 4)
-        main_layout.setSpacing(6)
-        for panel in (
-            self.offer,
-            self.start,
-            self.fold,
-            self.view,
-            self.run,
-            self.results,
-            self.presence,
-        ):
-            main_layout.addWidget(panel)
         # Outlines and sizes, which wait where there does not seem to be anything.
-        self.details = QWidget()
-        details_layout = QVBoxLayout(self.details)
-        details_layout.setContentsMargins(0, 0, 0, 0)
-        details_layout.setSpacing(6)
-        for panel in (
+        self.details = _column(
             self.result,
             self.cards,
             self.outcomes,
@@ -171,41 +155,40 @@ class SSNDock(QWidget):
             self.slider,
             self.points,
             self.samples,
-            self.export,
-            self.archives.send,
-        ):
-            details_layout.addWidget(panel)
-        main_layout.addWidget(self.details)
-        main_layout.addWidget(self.study)
-        main_layout.addStretch(1)
-        more = QWidget()
-        more_layout = QVBoxLayout(more)
-        more_layout.setContentsMargins(8, 8, 8, 8)
-        more_layout.addWidget(self.settings)
-        tabs = QTabWidget()
-        people = QWidget()
-        people_layout = QVBoxLayout(people)
-        people_layout.setContentsMargins(8, 8, 8, 8)
-        people_layout.addWidget(self.readers)
-        two = QWidget()
-        two_layout = QVBoxLayout(two)
-        two_layout.setContentsMargins(8, 8, 8, 8)
-        two_layout.addWidget(self.follow)
+        )
+        main = _column(
+            self.offer,
+            self.start,
+            self.fold,
+            self.view,
+            self.run,
+            self.results,
+            self.presence,
+            self.details,
+            self.study,
+            margins=(8, 4, 8, 4),
+        )
+        main.layout().addStretch(1)
+        # Where all this leads to stays in sight.
+        self.foot = _column(self.export, self.archives.send, margins=(8, 0, 8, 4))
+        self._two = _column(self.follow, margins=_AROUND)
         pages = (
             (main, "Segment"),
-            (two, "Follow-up"),
-            (people, "Readers"),
-            (more, "Settings"),
+            (self._two, "Follow-up"),
+            (_column(self.readers, margins=_AROUND), "Readers"),
+            (_column(self.settings, margins=_AROUND), "Settings"),
         )
+        tabs = QTabWidget()
         for page, title in pages:
-            tabs.addTab(Page(page, _WIDTH), title)
-        self.tabs, self._two = tabs, two
+            tabs.addTab(Page(page, _WIDTH, self.foot if page is main else None), title)
+        self.tabs = tabs
         tabs.currentChanged.connect(self._turn)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         # It stays where it is, whatever is scrolled.
         head = QVBoxLayout()
-        head.setContentsMargins(8, 2, 8, 0)
+        # Napari's title reaches some pixels down into the dock.
+        head.setContentsMargins(8, 6, 8, 0)
         head.addWidget(self.header)
         outer.addLayout(head)
         outer.addWidget(tabs)
@@ -217,12 +200,15 @@ class SSNDock(QWidget):
     def _restyle(self, event: Any = None) -> None:
         theme = str(self._viewer.theme)
         self.setStyleSheet(style_of(theme, get_settings().appearance.font_size))
-        # Every tab is seen, none by arrows alone.
-        across = self.tabs.tabBar().sizeHint().width()
-        for page in map(self.tabs.widget, range(self.tabs.count())):
-            page.widen(max(_WIDTH, across))
+        self._widen()
         palette = colours_of(theme)
         self.cards.restyle(palette["warn"], palette["muted"])
+
+    def _widen(self) -> None:
+        """Every tab is seen, none by arrows alone."""
+        across = max(_WIDTH, self.tabs.tabBar().sizeHint().width())
+        for page in map(self.tabs.widget, range(self.tabs.count())):
+            page.widen(across)
 
     def _show_what_counts(self) -> None:
         """Without an image the first thing is to open one; a result of one that is gone stays."""
@@ -231,7 +217,8 @@ class SSNDock(QWidget):
         self.start.setVisible(not there)
         self.fold.setVisible(known)
         self.view.setVisible(there)
-        self.details.setVisible(known and not self.session.summary.hidden)
+        for part in (self.details, self.foot):
+            part.setVisible(known and not self.session.summary.hidden)
 
     def _if_seen(self, do: Callable[[], Any]) -> Callable[[], None]:
         """What a key does, unless the outlines it would change are not shown."""
@@ -298,6 +285,11 @@ class SSNDock(QWidget):
         """Open them."""
         self.start.take(event)
 
+    def showEvent(self, event: Any) -> None:
+        """Only within napari's window its letters are known."""
+        super().showEvent(event)
+        self._widen()
+
     def closeEvent(self, event: Any) -> None:
         """Stop what is running."""
         self.shut()
@@ -334,3 +326,14 @@ class SSNDock(QWidget):
         # Of a window that is gone nothing can be taken away.
         self.picture.close(tidy=alive)
         self.session.close()
+
+
+def _column(*panels: QWidget, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
+    """Panels below each other."""
+    made = QWidget()
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(*margins)
+    layout.setSpacing(6)
+    for panel in panels:
+        layout.addWidget(panel)
+    return made

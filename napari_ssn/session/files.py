@@ -13,6 +13,7 @@ from napari_ssn.prediction.shown import Exported, Part, Shown, series_of
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
+from napari_ssn.text.results import wrote_line
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -159,7 +160,4 @@ class Files:
 
     def _wrote(self, exported: Exported) -> None:
         self.exported = exported
-        first, *others = exported.files
-        if exported.caution:
-            first += f" ({exported.caution})"
-        self._ended(f"Wrote {' and '.join([first, *others])}.", False)
+        self._ended(wrote_line(exported.files, exported.caution or ""), False)

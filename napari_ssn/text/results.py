@@ -72,6 +72,22 @@ def breakable(words: str) -> str:
     return re.sub(r"\S{24,}", lambda long: re.sub(r"(?<=[_-])", "\u200b", long[0]), words)
 
 
+def wrote_line(files: Sequence[str], caution: str = "") -> str:
+    """``Wrote out.nii.gz and its .json.``: a record that lies beside its file is not named again.
+
+    Args:
+        files: that were written, the one that was asked for first.
+        caution: on that one.
+    """
+    first, *others = files
+    stem = first.split(".")[0]
+    beside = [
+        "its .json" if one.startswith(stem) and one.endswith(".json") else one for one in others
+    ]
+    named = f"{first} ({caution})" if caution else first
+    return f"Wrote {' and '.join([named, *beside])}."
+
+
 def saved_line(results: int) -> str:
     """``Saved 2 results; open the study to go on.``"""
     return f"Saved {plural(results, 'result')}; open the study to go on."

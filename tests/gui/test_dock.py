@@ -50,7 +50,7 @@ def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     assert dock.image.geometry.text() == "48 × 40 · 0.7 × 0.7 mm · thickness unknown"
     run_and_wait(dock, qtbot)
     assert dock.result.headlines[0].text().startswith("Label 1 ")
-    assert "model range" in dock.result.ranges[0].text()
+    assert "Model range" in dock.result.ranges[0].text()
     walking = layer(viewer, HYPOTHESIS)
     np.testing.assert_allclose(walking.scale, (0.7, 0.7))
     assert [str(u) for u in walking.units] == ["millimeter"] * 2
@@ -82,7 +82,7 @@ def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     dock.export.ask = lambda parent, name, pattern: str(target)
     dock.export.write.click()
     qtbot.waitUntil(lambda: session.files.exported is not None, timeout=20_000)
-    assert dock.export.told.text() == "Wrote out.nii.gz and out.json."
+    assert dock.export.told.text() == "Wrote out.nii.gz and its .json."
     assert dock.export.folder.isVisibleTo(dock)
     written = np.asarray(nib.load(target).dataobj).reshape(40, 48)
     np.testing.assert_array_equal(written, session.walk.label_map(()))
@@ -320,12 +320,21 @@ def test_a_click_places_the_centre(
     add_image(viewer, (64, 80))
     assert dock.region.around.isChecked() and not dock.run.button.isEnabled()
     assert "Place the centre" in dock.run.status.text()
-    dock.region.place.click()
-    assert "Click" in dock.region.where.text()
+    # Nobody has to say first that the next click is meant.
+    assert dock.region.place.isChecked() and "Click" in dock.region.where.text()
     click(viewer, (20 * 0.7, 50 * 0.7), moved=True)
     assert dock.session.setup.centre is None
     click(viewer, (500.0, 0.0))
-    assert "outside the image" in dock.run.status.text()
+    assert "outside the image" in dock.run.status.text() and dock.region.place.isChecked()
+    # Who would rather click on something else first says so, and is not asked again.
+    dock.region.place.click()
+    dock.session.changed.emit()
+    assert not dock.region.place.isChecked() and ours(viewer) == []
+    for around in (dock.region.whole, dock.region.around):
+        around.setChecked(True)
+        assert dock.region.place.isChecked() is (around is dock.region.around)
+    dock.session.place_centre((21, 50))
+    assert not dock.region.place.isChecked()
     dock.region.place.click()
     click(viewer, (20 * 0.7, 50 * 0.7))
     assert dock.session.setup.centre == (20, 50)
@@ -572,7 +581,7 @@ def test_closing_the_dock_during_a_run_cancels_and_lets_go(
     assert keys_before >= len(bound)
     hold_runs(monkeypatch)
     dock.region.around.setChecked(True)
-    dock.region.place.click()
+    assert dock.region.place.isChecked()
     dock.run.button.click()
     frozen = np.array(layer(viewer, HYPOTHESIS).data)
     session = dock.session
@@ -642,10 +651,13 @@ def test_settings_take_effect(opened: Any, qtbot: Any) -> None:
 
 
 @pytest.mark.parametrize("points", [9, 15])
-def test_nothing_is_cut_off_sideways_at_any_font_size(opened: Any, qtbot: Any, points: int) -> None:
+def test_nothing_is_cut_off_sideways_at_any_font_size(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, points: int
+) -> None:
     appearance = get_settings().appearance
     before = appearance.font_size
-    _, dock = opened
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    add_image(viewer)
     run_and_wait(dock, qtbot)
     try:
         appearance.font_size = points
@@ -653,7 +665,7 @@ def test_nothing_is_cut_off_sideways_at_any_font_size(opened: Any, qtbot: Any, p
         for page in map(dock.tabs.widget, range(dock.tabs.count())):
             least = page.widget().minimumSizeHint().width()
             qtbot.waitUntil(lambda page=page, least=least: page.minimumSizeHint().width() >= least)
-            assert dock.minimumSizeHint().width() >= least
+            qtbot.waitUntil(lambda least=least: dock.minimumSizeHint().width() >= least)
         # What matters most is never smaller than the words around it.
         qtbot.waitUntil(
             lambda: headline.fontInfo().pixelSize() > dock.run.status.fontInfo().pixelSize()
@@ -672,12 +684,25 @@ def test_the_main_path_fits_a_small_screen(
     qtbot.waitUntil(lambda: dock.session.cards is not None)
     qtbot.wait(200)
     area = dock.tabs.widget(0)
-    # From Run to Export nothing has to be scrolled; studies, which come after, may have to.
-    export = dock.export.write
-    end = export.mapTo(area.viewport(), export.rect().bottomLeft()).y()
+    # From Run to the samples nothing has to be scrolled; studies, which come after, may have to.
+    last = dock.samples.add
+    end = last.mapTo(area.viewport(), last.rect().bottomLeft()).y()
     assert area.verticalScrollBar().value() == 0 and end < area.viewport().height()
     assert area.widget().width() <= area.viewport().width()
     assert dock.width() <= 360  # with the scroll bar for what comes after Export
+    # What is exported, and Export, are in sight at any size of letters, and cover nothing.
+    appearance, before = get_settings().appearance, get_settings().appearance.font_size
+    try:
+        for points in (before, 15):
+            appearance.font_size = points
+            QApplication.processEvents()
+            for one in (dock.export.what, dock.export.part, dock.export.write):
+                assert one.visibleRegion().boundingRect() == one.rect()
+            # A picture beside it is what it is all about.
+            assert dock.minimumSizeHint().width() < (440 if points > before else 360)
+            assert area.viewport().geometry().bottom() < area.foot.geometry().top()
+    finally:
+        appearance.font_size = before
     for box in dock.findChildren(type(dock.run.button)):
         assert box.focusPolicy() != Qt.FocusPolicy.StrongFocus
 

@@ -123,7 +123,7 @@ def test_a_series_goes_back_to_dicom(open_dock: Any, qtbot: Any, tmp_path: Path)
     assert "name the patient" in dock.export.what.toolTip()
     files = export(dock, qtbot, tmp_path)
     assert files == ("hypothesis.dcm", "hypothesis.dcm.json")
-    assert dock.export.told.text() == f"Wrote {files[0]} (names the patient) and {files[1]}."
+    assert dock.export.told.text() == f"Wrote {files[0]} (names the patient) and its .json."
     read = highdicom.seg.segread(tmp_path / "hypothesis.dcm").get_volume(
         segment_numbers=[1], allow_missing_positions=True
     )

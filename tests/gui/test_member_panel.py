@@ -91,7 +91,7 @@ def test_members_are_listed_shown_compared_and_left_out(dock: tuple[Any, Any], q
     assert cells(dock) == rows
     cards = sorted(button.accessibleName() for button in dock.cards.buttons[:3])
     assert cards == sorted(f"Hypothesis: 1 of 3, {size}" for size in sizes)
-    assert dock.result.ranges[0].text().startswith("smallest and largest of 3 label maps ")
+    assert dock.result.ranges[0].text().startswith("Smallest and largest of 3 label maps ")
     words = [one.text() for one in (*dock.result.ranges, *dock.result.headlines)]
     assert "DOE" not in str(words) + dock.run.status.text() and "reader" not in str(words)
     assert "mm²" not in dock.slider.directions.currentText()
@@ -119,7 +119,7 @@ def test_members_are_listed_shown_compared_and_left_out(dock: tuple[Any, Any], q
     qtbot.waitUntil(lambda: settled(session) and len(session.result.members) == 2, timeout=60_000)
     assert cells(dock)[2] == ("– · DOE JANE 2", sizes[2], False)
     ends = measure.interval(*(float(one.sum()) for one in maps[:2]))
-    assert dock.result.ranges[0].text() == f"smallest and largest of 2 label maps {ends}"
+    assert dock.result.ranges[0].text() == f"Smallest and largest of 2 label maps {ends}"
     # Two stay, whatever is clicked.
     panel.table.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
     assert "two members or more" in dock.run.status.text() and cells(dock)[1][2]
@@ -157,7 +157,7 @@ def test_images_of_probabilities_are_members(dock: tuple[Any, Any], qtbot: Any) 
     run_and_wait(dock, qtbot)
     counts = dock.session.result.members.counts[:, 1]
     assert counts.tolist() == [int((one > 0.5).sum()) for one in maps]
-    assert dock.result.ranges[0].text().startswith("smallest and largest of 3 networks ")
+    assert dock.result.ranges[0].text().startswith("Smallest and largest of 3 networks ")
     made[0].data = maps[0] * 255
     viewer.layers.selection = set(made)
     dock.image.members.layers.click()

@@ -114,7 +114,7 @@ def test_the_hypothesis_on_show_as_dicom(session: Session, out: Path) -> None:
     assert session.files.from_dicom
     session.files.export(out / "a.dcm")
     assert session.note is not None and not session.note.error, session.note
-    assert session.note.text == "Wrote a.dcm (names the patient) and a.dcm.json."
+    assert session.note.text == "Wrote a.dcm (names the patient) and its .json."
     seg = highdicom.seg.segread(out / "a.dcm")
     shown = result_of(session).dist.placed(session.walk.label_map(()))
     assert [s.SegmentLabel for s in seg.SegmentSequence] == ["label 1", "label 2"]

@@ -124,7 +124,7 @@ def test_dock_command_and_files_state_one_claim(
     line, _, across = found[1].rpartition(" · mean outline ")
     assert re.fullmatch(r"[\d.]+ × [\d.]+ mm( · reaches the .*)?", across)
     dock, doubt, presence, silent = shown(model, path, qtbot, monkeypatch)
-    assert dock == line
+    assert dock == capital(line)
     assert lines[1:] == ([presence] if presence else [])
     page = page_of(out / "report.html")
     assert capital(line) in page and doubt in page

@@ -43,14 +43,15 @@ class Centre:
             return f"Slice {shown[0]}, col. {shown[2]}, row {shown[1]}"
         return f"Column {shown[1]}, row {shown[0]}"
 
-    def place_at(self, position: tuple[float, ...]) -> None:
-        """Put it on a place in the world."""
+    def place_at(self, position: tuple[float, ...]) -> bool:
+        """Put it on a place in the world; whether that lies in the image."""
         display = self._picture.display
         if display is None:
-            return
+            return False
         voxel = self._picture.voxel_at(position)
         outside = (-1,) * len(display.shape)
         self._session.place_centre(voxel if voxel is not None else outside)
+        return voxel is not None
 
     def wait_for_click(self, waiting: bool, done: Callable[[], None] | None = None) -> None:
         """Put it where the next click on the image is, or stop waiting for that."""
@@ -72,11 +73,10 @@ class Centre:
         while event.type == "mouse_move":
             moved = True
             yield
-        if not moved:
-            # A drag moves the picture and means no place.
+        # A drag moves the picture and means no place. Beside the image the next click counts.
+        if not moved and self.place_at(tuple(event.position)):
             done = self._clicked
             self.wait_for_click(False)
-            self.place_at(tuple(event.position))
             if done is not None:
                 done()
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from qtpy.QtCore import Qt, QTimer, QUrl
+from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QScrollArea, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QWidget
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
@@ -247,15 +247,7 @@ class ExportPanel(Section):
             return None
         if not self._note or self._note[0] is not note:
             self._note = (note, now)
-            QTimer.singleShot(0, self._bring_into_view)
         return note if self._note[1] == now else None
-
-    def _bring_into_view(self) -> None:
-        page = self.parentWidget()
-        while page is not None and not isinstance(page, QScrollArea):
-            page = page.parentWidget()
-        if page is not None:
-            page.ensureWidgetVisible(self.unnamed if self.unnamed.isVisible() else self.write)
 
     def _words(self) -> str:
         session, key = self._session, self._form.value.part

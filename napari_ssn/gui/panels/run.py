@@ -33,6 +33,8 @@ class RegionPanel(Section):
         words = text("Slices to either side", "muted", wrap=False)
         self.along.setLayout(row([words, 1, self.depth]))
         self.body.addWidget(self.along)
+        # Of which image a click was asked for, as long as it has no centre.
+        self._asked: int | None = None
         self.around.toggled.connect(self._session.set_around_point)
         self.place.toggled.connect(self._wait)
         self.depth.valueChanged.connect(self._deepened)
@@ -62,11 +64,25 @@ class RegionPanel(Section):
             self.around.blockSignals(True)
             (self.around if session.setup.around_point else self.whole).setChecked(True)
             self.around.blockSignals(False)
+        self._ask(usable)
         self.along.setVisible(session.setup.looks_along)
         self.depth.blockSignals(True)
         self.depth.setValue(round(session.setup.depth_mm))
         self.depth.blockSignals(False)
         say(self.where, self._words() if usable else "")
+
+    def _ask(self, usable: bool) -> None:
+        """Wait for a click on the lesion by itself, once, where nothing can be run without."""
+        setup = self._session.setup
+        if setup.source is None or not (usable and setup.around_point):
+            self._asked = None
+            self.place.setChecked(False)
+            return
+        wanted = setup.source.token if setup.centre is None else None
+        if wanted != self._asked:
+            self._asked = wanted
+            # Where a study or a sidecar has placed it nobody need click any more.
+            self.place.setChecked(wanted is not None)
 
     def _words(self) -> str:
         session, waiting = self._session, self.place.isChecked()

@@ -19,12 +19,10 @@ class SamplePanel(Section):
     def __init__(self, session: Session, to_add: int) -> None:
         super().__init__("")
         self._session = session
-        self.previous = button("◀", "Previous hypothesis (Q)", name="Previous hypothesis")
-        self.next = button("▶", "Next hypothesis (W)", name="Next hypothesis")
+        self.previous = button("◀", "Previous hypothesis (Q)", "sign", name="Previous hypothesis")
+        self.next = button("▶", "Next hypothesis (W)", "sign", name="Next hypothesis")
         self.here = line()
         self.here.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        for arrow in (self.previous, self.next):
-            arrow.setFixedWidth(34)
         self.count = spin(1, _MOST, to_add, "How many samples to add as layers")
         self.add = button("Add samples", "Add them to the layer list, one after the other")
         self.keep = button("Keep", "Keep this hypothesis as a layer of its own (K)")

@@ -53,7 +53,7 @@ class Together:
     )
     probability: bool = _together("Probability map", "How likely each voxel belongs, from 0 to 1")
     boxplot: bool = _together(
-        "Boxplot, and samples unlike the others",
+        "Boxplot, and unusual samples",
         "The hypothesis in the middle of all others, the half around it, and outliers by number",
     )
 

@@ -102,12 +102,12 @@ class ResultPanel(Section):
         say(self.doubt, result.doubt)
         for k, (line, bars) in enumerate(zip(self.ranges, self.bars, strict=True)):
             if session.ranges is None:
-                line.setText("model range …")
+                line.setText("Model range …")
                 bars.show_sizes(None, None, result.measure)
                 continue
             found = session.ranges.ranges[k]
             bars.show_sizes(session.ranges.bars[k], found, result.measure)
-            line.setText(session.ranges.line(result.measure, k))
+            line.setText(capital(session.ranges.line(result.measure, k)))
         self._say_lengths(result)
 
     def _say_lengths(self, result: Prediction) -> None:
@@ -154,15 +154,12 @@ class SliderPanel(Section):
 
     def __init__(self, session: Session) -> None:
         self.value = text("0", "", wrap=False)
-        self.play = button("▶", "Move the boundary to and fro", name="Play")
+        self.play = button("▶", "Move the boundary to and fro", "sign", name="Play")
         self.play.setCheckable(True)
-        self.reset = button("0", "Back to where the slider began", name="Reset")
-        self.undo = button("↶", "Take back the last step (Ctrl+Z)", name="Undo")
-        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)", name="Redo")
-        small = (self.play, self.reset, self.undo, self.redo)
-        for one in small:
-            one.setFixedWidth(26)
-        tools = (self.value, *small)
+        self.reset = button("0", "Back to where the slider began", "sign", name="Reset")
+        self.undo = button("↶", "Take back the last step (Ctrl+Z)", "sign", name="Undo")
+        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)", "sign", name="Redo")
+        tools = (self.value, self.play, self.reset, self.undo, self.redo)
         super().__init__("Boundary", beside=tools)
         self._session = session
         self.directions = combo(_WHAT)

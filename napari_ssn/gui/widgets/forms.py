@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ssn.gui.widgets.parts import Section, line, row
+from napari_ssn.gui.widgets.parts import Section, line, row, with_dots
 
 Model = TypeVar("Model")
 
@@ -136,7 +136,7 @@ def _finish(control: QWidget, how: Any) -> None:
     if isinstance(control, QCheckBox):
         control.setText(how["title"])
     if isinstance(control, QComboBox):
-        control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        with_dots(control).setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for at in range(control.count()):
             tip = how.get("tips", {}).get(control.itemData(at), "")
             control.setItemData(at, tip, Qt.ItemDataRole.ToolTipRole)

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QLayout, QScrollArea, QWidget
 _SHARE = 0.55
 _NEVER = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
 _NEEDED = Qt.ScrollBarPolicy.ScrollBarAsNeeded
+_FOOT_CHANGES = (QEvent.Type.LayoutRequest, QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
 _TAB = Qt.FocusPolicy.TabFocus
 
 
@@ -26,11 +27,15 @@ class Page(QScrollArea):
     Args:
         inner: what is on it.
         least: pixels that it is wide at least.
+        foot: what stays below it, however it is scrolled.
     """
 
-    def __init__(self, inner: QWidget, least: int) -> None:
+    def __init__(self, inner: QWidget, least: int, foot: QWidget | None = None) -> None:
         super().__init__()
-        self._least = least
+        self._least, self.foot = least, foot
+        if foot is not None:
+            foot.setParent(self)
+            foot.installEventFilter(self)
         self.setWidget(inner)
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -49,7 +54,8 @@ class Page(QScrollArea):
     def _wanted(self) -> int:
         bar = self.verticalScrollBar()
         beside = bar.sizeHint().width() if bar.maximum() > 0 else 0
-        return max(self._least, int(self.widget().minimumSizeHint().width()) + beside)
+        below = 0 if self.foot is None else int(self.foot.minimumSizeHint().width())
+        return max(self._least, int(self.widget().minimumSizeHint().width()) + beside, below)
 
     def minimumSizeHint(self) -> QSize:
         """As high as Qt says, as wide as the widget, its scroll bar beside it."""
@@ -60,10 +66,31 @@ class Page(QScrollArea):
         too_wide = self._wanted() > self.most
         self.setHorizontalScrollBarPolicy(_NEEDED if too_wide else _NEVER)
         self.updateGeometry()
+        self._stand()
+
+    def _stand(self) -> None:
+        """Lay the foot along the lower edge, as high as its words need at this width."""
+        foot = self.foot
+        if foot is None:
+            return
+        # The scroll bar reaches down beside it.
+        wide, high = self.viewport().width(), 0
+        if not foot.isHidden():
+            high = foot.heightForWidth(wide)
+            high = foot.sizeHint().height() if high < 0 else high
+        if self.viewportMargins().bottom() != high:
+            self.setViewportMargins(0, 0, 0, high)
+        foot.setGeometry(0, self.height() - high, wide, high)
+
+    def resizeEvent(self, event: Any) -> None:
+        """The foot keeps to the lower edge."""
+        super().resizeEvent(event)
+        self._stand()
 
     def focusNextPrevChild(self, onwards: bool) -> bool:
         """Tab goes as one reads, to what was made last too."""
-        stops = [one for one in _read_in_order(self.widget()) if one.focusPolicy() & _TAB]
+        inside = [*_read_in_order(self.widget()), *_read_in_order(self.foot)]
+        stops = [one for one in inside if one.focusPolicy() & _TAB]
         for before, after in pairwise(stops):
             if before.nextInFocusChain() is not after:
                 QWidget.setTabOrder(before, after)
@@ -71,7 +98,8 @@ class Page(QScrollArea):
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """What is on it has another size: so has the page."""
-        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+        changes = _FOOT_CHANGES if watched is self.foot else (QEvent.Type.LayoutRequest,)
+        if watched in (self.widget(), self.foot) and event.type() in changes:
             self.fit()
         return bool(super().eventFilter(watched, event))
 

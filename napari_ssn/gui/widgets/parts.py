@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.utils.theme import get_theme
 from qtpy import QT_VERSION
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
@@ -16,6 +16,9 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QVBoxLayout,
     QWidget,
 )
@@ -79,7 +82,9 @@ def style_of(theme: str, points: float) -> str:
         QCheckBox::indicator:enabled, QRadioButton::indicator:enabled {{
             border: 1px solid {colour["muted"]};
         }}
+        QRadioButton, QCheckBox {{ padding-right: 3px; }}
         QPushButton {{ padding: 3px 8px; }}
+        QPushButton[role="sign"] {{ padding: 3px 4px; min-width: 18px; }}
         QPushButton[role="small"] {{ padding: 1px 4px; }}
         QPushButton[role="fold"] {{
             text-align: left; padding: 0px; background: transparent; color: {plain};
@@ -220,9 +225,35 @@ def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
     return made
 
 
+class _Dots(QObject):
+    """Paints a combo box whose entry is too long for it with dots, where Qt would cut it off."""
+
+    def eventFilter(self, box: Any, event: Any) -> bool:
+        """Paint it as Qt does, but for the words."""
+        if event.type() != QEvent.Type.Paint:
+            return False
+        option = QStyleOptionComboBox()
+        box.initStyleOption(option)
+        edge = QStyle.SubControl.SC_ComboBoxEditField
+        kind = QStyle.ComplexControl.CC_ComboBox
+        room = box.style().subControlRect(kind, option, edge, box).width()
+        elide = Qt.TextElideMode.ElideRight
+        option.currentText = option.fontMetrics.elidedText(option.currentText, elide, room)
+        painter = QStylePainter(box)
+        painter.drawComplexControl(kind, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        return True
+
+
+def with_dots(box: QComboBox) -> QComboBox:
+    """Let a combo box end an entry that is too long for it in dots."""
+    box.installEventFilter(_Dots(box))
+    return box
+
+
 def combo(tip: str) -> QComboBox:
-    """A combo box that may be narrower than its longest entry."""
-    made = QComboBox()
+    """A combo box that may be narrower than its longest entry, which ends in dots there."""
+    made = with_dots(QComboBox())
     made.setToolTip(tip)
     made.setAccessibleName(tip)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
