@@ -94,7 +94,7 @@ def killed(table: Path, out: Path, kills: int) -> str:
     def kill() -> None:
         nonlocal done
         me = str(os.getpid())
-        while done < kills and not ended.wait(chance.uniform(0.5, 3.0)):
+        while done < kills and not ended.wait(chance.uniform(3.0, 12.0)):
             workers = [pid for pid in _children(me) if b"spawn_main" in _command(pid)]
             if workers:
                 os.kill(int(chance.choice(workers)), signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -13,6 +14,8 @@ from typing import Any
 import dask.config
 import psutil
 from distributed import Client, Future, Nanny, Scheduler, SpecCluster
+from distributed.comm.addressing import parse_address
+from distributed.comm.core import connect
 from distributed.security import Security
 
 from napari_ssn.errors import DeviceError
@@ -189,18 +192,38 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+def check_scheduler(address: str) -> None:
+    """DeviceError if no scheduler answers at an address; nothing is left of the attempt."""
+    try:
+        parse_address(address, strict=True)
+        arguments = Security().get_connection_args("client")
+        if address.startswith("tls") and not arguments.get("ssl_context"):
+            raise DeviceError(
+                "For an address with tls dask's configuration has to name certificates: "
+                "distributed.comm.tls."
+            )
+
+        async def knock() -> None:
+            comm = await connect(address, timeout=_PATIENCE, **arguments)
+            await comm.close()
+
+        asyncio.run(knock())
+    except ValueError:
+        raise DeviceError(
+            "That is no address of a scheduler of dask: it is said as tcp://host:8786 when the "
+            "scheduler starts."
+        ) from None
+    except (OSError, TimeoutError):
+        raise DeviceError("No scheduler of dask answers at that address.") from None
+
+
 @contextmanager
 def distant_crew(address: str, gpu: bool) -> Iterator[Crew]:
     """Workers of a scheduler that is there; they stay when the ``with`` ends.
 
     DeviceError if it does not answer.
     """
-    try:
-        client = Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise DeviceError(
-            f"No scheduler of dask answers at that address ({type(error).__name__}): it is said "
-            "as tcp://host:8786 when the scheduler starts."
-        ) from None
-    with client:
-        yield Crew(client, gpu, client.dashboard_link or "")
+    check_scheduler(address)
+    with Client(address, timeout=_PATIENCE, set_as_default=False) as client:
+        has_page = client.scheduler_info(n_workers=0)["services"].get("dashboard")
+        yield Crew(client, gpu, client.dashboard_link if has_page else "")

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from napari_ssn._version import __version__
-from napari_ssn.cohort.crew import Crew, Worker, distant_crew, local_crew
+from napari_ssn.cohort.crew import Crew, Worker, check_scheduler, distant_crew, local_crew
 from napari_ssn.cohort.folders import folder_of
 from napari_ssn.cohort.looking import look, stamp_of
 from napari_ssn.cohort.manifest import Manifest, Record
@@ -146,6 +146,8 @@ def run_cohort(
     if options.scheduler is None:
         device = choose_device(options.device)
         gpus = torch.cuda.device_count() if device.type == "cuda" else 0
+    else:
+        check_scheduler(options.scheduler)
     looked = look(source, out, len(card.channels))
     if looked.results:
         told.say(f"Left aside: {looked.results:,} files that are results, by their sidecars.")

@@ -13,8 +13,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
+from napari_ssn._version import __version__
+from napari_ssn.cohort import crew as crew_module
 from napari_ssn.cohort import run as cohort_run
+from napari_ssn.cohort import task
 from napari_ssn.cohort.folders import PICTURE
 from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.documents.sidecar import read_sidecar
@@ -238,3 +242,35 @@ def test_it_is_stopped_and_goes_on(
         assert sum(one.state == "done" for one in manifest.records()) == stopped
     assert cohort_run.run_cohort(*arguments, options, told) == {"done": 5}
     assert len(ended) == 5
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("nonsense", "no address of a scheduler"),
+        ("", "no address of a scheduler"),
+        ("udp://127.0.0.1:9", "no address of a scheduler"),
+        ("tcp://127.0.0.1:1", "No scheduler of dask answers"),
+        ("tls://127.0.0.1:1", "has to name certificates"),
+    ],
+)
+def test_a_scheduler_that_is_not_there(
+    cohort: Any, tmp_path: Path, monkeypatch: Any, address: str, words: str
+) -> None:
+    monkeypatch.setattr(crew_module, "_PATIENCE", 0.3)
+    scan(tmp_path / "in" / "a.nii.gz")
+    status, _, err, _ = cohort("--scheduler", address)
+    assert status == 2 and words in err and not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_that_is_there(cohort: Any, tmp_path: Path) -> None:
+    scan(tmp_path / "in" / "a.nii.gz")
+    with LocalCluster(1, 1, processes=False, protocol="tcp", dashboard_address=None) as cluster:
+        status, said, err, started = cohort("--scheduler", cluster.scheduler_address)
+    assert status == 0 and not started and said == "1 scan: 1 done.\n", err
+
+
+def test_workers_that_cannot_be_used(tmp_path: Path) -> None:
+    assert not task.check_worker(str(tmp_path), __version__)
+    assert "does not see the folder" in task.check_worker(str(tmp_path / "no"), __version__)
+    assert "0.0.1" in task.check_worker(str(tmp_path), "0.0.1")
