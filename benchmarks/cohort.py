@@ -157,9 +157,10 @@ class _Count:
     def __init__(self, manifest: Manifest) -> None:
         self.manifest, self.ends = manifest, 0
 
-    def ended(self, key: int, outcome: float) -> None:
+    def ended(self, key: int, outcome: float) -> bool:
         self.ends += 1
         self.manifest.died(key)
+        return False
 
     def died(self, key: int) -> bool:
         raise AssertionError(key)

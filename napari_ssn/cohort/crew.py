@@ -119,7 +119,8 @@ def local_crew(count: int | None, gpus: int) -> Iterator[Crew]:
         each = {
             **common,
             "nthreads": max(1, cores // count),
-            "memory_limit": psutil.virtual_memory().total // count,
+            # Of all that there is: a large scan is tried once more when the others are at rest.
+            "memory_limit": psutil.virtual_memory().total,
             "preload": ["napari_ssn.cohort.preload"],
             # Its words would name a scan's files, and on a terminal they break the progress bar.
             "silence_logs": logging.CRITICAL,

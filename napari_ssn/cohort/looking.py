@@ -38,12 +38,14 @@ class Looked:
         places: folders and zips of DICOM, whose headers say which series they hold.
         results: files left aside because a sidecar says that they are a result.
         others: files left aside because they are no images by their names.
+        closed: folders that could not be read.
     """
 
     scans: list[tuple[Scan, str]] = field(default_factory=list)
     places: list[Path] = field(default_factory=list)
     results: int = 0
     others: int = 0
+    closed: int = 0
 
 
 def look(source: Path, out: Path, channels: int) -> Looked:
@@ -75,11 +77,19 @@ def look(source: Path, out: Path, channels: int) -> Looked:
 
 
 def _walk(found: Looked, source: Path, out: Path, channels: int) -> None:
-    for place, folders, files in os.walk(source):
+    def closed(error: OSError) -> None:
+        found.closed += 1
+
+    # Folders may be links to each other: each is looked into once.
+    seen = {os.path.realpath(source), os.path.realpath(out)}
+    for place, folders, files in os.walk(source, onerror=closed, followlinks=True):
         here = Path(place)
-        folders[:] = sorted(
-            one for one in folders if not one.startswith(".") and (here / one).absolute() != out
-        )
+        inside = {one: os.path.realpath(here / one) for one in sorted(folders)}
+        folders.clear()
+        for name, real in inside.items():
+            if not name.startswith(".") and real not in seen:
+                seen.add(real)
+                folders.append(name)
         for name in [one for one in folders if is_zarr(here / one)]:
             folders.remove(name)
             _take(found, here / name, source, channels)

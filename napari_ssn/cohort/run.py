@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,7 +20,7 @@ from napari_ssn.cohort.manifest import Manifest, Record
 from napari_ssn.cohort.task import Job, Outcome, check_worker, look_at, segment_scan
 from napari_ssn.cohort.work import DEATHS, Shift
 from napari_ssn.documents.card import CARD_NAME, ModelCard, read_card
-from napari_ssn.documents.cohort import Scan, Series, State, Wanted
+from napari_ssn.documents.cohort import Found, Scan, Series, State, Wanted
 from napari_ssn.errors import NEVER, Cancel, Cancelled, DeviceError
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.places import find_model
@@ -65,16 +65,21 @@ class _Ends:
     manifest: Manifest
     wanted: str
     told: Told
+    out: Path
+    before: Mapping[int, Found | None]
     stop: list[str] = field(default_factory=list)
 
-    def ended(self, key: int, outcome: Outcome) -> None:
+    def ended(self, key: int, outcome: Outcome) -> bool:
         if outcome.stop:
             self.stop.append(outcome.stop)
-            return
-        if outcome.state == "waiting":
-            self.died(key)
-            return
-        self._end(key, outcome.state, outcome.reason, outcome)
+            return False
+        state = outcome.state
+        if state == "waiting":
+            if self.manifest.died(key) < DEATHS:
+                return True
+            state = "refused"
+        self._end(key, state, outcome.reason, outcome)
+        return False
 
     def died(self, key: int) -> bool:
         deaths = self.manifest.died(key)
@@ -89,6 +94,11 @@ class _Ends:
     def _end(self, key: int, state: State, reason: str, outcome: Outcome | None = None) -> None:
         found, seconds = (None, None) if outcome is None else (outcome.found, outcome.seconds)
         self.manifest.end(key, state, self.wanted, reason, found, seconds)
+        before = self.before[key]
+        # What was found before, and is not any more, must not lie beside what is said now.
+        for name in set(before.files if before else ()) - set(found.files if found else ()):
+            with suppress(OSError):
+                (folder_of(self.out, key) / name).unlink()
         self.told.ended(state)
 
 
@@ -151,6 +161,8 @@ def run_cohort(
     looked = look(source, out, len(card.channels))
     if looked.results:
         told.say(f"Left aside: {looked.results:,} files that are results, by their sidecars.")
+    if looked.closed:
+        told.say(f"Not looked into: {looked.closed:,} folders that may not be read.")
     if looked.others:
         told.say(f"Left aside: {looked.others:,} files that are no images by their names.")
     with Manifest(out, write=True) as manifest, ExitStack() as stack:
@@ -166,7 +178,8 @@ def run_cohort(
             found = crew()
             if found.dashboard:
                 told.say(f"What the workers do: {found.dashboard}")
-            ends = _Ends(manifest, wanted.key, told)
+            before = {number: record.found for number, (record, _) in todo.items()}
+            ends = _Ends(manifest, wanted.key, told, out, before)
 
             def job(number: int, worker: Worker) -> Job:
                 record, again = todo[number]
@@ -216,8 +229,9 @@ class _Seen:
     manifest: Manifest
     stamps: dict[str, str]
 
-    def ended(self, key: str, outcome: tuple[Series, ...]) -> None:
+    def ended(self, key: str, outcome: tuple[Series, ...]) -> bool:
         self.manifest.saw(key, self.stamps[key], outcome)
+        return False
 
     def died(self, key: str) -> bool:
         self.failed(key, "")

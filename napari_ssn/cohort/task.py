@@ -71,7 +71,8 @@ class Outcome:
     """What a worker sends home.
 
     Attributes:
-        state, reason, found: as the manifest keeps them.
+        state, reason, found: as the manifest keeps them; of a scan that there was not memory enough
+            for, that it waits.
         seconds: that it took.
         crowded: whether the GPU's memory was full on the way: its worker is not to be trusted.
         stop: why no other scan can be done either, one sentence; empty where nothing is wrong.
@@ -120,7 +121,8 @@ def segment_scan(job: Job) -> Outcome:
     except ExportError as error:
         return Outcome("waiting", stop=str(error))
     except SSNError as error:
-        state = "waiting" if isinstance(error, DeviceError) and crowded else "refused"
+        # There may be memory enough when others are at rest.
+        state = "waiting" if isinstance(error, DeviceError) else "refused"
         return Outcome(state, str(error), seconds=time.monotonic() - began, crowded=bool(crowded))
     return Outcome(state, found=found, seconds=time.monotonic() - began, crowded=bool(crowded))
 

@@ -35,8 +35,8 @@ _FETCH = 60.0
 class Ends(Protocol[_Told]):
     """Who is told what became of each."""
 
-    def ended(self, key: _Told, outcome: Any) -> None:
-        """It came to an end."""
+    def ended(self, key: _Told, outcome: Any) -> bool:
+        """It came to an end; whether it is to be tried again."""
 
     def died(self, key: _Told) -> bool:
         """A worker died of it; whether it is to be tried again."""
@@ -145,8 +145,7 @@ class Shift(Generic[Key]):
             if self.crowded(outcome):
                 workers.pop(one.address, None)
                 self.crew.restart(one.address)
-            self.ends.ended(one.key, outcome)
-            return []
+            return [one.key] if self.ends.ended(one.key, outcome) else []
         error = one.future.exception() if one.future.status == "error" else None
         if error is None or isinstance(error, KilledWorker):
             workers.pop(one.address, None)

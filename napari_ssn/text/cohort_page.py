@@ -192,7 +192,7 @@ def _row(one: Line) -> str:
         if label.longest_mm is not None
     ]
     width = f"width {found.width:.2f} medians" if found and found.width is not None else ""
-    presence = f"{found.presence:.0%}".replace("%", " %") if found and found.presence else ""
+    presence = f"{100 * found.presence:.0f} %" if found and found.presence is not None else ""
     fit = FITS[found.fit] if found else ""
     far = f"distance {found.distance:.2f}" if found and found.distance is not None else ""
     said = [STATES[one.state].capitalize(), one.reason, *(remarks(found) if found else ())]

@@ -145,6 +145,12 @@ def test_a_folder_is_done_once_and_what_changed_again(
         "sample_02.json",
         "sample_02.nii.gz",
     ]
+    # What is not found any more does not lie beside what is said now.
+    a.write_bytes(b"no image any more")
+    _, said, _, _ = cohort("--samples", 1)
+    assert said == "4 scans: 2 done, 2 refused.\n"
+    assert not list(folder.iterdir())
+    assert not list(out.rglob("sample_02*")) and list(out.rglob("sample_01.nii.gz"))
 
 
 def test_another_model_does_all_again(
@@ -173,6 +179,19 @@ def test_a_scan_that_kills_its_workers_is_set_aside_and_tried_again_when_asked(
     found = {one["image"]: one for one in rows(tmp_path / "out")}
     assert found["deadly.nii.gz"]["reason"].startswith("2 workers died of it")
     monkeypatch.undo()
+
+
+def test_what_there_is_not_memory_enough_for_is_tried_when_the_others_are_done(
+    cohort: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    for name in ("full", "b", "c"):
+        scan(tmp_path / "in" / f"{name}.nii.gz")
+    monkeypatch.setattr(cohort_run, "segment_scan", crews.full)
+    assert cohort()[1] == "3 scans: 2 done, 1 refused.\n"
+    found = {one["image"]: one["reason"] for one in rows(tmp_path / "out")}
+    assert found["full.nii.gz"] == "There is not memory enough."
+    tried = [path.name for path in sorted((tmp_path / "in").glob("*.tried"))]
+    assert tried == ["full-1.tried", "full-2.tried"]
 
 
 def test_dicom_series_of_a_tree(cohort: Any, tmp_path: Path) -> None:

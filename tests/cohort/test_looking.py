@@ -48,6 +48,16 @@ def test_a_tree(tmp_path: Path) -> None:
     assert (found.results, found.others) == (1, 2)
 
 
+def test_links_between_folders_are_followed_once(tmp_path: Path) -> None:
+    tree, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
+    image(tree / "a.nii.gz")
+    image(elsewhere / "b.nii.gz")
+    (tree / "linked").symlink_to(elsewhere)
+    (tree / "linked too").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(tree)
+    assert titles(look(tree, tmp_path / "out", channels=1)) == ["a.nii.gz", "linked/b.nii.gz"]
+
+
 def test_files_of_a_case_go_together_where_the_model_has_channels(tmp_path: Path) -> None:
     for case in ("a", "b"):
         for channel in range(2):

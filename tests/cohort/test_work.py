@@ -24,8 +24,9 @@ class Ends:
     deaths: Counter[Any] = field(default_factory=Counter)
     unforeseen: dict[Any, str] = field(default_factory=dict)
 
-    def ended(self, key: Any, outcome: Any) -> None:
+    def ended(self, key: Any, outcome: Any) -> bool:
         self.done.append((key, outcome))
+        return False
 
     def died(self, key: Any) -> bool:
         self.deaths[key] += 1

@@ -48,3 +48,24 @@ def segment_or_die(job: Any) -> Any:
     if "deadly" in job.scan.image:
         os.kill(os.getpid(), signal.SIGKILL)
     return segment_scan(job)
+
+
+def full(job: Any) -> Any:
+    """As `segment_scan`, with a scan that there is not memory enough for."""
+    from napari_ssn.cohort import task
+    from napari_ssn.errors import DeviceError
+
+    path = Path(job.scan.paths[0])
+    if path.name != "full.nii.gz":
+        return task.segment_scan(job)
+
+    def fail(*anything: Any, **more: Any) -> Any:
+        tried = len(list(path.parent.glob("full-*.tried"))) + 1
+        (path.parent / f"full-{tried}.tried").touch()
+        raise DeviceError("There is not memory enough.")
+
+    before, task.read_scan = task.read_scan, fail
+    try:
+        return task.segment_scan(job)
+    finally:
+        task.read_scan = before
