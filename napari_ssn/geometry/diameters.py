@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Voxel sizes nearer than this are one size, and lengths nearer than this one length.
 _SAME_SIZE, _SAME_LENGTH = 1e-3, 1e-9
+# Points of an outline of which all pairs are looked at.
+_FEW_POINTS = 200
 
 Floats = NDArray[np.float64]
 
@@ -157,7 +159,9 @@ def _longest(stack: NDArray[np.bool_], edges: Floats) -> tuple[_Best | None, int
             break
         box = boxes[number]
         corner = np.array([box[1].start, box[2].start], dtype=np.float64)
-        here = _measured(parts[box][0] == number + 1, edges)
+        here = _measured(parts[box][0] == number + 1, edges, 0.0 if best is None else best[0])
+        if here is None:
+            continue
         longer = best is None or here[0] > best[0] * (1 + _SAME_LENGTH)
         as_long = best is not None and here[0] >= best[0] * (1 - _SAME_LENGTH)
         wider = best is not None and here[1] > best[1] * (1 + _SAME_LENGTH)
@@ -174,13 +178,22 @@ def _reach(box: tuple[int, int], edges: Floats) -> float:
     return float(max(np.linalg.norm(edges @ (size * turn)) for turn in ([1, 1], [1, -1])))
 
 
-def _measured(part: NDArray[np.bool_], edges: Floats) -> _Best:
-    """Of one part (rows, columns): both lengths, and the ends of each, (2, 2) indices."""
+def _measured(part: NDArray[np.bool_], edges: Floats, least: float) -> _Best | None:
+    """Of one part (rows, columns): both lengths, and the ends of each, (2, 2) indices.
+
+    None of a part that is shorter than ``least``.
+    """
     outline = _outline(part)
-    hull = outline[ConvexHull(outline @ edges.T).vertices]
+    around, short = outline @ edges.T, least * (1 - 2 * _SAME_LENGTH)
+    # Of a small part this is known sooner than its hull.
+    if least and len(outline) <= _FEW_POINTS and pdist(around).max() < short:
+        return None
+    hull = outline[ConvexHull(around).vertices]
     places = hull @ edges.T
     apart = squareform(pdist(places))
     longest = float(apart.max())
+    if longest < short:
+        return None
     best: _Best | None = None
     for i, j in np.argwhere(np.triu(apart >= longest * (1 - _SAME_LENGTH), 1)):
         across = _across(hull, places, int(i), int(j))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
 
 import napari_ssn as ssn
+from napari_ssn.cli.segmenting import segment_image
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.dicom.segments import label_maps_on
@@ -39,6 +43,32 @@ def run(monkeypatch, capsys, model: Path):
         return status, out.strip(), err.strip()
 
     return call
+
+
+@pytest.fixture(scope="module")
+def made(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+    """The series of `make_single` and what ``segment`` makes of it, once for all: to be copied."""
+
+    @cache
+    def make(samples: int, suffix: str) -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp("segmented")
+        image, out = make_single(folder / "scan"), folder / "out"
+        segment_image(image, out, str(model), count=samples, device="cpu", suffixes=(suffix,))
+        return image, out
+
+    return make
+
+
+@pytest.fixture
+def segmented(made: Any, tmp_path: Path, capsys: Any) -> Callable[..., tuple[Path, Path]]:
+    """The series of `make_single`, and a copy of what ``segment`` makes of it."""
+
+    def copy(samples: int, suffix: str = ".nii.gz") -> tuple[Path, Path]:
+        image, out = made(samples, suffix)
+        capsys.readouterr()
+        return image, shutil.copytree(out, tmp_path / "out")
+
+    return copy
 
 
 def make_single(folder: Path) -> Path:
@@ -161,10 +191,9 @@ def moved(seg: pydicom.Dataset) -> None:
     ],
 )
 def test_what_a_segmentation_says_otherwise_is_found_out(
-    run, tmp_path: Path, change: Callable[[pydicom.Dataset], None], words: str
+    run, segmented: Any, change: Callable[[pydicom.Dataset], None], words: str
 ) -> None:
-    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
-    assert run("segment", image, "--samples", 0, "--format", "dicom-seg", "--out", out)[0] == 0
+    image, out = segmented(0, ".dcm")
     retold(change, out / "mean.dcm")
     status, said, _ = run("verify", out / "mean.dcm.json", "--image", image)
     assert status == 1 and words in said
@@ -186,9 +215,8 @@ def test_names_in_a_file_for_slicer_are_compared(run, tmp_path: Path) -> None:
         assert status == 1 and "gives its labels other names" in said
 
 
-def test_a_piece_that_the_model_does_not_take_is_one_sentence(run, tmp_path: Path) -> None:
-    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
-    assert run("segment", image, "--samples", 0, "--out", out)[0] == 0
+def test_a_piece_that_the_model_does_not_take_is_one_sentence(run, segmented: Any) -> None:
+    image, out = segmented(0)
     record = json.loads((out / "mean.json").read_text())
     for tile, words in (([1, 1, 1], "cannot take 1 × 1 × 1 voxels"), ([16, 16], "of 3 axes")):
         record["run"]["tile"] = tile
@@ -197,9 +225,8 @@ def test_a_piece_that_the_model_does_not_take_is_one_sentence(run, tmp_path: Pat
         assert status == 2 and words in err and not said
 
 
-def test_a_model_by_another_name_is_worth_a_word(run, tmp_path: Path) -> None:
-    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
-    assert run("segment", image, "--samples", 0, "--out", out)[0] == 0
+def test_a_model_by_another_name_is_worth_a_word(run, segmented: Any) -> None:
+    image, out = segmented(0)
     record = json.loads((out / "mean.json").read_text())
     record["model"]["name"] = "another"
     (out / "mean.json").write_text(json.dumps(record))
@@ -207,9 +234,10 @@ def test_a_model_by_another_name_is_worth_a_word(run, tmp_path: Path) -> None:
     assert status == 0 and "calls the model another" in err
 
 
-def test_with_its_sidecar_a_segmentation_opens_as_the_hypothesis_it_is(run, tmp_path: Path) -> None:
-    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
-    assert run("segment", image, "--samples", 1, "--format", "dicom-seg", "--out", out)[0] == 0
+def test_with_its_sidecar_a_segmentation_opens_as_the_hypothesis_it_is(
+    run, segmented: Any, tmp_path: Path
+) -> None:
+    image, out = segmented(1, ".dcm")
     [(data, meta, kind)] = opening.read_layers(str(out / "sample_01.dcm"))
     [(scan, where, _)] = opening.read_layers(str(image))
     assert kind == "labels" and meta["name"] == "tiny · sample 1" and data.shape == scan.shape
@@ -232,9 +260,8 @@ def test_with_its_sidecar_a_segmentation_opens_as_the_hypothesis_it_is(run, tmp_
         ("sample_01", {"kind": "mean", "seed": None, "sample": None}, "calls a mean"),
     ],
 )
-def test_a_draw_is_the_one_that_the_sidecar_names(run, tmp_path: Path, name, change, words) -> None:
-    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
-    assert run("segment", image, "--samples", 1, "--out", out)[0] == 0
+def test_a_draw_is_the_one_that_the_sidecar_names(run, segmented: Any, name, change, words) -> None:
+    image, out = segmented(1)
     assert run("verify", out / f"{name}.json", "--image", image)[0] == 0
     record = json.loads((out / f"{name}.json").read_text())
     record["choice"] |= change

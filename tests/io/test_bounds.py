@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.support.dicoms import make_series
+from tests.support.zips import zeros, zipped
 
 # As the project promises it.
 SECONDS, MEGABYTES = 5.0, 500
@@ -47,6 +47,12 @@ def read(path):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(time.process_time() - began, (peak - before) / 1e6, said, flush=True)
 
+try:
+    # What reading imports, beside what is imported above.
+    ssn.read("nowhere")
+except SSNError:
+    pass
+
 for line in sys.stdin:
     one = os.fork()
     if not one:
@@ -73,32 +79,6 @@ def costs() -> Iterator[Costs]:
     with child:
         yield read
         child.stdin.close()
-
-
-def zeros(size: int, start: bytes = b"") -> bytes:
-    """So many zeros behind a start, packed by gzip: one packed block, again and again."""
-    block = bytes(1 << 20)
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    head = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
-    one = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
-    checksum = zlib.crc32(start)
-    for _ in range(size >> 20):
-        checksum = zlib.crc32(block, checksum)
-    trailer = struct.pack("<2I", checksum, (len(start) + size) & 0xFFFFFFFF)
-    magic = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
-    return magic + head + one * (size >> 20) + packer.flush() + trailer
-
-
-def zipped(size: int, start: bytes) -> bytes:
-    """A zip of one file, of so many zeros behind a start."""
-    packed = zeros(size, start)
-    content, checksum = packed[10:-8], packed[-8:-4]
-    sizes = struct.pack("<2I2H", len(content), len(start) + size, 1, 0)
-    about = struct.pack("<5H", 20, 0, 8, 0, 0) + checksum + sizes
-    local = b"PK\3\4" + about + b"a"
-    entry = b"PK\1\2" + struct.pack("<H", 20) + about + struct.pack("<3H2I", 0, 0, 0, 0, 0) + b"a"
-    end = struct.pack("<4H2IH", 0, 0, 1, 1, len(entry), len(local) + len(content), 0)
-    return local + content + entry + b"PK\5\6" + end
 
 
 def slice_of_a_ct() -> bytes:

@@ -11,7 +11,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.training.nnunet import is_nnunet
 from napari_ssn.training.slices import load_slices
 from tests.support.fuzz import inputs, kinds, run
-from tests.support.zips import WORDS, marked
+from tests.support.zips import WORDS, marked, zipped
 
 
 def test_every_kind_is_read_before_anything_happens_to_it(tmp_path: Path) -> None:
@@ -67,12 +67,7 @@ def test_a_zip_that_cannot_be_opened_here_is_said(tmp_path: Path, kind: str) -> 
 
 def test_a_training_zip_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out,
-        out.open("imagesTr/a_0000.nii", "w", force_zip64=True) as stream,
-    ):
-        for _ in range(1100):
-            stream.write(bytes(1 << 20))
+    path.write_bytes(zipped(1100 << 20, name="imagesTr/a_0000.nii"))
     assert path.stat().st_size < 3e6
     with pytest.raises(DataError, match="which no data set is"):
         is_nnunet(path)
