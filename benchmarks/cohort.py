@@ -94,8 +94,8 @@ def killed(table: Path, out: Path, kills: int) -> str:
     def kill() -> None:
         nonlocal done
         me = str(os.getpid())
-        while done < kills and not ended.wait(chance.uniform(3.0, 12.0)):
-            workers = [pid for pid in _children(me) if b"spawn_main" in _command(pid)]
+        while done < kills and not ended.wait(chance.uniform(2.0, 8.0)):
+            workers = [pid for pid in _children(me) if _at_work(pid)]
             if workers:
                 os.kill(int(chance.choice(workers)), signal.SIGKILL)
                 done += 1
@@ -139,11 +139,12 @@ def _children(pid: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _command(pid: str) -> bytes:
+def _at_work(pid: str) -> bool:
+    """Whether it has had a scan: then it has loaded torch."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"libtorch" in Path(f"/proc/{pid}/maps").read_bytes()
     except OSError:
-        return b""
+        return False
 
 
 def _sleep(seconds: float) -> float:
