@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from napari_ssn.cli.missing import naming_missing
 from napari_ssn.cli.pictured import seen
 from napari_ssn.core.change import GROWTH
 from napari_ssn.documents.sidecar import read_sidecar
@@ -77,15 +78,18 @@ def change(
     found = growth_between(*scans, label, between)
     if out is not None:
         text = json.dumps(figures_of(found, least), indent=2) + "\n"
-        write_files({out: text.encode()}, overwrite)
+        with naming_missing([out, report, table]):
+            write_files({out: text.encode()}, overwrite)
     linked = ""
     if report is not None:
         views: list[View] = []
         if images is not None:
             views, linked = seen((before, after), images, align)
-        write_change(report, found, scans, least, taken, views, linked, overwrite)
+        with naming_missing([report, table]):
+            write_change(report, found, scans, least, taken, views, linked, overwrite)
     if table is not None:
-        add_to_table(table, found, scans, least)
+        with naming_missing([table]):
+            add_to_table(table, found, scans, least)
     for line in told_of(found, least).lines:
         typer.echo(line)
     if linked:

@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from napari_ssn.cli.images import Named, run_on
+from napari_ssn.cli.missing import naming_missing
 from napari_ssn.cli.options import parse_centre, parse_series
 from napari_ssn.documents.card import read_card
 from napari_ssn.errors import DataError
@@ -145,11 +146,13 @@ def readers(
         placed = place(found, prediction)
     if out is not None and made is not None and how is not None:
         assert prediction is not None
-        write_outline(out, made[0], shares_of(found, how, *made), prediction, overwrite)
+        with naming_missing([out, figures]):
+            write_outline(out, made[0], shares_of(found, how, *made), prediction, overwrite)
         typer.echo("Wrote the outline with its sidecar.", err=True)
     if figures is not None:
         text = json.dumps(_figures(found, placed), indent=2) + "\n"
-        write_files({figures: text.encode()}, overwrite)
+        with naming_missing([figures]):
+            write_files({figures: text.encode()}, overwrite)
     unit = "px" if volume.extent == "unknown" else "mm"
     measure = Measure.of(volume.space, volume.affine, volume.extent)
     for line in lines_of(found, placed, measure, unit):

@@ -13,6 +13,7 @@ import typer
 
 from napari_ssn import cli
 from napari_ssn.cli.images import Named, Numbers, Paths, run_on
+from napari_ssn.cli.missing import naming_missing
 from napari_ssn.cli.options import Ensemble
 from napari_ssn.core.members import MANY
 from napari_ssn.documents.card import read_card
@@ -200,8 +201,9 @@ def segment_image(
     if pages:
         # That of the mean, as the window would write it.
         shown = Shown(found, Choice(), None, deal_cards(found), ranges)
-        for one in pages:
-            export_report(shown, one, overwrite, deidentified)
+        for k, one in enumerate(pages):
+            with naming_missing(pages[k:]):
+                export_report(shown, one, overwrite, deidentified)
             typer.echo(f"Wrote {one.name}.", err=True)
     for line in ranges.lines(found.measure, means):
         typer.echo(line)

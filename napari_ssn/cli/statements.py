@@ -9,27 +9,20 @@ from numpy.typing import NDArray
 
 from napari_ssn.cli.beside import other_series
 from napari_ssn.cli.kinds import misfit
+from napari_ssn.cli.spreads import MOST_DRAWS, MOST_GIVEN, doubt, missized, misspanned
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
-from napari_ssn.documents.sizes import Sizes
-from napari_ssn.geometry.affine import Affine
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.drawing import in_region
-from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.prediction import Prediction
-from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.recall import Recall, conditions_in, points_in
-from napari_ssn.prediction.record import run_of, sizes_of, spans_of
+from napari_ssn.prediction.record import run_of
 
 # How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
 # otherwise by another processor.
 _ROUNDING = 1e-5
 # How far the stated presence may be from the model's: as another processor rounds the network.
 _CHANCE = 1e-4
-# How far stated sizes of many hypotheses, and their share, may be from those counted here.
-_SHARE = 2e-3
-# Samples that are drawn again, and such as were given points or conditions, which take longer.
-_MOST_DRAWS, _MOST_GIVEN = 1_000_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ def statements(
         if stated is not None and stated != getattr(here, name):
             unchecked.append(f"run.{name}")
     problems += misrun(record, found)
-    if run.unlike and not here.unlike:
+    if bool(run.unlike) != bool(here.unlike):
         # The card of today may know more of the training images, or less, than that of then.
         unchecked.append("run.unlike")
     if run.dicom is not None and here.dicom is None:
@@ -95,12 +88,16 @@ def statements(
             problems.append(problem)
         if not known and "choice.z" not in unchecked:
             unchecked.append("choice.z")
-    problem, known = _missized(record, recall, alike)
+    if record.sizes is not None:
+        used.append("sizes.draws")
+    # A graphics card may round sums otherwise from one run to the next.
+    alike = alike and run.device == here.device == "cpu"
+    problem, known = missized(record, recall, alike)
     if problem is not None:
         problems.append(problem)
     if not known:
         unchecked.append("sizes")
-    problem, known = _misspanned(record, recall, alike)
+    problem, known = misspanned(record, recall, alike)
     if problem is not None:
         problems.append(problem)
     if not known:
@@ -128,6 +125,9 @@ def misrun(record: Provenance, found: Prediction) -> list[str]:
         out.append("the sidecar states a frame of an image that has no time")
     if (run.ensemble is None) != (here.ensemble is None):
         out.append("the sidecar says otherwise than it is whether it is of an ensemble")
+    elif run.ensemble is not None and record.model.weights_sha256 != found.card.weights_sha256:
+        # Of a model `again` has compared it.
+        out.append("the sidecar states another checksum of its members together than they have")
     # Only a full GPU makes a run go on in other pieces than the model's.
     if here.device == "cpu" == run.device and run.tile not in (None, found.card.region):
         out.append("the sidecar states other pieces than the model looks at")
@@ -168,7 +168,7 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
         # What is nearest to a drawing cannot be told without that: `statements` names it.
         return None, True
     given = choice.pointing is not None or choice.conditions is not None
-    most = _MOST_GIVEN if given else _MOST_DRAWS
+    most = MOST_GIVEN if given else MOST_DRAWS
     if choice.sample is not None and choice.sample > most:
         return (None, False) if given else (_MISDRAWN, True)
     if choice.kind == "representative" or (choice.kind == "sample" and choice.sample is None):
@@ -200,9 +200,9 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
     anchor, beyond = np.split(whole, [source.dist.rank])
     stated = None if choice.pointing is None else choice.pointing.rest
     if stated is not None and not _near(stated, beyond[: len(beyond) - len(set(points))]):
-        return _doubt(given, alike, "the sidecar states another correction than its points give")
+        return doubt(given, alike, "the sidecar states another correction than its points give")
     if choice.anchor is not None and not _near(choice.anchor, anchor):
-        return _doubt(given, alike, "the sidecar states another anchor than that of its walk")
+        return doubt(given, alike, "the sidecar states another anchor than that of its walk")
     if choice.kind != "walk":
         if not given and anchor.tolist() != choice.z:
             words = "the sidecar calls a mean what is none"
@@ -210,7 +210,7 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
                 words = "the sidecar states another z than its member's"
             return _MISDRAWN if choice.kind == "sample" else words, True
         if not _near(choice.z, anchor):
-            return _doubt(given, alike, "the sidecar states another z than its points or seed give")
+            return doubt(given, alike, "the sidecar states another z than its points or seed give")
         return None, True
     # A direction has length one: so much holds whatever found it.
     assert choice.z is not None
@@ -225,66 +225,8 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
     walked = [(choice.z, sigma)]
     walked += [(one.z, one.sigma) for one in (choice.lesions.own if choice.lesions else ())]
     if not all(_near(z, directions.z(number, at, anchor)) for z, at in walked):
-        return _doubt(True, alike, "the sidecar states another direction than that of its walk")
+        return doubt(True, alike, "the sidecar states another direction than that of its walk")
     return None, True
-
-
-def _missized(record: Provenance, recall: Recall, alike: bool) -> tuple[str | None, bool]:
-    """What a sidecar says of the sizes of all hypotheses otherwise than they are."""
-    choice, words = record.choice, "the sidecar states another range of sizes than the model gives"
-    if record.sizes is None:
-        return (None if record.together is None else words), True
-    prediction = recall.stated(choice)
-    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
-    if only and not len(prediction.given.outcome(points, only).z):
-        return None, False
-    count = max(one.draws for one in record.sizes.values())
-    if count > (_MOST_GIVEN if points or only else _MOST_DRAWS):
-        return None, False
-    true = sizes_of(prediction, count_ranges(prediction, points, only, count))
-    there, here = record.sizes, true["sizes"] or {}
-    pairs = [(record.together, true["together"])]
-    pairs += [(there.get(name), here.get(name)) for name in {*there, *here}]
-    if all(_same_sizes(*pair) for pair in pairs):
-        return None, True
-    # The card of today may know other training images, and the range be another's.
-    doubtful = bool(points or only) or bool(record.run.unlike) != (prediction.fit.kind == "unlike")
-    return _doubt(doubtful, alike, words)
-
-
-def _same_sizes(one: Sizes | None, other: Sizes | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return (
-        (one.readers, len(one.voxels)) == (other.readers, len(other.voxels))
-        and abs(one.outlined - other.outlined) <= _SHARE
-        # Another processor gives a voxel or two to another label.
-        and np.allclose((one.draws, *one.voxels), (other.draws, *other.voxels), _SHARE, 1.0)
-    )
-
-
-def _misspanned(record: Provenance, recall: Recall, alike: bool) -> tuple[str | None, bool]:
-    """What a sidecar says of the diameters of all hypotheses otherwise than they are."""
-    choice = record.choice
-    if record.spans is None:
-        return None, True
-    prediction = recall.stated(choice)
-    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
-    if record.sizes is None or (only and not len(prediction.given.outcome(points, only).z)):
-        return None, False
-    ranges = count_ranges(prediction, points, only, 1)
-    here = spans_of(prediction, ranges, measure_lengths(prediction, points, only)) or {}
-    # Another processor gives a voxel or two to another label.
-    near = 0.5 * float(Affine(record.grid.affine).lengths.max())
-    same = here.keys() == record.spans.keys() and all(
-        len(one.longest_mm) == len(here[name].longest_mm)
-        and np.allclose(
-            (one.draws, *one.longest_mm), (here[name].draws, *here[name].longest_mm), _SHARE, near
-        )
-        for name, one in record.spans.items()
-    )
-    words = "the sidecar states another range of diameters than the model gives"
-    return (None, True) if same else _doubt(bool(points or only), alike, words)
 
 
 def _by_drawing(choice: Choice) -> list[str]:
@@ -322,7 +264,7 @@ def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:
     presence = source.presence(points, only)
     if not source.apart or abs(presence - choice.presence) > _CHANCE:
         return "the sidecar states another chance that there is anything than the model", True
-    if choice.kind != "sample" or choice.sample is None or choice.sample > _MOST_DRAWS:
+    if choice.kind != "sample" or choice.sample is None or choice.sample > MOST_DRAWS:
         return None, True
     there = bool(source.present(points, choice.sample, choice.seed or 0, only)[-1])
     if there == bool(choice.nothing):
@@ -331,11 +273,6 @@ def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:
 
 
 _MISDRAWN = "the sidecar states another seed or number than its sample was drawn with"
-
-
-def _doubt(given: bool, alike: bool, words: str) -> tuple[str | None, bool]:
-    """A problem; or, where other software may have found another z, a thing that is not known."""
-    return (None, False) if given and not alike else (words, True)
 
 
 def _near(stated: list[float] | None, known: NDArray[np.float64]) -> bool:

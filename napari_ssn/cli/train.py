@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,8 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from napari_ssn import training
 from napari_ssn.cli.options import Device
 from napari_ssn.errors import DataError
+from napari_ssn.io.files import folder_made
+from napari_ssn.io.locks import alone
 
 
 def train(
@@ -105,13 +109,14 @@ def train(
             bar.update(task, completed=share)
 
         try:
-            training.fit.fit(
-                learn, watch, out, what, card,
-                device=device, devices=devices, nodes=nodes, workers=workers,
-                precision=precision, start=start, backgrounds=scans, minutes=minutes,
-                report=report,
-                say=lambda sentence: bar.console.print(sentence),
-            )  # fmt: skip
+            with _alone_in(out) if speaks else nullcontext():
+                training.fit.fit(
+                    learn, watch, out, what, card,
+                    device=device, devices=devices, nodes=nodes, workers=workers,
+                    precision=precision, start=start, backgrounds=scans, minutes=minutes,
+                    report=report,
+                    say=lambda sentence: bar.console.print(sentence),
+                )  # fmt: skip
         except KeyboardInterrupt:
             if speaks:
                 bar.console.print("Stopped: the same command goes on from the last checkpoint.")
@@ -120,6 +125,14 @@ def train(
         bar.update(task, completed=1.0)
     if speaks:
         typer.echo(f"The model {card.name} is in the folder that you named with --out.")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """ExportError where another training writes there: each would undo what the other learns."""
+    busy = "Another training writes into that folder: wait for it, or choose another folder."
+    with folder_made(folder), alone(folder, busy):
+        yield
 
 
 def _is_first() -> bool:

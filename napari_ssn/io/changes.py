@@ -11,6 +11,7 @@ from typing import Any
 from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import ExportError
 from napari_ssn.io.files import write_files
+from napari_ssn.io.locks import alone
 from napari_ssn.io.table import as_text
 
 _LOW, _MIDDLE, _HIGH = "0.05", "0.5", "0.95"
@@ -63,16 +64,18 @@ def add_row(path: Path, row: Mapping[str, str]) -> None:
 
     ExportError if the file is another table, or cannot be read or written.
     """
-    before, columns = _before(path), list(row)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if not before:
-        writer.writerow(columns)
-    elif next(csv.reader(io.StringIO(before)), []) != columns:
-        raise ExportError("The table of that name has other columns: choose another name.")
-    writer.writerow(row.values())
-    joined = before if not before or before.endswith("\n") else f"{before}\n"
-    write_files({path: f"{joined}{text.getvalue()}".encode()}, overwrite=bool(before))
+    # Two that add at a time would each write what it read and one row: the other's is lost.
+    with alone(path.parent):
+        before, columns = _before(path), list(row)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if not before:
+            writer.writerow(columns)
+        elif next(csv.reader(io.StringIO(before)), []) != columns:
+            raise ExportError("The table of that name has other columns: choose another name.")
+        writer.writerow(row.values())
+        joined = before if not before or before.endswith("\n") else f"{before}\n"
+        write_files({path: f"{joined}{text.getvalue()}".encode()}, overwrite=bool(before))
 
 
 def _before(path: Path) -> str:

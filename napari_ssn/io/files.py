@@ -8,20 +8,19 @@ import os
 import secrets
 import shutil
 import stat
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from napari_ssn.errors import ExportError
+from napari_ssn.io.locks import locked, unlock
 
 #: What a file is to hold, or what writes it into the open file.
 Content: TypeAlias = bytes | Callable[[BinaryIO], None]
 
 _TAKEN = "There already is a file of that name: choose another, or allow overwriting."
-# How hidden folders begin, and after how long without locks one is left behind.
-_HIDDEN, _OLD_SECONDS = ".napari-ssn-", 3600
+# How hidden folders begin.
+_HIDDEN = ".napari-ssn-"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -71,7 +70,7 @@ def write_files(contents: Mapping[Path, Content], overwrite: bool = False) -> li
     targets = list(contents)
     check_targets(targets, overwrite)
     try:
-        with _workshops({target.parent for target in targets}) as shops:
+        with workshops({target.parent for target in targets}) as shops:
             parts = [_write_part(target, contents[target], shops) for target in targets]
             _rename_all(parts, targets, shops, overwrite)
     except FileExistsError:
@@ -83,7 +82,7 @@ def write_files(contents: Mapping[Path, Content], overwrite: bool = False) -> li
 
 
 @contextlib.contextmanager
-def _workshops(folders: Iterable[Path]) -> Iterator[dict[Path, Path]]:
+def workshops(folders: Iterable[Path]) -> Iterator[dict[Path, Path]]:
     """A hidden folder in each of some folders, for files that are not there yet; gone afterwards.
 
     What a process that was killed has left behind is taken away too.
@@ -101,17 +100,17 @@ def _workshop(folder: Path) -> Iterator[Path]:
     while True:
         shop = folder / f"{_HIDDEN}{secrets.token_hex(8)}"
         shop.mkdir(mode=0o700)
-        lock = _locked(shop)
+        lock = locked(shop)
         # Another process may have swept it away before it was locked.
         if shop.is_dir():
             break
-        _unlock(lock)
+        unlock(lock)
     try:
         yield shop
     finally:
         # A disk that refuses even this has been reported already.
         shutil.rmtree(shop, ignore_errors=True)
-        _unlock(lock)
+        unlock(lock)
 
 
 def _sweep(folder: Path) -> None:
@@ -123,59 +122,12 @@ def _sweep(folder: Path) -> None:
     for one in left:
         # Nobody holds it: the system lets go of a dead process's locks.
         with contextlib.suppress(OSError):
-            lock = _locked(one, wait=False)
+            lock = locked(one, wait=False)
             if one.is_dir():
                 shutil.rmtree(one, ignore_errors=True)
             else:
                 one.unlink()
-            _unlock(lock)
-
-
-def hold(folder: Path) -> Callable[[], None] | None:
-    """Hold a folder for as long as this process lives, or until what is returned is called.
-
-    None if another holds it. Where the system has no such locks, what is younger than an hour
-    counts as another's.
-    """
-    try:
-        lock = _locked(folder, wait=False)
-    except OSError:
-        return None
-    return lambda: _unlock(lock)
-
-
-def _locked(path: Path, wait: bool = True) -> int | None:
-    """Lock a hidden folder for as long as this process lives; OSError if it is another's.
-
-    Where the system has no such locks, what is younger than an hour counts as another's.
-    """
-    if sys.platform == "win32":
-        if not wait and time.time() - path.stat().st_mtime < _OLD_SECONDS:
-            raise BlockingIOError
-        return None
-    import fcntl
-
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        if wait:
-            return None
-        raise
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        os.close(handle)
-        raise
-    except OSError:  # a file system without locks, as some network shares are
-        if not wait and time.time() - path.stat().st_mtime < _OLD_SECONDS:
-            os.close(handle)
-            raise
-    return handle
-
-
-def _unlock(lock: int | None) -> None:
-    if lock is not None:
-        os.close(lock)
+            unlock(lock)
 
 
 def _write_part(target: Path, content: Content, shops: Mapping[Path, Path]) -> Path:

@@ -15,7 +15,8 @@ import platformdirs
 
 from napari_ssn import prediction
 from napari_ssn.errors import SSNError
-from napari_ssn.io.files import hold, make_folder
+from napari_ssn.io.files import make_folder
+from napari_ssn.io.locks import hold
 from napari_ssn.io.study import holds_study, remove_study_folder
 from napari_ssn.prediction.held import Whole
 from napari_ssn.text.problems import problem

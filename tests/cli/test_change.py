@@ -114,6 +114,10 @@ def test_a_page_and_a_row_of_a_table(change, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["days"] for row in rows] == ["2", "3"] and rows[0]["label"] == "all labels"
     assert rows[0]["ratio_median"] == rows[1]["ratio_median"] != ""
+    nowhere = tmp_path / "none" / "changes.csv"
+    status, _, error = change("--report", page, "--table", nowhere, "--overwrite")
+    assert status == 2 and "folder does not exist" in error
+    assert "changes.csv was not written." in error
     before = page.read_bytes()
     status, _, error = change("--report", page, "--table", table)
     assert status == 2 and "There already is a file" in error and page.read_bytes() == before

@@ -132,6 +132,12 @@ def test_what_is_stated_of_a_member_is_checked(
     assert status != 0 and words in said + err
 
 
+def test_the_checksum_of_all_members_is_checked(run, scan, maps, out: Path) -> None:
+    change(out / "mean.json", model={"weights_sha256": "0" * 64})
+    status, said, _ = run("verify", out / "mean.json", "--image", scan, "--ensemble", maps)
+    assert status == 1 and "another checksum of its members together" in said
+
+
 def test_a_method_that_is_stated_otherwise_makes_another_map(run, scan, maps, out: Path) -> None:
     told = json.loads((out / "mean.json").read_text())["run"]["ensemble"]
     change(out / "mean.json", run={"ensemble": {**told, "kind": "distances", "width_mm": 3.0}})

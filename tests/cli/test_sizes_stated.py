@@ -11,6 +11,7 @@ from napari_ssn.cli.repeat import again
 from napari_ssn.cli.statements import statements
 from napari_ssn.core.measures import calibrated_values, central_range
 from napari_ssn.documents.sidecar import Provenance, read_sidecar
+from napari_ssn.network.fit import Fit
 from napari_ssn.prediction.ranges import count_ranges
 
 pytestmark = pytest.mark.usefixtures("measured_once")
@@ -48,11 +49,12 @@ def _with(field: str, name: str, value: object):
 
 
 EDITS = [
-    _with("sizes", "voxels", lambda old: [1.2 * one for one in old]),
     _with("sizes", "voxels", lambda old: old[:-1]),
-    _with("together", "voxels", lambda old: [0.9 * one for one in old]),
+    _with("together", "voxels", lambda old: [*old[:-1], old[-1] + 0.5]),
     _with("sizes", "readers", 4),
     _with("sizes", "draws", 10),
+    # As little as another processor's rounding would change: here it is an edit.
+    _with("sizes", "voxels", lambda old: [old[0] + 0.5, *old[1:]]),
     _with("together", "outlined", 0.5),
     lambda record: record.update(together=None),
     lambda record: record.update(sizes=None),
@@ -87,7 +89,10 @@ def test_edits_of_the_diameters_are_found_out(scan, models, results) -> None:
         lambda spans: spans["label 1"].update(
             longest_mm=[1.3 * one for one in spans["label 1"]["longest_mm"]]
         ),
-        lambda spans: spans["label 2"].update(draws=10),
+        lambda spans: spans["label 2"].update(draws=spans["label 2"]["draws"] + 1),
+        lambda spans: spans["label 1"]["longest_mm"].insert(
+            0, 0.2 + spans["label 1"]["longest_mm"].pop(0)
+        ),
         lambda spans: spans["label 2"]["longest_mm"].pop(),
         lambda spans: spans.pop("label 1"),
     ]
@@ -98,3 +103,26 @@ def test_edits_of_the_diameters_are_found_out(scan, models, results) -> None:
         assert problems == ["the sidecar states another range of diameters than the model gives"]
     without = Provenance.model_validate({**whole, "spans": None})
     assert statements(without, recall).problems == []
+
+
+def test_of_other_software_what_is_nearly_so_is_named_as_unchecked(scan, models, results) -> None:
+    record = read_sidecar(results / "mean.json")
+    recall = again(scan, record, str(models["3d"]), None)
+    whole = json.loads(record.to_json())
+    whole["software"]["torch"] = "2.0.0"
+    whole["together"]["voxels"][-1] += 0.5
+    whole["spans"]["label 1"]["longest_mm"][0] += 0.2
+    found = statements(Provenance.model_validate(whole), recall)
+    assert found.problems == [] and found.unchecked == ["created", "software", "sizes", "spans"]
+    assert "sizes.draws" in found.used
+
+
+def test_a_caution_that_a_sidecar_leaves_out_is_named(
+    scan, models, results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = read_sidecar(results / "mean.json")
+    record = record.model_copy(update={"sizes": None, "together": None, "spans": None})
+    recall = again(scan, record, str(models["3d"]), None)
+    assert statements(record, recall).unchecked == ["created", "software"]
+    monkeypatch.setitem(vars(recall.prediction), "fit", Fit(caution="Nothing like it was seen."))
+    assert statements(record, recall).unchecked == ["created", "software", "run.unlike"]

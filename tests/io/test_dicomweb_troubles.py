@@ -181,6 +181,28 @@ def test_images_that_are_missing_damaged_or_of_others(scan: list[Path], tmp_path
         assert not (tmp_path / "out").exists()
 
 
+def test_what_a_killed_fetch_left_is_taken_away_and_what_others_fetch_is_not(
+    scan: list[Path], tmp_path: Path
+) -> None:
+    study, series, _ = uids(scan[0])
+    whole, out = parts([path.read_bytes() for path in scan]), tmp_path / "out"
+    (out / ".napari-ssn-0123").mkdir(parents=True)
+    (out / ".napari-ssn-0123" / "000001.dcm").write_bytes(b"half")
+    with answering(of_images(scan, lambda: whole)) as web:
+        assert fetch.fetch(to(web), study, series, out) == 3
+        names = [f"00000{k}.dcm" for k in (1, 2, 3)]
+        assert sorted(path.name for path in out.iterdir()) == names
+
+        def meanwhile(done: int, total: int) -> None:
+            """Another process puts its series there."""
+            (tmp_path / "both" / "000001.dcm").write_bytes(b"another's")
+
+        with pytest.raises(ArchiveError, match="not empty"):
+            fetch.fetch(to(web), study, series, tmp_path / "both", meanwhile)
+    (left,) = (tmp_path / "both").iterdir()
+    assert left.read_bytes() == b"another's"
+
+
 def test_archives_count_in_ways_of_their_own(scan: list[Path], tmp_path: Path) -> None:
     study, series, _ = uids(scan[0])
     whole = parts([path.read_bytes() for path in scan])

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
+from napari_ssn.cli import train
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.errors import ExportError
 from napari_ssn.io import files
 from napari_ssn.io.files import folder_made, make_folder, write_files
+from napari_ssn.io.locks import alone
 from napari_ssn.network.models import replace_file
 
 NAME = "DOE_JANE"
@@ -294,3 +296,37 @@ def test_a_folder_that_nothing_came_into_is_taken_away(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), folder_made(tmp_path / "old"):
         raise KeyboardInterrupt
     assert (tmp_path / "old").is_dir()
+
+
+def test_a_folder_is_one_processs_and_let_go_of_however_that_ends(tmp_path: Path) -> None:
+    with (
+        alone(tmp_path, "Busy."),
+        pytest.raises(ExportError, match=r"Busy\."),
+        alone(tmp_path, "Busy."),
+    ):
+        pass
+    if not hasattr(os, "fork"):
+        return
+    # One that is killed has a child that lives on, as a training's workers do for seconds.
+    code = f"""
+import os, sys
+from pathlib import Path
+from napari_ssn.io.locks import alone
+with alone(Path({str(tmp_path)!r}), "Busy."):
+    if os.fork() == 0:
+        sys.stdin.read()
+    os._exit(0)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        process.wait()
+        with alone(tmp_path, "Busy."):
+            pass
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
+    with (
+        train._alone_in(tmp_path / "model"),
+        pytest.raises(ExportError, match="Another training writes into that folder"),
+        train._alone_in(tmp_path / "model"),
+    ):
+        pass

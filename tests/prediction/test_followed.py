@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,13 @@ def test_both_are_shown_in_the_same_size() -> None:
     ended = pictures([fine, coarse], 19.5)
     assert ended[0] is None and ended[1] is None
     assert [len(red(one)[0]) for one in pictures([fine, coarse], 10.0) if one is not None] == [0, 0]
+
+
+def test_of_many_that_add_a_row_at_a_time_each_has_one(tmp_path: Path) -> None:
+    table = tmp_path / "changes.csv"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: add_row(table, {"a": str(number)}), range(40)))
+    assert sorted(table.read_text().split()[1:], key=int) == [str(number) for number in range(40)]
 
 
 def test_a_table_that_is_none_is_left(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,10 +12,12 @@ from napari_ssn.errors import ArchiveError, ImageError
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.web.connection import Connection, FormError
 from napari_ssn.io.dicom.web.find import instances, size_of
-from napari_ssn.io.files import folder_made, writing
+from napari_ssn.io.files import folder_made, workshops, writing
+from napari_ssn.io.locks import alone
 from napari_ssn.io.source import check_memory
 
 # As the archive keeps it: nothing is unpacked on the way.
+_NOT_EMPTY = "That folder is not empty: choose another."
 _AS_KEPT = (("application/dicom", "*"),)
 
 
@@ -45,15 +46,20 @@ def fetch(
         ExportError: the folder cannot be written to.
         Cancelled: the connection's `cancel`.
     """
-    with folder_made(folder), writing():
-        if any(folder.iterdir()):
-            raise ArchiveError("That folder is not empty: choose another.")
-        with tempfile.TemporaryDirectory(prefix=".napari-ssn-", dir=folder) as shop:
-            names = []
-            with closing(_received(connection, study, series, progress)) as came:
-                for number, whole in enumerate(came, start=1):
-                    names.append(f"{number:06d}.dcm")
-                    Path(shop, names[-1]).write_bytes(whole)
+    # What a killed process has left there is taken away first.
+    with folder_made(folder), writing(), workshops([folder]) as shops:
+        shop = shops[folder]
+        if any(one != shop for one in folder.iterdir()):
+            raise ArchiveError(_NOT_EMPTY)
+        names = []
+        with closing(_received(connection, study, series, progress)) as came:
+            for number, whole in enumerate(came, start=1):
+                names.append(f"{number:06d}.dcm")
+                Path(shop, names[-1]).write_bytes(whole)
+        with alone(folder):
+            # Another process may have been asked for another series meanwhile.
+            if any(one.suffix == ".dcm" for one in folder.iterdir()):
+                raise ArchiveError(_NOT_EMPTY)
             for name in names:
                 Path(shop, name).rename(folder / name)
     return len(names)
