@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 
 from napari_ssn.documents.cohort import Found, Scan, Series, State, Wanted
 from napari_ssn.errors import DataError, ExportError
-from napari_ssn.io.files import hold, make_folder
+from napari_ssn.io.files import make_folder
+from napari_ssn.io.locks import hold
 
 #: Name of the file in a cohort's folder.
 NAME = "cohort.sqlite"
