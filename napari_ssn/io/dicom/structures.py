@@ -17,6 +17,7 @@ import numpy as np
 from highdicom.base import SOPClass
 from numpy.typing import NDArray
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 
@@ -158,12 +159,15 @@ def _contours(
     for k in np.flatnonzero(mask.any(axis=(0, 1))).tolist():
         for line in lines(mask[..., k]):
             points = positions[k] + line @ steps.T
-            yield _item(
+            item = _item(
                 ContourImageSequence=[images[k]],
                 ContourGeometricType="CLOSED_PLANAR",
                 NumberOfContourPoints=len(points),
-                ContourData=[f"{value + 0.0:.4f}" for value in points.ravel()],
             )
+            # Written as they are: that pydicom looks at each takes longer than all the rest.
+            texts = [f"{value + 0.0:.4f}" for value in points.ravel()]
+            item.add(DataElement("ContourData", "DS", texts, already_converted=True))
+            yield item
 
 
 def _referred(series: DicomSeries, k: int) -> Dataset:
