@@ -22,6 +22,8 @@ NOT_IN_ITK = (
     "3D Slicer, ITK-SNAP and others built on ITK cannot open it, as its slices are tilted against "
     "their stack; a .seg.nrrd or DICOM segmentation keeps the place for them"
 )
+# How far an sform may be from right angles for ITK, less the rounding of its numbers.
+_SKEWED = 9.9e-5
 # Largest size of an axis in a NIfTI-1 header.
 _NIFTI1_AXIS = 32767
 
@@ -51,6 +53,21 @@ def encode_content(content: Content, *, compressed: bool) -> bytes:
 
 
 def opens_in_itk(affine: NDArray[np.float64], shape: Sequence[int]) -> bool:
+    """Whether ITK opens a file of this grid: by its qform, or by an sform of right angles.
+
+        max |D Dᵀ − I| ≤ 1e-4,  D the columns of the affine, each of length one
+
+    is what ITK 5 asks of an sform; what is just at that limit counts as refused.
+
+    Args:
+        affine: 4×4, index to mm.
+        shape: of the grid.
+    """
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return fits_qform(affine, shape) or bool(np.abs(axes @ axes.T - np.eye(3)).max() <= _SKEWED)
+
+
+def fits_qform(affine: NDArray[np.float64], shape: Sequence[int]) -> bool:
     """Whether a qform can hold an affine, to `QFORM_MM` in every corner of a grid.
 
         max ‖(A − Q) v‖ ≤ 0.01 mm over the corners v,  Q = R diag(‖aᵢ‖),  R the nearest rotation
@@ -75,7 +92,8 @@ def _encode(
 
     The sform holds the affine; the qform that of the nearest rotation, where that is as near as
     `QFORM_MM`: ITK opens no sform that is off a right angle, and takes the qform beside it.
-    Elsewhere there is no qform, and ITK refuses the file rather than misplace it. NIfTI-1 as long
+    Elsewhere there is no qform, and ITK refuses the file, see `opens_in_itk`, rather than misplace
+    it. NIfTI-1 as long
     as its float32 numbers put the grid within `NEAR_MM`: NIfTI-2, which has float64, is not
     read by ITK 5 nor by what is built on it, 3D Slicer and ITK-SNAP among others. What was read
     from NIfTI-1 goes back into it unchanged; the sidecar has the affine to its last bit.
@@ -94,7 +112,7 @@ def _encode(
         header.set_intent(LABELS)
     image.set_sform(affine, code="scanner")
     # Sets the voxel sizes too; code 0 tells readers not to use the rotation.
-    code = "scanner" if opens_in_itk(affine, data.shape) else "unknown"
+    code = "scanner" if fits_qform(affine, data.shape) else "unknown"
     image.set_qform(affine, code=code, strip_shears=True)
     raw: bytes = image.to_bytes()
     # No time in the header of the compressed file, so that equal results are equal files.
