@@ -25,6 +25,7 @@ from typing import Annotated, Any
 
 import nibabel as nib
 import numpy as np
+import psutil
 import torch
 import typer
 from distributed import Client, LocalCluster
@@ -140,10 +141,11 @@ def _children(pid: str) -> list[str]:
 
 
 def _at_work(pid: str) -> bool:
-    """Whether it has had a scan: then it has loaded torch."""
+    """Whether it is a worker that has been there long enough to have a scan."""
     try:
-        return b"libtorch" in Path(f"/proc/{pid}/maps").read_bytes()
-    except OSError:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"spawn_main" in command and time.time() - psutil.Process(int(pid)).create_time() > 8
+    except (OSError, psutil.Error):
         return False
 
 

@@ -43,8 +43,8 @@ def cohort(
             metavar="IN",
             help="Folder with everything in it: DICOM series in folders or zips, NIfTI, NRRD, "
             "MetaImage, OME-Zarr, pictures. Or a table (.csv) with a column image and perhaps "
-            "centre (as 180 285 18), lesion, channels (further files, separated by ;) and frame; "
-            "its paths are relative to it.",
+            "centre (as 180 285 18), lesion, channels (further files, separated by ;), series and "
+            "frame; its paths are relative to it.",
         ),
     ],
     *,

@@ -45,8 +45,10 @@ def _open(folder: Path, number: int) -> None:
     with cohort.manifest.Manifest(folder) as manifest:
         record = manifest.record(number)
     title, scan = f"scan {number}", record.scan
-    read = cohort.reading.layers_of(scan, title) if scan.dicom else []
-    paths = () if scan.dicom else scan.paths
+    # Of several series nobody wants to be asked for the one.
+    chosen = scan.dicom or scan.series is not None
+    read = cohort.reading.layers_of(scan, title) if chosen else []
+    paths = () if chosen else scan.paths
     sidecar = cohort.review.sidecar_of(record, folder) if record.state == "done" else None
     gui.reviewing.review(title, paths, read, sidecar, scan.centre)
 

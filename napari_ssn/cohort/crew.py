@@ -16,6 +16,7 @@ import psutil
 from distributed import Client, Future, Nanny, Scheduler, SpecCluster
 from distributed.comm.addressing import parse_address
 from distributed.comm.core import connect
+from distributed.core import Status
 from distributed.security import Security
 
 from napari_ssn.errors import DeviceError
@@ -161,11 +162,14 @@ class _Staff:
         self._start(range(len(specs)))
 
     def keep(self, names: set[str]) -> None:
-        """Start those that have been missing for longer than a start takes."""
+        """Start those that were given up, or are missing for longer than a start takes."""
         now = time.monotonic()
         for number, name in enumerate(self._names):
+            nanny = self._cluster.workers.get(name)
             if name in names:
                 self._seen[number] = now
+            elif nanny is not None and nanny.status in (Status.failed, Status.closed):
+                self._seen[number] = -_MISSING
         if missing := [k for k, at in enumerate(self._seen) if now - at > _MISSING]:
             self._start(missing)
 

@@ -26,7 +26,7 @@ from napari_ssn.io.omezarr_head import is_zarr
 _SUFFIXES = tuple(suffix for one in FORMATS for suffix in one.read)
 # Of a pair the header stands for both.
 _SECOND = (".img", ".img.gz")
-_COLUMNS = ("image", "centre", "lesion", "channels", "frame")
+_COLUMNS = ("image", "centre", "lesion", "channels", "series", "frame")
 
 
 @dataclass
@@ -161,6 +161,7 @@ def _in_table(table: Path) -> Looked:
         scan = Scan(
             paths=_texts(paths),
             image=cells["image"],
+            series=_whole(cells.get("series", ""), where, "series"),
             frame=_whole(cells.get("frame", ""), where, "frame"),
             centre=_centre(cells.get("centre", ""), where),
             lesion=cells.get("lesion", ""),
@@ -185,7 +186,7 @@ def _whole(text: str, where: str, what: str) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise DataError(f"{where}: a {what} is a whole number from 1.")
+        raise DataError(f"{where}: {what} is a whole number from 1.")
     return int(text)
 
 

@@ -32,11 +32,11 @@ def read_scan(scan: Scan) -> Volume:
     elif len(paths) > 1:
         volume = read_channels(paths)
     elif scan.frame is not None and is_zarr(paths[0]):
-        volume = read_omezarr(paths[0], None, scan.frame - 1)
+        volume = read_omezarr(paths[0], scan.series, scan.frame - 1)
     elif scan.frame is not None:
         volume = frame_of(paths[0], scan.frame - 1)
     else:
-        volume = read(paths[0])
+        volume = read(paths[0], scan.series)
     if volume.source is None and looks_like_labels(volume.data[0], whole=False):
         raise ImageError("It is a label map and no image.")
     return volume

@@ -26,6 +26,8 @@ class Scan(Closed):
         image: what it is called in the table: its path as it was found, or as a table names it.
         dicom: whether the path is a folder or zip of DICOM.
         uid, part: of the series in it, and of the image in that series.
+        series: number of the DICOM series, or of the level of an OME-Zarr, from 1, as a table names
+            it.
         frame: which one of a time series, from 1.
         centre: voxel in the middle of the lesion; None for the whole image.
         lesion: what the lesion is called.
@@ -36,6 +38,7 @@ class Scan(Closed):
     dicom: bool = False
     uid: str = ""
     part: str = ""
+    series: Positive | None = None
     frame: Positive | None = None
     centre: tuple[int, ...] | None = None
     lesion: str = ""

@@ -216,6 +216,22 @@ def test_dicom_series_of_a_tree(cohort: Any, tmp_path: Path) -> None:
         assert inside == (1 if secret in ("DOE_0", "DOE") else 0), secret
 
 
+def test_a_series_of_a_folder_that_a_table_names(cohort: Any, tmp_path: Path) -> None:
+    for number in range(2):
+        values = noise_image((20, 18, 4 + number), number).clip(-1000)
+        make_series(tmp_path / str(number), values, oblique_affine(), series=f"1.2.{number}")
+        for file in (tmp_path / str(number)).iterdir():
+            (tmp_path / "ct").mkdir(exist_ok=True)
+            file.rename(tmp_path / "ct" / f"{number}-{file.name}")
+    table = tmp_path / "scans.csv"
+    table.write_text("image,series\nct,2\nct,\nct,3\n")
+    assert cohort(source=table)[1] == "3 scans: 1 done, 2 refused.\n"
+    first, second, third = rows(tmp_path / "out")
+    record = read_sidecar(tmp_path / "out" / "scans" / "000001" / "mean.json")
+    assert first["state"] == "done" and record.grid.shape == [20, 18, 5]
+    assert "2 series" in second["reason"] and "no series 3" in third["reason"]
+
+
 def test_what_cannot_be_asked(cohort: Any, tmp_path: Path) -> None:
     scan(tmp_path / "in" / "a.nii.gz")
     for arguments in (
