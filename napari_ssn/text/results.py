@@ -67,6 +67,11 @@ def _slug(words: str) -> str:
     return re.sub(r"[-_]{2,}", "-", kept).strip("-_")[:_LONGEST].rstrip("-_.")
 
 
+def shortened(words: str) -> str:
+    """Words of which long names of files have their beginning and their end alone."""
+    return re.sub(r"\S{40,}", lambda long: f"{long[0][:16]}…{long[0][-18:]}", words)
+
+
 def breakable(words: str) -> str:
     """Words of which long names of files may go on in the next line, wherever their parts end."""
     return re.sub(r"\S{24,}", lambda long: re.sub(r"(?<=[_-])", "\u200b", long[0]), words)

@@ -273,3 +273,25 @@ def test_the_region_has_a_box(open_dock: Callable[..., Any], qtbot: Any, tmp_pat
         # Beside the region there is no box.
         viewer.dims.set_current_step(order[0], 0)
         assert not any(s.words == LOOKED_AT for s in dock.lines.strokes.strokes)
+
+
+def test_the_legend_covers_no_line_where_there_is_another_corner(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    ready(dock, qtbot)
+    legend, camera = dock.lines.legend, viewer.scene.camera
+    points = np.concatenate(bold(dock)[0].lines)
+    low, high = points.min(0), points.max(0)
+    camera.zoom = 0.25 * min(viewer.canvas.size) / (high - low).max()
+
+    def lie(at: str) -> None:
+        """Move the picture so that the outline lies in an upper corner, or in the middle."""
+        room = np.array(viewer.canvas.size) / camera.zoom / 2
+        way = {"left": (0.8, 0.8), "right": (0.8, -0.8), "middle": (0, 0)}[at]
+        camera.center = (0, *((low + high) / 2 + way * room - way * (high - low) / 2))
+
+    for at, where in (
+        ("middle", "top_left"), ("left", "top_right"), ("middle", "top_right"),
+        ("right", "top_left"),
+    ):  # fmt: skip
+        lie(at)
+        assert str(legend.position) == where, at

@@ -145,3 +145,25 @@ def test_the_dock_lets_go_of_the_dims(deep: tuple[Any, Any]) -> None:
     dock.shut()
     viewer.dims.order = (1, 0, 2)
     assert checked(dock) == [True, False, False]
+
+
+def test_what_was_found_in_a_large_image_is_brought_near_once(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", region=(16, 16), centred=True))
+    add_image(viewer, (160, 200))
+    camera, short = viewer.scene.camera, min(viewer.canvas.size)
+    viewer.reset_view()
+    fitting = camera.zoom
+    dock.session.place_centre((40, 150))
+    run_and_wait(dock, qtbot)
+    # The region is a twelfth of the image and most of the picture now, in its middle.
+    assert camera.zoom > 3 * fitting
+    assert 15 * 0.7 * camera.zoom == pytest.approx(0.6 * short)
+    np.testing.assert_allclose(camera.center[1:], (40 * 0.7, 150 * 0.7), atol=0.7)
+    # Who looks at it nearer, or goes on with it, is left alone.
+    camera.zoom *= 1.2
+    near = camera.zoom
+    dock.session.walk.set_sigma(0.5)
+    run_and_wait(dock, qtbot)
+    assert camera.zoom == near

@@ -32,6 +32,6 @@ def test_from_an_empty_window_to_a_file_in_few_clicks(
     case = SAMPLES[0]
     walk = Walk(viewer, case, tmp_path, random.Random(1))
     sidecar = walk.to_export()
-    assert walk.clicks <= MOST, walk.hands.done
+    assert walk.clicks <= MOST and not walk.hands.scrolled, walk.hands.done
     assert verify(case.image, sidecar, model_name=str(model))
     assert read_nifti(sidecar.with_suffix(".nii.gz")).space == (128, 128)

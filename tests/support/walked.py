@@ -28,6 +28,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QMenu,
     QPushButton,
+    QScrollArea,
     QSlider,
     QStyle,
     QStyleOptionSlider,
@@ -47,6 +48,7 @@ class Hands:
 
     Attributes:
         done: each click and each drop, in words.
+        scrolled: what the dock had to be scrolled for.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -54,6 +56,7 @@ class Hands:
         self.window: QWidget = viewer.window._qt_window
         self.canvas = viewer.window._qt_viewer.canvas
         self.done: list[str] = []
+        self.scrolled: list[str] = []
 
     @property
     def dock(self) -> Any:
@@ -64,10 +67,21 @@ class Hands:
         """Click on something that can be seen and is enabled."""
         words = words or getattr(widget, "text", lambda: "")() or widget.accessibleName()
         assert widget.isVisible() and widget.isEnabled(), f"{words}: cannot be pressed"
+        self._reveal(widget)
         seen = widget.visibleRegion().boundingRect()
         assert seen.contains(widget.rect().center()), f"{words}: cannot be seen"
         self.done.append(words)
         QTest.mouseClick(widget, LEFT, pos=widget.rect().center())
+
+    def _reveal(self, widget: QWidget) -> None:
+        """Scroll the dock to something, as with the wheel; what is in sight is left where it is."""
+        page = widget.parentWidget()
+        while page is not None and not isinstance(page, QScrollArea):
+            page = page.parentWidget()
+        if page is not None and not widget.visibleRegion().contains(widget.rect().center()):
+            self.scrolled.append(getattr(widget, "text", str)())
+            page.ensureWidgetVisible(widget)
+            QApplication.processEvents()
 
     def choose(self, button: QPushButton, title: str) -> None:
         """Open a button's menu and click on an entry."""
@@ -410,6 +424,7 @@ def main() -> int:
                     walk = Walk(viewer, case, Path(folder), random.Random(asked.seed), take)
                     sidecar = walk.to_export()
                     print(f"{name}: {walk.clicks} clicks:", " · ".join(walk.hands.done), flush=True)
+                    assert not walk.hands.scrolled, walk.hands.scrolled
                     walk.on()
                     assert verify(case.image, sidecar), "what was exported could not be made again"
                     assert walk.clicks <= MOST

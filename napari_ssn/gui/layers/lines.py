@@ -11,6 +11,7 @@ from napari.viewer import Viewer
 
 from napari_ssn.geometry.contours import box_edges
 from napari_ssn.gui.layers import colours
+from napari_ssn.gui.layers.corner import corner
 from napari_ssn.gui.layers.legend import LegendOverlay
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import BOLD, THIN, Band, Stroke, StrokesOverlay
@@ -53,6 +54,10 @@ class LineArt:
         for event in self._events:
             event.connect(self.refresh)
         session.found.connect(self._found)
+        # Whatever moves the picture under the legend.
+        self._moves = (viewer.scene.camera.events.zoom, viewer.scene.camera.events.center)
+        for event in self._moves:
+            event.connect(self._make_room)
         session.walk.moved.connect(self.refresh)
         session.overviews.changed.connect(self.refresh)
         session.effect.changed.connect(self.refresh)
@@ -111,6 +116,8 @@ class LineArt:
         """
         for event in self._events:
             event.disconnect(self.refresh)
+        for event in self._moves:
+            event.disconnect(self._make_room)
         self._drawn.clear()
         if tidy:
             self._viewer.scene.overlays.pop(NAME)
@@ -293,6 +300,18 @@ class LineArt:
             self.legend.rows = rows
         if self.legend.visible != bool(rows):
             self.legend.visible = bool(rows)
+        self._make_room()
+
+    def _make_room(self, event: Any = None) -> None:
+        """Let the legend cover none of the lines, where there is a corner for it."""
+        strokes = [one for one in self.strokes.strokes if one.words != LOOKED_AT]
+        lines, words = (
+            [line for one in strokes for line in one.lines],
+            [words for words, _, _ in self.legend.rows],
+        )
+        where = corner(self._viewer, lines, words, str(self.legend.position))
+        if str(self.legend.position) != where:
+            self.legend.position = where
 
 
 def _in_plane(points: Sequence[Sequence[float]], plane: Plane) -> bool:

@@ -14,6 +14,8 @@ PLANES = (("Axial", AXIAL), ("Coronal", CORONAL), ("Sagittal", SAGITTAL))
 
 # A picture magnified by less than this is not meant to be.
 _MAGNIFIED = 1.05
+# Of the canvas: where the region takes less of it is brought near, and what it takes then.
+_SMALL, _LARGE = 0.33, 0.6
 
 
 class Planes:
@@ -76,6 +78,29 @@ class Planes:
             for at, axis in enumerate(dims.order[-dims.ndisplay :], start=3 - dims.ndisplay):
                 now[at] = known.get(axis, now[at])
             viewer.scene.camera.center = tuple(now)
+
+    def come_near(self, low: Sequence[float], high: Sequence[float]) -> None:
+        """Magnify the picture where a box is so small on it that nobody could judge a line.
+
+        Args:
+            low, high: its corners in the world, along (z, y, x) or (y, x).
+        """
+        viewer, dims, camera = self._viewer, self._viewer.dims, self._viewer.scene.camera
+        if dims.ndisplay != 2:
+            return
+        first = dims.ndim - len(low)
+        ends = {first + at: pair for at, pair in enumerate(zip(low, high, strict=True))}
+        across = [abs(ends[one][1] - ends[one][0]) for one in dims.displayed if one in ends]
+        canvas = min(viewer.canvas.size)
+        if not across or not 0 < max(across) * camera.zoom < _SMALL * canvas:
+            return
+        camera.zoom = _LARGE * canvas / max(across)
+        middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
+        known = dict(zip(ends, middle, strict=True))
+        now = list(camera.center)
+        for at, axis in enumerate(dims.displayed, start=3 - dims.ndisplay):
+            now[at] = known.get(axis, now[at])
+        camera.center = tuple(now)
 
     def _magnification(self) -> float:
         """How much larger the picture is than fits the canvas."""

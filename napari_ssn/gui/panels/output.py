@@ -21,7 +21,7 @@ from napari_ssn.prediction.shown import Part
 from napari_ssn.session import Session
 from napari_ssn.session.session import Note
 from napari_ssn.text.forms import asked
-from napari_ssn.text.results import breakable, file_name
+from napari_ssn.text.results import breakable, file_name, shortened
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
 Ask = Callable[[QWidget, str, str], str]
@@ -216,8 +216,9 @@ class ExportPanel(Section):
         wish, dicom = self._form.value, self._form.value.suffix.endswith(_ARCHIVE)
         told = self._session.files.told(wish.unnamed)
         note = self._said(wish)
-        words = "" if note is None else breakable(note.text)
-        say(self.told, words, "error" if note and note.error else "")
+        words = "" if note is None else note.text
+        say(self.told, breakable(shortened(words)), "error" if note and note.error else "")
+        self.told.setToolTip(words)
         self.unnamed.setVisible(dicom)
         self.unnamed.setToolTip(told)
         self._describe(told if dicom else "")

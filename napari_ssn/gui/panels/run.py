@@ -22,7 +22,8 @@ class RegionPanel(Section):
         self.place = button("Place centre", "Then click once on the lesion; drag still moves")
         self.place.setCheckable(True)
         self.where = line("muted")
-        self.body.addLayout(row([self.whole, self.around, 1]))
+        # Qt leaves their words a pixel too few beside a box with an edge.
+        self.body.addLayout(row([self.whole, (self.around, 1)]))
         self.body.addLayout(row([(self.where, 1), self.place]))
         self.depth = spin(0, 200, 15, "How far the model looks along the volume, slice by slice")
         self.depth.setPrefix("±")
@@ -87,7 +88,7 @@ class RegionPanel(Section):
     def _words(self) -> str:
         session, waiting = self._session, self.place.isChecked()
         if waiting:
-            return "Click on the middle of the lesion."
+            return "Click on the lesion."
         if not session.setup.around_point:
             return ""
         at = self._picture.centre.in_words()

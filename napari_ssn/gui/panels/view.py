@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.viewer import Viewer
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QMenu, QSizePolicy
 
 from napari_ssn.geometry.intensity import CT_WINDOWS, looks_like_ct, percentile_limits, some_values
@@ -16,10 +17,18 @@ from napari_ssn.gui.panels.linked import LinkedPlanes
 from napari_ssn.gui.widgets.parts import Section, button, row
 from napari_ssn.session import Session
 
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.prediction import Prediction
+
 _ALL = (
     "The two other planes beside this one, with a crosshair: a click there moves it, and the mouse "
     "with Shift moves it here"
 )
+# What comes when letters have another size.
+_LETTERS = (QEvent.Type.Polish, QEvent.Type.StyleChange, QEvent.Type.FontChange)
+# Pixels that the dock has for a row at least, and between two buttons.
+_ROOM, _GAP = 340, 6
 _PERCENTILE = "0.5–99.5 %"
 
 
@@ -39,7 +48,7 @@ class ViewPanel(Section):
             tip = f"{name} slices, through the outline on show or else the point placed"
             made = button(name, tip, "small")
             made.setCheckable(True)
-            policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
             # The contrast stays where it is when an image has no planes to choose from.
             policy.setRetainSizeWhenHidden(True)
             made.setSizePolicy(policy)
@@ -53,19 +62,34 @@ class ViewPanel(Section):
         self.linked.changed.connect(self.refresh)
         self.window = button("Contrast", "Contrast of the picture; its values stay as they are")
         self.window.setProperty("role", "small")
-        self.window.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.window.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.menu = QMenu(self.window)
         self.window.setMenu(self.menu)
         self.menu.aboutToShow.connect(self.fill)
         self._ct: tuple[int, bool] | None = None
-        # As wide as their words need in a large font.
         planes = zip((*self.buttons, self.all, self.window), (5, 7, 7, 4, 8), strict=True)
-        self.body.addLayout(row(list(planes)))
+        self._rows = row(list(planes)), row([1])
+        for one in self._rows:
+            self.body.addLayout(one)
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
             event.connect(self.refresh)
         session.changed.connect(self.refresh)
         session.places.looked.connect(self._look)
+        session.found.connect(self._come_near)
         self.refresh()
+
+    def event(self, event: QEvent) -> bool:
+        """In large letters the contrast has a row of its own: the words are whole."""
+        done = bool(super().event(event))
+        # Some come before there is anything in it.
+        if event.type() in _LETTERS and hasattr(self, "_rows"):
+            one_by_one = (*self.buttons, self.all, self.window)
+            wide = sum(one.sizeHint().width() + _GAP for one in one_by_one) > _ROOM
+            here, there = self._rows[:: -1 if wide else 1]
+            if here.indexOf(self.window) < 0:
+                there.removeWidget(self.window)
+                here.addWidget(self.window, 0 if wide else 8)
+        return done
 
     def _show(self, plane: int, checked: bool = True) -> None:
         self.planes.show(plane)
@@ -78,6 +102,16 @@ class ViewPanel(Section):
         place = self._picture.place_of(voxel)
         if place is not None:
             self.planes.look_at(place, centred)
+
+    def _come_near(self, result: Prediction) -> None:
+        """What a region around a point holds can be judged; `Home` of napari shows all again."""
+        source, start = self._session.setup.source, result.dist.start
+        if source is None or source.token != result.source.token or start is None:
+            return
+        last = tuple(a + n - 1 for a, n in zip(start, result.dist.space, strict=True))
+        ends = [self._picture.place_of(voxel) for voxel in (start, last)]
+        if result.centre is not None and ends[0] is not None and ends[1] is not None:
+            self.planes.come_near(ends[0], ends[1])
 
     def refresh(self, event: Any = None) -> None:
         """Show which plane is on show, and whether there are others."""

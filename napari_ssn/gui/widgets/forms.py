@@ -90,7 +90,8 @@ class Form(Generic[Model]):
         for name, made in self._made.items():
             how, control = self._how[name], made.native
             if isinstance(control, QCheckBox):
-                yield how.get("section", ""), row([control, 1])
+                # Room to the right: Qt leaves words a pixel too few beside a box with an edge.
+                yield how.get("section", ""), row([(control, 1)])
                 continue
             words = line()
             words.setText(how["title"])

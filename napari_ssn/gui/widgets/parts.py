@@ -82,7 +82,6 @@ def style_of(theme: str, points: float) -> str:
         QCheckBox::indicator:enabled, QRadioButton::indicator:enabled {{
             border: 1px solid {colour["muted"]};
         }}
-        QRadioButton, QCheckBox {{ padding-right: 3px; }}
         QPushButton {{ padding: 3px 8px; }}
         QPushButton[role="sign"] {{ padding: 3px 4px; min-width: 18px; }}
         QPushButton[role="small"] {{ padding: 1px 4px; }}
