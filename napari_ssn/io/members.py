@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +65,24 @@ class MemberFiles:
         return len(self.files)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Each in its turn; the next is read while one is looked at."""
         wanted = self.labels
-        for one in self.files:
-            try:
-                found, note = read_member(one.paths, self.image)
-            except SSNError as error:
-                raise type(error)(f"{_called(one.number, one)}: {error}") from None
-            if note is not None:
-                self.notes.append(f"{_called(one.number, one)}: {note}.")
-            if wanted is not None and one.labels is not None:
-                found = reordered(found, [one.labels.index(name) for name in wanted])
-            yield found
+        with ThreadPoolExecutor(1) as ahead:
+            waiting = [ahead.submit(read_member, one.paths, self.image) for one in self.files[:1]]
+            for one, following in zip_longest(self.files, self.files[1:]):
+                try:
+                    found, note = waiting.pop().result()
+                except SSNError as error:
+                    raise type(error)(f"{_called(one.number, one)}: {error}") from None
+                if following is not None:
+                    waiting.append(ahead.submit(read_member, following.paths, self.image))
+                if note is not None:
+                    self.notes.append(f"{_called(one.number, one)}: {note}.")
+                if wanted is not None and one.labels is not None:
+                    found = reordered(found, [one.labels.index(name) for name in wanted])
+                yield found
+                # Nobody holds it while the next but one is read.
+                del found
 
     def _layers(self) -> Iterator[tuple[MemberFile, NDArray[Any]]]:
         """Those that a layer could have been, with its values: labels, or one label's fractions."""
