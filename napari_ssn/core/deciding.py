@@ -24,16 +24,18 @@ def decode(logits: Tensor) -> NDArray[np.uint8]:
     return out
 
 
-def decode_many(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
+def decode_many(mean: Tensor, factor: Tensor, z: Tensor, noise: Tensor | None = None) -> Tensor:
     """`decode` of the logits ``μ + Σ_r z_r P_r`` of many z, rounded as each alone is, (n, V) uint8.
 
-    mean (C, V), factor (R, C, V), z (n, R).
+    mean (C, V), factor (R, C, V), z (n, R); noise (n, C, V) is added to the logits.
     """
     winner = torch.zeros(len(z), mean.shape[1], dtype=torch.uint8, device=mean.device)
     for label in range(len(mean)):
         value = mean[label].repeat(len(z), 1)
         for column, row in zip(factor[:, label], z.T, strict=True):
             value += row[:, None] * column
+        if noise is not None:
+            value += noise[:, label]
         if label == 0:
             best = value
             continue

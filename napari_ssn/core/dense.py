@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_ssn.core.binary import binary_blocks
 from napari_ssn.core.counts import count_labels
-from napari_ssn.core.deciding import decode, decode_many, rounding
+from napari_ssn.core.deciding import decode_many, rounding
 from napari_ssn.core.decodable import EPSILON
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.parallel import in_threads
@@ -207,8 +207,13 @@ def noisy_maps(dist: LogitDistribution, draws: NDArray[np.float64], seed: int) -
             value.add_(margin.flatten()).addcmul_(scale, torch.from_numpy(noise).to(scale))
             row[...] = (value > 0).reshape(dist.space).cpu().numpy()
         return out
-    scale = dist.cov_diag.sqrt()
-    for row, vector in zip(out, draws, strict=True):
-        noise = generator.standard_normal(tuple(scale.shape), dtype=np.float32)
-        row[...] = decode(dist.logits(vector) + scale * torch.from_numpy(noise).to(scale))
+    mean, factor = dist.mean.flatten(1), dist.cov_factor.flatten(2)
+    scale = dist.cov_diag.flatten(1).sqrt()
+    rows = torch.from_numpy(draws.astype(np.float32)).to(dist.device)
+    flat, step = out.reshape(len(draws), scale.shape[1]), max(1, _MANY // scale.numel())
+    for first in range(0, len(draws), step):
+        some = rows[first : first + step]
+        drawn = generator.standard_normal((len(some), *scale.shape), dtype=np.float32)
+        added = scale * torch.from_numpy(drawn).to(scale)
+        flat[first : first + step] = decode_many(mean, factor, some, added).cpu().numpy()
     return out
