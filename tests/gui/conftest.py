@@ -13,15 +13,6 @@ import pytest
 from tests.support.docks import add_image
 from tests.support.helpers import tiny_model
 
-#: Files whose tests have been tried with a shared window.
-SHARING = {
-    "test_archive.py",
-    "test_cards_panel.py",
-    "test_channels.py",
-    "test_copies.py",
-    "test_view.py",
-}
-
 
 @pytest.fixture(autouse=True, scope="session")
 def parsed_once() -> Iterator[None]:
@@ -62,25 +53,24 @@ def shared_window() -> Iterator[Any]:
 def make_viewer(
     request: pytest.FixtureRequest, shared_window: Any, qtbot: Any
 ) -> Iterator[Callable[..., Any]]:
-    """Function that opens a viewer as plugins see it: the shared one, or one of its own."""
+    """Function that opens a viewer as plugins see it: the shared one, or one of its own.
+
+    One that is shown is new: where what is drawn comes to lie is settled when it is first shown.
+    """
     from napari.utils._proxies import PublicOnlyProxy
 
     from tests.support.windows import unwatched
 
     own = request.node.get_closest_marker("own_window") is not None
-    if own or request.path.name not in SHARING:
-        shared_window.close()
-        make_own = request.getfixturevalue("make_napari_viewer")
-        yield lambda show=False: PublicOnlyProxy(
-            make_own(show=show) if own else unwatched(make_own(show=show))
-        )
-        return
-
     lent = []
 
     def make(show: bool = False) -> Any:
         assert not lent, "there is one window to share"
-        lent.append(PublicOnlyProxy(shared_window.lend(qtbot, show)))
+        if own or show:
+            shared_window.close()
+            viewer = request.getfixturevalue("make_napari_viewer")(show=show)
+            return PublicOnlyProxy(viewer if own else unwatched(viewer))
+        lent.append(PublicOnlyProxy(shared_window.lend()))
         return lent[0]
 
     yield make

@@ -73,6 +73,8 @@ def test_perform_on_a_series(
     viewer, dock = open_dock(tiny_model(tmp_path / "tiny", centred=True), show=True)
     viewer.window.resize(900, 640)
     viewer.open(str(tmp_path / "DOE"), plugin="napari-ssn")
+    # The whole of the walk is looked at above.
+    dock.settings.boxes["reach"].setValue(1.0)
     out = tmp_path / "out"
     found = {"tiny": tmp_path / "tiny"}
     monkeypatch.setattr("napari_ssn.prediction.repeating.model_folders", lambda: found)

@@ -3,7 +3,7 @@
 It is lent to a test and taken back: layers, docks, camera, axes, theme and settings are as at the
 start. What of ours napari would still call by then is a fault of the dock, and fails the test.
 Where opening and closing the window is what is tested, a test is marked with ``own_window`` and
-has a new one.
+has a new one; so has a test that looks at the window on the screen.
 """
 
 from __future__ import annotations
@@ -35,17 +35,14 @@ class SharedWindow:
         self._viewer: Any = None
         self._undo = ExitStack()
 
-    def lend(self, qtbot: Any, show: bool = False) -> Any:
-        """The viewer, as napari gives it: empty, and shown or not."""
+    def lend(self) -> Any:
+        """The viewer, as napari gives it: empty."""
         from napari.settings import get_settings
 
         get_settings().reset()
         if self._viewer is None:
             self._open()
         self._widgets = set(QApplication.topLevelWidgets())
-        if show:
-            self._viewer.window.show()
-            qtbot.wait_exposed(self._viewer.window._qt_window, timeout=5000)
         return self._viewer
 
     def take_back(self) -> None:
