@@ -18,6 +18,17 @@ def as_tensor(value: Any) -> Tensor:
     return tensor.detach().to(torch.float32)
 
 
+def tensor_of(values: NDArray[Any]) -> Tensor:
+    """Tensor of an array in C order, without copying where that is possible.
+
+    An array that was turned about along an axis of one is contiguous to numpy, which does not copy
+    it then, and its stride is below zero, which torch refuses.
+    """
+    if values.flags.c_contiguous and all(step >= 0 for step in values.strides):
+        return torch.from_numpy(values)
+    return torch.from_numpy(values.copy(order="C"))
+
+
 def check_tensors(mean: Tensor, cov_factor: Tensor, cov_diag: Tensor) -> None:
     """ValueError unless they are (C ≥ 2, *S), (R, C, *S) and (C, *S), finite, variances ≥ 0."""
     shape = tuple(mean.shape)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_ssn.core.tensors import tensor_of
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.network.plan import Plan
 from napari_ssn.network.tiles import Tile
@@ -163,10 +164,7 @@ class Blender:
                 weight = weight[::-1]
             shape = [1] * len(voxels)
             shape[axis] = -1
-            before, after, later = (
-                torch.from_numpy(np.ascontiguousarray(a)).to(self.device)
-                for a in (low, high, weight)
-            )
+            before, after, later = (tensor_of(a).to(self.device) for a in (low, high, weight))
             picks.append((axis, before, after, None if line.plain else later.reshape(shape)))
         return picks
 

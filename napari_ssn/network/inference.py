@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ModelError
 from napari_ssn.geometry.affine import Affine
@@ -220,7 +221,7 @@ def _scan(
         ask(watch.cancelled)
         if watch.progress is not None:
             watch.progress(done, len(tiles))
-        cut = torch.from_numpy(_cut(data, tile))
+        cut = tensor_of(_cut(data, tile))
         if sliced:
             found = forward(cut[:, 0])
             found = Parameters(*(part.unsqueeze(-3) for part in found))
@@ -244,7 +245,7 @@ def _cut(data: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
     overhang = list(zip(window.before, window.after, strict=True))
     if any(before or after for before, after in overhang):
         return np.pad(inside, [(0, 0), *overhang], mode="edge")
-    return np.ascontiguousarray(inside)
+    return inside
 
 
 def _plane(plan: Plan, look_at: Plane | None) -> tuple[range, ...] | None:

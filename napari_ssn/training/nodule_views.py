@@ -18,6 +18,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.closed import Closed
 from napari_ssn.network.intensity import Scale
@@ -211,9 +212,9 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
         image, raters, valid = _mirrored(image, raters, valid, random)
         drew = raters.any((1, 2, 3)) & (share > 0)
         return {
-            "image": torch.from_numpy(np.ascontiguousarray(image[None], np.float32)),
-            "raters": torch.from_numpy(np.ascontiguousarray(raters).astype(np.uint8)),
-            "valid": torch.from_numpy(np.ascontiguousarray(valid)),
+            "image": tensor_of(image[None].astype(np.float32, copy=False)),
+            "raters": tensor_of(raters.astype(np.uint8)),
+            "valid": tensor_of(valid),
             "drew": torch.from_numpy(drew),
             "presence": torch.tensor(share, dtype=torch.float32),
         }

@@ -153,6 +153,22 @@ def test_a_volume_runs_in_three_dimensions(tmp_path: Path) -> None:
     assert around.start == (2, 1, 15) and around.space == (16, 16, 9)
 
 
+@pytest.mark.parametrize("axis", range(3))
+def test_a_single_slice_may_run_backwards_along_any_axis(tmp_path: Path, axis: int) -> None:
+    model = load_model(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)), "cpu")
+    space = [18, 20, 22]
+    space[axis] = 1
+    values, affine = noise_image(tuple(space)), np.eye(4)
+    straight = model.segment(Volume(values[None], affine))
+    # The same voxels in the same places, stored from the other end of every axis in turn.
+    for backwards in range(3):
+        turned, moved = np.flip(values, backwards), affine.copy()
+        moved[backwards, backwards], moved[backwards, 3] = -1, space[backwards] - 1
+        again = model.segment(Volume(turned[None], moved))
+        same = np.flip(again.label_map(), backwards)
+        np.testing.assert_array_equal(same, straight.label_map())
+
+
 def test_what_a_model_cannot_read_is_said_before_it_runs(tmp_path: Path, pointed: Model) -> None:
     deep = load_model(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)), "cpu")
     with pytest.raises(ModelError, match="3D volumes, and this image is 2D"):

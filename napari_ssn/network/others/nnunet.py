@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes, find_objects
 from torch import Tensor, nn
 
+from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.nnunet import DataSet, Intensities, Network, Plans
 from napari_ssn.errors import Cancel, ImageError, ModelError
 from napari_ssn.geometry.orientation import Reorientation, named_directions
@@ -160,7 +161,7 @@ class NnuNet:
         cancel: Cancel,
     ) -> Array:
         """Probabilities on the image's own grid, (C, *S) at half precision: a mean over views."""
-        data = torch.from_numpy(np.ascontiguousarray(prepared.data))
+        data = tensor_of(prepared.data)
         size, count = self.config.patch_size, len(self.labels)
         logits = slide(network, data, size, count, views, step, cancel.asked).numpy()
         return self.back(logits, prepared, cancel)
