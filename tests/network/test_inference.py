@@ -156,6 +156,7 @@ def test_a_volume_runs_in_three_dimensions(tmp_path: Path) -> None:
 @pytest.mark.parametrize("axis", range(3))
 def test_a_single_slice_may_run_backwards_along_any_axis(tmp_path: Path, axis: int) -> None:
     model = load_model(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)), "cpu")
+    model.card = model.card.model_copy(update={"orientation": "RAS"})
     space = [18, 20, 22]
     space[axis] = 1
     values, affine = noise_image(tuple(space)), np.eye(4)
