@@ -156,15 +156,17 @@ def test_a_volume_runs_in_three_dimensions(tmp_path: Path) -> None:
 @pytest.mark.parametrize("axis", range(3))
 def test_a_single_slice_may_run_backwards_along_any_axis(tmp_path: Path, axis: int) -> None:
     model = load_model(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)), "cpu")
-    model.card = model.card.model_copy(update={"orientation": "RAS"})
+    asked = {"orientation": "RAS", "spacing_mm": [1.0, 1.0, 1.0]}
+    model.card = model.card.model_copy(update=asked)
     space = [18, 20, 22]
     space[axis] = 1
-    values, affine = noise_image(tuple(space)), np.eye(4)
+    values, affine = noise_image(tuple(space)), np.diag([1.5, 1.5, 1.5, 1.0])
     straight = model.segment(Volume(values[None], affine))
     # The same voxels in the same places, stored from the other end of every axis in turn.
     for backwards in range(3):
         turned, moved = np.flip(values, backwards), affine.copy()
-        moved[backwards, backwards], moved[backwards, 3] = -1, space[backwards] - 1
+        moved[backwards, 3] = 1.5 * (space[backwards] - 1)
+        moved[backwards, backwards] *= -1
         again = model.segment(Volume(turned[None], moved))
         same = np.flip(again.label_map(), backwards)
         np.testing.assert_array_equal(same, straight.label_map())
