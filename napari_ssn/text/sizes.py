@@ -136,6 +136,7 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+_IN_IT = "a size in this range, on average over patients like those of the calibration"
 _CUT_OFF = {
     ("region",): "reaches the region's edge: it may be larger",
     ("image",): "reaches the image's edge: it may be larger",
@@ -292,12 +293,16 @@ def _promise(level: float, readers: int, patients: int) -> str:
         who = "readings" if readers > 1 else "outlines of one expert"
         empty = ", empty ones too" if readers > 1 else ""
         return f"set to hold {percent(level)} of the {who} it was learnt from{empty}"
-    share = _so_many(level)
     who = "readers who outlined it drew" if readers > 1 else "outlines of one expert had"
-    return (
-        f"{share} {who} a size in this range, on average over patients like those of the "
-        "calibration"
-    )
+    return f"{_so_many(level)} {who} {_IN_IT}"
+
+
+def in_brief(line: str) -> str:
+    """``calibrated range 0.95–2.31 mL (nine in ten readers)``: a `range_line` for a narrow place.
+
+    What it was made to hold, and over whom, is said in full where there is room for it.
+    """
+    return line.replace(f" who outlined it drew {_IN_IT}", "").replace(f" had {_IN_IT}", "")
 
 
 def _so_many(level: float) -> str:

@@ -403,7 +403,9 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder for the pictures")
     parser.add_argument("--ct", type=Path, help="a chest CT, walked too")
     parser.add_argument("--centre", default=",".join(map(str, NODULE)), help="of its lesion")
-    parser.add_argument("--only", default="", help="walks whose name holds this")
+    parser.add_argument(
+        "--only", default="", help="walks whose names hold one of these, commas between them"
+    )
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     cases = SAMPLES
@@ -416,7 +418,7 @@ def main() -> int:
         for size in SIZES:
             for theme in ("dark", "light"):
                 name = f"{case.name}-{size}-{theme}"
-                if asked.only not in name:
+                if not any(part in name for part in asked.only.split(",")):
                     continue
                 with window(size, theme) as viewer, tempfile.TemporaryDirectory() as folder:
                     os.chdir(folder)

@@ -18,7 +18,7 @@ from napari_ssn.text.directions import (
 from napari_ssn.text.image import geometry, origin
 from napari_ssn.text.overview import missing_line, probability_tip, unlike_line
 from napari_ssn.text.problems import problem, seconds
-from napari_ssn.text.sizes import Measure, headline, percent, range_line
+from napari_ssn.text.sizes import Measure, headline, in_brief, percent, range_line
 from napari_ssn.text.steering import (
     card_lines,
     card_tip,
@@ -91,12 +91,15 @@ def test_a_calibrated_range_is_called_so_and_a_model_range_is_not() -> None:
         "calibrated range 0.95–2.31 mL (nine in ten readers who outlined it drew a size in this "
         "range, on average over patients like those of the calibration)"
     )
+    assert in_brief(line) == "calibrated range 0.95–2.31 mL (nine in ten readers)"
     line = range_line(ML, 950, 2310, 0.8, 1000, readers=1, patients=25)
     assert line == (
         "adjusted range 0.95–2.31 mL (80 % of outlines of one expert had a size in this range, "
         "on average over patients like those of the calibration)"
     )
-    assert "calibrated" not in range_line(ML, 950, 2310, 0.9, 1000)
+    assert in_brief(line) == "adjusted range 0.95–2.31 mL (80 % of outlines of one expert)"
+    line = range_line(ML, 950, 2310, 0.9, 1000)
+    assert "calibrated" not in line and in_brief(line) == line
 
 
 def test_a_range_learnt_of_pooled_readings_claims_what_it_held() -> None:

@@ -28,6 +28,7 @@ from napari_ssn.session import (
 from napari_ssn.text.sizes import (
     UNLIKE,
     capital,
+    in_brief,
 )
 from tests.support.dicoms import make_series
 from tests.support.helpers import page_of, tiny_model
@@ -96,7 +97,10 @@ def shown(model: Path, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) 
     session.run()
     assert session.result is not None and session.ranges is not None, session.note
     panel.refresh()
-    said = panel.ranges[0].text(), panel.doubt.text(), session.ranges.presence.line
+    # In full where the pointer rests, and in brief where there is little room.
+    line = panel.ranges[0].toolTip()
+    assert panel.ranges[0].text() == in_brief(line)
+    said = line, panel.doubt.text(), session.ranges.presence.line
     silent = session.setup.unclaimed or ""
     session.close()
     return *said, silent

@@ -86,6 +86,11 @@ class ViewPanel(Section):
             one_by_one = (*self.buttons, self.all, self.window)
             wide = sum(one.sizeHint().width() + _GAP for one in one_by_one) > _ROOM
             here, there = self._rows[:: -1 if wide else 1]
+            for one in one_by_one[:-1]:
+                # Where it stands alone nothing need keep it in its place.
+                policy = one.sizePolicy()
+                policy.setRetainSizeWhenHidden(not wide)
+                one.setSizePolicy(policy)
             if here.indexOf(self.window) < 0:
                 there.removeWidget(self.window)
                 here.addWidget(self.window, 0 if wide else 8)

@@ -16,7 +16,7 @@ from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import direction_names, effect_tip, ends
 from napari_ssn.text.ensembles import beyond_tip
-from napari_ssn.text.sizes import capital, headline, lengths_line, lengths_tip, remarks_on
+from napari_ssn.text.sizes import capital, headline, in_brief, lengths_line, lengths_tip, remarks_on
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -107,7 +107,9 @@ class ResultPanel(Section):
                 continue
             found = session.ranges.ranges[k]
             bars.show_sizes(session.ranges.bars[k], found, result.measure)
-            line.setText(capital(session.ranges.line(result.measure, k)))
+            words = capital(session.ranges.line(result.measure, k))
+            line.setText(in_brief(words))
+            line.setToolTip(words)
         self._say_lengths(result)
 
     def _say_lengths(self, result: Prediction) -> None:
