@@ -30,6 +30,7 @@ import torch
 import typer
 from distributed import Client, LocalCluster
 
+from napari_ssn.cohort import run as cohorts
 from napari_ssn.cohort.crew import Crew, local_crew
 from napari_ssn.cohort.folders import folder_of
 from napari_ssn.cohort.manifest import Manifest
@@ -39,6 +40,7 @@ from napari_ssn.cohort.task import Job, segment_scan
 from napari_ssn.cohort.work import Shift
 from napari_ssn.network.models import load_model
 from napari_ssn.training.reading import load_cases
+from tests.support import crews
 
 _MODEL = "nodule-3d"
 
@@ -94,20 +96,20 @@ def killed(table: Path, out: Path, kills: int) -> str:
 
     def kill() -> None:
         nonlocal done
-        me = str(os.getpid())
         while done < kills and not ended.wait(chance.uniform(2.0, 8.0)):
-            workers = [pid for pid in _children(me) if _at_work(pid)]
-            if workers:
-                os.kill(int(chance.choice(workers)), signal.SIGKILL)
+            if workers := _at_work(out):
+                os.kill(chance.choice(workers), signal.SIGKILL)
                 done += 1
 
-    killer = threading.Thread(target=kill)
+    killer, before = threading.Thread(target=kill), cohorts.segment_scan
+    cohorts.segment_scan = crews.segment_and_note
     killer.start()
     try:
         _, counts = cohort(table, out, 2)
     finally:
         ended.set()
         killer.join()
+        cohorts.segment_scan = before
     folder, card, wanted = wanted_of(_MODEL)
     after = run_cohort(table, out, folder, card, wanted, Options("cpu", 2, again=True))
     with Manifest(out) as manifest:
@@ -126,26 +128,16 @@ def killed(table: Path, out: Path, kills: int) -> str:
     )
 
 
-def _children(pid: str) -> list[str]:
-    try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    for one in threads:
-        try:
-            found += (one / "children").read_text().split()
-        except OSError:
-            continue
-    return list(dict.fromkeys(found))
+def _at_work(out: Path) -> list[int]:
+    """Workers that have begun a scan: one that is killed before is none yet."""
+    pids = [int(one.name) for one in (out / "pids").glob("*")]
+    return [pid for pid in pids if _alive(pid)]
 
 
-def _at_work(pid: str) -> bool:
-    """Whether it is a worker that has been there long enough to have a scan."""
+def _alive(pid: int) -> bool:
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        return b"spawn_main" in command and time.time() - psutil.Process(int(pid)).create_time() > 8
-    except (OSError, psutil.Error):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
 
 

@@ -69,3 +69,13 @@ def full(job: Any) -> Any:
         return task.segment_scan(job)
     finally:
         task.read_scan = before
+
+
+def segment_and_note(job: Any) -> Any:
+    """As `segment_scan`, and leave a note of who does it in ``pids``, beside the scans' folder."""
+    from napari_ssn.cohort.task import segment_scan
+
+    notes = Path(job.folder).parents[1] / "pids"
+    notes.mkdir(exist_ok=True)
+    (notes / str(os.getpid())).touch()
+    return segment_scan(job)
