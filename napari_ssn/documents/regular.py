@@ -8,8 +8,11 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-#: Bytes of the longest text that is read: a sidecar of many hypotheses has some megabytes.
-LONGEST = 1 << 26
+#: Bytes of the longest text that is read: a sidecar of many hypotheses has some megabytes, and
+#: JSON of nothing but brackets takes twenty times its length in memory.
+LONGEST = 1 << 24
+#: And of the document of a study, which tells of many results.
+LONGEST_OF_STUDY = 1 << 26
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -26,15 +29,15 @@ def open_regular(path: Path) -> BinaryIO:
     return stream
 
 
-def read_text(path: Path) -> str:
-    """Text of a file.
+def read_text(path: Path, most: int = LONGEST) -> str:
+    """Text of a file, of so many bytes at most.
 
     Raises:
         OSError: it cannot be opened, or is longer than any text of this program.
         UnicodeDecodeError: it is no UTF-8.
     """
     with open_regular(path) as stream:
-        content = stream.read(LONGEST + 1)
-    if len(content) > LONGEST:
+        content = stream.read(most + 1)
+    if len(content) > most:
         raise OSError(errno.EFBIG, "it is too large for a text of this kind")
     return content.decode("utf-8")

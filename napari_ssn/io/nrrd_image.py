@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -49,8 +50,8 @@ _NOBODYS = {"", "scanner-xyz", "3d-right-handed", "3d-left-handed"}
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3, "µm": 1e-3, "": 1.0}
 # Kinds of axes that part one image from another; the values of others make up one colour or vector.
 _APART = {"domain", "space", "list", "time", "none", "???", ""}
-# Bytes of voxels that are written as text.
-_MOST_TEXT = 1 << 26
+# Bytes of voxels that are written as text, and those that are taken apart at once.
+_MOST_TEXT, _TEXT_AT_ONCE = 1 << 26, 1 << 16
 
 
 @dataclass(frozen=True)
@@ -222,18 +223,36 @@ def _from(
 
 def _from_text(stream: BinaryIO, kind: np.dtype[Any], count: int) -> NDArray[Any]:
     """Numbers that are written as text."""
-    text = stream.read(_MOST_TEXT + 1)
-    if len(text) > _MOST_TEXT:
+    if source.size_of(stream) - stream.tell() > _MOST_TEXT:
         raise ImageError("The voxels are written as text, which is too long: use raw or gzip.")
-    words = text.replace(b",", b" ").split()
-    if len(words) < count:
+    text = stream.read()
+    # Each takes a digit and a space at least.
+    if len(text) < 2 * count - 1:
         raise ImageError(source.CUT_OFF)
-    if len(words) > count:
-        raise ImageError(source.TOO_LONG)
-    try:
-        return np.array(words).astype(kind)
-    except (ValueError, OverflowError):
-        raise ImageError("The file is damaged: a voxel is no number of its kind.") from None
+    out, at = np.empty(count, kind), 0
+    for words in _words(text.replace(b",", b" ")):
+        if at + len(words) > count:
+            raise ImageError(source.TOO_LONG)
+        try:
+            out[at : at + len(words)] = np.array(words).astype(kind)
+        except (ValueError, OverflowError):
+            raise ImageError("The file is damaged: a voxel is no number of its kind.") from None
+        at += len(words)
+    if at < count:
+        raise ImageError(source.CUT_OFF)
+    return out
+
+
+def _words(text: bytes) -> Iterator[list[bytes]]:
+    """Words of a text, some at a time: each takes twenty times its room in memory."""
+    at = 0
+    while at < len(text):
+        # Up to the first space behind so many bytes, whatever kind of space it is.
+        spaces = re.compile(rb"\s").search(text, at + _TEXT_AT_ONCE)
+        end = len(text) if spaces is None else spaces.start()
+        if words := text[at:end].split():
+            yield words
+        at = end
 
 
 def _number(header: dict[str, Any], name: str) -> int:

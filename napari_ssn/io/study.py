@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from napari_ssn.documents.regular import LONGEST, open_regular, read_text
+from napari_ssn.documents.regular import LONGEST_OF_STUDY, open_regular, read_text
 from napari_ssn.documents.study import Piece, Study, parse_study
 from napari_ssn.errors import DataError
 from napari_ssn.io.archive import open_zip, unzipping
@@ -92,7 +92,7 @@ def open_study(path: Path) -> Iterator[Opened]:
     with open_zip(path, "study", _CALLED) as archive:
         with _unzipping():
             info = archive.getinfo(_DOCUMENT)
-            text = _unzip(archive, info, LONGEST).decode("utf-8")
+            text = _unzip(archive, info, LONGEST_OF_STUDY).decode("utf-8")
         yield Opened(parse_study(text), lambda piece: _unzipped(archive, piece))
 
 
@@ -117,7 +117,7 @@ def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
 
 def _document_in(folder: Path) -> Study:
     try:
-        return parse_study(read_text(folder / _DOCUMENT))
+        return parse_study(read_text(folder / _DOCUMENT, LONGEST_OF_STUDY))
     except FileNotFoundError:
         raise DataError("There is no study in that folder.") from None
     except (OSError, UnicodeDecodeError):

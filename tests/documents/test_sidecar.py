@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -280,3 +281,15 @@ def test_a_time_that_is_none_is_said_in_plain_words(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "The sidecar is not valid at created: the time of creation is no date and time."
     )
+
+
+def test_what_is_longer_than_any_sidecar_is_not_taken_apart(tmp_path: Path) -> None:
+    """JSON of brackets takes twenty times its length in memory."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b'{"created":[' + b"[]," * (6 << 20) + b"[]]}")
+    tracemalloc.start()
+    with pytest.raises(DataError, match="cannot be read"):
+        read_sidecar(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * path.stat().st_size

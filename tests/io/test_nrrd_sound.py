@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.io import nrrd_image
 
 SPACE = (6, 4, 5)
 VALUES = np.arange(120, dtype="<i2").reshape(SPACE, order="F")
@@ -85,6 +87,22 @@ def test_numbers_written_as_text(tmp_path: Path, encoding: str) -> None:
     for word in (b"x", b"40000", b"1.5"):
         with pytest.raises(ImageError, match="no number of its kind"):
             read(tmp_path, HEAD, words.replace(b" 7 ", b" %s " % word), encoding)
+
+
+def test_a_long_text_takes_little_more_room_than_it_has(tmp_path: Path) -> None:
+    """Taken apart at once its words would take twenty times as much."""
+    count, path = 1 << 16, tmp_path / "words"
+    path.write_bytes(b"\t7\r\n-11," * (count // 2))
+    with path.open("rb") as stream:
+        tracemalloc.start()
+        values = nrrd_image._from_text(stream, np.dtype("i2"), count)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert values[::2].tolist() == [7] * (count // 2) and set(values[1::2]) == {-11}
+    assert most < 6 * path.stat().st_size
+    for wrong, words in ((count + 1, "fewer voxels"), (count - 1, "more voxels")):
+        with path.open("rb") as stream, pytest.raises(ImageError, match=words):
+            nrrd_image._from_text(stream, np.dtype("i2"), wrong)
 
 
 def test_a_plane_in_a_space_of_two_dimensions(tmp_path: Path) -> None:
