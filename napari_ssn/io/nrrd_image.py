@@ -225,12 +225,12 @@ def _from_text(stream: BinaryIO, kind: np.dtype[Any], count: int) -> NDArray[Any
     """Numbers that are written as text."""
     if source.size_of(stream) - stream.tell() > _MOST_TEXT:
         raise ImageError("The voxels are written as text, which is too long: use raw or gzip.")
-    text = stream.read()
+    text = stream.read().replace(b",", b" ")
     # Each takes a digit and a space at least.
     if len(text) < 2 * count - 1:
         raise ImageError(source.CUT_OFF)
     out, at = np.empty(count, kind), 0
-    for words in _words(text.replace(b",", b" ")):
+    for words in _words(text):
         if at + len(words) > count:
             raise ImageError(source.TOO_LONG)
         try:

@@ -91,7 +91,7 @@ def test_numbers_written_as_text(tmp_path: Path, encoding: str) -> None:
 
 def test_a_long_text_takes_little_more_room_than_it_has(tmp_path: Path) -> None:
     """Taken apart at once its words would take twenty times as much."""
-    count, path = 1 << 16, tmp_path / "words"
+    count, path = 1 << 18, tmp_path / "words"
     path.write_bytes(b"\t7\r\n-11," * (count // 2))
     with path.open("rb") as stream:
         tracemalloc.start()
