@@ -9,7 +9,7 @@ from typing import Any
 import nibabel as nib
 import pytest
 
-from napari_ssn.cli import statements
+from napari_ssn.cli import spreads
 from napari_ssn.cli.segmenting import segment_image
 from tests.support.choices import NAME, SPACE
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
@@ -71,7 +71,7 @@ def measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     of them that would not be found for another.
     """
     for name in ("count_ranges", "measure_lengths"):
-        monkeypatch.setattr(statements, name, _once(getattr(statements, name)))
+        monkeypatch.setattr(spreads, name, _once(getattr(spreads, name)))
 
 
 def _once(find: Callable[..., Any]) -> Callable[..., Any]:
