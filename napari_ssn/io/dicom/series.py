@@ -88,8 +88,8 @@ def told_of(series: DicomSeries) -> str:
             f"{_REPEATED}; nothing else."
         )
     return (
-        "The DICOM files name nobody, and no date; the UIDs of the study, the series and the "
-        "slices still lead whoever has these to them."
+        "The DICOM files name nobody, and no date but that of the export; the UIDs of the study, "
+        "the series and the slices still lead whoever has these to them."
     )
 
 
