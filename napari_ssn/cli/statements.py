@@ -14,6 +14,7 @@ from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.drawing import in_region
+from napari_ssn.prediction.ensembles import sum_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.recall import Recall, conditions_in, points_in
 from napari_ssn.prediction.record import run_of
@@ -125,8 +126,11 @@ def misrun(record: Provenance, found: Prediction) -> list[str]:
         out.append("the sidecar states a frame of an image that has no time")
     if (run.ensemble is None) != (here.ensemble is None):
         out.append("the sidecar says otherwise than it is whether it is of an ensemble")
-    elif run.ensemble is not None and record.model.weights_sha256 != found.card.weights_sha256:
-        # Of a model `again` has compared it.
+    elif run.ensemble is not None and record.model.weights_sha256 != sum_of(
+        one.sha256 for one in run.ensemble.members
+    ):
+        # Each of them was found by its own, a layer's by its values; of a model `again` has
+        # compared it.
         out.append("the sidecar states another checksum of its members together than they have")
     # Only a full GPU makes a run go on in other pieces than the model's.
     if here.device == "cpu" == run.device and run.tile not in (None, found.card.region):

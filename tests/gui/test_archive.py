@@ -92,9 +92,9 @@ def test_from_an_archive_and_back(
         assert session.files.exported is not None, session.note
 
     export("a.nii.gz")
-    assert not rooms.send.isVisibleTo(dock.details)
+    assert not rooms.send.isVisibleTo(dock.foot)
     export("a.sr.dcm")
-    assert rooms.send.isVisibleTo(dock.details) and rooms.send.send.text() == "Send…"
+    assert rooms.send.isVisibleTo(dock.foot) and rooms.send.send.text() == "Send…"
     # The archive is away: nothing is lost, and it is offered again.
     real = archives.read_text()
     archives.write_text(real.replace(orthanc.web, "http://127.0.0.1:9/dicom-web"))
@@ -114,7 +114,7 @@ def test_from_an_archive_and_back(
     assert rooms.send.status.text() == f"{said} They were there already."
     # Of another file nothing is said yet.
     export("b.dcm")
-    assert rooms.send.status.text() == "" and rooms.send.isVisibleTo(dock.details)
+    assert rooms.send.status.text() == "" and rooms.send.isVisibleTo(dock.foot)
 
     # What was sent opens again, where it lies on the image.
     def open_kind(kind: str) -> None:
