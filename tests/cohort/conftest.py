@@ -1,4 +1,5 @@
-"""Two workers that all tests of a process share: starting them takes seconds."""
+"""Two workers that the tests of a file share: starting them takes seconds, and they are not left
+running beside other tests."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import pytest
 pytest.importorskip("distributed")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def crew() -> Iterator[Any]:
     from napari_ssn.cohort.crew import local_crew
 
