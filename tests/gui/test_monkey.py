@@ -275,6 +275,10 @@ class Monkey:
             QApplication.processEvents()
 
 
+#: Widgets of a layer's controls, at most.
+CONTROLS = 20
+
+
 @dataclass(frozen=True)
 class Rest:
     """What is there where nothing is shown: arrays and tensors, layers, and Qt's widgets."""
@@ -363,7 +367,10 @@ def test_a_monkey_breaks_nothing_and_leaves_nothing_behind(
                 print(rests[-1])
             assert not caplog.records, [record.getMessage() for record in caplog.records]
     assert len(monkey.done) > 8, monkey.done
-    assert growth([rest.layers for rest in rests]) < 0.1, rests
-    assert growth([rest.widgets for rest in rests]) < 0.1, rests
+    # napari lets go of a layer's controls, and the layer with them, when another takes their place:
+    # one may be there still at some rests, and more are not.
+    layers, widgets = ([getattr(rest, name) for rest in rests] for name in ("layers", "widgets"))
+    assert growth(layers) < 0.1 or max(layers) - min(layers) <= 1, rests
+    assert growth(widgets) < 0.1 or max(widgets) - min(widgets) <= CONTROLS, rests
     more = rests[-1].held - rests[0].held
     assert growth([rest.size for rest in rests]) < MORE_BYTES, (rests, more.most_common(10))
