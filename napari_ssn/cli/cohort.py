@@ -23,7 +23,7 @@ from rich.progress import (
 )
 
 from napari_ssn import cohort as cohorts
-from napari_ssn.cli.options import SUFFIXES, TO_ARCHIVE, Format
+from napari_ssn.cli.options import SUFFIXES, TO_ARCHIVE, Deidentified, Depth, Format
 from napari_ssn.documents.cohort import State
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
 from napari_ssn.text.cohort import states_line
@@ -58,15 +58,7 @@ def cohort(
         int, typer.Option(min=0, help="Samples that are written of each scan beside its mean.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
-    depth: Annotated[
-        float | None,
-        typer.Option(
-            metavar="MM",
-            min=0,
-            help="How far a 2D model looks along a volume, in mm.",
-            show_default="15",
-        ),
-    ] = None,
+    depth: Depth = None,
     format_: Annotated[
         list[Format] | None,
         typer.Option(
@@ -79,10 +71,7 @@ def cohort(
     only_sizes: Annotated[
         bool, typer.Option("--only-sizes", help="Write the table and pictures, no label maps.")
     ] = False,
-    deidentified: Annotated[
-        bool,
-        typer.Option("--deidentified", help="With a --format of DICOM: leave out whom it is of."),
-    ] = False,
+    deidentified: Deidentified = False,
     insist: Annotated[
         bool,
         typer.Option(

@@ -12,6 +12,19 @@ import typer
 DIFFERENT = 1
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
+Depth = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MM",
+        min=0,
+        help="How far a 2D model looks along a volume to either side of the centre, in mm.",
+        show_default="15",
+    ),
+]
+Deidentified = Annotated[
+    bool,
+    typer.Option("--deidentified", help="With a --format of DICOM: leave out whom it is of."),
+]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 
 

@@ -13,6 +13,8 @@ from napari_ssn.cli.options import (
     DIFFERENT,
     SUFFIXES,
     TO_ARCHIVE,
+    Deidentified,
+    Depth,
     Ensemble,
     Format,
     Views,
@@ -47,15 +49,7 @@ def segment(
             "file's own order and counted from 0.",
         ),
     ] = None,
-    depth: Annotated[
-        float | None,
-        typer.Option(
-            metavar="MM",
-            min=0,
-            help="How far a 2D model looks along a volume to either side of the centre, in mm.",
-            show_default="15",
-        ),
-    ] = None,
+    depth: Depth = None,
     frame: Annotated[
         int | None,
         typer.Option(min=1, help="Which frame of a time series or channel of an OME-Zarr, from 1."),
@@ -124,10 +118,7 @@ def segment(
             show_default="nifti",
         ),
     ] = None,
-    deidentified: Annotated[
-        bool,
-        typer.Option("--deidentified", help="With a --format of DICOM: leave out whom it is of."),
-    ] = False,
+    deidentified: Deidentified = False,
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html too: one page with pictures.")
     ] = False,

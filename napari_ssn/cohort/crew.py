@@ -35,8 +35,8 @@ _CONFIG = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
-    # dask has workers give back each free page at once; a network that runs again and again then
-    # spends most of its time getting them anew: 40 nodules took 1.7 times as long.
+    # dask has workers give back each free page at once; a network that runs again and again would
+    # spend its time in getting them anew.
     "distributed.nanny.pre-spawn-environ": {
         "OMP_NUM_THREADS": 1,
         "MKL_NUM_THREADS": 1,

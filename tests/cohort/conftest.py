@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("distributed")
-
 
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Any]:
