@@ -96,6 +96,19 @@ def test_the_view_stays_when_the_unit_changes(
             viewer.layers.remove(layer)
 
 
+def test_the_view_stays_where_the_sliders_said_nothing_of_the_image(deep: tuple[Any, Any]) -> None:
+    viewer, dock = deep
+    # Where napari's sliders stand already when the image becomes the one to segment.
+    viewer.add_labels(np.zeros(SPACE, np.uint8), scale=SCALE, units=("mm",) * 3)
+    viewer.dims.set_point(range(3), place(1.0))
+    add_image(viewer, SPACE, scale=SCALE, units=("mm",) * 3)
+    assert dock.picture.image is not None
+    centre, zoom = np.array(viewer.scene.camera.center), viewer.scene.camera.zoom
+    beside(viewer, "um")
+    np.testing.assert_allclose(viewer.scene.camera.center[1:], centre[1:] * 1000)
+    assert viewer.scene.camera.zoom == pytest.approx(zoom / 1000)
+
+
 def test_a_point_into_a_result_lands_where_it_was_clicked(
     deep: tuple[Any, Any], qtbot: Any
 ) -> None:

@@ -46,6 +46,8 @@ class Picture:
         session.closed = self._is_closed
         session.turn_to = self._turn_to
         session.found.connect(self._found)
+        #: Are called when another image, or none, has become the one to segment.
+        self.taken: list[Callable[[], None]] = []
         #: Is asked to choose a layer as the image to segment.
         self.choose: Callable[[Image], None] = self.set_image
         self.centre = Centre(viewer, session, self)
@@ -64,6 +66,8 @@ class Picture:
             self._frame = self._frame_of(layer)
         self._tell()
         self._bring_into_view()
+        for tell in self.taken:
+            tell()
 
     def _bring_into_view(self) -> None:
         """Go to the image's middle, where the slices on show pass by another image only."""

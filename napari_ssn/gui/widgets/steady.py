@@ -28,6 +28,8 @@ class SteadyView:
         self._place: tuple[float, ...] = ()
         for event in (viewer.dims.events.point, viewer.dims.events.units):
             event.connect(self.follow)
+        # An image may come without a word of the sliders: they stay where they were.
+        picture.taken.append(self.follow)
         self.follow()
 
     def follow(self, event: Any = None) -> None:
@@ -59,3 +61,4 @@ class SteadyView:
         """Let go of the viewer."""
         for event in (self._viewer.dims.events.point, self._viewer.dims.events.units):
             event.disconnect(self.follow)
+        self._picture.taken.remove(self.follow)
