@@ -168,10 +168,17 @@ class _Count:
 def _many(workers: int) -> Any:
     with (
         LocalCluster(
-            workers, 1, processes=False, dashboard_address=None, silence_logs=50
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=False,
+            # They share a process: each would hold all its memory for its own, and pause.
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=50,
         ) as cluster,
         Client(cluster) as client,
     ):
+        client.wait_for_workers(workers, timeout=60)
         yield Crew(client)
 
 
