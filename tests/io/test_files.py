@@ -314,10 +314,16 @@ from pathlib import Path
 from napari_ssn.io.locks import alone
 with alone(Path({str(tmp_path)!r}), "Busy."):
     if os.fork() == 0:
+        print("Lives.", flush=True)
         sys.stdin.read()
     os._exit(0)
 """
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        # The parent may be gone before its child has run at all.
+        assert process.stdout.readline() == b"Lives.\n"
         process.wait()
         with alone(tmp_path, "Busy."):
             pass
