@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
@@ -18,12 +19,14 @@ from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.declared import declared_by
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.blend import Blender, Parameters
-from napari_ssn.network.device import free_bytes
+from napari_ssn.network.device import device_title
 from napari_ssn.network.fit import check_fit, foreign_values
 from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is_full
+from napari_ssn.network.frame import Placed
 from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, plan_for
+from napari_ssn.network.question import Place, Plane, Question
 from napari_ssn.network.recentring import outlined_middle
 from napari_ssn.network.threads import instructions
 from napari_ssn.network.tiles import Tile
@@ -31,8 +34,19 @@ from napari_ssn.network.tiles import Tile
 if TYPE_CHECKING:
     from napari_ssn.network.models import Model
 
-#: Index of a plane in an image's own grid, None along the axes that lie in it.
-Plane = tuple[int | None, ...]
+
+class Asked(Protocol):
+    """Who answers what a network is asked: a model here, or one on another computer."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is."""
+
+    def room(self) -> int:
+        """Free bytes where a result may be kept while it is made."""
+
+    def answer(self, question: Question, watch: Watch) -> Inference:
+        """Run the network once; raises as `Model.infer` does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +63,10 @@ class Inference:
         unpadded: whether padding, below air, was taken for air, see `intensity.unpadded`.
         moved_to: voxel in the middle of the region, where that is not the point it was placed
             around, see `recentring.outlined_middle`.
+        elsewhere: words for the device where it is another computer's.
     """
 
-    dist: LogitDistribution
+    dist: Decodable
     device: torch.device
     tile: tuple[int, ...]
     depth_mm: float | None
@@ -60,6 +75,12 @@ class Inference:
     insisted: bool = False
     unpadded: bool = False
     moved_to: tuple[int, ...] | None = None
+    elsewhere: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Words for the device."""
+        return self.elsewhere or device_title(self.device)
 
 
 @dataclass(frozen=True)
@@ -82,7 +103,7 @@ class Watch:
 
 
 def infer(
-    model: Model,
+    model: Asked,
     volume: Volume,
     centre: tuple[int, ...] | None = None,
     *,
@@ -108,7 +129,7 @@ def infer(
 
 
 def _look(
-    model: Model,
+    model: Asked,
     volume: Volume,
     centre: tuple[int, ...] | None,
     depth_mm: float,
@@ -129,25 +150,36 @@ def _look(
     if foreign is not None and not insist:
         raise ModelError(foreign)
     plan = plan_for(model.card, volume, centre, depth_mm)
-    check_memory(model.card, plan, free_bytes(model.device))
+    check_memory(model.card, plan, model.room())
     values = volume.data if padded else unpadded(model.card, volume.data)
     data = prepare(model.card, plan, replace(volume, data=values))
     ask(watch.cancelled)
-    ways = attempts(model, tile, divided)
+    place = Place.of(volume)
+    question = Question(data, place, centre, depth_mm, tile, divided, watch.look_at)
+    found = model.answer(question, watch)
+    return replace(found, insisted=foreign is not None, unpadded=values is not volume.data)
+
+
+def answer(model: Model, question: Question, watch: Watch) -> Inference:
+    """See `Model.answer`."""
+    image, divided = question.image, question.divided
+    plan = plan_for(model.card, image, question.centre, question.depth_mm)
+    question.check(plan)
+    check_memory(model.card, plan, model.room())
+    watch = replace(watch, look_at=question.look_at)
+    ways = attempts(model, question.tile, divided)
     for way in ways:
         if way is not ways[0] and watch.say is not None:
             watch.say(way.words)
-        found = _attempt(model, volume, plan, data, way, watch)
-        if found is not None:
-            reach = depth_mm if plan.frame.sliced and None not in plan.first[1:] else None
-            dist = _placed(volume, plan, found[0], found[1])
-            insisted = foreign is not None
-            if way.device.type != "cpu" or divided:
-                count, how = None, None
-            else:
-                count, how = torch.get_num_threads(), instructions()
-            facts = (count, how, insisted, values is not volume.data)
-            return Inference(dist, way.device, way.tile, reach, *facts)
+        found = _attempt(model, image, plan, question.data, way, watch)
+        if found is None:
+            continue
+        reach = question.depth_mm if plan.frame.sliced and None not in plan.first[1:] else None
+        count, how = None, None
+        if way.device.type == "cpu" and not divided:
+            count, how = torch.get_num_threads(), instructions()
+        dist = _placed(image, plan, *found)
+        return Inference(dist, way.device, way.tile, reach, count, how)
     raise full(ways[-1].device)
 
 
@@ -176,7 +208,7 @@ def prepare(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
 
 def _attempt(
     model: Model,
-    volume: Volume,
+    image: Placed,
     plan: Plan,
     data: NDArray[np.float32],
     way: Attempt,
@@ -184,7 +216,7 @@ def _attempt(
 ) -> tuple[Parameters, float] | None:
     """Run one way; None if the device's memory is full."""
     try:
-        return _scan(model, volume, plan, data, way, watch)
+        return _scan(model, image, plan, data, way, watch)
     except RuntimeError as error:
         if not is_full(error):
             raise
@@ -196,7 +228,7 @@ def _attempt(
 
 def _scan(
     model: Model,
-    volume: Volume,
+    image: Placed,
     plan: Plan,
     data: NDArray[np.float32],
     way: Attempt,
@@ -230,7 +262,7 @@ def _scan(
         blender.add(tile, found)
         if plane is not None and done + 1 == early < len(tiles) and watch.preview is not None:
             there = model.card.presence_of(forward.presence)
-            watch.preview(_placed(volume, plan, blender.slab(plane), there, plane))
+            watch.preview(_placed(image, plan, blender.slab(plane), there, plane))
     if watch.progress is not None:
         watch.progress(len(tiles), len(tiles))
     # Asked of the one region around a point.
@@ -268,7 +300,7 @@ def _plane(plan: Plan, look_at: Plane | None) -> tuple[range, ...] | None:
 
 
 def _placed(
-    volume: Volume,
+    image: Placed,
     plan: Plan,
     found: Parameters,
     presence: float,
@@ -280,8 +312,8 @@ def _placed(
         found.mean,
         found.factor,
         found.spread,
-        Affine(volume.affine).from_voxel(start),
+        Affine(image.affine).from_voxel(start),
         start,
-        volume.space,
+        image.space,
         presence,
     )

@@ -20,10 +20,11 @@ from napari_ssn.documents.card import CARD_NAME, WEIGHTS_NAME, ModelCard, read_c
 from napari_ssn.errors import ExportError, ModelError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.building import build_network, check_network, unique_state
-from napari_ssn.network.device import choose_device
-from napari_ssn.network.inference import Inference, Plane, Watch, infer
+from napari_ssn.network.device import choose_device, free_bytes
+from napari_ssn.network.inference import Inference, Watch, answer, infer
 from napari_ssn.network.places import find_model
 from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.network.question import Plane, Question
 from napari_ssn.network.ssn import SSN
 
 
@@ -85,7 +86,22 @@ class Model:
             DeviceError: there is not memory enough.
         """
         watch = Watch(look_at, preview, progress, cancelled, say)
-        return self.infer(volume, centre, depth_mm=depth_mm, watch=watch, insist=insist).dist
+        found = self.infer(volume, centre, depth_mm=depth_mm, watch=watch, insist=insist).dist
+        assert isinstance(found, LogitDistribution)
+        return found
+
+    def room(self) -> int:
+        """Free bytes where a result may be kept: the computer's or, if that has more, its GPU's."""
+        return free_bytes(self.device)
+
+    def answer(self, question: Question, watch: Watch) -> Inference:
+        """Run the network once, on what another computer may have asked.
+
+        Raises:
+            ModelError, ImageError, GeometryError, DeviceError: as `segment`.
+            Cancelled: ``watch.cancelled`` said so.
+        """
+        return answer(self, question, watch)
 
     def infer(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.geometry.affine import Affine
 
 #: An object this far from the point, in mm, is another than the one that is pointed at.
@@ -20,7 +20,7 @@ REACH_MM = 3.0
 LEAST_MM = 1.5
 
 
-def outlined_middle(dist: LogitDistribution, point: tuple[int, ...]) -> tuple[int, ...] | None:
+def outlined_middle(dist: Decodable, point: tuple[int, ...]) -> tuple[int, ...] | None:
     """Middle of what the mean of a distribution outlines at a point.
 
     Of the voxels of all labels but the first that hang together, corners included, the piece that

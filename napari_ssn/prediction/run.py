@@ -10,7 +10,6 @@ from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.packed.distribution import compact
 from napari_ssn.errors import NEVER, Cancel, ModelError
 from napari_ssn.io.hashes import image_hash
-from napari_ssn.network.device import device_title, free_bytes
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model
 from napari_ssn.network.plan import DEPTH_MM, check_memory, plan_for
@@ -58,7 +57,7 @@ def run(
     """
     card = model.card
     # Before the intensities are read: they alone may be too much.
-    check_memory(card, plan_for(card, source, centre, depth_mm), free_bytes(model.device))
+    check_memory(card, plan_for(card, source, centre, depth_mm), model.room())
     volume = source.load()
     cancel.check()
     # Of a lazy image nobody knew before.
@@ -77,7 +76,7 @@ def run(
         padded=padded,
         steady=steady,
     )
-    device, how = found.device, (found.threads, found.instructions)
+    device, title, how = found.device, found.title, (found.threads, found.instructions)
     tile, reach = found.tile, found.depth_mm
     insisted, unpadded, moved_to = found.insisted, found.unpadded, found.moved_to
     dist = compact(found.dist, cancel.asked)
@@ -89,7 +88,7 @@ def run(
         source=replace(source, ct=seen.ct, units=seen.units),
         card=card,
         device=str(device),
-        device_title=device_title(device),
+        device_title=title,
         tile=tile,
         centre=centre,
         depth_mm=reach,

@@ -87,7 +87,7 @@ def test_a_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, centre: tuple[int, ...] | None, full: bool
 ) -> None:
     """Tiles, blending and a preview, and what comes of a full GPU: as on the CPU, to the bit."""
-    monkeypatch.setattr("napari_ssn.network.inference.free_bytes", lambda device: 1 << 33)
+    monkeypatch.setattr("napari_ssn.network.models.free_bytes", lambda device: 1 << 33)
     monkeypatch.setattr("torch.cuda.empty_cache", lambda: None)
     affine = np.diag([-1.0, 1.0, 1.0, 1.0])[[1, 0, 2, 3]]
     volume = Volume(noise_image((24, 20, 18))[None], affine, "volume")

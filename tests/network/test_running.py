@@ -220,7 +220,7 @@ def fake_gpu(model: Model, monkeypatch: pytest.MonkeyPatch, room: int, size: int
     """The model on a device that is full with more than ``room`` voxels; the CPU never is."""
     card = model.card.model_copy(update={"region": [size] * model.card.spatial_dims})
     monkeypatch.setattr(device, "free_bytes", lambda _: 1 << 40)
-    monkeypatch.setattr("napari_ssn.network.inference.free_bytes", lambda _: 1 << 40)
+    monkeypatch.setattr("napari_ssn.network.models.free_bytes", lambda _: 1 << 40)
     greedy = Model(card, Greedy(model.network, room), CPU, model.folder)  # type: ignore[arg-type]
     real = attempts
 

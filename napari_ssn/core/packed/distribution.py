@@ -33,17 +33,16 @@ def _never() -> bool:
     return False
 
 
-def compact(dist: LogitDistribution, cancelled: Callable[[], bool] = _never) -> Decodable:
+def compact(dist: Decodable, cancelled: Callable[[], bool] = _never) -> Decodable:
     """The distribution as it is kept after a run: packed at half precision if it is large.
 
     The one rule for the window and the commands, so that each repeats the other's label maps.
 
     Args:
-        dist: what a model found.
+        dist: what a model found; what is packed already stays as it is.
         cancelled: asked now and then; if it says True, `Cancelled` is raised.
     """
-    tensors = (dist.mean, dist.cov_factor, dist.cov_diag)
-    if sum(t.numel() * t.element_size() for t in tensors) < LARGE:
+    if not isinstance(dist, LogitDistribution) or dist.nbytes < LARGE:
         return dist
     return PackedDistribution.of(dist, cancelled=cancelled)
 

@@ -1,0 +1,67 @@
+"""What a network is asked: the intensities at its nodes, and where in an image they lie.
+
+Everything that a run needs beyond the network, so that another computer can do it: neither the
+image nor where it comes from is part of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.errors import ImageError
+from napari_ssn.geometry.volume import Extent
+from napari_ssn.network.frame import Placed
+from napari_ssn.network.plan import DEPTH_MM, Plan
+
+#: Index of a plane in an image's own grid, None along the axes that lie in it.
+Plane = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where an image is, without its intensities; as `Placed` has it."""
+
+    space: tuple[int, ...]
+    channels: int
+    affine: NDArray[np.float64]
+    extent: Extent
+    oriented: bool
+
+    @classmethod
+    def of(cls, image: Placed) -> Place:
+        """That of an image."""
+        return cls(image.space, image.channels, image.affine, image.extent, image.oriented)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One look at a region of an image, or at all of it.
+
+    Attributes:
+        data: (channels, *nodes) float32, as `inference.prepare` gives it.
+        image: where the image is.
+        centre: of the region, in the image's own grid; None for the whole image.
+        depth_mm, tile, divided: as for `Model.infer`.
+        look_at: plane whose tiles come first.
+    """
+
+    data: NDArray[np.float32]
+    image: Placed
+    centre: tuple[int, ...] | None = None
+    depth_mm: float = DEPTH_MM
+    tile: tuple[int, ...] | None = None
+    divided: bool = False
+    look_at: Plane | None = None
+
+    def check(self, plan: Plan) -> None:
+        """ImageError if the data are not those of a plan, or are not finite."""
+        if self.data.shape != (self.image.channels, *plan.nodes):
+            raise ImageError(
+                "What was asked does not fit the image it is said to be of: "
+                f"{self.data.shape[1:]} values, and {plan.nodes} are expected."
+            )
+        if not np.isfinite(self.data).all():
+            raise ImageError("What was asked holds values that are not finite.")

@@ -1,0 +1,164 @@
+"""A question and its answer as messages: what is read is what was written, bit for bit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from napari_ssn.core.columns.columns import SHELLS
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.remote import Asks, Found
+from napari_ssn.errors import DataError
+from napari_ssn.network.inference import Inference
+from napari_ssn.network.plan import needed_bytes, plan_for
+from napari_ssn.network.question import Place, Question
+from napari_ssn.remote.wire import Arrays, read, written
+
+# Arrays of a packed distribution whose last axis are the voxels in its own order.
+_BY_PLACE = ("best", "rivals", "margins", "second", "noise")
+
+
+def asked(question: Question, weights_sha256: str) -> bytes:
+    """A question to the model of these weights, as a message."""
+    image = question.image
+    asks = Asks(
+        model=weights_sha256,
+        space=image.space,
+        channels=image.channels,
+        affine=_rows(image.affine),
+        extent=image.extent,
+        oriented=image.oriented,
+        centre=question.centre,
+        depth_mm=float(question.depth_mm),
+        tile=question.tile,
+        divided=question.divided,
+        look_at=question.look_at,
+    )
+    return written(asks.model_dump(mode="json"), {"data": question.data})
+
+
+def question_of(message: bytes, most: int) -> tuple[str, Question]:
+    """The checksum of the weights that are asked, and the question.
+
+    Args:
+        message: as `asked` makes it.
+        most: bytes that its intensities may take.
+
+    Raises:
+        DataError: it is no such message, or too large.
+    """
+    says, arrays = read(message, most)
+    try:
+        asks = Asks.model_validate(says)
+    except ValidationError:
+        raise DataError("What was asked is no question that this version understands.") from None
+    data = arrays.get("data")
+    if data is None or data.dtype != np.float32 or len(arrays) != 1:
+        raise DataError("What was asked has no intensities.")
+    image = Place(asks.space, asks.channels, np.array(asks.affine), asks.extent, asks.oriented)
+    return asks.model, Question(
+        data, image, asks.centre, asks.depth_mm, asks.tile, asks.divided, asks.look_at
+    )
+
+
+def answered(found: Inference) -> bytes:
+    """What a run found, as a message: its distribution as it is kept, see `compact`."""
+    dist = found.dist
+    assert dist.start is not None and dist.image_space is not None
+    says = Found(
+        form=dist.form,
+        space=dist.space,
+        affine=_rows(dist.affine),
+        start=dist.start,
+        image_space=dist.image_space,
+        presence=dist.presence,
+        device=str(found.device),
+        title=found.title,
+        tile=found.tile,
+        depth_mm=found.depth_mm,
+        threads=found.threads,
+        instructions=found.instructions,
+    )
+    return written(says.model_dump(mode="json"), _sent(dist))
+
+
+def answer_of(message: bytes, card: ModelCard, question: Question) -> Inference:
+    """What a run found, from the answer to a question.
+
+    Raises:
+        DataError: it is no answer, or none to that question.
+    """
+    plan = plan_for(card, question.image, question.centre, question.depth_mm)
+    # Dense it is at most so large, and packed smaller.
+    says, arrays = read(message, needed_bytes(card, plan))
+    try:
+        found = Found.model_validate(says)
+        place = {
+            "affine": np.array(found.affine),
+            "start": found.start,
+            "image_space": found.image_space,
+            "presence": found.presence,
+        }
+        if found.form == "packed":
+            numbers = _received(arrays)
+            dist: Decodable = PackedDistribution.of_numbers(numbers, found.space, **place)
+        else:
+            dist = LogitDistribution.of_numbers(arrays, found.space, **place)
+    except (KeyError, ValueError):
+        raise DataError("The answer is none that this version understands.") from None
+    rank, classes = card.architecture.rank, card.classes
+    given = (dist.space, dist.start, dist.image_space, dist.rank, dist.classes)
+    if given != (plan.space, plan.start, tuple(question.image.space), rank, classes):
+        raise DataError("The answer is to another question.")
+    device = torch.device(found.device)
+    how = (found.tile, found.depth_mm, found.threads, found.instructions)
+    return Inference(dist, device, *how, elsewhere=found.title)
+
+
+def _sent(dist: Decodable) -> Arrays:
+    """Numbers of a distribution; of a packed one in the order of the image.
+
+    There neighbours are alike, and the order is that of the shells: of a few words each, where a
+    number for each voxel would be as long as two of its columns.
+    """
+    numbers = dist.numbers()
+    if not isinstance(dist, PackedDistribution):
+        return numbers
+    place = dist.place.reshape(-1)
+    shells = np.searchsorted(dist.ends, place, side="right").astype(np.int16)
+    return {"shell": shells, **{name: _at(numbers[name], place) for name in _BY_PLACE}}
+
+
+def _at(array: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    """An array whose last axis are voxels, at some of them; none where it has none."""
+    return array[..., index] if array.shape[-1] else array
+
+
+def _received(arrays: Arrays) -> Arrays:
+    """Numbers of a packed distribution, of those that `_sent` gives."""
+    shells = arrays["shell"]
+    if shells.ndim != 1 or shells.dtype != np.int16:
+        raise ValueError("shell: expected (V,) int16")
+    if not len(shells) or shells.min() < 0 or shells.max() >= SHELLS:
+        raise ValueError("shell: expected numbers of shells")
+    if any(math.prod(arrays[name].shape[-1:]) not in (0, len(shells)) for name in _BY_PLACE):
+        raise ValueError("expected numbers of all voxels")
+    # As `pack` has it: within a shell the voxels stay in their order.
+    order = np.argsort(shells, kind="stable").astype(np.int32)
+    return {
+        "order": order,
+        "ends": np.cumsum(np.bincount(shells, minlength=SHELLS)),
+        **{name: _at(arrays[name], order) for name in _BY_PLACE},
+    }
+
+
+def _rows(affine: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(map(float, row)) for row in affine)
