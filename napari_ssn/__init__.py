@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_ssn.geometry.volume import Volume
     from napari_ssn.io import read, write
     from napari_ssn.network.models import load_model
-    from napari_ssn.network.others.networks import networks
+    from napari_ssn.network.others.finding import networks
     from napari_ssn.network.ssn import SSN
 
 __all__ = [
@@ -97,7 +97,7 @@ _HOME = {
     "fit_drawing": "napari_ssn.core.given.drawing",
     "load_model": "napari_ssn.network.models",
     "metrics": "napari_ssn.core.metrics",
-    "networks": "napari_ssn.network.others.networks",
+    "networks": "napari_ssn.network.others.finding",
     "principal_directions": "napari_ssn.core.directions.principal",
     "read": "napari_ssn.io",
     "representatives": "napari_ssn.core.summaries.representatives",

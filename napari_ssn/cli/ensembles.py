@@ -16,7 +16,8 @@ from napari_ssn.documents.sidecar import EnsembleRun
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.members import MemberFiles, find_members
-from napari_ssn.network.others.networks import Networks, find_networks
+from napari_ssn.network.others.finding import find_networks
+from napari_ssn.network.others.networks import Networks
 from napari_ssn.network.threads import threads
 from napari_ssn.prediction.ensembles import find, predict, said_of
 from napari_ssn.prediction.prediction import Prediction

@@ -26,9 +26,9 @@ from napari_ssn.io.hashes import image_hash, map_hash
 from napari_ssn.io.member_maps import with_background
 from napari_ssn.io.members import MemberFiles, find_members, without
 from napari_ssn.network.device import device_title
+from napari_ssn.network.others.finding import Views, find_networks
 from napari_ssn.network.others.kinds import is_model
 from napari_ssn.network.others.networks import Networks as Networks
-from napari_ssn.network.others.networks import Views, find_networks
 from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction

@@ -12,7 +12,8 @@ from napari_ssn.session.records import (
     Survey,
 )
 from napari_ssn.session.runner import Runner
-from napari_ssn.session.session import Note, Session
+from napari_ssn.session.session import Session
+from napari_ssn.session.telling import Note
 
 __all__ = [
     "Chosen",

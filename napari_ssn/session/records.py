@@ -76,6 +76,11 @@ class Settings:
         3.0, "Reaches", "Standard deviations to either side", min=1, max=5, step=0.5, decimals=1
     )
 
+    @property
+    def kept(self) -> tuple[int, int, float, int]:
+        """What a study keeps of them, as `within` takes it."""
+        return self.hypotheses, self.samples, self.reach, self.cards
+
     def within(self, hypotheses: int, samples: int, reach: float, cards: int) -> Settings:
         """The same with what a study has kept, each as far as it may be set."""
         wanted = {"hypotheses": hypotheses, "samples": samples, "reach": reach, "cards": cards}

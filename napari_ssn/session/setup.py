@@ -135,6 +135,11 @@ class Setup:
         return True
 
     @property
+    def middle(self) -> tuple[int, ...] | None:
+        """Middle of the region that a run would look at; None for the whole image."""
+        return self.centre if self.around_point else None
+
+    @property
     def needs_point(self) -> bool:
         """Whether model and image ask for a point on the lesion before a run."""
         fit = self._checked_fit()
@@ -233,7 +238,7 @@ class Setup:
             # What its networks were trained on is not known here.
             return None
         source, card = self.source, self.model.card
-        centre = self.centre if self.around_point else None
+        centre = self.middle
         key = (source.token, self.model.folder, centre)
         if self._fit is None or self._fit[0] != key:
             # By now the survey has imported torch: this import waits for nothing.

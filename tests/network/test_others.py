@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 import napari_ssn as ssn
 from napari_ssn.errors import Cancelled, DataError, ModelError
-from napari_ssn.network.others.networks import find_networks
+from napari_ssn.network.others.finding import find_networks
 from napari_ssn.network.others.resampling import resampled
 from napari_ssn.network.others.weights import Reader
 from tests.support.bundles import ARGUMENTS, INFERENCE, METADATA, bundle, weights

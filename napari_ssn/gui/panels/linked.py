@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QMainWindow, QWidget
 from napari_ssn.core.directions.compass import AXIAL
 from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers.crosshair import Crosshair
+from napari_ssn.gui.layers.other_plane import plane_of, table_of
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.planes import PLANES, Planes
 from napari_ssn.gui.layers.scene import Scene
@@ -221,7 +222,8 @@ class LinkedPlanes:
         key = (image, id(image.data), self._picture.frame, stacked, at, looks)
         if self._shown[number] != key:
             self._shown[number] = key
-            values = self._values(image, stacked, down, across, at)
+            frame = None if self._picture.frames is None else self._picture.frame
+            values = plane_of(image, frame, (stacked, down, across), at)
             if values is None:
                 view.show_picture(None, _LAZY)
                 view.show_lines((), None)
@@ -235,7 +237,7 @@ class LinkedPlanes:
             view.show_picture(
                 slice_view.Picture(
                     values,
-                    _table(image),
+                    table_of(image),
                     (spacing[down], spacing[across]),
                     upright.up != backwards[down],
                     upright.right != backwards[across],
@@ -249,21 +251,6 @@ class LinkedPlanes:
     def _spacing(self) -> tuple[float, ...]:
         known = self._picture.geometry()
         return (1.0,) * 3 if known is None or known[1] is None else tuple(known[1][::-1])
-
-    def _values(
-        self, image: Image, stacked: int, down: int, across: int, at: int
-    ) -> NDArray[np.uint8] | None:
-        """A plane as places in the table of colours; None of what is not in memory."""
-        whole = image.data[0] if image.multiscale else image.data
-        if not isinstance(whole, np.ndarray):
-            return None
-        volume = whole if self._picture.frames is None else whole[self._picture.frame]
-        plane = np.asarray(np.take(volume, at, stacked), np.float32)
-        if down > across:
-            plane = plane.T
-        low, high = image.contrast_limits
-        scaled = np.nan_to_num((plane - low) * (255.0 / max(high - low, 1e-9)))
-        return np.ascontiguousarray(np.clip(scaled, 0, 255).astype(np.uint8))
 
     def _lines(self, way: tuple[int, int, int], at: int) -> tuple[Drawn, ...]:
         """Of all hypotheses, and of the one on show, as they run in a plane."""
@@ -342,13 +329,3 @@ class LinkedPlanes:
                 getattr(before.events, name).disconnect(self._ask)
             if image is not None:
                 getattr(image.events, name).connect(self._ask)
-
-
-def _table(image: Image) -> tuple[int, ...]:
-    """The colours of an image's values between its limits."""
-    shares = np.linspace(0, 1, 256) ** image.gamma
-    tones = np.rint(255 * np.asarray(image.colormap.map(shares))).astype(int)
-    return tuple(
-        0xFF000000 | (int(red) << 16) | (int(green) << 8) | int(blue)
-        for red, green, blue, *_ in tones
-    )

@@ -19,7 +19,7 @@ from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, line, row, say, text
 from napari_ssn.prediction.shown import Part
 from napari_ssn.session import Session
-from napari_ssn.session.session import Note
+from napari_ssn.session.telling import Note
 from napari_ssn.text.forms import asked
 from napari_ssn.text.results import breakable, file_name, shortened
 

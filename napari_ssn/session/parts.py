@@ -1,0 +1,346 @@
+"""What the application consists of, what is the case with it, and who tells whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from psygnal import Signal
+
+from napari_ssn.session.asking import Asking
+from napari_ssn.session.catalogue import Catalogue
+from napari_ssn.session.comparing import Comparing
+from napari_ssn.session.copies import Copies
+from napari_ssn.session.effect import Effect
+from napari_ssn.session.files import Files
+from napari_ssn.session.fitting import Fitting
+from napari_ssn.session.follow import FollowUp
+from napari_ssn.session.lines import Borders
+from napari_ssn.session.members import MemberList
+from napari_ssn.session.overview import Overviews
+from napari_ssn.session.places import Places
+from napari_ssn.session.pointing import Pointing
+from napari_ssn.session.reading import ReadersRoom
+from napari_ssn.session.records import (
+    Plane,
+    Preview,
+    Settings,
+    State,
+)
+from napari_ssn.session.results import Results
+from napari_ssn.session.runner import Runner
+from napari_ssn.session.running import Running
+from napari_ssn.session.runs import Runs
+from napari_ssn.session.setup import Setup
+from napari_ssn.session.showing import Showing
+from napari_ssn.session.sidecars import Sidecars
+from napari_ssn.session.stage import Stage
+from napari_ssn.session.study import Studies
+from napari_ssn.session.summary import Summary
+from napari_ssn.session.telling import Beside, Note, Teller
+from napari_ssn.session.walk import Walk
+from napari_ssn.text.presence import Presence
+
+if TYPE_CHECKING:
+    # These modules import torch, which only the worker does.
+    from napari_ssn.prediction.cards import Cards
+    from napari_ssn.prediction.prediction import Prediction
+    from napari_ssn.prediction.ranges import Ranges
+
+
+class Parts:
+    """Makes all parts, and connects them.
+
+    Signals, all on the thread that commands:
+        changed: anything may have changed, except by a move of the slider.
+        previewed: the plane that was looked at when a run began has its first labels.
+        found: a run has ended with a result, or a former one is on show again.
+
+    Args:
+        runner: does what takes long.
+        settings: those of the application where left out.
+        model_folders: are looked into for models, beside those of the package.
+    """
+
+    changed = Signal()
+    previewed = Signal(Preview)
+    found = Signal(object)  # a Prediction, whose module imports torch
+
+    def __init__(
+        self, runner: Runner, settings: Settings | None = None, model_folders: tuple[Path, ...] = ()
+    ) -> None:
+        self.settings = settings or Settings()
+        self._teller = Teller(self.changed.emit)
+        failed = self._teller.failed
+        self.setup = Setup()
+        self.catalogue = Catalogue(
+            runner, self.setup, lambda: self.settings.device, self._looked, model_folders
+        )
+        self.walk = Walk(runner, self.settings, failed)
+        self.comparing = Comparing(runner, self.walk, failed)
+        self.effect = Effect(self.walk)
+        self.places = Places(runner, self.walk, failed)
+        self.summary = Summary(
+            runner, self.walk, self.settings.hypotheses, self.settings.cards, failed
+        )
+        self.summary.changed.connect(self._summarised)
+        self.overviews = Overviews(runner, self.walk, failed)
+        self.borders = Borders(self.walk, self.overviews)
+        self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
+        self.asking = Asking(runner, self.walk, self._hindered, self.tell)
+        self.fitting = Fitting(runner, self.walk, self._hindered, self.tell)
+        self.readers = ReadersRoom(runner, self.tell)
+        self.changed.connect(self.pointing.refresh)
+        self.changed.connect(self.asking.refresh)
+        self.pointing.changed.connect(self._pointed)
+        self._teller.moved(self.walk.choice, None)
+        self.walk.moved.connect(lambda: self._teller.moved(self.walk.choice, self.activity))
+        self.files = Files(
+            runner, self.walk, self.summary, self._unwritable, self._writing, self._wrote
+        )
+        self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, failed)
+        self.members = MemberList(
+            self.walk, lambda *which: self.runs.begin_members(*which), self.tell
+        )
+        #: Of all images and places; those that are not on show wait as they were left.
+        self.results = Results(
+            self.walk,
+            (self.summary, self.overviews, self.places, self.fitting, self.copies, self.files),
+        )
+        # All that know something of the result on show. Walk and borders first: while the others
+        # begin, lines are drawn of these, and are kept as the result's.
+        self._parts = (
+            self.walk,
+            self.borders,
+            self.comparing,
+            self.summary,
+            self.overviews,
+            self.pointing,
+            self.fitting,
+            self.readers,
+            self.asking,
+            self.copies,
+            self.files,
+            self.members,
+        )
+        self.stage = Stage(
+            runner,
+            self.walk,
+            self.summary,
+            self.overviews,
+            self._parts,
+            self.places,
+            self.copies,
+            self.effect,
+            self.results,
+            self.found.emit,
+            self.changed.emit,
+            failed,
+        )
+        self.showing = Showing(
+            self.stage,
+            self.results,
+            self.walk,
+            self.members,
+            lambda: self.setup,
+            self._teller,
+            self.changed.emit,
+            lambda: self.activity is not None,
+            lambda token: self.turn_to(token),
+        )
+        self.follow = FollowUp(
+            runner,
+            self.walk,
+            self.summary,
+            self.results,
+            lambda: self.settings.hypotheses,
+            self.showing.show,
+            self.places.look_at,
+        )
+        self.running = Running(runner, self.showing.ran, failed)
+        self.running.changed.connect(self.changed.emit)
+        self.running.previewed.connect(self.previewed.emit)
+        self.running.remarked.connect(self.tell)
+        self.runs = Runs(
+            self.running,
+            self.catalogue,
+            self.walk,
+            self.members,
+            lambda: self.setup,
+            lambda: self.settings,
+            lambda: self.looking(),
+            self._teller,
+            self.changed.emit,
+        )
+        self.studies = Studies(
+            runner,
+            self.walk,
+            self.results,
+            lambda: self.settings.kept,
+            self._take_settings,
+            self.running.number,
+            self.tell,
+        )
+        self.studies.found.connect(self.showing.brought)
+        self.studies.changed.connect(self._meet)
+        self.sidecars = Sidecars(
+            runner,
+            lambda: self.setup,
+            self.catalogue,
+            self.running,
+            self.showing.repeated,
+            self.tell,
+        )
+        self._exporting = False
+        #: Is asked, when a run begins, which plane of the source's grid is being looked at.
+        self.looking: Callable[[], Plane | None] = lambda: None
+        #: Is asked to take the image of a token, and whether it could.
+        self.turn_to: Callable[[int], bool] = lambda token: False
+        #: Is asked whether the image of the result is open no more.
+        self.closed: Callable[[], bool] = lambda: False
+        self._runner = runner
+
+    @property
+    def result(self) -> Prediction | None:
+        """The one on show; None before the first."""
+        return self.stage.result
+
+    @property
+    def note(self) -> Note | None:
+        """The last thing worth telling; None where there is nothing."""
+        return self._teller.note
+
+    @property
+    def seconds(self) -> float:
+        """That the run of the result on show took."""
+        return self.stage.seconds
+
+    @property
+    def state(self) -> State:
+        """One word for the whole, as interface and tests name it."""
+        if self.activity is not None:
+            return self.activity
+        if self.note is not None and self.note.error:
+            return "error"
+        if self.result is not None:
+            return "result"
+        return "ready" if self.setup.source is not None else "no image"
+
+    @property
+    def activity(self) -> Literal["loading", "running", "exporting"] | None:
+        """What takes a while and keeps other things from being begun; None for nothing."""
+        return "exporting" if self._exporting else self.running.stage
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self.running.stage is not None
+
+    @property
+    def stale(self) -> bool:
+        """Whether the result is about another image or place than the one now chosen."""
+        if self.result is None:
+            return False
+        source = self.setup.source
+        return (
+            source is None
+            or source.token != self.result.source.token
+            or self.setup.middle != self.result.centre
+        )
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """Of the sizes; None while they are counted."""
+        return self.summary.ranges
+
+    @property
+    def presence(self) -> Presence | None:
+        """Whether a reader outlines anything here, and its words; None without a result."""
+        return self.summary.presence
+
+    @property
+    def cards(self) -> Cards | None:
+        """The few hypotheses that stand for all; None before the first are dealt."""
+        return self.summary.cards
+
+    def _hindered(self) -> str | None:
+        """Why nobody can point into the result at the moment, one sentence."""
+        if self.busy:
+            return "Wait for the run to end before you point at anything."
+        if self.stale:
+            return "The result is of another image or place: run again before you point."
+        return None
+
+    def _unwritable(self) -> str | None:
+        """Why the result cannot be written, one sentence."""
+        if self.result is not None and self.closed():
+            return "The result's image was closed: run again to export."
+        return None
+
+    def configure(self, settings: Settings) -> None:
+        """Take new settings; what they touch is computed anew."""
+        before, self.settings = self.settings, settings
+        if settings.device != before.device:
+            self.catalogue.look()
+        if settings.seed != before.seed:
+            self.walk.set_seed(settings.seed)
+        self.walk.configure(settings)
+        self.summary.set_count(settings.hypotheses)
+        self.summary.set_most(settings.cards)
+        self.changed.emit()
+
+    def _meet(self) -> None:
+        self.studies.meet(self.setup.source)
+        self.sidecars.meet()
+
+    def _looked(self, text: str, error: bool) -> None:
+        """Other models are there, or another is chosen."""
+        self.tell(text, error)
+        self.sidecars.meet()
+
+    def _take_settings(self, kept: tuple[int, int, float, int]) -> None:
+        """Take what was set when a study was saved, as far as it may be set here."""
+        self.configure(self.settings.within(*kept))
+
+    def tell(self, text: str, error: bool = False, at: Beside = "run") -> None:
+        """Say something beside one of the buttons, in one sentence, or nothing any more."""
+        self._teller.tell(text, error, at)
+
+    def _summarised(self) -> None:
+        if self.result is not None and self.ranges is not None:
+            self.places.tell_lesions_apart(self.result)
+        self.changed.emit()
+
+    def _pointed(self) -> None:
+        if self.pointing.label is not None:
+            # A click means one thing at a time.
+            self.asking.stop()
+
+    def _writing(self) -> None:
+        self._exporting, self._teller.note = True, None
+        self.changed.emit()
+
+    def _wrote(self, text: str, error: bool) -> None:
+        self._exporting = False
+        self.tell(text, error, "export")
+
+    def close(self) -> None:
+        """Stop everything and let go of it."""
+        self._runner.close()
+        self.stage.result = None
+        self._exporting = False
+        self.setup = Setup()
+        self.effect.close()
+        self.running.close()
+        for part in (
+            *reversed(self._parts),
+            self.places,
+            self.studies,
+            self.sidecars,
+            self.follow,
+            self.results,
+        ):
+            part.close()
+        for signal in (self.changed, self.previewed, self.found):
+            signal.disconnect()
