@@ -42,6 +42,10 @@ class ArchiveError(SSNError):
     """An archive (PACS) cannot be reached, refuses, or answers with what is no DICOM."""
 
 
+class ServerError(SSNError):
+    """A computer that computes for this one cannot be reached, refuses, or answers nonsense."""
+
+
 class DeviceError(SSNError):
     """The chosen device is missing or has run out of memory."""
 

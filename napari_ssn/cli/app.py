@@ -41,6 +41,7 @@ COMMANDS = {
     ),
     "cohort": Place("cohort", "cohort", "Segment many scans: a table, and a page to review it."),
     "review": Place("review", "review", "Review a cohort on a page, and its scans in napari."),
+    "serve": Place("serve", "serve", "Run models for other computers."),
     "models": Place("models", "models", "List the installed models."),
     "demo": Place("demo", "demo", "Open the window with an example, ready to run."),
     "train": Place("train", "train", "Train a model, or go on with a checkpoint."),

@@ -44,7 +44,7 @@ class Head(Exact):
 class Asks(Exact):
     """A question without its intensities: see `network.question.Question`."""
 
-    model: Sha256
+    key: Sha256
     space: _Size
     channels: Annotated[int, Field(ge=1, le=64)]
     affine: Affine
@@ -74,3 +74,59 @@ class Found(Exact):
     depth_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     threads: Annotated[int, Field(ge=1, le=1 << 16)] | None
     instructions: Annotated[str, Field(max_length=100)] | None
+
+
+class Offered(Exact):
+    """A model that a server has: by what its card says, and the key of that card."""
+
+    key: Sha256
+    name: Annotated[str, Field(max_length=200)]
+    title: Annotated[str, Field(max_length=500)]
+
+
+class Greeting(Exact):
+    """What a server says of itself.
+
+    Attributes:
+        protocol: that it speaks; a number that is read even where all else has changed.
+        version: of its napari-ssn.
+        device: where it computes, in words.
+        most_bytes: of a question, as it is sent.
+        lease_s: seconds after which it forgets a run that nobody asks after.
+        models: that it has.
+    """
+
+    protocol: int
+    version: Annotated[str, Field(max_length=100)]
+    device: Annotated[str, Field(max_length=200)]
+    most_bytes: Annotated[int, Field(ge=1)]
+    lease_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    models: Annotated[tuple[Offered, ...], Field(max_length=1000, strict=False)]
+
+
+class State(Exact):
+    """How far a run is.
+
+    Attributes:
+        state: what becomes of it.
+        place: in the queue, from 1; 0 once it runs.
+        done, total: tiles.
+        said: sentences on a run that goes on in another way than it was asked to.
+        glimpse: whether there is a first plane to look at.
+        kind, words: of what went wrong: the name of its class in `errors`, and one sentence.
+    """
+
+    state: Literal["waiting", "running", "done", "failed"]
+    place: _Count = 0
+    done: _Count = 0
+    total: _Count = 0
+    said: Annotated[tuple[Words, ...], Field(max_length=100, strict=False)] = ()
+    glimpse: bool = False
+    kind: Annotated[str, Field(max_length=40)] = ""
+    words: Words = ""
+
+
+class Refusal(Exact):
+    """Why a server does not do what it was asked."""
+
+    words: Words

@@ -1,5 +1,33 @@
 """A model on another computer: what goes over the line, who serves it, who asks.
 
-`wire` is the form of a message, `messages` what a question and an answer are in it. Needs the
-extra ``server``.
+`wire` is the form of a message, `messages` what a question and an answer are in it; `runs` does
+what was asked, `service` is its side of the line, `serving` where it listens, `tokens` who may ask.
+Needs the extra ``server``.
 """
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from napari_ssn.errors import ServerError
+from napari_ssn.later import door
+
+if TYPE_CHECKING:
+    from napari_ssn.remote import serving as serving
+    from napari_ssn.remote import tokens as tokens
+
+_module = door(__name__, ("serving", "tokens"))
+_OPTIONAL = ("fastapi", "requests", "starlette", "uvicorn", "zstandard")
+
+
+def __getattr__(name: str) -> ModuleType:
+    try:
+        return _module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OPTIONAL:
+            raise
+        raise ServerError(
+            "To compute on another computer takes libraries that are not installed: pip install "
+            '"napari-ssn[server]".'
+        ) from None

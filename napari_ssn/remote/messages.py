@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any
 
@@ -24,13 +25,22 @@ from napari_ssn.remote.wire import Arrays, read, written
 
 # Arrays of a packed distribution whose last axis are the voxels in its own order.
 _BY_PLACE = ("best", "rivals", "margins", "second", "noise")
+_ANOTHER = "The answer is to another question."
 
 
-def asked(question: Question, weights_sha256: str) -> bytes:
-    """A question to the model of these weights, as a message."""
+def key_of(card: ModelCard) -> str:
+    """By what two computers know that they speak of the same model: of its card, weights included.
+
+    Another card of the same weights may look at another region, or say another presence.
+    """
+    return hashlib.sha256(card.model_dump_json().encode()).hexdigest()
+
+
+def asked(question: Question, key: str) -> bytes:
+    """A question to the model of this key, see `key_of`, as a message."""
     image = question.image
     asks = Asks(
-        model=weights_sha256,
+        key=key,
         space=image.space,
         channels=image.channels,
         affine=_rows(image.affine),
@@ -46,7 +56,7 @@ def asked(question: Question, weights_sha256: str) -> bytes:
 
 
 def question_of(message: bytes, most: int) -> tuple[str, Question]:
-    """The checksum of the weights that are asked, and the question.
+    """The key of the model that is asked, and the question.
 
     Args:
         message: as `asked` makes it.
@@ -64,7 +74,7 @@ def question_of(message: bytes, most: int) -> tuple[str, Question]:
     if data is None or data.dtype != np.float32 or len(arrays) != 1:
         raise DataError("What was asked has no intensities.")
     image = Place(asks.space, asks.channels, np.array(asks.affine), asks.extent, asks.oriented)
-    return asks.model, Question(
+    return asks.key, Question(
         data, image, asks.centre, asks.depth_mm, asks.tile, asks.divided, asks.look_at
     )
 
@@ -90,8 +100,16 @@ def answered(found: Inference) -> bytes:
     return written(says.model_dump(mode="json"), _sent(dist))
 
 
-def answer_of(message: bytes, card: ModelCard, question: Question) -> Inference:
+def answer_of(
+    message: bytes, card: ModelCard, question: Question, glimpse: bool = False
+) -> Inference:
     """What a run found, from the answer to a question.
+
+    Args:
+        message: as `answered` makes it.
+        card: of the model.
+        question: that it answers.
+        glimpse: whether it is of a plane alone.
 
     Raises:
         DataError: it is no answer, or none to that question.
@@ -114,13 +132,13 @@ def answer_of(message: bytes, card: ModelCard, question: Question) -> Inference:
             dist = LogitDistribution.of_numbers(arrays, found.space, **place)
     except (KeyError, ValueError):
         raise DataError("The answer is none that this version understands.") from None
-    rank, classes = card.architecture.rank, card.classes
-    given = (dist.space, dist.start, dist.image_space, dist.rank, dist.classes)
-    if given != (plan.space, plan.start, tuple(question.image.space), rank, classes):
-        raise DataError("The answer is to another question.")
-    device = torch.device(found.device)
+    image = tuple(question.image.space)
+    if (dist.image_space, dist.rank, dist.classes) != (image, card.architecture.rank, card.classes):
+        raise DataError(_ANOTHER)
+    if not glimpse and (dist.space, dist.start) != (plan.space, plan.start):
+        raise DataError(_ANOTHER)
     how = (found.tile, found.depth_mm, found.threads, found.instructions)
-    return Inference(dist, device, *how, elsewhere=found.title)
+    return Inference(dist, torch.device(found.device), *how, elsewhere=found.title)
 
 
 def _sent(dist: Decodable) -> Arrays:

@@ -1,0 +1,258 @@
+"""What a server was asked: one run at a time, the others in a queue, each known to its asker alone.
+
+A run is called by what its asker made up, which nobody can guess: who knows it may see the result,
+end it, or ask again when the line was cut. Nobody can list runs, and nothing of them is ever
+written to a disk. Whoever does not ask after a run for as long as a lease lasts has lost it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed.distribution import compact
+from napari_ssn.documents.remote import State
+from napari_ssn.errors import Cancelled, ModelError, SSNError
+from napari_ssn.network.inference import Inference, Watch
+from napari_ssn.network.models import Model
+from napari_ssn.remote.messages import answered, question_of
+
+#: Seconds that a run is kept for nobody.
+LEASE = 60.0
+#: Runs that wait, run or were not fetched yet.
+MOST_RUNS = 64
+
+_LOG = logging.getLogger("napari_ssn.remote")
+# Sentences of one run that are kept.
+_SENTENCES = 20
+_FAILED = "The server failed at this run: tell who runs it, its log has the reason."
+
+
+class BusyError(SSNError):
+    """There is no room for another run now."""
+
+
+class UnknownRunError(SSNError):
+    """There is no such run, or none any more."""
+
+
+class OtherRunError(SSNError):
+    """A run is called so already, and it is another one."""
+
+
+@dataclass(eq=False)
+class _Run:
+    """One of them; written to with the lock of `Runs` alone."""
+
+    digest: bytes
+    question: bytes
+    renewed: float
+    state: State = field(default_factory=lambda: State(state="waiting"))
+    stopped: bool = False
+    result: bytes = b""
+    glimpse: bytes = b""
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.question) + len(self.result) + len(self.glimpse)
+
+
+class Runs:
+    """Runs of some models, in the order in which they came.
+
+    Args:
+        models: by `messages.key_of`.
+        most_bytes: that a question may take, as it came and unpacked.
+        room: bytes that questions and results may take together, as they are sent.
+        lease: seconds after which a run is dropped that nobody asked after.
+    """
+
+    def __init__(
+        self, models: Mapping[str, Model], most_bytes: int, room: int, lease: float = LEASE
+    ) -> None:
+        self.models, self.most_bytes, self.lease = dict(models), most_bytes, lease
+        self._room, self._reserved = room, 0
+        self._runs: dict[str, _Run] = {}
+        self._queue: list[_Run] = []
+        self._lock = threading.Condition()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=work, name="napari-ssn-serve", daemon=True)
+            for work in (self._work, self._sweep)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        with self._lock:
+            self._closed = True
+            for run in self._runs.values():
+                run.stopped = True
+            self._runs.clear()
+            self._queue.clear()
+            self._lock.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def reserve(self, nbytes: int) -> None:
+        """Keep room for a question that is about to come; BusyError if there is none."""
+        with self._lock:
+            held = sum(run.nbytes for run in self._runs.values()) + self._reserved
+            if held + nbytes > self._room or len(self._runs) >= MOST_RUNS:
+                raise BusyError("The server has too much to do: try again later.")
+            self._reserved += nbytes
+
+    def release(self, nbytes: int) -> None:
+        """Give back what was reserved, once the question is there or will not come."""
+        with self._lock:
+            self._reserved -= nbytes
+
+    def put(self, name: str, question: bytes) -> State:
+        """Queue a question; one that is there already goes on.
+
+        Raises:
+            OtherRunError: something else was asked by that name.
+            BusyError: so many runs are kept.
+        """
+        digest = hashlib.sha256(question).digest()
+        with self._lock:
+            known = self._runs.get(name)
+            if known is None:
+                if len(self._runs) >= MOST_RUNS:
+                    raise BusyError("The server has too much to do: try again later.")
+                known = _Run(digest, question, time.monotonic())
+                self._runs[name] = known
+                self._queue.append(known)
+                self._lock.notify_all()
+            elif not hmac.compare_digest(known.digest, digest):
+                raise OtherRunError("A run of that name is there, and it is another one.")
+            return self._told(known)
+
+    def state(self, name: str) -> State:
+        """How far a run is; UnknownRunError where there is none."""
+        with self._lock:
+            return self._told(self._known(name))
+
+    def result(self, name: str) -> bytes:
+        """The answer of a run that is done; UnknownRunError where there is none."""
+        with self._lock:
+            run = self._known(name)
+            if run.state.state != "done":
+                raise UnknownRunError("That run has no result yet.")
+            return run.result
+
+    def glimpse(self, name: str) -> bytes:
+        """The answer in the plane that was looked at; UnknownRunError where there is none."""
+        with self._lock:
+            run = self._known(name)
+            if not run.glimpse:
+                raise UnknownRunError("That run has nothing to look at yet.")
+            return run.glimpse
+
+    def drop(self, name: str) -> None:
+        """Stop a run and forget it, if there is one."""
+        with self._lock:
+            run = self._runs.pop(name, None)
+            if run is not None:
+                self._stop(run)
+
+    def _known(self, name: str) -> _Run:
+        run = self._runs.get(name)
+        if run is None:
+            raise UnknownRunError("The server knows no such run, or no longer.")
+        run.renewed = time.monotonic()
+        return run
+
+    def _told(self, run: _Run) -> State:
+        run.renewed = time.monotonic()
+        place = self._queue.index(run) + 1 if run in self._queue else 0
+        return run.state.model_copy(update={"place": place})
+
+    def _stop(self, run: _Run) -> None:
+        run.stopped = True
+        if run in self._queue:
+            self._queue.remove(run)
+
+    def _sweep(self) -> None:
+        """Drop what nobody asks after, until it is closed."""
+        with self._lock:
+            while not self._closed:
+                since = time.monotonic() - self.lease
+                for name in [name for name, run in self._runs.items() if run.renewed < since]:
+                    self._stop(self._runs.pop(name))
+                self._lock.wait(min(1.0, self.lease / 4))
+
+    def _work(self) -> None:
+        """Do one run after the other, until it is closed."""
+        while True:
+            with self._lock:
+                while not (self._queue or self._closed):
+                    self._lock.wait()
+                if self._closed:
+                    return
+                run = self._queue.pop(0)
+                self._update(run, state="running")
+            self._do(run)
+
+    def _do(self, run: _Run) -> None:
+        try:
+            result = self._answered(run)
+        except Cancelled:
+            # Whoever stopped it has forgotten it too.
+            return
+        except SSNError as error:
+            self._failed(run, type(error).__name__, str(error))
+        except Exception:  # noqa: BLE001
+            # Other runs go on, whatever this one met.
+            _LOG.exception("A run failed.")
+            self._failed(run, "ServerError", _FAILED)
+        else:
+            with self._lock:
+                run.result, run.question, run.renewed = result, b"", time.monotonic()
+                self._update(run, state="done")
+
+    def _failed(self, run: _Run, kind: str, words: str) -> None:
+        with self._lock:
+            run.question, run.renewed = b"", time.monotonic()
+            self._update(run, state="failed", kind=kind, words=words[:2000])
+
+    def _answered(self, run: _Run) -> bytes:
+        key, question = question_of(run.question, self.most_bytes)
+        model = self.models.get(key)
+        if model is None:
+            raise ModelError("The server does not have that model.")
+
+        def progress(done: int, total: int) -> None:
+            with self._lock:
+                self._update(run, done=done, total=total)
+
+        def say(words: str) -> None:
+            with self._lock:
+                if len(run.state.said) < _SENTENCES:
+                    self._update(run, said=(*run.state.said, words[:2000]))
+
+        def preview(slab: LogitDistribution) -> None:
+            glimpse = answered(Inference(slab, model.device, tuple(model.card.region), None))
+            with self._lock:
+                run.glimpse = glimpse
+                self._update(run, glimpse=True)
+
+        def stopped() -> bool:
+            return run.stopped
+
+        found = model.answer(question, Watch(None, preview, progress, stopped, say))
+        return answered(replace(found, dist=compact(found.dist, stopped)))
+
+    @staticmethod
+    def _update(run: _Run, **facts: object) -> None:
+        run.state = run.state.model_copy(update=facts)
