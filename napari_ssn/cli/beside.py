@@ -22,14 +22,15 @@ from napari_ssn.io.formats import (
     NIFTI_SUFFIXES,
     NRRD_SUFFIX,
     files_of,
-    frames_of,
     identity,
     is_nrrd,
+    stored_of,
     written_by,
 )
 from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.labelled import label_kind, narrowed
 from napari_ssn.io.nrrd import plain
-from napari_ssn.io.nrrd_image import read_nrrd_fields, read_nrrd_layers
+from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import segments as nrrd_segments
 from napari_ssn.prediction.prediction import Prediction
 
@@ -45,7 +46,10 @@ def beside_of(sidecar: Path) -> Path | None:
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """Label maps of a file, (n, *S), and how far in mm it lies off the sidecar's grid."""
+    """Label maps of a file, (n, *S) of uint8, and how far in mm it lies off the sidecar's grid.
+
+    Of other kinds is what holds no labels.
+    """
 
     values: NDArray[Any]
     off_mm: float
@@ -60,21 +64,24 @@ def held(path: Path, record: Provenance) -> Held:
             files_of(path), affine, shape, count, len(record.volumes)
         )
         return Held(maps, 0.0)
-    volume = read_nrrd_layers(path) if is_nrrd(path) else frames_of(path).volume
-    if volume.channels != count:
-        raise ImageError(f"The file holds {volume.channels} label maps, not {count}.")
+    stored = read_nrrd_fields(path)[0] if is_nrrd(path) else stored_of(path)
+    if stored.channels != count:
+        raise ImageError(f"The file holds {stored.channels} label maps, not {count}.")
     off_mm = 0.0
-    if volume.extent == "volume":
-        off_mm = corners_apart_mm(volume.affine, affine, volume.space)
-    return Held(volume.data, off_mm)
+    if stored.extent == "volume":
+        off_mm = corners_apart_mm(stored.affine, affine, stored.space)
+    values = stored.values
+    if label_kind(values) == np.uint8:
+        values = narrowed(values, np.dtype(np.uint8), spend=True)
+    return Held(values, off_mm)
 
 
 def problems_of(content: Held, ones: Sequence[Provenance]) -> list[str]:
     """What is wrong with the file beside a sidecar, in parts of sentences."""
-    for values, record in zip(content.values, ones, strict=True):
-        if not np.isin(values, np.arange(256)).all():
-            return ["the file beside the sidecar holds other numbers than labels"]
-        if label_map_hash(values.astype(np.uint8)) != record.label_map_sha256:
+    if content.values.dtype != np.uint8:
+        return ["the file beside the sidecar holds other numbers than labels"]
+    for label_map, record in zip(content.values, ones, strict=True):
+        if label_map_hash(label_map) != record.label_map_sha256:
             return ["the file beside the sidecar holds another label map than it was written with"]
     if content.off_mm > NEAR_MM:
         return [f"the file beside the sidecar lies up to {content.off_mm:.3g} mm off its image"]
@@ -93,10 +100,10 @@ def mislabelled(
         if not wholes or record.written != identity(*wholes):
             return ["the file beside the sidecar is another than it was written with"]
     if is_nrrd(path):
-        volume, fields = read_nrrd_fields(path)
+        stored, fields = read_nrrd_fields(path)
         there = [
             (layer, value, label.name)
-            for layer, part in enumerate(nrrd_segments(volume, fields))
+            for layer, part in enumerate(nrrd_segments(stored.values, fields))
             for value, label in sorted(part.labels.items())
         ]
         if there != [(one.layer, one.value, plain(one.name)) for one in segments]:

@@ -57,7 +57,7 @@ def _layers(path: Path, number: int) -> Iterator[LayerData]:
     volume, name = found.volume, title(found.volume)
     display = Display.of(volume)
     if found.labelled:
-        parts = label_maps(volume)
+        parts = label_maps(volume.data)
         if parts is None:
             raise ImageError("The labels hold values that are no whole numbers: nothing to open.")
         yield from layers_of(display, place(display), parts)
@@ -77,5 +77,5 @@ def _layers(path: Path, number: int) -> Iterator[LayerData]:
             "the command (--frame)."
         )
     for label, one in found.labels.items():
-        parts = [Opened(part.values, label) for part in label_maps(one) or ()]
+        parts = [Opened(part.values, label) for part in label_maps(one.data) or ()]
         yield from layers_of(display, place(display), parts, seen=False)

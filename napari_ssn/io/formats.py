@@ -4,7 +4,7 @@ A format is a file of this folder and a line of `FORMATS`. Its file is imported 
 or writes one: nobody waits for the libraries of formats that they do not use. What it offers:
 
     read(path, series) -> Volume            each
-    read_frames(path) -> Frames, read_frame(path, frame) -> Volume
+    read_stored(path) -> Stored, read_frames(path) -> Frames, read_frame(path, frame) -> Volume
                                             those that may hold several images of one grid
     encode(content, path, series) -> bytes  those with suffixes that are written
     encode_several(content, series)         instead, those that write a file beside their own
@@ -26,6 +26,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.frames import Frames
 from napari_ssn.io.omezarr_head import is_zarr
+from napari_ssn.io.stored import Stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -215,6 +216,15 @@ def frames_of(path: Path) -> Frames:
         return Frames(reader_for(path)(path))
     frames: Frames = found.known().read_frames(path)
     return frames
+
+
+def stored_of(path: Path) -> Stored:
+    """As `frames_of`, in the type that the file stores, where its format has frames."""
+    found = _reader(path)
+    if found is None or not found.frames:
+        return Stored.of(reader_for(path)(path))
+    stored: Stored = found.known().read_stored(path)
+    return stored
 
 
 def frame_of(path: Path, frame: int) -> Volume:

@@ -1,7 +1,12 @@
-"""Which files hold labels, though they do not say so: masks of most other programs."""
+"""Which files hold labels, though they do not say so: masks of most other programs.
+
+Label maps of a whole body are long: they are looked at piece by piece in the order that they have
+in memory, each piece small enough for the processor's cache, and nothing of their size is made.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,21 +19,60 @@ _MOST = 1024
 # Share of the neighbours in which two voxels that are something are the same thing. In pictures
 # of eight bits it is about a tenth, in label maps nearly all.
 _ALIKE = 0.6
+# Voxels that are looked at at once.
+_PIECE = 1 << 18
+# Bytes of labels for which room is made beside what was read.
+_SPARE = 400 << 20
 
 
-def label_kind(values: NDArray[np.float32]) -> np.dtype[Any] | None:
+def label_kind(values: NDArray[Any]) -> np.dtype[Any] | None:
     """Smallest unsigned kind that holds all values; None if one is not whole or below zero."""
     high = 0.0
-    for part in values:
+    fractions = values.dtype.kind == "f"
+    for piece in _pieces(values):
+        part = _single(piece)
         # NaN fails the comparison.
         low, top = float(part.min()), float(part.max())
-        if not (low >= 0 and top < _EXACT) or not np.array_equal(part, np.rint(part)):
+        if not (low >= 0 and top < _EXACT):
+            return None
+        if fractions and not np.array_equal(part, np.rint(part)):
             return None
         high = max(high, top)
     return np.dtype(np.uint8 if high < 256 else np.uint16 if high < 65536 else np.uint32)
 
 
-def looks_like_labels(values: NDArray[np.float32], whole: bool) -> bool:
+def narrowed(values: NDArray[Any], kind: np.dtype[Any], spend: bool = False) -> NDArray[Any]:
+    """Values as labels of the kind that `label_kind` found, in the same order in memory.
+
+    Args:
+        values: any shape.
+        kind: of unsigned numbers.
+        spend: whether the values are of no more use: then they are not copied where that takes
+            much room.
+    """
+    own = values.dtype
+    if own.kind in "iu" and own.isnative and own.itemsize == kind.itemsize:
+        return (values if spend else values.copy("K")).view(kind)
+    order = _order(values)
+    there = values.transpose(order)
+    in_place = (
+        spend
+        and values.size * kind.itemsize > _SPARE
+        and there.flags.c_contiguous
+        and there.flags.writeable
+    )
+    if in_place:
+        # What is written never reaches what is still to be read: labels take no more room.
+        out = there.reshape(-1).view(kind)[: values.size].reshape(there.shape)
+    else:
+        out = np.empty(there.shape, kind)
+    step = _step(there)
+    for low in range(0, len(there), step):
+        out[low : low + step] = _single(there[low : low + step]).astype(kind)
+    return out.transpose(np.argsort(order))
+
+
+def looks_like_labels(values: NDArray[Any], whole: bool) -> bool:
     """Whether an image (*S) that does not say so is a label map.
 
     Its values are whole numbers, few, with the background 0 among them; and either there is but
@@ -46,28 +90,71 @@ def looks_like_labels(values: NDArray[np.float32], whole: bool) -> bool:
     kind = label_kind(values)
     if kind is None:
         return False
-    labels = values.astype(kind)
-    if labels.min() > 0:
+    found = _distinct(values, kind)
+    if 0 not in found or len(found) > _MOST or (len(found) == 1 and not whole):
         return False
-    found = _distinct(labels)
-    if found > _MOST or (found == 1 and not whole):
-        return False
-    if found <= 2:
-        return True
+    return len(found) <= 2 or _mostly_alike(values, kind)
+
+
+def _distinct(values: NDArray[Any], kind: np.dtype[Any]) -> set[int]:
+    """The different labels; counting stops where they are too many."""
+    seen: set[int] = set()
+    for piece in _pieces(values):
+        labels = _single(piece).astype(kind, copy=False).reshape(-1)
+        # In a label map few voxels differ from the one before.
+        seen.add(int(labels[0]))
+        seen.update(np.unique(labels[1:][labels[1:] != labels[:-1]]).tolist())
+        if len(seen) > _MOST:
+            break
+    return seen
+
+
+def _mostly_alike(values: NDArray[Any], kind: np.dtype[Any]) -> bool:
+    """The inequality of `looks_like_labels`."""
+    there = values.transpose(_order(values))
+    step = _step(there)
     alike = both = 0
-    for axis in range(labels.ndim):
-        one = np.moveaxis(labels, axis, 0)
-        there = (one[:-1] != 0) & (one[1:] != 0)
-        both += int(there.sum())
-        alike += int((there & (one[:-1] == one[1:])).sum())
+    for low in range(0, len(there), step):
+        # With the plane before, whose neighbours lie in this piece.
+        first = min(low, 1)
+        labels = _single(there[low - first : low + step]).astype(kind, copy=False)
+        some = labels != 0
+        if not some.any():
+            continue
+        for axis in range(labels.ndim):
+            behind: tuple[slice, ...] = (slice(first if axis else 0, None),)
+            one = np.moveaxis(labels[behind], axis, 0)
+            filled = np.moveaxis(some[behind], axis, 0)
+            two = filled[:-1] & filled[1:]
+            both += int(np.count_nonzero(two))
+            alike += int(np.count_nonzero(two & (one[:-1] == one[1:])))
     return alike >= _ALIKE * both
 
 
-def _distinct(labels: NDArray[Any]) -> int:
-    """How many different labels there are; counting stops where they are too many."""
-    seen: set[int] = set()
-    for part in labels:
-        seen.update(np.unique(part).tolist())
-        if len(seen) > _MOST:
-            break
-    return len(seen)
+def _pieces(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """An array in pieces, one behind the other in memory."""
+    there = values.transpose(_order(values))
+    step = _step(there)
+    for low in range(0, len(there), step):
+        yield there[low : low + step]
+
+
+def _order(values: NDArray[Any]) -> tuple[int, ...]:
+    """Axes of an array, the slowest in memory first, and last those of a single place."""
+    far = [
+        abs(step) if size > 1 else -1
+        for step, size in zip(values.strides, values.shape, strict=True)
+    ]
+    return tuple(sorted(range(values.ndim), key=lambda axis: -far[axis]))
+
+
+def _step(there: NDArray[Any]) -> int:
+    return max(1, _PIECE * len(there) // max(there.size, 1))
+
+
+def _single(values: NDArray[Any]) -> NDArray[Any]:
+    """Fractions as images have them, float32, which makes whole numbers of what was nearly so."""
+    if values.dtype.kind != "f":
+        return values
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.geometry.volume import Volume
+from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
 from napari_ssn.io.frames import Frames
+from napari_ssn.io.stored import Stored
 
 _MISSING = (
     'MetaImage files are read with a library that is not installed: pip install "napari-ssn[itk]".'
@@ -32,7 +33,21 @@ _BYTES = {
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
+class _Kept:
+    """Voxels of ITK as an array that keeps their image, and that may be written to."""
+
+    def __init__(self, image: Any, view: NDArray[Any]) -> None:
+        self._image = image
+        shared = view.__array_interface__
+        self.__array_interface__ = {**shared, "data": (shared["data"][0], False)}
+
+
 def read_frames(path: Path) -> Frames:
+    """As `read_stored`, as an image."""
+    return read_stored(path).frames()
+
+
+def read_stored(path: Path) -> Stored:
     """Read a MetaImage on its own voxel grid; a fourth axis is one of frames.
 
     A plane lies in no patient; nor does a volume of which the file says no position.
@@ -55,7 +70,7 @@ def read_frames(path: Path) -> Frames:
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         image = reader.Execute()
-        values = sitk.GetArrayViewFromImage(image)
+        values = np.asarray(_Kept(image, sitk.GetArrayViewFromImage(image)))
         steps = np.reshape(image.GetDirection(), (len(sizes), len(sizes))) * image.GetSpacing()
         origin = np.array(image.GetOrigin())
     except RuntimeError:
@@ -67,11 +82,9 @@ def read_frames(path: Path) -> Frames:
     axes = min(len(sizes), 3)
     if steps[axes:, :axes].any() or steps[:axes, axes:].any():
         raise GeometryError("The fourth axis of the image leans into those of space.")
-    with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
-        data = np.ascontiguousarray(_in_frames(values), dtype=np.float32)
     affine = np.eye(4)
     affine[:axes, :axes], affine[:axes, 3] = steps[:axes, :axes], origin[:axes]
-    return Frames(_placed(fields, data, _LPS @ affine + 0.0), whole=values.dtype.kind != "f")
+    return _placed(fields, _in_frames(values), _LPS @ affine + 0.0)
 
 
 def _in_frames(values: NDArray[Any]) -> NDArray[Any]:
@@ -80,15 +93,17 @@ def _in_frames(values: NDArray[Any]) -> NDArray[Any]:
     return frames.transpose(0, *range(frames.ndim - 1, 0, -1))
 
 
-def _placed(
-    fields: dict[str, str], data: NDArray[np.float32], affine: NDArray[np.float64]
-) -> Volume:
-    """Volume of these values, as far as the header says where they lie."""
+def _placed(fields: dict[str, str], values: NDArray[Any], affine: NDArray[np.float64]) -> Stored:
+    """These values, as far as the header says where they lie."""
+    extent: Extent = "volume"
+    oriented = False
     if not any(name in fields for name in _SIZES):
-        return Volume(data, affine, "unknown", False)
-    if data.ndim == 3:
-        return Volume(data, Affine(affine).upright(), "plane", False)
-    return Volume(data, affine, "volume", any(name in fields for name in _POSITION))
+        extent = "unknown"
+    elif values.ndim == 3:
+        affine, extent = Affine(affine).upright(), "plane"
+    else:
+        oriented = any(name in fields for name in _POSITION)
+    return Stored(values, affine, extent, oriented, whole=values.dtype.kind != "f")
 
 
 def _fields(path: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.frames import Frames
+from napari_ssn.io.stored import Stored
 
 _NO_MGH = "The file is damaged or no image of FreeSurfer: export it again or choose another."
 # Bytes of the header before the voxels, and of what nibabel's has.
@@ -23,6 +24,11 @@ _FLAG = 28
 
 
 def read_frames(path: Path) -> Frames:
+    """As `read_stored`, as an image."""
+    return read_stored(path).frames()
+
+
+def read_stored(path: Path) -> Stored:
     """Read an image of FreeSurfer on its own voxel grid; without a position it is no patient's.
 
     Raises:
@@ -58,9 +64,7 @@ def read_frames(path: Path) -> Frames:
     # nibabel sets the flag where it fills in a position.
     oriented = raw[_FLAG : _FLAG + 2] != bytes(2)
     affine = np.array(header.get_affine(), dtype=np.float64)
-    with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
-        volume = Volume(np.ascontiguousarray(data, dtype=np.float32), affine, "volume", oriented)
-    return Frames(volume, whole=kind.kind != "f")
+    return Stored(data, affine, "volume", oriented, whole=kind.kind != "f")
 
 
 def read_frame(path: Path, frame: int) -> Volume:

@@ -29,15 +29,16 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import write
 from napari_ssn.io.content import Content, PlainLabel, PlainModel
 from napari_ssn.io.describing import edited
-from napari_ssn.io.formats import about, frames_of, is_nifti, is_nrrd, is_other
+from napari_ssn.io.formats import about, is_nifti, is_nrrd, is_other, stored_of
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.labelled import label_kind, looks_like_labels
 from napari_ssn.io.nrrd_image import frames_of as nrrd_frames
 from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import is_segmentation, segments
-from napari_ssn.io.opened import label_maps, layers_of, named_by
+from napari_ssn.io.opened import Opened, label_maps, layers_of, named_by
 from napari_ssn.io.results import own_results
 from napari_ssn.io.sidecar import described
+from napari_ssn.io.stored import Stored
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
@@ -63,32 +64,43 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 
 def _layers(path: Path) -> list[LayerData]:
     """Layers of one file."""
-    parts, step_s, whole = None, None, True
+    fields: Mapping[str, Any] = {}
     if is_nrrd(path):
-        volume, fields = read_nrrd_fields(path)
-        parts = segments(volume, fields) if is_segmentation(fields) else None
-        if parts is None:
-            volume, step_s, _, whole = nrrd_frames(volume, fields)
+        stored, fields = read_nrrd_fields(path)
+        named = is_segmentation(fields)
+        stored = stored if named else nrrd_frames(stored, fields)
     else:
-        volume, step_s, labelled, whole = frames_of(path)
-        parts = label_maps(volume) if labelled else None
-    own = own_results(path, volume)
-    if own is not None:
-        volume, known = own
-        # The file has the colours, the sidecar the rest.
-        labels = [part.labels for part in parts or known]
-        parts = [replace(part, labels=each) for part, each in zip(known, labels, strict=True)]
-    if own is None and parts is None and volume.channels == 1:
-        parts = label_maps(volume) if looks_like_labels(volume.data[0], whole) else None
+        stored, named = stored_of(path), False
+    own = own_results(path, stored)
+    parts = None if own is None else own[1]
+    if named:
+        parts = _coloured(segments(stored.values, fields), parts)
+    elif parts is None and (stored.labels or _is_label_map(stored)):
+        parts = label_maps(stored.values, spend=True)
     if parts is not None:
-        display = Display.of(volume)
+        display = (stored if own is None else own[0]).display
         return layers_of(display, place(display), parts)
+    volume, step_s = stored.volume(), stored.step_s
+    del stored
     if volume.channels == 1:
         data, options, kind = image_layer(volume, name=title(volume))
         # napari makes labels of whole numbers only, where somebody asks for that.
         dtype = label_kind(data)
         return [(data if dtype is None else data.astype(dtype), options, kind)]
     return [series_layer(volume, step_s, name=title(volume))]
+
+
+def _is_label_map(stored: Stored) -> bool:
+    """Whether a file that does not say so holds labels."""
+    return stored.channels == 1 and looks_like_labels(stored.values[0], stored.whole)
+
+
+def _coloured(segments: list[Opened], own: list[Opened] | None) -> list[Opened]:
+    """Segments of a file; what a sidecar says of each, where there is one, with their colours."""
+    if own is None:
+        return segments
+    both = zip(own, segments, strict=True)
+    return [replace(part, labels=segment.labels) for part, segment in both]
 
 
 def title(volume: Volume) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from nibabel.volumeutils import apply_read_scaling
@@ -16,6 +16,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.frames import Frames, no_frame, not_whole
 from napari_ssn.io.nifti_header import LONGEST, Header, parse_header, place_of
+from napari_ssn.io.stored import Stored
 
 #: Names of a pair's files.
 PAIR_SUFFIXES = (".hdr", ".img", ".hdr.gz", ".img.gz")
@@ -53,13 +54,23 @@ def read_frames(path: Path) -> Frames:
     Args:
         path: of the file; without time it has one frame.
     """
+    return read_stored(path).frames()
+
+
+def read_stored(path: Path) -> Stored:
+    """As `read_frames`, in the type that the file stores; scaled values are fractions."""
     header, stored = _stored(path, _frames)
     frames, space = _frames(header)
-    data = np.empty((frames, *space), np.float32)
-    for frame in range(frames):
-        _values(header, stored, frame, data[frame])
+    values: NDArray[Any] = stored.reshape(*space, frames, order="F")
+    values = np.moveaxis(values, -1, 0)
+    if not header.plain:
+        values = np.empty((frames, *space), np.float32)
+        for frame in range(frames):
+            _values(header, stored, frame, values[frame])
     step_s = header.step_s if frames > 1 else None
-    return Frames(_volume(header, data), step_s, header.labels, header.kind.kind != "f")
+    place, whole = place_of(header, space), header.kind.kind != "f"
+    where = place.affine, place.extent, place.oriented, place.note
+    return Stored(values, *where, step_s, header.labels, whole)
 
 
 def _frames(header: Header) -> tuple[int, tuple[int, ...]]:

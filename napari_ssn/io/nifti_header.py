@@ -92,6 +92,12 @@ class Header:
             ) from None
         return slope, inter
 
+    @property
+    def plain(self) -> bool:
+        """Whether the values are the stored numbers themselves."""
+        slope, inter = self.scaling()
+        return slope in (None, 1.0) and inter in (None, 0.0)
+
 
 def parse_header(raw: bytes, single: bool = True) -> Header:
     """The header at the beginning of a file.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +20,7 @@ from napari_ssn.io import source
 from napari_ssn.io.frames import Frames
 from napari_ssn.io.nrrd_header import read_header
 from napari_ssn.io.nrrd_time import TIME_STEP, in_space
+from napari_ssn.io.stored import Stored
 
 _NO_ORIGIN = "The file states no origin: its first voxel was put at the origin of its space."
 
@@ -74,28 +75,29 @@ def read_frames(path: Path) -> Frames:
         ImageError: the file is missing, damaged or cut off.
         GeometryError: several values per voxel, or an affine that cannot be used.
     """
+    return read_stored(path).frames()
+
+
+def read_stored(path: Path) -> Stored:
+    """As `read_frames`, in the type that the file stores."""
     return frames_of(*read_nrrd_fields(path))
 
 
-def frames_of(volume: Volume, header: dict[str, Any]) -> Frames:
+def frames_of(layers: Stored, header: dict[str, Any]) -> Stored:
     """What `read_nrrd_fields` read as frames; GeometryError if they are parts of one value."""
     kinds = [str(kind).lower() for kind in header.get("kinds") or []]
-    if volume.channels > 1 and not _APART.issuperset(kinds):
+    if layers.channels > 1 and not _APART.issuperset(kinds):
         raise GeometryError(
-            f"The file holds {volume.channels} values per voxel; images of one are read."
+            f"The file holds {layers.channels} values per voxel; images of one are read."
         )
-    whole = str(header["type"]).lower() not in ("float", "double")
-    step_s = header[TIME_STEP] if volume.channels > 1 else None
-    return Frames(volume, step_s, whole=whole)
+    return replace(layers, step_s=header[TIME_STEP] if layers.channels > 1 else None)
 
 
-def read_nrrd_layers(path: Path) -> Volume:
-    """All images of a file, which lie on one grid, as the channels."""
-    return read_nrrd_fields(path)[0]
+def read_nrrd_fields(path: Path) -> tuple[Stored, dict[str, Any]]:
+    """All images of a file, which lie on one grid, and the fields of its header.
 
-
-def read_nrrd_fields(path: Path) -> tuple[Volume, dict[str, Any]]:
-    """As `read_nrrd_layers`, and the fields of the header, those of other programs included."""
+    Those of other programs are among them.
+    """
     with source.opened(path) as stream:
         header, end = read_header(stream)
         header = in_space(header)
@@ -106,10 +108,9 @@ def read_nrrd_fields(path: Path) -> tuple[Volume, dict[str, Any]]:
     # First what is not space, then space in the file's own order.
     outside = [axis for axis in range(len(sizes)) if axis not in inside]
     data = data.transpose(*outside, *inside).reshape(-1, *(sizes[axis] for axis in inside))
-    with np.errstate(over="ignore"):  # inference refuses infinity in words of its own
-        values = np.ascontiguousarray(data, dtype=np.float32)
-    volume = Volume(values, place.affine, place.extent, place.oriented, note=place.note)
-    return volume, header
+    whole = data.dtype.kind != "f"
+    where = place.affine, place.extent, place.oriented, place.note
+    return Stored(data, *where, whole=whole), header
 
 
 def _axes_of_space(header: dict[str, Any], dimension: int) -> list[int]:

@@ -6,13 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import ImageError
-from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.content import PlainLabel
-from napari_ssn.io.labelled import label_kind
+from napari_ssn.io.labelled import label_kind, narrowed
 from napari_ssn.io.opened import Opened, named_after
 
 _FIELD = re.compile(r"Segment(\d{1,6})_(Name|ID|LabelValue|Layer|Color)")
@@ -25,22 +23,22 @@ def is_segmentation(fields: Mapping[str, Any]) -> bool:
     return any(_FIELD.fullmatch(key) for key in fields)
 
 
-def segments(volume: Volume, fields: Mapping[str, Any]) -> list[Opened]:
+def segments(layers: NDArray[Any], fields: Mapping[str, Any]) -> list[Opened]:
     """Label maps of a segmentation, one per layer of the file.
 
     Slicer 4 wrote neither layers nor values where every segment had a layer of its own.
 
     Args:
-        volume: the layers are its channels.
+        layers: (layers, *S) as the file stores them; they are spent.
         fields: of the header.
 
     Raises:
         ImageError: a segment is said to lie where nothing is, or a value is no label.
     """
-    names: list[dict[int, PlainLabel]] = [{} for _ in range(volume.channels)]
+    names: list[dict[int, PlainLabel]] = [{} for _ in layers]
     for number, segment in sorted(_segments(fields).items()):
         try:
-            layer = int(segment.get("Layer", number if volume.channels > 1 else 0))
+            layer = int(segment.get("Layer", number if len(layers) > 1 else 0))
             value = int(segment.get("LabelValue", 1))
             there = names[layer] if layer >= 0 else None
         except (ValueError, IndexError):
@@ -49,9 +47,13 @@ def segments(volume: Volume, fields: Mapping[str, Any]) -> list[Opened]:
             raise ImageError(_DAMAGED)
         name = segment.get("Name") or segment.get("ID") or f"segment {number + 1}"
         there[value] = PlainLabel(name, _colour(segment.get("Color", "")))
+    kind = label_kind(layers)
+    if kind is None:
+        raise ImageError(_NO_LABELS)
+    maps = narrowed(layers, kind, spend=True)
     return [
-        Opened(_labels(values), named_after(labels, k if volume.channels > 1 else None), labels)
-        for k, (values, labels) in enumerate(zip(volume.data, names, strict=True), start=1)
+        Opened(values, named_after(labels, k if len(maps) > 1 else None), labels)
+        for k, (values, labels) in enumerate(zip(maps, names, strict=True), start=1)
     ]
 
 
@@ -73,10 +75,3 @@ def _colour(text: str) -> str:
     if len(parts) != 3 or not all(0 <= part <= 1 for part in parts):
         return ""
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
-
-
-def _labels(values: NDArray[np.float32]) -> NDArray[Any]:
-    kind = label_kind(values)
-    if kind is None:
-        raise ImageError(_NO_LABELS)
-    return values.astype(kind)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.geometry.display import RESULT_KEY, SHOWN_AT, Display
-from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.content import Label, PlainLabel, PlainModel
-from napari_ssn.io.labelled import label_kind
+from napari_ssn.io.labelled import label_kind, narrowed
 
 # Of a probability of which no file says the colour.
 _ORANGE = "#e69f00"
@@ -37,16 +36,20 @@ class Opened:
     record: Mapping[str, Any] | None = None
 
 
-def label_maps(volume: Volume) -> list[Opened] | None:
-    """Channels of a volume as label maps without names; None if they are none after all."""
-    kind = label_kind(volume.data)
+def label_maps(values: NDArray[Any], spend: bool = False) -> list[Opened] | None:
+    """Label maps without names; None if they are none after all.
+
+    Args:
+        values: (n, *S) of a file.
+        spend: see `narrowed`.
+    """
+    kind = label_kind(values)
     if kind is None:
         return None
-    name = f"Labels {' × '.join(map(str, volume.space))}"
-    several = volume.channels > 1
+    name = f"Labels {' × '.join(map(str, values.shape[1:]))}"
     return [
-        Opened(channel.astype(kind), f"{name} · {k}" if several else name)
-        for k, channel in enumerate(volume.data, start=1)
+        Opened(one, f"{name} · {k}" if len(values) > 1 else name)
+        for k, one in enumerate(narrowed(values, kind, spend), start=1)
     ]
 
 
@@ -89,12 +92,20 @@ def layers_of(
             "visible": seen and part is parts[0],
             "metadata": {RESULT_KEY: {**origin, **record}},
         }
-        shown = np.ascontiguousarray(display.reorientation.apply(part.values))
+        shown = _at_hand(display.reorientation.apply(part.values))
         if part.values.dtype.kind == "u":
             layers.append((shown, {**options, **_look(part.labels)}, "labels"))
         else:
             layers.append((shown, {**options, **_ramp(part.labels)}, "image"))
     return layers
+
+
+def _at_hand(values: NDArray[Any]) -> NDArray[Any]:
+    """Values that can be painted on, their planes as they lie in memory; copied if need be."""
+    steps = [abs(step) for step in values.strides]
+    if values.flags.writeable and steps == sorted(steps, reverse=True):
+        return values
+    return np.ascontiguousarray(values) if values.flags.writeable else values.copy()
 
 
 def named_by(meta: Mapping[str, Any], highest: int) -> PlainModel | None:

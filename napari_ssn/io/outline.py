@@ -13,11 +13,11 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom, member
-from napari_ssn.io.formats import SEGMENTS, is_nrrd, reader_for
-from napari_ssn.io.labelled import label_kind
+from napari_ssn.io.formats import SEGMENTS, is_nrrd, stored_of
 from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import is_segmentation, segments
-from napari_ssn.io.opened import Opened
+from napari_ssn.io.opened import Opened, label_maps
+from napari_ssn.io.stored import Stored
 
 _NO_LABELS = "The file holds other numbers than labels: it is no outline."
 
@@ -75,23 +75,23 @@ def _parts(path: Path) -> tuple[list[Opened], NDArray[np.float64]]:
     if path.is_dir():
         raise ImageError("An outline is a file, not a folder.")
     if is_nrrd(path):
-        volume, fields = read_nrrd_fields(path)
+        stored, fields = read_nrrd_fields(path)
         if is_segmentation(fields):
-            return segments(volume, fields), volume.affine
-        return _labels(volume), volume.affine
+            return segments(stored.values, fields), stored.affine
+        return _labels(stored), stored.affine
     if path.is_file() and path.suffix.lower() in ("", ".dcm") and may_be_dicom(path):
         known = SEGMENTS.known().read_dicom_seg(member(path).whole())
         assert known is not None
         display, parts = known
         return parts, display.affine
-    volume = reader_for(path)(path)
-    return _labels(volume), volume.affine
+    stored = stored_of(path)
+    return _labels(stored), stored.affine
 
 
-def _labels(volume: Volume) -> list[Opened]:
-    if volume.channels > 1:
+def _labels(stored: Stored) -> list[Opened]:
+    if stored.channels > 1:
         raise GeometryError("The outline has more than three axes: give one image of labels.")
-    kind = label_kind(volume.data)
-    if kind is None:
+    found = label_maps(stored.values, spend=True)
+    if found is None:
         raise ImageError(_NO_LABELS)
-    return [Opened(volume.data[0].astype(kind), "")]
+    return found

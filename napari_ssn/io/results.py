@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from napari_ssn.documents.sidecar import Choice, Provenance, read_sidecar
 from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import Reorientation
-from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.content import plain_labels
 from napari_ssn.io.hashes import label_map_hash, probability_hash
+from napari_ssn.io.labelled import label_kind, narrowed
 from napari_ssn.io.opened import Opened
 from napari_ssn.io.sidecar import sidecar_path
+from napari_ssn.io.stored import Stored
 
 _WORDS = {
     "mean": "mean outline",
@@ -30,34 +32,34 @@ _WORDS = {
 }
 
 
-def own_results(path: Path, volume: Volume) -> tuple[Volume, list[Opened]] | None:
+def own_results(path: Path, stored: Stored) -> tuple[Stored, list[Opened]] | None:
     """What a file of this plugin holds; None for any other, and for one that was changed since.
 
     Args:
         path: of the file, beside which the sidecar lies.
-        volume: what was read of it, its channels hypotheses or the labels of a probability map.
+        stored: what was read of it, its frames hypotheses or the labels of a probability map.
 
     Returns:
-        the volume, with as many axes as the image had, and its layers in the file's order.
+        the same, with as many axes as the image had, and its layers in the file's order.
     """
     try:
         record = read_sidecar(sidecar_path(path))
     except DataError:
         # No sidecar, or one of something else: then the file is what it is by itself.
         return None
-    affine, data = np.asarray(record.grid.affine, np.float64), volume.data
-    if not np.array_equal(affine.astype(np.float32), volume.affine.astype(np.float32)):
-        affine = volume.affine
-    if len(record.grid.shape) == 2 and volume.space[2:] == (1,):
+    affine, values = np.asarray(record.grid.affine, np.float64), stored.values
+    if not np.array_equal(affine.astype(np.float32), stored.affine.astype(np.float32)):
+        affine = stored.affine
+    if len(record.grid.shape) == 2 and stored.space[2:] == (1,):
         # Files of several hypotheses make a volume of one slice of a plane.
-        data = data[..., 0]
+        values = values[..., 0]
     # The affine is the sidecar's, unless somebody moved the file: NIfTI-1 rounds it.
-    volume = Volume(data, affine, volume.extent, volume.oriented)
+    found = replace(stored, values=values, affine=affine, note=None)
     if record.choice.kind == "probability":
-        parts = list(_probabilities(volume, record))
+        parts = list(_probabilities(found, record))
     else:
-        parts = list(_label_maps(volume.data, record))
-    return (volume, parts) if parts else None
+        parts = list(_label_maps(values, record))
+    return (found, parts) if parts else None
 
 
 def own_segmentation(path: Path) -> tuple[Display, list[Opened]] | None:
@@ -79,7 +81,9 @@ def own_segmentation(path: Path) -> tuple[Display, list[Opened]] | None:
 
 def _label_maps(values: NDArray[Any], record: Provenance) -> Iterator[Opened]:
     labels = dict(list(enumerate(plain_labels(["background", *record.volumes])))[1:])
-    maps, ones = [channel.astype(np.uint8) for channel in values], record.each()
+    if label_kind(values) != np.uint8:
+        return
+    maps, ones = narrowed(values, np.dtype(np.uint8)), record.each()
     if [label_map_hash(one) for one in maps] != [one.label_map_sha256 for one in ones]:
         return
     words = [_words(record.choice)]
@@ -90,7 +94,8 @@ def _label_maps(values: NDArray[Any], record: Provenance) -> Iterator[Opened]:
         yield Opened(label_map, name, labels, one.model_dump(mode="json"))
 
 
-def _probabilities(volume: Volume, record: Provenance) -> Iterator[Opened]:
+def _probabilities(stored: Stored, record: Provenance) -> Iterator[Opened]:
+    volume = stored.volume()
     if probability_hash(ProbabilityMap(volume.data, volume.affine)) != record.label_map_sha256:
         return
     for k, chance in enumerate(volume.data):
