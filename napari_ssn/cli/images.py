@@ -19,8 +19,7 @@ from napari_ssn.io.channels import channels_beside, chosen, read_channels
 from napari_ssn.io.formats import frame_of
 from napari_ssn.io.omezarr import is_zarr, read_omezarr
 from napari_ssn.network.fit import foreign_values
-from napari_ssn.network.inference import Watch
-from napari_ssn.network.models import Model
+from napari_ssn.network.inference import Asked, Watch
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.seen import Seen
 from napari_ssn.prediction.prediction import Prediction
@@ -116,7 +115,7 @@ def image_at(path: Path, frame: int | None = None, series: int | None = None) ->
 
 
 def run_on(
-    model: Model,
+    model: Asked,
     volume: Volume,
     centre: tuple[int, ...] | None,
     frame: int | None,

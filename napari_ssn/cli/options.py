@@ -28,6 +28,32 @@ Deidentified = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 
 
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Server that runs the model (`napari-ssn serve`), as https://gpu.example.org:8797; "
+        "all else happens here.",
+        show_default="this computer",
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --on: file with the server's token, for nobody else to read (mode 0600).",
+        show_default="server-token among your settings",
+    ),
+]
+Certificates = Annotated[
+    Path | None,
+    typer.Option(help="With --on: file of the certificates of an authority of your own, in PEM."),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option("--insecure", help="With --on: speak to a server by http, beyond this computer."),
+]
+
+
 class Format(StrEnum):
     """Format of a label map, by the word for it."""
 
@@ -60,6 +86,26 @@ class Ensemble(NamedTuple):
     rank: int | None = None
     width_mm: float | None = None
     views: Views | None = None
+
+
+class Server(NamedTuple):
+    """The server that runs a model; ``token_file`` None for the usual one."""
+
+    address: str
+    token_file: Path | None = None
+    certificates: Path | None = None
+    insecure: bool = False
+
+    @classmethod
+    def of(
+        cls, on: str | None, token_file: Path | None, certificates: Path | None, insecure: bool
+    ) -> Server | None:
+        """What the options say; BadParameter where they need ``--on`` and there is none."""
+        if on is not None:
+            return cls(on, token_file, certificates, insecure)
+        if token_file is not None or certificates is not None or insecure:
+            raise typer.BadParameter("--token-file, --certificates and --insecure are for --on.")
+        return None
 
 
 #: What goes to an archive, and names the patient.

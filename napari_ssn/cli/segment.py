@@ -13,10 +13,15 @@ from napari_ssn.cli.options import (
     DIFFERENT,
     SUFFIXES,
     TO_ARCHIVE,
+    Certificates,
     Deidentified,
     Depth,
     Ensemble,
     Format,
+    Insecure,
+    On,
+    Server,
+    TokenFile,
     Views,
     parse_centre,
     parse_series,
@@ -105,6 +110,10 @@ def segment(
     device: Annotated[
         str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="auto")
     ] = None,
+    on: On = None,
+    token_file: TokenFile = None,
+    certificates: Certificates = None,
+    insecure: Insecure = False,
     format_: Annotated[
         list[Format] | None,
         typer.Option(
@@ -156,6 +165,12 @@ def segment(
             "Name one image, or one for each channel, as IN or with --image, and not as both."
         )
     paths, numbers = source or image or [], parse_series(series)
+    server = Server.of(on, token_file, certificates, insecure)
+    if server is not None and (device or ensemble or from_sidecar):
+        raise typer.BadParameter(
+            "A server runs a model, where it was told to: leave out --device, --ensemble and "
+            "--from-sidecar."
+        )
     if from_sidecar is not None:
         if centre is not None or depth is not None or frame is not None:
             raise typer.BadParameter("A sidecar says where: leave out --centre, --depth, --frame.")
@@ -208,6 +223,7 @@ def segment(
         seed=seed,
         ensemble=Ensemble(tuple(ensemble), rank, width, views) if ensemble else None,
         device=device or "auto",
+        server=server,
         suffixes=tuple(SUFFIXES[one] for one in format_ or [Format.nifti]),
         deidentified=deidentified,
         report=report,

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import typer
 
-from napari_ssn import cli
+from napari_ssn import cli, remote
 from napari_ssn.cli.images import Named, Numbers, Paths, run_on
 from napari_ssn.cli.missing import naming_missing
-from napari_ssn.cli.options import Ensemble
+from napari_ssn.cli.options import Ensemble, Server
 from napari_ssn.core.members import MANY
-from napari_ssn.documents.card import read_card
+from napari_ssn.documents.card import ModelCard, read_card
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
@@ -35,6 +35,7 @@ from napari_ssn.io.formats import (
 from napari_ssn.io.outline import read_outline
 from napari_ssn.io.sidecar import sidecar_path, write_content
 from napari_ssn.io.table import Row
+from napari_ssn.network.inference import Asked
 from napari_ssn.network.models import load_model
 from napari_ssn.network.places import find_model
 from napari_ssn.network.plan import DEPTH_MM
@@ -67,6 +68,7 @@ def segment_image(
     count: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    server: Server | None = None,
     suffixes: Sequence[str] = (".nii.gz",),
     deidentified: bool = False,
     report: bool = False,
@@ -90,6 +92,7 @@ def segment_image(
         ensemble: in the place of a model.
         count, seed: which draws to write; if left out 16, or the members of a small ensemble.
         device: auto, cuda, mps or cpu.
+        server: that runs the model, in the place of this computer.
         suffixes: of the label maps, each one of `formats.WRITTEN_SUFFIXES`.
         deidentified: whether DICOM segmentations leave out whom they are of.
         report: whether to write report.html too.
@@ -143,9 +146,9 @@ def segment_image(
                 files, volume, frame, rank=ensemble.rank, width_mm=ensemble.width_mm
             )
         else:
-            assert model_name is not None
+            assert model_name is not None and card is not None
             reach = DEPTH_MM if depth_mm is None else depth_mm
-            model = load_model(model_name, device)
+            model = load_model(model_name, device) if server is None else _on(server, card)
             found = run_on(model, volume, centre, frame, depth_mm=reach, insist=insist)
         ranges = count_ranges(found)
         if ranges.presence.unlikely and not insist:
@@ -234,6 +237,14 @@ def _what(maps: int, files: int, likely: int) -> str:
         words.append(f"{plural(maps, 'label map')}{formats} with {sidecars}")
     words += ["the probability map with its sidecar"] if likely else []
     return ", ".join(words or ["no label map"])
+
+
+def _on(server: Server, card: ModelCard) -> Asked:
+    """A model on a server."""
+    path = server.token_file or remote.tokens.usual_token_file()
+    there = remote.line.Elsewhere(server.address, path, server.certificates, server.insecure)
+    found: Asked = remote.distant.Distant.of(card, there)
+    return found
 
 
 @contextmanager

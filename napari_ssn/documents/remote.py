@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from napari_ssn.documents.closed import Exact, Sha256
 
@@ -84,11 +84,18 @@ class Offered(Exact):
     title: Annotated[str, Field(max_length=500)]
 
 
+class Hello(BaseModel):
+    """Of what a server says of itself, what is read before all else; other fields may be others."""
+
+    protocol: int
+    version: Annotated[str, Field(max_length=100)]
+
+
 class Greeting(Exact):
     """What a server says of itself.
 
     Attributes:
-        protocol: that it speaks; a number that is read even where all else has changed.
+        protocol: that it speaks.
         version: of its napari-ssn.
         device: where it computes, in words.
         most_bytes: of a question, as it is sent.
@@ -109,7 +116,7 @@ class State(Exact):
 
     Attributes:
         state: what becomes of it.
-        place: in the queue, from 1; 0 once it runs.
+        place: how many come before it.
         done, total: tiles.
         said: sentences on a run that goes on in another way than it was asked to.
         glimpse: whether there is a first plane to look at.

@@ -10,8 +10,7 @@ from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.packed.distribution import compact
 from napari_ssn.errors import NEVER, Cancel, ModelError
 from napari_ssn.io.hashes import image_hash
-from napari_ssn.network.inference import Watch
-from napari_ssn.network.models import Model
+from napari_ssn.network.inference import Asked, Watch, infer
 from napari_ssn.network.plan import DEPTH_MM, check_memory, plan_for
 from napari_ssn.network.seen import Seen
 from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
@@ -20,7 +19,7 @@ from napari_ssn.prediction.source import Source
 
 
 def run(
-    model: Model,
+    model: Asked,
     source: Source,
     centre: tuple[int, ...] | None = None,
     *,
@@ -39,7 +38,7 @@ def run(
     """Segment an image: the distribution over label maps, and all that is to be said of it.
 
     Args:
-        model: that segments it.
+        model: that segments it, here or on another computer.
         source: the image.
         centre: index in its own grid of the region's middle; None for the whole image.
         depth_mm, tile, divided, padded, steady, insist: as for `Model.infer`.
@@ -65,7 +64,8 @@ def run(
     if seen.fit.problem is not None:
         raise ModelError(seen.fit.problem)
     looked(seen)
-    found = model.infer(
+    found = infer(
+        model,
         volume,
         centre,
         depth_mm=depth_mm,

@@ -82,7 +82,7 @@ class Runs:
         self._runs: dict[str, _Run] = {}
         self._queue: list[_Run] = []
         self._lock = threading.Condition()
-        self._closed = False
+        self._closed = self._busy = False
         self._threads = [
             threading.Thread(target=work, name="napari-ssn-serve", daemon=True)
             for work in (self._work, self._sweep)
@@ -175,7 +175,7 @@ class Runs:
 
     def _told(self, run: _Run) -> State:
         run.renewed = time.monotonic()
-        place = self._queue.index(run) + 1 if run in self._queue else 0
+        place = self._queue.index(run) + self._busy if run in self._queue else 0
         return run.state.model_copy(update={"place": place})
 
     def _stop(self, run: _Run) -> None:
@@ -200,9 +200,11 @@ class Runs:
                     self._lock.wait()
                 if self._closed:
                     return
-                run = self._queue.pop(0)
+                run, self._busy = self._queue.pop(0), True
                 self._update(run, state="running")
             self._do(run)
+            with self._lock:
+                self._busy = False
 
     def _do(self, run: _Run) -> None:
         try:

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
 import requests
 from typer.testing import CliRunner
 
 from napari_ssn.cli.app import app
 from napari_ssn.errors import ServerError
-from tests.support.helpers import tiny_model
+from napari_ssn.network.models import load_model
+from tests.support.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.serving import TOKEN, served
 
 
 def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
@@ -43,3 +46,38 @@ def test_it_does_not_listen_where_anybody_can_read(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, arguments)
     assert isinstance(found.exception, ServerError) and "--insecure" in str(found.exception)
     assert not token.exists()
+
+
+def test_a_server_segments_as_this_computer_does(tmp_path: Path) -> None:
+    folder = tiny_model(tmp_path / "flat", region=(16, 16))
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text(TOKEN)
+    image = tmp_path / "image.nii.gz"
+    nib.save(nib.Nifti1Image(noise_image((20, 24, 3)), oblique_affine()), image)
+    plain = ["segment", str(image), "--model", str(folder), "--samples", "2"]
+    with served([load_model(folder, "cpu")]) as address:
+        far = ["--on", address, "--token-file", str(token)]
+        for name, how in (("here", ["--device", "cpu"]), ("there", far)):
+            found = CliRunner().invoke(app, [*plain, *how, "--out", str(tmp_path / name)])
+            assert found.exit_code == 0, found.output
+        token.write_text("x" * 40)
+        found = CliRunner().invoke(app, [*plain, *far, "--out", str(tmp_path / "none")])
+        assert isinstance(found.exception, ServerError) and "token" in str(found.exception)
+        assert not (tmp_path / "none").exists()
+    for name in ("mean.nii.gz", "sample_01.nii.gz", "sample_02.nii.gz", "volumes.csv"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+    sidecar = tmp_path / "there" / "sample_02.json"
+    verify = ["verify", str(sidecar), "--image", str(image), "--model", str(folder)]
+    assert CliRunner().invoke(app, verify).exit_code == 0
+
+
+def test_what_does_not_go_together_is_told(tmp_path: Path) -> None:
+    plain = ["segment", "nodule-1", "--model", "lidc-2d", "--out", str(tmp_path / "out")]
+    for options, words in (
+        (["--token-file", "x"], "are for --on"),
+        (["--insecure"], "are for --on"),
+        (["--on", "http://localhost:1", "--device", "cpu"], "leave out --device"),
+    ):
+        found = CliRunner().invoke(app, [*plain, *options])
+        assert found.exit_code == 2 and words in " ".join(found.output.split()).replace("│ ", "")

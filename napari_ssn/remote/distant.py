@@ -1,0 +1,212 @@
+"""A model that another computer runs: asked as one here is, see `inference.Asked`.
+
+Only the region that the network looks at goes there; what comes back is the distribution, so that
+everything that follows from it happens here.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from napari_ssn._version import __version__
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.remote import PROTOCOL, Greeting, Hello, State
+from napari_ssn.errors import NEVER, Cancel, DataError, ServerError, SSNError
+from napari_ssn.network.inference import Inference, Watch
+from napari_ssn.network.plan import needed_bytes, plan_for
+from napari_ssn.network.question import Question
+from napari_ssn.remote.line import AwayError, Elsewhere, Talk
+from napari_ssn.remote.messages import answer_of, asked, key_of
+
+#: Seconds for which a line that broke off is tried again.
+PATIENCE = 20.0
+
+# Between two looks at a run, and at whether somebody has stopped.
+_LOOK = 0.1
+# Bytes of a message beside its packed arrays, and what packing may add.
+_BESIDE = 1 << 20
+
+_Value = TypeVar("_Value")
+
+
+class Distant:
+    """A model on a server.
+
+    Attributes:
+        card: of the model; the server has the very same.
+        device: where whatever is done here is done.
+        greeting: what the server says of itself.
+    """
+
+    def __init__(
+        self, card: ModelCard, server: Elsewhere, greeting: Greeting, patience: float = PATIENCE
+    ) -> None:
+        self.card, self.greeting, self.device = card, greeting, torch.device("cpu")
+        self._server, self._patience = server, patience
+
+    @classmethod
+    def of(
+        cls,
+        card: ModelCard,
+        server: Elsewhere,
+        cancel: Cancel = NEVER,
+        patience: float = PATIENCE,
+    ) -> Distant:
+        """The model of a card on a server.
+
+        Raises:
+            ServerError: it cannot be asked, does not speak as this one does, or does not have it.
+            Cancelled: somebody stopped.
+        """
+        greeting = greeted(server, cancel)
+        if key_of(card) not in {one.key for one in greeting.models}:
+            raise ServerError(_lacking(card, greeting))
+        return cls(card, server, greeting, patience)
+
+    def room(self) -> int:
+        """See `Asked.room`: the server looks at its own."""
+        return sys.maxsize
+
+    def answer(self, question: Question, watch: Watch) -> Inference:
+        """See `Asked.answer`.
+
+        Raises:
+            ServerError: the server cannot be asked, refuses, or has failed.
+            SSNError: of what kind the server's own is.
+            Cancelled: somebody stopped; the server knows it too.
+        """
+        message = asked(question, key_of(self.card))
+        most = self.greeting.most_bytes
+        if (size := max(len(message), question.data.nbytes)) > most:
+            raise ServerError(
+                f"The server takes {most >> 20} MB at most, and this is {-(-size >> 20)} MB: "
+                "choose a region around a point."
+            )
+        if watch.say is not None and self.greeting.version != __version__:
+            watch.say(
+                f"The server has napari-ssn {self.greeting.version} and this computer "
+                f"{__version__}: label maps may differ in a few voxels."
+            )
+        cancel = NEVER if watch.cancelled is None else Cancel(watch.cancelled)
+        # Nobody can guess it, and so nobody else can ask for the result.
+        path = f"runs/{secrets.token_urlsafe(32)}"
+        with Talk(self._server, cancel) as talk:
+            trying = partial(self._through, watch, cancel)
+            try:
+                state = trying(lambda: talk.put(path, message, State))
+                self._follow(talk, path, state, question, watch, trying)
+                plan = plan_for(self.card, question.image, question.centre, question.depth_mm)
+                room = needed_bytes(self.card, plan) + _BESIDE
+                answer = trying(lambda: talk.content(f"{path}/result", room))
+            finally:
+                talk.drop(path)
+        try:
+            return answer_of(answer, self.card, question)
+        except DataError as error:
+            raise ServerError(f"The server's answer cannot be used. {error}") from None
+
+    def _follow(
+        self,
+        talk: Talk,
+        path: str,
+        state: State,
+        question: Question,
+        watch: Watch,
+        trying: Callable[[Callable[[], State]], State],
+    ) -> None:
+        """Tell how far a run is until it is done; what went wrong is raised."""
+        said, place, looked, told = 0, 0, False, (0, 0)
+        while True:
+            if watch.say is not None:
+                for words in state.said[said:]:
+                    watch.say(words)
+                if state.place and state.place != place:
+                    watch.say(f"The server is at another run: {state.place} before this one.")
+            said, place = len(state.said), state.place
+            if watch.progress is not None and (state.done, state.total) != told:
+                told = state.done, state.total
+                watch.progress(*told)
+            if state.glimpse and not looked and watch.preview is not None:
+                looked = True
+                self._glimpse(talk, path, question, watch.preview)
+            if state.state == "failed":
+                raise _failure(state)
+            if state.state == "done":
+                return
+            time.sleep(_LOOK)
+            talk.cancel.check()
+            state = trying(lambda: talk.said(path, State))
+
+    def _glimpse(
+        self,
+        talk: Talk,
+        path: str,
+        question: Question,
+        preview: Callable[[LogitDistribution], None],
+    ) -> None:
+        plan = plan_for(self.card, question.image, question.centre, question.depth_mm)
+        try:
+            message = talk.content(f"{path}/glimpse", needed_bytes(self.card, plan) + _BESIDE)
+            dist = answer_of(message, self.card, question, glimpse=True).dist
+        except (ServerError, DataError):
+            # The whole is about to come, or the next question tells what is wrong.
+            return
+        if isinstance(dist, LogitDistribution):
+            preview(dist)
+
+    def _through(self, watch: Watch, cancel: Cancel, work: Callable[[], _Value]) -> _Value:
+        """Do something, again and again where the line breaks off, while there is patience."""
+        end, told = time.monotonic() + self._patience, False
+        while True:
+            try:
+                return work()
+            except AwayError:
+                if time.monotonic() > end:
+                    raise
+            if not told and watch.say is not None:
+                told = True
+                watch.say("The line to the server broke off: trying again.")
+            time.sleep(_LOOK)
+            cancel.check()
+
+
+def greeted(server: Elsewhere, cancel: Cancel = NEVER) -> Greeting:
+    """What a server says of itself.
+
+    Raises:
+        ServerError: it cannot be asked, or speaks otherwise than this computer does.
+        Cancelled: somebody stopped.
+    """
+    with Talk(server, cancel) as talk:
+        hello = talk.said("greeting", Hello)
+        if hello.protocol != PROTOCOL:
+            raise ServerError(
+                f"The server has napari-ssn {hello.version}, which speaks otherwise than "
+                f"{__version__} here: update the older one."
+            )
+        return talk.said("greeting", Greeting)
+
+
+def _lacking(card: ModelCard, greeting: Greeting) -> str:
+    """Why a server does not have a model."""
+    if card.name in {one.name for one in greeting.models}:
+        return (
+            f"The server has another version of the model {card.name} than this computer: copy "
+            "the model's folder from one to the other."
+        )
+    there = ", ".join(one.name for one in greeting.models)
+    return f"The server does not have the model {card.name}; it has {there}."
+
+
+def _failure(state: State) -> SSNError:
+    """The error that a server met, of its own kind."""
+    kinds = {kind.__name__: kind for kind in SSNError.__subclasses__()}
+    return kinds.get(state.kind, ServerError)(state.words)
