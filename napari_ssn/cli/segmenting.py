@@ -242,7 +242,7 @@ def _what(maps: int, files: int, likely: int) -> str:
 def _on(server: Server, card: ModelCard) -> Asked:
     """A model on a server."""
     path = server.token_file or remote.tokens.usual_token_file()
-    there = remote.line.Elsewhere(server.address, path, server.certificates, server.insecure)
+    there = remote.elsewhere.Elsewhere(server.address, path, server.certificates, server.insecure)
     found: Asked = remote.distant.Distant.of(card, there)
     return found
 

@@ -2,7 +2,8 @@
 
 `wire` is the form of a message, `messages` what a question and an answer are in it; `runs` does
 what was asked, `service` is its side of the line, `serving` where it listens, `tokens` who may ask;
-`line` is the other side of it, and `distant` the model there, asked as one that is here.
+`elsewhere` names a server, `line` is the other side, and `distant` the model there, asked as one
+that is here.
 Needs the extra ``server``.
 """
 
@@ -16,11 +17,11 @@ from napari_ssn.later import door
 
 if TYPE_CHECKING:
     from napari_ssn.remote import distant as distant
-    from napari_ssn.remote import line as line
+    from napari_ssn.remote import elsewhere as elsewhere
     from napari_ssn.remote import serving as serving
     from napari_ssn.remote import tokens as tokens
 
-_module = door(__name__, ("distant", "line", "serving", "tokens"))
+_module = door(__name__, ("distant", "elsewhere", "serving", "tokens"))
 _OPTIONAL = ("fastapi", "requests", "starlette", "uvicorn", "zstandard")
 
 

@@ -23,7 +23,8 @@ from napari_ssn.errors import NEVER, Cancel, DataError, ServerError, SSNError
 from napari_ssn.network.inference import Inference, Watch
 from napari_ssn.network.plan import needed_bytes, plan_for
 from napari_ssn.network.question import Question
-from napari_ssn.remote.line import AwayError, Elsewhere, Talk
+from napari_ssn.remote.elsewhere import Elsewhere
+from napari_ssn.remote.line import AwayError, Talk
 from napari_ssn.remote.messages import answer_of, asked, key_of
 
 #: Seconds for which a line that broke off is tried again.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
 import requests
@@ -12,9 +10,10 @@ from pydantic import BaseModel, ValidationError
 from requests import exceptions
 
 from napari_ssn.documents.remote import Refusal
-from napari_ssn.documents.servers import amiss, is_local
+from napari_ssn.documents.servers import is_local
 from napari_ssn.errors import NEVER, Cancel, ServerError
 from napari_ssn.io.dicom.web.waiting import waited
+from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.tokens import token_in
 
 #: Seconds to wait for a line, and for the next bytes on it.
@@ -33,44 +32,6 @@ class AwayError(ServerError):
 
 class ForgottenError(ServerError):
     """A server knows no such run."""
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """A server, as somebody has named it.
-
-    Attributes:
-        address: as ``https://gpu.example.org:8797``.
-        token_file: that the server's token lies in.
-        certificates: file of those of an authority of one's own.
-        insecure: whether it may be spoken to without TLS beyond this computer.
-    """
-
-    address: str
-    token_file: Path
-    certificates: Path | None = None
-    insecure: bool = False
-
-    def check(self) -> None:
-        """ServerError if this is no address, or none to send an image to.
-
-        Examples:
-            >>> from pathlib import Path
-            >>> Elsewhere("https://gpu.example.org:8797", Path("token")).check()
-            >>> Elsewhere("http://gpu.example.org:8797", Path("token")).check()
-            Traceback (most recent call last):
-            napari_ssn.errors.ServerError: The server is reached by http, which anybody on the ...
-        """
-        problem = amiss(self.address)
-        if problem is not None:
-            raise ServerError(f"What was given as the server {problem}.")
-        if not (self.address.startswith("https:") or is_local(self.address) or self.insecure):
-            raise ServerError(
-                "The server is reached by http, which anybody on the way can read, the token too: "
-                "give its https address, or insist with --insecure."
-            )
-        if self.certificates is not None and not self.certificates.is_file():
-            raise ServerError("The file of certificates is not there.")
 
 
 class _Heard(NamedTuple):

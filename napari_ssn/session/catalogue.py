@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from napari_ssn.session import jobs
-from napari_ssn.session.records import Survey
+from napari_ssn.session.records import Settings, Survey
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.setup import Setup
 
@@ -22,7 +22,7 @@ class Catalogue:
     Args:
         runner: looks and loads.
         setup: knows the models that were found and the chosen one.
-        device: what the settings say to compute on.
+        settings: say what to compute on.
         tell: is told that something changed: what went wrong, in one sentence, or nothing.
     """
 
@@ -30,14 +30,14 @@ class Catalogue:
         self,
         runner: Runner,
         setup: Setup,
-        device: Callable[[], str],
+        settings: Callable[[], Settings],
         tell: Callable[[str, bool], None],
         folders: tuple[Path, ...] = (),
     ) -> None:
         self.folders = folders
         self.store = jobs.ModelStore()
         self._runner, self._setup = runner, setup
-        self._device, self._tell = device, tell
+        self._settings, self._tell = settings, tell
 
     def look(self, wanted: Path | None = None, folders: tuple[Path, ...] = ()) -> None:
         """Look for models and prepare one.
@@ -47,10 +47,10 @@ class Catalogue:
             folders: to look at besides those that are installed.
         """
         self.folders += tuple(folder for folder in folders if folder not in self.folders)
-        extra, device = self.folders, self._device()
+        extra, settings = self.folders, self._settings()
         self._runner.submit(
             "survey",
-            lambda progress, cancel: jobs.survey(extra, device),
+            lambda progress, cancel: jobs.survey(extra, settings.device, settings.server, cancel),
             partial(self._surveyed, wanted),
             self._failed,
         )
@@ -68,9 +68,11 @@ class Catalogue:
         self._tell("", False)
 
     def warm_up(self) -> None:
-        """Load the chosen model, so that a run need not wait for it."""
-        model, device = self._setup.model, self._device()
+        """Load the chosen model, so that a run need not wait for it; a server has its own."""
+        model, device = self._setup.model, self._settings().device
         assert model is not None
+        if self._settings().server is not None:
+            return
         self._runner.submit(
             "warm up",
             lambda progress, cancel: jobs.warm_up(self.store, model.folder, device),

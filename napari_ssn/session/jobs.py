@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssn import prediction
-from napari_ssn.errors import Cancel, DeviceError, ModelError
+from napari_ssn import prediction, remote
+from napari_ssn.errors import NEVER, Cancel, DeviceError, ModelError, ServerError
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn, Held, Waiting
 from napari_ssn.prediction.source import Source
+from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.session.records import (
     Chosen,
     Decoded,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from napari_ssn.documents.sidecar import Provenance
     from napari_ssn.geometry.diameters import Diameter
     from napari_ssn.io.napari_hooks import LayerData
-    from napari_ssn.network.inference import Watch
+    from napari_ssn.network.inference import Asked, Watch
     from napari_ssn.network.models import Model
     from napari_ssn.prediction.prediction import Prediction
     from napari_ssn.prediction.repeated import Repeated
@@ -66,7 +67,9 @@ class ModelStore:
             return self._model
 
 
-def survey(extra: Sequence[Path], device: str) -> Survey:
+def survey(
+    extra: Sequence[Path], device: str, server: Elsewhere | None = None, cancel: Cancel = NEVER
+) -> Survey:
     """Find the installed models and name the device; the first job, which imports torch."""
     from napari_ssn.network.device import choose_device, device_title
     from napari_ssn.network.places import model_folders
@@ -78,11 +81,17 @@ def survey(extra: Sequence[Path], device: str) -> Survey:
         except ModelError as error:
             problems.append(str(error))
     try:
-        title = device_title(choose_device(device))
+        if server is None:
+            title = device_title(choose_device(device))
+        else:
+            title = remote.distant.greeted(server, cancel).device
     except DeviceError as error:
         problems.append(str(error))
         title = device_title(choose_device("cpu"))
-    return Survey(tuple(found), title, tuple(problems))
+    except ServerError as error:
+        problems.insert(0, str(error))
+        title = "Server"
+    return Survey(tuple(found), title, tuple(problems), server is not None)
 
 
 def read_entry(folder: Path) -> ModelEntry:
@@ -102,7 +111,11 @@ def run_job(
 ) -> Prediction:
     """Segment an image."""
     progress(Step("loading"))
-    model = store.get(request.model, request.device)
+    if request.server is None:
+        model: Asked = store.get(request.model, request.device)
+    else:
+        card = read_entry(request.model).card
+        model = remote.distant.Distant.of(card, request.server, cancel)
     cancel.check()
     watch = _watch(request.source, model, request.look_at, progress)
     return prediction.run.run(
@@ -118,7 +131,7 @@ def run_job(
     )
 
 
-def _watch(source: Source, model: Model, look_at: Plane | None, progress: Progress) -> Watch:
+def _watch(source: Source, model: Asked, look_at: Plane | None, progress: Progress) -> Watch:
     """Tells how far a run is, and of the first labels that it has."""
     from napari_ssn.network.inference import Watch
     from napari_ssn.text.presence import LIKELY

@@ -75,7 +75,7 @@ class Parts:
         failed = self._teller.failed
         self.setup = Setup()
         self.catalogue = Catalogue(
-            runner, self.setup, lambda: self.settings.device, self._looked, model_folders
+            runner, self.setup, lambda: self.settings, self._looked, model_folders
         )
         self.walk = Walk(runner, self.settings, failed)
         self.comparing = Comparing(runner, self.walk, failed)
@@ -281,7 +281,7 @@ class Parts:
     def configure(self, settings: Settings) -> None:
         """Take new settings; what they touch is computed anew."""
         before, self.settings = self.settings, settings
-        if settings.device != before.device:
+        if (settings.device, settings.server) != (before.device, before.server):
             self.catalogue.look()
         if settings.seed != before.seed:
             self.walk.set_seed(settings.seed)

@@ -15,6 +15,7 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.wish import CARDS, FEWEST, MOST
+from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.text.forms import asked
 
 if TYPE_CHECKING:
@@ -40,11 +41,15 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class Survey:
-    """What this computer offers: models, their problems, and the device in words."""
+    """What this computer offers: models, their problems, and the device in words.
+
+    It is a server's where that runs the models, ``elsewhere``.
+    """
 
     models: tuple[ModelEntry, ...]
     device: str
     problems: tuple[str, ...] = ()
+    elsewhere: bool = False
 
 
 _DEVICES = (("Automatic", "auto"), ("CPU", "cpu"), ("GPU (CUDA)", "cuda"), ("GPU (Apple)", "mps"))
@@ -75,6 +80,8 @@ class Settings:
     reach: float = _slider(
         3.0, "Reaches", "Standard deviations to either side", min=1, max=5, step=0.5, decimals=1
     )
+    #: That runs models in the place of this computer; asked for by a form of its own.
+    server: Elsewhere | None = None
 
     @property
     def kept(self) -> tuple[int, int, float, int]:
@@ -129,6 +136,8 @@ class Request:
     basis: Kind = "label-weighted"
     #: Whether the values are taken for Hounsfield units, whatever they seem to be.
     insist: bool = False
+    #: That runs the model in the place of this computer.
+    server: Elsewhere | None = None
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Runs:
 
     def begin(self) -> None:
         """Segment the image as is chosen; a run under way is dropped."""
-        setup, device = self._setup(), self._settings().device
+        setup, settings = self._setup(), self._settings()
         if setup.obstacle is not None:
             self._teller.failed(setup.obstacle)
             return
@@ -58,12 +58,13 @@ class Runs:
         request = Request(
             setup.source,
             setup.model.folder,
-            device,
+            settings.device,
             setup.middle,
             setup.depth_mm,
             self._looking(),
             self._walk.choice.basis,
             setup.insist,
+            settings.server,
         )
         self._members.run(None)
         self._begin(

@@ -156,6 +156,11 @@ def test_preferences_are_those_of_the_manifest_unless_changed(monkeypatch: Any) 
 
     monkeypatch.setattr(module, "get_plugin_settings", lambda name: Stored)
     assert module.preferences() == (Settings(device="cpu", hypotheses=300, reach=2.0), 7)
+    monkeypatch.setattr(Stored.compute, "server", " https://gpu.example.org ", raising=False)
+    monkeypatch.setattr(Stored.compute, "token_file", "~/token", raising=False)
+    server = module.preferences()[0].server
+    assert server is not None and server.address == "https://gpu.example.org"
+    assert server.token_file == Path.home() / "token"
 
     def unknown(name: str) -> Any:
         raise KeyError(name)

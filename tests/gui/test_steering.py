@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_ssn.core.spread import Spread
-from tests.support.docks import add_image, run_and_wait, settled
+from tests.support.docks import add_image, pick, run_and_wait, settled
 from tests.support.helpers import tiny_model
 
 HYPOTHESIS = "SSN · hypothesis"
@@ -22,11 +22,6 @@ def three(open_dock: Callable[..., Any], tmp_path: Path) -> tuple[Any, Any]:
     viewer, dock = open_dock(tiny_model(tmp_path / "three", classes=3, rank=4))
     add_image(viewer)
     return viewer, dock
-
-
-def pick(combo: Any, value: str) -> None:
-    combo.setCurrentIndex(combo.findData(value))
-    combo.activated.emit(combo.currentIndex())
 
 
 def test_directions_are_chosen_in_the_settings(three: Any, qtbot: Any) -> None:

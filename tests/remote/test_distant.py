@@ -25,7 +25,7 @@ from napari_ssn.prediction.run import run
 from napari_ssn.prediction.source import Source
 from napari_ssn.remote import runs
 from napari_ssn.remote.distant import Distant
-from napari_ssn.remote.line import Elsewhere
+from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.serving import Line
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import TOKEN, served

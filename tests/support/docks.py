@@ -50,3 +50,8 @@ def click(viewer: Any, position: tuple[float, ...], moved: bool = False, button:
         for _ in callback(viewer, event):
             event.type = "mouse_move" if moved else "mouse_release"
             moved = False
+
+
+def pick(combo: Any, value: str) -> None:
+    combo.setCurrentIndex(combo.findData(value))
+    combo.activated.emit(combo.currentIndex())

@@ -59,10 +59,15 @@ class Header(Section):
         survey = self._session.setup.survey
         self.badge.setVisible(survey is not None)
         if survey is not None:
-            self.badge.setText(survey.device.replace("NVIDIA ", "").replace("GeForce ", ""))
+            short = survey.device.replace("NVIDIA ", "").replace("GeForce ", "")
+            tip = survey.device
+            if survey.elsewhere:
+                tip = f"{survey.device}, of the server that the settings name"
+            elif survey.device == "CPU":
+                tip = "Runs on the processor; a graphics card would be faster."
+            self.badge.setText(short)
             set_role(self.badge, "badge-cpu" if survey.device == "CPU" else "badge-gpu")
-            slow = "Runs on the processor; a graphics card would be faster."
-            self.badge.setToolTip(slow if survey.device == "CPU" else survey.device)
+            self.badge.setToolTip(tip)
 
 
 class ImagePanel(Section):

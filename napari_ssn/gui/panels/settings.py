@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from napari_ssn.gui.layers.look import Look
 from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.panels.computer import ComputerPanel
 from napari_ssn.gui.panels.spread import SpreadPanel
 from napari_ssn.gui.widgets.forms import Form, lay_out
 from napari_ssn.gui.widgets.parts import Section, text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     # A type only: the module imports torch.
     from napari_ssn.core.directions.principal import Kind
 
-_SLIDER = "Boundary slider"
+_SLIDER, _COMPUTING = "Boundary slider", "Computing"
 _TURNS = {
     "label-weighted": "By how much of the outline they move; the default",
     "varimax": "The same, turned so that each moves few places (varimax)",
@@ -74,6 +75,9 @@ class SettingsPanel(Section):
         self.boxes = {name: box for form in forms for name, box in form.items()}
         for name in ("outline", "width"):
             self.boxes[name].setEnabled(not scene.look.lines)
+        self.computer = ComputerPanel(session)
+        # Above the device, which is this computer's.
+        sections[_COMPUTING].body.insertWidget(1, self.computer)
         self.spread = SpreadPanel(session)
         self.body.insertWidget(self.body.indexOf(sections[_SLIDER]) + 1, self.spread)
         self.body.addWidget(

@@ -1,0 +1,84 @@
+"""*Settings › Compute on*: a server runs the models, and what is wrong with it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_ssn.network.models import load_model
+from tests.support.docks import pick, run_and_wait
+from tests.support.helpers import tiny_model
+from tests.support.serving import TOKEN, served
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.touch(0o600)
+    path.write_text(TOKEN)
+    return path
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    with served([load_model(tiny_model(tmp_path / "tiny"), "cpu")]) as found:
+        yield found
+
+
+def test_a_server_is_chosen_used_and_left(
+    opened: tuple[Any, Any], qtbot: Any, address: str, token: Path
+) -> None:
+    _, dock = opened
+    panel, session = dock.settings.computer, dock.session
+    assert panel.rows.isHidden()
+    pick(panel.where["computer"], "server")
+    assert not panel.rows.isHidden() and session.settings.server is None
+    # What cannot be one is said at once, and this computer goes on.
+    panel.named["address"].setText("gpu.example.org")
+    panel.use.click()
+    assert "is no address" in panel.about.text() and session.settings.server is None
+    panel.named["address"].setText(address)
+    panel.named["token"].setText(str(token))
+    panel.use.click()
+    qtbot.waitUntil(lambda: session.setup.survey.elsewhere, timeout=20_000)
+    assert panel.about.text() == f"Models run on {address} (CPU)."
+    assert dock.header.badge.toolTip() == "CPU, of the server that the settings name"
+    run_and_wait(dock, qtbot)
+    assert session.result is not None and session.result.device_title == "CPU"
+    pick(panel.where["computer"], "here")
+    assert panel.rows.isHidden() and session.settings.server is None
+    qtbot.waitUntil(lambda: not session.setup.survey.elsewhere, timeout=20_000)
+    # Other settings keep the server out, and in.
+    dock.settings.boxes["hypotheses"].setValue(200)
+    assert session.settings.server is None and session.settings.hypotheses == 200
+
+
+def test_other_settings_leave_the_server_alone(
+    opened: tuple[Any, Any], qtbot: Any, address: str, token: Path
+) -> None:
+    _, dock = opened
+    panel, session = dock.settings.computer, dock.session
+    pick(panel.where["computer"], "server")
+    panel.named["address"].setText(address)
+    panel.named["token"].setText(str(token))
+    panel.use.click()
+    dock.settings.boxes["hypotheses"].setValue(200)
+    assert session.settings.hypotheses == 200
+    assert session.settings.server is not None and session.settings.server.address == address
+
+
+def test_a_server_that_does_not_answer_is_told_of(
+    opened: tuple[Any, Any], qtbot: Any, token: Path
+) -> None:
+    _, dock = opened
+    panel, session = dock.settings.computer, dock.session
+    pick(panel.where["computer"], "server")
+    panel.named["address"].setText("http://127.0.0.1:9")
+    panel.named["token"].setText(str(token))
+    panel.use.click()
+    qtbot.waitUntil(lambda: session.note is not None and session.note.error, timeout=20_000)
+    assert "cannot be reached" in session.note.text
+    assert dock.header.badge.text() == "Server"
