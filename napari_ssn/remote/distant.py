@@ -30,6 +30,8 @@ from napari_ssn.remote.messages import answer_of, asked, key_of
 #: Seconds for which a line that broke off is tried again.
 PATIENCE = 20.0
 
+# Times that a line may break off after it held for longer than that.
+_AGAIN = 3
 # Between two looks at a run, and at whether somebody has stopped.
 _LOOK = 0.1
 # Bytes of a message beside its packed arrays, and what packing may add.
@@ -51,7 +53,7 @@ class Distant:
         self, card: ModelCard, server: Elsewhere, greeting: Greeting, patience: float = PATIENCE
     ) -> None:
         self.card, self.greeting, self.device = card, greeting, torch.device("cpu")
-        self._server, self._patience = server, patience
+        self._server, self._patience, self._warned = server, patience, False
 
     @classmethod
     def of(
@@ -91,7 +93,8 @@ class Distant:
                 f"The server takes {most >> 20} MB at most, and this is {-(-size >> 20)} MB: "
                 "choose a region around a point."
             )
-        if watch.say is not None and self.greeting.version != __version__:
+        if watch.say is not None and self.greeting.version != __version__ and not self._warned:
+            self._warned = True
             watch.say(
                 f"The server has napari-ssn {self.greeting.version} and this computer "
                 f"{__version__}: label maps may differ in a few voxels."
@@ -165,12 +168,17 @@ class Distant:
 
     def _through(self, watch: Watch, cancel: Cancel, work: Callable[[], _Value]) -> _Value:
         """Do something, again and again where the line breaks off, while there is patience."""
-        end, told = time.monotonic() + self._patience, False
+        end, told, again = 0.0, False, 0
         while True:
+            began = time.monotonic()
             try:
                 return work()
             except AwayError:
-                if time.monotonic() > end:
+                now = time.monotonic()
+                if end == 0.0 or now - began > self._patience:
+                    # What broke off after a while had begun well, as a long answer on a slow line.
+                    end, again = now + self._patience, again + 1
+                if now > end or again > _AGAIN:
                     raise
             if not told and watch.say is not None:
                 told = True

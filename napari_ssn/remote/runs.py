@@ -70,7 +70,8 @@ class Runs:
     Args:
         models: by `messages.key_of`.
         most_bytes: that a question may take, as it came and unpacked.
-        room: bytes that questions and results may take together, as they are sent.
+        room: bytes that questions and results may take together, as they are sent; the last
+            result may go beyond it.
         lease: seconds after which a run is dropped that nobody asked after.
     """
 
@@ -143,6 +144,12 @@ class Runs:
         with self._lock:
             return self._told(self._known(name))
 
+    def renew(self, name: str) -> None:
+        """Keep a run that somebody is busy with."""
+        with self._lock:
+            if name in self._runs:
+                self._runs[name].renewed = time.monotonic()
+
     def result(self, name: str) -> bytes:
         """The answer of a run that is done; UnknownRunError where there is none."""
         with self._lock:
@@ -178,8 +185,13 @@ class Runs:
         place = self._queue.index(run) + self._busy if run in self._queue else 0
         return run.state.model_copy(update={"place": place})
 
+    def _roomy(self) -> bool:
+        """Whether there is room for another result: those that nobody fetches are dropped soon."""
+        return sum(len(run.result) for run in self._runs.values()) < self._room
+
     def _stop(self, run: _Run) -> None:
         run.stopped = True
+        self._lock.notify_all()
         if run in self._queue:
             self._queue.remove(run)
 
@@ -196,7 +208,7 @@ class Runs:
         """Do one run after the other, until it is closed."""
         while True:
             with self._lock:
-                while not (self._queue or self._closed):
+                while not (self._closed or (self._queue and self._roomy())):
                     self._lock.wait()
                 if self._closed:
                     return

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -26,6 +26,8 @@ from napari_ssn.remote.runs import BusyError, OtherRunError, Runs, UnknownRunErr
 
 # Seconds for the next bytes of a question.
 _PATIENCE = 30.0
+# Bytes of a result that are sent at once.
+_PIECE = 1 << 18
 #: How a run may be called: so long that nobody guesses it.
 NAME = r"^[A-Za-z0-9_-]{32,100}$"
 _Name = Annotated[str, Path(pattern=NAME)]
@@ -66,11 +68,11 @@ def service(runs: Runs, token: str) -> FastAPI:
 
     @app.get("/v1/runs/{name}/result")
     async def result(name: _Name) -> Response:
-        return Response(runs.result(name), media_type=_BYTES)
+        return _sent(runs, name, runs.result(name))
 
     @app.get("/v1/runs/{name}/glimpse")
     async def glimpse(name: _Name) -> Response:
-        return Response(runs.glimpse(name), media_type=_BYTES)
+        return _sent(runs, name, runs.glimpse(name))
 
     @app.delete("/v1/runs/{name}")
     async def drop(name: _Name) -> Response:
@@ -92,6 +94,19 @@ def service(runs: Runs, token: str) -> FastAPI:
         return _refused(422, "A run is called by 32 letters and digits or more.")
 
     return app
+
+
+def _sent(runs: Runs, name: str, content: bytes) -> StreamingResponse:
+    """Content on its way, which may take longer than a lease: whoever fetches it is there."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for first in range(0, len(content), _PIECE):
+            runs.renew(name)
+            yield content[first : first + _PIECE]
+
+    return StreamingResponse(
+        pieces(), media_type=_BYTES, headers={"Content-Length": str(len(content))}
+    )
 
 
 def _greeting(runs: Runs) -> Greeting:

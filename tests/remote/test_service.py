@@ -18,7 +18,9 @@ from napari_ssn.network.inference import Watch, infer
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.question import Question
 from napari_ssn.remote import runs as runs_module
-from napari_ssn.remote.messages import answer_of, asked, key_of
+from napari_ssn.remote import service
+from napari_ssn.remote.messages import answer_of, answered, asked, key_of
+from napari_ssn.remote.runs import Runs
 from napari_ssn.remote.serving import Line
 from napari_ssn.remote.tokens import made_token, token_in
 from tests.support.helpers import tiny_model
@@ -250,6 +252,47 @@ def test_there_is_room_for_so_much(
         call(address, "DELETE", f"runs/{name}")
     assert call(address, "PUT", f"runs/{NAMES[4]}", data=message).status_code == 200
     call(address, "DELETE", f"runs/{NAMES[4]}")
+
+
+def test_a_result_that_comes_slowly_is_kept_until_it_is_there(
+    model: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = question_of(model, 9)
+    message = asked(question, key_of(model.card))
+    # On a slow line: three times as long as a lease, in pieces that each take less than one.
+    with served([model], most_bytes=MOST, lease=0.4) as there:
+        call(there, "PUT", f"runs/{NAMES[0]}", data=message)
+        until(there, NAMES[0], "done")
+        size = int(call(there, "GET", f"runs/{NAMES[0]}/result").headers["Content-Length"])
+        monkeypatch.setattr(service, "_PIECE", size // 12 + 1)
+        real = runs_module.Runs.renew
+
+        def slowly(runs: Any, name: str) -> None:
+            time.sleep(0.1)
+            real(runs, name)
+
+        monkeypatch.setattr(runs_module.Runs, "renew", slowly)
+        found = call(there, "GET", f"runs/{NAMES[0]}/result").content
+        assert len(found) == size
+        assert call(there, "GET", f"runs/{NAMES[0]}").json()["state"] == "done"
+
+
+def test_results_that_nobody_fetches_leave_room_for_others(model: Slow) -> None:
+    message = asked(question_of(model, 10), key_of(model.card))
+    size = len(answered(model.answer(question_of(model, 10), Watch(cancelled=lambda: False))))
+    # Room for one result: the second is begun when the first was fetched, or forgotten.
+    with Runs({key_of(model.card): model}, MOST, size // 2, 30.0) as runs:  # type: ignore[dict-item]
+        for name in NAMES[:2]:
+            runs.put(name, message)
+        end = time.monotonic() + 5
+        while runs.state(NAMES[0]).state != "done" and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        assert runs.state(NAMES[1]).state == "waiting"
+        runs.drop(NAMES[0])
+        while runs.state(NAMES[1]).state != "done" and time.monotonic() < end:
+            time.sleep(0.01)
+        assert runs.state(NAMES[1]).state == "done"
 
 
 # ---- Where it listens, and who has the token
