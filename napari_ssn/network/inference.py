@@ -116,16 +116,21 @@ def infer(
     steady: bool = False,
 ) -> Inference:
     """See `Model.infer`."""
-    found = _look(model, volume, centre, depth_mm, tile, watch, insist, divided, padded)
+    how = (depth_mm, tile, watch, insist, divided, padded)
     if steady or centre is None or not model.card.recentred:
-        return found
-    middle = outlined_middle(found.dist, centre)
+        return _look(model, volume, centre, *how)
+    point = centre
+
+    def elsewhere(dist: Decodable) -> bool:
+        return outlined_middle(dist, point) is not None
+
+    found = _look(model, volume, point, *how, enough=elsewhere)
+    middle = outlined_middle(found.dist, point)
     if middle is None:
         return found
     # What is known of the first look is of no use to the second, and may be large.
     del found
-    found = _look(model, volume, middle, depth_mm, tile, watch, insist, divided, padded)
-    return replace(found, moved_to=middle)
+    return replace(_look(model, volume, middle, *how), moved_to=middle)
 
 
 def _look(
@@ -138,6 +143,7 @@ def _look(
     insist: bool,
     divided: bool,
     padded: bool,
+    enough: Callable[[Decodable], bool] | None = None,
 ) -> Inference:
     """Run the network once, on a region or on all."""
     watch = watch or Watch()
@@ -155,7 +161,7 @@ def _look(
     data = prepare(model.card, plan, replace(volume, data=values))
     ask(watch.cancelled)
     place = Place.of(volume)
-    question = Question(data, place, centre, depth_mm, tile, divided, watch.look_at)
+    question = Question(data, place, centre, depth_mm, tile, divided, watch.look_at, enough)
     found = model.answer(question, watch)
     return replace(found, insisted=foreign is not None, unpadded=values is not volume.data)
 

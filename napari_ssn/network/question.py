@@ -6,11 +6,13 @@ image nor where it comes from is part of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.network.frame import Placed
@@ -46,6 +48,8 @@ class Question:
         centre: of the region, in the image's own grid; None for the whole image.
         depth_mm, tile, divided: as for `Model.infer`.
         look_at: plane whose tiles come first.
+        enough: asked of a distribution that has the mean's label map, and perhaps nothing else,
+            whether that will do. Where an answer comes over a line it may have no more then.
     """
 
     data: NDArray[np.float32]
@@ -55,6 +59,7 @@ class Question:
     tile: tuple[int, ...] | None = None
     divided: bool = False
     look_at: Plane | None = None
+    enough: Callable[[Decodable], bool] | None = None
 
     def check(self, plan: Plan) -> None:
         """ImageError if the data are not those of a plan, or are not finite."""

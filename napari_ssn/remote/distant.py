@@ -107,15 +107,28 @@ class Distant:
             try:
                 state = trying(lambda: talk.put(path, message, State))
                 self._follow(talk, path, state, question, watch, trying)
-                plan = plan_for(self.card, question.image, question.centre, question.depth_mm)
-                room = needed_bytes(self.card, plan) + _BESIDE
-                answer = trying(lambda: talk.content(f"{path}/result", room))
+                return self._fetched(talk, path, question, trying)
+            except DataError as error:
+                raise ServerError(f"The server's answer cannot be used. {error}") from None
             finally:
                 talk.drop(path)
-        try:
-            return answer_of(answer, self.card, question)
-        except DataError as error:
-            raise ServerError(f"The server's answer cannot be used. {error}") from None
+
+    def _fetched(
+        self,
+        talk: Talk,
+        path: str,
+        question: Question,
+        trying: Callable[[Callable[[], bytes]], bytes],
+    ) -> Inference:
+        """The answer, or its outline where that is enough."""
+        plan = plan_for(self.card, question.image, question.centre, question.depth_mm)
+        room = needed_bytes(self.card, plan) + _BESIDE
+        if question.enough is not None:
+            outline = trying(lambda: talk.content(f"{path}/outline", room))
+            only = answer_of(outline, self.card, question)
+            if question.enough(only.dist):
+                return only
+        return answer_of(trying(lambda: talk.content(f"{path}/result", room)), self.card, question)
 
     def _follow(
         self,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from torch.nn import functional
 
 from napari_ssn.core.columns.columns import SHELLS
 from napari_ssn.core.decodable import Decodable
@@ -98,6 +100,18 @@ def answered(found: Inference) -> bytes:
         instructions=found.instructions,
     )
     return written(says.model_dump(mode="json"), _sent(dist))
+
+
+def outlined(found: Inference) -> bytes:
+    """The mean's label map alone, as an answer: a distribution that has it, and no uncertainty."""
+    dist = found.dist
+    labels = torch.from_numpy(dist.label_map()).long()
+    mean = functional.one_hot(labels, dist.classes).movedim(-1, 0).float()
+    nothing = torch.zeros(dist.rank, *mean.shape)
+    place = (dist.affine, dist.start, dist.image_space, dist.presence)
+    # Of numbers that are all alike hardly anything is left.
+    only = LogitDistribution(mean, nothing, torch.zeros_like(mean), *place)
+    return answered(replace(found, dist=only))
 
 
 def answer_of(

@@ -22,7 +22,7 @@ from napari_ssn.documents.remote import State
 from napari_ssn.errors import Cancelled, ModelError, SSNError
 from napari_ssn.network.inference import Inference, Watch
 from napari_ssn.network.models import Model
-from napari_ssn.remote.messages import answered, question_of
+from napari_ssn.remote.messages import answered, outlined, question_of
 
 #: Seconds that a run is kept for nobody.
 LEASE = 60.0
@@ -58,10 +58,11 @@ class _Run:
     stopped: bool = False
     result: bytes = b""
     glimpse: bytes = b""
+    outline: bytes = b""
 
     @property
     def nbytes(self) -> int:
-        return len(self.question) + len(self.result) + len(self.glimpse)
+        return sum(map(len, (self.question, self.result, self.glimpse, self.outline)))
 
 
 class Runs:
@@ -158,6 +159,17 @@ class Runs:
                 raise UnknownRunError("That run has no result yet.")
             return run.result
 
+    def outline(self, name: str) -> bytes:
+        """The mean's label map of a run that is done, of a model that is recentred by it.
+
+        UnknownRunError where there is none.
+        """
+        with self._lock:
+            run = self._known(name)
+            if not run.outline:
+                raise UnknownRunError("That run has no outline.")
+            return run.outline
+
     def glimpse(self, name: str) -> bytes:
         """The answer in the plane that was looked at; UnknownRunError where there is none."""
         with self._lock:
@@ -220,7 +232,7 @@ class Runs:
 
     def _do(self, run: _Run) -> None:
         try:
-            result = self._answered(run)
+            result, outline = self._answered(run)
         except Cancelled:
             # Whoever stopped it has forgotten it too.
             return
@@ -232,7 +244,8 @@ class Runs:
             self._failed(run, "ServerError", _FAILED)
         else:
             with self._lock:
-                run.result, run.question, run.renewed = result, b"", time.monotonic()
+                run.result, run.outline, run.question = result, outline, b""
+                run.renewed = time.monotonic()
                 self._update(run, state="done")
 
     def _failed(self, run: _Run, kind: str, words: str) -> None:
@@ -240,7 +253,7 @@ class Runs:
             run.question, run.renewed = b"", time.monotonic()
             self._update(run, state="failed", kind=kind, words=words[:2000])
 
-    def _answered(self, run: _Run) -> bytes:
+    def _answered(self, run: _Run) -> tuple[bytes, bytes]:
         key, question = question_of(run.question, self.most_bytes)
         model = self.models.get(key)
         if model is None:
@@ -265,7 +278,8 @@ class Runs:
             return run.stopped
 
         found = model.answer(question, Watch(None, preview, progress, stopped, say))
-        return answered(replace(found, dist=compact(found.dist, stopped)))
+        outline = outlined(found) if model.card.recentred else b""
+        return answered(replace(found, dist=compact(found.dist, stopped))), outline
 
     @staticmethod
     def _update(run: _Run, **facts: object) -> None:

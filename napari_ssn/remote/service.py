@@ -70,6 +70,10 @@ def service(runs: Runs, token: str) -> FastAPI:
     async def result(name: _Name) -> Response:
         return _sent(runs, name, runs.result(name))
 
+    @app.get("/v1/runs/{name}/outline")
+    async def outline(name: _Name) -> Response:
+        return _sent(runs, name, runs.outline(name))
+
     @app.get("/v1/runs/{name}/glimpse")
     async def glimpse(name: _Name) -> Response:
         return _sent(runs, name, runs.glimpse(name))

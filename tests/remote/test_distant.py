@@ -26,6 +26,7 @@ from napari_ssn.prediction.source import Source
 from napari_ssn.remote import runs
 from napari_ssn.remote.distant import Distant
 from napari_ssn.remote.elsewhere import Elsewhere
+from napari_ssn.remote.line import Talk
 from napari_ssn.remote.serving import Line
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import TOKEN, served
@@ -112,6 +113,32 @@ def test_it_gives_what_it_gives_here(
     found = run(far, source, (9, 12, 20), watch=watch)
     same(found, run(model, source, (9, 12, 20)))
     assert found.dist.large == large and found.moved_to is not None and steps[-1] == (1, 1)
+
+
+def test_of_a_look_that_only_says_where_little_comes_back(
+    model: Slow, address: str, token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: dict[str, int] = {}
+    real = Talk.content
+
+    def content(talk: Talk, path: str, most: int) -> bytes:
+        found = real(talk, path, most)
+        name = path.rpartition("/")[2]
+        sizes[name] = sizes.get(name, 0) + len(found)
+        return found
+
+    monkeypatch.setattr(Talk, "content", content)
+    source, far = image(40, 30, 34), distant(model, address, token)
+    found = run(far, source, (9, 12, 20))
+    assert found.moved_to is not None
+    # One result, of the second look.
+    whole = sizes.pop("result")
+    assert whole < found.dist.nbytes and sizes["outline"] < whole / 20
+    # Where it need not move the first look is the result, and is fetched.
+    points = [(9 + 2 * n, 12, 20) for n in range(12)]
+    here = next(one for p in points if (one := run(model, source, p)).moved_to is None)
+    same(run(far, source, here.centre), here)
+    assert sizes["result"] > whole / 4
 
 
 def test_the_plane_on_show_comes_first(tmp_path: Path, token: Path) -> None:
