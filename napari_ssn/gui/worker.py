@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
 
 from napari_ssn.errors import Cancel, SSNError
 from napari_ssn.session.runner import Job
@@ -49,6 +49,10 @@ class Worker(QObject):
         self._ended.connect(self._on_ended, queued)
         self._failed.connect(self._on_failed, queued)
         self._told.connect(self._on_told, queued)
+        application = QCoreApplication.instance()
+        if application is not None:
+            # What ends without the window being closed waits for this thread, and for nothing.
+            application.aboutToQuit.connect(self._drop_all)
 
     def submit(
         self,
@@ -74,11 +78,14 @@ class Worker(QObject):
 
     def close(self) -> None:
         """Drop every job; the thread ends when the one under way next looks up."""
-        for channel in list(self._newest):
-            self.cancel(channel)
+        self._drop_all()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+
+    def _drop_all(self) -> None:
+        for channel in list(self._newest):
+            self.cancel(channel)
 
     def _work(self, ticket: _Ticket, job: Job) -> None:
         """In the thread."""
@@ -96,7 +103,10 @@ class Worker(QObject):
         except Exception as error:  # noqa: BLE001
             # Nobody above this frame would ever hear of it: tell the user and the log. The
             # message may hold a path or a name, so that it and the traceback are for debugging.
-            _log.error("A job of napari-ssn failed: %s", type(error).__name__)
+            # Of a job that was dropped nobody waits to hear: where the program ends it can make
+            # no threads any more.
+            level = logging.DEBUG if ticket.dropped.is_set() else logging.ERROR
+            _log.log(level, "A job of napari-ssn failed: %s", type(error).__name__)
             _log.debug("Traceback of the failed job", exc_info=True)
             self._send(self._failed, ticket, problem(error))
         else:

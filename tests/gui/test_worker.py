@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -97,3 +100,57 @@ def test_nothing_is_done_after_closing(worker: Worker, qtbot: Any) -> None:
     worker.submit("run", lambda progress, cancel: 1, pytest.fail, pytest.fail)
     worker.close()
     qtbot.wait(20)
+
+
+def test_of_a_job_that_was_dropped_no_failure_is_told(
+    worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    started, dropped, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def job(progress: Any, cancel: Any) -> None:
+        started.set()
+        dropped.wait(5)
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    heard: list[Any] = []
+    worker.submit("run", job, heard.append, heard.append)
+    worker.submit("next", lambda progress, cancel: ended.set(), heard.append, heard.append)
+    assert started.wait(5)
+    worker.cancel("run")
+    dropped.set()
+    assert ended.wait(5)
+    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+_QUITS = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+from napari_ssn.gui.worker import Worker
+
+app, worker = QApplication(sys.argv), Worker()
+left, started = threading.Event(), threading.Event()
+
+def counted(progress, cancel):
+    started.set()
+    left.wait(10)
+    # The interpreter is about to end by now, and no thread can be made any more.
+    threading.main_thread().join(0.5)
+    with ThreadPoolExecutor(1) as pool:
+        return list(pool.map(abs, range(4)))
+
+for channel in ("ranges", "counts", "cards"):
+    worker.submit(channel, counted, print, print)
+QTimer.singleShot(0, lambda: (started.wait(10), app.quit()))
+app.exec()
+left.set()
+"""
+
+
+def test_a_program_that_quits_while_jobs_wait_ends_without_failures() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _QUITS], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "failed" not in ended.stderr and "RuntimeError" not in ended.stderr
+    assert ended.stdout == ""
