@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.gui.layers.results import HYPOTHESIS, REGION
 from tests.support.docks import run_and_wait, settled
 from tests.support.helpers import noise_image
 
@@ -93,3 +93,35 @@ def test_going_back_shows_the_lesion(open_dock: Any, qtbot: Any, tmp_path: Any) 
     assert dock.session.setup.centre == (5, 10, 11) and not dock.session.stale
     assert dock.scene.index_in(dock.session.result, (5, 10, 11)) is not None
     assert viewer.dims.current_step != before
+
+
+def test_outline_and_cross_move_with_the_result(open_dock: Any, qtbot: Any, tmp_path: Any) -> None:
+    """On an image elsewhere in the world, at a voxel of the same numbers."""
+    from tests.support.helpers import tiny_model
+
+    viewer, dock = open_dock(tiny_model(tmp_path / "solid", 3, region=(16,) * 3))
+    moved = {"scale": (2.0, 0.5, 0.5), "translate": (40.0, -30.0, 7.0)}
+    places: list[Any] = [{"scale": (0.7,) * 3}, moved]
+    for number, (name, place) in enumerate(zip("AB", places, strict=True)):
+        image = noise_image((24, 20 + number, 22), seed=number)
+        viewer.add_image(image, name=name, units="mm", **place)
+        dock.image.layers.setCurrentText(name)
+        dock.session.place_centre((5, 10, 11))
+        dock.run.button.click()
+        qtbot.waitUntil(lambda name=name: current(dock, name), timeout=60_000)
+    outline, cross = viewer.layers[HYPOTHESIS], viewer.layers[REGION]
+    for number in (0, 1, 0):
+        dock.results.box.activated.emit(number)
+        image = viewer.layers["AB"[number]]
+        # They are moved: napari takes long to let go of a layer.
+        for layer in (outline, cross):
+            assert viewer.layers[layer.name].unique_id == layer.unique_id
+        assert viewer.layers.index(outline) == len(viewer.layers) - 1
+        assert outline.data.shape == image.data.shape
+        for layer in (outline, cross):
+            np.testing.assert_allclose(
+                layer.data_to_world((3.0, 4.0, 5.0)), image.data_to_world((3.0, 4.0, 5.0))
+            )
+        np.testing.assert_allclose(
+            cross.data_to_world(cross.data[0]), dock.scene.picture.place_of((5, 10, 11))
+        )

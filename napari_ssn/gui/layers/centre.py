@@ -83,14 +83,25 @@ class Centre:
     def _show(self) -> None:
         setup, display = self._session.setup, self._picture.display
         centre = setup.centre if setup.around_point else None
-        if self._cross is not None and (centre is None or centre != self._cross.metadata["at"]):
-            self._viewer.layers.remove(self._cross)
-        if centre is None or self._cross is not None or display is None:
+        cross, axes = self._cross, 0 if display is None else len(display.shape)
+        if cross is not None and (centre is None or cross.ndim != axes):
+            self._viewer.layers.remove(cross)
+        if centre is None or display is None:
+            return
+        image = self._picture.image
+        assert image is not None
+        at = (centre, image.unique_id)
+        if self._cross is not None and self._reticle is not None:
+            if at != self._cross.metadata["at"]:
+                # napari takes half a second to let go of a layer, and more to take another.
+                place = layers.place_in(display, centre)
+                layers.move_to(self._cross, place, self._picture.transform(axes))
+                self._cross.metadata["at"], self._cross.visible = at, True
+                self._reticle.follow()
             return
         chosen = set(self._viewer.layers.selection)
-        assert self._picture.image is not None
-        cross = layers.region_layer(self._picture.image, display, centre)
-        cross.metadata["at"] = centre
+        cross = layers.region_layer(image, display, centre)
+        cross.metadata["at"] = at
         self._cross = cross
         self._viewer.add_layer(cross)
         self._reticle = Reticle(self._viewer, cross)

@@ -67,16 +67,9 @@ class Follower:
         # Whether the 3D view took long to follow last time.
         self._slow = False
 
-    def leave(self) -> None:
-        """Take the layer away: another result has come."""
-        before, self.layer = self.layer, None
-        if before is not None:
-            self._viewer.layers.remove(before)
-        self._slow = False
-
     def show(self, result: Prediction, frame: ResultFrame) -> None:
-        """Add a layer of a result: another image may have another shape and place."""
-        self._frame = frame
+        """Show a result in the layer, which moves to its image; of other axes it is a new one."""
+        self._frame, self._slow = frame, False
         data = Walking(
             partial(self._read, result.run),
             result.source.space,
@@ -84,15 +77,27 @@ class Follower:
             result.dist.space,
             frame.display.reorientation,
         )
-        fresh = layers.label_layer(layers.HYPOTHESIS, data, frame.transform, {})
+        before = self.layer
+        if before is not None and before.ndim != data.ndim:
+            self.layer = None
+            self._viewer.layers.remove(before)
+        layer = self.layer
+        if layer is None:
+            layer = layers.label_layer(layers.HYPOTHESIS, data, frame.transform, {})
+        else:
+            # napari takes half a second to let go of a layer, and more to take another.
+            layers.move_to(layer, data, frame.transform)
+            layer.name, layer.mode = layers.HYPOTHESIS, "pan_zoom"
         self._grey = self._is_grey()
-        fresh.colormap = colours.of(result, grey=self._grey)
+        layer.colormap = colours.of(result, grey=self._grey)
         self._hidden = self._session.summary.hidden
-        fresh.visible = not self._hidden
-        self.layer, self._deleted = fresh, None
-        self._add(fresh)
-        fresh.events.mode.connect(self._mode_chosen)
-        fresh.events.visible.connect(self._seen)
+        layer.visible = not self._hidden
+        fresh = layer is not self.layer
+        self.layer, self._deleted = layer, None
+        self._add(layer)
+        if fresh:
+            layer.events.mode.connect(self._mode_chosen)
+            layer.events.visible.connect(self._seen)
 
     def follow(self) -> None:
         """Show the hypothesis that one stands at now."""

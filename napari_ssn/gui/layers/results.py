@@ -163,6 +163,23 @@ def label_layer(
     return Labels(data, name=name, metadata={RESULT_KEY: metadata}, **transform)
 
 
+def move_to(layer: Layer, data: Any, transform: dict[str, Any]) -> None:
+    """Give a layer other data of as many axes, and the transform of another image."""
+    for name, value in transform.items():
+        # Each that is set draws the layer anew.
+        if not _same(getattr(layer, name), value):
+            setattr(layer, name, value)
+    layer.data = data
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two parts of a transform are equal: names, units, numbers, or an affine map."""
+    if isinstance(one, tuple) and not isinstance(other, np.ndarray):
+        return one == tuple(other)
+    matrices = [np.asarray(getattr(part, "affine_matrix", part)) for part in (one, other)]
+    return bool(np.array_equal(matrices[0], matrices[1]))
+
+
 def result_metadata(
     result: Prediction,
     choice: Choice,
@@ -238,10 +255,15 @@ def frozen(layer: Labels) -> NDArray[np.uint8]:
     return np.array(layer.data)
 
 
+def place_in(display: Display, centre: Sequence[int]) -> NDArray[np.float64]:
+    """A voxel of the source's grid as the only point of a layer, (1, axes)."""
+    return np.array([display.reorientation.index_to_display(centre, display.image_space)], float)
+
+
 def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Points:
     """The voxel around which the model looks, for `Reticle` to draw."""
     return Points(
-        [display.reorientation.index_to_display(centre, display.image_space)],
+        place_in(display, centre),
         name=REGION,
         **transform_of(image, len(display.shape)),
     )

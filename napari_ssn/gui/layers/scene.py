@@ -155,7 +155,6 @@ class Scene:
             self._frames[result.run] = ResultFrame(display, transform)
         self.frame = self._frames[result.run]
         self.veiled = False
-        self._follower.leave()
         self._retire_left()
         self.copies.edit_next(None)
         self.copies.show(result.run)
@@ -179,6 +178,8 @@ class Scene:
     def _retire_left(self) -> None:
         """What a dock that was closed has left on show makes room, and stays."""
         for layer in list(self._viewer.layers):
+            if layer is self.walking:
+                continue
             if layer.name == layers.HYPOTHESIS and layers.is_ours(layer):
                 layer.visible = False
                 layer.name = f"{layer.name} · earlier run"
@@ -223,7 +224,10 @@ class Scene:
 
     def _add(self, layer: Labels) -> None:
         self._draw(layer)
-        self.lay(layer)
+        if layer in self._viewer.layers:
+            self._viewer.layers.move(self._viewer.layers.index(layer), len(self._viewer.layers))
+        else:
+            self.lay(layer)
         if layer is self.walking:
             self._viewer.layers.selection = {layer}
 
