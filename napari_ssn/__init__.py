@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from napari_ssn.network.models import load_model
     from napari_ssn.network.others.finding import networks
     from napari_ssn.network.ssn import SSN
+    from napari_ssn.remote.named import distant_model
 
 __all__ = [
     "SSN",
@@ -59,6 +60,7 @@ __all__ = [
     "condition",
     "contours",
     "diameters",
+    "distant_model",
     "ensemble",
     "fit_drawing",
     "load_model",
@@ -93,6 +95,7 @@ _HOME = {
     "condition": "napari_ssn.core.given.conditioning",
     "contours": "napari_ssn.core.summaries.contours",
     "diameters": "napari_ssn.geometry.diameters",
+    "distant_model": "napari_ssn.remote.named",
     "ensemble": "napari_ssn.core.ensemble",
     "fit_drawing": "napari_ssn.core.given.drawing",
     "load_model": "napari_ssn.network.models",

@@ -3,7 +3,7 @@
 `wire` is the form of a message, `messages` what a question and an answer are in it; `runs` does
 what was asked, `service` is its side of the line, `serving` where it listens, `tokens` who may ask;
 `elsewhere` names a server, `line` is the other side, and `distant` the model there, asked as one
-that is here.
+that is here; `named` finds it for scripts.
 Needs the extra ``server``.
 """
 

@@ -16,12 +16,14 @@ from typing import TypeVar
 import torch
 
 from napari_ssn._version import __version__
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import PROTOCOL, Greeting, Hello, State
 from napari_ssn.errors import NEVER, Cancel, DataError, ServerError, SSNError
-from napari_ssn.network.inference import Inference, Watch
-from napari_ssn.network.plan import needed_bytes, plan_for
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.network.inference import Inference, Watch, infer
+from napari_ssn.network.plan import DEPTH_MM, needed_bytes, plan_for
 from napari_ssn.network.question import Question
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.line import AwayError, Talk
@@ -73,6 +75,31 @@ class Distant:
         if key_of(card) not in {one.key for one in greeting.models}:
             raise ServerError(_lacking(card, greeting))
         return cls(card, server, greeting, patience)
+
+    def segment(
+        self,
+        volume: Volume,
+        centre: tuple[int, ...] | None = None,
+        *,
+        depth_mm: float = DEPTH_MM,
+        watch: Watch | None = None,
+        insist: bool = False,
+    ) -> Decodable:
+        """Predict the distribution over label maps of an image or a region of it.
+
+        Args:
+            volume: the image.
+            centre, depth_mm, insist: as for `Model.segment`.
+            watch: who is told while it lasts, and may stop it.
+
+        Returns:
+            that of `Model.segment`; packed at half precision if it is large.
+
+        Raises:
+            ServerError: the server cannot be asked, refuses, or has failed.
+            SSNError: as `Model.segment`.
+        """
+        return infer(self, volume, centre, depth_mm=depth_mm, watch=watch, insist=insist).dist
 
     def room(self) -> int:
         """See `Asked.room`: the server looks at its own."""

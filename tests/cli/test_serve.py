@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import nibabel as nib
+import psutil
 import requests
 from typer.testing import CliRunner
 
+import napari_ssn as ssn
 from napari_ssn.cli.app import app
 from napari_ssn.errors import ServerError
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import load_model
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import TOKEN, served
@@ -38,6 +42,36 @@ def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert "A token was made" in errors and errors.endswith("Ctrl+C ends it.\nStopped.\n")
     assert str(tmp_path) not in errors and "Traceback" not in errors
+
+
+def test_nothing_of_a_run_is_on_its_disk(tmp_path: Path) -> None:
+    folder = tiny_model(tmp_path / "flat", region=(160, 160))
+    token, home = tmp_path / "token", tmp_path / "home"
+    home.mkdir()
+    command = [sys.executable, "-m", "napari_ssn", "serve", "--model", str(folder)]
+    command += ["--device", "cpu", "--port", "0", "--token-file", str(token)]
+    places = ("HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+    where = os.environ | dict.fromkeys(places, str(home)) | {"PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home, env=where
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[-1]
+        before = process_files(process.pid)
+        volume = Volume(noise_image((20, 160, 160))[None], oblique_affine())
+        dist = ssn.distant_model(folder, address, token).segment(volume)
+        after = process_files(process.pid)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    # Much more than whoever keeps small things in memory would write.
+    assert dist.nbytes > 20_000_000 and list(home.rglob("*")) == [] and after <= before
+    assert errors.endswith("Ctrl+C ends it.\nStopped.\n")
+
+
+def process_files(number: int) -> set[str]:
+    """Plain files that a process has open to write."""
+    found = psutil.Process(number).open_files()
+    return {one.path for one in found if getattr(one, "mode", "r") != "r"}
 
 
 def test_it_does_not_listen_where_anybody_can_read(tmp_path: Path) -> None:

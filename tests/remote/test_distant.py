@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import napari_ssn as ssn
 from napari_ssn.core.packed import distribution as packed
 from napari_ssn.documents.remote import PROTOCOL
 from napari_ssn.errors import Cancel, Cancelled, GeometryError, ImageError, ServerError
@@ -99,6 +100,19 @@ def same(one: Prediction, other: Prediction) -> None:
         assert getattr(one, name) == getattr(other, name), name
     draws = np.random.default_rng(0).normal(size=(3, one.dist.rank))
     np.testing.assert_array_equal(one.dist.label_maps(draws), other.dist.label_maps(draws))
+
+
+def test_a_script_asks_by_name(tmp_path: Path, token: Path) -> None:
+    folder = tiny_model(tmp_path / "flat", region=(16, 16))
+    here, volume = load_model(folder, "cpu"), image(20, 24).load()
+    with served([here]) as address:
+        there = ssn.distant_model(folder, address, token)
+        found, expected = there.segment(volume), here.segment(volume)
+        for name, array in expected.numbers().items():
+            np.testing.assert_array_equal(found.numbers()[name], array)
+        stop = Watch(cancelled=lambda: True)
+        with pytest.raises(Cancelled):
+            there.segment(volume, watch=stop)
 
 
 @pytest.mark.parametrize("large", [False, True])
