@@ -20,6 +20,7 @@ from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import Asks, Found
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.affine import Affine
 from napari_ssn.network.inference import Inference
 from napari_ssn.network.plan import needed_bytes, plan_for
 from napari_ssn.network.question import Place, Question
@@ -66,6 +67,7 @@ def question_of(message: bytes, most: int) -> tuple[str, Question]:
 
     Raises:
         DataError: it is no such message, or too large.
+        GeometryError: it lies nowhere.
     """
     says, arrays = read(message, most)
     try:
@@ -75,7 +77,10 @@ def question_of(message: bytes, most: int) -> tuple[str, Question]:
     data = arrays.get("data")
     if data is None or data.dtype != np.float32 or len(arrays) != 1:
         raise DataError("What was asked has no intensities.")
-    image = Place(asks.space, asks.channels, np.array(asks.affine), asks.extent, asks.oriented)
+    affine = Affine.checked(np.array(asks.affine)).matrix
+    if asks.look_at is not None and len(asks.look_at) != len(asks.space):
+        raise DataError("What was asked looks at a plane of another image.")
+    image = Place(asks.space, asks.channels, affine, asks.extent, asks.oriented)
     return asks.key, Question(
         data, image, asks.centre, asks.depth_mm, asks.tile, asks.divided, asks.look_at
     )

@@ -10,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+import torch
+
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import compact
 from napari_ssn.documents.remote import State
 from napari_ssn.errors import Cancelled, ModelError, SSNError
+from napari_ssn.network.forward import full
 from napari_ssn.network.inference import Inference, Watch
 from napari_ssn.network.models import Model
 from napari_ssn.remote.messages import answered, outlined, question_of
@@ -30,6 +34,8 @@ LEASE = 60.0
 MOST_RUNS = 64
 
 _LOG = logging.getLogger("napari_ssn.remote")
+# Than a model's region may a piece be that somebody asks for.
+_LARGER = 8
 # Sentences of one run that are kept.
 _SENTENCES = 20
 _FAILED = "The server failed at this run: tell who runs it, its log has the reason."
@@ -238,6 +244,8 @@ class Runs:
             return
         except SSNError as error:
             self._failed(run, type(error).__name__, str(error))
+        except MemoryError:
+            self._failed(run, "DeviceError", str(full(torch.device("cpu"))))
         except Exception:  # noqa: BLE001
             # Other runs go on, whatever this one met.
             _LOG.exception("A run failed.")
@@ -258,6 +266,9 @@ class Runs:
         model = self.models.get(key)
         if model is None:
             raise ModelError("The server does not have that model.")
+        if math.prod(question.tile or ()) > _LARGER * math.prod(model.card.region):
+            # Nobody knows what a network needs for them.
+            raise ModelError("The server does not look at pieces as large as that.")
 
         def progress(done: int, total: int) -> None:
             with self._lock:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from napari_ssn.errors import ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Watch, infer
 from napari_ssn.network.models import Model, load_model
-from napari_ssn.network.question import Question
+from napari_ssn.network.question import Place, Question
 from napari_ssn.remote import runs as runs_module
 from napari_ssn.remote import service
 from napari_ssn.remote.messages import answer_of, answered, asked, key_of
@@ -205,6 +207,30 @@ def test_what_cannot_be_done_is_said(address: str, model: Slow) -> None:
         assert told["kind"] == kind and words in told["words"]
         call(address, "DELETE", f"runs/{name}")
     assert call(address, "PUT", "runs/short", data=b"x").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("update", "kind"),
+    [
+        ({"tile": (16, 1 << 20)}, "ModelError"),
+        ({"tile": (16, 16, 16)}, "ModelError"),
+        ({"look_at": (None, 3, None)}, "DataError"),
+        ({"centre": (1 << 20, 3)}, "GeometryError"),
+        ({"data": np.full((1, 30, 40), np.nan, np.float32)}, "ImageError"),
+        ({"data": np.zeros((1, 30, 41), np.float32)}, "ImageError"),
+        ({"image": Place((30, 40), 1, np.diag([1.0, 0, 1, 1]), "plane", True)}, "GeometryError"),
+        ({"image": Place((30, 1 << 20), 1, np.eye(4), "plane", True)}, "ImageError"),
+        ({"image": Place((30, 40), 9, np.eye(4), "plane", True)}, "ModelError|ImageError"),
+    ],
+)
+def test_a_question_that_no_client_asks_is_told(
+    address: str, model: Slow, update: dict[str, Any], kind: str
+) -> None:
+    question = replace(question_of(model, 6), **update)
+    call(address, "PUT", f"runs/{NAMES[3]}", data=asked(question, key_of(model.card)))
+    told = until(address, NAMES[3], "failed")
+    assert re.fullmatch(kind, told["kind"]), told
+    call(address, "DELETE", f"runs/{NAMES[3]}")
 
 
 def test_a_run_that_breaks_leaves_the_others_alone(
