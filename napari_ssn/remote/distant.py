@@ -34,6 +34,8 @@ PATIENCE = 20.0
 
 # Times that a line may break off after it held for longer than that.
 _AGAIN = 3
+# Seconds for a line, and for what a server can say at once: one that is mute is soon given up.
+_SOON = (4.0, 8.0)
 # Between two looks at a run, and at whether somebody has stopped.
 _LOOK = 0.1
 # Bytes of a message beside its packed arrays, and what packing may add.
@@ -234,7 +236,7 @@ def greeted(server: Elsewhere, cancel: Cancel = NEVER) -> Greeting:
         ServerError: it cannot be asked, or speaks otherwise than this computer does.
         Cancelled: somebody stopped.
     """
-    with Talk(server, cancel) as talk:
+    with Talk(server, cancel, _SOON) as talk:
         hello = talk.said("greeting", Hello)
         if hello.protocol != PROTOCOL:
             raise ServerError(

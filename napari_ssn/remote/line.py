@@ -41,7 +41,7 @@ class _Heard(NamedTuple):
 
 
 class Talk:
-    """Requests to one server and nobody else: without detours, never in a log.
+    """Requests to one server and nobody else, without detours.
 
     Args:
         server: that is asked.

@@ -6,18 +6,24 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
 import psutil
+import pytest
 import requests
 from typer.testing import CliRunner
 
 import napari_ssn as ssn
 from napari_ssn.cli.app import app
+from napari_ssn.documents.card import read_card
 from napari_ssn.errors import ServerError
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import load_model
+from napari_ssn.remote.distant import Distant
+from napari_ssn.remote.elsewhere import Elsewhere
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import TOKEN, served
 
@@ -66,6 +72,25 @@ def test_nothing_of_a_run_is_on_its_disk(tmp_path: Path) -> None:
     # Much more than whoever keeps small things in memory would write.
     assert dist.nbytes > 20_000_000 and list(home.rglob("*")) == [] and after <= before
     assert errors.endswith("Ctrl+C ends it.\nStopped.\n")
+
+
+def test_a_server_that_is_killed_in_a_run_is_told(tmp_path: Path) -> None:
+    folder = tiny_model(tmp_path / "flat", region=(16, 16))
+    token = tmp_path / "token"
+    command = [sys.executable, "-m", "napari_ssn", "serve", "--model", str(folder)]
+    command += ["--device", "cpu", "--port", "0", "--token-file", str(token)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        server = Elsewhere(process.stdout.readline().split()[-1], token)
+        there = Distant.of(read_card(folder), server, patience=0.5)
+        # Thousands of tiles: it does not end before it is killed.
+        volume = Volume(noise_image((60, 300, 300))[None], oblique_affine())
+        watch = Watch(progress=lambda done, total: process.kill())
+        began = time.monotonic()
+        with pytest.raises(ServerError, match=r"cannot be reached|broke off"):
+            there.segment(volume, watch=watch)
+        assert time.monotonic() - began < 10
+    assert process.returncode == -signal.SIGKILL
 
 
 def process_files(number: int) -> set[str]:

@@ -432,6 +432,17 @@ def test_what_is_no_server_is_told(model: Slow, token: Path, there: str, words: 
         distant(model, there, token)
 
 
+def test_a_server_that_is_mute_is_told(
+    model: Slow, token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_ssn.remote.distant._SOON", (0.3, 0.3))
+    until = threading.Event()
+    with answering(lambda asked: (until.wait(20), Answer(0))[1]) as web:
+        with pytest.raises(ServerError, match="silent, nothing came"):
+            Distant.of(model.card, Elsewhere(web.address, token))
+        until.set()
+
+
 def test_nothing_hangs_where_nothing_comes(model: Slow, token: Path) -> None:
     stop, until = threading.Event(), threading.Event()
     silent: Callable[[Asked], Answer] = lambda asked: (until.wait(20), Answer(0))[1]  # noqa: E731
