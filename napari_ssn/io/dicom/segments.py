@@ -214,7 +214,7 @@ def label_maps_on(
     box = tuple(slice(a, a + size) for a, size in zip(first, found.space, strict=True))
     for k, (_, mask) in enumerate(found.masks()):
         part = out[k // labels][box]
-        part[mask > 0] = k % labels + 1
+        np.copyto(part, k % labels + 1, where=mask > 0)
     return out.reshape(count, *shape)
 
 
@@ -280,19 +280,20 @@ def _packed(
     masks: Iterator[tuple[PlainLabel, NDArray[Any]]], space: tuple[int, ...], own: bool
 ) -> Iterator[Opened]:
     """Segments in as few label maps as hold them in their order."""
-    label_map, labels, before = np.zeros(space, np.uint8), dict[int, PlainLabel](), ""
+    # In the order that frames have in memory: slices first.
+    label_map, labels, before = np.zeros(space[::-1], np.uint8), dict[int, PlainLabel](), ""
     for label, mask in masks:
-        there = mask > 0
+        there = mask.transpose() > 0
         # This plugin writes ``anterior, hypothesis 1``.
         hypothesis = label.name.rpartition(", ")[2] if own and ", " in label.name else ""
         full = len(labels) == _MOST or hypothesis != before
-        if labels and (full or bool((label_map[there] > 0).any())):
-            yield Opened(label_map, named_after(labels), labels)
-            label_map, labels = np.zeros(space, np.uint8), {}
+        if labels and (full or bool((there & (label_map != 0)).any())):
+            yield Opened(label_map.transpose(), named_after(labels), labels)
+            label_map, labels = np.zeros(space[::-1], np.uint8), {}
         value, before = len(labels) + 1, hypothesis
-        label_map[there] = value
+        np.copyto(label_map, value, where=there)
         labels[value] = label
-    yield Opened(label_map, named_after(labels), labels)
+    yield Opened(label_map.transpose(), named_after(labels), labels)
 
 
 def _colour(about: Dataset) -> str:
