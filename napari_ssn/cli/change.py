@@ -14,6 +14,7 @@ from napari_ssn.cli.missing import naming_missing
 from napari_ssn.cli.pictured import seen
 from napari_ssn.core.change import GROWTH
 from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_targets, write_files
 from napari_ssn.prediction.change_report import add_to_table, write_change
 from napari_ssn.prediction.followed import View
@@ -42,7 +43,12 @@ def change(
         Path | None, typer.Option("--json", metavar="OUT.json", help="File for the figures.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="OUT.html", help="File for a page about it.")
+        Path | None,
+        typer.Option(
+            metavar="OUT.html",
+            help="File for a page about it; OUT.sc.dcm for a picture of it in the study of the "
+            "later scan, which --images names.",
+        ),
     ] = None,
     table: Annotated[
         Path | None, typer.Option(metavar="OUT.csv", help="Table that a row is added to.")
@@ -63,6 +69,9 @@ def change(
             "by a shift.",
         ),
     ] = False,
+    deidentified: Annotated[
+        bool, typer.Option(help="Leave out of OUT.sc.dcm whom the scans are of, and when.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace files of these names.")] = False,
 ) -> None:
     """Has it grown? The range of a lesion's change, beside what no change would look like."""
@@ -80,20 +89,33 @@ def change(
         text = json.dumps(figures_of(found, least), indent=2) + "\n"
         with naming_missing([out, report, table]):
             write_files({out: text.encode()}, overwrite)
-    linked = ""
+    linked = remark = ""
     if report is not None:
         views: list[View] = []
+        series: DicomSeries | None = None
         if images is not None:
-            views, linked = seen((before, after), images, align)
+            views, linked, series = seen((before, after), images, align)
         with naming_missing([report, table]):
-            write_change(report, found, scans, least, taken, views, linked, overwrite)
+            remark = write_change(
+                report,
+                found,
+                scans,
+                least,
+                taken,
+                views,
+                linked,
+                overwrite,
+                series=series,
+                deidentified=deidentified,
+            )
     if table is not None:
         with naming_missing([table]):
             add_to_table(table, found, scans, least)
     for line in told_of(found, least).lines:
         typer.echo(line)
-    if linked:
-        typer.echo(linked)
+    for line in (linked, remark):
+        if line:
+            typer.echo(line)
 
 
 def _days(

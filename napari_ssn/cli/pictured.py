@@ -11,6 +11,7 @@ from napari_ssn.cli.repeat import image_of
 from napari_ssn.documents.sidecar import Point, Provenance, read_sidecar
 from napari_ssn.errors import DataError
 from napari_ssn.io.content import plain_labels
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.prediction.followed import Link, View, place_in, view_of
 from napari_ssn.prediction.registered import laid_on, motion_between
 from napari_ssn.prediction.repeating import check_image
@@ -20,8 +21,10 @@ from napari_ssn.text.follow import laid_by, linked_by
 
 def seen(
     sidecars: tuple[Path, Path], images: tuple[Path, Path], align: bool
-) -> tuple[list[View], str]:
-    """Both scans as the follow-up of the window shows them, and what they are linked by.
+) -> tuple[list[View], str, DicomSeries | None]:
+    """Both scans as the follow-up of the window shows them, what they are linked by, and of which.
+
+    The last is the series of the later one; None where it is not from DICOM.
 
     Args:
         sidecars, images: before and after.
@@ -31,14 +34,16 @@ def seen(
         DataError, ImageError: an image or a label map is not to be had or another one, or nothing
             is found on which the two lie on each other.
     """
-    (one, here), (two, there) = (_seen(*pair) for pair in zip(sidecars, images, strict=True))
+    (one, here, _), (two, there, series) = (
+        _seen(*pair) for pair in zip(sidecars, images, strict=True)
+    )
     if not align:
-        return [one, two], linked_by(here, there)
+        return [one, two], linked_by(here, there), series
     motion = motion_between((one, two))
-    return [one, laid_on(one, two, motion)], laid_by(motion.degrees, motion.alike)
+    return [one, laid_on(one, two, motion)], laid_by(motion.degrees, motion.alike), series
 
 
-def _seen(sidecar: Path, image: Path) -> tuple[View, Link]:
+def _seen(sidecar: Path, image: Path) -> tuple[View, Link, DicomSeries | None]:
     record = read_sidecar(sidecar)
     path = beside_of(sidecar)
     if path is None:
@@ -54,7 +59,8 @@ def _seen(sidecar: Path, image: Path) -> tuple[View, Link]:
     centre = None if middle is None else tuple(middle)
     place, link = place_in(centre, inside, label_map)
     labels = plain_labels(["background", *record.volumes])[1:]
-    return view_of(Source.of(volume, frame), label_map, place, labels), link
+    series = volume.source if isinstance(volume.source, DicomSeries) else None
+    return view_of(Source.of(volume, frame), label_map, place, labels), link, series
 
 
 def _points(record: Provenance) -> list[Point]:

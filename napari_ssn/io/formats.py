@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ssn.documents.sidecar import Written
-    from napari_ssn.io.content import Content, Model
+    from napari_ssn.io.content import Content
     from napari_ssn.io.dicom.series import DicomSeries
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
@@ -269,7 +269,7 @@ def about(path: Path, content: Content, series: DicomSeries | None = None) -> st
 
 
 def encode_picture(
-    pixels: NDArray[np.uint8], model: Model, unlike: bool, series: DicomSeries | None
+    pixels: NDArray[np.uint8], model: str, unlike: bool, series: DicomSeries | None
 ) -> bytes:
     """A picture (h, w, 3) as DICOM, see `dicom.captured.encode_picture`."""
     whole: bytes = _CAPTURED.known().encode_picture(pixels, model, unlike, series)

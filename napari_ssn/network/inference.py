@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -33,20 +34,6 @@ from napari_ssn.network.tiles import Tile
 
 if TYPE_CHECKING:
     from napari_ssn.network.models import Model
-
-
-class Asked(Protocol):
-    """Who answers what a network is asked: a model here, or one on another computer."""
-
-    @property
-    def card(self) -> ModelCard:
-        """What the model is."""
-
-    def room(self) -> int:
-        """Free bytes where a result may be kept while it is made."""
-
-    def answer(self, question: Question, watch: Watch) -> Inference:
-        """Run the network once; raises as `Model.infer` does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,35 +89,63 @@ class Watch:
     say: Callable[[str], None] | None = None
 
 
-def infer(
-    model: Asked,
-    volume: Volume,
-    centre: tuple[int, ...] | None = None,
-    *,
-    depth_mm: float = DEPTH_MM,
-    tile: tuple[int, ...] | None = None,
-    watch: Watch | None = None,
-    insist: bool = False,
-    divided: bool = False,
-    padded: bool = False,
-    steady: bool = False,
-) -> Inference:
-    """See `Model.infer`."""
-    how = (depth_mm, tile, watch, insist, divided, padded)
-    if steady or centre is None or not model.card.recentred:
-        return _look(model, volume, centre, *how)
-    point = centre
+class Asked(ABC):
+    """Who answers what a network is asked: a model here, or one on another computer.
 
-    def elsewhere(dist: Decodable) -> bool:
-        return outlined_middle(dist, point) is not None
+    Attributes:
+        card: what the model is.
+    """
 
-    found = _look(model, volume, point, *how, enough=elsewhere)
-    middle = outlined_middle(found.dist, point)
-    if middle is None:
-        return found
-    # What is known of the first look is of no use to the second, and may be large.
-    del found
-    return replace(_look(model, volume, middle, *how), moved_to=middle)
+    card: ModelCard
+
+    @abstractmethod
+    def room(self) -> int:
+        """Free bytes where a result may be kept while it is made."""
+
+    @abstractmethod
+    def answer(self, question: Question, watch: Watch) -> Inference:
+        """Run the network once; raises as `infer` does."""
+
+    def infer(
+        self,
+        volume: Volume,
+        centre: tuple[int, ...] | None = None,
+        *,
+        depth_mm: float = DEPTH_MM,
+        tile: tuple[int, ...] | None = None,
+        watch: Watch | None = None,
+        insist: bool = False,
+        divided: bool = False,
+        padded: bool = False,
+        steady: bool = False,
+    ) -> Inference:
+        """As `Model.segment`, and say how it was done: what it takes to do the same again.
+
+        Args:
+            volume, centre, depth_mm: as for `Model.segment`.
+            tile: voxels of a tile per axis of the network, where no other will do.
+            watch: who is told while it lasts.
+            insist: as for `Model.segment`.
+            divided: whether every layer is computed in all threads, so that the last bits may
+                hang on their number. Only for what was made so once.
+            padded: whether padding far below air counts as it is. Only for what was made so once.
+            steady: whether the region stays where it was placed, whatever the card says.
+        """
+        how = (depth_mm, tile, watch, insist, divided, padded)
+        if steady or centre is None or not self.card.recentred:
+            return _look(self, volume, centre, *how)
+        point = centre
+
+        def elsewhere(dist: Decodable) -> bool:
+            return outlined_middle(dist, point) is not None
+
+        found = _look(self, volume, point, *how, enough=elsewhere)
+        middle = outlined_middle(found.dist, point)
+        if middle is None:
+            return found
+        # What is known of the first look is of no use to the second, and may be large.
+        del found
+        return replace(_look(self, volume, middle, *how), moved_to=middle)
 
 
 def _look(

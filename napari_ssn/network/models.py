@@ -21,14 +21,14 @@ from napari_ssn.errors import ExportError, ModelError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.building import build_network, check_network, unique_state
 from napari_ssn.network.device import choose_device, free_bytes
-from napari_ssn.network.inference import Inference, Watch, answer, infer
+from napari_ssn.network.inference import Asked, Inference, Watch, answer
 from napari_ssn.network.places import find_model
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.question import Plane, Question
 from napari_ssn.network.ssn import SSN
 
 
-class Model:
+class Model(Asked):
     """A network with its card, ready to segment.
 
     Attributes:
@@ -102,44 +102,6 @@ class Model:
             Cancelled: ``watch.cancelled`` said so.
         """
         return answer(self, question, watch)
-
-    def infer(
-        self,
-        volume: Volume,
-        centre: tuple[int, ...] | None = None,
-        *,
-        depth_mm: float = DEPTH_MM,
-        tile: tuple[int, ...] | None = None,
-        watch: Watch | None = None,
-        insist: bool = False,
-        divided: bool = False,
-        padded: bool = False,
-        steady: bool = False,
-    ) -> Inference:
-        """As `segment`, and say how it was done: what it takes to do the same again.
-
-        Args:
-            volume, centre, depth_mm: as for `segment`.
-            tile: voxels of a tile per axis of the network, where no other will do.
-            watch: who is told while it lasts.
-            insist: as for `segment`.
-            divided: whether every layer is computed in all threads, so that the last bits may
-                hang on their number. Only for what was made so once.
-            padded: whether padding far below air counts as it is. Only for what was made so once.
-            steady: whether the region stays where it was placed, whatever the card says.
-        """
-        return infer(
-            self,
-            volume,
-            centre,
-            depth_mm=depth_mm,
-            tile=tile,
-            watch=watch,
-            insist=insist,
-            divided=divided,
-            padded=padded,
-            steady=steady,
-        )
 
 
 def load_model(name: str | os.PathLike[str], device: str = "auto") -> Model:

@@ -6,20 +6,32 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.errors import NEVER, Cancel, ExportError
 from napari_ssn.io.changes import add_row, change_row
+from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.dicom.series import told_of as told_of_file
 from napari_ssn.io.files import write_files
+from napari_ssn.io.formats import (
+    CAPTURED_SUFFIX,
+    check_replaceable,
+    encode_picture,
+)
 from napari_ssn.prediction.followed import View
 from napari_ssn.prediction.followed import pictures as pictures_of
 from napari_ssn.prediction.growth import Growth, figures_of, told_of
 from napari_ssn.prediction.scan import Scan
 from napari_ssn.text.change_page import ChangePage, change_html
+from napari_ssn.text.page import change_picture
 from napari_ssn.text.report import Picture
 from napari_ssn.text.sizes import capital, plural
 
 # Pixels of a picture's side: 300 to the inch at 36 mm.
 _SIDE = 432
 _WHEN = ("Before", "After")
+_NO_SERIES = (
+    "A page becomes part of the later scan's study, and that scan is not at hand as a DICOM "
+    "series: write HTML, or name the images of both scans."
+)
 
 
 def write_change(
@@ -32,8 +44,10 @@ def write_change(
     linked: str = "",
     overwrite: bool = False,
     cancel: Cancel = NEVER,
-) -> None:
-    """Write the page about a change.
+    series: DicomSeries | None = None,
+    deidentified: bool = False,
+) -> str:
+    """Write the page about a change, in HTML; as a picture where the name ends in ``.sc.dcm``.
 
     Args:
         path: of the page.
@@ -45,7 +59,18 @@ def write_change(
         linked: what their pictures are laid on each other by.
         overwrite: whether a file of that name may be replaced.
         cancel: looked at on the way.
+        series: of the later scan, whose study a picture becomes part of.
+        deidentified: whether a picture leaves out whom it is of, and when.
+
+    Returns:
+        what somebody should know of the file; empty for HTML.
+
+    Raises:
+        ExportError: the later scan is of no DICOM series, or the file is not to be had.
     """
+    captured = path.name.lower().endswith(CAPTURED_SUFFIX)
+    if captured and deidentified:
+        series, days = None if series is None else series.unnamed(), (None, None)
     told = told_of(found, least)
     drawn = [one for one in pictures_of(views, side=_SIDE) if one is not None] if views else []
     cancel.check()
@@ -71,7 +96,16 @@ def write_change(
             ("Weights, sha256", scans[0].weights_sha256),
         ],
     )
-    write_files({path: change_html(about)}, overwrite)
+    if not captured:
+        write_files({path: change_html(about)}, overwrite)
+        return ""
+    check_replaceable(path)
+    if series is None:
+        raise ExportError(_NO_SERIES)
+    unlike = any(scan.unlike for scan in scans)
+    whole = encode_picture(change_picture(about), found.model, unlike, series)
+    write_files({path: whole}, overwrite)
+    return told_of_file(series)
 
 
 def add_to_table(path: Path, found: Growth, scans: tuple[Scan, Scan], least: float) -> None:

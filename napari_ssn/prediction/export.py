@@ -217,7 +217,7 @@ def export_report(
         series, prediction = shown.series, shown.prediction
         series = series.unnamed() if deidentified and series is not None else series
         unlike = prediction.fit.kind == "unlike"
-        whole = encode_picture(to_picture(report), prediction.card, unlike, series)
+        whole = encode_picture(to_picture(report), prediction.card.name, unlike, series)
         caution = about_picture(series)
     else:
         whole = to_html(report)

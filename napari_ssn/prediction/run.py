@@ -10,7 +10,7 @@ from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.packed.distribution import compact
 from napari_ssn.errors import NEVER, Cancel, ModelError
 from napari_ssn.io.hashes import image_hash
-from napari_ssn.network.inference import Asked, Watch, infer
+from napari_ssn.network.inference import Asked, Watch
 from napari_ssn.network.plan import DEPTH_MM, check_memory, plan_for
 from napari_ssn.network.seen import Seen
 from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
@@ -64,8 +64,7 @@ def run(
     if seen.fit.problem is not None:
         raise ModelError(seen.fit.problem)
     looked(seen)
-    found = infer(
-        model,
+    found = model.infer(
         volume,
         centre,
         depth_mm=depth_mm,

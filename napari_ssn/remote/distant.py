@@ -22,7 +22,7 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import PROTOCOL, Greeting, Hello, State
 from napari_ssn.errors import NEVER, Cancel, DataError, ServerError, SSNError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.network.inference import Inference, Watch, infer
+from napari_ssn.network.inference import Asked, Inference, Watch
 from napari_ssn.network.plan import DEPTH_MM, needed_bytes, plan_for
 from napari_ssn.network.question import Question
 from napari_ssn.remote.elsewhere import Elsewhere
@@ -44,7 +44,7 @@ _BESIDE = 1 << 20
 _Value = TypeVar("_Value")
 
 
-class Distant:
+class Distant(Asked):
     """A model on a server.
 
     Attributes:
@@ -101,7 +101,7 @@ class Distant:
             ServerError: the server cannot be asked, refuses, or has failed.
             SSNError: as `Model.segment`.
         """
-        return infer(self, volume, centre, depth_mm=depth_mm, watch=watch, insist=insist).dist
+        return self.infer(volume, centre, depth_mm=depth_mm, watch=watch, insist=insist).dist
 
     def room(self) -> int:
         """See `Asked.room`: the server looks at its own."""

@@ -13,6 +13,8 @@ from psygnal import Signal
 from napari_ssn import prediction
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import Cancel, SSNError
+from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.prediction.shown import series_of
 from napari_ssn.session.beside import Beside
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.results import Entry, Results
@@ -252,19 +254,29 @@ class FollowUp:
         told: Told = prediction.growth.told_of(self.growth, self.asked.growth)
         return told
 
+    @property
+    def series(self) -> DicomSeries | None:
+        """Of the later scan, in whose study a page may be; None where it is not at hand."""
+        later = self.sides[AFTER].entry
+        return None if later is None else series_of(later.prediction)
+
     # ---- Files
 
     def export_report(self, path: Path, overwrite: bool = False) -> None:
-        """Write a page about the change; an existing one only if told to."""
+        """Write a page about the change; an existing one only if told to.
+
+        Where the name ends in ``.sc.dcm`` as a picture in the study of the later scan.
+        """
         there = self._there()
         if there is None:
             return
         found, scans = there
         days, least = self.days, self.asked.growth
         views, linked = self.beside.views, self.beside.linked
+        series = self.series
         self._write(
             lambda cancel: prediction.change_report.write_change(
-                path, found, scans, least, days, views, linked, overwrite, cancel
+                path, found, scans, least, days, views, linked, overwrite, cancel, series
             ),
             f"Wrote {path.name}.",
         )
@@ -289,11 +301,11 @@ class FollowUp:
             return None
         return self.growth, (one, two)
 
-    def _write(self, job: Callable[[Cancel], None], done: str) -> None:
+    def _write(self, job: Callable[[Cancel], str | None], done: str) -> None:
         self._runner.submit(
             "follow-export",
             lambda progress, cancel: job(cancel),
-            lambda nothing: self._tell(done),
+            lambda remark: self._tell(f"{done} {remark or ''}".strip()),
             self._failed,
         )
 

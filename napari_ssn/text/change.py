@@ -175,7 +175,10 @@ def _nothing(outlined: float) -> str:
 
 def _signed(value: float, digits: int | None = None) -> str:
     digits = (2 if abs(value) < 1 else 1) if digits is None else digits
-    return f"{'+' if value >= 0 else '−'}{abs(value):.{digits}f}"
+    amount = f"{abs(value):.{digits}f}"
+    # What rounds to nothing has gone neither up nor down.
+    sign = "" if float(amount) == 0 else "+" if value > 0 else "−"
+    return f"{sign}{amount}"
 
 
 def _yearly(rate: float) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_ssn._version import __version__
+from napari_ssn.text.change_page import MEANING, ChangePage
 from napari_ssn.text.problems import RESEARCH_ONLY
 from napari_ssn.text.report import Picture, Report
 from napari_ssn.text.sizes import capital
@@ -65,6 +66,29 @@ def to_picture(report: Report) -> NDArray[np.uint8]:
     return page.pixels()
 
 
+def change_picture(about: ChangePage) -> NDArray[np.uint8]:
+    """The page about a change as pixels, (h, w, 3)."""
+    page = _Page()
+    page.write(about.title, _TITLE)
+    page.write(f"{RESEARCH_ONLY}.", _HEADING, _WARN)
+    page.write(about.headline, _HEADING)
+    for line in about.lines:
+        page.write(line, _TEXT)
+    if about.cautions:
+        page.write("Cautions", _HEADING)
+        for line in about.cautions:
+            page.write(f"- {line}", _SMALL)
+    if about.pictures:
+        page.write("Both scans", _HEADING)
+        page.row(about.pictures, fewest=3)
+        page.write(about.pictured, _SMALL, _MUTED)
+    page.write("How this came about", _HEADING)
+    for name, value in (*about.facts, *about.codes):
+        page.pair(name, value, _SMALL)
+    page.write(f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. {MEANING}", _SMALL, _MUTED)
+    return page.pixels()
+
+
 class _Page:
     """Draws from the top down."""
 
@@ -95,9 +119,9 @@ class _Page:
             below, self._block(value, size, _INK, right, _WIDTH - _MARGIN - right, self._y)
         )
 
-    def row(self, pictures: Sequence[Picture]) -> None:
+    def row(self, pictures: Sequence[Picture], fewest: int = _FEWEST_PICTURES) -> None:
         """Pictures side by side, each with its lines below it."""
-        step = (_WIDTH - 2 * _MARGIN) // max(_FEWEST_PICTURES, len(pictures))
+        step = (_WIDTH - 2 * _MARGIN) // max(fewest, len(pictures))
         below = self._y
         for number, one in enumerate(pictures):
             left, side = _MARGIN + number * step, step - _GAP

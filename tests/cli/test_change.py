@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 from napari_ssn.cli.segmenting import segment_image
@@ -18,7 +19,9 @@ from napari_ssn.io.registration import Motion
 from napari_ssn.prediction import registered
 from napari_ssn.prediction.growth import growth
 from tests.support.choices import SPACE
+from tests.support.dicoms import check_leaves_out, make_series, told
 from tests.support.helpers import command, noise_image, oblique_affine, page_of
+from tests.support.segmentations import complaints
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +243,36 @@ def test_what_one_of_them_is_doubted_for_is_a_caution(results, changes, words: s
     second = later(results / "mean.json", **changes)
     found = growth(read_sidecar(results / "mean.json"), second)
     assert [one for one in found.cautions if words in one]
+
+
+@pytest.mark.parametrize("deidentified", [False, True])
+def test_the_page_becomes_part_of_the_later_study(
+    change, models, scan, tmp_path: Path, deidentified: bool
+) -> None:
+    image = np.clip(np.round(noise_image(SPACE)), -1024, 2000)
+    paths = make_series(tmp_path / "later", image, oblique_affine(), change=told)
+    segment_image(tmp_path / "later", tmp_path, str(models["3d"]), count=0, device="cpu")
+    after, page = tmp_path / "mean.json", tmp_path / "change.sc.dcm"
+    images = ("--images", scan, tmp_path / "later")
+    dates = ("--dates", "2024-02-28", "2024-03-01")
+    options = ("--deidentified",) if deidentified else ()
+    status, said, error = change("--report", page, *images, *dates, *options, after=after)
+    assert status == 0, error
+    assert complaints(page, "SCImage") == []
+    check_leaves_out(page.read_bytes(), deidentified)
+    made, first = pydicom.dcmread(page), pydicom.dcmread(paths[0])
+    assert made.StudyInstanceUID == first.StudyInstanceUID
+    assert made.SeriesInstanceUID != first.SeriesInstanceUID
+    assert ("name nobody" in said) == deidentified
+    assert ("name the patient as their source does" in said) != deidentified
+    seen = made.pixel_array
+    assert seen.shape[1:] == (1240, 3) and (seen[:, :60] == 255).all()
+    # Both scans are on it, in grey, and the research notice in its colour.
+    assert (seen == (138, 83, 0)).all(-1).any()
+    grey = (seen[..., 0] == seen[..., 1]) & (seen[..., 1] == seen[..., 2])
+    assert len(np.unique(seen[..., 0][grey])) > 100
+    status, _, error = change("--report", page, *images, after=after)
+    assert status == 2 and "There already is a file" in error
+    status, _, error = change("--report", tmp_path / "b.sc.dcm", after=after)
+    assert status == 2 and "that scan is not at hand as a DICOM series" in error
+    assert not (tmp_path / "b.sc.dcm").exists()

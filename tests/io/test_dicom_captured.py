@@ -43,7 +43,7 @@ def test_a_picture_is_of_its_patient_and_says_no_more(tmp_path: Path, deidentifi
     source, path = series(tmp_path, AFFINES["oblique"], change=told), tmp_path / "a.sc.dcm"
     pixels = page()
     given = source.unnamed() if deidentified else source
-    path.write_bytes(encode_picture(pixels, card(), False, given))
+    path.write_bytes(encode_picture(pixels, card().name, False, given))
     assert complaints(path, "SCImage") == []
     whole, read = path.read_bytes(), pydicom.dcmread(path)
     np.testing.assert_array_equal(read.pixel_array, pixels)
@@ -52,4 +52,4 @@ def test_a_picture_is_of_its_patient_and_says_no_more(tmp_path: Path, deidentifi
     with pytest.raises(ImageError, match="The images have colours"):
         ssn.read(path)
     with pytest.raises(ExportError, match="belongs to a DICOM series"):
-        encode_picture(pixels, card(), False, None)
+        encode_picture(pixels, card().name, False, None)

@@ -181,9 +181,13 @@ class FollowPanel(Section):
         return self._picture.voxel_at(tuple(place))
 
     def _report(self) -> None:
-        answer = self.ask(self, "change.html", "Web page (*.html)")
+        patterns = ["Web page (*.html)"]
+        if self._session.follow.series is not None:
+            patterns.append("DICOM picture (*.sc.dcm)")
+        answer = self.ask(self, "change.html", ";;".join(patterns))
         if answer:
-            path = with_suffix(answer, ".html")
+            captured = len(patterns) > 1 and answer.lower().endswith(".sc.dcm")
+            path = with_suffix(answer, ".sc.dcm" if captured else ".html")
             # Of the very name that was given the dialog has asked.
             self._session.follow.export_report(path, str(path) == answer)
 

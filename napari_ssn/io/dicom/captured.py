@@ -7,7 +7,6 @@ from highdicom.sc import SCImage
 from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian
 
-from napari_ssn.io.content import Model
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.series import DicomSeries, check_series
 from napari_ssn.io.dicom.source import sources
@@ -16,13 +15,13 @@ _SERIES_NUMBER = 9104
 
 
 def encode_picture(
-    pixels: NDArray[np.uint8], model: Model, unlike: bool, series: DicomSeries | None
+    pixels: NDArray[np.uint8], model: str, unlike: bool, series: DicomSeries | None
 ) -> bytes:
     """A picture (h, w, 3) in the study of a series, which it says nothing of.
 
     Args:
         pixels: RGB.
-        model: that made what is on it.
+        model: name of the one that made what is on it.
         unlike: whether the image is unlike those that the model was trained on.
         series: whose patient and study it has; ExportError where there is none.
     """

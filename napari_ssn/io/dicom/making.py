@@ -63,11 +63,11 @@ def notice(unlike: bool) -> str:
     return _UNLIKE if unlike else _NOTICE
 
 
-def made_by(model: Model, number: int) -> dict[str, Any]:
+def made_by(model: str, number: int) -> dict[str, Any]:
     """What a new series of one instance says of itself and of what made it.
 
     Args:
-        model: that it is of.
+        model: name of the one that it is of.
         number: of the series, behind those of whatever a scanner or a workstation has made.
     """
     return {
@@ -79,7 +79,7 @@ def made_by(model: Model, number: int) -> dict[str, Any]:
         "manufacturer_model_name": "napari-ssn",
         "software_versions": __version__,
         "device_serial_number": "none",
-        "series_description": short(f"SSN {model.name} (research use only)"),
+        "series_description": short(f"SSN {model} (research use only)"),
     }
 
 
