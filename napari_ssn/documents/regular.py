@@ -37,7 +37,8 @@ def read_text(path: Path, most: int = LONGEST) -> str:
         UnicodeDecodeError: it is no UTF-8.
     """
     with open_regular(path) as stream:
-        content = stream.read(most + 1)
+        # Python sets aside as much as is asked for.
+        content = stream.read(min(most, os.fstat(stream.fileno()).st_size) + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, "it is too large for a text of this kind")
     return content.decode("utf-8")

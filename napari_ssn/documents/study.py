@@ -6,6 +6,8 @@ fill arrays lie beside it in pieces, each named by its own hash.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import prod
 from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
@@ -31,6 +33,9 @@ STUDY_VERSION = 1
 # More of each are no person's.
 _MOST_RESULTS, _MOST_KEPT, _MOST_POINTS = 1000, 1000, 100
 _MOST_LABELS, _MOST_DRAWS = 256, 100_000
+# What a piece holds beside its large arrays: names and shapes of them, and how its voxels are
+# ordered.
+_BESIDE = 4 << 20
 
 Shape = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
 Affine = Annotated[list[Row], Field(min_length=4, max_length=4)]
@@ -213,9 +218,25 @@ class Study(Exact):
                 raise ValueError("a result and its run say otherwise whether it has members")
             if dist.classes != len(result.card.labels):
                 raise ValueError("a result has not the labels of its model")
+        if any(piece.size > most + _BESIDE for piece, most in self._bounds()):
+            raise ValueError("a piece is larger than what it is said to hold")
         if self.shown is not None and self.shown >= len(self.results):
             raise ValueError("the result on show is not among the results")
         return self
+
+    def _bounds(self) -> Iterator[tuple[Piece, int]]:
+        """Each piece and the bytes that arrays of the told shapes fill at most, in any form."""
+        for image in self.images:
+            if image.pixels is not None:
+                yield image.pixels, 4 * image.channels * prod(image.space)
+        for result in self.results:
+            told = result.distribution
+            voxels, rank = prod(told.space), told.rank
+            yield told.piece, voxels * (7 + told.classes * (4 * rank + 9))
+            yield from ((one.piece, 8 * rank * (rank + 1)) for one in result.directions)
+            if result.members is not None and result.run.ensemble is not None:
+                yield result.members, len(result.run.ensemble.members) * (voxels + 8 * (rank + 1))
+            yield from ((one.piece, prod(told.image_space)) for one in result.kept)
 
     @property
     def pieces(self) -> list[Piece]:

@@ -45,32 +45,37 @@ def unzipping(
         raise kind(damaged or f"{name} is not a readable zip file: it is damaged.") from None
 
 
-def open_zip(path: Path, what: str = "data set", name: str | None = None) -> zipfile.ZipFile:
+def open_zip(
+    path: Path, what: str = "data set", name: str | None = None, trap: bool = True
+) -> zipfile.ZipFile:
     """Open a zip file; DataError if it is none, damaged, or unpacks to what nothing is.
 
     Args:
         path: of the file.
         what: it should be, for a person.
         name: that it is called by in a sentence; else its own.
+        trap: whether `trap_in` is asked here; a caller who knows more asks later.
     """
     name = repr(path.name) if name is None else name
     with unzipping(name):
         open_regular(path).close()
         archive = zipfile.ZipFile(path)
     infos = archive.infolist()
-    trap = trap_in(infos, path.stat().st_size, name, what)
-    if len(infos) > _MOST_FILES or trap:
+    found = trap_in(infos, path.stat().st_size, name, what) if trap else None
+    if len(infos) > _MOST_FILES or found:
         archive.close()
-        raise DataError(trap or f"{name} holds more files than a {what} has: it is not opened.")
+        raise DataError(found or f"{name} holds more files than a {what} has: it is not opened.")
     return archive
 
 
-def trap_in(infos: Sequence[zipfile.ZipInfo], packed: int, name: str, what: str) -> str | None:
+def trap_in(
+    infos: Sequence[zipfile.ZipInfo], packed: int, name: str, what: str, most: int = _TRAP
+) -> str | None:
     """A sentence, beginning with ``name``, if a zip file of so many bytes unpacks to what no
-    ``what`` is; None if it does not.
+    ``what`` is; None if it does not, or to no more than ``most`` bytes.
     """
     whole = sum(info.file_size for info in infos)
-    if whole <= max(_TRAP, _TRAP_RATIO * packed):
+    if whole <= max(most, _TRAP_RATIO * packed):
         return None
     return (
         f"{name} says that {whole / 1e9:.1f} GB are packed into {packed / 1e6:.2g} MB, which no "

@@ -16,7 +16,7 @@ from napari_ssn.errors import ExportError
 from napari_ssn.io.locks import locked, unlock
 
 #: What a file is to hold, or what writes it into the open file.
-Content: TypeAlias = bytes | Callable[[BinaryIO], None]
+Content: TypeAlias = bytes | bytearray | Callable[[BinaryIO], None]
 
 _TAKEN = "There already is a file of that name: choose another, or allow overwriting."
 # How hidden folders begin.
@@ -134,7 +134,7 @@ def _write_part(target: Path, content: Content, shops: Mapping[Path, Path]) -> P
     part = shops[target.parent] / f"{secrets.token_hex(4)}.part"
     with part.open("xb") as stream:
         _keep_rights(part, target)
-        if isinstance(content, bytes):
+        if isinstance(content, bytes | bytearray):
             stream.write(content)
         else:
             content(stream)

@@ -6,25 +6,22 @@ each piece once. Nothing in them can run.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from os import fstat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import psutil
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from napari_ssn.documents.regular import LONGEST_OF_STUDY, open_regular, read_text
 from napari_ssn.documents.study import Piece, Study, parse_study
 from napari_ssn.errors import DataError
-from napari_ssn.io.archive import open_zip, unzipping
+from napari_ssn.io.archive import open_zip, trap_in, unzipping
 from napari_ssn.io.files import check_targets, make_folder, write_files
+from napari_ssn.io.pieces import Arrays, arrays_in, read_piece
 
 _DOCUMENT, _PIECES = "study.json", "pieces"
 # The name of its file may be a patient's.
@@ -32,14 +29,11 @@ _CALLED = "The study"
 _DAMAGED = "The study is damaged or cut off: a part of it is not what it was when it was saved."
 _MISSING = "A part of the study is missing: copy it again, with all that belongs to it."
 
+# What is packed as no image or result is may unpack to so many bytes.
+_MOST_UNASKED = 1 << 28
+
 #: Bytes of each piece by its sha256, made when they are wanted.
-Makers = Mapping[str, Callable[[], bytes]]
-
-
-def encode_piece(arrays: Mapping[str, NDArray[Any]]) -> tuple[Piece, bytes]:
-    """Arrays as safetensors, and what names them."""
-    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    return Piece(sha256=hashlib.sha256(content).hexdigest(), size=len(content)), content
+Makers = Mapping[str, Callable[[], bytes | bytearray]]
 
 
 class Opened:
@@ -49,33 +43,28 @@ class Opened:
         study: the document.
     """
 
-    def __init__(self, study: Study, read: Callable[[Piece], bytes]) -> None:
+    def __init__(self, study: Study, read: Callable[[Piece], bytearray]) -> None:
         self.study, self._read = study, read
 
-    def content(self, piece: Piece) -> bytes:
+    def content(self, piece: Piece) -> bytearray:
         """A piece as it was written.
 
         Raises:
             DataError: it is missing, damaged, or more than this computer has room for.
         """
-        # Once as bytes, once as arrays.
         free = int(psutil.virtual_memory().available)
-        if 2 * piece.size > free:
+        if piece.size > free:
             raise DataError(
-                f"The study needs {2 * piece.size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB "
+                f"The study needs {piece.size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB "
                 "are free: close other programs or open it on a larger computer."
             )
-        content = self._read(piece)
-        if len(content) != piece.size or hashlib.sha256(content).hexdigest() != piece.sha256:
-            raise DataError(_DAMAGED)
-        return content
+        return self._read(piece)
 
-    def arrays(self, piece: Piece) -> dict[str, NDArray[Any]]:
+    def arrays(self, piece: Piece) -> Arrays:
         """The arrays of a piece; DataError as `content`."""
         try:
-            return load(self.content(piece))
-        except (SafetensorError, KeyError, ValueError):
-            # KeyError: a type that numpy has not.
+            return arrays_in(self.content(piece))
+        except ValueError:
             raise DataError(_DAMAGED) from None
 
 
@@ -87,26 +76,40 @@ def open_study(path: Path) -> Iterator[Opened]:
         DataError: it is missing, damaged, no study, or of a newer napari-ssn.
     """
     if path.is_dir():
-        yield Opened(_document_in(path), lambda piece: _read_file(path / _name(piece), piece.size))
+        yield Opened(_document_in(path), lambda piece: _read_file(path / _name(piece), piece))
         return
-    with open_zip(path, "study", _CALLED) as archive:
+    with open_zip(path, "study", _CALLED, trap=False) as archive:
         with _unzipping():
             info = archive.getinfo(_DOCUMENT)
             text = _unzip(archive, info, LONGEST_OF_STUDY).decode("utf-8")
-        yield Opened(parse_study(text), lambda piece: _unzipped(archive, piece))
+        study = parse_study(text)
+        _refuse_trap(path, archive, study)
+        yield Opened(study, lambda piece: _unzipped(archive, piece))
+
+
+def _refuse_trap(path: Path, archive: zipfile.ZipFile, study: Study) -> None:
+    # Label maps are nearly all zeros, as large as the image, and read only where it is open.
+    label_maps = {_name(one.piece) for result in study.results for one in result.kept}
+    others = [info for info in archive.infolist() if info.filename not in label_maps]
+    if trap := trap_in(others, path.stat().st_size, _CALLED, "study", _MOST_UNASKED):
+        raise DataError(trap)
 
 
 def _unzipping() -> Any:
     return unzipping(_CALLED)
 
 
-def _unzipped(archive: zipfile.ZipFile, piece: Piece) -> bytes:
+def _unzipped(archive: zipfile.ZipFile, piece: Piece) -> bytearray:
     try:
         info = archive.getinfo(_name(piece))
     except KeyError:
         raise DataError(_MISSING) from None
-    with _unzipping():
-        return _unzip(archive, info, piece.size)
+    with unzipping(_CALLED, damaged=_DAMAGED):
+        # Before anything is unpacked.
+        if info.file_size != piece.size:
+            raise DataError(_DAMAGED)
+        with archive.open(info) as stream:
+            return read_piece(stream, piece)
 
 
 def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
@@ -124,10 +127,14 @@ def _document_in(folder: Path) -> Study:
         raise DataError("The study cannot be read: it is damaged or no text.") from None
 
 
-def _read_file(path: Path, most: int) -> bytes:
+def _read_file(path: Path, piece: Piece) -> bytearray:
     try:
         with open_regular(path) as stream:
-            return stream.read(most + 1)
+            if fstat(stream.fileno()).st_size != piece.size:
+                raise DataError(_DAMAGED)
+            return read_piece(stream, piece)
+    except ValueError:
+        raise DataError(_DAMAGED) from None
     except FileNotFoundError:
         raise DataError(_MISSING) from None
     except OSError as error:

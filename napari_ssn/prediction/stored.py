@@ -14,7 +14,7 @@ from napari_ssn.core.members import Members
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents import study as kept
 from napari_ssn.documents.study import Piece
-from napari_ssn.io.study import encode_piece
+from napari_ssn.io.pieces import encode_piece
 from napari_ssn.prediction import kept_members
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.given import EDGE_SHARE
@@ -32,7 +32,7 @@ class Pieces:
     """
 
     def __init__(self) -> None:
-        self.makers: dict[str, Callable[[], bytes]] = {}
+        self.makers: dict[str, Callable[[], bytes | bytearray]] = {}
         self._known: WeakKeyDictionary[object, Piece] = WeakKeyDictionary()
 
     def put(self, owner: object, arrays: Callable[[], Arrays]) -> Piece:

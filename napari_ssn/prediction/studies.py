@@ -95,7 +95,7 @@ def _pieces_of(waiting: Waiting) -> Iterable[Piece]:
         yield waiting.image.pixels
 
 
-def _copied(path: Path, piece: Piece) -> bytes:
+def _copied(path: Path, piece: Piece) -> bytearray:
     with open_study(path) as file:
         return file.content(piece)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,8 +20,8 @@ from napari_ssn.core.spread import Spread
 from napari_ssn.documents.sidecar import Software
 from napari_ssn.documents.study import Distribution, Piece, Study, parse_study
 from napari_ssn.errors import NEVER, DataError, ExportError
+from napari_ssn.io.pieces import arrays_in, encode_piece
 from napari_ssn.io.study import (
-    encode_piece,
     open_study,
     write_study,
     write_study_folder,
@@ -403,6 +404,134 @@ def test_what_is_too_large_or_no_study_is_refused_before_it_is_unpacked(
         monkeypatch.setattr("psutil.virtual_memory", lambda: type("_", (), {"available": 100}))
         with pytest.raises(DataError, match="memory"):
             file.arrays(piece)
+
+
+def peak_of(path: Path, piece: Piece) -> int:
+    """Bytes of memory that the arrays of a piece cost at most while they are read."""
+    tracemalloc.start()
+    try:
+        with open_study(path) as file:
+            file.arrays(piece)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_piece_is_read_into_one_buffer_that_its_arrays_share(
+    found: Prediction, tmp_path: Path, kind: str
+) -> None:
+    """Joined out of chunks and copied into arrays it took two to three times its size."""
+    study, pieces = study_of((found, Choice()))
+    arrays = {"labels": np.zeros((64, 512, 512), np.uint8), "b": np.arange(5.0)}
+    piece, content = encode_piece(arrays)
+    path = tmp_path / "a.ssn.zip"
+    makers = {**pieces.makers, piece.sha256: lambda: content}
+    if kind == "folder":
+        write_study_folder(path, study, makers)
+        (path / "pieces" / f"{piece.sha256}.safetensors").write_bytes(content)
+    else:
+        write_study(path, study, makers)
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"pieces/{piece.sha256}.safetensors", content)
+    assert peak_of(path, piece) < 1.5 * piece.size
+    with open_study(path) as file:
+        read = file.arrays(piece)
+    assert set(read) == set(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].dtype == array.dtype and read[name].flags.writeable
+
+
+def test_a_piece_of_another_length_is_not_unpacked(sound: Path, tmp_path: Path) -> None:
+    piece, content = encode_piece({"a": np.zeros(10)})
+    name = f"pieces/{piece.sha256}.safetensors"
+    with zipfile.ZipFile(sound) as archive:
+        text = archive.read("study.json").decode()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("study.json", text)
+        archive.writestr(name, content)
+    for size in (len(content) - 1, len(content) + 1, 1 << 26):
+        with pytest.raises(DataError, match="damaged"):
+            assert peak_of(tmp_path / "a.zip", piece.model_copy(update={"size": size})) == 0
+
+
+HEADS = (
+    b"", b"[]", b"{", b"[" * 5000, b'{"a": 1}', b'{"a": {"dtype": "F64"}}', b"\xff\xfe",
+    b'{"a": {"dtype": "F64", "shape": [2], "data_offsets": [0, 8]}}',
+    b'{"a": {"dtype": "F64", "shape": [-1], "data_offsets": [0, -8]}}',
+    b'{"a": {"dtype": "F64", "shape": [1.0], "data_offsets": [0, 8]}}',
+    b'{"a": {"dtype": "F8", "shape": [1], "data_offsets": [0, 8]}}',
+    b'{"a": {"dtype": "U8", "shape": [8], "data_offsets": [8, 16]}}',
+    b'{"a": {"dtype": "U8", "shape": "8", "data_offsets": [0, 8]}}',
+    b'{"a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}}',
+    b'{"a": {"dtype": "U8", "shape": [0, 99999999999999999999], "data_offsets": [0, 0]}}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_bytes_that_are_no_arrays_are_none(head: bytes) -> None:
+    for told in (len(head), len(head) + 9, 1 << 63):
+        with pytest.raises(ValueError, match=r"array|Expecting|utf-8|dimension|int"):
+            arrays_in(bytearray(told.to_bytes(8, "little") + head + bytes(8)))
+    for short in range(8):
+        with pytest.raises(ValueError, match="arrays"):
+            arrays_in(bytearray(short))
+
+
+def test_label_maps_that_were_kept_are_no_trap_and_anything_else_is(
+    found: Prediction, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty maps of a large scan with a nodule are packed 220 times: the product refused them."""
+    monkeypatch.setattr("napari_ssn.io.study._MOST_UNASKED", 1 << 20)
+    monkeypatch.setattr("napari_ssn.io.archive._TRAP", 1 << 20)
+    piece, content = encode_piece({"labels": np.zeros((200, 512, 512), np.uint8)})
+    name = f"pieces/{piece.sha256}.safetensors"
+    with zipfile.ZipFile(sound) as archive:
+        document = json.loads(archive.read("study.json"))
+    _result(document)["kept"] = [
+        {"choice": _result(document)["shown"], "piece": piece.model_dump()}
+    ]
+    monkeypatch.setattr("napari_ssn.documents.study._BESIDE", 1 << 26)
+    for told, trap in ((document, False), (json.loads(archive_text(sound)), True)):
+        path = tmp_path / "a.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("study.json", json.dumps(told))
+            archive.writestr(name, content)
+        if trap:
+            with pytest.raises(DataError, match="which no study is"), open_study(path):
+                pass
+        else:
+            with open_study(path) as file:
+                assert file.arrays(piece)["labels"].shape == (200, 512, 512)
+
+
+def archive_text(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("study.json").decode()
+
+
+#: What each is said to be, of which a piece is told to be larger.
+TOO_LARGE = {
+    "a distribution": lambda d: _result(d)["distribution"]["piece"],
+    "directions": lambda d: _result(d)["directions"][0]["piece"],
+    "a kept label map": lambda d: _result(d)["kept"][0]["piece"],
+    "pixels": lambda d: d["images"][0]["pixels"],
+}
+
+
+@pytest.mark.parametrize("kind", list(TOO_LARGE))
+def test_what_a_study_says_of_a_piece_bounds_it(found: Prediction, sound: Path, kind: str) -> None:
+    """The image has 5,544 voxels: nothing of it fills 64 MiB."""
+    with zipfile.ZipFile(sound) as archive:
+        document = json.loads(archive.read("study.json"))
+    other = {"sha256": "1" * 64, "size": 1000}
+    document["images"][0]["pixels"] = dict(other)
+    _result(document)["kept"] = [{"choice": _result(document)["shown"], "piece": dict(other)}]
+    parse_study(json.dumps(document))
+    TOO_LARGE[kind](document)["size"] = 1 << 26
+    with pytest.raises(DataError, match="a piece is larger than what it is said to hold"):
+        parse_study(json.dumps(document))
 
 
 def test_a_piece_that_is_gone_from_a_folder_is_missed(found: Prediction, tmp_path: Path) -> None:
