@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 
 from napari_ssn.cohort.manifest import Record
 from napari_ssn.documents.cohort import Measured
-from napari_ssn.io.table import as_text
+from napari_ssn.io.table import as_csv, as_text
 
 _SCAN = ("scan", "image", "lesion", "state", "reason")
 _SIZES = ("label", "unit", "median", "low", "high", "level", "range", "mean")
@@ -23,12 +21,8 @@ def table_of(records: Iterable[Record], named: bool = True) -> bytes:
         records: of all scans.
         named: whether images are called by their paths, which may name patients.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_SCAN, *_SIZES, *_LENGTHS, *_REST])
-    for one in records:
-        writer.writerows(_rows(one, named))
-    return text.getvalue().encode()
+    rows = (row for one in records for row in _rows(one, named))
+    return as_csv([[*_SCAN, *_SIZES, *_LENGTHS, *_REST], *rows]).encode()
 
 
 def _rows(one: Record, named: bool) -> Iterator[list[str]]:

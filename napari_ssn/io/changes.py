@@ -12,7 +12,7 @@ from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import ExportError
 from napari_ssn.io.files import write_files
 from napari_ssn.io.locks import alone
-from napari_ssn.io.table import as_text
+from napari_ssn.io.table import as_csv, as_text
 
 _LOW, _MIDDLE, _HIGH = "0.05", "0.5", "0.95"
 # Columns, each with where its number is among the figures of a change.
@@ -67,15 +67,13 @@ def add_row(path: Path, row: Mapping[str, str]) -> None:
     # Two that add at a time would each write what it read and one row: the other's is lost.
     with alone(path.parent):
         before, columns = _before(path), list(row)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        rows = [list(row.values())]
         if not before:
-            writer.writerow(columns)
+            rows.insert(0, columns)
         elif next(csv.reader(io.StringIO(before)), []) != columns:
             raise ExportError("The table of that name has other columns: choose another name.")
-        writer.writerow(row.values())
         joined = before if not before or before.endswith("\n") else f"{before}\n"
-        write_files({path: f"{joined}{text.getvalue()}".encode()}, overwrite=bool(before))
+        write_files({path: f"{joined}{as_csv(rows)}".encode()}, overwrite=bool(before))
 
 
 def _before(path: Path) -> str:

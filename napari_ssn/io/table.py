@@ -11,6 +11,8 @@ from napari_ssn.geometry.size import Size
 
 _COLUMNS = ("hypothesis", "share", "level", "seed", "label", "voxels", "ml", "mm2")
 _LENGTHS = ("longest_mm", "perpendicular_mm")
+# The full-width ones are signs too, where somebody writes Japanese or Chinese.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _CUT, _APART = "cut_off_by", "apart_voxels"
 
 
@@ -63,24 +65,38 @@ def volumes_table(rows: Iterable[Row], size: Size, remark: str = "") -> bytes:
         size: what a voxel counts for.
         remark: why all of it deserves doubt, in a column of its own; without one there is none.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     remarks = [remark] if remark else []
-    writer.writerow([*_COLUMNS, *_LENGTHS, _CUT, _APART, *(["remark"] if remark else [])])
+    table: list[list[str]] = [[*_COLUMNS, *_LENGTHS, _CUT, _APART, *(["remark"] if remark else [])]]
     for row in rows:
-        cells = (_number(row.share), _number(row.level), row.seed)
-        name, label = as_text(row.hypothesis), as_text(row.label)
+        cells = (_number(row.share), _number(row.level), "" if row.seed is None else str(row.seed))
         lengths = [_number(one) for one in row.across or (None, None)]
         amounts = [_number(size.ml(row.voxels)), _number(size.mm2(row.voxels))]
         sizes = [_number(row.voxels), *amounts, *lengths, " and ".join(row.cut_off_by)]
         sizes.append("" if row.apart is None else str(row.apart))
-        writer.writerow([name, *cells, label, *sizes, *remarks])
-    return text.getvalue().encode()
+        table.append([as_text(row.hypothesis), *cells, as_text(row.label), *sizes, *remarks])
+    return as_csv(table).encode()
+
+
+def as_csv(rows: Iterable[Iterable[str]]) -> str:
+    """Lines of CSV of which no cell is a formula, whatever was put into it: see `as_text`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        writer.writerow([cell if _is_number(cell) else as_text(cell) for cell in row])
+    return text.getvalue()
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def as_text(value: str) -> str:
     """A text that no spreadsheet takes for a formula: one that looks like it gets a quote."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return f"'{value}" if value.startswith(_FORMULA) else value
 
 
 def _number(value: float | None) -> str:

@@ -34,6 +34,8 @@ def kept_folder() -> Path | None:
 EVERY_S = 5.0
 # Folders of earlier sessions that are kept.
 _MOST = 3
+# Names of a folder until one is held: the first will do, but for a race with another process.
+_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Keeping:
         self._saved = Whole()
         self._job: Future[None] | None = None
         self._pieces: Pieces | None = None
-        self._told = False
+        self._told = self._failed = False
 
     def tick(self) -> None:
         """Save what has changed, unless the former is still being saved."""
@@ -84,6 +86,8 @@ class Keeping:
                 return
             job, self._job = self._job, None
             error = job.exception()
+            # Nothing that changes later may follow: what could not be saved is tried again.
+            self._failed = error is not None
             if error is not None and not self._told:
                 self._told = True
                 self._tell(f"Your work is not being saved: {problem(error)}", True)
@@ -119,7 +123,7 @@ class Keeping:
         """Whether something is to be saved; an empty session leaves no trace."""
         if self._base is None or (whole.empty and self._saved.empty):
             return False
-        return whole != self._saved
+        return self._failed or whole != self._saved
 
     def take_over(self, offer: Offer) -> bool:
         """Go on in the folder of an earlier session; False if another program has it by now."""
@@ -143,11 +147,27 @@ class Keeping:
             make_folder(self._base)
             with suppress(OSError):
                 self._base.chmod(0o700)
-            make_folder(self.folder)
-            self._let_go = hold(self.folder)
+            self._let_go = self._held_folder()
         if self._pieces is None:
             self._pieces = prediction.stored.Pieces()
         prediction.studies.save_in_folder(self.folder, whole, self._pieces)
+
+    def _held_folder(self) -> Callable[[], None] | None:
+        """Hold the folder, which no other may take away: one that looks for what was left behind
+        may have found it before anything was in it, and is given another then.
+        """
+        for _ in range(_TRIES):
+            make_folder(self.folder)
+            let_go = hold(self.folder)
+            if let_go is not None:
+                # Held before it was taken away, a folder is none any more.
+                if self.folder.is_dir():
+                    return let_go
+                let_go()
+            self.folder = self.folder.with_name(secrets.token_hex(8))
+        # As where the system has no locks.
+        make_folder(self.folder)
+        return None
 
     def _move(self, folder: Path, let_go: Callable[[], None]) -> None:
         own, self.folder = self.folder, folder

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_ssn.io.locks import hold
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded, Session
@@ -233,3 +234,49 @@ def test_a_full_disk_is_said_once(
     assert len(told) == 1 and "not being saved" in told[0] and str(base) not in told[0]
     assert session.walk.choice != Choice()
     keeping.close()
+
+
+def test_what_could_not_be_saved_is_tried_again_though_nothing_changes(
+    fresh: Opener, base: Path
+) -> None:
+    session = worked(fresh())
+    told: list[str] = []
+    base.write_text("a full disk")
+    keeping = Keeping(base, session.studies.whole, lambda text, error: told.append(text))
+    keeping.finish()
+    assert len(told) == 1
+    base.unlink()
+    keeping.finish()
+    keeping.close()
+    keeping._pool.shutdown(wait=True)
+    assert [one.results for one in offers(base)] == [2] and len(told) == 1
+
+
+@pytest.mark.parametrize("moment", ["held by another", "taken away"])
+def test_another_process_that_tidies_up_takes_no_new_folder_away(
+    fresh: Opener, base: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A second window starts between the making of a folder and its first save."""
+    session = worked(fresh())
+    keeping = kept_by(session, base)
+    first, others = keeping.folder, []
+
+    def raced(folder: Path) -> Callable[[], None] | None:
+        let_go = None
+        if folder == first and moment == "held by another":
+            others.append(hold(folder))
+        let_go = hold(folder)
+        if folder == first and moment == "taken away":
+            folder.rmdir()
+        return let_go
+
+    monkeypatch.setattr("napari_ssn.session.keeping.hold", raced)
+    keeping.finish()
+    monkeypatch.undo()
+    for let_go in others:
+        let_go()
+    # While its process lives, its folder is nobody's to take.
+    assert offers(base) == () and (keeping.folder / "study.json").is_file()
+    keeping.close()
+    keeping._pool.shutdown(wait=True)
+    assert [one.results for one in offers(base)] == [2]
