@@ -45,6 +45,7 @@ def test_a_server_is_chosen_used_and_left(
     panel.use.click()
     qtbot.waitUntil(lambda: session.setup.survey.elsewhere, timeout=20_000)
     assert panel.about.text() == f"Models run on {address} (CPU)."
+    assert dock.header.badge.text() == "Server · CPU"
     assert dock.header.badge.toolTip() == "CPU, of the server that the settings name"
     run_and_wait(dock, qtbot)
     assert session.result is not None and session.result.device_title == "CPU"

@@ -66,6 +66,12 @@ class ComputerPanel(Section):
         inner = QVBoxLayout(self.rows)
         inner.setContentsMargins(0, 0, 0, 0)
         lay_out((self.named,), inner)
+        for name, words in (
+            ("address", "https://gpu.example.org:8797"),
+            ("token", str(usual_token_file())),
+            ("certificates", "the usual ones"),
+        ):
+            self.named[name].setPlaceholderText(words)
         self.use = button("Use this server", "From the next run on, as long as it can be reached")
         self.about = text(_ABOUT, "muted")
         inner.addLayout(row([1, self.use]))

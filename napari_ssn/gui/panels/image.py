@@ -63,6 +63,8 @@ class Header(Section):
             tip = survey.device
             if survey.elsewhere:
                 tip = f"{survey.device}, of the server that the settings name"
+                # One that cannot be reached has no device, and is a "Server" already.
+                short = short if short == "Server" else f"Server · {short}"
             elif survey.device == "CPU":
                 tip = "Runs on the processor; a graphics card would be faster."
             self.badge.setText(short)
