@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from napari_ssn.documents.controls import without_controls
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Index = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=3)]
 
 
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_controls(value)
+    if isinstance(value, list | tuple) and any(isinstance(one, str) for one in value):
+        return type(value)(map(_cleaned, value))
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(one) for key, one in value.items()}
+    return value
+
+
 class Closed(BaseModel):
-    """Has its fields and no other, and stays as it was made."""
+    """Has its fields and no other, and stays as it was made.
+
+    Whoever wrote it, no text of it holds control characters.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _no_controls(cls, value: Any) -> Any:
+        return _cleaned(value)
 
 
 class Exact(Closed):

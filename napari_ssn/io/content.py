@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.documents.controls import without_controls
 
 if TYPE_CHECKING:
     from napari_ssn.documents.sidecar import Provenance
@@ -117,11 +118,14 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class PlainLabel:
-    """A `Label` that nobody has coded."""
+    """A `Label` that nobody has coded; whichever file names it, it holds no control characters."""
 
     name: str
     colour: str
     terms: Terms | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", without_controls(self.name))
 
 
 @dataclass(frozen=True)
