@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from napari_ssn.documents.architecture import Architecture as Architecture
 from napari_ssn.documents.closed import Closed, Sha256
+from napari_ssn.documents.controls import without_controls
 from napari_ssn.documents.likeness import Likeness
 from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.documents.regular import read_text
@@ -55,10 +56,17 @@ class Terms(Closed):
     region: Code | None = None
 
 
+def _one_line(name: str) -> str:
+    """Of names that look alike one is made, so that they are found to be the same."""
+    if not (words := without_controls(name).split()):
+        raise ValueError("is empty")
+    return " ".join(words)
+
+
 class Label(Closed):
     """One label; the first of a card is the background."""
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, AfterValidator(_one_line)] = Field(min_length=1, max_length=200)
     colour: Colour
     terms: Terms | None = None
 
@@ -299,6 +307,22 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(
             f"The card of model {folder.name!r} is invalid: {place or 'the file'}: {what}."
         ) from None
+
+
+def card_of_others(labels: Sequence[tuple[str, str]], **content: Any) -> ModelCard:
+    """A card whose labels others named; ModelError, in one sentence, where these make none.
+
+    Args:
+        labels: name and colour of each, the background first.
+        content: of the card's other fields.
+    """
+    named = [{"name": name, "colour": colour} for name, colour in labels]
+    try:
+        return ModelCard(labels=named, **content)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        place, what = what_is_wrong([dict(one) for one in problems])
+        raise ModelError(f"The model cannot be described: {place or 'its card'}: {what}.") from None
 
 
 def _newer(text: str) -> bool:

@@ -18,7 +18,7 @@ from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM, ensemble
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.members import Members, Method
 from napari_ssn.core.packed.distribution import compact
-from napari_ssn.documents.card import Architecture, Label, ModelCard, Training
+from napari_ssn.documents.card import Architecture, ModelCard, Training, card_of_others
 from napari_ssn.errors import NEVER, Cancel, DataError
 from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
 from napari_ssn.geometry.volume import Volume
@@ -219,7 +219,7 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
     purpose = f"{count} {what} of this image, made elsewhere, as one distribution."
     if isinstance(maps, Networks):
         purpose = f"{count} networks of others, run on this image, as one distribution."
-    return ModelCard(
+    return card_of_others(
         name="ensemble",
         title=f"Ensemble of {count}",
         version=__version__,
@@ -230,7 +230,7 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
         spatial_dims=2 if len(source.space) == 2 else 3,
         channels=["image"] * source.channels,
         labels=[
-            Label(name=name, colour=_COLOURS[0 if c == 0 else 1 + (c - 1) % (len(_COLOURS) - 1)])
+            (name, _COLOURS[0 if c == 0 else 1 + (c - 1) % (len(_COLOURS) - 1)])
             for c, name in enumerate(names[: members.classes])
         ],
         normalisation="stretch",

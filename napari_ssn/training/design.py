@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from napari_ssn.documents.card import Architecture, Label, ModelCard, Training
+from napari_ssn.documents.card import Architecture, ModelCard, Training, card_of_others
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.recipe import Recipe
@@ -50,7 +50,7 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
     middle = np.median(spacings, axis=0)
     alike = bool((np.abs(spacings / middle - 1) <= SAME_SIZE).all())
     licence = cases.licence or "not stated by the data"
-    card = ModelCard(
+    card = card_of_others(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "model",
         title=name,
         version="0.1.0",
@@ -58,10 +58,10 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
         limits=["Its author has not said where it fails."],
         licence=licence,
         architecture=_architecture(dims, centred),
-        spatial_dims=dims,  # type: ignore[arg-type]
+        spatial_dims=dims,
         channels=list(cases.channels),
         labels=[
-            Label(name=label, colour=_COLOURS[(i - 1) % len(_COLOURS)] if i else "#000000")
+            (label, _COLOURS[(i - 1) % len(_COLOURS)] if i else "#000000")
             for i, label in enumerate(cases.labels)
         ],
         normalisation="stretch" if centred else "standardise",

@@ -9,8 +9,9 @@ import nrrd
 import numpy as np
 import pytest
 
-from napari_ssn.documents.card import CARD_NAME, Label, read_card
+from napari_ssn.documents.card import CARD_NAME, card_of_others, read_card
 from napari_ssn.documents.controls import without_controls
+from napari_ssn.errors import ModelError
 from napari_ssn.io.content import PlainLabel, plain_labels
 from napari_ssn.io.napari_hooks import get_reader
 from tests.support.helpers import tiny_model
@@ -23,8 +24,6 @@ def test_control_characters_become_spaces(text: str) -> None:
     shown = without_controls(text)
     assert len(shown) == len(text) and shown.isprintable()
     assert PlainLabel(text, "").name == plain_labels([text])[0].name == shown
-    if text != "\ud800":  # which pydantic refuses
-        assert Label(name=text, colour="#ffffff").name == shown
 
 
 @pytest.mark.parametrize(
@@ -39,6 +38,7 @@ def test_a_card_says_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
     told = json.loads((folder / CARD_NAME).read_text())
     bad = "\x1b]0;DOE\x07"
     told["title"] = told["purpose"] = told["labels"][1]["name"] = bad
+    told["version"] = bad
     told["training"]["attribution"] = told["channels"][0] = bad
     (folder / CARD_NAME).write_text(json.dumps(told))
     card = read_card(folder)
@@ -57,3 +57,34 @@ def test_the_segments_of_a_file_name_no_layer_so(tmp_path: Path) -> None:
     [(_, said, kind)] = get_reader(path)(path)
     assert kind == "labels" and said["name"] == " [31mDOE "
     assert all(name.isprintable() for name in said["features"]["label"])
+
+
+@pytest.mark.parametrize("name", ["{} ", " {}", "{}\x07", "\n{}"])
+def test_two_labels_that_look_alike_have_one_name(tmp_path: Path, name: str) -> None:
+    folder = tiny_model(tmp_path / "model")
+    told = json.loads((folder / CARD_NAME).read_text())
+    told["labels"][1]["name"] = name.format(told["labels"][0]["name"])
+    (folder / CARD_NAME).write_text(json.dumps(told))
+    with pytest.raises(ModelError, match="two labels have one name"):
+        read_card(folder)
+
+
+@pytest.mark.parametrize(("name", "said"), [("  ", "is empty"), ("x" * 201, "is too long")])
+def test_a_label_has_a_name_that_can_be_read(tmp_path: Path, name: str, said: str) -> None:
+    folder = tiny_model(tmp_path / "model")
+    told = json.loads((folder / CARD_NAME).read_text())
+    told["labels"][1]["name"] = name
+    (folder / CARD_NAME).write_text(json.dumps(told))
+    with pytest.raises(ModelError, match=said):
+        read_card(folder)
+
+
+@pytest.mark.parametrize("names", [("background", "a", "a "), ("background", " "), ("", "a")])
+def test_names_of_others_that_make_no_card_are_refused_in_a_sentence(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Of a bundle's labels, or a data set's: what came was the words of a library."""
+    card = dict(read_card(tiny_model(tmp_path / "model")))
+    del card["labels"]
+    with pytest.raises(ModelError, match=r"The model cannot be described: .*(one name|is empty)"):
+        card_of_others([(name, "#ffffff") for name in names], **card)
