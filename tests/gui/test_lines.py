@@ -295,3 +295,23 @@ def test_the_legend_covers_no_line_where_there_is_another_corner(opened: Any, qt
     ):  # fmt: skip
         lie(at)
         assert str(legend.position) == where, at
+
+
+def test_the_legend_leaves_the_picture_to_be_seen(opened: Any, qtbot: Any) -> None:
+    viewer, dock = opened
+    ready(dock, qtbot)
+    viewer.canvas.size = (1000, 600)
+    dock.samples.add.click()
+    qtbot.waitUntil(lambda: len(dock.scene.copies.layers) == 3, timeout=20_000)
+
+    def rows() -> list[str]:
+        return [words for words, _, _ in dock.lines.legend.rows]
+
+    whole = rows()
+    assert sum(words.startswith("sample") for words in whole) == 3
+    # As soon as it is smaller: the lines themselves are seen, and that others are there is said.
+    viewer.canvas.size = (300, 600)
+    few = rows()
+    assert len(few) <= 6 and few[0] == whole[0] and few[-1] == "3 other outlines"
+    viewer.canvas.size = (1000, 600)
+    assert rows() == whole

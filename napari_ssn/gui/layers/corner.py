@@ -14,6 +14,8 @@ LEFT, RIGHT = "top_left", "top_right"
 _PAD, _LETTER, _ROW, _SIGN = 10.0, 7.2, 18.0, 34.0
 # Below the letter of the side at the upper edge.
 _DOWN = 34.0
+# Of the canvas's height, and rows that there always are.
+_SHARE, _FEWEST = 1 / 3, 6
 
 
 def on_canvas(viewer: Viewer, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -29,6 +31,11 @@ def on_canvas(viewer: Viewer, points: NDArray[np.float64]) -> NDArray[np.float64
     size = np.asarray(viewer.canvas.size, dtype=float)
     found: NDArray[np.float64] = size / 2 + (points - middle) * ways * camera.zoom
     return found
+
+
+def rows_for(viewer: Viewer) -> int:
+    """As many rows of a legend as leave the picture to be seen: a third of its height, or six."""
+    return max(_FEWEST, int((viewer.canvas.size[0] * _SHARE - _DOWN) / _ROW))
 
 
 def corner(

@@ -11,14 +11,14 @@ from napari.viewer import Viewer
 
 from napari_ssn.geometry.contours import box_edges
 from napari_ssn.gui.layers import colours
-from napari_ssn.gui.layers.corner import corner
+from napari_ssn.gui.layers.corner import corner, rows_for
 from napari_ssn.gui.layers.legend import LegendOverlay
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import BOLD, THIN, Band, Stroke, StrokesOverlay
 from napari_ssn.session import Plane, Session
 from napari_ssn.session.lines import Lines
 from napari_ssn.text.overview import LOOKED_AT, SHARES, WAYS
-from napari_ssn.text.sizes import calipers_line, capital
+from napari_ssn.text.sizes import calipers_line, capital, plural
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -50,6 +50,8 @@ class LineArt:
             viewer.dims.events.point,
             viewer.dims.events.order,
             viewer.dims.events.ndisplay,
+            # The legend takes as many rows as there is room for.
+            viewer.canvas.events.size,
         )
         for event in self._events:
             event.connect(self.refresh)
@@ -292,10 +294,16 @@ class LineArt:
         others = {name: [one for one in rest if one in own[name]] for name in _OWN[1:]}
         copies = [one for one in rest if not any(one in strokes for strokes in own.values())]
         ahead, calipers, box = others.values()
-        listed = [*bold, *calipers, *shares, *ahead, *copies[:_ROWS], *box]
-        rows = tuple((one.words, one.colour, one.width) for one in listed)
-        if len(copies) > _ROWS:
-            rows = (*rows, (f"and {len(copies) - _ROWS} more", "", THIN))
+        first, room = [*bold, *calipers, *shares, *ahead], rows_for(self._viewer)
+        left = min(_ROWS, room - len(first))
+        # A row that says how many more there are takes the place of one.
+        left = len(copies) if len(copies) <= left else left - 1 if left > 2 else 0
+        rows = tuple((one.words, one.colour, one.width) for one in [*first, *copies[:left]])
+        if more := len(copies) - left:
+            words = f"and {more} more" if left else plural(more, "other outline")
+            rows = (*rows, (words, "", THIN))
+        if len(rows) < room:
+            rows = (*rows, *((one.words, one.colour, one.width) for one in box))
         if self.legend.rows != rows:
             self.legend.rows = rows
         if self.legend.visible != bool(rows):
