@@ -74,8 +74,12 @@ class Affine:
 
     @property
     def singular(self) -> bool:
-        """Whether a voxel is of no size, or next to it."""
-        return self.voxel_mm3 < 1e-12
+        """Whether a voxel is of no size, or next to it, as a whole or along one axis.
+
+        To bring such an axis to the millimetres of a model would take all memory: each of its
+        nodes is made of as many voxels as fill it.
+        """
+        return self.voxel_mm3 < 1e-12 or float(self.lengths.min()) < 1e-5
 
     def area_mm2(self, one: int, two: int) -> float:
         """Area of a pixel of the plane that two axes span."""

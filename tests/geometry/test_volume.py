@@ -76,3 +76,13 @@ def test_what_follows_from_a_grid() -> None:
     np.testing.assert_allclose(places, [(one.matrix @ [*i, 1])[:3] for i in index])
     np.testing.assert_allclose([one.index_of(place) for place in places], index)
     np.testing.assert_allclose(one.places(index[:, :2]), one.places(index * [1, 1, 0]))
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_voxel_thinner_than_ten_nanometres_is_none(axis: int) -> None:
+    """A billionth of a mm along one axis hung where the image was brought to a model's voxels."""
+    thin, fine = np.eye(4), np.eye(4)
+    thin[axis, axis], fine[axis, axis] = 1e-9, 1e-4
+    with pytest.raises(GeometryError, match="a voxel size is zero or next to it"):
+        Volume(np.zeros((1, 4, 5, 6), np.float32), thin, "volume")
+    assert Volume(np.zeros((1, 4, 5, 6), np.float32), fine, "volume").spacing_mm[axis] == 1e-4
