@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -70,7 +71,7 @@ def serve(
         typer.echo(f"Serving {', '.join(one.card.name for one in models)} at {address}")
         typer.echo("Ctrl+C ends it.", err=True)
 
-    try:
+    # In the background of a script Ctrl+C means nothing to Python, and ends the server still.
+    with contextlib.suppress(KeyboardInterrupt):
         remote.serving.serve(models, token, line, ready, most_bytes=most << 20)
-    except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
+    typer.echo("Stopped.", err=True)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -28,12 +29,17 @@ from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import TOKEN, served
 
 
-def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("background", [False, True])
+def test_it_serves_until_it_is_stopped(tmp_path: Path, background: bool) -> None:
     folder, token = tiny_model(tmp_path / "flat", region=(16, 16)), tmp_path / "token"
     command = [sys.executable, "-m", "napari_ssn", "serve", "--model", str(folder)]
     command += ["--device", "cpu", "--port", "0", "--token-file", str(token)]
+    # What a script starts in the background begins with SIGINT ignored.
+    signals = partial(
+        signal.signal, signal.SIGINT, signal.SIG_IGN if background else signal.SIG_DFL
+    )
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=signals
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
