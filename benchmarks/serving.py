@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import psutil
@@ -33,7 +33,7 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import compact
 from napari_ssn.errors import Cancelled, SSNError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.network.inference import Inference, Watch, infer
+from napari_ssn.network.inference import Asked, Inference, Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.question import Question
 from napari_ssn.remote.distant import Distant
@@ -64,7 +64,7 @@ def client(
     plain = samples.volume(1 + number % 3)
     data = plain.data + rng.normal(0, 5, plain.data.shape).astype(np.float32)
     volume = Volume(data, plain.affine, plain.extent, plain.oriented)
-    expected = infer(model, volume).dist.numbers()
+    expected = model.infer(volume).dist.numbers()
     runs = 0
     while time.monotonic() < end:
         time.sleep(chance.uniform(0, 2 * pause))
@@ -76,7 +76,7 @@ def client(
             return stopping and time.monotonic() > at
 
         try:
-            found = infer(Distant.of(model.card, server), volume, watch=Watch(cancelled=stopped))
+            found = Distant.of(model.card, server).infer(volume, watch=Watch(cancelled=stopped))
         except Cancelled:
             with told.lock:
                 told.ended["stopped"] += 1
@@ -132,12 +132,15 @@ def load(model: Model, clients: int, minutes: float, pause: float) -> None:
     )
 
 
-class _Listening:
+class _Listening(Asked):
     """A model that keeps what it is asked."""
 
     def __init__(self, model: Model) -> None:
-        self.card, self.room, self._model = model.card, model.room, model
+        self.card, self._model = model.card, model
         self.question: Question | None = None
+
+    def room(self) -> int:
+        return self._model.room()
 
     def answer(self, question: Question, watch: Watch) -> Inference:
         self.question = question
@@ -146,8 +149,8 @@ class _Listening:
 
 def wire(model: Model) -> None:
     """Print what goes over the line."""
-    listening: Any = _Listening(model)
-    found = infer(listening, samples.volume(1))
+    listening = _Listening(model)
+    found = listening.infer(samples.volume(1))
     up, back = asked(listening.question, key_of(model.card)), answered(found)
     print("Over the line:")
     print(

@@ -19,7 +19,7 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.network.inference import Inference, Watch, infer
+from napari_ssn.network.inference import Asked, Inference, Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.question import Question
 from napari_ssn.remote.messages import answer_of, answered, asked, question_of
@@ -30,12 +30,15 @@ MOST = 1 << 24
 KINDS = ("float16", "float32", "float64", "int16", "int32", "int64", "uint8")
 
 
-class Kept:
+class Kept(Asked):
     """A model that keeps the question it is asked."""
 
     def __init__(self, model: Model) -> None:
-        self.card, self.room, self._model = model.card, model.room, model
+        self.card, self._model = model.card, model
         self.question: Question | None = None
+
+    def room(self) -> int:
+        return self._model.room()
 
     def answer(self, question: Question, watch: Watch) -> Inference:
         self.question = question
@@ -58,7 +61,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def asked_of(model: Model) -> tuple[Question, Inference]:
     kept = Kept(model)
     volume = Volume(noise_image((30, 20, 22))[None], oblique_affine())
-    found = infer(kept, volume, (5, 10, 11), watch=Watch(look_at=(4, None, None)))
+    found = kept.infer(volume, (5, 10, 11), watch=Watch(look_at=(4, None, None)))
     assert kept.question is not None
     return kept.question, found
 

@@ -16,7 +16,7 @@ import requests
 
 from napari_ssn.errors import ServerError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.network.inference import Watch, infer
+from napari_ssn.network.inference import Asked, Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.question import Place, Question
 from napari_ssn.remote import runs as runs_module
@@ -77,7 +77,7 @@ def call(address: str, method: str, path: str, token: str = TOKEN, **kwargs: Any
 def question_of(model: Slow, seed: int) -> Question:
     found: list[Question] = []
 
-    class Listening:
+    class Listening(Asked):
         card, room = model.card, model.room
 
         def answer(self, question: Question, watch: Watch) -> Any:
@@ -85,7 +85,7 @@ def question_of(model: Slow, seed: int) -> Question:
             return model._model.answer(question, watch)
 
     rng = np.random.default_rng(seed)
-    infer(Listening(), Volume(rng.random((1, 30, 40), np.float32), np.eye(4)))
+    Listening().infer(Volume(rng.random((1, 30, 40), np.float32), np.eye(4)))
     return found[0]
 
 
