@@ -26,7 +26,7 @@ from napari_ssn.network.models import load_model
 from napari_ssn.remote.distant import Distant
 from napari_ssn.remote.elsewhere import Elsewhere
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
-from tests.support.serving import TOKEN, served
+from tests.support.serving import served, token_file
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -115,9 +115,7 @@ def test_it_does_not_listen_where_anybody_can_read(tmp_path: Path) -> None:
 
 def test_a_server_segments_as_this_computer_does(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path / "flat", region=(16, 16))
-    token = tmp_path / "token"
-    token.touch(0o600)
-    token.write_text(TOKEN)
+    token = token_file(tmp_path)
     image = tmp_path / "image.nii.gz"
     nib.save(nib.Nifti1Image(noise_image((20, 24, 3)), oblique_affine()), image)
     plain = ["segment", str(image), "--model", str(folder), "--samples", "2"]

@@ -11,15 +11,12 @@ import pytest
 from napari_ssn.network.models import load_model
 from tests.support.docks import pick, run_and_wait
 from tests.support.helpers import tiny_model
-from tests.support.serving import TOKEN, served
+from tests.support.serving import served, token_file
 
 
 @pytest.fixture
 def token(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
-    path.touch(0o600)
-    path.write_text(TOKEN)
-    return path
+    return token_file(tmp_path)
 
 
 @pytest.fixture

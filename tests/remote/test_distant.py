@@ -30,7 +30,7 @@ from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.line import Talk
 from napari_ssn.remote.serving import Line
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
-from tests.support.serving import TOKEN, served
+from tests.support.serving import served, token_file
 from tests.support.webs import Answer, Asked, answering, certificate
 
 SAME = (
@@ -76,10 +76,7 @@ def held() -> Iterator[threading.Event]:
 
 @pytest.fixture
 def token(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
-    path.touch(0o600)
-    path.write_text(TOKEN)
-    return path
+    return token_file(tmp_path)
 
 
 def image(*space: int, seed: int = 0) -> Source:

@@ -13,7 +13,7 @@ from napari_ssn.network.models import load_model
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.session import Session
 from tests.support.helpers import tiny_model
-from tests.support.serving import TOKEN, served
+from tests.support.serving import served, token_file
 from tests.support.sessions import Inline, ran, start
 
 
@@ -24,9 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
-    token = tmp_path_factory.mktemp("t") / "token"
-    token.touch(0o600)
-    token.write_text(TOKEN)
+    token = token_file(tmp_path_factory.mktemp("t"))
     with served([load_model(model, "cpu")]) as address:
         yield Elsewhere(address, token)
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from napari_ssn.remote.serving import Line, serve
 
 TOKEN = "a-token-that-is-long-enough-0001"
+
+
+def token_file(folder: Path) -> Path:
+    """A file with the server's token, for its owner alone."""
+    path = folder / "token"
+    path.touch(0o600)
+    path.write_text(TOKEN)
+    return path
 
 
 @contextmanager
