@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.napari_hooks import image_layer, place, series_layer, title
+from napari_ssn.io.napari_hooks import (
+    image_layer,
+    is_label_map,
+    place,
+    plain_layer,
+    series_layer,
+    title,
+)
 from napari_ssn.io.omezarr import list_levels, read_frames
 from napari_ssn.io.opened import Opened, label_maps, layers_of
 
@@ -54,28 +61,40 @@ def choose(infos: Sequence[LevelInfo]) -> Sequence[int]:
 
 def _layers(path: Path, number: int) -> Iterator[LayerData]:
     found = read_frames(path, number)
-    volume, name = found.volume, title(found.volume)
-    display = Display.of(volume)
-    if found.labelled:
-        parts = label_maps(volume.data)
+    stored, display = found.stored, found.stored.display
+    if found.labelled or is_label_map(stored):
+        parts = label_maps(stored.values, spend=True)
         if parts is None:
-            raise ImageError("The labels hold values that are no whole numbers: nothing to open.")
+            raise ImageError(
+                "The labels hold values that are no whole numbers from 0 to 4,294,967,295: nothing "
+                "to open."
+            )
         yield from layers_of(display, place(display), parts)
         return
-    if volume.channels == 1:
-        yield image_layer(volume, name=name)
-    elif len(volume.space) == 3:
-        yield series_layer(volume, found.step_s, found.axis, name=name)
-    elif volume.channels <= _MOST_LAYERS:
+    if stored.channels == 1:
+        yield plain_layer(stored)
+    elif len(stored.space) == 3:
+        volume = stored.volume()
+        yield series_layer(volume, found.step_s, found.axis, name=title(volume))
+    elif stored.channels <= _MOST_LAYERS:
         # A plane with an axis more would be taken for a volume.
+        volume = stored.volume()
         for k, plane in enumerate(volume.data):
             one = Volume(plane[None], volume.affine, volume.extent, False, note=volume.note)
             yield image_layer(one, name=f"{title(one)} · {found.axis} {k + 1}", visible=k == 0)
     else:
         raise GeometryError(
-            f"The image is a plane with {volume.channels} frames: save one of them, or name it to "
+            f"The image is a plane with {stored.channels} frames: save one of them, or name it to "
             "the command (--frame)."
         )
-    for label, one in found.labels.items():
-        parts = [Opened(part.values, label) for part in label_maps(one.data) or ()]
-        yield from layers_of(display, place(display), parts, seen=False)
+    for label, beside in found.labels.items():
+        parts = label_maps(beside.values, spend=True)
+        if parts is None:
+            warnings.warn(
+                f"{label} beside the image holds values that are no labels and was left out.",
+                stacklevel=2,
+            )
+            continue
+        yield from layers_of(
+            display, place(display), [Opened(part.values, label) for part in parts], seen=False
+        )

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Whole numbers that float32 holds exactly.
-_EXACT = 1 << 24
+# Whole numbers that float32 holds exactly, and those that labels may be.
+_EXACT, _LABELS = 1 << 24, 1 << 32
 # More labels than an atlas has.
 _MOST = 1024
 # Share of the neighbours in which two voxels that are something are the same thing. In pictures
@@ -29,11 +29,12 @@ def label_kind(values: NDArray[Any]) -> np.dtype[Any] | None:
     """Smallest unsigned kind that holds all values; None if one is not whole or below zero."""
     high = 0.0
     fractions = values.dtype.kind == "f"
+    most = _EXACT if fractions else _LABELS
     for piece in _pieces(values):
         part = _single(piece)
         # NaN fails the comparison.
         low, top = float(part.min()), float(part.max())
-        if not (low >= 0 and top < _EXACT):
+        if not (low >= 0 and top < most):
             return None
         if fractions and not np.array_equal(part, np.rint(part)):
             return None

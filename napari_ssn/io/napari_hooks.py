@@ -31,11 +31,11 @@ from napari_ssn.io.content import Content, PlainLabel, PlainModel
 from napari_ssn.io.describing import edited
 from napari_ssn.io.formats import about, is_nifti, is_nrrd, is_other, stored_of
 from napari_ssn.io.hashes import label_map_hash
-from napari_ssn.io.labelled import label_kind, looks_like_labels
+from napari_ssn.io.labelled import label_kind, looks_like_labels, narrowed
 from napari_ssn.io.nrrd_image import frames_of as nrrd_frames
 from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import is_segmentation, segments
-from napari_ssn.io.opened import Opened, label_maps, layers_of, named_by
+from napari_ssn.io.opened import Opened, at_hand, label_maps, layers_of, named_by
 from napari_ssn.io.results import own_results
 from napari_ssn.io.sidecar import described
 from napari_ssn.io.stored import Stored
@@ -75,22 +75,36 @@ def _layers(path: Path) -> list[LayerData]:
     parts = None if own is None else own[1]
     if named:
         parts = _coloured(segments(stored.values, fields), parts)
-    elif parts is None and (stored.labels or _is_label_map(stored)):
+    elif parts is None and (stored.labels or is_label_map(stored)):
         parts = label_maps(stored.values, spend=True)
     if parts is not None:
         display = (stored if own is None else own[0]).display
         return layers_of(display, place(display), parts)
+    if stored.channels == 1:
+        return [plain_layer(stored)]
     volume, step_s = stored.volume(), stored.step_s
-    del stored
-    if volume.channels == 1:
-        data, options, kind = image_layer(volume, name=title(volume))
-        # napari makes labels of whole numbers only, where somebody asks for that.
-        dtype = label_kind(data)
-        return [(data if dtype is None else data.astype(dtype), options, kind)]
     return [series_layer(volume, step_s, name=title(volume))]
 
 
-def _is_label_map(stored: Stored) -> bool:
+def plain_layer(stored: Stored) -> LayerData:
+    """The layer of an image that is called by what it shows.
+
+    napari makes labels of whole numbers only, where somebody asks for that: they are what the file
+    stores, however high.
+
+    Args:
+        stored: of one frame.
+    """
+    volume = stored.volume()
+    data, options, kind = image_layer(volume, name=title(volume))
+    dtype = label_kind(stored.values)
+    if dtype is not None:
+        whole = narrowed(stored.values[0], dtype, spend=True)
+        data = at_hand(stored.display.reorientation.apply(whole))
+    return data, options, kind
+
+
+def is_label_map(stored: Stored) -> bool:
     """Whether a file that does not say so holds labels."""
     return stored.channels == 1 and looks_like_labels(stored.values[0], stored.whole)
 

@@ -19,6 +19,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.omezarr_blocks import check_blocks
 from napari_ssn.io.omezarr_head import Level, is_zarr, labels_of, levels_of
+from napari_ssn.io.stored import Stored
 
 __all__ = ["Frames", "LevelInfo", "is_zarr", "list_levels", "read_frames", "read_omezarr"]
 
@@ -67,18 +68,18 @@ class Frames:
     """A level with all of its frames.
 
     Attributes:
-        volume: its channels are the frames, in the order of the file.
+        stored: the frames in the order of the file, in the type that it stores.
         axis: what they differ in: ``t``, ``c``, or ``frame`` for both.
         step_s: seconds between them, of time.
         labelled: whether the image calls itself one of labels.
         labels: label images on the same grid, of one frame each, by their names.
     """
 
-    volume: Volume
+    stored: Stored
     axis: str
     step_s: float | None
     labelled: bool
-    labels: dict[str, Volume] = field(default_factory=dict)
+    labels: dict[str, Stored] = field(default_factory=dict)
 
 
 def list_levels(path: Path) -> tuple[LevelInfo, ...]:
@@ -128,20 +129,21 @@ def read_omezarr(path: Path, level: int | None = None, frame: int | None = None)
         )
     if frame is not None and not 0 <= frame < count:
         raise GeometryError(f"There is no frame {frame + 1} in this image: it has {count}.")
-    return _read(path, chosen, array, frame or 0, _told(levels, level))
+    return _read(path, chosen, array, frame or 0, _told(levels, level), image=True).volume()
 
 
 def read_frames(path: Path, level: int | None = None) -> Frames:
     """As `read_omezarr`, with all of the frames, and with the label images inside."""
     levels = levels_of(path)
     chosen = _chosen(levels, level)
-    volume = _read(path, chosen, _array(path, chosen), None, _told(levels, level))
-    over = [n for n in chosen.over if _array(path, chosen).shape[n] > 1]
+    array = _array(path, chosen)
+    stored = _read(path, chosen, array, None, _told(levels, level))
+    over = [n for n in chosen.over if array.shape[n] > 1]
     kinds = [chosen.axes[n].kind for n in over]
     axis = {"time": "t", "channel": "c"}[kinds[0]] if len(kinds) == 1 else "frame"
     step_s = chosen.step_s if kinds == ["time"] else None
-    labels = dict(_labels(path, chosen, volume))
-    return Frames(volume, axis, step_s, chosen.labels, labels)
+    labels = dict(_labels(path, chosen, stored))
+    return Frames(stored, axis, step_s, chosen.labels, labels)
 
 
 def _chosen(levels: list[Level], number: int | None) -> Level:
@@ -206,8 +208,15 @@ def _array(path: Path, level: Level) -> Any:
     return array
 
 
-def _read(path: Path, level: Level, array: Any, frame: int | None, note: str | None) -> Volume:
-    """Some or all frames of a level as channels."""
+def _read(
+    path: Path,
+    level: Level,
+    array: Any,
+    frame: int | None,
+    note: str | None,
+    image: bool = False,
+) -> Stored:
+    """Some or all frames of a level: as it stores them, or as the numbers of an image."""
     space = tuple(array.shape[n] for n in level.space)
     affine = level.affine
     whole = math.prod(array.shape) * array.dtype.itemsize
@@ -216,7 +225,8 @@ def _read(path: Path, level: Level, array: Any, frame: int | None, note: str | N
     source.check_memory(4 * (count if frame is None else 1) * math.prod(space) + whole // count)
     every = list(itertools.product(*(range(array.shape[n]) for n in level.over)))
     places = every if frame is None else [every[frame]]
-    data = np.empty((len(places), *space), np.float32)
+    kind = np.dtype(np.float32) if image else array.dtype.newbyteorder("=")
+    data = np.empty((len(places), *space), kind)
     for out, place in zip(data, places, strict=True):
         index: list[Any] = [slice(None)] * array.ndim
         for n, at in zip(level.over, place, strict=True):
@@ -230,23 +240,34 @@ def _read(path: Path, level: Level, array: Any, frame: int | None, note: str | N
     words = [note] if note else []
     if blocks:
         words.append(f"{blocks:,} of its blocks are not stored and are read as empty.")
-    return Volume(data, affine, level.extent, False, note=" ".join(words) or None)
+    note = " ".join(words) or None
+    whole_numbers = array.dtype.kind != "f"
+    return Stored(data, affine, level.extent, False, note=note, whole=whole_numbers)
 
 
-def _labels(path: Path, level: Level, volume: Volume) -> Iterator[tuple[str, Volume]]:
+def _labels(path: Path, level: Level, image: Stored) -> Iterator[tuple[str, Stored]]:
     """Label images of one frame that lie on the grid of an image, by names that can be shown."""
+    elsewhere = 0
     for folder in labels_of(path, level.group):
         try:
             for one in levels_of(path / folder):
                 array = _array(path / folder, one)
                 space = tuple(array.shape[n] for n in one.space)
-                alike = space == volume.space and np.allclose(one.affine, volume.affine, rtol=1e-4)
+                alike = space == image.space and np.allclose(one.affine, image.affine, rtol=1e-4)
                 if alike and math.prod(array.shape[n] for n in one.over) == 1:
                     name = "".join(c for c in Path(folder).name if c.isprintable())[:40]
                     yield name, _read(path / folder, one, array, None, None)
                     break
+            else:
+                elsewhere += 1
         except SSNError as error:
             warnings.warn(f"Labels beside the image were left out. {error}", stacklevel=2)
+    if elsewhere:
+        some = "1 label image" if elsewhere == 1 else f"{elsewhere} label images"
+        have = "has" if elsewhere == 1 else "have"
+        was = "was" if elsewhere == 1 else "were"
+        words = f"{some} beside the image {have} no level on its grid and {was} left out."
+        warnings.warn(words, stacklevel=2)
 
 
 def read(path: Path, series: int | None) -> Volume:

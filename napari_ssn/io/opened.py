@@ -92,7 +92,7 @@ def layers_of(
             "visible": seen and part is parts[0],
             "metadata": {RESULT_KEY: {**origin, **record}},
         }
-        shown = _at_hand(display.reorientation.apply(part.values))
+        shown = at_hand(display.reorientation.apply(part.values))
         if part.values.dtype.kind == "u":
             layers.append((shown, {**options, **_look(part.labels)}, "labels"))
         else:
@@ -100,7 +100,7 @@ def layers_of(
     return layers
 
 
-def _at_hand(values: NDArray[Any]) -> NDArray[Any]:
+def at_hand(values: NDArray[Any]) -> NDArray[Any]:
     """Values that can be painted on, their planes as they lie in memory; copied if need be."""
     steps = [abs(step) for step in values.strides]
     if values.flags.writeable and steps == sorted(steps, reverse=True):

@@ -13,7 +13,7 @@ from napari.components.viewer_model import prune_kwargs
 
 import napari_ssn.samples as samples
 from napari_ssn.io.labelled import label_kind, looks_like_labels
-from napari_ssn.io.napari_hooks import get_reader
+from napari_ssn.io.napari_hooks import get_reader, read_layers
 from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (20, 18, 16)
@@ -136,3 +136,30 @@ def test_the_kind_of_labels(high: int, kind: type | None) -> None:
     values = np.array([[0, high]], np.float32)
     assert label_kind(values) == (None if kind is None else np.dtype(kind))
     assert label_kind(values - 1) is None and label_kind(values + 0.5) is None
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd", "a.mha"])
+@pytest.mark.parametrize("kind", ["<u4", "<i4", "<i8"])
+def test_high_labels_are_not_rounded(tmp_path: Path, name: str, kind: str) -> None:
+    # 16,777,217 is the first whole number that float32 does not hold.
+    high = 2**31 - 1 if kind == "<i4" else 2**32 - 1
+    values = np.zeros((6, 5, 4), kind)
+    values[1:3, 1:4, 1:3], values[3:5, 1:4, 1:3] = 2**24 + 1, high
+    path = tmp_path / name
+    if name.endswith("nii.gz"):
+        nib.save(nib.Nifti1Image(values, np.diag([-1.0, -1, 1, 1]), dtype=values.dtype), path)
+    else:
+        sitk = pytest.importorskip("SimpleITK")
+        sitk.WriteImage(sitk.GetImageFromArray(values.transpose()), str(path))
+    [(shown, _, layer_type)] = read_layers(str(path))
+    assert layer_type == "labels" and shown.dtype == np.uint32
+    assert set(np.unique(shown).tolist()) == {0, 2**24 + 1, high}
+    # As an image that somebody asks to see as labels.
+    for value in range(1, 60):
+        values.flat[2 * value] = 2**24 + 7919 * value
+    if name.endswith("nii.gz"):
+        nib.save(nib.Nifti1Image(values, np.diag([-1.0, -1, 1, 1]), dtype=values.dtype), path)
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(values.transpose()), str(path))
+    [(shown, _, layer_type)] = read_layers(str(path))
+    assert layer_type == "image" and set(np.unique(shown)) == set(np.unique(values))

@@ -255,3 +255,50 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, image: np.ndarray, place: str)
     os.mkfifo(path / place)
     with pytest.raises(ImageError, match=r"damaged|no regular file"):
         ssn.read(path)
+
+
+HIGH = np.array([2**24 + 1, 2**32 - 1], np.int64)
+
+
+@pytest.mark.parametrize("kind", ["<u4", ">i8", "<u8"])
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_labels_keep_the_numbers_that_are_stored(
+    tmp_path: Path, image: np.ndarray, kind: str, version: str
+) -> None:
+    marked = np.zeros(image.shape, np.int64)
+    marked[1:3, 2:4, 1:6], marked[1:3, 2:4, 6:] = HIGH
+    labels = marked.astype(kind)
+    path = make(tmp_path / "a.zarr", [image], "zyx", version)
+    make(path / "labels" / "cells", [labels], "zyx", version)
+    root = zarr.open_group(str(path / "labels"), mode="a", zarr_format=2 if version == "0.4" else 3)
+    if version == "0.4":
+        root.attrs["labels"] = ["cells"]
+    else:
+        root.attrs["ome"] = {"version": version, "labels": ["cells"]}
+    _, (shown, _, layer_type) = get_reader(str(path))(str(path))
+    assert layer_type == "labels" and shown.dtype == np.uint32 and shown.flags.writeable
+    np.testing.assert_array_equal(shown, marked)
+
+
+def test_a_mask_that_does_not_say_so_opens_as_labels(tmp_path: Path, image: np.ndarray) -> None:
+    mask = np.zeros(image.shape, np.uint16)
+    mask[1:3, 2:5, 1:7] = 300
+    path = make(tmp_path / "a.zarr", [mask], "zyx")
+    [(shown, _, kind)] = get_reader(str(path))(str(path))
+    assert kind == "labels" and shown.dtype == np.uint16
+    np.testing.assert_array_equal(shown, mask)
+
+
+def test_labels_that_are_not_opened_are_told(tmp_path: Path, image: np.ndarray) -> None:
+    path = make(tmp_path / "a.zarr", [image], "zyx")
+    make(path / "labels" / "coarse", [halved(image)], "zyx")
+    make(path / "labels" / "below", [image * 0 - 1], "zyx")
+    root = zarr.open_group(str(path / "labels"), mode="a", zarr_format=2)
+    root.attrs["labels"] = ["coarse", "below"]
+    with pytest.warns(UserWarning, match="left out") as told:
+        layers = get_reader(str(path))(str(path))
+    assert [kind for _, _, kind in layers] == ["image"]
+    assert {str(one.message) for one in told} == {
+        "1 label image beside the image has no level on its grid and was left out.",
+        "below beside the image holds values that are no labels and was left out.",
+    }
