@@ -50,6 +50,8 @@ def summarise(
         values["presence_brier"] = metrics.brier_scores(probability, share)
         base = np.full_like(share, share.mean())
         values["presence_brier_base"] = metrics.brier_scores(base, share)
+        # Readers who do not agree are not foreseen one by one by who knows how many outline.
+        values["presence_brier_perfect"] = metrics.brier_scores(share, share)
     summary: dict[str, Any] = {}
     for name, value in values.items():
         there = np.isfinite(value)

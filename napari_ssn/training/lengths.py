@@ -10,8 +10,20 @@ from napari_ssn.geometry.diameters import find_diameters, slice_axis
 from napari_ssn.training.cases import Case
 
 
+def reader_diameters(case: Case, classes: int) -> NDArray[np.float64]:
+    """Longest diameter in a slice of each label that each reader marked, (K, C − 1) mm.
+
+    NaN where a reader did not mark a label, or the voxel size is unknown.
+    """
+    return np.stack([_longest(one, case, classes) for one in case.raters])
+
+
 def diameter_errors(
-    dist: LogitDistribution, case: Case, draws: NDArray[np.float64], counts: NDArray[np.int64]
+    dist: LogitDistribution,
+    case: Case,
+    draws: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    theirs: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """``|d(median hypothesis) − d(reader)|`` of the longest diameter in a slice, (K, L) mm.
 
@@ -23,26 +35,27 @@ def diameter_errors(
         case: with its K readers.
         draws: (n, R) given presence, without pixel noise.
         counts: (n, L) voxels of each label but the background in each of them.
+        theirs: (K, L) mm, of `reader_diameters`.
 
     Returns:
         NaN where a reader did not mark a label, no draw has it, or the voxel size is unknown.
     """
-    out = np.full((len(case.raters), counts.shape[1]), np.nan)
+    out = np.full(theirs.shape, np.nan)
     if case.volume.extent == "unknown":
         return out
-    affine, classes = case.volume.affine, dist.classes
-    across = slice_axis(case.volume.space, affine)
-
-    def longest(label_map: NDArray[np.uint8]) -> NDArray[np.float64]:
-        found = find_diameters(label_map, affine, classes, across)
-        # What is nowhere has no length to be off by.
-        return np.array([one.longest or np.nan for one in found])
-
-    theirs = np.stack([longest(one) for one in case.raters])
     for label, sizes in enumerate(counts.T):
         there = np.flatnonzero(sizes)
         if len(there):
             middle = there[np.abs(sizes[there] - np.median(sizes[there])).argmin()]
-            mine = longest(dist.placed(dist.label_map(draws[middle])))[label]
+            mine = _longest(dist.placed(dist.label_map(draws[middle])), case, dist.classes)[label]
             out[:, label] = np.abs(mine - theirs[:, label])
     return out
+
+
+def _longest(label_map: NDArray[np.uint8], case: Case, classes: int) -> NDArray[np.float64]:
+    """(C − 1,) mm; what is nowhere has no length to be off by."""
+    if case.volume.extent == "unknown":
+        return np.full(classes - 1, np.nan)
+    affine = case.volume.affine
+    found = find_diameters(label_map, affine, classes, slice_axis(case.volume.space, affine))
+    return np.array([one.longest or np.nan for one in found])

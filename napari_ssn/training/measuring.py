@@ -19,9 +19,10 @@ from napari_ssn.core.measures import Range, central_range, label_counts, outline
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import DataError
 from napari_ssn.network.models import Model
+from napari_ssn.training.between import reader_figures
 from napari_ssn.training.calibrating import LEVEL
 from napari_ssn.training.cases import Case, Cases
-from napari_ssn.training.lengths import diameter_errors
+from napari_ssn.training.lengths import diameter_errors, reader_diameters
 from napari_ssn.training.outlined import elsewhere_figures, moved_figures, outlined_figures
 
 SAMPLES = 100
@@ -128,7 +129,8 @@ def measure(
             row["effective_rank"] = metrics.effective_rank(spectrum)
         draws = draw_z(HYPOTHESES, dist.rank, seed + i)
         counts = label_counts(dist, draws)[:, 1:]
-        lengths[i, : len(case.raters)] = diameter_errors(dist, case, draws, counts)
+        drawn = reader_diameters(case, dist.classes)
+        lengths[i, : len(drawn)] = diameter_errors(dist, case, draws, counts, drawn)
         row |= _mean_lengths(lengths[i], labels)
         theirs = np.stack([(case.raters == c + 1).sum(_space(case)) for c in range(count)], -1)
         sizes[i, : len(theirs)] = theirs
@@ -142,6 +144,7 @@ def measure(
             row |= _volume_error(ranges[i, :, 1], theirs, labels)
         else:
             row |= outlined_figures(dist, case, counts.sum(1), SAMPLES, seed + i)
+            row |= reader_figures(case, dist.classes, drawn[:, 0])
             if points:
                 row |= moved_figures(model, case, dist, seed + i)
                 row |= elsewhere_figures(model, case, seed + i)

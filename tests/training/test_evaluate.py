@@ -21,7 +21,7 @@ from napari_ssn.network.models import Model, load_model
 from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by
 from napari_ssn.training.cases import Case
 from napari_ssn.training.evaluate import evaluate, summarise
-from napari_ssn.training.lengths import diameter_errors
+from napari_ssn.training.lengths import diameter_errors, reader_diameters
 from napari_ssn.training.measuring import Measurement, _nothing, _reliability, measure
 from napari_ssn.training.reading import load_cases
 from napari_ssn.training.slices import SliceSet, load_slices
@@ -302,12 +302,15 @@ def test_the_diameter_is_that_of_the_hypothesis_of_median_size() -> None:
     # The empty one aside the median is 16.5, and the first of the two nearest has 5 columns.
     longest = math.hypot(5 * 2.0, 2 * 0.5)
     theirs = [math.hypot(4 * 2.0, 2 * 0.5), 14.0]
-    errors = diameter_errors(dist, case, draws, counts)
+    drawn = reader_diameters(case, 2)
+    assert drawn[:2, 0] == pytest.approx(theirs, rel=1e-6) and np.isnan(drawn[2, 0])
+    errors = diameter_errors(dist, case, draws, counts, drawn)
     assert errors[:2, 0] == pytest.approx([abs(longest - one) for one in theirs], rel=1e-6)
     assert np.isnan(errors[2, 0])
     unknown = replace(case, volume=replace(case.volume, extent="unknown"))
-    assert np.isnan(diameter_errors(dist, unknown, draws, counts)).all()
-    assert np.isnan(diameter_errors(dist, case, draws[:1], counts[:1])).all()
+    assert np.isnan(reader_diameters(unknown, 2)).all()
+    assert np.isnan(diameter_errors(dist, unknown, draws, counts, drawn)).all()
+    assert np.isnan(diameter_errors(dist, case, draws[:1], counts[:1], drawn)).all()
 
 
 def test_errors_of_diameters_are_summed_up_by_patient() -> None:
