@@ -21,7 +21,9 @@ class Volume:
 
     Attributes:
         data: (channels, *space) float32; space has two or three axes, in the order the
-            file stores them. The array may be shared with its owner: treat it as read-only.
+            file stores them. The array may be shared with its owner: treat it as read-only. Of
+            dask, zarr and the like it is computed when the volume is made: what is said of an
+            image is said of its values.
         affine: 4×4 float64, from voxel index (i, j, k) to millimetres in the patient
             (right, anterior, superior positive, as in NIfTI). A 2D image lies in k = 0.
         extent: whether that affine measures volumes, areas in the plane only, or nothing.
@@ -48,6 +50,8 @@ class Volume:
     __repr__ = brief
 
     def __post_init__(self) -> None:
+        if not isinstance(self.data, np.ndarray):
+            object.__setattr__(self, "data", np.asarray(self.data))
         if self.data.dtype != np.float32:
             raise TypeError(f"data: expected float32, got {self.data.dtype}")
         if self.data.ndim not in (3, 4):

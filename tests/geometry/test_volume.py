@@ -86,3 +86,20 @@ def test_a_voxel_thinner_than_ten_nanometres_is_none(axis: int) -> None:
     with pytest.raises(GeometryError, match="a voxel size is zero or next to it"):
         Volume(np.zeros((1, 4, 5, 6), np.float32), thin, "volume")
     assert Volume(np.zeros((1, 4, 5, 6), np.float32), fine, "volume").spacing_mm[axis] == 1e-4
+
+
+@pytest.mark.parametrize("kind", ["dask", "zarr"])
+def test_an_array_that_is_not_computed_yet_is_computed(kind: str) -> None:
+    """What is said of an image is said of its values, whatever holds them."""
+    library = pytest.importorskip(kind if kind == "zarr" else "dask.array")
+    values = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
+    lazy = library.array(values) if kind == "zarr" else library.from_array(values)
+    assert not isinstance(lazy, np.ndarray)
+    volume = Volume(lazy, np.eye(4))
+    assert type(volume.data) is np.ndarray
+    np.testing.assert_array_equal(volume.data, values)
+
+
+def test_what_is_no_array_is_called_that() -> None:
+    with pytest.raises(TypeError, match="expected float32, got int64"):
+        Volume([[[0, 1], [2, 3]]], np.eye(4))  # type: ignore[arg-type]
