@@ -15,11 +15,13 @@ from qtpy.QtWidgets import QApplication
 
 import napari_ssn as ssn
 from napari_ssn.cli.segmenting import segment_image
+from napari_ssn.core.spread import Spread
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.geometry.intensity import seems_ct
 from napari_ssn.gui.panels.walk import ResultPanel
 from napari_ssn.io.dicom.structured import stated
 from napari_ssn.io.sidecar import sidecar_path
+from napari_ssn.prediction.choice import Question
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import (
     Session,
@@ -143,6 +145,11 @@ def test_dock_command_and_files_state_one_claim(
     step = 10.0 ** -len(high.partition(".")[2])
     assert float(low) == pytest.approx(ends["range low"], abs=step)
     assert float(high) == pytest.approx(ends["range high"], abs=step)
+    # A sidecar states the hypotheses themselves: their hundredths, of which two are the range.
+    quantiles = record.sizes["label 1"].voxels
+    voxels = {row["hypothesis"]: float(row["voxels"]) for row in rows if row["level"]}
+    assert quantiles[5] == pytest.approx(voxels["range low"], abs=1e-3)
+    assert quantiles[95] == pytest.approx(voxels["range high"], abs=1e-3)
     mean = next(row for row in rows if row["hypothesis"] == "mean")
     assert record.volumes["label 1"].ml == pytest.approx(float(mean["ml"]))
     (reported,) = stated(out / "mean.sr.dcm").measured
@@ -166,3 +173,73 @@ def test_dock_command_and_files_state_one_claim(
     assert bool(doubt) == unlike and doubt in " ".join(err.split())
     assert ("says nothing of the images" in silent) == (kind == "silent")
     assert silent in " ".join(err.split())
+
+
+def point(session: Session) -> None:
+    """Point at a voxel that the model is in two minds about."""
+    assert session.result is not None
+    chances = session.result.dist.probabilities()
+    voxel = np.unravel_index(np.abs(chances[1] - 0.5).argmin(), SPACE)
+    session.pointing.start(1)
+    session.pointing.add(tuple(int(i) for i in voxel))
+    session.pointing.stop()
+    assert session.walk.choice.points
+
+
+def ask(session: Session) -> None:
+    """Go on with the larger half."""
+    assert session.ranges is not None
+    session.asking.ask(Question("at least", 1, session.ranges.ranges[0].median))
+    session.asking.go_on()
+    assert session.asking.only
+
+
+def spread(session: Session) -> None:
+    session.set_spread(Spread(0.5))
+
+
+def nothing(session: Session) -> None:
+    """All hypotheses as they are."""
+
+
+@pytest.mark.parametrize("given", [nothing, point, ask, spread])
+def test_what_the_window_writes_states_the_range_that_it_shows(
+    tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch, given: Any
+) -> None:
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
+    model, path = folder_of("calibrated", tmp_path), series(tmp_path / "series", "calibrated")
+    volume, out = ssn.read(path), tmp_path / "out"
+    out.mkdir()
+    session = Session(Inline(), Settings(device="cpu", hypotheses=300), (model,))
+    session.catalogue.look()
+    panel = ResultPanel(session)
+    qtbot.addWidget(panel)
+    place = volume.space, 1, volume.affine, volume.extent, volume.oriented
+    session.set_image(Source(1, *place, lambda: volume, series=volume.source))
+    session.run()
+    before = session.ranges
+    given(session)
+    panel.refresh()
+    assert session.ranges is not None and before is not None and session.result is not None
+    one, line = session.ranges.ranges[0], panel.ranges[0].toolTip()
+    if given is not nothing:
+        assert one != before.ranges[0] and line.startswith("Model range")
+    ml = abs(np.linalg.det(volume.affine)) / 1000
+    session.files.export(out / "a.sr.dcm")
+    session.files.export_volumes(out / "v.csv")
+    session.files.export_report(out / "r.html")
+    assert session.files.exported is not None, session.note
+    session.close()
+    assert line in page_of(out / "r.html")
+    rows = list(csv.DictReader((out / "v.csv").read_text().splitlines()))
+    ends = {row["hypothesis"]: float(row["ml"]) for row in rows if row["level"]}
+    assert ends["range low"] == pytest.approx(one.low * ml)
+    assert ends["range high"] == pytest.approx(one.high * ml)
+    (reported,) = stated(out / "a.sr.dcm").measured
+    assert reported.spread is not None
+    assert reported.spread.low == pytest.approx(one.low * ml, rel=1e-4)
+    assert reported.spread.high == pytest.approx(one.high * ml, rel=1e-4)
+    record = read_sidecar(sidecar_path(out / "a.sr.dcm"))
+    quantiles = record.sizes["label 1"].voxels
+    assert quantiles[5] == pytest.approx(one.low, abs=1e-3)
+    assert quantiles[95] == pytest.approx(one.high, abs=1e-3)
