@@ -213,6 +213,34 @@ def test_half_a_border_that_moves_is_an_edge_and_all_of_it_is_size(form: str, ha
         np.testing.assert_allclose(effect.side, [0, 0, 1], atol=0.05)
 
 
+@pytest.mark.parametrize("form", ["disc", "ring", "ball", "shell", "flat"])
+@pytest.mark.parametrize("far", [1 / 16, 1 / 8, 1 / 5])
+def test_how_far_a_border_moves_says_nothing_of_where(form: str, far: float) -> None:
+    """Half of both borders, out and in, and two thirds of the width: an edge, and size."""
+    axes = 2 if form in ("disc", "ring") else 3
+    at = np.indices((39,) * axes) - 19.0
+    if form == "flat":
+        at[0] /= 0.6
+    r = np.sqrt(np.square(at).sum(0))
+    margin = np.minimum(10.05 - r, r - 5.05) if form in ("ring", "shell") else 10.05 - r
+    if form == "flat":
+        at[0] *= 0.6
+    across = at[0] / np.maximum(np.sqrt(np.square(at).sum(0)), 1e-9)
+    for least, kind in ((0.0, "edge"), (-1 / 3, "size")):
+        column = 10 * far * (across > least)
+        zero = np.zeros_like(margin)
+        dist = LogitDistribution(
+            np.stack([zero, margin]),
+            np.stack([zero, column])[None],
+            np.full((2, *margin.shape), 0.01),
+            np.diag([1.0, 1.0, 1.0, 1.0]),
+        )
+        effect = principal_directions(dist).effects[0]
+        assert effect.kind == kind, (least, effect)
+        if kind == "edge":
+            np.testing.assert_allclose(np.abs(effect.side), [1, 0, 0], atol=0.05)
+
+
 def three(rows: list[np.ndarray], columns: list[np.ndarray]) -> LogitDistribution:
     """Background and two labels of a strip."""
     shape = (3, *rows[0].shape)

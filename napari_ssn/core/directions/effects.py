@@ -19,10 +19,10 @@ from napari_ssn.geometry.affine import Affine
 REACH = 2.0
 
 # Length of the mean of unit vectors (0 all around, 1 all one way) above which a change is on
-# one side, by the axes along which a label changes. Voxels spread evenly over half a circle give
-# 2/π = 0.64 and over half a sphere 1/2, and the middle, which moves with them, takes a fifth of the
-# one and two fifths of the other.
-_ONE_SIDED = {2: 0.5, 3: 0.3}
+# one side, by the axes along which a label changes. Seen from the middle of the mean, which stays
+# where it is however far the border goes, voxels spread evenly over half a circle give 2/π = 0.64
+# and over two thirds of its width 0.49; over half a sphere 1/2, over two thirds 1/3.
+_ONE_SIDED = {2: 0.52, 3: 0.38}
 # |gain − loss| / (gain + loss) below which a change moves the label rather than grow it.
 _BALANCED = 0.5
 # Share of the changed voxels of the label that changes most from which on another one matters
@@ -87,8 +87,8 @@ class _Changing:
         decode: labels of these voxels for each z, (k, R) to (k, n).
         classes: C.
         index: (n, axes), places in the grid.
-        kept: (C,) voxels of each label among all others, and middles: (C, axes), the sum of
-            their indices.
+        kept: (C,) voxels of each label among all others.
+        middles: (C, axes), the middle of each label in the mean's map; NaN where it has none.
         boundary: (C,) size of each label's boundary in the mean's map, 0 of the background.
         affine, spacing_mm: of the grid.
     """
@@ -110,17 +110,17 @@ class _Changing:
         there.reshape(-1)[voxels] = True
         spacing = Affine(dist.affine).spacing_mm(mean.ndim)
         kept = np.zeros(dist.classes, np.int64)
-        middles = np.zeros((dist.classes, mean.ndim))
+        middles = np.full((dist.classes, mean.ndim), np.nan)
         boundary = np.zeros(dist.classes)
         for label in range(dist.classes):
-            still = (mean == label) & ~there
-            kept[label] = np.count_nonzero(still)
-            if label > 0:
+            own = mean == label
+            kept[label] = np.count_nonzero(own & ~there)
+            if label > 0 and own.any():
                 # From sums along the other axes alone: no index of every voxel.
                 axes = range(mean.ndim)
-                sums = [still.sum(axis=tuple(a for a in axes if a != axis)) for axis in axes]
-                middles[label] = [float(np.arange(len(s)) @ s) for s in sums]
-                boundary[label] = boundary_size(mean == label, spacing)
+                sums = [own.sum(axis=tuple(a for a in axes if a != axis)) for axis in axes]
+                middles[label] = [float(np.arange(len(s)) @ s) / s.sum() for s in sums]
+                boundary[label] = boundary_size(own, spacing)
         return cls(
             decode,
             dist.classes,
@@ -190,8 +190,10 @@ class _Walked:
             _points(self.at.index[which], self.at.affine) for which in (will & ~was, was & ~will)
         )
         either = self.at.index[was | will]
-        middle = self.at.middles[label] + either.sum(0)
-        centre = _points(middle[None] / (self.at.kept[label] + len(either)), self.at.affine)[0]
+        middle = self.at.middles[label]
+        # What both ends have and the mean has not lies between them.
+        middle = either.mean(0) if np.isnan(middle).any() else middle
+        centre = _points(middle[None], self.at.affine)[0]
         pull = _towards(gained, centre) - _towards(lost, centre)
         strength = float(np.linalg.norm(pull)) / (len(gained) + len(lost))
         # In a volume a disc of one slice is as flat as in a picture.
