@@ -52,6 +52,8 @@ class Recipe(Closed):
     presence: float = Field(default=1.0, ge=0)
     #: Weight of the energy score of sizes.
     size_energy: float = Field(default=0.0, ge=0)
+    #: Weight of the energy score of place and proportions.
+    shape_energy: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, gt=0)
     average: float = Field(default=0.999, ge=0, lt=1)
     validate_every: int = Field(default=1000, ge=1)
@@ -63,7 +65,8 @@ class Recipe(Closed):
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> Recipe:
-        terms = (self.likelihood, self.energy, self.local_energy, self.size_energy)
+        energies = (self.energy, self.local_energy, self.size_energy, self.shape_energy)
+        terms = (self.likelihood, *energies)
         if self.architecture.covariance != "none" and not any(terms):
             raise ValueError("likelihood and energies are all zero")
         return self

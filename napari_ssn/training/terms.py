@@ -6,6 +6,8 @@ against all of them, and presence by itself (``docs/training.md`` explains them)
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ from napari_ssn.network.loss import (
     energy_score,
     monte_carlo_nll,
     presence_loss,
+    shape_distance,
     size_distance,
 )
 from napari_ssn.network.ssn import PresentParameters
@@ -67,6 +70,11 @@ def loss_terms(
     if recipe.size_energy:
         terms["size_energy"] = energy_score(logits, flat, size_distance, valid, drew)
         total = total + recipe.size_energy * terms["size_energy"]
+    if recipe.shape_energy:
+        space = tuple(batch.image.shape[2:])
+        distance = partial(shape_distance, space=space, unit=_unit(recipe, space))
+        terms["shape_energy"] = energy_score(logits, flat, distance, valid, drew)
+        total = total + recipe.shape_energy * terms["shape_energy"]
     return {"total": total, **terms}
 
 
@@ -77,6 +85,14 @@ def _one_rater(flat: Tensor, drew: Tensor | None, draws: torch.Generator | None)
     # Where no one counts the view has no weight, and anyone will do.
     weight = torch.where(drew.any(1, keepdim=True), drew, torch.ones_like(drew)).float()
     return torch.multinomial(weight, 1, generator=draws).squeeze(1)
+
+
+def _unit(recipe: Recipe, space: tuple[int, ...]) -> list[float]:
+    """Voxels that count as a distance of 1, of a model around a point those of "around"."""
+    radius = recipe.architecture.centre_radius
+    if radius is None:
+        return [size / 4 for size in space]
+    return [radius] * len(space) if isinstance(radius, int | float) else list(radius)
 
 
 def _local_energy(logits: Tensor, batch: Batch, side: int | list[int]) -> Tensor:

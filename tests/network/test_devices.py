@@ -54,7 +54,8 @@ def test_the_walk_finds_a_tensor_of_the_wrong_device() -> None:
 @pytest.mark.parametrize("name", ["nodule-3d", "lidc-2d", "hippocampus-3d"])
 def test_network_and_loss(name: str) -> None:
     recipe, card = read_recipe(ROOT / "src_weights" / name / "recipe.toml")
-    weights = {"likelihood": 1.0, "energy": 1.0, "local_energy": 1.0, "size_energy": 1.0}
+    energies = ("energy", "local_energy", "size_energy", "shape_energy")
+    weights = dict.fromkeys(("likelihood", *energies), 1.0)
     size = (8, 16, 16) if name == "nodule-3d" else (16,) * card.spatial_dims
     side = [8] * card.spatial_dims
     recipe = recipe.model_copy(update={**weights, "samples": 4, "local_side": side})

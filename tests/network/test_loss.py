@@ -18,6 +18,7 @@ from napari_ssn.network.loss import (
     energy_score,
     monte_carlo_nll,
     presence_loss,
+    shape_distance,
     size_distance,
     soft_distance,
 )
@@ -142,6 +143,55 @@ def test_the_energy_score_of_sizes_is_least_for_the_sizes_that_raters_drew() -> 
     true = score([20, 20, 60, 60, 20, 60, 20, 60])
     assert true < score([40] * 8)
     assert true < score([10, 10, 90, 90, 10, 90, 10, 90])
+
+
+def boxes(*corners: tuple[slice, slice]) -> torch.Tensor:
+    """Boxes of a grid of 16 × 16 voxels, (1, M, 1, V)."""
+    maps = torch.zeros(len(corners), 16, 16)
+    for one, corner in zip(maps, corners, strict=True):
+        one[corner] = 1
+    return maps.reshape(1, len(corners), 1, 256)
+
+
+def test_shape_distance_by_hand() -> None:
+    a = boxes((slice(4, 8), slice(4, 8)), (slice(0, 0), slice(0, 0)))
+    b = boxes((slice(6, 10), slice(2, 10)))
+    k = 256 / 5000
+
+    def features(box: list[tuple[int, int]], unit: tuple[float, float]) -> list[float]:
+        size = math.prod(high - low for low, high in box)
+        centre, long = [], []
+        for (low, high), u in zip(box, unit, strict=True):
+            at = [(i - 8) / u for i in range(low, high)]
+            share = size / (size + k)
+            mean = share * sum(at) / len(at)
+            centre.append(mean)
+            square = share * sum(x * x for x in at) / len(at)
+            long.append(math.log(math.sqrt(square - mean**2 + 0.01)))
+        middle = sum(long) / 2
+        return [*centre, *(x - middle for x in long)]
+
+    unit = (2.0, 4.0)
+    there = features([(6, 10), (2, 10)], unit)
+    expected = [
+        math.dist(features([(4, 8), (4, 8)], unit), there),
+        math.dist([0.0] * 4, there),  # nothing lies at the middle and has no proportions
+    ]
+    found = shape_distance(a, b, (16, 16), unit)
+    torch.testing.assert_close(found, torch.tensor(expected)[None, :, None], rtol=1e-4, atol=1e-4)
+
+
+def test_shape_does_not_look_at_size_and_sees_one_end() -> None:
+    small, large = (slice(7, 10), slice(7, 10)), (slice(5, 12), slice(5, 12))
+    longer = (slice(7, 12), slice(7, 10))
+    found = shape_distance(boxes(small), boxes(large, longer), (16, 16), (4.0, 4.0))[0, 0]
+    assert found[1] > 5 * found[0]
+
+
+def test_shape_has_a_slope_where_a_draw_meets_itself() -> None:
+    soft = boxes((slice(4, 8), slice(4, 8))).requires_grad_()
+    shape_distance(soft, soft, (16, 16), (4.0, 4.0)).sum().backward()
+    assert soft.grad is not None and bool(torch.isfinite(soft.grad).all())
 
 
 @pytest.mark.parametrize("classes", [2, 3])
