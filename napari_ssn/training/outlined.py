@@ -18,6 +18,7 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import label_counts
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.network.models import Model
+from napari_ssn.training.between import share_apart
 from napari_ssn.training.cases import Case, Cases
 from napari_ssn.training.off_nodule import elsewhere_of
 
@@ -46,8 +47,9 @@ def outlined_figures(
     Returns:
         ``given_ged2_v``, ``given_ged2_v_perfect``, ``given_diversity``, ``given_reader_diversity``
         over the readers who outlined and as many of the samples as are not empty; ``dice_drawn``
-        of the mean map with each of them; ``volume_error`` of the median and ``volume_crps``
-        (fair), as shares of their mean, and ``volume_crps_ml``. Where all outlined: ``missed``
+        of the mean map with each of them; ``apart`` and ``apart_reader`` (see `share_apart`);
+        ``volume_error`` of the median and ``volume_crps`` (fair), as shares of their mean, and
+        ``volume_crps_ml``. Where all outlined: ``missed``
         (the mean map is empty) and ``nothing`` (share of hypotheses of the mixture that are).
     """
     drew = case.raters.any(axis=tuple(range(1, case.raters.ndim)))
@@ -59,6 +61,8 @@ def outlined_figures(
     drawn = dist.given_presence().sample(samples, seed, pixel_noise=True)
     there = drawn[drawn.any(axis=tuple(range(1, drawn.ndim)))]
     if len(there):
+        row["apart"] = share_apart(there)
+        row["apart_reader"] = share_apart(theirs)
         placed = np.stack([dist.placed(one) for one in there])
         apart = metrics.SetDistances.between(placed, theirs, classes=dist.classes)
         row["given_ged2_v"] = apart.energy_distance()

@@ -9,7 +9,7 @@ import pytest
 
 from napari_ssn.core import metrics
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.training.between import least_error, reader_figures
+from napari_ssn.training.between import least_error, reader_figures, share_apart
 from napari_ssn.training.cases import Case
 
 SPACE = (2, 4, 9)
@@ -63,3 +63,13 @@ def test_readers_of_the_lidc_kind_are_as_far_apart_as_their_distances_say() -> N
     row = reader_figures(two, 2, np.full(2, np.nan))
     iou = 1 - metrics.SetDistances.between(two.raters, two.raters, classes=2).rater_diversity()
     assert row["dice_drawn_reader"] == pytest.approx(2 * iou / (1 + iou))
+
+
+def test_what_touches_at_a_corner_is_one_piece() -> None:
+    maps = np.zeros((4, 1, 6, 6), np.uint8)
+    maps[0, 0, :2, :2] = maps[0, 0, 2, 2] = 1
+    maps[1, 0, :3, 0] = maps[1, 0, 5, 5] = 1
+    maps[2, 0, 4, :4] = 1
+    # The last is empty, and has no say.
+    assert share_apart(maps) == pytest.approx((0 + 1 / 4 + 0) / 3)
+    assert np.isnan(share_apart(maps[3:]))
