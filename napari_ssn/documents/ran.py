@@ -103,8 +103,8 @@ class EnsembleRun(Exact):
 
     members: Annotated[list[EnsembleMember], Field(min_length=2)]
     kind: Literal["probabilities", "distances"]
-    low: Annotated[FiniteFloat, Field(gt=0, lt=1)]
-    high: Annotated[FiniteFloat, Field(gt=0, lt=1)]
+    low: Annotated[FiniteFloat, Field(gt=0, lt=0.5)]
+    high: Annotated[FiniteFloat, Field(gt=0.5, lt=1)]
     width_mm: Annotated[FiniteFloat, Field(gt=0)] | None = None
     rank: Annotated[int, Field(ge=1)] | None = None
 

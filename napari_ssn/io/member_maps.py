@@ -31,6 +31,8 @@ _LOOKED_AT, _SAME, _OTHER = 96, 0.9, 0.5
 # Sums of what is rounded to half precision.
 _ROUNDED = 0.02
 _MOST_LABELS = 256
+# Bytes that are unpacked at once: few enough to be still in cache when they are put in place.
+_PIECE = 1 << 17
 _DAMAGED = "The archive is damaged or cut off: write it again."
 
 
@@ -174,7 +176,7 @@ def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
                 "--save_probabilities."
             )
         with archive.open(f"{names[0]}.npy") as packed:
-            shape, dtype = _header(packed)
+            shape, fortran, dtype = _header(packed)
         if dtype.hasobject:
             raise DataError("It holds pickled objects in the place of numbers, which are not read.")
         if dtype.kind != "f":
@@ -182,19 +184,34 @@ def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
         own = _own_axes(shape, image, names[0])
         source.check_memory(int(np.prod(shape, dtype=np.int64)) * max(4, dtype.itemsize))
         with archive.open(f"{names[0]}.npy") as packed:
-            found = np.lib.format.read_array(packed, allow_pickle=False)
+            _header(packed)
+            values = _values(packed, int(np.prod(shape, dtype=np.int64)), dtype)
+    found = values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
     if own:
         return found.reshape(len(found), *image.space), True
     # z, y, x of nnU-Net are the file's last, middle and first axis.
     return found.transpose(0, *range(found.ndim - 1, 0, -1)), False
 
 
-def _header(packed: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _header(packed: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis is the fastest, and kind of the numbers that follow."""
     if np.lib.format.read_magic(packed) == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(packed)
-    else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(packed)
-    return shape, dtype
+        return np.lib.format.read_array_header_1_0(packed)
+    return np.lib.format.read_array_header_2_0(packed)
+
+
+def _values(packed: Any, count: int, dtype: np.dtype[Any]) -> Array:
+    """So many numbers, unpacked into their place piece by piece; ValueError if there are fewer."""
+    out = np.empty(count, dtype)
+    bytes_of, at = memoryview(out.view(np.uint8).data), 0
+    while at < len(bytes_of):
+        read = packed.readinto(bytes_of[at : at + _PIECE])
+        if not read:
+            raise ValueError("expected more numbers")
+        at += read
+    # To its end, where the checksum is compared.
+    packed.read(1)
+    return out
 
 
 def _own_axes(shape: tuple[int, ...], image: Volume, key: str) -> bool:
@@ -245,7 +262,7 @@ def _placed(probabilities: Array, labels: NDArray[np.uint8]) -> tuple[int, ...]:
     def alike(flips: tuple[int, ...]) -> float:
         turned = np.flip(probabilities, tuple(axis + 1 for axis in flips))
         turned = turned[(slice(None), *steps)]
-        found, wanted = turned.argmax(0), labels[steps]
+        found, wanted = _likeliest(turned), labels[steps]
         either = (found > 0) | (wanted > 0)
         return float((found == wanted)[either].mean()) if either.any() else 1.0
 
@@ -261,6 +278,16 @@ def _placed(probabilities: Array, labels: NDArray[np.uint8]) -> tuple[int, ...]:
             "or axes in another order."
         )
     return fitting[0]
+
+
+def _likeliest(probabilities: Array) -> NDArray[np.uint8]:
+    """Label of each voxel, (*S); along the axes as they lie, which `argmax` is slow at."""
+    top = probabilities[0].copy(order="K")
+    found = np.zeros_like(top, np.uint8)
+    for label, values in enumerate(probabilities[1:], start=1):
+        found[values > top] = label
+        np.maximum(top, values, out=top)
+    return found
 
 
 def reordered(found: Array, order: Sequence[int]) -> Array:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
 # nnU-Net's channel at the end of an image's name, which its prediction has not.
 _CHANNEL = re.compile(r"_\d{4}$")
 _MOST = 10_000
+# Bytes of a member of which two are read at once.
+_SMALL = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,24 @@ class MemberFiles:
         return len(self.files)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        """Each in its turn; the next is read while one is looked at."""
-        wanted = self.labels
-        with ThreadPoolExecutor(1) as ahead:
-            waiting = [ahead.submit(read_member, one.paths, self.image) for one in self.files[:1]]
-            for one, following in zip_longest(self.files, self.files[1:]):
+        """Each in its turn; the next, or next two, are read while one is looked at."""
+        wanted, count = self.labels, self._ahead()
+        with ThreadPoolExecutor(count) as ahead:
+            files = iter(self.files)
+            waiting = [
+                ahead.submit(read_member, one.paths, self.image) for one in islice(files, count)
+            ]
+            for one in self.files:
                 try:
-                    found, note = waiting.pop().result()
+                    found, note = waiting.pop(0).result()
                 except SSNError as error:
+                    for other in waiting:
+                        other.cancel()
                     raise type(error)(f"{_called(one.number, one)}: {error}") from None
-                if following is not None:
-                    waiting.append(ahead.submit(read_member, following.paths, self.image))
+                waiting += [
+                    ahead.submit(read_member, following.paths, self.image)
+                    for following in islice(files, 1)
+                ]
                 if note is not None:
                     self.notes.append(f"{_called(one.number, one)}: {note}.")
                 if wanted is not None and one.labels is not None:
@@ -83,6 +93,13 @@ class MemberFiles:
                 yield found
                 # Nobody holds it while the next but one is read.
                 del found
+
+    def _ahead(self) -> int:
+        """How many are read at once: two, where three of them are a small part of the memory."""
+        if self.labels is None:
+            return 1
+        size = 4 * len(self.labels) * math.prod(self.image.space)
+        return 2 if size <= _SMALL else 1
 
     def _layers(self) -> Iterator[tuple[MemberFile, NDArray[Any]]]:
         """Those that a layer could have been, with its values: labels, or one label's fractions."""
@@ -159,11 +176,11 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
             "An ensemble has two members or more: name their files, or a folder with a folder or "
             f"file for each ({len(groups)} found)."
         )
-    found = []
     for number, (place, files) in enumerate(groups, start=1):
         if not files:
             raise DataError(f"{_called(number, _fold(place))} holds no map of this image.")
-        found.append(_member(place, files))
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda group: _member(*group), groups))
     folds = [one.fold for one in found]
     if len(set(folds)) == len(folds) and None not in folds:
         found.sort(key=lambda one: one.fold or 0)

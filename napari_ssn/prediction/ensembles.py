@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
 from napari_ssn.core.directions.principal import Kind
-from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM, ensemble
+from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM, gathered
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.members import Members, Method
-from napari_ssn.core.packed.distribution import compact
 from napari_ssn.documents.card import Architecture, ModelCard, Training, card_of_others
 from napari_ssn.errors import NEVER, Cancel, DataError
 from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
@@ -167,7 +166,7 @@ def predict(
     volume = source.load()
     if not running:
         step(0, len(maps))
-    made = ensemble(
+    made = gathered(
         maps,
         source.affine,
         rank=rank,
@@ -177,11 +176,10 @@ def predict(
         classes=None if maps.labels is None else len(maps.labels),
         between=between,
     )
-    if made.space != source.space:
-        raise DataError("The members do not lie on the grid of the image.")
     members = made.members
-    dist = compact(made, cancel.asked)
-    # With the last name of the dense tensors goes the memory they hold.
+    if members.label_maps.shape[1:] != source.space:
+        raise DataError("The members do not lie on the grid of the image.")
+    dist = made.kept(cancel.asked)
     del made
     cancel.check()
     values = some_values(volume.data[0])

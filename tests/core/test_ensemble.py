@@ -234,3 +234,11 @@ def test_a_walk_reaches_as_far_as_the_outermost_member() -> None:
 def test_what_is_no_ensemble_is_said_in_a_sentence(members: list[object], words: str) -> None:
     with pytest.raises(DataError, match=words):
         ssn.ensemble(members)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "clip", [(0.0, 0.9), (0.9, 0.1), (0.1, 1.0), (0.1, 0.5), (0.3, 0.35), (0.6, 0.9)]
+)
+def test_a_clip_that_would_turn_labels_round_is_refused(clip: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="clip: expected"):
+        ssn.ensemble(balls(4, 6), clip=clip)

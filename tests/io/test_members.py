@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import napari_ssn as ssn
 from napari_ssn.errors import DataError, ImageError, SSNError
+from napari_ssn.io import members as files
 from napari_ssn.io.members import MemberFiles, find_members
 from tests.support.ensembles import AFFINE, NAMES, SPACE, fold, folds, image, members, nifti
 from tests.support.zips import WORDS, marked
@@ -44,6 +45,66 @@ def test_half_precision_and_its_sums(tmp_path: Path) -> None:
     dist = ssn.ensemble(found([tmp_path], tmp_path), AFFINE)
     wanted = ssn.ensemble(members(3), AFFINE)
     np.testing.assert_allclose(dist.mean, wanted.mean, atol=5e-3)
+
+
+@pytest.mark.parametrize("kind", ["fortran", "big-endian", "double", "version 2"])
+def test_however_an_archive_stores_its_numbers(kind: str, tmp_path: Path) -> None:
+    for number, one in enumerate(members(3)):
+        folder = fold(tmp_path / f"fold_{number}", one)
+        stored = np.ascontiguousarray(one.transpose(0, 3, 2, 1))
+        if kind == "fortran":
+            stored = np.asfortranarray(stored)
+        elif kind != "version 2":
+            stored = stored.astype(">f4" if kind == "big-endian" else np.float64)
+        version = (2, 0) if kind == "version 2" else None
+        with (
+            zipfile.ZipFile(folder / "case.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open("probabilities.npy", "w") as stream,
+        ):
+            np.lib.format.write_array(stream, stored, version)
+    read = found([tmp_path], tmp_path)
+    assert all(same(one, wanted) for one, wanted in zip(read, members(3), strict=True))
+
+
+def test_an_archive_that_ends_too_soon_or_was_changed_is_damaged(tmp_path: Path) -> None:
+    folds(tmp_path, 3)
+    path = tmp_path / "fold_1" / "case.npz"
+    whole = np.load(path)["probabilities"]
+    form = {"descr": "<f4", "fortran_order": False, "shape": whole.shape}
+    with (
+        zipfile.ZipFile(path, "w") as archive,
+        archive.open("probabilities.npy", "w") as stream,
+    ):
+        np.lib.format.write_array_header_1_0(stream, form)
+        stream.write(whole.tobytes()[:-4])
+    with pytest.raises(ImageError, match="Fold 1: The archive is damaged or cut off"):
+        list(found([tmp_path], tmp_path))
+    np.savez(path, probabilities=whole)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # what only the checksum tells
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match="Fold 1: The archive is damaged or cut off"):
+        list(found([tmp_path], tmp_path))
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1 << 28, 3), (0, 2)])
+def test_of_large_members_two_are_held_at_most_and_of_others_three(
+    limit: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds(tmp_path / "out", 4)
+    read = found([tmp_path / "out"], tmp_path)
+    begun, plain = [], files.read_member
+
+    def counted(paths: tuple[Path, ...], image: ssn.Volume) -> object:
+        begun.append(paths)
+        return plain(paths, image)
+
+    monkeypatch.setattr(files, "read_member", counted)
+    monkeypatch.setattr(files, "_SMALL", limit)
+    for number, (one, wanted) in enumerate(zip(read, members(), strict=True)):
+        assert same(one, wanted)
+        assert len(begun) <= number + most
+    assert begun == [one.paths for one in read.files]
 
 
 def test_archives_are_files_too_in_the_order_they_are_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.columns.columns import SHELLS, Columns, shells_of
@@ -53,6 +54,20 @@ class Source(NamedTuple):
         return cls(dist.classes, dist.rank, dist.space, read)
 
 
+class Rows(NamedTuple):
+    """What there is to know of some voxels, in the order in which they were read.
+
+    best, rivals, margins, noise and second as in `Columns`; shell (V,) int16 of the nearest rival.
+    """
+
+    best: Tensor
+    rivals: Tensor
+    margins: Tensor
+    noise: Tensor
+    second: Tensor
+    shell: Tensor
+
+
 def pack(
     source: Source,
     dtype: torch.dtype,
@@ -72,39 +87,15 @@ def pack(
     Raises:
         ValueError: another dtype.
     """
-    if dtype not in _LIMIT:
-        raise ValueError(f"dtype: expected torch.float16 or torch.float32, got {dtype}")
-    classes, rank, count = source.classes, source.rank, int(np.prod(source.space))
-    best = torch.empty(count, dtype=torch.uint8)
-    rivals = torch.empty(classes - 1, count, dtype=torch.uint8)
-    margins = torch.empty(classes - 1, rank + 1, count, dtype=dtype)
-    noise = torch.empty(classes, count, dtype=dtype)
-    shell = torch.empty(count, dtype=torch.int16)
-    second = torch.empty(count if classes > 2 else 0, dtype=torch.int16)
-
-    def fill(first: int) -> None:
-        if cancelled():
-            raise Cancelled("The run was cancelled.")
-        block = slice(first, first + _BLOCK)
-        found = _margins(*source.read(block), dtype, None if sizes is None else sizes[:, block])
-        best[block], shell[block] = found.winner, shells_of(found.radius[0])
-        names, radius = found.order, found.radius
-        # In the order of the labels, but the rival that is nearest comes first.
-        rivals[:, block] = names[1:]
-        if classes > 2:
-            second[block] = shells_of(radius[1])
-        for k in range(classes):
-            noise[k, block] = _taken(found.noise[None], names[k])[0]
-            if k > 0:
-                margins[k - 1, :, block] = _taken(found.margins, names[k])
-
-    in_threads(fill, range(0, count, _BLOCK))
-    order = np.argsort(shell.numpy(), kind="stable").astype(np.int32)
+    found = rows_of(source, dtype, cancelled, sizes)
+    count = len(found.best)
+    order = np.argsort(found.shell.numpy(), kind="stable").astype(np.int32)
     place = np.empty_like(order)
     place[order] = np.arange(count, dtype=np.int32)
-    mean_map = best.clone()
+    mean_map = found.best.clone()
     index = torch.from_numpy(order)
-    rows = [best, *rivals, *margins.flatten(0, 1), *noise, *([second] if classes > 2 else [])]
+    rows = [found.best, *found.rivals, *found.margins.flatten(0, 1), *found.noise]
+    rows += [found.second] if len(found.second) else []
     # Given out and taken back: memory that a thread asks for itself is hard to get rid of.
     spare: SimpleQueue[Tensor] = SimpleQueue()
     for _ in range(torch.get_num_threads()):
@@ -122,13 +113,57 @@ def pack(
         mean_map.numpy().reshape(source.space),
         order,
         place.reshape(source.space),
-        np.cumsum(np.bincount(shell.numpy(), minlength=SHELLS)),
-        best.numpy(),
-        rivals.numpy(),
-        margins.numpy(),
-        second.numpy(),
-        noise.numpy(),
+        ends_of(found.shell.numpy()),
+        found.best.numpy(),
+        found.rivals.numpy(),
+        found.margins.numpy(),
+        found.second.numpy(),
+        found.noise.numpy(),
     )
+
+
+def ends_of(shell: NDArray[np.int16]) -> NDArray[np.int64]:
+    """`Columns.ends` of voxels that lie in these shells."""
+    return np.cumsum(np.bincount(shell, minlength=SHELLS))
+
+
+def rows_of(
+    source: Source,
+    dtype: torch.dtype,
+    cancelled: Callable[[], bool] = lambda: False,
+    sizes: Tensor | None = None,
+) -> Rows:
+    """What `pack` puts into order; arguments and errors as there."""
+    if dtype not in _LIMIT:
+        raise ValueError(f"dtype: expected torch.float16 or torch.float32, got {dtype}")
+    classes, rank, count = source.classes, source.rank, int(np.prod(source.space))
+    out = Rows(
+        torch.empty(count, dtype=torch.uint8),
+        torch.empty(classes - 1, count, dtype=torch.uint8),
+        torch.empty(classes - 1, rank + 1, count, dtype=dtype),
+        torch.empty(classes, count, dtype=dtype),
+        torch.empty(count if classes > 2 else 0, dtype=torch.int16),
+        torch.empty(count, dtype=torch.int16),
+    )
+
+    def fill(first: int) -> None:
+        if cancelled():
+            raise Cancelled("The run was cancelled.")
+        block = slice(first, first + _BLOCK)
+        found = _margins(*source.read(block), dtype, None if sizes is None else sizes[:, block])
+        out.best[block], out.shell[block] = found.winner, shells_of(found.radius[0])
+        names, radius = found.order, found.radius
+        # In the order of the labels, but the rival that is nearest comes first.
+        out.rivals[:, block] = names[1:]
+        if classes > 2:
+            out.second[block] = shells_of(radius[1])
+        for k in range(classes):
+            out.noise[k, block] = _taken(found.noise[None], names[k])[0]
+            if k > 0:
+                out.margins[k - 1, :, block] = _taken(found.margins, names[k])
+
+    in_threads(fill, range(0, count, _BLOCK))
+    return out
 
 
 class _Block(NamedTuple):
