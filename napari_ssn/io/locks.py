@@ -47,14 +47,10 @@ def alone(folder: Path, taken: str | None = None) -> Iterator[None]:
         raise ExportError(taken or "") from None
     except OSError:
         lock = None
-    if lock is not None:
-        _HELD.add(lock)
     try:
         yield
     finally:
-        if lock is not None:
-            _HELD.discard(lock)
-            unlock(lock)
+        unlock(lock)
 
 
 def locked(path: Path, wait: bool = True) -> int | None:
@@ -83,20 +79,21 @@ def locked(path: Path, wait: bool = True) -> int | None:
         if not wait and time.time() - path.stat().st_mtime < _OLD_SECONDS:
             os.close(handle)
             raise
+    _HELD.add(handle)
     return handle
 
 
 def unlock(lock: int | None) -> None:
     """Let go of what `locked` gave."""
-    if lock is not None:
+    if lock is not None and lock in _HELD:
+        _HELD.discard(lock)
         os.close(lock)
 
 
 def _let_go() -> None:
     """A process that this one makes of itself must not hold a folder when this one is gone."""
-    for lock in _HELD:
+    for lock in tuple(_HELD):
         unlock(lock)
-    _HELD.clear()
 
 
 if hasattr(os, "register_at_fork"):

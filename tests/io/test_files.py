@@ -15,7 +15,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.errors import ExportError
 from napari_ssn.io import files
 from napari_ssn.io.files import folder_made, make_folder, write_files
-from napari_ssn.io.locks import alone
+from napari_ssn.io.locks import alone, hold
 from napari_ssn.network.models import replace_file
 
 NAME = "DOE_JANE"
@@ -305,14 +305,18 @@ def test_a_folder_is_one_processs_and_let_go_of_however_that_ends(tmp_path: Path
         alone(tmp_path, "Busy."),
     ):
         pass
-    if not hasattr(os, "fork"):
-        return
-    # One that is killed has a child that lives on, as a training's workers do for seconds.
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("how", ["with alone(folder, 'Busy.'):", "if hold(folder):"])
+def test_a_folder_is_let_go_of_though_a_child_lives_on(tmp_path: Path, how: str) -> None:
+    # One that is killed may have a child, as a training's workers are for seconds.
     code = f"""
 import os, sys
 from pathlib import Path
-from napari_ssn.io.locks import alone
-with alone(Path({str(tmp_path)!r}), "Busy."):
+from napari_ssn.io.locks import alone, hold
+folder = Path({str(tmp_path)!r})
+{how}
     if os.fork() == 0:
         print("Lives.", flush=True)
         sys.stdin.read()
@@ -327,6 +331,9 @@ with alone(Path({str(tmp_path)!r}), "Busy."):
         process.wait()
         with alone(tmp_path, "Busy."):
             pass
+        let_go = hold(tmp_path)
+        assert let_go is not None
+        let_go()
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ class Posterior:
         return estimate_evidence(self._sharp, self._belief, n, seed)
 
     def sample(self, n: int, seed: int = 0) -> Floats:
-        """Draw z given clicks and presence, (n, R) float64; the same n and seed give the same draws.
+        """Draw z given clicks and presence, (n, R) float64; the same n and seed give the same.
 
         Of the mixture draw i is empty where ``present(n, seed)[i]`` is False.
         """
