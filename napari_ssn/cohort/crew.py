@@ -104,6 +104,12 @@ class Crew:
             resources={"GPU": 1} if self._gpu else None,
         )
 
+    def retired(self, address: str) -> bool:
+        """Whether a worker that is not there any more had said that it would go."""
+        told = [event for _, event in self._client.get_events(address)]
+        gone = [event for event in told if event.get("action") == "remove-worker"]
+        return bool(gone) and bool(gone[-1].get("expected"))
+
     def restart(self, address: str) -> None:
         """Have a worker begin anew, with a memory that nothing is left in."""
         self._client.restart_workers([address], timeout=_PATIENCE, raise_for_error=False)

@@ -1,14 +1,16 @@
 """Who does which scan, and what it means when a worker dies.
 
 A worker has one scan at a time. So the scan that it had is the one that it died of, or was killed
-with; no other is blamed, and after two deaths that scan is set aside.
+with; no other is blamed, and after two deaths that scan is set aside. Nothing is to blame where a
+worker had said that it would go, as at the end of its time in a queue, where its result was lost
+after it was found, or where the scheduler forgot what it was asked.
 """
 
 from __future__ import annotations
 
 import queue
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -24,6 +26,9 @@ _Told = TypeVar("_Told", bound=Hashable, contravariant=True)
 
 #: Workers that may die of a scan before it is set aside.
 DEATHS = 2
+# How often a scan may be without a result though nothing is to blame. One that has its worker die
+# each time when it is done would be tried for ever.
+_SPARED = 5
 # Seconds between two looks at which workers are there.
 _LOOK = 1.0
 # Seconds without any worker after which nobody waits any longer.
@@ -76,6 +81,7 @@ class Shift(Generic[Key]):
     _busy: dict[str, _Busy[Key]] = field(default_factory=dict)
     _ready: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     _sent: int = 0
+    _spared: Counter[Key] = field(default_factory=Counter)
 
     def run(self, keys: Iterable[Key]) -> None:
         """Until all are done.
@@ -135,21 +141,21 @@ class Shift(Generic[Key]):
                 return again
 
     def _end(self, one: _Busy[Key], workers: dict[str, Worker]) -> list[Key]:
-        if one.future.status == "finished":
+        """Take in what has come to an end: its key if it is to be tried again."""
+        status = one.future.status
+        if status == "finished":
             try:
                 outcome = one.future.result(timeout=_FETCH)
             except (CommClosedError, KilledWorker, TimeoutError, OSError):
-                # It was done, and its worker died with the row: nobody is to blame.
-                workers.pop(one.address, None)
-                return [one.key]
+                # It was done, and its worker died with the row.
+                return self._without(one, workers, blamed=False)
             if self.crowded(outcome):
                 workers.pop(one.address, None)
                 self.crew.restart(one.address)
             return [one.key] if self.ends.ended(one.key, outcome) else []
-        error = one.future.exception() if one.future.status == "error" else None
+        error = one.future.exception() if status == "error" else None
         if error is None or isinstance(error, KilledWorker):
-            workers.pop(one.address, None)
-            return [one.key] if self.ends.died(one.key) else []
+            return self._without(one, workers, blamed=error is not None)
         self.ends.failed(one.key, type(error).__name__)
         return []
 
@@ -164,6 +170,14 @@ class Shift(Generic[Key]):
                 continue
             del self._busy[address]
             one.future.cancel(force=True)
-            if self.ends.died(one.key):
-                again.append(one.key)
+            again += self._without(one, workers, blamed=not self.crew.retired(address))
         return again
+
+    def _without(self, one: _Busy[Key], workers: dict[str, Worker], *, blamed: bool) -> list[Key]:
+        """There is no result, and no worker; the key if it is to be tried again."""
+        workers.pop(one.address, None)
+        if not blamed:
+            self._spared[one.key] += 1
+            if self._spared[one.key] <= _SPARED:
+                return [one.key]
+        return [one.key] if self.ends.died(one.key) else []

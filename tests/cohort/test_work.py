@@ -7,12 +7,14 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from napari_ssn.cohort.crew import Worker
 from napari_ssn.cohort.work import DEATHS, Shift
 from napari_ssn.errors import Cancel, Cancelled
 from tests.support import crews
@@ -101,6 +103,70 @@ def test_workers_that_are_killed_from_outside_lose_and_double_nothing(
     killer.join(10)
     assert len(killed) == 3 and sum(ends.deaths.values()) == 3
     assert sorted(ends.done) == [(key, Path(key).name) for key in keys]
+
+
+def test_a_worker_that_goes_when_its_time_is_over_is_not_a_death(crew: Any, tmp_path: Path) -> None:
+    # As a job's worker does at the end of its hours: before, two such set the scan aside.
+    keys = [str(tmp_path / f"{number:02d}") for number in range(4)]
+    ends, gone = Ends(), list[str]()
+
+    def retire() -> None:
+        note = tmp_path / "01.pid"
+        while len(gone) < DEATHS:
+            time.sleep(0.05)
+            if not note.exists():
+                continue
+            pids = crew._client.run(os.getpid)
+            address = next((at for at, pid in pids.items() if str(pid) == note.read_text()), None)
+            note.unlink()
+            if address is not None:
+                crew._client.retire_workers([address])
+                gone.append(address)
+
+    retiring = threading.Thread(target=retire, daemon=True)
+    retiring.start()
+    shift(crew, crews.pid_and_wait, ends).run(keys)
+    retiring.join(60)
+    assert len(gone) == DEATHS and not ends.deaths
+    assert sorted(ends.done) == [(key, Path(key).name) for key in keys]
+
+
+class Forgetful:
+    """A crew of one worker whose results are without a value, for a while."""
+
+    def __init__(self, statuses: Iterable[str]) -> None:
+        self.statuses = iter(statuses)
+
+    def workers(self) -> dict[str, Worker]:
+        return {"one": Worker("one", 1, True)}
+
+    def send(self, address: str, key: str, function: Any, argument: Any) -> Any:
+        return Gone(next(self.statuses, "finished"), argument)
+
+
+@dataclass
+class Gone:
+    status: str
+    value: Any
+
+    def add_done_callback(self, call: Any) -> None:
+        call(self)
+
+    def done(self) -> bool:
+        return True
+
+    def result(self, timeout: float) -> Any:
+        return self.value
+
+
+@pytest.mark.parametrize("status", ["lost", "cancelled"])
+def test_a_result_that_was_lost_is_no_death_unless_it_is_always_lost(status: str) -> None:
+    ends = Ends()
+    shift(Forgetful([status] * 4), crews.double, ends).run([7])
+    assert ends.done == [(7, 7)] and not ends.deaths
+    ends = Ends()
+    shift(Forgetful([status] * 100), crews.double, ends).run([7])
+    assert ends.done == [] and ends.deaths == {7: DEATHS}
 
 
 def test_it_is_stopped_between_two(crew: Any) -> None:
