@@ -27,25 +27,33 @@ def reader_figures(case: Case, classes: int, diameters_mm: Floats) -> dict[str, 
     Returns:
         Over all pairs, each reader once as the one who is asked and once as the truth:
         ``dice_drawn_reader``, ``volume_error_reader`` (a share of the other's size) and, where
-        diameters are known, ``diameter_error_mm_reader``. ``dice_drawn_majority``: of their own
-        majority vote with each of them. ``volume_error_least``: of the one size that is off
-        by least from all of theirs. ``volume_width_readers``: largest minus smallest of their
-        sizes ÷ their mean. Empty if fewer than two outlined something.
+        diameters are known, ``diameter_error_mm_reader``. Of all the others together, by their
+        majority vote and the median of their sizes: ``dice_drawn_others``,
+        ``volume_error_others``. Of all, the one who is asked among them: ``dice_drawn_majority``
+        and ``volume_error_least``, of the one size that is off by least. ``volume_width_readers``:
+        largest minus smallest of their sizes ÷ their mean. Empty if fewer than two outlined.
     """
     drew = case.raters.any(axis=tuple(range(1, case.raters.ndim)))
     theirs = case.raters[drew]
     if len(theirs) < 2:
         return {}
+    sizes = (theirs > 0).reshape(len(theirs), -1).sum(1).astype(np.float64)
     others = [np.delete(np.arange(len(theirs)), one) for one in range(len(theirs))]
     pairs = [
         metrics.dice_each(one, theirs[rest], classes=classes)
         for one, rest in zip(theirs, others, strict=True)
     ]
+    of_others = [
+        metrics.dice_each(metrics.majority_vote(theirs[rest], classes), one[None], classes=classes)
+        for one, rest in zip(theirs, others, strict=True)
+    ]
+    medians = np.array([np.median(sizes[rest]) for rest in others])
     vote = metrics.majority_vote(theirs, classes)
-    sizes = (theirs > 0).reshape(len(theirs), -1).sum(1).astype(np.float64)
     row = {
         "dice_drawn_reader": float(np.nanmean(pairs)),
         "dice_drawn_majority": float(np.nanmean(metrics.dice_each(vote, theirs, classes=classes))),
+        "dice_drawn_others": float(np.nanmean(of_others)),
+        "volume_error_others": float((np.abs(medians - sizes) / sizes).mean()),
         "volume_error_reader": _off_by_another(sizes, relative=True),
         "volume_error_least": least_error(sizes),
         "volume_width_readers": float(np.ptp(sizes) / sizes.mean()),

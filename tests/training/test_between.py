@@ -39,6 +39,19 @@ def test_each_reader_is_asked_about_each_other() -> None:
     assert row["dice_drawn_majority"] == pytest.approx(np.mean(vote))
 
 
+def test_the_others_together_are_asked_about_each() -> None:
+    row = reader_figures(case(2, 4, 8), 2, np.full(3, np.nan))
+    # Two vote for what both outlined, and the median of two is their mean.
+    votes = [(4, 2), (2, 4), (2, 8)]
+    assert row["dice_drawn_others"] == pytest.approx(
+        np.mean([2 * min(a, b) / (a + b) for a, b in votes])
+    )
+    medians = [(6, 2), (5, 4), (3, 8)]
+    assert row["volume_error_others"] == pytest.approx(
+        np.mean([abs(a - b) / b for a, b in medians])
+    )
+
+
 def test_of_one_reader_nothing_is_known_of_others() -> None:
     assert reader_figures(case(3, 0, 0, 0), 2, np.array([3.0, np.nan, np.nan, np.nan])) == {}
     assert reader_figures(case(0, 0), 2, np.full(2, np.nan)) == {}
