@@ -16,20 +16,32 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import labels_in, position_of
 from napari_ssn.prediction.ensembles import find, predict
 from napari_ssn.prediction.source import Source
-from tests.support.ensembles import AFFINE, fold
+from tests.support.ensembles import AFFINE, fold, nifti
 
 SPACE, CLASSES, FOLDS = (240, 240, 155), 4, 5
+IMAGE = "case_0000.nii.gz"
 
 
-def ensembles() -> list[str]:
-    """In a process of its own, whose memory tells."""
+def ensembles(screen: bool) -> list[str]:
+    """In a process of its own, whose memory tells; on a screen how it follows the slider, too."""
     with tempfile.TemporaryDirectory() as held:
         place = Path(held)
+        nifti(place / IMAGE, image().data[0])
         for number in range(FOLDS):
             fold(place / "maps" / f"fold_{number}", probabilities(number), names=_names())
         command = [sys.executable, "-m", "benchmarks.ensembles", str(place)]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return said.splitlines()
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        if not screen:
+            return lines.splitlines()
+        from benchmarks.slider import ensemble_slider
+
+        return [*lines.splitlines(), *ensemble_slider(place / IMAGE, place / "maps")]
+
+
+def image() -> Volume:
+    """That the folds are of."""
+    values = np.random.default_rng(9).normal(size=(1, *SPACE)).astype(np.float32)
+    return Volume(values, AFFINE)
 
 
 def _names() -> dict[str, int]:
@@ -53,11 +65,10 @@ def probabilities(number: int) -> np.ndarray:
 
 
 def _measure(place: Path) -> str:
-    values = np.random.default_rng(9).normal(size=(1, *SPACE)).astype(np.float32)
-    volume = Volume(values, AFFINE)
+    volume = image()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, spent = time.perf_counter(), time.process_time()
-    found = predict(find([place / "maps"], volume, "case_0000.nii.gz"), Source.of(volume))
+    found = predict(find([place / "maps"], volume, IMAGE), Source.of(volume))
     # A slice of it: the one on show.
     middle = (slice(None), slice(None), slice(SPACE[2] // 2, SPACE[2] // 2 + 1))
     labels_in(found, position_of(found, Choice()), None, middle)

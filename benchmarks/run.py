@@ -107,6 +107,9 @@ def main() -> None:
         *shipped(model),
         *reading(),
     ]
+    screen = sys.platform != "linux" or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
     large, packed = volumes()
     # Any image does: of it, thumbnails show a slice.
     image = Volume(packed.mean_map[None].astype(np.float32), packed.affine)
@@ -116,9 +119,9 @@ def main() -> None:
         *cards(packed, model.card, image, f"the volume of {packed.classes} labels"),
         *overview(dist),
         *overview(packed),
-        *ensembles(),
+        *ensembles(screen),
     ]
-    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+    if screen:
         from benchmarks.slider import slider, volume_slider
 
         lines += [*slider(), *volume_slider(packed)]

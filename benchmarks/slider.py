@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -20,7 +21,7 @@ from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.network.models import load_model
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
-from napari_ssn.session import Settings
+from napari_ssn.session import Chosen, Settings
 from napari_ssn.session.runner import Job
 from napari_ssn.session.walk import Walk
 
@@ -35,67 +36,91 @@ def slider() -> list[str]:
     try:
         viewer.open_sample("napari-ssn", "nodule-1")
         _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
-        session = dock.session
-        wait_until(dock, lambda: session.setup.obstacle is None)
-        session.run()
-        # Everything the worker counts after a run must be done, or it is timed as well.
-        wait_until(dock, lambda: session.ranges is not None and session.walk.lesions is not None)
-        wait_until(dock, lambda: session.walk.counts is not None)
-        walking = viewer.layers["SSN · hypothesis"]
-        plain = viewer.add_labels(
-            np.asarray(walking.data).copy(),
-            name="plain array",
-            scale=walking.scale,
-            translate=walking.translate,
-            units=walking.units,
-        )
-        plain.contour, plain.opacity = walking.contour, walking.opacity
-        plain.colormap = walking.colormap
-        stops = _STEPS
-        maps, choices = [], []
-        for stop in stops:
-            session.walk.set_sigma(stop)
-            maps.append(np.asarray(walking.data).copy())
-            choices.append(session.walk.choice)
-        frame = {"ours": 0, "plain": 0}
-
-        def layer() -> None:
-            frame["ours"] += 1
-            session.walk.here.choice = choices[frame["ours"] % len(stops)]
-            walking.refresh(**_REFRESH)
-
-        def window() -> None:
-            frame["ours"] += 1
-            session.walk.set_sigma(stops[frame["ours"] % len(stops)])
-
-        def theirs() -> None:
-            frame["plain"] += 1
-            plain.data[:] = maps[frame["plain"] % len(stops)]
-            plain.refresh(**_REFRESH)
-
-        def drawn(step: Callable[[], None]) -> Callable[[], None]:
-            def both() -> None:
-                step()
-                QApplication.processEvents()
-
-            return both
-
-        lines = []
-        # As while a finger drags it.
-        session.walk.hold()
-        for name, ours, other in (
-            ("slider frame", layer, theirs),
-            ("slider frame with every text of the dock", window, theirs),
-            ("the same, drawn", drawn(window), drawn(theirs)),
-        ):
-            pair = compare(ours, other, FRAMES)
-            lines.append(
-                f"{name}: {pair.ours * 1000:.2f} ms; napari from a plain array: "
-                f"{pair.other * 1000:.2f} ms; ratio {pair.ratio:.2f}"
-            )
-        return lines
+        return _in_window(viewer, dock, "slider frame", np.s_[:])
     finally:
         viewer.close()
+
+
+def ensemble_slider(image: Path, maps: Path) -> list[str]:
+    """The same of five folds of a large volume, as `benchmarks.ensembles` writes them."""
+    viewer = napari.Viewer(show=True)
+    try:
+        _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
+        (layer,) = viewer.open(image, plugin="napari-ssn")
+        wait_until(dock, lambda: dock.session.setup.source is not None)
+        chosen = Chosen((maps,), image_name=image.name)
+        dock.session.choose_members(chosen)
+        # Where the labels are.
+        viewer.dims.set_point(0, np.mean(layer.extent.world, axis=0)[0])
+        return _in_window(viewer, dock, "slider frame of an ensemble", 0)
+    finally:
+        viewer.close()
+
+
+def _in_window(viewer: napari.Viewer, dock: Any, name: str, axis: Any) -> list[str]:
+    """Run what is chosen, and walk through its result."""
+    session = dock.session
+    wait_until(dock, lambda: session.setup.obstacle is None)
+    session.run()
+    # Everything the worker counts after a run must be done, or it is timed as well.
+    wait_until(dock, lambda: session.ranges is not None and session.walk.lesions is not None)
+    wait_until(dock, lambda: session.walk.counts is not None)
+    walking = viewer.layers["SSN · hypothesis"]
+    part = (viewer.dims.current_step[0],) if axis == 0 else np.s_[:]
+    plain = viewer.add_labels(
+        np.asarray(walking.data).copy(),
+        name="plain array",
+        scale=walking.scale,
+        translate=walking.translate,
+        units=walking.units,
+    )
+    plain.contour, plain.opacity = walking.contour, walking.opacity
+    plain.colormap = walking.colormap
+    stops = _STEPS
+    maps, choices = [], []
+    for stop in stops:
+        session.walk.set_sigma(stop)
+        maps.append(np.array(walking.data[part]))
+        choices.append(session.walk.choice)
+    if all(np.array_equal(one, maps[0]) for one in maps):
+        raise RuntimeError("nothing moves on the slice that is looked at")
+    frame = {"ours": 0, "plain": 0}
+
+    def layer() -> None:
+        frame["ours"] += 1
+        session.walk.here.choice = choices[frame["ours"] % len(stops)]
+        walking.refresh(**_REFRESH)
+
+    def window() -> None:
+        frame["ours"] += 1
+        session.walk.set_sigma(stops[frame["ours"] % len(stops)])
+
+    def theirs() -> None:
+        frame["plain"] += 1
+        plain.data[part] = maps[frame["plain"] % len(stops)]
+        plain.refresh(**_REFRESH)
+
+    def drawn(step: Callable[[], None]) -> Callable[[], None]:
+        def both() -> None:
+            step()
+            QApplication.processEvents()
+
+        return both
+
+    lines = []
+    # As while a finger drags it.
+    session.walk.hold()
+    for what, ours, other in (
+        (name, layer, theirs),
+        (f"{name} with every text of the dock", window, theirs),
+        ("the same, drawn", drawn(window), drawn(theirs)),
+    ):
+        pair = compare(ours, other, FRAMES)
+        lines.append(
+            f"{what}: {pair.ours * 1000:.2f} ms; napari from a plain array: "
+            f"{pair.other * 1000:.2f} ms; ratio {pair.ratio:.2f}"
+        )
+    return lines
 
 
 class _AtOnce:

@@ -108,10 +108,7 @@ def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> Points:
     Returns:
         corners of each, (n, 4, 2) row and column, in order around it.
     """
-    near = np.zeros(one.shape, np.bool_)
-    for inside in (one > 0, other > 0):
-        near[beside_border(inside)] = True
-    near |= (one > 0) != (other > 0)
+    near = (one > 0) | (other > 0)
     rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
     if not len(rows) or min(one.shape) < 2:
         return np.empty((0, 4, 2))
@@ -119,10 +116,12 @@ def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> Points:
     corner = np.array([part.start for part in box], dtype=np.float64)
     fine = max(1, min(_FINE, int(np.sqrt(_PARTS / one[box].size))))
     differ = (_finer(one[box], fine) > 0) != (_finer(other[box], fine) > 0)
-    # Runs along the rows: where each begins, and where it has ended.
-    steps = np.diff(np.pad(differ.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    first, last = np.argwhere(steps == 1), np.argwhere(steps == -1)
-    top, left, right = first[:, 0], first[:, 1], last[:, 1]
+    # Runs along the rows: where each begins and where it has ended, in turn.
+    steps = np.zeros((len(differ), differ.shape[1] + 1), np.bool_)
+    steps[:, :-1] = differ
+    steps[:, 1:] ^= differ
+    rows, columns = np.divmod(np.flatnonzero(steps), steps.shape[1])
+    top, left, right = rows[::2], columns[::2], columns[1::2]
     around = np.array([[top, left], [top, right], [top + 1, right], [top + 1, left]])
     found: Points = np.moveaxis(around, 2, 0) / fine + corner
     return found

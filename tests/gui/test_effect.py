@@ -12,6 +12,8 @@ from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QCursor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QScrollArea
+from vispy.color import Color
+from vispy.visuals.shaders.program import ModularProgram
 
 from napari_ssn.geometry.contours import beside_border, outline
 from napari_ssn.gui.layers.colours import WAYS
@@ -266,3 +268,47 @@ def test_what_lies_between_fills_while_a_finger_is_on_the_slider(shown: Any, qtb
             assert (either | borders)[tuple(near.T)].all()
     slider.setSliderDown(False)
     assert not overlay.bands
+
+
+def test_what_is_filled_has_its_labels_colour_and_costs_no_new_program(
+    shown: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = shown
+    slider, overlay = dock.slider.slider, dock.lines.strokes
+    built, real = [], ModularProgram._build
+
+    def counted(program: Any) -> None:
+        built.append(program)
+        real(program)
+
+    monkeypatch.setattr(ModularProgram, "_build", counted)
+
+    def picture() -> np.ndarray:
+        return viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(float)
+
+    slider.setSliderDown(True)
+    slider.setValue(25)
+    picture()
+    assert built
+    built.clear()
+    for position in (-30, 18):
+        slider.setValue(position)
+        assert overlay.bands
+        picture()
+    assert not built
+    overlay.strokes = ()
+    filled = picture()
+    overlay.bands = ()
+    plain = picture()
+    changed = np.abs(filled - plain).max(-1) > 8
+    assert changed.sum() > 50
+    one, two = (255 * np.array(Color(colour).rgb) for colour in COLOURS[1:3])
+
+    def over(below: np.ndarray, colour: np.ndarray) -> np.ndarray:
+        return 0.6 * below + 0.4 * colour
+
+    # Where the one label gives way to the other both are filled.
+    expected = [over(plain, one), over(plain, two), over(over(plain, one), two)]
+    off = [np.abs(filled - wanted)[changed].max(-1) for wanted in expected]
+    assert (np.min(off, axis=0) < 8).mean() > 0.9
+    slider.setSliderDown(False)

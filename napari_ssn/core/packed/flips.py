@@ -25,6 +25,8 @@ from napari_ssn.errors import Cancelled
 _NEVER, _OFTEN = 0xFFFF, 0xFFFE
 # Margins of one product at once, so that it stays in a core's cache.
 _BLOCK = 1 << 18
+# Parts of the grid that are kept: three planes, each as a picture and as what its lines are of.
+_PARTS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +96,8 @@ class Flips:
     def _part(self, where: Where) -> _Part | None:
         """Words of a part of the grid, taken apart; None for the whole grid.
 
-        The last part is kept: a slider moves through many stops of one slice, and reading that
-        slice across the rows of the volume takes longer than all the rest.
+        The last parts are kept: a slider moves through many stops of the slices on show, and
+        reading those across the rows of the volume takes longer than all the rest.
         """
         for known, part in self._looked:
             if known == where:
@@ -108,7 +110,7 @@ class Flips:
         often = np.flatnonzero(flip == _OFTEN)
         labels = self._every_stop(self.dist.place[where].reshape(-1)[often])
         part = _Part(flip, (words >> 8).astype(np.uint8), words.astype(np.uint8), often, labels)
-        self._looked[:] = [(where, part)]
+        self._looked[:] = [*self._looked[-_PARTS + 1 :], (where, part)]
         return part
 
     def _every_stop(self, places: NDArray[np.int32]) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from napari.layers.base._base_constants import Blending
 from numpy.typing import NDArray
 from vispy.color import Color
 from vispy.scene.visuals import Compound, Line, Mesh
+from vispy.visuals.shaders import Function
 
 #: Widths in pixels of the screen: of a line among others, and of the one that is meant.
 THIN, BOLD = 1.6, 3.2
@@ -27,6 +28,7 @@ MORE, HALO = 2.4, (0.0, 0.0, 0.0, 0.75)
 _SHEER = 0.4
 # A rectangle is two triangles.
 _TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]])
+_AS_IT_IS = Function("vec4 as_it_is(vec4 color) { return color; }")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,17 @@ class Band:
     colour: str
 
 
+class Sheets(Mesh):
+    """Triangles whose shader stays as it is when they change.
+
+    vispy makes another function of the colours with each set of triangles, so that the program is
+    compiled and linked in each frame; here colours are those of the corners, always.
+    """
+
+    def _build_color_transform(self, colors: Any) -> Function:
+        return _AS_IT_IS
+
+
 class StrokesOverlay(SceneOverlay):
     """Lines over all layers.
 
@@ -81,7 +94,7 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
         widths = (THIN, BOLD)
         self._halos = [Line(width=width + MORE, antialias=True) for width in widths]
         self._lines = [Line(width=width, antialias=True) for width in widths]
-        self._bands = Mesh()
+        self._bands = Sheets()
         super().__init__(node=Compound([self._bands, *self._halos, *self._lines]), **kwargs)
         self.overlay.events.strokes.connect(self._on_strokes_change)
         self.overlay.events.bands.connect(self._on_bands_change)
