@@ -44,6 +44,7 @@ class Sized:
 
     millilitres: NDArray[np.float64]
     outlined: float
+    shared: float
 
 
 def main(
@@ -79,7 +80,8 @@ def sizes_of(model: Model, case: Case, factor: float, seed: int) -> Sized:
     dist = model.segment(volume, case.centre)
     counts = label_counts(dist, draw_z(DRAWS, dist.rank, seed))
     stated = state_ranges(model.card, counts, dist.space, dist.presence, own=False).sizes[0]
-    return Sized(np.array(stated.voxels) * Affine(volume.affine).voxel_ml, stated.outlined)
+    sizes = np.array(stated.voxels) * Affine(volume.affine).voxel_ml
+    return Sized(sizes, stated.outlined, stated.shared)
 
 
 def measured(
@@ -93,7 +95,8 @@ def measured(
     ``median_ratio``: the median ratio over the true factor. ``coverage``: share of the pairs of two
     readers, one of each scan, whose ratio lies in the range of 90 %; of a patient all pairs count
     as one. ``width``: upper over lower end. ``growth``: P(growth of 25 % and more) as said, and as
-    the pairs of readers have it; ``growth_without``: what is said beside it, of no change.
+    the pairs of readers have it; ``growth_without``: what is said beside it, of no change. And the
+    same ``…_as_readers`` where two readers of one scan have as much in common as the card says.
 
     Args:
         model: of nodules in three dimensions.
@@ -113,7 +116,10 @@ def measured(
             for factor in factors:
                 after = sizes_of(model, case, factor, 2 * i + 1)
                 found = change_of(
-                    before.millilitres, after.millilitres, (before.outlined, after.outlined)
+                    before.millilitres,
+                    after.millilitres,
+                    (before.outlined, after.outlined),
+                    shared=min(before.shared, after.shared),
                 )
                 rows[factor].append(row_of(found, drawn, factor))
         report(i + 1, len(cases))
@@ -128,15 +134,20 @@ def measured(
 def row_of(found: Change, drawn: NDArray[np.int64], factor: float) -> dict[str, float]:
     """What is said of one pair of scans, beside what every pair of readers drew of them."""
     true = np.array([factor * b / a for a, b in permutations(drawn.astype(float), 2)])
-    low, high = (found.ratio.quantile(q) for q in (0.05, 0.95))
-    return {
+    row = {
         "median_ratio": found.ratio.median / factor,
-        "coverage": float(((low <= true) & (true <= high)).mean()),
-        "width": high / low,
-        "growth": found.probability(GROWTH),
         "growth_readers": float((true >= 1 + GROWTH).mean()),
-        "growth_without": found.without_change(GROWTH),
     }
+    for suffix, as_readers in (("", False), ("_as_readers", True)):
+        ratio = found.as_readers if as_readers else found.ratio
+        low, high = (ratio.quantile(q) for q in (0.05, 0.95))
+        row |= {
+            f"coverage{suffix}": float(((low <= true) & (true <= high)).mean()),
+            f"width{suffix}": high / low,
+            f"growth{suffix}": found.probability(GROWTH, as_readers=as_readers),
+            f"growth_without{suffix}": found.without_change(GROWTH, as_readers=as_readers),
+        }
+    return row
 
 
 def _figures(rows: list[dict[str, float]], patients: NDArray[Any]) -> dict[str, Any]:
@@ -145,7 +156,7 @@ def _figures(rows: list[dict[str, float]], patients: NDArray[Any]) -> dict[str, 
         values = np.array([row[name] for row in rows])
         interval = bootstrap_interval(values, patients)
         figures[name] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
-        if name in ("median_ratio", "width"):
+        if name == "median_ratio" or name.startswith("width"):
             figures[name]["median"] = float(np.median(values))
     return figures
 

@@ -47,7 +47,7 @@ def missized(record: Provenance, recall: Recall, alike: bool) -> tuple[str | Non
 def _near_sizes(one: Sizes | None, other: Sizes | None) -> bool:
     if one is None or other is None:
         return one is other
-    counts = [(each.readers, each.draws, len(each.voxels)) for each in (one, other)]
+    counts = [(each.readers, each.shared, each.draws, len(each.voxels)) for each in (one, other)]
     return (
         counts[0] == counts[1]
         and abs(one.outlined - other.outlined) <= _SHARE

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.measures import volume_distribution
@@ -22,6 +23,8 @@ FAST_DAYS = 400.0
 # Sizes on either side: of all pairs of so many there are 25 million numbers.
 _MOST = 5000
 _ROUNDING = 1e-12
+# Equally likely sizes of either scan, of which all pairs are taken where they share some doubt.
+_STRATA = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +57,15 @@ class Change:
 
     Sizes are given that something is outlined in both scans; what appeared or vanished is an
     answer of its own. Two of independent draws differ more than two readings of one reader, where
-    model or reader err alike in both: `alike` is the other extreme.
+    model or reader err alike in both: `alike` is the other extreme, and `as_readers` what two
+    readers of one and the same scan have in common.
 
     Attributes:
         before, after: (n,) and (m,) mL of hypotheses that outline something.
         outlined: probability that anything is outlined, before and after.
         days: between the scans; None where that is not known, and then there is no rate.
+        shared: correlation, 0 to 1, of what two readers of one scan draw, each in standard
+            deviations of the sizes that the model holds for possible; 0 where it is not known.
 
     Examples:
         >>> import numpy as np
@@ -75,6 +81,7 @@ class Change:
     after: Floats
     outlined: tuple[float, float] = (1.0, 1.0)
     days: float | None = None
+    shared: float = 0.0
     _ratio: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +94,8 @@ class Change:
             raise ValueError(f"outlined: expected probabilities, got {self.outlined}")
         if self.days is not None and not 0 < self.days < math.inf:
             raise ValueError(f"days: expected more than 0, got {self.days}")
+        if not 0 <= self.shared <= 1:
+            raise ValueError(f"shared: expected 0 to 1, got {self.shared}")
         object.__setattr__(self, "_ratio", (self.after[None, :] / self.before[:, None]).ravel())
 
     @property
@@ -130,6 +139,22 @@ class Change:
         return Quantity(np.quantile(self.after, at) / np.quantile(self.before, at))
 
     @property
+    def as_readers(self) -> Quantity:
+        """V₂ / V₁ where both sizes have as much in common as two readers' of one scan.
+
+        Pairs under a Gaussian copula: Φ⁻¹ of their places among the sizes correlate by `shared`.
+        Each scan alone keeps its sizes.
+        """
+        if not len(self._ratio):
+            return Quantity(self._ratio)
+        at = (np.arange(_STRATA) + 0.5) / _STRATA
+        z = ndtri(at)
+        second = ndtr(self.shared * z[:, None] + math.sqrt(1 - self.shared**2) * z)
+        return Quantity(
+            (np.quantile(self.after, second) / np.quantile(self.before, at)[:, None]).ravel()
+        )
+
+    @property
     def appeared(self) -> float:
         """Probability that nothing is outlined before, and something after."""
         return (1 - self.outlined[0]) * self.outlined[1]
@@ -144,16 +169,24 @@ class Change:
         """Probability that something is outlined in both, which all sizes are given."""
         return self.outlined[0] * self.outlined[1]
 
-    def probability(self, growth: float = GROWTH) -> float:
+    def probability(self, growth: float = GROWTH, *, as_readers: bool = False) -> float:
         """P(V₂ ≥ (1 + growth) V₁); below 0 a growth is shrinking, P(V₂ ≤ (1 + growth) V₁).
 
         NaN where nothing is outlined in one of them.
-        """
-        return _share(self._ratio, growth)
 
-    def without_change(self, growth: float = GROWTH) -> float:
+        Args:
+            growth: as a share of V₁.
+            as_readers: of the pairs of `as_readers`, not of all.
+        """
+        return _share(self._of(as_readers).values, growth)
+
+    def without_change(self, growth: float = GROWTH, *, as_readers: bool = False) -> float:
         """What `probability` would be if nothing had changed: both medians are made the same."""
-        return _share(self._ratio / self.ratio.median, growth)
+        ratio = self._of(as_readers)
+        return _share(ratio.values / ratio.median, growth)
+
+    def _of(self, as_readers: bool) -> Quantity:
+        return self.as_readers if as_readers else self.ratio
 
     def doubled_within(self, days: float = FAST_DAYS) -> float:
         """P(doubling time below so many days), V₂ > V₁ · 2^(Δt / days); ValueError without days."""
@@ -239,6 +272,7 @@ def change_of(
     after: ArrayLike,
     outlined: tuple[float, float] = (1.0, 1.0),
     days: float | None = None,
+    shared: float = 0.0,
 ) -> Change:
     """The change of sizes, hypotheses that outline nothing counted as absent.
 
@@ -246,12 +280,13 @@ def change_of(
         before, after: (n,) and (m,) mL, 0 where nothing is outlined.
         outlined: how likely a hypothesis is one of these and not none at all.
         days: between the scans.
+        shared: see `Change`.
     """
     sizes = [np.asarray(values, dtype=np.float64) for values in (before, after)]
     there = [values > 0 for values in sizes]
     shares = [p * float(t.mean()) if len(t) else 0.0 for p, t in zip(outlined, there, strict=True)]
     first, second = (values[t] for values, t in zip(sizes, there, strict=True))
-    return Change(first, second, (shares[0], shares[1]), days)
+    return Change(first, second, (shares[0], shares[1]), days, shared)
 
 
 def change(
@@ -262,6 +297,7 @@ def change(
     *,
     label: int | None = None,
     days: float | None = None,
+    shared: float = 0.0,
 ) -> Change:
     """How a lesion changed between two scans, over all n × n pairs of independent hypotheses.
 
@@ -276,9 +312,10 @@ def change(
         seed: of the draws of ``before``; those of ``after`` have the next one.
         label: whose size; all but the background together by default.
         days: between the scans, for rates and doubling times.
+        shared: what two readers of one scan have in common (`Change`), for `Change.as_readers`.
 
     Raises:
-        ValueError: another label, or numbers of hypotheses or days that cannot be.
+        ValueError: another label, or numbers of hypotheses, days or a correlation that cannot be.
 
     Examples:
         >>> import numpy as np
@@ -305,4 +342,4 @@ def change(
         volume_distribution(dist, n, seed + later)[:, columns].sum(1)
         for later, dist in enumerate((before, after))
     ]
-    return change_of(sizes[0], sizes[1], days=days)
+    return change_of(sizes[0], sizes[1], days=days, shared=shared)

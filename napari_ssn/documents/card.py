@@ -86,10 +86,15 @@ class Training(Closed):
 
 
 class Factors(Closed):
-    """Factors on the distance from the median to both ends of a range."""
+    """Factors on the distance from the median to both ends of a range.
+
+    ``shared`` is what readers of one image have in common: the correlation of their sizes, each in
+    standard deviations of the model's (`core.change.Change`); 0 where it was not learnt.
+    """
 
     below: float = Field(ge=0, allow_inf_nan=False)
     above: float = Field(ge=0, allow_inf_nan=False)
+    shared: float = Field(default=0.0, ge=0, le=1)
 
 
 class Calibration(Closed):
@@ -129,6 +134,15 @@ class Calibration(Closed):
             return self.below, self.above
         found = self.labels[label - 1]
         return None if found is None else (found.below, found.above)
+
+    def shared(self, label: int) -> float:
+        """What readers of one image have in common in a label's sizes; 0 where that is not known.
+
+        Args:
+            label: from 1, as in the label map.
+        """
+        found = self.labels[label - 1] if self.labels else None
+        return 0.0 if found is None else found.shared
 
 
 class PresenceCalibration(Closed):

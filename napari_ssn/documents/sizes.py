@@ -21,7 +21,8 @@ class Sizes(Closed):
     ``voxels`` are the quantiles at k/n for k from 0 to n, smallest first: of 101 the sixth is the
     lower end of a range of 90 %. They are 0 where a hypothesis has no such label; ``draws`` were
     made. With ``readers`` above 0 they are widened or narrowed about their median as the model's
-    card has learnt from so many readers of an image, else they are the model's own. ``outlined`` is
+    card has learnt from so many readers of an image, else they are the model's own; ``shared`` is
+    what the card has learnt of what these have in common (`core.change.Change`). ``outlined`` is
     how likely anything is outlined, which they are given; 1 where the model does not tell that
     apart.
     """
@@ -29,6 +30,7 @@ class Sizes(Closed):
     voxels: Annotated[list[Voxels], Field(min_length=2, max_length=1000)]
     draws: Annotated[int, Field(ge=1)]
     readers: Annotated[int, Field(ge=0)] = 0
+    shared: Annotated[FiniteFloat, Field(ge=0, le=1)] = 0.0
     outlined: Annotated[FiniteFloat, Field(ge=0, le=1)] = 1.0
 
 

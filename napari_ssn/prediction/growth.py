@@ -93,6 +93,7 @@ def growth_between(
         np.array(second.voxels) * after.voxel_ml,
         (first.outlined, second.outlined),
         days,
+        min(first.shared, second.shared),
     )
     what = label or (before.labels[0] if len(before.labels) == 1 else "all labels")
     readers = min(first.readers, second.readers)
@@ -192,6 +193,7 @@ def figures_of(found: Growth, least: float) -> dict[str, Any]:
         "vanished": one.vanished,
         "ratio": _quantiles(one.ratio),
         "ratio_if_both_err_alike": _quantiles(one.alike),
+        "as_two_readers_of_one_scan": _as_readers(one, least) if one.shared else None,
         "difference_ml": _quantiles(one.difference_ml),
         "rate_per_day": _quantiles(one.rate) if rates else None,
         "doubling_days_of_the_median": _number(one.doubling_days.median) if rates else None,
@@ -201,6 +203,15 @@ def figures_of(found: Growth, least: float) -> dict[str, Any]:
         "probability_without_change": _number(one.without_change(least)),
         "longest_diameter": None if longest is None else _lengths(longest),
         "cautions": list(found.cautions),
+    }
+
+
+def _as_readers(found: Change, least: float) -> dict[str, Any]:
+    return {
+        "shared": found.shared,
+        "ratio": _quantiles(found.as_readers),
+        "probability": _number(found.probability(least, as_readers=True)),
+        "probability_without_change": _number(found.without_change(least, as_readers=True)),
     }
 
 

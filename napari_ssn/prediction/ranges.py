@@ -233,7 +233,12 @@ def state_ranges(
         presence=said,
         sizes=tuple(
             _sizes(
-                column, one, _factors(card, label) if one.readers else None, outlined, len(counts)
+                column,
+                one,
+                _factors(card, label) if one.readers else None,
+                outlined,
+                len(counts),
+                _shared(card, label) if one.readers else 0.0,
             )
             for label, (column, one) in enumerate(zip(sizes.T, ranges, strict=True), start=1)
         ),
@@ -248,12 +253,17 @@ def _factors(card: ModelCard, label: int) -> tuple[float, float] | None:
     return None if card.calibration is None else card.calibration.factors(label)
 
 
+def _shared(card: ModelCard, label: int) -> float:
+    return 0.0 if card.calibration is None else card.calibration.shared(label)
+
+
 def _sizes(
     voxels: NDArray[np.int64],
     stated: Range | None,
     factors: tuple[float, float] | None,
     outlined: float,
     draws: int,
+    shared: float = 0.0,
 ) -> Sizes:
     """What a sidecar says of sizes, with the stated range's ends where that is calibrated."""
     median = stated.median if stated is not None else 0.0
@@ -262,5 +272,6 @@ def _sizes(
         voxels=np.quantile(values, np.linspace(0, 1, STEPS + 1)).round(3).tolist(),
         draws=draws,
         readers=0 if stated is None or factors is None else stated.readers,
+        shared=shared,
         outlined=outlined,
     )

@@ -51,7 +51,8 @@ class Told:
     @property
     def below(self) -> tuple[str, ...]:
         """All but that and the cautions."""
-        return (*self.sizes, *((self.ratio, *self.rest) if self.growth else ()))
+        rest = (self.ratio, *self.growth[1:], *self.rest)
+        return (*self.sizes, *(rest if self.growth else ()))
 
 
 def tell(
@@ -79,7 +80,7 @@ def tell(
     return Told(
         tuple(size_lines(change, what, readers)),
         ratio_line(change),
-        (growth_line(change, growth),) if known else (),
+        tuple(growth_lines(change, growth)) if known else (),
         (rate_line(change), *lengths) if known else (),
         tuple(f"Caution: {caution}." for caution in cautions),
     )
@@ -112,12 +113,24 @@ def ratio_line(change: Change) -> str:
     )
 
 
-def growth_line(change: Change, growth: float) -> str:
-    """``Growth of 25 % or more: 48 % of pairs · two such scans without any change: 21 %``."""
-    return (
+def growth_lines(change: Change, growth: float) -> Iterator[str]:
+    """``Growth of 25 % or more: 48 % of pairs · two such scans without any change: 21 %``.
+
+    And the same of pairs that have in common what two readers of one scan have:
+    ``If no more differs than between two readers of one scan: 0.87–1.74 times · growth 52 % · …``.
+    """
+    yield (
         f"{asked_growth(growth)} or more: {percent(change.probability(growth))} of pairs · two "
         f"such scans without any change: {percent(change.without_change(growth))}"
     )
+    if change.shared:
+        ratio = change.as_readers
+        yield (
+            "If they differ no more than two readers of one scan: "
+            f"{ratio.quantile(_LOW):.2f}–{ratio.quantile(_HIGH):.2f} times as large (90 %) · "
+            f"{percent(change.probability(growth, as_readers=True))} · without any change: "
+            f"{percent(change.without_change(growth, as_readers=True))}"
+        )
 
 
 def asked_growth(growth: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, special
 
 from napari_ssn.core import metrics
 from napari_ssn.core.summaries.conformal import conformal_factors
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LEVEL = 0.9
 # Fewer patients with an outline than this, and the factors are one or two patients'.
 _PATIENTS = 20
+# A place beyond all hypotheses is no farther out than this: of a thousand the ends are chance.
+_PLACES = (0.005, 0.995)
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +49,8 @@ def calibrate(measured: Measurement, data: str) -> Calibration:
             below, above = conformal_factors(sizes, low, median, high, measured.patients, LEVEL)
         # Infinite: too many ranges end at their median. Both zero: every range would be a point.
         usable = math.isfinite(max(below, above)) and max(below, above) > 0
-        found.append(Factors(below=below, above=above) if usable else None)
+        shared = shared_doubt(measured.places[:, :, label], measured.patients)
+        found.append(Factors(below=below, above=above, shared=shared) if usable else None)
         patients += [len(there)] if usable else []
     if most < _PATIENTS:
         raise DataError(
@@ -68,6 +71,37 @@ def calibrate(measured: Measurement, data: str) -> Calibration:
         patients=min(patients),
         labels=found,
     )
+
+
+def shared_doubt(places: Floats, patients: NDArray[np.generic]) -> float:
+    """What two readers of one image have in common in how far the model was off.
+
+    The intraclass correlation of Φ⁻¹ of their places among the model's sizes: mean product of two
+    readers' of one case over their mean square, both about the mean of all, every patient once.
+
+    Source: Fisher 1925, section 38; for the Gaussian copula that it is used in see
+    `core.change.Change.as_readers`.
+
+    Args:
+        places: (n, K) from 0 to 1; NaN where a reader outlined nothing.
+        patients: (n,).
+
+    Returns:
+        0 to 1; 0 where no two readers outlined one case.
+    """
+    z = special.ndtri(np.clip(places, *_PLACES))
+    count = np.isfinite(z).sum(1)
+    z, patients, count = z[count > 1], patients[count > 1], count[count > 1]
+    if not len(z):
+        return 0.0
+    _, place, of = np.unique(patients, return_inverse=True, return_counts=True)
+    weight = 1 / of[place]
+    weight /= weight.sum()
+    z = z - weight @ np.nanmean(z, axis=1)
+    square = np.nansum(z**2, axis=1)
+    pairs = (np.nansum(z, axis=1) ** 2 - square) / (count * (count - 1))
+    both, alone = weight @ pairs, weight @ (square / count)
+    return float(np.clip(both / alone, 0, 1)) if alone > 0 else 0.0
 
 
 def calibrate_presence(

@@ -56,6 +56,8 @@ class Measurement:
         presence: (n,) what the model says of it; 1 where it does not ask.
         diameters: (n, K, L) how far the longest diameter of the median hypothesis lies from each
             rater's, in mm; NaN where either has none or the voxel size is unknown.
+        places: (n, K, L) share of the hypotheses with a label that have less of it than a rater
+            outlined, half of those with as much; NaN where either has none.
     """
 
     labels: tuple[str, ...]
@@ -69,6 +71,7 @@ class Measurement:
     patients: NDArray[np.generic]
     presence: Floats
     diameters: Floats
+    places: Floats
 
     def only(self, which: NDArray[np.bool_]) -> Measurement:
         """Of some of the cases, (n,) bool."""
@@ -84,6 +87,7 @@ class Measurement:
             self.patients[which],
             self.presence[which],
             self.diameters[which],
+            self.places[which],
         )
 
 
@@ -117,6 +121,7 @@ def measure(
     rows: list[dict[str, float]] = []
     outlined, presence = np.zeros((n, 2)), np.ones(n)
     lengths = np.full((n, cases.raters, count), math.nan)
+    places = np.full((n, cases.raters, count), math.nan)
     for i in range(n):
         case = cases[i]
         dist = model.segment(case.volume, case.centre)
@@ -134,6 +139,7 @@ def measure(
         row |= _mean_lengths(lengths[i], labels)
         theirs = np.stack([(case.raters == c + 1).sum(_space(case)) for c in range(count)], -1)
         sizes[i, : len(theirs)] = theirs
+        places[i, : len(theirs)] = _places(theirs, counts)
         for label in range(count):
             ranges[i, label] = _ends(central_range(counts[:, label], LEVEL))
             given[i, label] = _ends(outlined_range(counts[:, label], LEVEL))
@@ -173,6 +179,7 @@ def measure(
         cases.patients,
         presence,
         lengths,
+        places,
     )
 
 
@@ -199,6 +206,19 @@ def _placed(dist: LogitDistribution, probability: NDArray[np.float32]) -> NDArra
 
 def _ends(found: Range | None) -> tuple[float, float, float]:
     return (math.nan,) * 3 if found is None else (found.low, found.median, found.high)
+
+
+def _places(theirs: NDArray[np.int64], counts: NDArray[np.int64]) -> Floats:
+    """Where (K, L) sizes of readers lie among (n, L) of hypotheses, empty ones aside; (K, L)."""
+    out = np.full(theirs.shape, math.nan)
+    for label, column in enumerate(counts.T):
+        drawn = np.sort(column[column > 0])
+        if len(drawn):
+            low = np.searchsorted(drawn, theirs[:, label], "left")
+            high = np.searchsorted(drawn, theirs[:, label], "right")
+            out[:, label] = (low + high) / (2 * len(drawn))
+    out[theirs == 0] = math.nan
+    return out
 
 
 def _space(case: Case) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError
 from napari_ssn.io.registration import Motion
 from napari_ssn.prediction import registered
-from napari_ssn.prediction.growth import growth
+from napari_ssn.prediction.growth import figures_of, growth
 from tests.support.choices import SPACE
 from tests.support.dicoms import check_leaves_out, make_series, told
 from tests.support.helpers import command, noise_image, oblique_affine, page_of
@@ -229,6 +229,26 @@ def test_thicker_slices_are_a_caution(results) -> None:
     found = growth(record, later(results / "mean.json", grid__affine=affine))
     assert any("which alone changes sizes" in caution for caution in found.cautions)
     assert found.change.alike.median == pytest.approx(8)
+
+
+def test_what_readers_have_in_common_is_that_of_both(results) -> None:
+    def known(path: Path, shared: float):
+        record = later(path) if shared == 0.5 else read_sidecar(path)
+        sizes = {
+            name: one.model_copy(update={"readers": 4, "shared": shared})
+            for name, one in record.sizes.items()
+        }
+        return record.model_copy(update={"sizes": sizes})
+
+    first, second = known(results / "mean.json", 0.7), known(results / "mean.json", 0.5)
+    found = growth(first, second, "label 1")
+    assert found.change.shared == 0.5
+    said = figures_of(found, 0.25)["as_two_readers_of_one_scan"]
+    assert said["shared"] == 0.5
+    whole = figures_of(found, 0.25)["ratio"]
+    assert whole["0.05"] < said["ratio"]["0.05"] < said["ratio"]["0.95"] < whole["0.95"]
+    # Nothing was learnt of all labels together.
+    assert figures_of(growth(first, second), 0.25)["as_two_readers_of_one_scan"] is None
 
 
 @pytest.mark.parametrize(

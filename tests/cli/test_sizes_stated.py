@@ -52,6 +52,7 @@ EDITS = [
     _with("sizes", "voxels", lambda old: old[:-1]),
     _with("together", "voxels", lambda old: [*old[:-1], old[-1] + 0.5]),
     _with("sizes", "readers", 4),
+    _with("sizes", "shared", 0.5),
     _with("sizes", "draws", 10),
     # As little as another processor's rounding would change: here it is an edit.
     _with("sizes", "voxels", lambda old: [old[0] + 0.5, *old[1:]]),

@@ -48,6 +48,35 @@ def test_two_scans_without_change_seem_to_grow(spread: float, wanted: float) -> 
     assert grown.probability(0.25) == pytest.approx(known, abs=0.02)
 
 
+@pytest.mark.parametrize("shared", [0.0, 0.3, 0.6, 0.9])
+def test_two_readers_of_one_scan_have_in_common_what_is_said(shared: float) -> None:
+    """Of normal ln V that correlate, ln V₂/V₁ has √(2 (1 − ρ)) of their deviation."""
+    at = stats.norm.ppf((np.arange(4000) + 0.5) / 4000)
+    before, after = np.exp(0.4 * at), 1.5 * np.exp(0.4 * at)
+    found = Change(before, after, shared=shared)
+    deviation = 0.4 * math.sqrt(2 * (1 - shared))
+    for q in (0.05, 0.5, 0.95):
+        known = math.log(1.5) + deviation * stats.norm.ppf(q)
+        assert math.log(found.as_readers.quantile(q)) == pytest.approx(known, abs=0.01)
+    known = stats.norm.sf(math.log(1.25 / 1.5) / deviation)
+    assert found.probability(as_readers=True) == pytest.approx(known, abs=0.01)
+    known = stats.norm.sf(math.log(1.25) / deviation)
+    assert found.without_change(as_readers=True) == pytest.approx(known, abs=0.01)
+
+
+def test_readers_with_nothing_or_all_in_common_are_the_two_extremes() -> None:
+    before, after = sizes(0), 1.3 * sizes(1, 0.5)
+    independent, alike = (Change(before, after, shared=shared) for shared in (0.0, 1.0))
+    for q in (0.05, 0.25, 0.5, 0.75, 0.95):
+        wanted = independent.ratio.quantile(q)
+        assert independent.as_readers.quantile(q) == pytest.approx(wanted, rel=0.02)
+        assert alike.as_readers.quantile(q) == pytest.approx(alike.alike.quantile(q), rel=0.02)
+    assert math.isnan(Change(before, np.zeros(0), shared=0.5).as_readers.median)
+    for wrong in (-0.1, 1.1, math.nan):
+        with pytest.raises(ValueError, match="shared: expected 0 to 1"):
+            Change(before, after, shared=wrong)
+
+
 @pytest.mark.parametrize("factor", [1.0, 1.1, 1.25, 1.5, 2.0])
 def test_a_known_factor_is_found(factor: float) -> None:
     found = change_of(sizes(0), factor * sizes(1))

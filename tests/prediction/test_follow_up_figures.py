@@ -32,3 +32,11 @@ def test_what_two_readers_drew_is_held_or_not() -> None:
     assert row["growth_without"] == 0  # 2.4 / 2 is a growth of 20 %
     row = row_of(found, np.array([10, 13]), 1.0)
     assert row["growth_readers"] == 0.5
+
+
+def test_pairs_with_something_in_common_have_figures_of_their_own() -> None:
+    sizes = np.array([1.0, 2.0, 4.0])
+    row = row_of(Change(sizes, 2 * sizes, shared=1.0), np.array([10, 13]), 2.0)
+    assert row["width_as_readers"] == pytest.approx(1) and row["width"] == pytest.approx(16)
+    assert row["coverage_as_readers"] == 0 and row["coverage"] == 1
+    assert row["growth_as_readers"] == 1 and row["growth_without_as_readers"] == 0

@@ -420,13 +420,16 @@ def test_a_calibrated_range_says_whose(tmp_path: Path) -> None:
     card = read_card(tiny_model(tmp_path / "tiny", region=(16, 16)))
     known = Calibration(
         level=0.9, below=1.0, above=1.0, data="val", readers=4, patients=30,
-        labels=[Factors(below=1.0, above=1.0)],
+        labels=[Factors(below=1.0, above=1.0, shared=0.6)],
     )  # fmt: skip
     card = card.model_copy(update={"calibration": known})
     counts = np.stack([np.zeros(401), np.r_[0, np.linspace(1000, 3000, 400)]], 1).astype(int)
     stated = state_ranges(card, counts, SPACE, 0.86, own=False)
     one, measure = stated.ranges[0], Measure("volume", 1.0, False)
     assert stated.presence.share == pytest.approx(0.86 * 400 / 401) and one.patients == 30
+    assert stated.sizes[0].readers == 4 and stated.sizes[0].shared == 0.6
+    # The model's own range is nobody's, so that nobody has anything in common.
+    assert state_ranges(card, counts, SPACE, 0.86, own=True).sizes[0].shared == 0
     words = range_line(measure, one.low, one.high, one.level, 400, readers=4, outlined=True)
     assert words == "nine in ten readers who outlined it drew 1.1–2.9 mL"
     assert measure.short(one.median, one.high) == "2.0 mL"

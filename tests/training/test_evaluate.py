@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import special
 from typer.testing import CliRunner
 
 from napari_ssn.core import metrics
@@ -18,7 +19,7 @@ from napari_ssn.documents.card import Calibration, Factors, read_card
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
-from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by
+from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by, shared_doubt
 from napari_ssn.training.cases import Case
 from napari_ssn.training.evaluate import evaluate, summarise
 from napari_ssn.training.lengths import diameter_errors, reader_diameters
@@ -61,6 +62,10 @@ def test_figures_are_those_of_the_plain_functions(model: Model, data: SliceSet) 
         r_given = central_range(areas[areas > 0])
         np.testing.assert_allclose(found.given[i, 0], [r_given.low, r_given.median, r_given.high])
         np.testing.assert_array_equal(found.sizes[i, :, 0], raters.sum((1, 2)))
+        drawn = areas[areas > 0]
+        below = [((drawn < a).mean() + (drawn <= a).mean()) / 2 if a else math.nan
+                 for a in raters.sum((1, 2))]  # fmt: skip
+        np.testing.assert_allclose(found.places[i, :, 0], below)
         empty = float((areas == 0).mean())
         share = float((raters.sum((1, 2)) == 0).mean())
         assert share == (0.25 if i == 1 else 0)
@@ -79,7 +84,7 @@ def invented(areas: list[list[float]], ranges: list[list[float]]) -> Measurement
     return Measurement(
         ("nodule",), {}, np.array(areas, float)[..., None], np.array(ranges, float)[:, None],
         np.array(ranges, float)[:, None], sums, sums, np.zeros((n, 2)), np.arange(n), np.ones(n),
-        np.full((n, len(areas[0]), 1), math.nan),
+        np.full((n, len(areas[0]), 1), math.nan), np.full((n, len(areas[0]), 1), 0.5),
     )  # fmt: skip
 
 
@@ -98,6 +103,26 @@ def test_calibration_by_hand() -> None:
         calibrate(invented([[90, 80, 120, 160]] * 5, [[80, 100, 140]] * 5), "d")
     with pytest.raises(DataError, match="on 0 patients with an outline"):
         calibrate(invented([[0, 0, 0, 0]] * 25, [[80, 100, 140]] * 25), "d")
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.4, 0.8])
+def test_what_readers_have_in_common_is_found_again(shared: float) -> None:
+    random = np.random.default_rng(3)
+    n, raters = 4000, 4
+    common = random.standard_normal((n, 1))
+    z = math.sqrt(shared) * common + math.sqrt(1 - shared) * random.standard_normal((n, raters))
+    places = special.ndtr(z)
+    # Some outline nothing; of the patients some have many cases.
+    places[random.random((n, raters)) < 0.4] = math.nan
+    patients = np.minimum(np.arange(n), 3000)
+    assert shared_doubt(places, patients) == pytest.approx(shared, abs=0.04)
+
+
+def test_of_one_reader_each_nothing_is_known_to_be_in_common() -> None:
+    places = np.full((5, 3), math.nan)
+    places[:, 0] = [0.1, 0.5, 0.9, 0.4, 0.2]
+    assert shared_doubt(places, np.arange(5)) == 0
+    assert calibrate(invented([[90, 80, 120, 160]] * 25, [[80, 100, 140]] * 25), "d").shared(1) == 0
 
 
 def test_raters_who_see_nothing_do_not_fill_the_share_of_those_who_do() -> None:
@@ -121,7 +146,7 @@ def test_labels_are_calibrated_each_by_itself() -> None:
     sums = np.zeros((n, 3, 3, 15))
     measured = Measurement(
         ("a", "b", "c"), {}, sizes, ranges, ranges, sums, sums, np.zeros((n, 2)), np.arange(n),
-        np.ones(n), np.full((n, 1, 3), math.nan),
+        np.ones(n), np.full((n, 1, 3), math.nan), np.full((n, 1, 3), 0.5),
     )  # fmt: skip
     found = calibrate(measured, "d")
     assert found.factors(1) == (pytest.approx(0.5), pytest.approx(0.5))
@@ -145,7 +170,7 @@ def test_what_the_calibrated_range_holds_where_it_was_learnt() -> None:
     measured = Measurement(
         ("nodule",), {"dice_each": np.full(n, 0.5)}, areas[..., None], ranges[:, None],
         ranges[:, None], sums, sums, np.zeros((n, 2)), patients, np.ones(n),
-        np.full((n, 4, 1), math.nan),
+        np.full((n, 4, 1), math.nan), np.full((n, 4, 1), 0.5),
     )  # fmt: skip
     calibration = calibrate(measured, "d")
     summary = summarise(measured, calibration)
