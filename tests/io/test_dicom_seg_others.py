@@ -9,13 +9,16 @@ import highdicom
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.encaps import encapsulate
 from pydicom.sr.codedict import codes
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, generate_uid
 
 import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.io.dicom.segments import read_dicom_seg
+from napari_ssn.io.dicom.segments import WHOSE, read_dicom_seg, whose
 from napari_ssn.io.dicom.series import told_of
 from tests.support.dicoms import check_leaves_out, make_series, name_syntax, told
 from tests.support.helpers import command, noise_image, tiny_model
@@ -262,6 +265,22 @@ def test_a_fraction_of_nothing_is_refused(two: tuple[Path, np.ndarray]) -> None:
 
 
 # Ours.
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [("PatientName", b"DOE\x1b[2J"), ("PatientBirthDate", b"DOE JANE"), ("PatientID", 70 * b"7")],
+)
+def test_what_is_compared_is_never_quoted(tmp_path: Path, keyword: str, text: bytes) -> None:
+    """A library warns of text that breaks the standard, and its warning holds that text."""
+    (path, *_) = make_series(tmp_path / "scan", values(), AXIAL)
+    whole = dcmread(path)
+    del whole[keyword]
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    whole[tag] = RawDataElement(Tag(tag), dictionary_VR(tag), len(text), text, 0, False, True)
+    # pytest makes an error of any warning.
+    assert text.decode("latin-1")[:3] in whose(whole)[WHOSE.index(keyword)]
 
 
 @pytest.mark.parametrize("deidentified", [False, True])

@@ -250,7 +250,9 @@ WHOSE = (
 def whose(header: Dataset, named: bool = True) -> list[str]:
     """Values of `WHOSE` in a header; of a header that is to name nobody, its UIDs alone."""
     kept = WHOSE if named else [keyword for keyword in WHOSE if keyword.endswith("UID")]
-    return [str(header.get(keyword) or "") if keyword in kept else "" for keyword in WHOSE]
+    # An element is decoded when it is asked for.
+    with reading("A DICOM file is damaged: copy or export it again."):
+        return [str(header.get(keyword) or "") if keyword in kept else "" for keyword in WHOSE]
 
 
 def said(path: Path) -> Said:
