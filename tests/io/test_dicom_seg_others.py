@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -320,3 +321,32 @@ def test_the_command_leaves_out_whom_it_is_of(tmp_path: Path, monkeypatch, capsy
     check = ("verify", out / "mean.dcm.json", "--image", tmp_path / "scan", *options)
     status, said, _ = command(monkeypatch, capsys, *check)
     assert status == 0 and said.startswith("Identical")
+
+
+@pytest.mark.parametrize("suffix", [".dcm", ".labelmap.dcm"])
+def test_it_is_written_and_read_in_little_more_memory_than_its_own(
+    tmp_path: Path, suffix: str
+) -> None:
+    space = (256, 240, 40)
+    affine = np.diag([-0.7, -0.7, 2.5, 1.0])
+    make_series(tmp_path / "scan", np.zeros(space), affine)
+    source = ssn.read(tmp_path / "scan")
+    labels = np.zeros(space, np.uint8)
+    labels[40:100, 50:150], labels[120:180, 50:150] = 1, 2
+    hypothesis = ssn.Hypothesis(labels, source.affine, None, 3)
+    path, peaks = tmp_path / f"a{suffix}", []
+    # The first time libraries are imported.
+    for _ in range(2):
+        tracemalloc.start()
+        ssn.write(hypothesis, path, source=source, overwrite=True)
+        written = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        whole = path.read_bytes()
+        tracemalloc.start()
+        found = read_dicom_seg(whole)
+        peaks = [written, tracemalloc.get_traced_memory()[1]]
+        tracemalloc.stop()
+    assert found is not None
+    np.testing.assert_array_equal(found[1][0].values, labels)
+    # The file itself, its pixels, one segment, and the map; slices have headers as well.
+    assert max(peaks) < 4.2 * labels.nbytes + (2 << 20)

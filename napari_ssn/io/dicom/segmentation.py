@@ -66,8 +66,10 @@ def make_segmentation(content: Content, series: DicomSeries, label_map: bool = F
     segments = list(content.segments())
     check_grid(content, series)
     planes = planes_of(content)
-    if label_map:
-        kind, (one,) = "LABELMAP", content.hypotheses
+    if len(content.hypotheses) == 1:
+        # Labels of one hypothesis do not overlap: a stack of them, and the sum over it that tells
+        # so, take several times the room.
+        kind, (one,) = "LABELMAP" if label_map else "BINARY", content.hypotheses
         frames = as_volume(one.label_map)[..., planes].transpose(2, 1, 0)
     else:
         kind = "BINARY" if content.probability is None else "FRACTIONAL"

@@ -113,13 +113,25 @@ class _Segments:
         check_memory(math.prod(self.space) * (4 * self.count if self.fractional else 8))
         syntax = self.seg.file_meta.TransferSyntaxUID
         packed = syntax.is_encapsulated and undecodable(self.seg, "The pixels of the segmentation")
+        damaged, how = packed or _DAMAGED, {"perpendicular_tol": _SLANTED, **self.tolerance}
+        whole = None
+        if str(self.seg.get("SegmentationType")) == "LABELMAP":
+            with reading(damaged):
+                # Once, and not for each segment as four bytes a voxel.
+                kind = np.min_scalar_type(max(self.seg.segment_numbers))
+                whole = self.seg.get_volume(combine_segments=True, dtype=kind, **how).array
         for number, about in self.about.items():
-            with reading(packed or _DAMAGED):
+            with reading(damaged):
                 label = PlainLabel(label_of(number, about), _colour(about))
-                array = self.seg.get_volume(
-                    segment_numbers=[number], perpendicular_tol=_SLANTED, **self.tolerance
-                ).array[..., 0]
+                if whole is not None:
+                    array = whole == number
+                elif self.fractional:
+                    array = self.seg.get_volume(segment_numbers=[number], **how).array[..., 0]
+                else:
+                    only: dict[str, Any] = {"segment_numbers": [number], "dtype": np.uint8}
+                    array = self.seg.get_volume(**only, **how).array[..., 0]
             yield label, (array[::-1] if self.turned else array).transpose(2, 1, 0)
+            del array
 
 
 def _slanted(seg: Any, affine: Any, tolerance: Mapping[str, float]) -> NDArray[np.float64]:
@@ -285,17 +297,30 @@ def _packed(
     # In the order that frames have in memory: slices first.
     label_map, labels, before = np.zeros(space[::-1], np.uint8), dict[int, PlainLabel](), ""
     for label, mask in masks:
-        there = mask.transpose() > 0
+        slices = mask.transpose()
         # This plugin writes ``anterior, hypothesis 1``.
         hypothesis = label.name.rpartition(", ")[2] if own and ", " in label.name else ""
         full = len(labels) == _MOST or hypothesis != before
-        if labels and (full or bool((there & (label_map != 0)).any())):
+        if labels and (full or _overlap(slices, label_map)):
             yield Opened(label_map.transpose(), named_after(labels), labels)
             label_map, labels = np.zeros(space[::-1], np.uint8), {}
         value, before = len(labels) + 1, hypothesis
-        np.copyto(label_map, value, where=there)
+        _lay(slices, label_map, value)
+        # One is read when the one before is gone.
+        del mask, slices
         labels[value] = label
     yield Opened(label_map.transpose(), named_after(labels), labels)
+
+
+def _lay(mask: NDArray[Any], label_map: NDArray[np.uint8], value: int) -> None:
+    """Label where a mask is, slice by slice: nothing of its size is made."""
+    for one, two in zip(mask, label_map, strict=True):
+        two[one > 0] = value
+
+
+def _overlap(mask: NDArray[Any], label_map: NDArray[np.uint8]) -> bool:
+    """Whether a mask has a voxel that is labelled, slice by slice."""
+    return any(two[one > 0].any() for one, two in zip(mask, label_map, strict=True))
 
 
 def _colour(about: Dataset) -> str:
