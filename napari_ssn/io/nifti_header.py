@@ -40,7 +40,7 @@ _COLOURS = {128, 2304}
 _COMPLEX = {32, 1792, 2048}
 _BITS = 1
 # What the two transforms of a header may differ by: so much of a voxel, and of its size.
-_ROUNDING, _SIZE = 0.5, 0.01
+_ROUNDING, _SIZE = 0.1, 0.01
 # What the sum of squares of a quaternion's three numbers, of three digits, may be above 1.
 _TURN = 5e-3
 # The sform that ITK takes where there is a qform as well.

@@ -222,6 +222,23 @@ def test_what_may_differ_in_a_series_is_told(tmp_path: Path, change: dict, name:
     )
 
 
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_a_ct_whose_slices_are_rescaled_each_in_its_way_is_told_of(
+    tmp_path: Path, modality: str
+) -> None:
+    """Of PET and MR each slice has its own slope; of a CT one slice lay 1,024 HU higher."""
+    change = at(3, RescaleIntercept="0")
+    make_series(tmp_path, values(), AXIAL, modality=modality, change=change)
+    volume = ssn.read(tmp_path)
+    expected = values().astype(np.float32)
+    expected[..., 3] += 1024
+    np.testing.assert_array_equal(volume.data[0], expected)
+    assert ("(how stored values become HU)" in (volume.note or "")) == (modality == "CT")
+    # However the same number is written.
+    make_series(tmp_path, values(), AXIAL, change=at(3, RescaleIntercept="-1024.00"))
+    assert ssn.read(tmp_path).note is None
+
+
 def test_one_name_written_in_two_ways_is_one_patient(tmp_path: Path) -> None:
     make_series(tmp_path, values(), AXIAL, change=at(3, PatientName="Doe^Jane^"))
     assert ssn.read(tmp_path).space == SPACE

@@ -37,6 +37,7 @@ _TOLD = {
     "Laterality": "side of the body",
     "ContrastBolusAgent": "contrast agent",
     "SliceThickness": "slice thickness",
+    "RescaleIntercept": "how stored values become HU",
 }
 #: Elements of a header that `shared` reads.
 KEYWORDS = (*_REFUSED, *_TOLD)
@@ -70,7 +71,16 @@ def shared(header: Dataset) -> Shared:
     if values["Modality"] == "CT" and header.get("RescaleSlope") is not None:
         # What a CT does not say to be something else is HU (PS3.3 C.8.2.1).
         values["RescaleType"] = values["RescaleType"] or "HU"
+    values["RescaleIntercept"] = _offset(header, values["Modality"])
     return tuple(values.values())
+
+
+def _offset(header: Dataset, modality: str) -> str:
+    """Slope and offset of a CT, which has the same in all slices; of PET each has its own."""
+    slope, offset = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    if modality != "CT" or slope is None or offset is None:
+        return ""
+    return f"{float(slope):.9g} {float(offset):.9g}"
 
 
 def _plain(value: object) -> list[str]:
