@@ -43,6 +43,7 @@ def listening(viewer: Any, dock: Any) -> list[int]:
     return [
         *(len(one.callbacks) for one in (*events, looks)),
         *(len(one) for one in signals),
+        len(dock.scene.copies.touched),
         len(viewer.mouse_move_callbacks),
     ]
 
@@ -132,6 +133,43 @@ def test_lines_run_in_the_other_planes_and_follow_the_slider(deep: Any, qtbot: A
     assert len(views(dock)[0].lines) == 4
     viewer.layers.remove("scan")
     assert all(one.picture is None and not one.lines for one in views(dock))
+
+
+def test_samples_run_in_the_other_planes_in_their_own_colours(deep: Any, qtbot: Any) -> None:
+    _, dock, _ = deep
+    dock.view.all.click()
+    run_and_wait(dock, qtbot)
+    dock.samples.add.click()
+    qtbot.waitUntil(lambda: len(list(dock.scene.still())) == 3, timeout=20_000)
+    dock.session.places.look_at((7, 9, 11))
+    session, scene, turn = dock.session, dock.scene, dock.session.result.source.turn
+    space = session.result.source.space
+    # The first of the others is coronal: what a layer has at row 9.
+    source = turn.index_to_source((7, 9, 11), space)
+    plane = tuple(source[k] if k == turn.order[1] else None for k in range(3))
+
+    def wanted(layer: Any, choice: Any) -> list[list[Any]]:
+        lines = session.borders.of_labels(choice, scene.frame.cut(layer.data, plane), plane)
+        return [turn.points_to_display(line, space)[:, [0, 2]].tolist() for line in lines]
+
+    def drawn() -> dict[str, list[list[Any]]]:
+        known = {colour for _, _, colour in scene.still()}
+        shown = [one for one in views(dock)[0].lines if one.colour in known]
+        return {one.colour: [line.tolist() for line in one.lines] for one in shown}
+
+    before = {colour: wanted(layer, choice) for layer, choice, colour in scene.still()}
+    assert len(before) == 3 and drawn() == before and all(before.values())
+    # Painted on, the line goes around what was painted.
+    layer, choice, colour = next(iter(scene.still()))
+    row, column = np.argwhere(layer.data[:, 9] == 0)[0]
+    layer.data_setitem((np.array([row]), np.array([9]), np.array([column])), 1)
+    qtbot.waitUntil(lambda: drawn()[colour] != before[colour], timeout=5_000)
+    assert drawn()[colour] == wanted(layer, choice)
+    layer.visible = False
+    qtbot.waitUntil(lambda: colour not in drawn(), timeout=5_000)
+    # Without the one that follows the slider they stay, as on the large picture.
+    scene.walking.visible = False
+    qtbot.waitUntil(lambda: len(views(dock)[0].lines) == 2, timeout=5_000)
 
 
 def test_closed_it_costs_nothing(deep: Any, qtbot: Any) -> None:

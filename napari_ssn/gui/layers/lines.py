@@ -11,6 +11,7 @@ from napari.viewer import Viewer
 
 from napari_ssn.geometry.contours import box_edges
 from napari_ssn.gui.layers import colours
+from napari_ssn.gui.layers.copy_lines import CopyLines
 from napari_ssn.gui.layers.corner import corner, rows_for
 from napari_ssn.gui.layers.legend import LegendOverlay
 from napari_ssn.gui.layers.scene import Scene
@@ -44,8 +45,7 @@ class LineArt:
         viewer.scene.overlays[NAME], viewer.canvas.overlays[NAME] = self.strokes, self.legend
         # What was drawn last by whose it is: what it followed from, what must live as long, and it.
         self._drawn: dict[Any, tuple[Any, Any, tuple[Stroke, ...]]] = {}
-        # Copies that may have been painted on since.
-        self._touched: set[Labels] = set()
+        self._copy_lines = CopyLines(scene, session)
         self._events = (
             viewer.dims.events.point,
             viewer.dims.events.order,
@@ -66,14 +66,11 @@ class LineArt:
         session.summary.across.found.changed.connect(self.refresh)
         session.changed.connect(self.refresh)
         scene.redrawn.connect(self.refresh)
-        scene.copies.touched.connect(self._touch)
-
-    def _touch(self, layer: Labels) -> None:
-        self._touched.add(layer)
-        self.refresh()
+        scene.copies.touched.connect(self.refresh)
 
     def _found(self, result: Prediction) -> None:
         self._drawn.clear()
+        self._copy_lines.forget()
         self.refresh()
 
     def refresh(self, event: Any = None) -> None:
@@ -121,6 +118,7 @@ class LineArt:
         for event in self._moves:
             event.disconnect(self._make_room)
         self._drawn.clear()
+        self._copy_lines.close()
         if tidy:
             self._viewer.scene.overlays.pop(NAME)
             self._viewer.canvas.overlays.pop(NAME)
@@ -246,23 +244,15 @@ class LineArt:
 
     def _copies(self, plane: Plane) -> tuple[Stroke, ...]:
         """Samples and kept hypotheses, each in a colour of its own, and the one compared with."""
+        found = list(self._copy_lines.of(plane))
         strokes: list[Stroke] = []
-        frame, seen = self._scene.frame, set()
-        assert frame is not None
-        for layer, choice, colour in self._scene.still():
-            if not layer.visible:
-                continue
-            seen.add(layer)
-            key, before = (layer.name, plane, choice, colour), self._drawn.get(layer)
-            if before is None or before[0] != key or layer in self._touched:
-                cut = frame.cut(layer.data, plane)
-                if before is None or before[0] != key or not np.array_equal(cut, before[1]):
-                    lines = self._session.borders.of_labels(choice, cut, plane)
-                    name = layer.name.removeprefix("SSN · ")
-                    before = (key, cut, (self._stroke(lines, colour, name),))
-                    self._drawn[layer] = before
+        for one in found:
+            before = self._drawn.get(one.layer)
+            if before is None or before[0] is not one:
+                stroke = self._stroke(one.lines, one.colour, one.name)
+                before = self._drawn[one.layer] = (one, None, (stroke,))
             strokes += before[2]
-        self._touched.clear()
+        seen = {one.layer for one in found}
         for gone in [one for one in self._drawn if isinstance(one, Labels) and one not in seen]:
             del self._drawn[gone]
         return tuple(strokes)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_ssn.core.directions.compass import AXIAL
 from napari_ssn.gui.layers import colours
+from napari_ssn.gui.layers.copy_lines import CopyLines
 from napari_ssn.gui.layers.crosshair import Crosshair
 from napari_ssn.gui.layers.other_plane import plane_of, table_of
 from napari_ssn.gui.layers.picture import Picture
@@ -62,6 +63,8 @@ class LinkedPlanes:
         self.pair: Pair | None = None
         self._clock: QTimer | None = None
         self._cross: Crosshair | None = None
+        # Of each of the two planes.
+        self._copies: tuple[CopyLines, ...] = ()
         self._image: Image | None = None
         # Nothing here keeps a window.
         self._window: Callable[[], QWidget | None] = lambda: None
@@ -91,6 +94,7 @@ class LinkedPlanes:
         self._widen(_BESIDE)
         pair.hidden.connect(self._hidden)
         self._cross = Crosshair(viewer)
+        self._copies = tuple(CopyLines(self._scene, session) for _ in pair.views)
         for event in self._events:
             event.connect(self._ask)
         for signal in self._signals:
@@ -113,7 +117,7 @@ class LinkedPlanes:
     def _signals(self) -> tuple[Any, ...]:
         session, scene = self._session, self._scene
         moved, summed = session.walk.moved, session.overviews.changed
-        return session.changed, moved, summed, scene.redrawn
+        return session.changed, moved, summed, scene.redrawn, scene.copies.touched
 
     def _hidden(self) -> None:
         # In the next turn: Qt is in the middle of hiding it.
@@ -143,6 +147,9 @@ class LinkedPlanes:
             event.disconnect(self._ask)
         for signal in self._signals:
             signal.disconnect(self._ask)
+        for copies in self._copies:
+            copies.close()
+        self._copies = ()
         pair.hidden.disconnect()
         if self._cross is not None:
             self._cross.close(tidy)
@@ -245,20 +252,20 @@ class LinkedPlanes:
                     f"{name} {at}",
                 )
             )
-        lines = self._lines((stacked, down, across), at)
+        lines = self._lines(number, (stacked, down, across), at)
         view.show_lines(lines, (float(here[down]), float(here[across])))
 
     def _spacing(self) -> tuple[float, ...]:
         known = self._picture.geometry()
         return (1.0,) * 3 if known is None or known[1] is None else tuple(known[1][::-1])
 
-    def _lines(self, way: tuple[int, int, int], at: int) -> tuple[Drawn, ...]:
-        """Of all hypotheses, and of the one on show, as they run in a plane."""
+    def _lines(self, number: int, way: tuple[int, int, int], at: int) -> tuple[Drawn, ...]:
+        """Of all hypotheses, of samples and of the one on show, as they run in a view's plane."""
         session, scene, frame = self._session, self._scene, self._scene.frame
         result, walking, (stacked, down, across) = session.result, scene.walking, way
         if frame is None or result is None or scene.grey or scene.veiled:
             return ()
-        if session.summary.hidden or walking is None or not walking.visible:
+        if session.summary.hidden:
             return ()
         turn, space = frame.display.reorientation, frame.display.image_space
         if len(space) != 3 or len(result.dist.space) != 3:
@@ -271,11 +278,17 @@ class LinkedPlanes:
         def placed(lines: Any) -> tuple[NDArray[np.float64], ...]:
             return tuple(turn.points_to_display(line, space)[:, [down, across]] for line in lines)
 
+        copies = [
+            Drawn(placed(one.lines), one.colour, THIN) for one in self._copies[number].of(plane)
+        ]
+        if walking is None or not walking.visible:
+            return tuple(copies)
         shares = session.borders.of_shares(plane)
         tones = zip(shares, colours.TONES, strict=False)
         labels = result.card.labels
         return (
             *(Drawn(placed(lines), tone, THIN) for lines, tone in tones),
+            *copies,
             *(
                 Drawn(placed(lines), labels[label].colour, BOLD)
                 for label, lines in session.borders.of_walk(plane).items()

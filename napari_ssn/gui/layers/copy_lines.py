@@ -1,0 +1,81 @@
+"""Borders of samples and of kept hypotheses in a plane, found anew only where somebody painted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.session import Plane, Session
+from napari_ssn.session.lines import Lines
+
+
+@dataclass(frozen=True, eq=False)
+class CopyLine:
+    """One of them in a plane; the same one for as long as nothing about it changes.
+
+    Attributes:
+        layer: that it is of.
+        colour: that it is drawn in.
+        name: of its layer, as a legend has it.
+        lines: on the source's grid.
+    """
+
+    layer: Labels
+    colour: str
+    name: str
+    lines: Lines
+
+
+class CopyLines:
+    """Of one plane after another. Main thread only.
+
+    Args:
+        scene: whose layers.
+        session: that they are hypotheses of.
+    """
+
+    def __init__(self, scene: Scene, session: Session) -> None:
+        self._scene, self._session = scene, session
+        # Of each layer: what its lines followed from, its labels in the plane, and these.
+        self._kept: dict[Labels, tuple[Any, NDArray[Any], CopyLine]] = {}
+        # Layers that may have been painted on since.
+        self._painted: set[Labels] = set()
+        scene.copies.touched.connect(self._touch)
+
+    def _touch(self, layer: Labels) -> None:
+        self._painted.add(layer)
+
+    def of(self, plane: Plane) -> Iterator[CopyLine]:
+        """Those whose layer is to be seen, as they run in a plane of the source's grid."""
+        frame, seen = self._scene.frame, set()
+        assert frame is not None
+        for layer, choice, colour in self._scene.still():
+            if not layer.visible:
+                continue
+            seen.add(layer)
+            key, before = (layer.name, plane, choice, colour), self._kept.get(layer)
+            if before is None or before[0] != key or layer in self._painted:
+                cut = frame.cut(layer.data, plane)
+                if before is None or before[0] != key or not np.array_equal(cut, before[1]):
+                    lines = self._session.borders.of_labels(choice, cut, plane)
+                    name = layer.name.removeprefix("SSN · ")
+                    before = (key, cut, CopyLine(layer, colour, name, lines))
+                    self._kept[layer] = before
+            yield before[2]
+        self._painted.clear()
+        self._kept = {layer: kept for layer, kept in self._kept.items() if layer in seen}
+
+    def forget(self) -> None:
+        """Find all anew: they belong to another result."""
+        self._kept.clear()
+
+    def close(self) -> None:
+        """Let go of the layers."""
+        self._scene.copies.touched.disconnect(self._touch)
+        self._kept.clear()
