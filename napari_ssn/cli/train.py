@@ -53,7 +53,11 @@ def train(
         typer.Option("--set", help="Any other field of the recipe, as in energy=0.5. Repeatable."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Model whose weights a new run starts from.")
+        str | None,
+        typer.Option(
+            help="Model whose weights a new run starts from; or a model folder of nnU-Net v2, or a "
+            "bundle of MONAI, whose network it goes on with."
+        ),
     ] = None,
     background: Annotated[
         list[str] | None,
@@ -84,10 +88,12 @@ def train(
         typer.echo("Reading and checking the data …", err=True)
     learn, watch = training.reading.read_sets(data, val, training.recipes.dims_of(source))
     scans = [training.background.background_of(text) for text in background or []]
-    what, card = training.recipes.read_recipe(source, learn, out.resolve().name, changes)
+    begun = training.reading.start_of(start, learn)
+    brought = None if isinstance(begun, str) else begun
+    what, card = training.recipes.read_recipe(source, learn, out.resolve().name, changes, brought)
     if speaks:
         typer.echo(f"{len(learn):,} images to learn from, {len(watch):,} to watch.", err=True)
-        for sentence in training.reading.cautions(learn, watch, card.centred):
+        for sentence in training.reading.cautions(learn, watch, card.centred, begun):
             typer.echo(f"Caution: {sentence}", err=True)
     bar = Progress(
         *Progress.get_default_columns()[:-1],
@@ -113,7 +119,7 @@ def train(
                 training.fit.fit(
                     learn, watch, out, what, card,
                     device=device, devices=devices, nodes=nodes, workers=workers,
-                    precision=precision, start=start, backgrounds=scans, minutes=minutes,
+                    precision=precision, start=begun, backgrounds=scans, minutes=minutes,
                     report=report,
                     say=lambda sentence: bar.console.print(sentence),
                 )  # fmt: skip

@@ -11,9 +11,25 @@ from napari_ssn.documents.closed import Closed
 # Arguments of a network are no larger, longer or deeper.
 _LARGEST, _LONGEST, _DEEPEST = 4096, 64, 8
 
-#: Networks that a card may name, MONAI's and that of `napari_ssn.network.inflated`; it can start
-#: nothing else. An ensemble of others' maps has none, and no card in a file is of one.
-Backbone = Literal["BasicUNet", "UNet", "SegResNet", "DynUNet", "SliceUNet", "none"]
+#: Networks that a card may name: MONAI's, those of nnU-Net's library, and that of
+#: `napari_ssn.network.inflated`; it can start nothing else. An ensemble of others' maps has none,
+#: and no card in a file is of one.
+Backbone = Literal[
+    "AttentionUnet",
+    "BasicUNet",
+    "DynUNet",
+    "HighResNet",
+    "SegResNet",
+    "SwinUNETR",
+    "UNETR",
+    "UNet",
+    "VNet",
+    "PlainConvUNet",
+    "ResidualEncoderUNet",
+    "ResidualUNet",
+    "SliceUNet",
+    "none",
+]
 
 Radius = Annotated[float, Field(gt=0)]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import torch
 
 from napari_ssn.documents.card import Architecture
 from napari_ssn.errors import ModelError
-from napari_ssn.network import strided, unet
+from napari_ssn.network import library, strided, unet
 from napari_ssn.network.inflated import SliceUNet
 from napari_ssn.network.ssn import SSN, CentreGuided
 from napari_ssn.network.strided import StridedUNet
@@ -56,6 +57,9 @@ def _kind(architecture: Architecture) -> Any:
         return UNet
     if architecture.backbone == "DynUNet" and strided.knows(given):
         return StridedUNet
+    if architecture.backbone in library.UNETS:
+        return partial(library.backbone_of, architecture.backbone)
+    library.check_parts(architecture.backbone)
     from monai.networks import nets
 
     return getattr(nets, architecture.backbone)

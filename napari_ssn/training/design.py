@@ -8,7 +8,9 @@ import re
 import numpy as np
 
 from napari_ssn.documents.card import Architecture, ModelCard, Training, card_of_others
+from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
+from napari_ssn.network.others.start import Start
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.slices import SliceSet
@@ -25,8 +27,10 @@ _STEP = {2: 16, 3: 8}
 # Voxels of all views of a step: what 8 GB of memory hold with ease.
 _VOXELS = {2: 16 * 64**2, 3: 2 * 48**3}
 
+_OTHERS = "It went on from weights of others ({kind}): their licence and limits hold for it, too."
 
-def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
+
+def design(cases: Cases, name: str, start: Start | None = None) -> tuple[Recipe, ModelCard]:
     """Recipe and card for a set; the card says what the data says, and what it does not say.
 
     Slices around a nodule are trained as ``lidc-2d`` was. Other data is trained on regions of
@@ -35,8 +39,15 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
     Args:
         cases: to learn from.
         name: of the model to be.
+        start: a network of others that it is to go on from: it says the architecture, the region
+            and how its images looked.
+
+    Raises:
+        DataError: that network is not of such data.
     """
     dims = cases.spatial_dims
+    if start is not None and dims != 3:
+        raise DataError("The network to start from reads volumes, and the data is slices.")
     spaces = np.array([cases.space(i) for i in range(len(cases))])
     spacings = np.array([cases.spacing_mm(i) for i in range(len(cases))])
     known = spacings[np.isfinite(spacings).all(1)]
@@ -45,6 +56,10 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
     region = [
         int(min(largest, step * math.ceil(size / step))) for size in np.median(spaces, axis=0)
     ]
+    if start is not None and start.region:
+        # Not smaller than a crop may be, and halved as often as before.
+        region = [size * 2 ** max(0, math.ceil(math.log2(16 / size))) for size in start.region]
+    look = {} if start is None else start.look
     # What all cases have in common is what the network will know.
     ways = {cases.orientation(i) for i in range(len(cases))}
     middle = np.median(spacings, axis=0)
@@ -55,24 +70,28 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
         title=name,
         version="0.1.0",
         purpose=f"Outlines of {', '.join(cases.labels[1:])}, as in the data it was trained on",
-        limits=["Its author has not said where it fails."],
+        limits=[
+            "Its author has not said where it fails.",
+            *([] if start is None else [_OTHERS.format(kind=start.kind)]),
+        ],
         licence=licence,
-        architecture=_architecture(dims, centred),
+        architecture=_architecture(dims, centred) if start is None else start.architecture,
         spatial_dims=dims,
         channels=list(cases.channels),
         labels=[
             (label, _COLOURS[(i - 1) % len(_COLOURS)] if i else "#000000")
             for i, label in enumerate(cases.labels)
         ],
-        normalisation="stretch" if centred else "standardise",
+        normalisation=look.get("normalisation", "stretch" if centred else "standardise"),
+        window_hu=look.get("window_hu"),
         spacing_range_mm=(float(known.min()), float(known.max())) if len(known) else None,
-        orientation=ways.pop() if len(ways) == 1 else None,
+        orientation=look.get("orientation", ways.pop() if len(ways) == 1 else None),
         spacing_mm=[float(size) for size in middle] if alike else None,
         region=region,
         centred=centred,
         training=Training(
             # Not by the name of their folder, which would end up in reports.
-            data=f"{len(cases)} images of its author's own",
+            data=f"{len(cases)} images of its author's own{_begun(start)}",
             licence=licence,
             attribution="not stated by the data",
         ),
@@ -86,6 +105,8 @@ def design(cases: Cases, name: str) -> tuple[Recipe, ModelCard]:
         crop=region,
         batch=max(2, round(_VOXELS[dims] / voxels)),
         whole_share=0.0,
+        # What was learnt before is not to be lost in the first steps.
+        learning_rate=1e-3 if start is None else 3e-4,
         warmup=500,
         views=Views(
             # Nothing says that a mirrored or turned structure keeps its label.
@@ -117,3 +138,10 @@ def _architecture(dims: int, centred: bool) -> Architecture:
         features=16,
         rank=10,
     )
+
+
+def _begun(start: Start | None) -> str:
+    """What a card says of the weights of others that a model went on from."""
+    if start is None:
+        return ""
+    return f", from weights of {start.kind} whose sha256 is {start.sums[0]}"

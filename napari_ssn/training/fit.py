@@ -15,6 +15,7 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
+from napari_ssn.network.others.start import Start
 from napari_ssn.training.cases import Cases, check_alike
 from napari_ssn.training.likeness import FEWEST, learn_likeness
 from napari_ssn.training.nodule_views import NoduleViewSet
@@ -37,7 +38,7 @@ def fit(
     devices: int = 1,
     nodes: int = 1,
     workers: int = 1,
-    start: str | None = None,
+    start: str | Start | None = None,
     backgrounds: Sequence[Background] = (),
     minutes: float | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -59,7 +60,7 @@ def fit(
         card: of the model to be; its architecture and training record are filled in.
         device, precision, devices, nodes, say: see `Trainer`.
         workers: processes that prepare views while the network learns; 0 prepares in between.
-        start: model whose weights a new run starts from.
+        start: model whose weights a new run starts from, or a network of others.
         backgrounds: whole scans, and the nodules in them, for `NoduleViewSet`.
         minutes: learn for so long in all, whatever the recipe's steps and schedule; see
             `Trainer.go_by_clock`. Measuring the end comes on top.
@@ -96,10 +97,9 @@ def fit(
         if start is not None:
             say("The folder holds a run that has begun: --start was not used.")
     elif not resumed and start is not None:
-        model = load_model(start, "cpu")
-        count = trainer.start_from(model)
+        begun = _begin(trainer, start)
         if trainer.first:
-            say(f"Starting from {count} tensors of {model.card.title}.")
+            say(begun)
     trainer.save(kept)
     saved = clock()
     views = view_loader(
@@ -134,6 +134,21 @@ def fit(
     # Nobody leaves before the files are there.
     fabric.barrier()
     return trainer
+
+
+def _begin(trainer: Trainer, start: str | Start) -> str:
+    """Put what a new run starts from in its place; a sentence that says what."""
+    if isinstance(start, str):
+        model = load_model(start, "cpu")
+        return f"Starting from {trainer.start_from(model)} tensors of {model.card.title}."
+    labels = [one.name for one in trainer.card.labels]
+    tensors = start.state(trainer.recipe.architecture, labels)
+    for module in (trainer.network.module, trainer.average):
+        module.load_state_dict(tensors, strict=False)
+    mean = "its outline is the first mean"
+    if tuple(labels) != start.labels:
+        mean = "its labels are others, so the mean is learnt anew"
+    return " ".join([f"Starting from {start.name} ({start.kind}): {mean}.", *start.notes])
 
 
 def _going_on(trainer: Trainer) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_ssn.errors import DataError
+from napari_ssn.network.frame import SAME_SIZE
+from napari_ssn.network.others.kinds import is_model
+from napari_ssn.network.others.start import Start, read_start
 from napari_ssn.training.cases import Cases, Subset, hold_out
 from napari_ssn.training.nnunet import is_nnunet, load_nnunet, splits
 from napari_ssn.training.nodules import load_nodules
@@ -49,7 +52,9 @@ def read_sets(data: Path, val: Path | None, dims: int | None) -> tuple[Cases, Ca
     return hold_out(load_cases(data, dims=dims))
 
 
-def cautions(learn: Cases, watch: Cases, centred: bool) -> list[str]:
+def cautions(
+    learn: Cases, watch: Cases, centred: bool, start: str | Start | None = None
+) -> list[str]:
     """What may be wrong with the data, and need not be."""
     found = []
     if both := set(learn.names) & set(watch.names):
@@ -65,7 +70,27 @@ def cautions(learn: Cases, watch: Cases, centred: bool) -> list[str]:
             f"voxels measure from {sizes.min():.2g} to {sizes.max():.2g} mm: "
             "images are used as they are, so bring them to one size first."
         )
+    known = start.spacing_mm if isinstance(start, Start) else None
+    if known is not None and len(sizes):
+        middle = np.median(sizes, axis=0)
+        if not np.allclose(np.sort(middle), np.sort(known), rtol=SAME_SIZE):
+            ours, theirs = (" × ".join(f"{mm:.3g}" for mm in one) for one in (middle, known))
+            found.append(
+                f"the network to start from was trained on voxels of {theirs} mm, and these are of "
+                f"{ours} mm: bring them to that size, or it learns another anew."
+            )
     return found
+
+
+def start_of(name: str | None, cases: Cases) -> str | Start | None:
+    """What ``--start`` names: a model here, or the network of a model folder of others.
+
+    Raises:
+        ModelError, DataError: that network is not run here, or is not of such data.
+    """
+    if name is None or not is_model(path := Path(name).expanduser()):
+        return name
+    return read_start(path, cases.channels)
 
 
 def some_cases(

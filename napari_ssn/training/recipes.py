@@ -13,6 +13,7 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import DataError
+from napari_ssn.network.others.start import Start
 from napari_ssn.network.places import model_places
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.design import design
@@ -53,6 +54,7 @@ def read_recipe(
     cases: Cases | None = None,
     name: str = "model",
     changes: dict[str, Any] | None = None,
+    start: Start | None = None,
 ) -> tuple[Recipe, ModelCard]:
     """Read a recipe and complete it from the data; DataError if it is wrong.
 
@@ -62,6 +64,7 @@ def read_recipe(
             the card must be complete.
         name: of the model, where the card does not name it.
         changes: to fields of the recipe, by dotted name, such as ``architecture.rank``.
+        start: a network of others that the model goes on from, which brings the architecture.
     """
     content = _read(path) if path is not None else {}
     if odd := sorted(content.keys() - {"recipe", "card"}):
@@ -73,7 +76,12 @@ def read_recipe(
     base_recipe: dict[str, Any] = {}
     base_card: dict[str, Any] = {}
     if cases is not None:
-        designed, card = design(cases, name)
+        if start is not None and "architecture" in what:
+            raise DataError(
+                "The recipe names a network, and --start brings another: leave the architecture "
+                "out of the recipe."
+            )
+        designed, card = design(cases, name, start)
         base_card = card.model_dump(exclude={"architecture", "weights_sha256"})
         if about.get("spatial_dims", card.spatial_dims) != card.spatial_dims:
             # The data does not fit, which is said when both are known.

@@ -23,6 +23,7 @@ from napari_ssn.documents.bundle import Config, Table, target_of
 from napari_ssn.errors import Cancel, ModelError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.forward import stoppable
+from napari_ssn.network.library import check_parts
 from napari_ssn.network.others.nnunet import softmax
 from napari_ssn.network.others.window import View, mean_of_views
 from napari_ssn.network.tracking import tracking
@@ -79,6 +80,14 @@ class Bundle:
     Args:
         inference, metadata: its texts.
 
+    Attributes:
+        name, arguments: of the network.
+        outputs: logits that it gives; one alone is that of its label.
+        labels, channels: their names.
+        changes: name and arguments of what is done to an image.
+        window: that the network sees at once; None for the whole.
+        modality: of the image; empty where it does not say.
+
     Raises:
         ModelError: they ask for what is not taken.
     """
@@ -90,24 +99,25 @@ class Bundle:
         if told is None or not str(told.get("_target_", "")):
             raise ModelError("The inference.json of the bundle says no network (network_def).")
         named = str(told["_target_"])
-        self._name = named.rpartition(".")[2]
-        if self._name not in NETWORKS or not (
-            named == self._name or named.startswith("monai.networks.nets.")
+        self.name = named.rpartition(".")[2]
+        if self.name not in NETWORKS or not (
+            named == self.name or named.startswith("monai.networks.nets.")
         ):
             raise ModelError(
                 f"The network of the bundle is “{named[:60]}”, which is not run: networks of "
                 f"monai.networks.nets are ({', '.join(NETWORKS)})."
             )
         plain = {key: one for key, one in told.items() if not key.startswith("_")}
-        self._arguments: Table = inference.value(plain)
+        self.arguments: Table = inference.value(plain)
         try:
-            check_numbers(self._arguments)
-            channels, classes = (int(self._arguments[f"{way}_channels"]) for way in ("in", "out"))
+            check_numbers(self.arguments)
+            channels, classes = (int(self.arguments[f"{way}_channels"]) for way in ("in", "out"))
         except (ValueError, KeyError, TypeError):
             raise ModelError("The network of the bundle has arguments that are none.") from None
-        if self._arguments.get("spatial_dims", self._arguments.get("dimensions", 3)) != 3:
+        if self.arguments.get("spatial_dims", self.arguments.get("dimensions", 3)) != 3:
             raise ModelError("The network of the bundle reads slices, and volumes are read here.")
-        self._single = classes == 1
+        self.outputs, self._single = classes, classes == 1
+        self.modality = _modality(metadata)
         self._check_activation(inference, classes)
         self.channels = _names(metadata, "inputs", "image", channels) or tuple(
             f"channel {k}" for k in range(1, channels + 1)
@@ -118,12 +128,12 @@ class Bundle:
         else:
             rest = (f"label {k}" for k in range(1, classes))
             self.labels = named_labels or ("background", *rest)
-        self._changes = [
+        self.changes = [
             (target_of(one), _arguments_of(one, inference))
             for one in inference.steps("preprocessing")
             if target_of(one) not in _NOTHING_TO_DO
         ]
-        self._window, self._overlap, self._mode = _windows_of(inference)
+        self.window, self._overlap, self._mode = _windows_of(inference)
 
     def _check_activation(self, inference: Config, classes: int) -> None:
         steps = inference.steps("postprocessing")
@@ -133,9 +143,10 @@ class Bundle:
 
     def build(self) -> nn.Module:
         """The network, without weights; ModelError if it cannot be built."""
-        kind: Any = getattr(_monai().networks.nets, self._name)
+        check_parts(self.name)
+        kind: Any = getattr(_monai().networks.nets, self.name)
         try:
-            network: nn.Module = kind(**self._arguments)
+            network: nn.Module = kind(**self.arguments)
         except (TypeError, ValueError, KeyError, AssertionError, IndexError, RuntimeError):
             raise ModelError("The bundle says a network that cannot be built.") from None
         return network
@@ -149,7 +160,7 @@ class Bundle:
             torch.from_numpy(np.array(volume.data)), torch.tensor(volume.affine)
         )
         with tracking(True):
-            for name, arguments in self._changes:
+            for name, arguments in self.changes:
                 change = getattr(monai.transforms, name)
                 try:
                     data = change(**arguments, **_MEANT.get(name, {}))(data)
@@ -163,10 +174,10 @@ class Bundle:
 
     def windows(self, prepared: Seen) -> int:
         """How many windows the network sees of an image."""
-        if self._window is None:
+        if self.window is None:
             return 1
         count = 1
-        for length, size in zip(prepared.data.shape[1:], self._window, strict=True):
+        for length, size in zip(prepared.data.shape[1:], self.window, strict=True):
             apart = max(1, int(size * (1 - self._overlap)))
             count *= max(1, math.ceil((length - size) / apart) + 1)
         return count
@@ -191,11 +202,11 @@ class Bundle:
         data = prepared.data.as_tensor()[None]
         try:
             with torch.inference_mode(), stoppable(network, cancel.asked):
-                if self._window is None:
+                if self.window is None:
                     logits = predict(data.to(device)).cpu()
                 else:
                     logits = monai.inferers.sliding_window_inference(
-                        *(data, self._window, 1, predict, self._overlap, self._mode),
+                        *(data, self.window, 1, predict, self._overlap, self._mode),
                         sw_device=device,
                         device="cpu",
                     )
@@ -243,6 +254,13 @@ def mirrored_axes(training: Config | None) -> tuple[int, ...]:
             listed = told if isinstance(told, list) else [0, 1, 2] if told is None else [told]
             axes |= {axis for axis in listed if type(axis) is int and 0 <= axis <= 2}
     return tuple(sorted(axes))
+
+
+def _modality(metadata: Config) -> str:
+    found: Any = metadata.told
+    for name in ("network_data_format", "inputs", "image", "modality"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _names(metadata: Config, way: str, what: str, count: int) -> tuple[str, ...] | None:

@@ -162,7 +162,7 @@ class Networks:
                     network = plan.build().to(self.device).eval()
                 if held != (one.folder, one.weights):
                     held = (one.folder, one.weights)
-                    _load(network, self._weights(reader, *held))
+                    load_weights(network, self._weights(reader, *held))
                 try:
                     found = plan.run(network, prepared[one.folder], one.views, seen, self.cancel)
                 except RuntimeError as error:
@@ -194,7 +194,7 @@ def _sum_of(ran: MemberNetwork) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _load(network: nn.Module, weights: Weights) -> None:
+def load_weights(network: nn.Module, weights: Weights) -> None:
     """Give a network its weights; ModelError if they are another network's."""
     own = network.state_dict()
     tensors = weights.tensors

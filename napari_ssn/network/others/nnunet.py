@@ -6,10 +6,8 @@ Source: nnU-Net v2 (Isensee et al., Nature Methods 2021): ``default_preprocessor
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -19,35 +17,23 @@ from scipy.ndimage import binary_fill_holes, find_objects
 from torch import Tensor, nn
 
 from napari_ssn.core.tensors import tensor_of
-from napari_ssn.documents.nnunet import DataSet, Intensities, Network, Plans
+from napari_ssn.documents.nnunet import DataSet, Intensities, Plans
 from napari_ssn.errors import Cancel, ImageError, ModelError
 from napari_ssn.geometry.orientation import Reorientation, named_directions
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.network.library import build_unet
 from napari_ssn.network.others.resampling import check_resampling, new_shape, resampled
 from napari_ssn.network.others.window import View, count_windows, slide
 
 Array = NDArray[Any]
 
-# Networks of nnU-Net's own library that plans may name, and what of torch their arguments may.
-_UNETS = ("PlainConvUNet", "ResidualEncoderUNet", "ResidualUNet")
-_CLASSES = {
-    *(
-        f"{kind}{dims}d"
-        for kind in ("Conv", "InstanceNorm", "BatchNorm", "Dropout")
-        for dims in "23"
-    ),
-    *("LeakyReLU", "ReLU", "ELU", "GELU", "SiLU", "PReLU", "Mish"),
-}
 _SMALL = 1e-8
-_READERS = {
+#: Programs that read its images, and whether they turn their axes to RAS.
+READERS = {
     "SimpleITKIO": False,
     "NibabelIO": False,
     "NibabelIOWithReorient": True,
 }
-_LIBRARY = (
-    "A model of nnU-Net needs its networks: pip install 'napari-ssn[nnunet]', or "
-    "dynamic-network-architectures alone."
-)
 
 
 @dataclass(frozen=True)
@@ -85,11 +71,11 @@ class NnuNet:
         config = plans.configuration
         self.plans, self.config, self.data_set = plans, config, data_set
         self.labels = tuple(data_set.labels)
-        self.channels = tuple(data_set.channels)
-        if plans.image_reader_writer not in _READERS:
+        self.channels, self.outputs = tuple(data_set.channels), len(data_set.labels)
+        if plans.image_reader_writer not in READERS:
             raise ModelError(
                 f"Its plans read images with “{plans.image_reader_writer[:60]}”, which is not "
-                f"known here: {', '.join(sorted(_READERS))} are."
+                f"known here: {', '.join(sorted(READERS))} are."
             )
         if config.previous_stage is not None:
             raise ModelError("It is the second stage of a cascade, which is not run here.")
@@ -115,7 +101,11 @@ class NnuNet:
 
     def build(self) -> nn.Module:
         """The network, without weights; ModelError if it cannot be built."""
-        return _built(self.config.architecture, len(self.channels), len(self.labels))
+        told = self.config.architecture
+        name = told.network_class_name.rpartition(".")[2]
+        return build_unet(
+            name, told.arch_kwargs, told.requires_import, len(self.channels), len(self.labels)
+        )
 
     def windows(self, prepared: Prepared) -> int:
         """How many windows the network sees of an image."""
@@ -127,7 +117,7 @@ class NnuNet:
             raise ModelError("A model of nnU-Net reads volumes here, and the image is one slice.")
         # Programs of nnU-Net's see the file's axes backwards: (z, y, x).
         stored = Reorientation.identity(3)
-        if _READERS[self.plans.image_reader_writer]:
+        if READERS[self.plans.image_reader_writer]:
             stored = Reorientation.along(volume.affine, named_directions("RAS"))
         order = [stored.order[2 - axis] for axis in self.plans.transpose_forward]
         flip = [stored.flip[2 - axis] for axis in self.plans.transpose_forward]
@@ -238,39 +228,3 @@ _SCHEMES: dict[str, Callable[[Array, Array | None], None]] = {
     "RescaleTo01Normalization": _to_one,
     "NoNormalization": _as_is,
 }
-
-
-def _built(told: Network, channels: int, classes: int) -> nn.Module:
-    """A network of nnU-Net's library; ModelError for any other, and where it cannot be built."""
-    try:
-        # An extra; torch is all that these of its networks need.
-        unet = import_module("dynamic_network_architectures.architectures.unet")
-    except ImportError:
-        raise ModelError(_LIBRARY) from None
-    name = told.network_class_name.rpartition(".")[2]
-    if name not in _UNETS:
-        raise ModelError(
-            f"Its network is “{name[:60]}”, which is not known here: {', '.join(_UNETS)} are."
-        )
-    arguments = dict(told.arch_kwargs)
-    for key in told.requires_import:
-        if arguments.get(key) is not None:
-            arguments[key] = _class_of(arguments[key])
-    strides = np.array(arguments.get("strides", [1]))
-    if strides.dtype.kind != "i" or math.prod(strides.shape) > 64:
-        raise ModelError("The plans.json says a network that cannot be built.")
-    arguments |= {"deep_supervision": False}
-    kind: Any = getattr(unet, name)
-    try:
-        network: nn.Module = kind(input_channels=channels, num_classes=classes, **arguments)
-    except (TypeError, ValueError, KeyError, IndexError, AssertionError, RuntimeError):
-        raise ModelError("The plans.json says a network that cannot be built.") from None
-    return network
-
-
-def _class_of(name: Any) -> type[nn.Module]:
-    lead, _, last = str(name).rpartition(".")
-    if not (lead == "torch.nn" or lead.startswith("torch.nn.modules")) or last not in _CLASSES:
-        raise ModelError(f"Its network is made of “{str(name)[:60]}”, which is not known here.")
-    found: type[nn.Module] = getattr(nn, last)
-    return found
