@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from napari_ssn.io.channels import chosen, read_channels
 from napari_ssn.io.content import Content, Loaded
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_targets, write_files
-from napari_ssn.io.formats import DICOM_SUFFIX, check_replaceable, encode, reader_for
+from napari_ssn.io.formats import DICOM_SUFFIX, about, check_replaceable, encode, reader_for
 from napari_ssn.io.sidecar import described, write_content
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def write(
     3D Slicer's segmentation, several as overlapping layers; ``.dcm`` is a DICOM segmentation,
     several as overlapping segments; ``.sr.dcm`` a structured report of sizes and ranges, and with
     it the segmentation that it refers to. DICOM repeats from its source who the patient is and
-    which study it is of, as the standard demands; nothing else that is written here does.
+    which study it is of, as the standard demands; nothing else that is written here does. A NIfTI
+    that programs built on ITK cannot open, as one of a tilted gantry, is warned of.
 
     Args:
         what: on the grid of the image it belongs to.
@@ -141,9 +143,13 @@ def write(
         series = _series(source)
         series = series.unnamed() if deidentified and series is not None else series
     if provenance is not None:
-        return write_content(content, target, provenance, overwrite, series)
-    check_replaceable(target)
-    return write_files(encode(content, target, series), overwrite)
+        written = write_content(content, target, provenance, overwrite, series)
+    else:
+        check_replaceable(target)
+        written = write_files(encode(content, target, series), overwrite)
+    if series is None and (caution := about(target, content)):
+        warnings.warn(f"{caution}.", stacklevel=2)
+    return written
 
 
 def _series(source: Volume | DicomSeries | str | os.PathLike[str]) -> DicomSeries | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +26,9 @@ from napari_ssn.geometry.intensity import ct_window, looks_like_ct, some_values
 from napari_ssn.geometry.transforms import check_matrix, layer_matrix, same_place
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import write
-from napari_ssn.io.content import Content, PlainLabel, PlainModel
+from napari_ssn.io.content import PlainLabel, PlainModel
 from napari_ssn.io.describing import edited
-from napari_ssn.io.formats import about, is_nifti, is_nrrd, is_other, stored_of
+from napari_ssn.io.formats import is_nifti, is_nrrd, is_other, stored_of
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.labelled import label_kind, looks_like_labels, narrowed
 from napari_ssn.io.nrrd_image import frames_of as nrrd_frames
@@ -219,8 +218,6 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
         hypothesis = replace(hypothesis, classes=len(model.labels))
     model = _in_colours(model, meta)
     written = write(hypothesis, target, model=model, provenance=provenance, overwrite=True)
-    if caution := about(target, Content.of(hypothesis)):
-        warnings.warn(f"{caution}.", stacklevel=2)
     return [str(p) for p in written]
 
 

@@ -315,6 +315,7 @@ def test_writes_labels_on_the_images_grid(
     assert image.header.get_xyzt_units()[0] == "mm"
 
 
+@pytest.mark.filterwarnings("ignore:.*ITK cannot open it:UserWarning")
 def test_a_sheared_affine_is_the_sforms_alone(tmp_path: Path) -> None:
     affine = oblique_affine()
     affine[:3, 1] += 0.4 * affine[:3, 0]
@@ -489,6 +490,7 @@ def test_a_grid_that_is_off_by_rounding_opens_in_itk(tmp_path: Path, share: floa
     assert about(tmp_path / "a.nii.gz", content) == ""
 
 
+@pytest.mark.filterwarnings("ignore:.*ITK cannot open it:UserWarning")
 @pytest.mark.parametrize("share", [2e-5, 6e-5, 9e-5, 3e-4, 1e-3])
 def test_what_is_said_of_a_large_grid_is_what_itk_does(tmp_path: Path, share: float) -> None:
     """Its far corners lie too far off for a qform; ITK takes an sform up to a skew of its own."""
@@ -505,6 +507,7 @@ def test_what_is_said_of_a_large_grid_is_what_itk_does(tmp_path: Path, share: fl
     np.testing.assert_allclose(np.array(place) * (-1, -1, 1), there, rtol=0, atol=0.012)
 
 
+@pytest.mark.filterwarnings("ignore:.*ITK cannot open it:UserWarning")
 def test_a_tilted_gantry_is_refused_by_itk_and_that_is_said(tmp_path: Path) -> None:
     itk = pytest.importorskip("SimpleITK")
     affine, labels = tilted(0.2), map_of(tilted(0.2), (20, 18, 9))

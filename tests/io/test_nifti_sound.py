@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.io import write
 from napari_ssn.io.nifti import read_nifti
 from tests.support.helpers import noise_image, oblique_affine
 
@@ -156,3 +159,15 @@ def test_two_positions_less_than_half_a_voxel_apart_are_two(
     nib.save(image, tmp_path / "a.nii")
     note = read_nifti(tmp_path / "a.nii").note
     assert ("ITK take the qform" in (note or "")) == said
+
+
+def test_of_what_other_programs_cannot_open_python_warns_too(tmp_path: Path) -> None:
+    """Of a tilted gantry; window and command say so at the export."""
+    tilted = np.diag([-0.7, -0.7, 2.3, 1.0])
+    tilted[1, 2] = 0.9
+    hypothesis = Hypothesis(np.eye(6, dtype=np.uint8)[..., None].repeat(5, 2), tilted, None)
+    with pytest.warns(UserWarning, match=r"cannot open it.* a \.seg\.nrrd or DICOM"):
+        write(hypothesis, tmp_path / "a.nii.gz")
+    # pytest makes an error of any warning.
+    write(hypothesis, tmp_path / "a.seg.nrrd")
+    write(replace(hypothesis, affine=np.diag([-0.7, -0.7, 2.3, 1.0])), tmp_path / "b.nii.gz")
