@@ -10,7 +10,7 @@ members are read, one after the other (Helmert's contrasts): column r is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,8 +168,13 @@ def gathered(
     distances: bool | None = None,
     classes: int | None = None,
     between: Callable[[], None] = lambda: None,
+    names: Sequence[str] = (),
 ) -> Gathered:
-    """Read the members of an ensemble; arguments and errors as for `ensemble`."""
+    """Read the members of an ensemble; arguments and errors as for `ensemble`.
+
+    Args:
+        names: of the members, for who reads what is wrong with one; else their numbers.
+    """
     low, high = clip
     if not 0 < low < 0.5 < high < 1:
         raise ValueError(f"clip: expected 0 < low < 0.5 < high < 1, got {clip}")
@@ -178,7 +183,7 @@ def gathered(
     if rank is not None and rank < 1:
         raise ValueError(f"rank: expected at least 1, got {rank}")
     matrix = np.eye(4) if affine is None else np.asarray(affine, np.float64)
-    reader, logits = Reader(low, high, distances is True, classes), Gathering()
+    reader, logits = Reader(low, high, distances is True, classes, names), Gathering()
     for one in probabilities:
         reader.read(np.asarray(one), logits, stop_at_saturated=distances is None)
         # Nobody holds it while the next one is read.

@@ -35,8 +35,16 @@ class Reader:
         classes: number of labels, once it is known.
     """
 
-    def __init__(self, low: float, high: float, hard: bool, classes: int | None) -> None:
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        hard: bool,
+        classes: int | None,
+        names: Sequence[str] = (),
+    ) -> None:
         self.low, self.high, self.hard, self.classes = low, high, hard, classes
+        self._names = names
         self.maps: list[NDArray[np.uint8]] = []
         self.clipped: list[int] = []
         self._soft = 0
@@ -44,12 +52,13 @@ class Reader:
 
     def read(self, one: NDArray[Any], logits: Gathering, stop_at_saturated: bool) -> None:
         """Read the next one."""
-        number = len(self.maps) + 1
+        called = self._called(len(self.maps))
+        starting = called[0].upper() + called[1:]
         if one.dtype.kind in "biu":
-            self._place(number, one.shape)
+            self._place(starting, one.shape)
             if one.size and not 0 <= int(one.min()) <= int(one.max()) < (self.classes or 256):
                 raise DataError(
-                    f"Member {number} holds labels from {one.min()} to {one.max()}, and labels "
+                    f"{starting} holds labels from {one.min()} to {one.max()}, and labels "
                     f"from 0 to {(self.classes or _MOST_LABELS) - 1} are read."
                 )
             self.maps.append(np.ascontiguousarray(one, np.uint8))
@@ -58,32 +67,37 @@ class Reader:
             return
         if one.dtype.kind != "f" or one.ndim < 3 or len(one) < 2:
             raise DataError(
-                f"Member {number} is neither a label map of whole numbers nor the probabilities of "
+                f"{starting} is neither a label map of whole numbers nor the probabilities of "
                 f"two labels or more: shape {one.shape}, {one.dtype}."
             )
         if len(one) > _MOST_LABELS:
-            raise DataError(f"Member {number} has {len(one)} labels, and {_MOST_LABELS} are read.")
-        self._place(number, one.shape[1:])
+            raise DataError(f"{starting} has {len(one)} labels, and {_MOST_LABELS} are read.")
+        self._place(starting, one.shape[1:])
         if self.classes is None or not self.maps:
             self.classes = self.classes or len(one)
             self.low = min(self.low, 0.5 / self.classes)
         if len(one) != self.classes:
             raise DataError(
-                f"Member {number} has {len(one)} labels and the first {self.classes}: all members "
+                f"{starting} has {len(one)} labels and the first {self.classes}: all members "
                 "have the same."
             )
-        self._probabilities(number, one, logits)
+        self._probabilities(called, one, logits)
         if stop_at_saturated and saturated(self.maps[-1], self._soft):
             self.hard = True
 
-    def _place(self, number: int, space: tuple[int, ...]) -> None:
+    def _called(self, at: int) -> str:
+        """Name of a member in a sentence, as who chose them knows it."""
+        name = self._names[at] if at < len(self._names) else str(at + 1)
+        return f"member {name}" if name.isdecimal() else name
+
+    def _place(self, starting: str, space: tuple[int, ...]) -> None:
         if self.maps and self.maps[0].shape != space:
             first, here = (" × ".join(map(str, s)) for s in (self.maps[0].shape, space))
             raise DataError(
-                f"Member {number} has {here} voxels and the first {first}: all lie on one grid."
+                f"{starting} has {here} voxels and the first {first}: all lie on one grid."
             )
 
-    def _probabilities(self, number: int, one: NDArray[Any], gathering: Gathering) -> None:
+    def _probabilities(self, called: str, one: NDArray[Any], gathering: Gathering) -> None:
         # Read along the axes as they lie in memory: of archives the image's last one is first.
         axes = tuple(sorted(range(1, one.ndim), key=lambda axis: -abs(one.strides[axis])))
         lying = one.transpose(0, *axes)
@@ -127,7 +141,7 @@ class Reader:
         sums = np.array([parts[:2] for parts in found])
         # NaN fails the comparison.
         if not (sums.min() >= 1 - _ROUNDED and sums.max() <= 1 + _ROUNDED):
-            raise DataError(_no_probabilities(number, sums))
+            raise DataError(_no_probabilities(called, sums))
         back = tuple(int(axis) for axis in np.argsort(axes))
         self.maps.append(torch.from_numpy(labels).permute(back).contiguous().numpy())
         self.clipped.append(sum(parts[2] for parts in found))
@@ -213,10 +227,13 @@ def saturated(label_map: NDArray[np.uint8], soft: int) -> bool:
     return soft < _SOFT * int(edge.sum())
 
 
-def _no_probabilities(number: int, sums: NDArray[np.float64]) -> str:
+def _no_probabilities(called: str, sums: NDArray[np.float64]) -> str:
     if not np.isfinite(sums).all():
-        return f"Member {number} holds values that are no probabilities: below 0 or not finite."
+        return (
+            f"{called[0].upper() + called[1:]} holds values that are no probabilities: below 0 or "
+            "not finite."
+        )
     return (
-        f"The probabilities of member {number} sum to {sums.min():.3g} … {sums.max():.3g} in a "
+        f"The probabilities of {called} sum to {sums.min():.3g} … {sums.max():.3g} in a "
         "voxel and not to 1: logits, or regions that overlap, are not read."
     )

@@ -163,7 +163,7 @@ def predict(
         if not running:
             step(min(done, len(maps)), len(maps))
 
-    volume = source.load()
+    volume, sources = source.load(), maps.sources
     if not running:
         step(0, len(maps))
     made = gathered(
@@ -175,6 +175,7 @@ def predict(
         distances=distances,
         classes=None if maps.labels is None else len(maps.labels),
         between=between,
+        names=[name for _, name in sources],
     )
     members = made.members
     if members.label_maps.shape[1:] != source.space:
@@ -200,7 +201,7 @@ def predict(
         threads=torch.get_num_threads() if on_cpu else None,
         instructions=instructions() if on_cpu else None,
         members=members,
-        sources=maps.sources,
+        sources=sources,
         networks=maps.ran if isinstance(maps, Networks) else (),
     )
     for kind in kinds:
@@ -216,7 +217,10 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
     what = "probability maps" if method.kind == "probabilities" else "label maps"
     purpose = f"{count} {what} of this image, made elsewhere, as one distribution."
     if isinstance(maps, Networks):
-        purpose = f"{count} networks of others, run on this image, as one distribution."
+        weights = len({(one.kind, one.weights_sha256, one.plan_sha256) for one in maps.ran})
+        who = "a network" if weights == 1 else f"{weights} networks"
+        many = f"{count} networks" if weights == count else f"{count} mirrored views of {who}"
+        purpose = f"{many} of others, run on this image, as one distribution."
     return card_of_others(
         name="ensemble",
         title=f"Ensemble of {count}",

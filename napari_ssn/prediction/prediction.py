@@ -138,9 +138,14 @@ class Prediction:
 
     @property
     def noun(self) -> str:
-        """What the members of an ensemble are: of label maps nobody knows who made them."""
-        members = self.members
-        return "label maps" if members and members.method.kind == "distances" else "networks"
+        """What the members of an ensemble are: of label maps nobody knows who made them.
+
+        Networks of which some see the image several times, mirrored, are not so many networks.
+        """
+        if self.members and self.members.method.kind == "distances":
+            return "label maps"
+        weights = {(one.kind, one.weights_sha256, one.plan_sha256) for one in self.networks}
+        return "views" if len(weights) < len(self.networks) else "networks"
 
     @property
     def labels(self) -> tuple[str, ...]:

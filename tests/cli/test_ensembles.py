@@ -192,6 +192,17 @@ def networks(run, scan, tmp_path: Path) -> tuple[Path, Path]:
     return folder, out
 
 
+def test_views_of_networks_are_not_called_networks(run, scan, tmp_path: Path) -> None:
+    folder, out = bundle(tmp_path / "bundle", folds=2), tmp_path / "out"
+    more = ("--ensemble", folder, "--device", "cpu", "--views", "each", "--report")
+    status, said, err = run("segment", scan, *more, "--out", out)
+    assert status == 0, err
+    assert "smallest and largest of 8 views" in said and "networks" not in said
+    report = (out / "report.html").read_text()
+    assert "8 mirrored views of 2 networks of others" in report
+    assert "8 networks" not in report and "smallest to the largest of the views" in report
+
+
 def test_networks_are_run_and_run_again(run, scan, networks: tuple[Path, Path]) -> None:
     folder, out = networks
     for name in ("mean", "member_02"):

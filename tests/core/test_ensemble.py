@@ -12,7 +12,7 @@ from scipy import ndimage
 
 import napari_ssn as ssn
 from napari_ssn.core.contrasts import contrasts
-from napari_ssn.core.ensemble import HIGH, LOW
+from napari_ssn.core.ensemble import HIGH, LOW, gathered
 from napari_ssn.core.signed import signed_distances
 from napari_ssn.errors import DataError
 
@@ -242,3 +242,15 @@ def test_what_is_no_ensemble_is_said_in_a_sentence(members: list[object], words:
 def test_a_clip_that_would_turn_labels_round_is_refused(clip: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="clip: expected"):
         ssn.ensemble(balls(4, 6), clip=clip)
+
+
+def test_a_member_is_called_as_who_chose_it_calls_it() -> None:
+    found = [*maps(2), 2 * maps(1)[0], -maps(1)[0]]
+    for names, words in (
+        (["fold 0", "fold 2", "fold 4"], "probabilities of fold 4 sum"),
+        (["1", "3", "7"], "of member 7 sum"),
+    ):
+        with pytest.raises(DataError, match=words):
+            gathered(found, names=names)
+    with pytest.raises(DataError, match="Fold 2 holds values"):
+        gathered([found[0], found[3]], names=["fold 0", "fold 2"])
