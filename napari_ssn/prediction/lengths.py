@@ -15,6 +15,7 @@ from napari_ssn.geometry.diameters import find_diameters, slice_axis
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.crowd import crowd_of
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.text.ensembles import of_members
 
 #: Hypotheses that are measured at most, and the seed of their draws.
 DRAWS, SEED = 50, 0
@@ -32,12 +33,15 @@ class Lengths:
             voxel size is unknown); None where no hypothesis outlines it.
         mean: of the mean of that and the longest across it.
         found: of each label the longest diameters that were found, the smallest first.
+        whose: members of a small ensemble, in words, whose smallest and largest the ranges are;
+            empty where hypotheses were drawn.
     """
 
     draws: int
     longest: tuple[Range | None, ...]
     mean: tuple[Range | None, ...]
     found: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
+    whose: str = ""
 
 
 def measure_lengths(
@@ -55,7 +59,11 @@ def measure_lengths(
     """
     dist = prediction.dist
     count = min(DRAWS, max(_FEWEST, _VOXELS // math.prod(dist.space)))
-    draws = crowd_of(prediction, points, only, count, SEED).z
+    crowd = crowd_of(prediction, points, only, count, SEED)
+    draws, whose = crowd.z, ""
+    if crowd.members:
+        given = bool(points or only)
+        whose = of_members(len(crowd.members), crowd.of, prediction.noun, given)
     source = prediction.given.source(points)
     grid = np.eye(4) if prediction.source.extent == "unknown" else dist.affine
     across = slice_axis(dist.space, grid)
@@ -69,11 +77,17 @@ def measure_lengths(
             lengths = find_diameters(label_map[box[0]], grid, dist.classes, across)
             found[number] = [(one.longest, one.mean) for one in lengths]
     longest, mean = (
-        tuple(_range(column[column > 0]) for column in found[:, :, which].T) for which in (0, 1)
+        tuple(_range(column[column > 0], bool(whose)) for column in found[:, :, which].T)
+        for which in (0, 1)
     )
     each = tuple(np.sort(column[column > 0]) for column in found[:, :, 0].T)
-    return Lengths(len(draws), longest, mean, each)
+    return Lengths(len(draws), longest, mean, each, whose)
 
 
-def _range(values: NDArray[np.float64]) -> Range | None:
-    return central_range(values) if len(values) else None
+def _range(values: NDArray[np.float64], all_of_them: bool) -> Range | None:
+    if not len(values):
+        return None
+    if all_of_them:
+        # Of few members no share is stated.
+        return Range(float(np.median(values)), float(values.min()), float(values.max()), 1.0)
+    return central_range(values)

@@ -78,6 +78,8 @@ class Ranges:
         one = self.ranges[label]
         if self.members:
             ends, given = measure.interval(one.low, one.high), bool(self.points or self.only)
+            if one.low == one.high:
+                ends = measure.amount(one.low)
             return range_of_members(ends, self.held, self.members, self.count, self.noun, given)
         return range_line(
             measure,

@@ -181,8 +181,10 @@ def calipers_line(label: str, measure: Measure, found: Diameter) -> str:
     return f"Ø {measure.across(found)}{whose}"
 
 
-def lengths_line(measure: Measure, found: Diameter | None, mean: Range | None) -> str:
-    """``mean diameter 17.6 mm (model 11.0–20.3)``.
+def lengths_line(
+    measure: Measure, found: Diameter | None, mean: Range | None, whose: str = ""
+) -> str:
+    """``mean diameter 17.6 mm (model 11.0–20.3)``, ``… mm (5 networks 16.1–18.0)``.
 
     What is being measured is ``…``; of a hypothesis without it there is no mean diameter.
 
@@ -190,22 +192,36 @@ def lengths_line(measure: Measure, found: Diameter | None, mean: Range | None) -
         measure: how lengths are said.
         found: diameters of the hypothesis on show.
         mean: range of the mean diameter.
+        whose: members of an ensemble that it is of; empty of a model's hypotheses.
     """
     here = "…" if found is None else f"{found.mean:.1f}" if found.longest else ""
     said = f"mean diameter {here} {measure.length}" if here else ""
     if mean is None:
         return said
-    ends = f"{mean.low:.1f}–{mean.high:.1f}"
-    return f"{said} (model {ends})" if said else f"mean diameter: model {ends} {measure.length}"
+    ends = f"{whose or 'model'} {_ends(mean)}"
+    return f"{said} ({ends})" if said else f"mean diameter: {ends} {measure.length}"
 
 
-def lengths_tip(measure: Measure, longest: Range, mean: Range, draws: int) -> str:
-    """What the ranges of the diameters are, and of which hypotheses."""
-    ends = [f"{one.low:.1f}–{one.high:.1f} {measure.length}" for one in (mean, longest)]
-    return (
+def _ends(mm: Range) -> str:
+    low, high = f"{mm.low:.1f}", f"{mm.high:.1f}"
+    return low if low == high else f"{low}–{high}"
+
+
+def lengths_tip(measure: Measure, longest: Range, mean: Range, draws: int, whose: str = "") -> str:
+    """What the ranges of the diameters are, and of which hypotheses or members."""
+    ends = [f"{_ends(one)} {measure.length}" for one in (mean, longest)]
+    what = (
         "Mean of the longest diameter and the longest across it, in the slice where it is longest."
-        f"\nModel range of the mean {ends[0]}, of the longest {ends[1]}: {percent(mean.level)} of "
-        f"{draws:,} hypotheses, without those that outline nothing; none of them is calibrated."
+    )
+    if whose:
+        return (
+            f"{what}\nSmallest and largest of {whose}: of the mean {ends[0]}, of the longest "
+            f"{ends[1]}, without those that outline nothing."
+        )
+    return (
+        f"{what}\nModel range of the mean {ends[0]}, of the longest {ends[1]}: "
+        f"{percent(mean.level)} of {draws:,} hypotheses, without those that outline nothing; none "
+        "of them is calibrated."
     )
 
 

@@ -125,6 +125,24 @@ def test_members_are_listed_shown_compared_and_left_out(dock: tuple[Any, Any], q
     assert "two members or more" in dock.run.status.text() and cells(dock)[1][2]
 
 
+def test_of_a_single_member_nothing_is_a_range(dock: tuple[Any, Any], qtbot: Any) -> None:
+    viewer, dock = dock
+    for number in (0, 2):
+        viewer.layers[f"DOE JANE {number}"].data = np.zeros(SPACE, np.uint8)
+    take(viewer, dock)
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: dock.session.summary.lengths is not None, timeout=60_000)
+    size = dock.session.result.measure.amount(int(outlines()[1].sum()))
+    words = dock.result.ranges[0].text()
+    assert words == f"The one of 3 label maps that outlines anything {size}"
+    assert "(the one of 3 label maps that outlines anything " in dock.result.lengths[0].text()
+    assert "–" not in dock.result.lengths[0].text()
+    # There is nowhere to go.
+    slider = dock.slider
+    assert dock.session.walk.here.ends() == (0, 0)
+    assert slider.isEnabled() and not slider.slider.isEnabled() and not slider.play.isEnabled()
+
+
 def test_the_votes_lie_beside_the_mean_map(dock: tuple[Any, Any], qtbot: Any) -> None:
     viewer, dock = dock
     take(viewer, dock)

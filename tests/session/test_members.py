@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from napari_ssn.cli.verifying import verify
+from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.network.others.bundle import Bundle
 from napari_ssn.prediction.choice import Choice, Point
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Chosen, Session, Settings
+from napari_ssn.text.sizes import lengths_line, lengths_tip
 from tests.support.bundles import bundle
 from tests.support.ensembles import folds, image, members, nifti
 from tests.support.sessions import Inline
@@ -70,6 +72,28 @@ def test_members_are_listed_with_what_they_outlined(ran: Session) -> None:
     assert line(ran) == f"smallest and largest of 4 networks {min(front):.2f}–{max(front):.2f} mL"
     assert ran.note is not None and "clipped to 0.05–0.95" in ran.note.text
     assert ran.cards is not None and ran.cards.noun == "networks" and ran.cards.draws == 4
+
+
+def test_diameters_are_those_of_the_members_and_no_share_of_them(ran: Session) -> None:
+    ran.summary.show_lengths()
+    lengths = ran.summary.lengths
+    assert lengths is not None and (lengths.whose, lengths.draws) == ("4 networks", 4)
+    grid = ran.result.dist.affine
+    for label in (1, 2):
+        each = [
+            find_diameters(one, grid, 3, slice_axis(one.shape, grid))[label - 1] for one in MAPS
+        ]
+        for found, wanted in (
+            (lengths.longest[label - 1], [one.longest for one in each]),
+            (lengths.mean[label - 1], [one.mean for one in each]),
+        ):
+            assert (found.low, found.high, found.level) == (min(wanted), max(wanted), 1.0)
+    ends = f"{lengths.mean[0].low:.1f}–{lengths.mean[0].high:.1f}"
+    said = lengths_line(ran.result.measure, Diameter(9.0, 8.0), lengths.mean[0], lengths.whose)
+    assert said == f"mean diameter 8.5 mm (4 networks {ends})"
+    tip = lengths_tip(ran.result.measure, *(lengths.longest[0], lengths.mean[0]), 4, lengths.whose)
+    assert f"Smallest and largest of 4 networks: of the mean {ends} mm" in tip
+    assert "%" not in tip and "hypotheses" not in tip and "odel" not in tip
 
 
 def test_one_steps_through_the_members_themselves(ran: Session) -> None:

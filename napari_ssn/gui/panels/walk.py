@@ -119,9 +119,10 @@ class ResultPanel(Section):
         for k, line in enumerate(self.lengths):
             longest, mean = (None, None) if ranges is None else (ranges.longest[k], ranges.mean[k])
             found = None if here is None else here[k]
-            say(line, capital(lengths_line(result.measure, found, mean)))
+            whose = "" if ranges is None else ranges.whose
+            say(line, capital(lengths_line(result.measure, found, mean, whose)))
             if ranges is not None and longest is not None and mean is not None:
-                line.setToolTip(lengths_tip(result.measure, longest, mean, ranges.draws))
+                line.setToolTip(lengths_tip(result.measure, longest, mean, ranges.draws, whose))
 
     def follow(self) -> None:
         """Show the size of the hypothesis on show."""
@@ -301,6 +302,9 @@ class SliderPanel(Section):
             self.slider.setRange(*stops)
             self.slider.blockSignals(False)
             self.slider.update()
+        # Where one network outlines anything there is nowhere to go.
+        self.slider.setEnabled(least < most)
+        self.play.setEnabled(least < most)
         words = ("smaller", "larger")
         if result is not None and walk.directions is not None:
             effect = walk.directions.effects[walk.choice.direction]
