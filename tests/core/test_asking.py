@@ -273,6 +273,7 @@ def test_one_in_a_hundred_thousand_is_found_with_few_draws_too(n: int) -> None:
 
 def test_what_no_draw_comes_near_is_never_seen_and_bounded() -> None:
     # A single voxel shows no draw the way: larger by nothing, or all at once.
-    dist = smooth_dist(np.array([[-4.3]]), [np.ones((1, 1)), np.zeros((1, 1))])
+    dist = smooth_dist(np.array([[-30.0]]), [np.ones((1, 1)), np.zeros((1, 1))])
     found = ask(dist, VolumeAtLeast(0.001), n=500)
+    assert not found.reliable and found.most == pytest.approx(0.0092, abs=1e-4)
     assert found.probability == 0 and found.rare and 3 * found.error == pytest.approx(0.006)

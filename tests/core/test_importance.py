@@ -74,6 +74,35 @@ def test_what_is_rare_in_several_places_is_found_in_all(where: str) -> None:
     assert np.abs(off).max() < 3.5 and abs(np.mean(off)) < 2
 
 
+STEPS = [s / 8 for s in range(1, 9)]
+CORNERS: Axis = [(sign, 2.0 * s) for s in STEPS for sign in (1, -1)]
+#: Places to which no search from the origin leads, or so many that some are missed.
+HIDDEN: dict[str, tuple[list[Axis], int]] = {
+    "all at once at one end": ([[(1, 4.0)]], 1),
+    "all at once at both ends": ([[(1, 3.95), (-1, 3.95)]], 1),
+    "all at once at both ends, one of them farther": ([[(1, 3.7), (-1, 4.1)]], 1),
+    "in four corners": (2 * [[(sign, 2.6 * s) for s in STEPS for sign in (1, -1)]], 16),
+    "in eight corners": (3 * [CORNERS], 24),
+}
+
+
+@pytest.mark.parametrize("n", [1000, 4000])
+@pytest.mark.parametrize("where", list(HIDDEN))
+def test_what_no_search_leads_to_is_found_or_not_stated(where: str, n: int) -> None:
+    axes, size = HIDDEN[where]
+    true, off = exactly(axes, size), []
+    assert 1e-5 < true < 2e-4
+    dist = passes(axes, rank=10)
+    for seed in range(8):
+        found = ask(dist, VolumeAtLeast(size / 1000), n=n, seed=seed)
+        assert found.most > true
+        if found.reliable:
+            off.append((found.probability - true) / found.error)
+    # A place that is missed is missing in the number, and shows in no error.
+    assert not off or (np.abs(off).max() < 6 and abs(np.mean(off)) < 2)
+    assert len(off) >= (0 if n == 1000 else 5)
+
+
 def test_hypotheses_given_a_rare_outcome_are_of_both_ends() -> None:
     axes, size = WHERE["at both ends"]
     found = ask(passes(axes, rank=3), VolumeAtLeast(size / 1000), seed=2)

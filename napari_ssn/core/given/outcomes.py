@@ -94,9 +94,9 @@ class Outcome:
         presence: P(a reader outlines anything | the outcome), see `ask`.
         most: the largest probability that the draws leave possible (99 %), by how many of those
             that were not moved towards the outcome come true: exact, however the others fell.
-        reliable: whether enough draws came true for probability and error to be stated. Of a few
-            with large weights both are too small as often as not, for what was missed shows in
-            neither.
+        reliable: whether enough draws came true for probability and error to be stated, and none of
+            the places where it does is known to be left out. Of a few with large weights both are
+            too small as often as not, for what was missed shows in neither.
     """
 
     probability: float
@@ -187,6 +187,7 @@ def ask(
     lead = _lead(dist, questions, posterior, between)
     generator = np.random.default_rng([seed, 5])
     z = generator.standard_normal((n, dist.rank)) if posterior is None else posterior.draw(n, seed)
+    complete = True
     true, ratio = lead(z).min(1) >= 0, np.ones(n)
     presence = dist.presence if posterior is None else posterior.presence
     empty = 1 - presence if all(_of_nothing(dist, one) for one in questions) else 0.0
@@ -194,7 +195,7 @@ def ask(
     if posterior is None and true.mean() < _COMMON:
         first, said = z, true
         others = np.random.default_rng([seed, 10])
-        shifts = places(lead, dist.rank, math.ceil(_PART * n), generator, others)
+        shifts, complete = places(lead, dist.rank, math.ceil(_PART * n), generator, others)
         z = generator.standard_normal((n, dist.rank))
         plain, k = int(_PLAIN * n), len(shifts)
         for i, shift in enumerate(shifts):
@@ -202,10 +203,12 @@ def ask(
         count = np.array([len(range(plain + i, n, k)) for i in range(k)])
         true = lead(z).min(1) >= 0
         ratio = _ratio(z, shifts, plain, count)
-        if _worth(ratio[true]) < _RELIABLE:
+        if not complete or _worth(ratio[true]) < _RELIABLE:
             # What comes true here and there, between the places too, the plain draws see as well.
             z, true = np.concatenate([first, z]), np.concatenate([said, true])
             ratio = _ratio(z, shifts, n + plain, count)
+            # So many that the plain ones alone say it hang on no search.
+            complete = complete or int(said.sum()) >= _RELIABLE
     weight = ratio * true
     total = float(weight.sum())
     sure = open_ <= _SURE * empty
@@ -224,9 +227,8 @@ def ask(
     both = found + empty
     of_both = found / both if both else presence
     most = empty + max(open_, found)
-    return Outcome(
-        both, error, z, weight, centre, of_both, most, sure or _worth(weight) >= _RELIABLE
-    )
+    reliable = sure or (complete and _worth(weight) >= _RELIABLE)
+    return Outcome(both, error, z, weight, centre, of_both, most, reliable)
 
 
 def _ratio(z: Floats, shifts: Floats, plain: int, count: NDArray[np.int64]) -> Floats:
