@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 from qtpy.QtCore import Qt
 
 from napari_ssn.gui.panels.readers import ADJUDICATED
 from tests.support.docks import run_and_wait
+from tests.support.helpers import tiny_model
 
 
 def test_outlines_are_compared_and_one_is_made_and_saved(
@@ -43,3 +46,37 @@ def test_outlines_are_compared_and_one_is_made_and_saved(
     panel.ask = lambda *asked: str(tmp_path / "one.nii.gz")
     panel.save.click()
     qtbot.waitUntil(lambda: (tmp_path / "one.json").exists() and not room.busy, timeout=60_000)
+
+
+def test_outlines_in_files_are_peoples(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    """Opened as napari opens a file that is dropped on it, and lying where their file says."""
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", dims=3))
+    affine = np.array([[-1.5, 0, 0, 20], [0, 0, 1.2, 30], [0, -1, 0, -40], [0, 0, 0, 1.0]])
+    values = np.random.default_rng(0).normal(size=(20, 22, 18)).astype(np.float32)
+    path = tmp_path / "image.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(values, affine), path)
+    viewer.open(path, plugin="napari-ssn")
+    run_and_wait(dock, qtbot)
+    maps = []
+    for number, name in enumerate(("Anna", "Ben")):
+        one = np.zeros(values.shape, np.uint8)
+        one[5 + number : 12, 6:14, 4 : 11 + number] = 1
+        maps.append(one)
+        path = tmp_path / f"{name}.seg.nii.gz"
+        nibabel.save(nibabel.Nifti1Image(one, affine), path)
+        viewer.open(path, plugin="napari-ssn")
+        viewer.layers[-1].name = name
+    panel, drawings = dock.readers, dock.points.fitting.drawings
+    people = [panel.people.item(k).text() for k in range(panel.people.count())]
+    assert people == ["Anna", "Ben"] and panel.compare.isEnabled()
+    for name, one in zip(people, maps, strict=True):
+        np.testing.assert_array_equal(drawings.values_of(viewer.layers[name]), one)
+    panel.compare.click()
+    qtbot.waitUntil(lambda: dock.session.readers.found is not None, timeout=60_000)
+    dice = 2 * (maps[0] & maps[1]).sum() / (maps[0].sum() + maps[1].sum())
+    assert f"Anna and Ben: Dice {dice:.2f}" in panel.about.text()
+    # They are drawings, too; what shows a result is none.
+    assert "Fit to my drawing" in dock.points.fitting.fit.text()
+    assert {one.name for one in drawings.candidates} == {"Anna", "Ben"}

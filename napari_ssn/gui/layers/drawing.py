@@ -56,7 +56,8 @@ class Drawings:
         return [
             one
             for one in found
-            if isinstance(one, Labels) and (not layers.is_ours(one) or one in kept)
+            if isinstance(one, Labels)
+            and (not layers.is_ours(one) or layers.is_opened(one) or one in kept)
         ]
 
     def begin(self) -> Labels:

@@ -232,6 +232,13 @@ def is_ours(layer: Layer) -> bool:
     return RESULT_KEY in layer.metadata
 
 
+def is_opened(layer: Layer) -> bool:
+    """Whether a layer holds what a file holds that was opened: outlines that somebody saved."""
+    told = layer.metadata.get(RESULT_KEY)
+    # Those of this session say of which run they are, and overlays nothing at all.
+    return bool(told) and "run" not in told
+
+
 def layer_name(decoded: Decoded) -> str:
     """``SSN · sample 03`` or ``SSN · kept · 1.42 mL``."""
     choice = decoded.choice
