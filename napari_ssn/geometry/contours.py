@@ -28,6 +28,8 @@ def beside_border(inside: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     Args:
         inside: (Y, X).
     """
+    box = _around(inside)
+    inside = inside[box]
     beside = np.zeros(inside.shape, np.bool_)
     if min(inside.shape) > 1:
         one = inside[:-1, :-1]
@@ -36,7 +38,16 @@ def beside_border(inside: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
             for left in (slice(None, -1), slice(1, None)):
                 beside[up, left] |= mixed
     rows, columns = np.nonzero(beside)
-    return rows, columns
+    return rows + box[0].start, columns + box[1].start
+
+
+def _around(inside: Mask) -> tuple[slice, slice]:
+    """What holds a mask and its border: all else is looked at by nobody, whatever the plane."""
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    first, second = (slice(max(0, int(at[0]) - 1), int(at[-1]) + 2) for at in (rows, columns))
+    return first, second
 
 
 def field_of(
@@ -78,12 +89,7 @@ def isolines(field: NDArray[np.float64], level: float = 0.0) -> list[Points]:
 
     Source: Lorensen and Cline, SIGGRAPH 1987, in two dimensions; scikit-image's.
     """
-    inside = field > level
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not len(rows) or min(field.shape) < 2:
-        return []
-    # Only what holds the border is looked at, whatever the size of the plane.
-    box = tuple(slice(max(0, int(at[0]) - 1), int(at[-1]) + 2) for at in (rows, columns))
+    box = _around(field > level)
     corner = np.array([part.start for part in box], dtype=np.float64)
     if min(field[box].shape) < 2:
         return []
@@ -108,11 +114,9 @@ def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> Points:
     Returns:
         corners of each, (n, 4, 2) row and column, in order around it.
     """
-    near = (one > 0) | (other > 0)
-    rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
-    if not len(rows) or min(one.shape) < 2:
+    box = _around((one > 0) | (other > 0))
+    if min(one[box].shape) < 2:
         return np.empty((0, 4, 2))
-    box = tuple(slice(max(0, int(at[0]) - 1), int(at[-1]) + 2) for at in (rows, columns))
     corner = np.array([part.start for part in box], dtype=np.float64)
     fine = max(1, min(_FINE, int(np.sqrt(_PARTS / one[box].size))))
     differ = (_finer(one[box], fine) > 0) != (_finer(other[box], fine) > 0)

@@ -112,6 +112,25 @@ def test_a_voxel_that_ties_and_a_plane_without_a_border() -> None:
     assert sorted(line[[0, -1], 0]) == [0, 4]
 
 
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98, 1.0])
+@pytest.mark.parametrize("space", [(1, 9), (2, 2), (7, 5), (30, 41)])
+def test_beside_a_border_is_what_shares_a_square_with_the_other_side(
+    share: float, space: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(int(100 * share))
+    for place in (slice(None), slice(3, 5)):
+        inside = np.zeros(space, np.bool_)
+        inside[place, place] = rng.random(inside[place, place].shape) < share
+        wanted = np.zeros(space, np.bool_)
+        for y in range(space[0] - 1):
+            for x in range(space[1] - 1):
+                square = (slice(y, y + 2), slice(x, x + 2))
+                if 0 < inside[square].sum() < 4:
+                    wanted[square] = True
+        for found, expected in zip(beside_border(inside), np.nonzero(wanted), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
 def area(rectangles: np.ndarray) -> float:
     height = np.ptp(rectangles[:, :, 0], axis=1)
     return float((height * np.ptp(rectangles[:, :, 1], axis=1)).sum())
