@@ -44,7 +44,8 @@ class Helmert:
                 torch.mul(off, size, out=column[where])
                 self._mean[where].add_(off, alpha=1 / (r + 1))
 
-            step = max(1, PIECE * logits.shape[1] // (4 * logits.numel()) + 1)
+            # Of members that are certain everywhere there is nothing to take.
+            step = PIECE * logits.shape[1] // (4 * max(1, logits.numel())) + 1
             in_threads(part, range(0, logits.shape[1], step))
         self._count += 1
 

@@ -153,3 +153,26 @@ def test_a_large_one_is_kept_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(large.affine, np.diag([2.0, 1, 3, 1]))
     with pytest.raises(Cancelled):
         made.kept(lambda: True)
+
+
+@pytest.mark.parametrize("members", [2, 3])
+@pytest.mark.parametrize("rank", [None, 1])
+def test_members_that_are_certain_everywhere_and_agree(members: int, rank: int | None) -> None:
+    one = np.zeros((2, *SPACE), np.float32)
+    one[1, 3:9, 4:8, 5:12] = 1
+    one[0] = 1 - one[1]
+    made = gathered([one] * members, distances=False, rank=rank)
+    assert len(made.logits.voxels) == 0
+    dist = made.dense()
+    assert dist.rank == (rank or members - 1) and not dist.cov_factor.any()
+    np.testing.assert_array_equal(dist.label_map(np.full(dist.rank, 3.0)), one[1])
+    same(made.logits.packed(torch.float16, lambda: False), pack(Source.dense(dist), torch.float16))
+    # In doubt of a single voxel, too.
+    one = one.copy()
+    one[:, 0, 0, 0] = 0.4, 0.6
+    made = gathered([one] * members, distances=False, rank=rank)
+    assert made.logits.voxels.tolist() == [0]
+    same(
+        made.logits.packed(torch.float32, lambda: False),
+        pack(Source.dense(made.dense()), torch.float32),
+    )
