@@ -77,12 +77,15 @@ class Placed:
         smaller: (M, C − 1) share of the hypotheses in which a label is smaller than they drew.
         nested: (3, C − 1) voxels of the model's inner, median and outer outline.
         outlined: how likely the model has it that anything is outlined.
+        around: members of an ensemble that the hypotheses were drawn around, in words; empty of a
+            model.
     """
 
     fittings: tuple[Fitting | None, ...]
     smaller: NDArray[np.float64]
     nested: Counts
     outlined: float
+    around: str = ""
 
 
 def gather(
@@ -139,7 +142,7 @@ def gather(
 
 def place(readers: Readers, prediction: Prediction, cancel: Cancel = NEVER) -> Placed:
     """Where readers lie among the hypotheses of a model, of the part that was segmented."""
-    given, z = prediction.given, draws_of(prediction)
+    given, z, members = prediction.given, draws_of(prediction), prediction.members
     outlined = given.outlined((), z)
     sizes = count_sizes(prediction, (), z[outlined], cancel)[:, 1:]
     found = agreement(prediction.dist, z[outlined], cancel.check)
@@ -159,6 +162,7 @@ def place(readers: Readers, prediction: Prediction, cancel: Cancel = NEVER) -> P
         np.array([smaller(sizes, one[1:]) for one in here]),
         np.array(nested),
         given.presence(()) * len(outlined) / len(z),
+        "" if members is None else f"the {len(members)} {prediction.noun}",
     )
 
 
@@ -260,7 +264,8 @@ def lines_of(readers: Readers, placed: Placed | None, measure: Measure, unit: st
         yield from staple_lines(labels, names, truth.sensitivity, truth.specificity)
     for k, label in enumerate(labels):
         model = None if placed is None else placed.nested[:, k]
-        yield nested_line(measure, label, readers.nested[:, k], model)
+        around = "" if placed is None else placed.around
+        yield nested_line(measure, label, readers.nested[:, k], model, around)
     if placed is None:
         return
     for k, name in enumerate(names):
@@ -277,6 +282,7 @@ def lines_of(readers: Readers, placed: Placed | None, measure: Measure, unit: st
             nearest.left_out,
             nearest.percentile,
             placed.smaller[k],
+            placed.around,
         )
 
 

@@ -61,7 +61,9 @@ def staple_lines(
             yield f"STAPLE, {label}: {' · '.join(each)}"
 
 
-def nested_line(measure: Measure, label: str, people: Numbers, model: Numbers | None = None) -> str:
+def nested_line(
+    measure: Measure, label: str, people: Numbers, model: Numbers | None = None, around: str = ""
+) -> str:
     """``Outline: all agree on 1.0 mL, half on 1.6 mL, any has 2.4 mL · model 0.9, 1.5 and 2.6 mL``.
 
     Args:
@@ -69,16 +71,15 @@ def nested_line(measure: Measure, label: str, people: Numbers, model: Numbers | 
         label: whose.
         people: voxels that all of them, half of them and any of them have.
         model: voxels of the inner, median and outer outline; None without a model.
+        around: members of an ensemble that its hypotheses were drawn around; empty of a model.
     """
     inner, median, outer = (_amount(measure, n) for n in people)
     line = f"{capital(label)}: all agree on {inner}, at least half on {median}, any has {outer}"
     if model is None:
         return line
     inner, median, outer = (_amount(measure, n) for n in model)
-    return (
-        f"{line} · 95 % of the model's hypotheses agree on {inner}, half on {median}, "
-        f"5 % on {outer}"
-    )
+    whose = f"hypotheses drawn around {around}" if around else "the model's hypotheses"
+    return f"{line} · 95 % of {whose} agree on {inner}, half on {median}, 5 % on {outer}"
 
 
 def placed_line(
@@ -90,6 +91,7 @@ def placed_line(
     left_out: int,
     percentile: float | None,
     smaller: Numbers,
+    around: str = "",
 ) -> str:
     """``Reader 1: the model comes to Dice 0.94 · larger than 61 % of hypotheses``.
 
@@ -101,8 +103,9 @@ def placed_line(
         beyond, left_out: voxels that no hypothesis has, and that all have and he has not.
         percentile: share of hypotheses nearer to the mean.
         smaller: share of hypotheses in which each label is smaller.
+        around: as for `nested_line`.
     """
-    parts = [f"the model comes to {_overlaps(labels, dice)}"]
+    parts = [f"the {'ensemble' if around else 'model'} comes to {_overlaps(labels, dice)}"]
     if beyond:
         parts.append(f"{measure.amount(beyond)} is beyond it")
     if left_out:

@@ -12,13 +12,14 @@ from napari_ssn.cli.verifying import verify
 from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.network.others.bundle import Bundle
+from napari_ssn.prediction import readers
 from napari_ssn.prediction.choice import Choice, Point
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Chosen, Session, Settings
 from napari_ssn.text.sizes import lengths_line, lengths_tip
 from tests.support.bundles import bundle
-from tests.support.ensembles import folds, image, members, nifti
+from tests.support.ensembles import NAMES, folds, image, members, nifti
 from tests.support.sessions import Inline
 
 MAPS = [one.argmax(0).astype(np.uint8) for one in members()]
@@ -94,6 +95,18 @@ def test_diameters_are_those_of_the_members_and_no_share_of_them(ran: Session) -
     tip = lengths_tip(ran.result.measure, *(lengths.longest[0], lengths.mean[0]), 4, lengths.whose)
     assert f"Smallest and largest of 4 networks: of the mean {ends} mm" in tip
     assert "%" not in tip and "hypotheses" not in tip and "odel" not in tip
+
+
+def test_people_beside_an_ensemble_are_told_among_what_is_drawn_around_it(ran: Session) -> None:
+    result = ran.result
+    assert result is not None
+    people = readers.gather(
+        MAPS[:2], result.source.space, result.source.spacing_mm, ("A", "B"), NAMES
+    )
+    lines = list(readers.lines_of(people, readers.place(people, result), result.measure, "mm"))
+    said = " ".join(lines)
+    assert "95 % of hypotheses drawn around the 4 networks agree on" in said
+    assert "A: the ensemble comes to front Dice" in said and "model" not in said
 
 
 def test_one_steps_through_the_members_themselves(ran: Session) -> None:
