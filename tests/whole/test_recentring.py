@@ -92,8 +92,8 @@ def test_distances_are_in_mm_and_indices_of_the_image() -> None:
 def test_a_nodule_is_the_same_from_wherever_it_is_pointed_at(
     model: Model, volume: Volume, middle: tuple[int, ...]
 ) -> None:
-    # All four radiologists outlined it; 14 mm from its middle.
-    edge = (48, 75, 11)
+    # All four radiologists outlined it; 13 mm from its middle.
+    edge = (52, 50, 11)
     assert (samples.raters(NUMBER)[(slice(None), *edge)] == 1).all()
     there = model.infer(volume, middle)
     far = model.infer(volume, edge)
@@ -104,8 +104,11 @@ def test_a_nodule_is_the_same_from_wherever_it_is_pointed_at(
     np.testing.assert_array_equal(far.dist.mean, again.dist.mean)
     np.testing.assert_array_equal(far.dist.cov_factor, again.dist.cov_factor)
     assert far.dist.start == again.dist.start and far.dist.presence == again.dist.presence
-    size, moved, before = (int((one.dist.label_map() > 0).sum()) for one in (there, far, stayed))
-    assert abs(moved / size - 1) < 0.01 and abs(before / size - 1) > 0.1
+    size, moved = (int((one.dist.label_map() > 0).sum()) for one in (there, far))
+    assert abs(moved / size - 1) < 0.01
+    # From the edge alone it is in doubt whether that is a nodule.
+    assert abs(far.dist.presence - there.dist.presence) < 0.02
+    assert stayed.dist.presence < there.dist.presence - 0.2
 
 
 def test_sidecars_say_where_it_went_and_those_of_before_are_verified(

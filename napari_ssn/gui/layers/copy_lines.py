@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 from napari.layers import Labels
@@ -20,13 +21,11 @@ class CopyLine:
     """One of them in a plane; the same one for as long as nothing about it changes.
 
     Attributes:
-        layer: that it is of.
         colour: that it is drawn in.
         name: of its layer, as a legend has it.
         lines: on the source's grid.
     """
 
-    layer: Labels
     colour: str
     name: str
     lines: Lines
@@ -42,34 +41,35 @@ class CopyLines:
 
     def __init__(self, scene: Scene, session: Session) -> None:
         self._scene, self._session = scene, session
-        # Of each layer: what its lines followed from, its labels in the plane, and these.
-        self._kept: dict[Labels, tuple[Any, NDArray[Any], CopyLine]] = {}
+        # Of each layer: what its lines followed from, its labels in the plane, and these. Nothing
+        # here keeps a layer that is gone.
+        self._kept: WeakKeyDictionary[Labels, tuple[Any, NDArray[Any], CopyLine]] = (
+            WeakKeyDictionary()
+        )
         # Layers that may have been painted on since.
-        self._painted: set[Labels] = set()
+        self._painted: WeakSet[Labels] = WeakSet()
         scene.copies.touched.connect(self._touch)
 
     def _touch(self, layer: Labels) -> None:
         self._painted.add(layer)
 
-    def of(self, plane: Plane) -> Iterator[CopyLine]:
+    def of(self, plane: Plane) -> Iterator[tuple[Labels, CopyLine]]:
         """Those whose layer is to be seen, as they run in a plane of the source's grid."""
-        frame, seen = self._scene.frame, set()
+        frame = self._scene.frame
         assert frame is not None
         for layer, choice, colour in self._scene.still():
             if not layer.visible:
                 continue
-            seen.add(layer)
             key, before = (layer.name, plane, choice, colour), self._kept.get(layer)
             if before is None or before[0] != key or layer in self._painted:
                 cut = frame.cut(layer.data, plane)
                 if before is None or before[0] != key or not np.array_equal(cut, before[1]):
                     lines = self._session.borders.of_labels(choice, cut, plane)
                     name = layer.name.removeprefix("SSN · ")
-                    before = (key, cut, CopyLine(layer, colour, name, lines))
+                    before = (key, cut, CopyLine(colour, name, lines))
                     self._kept[layer] = before
-            yield before[2]
+            yield layer, before[2]
         self._painted.clear()
-        self._kept = {layer: kept for layer, kept in self._kept.items() if layer in seen}
 
     def forget(self) -> None:
         """Find all anew: they belong to another result."""

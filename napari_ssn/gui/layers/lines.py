@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Labels
@@ -11,7 +12,7 @@ from napari.viewer import Viewer
 
 from napari_ssn.geometry.contours import box_edges
 from napari_ssn.gui.layers import colours
-from napari_ssn.gui.layers.copy_lines import CopyLines
+from napari_ssn.gui.layers.copy_lines import CopyLine, CopyLines
 from napari_ssn.gui.layers.corner import corner, rows_for
 from napari_ssn.gui.layers.legend import LegendOverlay
 from napari_ssn.gui.layers.scene import Scene
@@ -46,6 +47,8 @@ class LineArt:
         # What was drawn last by whose it is: what it followed from, what must live as long, and it.
         self._drawn: dict[Any, tuple[Any, Any, tuple[Stroke, ...]]] = {}
         self._copy_lines = CopyLines(scene, session)
+        # Nothing here keeps a layer that is gone.
+        self._copies_drawn: WeakKeyDictionary[Labels, tuple[CopyLine, Stroke]] = WeakKeyDictionary()
         self._events = (
             viewer.dims.events.point,
             viewer.dims.events.order,
@@ -70,6 +73,7 @@ class LineArt:
 
     def _found(self, result: Prediction) -> None:
         self._drawn.clear()
+        self._copies_drawn.clear()
         self._copy_lines.forget()
         self.refresh()
 
@@ -118,6 +122,7 @@ class LineArt:
         for event in self._moves:
             event.disconnect(self._make_room)
         self._drawn.clear()
+        self._copies_drawn.clear()
         self._copy_lines.close()
         if tidy:
             self._viewer.scene.overlays.pop(NAME)
@@ -244,17 +249,13 @@ class LineArt:
 
     def _copies(self, plane: Plane) -> tuple[Stroke, ...]:
         """Samples and kept hypotheses, each in a colour of its own, and the one compared with."""
-        found = list(self._copy_lines.of(plane))
         strokes: list[Stroke] = []
-        for one in found:
-            before = self._drawn.get(one.layer)
+        for layer, one in self._copy_lines.of(plane):
+            before = self._copies_drawn.get(layer)
             if before is None or before[0] is not one:
                 stroke = self._stroke(one.lines, one.colour, one.name)
-                before = self._drawn[one.layer] = (one, None, (stroke,))
-            strokes += before[2]
-        seen = {one.layer for one in found}
-        for gone in [one for one in self._drawn if isinstance(one, Labels) and one not in seen]:
-            del self._drawn[gone]
+                before = self._copies_drawn[layer] = (one, stroke)
+            strokes.append(before[1])
         return tuple(strokes)
 
     def _once(self, whose: str, key: Any, make: Any, kept: Any = None) -> tuple[Stroke, ...]:

@@ -279,7 +279,7 @@ class LinkedPlanes:
             return tuple(turn.points_to_display(line, space)[:, [down, across]] for line in lines)
 
         copies = [
-            Drawn(placed(one.lines), one.colour, THIN) for one in self._copies[number].of(plane)
+            Drawn(placed(one.lines), one.colour, THIN) for _, one in self._copies[number].of(plane)
         ]
         if walking is None or not walking.visible:
             return tuple(copies)
