@@ -160,9 +160,12 @@ class Pointing:
 
             return suggest_click(result.dist, result.given.posterior(points))
 
-        self._runner.submit(
-            "suggest", lambda progress, cancel: find(), self._found, self._not_found
-        )
+        def done(suggestion: Suggestion | None) -> None:
+            # Meanwhile another image may be on show, which has no such voxel.
+            if self._result is result and self.usable:
+                self._found(suggestion)
+
+        self._runner.submit("suggest", lambda progress, cancel: find(), done, self._not_found)
 
     # ---- What follows
 

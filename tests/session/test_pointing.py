@@ -267,6 +267,19 @@ def test_a_suggestion_is_shown_and_goes_with_the_next_point(tmp_path: Path) -> N
     assert session.pointing.suggested is None and len(session.pointing.points) == 2
 
 
+def test_a_suggestion_for_an_image_that_is_not_on_show_any_more_is_dropped(tmp_path: Path) -> None:
+    # It named a voxel of two axes, and the volume that was opened meanwhile has three.
+    held = Held({"suggest"})
+    session = pointed(tmp_path, held, count=1)
+    looked = []
+    session.places.looked.connect(lambda place, centred: looked.append(place))
+    session.pointing.suggest()
+    session.set_image(source((20, 24, 20), (0.7,) * 3))
+    looked.clear()
+    held.go()
+    assert session.pointing.suggested is None and not looked
+
+
 @pytest.mark.parametrize("choose", ["mean", "sample", "walk", "only"])
 def test_a_sidecar_with_points_repeats_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: str
