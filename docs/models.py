@@ -373,7 +373,19 @@ def _how_calibrated(card: ModelCard) -> str:
         f"The {_way(found)} range is of the hypotheses that are not empty. "
         f"{told[:1].upper()}{told[1:]}. These factors made it hold {100 * found.level:g} % of the "
         f"outlines in {_stop(found.data)} Every patient weighs the same, a patient to come is one "
-        f"more of them, and who outlined nothing does not count. {readers}"
+        f"more of them, and who outlined nothing does not count. {readers}{_in_common(card)}"
+    )
+
+
+def _in_common(card: ModelCard) -> str:
+    """What readers of one image have in common, where that was learnt with the range."""
+    labels = card.calibration.labels if card.calibration is not None else []
+    shared = [f"{one.shared:.2f}" for one in labels if one is not None and one.shared]
+    if not shared:
+        return ""
+    return (
+        " What two of them have in common, as the correlation of their sizes in standard "
+        f"deviations of the model's: {', '.join(shared)}."
     )
 
 

@@ -11,10 +11,8 @@ from napari_ssn.documents.closed import Closed
 # Arguments of a network are no larger, longer or deeper.
 _LARGEST, _LONGEST, _DEEPEST = 4096, 64, 8
 
-#: Networks that a card may name: MONAI's, those of nnU-Net's library, and that of
-#: `napari_ssn.network.inflated`; it can start nothing else. An ensemble of others' maps has none,
-#: and no card in a file is of one.
-Backbone = Literal[
+#: Networks of monai.networks.nets that a card, or a bundle, may name: all take ``out_channels``.
+MonaiNetwork = Literal[
     "AttentionUnet",
     "BasicUNet",
     "DynUNet",
@@ -24,6 +22,12 @@ Backbone = Literal[
     "UNETR",
     "UNet",
     "VNet",
+]
+#: Networks that a card may name: MONAI's, those of nnU-Net's library, and that of
+#: `napari_ssn.network.inflated`; it can start nothing else. An ensemble of others' maps has none,
+#: and no card in a file is of one.
+Backbone = Literal[
+    MonaiNetwork,
     "PlainConvUNet",
     "ResidualEncoderUNet",
     "ResidualUNet",

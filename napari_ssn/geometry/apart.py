@@ -1,4 +1,4 @@
-"""What of an outline lies apart from the lesion that was pointed at."""
+"""What of an outline lies apart: from the lesion that was pointed at, or from most of it."""
 
 from __future__ import annotations
 
@@ -55,3 +55,27 @@ def apart_from(
             main = int(parts[tuple(voxels[away.argmin()])])
         found.append(int(np.count_nonzero(parts) - np.count_nonzero(parts == main)))
     return tuple(found)
+
+
+def share_apart(label_maps: NDArray[np.uint8]) -> float:
+    """Mean share of what is outlined that is not connected to the largest piece of it.
+
+    Args:
+        label_maps: (n, *S); voxels that touch at a corner are connected, empty maps have no say.
+
+    Returns:
+        NaN if all are empty.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_ssn.geometry.apart import share_apart
+        >>> share_apart(np.array([[1, 1, 0, 1, 1, 1], [0, 1, 1, 0, 0, 0]], np.uint8))
+        0.2
+    """
+    shares = []
+    for one in label_maps:
+        pieces, _ = ndimage.label(one, np.ones((3,) * one.ndim))
+        sizes = np.bincount(pieces.reshape(-1))[1:]
+        if len(sizes):
+            shares.append(1 - sizes.max() / sizes.sum())
+    return float(np.mean(shares)) if shares else float("nan")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_ssn.core import metrics
 from napari_ssn.training.cases import Case
@@ -62,24 +61,6 @@ def reader_figures(case: Case, classes: int, diameters_mm: Floats) -> dict[str, 
     if len(known) > 1:
         row["diameter_error_mm_reader"] = _off_by_another(known, relative=False)
     return row
-
-
-def share_apart(label_maps: NDArray[np.uint8]) -> float:
-    """Mean share of what is outlined that is not connected to the largest piece of it.
-
-    Args:
-        label_maps: (n, *S); voxels that touch at a corner are connected, empty maps have no say.
-
-    Returns:
-        NaN if all are empty.
-    """
-    shares = []
-    for one in label_maps:
-        pieces, _ = ndimage.label(one, np.ones((3,) * one.ndim))
-        sizes = np.bincount(pieces.reshape(-1))[1:]
-        if len(sizes):
-            shares.append(1 - sizes.max() / sizes.sum())
-    return float(np.mean(shares)) if shares else float("nan")
 
 
 def least_error(sizes: Floats) -> float:

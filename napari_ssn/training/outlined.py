@@ -17,8 +17,8 @@ from napari_ssn.core import metrics
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import label_counts
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.apart import share_apart
 from napari_ssn.network.models import Model
-from napari_ssn.training.between import share_apart
 from napari_ssn.training.cases import Case, Cases
 from napari_ssn.training.off_nodule import elsewhere_of
 

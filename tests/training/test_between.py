@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from napari_ssn.core import metrics
+from napari_ssn.geometry.apart import share_apart
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.training.between import least_error, reader_figures, share_apart
+from napari_ssn.training.between import least_error, reader_figures
 from napari_ssn.training.cases import Case
 
 SPACE = (2, 4, 9)

@@ -11,14 +11,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_ssn.documents.architecture import check_numbers
+from napari_ssn.documents.architecture import MonaiNetwork, check_numbers
 from napari_ssn.documents.bundle import Config, Table, target_of
 from napari_ssn.errors import Cancel, ModelError
 from napari_ssn.geometry.volume import Volume
@@ -30,18 +30,8 @@ from napari_ssn.network.tracking import tracking
 
 Array = NDArray[Any]
 
-#: Networks of monai.networks.nets that a bundle may name: all take ``out_channels``.
-NETWORKS = (
-    "AttentionUnet",
-    "BasicUNet",
-    "DynUNet",
-    "HighResNet",
-    "SegResNet",
-    "SwinUNETR",
-    "UNETR",
-    "UNet",
-    "VNet",
-)
+#: Networks of monai.networks.nets that a bundle may name.
+NETWORKS: tuple[str, ...] = get_args(MonaiNetwork)
 # Of the preprocessing: what only brings the image into memory, and what changes it, with the
 # arguments that are taken.
 _NOTHING_TO_DO = {"LoadImage", "EnsureChannelFirst", "EnsureType", "ToTensor", "CastToType"}
