@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.measures import count_labels
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.brief import brief
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.measures import count_labels, label_counts
+from napari_ssn.core.counts import count_labels
+from napari_ssn.core.measures import label_counts
 from napari_ssn.core.packed.flips import flips_along
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.errors import Cancel

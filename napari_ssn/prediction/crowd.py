@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.measures import count_labels
+from napari_ssn.core.counts import count_labels
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.prediction.prediction import Prediction
 

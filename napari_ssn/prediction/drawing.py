@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.given.drawing import LENGTH_MM, TOLERANCE, DrawingFit, fit_drawing
-from napari_ssn.core.measures import count_labels
 from napari_ssn.core.metrics import dice
 from napari_ssn.core.surface import mean_surface_distance
 from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError

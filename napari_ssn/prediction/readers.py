@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.adjudicating import Pairs, blend, pairs
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.core.measures import count_labels
 from napari_ssn.core.overlap import dice, majority_vote
 from napari_ssn.core.summaries.agreement import agreement
 from napari_ssn.documents import sidecar as provenance

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_ssn.core.columns.columns import lowest_radius, shell_of
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.directions.principal import label_gram, principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.measures import count_labels, label_counts, volume_distribution
+from napari_ssn.core.measures import label_counts, volume_distribution
 from napari_ssn.core.packed import distribution as activation
 from napari_ssn.core.packed.distribution import PackedDistribution, compact
 from napari_ssn.core.summaries.lesions import Rules, composed, find_lesions, lesion_counts

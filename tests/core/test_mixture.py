@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.given.clicks import Click, margins_of
 from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.given.mixture import explanations
 from napari_ssn.core.given.residual import Residual
-from napari_ssn.core.measures import count_labels
 from napari_ssn.core.summaries.agreement import agreement
 from napari_ssn.core.summaries.representatives import representatives
 from tests.support.discs import dense_field, disc

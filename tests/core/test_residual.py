@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.given import residual as module
 from napari_ssn.core.given.clicks import Click
 from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.given.residual import Residual
-from napari_ssn.core.measures import count_labels
 from tests.support.discs import dense_field, disc
 from tests.support.helpers import oblique_affine
 from tests.support.smooth import random_dist

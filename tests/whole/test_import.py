@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from importlib.resources import files
 
 import pytest
+import yaml
 
 import napari_ssn
 
@@ -49,3 +51,21 @@ def test_table_and_all_agree() -> None:
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
         napari_ssn.no_such_name  # noqa: B018
+
+
+def test_what_napari_calls_in_the_window_waits_for_nothing_heavy() -> None:
+    """The dock, samples and readers: whoever opens them looks at a window that stands still."""
+    manifest = yaml.safe_load((files("napari_ssn") / "napari.yaml").read_text(encoding="utf-8"))
+    commands = manifest["contributions"]["commands"]
+    # Readers import theirs when they have something to read.
+    homes = {command["python_name"].partition(":")[0] for command in commands}
+    homes |= {f"napari_ssn.hooks.{name}" for name in ("dicom", "resuming", "zarr")}
+    assert len(homes) >= 7
+    code = (
+        "import json, sys; from importlib import import_module\n"
+        f"for home in {sorted(homes)}: import_module(home)\n"
+        "from napari_ssn.samples import COUNT, layers\n"
+        "for number in range(1, COUNT + 1): layers(number)\n"
+        "print(json.dumps([name for name in ('torch', 'monai') if name in sys.modules]))"
+    )
+    assert json.loads(run_alone(code)) == []

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.conditioning import Posterior
-from napari_ssn.core.measures import count_labels
 
 Counts = NDArray[np.int64]
 
