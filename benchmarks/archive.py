@@ -29,6 +29,7 @@ from napari_ssn.io.sidecar import write_content
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.export import likely_content
+from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.overview import nested
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.record import describe
@@ -52,7 +53,7 @@ def main(
     series = check_series(series_of(found))
     ranges = count_ranges(found)
     one = hypothesis_of(found, Choice(), None)
-    record = describe(found, Choice(), None, one, ranges)
+    record = describe(found, Choice(), None, one, ranges, measure_lengths(found))
     content = Content.of(one, found.card)
 
     def levels() -> Content:

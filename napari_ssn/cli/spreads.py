@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_ssn.documents.sidecar import Provenance
-from napari_ssn.documents.sizes import Sizes
+from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.ranges import count_ranges
@@ -66,19 +66,36 @@ def misspanned(record: Provenance, recall: Recall, alike: bool) -> tuple[str | N
         return None, False
     ranges = count_ranges(prediction, points, only, 1)
     here = spans_of(prediction, ranges, measure_lengths(prediction, points, only)) or {}
+    # One of before says nothing of the shorter ones.
+    here = {
+        name: one
+        if name not in record.spans or record.spans[name].perpendicular_mm is not None
+        else one.model_copy(update={"perpendicular_mm": None})
+        for name, one in here.items()
+    }
     if here == record.spans:
         return None, True
     # Another processor gives a voxel or two to another label, and somebody may have edited so.
     near = 0.5 * float(Affine(record.grid.affine).lengths.max())
     close = here.keys() == record.spans.keys() and all(
-        (one.draws, len(one.longest_mm)) == (here[name].draws, len(here[name].longest_mm))
-        and np.allclose(one.longest_mm, here[name].longest_mm, _SHARE, near)
-        for name, one in record.spans.items()
+        _near_spans(one, here[name], near) for name, one in record.spans.items()
     )
     if close and not alike:
         return None, False
     words = "the sidecar states another range of diameters than the model gives"
     return doubt(bool(points or only), alike, words)
+
+
+def _near_spans(one: Spans, other: Spans, near: float) -> bool:
+    counts = [(each.draws, *map(len, _lines(each))) for each in (one, other)]
+    return counts[0] == counts[1] and all(
+        np.allclose(first, second, _SHARE, near)
+        for first, second in zip(_lines(one), _lines(other), strict=True)
+    )
+
+
+def _lines(spans: Spans) -> tuple[list[float], list[float]]:
+    return spans.longest_mm, spans.perpendicular_mm or []
 
 
 def doubt(given: bool, alike: bool, words: str) -> tuple[str | None, bool]:

@@ -37,10 +37,11 @@ class Sizes(Closed):
 class Spans(Closed):
     """Longest diameters in mm of a label over the hypotheses that outline it, in any one slice.
 
-    ``longest_mm`` are the quantiles at k/n for k from 0 to n, smallest first; ``draws`` were made,
-    of which those that outline nothing are left out. They are the model's own: nothing is
-    calibrated.
+    ``longest_mm`` are the quantiles at k/n for k from 0 to n, smallest first, ``perpendicular_mm``
+    those of the longest across it (null in sidecars of before); ``draws`` were made, of which those
+    that outline nothing are left out. They are the model's own: nothing is calibrated.
     """
 
     longest_mm: Annotated[list[Length], Field(min_length=2, max_length=1000)]
+    perpendicular_mm: Annotated[list[Length], Field(min_length=2, max_length=1000)] | None = None
     draws: Annotated[int, Field(ge=1)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from napari_ssn.documents.sidecar import LabelVolume, Provenance, Unit
-from napari_ssn.documents.sizes import Sizes
+from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.errors import ExportError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.cutoff import Edge
@@ -20,10 +20,10 @@ LEVEL, _TAIL = 90, 5
 
 @dataclass(frozen=True)
 class Spread:
-    """How the size of a label spreads over all hypotheses that outline anything.
+    """How the size or a diameter of a label spreads over all hypotheses that outline anything.
 
     Attributes:
-        low, median, high: of the range of 90 %, in the unit of the size.
+        low, median, high: of the range of 90 %, in the unit of the size, or mm.
         kind: as the window calls it: learnt from several readers of an image, from one, or the
             model's own.
     """
@@ -47,6 +47,7 @@ class Measured:
         presence: how likely a reader outlines anything; None where the model does not tell.
         cut_off_by: edges that it reaches, so that it may be larger.
         apart: how much of it is no part of the lesion that was pointed at, in ``unit``.
+        spans: of the two of ``across``; None where that is not known.
     """
 
     size: float
@@ -56,6 +57,7 @@ class Measured:
     presence: float | None
     cut_off_by: Sequence[Edge]
     apart: float = 0.0
+    spans: tuple[Spread | None, Spread | None] = (None, None)
 
 
 def measured(record: Provenance) -> list[Measured]:
@@ -70,7 +72,13 @@ def measured(record: Provenance) -> list[Measured]:
         )
     voxel = _voxel(record)
     return [
-        _of(label, voxel, (record.sizes or {}).get(name), one.choice.presence)
+        _of(
+            label,
+            voxel,
+            (record.sizes or {}).get(name),
+            (record.spans or {}).get(name),
+            one.choice.presence,
+        )
         for one in record.each()
         for name, label in one.volumes.items()
     ]
@@ -89,7 +97,11 @@ def _voxel(record: Provenance) -> float | None:
 
 
 def _of(
-    label: LabelVolume, voxel: float | None, sizes: Sizes | None, presence: float | None
+    label: LabelVolume,
+    voxel: float | None,
+    sizes: Sizes | None,
+    spans: Spans | None,
+    presence: float | None,
 ) -> Measured:
     size = {"mL": label.ml, "mm2": label.mm2, "voxels": float(label.voxels)}[label.unit]
     if size is None:
@@ -98,20 +110,28 @@ def _of(
         size,
         label.unit,
         label.across if label.voxels else None,
-        None if sizes is None or voxel is None else _spread(sizes, voxel),
+        None if sizes is None or voxel is None else _spread_of(sizes, voxel),
         presence,
         tuple(label.cut_off_by or ()),
         size * (label.apart_voxels or 0) / max(1, label.voxels),
+        # Sidecars of before, which tell of the longer one alone, have reports that tell of neither.
+        (None, None)
+        if spans is None or spans.perpendicular_mm is None
+        else (_spread(spans.longest_mm), _spread(spans.perpendicular_mm)),
     )
 
 
-def _spread(sizes: Sizes, voxel: float) -> Spread | None:
+def _spread_of(sizes: Sizes, voxel: float) -> Spread | None:
+    readers = sizes.readers
+    kind: Kind = "calibrated" if readers > 1 else "adjusted" if readers else "model"
+    return _spread(sizes.voxels, voxel, kind)
+
+
+def _spread(quantiles: Sequence[float], unit: float = 1.0, kind: Kind = "model") -> Spread | None:
     """None where the ends of the range are none of the stated quantiles."""
-    steps = len(sizes.voxels) - 1
+    steps = len(quantiles) - 1
     if steps * _TAIL % 100:
         return None
     tail = steps * _TAIL // 100
-    low, median, high = (sizes.voxels[i] * voxel for i in (tail, steps // 2, steps - tail))
-    readers = sizes.readers
-    kind: Kind = "calibrated" if readers > 1 else "adjusted" if readers else "model"
+    low, median, high = (quantiles[i] * unit for i in (tail, steps // 2, steps - tail))
     return Spread(low, median, high, kind)

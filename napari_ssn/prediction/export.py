@@ -18,6 +18,7 @@ from napari_ssn.io.describing import describe_probability, describe_several
 from napari_ssn.io.files import write_files
 from napari_ssn.io.formats import (
     CAPTURED_SUFFIX,
+    REPORT_SUFFIX,
     STRUCTURES_SUFFIX,
     about,
     about_picture,
@@ -28,6 +29,7 @@ from napari_ssn.io.sidecar import write_content
 from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of
+from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.overview import label_shares, nested
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import Ranges, count_ranges
@@ -65,7 +67,8 @@ def export_part(
         deidentified: whether a DICOM segmentation leaves out whom it is of.
         cancel: looked at on the way.
     """
-    content, provenance = _content(shown, part, cancel)
+    reported = path.name.lower().endswith(REPORT_SUFFIX)
+    content, provenance = _content(shown, part, reported, cancel)
     if path.name.lower().endswith(STRUCTURES_SUFFIX) and content.hypotheses:
         choice = shown.choice
         levels = nested(shown.prediction, choice.points, choice.only, cancel)
@@ -80,13 +83,17 @@ def export_part(
     return Exported(path.parent, tuple(file.name for file in written), caution)
 
 
-def _content(shown: Shown, part: Part, cancel: Cancel) -> tuple[Content, Provenance]:
+def _content(
+    shown: Shown, part: Part, reported: bool, cancel: Cancel
+) -> tuple[Content, Provenance]:
     prediction, choice = shown.prediction, shown.choice
     unlike = prediction.fit.kind == "unlike"
     ranges, lengths, given = shown.ranges, shown.lengths, (choice.points, choice.only)
     if part != "probability" and (ranges is None or (ranges.points, ranges.only) != given):
-        # Diameters take longer: they are stated where somebody has seen them.
         ranges, lengths = count_ranges(prediction, *given, cancel=cancel), None
+    if reported and lengths is None:
+        # Diameters take longer: elsewhere they are stated where somebody has seen them.
+        lengths = measure_lengths(prediction, *given, cancel=cancel)
     if part == "probability":
         return likely_content(prediction, choice, unlike, cancel)
     if part == "shown":

@@ -33,6 +33,7 @@ class Lengths:
             voxel size is unknown); None where no hypothesis outlines it.
         mean: of the mean of that and the longest across it.
         found: of each label the longest diameters that were found, the smallest first.
+        across: and of the longest across these.
         whose: members of a small ensemble, in words, whose smallest and largest the ranges are;
             empty where hypotheses were drawn.
     """
@@ -41,6 +42,7 @@ class Lengths:
     longest: tuple[Range | None, ...]
     mean: tuple[Range | None, ...]
     found: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
+    across: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
     whose: str = ""
 
 
@@ -67,7 +69,7 @@ def measure_lengths(
     source = prediction.given.source(points)
     grid = np.eye(4) if prediction.source.extent == "unknown" else dist.affine
     across = slice_axis(dist.space, grid)
-    found = np.zeros((len(draws), dist.classes - 1, 2))
+    found = np.zeros((len(draws), dist.classes - 1, 3))
     for number in range(len(draws)):
         cancel.check()
         (label_map,) = source.label_maps(draws[number : number + 1])
@@ -75,13 +77,15 @@ def measure_lengths(
         box = ndimage.find_objects((label_map > 0).view(np.uint8))
         if box:
             lengths = find_diameters(label_map[box[0]], grid, dist.classes, across)
-            found[number] = [(one.longest, one.mean) for one in lengths]
+            found[number] = [(one.longest, one.mean, one.perpendicular) for one in lengths]
     longest, mean = (
         tuple(_range(column[column > 0], bool(whose)) for column in found[:, :, which].T)
         for which in (0, 1)
     )
-    each = tuple(np.sort(column[column > 0]) for column in found[:, :, 0].T)
-    return Lengths(len(draws), longest, mean, each, whose)
+    each, over = (
+        tuple(np.sort(column[column > 0]) for column in found[:, :, which].T) for which in (0, 2)
+    )
+    return Lengths(len(draws), longest, mean, each, over, whose)
 
 
 def _range(values: NDArray[np.float64], all_of_them: bool) -> Range | None:

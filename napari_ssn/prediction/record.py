@@ -80,11 +80,15 @@ def spans_of(
     if lengths is None or ranges.members or prediction.source.extent == "unknown":
         return None
     at = np.linspace(0, 1, STEPS + 1)
-    each = zip(prediction.labels[1:], lengths.found, strict=True)
+    each = zip(prediction.labels[1:], lengths.found, lengths.across, strict=True)
     found = {
-        name: Spans(longest_mm=np.quantile(mm, at).round(3).tolist(), draws=lengths.draws)
-        for name, mm in each
-        if len(mm)
+        name: Spans(
+            longest_mm=np.quantile(longest, at).round(3).tolist(),
+            perpendicular_mm=np.quantile(across, at).round(3).tolist(),
+            draws=lengths.draws,
+        )
+        for name, longest, across in each
+        if len(longest)
     }
     return found or None
 

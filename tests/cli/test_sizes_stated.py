@@ -90,6 +90,9 @@ def test_edits_of_the_diameters_are_found_out(scan, models, results) -> None:
         lambda spans: spans["label 1"].update(
             longest_mm=[1.3 * one for one in spans["label 1"]["longest_mm"]]
         ),
+        lambda spans: spans["label 1"].update(
+            perpendicular_mm=[1.3 * one for one in spans["label 1"]["perpendicular_mm"]]
+        ),
         lambda spans: spans["label 2"].update(draws=spans["label 2"]["draws"] + 1),
         lambda spans: spans["label 1"]["longest_mm"].insert(
             0, 0.2 + spans["label 1"]["longest_mm"].pop(0)
@@ -102,6 +105,10 @@ def test_edits_of_the_diameters_are_found_out(scan, models, results) -> None:
         edit(changed["spans"])
         problems = statements(Provenance.model_validate(changed), recall).problems
         assert problems == ["the sidecar states another range of diameters than the model gives"]
+    before = json.loads(json.dumps(whole))
+    for one in before["spans"].values():
+        del one["perpendicular_mm"]
+    assert statements(Provenance.model_validate(before), recall).problems == []
     without = Provenance.model_validate({**whole, "spans": None})
     assert statements(without, recall).problems == []
 

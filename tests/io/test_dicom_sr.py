@@ -58,6 +58,13 @@ def test_sizes_and_ranges_come_back(tmp_path: Path, kind: str) -> None:
             ("Volume", "Median", MEDIAN * voxel),
             ("Volume", "Lower end of 90 % adjusted range", LOW * voxel),
             ("Volume", "Upper end of 90 % adjusted range", HIGH * voxel),
+            # Nothing is calibrated on diameters.
+            ("Long axis", "Median", 10.0),
+            ("Long axis", "Lower end of 90 % model range", 5.5),
+            ("Long axis", "Upper end of 90 % model range", 14.5),
+            ("Short axis", "Median", 7.0),
+            ("Short axis", "Lower end of 90 % model range", 2.5),
+            ("Short axis", "Upper end of 90 % model range", 11.5),
             ("Certainty of Finding", None, 80.0),
         ]
         found = [
@@ -112,6 +119,7 @@ def test_a_range_says_whose_it_is(tmp_path: Path, readers: int, kind: str) -> No
     ssn.write(one, path, model=about, source=series(tmp_path, affine), provenance=record)
     found = stated(path).measured
     assert [m.spread.kind for m in found if m.spread] == [kind, kind]
+    assert [[s.kind for s in m.spans if s] for m in found] == [["model", "model"]] * 2
     # Where the model does not tell presence apart there is nothing to say of it.
     assert [m.presence for m in found] == [None, None]
 

@@ -240,6 +240,10 @@ def test_what_the_window_writes_states_the_range_that_it_shows(
     assert reported.spread.low == pytest.approx(one.low * ml, rel=1e-4)
     assert reported.spread.high == pytest.approx(one.high * ml, rel=1e-4)
     record = read_sidecar(sidecar_path(out / "a.sr.dcm"))
+    # Diameters too, whether somebody has seen their range or not.
+    longest = record.spans["label 1"].longest_mm
+    assert reported.spans[0] is not None and reported.spans[1] is not None
+    assert (reported.spans[0].low, reported.spans[0].high) == (longest[5], longest[95])
     quantiles = record.sizes["label 1"].voxels
     assert quantiles[5] == pytest.approx(one.low, abs=1e-3)
     assert quantiles[95] == pytest.approx(one.high, abs=1e-3)

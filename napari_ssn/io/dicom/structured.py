@@ -1,8 +1,8 @@
 """DICOM structured reports: sizes and their ranges, as TID 1500 has measurements.
 
 A report refers to a DICOM segmentation of the same hypotheses, which is written with it, and to the
-series. A group of TID 1411 for each segment holds its size and both diameters; the median of
-all hypotheses and the ends of the range, told apart by how they are derived; how certain
+series. A group of TID 1411 for each segment holds its size and both diameters; of each of these the
+median of all hypotheses and the ends of the range, told apart by how they are derived; how certain
 it is that there is anything; and which model says so.
 """
 
@@ -42,6 +42,8 @@ _UNITS: dict[Unit, tuple[Code, Code]] = {
     "mm2": (codes.SCT.Area, Code("mm2", "UCUM", "square millimeter")),
     "voxels": (codes.SCT.Volume, Code("{voxels}", "UCUM", "voxels")),
 }
+_SIZE, _SIZES = "size", {codes.SCT.Volume.value, codes.SCT.Area.value}
+_AXES = (codes.SCT.LongAxis, codes.SCT.ShortAxis)
 _MM, _PERCENT = Code("mm", "UCUM", "millimeter"), Code("%", "UCUM", "percent")
 _LOW, _HIGH = "RANGE-LOW", "RANGE-HIGH"
 _KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -143,20 +145,27 @@ def _measurements(one: Measured) -> Iterator[Any]:
     name, unit = _UNITS[one.unit]
     yield sr.Measurement(name=name, value=one.size, unit=unit)
     if one.across is not None:
-        for what, mm in zip((codes.SCT.LongAxis, codes.SCT.ShortAxis), one.across, strict=True):
+        for what, mm in zip(_AXES, one.across, strict=True):
             yield sr.Measurement(name=what, value=float(mm), unit=_MM)
-    if one.spread is not None:
-        spread = one.spread
-        for value, derivation in (
-            (spread.median, codes.SCT.Median),
-            (spread.low, _end(_LOW, "Lower", spread)),
-            (spread.high, _end(_HIGH, "Upper", spread)),
-        ):
-            yield sr.Measurement(name=name, value=value, unit=unit, derivation=derivation)
+    yield from _derived(name, unit, one.spread)
+    for what, spread in zip(_AXES, one.spans, strict=True):
+        yield from _derived(what, _MM, spread)
     if one.presence is not None:
         yield sr.Measurement(
             name=codes.DCM.CertaintyOfFinding, value=100.0 * one.presence, unit=_PERCENT
         )
+
+
+def _derived(name: Code, unit: Code, spread: Spread | None) -> Iterator[Any]:
+    """Median and range of a size or a diameter over the hypotheses."""
+    if spread is None:
+        return
+    for value, derivation in (
+        (spread.median, codes.SCT.Median),
+        (spread.low, _end(_LOW, "Lower", spread)),
+        (spread.high, _end(_HIGH, "Upper", spread)),
+    ):
+        yield sr.Measurement(name=name, value=value, unit=unit, derivation=derivation)
 
 
 def _end(code: str, which: str, spread: Spread) -> Code:
@@ -179,6 +188,8 @@ def _comments(segment: Segment, one: Measured, record: Provenance) -> Iterator[s
         }[one.spread.kind]
         given = "" if one.presence is None else ", of those that outline anything"
         yield f"Median and {LEVEL} % range are of many hypotheses{given}; the range is {words}."
+    if any(spread is not None for spread in one.spans):
+        yield "Median and range of the axes are the model's own."
     if given := _given(record):
         yield f"Given {given}."
     if one.presence is not None:
@@ -267,44 +278,55 @@ def checked(files: Sequence[Path], record: Provenance) -> tuple[list[Said], str 
 def _alike(one: Measured, other: Measured) -> bool:
     """Whether both say the same, edges aside."""
     known, stated = (
-        (m.unit, m.across is None, m.presence is None, m.spread and m.spread.kind)
+        (m.unit, m.across is None, m.presence is None, [s and s.kind for s in _spreads(m)])
         for m in (one, other)
     )
     return known == stated and np.allclose(_numbers(one), _numbers(other), _ROUNDING, 0)
 
 
+def _spreads(one: Measured) -> tuple[Spread | None, ...]:
+    return one.spread, *one.spans
+
+
 def _numbers(one: Measured) -> list[float]:
-    spread = () if one.spread is None else (one.spread.low, one.spread.median, one.spread.high)
+    spreads = [(s.low, s.median, s.high) for s in _spreads(one) if s is not None]
     presence = () if one.presence is None else (one.presence,)
-    return [one.size, *(one.across or ()), *spread, *presence]
+    return [one.size, *(one.across or ()), *sum(spreads, ()), *presence]
 
 
 def _read(items: Any) -> Measured:
     """What was said of one segment, edges left out."""
-    found: dict[str, float] = {}
+    plain: dict[str, float] = {}
+    derived: dict[str, dict[str, float]] = {}
     unit: Unit | None = None
-    kind: Kind | None = None
     for item in items:
-        code, derivation = item.name.value, item.derivation
-        if code in (codes.SCT.Volume.value, codes.SCT.Area.value):
-            unit = next(k for k in _UNITS if _UNITS[k][1].value == item.unit.value)
-            code = "size" if derivation is None else derivation.value
-            if code.startswith((_LOW, _HIGH)):
-                code, _, letter = code.rpartition("-")
-                kind = next(one for one in _KINDS if one[0].upper() == letter)
-        found[code] = item.value
-    spread = None
-    if kind is not None:
-        spread = Spread(found[_LOW], found[codes.SCT.Median.value], found[_HIGH], kind)
-    across = found.get(codes.SCT.LongAxis.value), found.get(codes.SCT.ShortAxis.value)
-    presence = found.get(codes.DCM.CertaintyOfFinding.value)
+        code = item.name.value
+        if code in _SIZES:
+            unit, code = next(k for k in _UNITS if _UNITS[k][1].value == item.unit.value), _SIZE
+        if item.derivation is None:
+            plain[code] = item.value
+        else:
+            derived.setdefault(code, {})[item.derivation.value] = item.value
     if unit is None:
         raise ValueError("a segment without a size")
+    long, short = (axis.value for axis in _AXES)
+    across = plain.get(long), plain.get(short)
+    presence = plain.get(codes.DCM.CertaintyOfFinding.value)
     return Measured(
-        found["size"],
+        plain[_SIZE],
         unit,
         None if across[0] is None or across[1] is None else (across[0], across[1]),
-        spread,
+        _range(derived.get(_SIZE)),
         None if presence is None else presence / 100,
         (),
+        spans=(_range(derived.get(long)), _range(derived.get(short))),
     )
+
+
+def _range(found: dict[str, float] | None) -> Spread | None:
+    """Median and range by how they were derived; None where none was."""
+    if found is None:
+        return None
+    kind = next(one for one in _KINDS if f"{_LOW}-{one[0].upper()}" in found)
+    low, high = (found[f"{code}-{kind[0].upper()}"] for code in (_LOW, _HIGH))
+    return Spread(low, found[codes.SCT.Median.value], high, kind)
