@@ -42,6 +42,16 @@ class ArchiveError(SSNError):
     """An archive (PACS) cannot be reached, refuses, or answers with what is no DICOM."""
 
 
+class LineError(ArchiveError):
+    """An archive cannot be asked for anything now, whatever it is.
+
+    Attributes:
+        passing: whether it may be another time, without anybody doing something.
+    """
+
+    passing: bool = True
+
+
 class ServerError(SSNError):
     """A computer that computes for this one cannot be reached, refuses, or answers nonsense."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,10 +23,24 @@ from rich.progress import (
 )
 
 from napari_ssn import cohort as cohorts
+from napari_ssn.cli.archives import (
+    Accession,
+    Insecure,
+    Patient,
+    Since,
+    Study,
+    Until,
+    Where,
+    archive_of,
+)
 from napari_ssn.cli.options import SUFFIXES, TO_ARCHIVE, Deidentified, Depth, Format
 from napari_ssn.documents.cohort import State
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
+from napari_ssn.io.dicom import web
 from napari_ssn.text.cohort import states_line
+
+if TYPE_CHECKING:
+    from napari_ssn.cohort.archived import Query
 
 # Those of which each file stands alone.
 _FORMATS = {Format.nifti, Format.slicer, Format.dicom, Format.report, Format.labelled}
@@ -38,15 +52,18 @@ _STOPPED = "Stopped. What is done is kept: the same command goes on."
 
 def cohort(
     source: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="IN",
+            show_default=False,
             help="Folder with everything in it: DICOM series in folders or zips, NIfTI, NRRD, "
             "MetaImage, OME-Zarr, pictures. Or a table (.csv) with a column image and perhaps "
             "centre (as 180 285 18), lesion, channels (further files, separated by ;), series and "
-            "frame; its paths are relative to it.",
+            "frame; its paths are relative to it. Of series in an archive a table has study and "
+            "series, which are UIDs, in the place of image. Without IN the archive of --server is "
+            "looked through.",
         ),
-    ],
+    ] = None,
     *,
     model: Annotated[
         str, typer.Option(help="Name of a model (see `napari-ssn models`), or its folder.")
@@ -108,6 +125,26 @@ def cohort(
     again: Annotated[
         bool, typer.Option("--again", help="Try again what was refused or set aside.")
     ] = False,
+    server: Where = None,
+    study: Study = None,
+    since: Since = None,
+    until: Until = None,
+    modality: Annotated[
+        str | None,
+        typer.Option(help="Of the series in an archive.", show_default="CT, MR, PT and NM"),
+    ] = None,
+    patient: Patient = None,
+    accession: Accession = None,
+    words: Annotated[
+        str | None,
+        typer.Option(
+            help="Series in an archive whose description has these words, as `pacs find` shows it."
+        ),
+    ] = None,
+    least: Annotated[
+        int, typer.Option(min=1, help="Series in an archive that have as many images at least.")
+    ] = 1,
+    insecure: Insecure = False,
 ) -> None:
     """Segment many scans: label maps, sidecars, a table of sizes and a page to review them."""
     formats = format_ or [Format.nifti]
@@ -127,6 +164,20 @@ def cohort(
         if (error.name or "").partition(".")[0] not in ("dask", "distributed"):
             raise
         raise DeviceError(_MISSING) from None
+    asked = (since or "", until or "", modality or "", patient or "", accession or "", study or "")
+    if source is not None and (any(asked) or words or least > 1):
+        raise typer.BadParameter("An archive is looked through where no IN is given.")
+    if source is None and server is None:
+        # Nobody should have a whole archive segmented by leaving out a word.
+        raise typer.BadParameter("Name a folder or a table, or an archive with --server.")
+    archive = archive_of(server, source, insecure)
+    looked_in: Path | Query
+    if source is not None:
+        looked_in = source
+    else:
+        assert archive is not None
+        wished = web.find.Wanted.typed(*asked)
+        looked_in = cohorts.archived.Query(*archive, wished, words or "", least)
     folder, card, wanted = run.wanted_of(
         model,
         samples=samples,
@@ -136,7 +187,7 @@ def cohort(
         deidentified=deidentified,
         insist=insist,
     )
-    options = run.Options(device, workers, scheduler, again)
+    options = run.Options(device, workers, scheduler, again, archive)
     ended = Counter[State]()
     with _bar() as bar, _stopping() as cancel:
         task = bar.add_task("Looking", total=None)
@@ -151,7 +202,7 @@ def cohort(
 
         told = run.Told(found, one_ended, lambda text: bar.console.print(text, highlight=False))
         try:
-            run.run_cohort(source, out, folder, card, wanted, options, told, cancel)
+            run.run_cohort(looked_in, out, folder, card, wanted, options, told, cancel)
         except Cancelled:
             bar.stop()
             typer.echo(_STOPPED, err=True)
@@ -161,7 +212,9 @@ def cohort(
     typer.echo(states_line(counts))
     typer.echo("Wrote cohort.csv and review.html.", err=True)
     if not unnamed:
-        typer.echo("They call scans by their files, whose names may hold names.", err=True)
+        # UIDs name nobody who cannot ask the archive.
+        by = "their files, whose names may hold names" if source else "day and UID of their series"
+        typer.echo(f"They call scans by {by}.", err=True)
 
 
 def _write(out: Path, named: bool) -> Counter[State]:

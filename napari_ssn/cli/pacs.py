@@ -11,6 +11,16 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from napari_ssn.cli.archives import (
+    Accession,
+    Insecure,
+    Modality,
+    Patient,
+    Since,
+    Study,
+    Until,
+    Where,
+)
 from napari_ssn.cli.options import DIFFERENT
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import ArchiveError
@@ -19,19 +29,6 @@ from napari_ssn.text.sizes import plural
 
 if TYPE_CHECKING:
     from napari_ssn.io.dicom.web.find import FoundSeries
-
-Where = Annotated[
-    str | None,
-    typer.Option(
-        "--server",
-        help="Name of an archive in the list, or the address of one; not needed where the list "
-        "has one.",
-    ),
-]
-Insecure = Annotated[
-    bool,
-    typer.Option("--insecure", help="By http too, which anybody on the way can read."),
-]
 
 
 class Login(StrEnum):
@@ -91,18 +88,12 @@ def remove(name: Annotated[str, typer.Argument(help="Of the archive.")]) -> None
 def find(
     *,
     server: Where = None,
-    study: Annotated[
-        str | None, typer.Option(metavar="UID", help="List the series of this study.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="Not before, as 2025-03-01.")
-    ] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Not after.")] = None,
-    modality: Annotated[str | None, typer.Option(help="That some series has, as CT.")] = None,
-    patient: Annotated[
-        str | None, typer.Option("--patient-id", help="The patient's number.")
-    ] = None,
-    accession: Annotated[str | None, typer.Option(help="The number of the examination.")] = None,
+    study: Study = None,
+    since: Since = None,
+    until: Until = None,
+    modality: Modality = None,
+    patient: Patient = None,
+    accession: Accession = None,
     names: Annotated[
         bool, typer.Option("--names", help="Say whom the studies are of, too.")
     ] = False,

@@ -46,7 +46,7 @@ def _open(folder: Path, number: int) -> None:
         record = manifest.record(number)
     title, scan = f"scan {number}", record.scan
     # Of several series nobody wants to be asked for the one.
-    chosen = scan.dicom or scan.series is not None
+    chosen = scan.dicom or scan.series is not None or scan.there is not None
     read = cohort.reading.layers_of(scan, title) if chosen else []
     paths = () if chosen else scan.paths
     sidecar = cohort.review.sidecar_of(record, folder) if record.state == "done" else None

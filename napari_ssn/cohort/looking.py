@@ -13,8 +13,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from napari_ssn.documents.cohort import Scan
+from pydantic import ValidationError
+
+from napari_ssn.documents.cohort import InArchive, Scan
 from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import DataError, ImageError
 from napari_ssn.io.channels import channels_beside, is_numbered
@@ -26,7 +29,7 @@ from napari_ssn.io.omezarr_head import is_zarr
 _SUFFIXES = tuple(suffix for one in FORMATS for suffix in one.read)
 # Of a pair the header stands for both.
 _SECOND = (".img", ".img.gz")
-_COLUMNS = ("image", "centre", "lesion", "channels", "series", "frame")
+_COLUMNS = ("image", "study", "series", "centre", "lesion", "channels", "frame")
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Looked:
         results: files left aside because a sidecar says that they are a result.
         others: files left aside because they are no images by their names.
         closed: folders that could not be read.
+        unasked: series of an archive beside those that were asked for.
     """
 
     scans: list[tuple[Scan, str]] = field(default_factory=list)
@@ -46,15 +50,17 @@ class Looked:
     results: int = 0
     others: int = 0
     closed: int = 0
+    unasked: int = 0
 
 
-def look(source: Path, out: Path, channels: int) -> Looked:
+def look(source: Path, out: Path, channels: int, archive: str | None = None) -> Looked:
     """Find the scans of a folder tree, a table, or a single file.
 
     Args:
         source: folder; table (``.csv``); or file of an image.
         out: folder of the cohort, which is left aside.
         channels: of the model: of several, files of one case go together by their names.
+        archive: name or address of the one that a table's series lie in.
 
     Raises:
         DataError: nothing is there, or the table says what cannot be.
@@ -62,7 +68,7 @@ def look(source: Path, out: Path, channels: int) -> Looked:
     if not source.exists():
         raise DataError("There is no file or folder of that name.")
     if source.suffix.lower() == ".csv":
-        return _in_table(source)
+        return _in_table(source, archive)
     found = Looked()
     if source.is_file() or is_zarr(source):
         _take(found, source, source.parent, channels)
@@ -134,11 +140,12 @@ def _take(found: Looked, path: Path, source: Path, channels: int) -> None:
     found.scans.append(_stamped(Scan(paths=_texts(paths), image=title)))
 
 
-def _in_table(table: Path) -> Looked:
+def _in_table(table: Path, archive: str | None) -> Looked:
     """Scans of a table: a row each, its columns ``image`` and as many of the others as there are.
 
     Paths are relative to the table's folder; centres are ``180 285 18``, further channels are
-    separated by semicolons.
+    separated by semicolons. Of what lies in an archive there are ``study`` and ``series``, which
+    are UIDs, in the place of the image.
     """
     found, home = Looked(), table.parent
     try:
@@ -146,31 +153,51 @@ def _in_table(table: Path) -> Looked:
     except (OSError, UnicodeDecodeError, csv.Error):
         raise DataError("The table cannot be read: it is no text of rows and commas.") from None
     names = rows[0].keys() if rows else ()
-    if "image" not in names:
-        raise DataError('The table has no rows below a column "image".')
+    if not {"image", "study"} & set(names):
+        raise DataError('The table has no rows below a column "image", or "study" and "series".')
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
         where = f"Row {number} of the table"
         if row.get(None) or None in row.values():
             raise DataError(f"{where} has other cells than its head has columns.")
         cells = {name: row[name].strip() for name in _COLUMNS if name in names}
-        if not cells["image"]:
-            raise DataError(f"{where} names no image.")
-        others = [one.strip() for one in cells.get("channels", "").split(";") if one.strip()]
-        paths = [home / cells["image"], *(home / one for one in others)]
-        scan = Scan(
-            paths=_texts(paths),
-            image=cells["image"],
-            series=_whole(cells.get("series", ""), where, "series"),
-            frame=_whole(cells.get("frame", ""), where, "frame"),
-            centre=_centre(cells.get("centre", ""), where),
-            lesion=cells.get("lesion", ""),
-        )
+        pointed: dict[str, Any] = {
+            "centre": _centre(cells.get("centre", ""), where),
+            "lesion": cells.get("lesion", ""),
+        }
+        if cells.get("study"):
+            scan = Scan(**_in_archive(cells, archive, where), **pointed)
+        else:
+            scan = Scan(**_in_files(cells, home, where), **pointed)
         if scan.key in seen:
             raise DataError(f"{where} says the same as row {seen[scan.key]}.")
         seen[scan.key] = number
         found.scans.append(_stamped(scan))
     return found
+
+
+def _in_files(cells: dict[str, str], home: Path, where: str) -> dict[str, Any]:
+    if not cells.get("image"):
+        raise DataError(f"{where} names no image.")
+    others = [one.strip() for one in cells.get("channels", "").split(";") if one.strip()]
+    return {
+        "paths": _texts([home / cells["image"], *(home / one for one in others)]),
+        "image": cells["image"],
+        "series": _whole(cells.get("series", ""), where, "series"),
+        "frame": _whole(cells.get("frame", ""), where, "frame"),
+    }
+
+
+def _in_archive(cells: dict[str, str], archive: str | None, where: str) -> dict[str, Any]:
+    if given := [one for one in ("image", "channels", "frame") if cells.get(one)]:
+        raise DataError(f"{where} names a study of an archive, so that {given[0]} stays empty.")
+    if archive is None:
+        raise DataError(f"{where} names a study of an archive: say of which with --server.")
+    try:
+        there = InArchive(server=archive, study=cells["study"], series=cells.get("series", ""))
+    except ValidationError:
+        raise DataError(f"{where}: study and series of an archive are UIDs, as 1.2.840.") from None
+    return {"there": there, "image": there.series}
 
 
 def _centre(text: str, where: str) -> tuple[int, ...] | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_ssn.cohort.archived import fetched
 from napari_ssn.documents.cohort import Scan
+from napari_ssn.documents.servers import Server
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.api import read
 from napari_ssn.io.channels import read_channels
+from napari_ssn.io.dicom import web
 from napari_ssn.io.formats import dicom_home, frame_of
 from napari_ssn.io.labelled import looks_like_labels
 from napari_ssn.io.napari_hooks import image_layer
@@ -20,12 +23,19 @@ if TYPE_CHECKING:
     from napari_ssn.io.napari_hooks import LayerData
 
 
-def read_scan(scan: Scan) -> Volume:
+def read_scan(scan: Scan, server: Server | None = None) -> Volume:
     """The image of a scan.
+
+    Args:
+        scan: which one.
+        server: archive that it lies in, if in any; otherwise the one that the list has.
 
     Raises:
         ImageError, GeometryError: it cannot be read, is a label map, or is not there any more.
+        ArchiveError: the archive cannot be asked, or does not send it.
     """
+    if scan.there is not None:
+        return fetched(scan.there, server or web.servers.named(scan.there.server))
     paths = [Path(one) for one in scan.paths]
     if scan.dicom:
         volume = _series(paths[0], scan)

@@ -13,14 +13,16 @@ from pathlib import Path
 import torch
 
 from napari_ssn._version import __version__
+from napari_ssn.cohort.archived import Query, look_there, stamped
 from napari_ssn.cohort.crew import Crew, Worker, check_scheduler, distant_crew, local_crew
 from napari_ssn.cohort.folders import folder_of
-from napari_ssn.cohort.looking import look, stamp_of
+from napari_ssn.cohort.looking import Looked, look, stamp_of
 from napari_ssn.cohort.manifest import Manifest, Record
 from napari_ssn.cohort.task import Job, Outcome, check_worker, look_at, segment_scan
 from napari_ssn.cohort.work import DEATHS, Shift
 from napari_ssn.documents.card import CARD_NAME, ModelCard, read_card
 from napari_ssn.documents.cohort import Found, Scan, Series, State, Wanted
+from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, Cancel, Cancelled, DeviceError
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.places import find_model
@@ -35,12 +37,14 @@ class Options:
         workers: on this computer; as many as fit if left out.
         scheduler: address of dask's, in the place of workers here.
         again: whether scans that were refused or set aside are tried anew.
+        server: archive that scans of a table lie in, and what it is called by.
     """
 
     device: str = "auto"
     workers: int | None = None
     scheduler: str | None = None
     again: bool = False
+    server: tuple[Server, str] | None = None
 
 
 @dataclass
@@ -122,7 +126,7 @@ def wanted_of(model: str, **options: object) -> tuple[Path, ModelCard, Wanted]:
 
 
 def run_cohort(
-    source: Path,
+    source: Path | Query,
     out: Path,
     model: Path,
     card: ModelCard,
@@ -134,7 +138,7 @@ def run_cohort(
     """Segment every scan that is not done yet; what is done is kept, however this ends.
 
     Args:
-        source: folder tree, table or file, see `looking.look`.
+        source: folder tree, table or file, see `looking.look`; or what is looked for in an archive.
         out: folder of the cohort.
         model, card, wanted: see `wanted_of`.
         options: how.
@@ -146,6 +150,7 @@ def run_cohort(
 
     Raises:
         DataError: no scan is there, or the folder's manifest is damaged.
+        ArchiveError: see `Connection`.
         ExportError: the folder cannot be written to, or is another process's.
         DeviceError: the device or the scheduler is not there, or no worker is any more.
         ModelError: the model cannot be read.
@@ -158,7 +163,9 @@ def run_cohort(
         gpus = torch.cuda.device_count() if device.type == "cuda" else 0
     else:
         check_scheduler(options.scheduler)
-    looked = look(source, out, len(card.channels))
+    looked, server = _looked(source, out, len(card.channels), options, cancel)
+    if looked.unasked:
+        told.say(f"Left aside: {looked.unasked:,} series of those studies that were not asked for.")
     if looked.results:
         told.say(f"Left aside: {looked.results:,} files that are results, by their sidecars.")
     if looked.closed:
@@ -169,7 +176,8 @@ def run_cohort(
         # Started when there is something to do.
         crew = cache(lambda: stack.enter_context(_crew(options, gpus, out)))
         places = _look_into(looked.places, manifest, crew, cancel)
-        scans = [*looked.scans, *(one for place in places for one in _scans(*place, source))]
+        home = source if isinstance(source, Path) else out
+        scans = [*looked.scans, *(one for place in places for one in _scans(*place, home))]
         if gone := manifest.meet(scans, wanted):
             told.say(f"{gone:,} scans of before are not there any more; their results stay.")
         todo = _todo(manifest, wanted, out, options.again)
@@ -190,6 +198,7 @@ def run_cohort(
                     device=options.device,
                     threads=worker.threads,
                     folder=str(folder_of(out, number).absolute()),
+                    server=server,
                     known=None if again else record.found,
                 )
 
@@ -200,6 +209,19 @@ def run_cohort(
                 raise DeviceError(f"{ends.stop[0]} What is done so far is kept.")
             cancel.check()
         return Counter(one.state for one in manifest.records())
+
+
+def _looked(
+    source: Path | Query, out: Path, channels: int, options: Options, cancel: Cancel
+) -> tuple[Looked, Server | None]:
+    """Which scans there are, and the archive that some of them lie in."""
+    if isinstance(source, Query):
+        scans, others = look_there(source, cancel)
+        return Looked(scans, unasked=others), source.server
+    server, called = options.server or (None, None)
+    looked = look(source, out, channels, called)
+    looked.scans = stamped(looked.scans, server, cancel)
+    return looked, server
 
 
 def _crowded(outcome: Outcome) -> bool:

@@ -11,12 +11,14 @@ from typing import Literal
 import torch
 
 from napari_ssn._version import __version__
+from napari_ssn.cohort.archived import answers
 from napari_ssn.cohort.folders import PICTURE
 from napari_ssn.cohort.reading import read_scan
 from napari_ssn.core.measures import Range
 from napari_ssn.documents.cohort import Found, Measured, Scan, Series, State, Wanted
+from napari_ssn.documents.servers import Server
 from napari_ssn.documents.sidecar import UNITS
-from napari_ssn.errors import DeviceError, ExportError, ImageError, SSNError
+from napari_ssn.errors import DeviceError, ExportError, ImageError, LineError, SSNError
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.content import Content
@@ -41,6 +43,8 @@ from napari_ssn.text.pictures import png_of
 
 # Pixels of its side: enough to see what is outlined, and ten thousand of them are 100 MB.
 _SIDE = 160
+# Seconds after which an archive that is away or busy is asked again.
+_PAUSES = (2.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Job:
         device: auto, cuda, mps or cpu.
         threads: of the CPU, that the worker has.
         folder: for what is written of this scan.
+        server: archive that scans lie in, if they lie in any.
         known: the row of before, which is still right if the image's values are what they were.
     """
 
@@ -63,6 +68,7 @@ class Job:
     device: str
     threads: int
     folder: str
+    server: Server | None = None
     known: Found | None = None
 
 
@@ -114,17 +120,39 @@ def segment_scan(job: Job) -> Outcome:
         return Outcome("waiting", stop=str(error))
     state: State
     try:
-        volume = read_scan(job.scan)
+        volume = _read(job)
         if job.known is not None and job.known.image_sha256 == image_hash(volume):
             return Outcome("done", found=job.known, seconds=time.monotonic() - began)
         state, found = _segment(job, model, volume, crowded)
     except ExportError as error:
+        return Outcome("waiting", stop=str(error))
+    except LineError as error:
+        # Of this scan's making, if the archive answers to everything else.
+        if error.passing and _answers(job):
+            return Outcome("waiting", str(error), seconds=time.monotonic() - began)
         return Outcome("waiting", stop=str(error))
     except SSNError as error:
         # There may be memory enough when others are at rest.
         state = "waiting" if isinstance(error, DeviceError) else "refused"
         return Outcome(state, str(error), seconds=time.monotonic() - began, crowded=bool(crowded))
     return Outcome(state, found=found, seconds=time.monotonic() - began, crowded=bool(crowded))
+
+
+def _read(job: Job) -> Volume:
+    """The image; of an archive that is away for a while it is asked for again."""
+    for pause in _PAUSES:
+        try:
+            return read_scan(job.scan, job.server)
+        except LineError as error:
+            if not error.passing:
+                raise
+        time.sleep(pause)
+    return read_scan(job.scan, job.server)
+
+
+def _answers(job: Job) -> bool:
+    there = job.scan.there
+    return there is not None and job.server is not None and answers(there, job.server)
 
 
 @lru_cache(maxsize=1)

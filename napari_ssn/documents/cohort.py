@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from napari_ssn.documents.closed import Closed, Sha256
 from napari_ssn.documents.sidecar import Unit
@@ -16,13 +16,28 @@ from napari_ssn.documents.sidecar import Unit
 State = Literal["waiting", "done", "nothing", "refused", "aside"]
 
 Positive = Annotated[int, Field(ge=1)]
+Uid = Annotated[str, Field(pattern=r"^[0-9][0-9.]{0,63}$")]
+
+
+class InArchive(Closed):
+    """A series in an archive that speaks DICOMweb.
+
+    Attributes:
+        server: name of the archive in the list, or its address.
+        study, series: UIDs.
+    """
+
+    server: str
+    study: Uid
+    series: Uid
 
 
 class Scan(Closed):
     """One image, or one lesion in it, of a cohort.
 
     Attributes:
-        paths: of the image; of several channels one for each.
+        paths: of the image; of several channels one for each. None of a series in an archive.
+        there: that series; None of what lies in files.
         image: what it is called in the table: its path as it was found, or as a table names it.
         dicom: whether the path is a folder or zip of DICOM.
         uid, part: of the series in it, and of the image in that series.
@@ -33,7 +48,8 @@ class Scan(Closed):
         lesion: what the lesion is called.
     """
 
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    paths: tuple[str, ...] = ()
+    there: InArchive | None = None
     image: str
     dicom: bool = False
     uid: str = ""
@@ -45,8 +61,18 @@ class Scan(Closed):
 
     @property
     def key(self) -> str:
-        """What it is, wherever the table calls it: the same key is the same scan."""
-        return _digest(self.model_dump_json(exclude={"image"}))
+        """What it is, however the table calls it: the same key is the same scan."""
+        # A series is the same under another name of its archive. Scans in files have the keys that
+        # they had before there were any in archives.
+        if self.there is None:
+            return _digest(self.model_dump_json(exclude={"image": True, "there": True}))
+        return _digest(self.model_dump_json(exclude={"image": True, "there": {"server"}}))
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Scan:
+        if bool(self.paths) == (self.there is not None):
+            raise ValueError("either in files or in an archive")
+        return self
 
 
 class Wanted(Closed):

@@ -10,7 +10,7 @@ from napari_ssn.errors import ArchiveError, SSNError
 from napari_ssn.io.dicom import web
 from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.naming import series_name
-from napari_ssn.io.dicom.read import SeriesInfo, read_received
+from napari_ssn.io.dicom.read import SeriesInfo, all_readable, read_received
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.napari_hooks import image_layer, place
@@ -79,7 +79,7 @@ def open_series(
         ImageError, GeometryError: it is neither, or none that is read.
     """
     files = web.fetch.fetch_files(connection, study, series, progress)
-    read = read_received(files, _all)
+    read = read_received(files, all_readable)
     found = [
         *layers_of_series(read.images),
         *layers_of_segmentations(read.segmentations, [volume for _, volume in read.images]),
@@ -89,8 +89,3 @@ def open_series(
             "That series holds neither an image nor a segmentation: choose one of CT, MR or SEG."
         )
     return found
-
-
-def _all(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
-    """All that can be read; the first if none can, so that it is said why."""
-    return [one.number for one in infos if one.problem is None] or [infos[0].number]

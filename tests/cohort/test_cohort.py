@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,9 @@ from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import Cancel, Cancelled
 from tests.support import crews
+from tests.support.crews import rows
 from tests.support.dicoms import SECRETS, make_series
-from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("models") / "tiny", dims=3, region=(16, 16, 16))
+from tests.support.helpers import command, noise_image, oblique_affine
 
 
 def scan(path: Path, seed: int = 0) -> Path:
@@ -40,38 +35,6 @@ def scan(path: Path, seed: int = 0) -> Path:
     image.header.set_xyzt_units("mm")
     nib.save(image, path)
     return path
-
-
-@pytest.fixture
-def cohort(crew: Any, model: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> Any:
-    """Function that runs the command with the workers of all tests: status, output, started."""
-    started: list[int] = []
-
-    @contextmanager
-    def shared(count: int | None, gpus: int) -> Any:
-        started.append(1)
-        yield crew
-
-    monkeypatch.setattr(cohort_run, "local_crew", shared)
-    # What it says of its progress is not what this is about.
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: object, source: Path | None = None) -> tuple[int, str, str, bool]:
-        before = len(started)
-        status, out, err = command(
-            monkeypatch,
-            capsys,
-            *("cohort", source or tmp_path / "in", "--model", model, "--device", "cpu"),
-            *("--out", tmp_path / "out", *arguments),
-        )
-        return status, out, err, len(started) > before
-
-    return run
-
-
-def rows(out: Path) -> list[dict[str, str]]:
-    with (out / "cohort.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def test_a_folder_is_done_once_and_what_changed_again(

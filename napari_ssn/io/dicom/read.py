@@ -169,6 +169,11 @@ def _chosen(study: Study, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[in
     return Chosen(images, [one.whole() for one in study.segmentations] if wanted else [])
 
 
+def all_readable(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
+    """Choose all that can be read; the first if none can, so that it is said why."""
+    return [one.number for one in infos if one.problem is None] or [infos[0].number]
+
+
 def several(infos: Sequence[SeriesInfo]) -> ImageError:
     """The error that there are several series, and which."""
     named = "; ".join(f"{info.number}: {info.words}" for info in infos[:_NAMED])

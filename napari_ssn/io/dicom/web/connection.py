@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +15,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import ReadTimeoutError
 
 from napari_ssn.documents.servers import Server
-from napari_ssn.errors import NEVER, ArchiveError, Cancel
+from napari_ssn.errors import NEVER, ArchiveError, Cancel, LineError
 from napari_ssn.io.dicom.damage import quiet, silent
 from napari_ssn.io.dicom.web.servers import secret_of
 from napari_ssn.io.dicom.web.waiting import hang_up, waited
@@ -34,7 +33,7 @@ _PARTS = "multipart/related"
 _LOGS = ("dicomweb_client", "requests", "retrying", "urllib3")
 
 
-class AwayError(ArchiveError):
+class AwayError(LineError):
     """An archive does not answer, or no longer.
 
     Attributes:
@@ -46,8 +45,14 @@ class AwayError(ArchiveError):
         self.begun = begun
 
 
-class LoginError(ArchiveError):
+class LoginError(LineError):
     """An archive does not accept who asks."""
+
+    passing = False
+
+
+class BusyError(LineError):
+    """An archive has no time now."""
 
 
 class MissingError(ArchiveError):
@@ -152,7 +157,7 @@ class Connection:
         if status == 413:
             return ArchiveError(f"{name} takes nothing as large as that.")
         if status in (408, 429, 503, 504):
-            return ArchiveError(f"{name} is busy ({status}): try again later.")
+            return BusyError(f"{name} is busy ({status}): try again later.")
         if status == 507:
             return ArchiveError(f"{name} has no room left: tell who runs it.")
         if 300 <= status < 400:
@@ -329,13 +334,6 @@ def _no_dicom(name: str) -> ArchiveError:
         f"{name} answers with something that is no DICOM: look whether its address is that of "
         "DICOMweb, as in https://pacs.example.org/dicom-web."
     )
-
-
-def checked_uid(text: str) -> str:
-    """A UID that may stand in an address; ArchiveError for what is none."""
-    if re.fullmatch(r"[0-9][0-9.]{0,63}", text) is None:
-        raise ArchiveError("That is no UID: it is digits and dots, 64 at most.")
-    return text
 
 
 def _status(error: exceptions.HTTPError) -> int:

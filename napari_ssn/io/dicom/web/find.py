@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +16,7 @@ from napari_ssn.errors import ArchiveError, ImageError
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.modalities import shown_modality, shown_text
 from napari_ssn.io.dicom.naming import day_of, known_words
-from napari_ssn.io.dicom.web.connection import Connection, MissingError, checked_uid
+from napari_ssn.io.dicom.web.connection import Connection, MissingError
 
 #: As many are listed of what was found.
 MOST = 200
@@ -72,11 +73,12 @@ class Wanted:
         modality: str = "",
         patient: str = "",
         accession: str = "",
+        study: str = "",
     ) -> Wanted:
-        """As somebody has typed it; ArchiveError for a day that is none."""
+        """As somebody has typed it; ArchiveError for a day or UID that is none."""
         return cls(
             checked_day(since), checked_day(until), modality.strip().upper(), patient.strip(),
-            accession.strip(),
+            accession.strip(), checked_uid(study.strip()) if study.strip() else "",
         )  # fmt: skip
 
     def filters(self) -> dict[str, str]:
@@ -99,6 +101,13 @@ def checked_day(text: str) -> str:
         return date.fromisoformat(text).isoformat() if text else ""
     except ValueError:
         raise ArchiveError(f"{text[:20]!r} is no date: write it as 2025-03-01.") from None
+
+
+def checked_uid(text: str) -> str:
+    """A UID that may stand in an address; ArchiveError for what is none."""
+    if re.fullmatch(r"[0-9][0-9.]{0,63}", text) is None:
+        raise ArchiveError("That is no UID: it is digits and dots, 64 at most.")
+    return text
 
 
 @dataclass(frozen=True)
@@ -278,6 +287,10 @@ def _read(connection: Connection, page: object, key: str) -> Iterator[Dataset]:
 
 def _asked_for(one: Dataset, filters: Mapping[str, str]) -> bool:
     """Whether a study is one of those that were asked for; archives may forget about filters."""
+    first, _, last = filters.get("StudyDate", "-").partition("-")
+    day = day_of(one).replace("-", "")
+    if day and not (first or day) <= day <= (last or day):
+        return False
     for keyword in (*_WHOSE, "StudyInstanceUID"):
         wanted, there = filters.get(keyword, ""), str(one.get(keyword) or "")
         if (

@@ -17,8 +17,8 @@ from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.header import DAMAGED
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.modalities import shown_modality
-from napari_ssn.io.dicom.web.connection import AwayError, Connection, LoginError, checked_uid
-from napari_ssn.io.dicom.web.find import holds
+from napari_ssn.io.dicom.web.connection import AwayError, Connection, LoginError
+from napari_ssn.io.dicom.web.find import checked_uid, holds
 from napari_ssn.io.dicom.web.waiting import UnderWayError
 
 # PS3.18 table I.2-2 and PS3.7 annex C: why an instance was not stored.
