@@ -19,6 +19,7 @@ from napari_ssn.gui.layers.overlays import Overlays
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.sides import Sides
+from napari_ssn.gui.layers.solid import Solid
 from napari_ssn.gui.layers.upright import Upright
 from napari_ssn.gui.memory import recall, remember
 from napari_ssn.gui.panels.archive import ArchiveRooms
@@ -76,6 +77,7 @@ class SSNDock(QWidget):
         self.picture = Picture(napari_viewer, self.session)
         self.scene = Scene(napari_viewer, self.session, self.picture)
         self.lines = LineArt(napari_viewer, self.scene, self.session)
+        self.solid = Solid(napari_viewer, self.scene, self.session)
         self.session.overviews.show("contours", True)
         self.header = Header(self.session)
         self.archives = ArchiveRooms(napari_viewer, self.session, self)
@@ -322,6 +324,7 @@ class SSNDock(QWidget):
         # The scene first: the layer that stays is decoded one last time.
         self.overlays.close()
         self.lines.close(tidy=alive)
+        self.solid.close(tidy=alive)
         self.scene.close()
         # Of a window that is gone nothing can be taken away.
         self.picture.close(tidy=alive)

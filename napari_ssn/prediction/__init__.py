@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import restored as restored
     from napari_ssn.prediction import run as run
     from napari_ssn.prediction import scan as scan
+    from napari_ssn.prediction import shells as shells
     from napari_ssn.prediction import spreading as spreading
     from napari_ssn.prediction import stored as stored
     from napari_ssn.prediction import studies as studies
@@ -72,6 +73,7 @@ __getattr__ = door(
         "restored",
         "run",
         "scan",
+        "shells",
         "spreading",
         "stored",
         "studies",

@@ -33,6 +33,7 @@ from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Running
 from napari_ssn.session.runs import Runs
 from napari_ssn.session.setup import Setup
+from napari_ssn.session.shells import Shells
 from napari_ssn.session.showing import Showing
 from napari_ssn.session.sidecars import Sidecars
 from napari_ssn.session.stage import Stage
@@ -87,6 +88,7 @@ class Parts:
         self.summary.changed.connect(self._summarised)
         self.overviews = Overviews(runner, self.walk, failed)
         self.borders = Borders(self.walk, self.overviews)
+        self.shells = Shells(runner, self.overviews, failed)
         self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
         self.asking = Asking(runner, self.walk, self._hindered, self.tell)
         self.fitting = Fitting(runner, self.walk, self._hindered, self.tell)
@@ -113,6 +115,7 @@ class Parts:
         self._parts = (
             self.walk,
             self.borders,
+            self.shells,
             self.comparing,
             self.summary,
             self.overviews,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: What is said on the picture of outer, median and inner line.
+#: What is said on the picture of the bold line.
+ON_SHOW = "Hypothesis on show"
+#: Of outer, median and inner line.
 SHARES = ("Outer · 5 % agree", "Median · half agree", "Inner · 95 % agree")
 #: And of where the border would run.
 WAYS = ("Slider to the left", "Slider to the right")

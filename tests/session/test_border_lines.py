@@ -24,11 +24,13 @@ from napari_ssn.prediction.lines import (
 )
 from napari_ssn.prediction.overview import make_overview
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.shells import outer_shell
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.wish import DRAWS, SEED, Wish
 from tests.support.discs import disc
 from tests.support.helpers import tiny_model
 from tests.support.packed import distributions
+from tests.support.smooth import smooth_dist
 
 CONTOURS = Wish("contours", 1, None, (), (), SEED)
 
@@ -162,3 +164,20 @@ def test_nothing_outlined_has_no_line(card: Any) -> None:
     empty = np.zeros((24, 24), np.uint8)
     at = Position(None, nothing=True)
     assert border_lines(prediction, at, None, empty, (None, None), (0, 0)) == []
+
+
+def test_the_outer_surface_runs_along_the_outer_line_of_each_plane(card: Any) -> None:
+    away = np.linalg.norm(np.indices((9, 13, 12)).T - (4.2, 6.1, 5.4), axis=-1).T
+    prediction = prediction_of(smooth_dist(2.5 - away, [np.full(away.shape, 0.6)]), card)
+    overview = make_overview(prediction, CONTOURS, NEVER)
+    corners, _ = outer_shell(prediction, overview, NEVER)
+    for plane in ((4, None, None), (None, 5, None), (None, None, 3)):
+        line = np.concatenate(share_lines(prediction, overview, plane)[0])
+        apart = np.linalg.norm(line[:, None] - corners[None], axis=2).min(1)
+        assert len(line) > 15 and apart.max() < 1e-3
+
+
+def test_of_a_slice_there_is_no_surface(card: Any) -> None:
+    prediction = prediction_of(disc(), card)
+    with pytest.raises(ValueError, match="contours of a volume"):
+        outer_shell(prediction, make_overview(prediction, CONTOURS, NEVER), NEVER)

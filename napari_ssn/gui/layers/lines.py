@@ -19,7 +19,7 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import BOLD, THIN, Band, Stroke, StrokesOverlay
 from napari_ssn.session import Plane, Session
 from napari_ssn.session.lines import Lines
-from napari_ssn.text.overview import LOOKED_AT, SHARES, WAYS
+from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, SHARES, WAYS
 from napari_ssn.text.sizes import calipers_line, capital, plural
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class LineArt:
                 self._stroke(
                     lines,
                     colours.GREY if grey else labels[label].colour,
-                    capital(labels[label].name) if several else "Hypothesis on show",
+                    capital(labels[label].name) if several else ON_SHOW,
                     BOLD,
                 )
                 for label, lines in session.borders.of_walk(plane).items()
