@@ -30,7 +30,9 @@ def change(
     dates: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            metavar="DATE DATE", help="Dates of the scans instead, as in 2025-03-01 2025-09-01."
+            metavar="DATE DATE",
+            help="Dates of the scans instead, as in 2025-03-01 2025-09-01; those of DICOM where "
+            "--images have some.",
         ),
     ] = None,
     least: Annotated[
@@ -85,16 +87,19 @@ def change(
     taken, between = _days(days, dates)
     scans = scan_in(read_sidecar(before)), scan_in(read_sidecar(after))
     found = growth_between(*scans, label, between)
+    linked = remark = ""
+    views: list[View] = []
+    series: DicomSeries | None = None
+    if images is not None:
+        views, linked, known, series = seen((before, after), images, align)
+        if between is None:
+            taken, between = known, days_between(*known)
+            found = growth_between(*scans, label, between)
     if out is not None:
         text = json.dumps(figures_of(found, least), indent=2) + "\n"
         with naming_missing([out, report, table]):
             write_files({out: text.encode()}, overwrite)
-    linked = remark = ""
     if report is not None:
-        views: list[View] = []
-        series: DicomSeries | None = None
-        if images is not None:
-            views, linked, series = seen((before, after), images, align)
         with naming_missing([report, table]):
             remark = write_change(
                 report,
@@ -123,8 +128,8 @@ def _days(
 ) -> tuple[tuple[date | None, date | None], float | None]:
     """Dates of the scans, and the days between them, as far as either is given."""
     if dates is None:
-        if days is not None and not 0 < days < math.inf:
-            raise typer.BadParameter("--days is more than 0.")
+        if days is not None and not 0 <= days < math.inf:
+            raise typer.BadParameter("--days is 0 or more.")
         return (None, None), days
     if days is not None:
         raise typer.BadParameter("Give --days or --dates, not both.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from napari_ssn.cli.beside import beside_of, held, problems_of
 from napari_ssn.cli.repeat import image_of
 from napari_ssn.documents.sidecar import Point, Provenance, read_sidecar
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.acquired import acquired_by
 from napari_ssn.io.content import plain_labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.prediction.followed import Link, View, place_in, view_of
@@ -19,12 +22,24 @@ from napari_ssn.prediction.source import Source
 from napari_ssn.text.follow import laid_by, linked_by
 
 
-def seen(
-    sidecars: tuple[Path, Path], images: tuple[Path, Path], align: bool
-) -> tuple[list[View], str, DicomSeries | None]:
-    """Both scans as the follow-up of the window shows them, what they are linked by, and of which.
+class Pictured(NamedTuple):
+    """Two scans as they are seen.
 
-    The last is the series of the later one; None where it is not from DICOM.
+    Attributes:
+        views: of both.
+        linked: what lays them on each other, in words.
+        days: on which they were taken; None where DICOM does not say.
+        series: of the later one; None where it is not from DICOM.
+    """
+
+    views: list[View]
+    linked: str
+    days: tuple[date | None, date | None]
+    series: DicomSeries | None
+
+
+def seen(sidecars: tuple[Path, Path], images: tuple[Path, Path], align: bool) -> Pictured:
+    """Both scans as the follow-up of the window shows them.
 
     Args:
         sidecars, images: before and after.
@@ -34,13 +49,15 @@ def seen(
         DataError, ImageError: an image or a label map is not to be had or another one, or nothing
             is found on which the two lie on each other.
     """
-    (one, here, _), (two, there, series) = (
+    (one, here, first), (two, there, series) = (
         _seen(*pair) for pair in zip(sidecars, images, strict=True)
     )
+    days = acquired_by(first).day, acquired_by(series).day
     if not align:
-        return [one, two], linked_by(here, there), series
+        return Pictured([one, two], linked_by(here, there), days, series)
     motion = motion_between((one, two))
-    return [one, laid_on(one, two, motion)], laid_by(motion.degrees, motion.alike), series
+    laid = [one, laid_on(one, two, motion)]
+    return Pictured(laid, laid_by(motion.degrees, motion.alike), days, series)
 
 
 def _seen(sidecar: Path, image: Path) -> tuple[View, Link, DicomSeries | None]:

@@ -63,7 +63,7 @@ class Change:
     Attributes:
         before, after: (n,) and (m,) mL of hypotheses that outline something.
         outlined: probability that anything is outlined, before and after.
-        days: between the scans; None where that is not known, and then there is no rate.
+        days: between the scans, 0 of one day; without, and of one day, there is no rate.
         shared: correlation, 0 to 1, of what two readers of one scan draw, each in standard
             deviations of the sizes that the model holds for possible; 0 where it is not known.
 
@@ -92,8 +92,8 @@ class Change:
                 raise ValueError(f"{name}: expected sizes above 0")
         if not all(0 <= share <= 1 for share in self.outlined):
             raise ValueError(f"outlined: expected probabilities, got {self.outlined}")
-        if self.days is not None and not 0 < self.days < math.inf:
-            raise ValueError(f"days: expected more than 0, got {self.days}")
+        if self.days is not None and not 0 <= self.days < math.inf:
+            raise ValueError(f"days: expected 0 or more, got {self.days}")
         if not 0 <= self.shared <= 1:
             raise ValueError(f"shared: expected 0 to 1, got {self.shared}")
         object.__setattr__(self, "_ratio", (self.after[None, :] / self.before[:, None]).ravel())
@@ -194,8 +194,8 @@ class Change:
         return float((self._ratio > least).mean()) if len(self._ratio) else math.nan
 
     def _known_days(self) -> float:
-        if self.days is None:
-            raise ValueError("days: expected the days between the scans, which are not known")
+        if not self.days:
+            raise ValueError("days: expected those between the scans, which are none or not known")
         return self.days
 
 

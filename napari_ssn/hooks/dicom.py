@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_ssn.io.dicom.captured import read_page
 from napari_ssn.io.dicom.header import instance
 from napari_ssn.io.dicom.members import member
-from napari_ssn.io.dicom.read import is_segmentation, list_series, read_chosen, several
+from napari_ssn.io.dicom.read import is_result, list_series, read_chosen, several
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.formats import is_dicom
 from napari_ssn.io.napari_hooks import place
 from napari_ssn.io.opened import layers_of
-from napari_ssn.io.results import own_segmentation
-from napari_ssn.io.series import layers_of_segmentations, layers_of_series
+from napari_ssn.io.results import own_dicom
+from napari_ssn.io.series import layer_of_page, layers_of_overlays, layers_of_series
 
 if TYPE_CHECKING:
     from napari_ssn.geometry.volume import Volume
@@ -56,16 +57,21 @@ def read_layers(path: str | Sequence[str]) -> list[Any]:
 
 
 def _layers(path: Path) -> Iterator[LayerData]:
-    own = own_segmentation(path) if is_segmentation(path) else None
-    if own is not None:
-        display, parts = own
-        yield from layers_of(display, place(display), parts)
-        return
+    if is_result(path):
+        own = own_dicom(path)
+        if own is not None:
+            display, parts = own
+            yield from layers_of(display, place(display), parts)
+            return
+        page = read_page(member(path).whole())
+        if page is not None:
+            yield layer_of_page(page)
+            return
     chosen = read_chosen(path, choose)
     read = chosen.images
     yield from layers_of_series(read)
     volumes = [volume for _, volume in read]
-    yield from layers_of_segmentations(chosen.segmentations, volumes)
+    yield from layers_of_overlays(chosen.overlays, volumes)
     _remember(volumes)
 
 

@@ -16,6 +16,7 @@ from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.io.content import plain_labels
+from napari_ssn.io.formats import files_of, written_by
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 from napari_ssn.io.labelled import label_kind, narrowed
 from napari_ssn.io.opened import Opened
@@ -62,16 +63,19 @@ def own_results(path: Path, stored: Stored) -> tuple[Stored, list[Opened]] | Non
     return (found, parts) if parts else None
 
 
-def own_segmentation(path: Path) -> tuple[Display, list[Opened]] | None:
-    """As `own_results`, of a DICOM segmentation: label maps on the whole grid of their image."""
-    from napari_ssn.io.dicom.segments import label_maps_on
+def own_dicom(path: Path) -> tuple[Display, list[Opened]] | None:
+    """As `own_results`, of DICOM: label maps on the whole grid of their image.
 
+    Of a segmentation, of contours, and of the segmentation that a report was written with.
+    """
     try:
         record = read_sidecar(sidecar_path(path))
         if record.choice.kind == "probability":
             return None
         affine, shape = np.asarray(record.grid.affine, np.float64), tuple(record.grid.shape)
-        maps = label_maps_on(path, affine, shape, len(record.each()), len(record.volumes))
+        maps = written_by(path).label_maps(
+            files_of(path), affine, shape, len(record.each()), len(record.volumes)
+        )
     except SSNError:
         return None
     parts = list(_label_maps(maps, record))

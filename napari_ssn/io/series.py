@@ -1,14 +1,19 @@
-"""DICOM series as napari shows them, from the disk or from an archive."""
+"""DICOM as napari shows it, from the disk or from an archive: series, and what lies on them."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from napari_ssn.errors import ArchiveError, SSNError
 from napari_ssn.io.dicom import web
+from napari_ssn.io.dicom.captured import read_page
+from napari_ssn.io.dicom.contoured import read_structures
+from napari_ssn.io.dicom.header import PARAMETRIC_MAP, STRUCTURE_SET, instance
+from napari_ssn.io.dicom.likely import read_map
 from napari_ssn.io.dicom.look import layer_options
+from napari_ssn.io.dicom.members import received
 from napari_ssn.io.dicom.naming import series_name
 from napari_ssn.io.dicom.read import SeriesInfo, all_readable, read_received
 from napari_ssn.io.dicom.segments import read_dicom_seg
@@ -17,9 +22,14 @@ from napari_ssn.io.napari_hooks import image_layer, place
 from napari_ssn.io.opened import layers_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_ssn.geometry.display import Display
     from napari_ssn.geometry.volume import Volume
     from napari_ssn.io.dicom.web.connection import Connection
     from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.io.opened import Opened
 
 
 def layers_of_series(found: Sequence[tuple[SeriesInfo, Volume]]) -> Iterator[LayerData]:
@@ -36,16 +46,14 @@ def layers_of_series(found: Sequence[tuple[SeriesInfo, Volume]]) -> Iterator[Lay
         yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
 
 
-def layers_of_segmentations(
-    files: Sequence[bytes], volumes: Sequence[Volume]
-) -> Iterator[LayerData]:
-    """Segmentations that lie beside images, hidden; without images the first part of each is seen.
+def layers_of_overlays(files: Sequence[bytes], volumes: Sequence[Volume]) -> Iterator[LayerData]:
+    """What lies beside images, hidden; without images the first part of each is seen.
 
     A damaged one must not keep the images from being opened: then it is named in a warning.
 
     Args:
-        files: content of each.
-        volumes: the images; segmentations of another frame of reference are left aside.
+        files: content of segmentations, parametric maps and structure sets.
+        volumes: the images; what is of another frame of reference is left aside.
     """
     if not files:
         return
@@ -53,15 +61,30 @@ def layers_of_segmentations(
     frames = {frame for one in series for frame in one.frames_of_reference}
     for whole in files:
         try:
-            found = read_dicom_seg(whole, frames)
+            found = _read(whole, frames, volumes)
         except SSNError as error:
             if not volumes:
                 raise
-            warnings.warn(f"A segmentation beside the images was left out. {error}", stacklevel=2)
+            warnings.warn(f"A result beside the images was left out. {error}", stacklevel=2)
             continue
         if found is not None:
             display, parts = found
             yield from layers_of(display, place(display), parts, seen=not volumes)
+
+
+def _read(
+    whole: bytes, frames: Collection[str], volumes: Sequence[Volume]
+) -> tuple[Display, list[Opened]] | None:
+    found = instance(received(whole))
+    kind = "" if found is None else found.kind
+    if kind == STRUCTURE_SET:
+        return read_structures(whole, volumes)
+    return (read_map if kind == PARAMETRIC_MAP else read_dicom_seg)(whole, frames)
+
+
+def layer_of_page(page: NDArray[np.uint8]) -> LayerData:
+    """A page that was written as a picture."""
+    return page, {"name": "Report (a picture, research use only)", "rgb": True}, "image"
 
 
 def open_series(
@@ -70,7 +93,7 @@ def open_series(
     series: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[LayerData]:
-    """Fetch a series from an archive, and read all images or segmentations that it is.
+    """Fetch a series from an archive, and read all images, segmentations or maps that it is.
 
     Nothing of it lies on the disk.
 
@@ -79,13 +102,15 @@ def open_series(
         ImageError, GeometryError: it is neither, or none that is read.
     """
     files = web.fetch.fetch_files(connection, study, series, progress)
+    if len(files) == 1 and (page := read_page(files[0])) is not None:
+        return [layer_of_page(page)]
     read = read_received(files, all_readable)
     found = [
         *layers_of_series(read.images),
-        *layers_of_segmentations(read.segmentations, [volume for _, volume in read.images]),
+        *layers_of_overlays(read.overlays, [volume for _, volume in read.images]),
     ]
     if not found:
         raise ArchiveError(
-            "That series holds neither an image nor a segmentation: choose one of CT, MR or SEG."
+            "That series holds neither an image nor what lies on one: choose one of CT, MR or SEG."
         )
     return found

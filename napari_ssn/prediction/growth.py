@@ -30,7 +30,7 @@ _ENSEMBLE = (
     "not known, and so their sizes are not compared."
 )
 _ONE_IMAGE = "Both are of one and the same image: there is no growth in it."
-_BACKWARDS = "The later scan is not later: name the earlier one first."
+_BACKWARDS = "The later scan is the earlier one, by these dates: name the earlier one first."
 _ENDS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -109,9 +109,14 @@ def day_in(words: str) -> date:
         raise DataError("A date is written as in 2025-03-01.") from None
 
 
-def days_between(first: date, second: date) -> float:
-    """Days from one scan to the next; DataError where that is none."""
-    if second <= first:
+def days_between(first: date | None, second: date | None) -> float | None:
+    """Days from one scan to the next, 0 on one day; None where either day is not known.
+
+    DataError where the second is earlier.
+    """
+    if first is None or second is None:
+        return None
+    if second < first:
         raise DataError(_BACKWARDS)
     return float((second - first).days)
 
@@ -181,7 +186,7 @@ def figures_of(found: Growth, least: float) -> dict[str, Any]:
         found: the growth.
         least: growth that is asked about.
     """
-    one, longest, rates = found.change, found.longest, found.change.days is not None
+    one, longest, rates = found.change, found.longest, bool(found.change.days)
     return {
         "label": found.what,
         "calibrated_on_readers": found.readers,

@@ -240,10 +240,7 @@ class FollowUp:
         return one, two
 
     def _between(self) -> float | None:
-        first, second = self.days
-        if first is None or second is None:
-            return None
-        days: float = prediction.growth.days_between(first, second)
+        days: float | None = prediction.growth.days_between(*self.days)
         return days
 
     @property

@@ -161,6 +161,8 @@ def length_lines(longest: Lengthening, growth_mm: float) -> Iterator[str]:
 
 def rate_line(change: Change) -> str:
     """``In 180 days: ×1.53 in a year (…) · doubling in 330 days · …``, or that no day is known."""
+    if change.days == 0:
+        return "Both scans are of one day: no rate of growth."
     if change.days is None:
         return "The days between the scans are not known: no rate of growth."
     rate, doubling = change.rate, change.doubling_days.median

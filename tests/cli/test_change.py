@@ -72,11 +72,16 @@ def test_dates_are_days(change, tmp_path: Path) -> None:
     assert change("--dates", "2024-02-28", "2024-03-01", "--json", out)[0] == 0
     assert json.loads(out.read_text())["days"] == 2
     for dates, words in [
-        (("2024-02-28", "2024-02-28"), "not later"),
+        (("2024-02-28", "2024-02-27"), "is the earlier one, by these dates"),
         (("2024-02-30", "2024-03-01"), "2025-03-01"),
     ]:
         status, _, said = change("--dates", *dates)
         assert status == 2 and words in said
+    # A scan that was repeated at once, or dates that were made the same: no rate, and all else.
+    status, said, _ = change("--dates", "2024-02-28", "2024-02-28", "--json", out, "--overwrite")
+    assert status == 0 and "Both scans are of one day: no rate of growth." in said
+    figures = json.loads(out.read_text())
+    assert figures["days"] == 0 and figures["rate_per_day"] is None
 
 
 def test_one_image_has_no_growth(change, results) -> None:
@@ -285,6 +290,7 @@ def test_the_page_becomes_part_of_the_later_study(
     assert made.SeriesInstanceUID != first.SeriesInstanceUID
     assert ("name nobody" in said) == deidentified
     assert ("name the patient as their source does" in said) != deidentified
+    assert "In 2 days: " in said
     seen = made.pixel_array
     assert seen.shape[1:] == (1240, 3) and (seen[:, :60] == 255).all()
     # Both scans are on it, in grey, and the research notice in its colour.
@@ -296,3 +302,34 @@ def test_the_page_becomes_part_of_the_later_study(
     status, _, error = change("--report", tmp_path / "b.sc.dcm", after=after)
     assert status == 2 and "that scan is not at hand as a DICOM series" in error
     assert not (tmp_path / "b.sc.dcm").exists()
+
+
+def test_dates_are_those_of_the_images_where_nobody_gives_others(
+    change, models, tmp_path: Path
+) -> None:
+    def scanned(name: str, day: str, seed: int) -> tuple[Path, Path]:
+        def on(_: int, header: pydicom.Dataset) -> None:
+            header.AcquisitionDate = day
+
+        image = np.clip(np.round(noise_image(SPACE)), -1024, 2000) + seed
+        make_series(tmp_path / name, image, oblique_affine(), seed=seed, change=on)
+        out = tmp_path / f"{name}-out"
+        segment_image(tmp_path / name, out, str(models["3d"]), count=0, device="cpu")
+        return out / "mean.json", tmp_path / name
+
+    (one, first), (two, second) = (
+        scanned("a", "20250301", 1),
+        scanned("b", "20250901", 2),
+    )
+    page = tmp_path / "page.html"
+    asked = ("--report", page, "--images", first, second)
+    status, said, error = change(*asked, before=one, after=two)
+    assert status == 0 and "In 184 days: " in said, error
+    assert "2025-03-01" in page_of(page) and "2025-09-01" in page_of(page)
+    status, said, _ = change(*asked, "--days", 30, "--overwrite", before=one, after=two)
+    assert status == 0 and "In 30 days: " in said
+    out = tmp_path / "out.json"
+    asked = ("--report", tmp_path / "c.html", "--json", out, "--images", second, first)
+    status, _, error = change(*asked, before=two, after=one)
+    assert status == 2 and "is the earlier one, by these dates" in error
+    assert not out.exists() and not (tmp_path / "c.html").exists()

@@ -108,10 +108,11 @@ def test_no_change_has_no_doubling_time() -> None:
 
 
 def test_without_days_there_is_no_rate() -> None:
-    found = Change(np.ones(2), np.ones(2))
-    for ask in (lambda: found.rate, lambda: found.doubling_days, found.doubled_within):
-        with pytest.raises(ValueError, match="days"):
-            ask()
+    # Nor where both were taken on one day.
+    for found in (Change(np.ones(2), np.ones(2)), Change(np.ones(2), np.ones(2), days=0)):
+        for ask in (lambda: found.rate, lambda: found.doubling_days, found.doubled_within):  # noqa: B023
+            with pytest.raises(ValueError, match="days"):
+                ask()
 
 
 def test_labels_are_taken_together_or_alone() -> None:
@@ -149,7 +150,7 @@ def test_presence_is_how_likely_it_is_there() -> None:
         ({"before": np.ones(5001)}, "5000"),
         ({"before": np.array([np.nan])}, "above 0"),
         ({"outlined": (1.2, 1.0)}, "probabilities"),
-        ({"days": 0.0}, "days"),
+        ({"days": -1.0}, "days"),
     ],
 )
 def test_what_cannot_be_is_said(arguments, words: str) -> None:

@@ -43,7 +43,7 @@ def test_two_scans_are_compared_beside_each_other(
     assert panel.headline.text().startswith("Growth of 50 % or more: ")
     assert panel._form["after"].text() == "2025-08-28"
     panel.swap.click()
-    assert "not later" in panel.cautions.text() and panel.headline.text() == ""
+    assert "is the earlier one" in panel.cautions.text() and panel.headline.text() == ""
     panel.swap.click()
     # Points in the tab of one scan move the answer of both.
     before = follow.growth

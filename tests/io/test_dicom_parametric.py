@@ -54,5 +54,5 @@ def test_what_it_cannot_hold_is_refused_and_it_is_no_image_here(tmp_path: Path) 
         ssn.write(maps(1, affine), path, source=source)
     ssn.write(ProbabilityMap(np.zeros((1, *SPACE), np.float32), affine), path, source=source)
     assert complaints(path, "ParametricMap") == []
-    with pytest.raises(ImageError, match="floating-point numbers, as those of a parametric map"):
+    with pytest.raises(ImageError, match="of DICOM there is only 1 parametric map"):
         ssn.read(path)

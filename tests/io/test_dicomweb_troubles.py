@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import threading
 import time
@@ -18,7 +19,7 @@ import pytest
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, ArchiveError, Cancel, Cancelled
 from napari_ssn.io.dicom.web import fetch, find, send
-from napari_ssn.io.dicom.web.connection import AwayError, Connection
+from napari_ssn.io.dicom.web.connection import AwayError, Connection, MissingError
 from napari_ssn.io.dicom.web.find import Wanted
 from napari_ssn.io.dicom.web.send import Outcome
 from tests.support.connections import open_until_the_end
@@ -213,6 +214,18 @@ def test_archives_count_in_ways_of_their_own(scan: list[Path], tmp_path: Path) -
             assert len(list(out.iterdir())) == 3
 
 
+def test_a_series_that_goes_while_it_is_fetched(scan: list[Path], tmp_path: Path) -> None:
+    study, series, _ = uids(scan[0])
+    with (
+        answering(of_images(scan, lambda: Answer(404))) as web,
+        pytest.raises(MissingError, match="clinic has no such series any more"),
+    ):
+        fetch.fetch(to(web), study, series, tmp_path / "out")
+    # One image less than was counted is the series as it is now.
+    with answering(of_images(scan[:2], lambda: parts([p.read_bytes() for p in scan[:2]]))) as web:
+        assert fetch.fetch(to(web), study, series, tmp_path / "out") == 2
+
+
 def test_an_archive_that_unpacks_only(scan: list[Path], tmp_path: Path) -> None:
     """Some do not know the wildcard for how images are packed."""
     study, series, _ = uids(scan[0])
@@ -346,6 +359,27 @@ def test_what_an_archive_does_not_say_is_asked_for(
         (sent,) = send.send(to(web), scan[:1])
     assert sent.outcome is (Outcome.stored if there else Outcome.unsent) and len(posts) == 1
     assert there or "clinic" in sent.reason
+
+
+@pytest.mark.parametrize("what", ["page", "moved", "nowhere"])
+@pytest.mark.parametrize("asked_too", [True, False])
+def test_what_answers_in_the_place_of_an_archive_refuses_nothing(
+    scan: list[Path], what: str, asked_too: bool
+) -> None:
+    """A proxy that asks for a login, say: no file is said to be refused, and none is lost."""
+    other, words = OTHERS[what]
+
+    def respond(asked: Asked) -> Answer:
+        return other if asked_too or asked.method == "POST" else Answer()
+
+    with answering(respond) as web:
+        sent = send.send(to(web), scan)
+    assert {one.outcome for one in sent} == {Outcome.unsent}
+    assert all(re.search(words, one.reason) for one in sent)
+    posts = [one for one in web.asked if one.method == "POST"]
+    # A page that answers a question would answer to all; where it does not the archive is asked.
+    expected = {"page": 0 if asked_too else 3, "moved": 0 if asked_too else 1, "nowhere": 1}
+    assert len(posts) == expected[what]
 
 
 def test_where_the_line_is_lost_nothing_is_claimed(scan: list[Path]) -> None:

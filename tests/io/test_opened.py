@@ -23,10 +23,12 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.describing import describe, describe_probability, describe_several
+from napari_ssn.io.formats import encode_picture
 from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
 from napari_ssn.io.opened import named_after
 from tests.support.helpers import oblique_affine
 from tests.support.planted import named_in
+from tests.support.reported import described
 from tests.support.segmentations import AFFINES, SOURCES, SPACE, card, maps, series
 
 MODEL = ModelIdentity(name="toy", version="1", weights_sha256="0" * 64)
@@ -404,3 +406,117 @@ def test_without_a_sidecar_the_intent_says_that_it_is_a_label_map(
 def test_a_layer_is_named_after_its_segments(segments, layer, name: str) -> None:
     labels = {k: PlainLabel(one, "") for k, one in enumerate(segments, start=1)}
     assert named_after(labels, layer) == name
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("name", PLACES)
+def test_parametric_maps_lie_on_their_image(tmp_path: Path, name: str, kind: str) -> None:
+    affine, path = PLACES[name], tmp_path / "a.pm.dcm"
+    source, values = (
+        SOURCES[kind](tmp_path, affine),
+        np.random.default_rng(3).random((2, *SPACE), np.float32),
+    )
+    # Slices with nothing on them are left out, in the middle and at an end.
+    values[..., [1, SPACE[2] - 1]] = 0
+    ssn.write(ProbabilityMap(values, affine), path, model=card(), source=source)
+    layers = opened(path)
+    assert names(layers) == [f"{label.name}, probability" for label in card().labels[1:]]
+    assert [(k, meta["visible"]) for _, meta, k in layers] == [("image", True), ("image", False)]
+    for layer, one in zip(layers, values, strict=True):
+        np.testing.assert_array_equal(on_image(layer, affine, within_mm=0.02), one)
+        assert layer[1]["contrast_limits"] == (0.0, 1.0)
+
+
+def test_a_parametric_map_of_something_else_is_named(tmp_path: Path) -> None:
+    affine, path = AFFINES["straight"], tmp_path / "a.pm.dcm"
+    likely = ProbabilityMap(np.full((1, *SPACE), 0.5, np.float32), affine)
+    ssn.write(likely, path, model=card(), source=series(tmp_path, affine))
+    whole = pydicom.dcmread(path)
+    shared = whole.SharedFunctionalGroupsSequence[0]
+    for groups in (shared, *whole.PerFrameFunctionalGroupsSequence):
+        for mapping in groups.get("RealWorldValueMappingSequence", ()):
+            mapping.RealWorldValueSlope = 1000.0
+    whole.save_as(path)
+    with pytest.raises(ImageError, match="something else than probabilities"):
+        opened(path)
+    del whole.PerFrameFunctionalGroupsSequence[2].PlanePositionSequence
+    whole.save_as(path)
+    with pytest.raises((GeometryError, ImageError), match="DICOM parametric map"):
+        opened(path)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_contours_lie_on_their_image(tmp_path: Path, kind: str) -> None:
+    """By the sidecar, and without it by the image that lies with them."""
+    affine = AFFINES["oblique"]
+    source, found = SOURCES[kind](tmp_path, affine), maps(1, affine)
+    path, about = tmp_path / "a.rtstruct.dcm", described(found, card())
+    ssn.write(found[0], path, model=card(), source=source, provenance=about)
+    [layer] = opened(path)
+    np.testing.assert_array_equal(on_image(layer, affine), found[0].label_map)
+    path.with_name("a.rtstruct.dcm.json").unlink()
+    with pytest.raises(ImageError, match="open the folder that holds it together with its image"):
+        opened(path)
+    image, layer = opening.read_layers(str(tmp_path))
+    assert image[2] == "image" and not layer[1]["visible"]
+    np.testing.assert_array_equal(on_image(layer, affine), found[0].label_map)
+    assert looks(layer) == [(label.name, label.colour) for label in card().labels[1:]]
+
+
+def test_contours_of_others_have_holes_and_lie_on_slices(tmp_path: Path) -> None:
+    affine, path = AFFINES["straight"], tmp_path / "rt.dcm"
+    label_map = np.zeros(SPACE, np.uint8)
+    label_map[1:6, 1:5, 2] = 1
+    one = Hypothesis(label_map, affine, None, 2)
+    ssn.write(one, path.with_name("a.rtstruct.dcm"), source=series(tmp_path, affine))
+    whole = pydicom.dcmread(path.with_name("a.rtstruct.dcm"))
+    for file in tmp_path.glob("a.rtstruct.dcm*"):
+        file.unlink()
+    (contour,) = whole.ROIContourSequence[0].ContourSequence
+    outer = np.reshape(np.array(contour.ContourData, float), (-1, 3))
+    hole = pydicom.Dataset.from_json(contour.to_json())
+    middle = outer.mean(0)
+    hole.ContourData = [f"{v:.4f}" for v in (middle + 0.4 * (outer - middle)).ravel()]
+    point = pydicom.Dataset.from_json(hole.to_json())
+    point.ContourGeometricType = "POINT"
+    whole.ROIContourSequence[0].ContourSequence.extend([hole, point])
+    whole.save_as(path)
+    image, layer = opening.read_layers(str(tmp_path))
+    drawn = on_image(layer, affine)
+    assert 0 < drawn.sum() < label_map.sum() and not (drawn > label_map).any()
+    assert drawn[3, 2:4, 2].sum() == 0 and drawn[1, 1:5, 2].all()
+    # Between two slices they are of another image.
+    for each in whole.ROIContourSequence[0].ContourSequence:
+        moved = np.reshape(np.array(each.ContourData, float), (-1, 3)) + np.array([0, 0, 1.5])
+        each.ContourData = [f"{v:.4f}" for v in moved.ravel()]
+    whole.save_as(path)
+    with pytest.warns(UserWarning, match="left out. The contours of the DICOM structure set do"):
+        [image] = opening.read_layers(str(tmp_path))
+    assert image[2] == "image"
+
+
+def test_a_report_opens_as_the_segmentation_it_was_written_with(tmp_path: Path) -> None:
+    affine, path = AFFINES["oblique"], tmp_path / "a.sr.dcm"
+    (one,) = maps(1, affine)
+    about = described([one], card())
+    ssn.write(one, path, model=card(), source=series(tmp_path, affine), provenance=about)
+    [layer] = opened(path)
+    np.testing.assert_array_equal(on_image(layer, affine), one.label_map)
+    path.with_name("a.dcm").unlink()
+    with pytest.raises(ImageError, match="of DICOM there is only 1 SR"):
+        opened(path)
+
+
+def test_a_page_opens_as_the_picture_that_it_is(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 20, 3)).astype(np.uint8)
+    path = tmp_path / "a.sc.dcm"
+    path.write_bytes(encode_picture(pixels, "m", False, series(tmp_path, AFFINES["straight"])))
+    [(shown, meta, kind)] = opened(path)
+    np.testing.assert_array_equal(shown, pixels)
+    assert kind == "image" and meta["rgb"] and "research use only" in meta["name"]
+    # Coloured pictures of others are no images of the patient.
+    other = pydicom.dcmread(path)
+    other.Manufacturer = "Somebody"
+    other.save_as(path)
+    with pytest.raises(ImageError, match="have colours"):
+        opened(path)

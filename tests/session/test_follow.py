@@ -131,15 +131,16 @@ def test_what_cannot_be_compared_is_refused(both: Session, models, monkeypatch) 
     assert follow.growth is None and "one and the same image" in follow.problem
     follow.choose(AFTER, two)
     for dates, words in [
-        (("2025-03-01", "2025-03-01"), "is not later"),
-        (("2025-03-01", "2025-02-01"), "is not later"),
+        (("2025-03-01", "2025-02-01"), "is the earlier one"),
         (("2025-03-01", "soon"), "A date is written as in 2025-03-01."),
     ]:
         for which in (BEFORE, AFTER):
             follow.set_date(which, dates[which])
         assert follow.growth is None and words in follow.problem
-    follow.set_date(AFTER, "")
-    assert figures(both)["rate_per_day"] is None
+    for day in ("2025-03-01", ""):
+        follow.set_date(AFTER, day)
+        assert figures(both)["rate_per_day"] is None and follow.told is not None
+        assert ("of one day: no rate" in " ".join(follow.told.lines)) == bool(day)
     follow.ask(Asked("spleen"))
     assert follow.growth is None and "no label of that name" in follow.problem
 
@@ -174,7 +175,7 @@ def test_dates_come_from_dicom_and_order_the_scans(session: Session) -> None:
     follow.set_date(BEFORE, "2025-03-31")
     assert figures(session)["days"] == 154
     follow.swap()
-    assert follow.dates == ("2025-09-01", "2025-03-31") and "not later" in follow.problem
+    assert follow.dates == ("2025-09-01", "2025-03-31") and "is the earlier one" in follow.problem
 
 
 def test_nothing_is_found_out_for_nobody(session: Session, runner: Held) -> None:
@@ -244,7 +245,7 @@ def test_a_page_and_rows_of_a_table_are_written(both: Session, tmp_path: Path) -
     assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
     follow.set_date(AFTER, "2025-02-01")
     follow.export_report(tmp_path / "none.html")
-    assert "not later" in follow.note[0] and not (tmp_path / "none.html").exists()
+    assert "is the earlier one" in follow.note[0] and not (tmp_path / "none.html").exists()
 
 
 def test_scans_are_laid_on_each_other_by_a_registration(

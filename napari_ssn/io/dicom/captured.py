@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 from highdicom.sc import SCImage
 from numpy.typing import NDArray
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom import dcmread
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from napari_ssn.io.dicom import making
-from napari_ssn.io.dicom.series import DicomSeries, check_series
+from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.pixels import check_decodable, complete
+from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, check_series
 from napari_ssn.io.dicom.source import sources
 
 _SERIES_NUMBER = 9104
+_DAMAGED = "The DICOM picture is damaged or cut off: copy or export it again."
 
 
 def encode_picture(
@@ -48,3 +54,18 @@ def encode_picture(
 def remark(series: DicomSeries | None) -> str:
     """See `making.about_file`."""
     return making.about_file(check_series(series))
+
+
+def read_page(whole: bytes) -> NDArray[np.uint8] | None:
+    """A page that was written here, (h, w, 3) RGB; None for any other file.
+
+    ImageError if it is damaged.
+    """
+    check_inflates(whole)
+    with reading(_DAMAGED):
+        file = complete(dcmread(BytesIO(whole), force=True))
+        kind, maker = file.get("SOPClassUID"), file.get("Manufacturer")
+        if (kind, maker) != (SecondaryCaptureImageStorage, MANUFACTURER):
+            return None
+        check_decodable(file, "The DICOM picture is")
+        return np.array(file.pixel_array, np.uint8)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom import alike
 from napari_ssn.io.dicom.doubles import without_doubles
-from napari_ssn.io.dicom.header import Instance, damaged, instance
+from napari_ssn.io.dicom.header import PARAMETRIC_MAP, Instance, damaged, instance
 from napari_ssn.io.dicom.members import Member, UnreadableError
 from napari_ssn.io.dicom.parts import Home, Part, parts
 from napari_ssn.io.dicom.planes import Plane
@@ -65,17 +65,17 @@ class Study:
 
     Attributes:
         series: images, by the numbers of their series.
-        segmentations: DICOM segmentations.
+        overlays: DICOM segmentations, parametric maps and structure sets.
         missing: what there is instead of images; empty where there are some.
     """
 
     series: list[Series]
-    segmentations: list[Member]
+    overlays: list[Member]
     missing: str = ""
 
 
 def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
-    """Images and segmentations among files.
+    """Images, and what says something of them, among files.
 
     A file that is damaged keeps no other series than its own from being read.
 
@@ -88,11 +88,11 @@ def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
     """
     found, notes, error = _looked_at(files)
     images = [one for one in found if one.is_image]
-    segmentations = [one.member for one in found if one.is_segmentation and like is None]
+    overlays = [one.member for one in found if one.is_overlay and like is None]
     if not images or (like is not None and not like.is_image):
         if not images and error is not None:
             raise error
-        return Study([], segmentations, _no_images(found if like is None else [like]))
+        return Study([], overlays, _no_images(found if like is None else [like]))
     groups: dict[tuple[str, str], list[Instance]] = {}
     for one in images:
         # An instance of many frames is an image by itself.
@@ -107,7 +107,7 @@ def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
     if placed:
         told = _left_out([one for one in made if not one.planes])
         made = [replace(one, note=_joined([one.note, *told])) for one in placed]
-    return Study(sorted(made, key=_rank), segmentations)
+    return Study(sorted(made, key=_rank), overlays)
 
 
 def _looked_at(files: Sequence[Member]) -> tuple[list[Instance], list[str], ImageError | None]:
@@ -298,9 +298,13 @@ def _modality(instances: Sequence[Instance]) -> str:
     return Counter(one.modality for one in instances).most_common(1)[0][0]
 
 
+def _what(one: Instance) -> str:
+    return "parametric map" if one.kind == PARAMETRIC_MAP else one.modality
+
+
 def _no_images(found: Sequence[Instance]) -> str:
     """Why there is nothing to open: ``… there are only 2 SR and 1 SEG.``."""
-    others = Counter(one.modality for one in found if not one.is_index)
+    others = Counter(_what(one) for one in found if not one.is_index)
     if not found:
         return "No DICOM file is in it: choose the folder, the zip or a file of a series."
     if not others:

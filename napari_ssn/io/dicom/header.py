@@ -17,6 +17,7 @@ from napari_ssn.io.dicom.damage import UNPACKS, check_inflates, inflated, readin
 from napari_ssn.io.dicom.members import MAGIC, PREAMBLE, Member
 from napari_ssn.io.dicom.modalities import shown_modality
 from napari_ssn.io.dicom.planes import Plane
+from napari_ssn.io.dicom.series import MANUFACTURER
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -29,6 +30,7 @@ _TAGS = [
     *traits.PRIVATE,
     *alike.KEYWORDS,
     "InstanceNumber",
+    "Manufacturer",
     "SOPInstanceUID",
     "SamplesPerPixel",
     "SeriesInstanceUID",
@@ -37,6 +39,10 @@ _TAGS = [
 ]
 # Modalities whose pixels are no image of the patient.
 _NO_IMAGE = {"SEG", "RTDOSE"}
+#: A parametric map says how likely something is at pixels of the patient, and what else there is of
+#: them; a structure set is contours.
+PARAMETRIC_MAP, STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.30", "1.2.840.10008.5.1.4.1.1.481.3"
+_OVERLAYS = {PARAMETRIC_MAP, STRUCTURE_SET}
 # CT and MR, and both enhanced.
 _IMAGES = {f"1.2.840.10008.5.1.4.1.1.{kind}" for kind in ("2", "2.1", "4", "4.1")}
 _DICOMDIR = "1.2.840.10008.1.3.10"
@@ -72,7 +78,9 @@ class Instance:
         instance_number: within the series; None where there is none.
         modality: as CT; "DICOM" where it is none that is known.
         is_image: whether it has pixels of the patient.
-        is_segmentation: whether it says what such pixels belong to.
+        is_overlay: whether it says what such pixels belong to, or how likely: a segmentation, a
+            parametric map, contours.
+        is_own: whether it was written here.
         is_index: whether it lists other files, a DICOMDIR.
         colour: whether its pixels have colours.
         size: columns and rows.
@@ -88,7 +96,7 @@ class Instance:
     number: int
     modality: str
     is_image: bool
-    is_segmentation: bool
+    is_overlay: bool
     is_index: bool
     colour: bool
     planes: tuple[Plane, ...]
@@ -97,6 +105,7 @@ class Instance:
     instance_number: int | None = None
     shared: alike.Shared = field(default=(), repr=False)
     problem: str | None = None
+    is_own: bool = False
 
     @property
     def most_bytes(self) -> int:
@@ -184,7 +193,8 @@ def _described(member: Member, header: Dataset) -> Instance:
     modality = str(header.get("Modality") or "")
     if header.get("SOPClassUID") in _IMAGES and not header.get("Rows"):
         raise ImageError(_NO_PIXELS)
-    is_image = bool(header.get("Rows")) and modality not in _NO_IMAGE
+    overlays = modality == "SEG" or header.get("SOPClassUID") in _OVERLAYS
+    is_image = bool(header.get("Rows")) and modality not in _NO_IMAGE and not overlays
     number, own = header.get("SeriesNumber"), header.get("InstanceNumber")
     found = tuple(planes.planes(header) or ()) if is_image else ()
     return Instance(
@@ -194,7 +204,7 @@ def _described(member: Member, header: Dataset) -> Instance:
         number=LAST if number is None else int(number),
         modality=shown_modality(modality),
         is_image=is_image,
-        is_segmentation=modality == "SEG",
+        is_overlay=overlays,
         is_index=header.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR,
         colour=int(header.get("SamplesPerPixel") or 1) != 1,
         planes=found,
@@ -203,4 +213,5 @@ def _described(member: Member, header: Dataset) -> Instance:
         instance_number=None if own is None else int(own),
         shared=alike.shared(header) if is_image else (),
         problem=_MOSAIC if is_image and traits.is_mosaic(header) else None,
+        is_own=header.get("Manufacturer") == MANUFACTURER,
     )

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
 
+from napari_ssn.errors import GeometryError
 from napari_ssn.io.content import box_of
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 Mask = NDArray[np.bool_]
 Line = NDArray[np.float64]
 # Through corners too there is a way out of a hole, as there is none inside a mask.
 _CORNERS = np.ones((3, 3), np.bool_)
+# How far a contour's points may lie off a slice, in slices.
+_OFF = 0.05
 
 
 def lines(mask: Mask) -> Iterator[Line]:
@@ -64,3 +71,26 @@ def filled(line: Line, shape: tuple[int, int]) -> Mask:
         x = x0 + (rows - y0) * (x1 - x0) / (y1 - y0)
         np.add.at(crossings, (np.clip(np.ceil(x), 0, shape[0]).astype(int), rows), 1)
     return np.asarray(np.cumsum(crossings, axis=0)[:-1] % 2 == 1)
+
+
+def in_slices(
+    structure: Dataset, to_index: NDArray[np.floating], space: tuple[int, ...], elsewhere: str
+) -> Iterator[tuple[int, Mask]]:
+    """The slice of each closed contour of a structure, and what it holds there.
+
+    Args:
+        structure: item of a ROI Contour Sequence.
+        to_index: 4×4, LPS mm to the index of (column, row, slice).
+        space: columns, rows, slices.
+        elsewhere: the sentence of the GeometryError if one lies on no slice.
+    """
+    columns, rows, slices = space
+    for contour in structure.get("ContourSequence") or ():
+        if str(contour.get("ContourGeometricType")) != "CLOSED_PLANAR":
+            continue
+        points = np.asarray(contour.ContourData, np.float64).reshape(-1, 3)
+        index = points @ to_index[:3, :3].T + to_index[:3, 3]
+        k = round(float(index[0, 2]))
+        if not 0 <= k < slices or np.abs(index[:, 2] - k).max() > _OFF:
+            raise GeometryError(elsewhere)
+        yield k, filled(index[:, :2], (columns, rows))

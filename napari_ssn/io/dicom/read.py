@@ -23,7 +23,7 @@ from napari_ssn.io.dicom.find import Series, Study, find_study
 from napari_ssn.io.dicom.header import DAMAGED, Instance, instance
 from napari_ssn.io.dicom.members import member, members, received
 from napari_ssn.io.dicom.pixels import Stored, complete, stored_pixels
-from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.source import check_memory
 
 if TYPE_CHECKING:
@@ -126,11 +126,11 @@ class Chosen:
 
     Attributes:
         images: the series that were chosen.
-        segmentations: files of DICOM segmentations that lie beside them.
+        overlays: files of DICOM segmentations, parametric maps and structure sets beside them.
     """
 
     images: list[tuple[SeriesInfo, Volume]]
-    segmentations: list[bytes]
+    overlays: list[bytes]
 
 
 def read_chosen(
@@ -139,7 +139,8 @@ def read_chosen(
     """Read the series that somebody chooses, looking through the files once.
 
     Args:
-        path: see `read_dicom`; also of a file that is a segmentation, or a folder of such.
+        path: see `read_dicom`; also of a file that is a segmentation, a parametric map or a
+            structure set, or a folder of such.
         choose: called with several series, returns the numbers of those wanted; a single one
             is read without a question.
         below: whether folders in a folder are looked into.
@@ -147,7 +148,7 @@ def read_chosen(
     Raises:
         ImageError, GeometryError: see `read_dicom`, of any of those chosen.
     """
-    if is_segmentation(path):
+    if is_overlay(path):
         return Chosen([], [member(path).whole()])
     with _study_of(path, below) as study:
         return _chosen(study, choose)
@@ -161,12 +162,12 @@ def read_received(
 
 
 def _chosen(study: Study, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]) -> Chosen:
-    found = study.series if study.segmentations else _images(study)
+    found = study.series if study.overlays else _images(study)
     infos = tuple(_info(number, one) for number, one in enumerate(found, start=1))
     numbers = choose(infos) if len(infos) > 1 else [info.number for info in infos]
     images = [(infos[number - 1], _read(found[number - 1])) for number in numbers]
     wanted = images or not infos
-    return Chosen(images, [one.whole() for one in study.segmentations] if wanted else [])
+    return Chosen(images, [one.whole() for one in study.overlays] if wanted else [])
 
 
 def all_readable(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
@@ -181,21 +182,23 @@ def several(infos: Sequence[SeriesInfo]) -> ImageError:
     return ImageError(f"There are {len(infos)} series, choose one by its number: {named}{more}.")
 
 
-def is_segmentation(path: Path) -> bool:
-    """Whether a path is that of a file that holds a DICOM segmentation."""
-    if not path.is_file() or zipfile.is_zipfile(path):
-        return False
-    found = instance(member(path))
-    return found is not None and found.is_segmentation
+def is_overlay(path: Path) -> bool:
+    """Whether a path is that of a DICOM segmentation, a parametric map or a structure set."""
+    found = _file(path)
+    return found is not None and found.is_overlay
 
 
 def is_result(path: Path) -> bool:
     """Whether a file may be one that a result is written to: a segmentation, or made here."""
-    if is_segmentation(path):
-        return True
-    with reading(DAMAGED):
-        maker = dcmread(path, specific_tags=["Manufacturer"]).get("Manufacturer")
-    return bool(maker == MANUFACTURER)
+    found = _file(path)
+    return found is not None and (found.modality == "SEG" or found.is_own)
+
+
+def _file(path: Path) -> Instance | None:
+    """The DICOM file of a path; None of a folder, a zip, and what is none."""
+    if not path.is_file() or zipfile.is_zipfile(path):
+        return None
+    return instance(member(path))
 
 
 def _images(study: Study) -> list[Series]:

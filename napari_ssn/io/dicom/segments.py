@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.geometry.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.lattice import lattice_of
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.mending import is_background, label_of, segmentation
 from napari_ssn.io.dicom.pixels import undecodable
@@ -38,15 +38,6 @@ _NO_GRID = (
     "The frames of the DICOM segmentation do not lie on one regular grid of the patient: "
     "it is not opened."
 )
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-_POSITION = "PlanePositionSequence"
-# How far slices may slant, as highdicom measures it (its own default is next to nothing), and
-# how far a frame may lie off the line of all, as a share of the way from slice to slice.
-_SLANTED, _SHARE_OF_SLICE = 1.0, 0.01
-# How far rounded positions of frames may be off, mm.
-_ROUNDED_MM = 0.11
-# Of a voxel that has no size, mm³.
-_NO_VOLUME = 1e-12
 # Labels of one layer.
 _MOST = 255
 
@@ -60,7 +51,7 @@ class _Segments:
     affine: NDArray[np.float64]
     space: tuple[int, ...]
     turned: bool
-    tolerance: dict[str, float]
+    how: Mapping[str, float]
 
     @classmethod
     def of(cls, whole: bytes) -> _Segments:
@@ -75,23 +66,12 @@ class _Segments:
         mended, about = segmentation(whole, _DAMAGED)
         with reading(_DAMAGED):
             seg = Segmentation.from_dataset(mended, copy=False)
-            # Frames may lie on slices whose positions are rounded.
-            for tolerance in ({}, {"atol": _ROUNDED_MM}):
-                grid = seg.get_volume_geometry(perpendicular_tol=_SLANTED, **tolerance)
-                if grid is not None:
-                    break
-        if grid is None or grid.coordinate_system.value != "PATIENT":
-            raise GeometryError(_NO_GRID)
-        shape = tuple(int(size) for size in grid.spatial_shape)
-        # From (slice, row, column) towards left, posterior, superior.
-        affine = (_LPS @ _slanted(seg, grid.affine, tolerance))[:, [2, 1, 0, 3]]
-        if Affine(affine).voxel_mm3 < _NO_VOLUME:
-            raise GeometryError(_NO_GRID)
+        grid = lattice_of(seg, _DAMAGED, _NO_GRID)
         segments = {number: one for number, one in about.items() if not is_background(one)}
         if not segments:
             raise ImageError("The DICOM segmentation holds nothing but background.")
-        found = cls(seg, segments, affine, shape[::-1], False, tolerance)
-        return found if np.linalg.det(affine) > 0 else found.reversed()
+        found = cls(seg, segments, grid.affine, grid.space, False, grid.how)
+        return found if np.linalg.det(grid.affine) > 0 else found.reversed()
 
     def reversed(self) -> _Segments:
         """The same with its slices in the reverse order."""
@@ -113,7 +93,7 @@ class _Segments:
         check_memory(math.prod(self.space) * (4 * self.count if self.fractional else 8))
         syntax = self.seg.file_meta.TransferSyntaxUID
         packed = syntax.is_encapsulated and undecodable(self.seg, "The pixels of the segmentation")
-        damaged, how = packed or _DAMAGED, {"perpendicular_tol": _SLANTED, **self.tolerance}
+        damaged, how = packed or _DAMAGED, self.how
         whole = None
         if str(self.seg.get("SegmentationType")) == "LABELMAP":
             with reading(damaged):
@@ -132,32 +112,6 @@ class _Segments:
                     array = self.seg.get_volume(**only, **how).array[..., 0]
             yield label, (array[::-1] if self.turned else array).transpose(2, 1, 0)
             del array
-
-
-def _slanted(seg: Any, affine: Any, tolerance: Mapping[str, float]) -> NDArray[np.float64]:
-    """Affine of (slice, row, column) whose slices follow one another as the frames lie.
-
-    highdicom takes the way along the normal, which it is not where the gantry was tilted.
-    GeometryError if the frames do not lie on one line.
-    """
-    out = np.array(affine, np.float64)
-    first, along = out[:3, 3], out[:3, 0].copy()
-    with reading(_DAMAGED):
-        frames = seg.get("PerFrameFunctionalGroupsSequence", ())
-        places = np.array(
-            [f.PlanePositionSequence[0].ImagePositionPatient for f in frames if _POSITION in f],
-            np.float64,
-        ).reshape(-1, 3)
-    index = np.rint((places - first) @ along / (along @ along))
-    if not index.any():
-        return out
-    farthest = int(np.argmax(index))
-    step = (places[farthest] - first) / index[farthest]
-    off_mm = np.abs(places - first - index[:, None] * step).max()
-    if off_mm > max(_SHARE_OF_SLICE * float(np.linalg.norm(step)), tolerance.get("atol", 0.0)):
-        raise GeometryError(_NO_GRID)
-    out[:3, 0] = step
-    return out
 
 
 def read_dicom_seg(
@@ -187,7 +141,7 @@ def read_dicom_seg(
         ]
     else:
         own = str(found.seg.get("ManufacturerModelName", "")) == "napari-ssn"
-        parts = list(_packed(found.masks(), found.space, own))
+        parts = list(packed(found.masks(), found.space, own))
     return display, parts
 
 
@@ -290,10 +244,16 @@ def said(path: Path) -> Said:
         )
 
 
-def _packed(
+def packed(
     masks: Iterator[tuple[PlainLabel, NDArray[Any]]], space: tuple[int, ...], own: bool
 ) -> Iterator[Opened]:
-    """Segments in as few label maps as hold them in their order."""
+    """Segments in as few label maps as hold them in their order.
+
+    Args:
+        masks: (X, Y, Z) of each.
+        space: X, Y, Z.
+        own: whether this plugin wrote them: labels of several hypotheses share no layer.
+    """
     # In the order that frames have in memory: slices first.
     label_map, labels, before = np.zeros(space[::-1], np.uint8), dict[int, PlainLabel](), ""
     for label, mask in masks:

@@ -22,12 +22,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 
 from napari_ssn.documents.sidecar import Provenance
-from napari_ssn.errors import ExportError, GeometryError, ImageError
+from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.io.content import Content, as_volume
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.members import member
-from napari_ssn.io.dicom.outlines import filled, lines
+from napari_ssn.io.dicom.outlines import in_slices, lines
 from napari_ssn.io.dicom.segmentation import check_grid
 from napari_ssn.io.dicom.segments import Said, whose
 from napari_ssn.io.dicom.series import DicomSeries, check_series, short
@@ -42,8 +42,6 @@ _ELSEWHERE = "The DICOM structure set does not lie on the grid of its image."
 _STUDY = "1.2.840.10008.3.1.2.3.1"
 #: By how many of the nested masks hold a voxel.
 _NESTED = ((3, "inner (95 %)"), (2, "median (50 %)"), (1, "outer (5 %)"))
-# How far a contour's points may lie off a slice, in slices.
-_OFF = 0.05
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -205,7 +203,7 @@ def label_maps(
     Raises:
         ImageError, GeometryError: it is damaged, holds something else, or lies elsewhere.
     """
-    columns, rows, slices = space = (*shape, 1)[:3]
+    space = (*shape, 1)[:3]
     out = np.zeros((count, *space), np.uint8)
     whole = member(files[0]).whole()
     check_inflates(whole)
@@ -216,13 +214,8 @@ def label_maps(
         to_index = np.linalg.inv(_LPS @ affine)
         for number, structure in enumerate(found[: count * labels]):
             layer, value = divmod(number, labels)
-            for contour in structure.get("ContourSequence", ()):
-                points = np.asarray(contour.ContourData, np.float64).reshape(-1, 3)
-                index = points @ to_index[:3, :3].T + to_index[:3, 3]
-                k = round(float(index[0, 2]))
-                if not 0 <= k < slices or np.abs(index[:, 2] - k).max() > _OFF:
-                    raise GeometryError(_ELSEWHERE)
-                inside, labels_there = filled(index[:, :2], (columns, rows)), out[layer, ..., k]
+            for k, inside in in_slices(structure, to_index, space, _ELSEWHERE):
+                labels_there = out[layer, ..., k]
                 if labels_there[inside].any():
                     # A voxel has one label: somebody has moved a contour.
                     raise ImageError(_OTHERS)

@@ -34,7 +34,7 @@ _LOGS = ("dicomweb_client", "requests", "retrying", "urllib3")
 
 
 class AwayError(LineError):
-    """An archive does not answer, or no longer.
+    """An archive does not answer, or no longer, or something else does in its place.
 
     Attributes:
         begun: whether something may have reached it.
@@ -161,9 +161,10 @@ class Connection:
         if status == 507:
             return ArchiveError(f"{name} has no room left: tell who runs it.")
         if 300 <= status < 400:
-            return ArchiveError(
+            return AwayError(
                 f"{name} points to another address, a page for logging in as a rule: give the "
-                "address of DICOMweb itself."
+                "address of DICOMweb itself.",
+                False,
             )
         if status >= 500:
             return ArchiveError(f"{name} failed at this ({status}): tell who runs it.")
@@ -266,9 +267,10 @@ class _Session(requests.Session):
         kind = response.headers.get("Content-Type", "")
         bare = kind.partition(";")[0].strip().lower()
         if response.ok and bare == "text/html":
-            raise ArchiveError(
+            raise AwayError(
                 f"A web page answers in the place of {self._server.name}, as of a proxy or of a "
-                "login: look at the address, or open it in a browser."
+                "login: look at the address, or open it in a browser.",
+                True,
             )
         parts = str(request.headers.get("Accept", "")).startswith(_PARTS)
         if response.ok and parts and bare not in (_PARTS, "application/dicom"):

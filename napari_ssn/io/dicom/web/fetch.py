@@ -10,7 +10,7 @@ from pydicom import Dataset
 
 from napari_ssn.errors import ArchiveError, ImageError
 from napari_ssn.io.dicom.damage import reading
-from napari_ssn.io.dicom.web.connection import Connection, FormError
+from napari_ssn.io.dicom.web.connection import Connection, FormError, MissingError
 from napari_ssn.io.dicom.web.find import instances, size_of
 from napari_ssn.io.files import folder_made, workshops, writing
 from napari_ssn.io.locks import alone
@@ -121,6 +121,9 @@ def _sent(
     except FormError:
         # Unpacked by the archive, which every one of them can.
         stream = _asked(connection, study, series, None)
+    except MissingError:
+        # It was there when it was counted.
+        raise MissingError(f"{connection.server.name} has no such series any more.") from None
     with _parsed(connection):
         for one in stream:
             if str(one.SeriesInstanceUID) != series:

@@ -17,7 +17,7 @@ from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.header import DAMAGED
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.modalities import shown_modality
-from napari_ssn.io.dicom.web.connection import AwayError, Connection, LoginError
+from napari_ssn.io.dicom.web.connection import AwayError, Connection, LoginError, MissingError
 from napari_ssn.io.dicom.web.find import checked_uid, holds
 from napari_ssn.io.dicom.web.waiting import UnderWayError
 
@@ -158,7 +158,7 @@ def _send(connection: Connection, one: _File) -> tuple[Sent, str]:
         outcome, reason = _stored(connection, one)
     except UnderWayError as error:
         return said(Outcome.unsure, str(error), stop=True)
-    except (LoginError, Cancelled) as error:
+    except (LoginError, MissingError, Cancelled) as error:
         return said(Outcome.unsent, str(error), stop=True)
     except AwayError as error:
         if not error.begun:
