@@ -152,6 +152,9 @@ class _Count:
     def __init__(self, manifest: Manifest) -> None:
         self.manifest, self.ends = manifest, 0
 
+    def together(self) -> Any:
+        return self.manifest.together()
+
     def ended(self, key: int, outcome: float) -> bool:
         self.ends += 1
         self.manifest.died(key)

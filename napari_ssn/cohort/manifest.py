@@ -203,6 +203,16 @@ class Manifest:
             (state, wanted, reason, row, seconds),
         )
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is recorded inside is on the disk at its end, all of it at once.
+
+        To wait for the disk after each would keep all workers waiting.
+        """
+        with _writing(), self._base as base:
+            base.execute("begin immediate")
+            yield
+
     def died(self, number: int) -> int:
         """A worker died of a scan; how many have by now."""
         self._change(number, "deaths = deaths + 1", ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -72,6 +72,9 @@ class _Ends:
     out: Path
     before: Mapping[int, Found | None]
     stop: list[str] = field(default_factory=list)
+
+    def together(self) -> AbstractContextManager[None]:
+        return self.manifest.together()
 
     def ended(self, key: int, outcome: Outcome) -> bool:
         if outcome.stop:
@@ -250,6 +253,9 @@ class _Seen:
 
     manifest: Manifest
     stamps: dict[str, str]
+
+    def together(self) -> AbstractContextManager[None]:
+        return self.manifest.together()
 
     def ended(self, key: str, outcome: tuple[Series, ...]) -> bool:
         self.manifest.saw(key, self.stamps[key], outcome)

@@ -12,8 +12,10 @@ import queue
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from distributed import Future, KilledWorker
 from distributed.comm.core import CommClosedError
@@ -33,12 +35,15 @@ _SPARED = 5
 _LOOK = 1.0
 # Seconds without any worker after which nobody waits any longer.
 _PATIENCE = 120.0
-# Seconds that a result may take from its worker to here.
-_FETCH = 60.0
+# Seconds that a result may take from its worker to here, and how many are fetched at once.
+_FETCH, _FETCHERS = 60.0, 16
 
 
 class Ends(Protocol[_Told]):
     """Who is told what became of each."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """Around all that is told at once."""
 
     def ended(self, key: _Told, outcome: Any) -> bool:
         """It came to an end; whether it is to be tried again."""
@@ -57,6 +62,30 @@ class _Busy(Generic[Key]):
     key: Key
     address: str
     future: Future[Any]
+
+
+@dataclass(frozen=True)
+class _Done:
+    """It has a result."""
+
+    outcome: Any
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """It raised what nobody had foreseen, of a kind."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """Its worker is gone without a result; whether it is to blame."""
+
+    blamed: bool
+
+
+_Fate: TypeAlias = _Done | _Failed | _Lost
 
 
 @dataclass
@@ -93,26 +122,35 @@ class Shift(Generic[Key]):
         waiting = deque(keys)
         workers = self.crew.workers()
         looked = alone = time.monotonic()
-        try:
-            while waiting or self._busy:
-                self.cancel.check()
-                for address, worker in workers.items():
-                    if waiting and worker.open and address not in self._busy:
-                        self._send(waiting.popleft(), worker)
-                for key in self._collect(workers):
-                    # After all others: whatever it is that kills workers holds up nobody.
-                    waiting.append(key)
-                now = time.monotonic()
-                if now - looked > _LOOK or not workers:
-                    workers, looked = self.crew.workers(), now
-                    waiting.extend(self._lost(workers))
-                alone = now if workers else alone
-                if now - alone > _PATIENCE:
-                    raise DeviceError("No worker is there any more: nothing else can be done.")
-        finally:
-            for one in self._busy.values():
-                one.future.cancel(force=True)
-            self._busy.clear()
+        with ThreadPoolExecutor(_FETCHERS) as fetchers:
+            try:
+                while waiting or self._busy:
+                    self.cancel.check()
+                    self._hand_out(waiting, workers)
+                    ended = self._collected(workers, fetchers)
+                    try:
+                        # Nobody waits for what is written of the one before.
+                        self._hand_out(waiting, workers)
+                    finally:
+                        # After all others: whatever it is that kills workers holds up nobody.
+                        waiting.extend(self._told(ended))
+                    now = time.monotonic()
+                    if now - looked > _LOOK or not workers:
+                        workers, looked = self.crew.workers(), now
+                        waiting.extend(self._told(self._lost(workers)))
+                    alone = now if workers else alone
+                    if now - alone > _PATIENCE:
+                        raise DeviceError("No worker is there any more: nothing else can be done.")
+            finally:
+                for one in self._busy.values():
+                    one.future.cancel(force=True)
+                self._busy.clear()
+
+    def _hand_out(self, waiting: deque[Key], workers: dict[str, Worker]) -> None:
+        """Send each worker that has none a scan."""
+        for address, worker in workers.items():
+            if waiting and worker.open and address not in self._busy:
+                self._send(waiting.popleft(), worker)
 
     def _send(self, key: Key, worker: Worker) -> None:
         self._sent += 1
@@ -123,45 +161,53 @@ class Shift(Generic[Key]):
         address = worker.address
         future.add_done_callback(lambda _: self._ready.put(address))
 
-    def _collect(self, workers: dict[str, Worker]) -> list[Key]:
-        """Take in what has come to an end by now; keys that are to be tried again."""
-        again = list[Key]()
+    def _collected(
+        self, workers: dict[str, Worker], fetchers: ThreadPoolExecutor
+    ) -> list[tuple[Key, _Fate]]:
+        """What has come to an end by now, and how; who is to begin anew does."""
+        found = dict[str, None]()
         try:
-            address = self._ready.get(timeout=_LOOK / 2)
+            found[self._ready.get(timeout=_LOOK / 2)] = None
+            while True:
+                found[self._ready.get_nowait()] = None
         except queue.Empty:
-            return again
-        while True:
-            one = self._busy.get(address)
-            if one is not None and one.future.done():
-                del self._busy[address]
-                again += self._end(one, workers)
-            try:
-                address = self._ready.get_nowait()
-            except queue.Empty:
-                return again
-
-    def _end(self, one: _Busy[Key], workers: dict[str, Worker]) -> list[Key]:
-        """Take in what has come to an end: its key if it is to be tried again."""
-        status = one.future.status
-        if status == "finished":
-            try:
-                outcome = one.future.result(timeout=_FETCH)
-            except (CommClosedError, KilledWorker, TimeoutError, OSError):
-                # It was done, and its worker died with the row.
-                return self._without(one, workers, blamed=False)
-            if self.crowded(outcome):
+            pass
+        here = [self._busy.get(address) for address in found]
+        ended = [one for one in here if one is not None and one.future.done()]
+        for one in ended:
+            del self._busy[one.address]
+        # A row takes as long from its worker as a hundred do.
+        fates = list(fetchers.map(_fate, [one.future for one in ended]))
+        for one, fate in zip(ended, fates, strict=True):
+            crowded = isinstance(fate, _Done) and self.crowded(fate.outcome)
+            if crowded or isinstance(fate, _Lost):
                 workers.pop(one.address, None)
+            if crowded:
                 self.crew.restart(one.address)
-            return [one.key] if self.ends.ended(one.key, outcome) else []
-        error = one.future.exception() if status == "error" else None
-        if error is None or isinstance(error, KilledWorker):
-            return self._without(one, workers, blamed=error is not None)
-        self.ends.failed(one.key, type(error).__name__)
-        return []
+        return [(one.key, fate) for one, fate in zip(ended, fates, strict=True)]
 
-    def _lost(self, workers: dict[str, Worker]) -> list[Key]:
-        """Of workers that are not there any more what they were at, to be tried again."""
-        again = list[Key]()
+    def _told(self, ended: list[tuple[Key, _Fate]]) -> list[Key]:
+        """Tell what became of each; those that are to be tried again."""
+        if not ended:
+            return []
+        with self.ends.together():
+            return [key for key, fate in ended if self._again(key, fate)]
+
+    def _again(self, key: Key, fate: _Fate) -> bool:
+        if isinstance(fate, _Done):
+            return self.ends.ended(key, fate.outcome)
+        if isinstance(fate, _Failed):
+            self.ends.failed(key, fate.kind)
+            return False
+        if not fate.blamed:
+            self._spared[key] += 1
+            if self._spared[key] <= _SPARED:
+                return True
+        return self.ends.died(key)
+
+    def _lost(self, workers: dict[str, Worker]) -> list[tuple[Key, _Fate]]:
+        """Of workers that are not there any more what they were at."""
+        lost = list[tuple[Key, _Fate]]()
         for address in [one for one in self._busy if one not in workers]:
             one = self._busy[address]
             if one.future.done():
@@ -170,14 +216,19 @@ class Shift(Generic[Key]):
                 continue
             del self._busy[address]
             one.future.cancel(force=True)
-            again += self._without(one, workers, blamed=not self.crew.retired(address))
-        return again
+            lost.append((one.key, _Lost(blamed=not self.crew.retired(address))))
+        return lost
 
-    def _without(self, one: _Busy[Key], workers: dict[str, Worker], *, blamed: bool) -> list[Key]:
-        """There is no result, and no worker; the key if it is to be tried again."""
-        workers.pop(one.address, None)
-        if not blamed:
-            self._spared[one.key] += 1
-            if self._spared[one.key] <= _SPARED:
-                return [one.key]
-        return [one.key] if self.ends.died(one.key) else []
+
+def _fate(future: Future[Any]) -> _Fate:
+    """What became of what a worker was asked for, which has come to an end."""
+    if future.status == "finished":
+        try:
+            return _Done(future.result(timeout=_FETCH))
+        except (CommClosedError, KilledWorker, TimeoutError, OSError):
+            # It was done, and its worker died with the row.
+            return _Lost(blamed=False)
+    error = future.exception() if future.status == "error" else None
+    if error is None or isinstance(error, KilledWorker):
+        return _Lost(blamed=error is not None)
+    return _Failed(type(error).__name__)

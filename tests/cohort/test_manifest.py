@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,23 @@ def test_a_look_into_a_folder_is_kept_until_it_changes(tmp_path: Path) -> None:
         manifest.saw("/data/ct", "s", series)
         assert manifest.series_at("/data/ct", "s") == series
         assert manifest.series_at("/data/ct", "t") is None
+
+
+def test_what_is_recorded_together_is_there_together(tmp_path: Path) -> None:
+    def states() -> list[str]:
+        with Manifest(tmp_path) as other:
+            return [one.state for one in other.records()]
+
+    with Manifest(tmp_path, write=True) as manifest:
+        manifest.meet([(scan("a"), "s"), (scan("b"), "s")], WANTED)
+        with manifest.together():
+            manifest.end(1, "done", WANTED.key, found=FOUND)
+            assert manifest.died(2) == 1
+            # Somebody who looks sees none of it, and holds up nobody.
+            assert states() == ["waiting", "waiting"]
+            manifest.end(2, "done", WANTED.key, found=FOUND)
+        assert states() == ["done", "done"]
+        with suppress(KeyError), manifest.together():
+            manifest.end(1, "aside", WANTED.key, "Why.")
+            raise KeyError
+        assert states() == ["done", "done"]

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ class Ends:
     done: list[tuple[Any, Any]] = field(default_factory=list)
     deaths: Counter[Any] = field(default_factory=Counter)
     unforeseen: dict[Any, str] = field(default_factory=dict)
+
+    def together(self) -> Any:
+        return nullcontext()
 
     def ended(self, key: Any, outcome: Any) -> bool:
         self.done.append((key, outcome))
@@ -46,6 +50,24 @@ def test_each_is_done_once(crew: Any) -> None:
     ends = Ends()
     shift(crew, crews.double, ends).run(range(20))
     assert sorted(ends.done) == [(key, 2 * key) for key in range(20)]
+
+
+def test_nobody_waits_for_what_is_written_of_the_one_before(crew: Any) -> None:
+    busy = list[int]()
+
+    class Slow(Ends):
+        def ended(self, key: Any, outcome: Any) -> bool:
+            busy.append(len(at_work._busy))
+            return super().ended(key, outcome)
+
+    ends, deadline = Slow(), time.monotonic() + 60
+    # One may still be starting, of a test that killed it.
+    while len(crew.workers()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    at_work = shift(crew, crews.who, ends)
+    at_work.run(range(30))
+    # All have something to do again before anything is told, but for the last of them.
+    assert busy[:28] == [2] * 28 and len(ends.done) == 30
 
 
 def test_what_kills_its_worker_is_set_aside_and_takes_nobody_with_it(crew: Any) -> None:
