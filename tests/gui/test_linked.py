@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
+from napari_ssn.gui.layers.colours import REGION
 from napari_ssn.gui.layers.crosshair import NAME
+from napari_ssn.gui.layers.other_lines import Drawn, Filled
+from napari_ssn.gui.layers.reticle import GAP, REACH
+from napari_ssn.gui.layers.strokes import SHEER
+from napari_ssn.gui.widgets.slice_view import Picture, SliceView
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
 
+RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 SPACE, SCALE = (14, 18, 22), (2.0, 0.7, 0.8)
 
 
@@ -31,6 +37,12 @@ def views(dock: Any) -> tuple[Any, Any]:
     dock.view.linked.refresh()
     first, last = dock.view.linked.pair.views
     return first, last
+
+
+def corners(dock: Any) -> list[Any]:
+    """Whose the lower corners of the window are."""
+    lower = (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner)
+    return [dock.window().corner(one) for one in lower]
 
 
 def listening(viewer: Any, dock: Any) -> list[int]:
@@ -55,10 +67,10 @@ def test_the_two_other_planes_follow_the_crosshair_and_lead_it(deep: Any, qtbot:
     high = dock.window().minimumSizeHint().height()
     dock.view.all.click()
     assert dock.view.all.isChecked() and steps(viewer) == (3, 10, 5)
-    # They lie below the picture, and not below the list of layers, which needs its height.
+    # They lie below the picture, and not below the list of layers or the dock: these need their
+    # height.
     assert dock.window().minimumSizeHint().height() <= high
-    corner = dock.window().corner(Qt.Corner.BottomLeftCorner)
-    assert corner == Qt.DockWidgetArea.LeftDockWidgetArea
+    assert corners(dock) == [Qt.DockWidgetArea.LeftDockWidgetArea, RIGHT]
     coronal, sagittal = views(dock)
     assert [one.picture.title for one in (coronal, sagittal)] == ["Coronal 10", "Sagittal 5"]
     low, high = viewer.layers["scan"].contrast_limits
@@ -189,6 +201,7 @@ def test_closed_it_costs_nothing(deep: Any, qtbot: Any) -> None:
         assert not dock.view.all.isChecked() and listening(viewer, dock) == before
         assert NAME not in viewer.scene.overlays
         assert "Other planes" not in viewer.window.dock_widgets
+        assert corners(dock) == [Qt.DockWidgetArea.BottomDockWidgetArea] * 2
     dock.view.all.click()
     viewer.window.remove_dock_widget(dock)
     assert dock.view.linked.pair is None and NAME not in viewer.scene.overlays
@@ -215,8 +228,6 @@ def test_what_has_no_other_planes_or_is_not_in_memory_is_said(
 
 
 def test_a_pane_paints_its_picture_upright(qtbot: Any) -> None:
-    from napari_ssn.gui.widgets.slice_view import Drawn, Picture, SliceView
-
     view = SliceView("pane")
     qtbot.addWidget(view)
     view.resize(320, 160)
@@ -239,3 +250,104 @@ def test_a_pane_paints_its_picture_upright(qtbot: Any) -> None:
     assert view.grab().toImage().pixelColor(middle).red() > 200
     beside = view.grab().toImage().pixelColor(middle + QPoint(0, 20))
     assert beside.red() == beside.green() == 0
+
+
+def test_the_other_planes_draw_what_the_picture_draws_in_theirs(deep: Any, qtbot: Any) -> None:
+    viewer, dock, _ = deep
+    session = dock.session
+    session.place_centre((7, 9, 11))
+    dock.view.all.click()
+    run_and_wait(dock, qtbot)
+    qtbot.waitUntil(lambda: session.overviews.current("contours"), timeout=20_000)
+    session.places.look_at((7, 9, 11))
+
+    def rounded(points: Any) -> list[Any]:
+        return np.round(np.asarray(points, np.float64), 5).tolist()
+
+    def on_the_picture(order: tuple[int, int, int]) -> tuple[list[Any], list[Any]]:
+        before = viewer.dims.order
+        viewer.dims.order = order
+        strokes, bands = dock.lines.strokes.strokes, dock.lines.strokes.bands
+        across = np.array(SCALE)[list(order[1:])]
+        lines = [
+            (one.colour, one.width, sorted(rounded(line / across) for line in one.lines))
+            for one in strokes
+            if one.lines
+        ]
+        filled = [(one.colour, rounded(one.corners / across)) for one in bands]
+        viewer.dims.order = before
+        return sorted(lines), filled
+
+    def beside_it(view: Any) -> tuple[list[Any], list[Any]]:
+        lines = [
+            (one.colour, one.width, sorted(map(rounded, one.lines)))
+            for one in view.lines
+            if one.lines
+        ]
+        return sorted(lines), [(one.colour, rounded(one.corners)) for one in view.filled]
+
+    def same(least: int, filled: bool = False) -> None:
+        for view, order in zip(views(dock), ((1, 0, 2), (2, 0, 1)), strict=True):
+            here = beside_it(view)
+            assert here == on_the_picture(order)
+            assert len(here[0]) >= least and bool(here[1]) == filled
+
+    # The box, three of all hypotheses, and the one on show.
+    same(least=4)
+    assert any(one.colour == REGION for one in views(dock)[0].lines)
+    session.walk.hold()
+    session.walk.set_sigma(2.0)
+    same(least=4, filled=True)
+    session.walk.let_go()
+    session.effect.show(0)
+    same(least=4)
+    session.effect.hide()
+    # Diameters, on the slices where they are.
+    qtbot.waitUntil(lambda: session.summary.across.here is not None, timeout=20_000)
+    (found,) = session.summary.across.here
+    turn, space = session.result.source.turn, session.result.source.space
+    middle = turn.points_to_display(np.array([found.ends[0]]), space)[0]
+    session.places.look_at(turn.index_to_source(tuple(map(round, middle)), space))
+    same(least=4)
+    dock.samples.add.click()
+    qtbot.waitUntil(lambda: len(list(dock.scene.still())) == 3, timeout=20_000)
+    session.places.look_at((7, 9, 11))
+    same(least=6)
+    cards = session.cards
+    session.comparing.compare_with(cards.cards[0].choice)
+    qtbot.waitUntil(lambda: dock.scene._compared.layer is not None, timeout=20_000)
+    same(least=2)
+    session.comparing.compare_with(None)
+    dock.settings.boxes["lines"].setChecked(False)
+    same(least=1)
+    dock.settings.boxes["lines"].setChecked(True)
+    # Of another place it is grey in every plane.
+    session.place_centre((4, 9, 11))
+    assert session.stale
+    same(least=4)
+
+
+def test_the_middle_of_the_region_is_marked_in_every_plane(deep: Any) -> None:
+    viewer, dock, _ = deep
+    dock.session.place_centre((7, 9, 11))
+    dock.view.all.click()
+    assert [one.middle for one in views(dock)] == [(7.0, 11.0), (7.0, 9.0)]
+    viewer.dims.set_point(1, 10 * SCALE[1])
+    assert [one.middle for one in views(dock)] == [None, (7.0, 9.0)]
+
+
+def test_a_pane_marks_a_place_and_does_not_cover_it(qtbot: Any) -> None:
+    view = SliceView("pane")
+    qtbot.addWidget(view)
+    view.resize(320, 160)
+    grey = tuple(0xFF000000 | k << 16 | k << 8 | k for k in range(256))
+    view.show_picture(Picture(np.zeros((10, 20), np.uint8), grey))
+    view.look_at((0, 0), (9, 19))
+    corners = np.array([[[6.0, 2.0], [6.0, 6.0], [8.0, 6.0], [8.0, 2.0]]])
+    view.show_lines((), None, (Filled(corners, "#ff0000"),), (4.0, 12.0))
+    shown = view.grab().toImage()
+    here = view.at(4.0, 12.0).toPoint()
+    arm = shown.pixelColor(here + QPoint(round((GAP + REACH) / 2), 0))
+    assert arm.blue() > 150 and shown.pixelColor(here).blue() == 0
+    inside = shown.pixelColor(view.at(7.0, 4.0).toPoint())
+    assert inside.red() == pytest.approx(255 * SHEER, abs=2) and inside.green() == 0

@@ -14,8 +14,8 @@ from napari_ssn.gui.layers.strokes import THIN, Stroke, StrokesOverlay
 from napari_ssn.gui.layers.world import in_layer, in_viewer
 
 NAME = "napari_ssn_place"
-# Pixels of the screen from the place to where its arms begin, and to where they end.
-_GAP, _REACH = 7.0, 18.0
+#: Pixels of the screen from the place to where its arms begin, and to where they end.
+GAP, REACH = 7.0, 18.0
 
 
 class Reticle:
@@ -77,5 +77,5 @@ class Reticle:
         world = np.array(in_viewer(viewer, layer, layer.data_to_world(point)))
         middle = world[[axis - first for axis in dims.displayed]]
         ways = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-        reach = np.array([_GAP, _REACH])[:, None] / viewer.scene.camera.zoom
+        reach = np.array([GAP, REACH])[:, None] / viewer.scene.camera.zoom
         return tuple(middle + reach * way for way in ways)

@@ -24,8 +24,8 @@ from vispy.visuals.shaders import Function
 THIN, BOLD = 1.6, 3.2
 #: The halo's, more than the line's, and its colour: seen on bright tissue, as the line is on dark.
 MORE, HALO = 2.4, (0.0, 0.0, 0.0, 0.75)
-# How much of the picture a band covers.
-_SHEER = 0.4
+#: How much of the picture a band covers.
+SHEER = 0.4
 # A rectangle is two triangles.
 _TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]])
 _AS_IT_IS = Function("vec4 as_it_is(vec4 color) { return color; }")
@@ -123,7 +123,7 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
         self._bands.visible = bool(bands)
         if bands:
             corners = np.concatenate([one.corners for one in bands])
-            tones = [(*Color(one.colour).rgb, _SHEER) for one in bands]
+            tones = [(*Color(one.colour).rgb, SHEER) for one in bands]
             of_corners = [4 * len(one.corners) for one in bands]
             first = 4 * np.arange(len(corners))[:, None, None]
             self._bands.set_data(

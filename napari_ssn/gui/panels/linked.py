@@ -17,24 +17,25 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_ssn.core.directions.compass import AXIAL
-from napari_ssn.gui.layers import colours
-from napari_ssn.gui.layers.copy_lines import CopyLines
 from napari_ssn.gui.layers.crosshair import Crosshair
+from napari_ssn.gui.layers.other_lines import OtherLines
 from napari_ssn.gui.layers.other_plane import plane_of, table_of
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.planes import PLANES, Planes
 from napari_ssn.gui.layers.scene import Scene
-from napari_ssn.gui.layers.strokes import BOLD, THIN
 from napari_ssn.gui.layers.world import in_layer
 from napari_ssn.gui.widgets import slice_view
 from napari_ssn.gui.widgets.pair import Pair
-from napari_ssn.gui.widgets.slice_view import Drawn, SliceView
+from napari_ssn.gui.widgets.slice_view import SliceView
 from napari_ssn.session import Session
 
 _TITLE = "Other planes"
 _LAZY = "This image is read slice by slice: its other planes would take too long."
-_BESIDE = Qt.DockWidgetArea.LeftDockWidgetArea
-_BENEATH = Qt.DockWidgetArea.BottomDockWidgetArea
+# Lower corners of the window, each with what lies above it.
+_CORNERS = (
+    (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
+    (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
+)
 # Of the image, what the picture of a plane hangs on.
 _LOOKS = ("contrast_limits", "colormap", "gamma", "data")
 
@@ -64,7 +65,7 @@ class LinkedPlanes:
         self._clock: QTimer | None = None
         self._cross: Crosshair | None = None
         # Of each of the two planes.
-        self._copies: tuple[CopyLines, ...] = ()
+        self._lines: tuple[OtherLines, ...] = ()
         self._image: Image | None = None
         # Nothing here keeps a window.
         self._window: Callable[[], QWidget | None] = lambda: None
@@ -91,10 +92,10 @@ class LinkedPlanes:
             view.picked.connect(partial(self._picked, number))
         viewer.window.add_dock_widget(pair, name=_TITLE, area="bottom", add_vertical_stretch=False)
         self._window = ref(pair.window())
-        self._widen(_BESIDE)
+        self._leave_corners(True)
         pair.hidden.connect(self._hidden)
         self._cross = Crosshair(viewer)
-        self._copies = tuple(CopyLines(self._scene, session) for _ in pair.views)
+        self._lines = tuple(OtherLines(self._scene, session) for _ in pair.views)
         for event in self._events:
             event.connect(self._ask)
         for signal in self._signals:
@@ -116,8 +117,15 @@ class LinkedPlanes:
     @property
     def _signals(self) -> tuple[Any, ...]:
         session, scene = self._session, self._scene
-        moved, summed = session.walk.moved, session.overviews.changed
-        return session.changed, moved, summed, scene.redrawn, scene.copies.touched
+        return (
+            session.changed,
+            session.walk.moved,
+            session.overviews.changed,
+            session.effect.changed,
+            session.summary.across.found.changed,
+            scene.redrawn,
+            scene.copies.touched,
+        )
 
     def _hidden(self) -> None:
         # In the next turn: Qt is in the middle of hiding it.
@@ -147,15 +155,15 @@ class LinkedPlanes:
             event.disconnect(self._ask)
         for signal in self._signals:
             signal.disconnect(self._ask)
-        for copies in self._copies:
-            copies.close()
-        self._copies = ()
+        for lines in self._lines:
+            lines.close()
+        self._lines = ()
         pair.hidden.disconnect()
         if self._cross is not None:
             self._cross.close(tidy)
             self._cross = None
         if tidy and isalive(pair):
-            self._widen(_BENEATH)
+            self._leave_corners(False)
         if tidy and isalive(pair):
             # napari's own cross has taken it out already.
             if pair.parent() is not None:
@@ -163,14 +171,17 @@ class LinkedPlanes:
             pair.deleteLater()
         self.changed.emit()
 
-    def _widen(self, area: Qt.DockWidgetArea) -> None:
-        """Leave the corner below the list of layers to what lies on the left, or below.
+    def _leave_corners(self, beside: bool) -> None:
+        """Leave the lower corners to what lies on the left and right, or to what lies below.
 
-        The list and its controls need most of a small screen's height: below them there is no room.
+        The list of layers and its controls need most of a small screen's height, and the slider
+        has to be in sight with the planes that follow it: below them there is no room.
         """
         window = self._window()
         if isinstance(window, QMainWindow):
-            window.setCorner(Qt.Corner.BottomLeftCorner, area)
+            for corner, above in _CORNERS:
+                area = above if beside else Qt.DockWidgetArea.BottomDockWidgetArea
+                window.setCorner(corner, area)
 
     # ---- What is shown
 
@@ -252,48 +263,23 @@ class LinkedPlanes:
                     f"{name} {at}",
                 )
             )
-        lines = self._lines(number, (stacked, down, across), at)
-        view.show_lines(lines, (float(here[down]), float(here[across])))
+        lines, filled = self._lines[number].in_plane((stacked, down, across), at)
+        cross = float(here[down]), float(here[across])
+        view.show_lines(lines, cross, filled, self._middle((stacked, down, across), at))
+
+    def _middle(self, way: tuple[int, int, int], at: int) -> tuple[float, float] | None:
+        """Where the region's middle lies in a plane; None where it does not."""
+        setup, display = self._session.setup, self._picture.display
+        centre = setup.centre if setup.around_point else None
+        if centre is None or display is None:
+            return None
+        shown = display.reorientation.index_to_display(centre, display.image_space)
+        stacked, down, across = way
+        return (float(shown[down]), float(shown[across])) if shown[stacked] == at else None
 
     def _spacing(self) -> tuple[float, ...]:
         known = self._picture.geometry()
         return (1.0,) * 3 if known is None or known[1] is None else tuple(known[1][::-1])
-
-    def _lines(self, number: int, way: tuple[int, int, int], at: int) -> tuple[Drawn, ...]:
-        """Of all hypotheses, of samples and of the one on show, as they run in a view's plane."""
-        session, scene, frame = self._session, self._scene, self._scene.frame
-        result, walking, (stacked, down, across) = session.result, scene.walking, way
-        if frame is None or result is None or scene.grey or scene.veiled:
-            return ()
-        if session.summary.hidden:
-            return ()
-        turn, space = frame.display.reorientation, frame.display.image_space
-        if len(space) != 3 or len(result.dist.space) != 3:
-            return ()
-        index = [0, 0, 0]
-        index[stacked] = at
-        voxel, axis = turn.index_to_source(index, space), turn.order[stacked]
-        plane = tuple(voxel[k] if k == axis else None for k in range(3))
-
-        def placed(lines: Any) -> tuple[NDArray[np.float64], ...]:
-            return tuple(turn.points_to_display(line, space)[:, [down, across]] for line in lines)
-
-        copies = [
-            Drawn(placed(one.lines), one.colour, THIN) for _, one in self._copies[number].of(plane)
-        ]
-        if walking is None or not walking.visible:
-            return tuple(copies)
-        shares = session.borders.of_shares(plane)
-        tones = zip(shares, colours.TONES, strict=False)
-        labels = result.card.labels
-        return (
-            *(Drawn(placed(lines), tone, THIN) for lines, tone in tones),
-            *copies,
-            *(
-                Drawn(placed(lines), labels[label].colour, BOLD)
-                for label, lines in session.borders.of_walk(plane).items()
-            ),
-        )
 
     def _turn(self, ways: list[tuple[str, tuple[int, int, int]]]) -> None:
         """Turn the views to the region of a result, or the whole image, when either is new."""

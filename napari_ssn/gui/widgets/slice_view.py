@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_ssn.gui.layers.colours import MIDDLE
+from napari_ssn.gui.layers.other_lines import Drawn, Filled
+from napari_ssn.gui.layers.reticle import GAP, REACH
+from napari_ssn.gui.layers.strokes import SHEER, THIN
 
 # Pixels of the screen: the least, so that a small screen has room for the window, around the
 # crosshair's middle, from the edge to letters, and the halo's more than its line.
@@ -45,15 +50,6 @@ class Picture:
     title: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """Lines of one colour and width: each its points, (n, 2), rows and columns."""
-
-    lines: tuple[NDArray[np.float64], ...]
-    colour: str
-    width: float
-
-
 class SliceView(QWidget):
     """Shows a plane; a press or a drag moves the crosshair, the wheel magnifies around it.
 
@@ -78,6 +74,8 @@ class SliceView(QWidget):
         self._picture: Picture | None = None
         self._image: QImage | None = None
         self.lines: tuple[Drawn, ...] = ()
+        self.filled: tuple[Filled, ...] = ()
+        self.middle: tuple[float, float] | None = None
         self.cross: tuple[float, float] | None = None
         self.words = ""
         # Row and column in the middle, and how many times the whole picture is magnified.
@@ -107,9 +105,23 @@ class SliceView(QWidget):
             self._image.setColorTable(list(picture.table))
         self.update()
 
-    def show_lines(self, lines: tuple[Drawn, ...], cross: tuple[float, float] | None) -> None:
-        """Draw other lines, and the crosshair at a row and column; it is kept in sight."""
+    def show_lines(
+        self,
+        lines: tuple[Drawn, ...],
+        cross: tuple[float, float] | None,
+        filled: tuple[Filled, ...] = (),
+        middle: tuple[float, float] | None = None,
+    ) -> None:
+        """Draw others.
+
+        Args:
+            lines: over all else.
+            cross: row and column of the crosshair, which is kept in sight; None for none.
+            filled: under the lines.
+            middle: row and column that a small cross is drawn around; None for none.
+        """
         self.lines, self.cross = lines, cross
+        self.filled, self.middle = filled, middle
         if cross is not None and not self.rect().contains(self.at(*cross).toPoint()):
             self._middle = cross
         self.update()
@@ -210,14 +222,18 @@ class SliceView(QWidget):
         painter.setTransform(QTransform(across, 0, 0, down, origin.x(), origin.y()))
         painter.drawImage(QPointF(-0.5, -0.5), image)
         painter.resetTransform()
+        self._fill(painter)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_cross(painter)
+        around = self._around_middle()
         for more in (_MORE, 0.0):
             for one in self.lines:
                 colour = _HALO if more else QColor(one.colour)
                 painter.setPen(QPen(colour, one.width + more))
                 for line in one.lines:
                     painter.drawPolyline(self._polygon(line))
+            painter.setPen(QPen(_HALO if more else QColor(MIDDLE), THIN + more))
+            painter.drawLines(around)
         self._paint_letters(painter, picture)
         painter.end()
 
@@ -226,6 +242,25 @@ class SliceView(QWidget):
         x = self.width() / 2 + (line[:, 1] - self._middle[1]) * across
         y = self.height() / 2 + (line[:, 0] - self._middle[0]) * down
         return QPolygonF([QPointF(*one) for one in zip(x.tolist(), y.tolist(), strict=True)])
+
+    def _fill(self, painter: QPainter) -> None:
+        """Without smooth edges: where two rectangles meet, these would be seen."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        for one in self.filled:
+            colour = QColor(one.colour)
+            colour.setAlphaF(SHEER)
+            painter.setBrush(colour)
+            for corners in one.corners:
+                painter.drawPolygon(self._polygon(corners))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _around_middle(self) -> list[QLineF]:
+        """Four arms that leave the place itself to be seen."""
+        if self.middle is None:
+            return []
+        here = self.at(*self.middle)
+        ways = (QPointF(1, 0), QPointF(-1, 0), QPointF(0, 1), QPointF(0, -1))
+        return [QLineF(here + way * GAP, here + way * REACH) for way in ways]
 
     def _paint_cross(self, painter: QPainter) -> None:
         if self.cross is None:
