@@ -28,6 +28,8 @@ _FEW = 16
 _AT_ONCE = 1 << 13
 # Of fewer blocks threads take longer to start than they save.
 _FEW_BLOCKS = 4
+# By what share a norm is stated too short, more than its own rounding.
+_SHORT = 1e-5
 # Labels that are held at once.
 _BYTES = 1 << 26
 # Logits of one label that are summed at once for many draws: they stay in cache.
@@ -152,13 +154,19 @@ def spread_of(dist: LogitDistribution, factors: NDArray[np.float64]) -> LogitDis
 
 
 def changeable(dist: LogitDistribution, radius: float) -> Tensor:
-    """`Decodable.changeable`.
+    """`Decodable.changeable`."""
+    return (activation(dist) <= radius).reshape(dist.space)
+
+
+def activation(dist: LogitDistribution) -> Tensor:
+    """Of each voxel a norm below which no z can change its label, (V,); inf where none can.
 
     A voxel keeps the mean's label c* while ``μ_c* − μ_c > ‖z‖ ‖P_c* − P_c‖`` for every other
-    class c (Cauchy and Schwarz), here with room for the rounding of `logits`.
+    class c (Cauchy and Schwarz), here with room for the rounding of `logits`, which grows with
+    ‖z‖ too.
     """
     mean, factor = dist.mean.flatten(1), dist.cov_factor.flatten(2)
-    out = torch.empty(mean.shape[1], dtype=torch.bool, device=mean.device)
+    out = torch.empty(mean.shape[1], dtype=torch.float32, device=mean.device)
     off = rounding(dist.rank)
     # What vanishes when it is squared counts as this.
     least = dist.rank**0.5 * 1e-18
@@ -168,16 +176,17 @@ def changeable(dist: LogitDistribution, radius: float) -> Tensor:
         best = means.argmax(0, keepdim=True)
         lead = means.gather(0, best) - means
         columns = factors.gather(1, best.expand(dist.rank, 1, -1)) - factors
-        reach = radius * (columns.square_().sum(0).sqrt_() + least)
-        size = means.abs().amax(0) + radius * factors.abs().sum(0).amax(0)
+        reach = columns.square_().sum(0).sqrt_() + least
+        reach += off * factors.abs().sum(0).amax(0)
         # The likeliest label does not contend with itself.
-        out[block] = (lead <= reach + off * size).scatter_(0, best, False).any(0)
+        apart = (lead - off * means.abs().amax(0)).div_(reach).scatter_(0, best, torch.inf)
+        out[block] = apart.amin(0).mul_(1 - _SHORT)
 
     if out.device.type != "cpu" or len(out) <= _FEW_BLOCKS * _AT_ONCE:
         mark(slice(None))
     else:
         in_threads(mark, [slice(k, k + _AT_ONCE) for k in range(0, len(out), _AT_ONCE)])
-    return out.reshape(dist.space)
+    return out
 
 
 def changing_of(

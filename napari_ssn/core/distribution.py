@@ -30,7 +30,7 @@ from napari_ssn.core.deciding import decode
 from napari_ssn.core.decodable import EPSILON as EPSILON
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.dense import (
-    changeable,
+    activation,
     changing_of,
     contenders,
     counts_of,
@@ -211,7 +211,7 @@ class LogitDistribution(Decodable):
 
     def changeable(self, radius: float) -> Tensor:
         """See `Decodable.changeable`."""
-        return changeable(self, radius)
+        return (self.kept("activation", lambda: activation(self)) <= radius).reshape(self.space)
 
     def at(self, voxels: Tensor) -> LogitDistribution:
         """The distribution of some voxels alone, as a column (n, 1) without a place.
