@@ -84,7 +84,7 @@ def _slanted(
     index = np.rint((places - first) @ along / (along @ along))
     if not index.any():
         return out
-    farthest = int(np.argmax(index))
+    farthest = int(np.argmax(np.abs(index)))
     step = (places[farthest] - first) / index[farthest]
     off_mm = np.abs(places - first - index[:, None] * step).max()
     if off_mm > max(_SHARE_OF_SLICE * float(np.linalg.norm(step)), rounded_mm):

@@ -50,6 +50,7 @@ def segmentation(whole: bytes, damaged: str) -> tuple[Dataset, dict[int, Dataset
         if str(seg.get("SegmentationType")) == "FRACTIONAL":
             _check_fraction(seg)
         segments = dict(_numbered(seg))
+        _check_frames(seg)
         seg.SegmentSequence = [_plain(number, one) for number, one in segments.items()]
         _check_distance(seg)
     return seg, segments
@@ -118,6 +119,23 @@ def _check_fraction(seg: Dataset) -> None:
         )
     if not seg.get("SegmentationFractionalType"):
         seg.SegmentationFractionalType = "PROBABILITY"
+
+
+def _check_frames(seg: Dataset) -> None:
+    """Refuse frames of which not every one, and no other, says where in the patient it lies."""
+    frames = seg.get("PerFrameFunctionalGroupsSequence") or ()
+    shared = next(iter(seg.get("SharedFunctionalGroupsSequence") or ()), Dataset())
+    if not any("PlanePositionSequence" in group for group in (shared, *frames)):
+        raise GeometryError(
+            "The DICOM segmentation does not say where in the patient it lies, as those of X-ray "
+            "pictures and of microscope slides do not: it is not opened."
+        )
+    held = int(seg.get("NumberOfFrames") or 1)
+    if len(frames) != held:
+        raise ImageError(
+            f"The DICOM segmentation holds {held} frame{'s' * (held != 1)} and says of "
+            f"{len(frames)} where they lie: export it again from where it comes."
+        )
 
 
 def _check_distance(seg: Dataset) -> None:
