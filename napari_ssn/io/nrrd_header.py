@@ -18,6 +18,11 @@ _MOST_AXES = 4
 # Fields that are needed here, by the other names that they go by.
 _ALSO = {"datafile": "data file", "lineskip": "line skip", "byteskip": "byte skip"}
 _NEEDED = ("type", "dimension", "sizes", "encoding")
+# Fields of the format that are read here: somebody's own key of such a name is not the field.
+_FIELDS = frozenset(
+    (*_NEEDED, *_ALSO.values(), "endian", "kinds", "spacings")
+    + ("space", "space directions", "space origin", "space units", "measurement frame")
+)
 
 
 def read_header(stream: BinaryIO) -> tuple[dict[str, Any], int]:
@@ -69,7 +74,8 @@ def _fields(magic: str, lines: list[str]) -> dict[str, Any]:
             raise ImageError("The file is damaged: a line of its header is no field.")
         if value.startswith("="):
             # A key of somebody's own, said twice or not.
-            keys[name.strip()] = value[1:].strip()
+            if name.strip().lower() not in _FIELDS:
+                keys[name.strip()] = value[1:].strip()
             continue
         name = name.strip().lower()
         name = _ALSO.get(name, name)

@@ -53,6 +53,8 @@ _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3, "µm": 1e-3, "": 1.0}
 _APART = {"domain", "space", "list", "time", "none", "???", ""}
 # Bytes of voxels that are written as text, and those that are taken apart at once.
 _MOST_TEXT, _TEXT_AT_ONCE = 1 << 26, 1 << 16
+# Bytes that may come before voxels that are said to be the last of what is unpacked.
+_MOST_BEFORE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -190,10 +192,13 @@ def _values(header: dict[str, Any], stream: BinaryIO, start: int, sizes: list[in
     if encoding == "raw" and skipped == -1:
         # The voxels are the last of the file.
         start, skipped = max(size - needed, start), 0
-    if skipped < 0:
-        raise ImageError("The file is damaged: its voxels begin before their file.")
     pieces, most = _pieces(stream, start, encoding)
     source.check_fits(needed, size - start, 4 * count, most)
+    if encoding != "raw" and skipped == -1:
+        # Of what is unpacked they are the last, as behind the header of another format.
+        skipped = source.before_last(pieces(), needed, _MOST_BEFORE)
+    if skipped < 0:
+        raise ImageError("The file is damaged: its voxels begin before their file.")
     # A file may be padded, but not by a slice: then one of its sizes is wrong.
     padding = max(needed // max(sizes) - 1, 0)
     raw = source.take(pieces, skipped, needed, padding, size)

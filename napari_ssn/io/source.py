@@ -139,6 +139,16 @@ def check_length(pieces: Iterator[bytes], needed: int) -> None:
     _check_length(_sum_up_to(pieces, needed), needed, 1 << 62)
 
 
+def before_last(pieces: Iterator[bytes], needed: int, most: int) -> int:
+    """How many bytes come before the last ``needed`` ones.
+
+    ImageError if there are fewer than those, or more than ``most`` before them.
+    """
+    found = _sum_up_to(pieces, needed + most)
+    _check_length(found, needed, most)
+    return found - needed
+
+
 def unpacked_bzip2(stream: BinaryIO) -> Iterator[bytes]:
     """As `unpacked`, of one member that bzip2 packed."""
     member = bz2.BZ2Decompressor()

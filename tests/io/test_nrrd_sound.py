@@ -127,6 +127,30 @@ def test_voxels_behind_something_else(tmp_path: Path, last: bool) -> None:
     check(read(tmp_path, HEAD + skip, b"one\ntwo\nabc" + BODY))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress)]
+)
+def test_voxels_behind_something_else_and_packed_with_it(
+    tmp_path: Path, encoding: str, pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As of a NIfTI file that an NRRD header describes: teem, ITK and pynrrd read it.
+    check(read(tmp_path, HEAD + "byte skip: -1\n", pack(bytes(352) + BODY), encoding))
+    with pytest.raises(ImageError, match="cut off"):
+        read(tmp_path, HEAD + "byte skip: -1\n", pack(BODY[:-1]), encoding)
+    monkeypatch.setattr(nrrd_image, "_MOST_BEFORE", 351)
+    with pytest.raises(ImageError, match="more voxels"):
+        read(tmp_path, HEAD + "byte skip: -1\n", pack(bytes(352) + BODY), encoding)
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["byte skip:=2", "Line Skip:=1", "byteskip:=-1", "data file:=other", "space units:=um"]
+    + ["measurement frame:=x", "kinds:=list"],
+)
+def test_a_note_that_is_called_as_a_field_is_a_note(tmp_path: Path, note: str) -> None:
+    check(read(tmp_path, f"{HEAD}{note}\n"))
+
+
 @pytest.mark.parametrize(("encoding", "pack"), [("raw", bytes), ("gzip", gzip.compress)])
 def test_voxels_in_a_file_beside_it(tmp_path: Path, encoding: str, pack) -> None:
     (tmp_path / "voxels").write_bytes(pack(BODY))
