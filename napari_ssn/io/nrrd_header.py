@@ -20,8 +20,18 @@ _ALSO = {"datafile": "data file", "lineskip": "line skip", "byteskip": "byte ski
 _NEEDED = ("type", "dimension", "sizes", "encoding")
 # Fields of the format that are read here: somebody's own key of such a name is not the field.
 _FIELDS = frozenset(
-    (*_NEEDED, *_ALSO.values(), "endian", "kinds", "spacings")
-    + ("space", "space directions", "space origin", "space units", "measurement frame")
+    (
+        *_NEEDED,
+        *_ALSO.values(),
+        "endian",
+        "kinds",
+        "spacings",
+        "space",
+        "space directions",
+        "space origin",
+        "space units",
+        "measurement frame",
+    )
 )
 
 

@@ -127,9 +127,7 @@ def test_voxels_behind_something_else(tmp_path: Path, last: bool) -> None:
     check(read(tmp_path, HEAD + skip, b"one\ntwo\nabc" + BODY))
 
 
-@pytest.mark.parametrize(
-    ("encoding", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress)]
-)
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress)])
 def test_voxels_behind_something_else_and_packed_with_it(
     tmp_path: Path, encoding: str, pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,8 +142,15 @@ def test_voxels_behind_something_else_and_packed_with_it(
 
 @pytest.mark.parametrize(
     "note",
-    ["byte skip:=2", "Line Skip:=1", "byteskip:=-1", "data file:=other", "space units:=um"]
-    + ["measurement frame:=x", "kinds:=list"],
+    [
+        "byte skip:=2",
+        "Line Skip:=1",
+        "byteskip:=-1",
+        "data file:=other",
+        "space units:=um",
+        "measurement frame:=x",
+        "kinds:=list",
+    ],
 )
 def test_a_note_that_is_called_as_a_field_is_a_note(tmp_path: Path, note: str) -> None:
     check(read(tmp_path, f"{HEAD}{note}\n"))
