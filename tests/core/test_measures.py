@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import (
     central_range,
-    count_labels,
     label_counts,
     volume_distribution,
 )
