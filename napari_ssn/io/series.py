@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from napari_ssn.errors import ArchiveError, SSNError
+from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.io.dicom import web
 from napari_ssn.io.dicom.captured import read_page
-from napari_ssn.io.dicom.contoured import read_structures
+from napari_ssn.io.dicom.contoured import read_structures, series_of
 from napari_ssn.io.dicom.header import PARAMETRIC_MAP, STRUCTURE_SET, instance
 from napari_ssn.io.dicom.likely import read_map
 from napari_ssn.io.dicom.look import layer_options
@@ -20,6 +21,8 @@ from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.napari_hooks import image_layer, place
 from napari_ssn.io.opened import layers_of
+
+_PAGE, _PAGE_MM = "Report (a picture, research use only)", 210.0
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,15 +49,19 @@ def layers_of_series(found: Sequence[tuple[SeriesInfo, Volume]]) -> Iterator[Lay
         yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
 
 
-def layers_of_overlays(files: Sequence[bytes], volumes: Sequence[Volume]) -> Iterator[LayerData]:
-    """What lies beside images, hidden; without images the first part of each is seen.
+def layers_of_overlays(
+    files: Sequence[bytes], volumes: Sequence[Volume], shown: bool = True
+) -> Iterator[LayerData]:
+    """What lies beside images, hidden; without images on show the first part of each is seen.
 
     A damaged one must not keep the images from being opened: then it is named in a warning.
 
     Args:
         files: content of segmentations, parametric maps and structure sets.
         volumes: the images; what is of another frame of reference is left aside.
+        shown: whether these are layers too.
     """
+    shown = shown and bool(volumes)
     if not files:
         return
     series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
@@ -63,13 +70,13 @@ def layers_of_overlays(files: Sequence[bytes], volumes: Sequence[Volume]) -> Ite
         try:
             found = _read(whole, frames, volumes)
         except SSNError as error:
-            if not volumes:
+            if not shown:
                 raise
             warnings.warn(f"A result beside the images was left out. {error}", stacklevel=2)
             continue
         if found is not None:
             display, parts = found
-            yield from layers_of(display, place(display), parts, seen=not volumes)
+            yield from layers_of(display, place(display), parts, seen=not shown)
 
 
 def _read(
@@ -83,8 +90,10 @@ def _read(
 
 
 def layer_of_page(page: NDArray[np.uint8]) -> LayerData:
-    """A page that was written as a picture."""
-    return page, {"name": "Report (a picture, research use only)", "rgb": True}, "image"
+    """A page that was written as a picture, as wide as paper is; no image to be segmented."""
+    step = _PAGE_MM / page.shape[1]
+    options = {"scale": (step, step), "units": ("mm", "mm"), "metadata": {RESULT_KEY: {}}}
+    return page, {"name": _PAGE, "rgb": True, **options}, "image"
 
 
 def open_series(
@@ -95,7 +104,7 @@ def open_series(
 ) -> list[LayerData]:
     """Fetch a series from an archive, and read all images, segmentations or maps that it is.
 
-    Nothing of it lies on the disk.
+    Nothing of it lies on the disk. Contours need their image, which is fetched too and not shown.
 
     Raises:
         ArchiveError, Cancelled: see `fetch_files`.
@@ -105,9 +114,14 @@ def open_series(
     if len(files) == 1 and (page := read_page(files[0])) is not None:
         return [layer_of_page(page)]
     read = read_received(files, all_readable)
+    volumes = [volume for _, volume in read.images]
+    drawn_on = {uid for whole in read.overlays for uid in series_of(whole)} - {series}
+    for uid in () if volumes else sorted(drawn_on):
+        there = web.fetch.fetch_files(connection, study, uid, progress)
+        volumes += [volume for _, volume in read_received(there, all_readable).images]
     found = [
         *layers_of_series(read.images),
-        *layers_of_overlays(read.overlays, [volume for _, volume in read.images]),
+        *layers_of_overlays(read.overlays, volumes, shown=bool(read.images)),
     ]
     if not found:
         raise ArchiveError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -44,6 +44,7 @@ class Growth:
         readers: of each image that both ranges are calibrated on; 0 where one is the model's own.
         cautions: parts of sentences, none where nothing differs but the scans.
         longest: of the longest diameter; None where that was not measured in both.
+        across: of the longest across it; None likewise.
         model: name and version of what outlined both.
     """
 
@@ -52,6 +53,7 @@ class Growth:
     readers: int
     cautions: tuple[str, ...]
     longest: Lengthening | None = None
+    across: Lengthening | None = None
     model: str = ""
 
 
@@ -98,7 +100,10 @@ def growth_between(
     what = label or (before.labels[0] if len(before.labels) == 1 else "all labels")
     readers = min(first.readers, second.readers)
     cautions = tuple(_cautions(before, after))
-    return Growth(found, what, readers, cautions, _longest(before, after, what), before.model)
+    spans = [(one.spans or {}).get(what) for one in (before, after)]
+    longest = _lengthening([one.longest_mm if one else None for one in spans])
+    across = _lengthening([one.perpendicular_mm if one else None for one in spans])
+    return Growth(found, what, readers, cautions, longest, across, before.model)
 
 
 def day_in(words: str) -> date:
@@ -136,11 +141,11 @@ def _sizes(scan: Scan, label: str | None, when: str) -> Sizes:
     return found
 
 
-def _longest(before: Scan, after: Scan, what: str) -> Lengthening | None:
-    spans = [(one.spans or {}).get(what) for one in (before, after)]
-    if spans[0] is None or spans[1] is None:
+def _lengthening(mm: Sequence[Sequence[float] | None]) -> Lengthening | None:
+    before, after = mm
+    if before is None or after is None:
         return None
-    return Lengthening(np.array(spans[0].longest_mm), np.array(spans[1].longest_mm))
+    return Lengthening(np.array(before), np.array(after))
 
 
 def _cautions(before: Scan, after: Scan) -> Iterator[str]:
@@ -175,8 +180,8 @@ def _acquired(before: Scan, after: Scan) -> Iterator[str]:
 
 def told_of(found: Growth, least: float) -> Told:
     """What is said of a growth, in sentences; ``least`` is the growth that is asked about."""
-    parts = (found.change, found.what, least, found.readers, found.cautions, found.longest)
-    return tell(*parts, growth_mm=GROWTH_MM)
+    parts = (found.change, found.what, least, found.readers, found.cautions)
+    return tell(*parts, found.longest, found.across, GROWTH_MM)
 
 
 def figures_of(found: Growth, least: float) -> dict[str, Any]:
@@ -186,7 +191,8 @@ def figures_of(found: Growth, least: float) -> dict[str, Any]:
         found: the growth.
         least: growth that is asked about.
     """
-    one, longest, rates = found.change, found.longest, bool(found.change.days)
+    one, rates = found.change, bool(found.change.days)
+    longest, across = found.longest, found.across
     return {
         "label": found.what,
         "calibrated_on_readers": found.readers,
@@ -196,6 +202,7 @@ def figures_of(found: Growth, least: float) -> dict[str, Any]:
         "outlined": list(one.outlined),
         "appeared": one.appeared,
         "vanished": one.vanished,
+        "in_both": one.in_both,
         "ratio": _quantiles(one.ratio),
         "ratio_if_both_err_alike": _quantiles(one.alike),
         "as_two_readers_of_one_scan": _as_readers(one, least) if one.shared else None,
@@ -207,6 +214,7 @@ def figures_of(found: Growth, least: float) -> dict[str, Any]:
         "probability": _number(one.probability(least)),
         "probability_without_change": _number(one.without_change(least)),
         "longest_diameter": None if longest is None else _lengths(longest),
+        "perpendicular_diameter": None if across is None else _lengths(across),
         "cautions": list(found.cautions),
     }
 

@@ -259,10 +259,15 @@ class FollowUp:
 
     # ---- Files
 
-    def export_report(self, path: Path, overwrite: bool = False) -> None:
+    def export_report(
+        self, path: Path, overwrite: bool = False, deidentified: bool = False
+    ) -> None:
         """Write a page about the change; an existing one only if told to.
 
-        Where the name ends in ``.sc.dcm`` as a picture in the study of the later scan.
+        Args:
+            path: where it ends in ``.sc.dcm`` it is a picture in the study of the later scan.
+            overwrite: whether a file of that name may be replaced.
+            deidentified: whether that picture leaves out whom it is of, and when.
         """
         there = self._there()
         if there is None:
@@ -273,7 +278,17 @@ class FollowUp:
         series = self.series
         self._write(
             lambda cancel: prediction.change_report.write_change(
-                path, found, scans, least, days, views, linked, overwrite, cancel, series
+                path,
+                found,
+                scans,
+                least,
+                days,
+                views,
+                linked,
+                overwrite,
+                cancel,
+                series,
+                deidentified,
             ),
             f"Wrote {path.name}.",
         )

@@ -25,7 +25,10 @@ class Told:
     """Sentences on a change.
 
     Attributes:
-        sizes: before and after, and what appeared or vanished.
+        sizes: before and after.
+        seen: how likely it appeared or vanished, and how likely it is in both, which all that
+            follows is given; empty where it is in both for sure.
+        seldom: whether that is less likely than that it appeared, or that it vanished.
         ratio: V₂/V₁ and the difference.
         growth: that was asked about, beside what no change would give; none without a ratio.
         rest: rate of growth and diameters.
@@ -33,6 +36,8 @@ class Told:
     """
 
     sizes: tuple[str, ...]
+    seen: str
+    seldom: bool
     ratio: str
     growth: tuple[str, ...]
     rest: tuple[str, ...]
@@ -41,18 +46,21 @@ class Told:
     @property
     def lines(self) -> tuple[str, ...]:
         """All of them, the sizes first."""
-        return (*self.sizes, self.ratio, *self.growth, *self.rest, *self.cautions)
+        seen = (self.seen,) if self.seen else ()
+        return (*self.sizes, *seen, self.ratio, *self.growth, *self.rest, *self.cautions)
 
     @property
     def headline(self) -> str:
         """The one that matters most."""
+        if self.seldom:
+            return self.seen
         return self.growth[0] if self.growth else self.ratio
 
     @property
     def below(self) -> tuple[str, ...]:
         """All but that and the cautions."""
-        rest = (self.ratio, *self.growth[1:], *self.rest)
-        return (*self.sizes, *(rest if self.growth else ()))
+        cautions = len(self.cautions)
+        return tuple(one for one in self.lines[: -cautions or None] if one != self.headline)
 
 
 def tell(
@@ -62,6 +70,7 @@ def tell(
     readers: int,
     cautions: tuple[str, ...] = (),
     longest: Lengthening | None = None,
+    across: Lengthening | None = None,
     growth_mm: float = 0.0,
 ) -> Told:
     """Say what became of a lesion.
@@ -73,12 +82,15 @@ def tell(
         readers: of each image that the ranges are calibrated on; 0 for the model's own.
         cautions: parts of sentences on what else differs.
         longest: what became of the longest diameter; None where that is not known.
-        growth_mm: growth of that which is asked for.
+        across: and of the longest across it.
+        growth_mm: growth of the longest that is asked for.
     """
     known = not math.isnan(change.ratio.median)
-    lengths = length_lines(longest, growth_mm) if longest is not None else ()
+    lengths = length_lines(longest, across, growth_mm) if longest is not None else ()
     return Told(
         tuple(size_lines(change, what, readers)),
+        seen_line(change),
+        change.in_both < max(change.appeared, change.vanished),
         ratio_line(change),
         tuple(growth_lines(change, growth)) if known else (),
         (rate_line(change), *lengths) if known else (),
@@ -87,17 +99,22 @@ def tell(
 
 
 def size_lines(change: Change, what: str, readers: int) -> Iterator[str]:
-    """``Nodule before: 6.3 mL · readers' range 4.8–9.4 mL (90 %)``, after, and what appeared."""
+    """``Nodule before: 6.3 mL · readers' range 4.8–9.4 mL (90 %)``, and after."""
     kind = "readers'" if readers > 1 else "model"
     for when, sizes, share in zip(
         ("before", "after"), change.sizes_ml, change.outlined, strict=True
     ):
         yield f"{capital(what)} {when}: {_size(sizes, kind)}{_nothing(share)}"
-    if change.appeared >= 0.005 or change.vanished >= 0.005:
-        yield (
-            f"Outlined after and not before: {percent(change.appeared)} · before and not after: "
-            f"{percent(change.vanished)}"
-        )
+
+
+def seen_line(change: Change) -> str:
+    """``Outlined after and not before: 11 % · before and not after: 17 % · in both, …: 70 %``."""
+    if change.appeared < 0.005 and change.vanished < 0.005:
+        return ""
+    return (
+        f"Outlined after and not before: {percent(change.appeared)} · before and not after: "
+        f"{percent(change.vanished)} · in both, which the rest is of: {percent(change.in_both)}"
+    )
 
 
 def ratio_line(change: Change) -> str:
@@ -139,23 +156,32 @@ def asked_growth(growth: float) -> str:
     return f"{kind} of {abs(growth):.0%}".replace("%", " %")
 
 
-def length_lines(longest: Lengthening, growth_mm: float) -> Iterator[str]:
-    """``Longest diameter 24.1 mm (20.3–28.9), then 26.0 mm (…) · +1.9 mm (…)``, and its growth."""
+def length_lines(
+    longest: Lengthening, across: Lengthening | None, growth_mm: float
+) -> Iterator[str]:
+    """``Longest diameter 24.1 mm (20.3–28.9) before, …``, its growth, and the one across it."""
     if math.isnan(longest.ratio.median):
         return
-    one, two = (
-        f"{of.median:.1f} mm ({of.quantile(_LOW):.1f}–{of.quantile(_HIGH):.1f})"
-        for of in longest.lengths_mm
-    )
-    difference = longest.difference_mm
-    ends = " to ".join(_signed(difference.quantile(q), 1) for q in (_LOW, _HIGH))
-    yield (
-        f"Longest diameter {one} before, {two} after: {longest.ratio.median:.2f} times as long · "
-        f"{_signed(difference.median, 1)} mm ({ends})"
-    )
+    yield f"Longest diameter {_lengths(longest)}"
     yield (
         f"Longer by {growth_mm:g} mm or more: {percent(longest.probability(growth_mm))} of pairs · "
         f"two such scans without any change: {percent(longest.without_change(growth_mm))}"
+    )
+    if across is not None:
+        yield f"Across it {_lengths(across)}"
+
+
+def _lengths(found: Lengthening) -> str:
+    """``24.1 mm (20.3–28.9) before, 26.0 mm (…) after: 1.08 times as long · +1.9 mm (…)``."""
+    one, two = (
+        f"{of.median:.1f} mm ({of.quantile(_LOW):.1f}–{of.quantile(_HIGH):.1f})"
+        for of in found.lengths_mm
+    )
+    difference = found.difference_mm
+    ends = " to ".join(_signed(difference.quantile(q), 1) for q in (_LOW, _HIGH))
+    return (
+        f"{one} before, {two} after: {found.ratio.median:.2f} times as long · "
+        f"{_signed(difference.median, 1)} mm ({ends})"
     )
 
 

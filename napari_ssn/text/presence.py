@@ -59,7 +59,7 @@ def nothing_line(share: float) -> str:
     Args:
         share: of the readers who outline nothing.
     """
-    return f"about {_rounded(share)} would outline nothing here"
+    return f"about {percent(share)} would outline nothing here"
 
 
 def unlikely_line(share: float, labels: Sequence[str]) -> str:
@@ -77,13 +77,8 @@ def unlikely_line(share: float, labels: Sequence[str]) -> str:
         what = "anything that this model outlines"
         if one:
             what = f"{'an' if labels[0][:1].lower() in 'aeiou' else 'a'} {labels[0]}"
-        return f"This does not look like {what} ({_rounded(share)})"
+        return f"This does not look like {what} ({percent(share)})"
     what, whom = (f"no {labels[0]}", "one") if one else ("nothing", "anything")
     # 49.7 % is not the half from which on outlines are shown unasked.
-    about = _rounded(min(share, LIKELY - 0.01))
+    about = percent(min(share, LIKELY - 0.01))
     return f"Probably {what} here: about {about} of readers would outline {whom}"
-
-
-def _rounded(share: float) -> str:
-    """A share in percent that is never said to be none or all: no model knows that."""
-    return ">99 %" if 0.995 < share < 1 else percent(share)

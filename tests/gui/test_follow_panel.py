@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tests.support.dicoms import check_leaves_out, make_series
 from tests.support.docks import settled
 from tests.support.helpers import noise_image, page_of, tiny_model
 
@@ -71,3 +74,34 @@ def test_two_scans_are_compared_beside_each_other(
     panel.ask_which = lambda parent: str(tmp_path / "nowhere.json")
     panel.open.click()
     qtbot.waitUntil(lambda: panel.told.text() == "The sidecar does not exist.", timeout=60_000)
+
+
+def test_a_page_in_the_archive_can_leave_out_whom_it_is_of(
+    open_dock: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "solid", 3, region=(16,) * 3))
+    session, panel, follow = dock.session, dock.follow, dock.session.follow
+    page = next(at for at in range(dock.tabs.count()) if dock.tabs.tabText(at) == "Follow-up")
+    dock.tabs.setCurrentIndex(page)
+    assert not panel.unnamed.isVisibleTo(dock)
+    for seed in (0, 1):
+        values = np.maximum(noise_image((18, 17, 16), seed=seed), -1000)
+        make_series(tmp_path / str(seed), values, np.diag([1.0, 1, 1.25, 1]), seed=seed)
+        viewer.open(str(tmp_path / str(seed)), plugin="napari-ssn")
+        dock.run.button.click()
+        qtbot.waitUntil(
+            lambda at=seed: settled(session) and len(session.results.entries) == at + 1,
+            timeout=60_000,
+        )
+    qtbot.waitUntil(lambda: follow.growth is not None and not follow.waiting, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.report.isEnabled(), timeout=60_000)
+    assert panel.unnamed.isVisibleTo(dock)
+    # Both were taken on one day, by their headers.
+    assert "of one day: no rate of growth" in panel.about.text()
+    for unnamed in (False, True):
+        panel.unnamed.setChecked(unnamed)
+        panel.ask = lambda *asked, at=unnamed: str(tmp_path / f"{at}.sc.dcm")
+        panel.report.click()
+        words = "name nobody" if unnamed else "name the patient"
+        qtbot.waitUntil(lambda words=words: words in panel.told.text(), timeout=60_000)
+        check_leaves_out((tmp_path / f"{unnamed}.sc.dcm").read_bytes(), unnamed)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import napari_ssn as ssn
+from napari_ssn.core.hypotheses import ProbabilityMap
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import ArchiveError, Cancel, Cancelled
 from napari_ssn.geometry.display import SOURCE_KEY
@@ -18,6 +20,7 @@ from napari_ssn.io.dicom.web import fetch, find, send
 from napari_ssn.io.dicom.web.connection import Connection, LoginError, MissingError
 from napari_ssn.io.dicom.web.find import Wanted
 from napari_ssn.io.dicom.web.send import Outcome
+from napari_ssn.io.formats import encode_picture
 from napari_ssn.io.series import open_series
 from tests.support.connections import open_until_the_end
 from tests.support.dicoms import make_series
@@ -99,6 +102,37 @@ def test_a_series_goes_there_and_comes_back(
     np.testing.assert_array_equal(back.affine, before.affine)
     said = repr([study, series, sent[0].outcome]) + caplog.text
     assert not named_in(said)
+
+
+def test_whatever_was_sent_opens_again(archive: Orthanc, scan: list[Path], tmp_path: Path) -> None:
+    source = read_dicom(scan[0].parent)
+    label_map = np.zeros(SPACE, np.uint8)
+    label_map[1:4, 2:5, 1:3] = 1
+    one, likely = (
+        ssn.Hypothesis(label_map, source.affine, None, 2),
+        ProbabilityMap(np.full((1, *SPACE), 0.25, np.float32), source.affine),
+    )
+    files = [tmp_path / f"a{suffix}" for suffix in (".rtstruct.dcm", ".pm.dcm", ".sc.dcm")]
+    ssn.write(one, files[0], source=source)
+    ssn.write(likely, files[1], source=source)
+    pixels = np.full((4, 6, 3), 77, np.uint8)
+    files[2].write_bytes(encode_picture(pixels, "m", False, source.source))
+    with connected(archive) as there:
+        assert all(one.done for one in send.send(there, [*scan, *files]))
+        (study,) = find.studies(there, Wanted())[0]
+        kinds = {
+            one.modality: one.uid for one in find.series(there, study.uid) if one.number != 9104
+        }
+        (page,) = (one.uid for one in find.series(there, study.uid) if one.number == 9104)
+        [labels] = open_series(there, study.uid, kinds["RTSTRUCT"])
+        [probable] = open_series(there, study.uid, kinds["OT"])
+        [picture] = open_series(there, study.uid, page)
+        (image,) = open_series(there, study.uid, kinds["CT"])
+    # On the voxels of the image, which is fetched for it and shown nowhere.
+    assert labels[2] == "labels" and labels[1]["visible"] and labels[0].shape == image[0].shape
+    assert labels[0].sum() == label_map.sum() and labels[1]["scale"] == image[1]["scale"]
+    assert probable[2] == "image" and set(np.unique(probable[0])) == {0.25}
+    np.testing.assert_array_equal(picture[0], pixels)
 
 
 def test_names_are_said_where_they_are_asked_for(archive: Orthanc, scan: list[Path]) -> None:

@@ -17,7 +17,7 @@ import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.documents.sidecar import Choice, ModelIdentity, Run, read_sidecar
 from napari_ssn.errors import DataError, GeometryError, ImageError
-from napari_ssn.geometry.display import Display
+from napari_ssn.geometry.display import RESULT_KEY, Display
 from napari_ssn.geometry.transforms import layer_matrix
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.hooks import dicom as opening
@@ -514,6 +514,8 @@ def test_a_page_opens_as_the_picture_that_it_is(tmp_path: Path) -> None:
     [(shown, meta, kind)] = opened(path)
     np.testing.assert_array_equal(shown, pixels)
     assert kind == "image" and meta["rgb"] and "research use only" in meta["name"]
+    # Nothing to be segmented, and as wide as paper.
+    assert RESULT_KEY in meta["metadata"] and 20 * meta["scale"][1] == pytest.approx(210)
     # Coloured pictures of others are no images of the patient.
     other = pydicom.dcmread(path)
     other.Manufacturer = "Somebody"

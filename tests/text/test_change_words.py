@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ssn.core.change import Change
+from napari_ssn.core.change import Change, Lengthening
 from napari_ssn.text.change import _signed, growth_lines, tell
 
 
@@ -35,3 +35,37 @@ def test_what_two_readers_of_one_scan_have_in_common_is_told_where_it_is_known()
         "100 % · without any change: 0 %"
     )
     assert line in tell(known, "nodule", 0.25, 4).below
+
+
+def test_of_a_lesion_that_is_seldom_in_both_scans_that_is_what_is_told_first() -> None:
+    """It vanished: growth is then told of the few pairs in which it did not."""
+    sizes = np.array([1.0, 2.0])
+    told = tell(Change(sizes, sizes / 4, outlined=(0.9, 0.01)), "nodule", 0.25, 4)
+    seen = (
+        "Outlined after and not before: <1 % · before and not after: 89 % · in both, which the "
+        "rest is of: 1 %"
+    )
+    assert told.headline == seen and seen not in told.below
+    assert any(line.startswith("Growth of 25 % or more: ") for line in told.below)
+    # Each is said once.
+    assert sorted((told.headline, *told.below, *told.cautions)) == sorted(told.lines)
+    likely = tell(Change(sizes, 2 * sizes, outlined=(0.9, 0.8)), "nodule", 0.25, 4, ("so",))
+    assert likely.headline.startswith("Growth of 25 % or more: ")
+    assert "in both, which the rest is of: 72 %" in " ".join(likely.below)
+    assert likely.cautions == ("Caution: so.",) and likely.cautions[0] not in likely.below
+    assert tell(Change(sizes, sizes), "nodule", 0.25, 4).seen == ""
+    # Nothing at all after: there is no ratio, and no growth.
+    gone = tell(Change(sizes, np.empty(0), outlined=(1.0, 0.0)), "nodule", 0.25, 4)
+    assert gone.headline.startswith("Outlined after and not before: 0 %")
+    assert gone.below[-1] == "In one of the scans nothing is outlined: there is no ratio."
+
+
+def test_both_diameters_are_told() -> None:
+    sizes = np.array([1.0, 2.0])
+    longest, across = (Lengthening(mm * sizes, 1.5 * mm * sizes) for mm in (10.0, 7.0))
+    lines = tell(Change(sizes, sizes), "nodule", 0.25, 4, (), longest, across, 2.0).below
+    assert lines[-3].startswith("Longest diameter 10.0 mm (10.0–20.0) before, 15.0 mm ")
+    assert lines[-1] == (
+        "Across it 7.0 mm (7.0–14.0) before, 10.5 mm (10.5–21.0) after: 1.50 times as long · "
+        "+3.5 mm (−3.5 to +14.0)"
+    )

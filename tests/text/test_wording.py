@@ -249,6 +249,8 @@ def test_one_direction_is_always_offered() -> None:
 
 def test_small_things() -> None:
     assert [percent(x) for x in (0.712, 0.001, 0.0, 1.0)] == ["71 %", "<1 %", "0 %", "100 %"]
+    # Nearly all is not all.
+    assert [percent(x) for x in (0.994, 0.996, 0.99999)] == ["99 %", ">99 %", ">99 %"]
     assert [seconds(x) for x in (0.84, 24.3, 185)] == ["0.8 s", "24 s", "3 min 05 s"]
     assert origin("CC BY 3.0", "LIDC-IDRI: many slices") == "CC BY 3.0 · trained on LIDC-IDRI"
 

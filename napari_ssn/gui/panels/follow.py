@@ -60,6 +60,15 @@ class Whose:
     label: str = asked(_ALL, "Whose size", choices=(("All labels", _ALL),))
 
 
+@dataclass(frozen=True)
+class Written:
+    """How a page is written as DICOM."""
+
+    unnamed: bool = asked(
+        False, "Leave out whom they are of", "And when, where the page is a DICOM picture"
+    )
+
+
 class FollowPanel(Section):
     """Which two scans, what became of the lesion, and both beside each other.
 
@@ -81,6 +90,8 @@ class FollowPanel(Section):
         self.open = button("Sidecar…", "Take the earlier scan from a sidecar (JSON)", "small")
         self._form = Form(Question(), self._asked)
         self._whose, self.whose = Form(Whose(), self._asked_whose), QWidget()
+        self._written = Form(Written(), lambda written: None)
+        self.unnamed = self._written["unnamed"]
         self.headline, self.beside, self.about = text("", "headline"), text("", "section"), Lines()
         self.cautions, self.told = text("", "warn"), text("")
         self.pictures = (_Thumbnail("Before"), _Thumbnail("After"))
@@ -123,6 +134,7 @@ class FollowPanel(Section):
         self.body.addLayout(row([(self.place, 1), (self.lay, 1)]))
         self.body.addWidget(self.about)
         self.body.addWidget(self.cautions)
+        self.body.addWidget(self.unnamed)
         self.body.addLayout(row([(self.report, 1), (self.table, 1)]))
         self.body.addWidget(self.told)
         self.body.addStretch(1)
@@ -189,7 +201,8 @@ class FollowPanel(Section):
             captured = len(patterns) > 1 and answer.lower().endswith(".sc.dcm")
             path = with_suffix(answer, ".sc.dcm" if captured else ".html")
             # Of the very name that was given the dialog has asked.
-            self._session.follow.export_report(path, str(path) == answer)
+            unnamed = captured and self._written.value.unnamed
+            self._session.follow.export_report(path, str(path) == answer, unnamed)
 
     def _table(self) -> None:
         answer = self.ask(self, "changes.csv", "Table (*.csv)")
@@ -222,6 +235,7 @@ class FollowPanel(Section):
         there = told is not None and not follow.waiting
         for one in (self.report, self.table):
             one.setEnabled(there)
+        self.unnamed.setVisible(follow.series is not None)
         self.swap.setEnabled(both)
 
     def _list(self, which: int, box: Any) -> None:

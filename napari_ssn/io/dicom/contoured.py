@@ -16,6 +16,8 @@ from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.header import STRUCTURE_SET, instance
+from napari_ssn.io.dicom.members import received
 from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.outlines import in_slices
 from napari_ssn.io.dicom.segments import packed
@@ -59,7 +61,7 @@ def read_structures(whole: bytes, volumes: Sequence[Volume]) -> tuple[Display, l
         file = dcmread(BytesIO(whole), force=True)
         colours = {int(one.ReferencedROINumber): one for one in file.ROIContourSequence}
         named = [(int(one.ROINumber), one) for one in file.StructureSetROISequence]
-        series = set(_series(file))
+        series = set(_series_in(file))
     if not volumes:
         raise ImageError(_ALONE)
     image = next((one for one in volumes if _uid(one) in series), None)
@@ -90,8 +92,17 @@ def _uid(volume: Volume) -> str:
     return str(source.headers[0].SeriesInstanceUID) if isinstance(source, DicomSeries) else ""
 
 
-def _series(file: Dataset) -> Iterator[str]:
-    """UIDs of the series that a structure set is drawn on."""
+def series_of(whole: bytes) -> tuple[str, ...]:
+    """UIDs of the series that a structure set is drawn on; none of any other file."""
+    found = instance(received(whole))
+    if found is None or found.kind != STRUCTURE_SET:
+        return ()
+    check_inflates(whole)
+    with reading(_DAMAGED):
+        return tuple(_series_in(dcmread(BytesIO(whole), force=True)))
+
+
+def _series_in(file: Dataset) -> Iterator[str]:
     for frame in file.get("ReferencedFrameOfReferenceSequence") or ():
         for study in frame.get("RTReferencedStudySequence") or ():
             for one in study.get("RTReferencedSeriesSequence") or ():
