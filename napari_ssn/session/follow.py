@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -273,23 +274,11 @@ class FollowUp:
         if there is None:
             return
         found, scans = there
-        days, least = self.days, self.asked.growth
+        days, least, series = self.days, self.asked.growth, self.series
         views, linked = self.beside.views, self.beside.linked
-        series = self.series
+        write = partial(prediction.change_report.write_change, path, found, scans, least, days)
         self._write(
-            lambda cancel: prediction.change_report.write_change(
-                path,
-                found,
-                scans,
-                least,
-                days,
-                views,
-                linked,
-                overwrite,
-                cancel,
-                series,
-                deidentified,
-            ),
+            lambda cancel: write(views, linked, overwrite, cancel, series, deidentified),
             f"Wrote {path.name}.",
         )
 

@@ -116,10 +116,8 @@ def _needed(value: float) -> int:
 
 def percent(share: float) -> str:
     """``71 %``; what is there but rounds to nothing is ``<1 %``, to everything ``>99 %``."""
-    if 0 < share < 0.005:
-        return "<1 %"
-    if 0.995 <= share < 1:
-        return ">99 %"
+    if 0 < share < 0.005 or 0.995 <= share < 1:
+        return "<1 %" if share < 0.5 else ">99 %"
     return f"{100 * share:.0f} %"
 
 

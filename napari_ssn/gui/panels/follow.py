@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,14 +11,22 @@ from typing import Any
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
 from napari_ssn.gui.panels.shown import entry_words
 from napari_ssn.gui.widgets.forms import Form, lay_out
-from napari_ssn.gui.widgets.parts import Section, button, combo, line, row, say, text
+from napari_ssn.gui.widgets.parts import Lines, Section, button, combo, line, row, say, text
 from napari_ssn.session import Session
 from napari_ssn.session.follow import BEFORE
 from napari_ssn.session.results import Entry
@@ -60,15 +68,6 @@ class Whose:
     label: str = asked(_ALL, "Whose size", choices=(("All labels", _ALL),))
 
 
-@dataclass(frozen=True)
-class Written:
-    """How a page is written as DICOM."""
-
-    unnamed: bool = asked(
-        False, "Leave out whom they are of", "And when, where the page is a DICOM picture"
-    )
-
-
 class FollowPanel(Section):
     """Which two scans, what became of the lesion, and both beside each other.
 
@@ -90,8 +89,8 @@ class FollowPanel(Section):
         self.open = button("Sidecar…", "Take the earlier scan from a sidecar (JSON)", "small")
         self._form = Form(Question(), self._asked)
         self._whose, self.whose = Form(Whose(), self._asked_whose), QWidget()
-        self._written = Form(Written(), lambda written: None)
-        self.unnamed = self._written["unnamed"]
+        self.unnamed = QCheckBox("Leave out whom they are of")
+        self.unnamed.setToolTip("And when they were taken, where the page is a DICOM picture")
         self.headline, self.beside, self.about = text("", "headline"), text("", "section"), Lines()
         self.cautions, self.told = text("", "warn"), text("")
         self.pictures = (_Thumbnail("Before"), _Thumbnail("After"))
@@ -201,7 +200,7 @@ class FollowPanel(Section):
             captured = len(patterns) > 1 and answer.lower().endswith(".sc.dcm")
             path = with_suffix(answer, ".sc.dcm" if captured else ".html")
             # Of the very name that was given the dialog has asked.
-            unnamed = captured and self._written.value.unnamed
+            unnamed = captured and self.unnamed.isChecked()
             self._session.follow.export_report(path, str(path) == answer, unnamed)
 
     def _table(self) -> None:
@@ -291,30 +290,6 @@ class FollowPanel(Section):
         found = zip(self.pictures, follow.beside.pictures(offset), follow.dates, strict=False)
         for thumbnail, pixels, day in found:
             thumbnail.show_pixels(pixels, day)
-
-
-class Lines(QWidget):
-    """Sentences below each other, a little apart."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: list[QLabel] = []
-        self._body = QVBoxLayout(self)
-        self._body.setContentsMargins(0, 0, 0, 0)
-        self._body.setSpacing(5)
-
-    def say(self, lines: Sequence[str]) -> None:
-        """Say others; nothing where there are none."""
-        while len(self._lines) < len(lines):
-            self._lines.append(text(""))
-            self._body.addWidget(self._lines[-1])
-        for at, label in enumerate(self._lines):
-            say(label, lines[at] if at < len(lines) else "")
-        self.setVisible(bool(lines))
-
-    def text(self) -> str:
-        """All that is said, a line each."""
-        return "\n".join(label.text() for label in self._lines if label.text())
 
 
 class _Thumbnail(QWidget):

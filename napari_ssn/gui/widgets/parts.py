@@ -304,3 +304,27 @@ class Section(QWidget):
             head = line("section")
             head.setText(title)
             self.body.addLayout(row([(head, 1), *beside]))
+
+
+class Lines(QWidget):
+    """Sentences below each other, a little apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[QLabel] = []
+        self._body = QVBoxLayout(self)
+        self._body.setContentsMargins(0, 0, 0, 0)
+        self._body.setSpacing(5)
+
+    def say(self, lines: Sequence[str]) -> None:
+        """Say others; nothing where there are none."""
+        while len(self._lines) < len(lines):
+            self._lines.append(text(""))
+            self._body.addWidget(self._lines[-1])
+        for at, label in enumerate(self._lines):
+            say(label, lines[at] if at < len(lines) else "")
+        self.setVisible(bool(lines))
+
+    def text(self) -> str:
+        """All that is said, a line each."""
+        return "\n".join(label.text() for label in self._lines if label.text())
