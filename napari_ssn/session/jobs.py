@@ -254,13 +254,12 @@ def _drawn_again(held: Held, drawn: Drawn) -> Decoded:
     hypothesis = prediction.decode.hypothesis_of(found, choice, held.lesions)
     record = prediction.record.describe(found, choice, held.lesions, hypothesis)
     labels = hypothesis.label_map if drawn.labels is None else drawn.labels
-    labels.flags.writeable = False
-    return Decoded(found, choice, True, labels, record.model_dump(mode="json"), drawn.edited)
+    told = record.model_dump(mode="json")
+    return Decoded.of(found, choice, True, labels, told, drawn.edited)
 
 
 def decode_job(result: Prediction, choice: Choice, kept: bool, lesions: Lesions | None) -> Decoded:
     """Decode a whole hypothesis onto the image's grid."""
     hypothesis = prediction.decode.hypothesis_of(result, choice, lesions)
     record = prediction.record.describe(result, choice, lesions, hypothesis)
-    hypothesis.label_map.flags.writeable = False
-    return Decoded(result, choice, kept, hypothesis.label_map, record.model_dump(mode="json"))
+    return Decoded.of(result, choice, kept, hypothesis.label_map, record.model_dump(mode="json"))

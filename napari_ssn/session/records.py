@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.network.others.kept import Kept
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
@@ -181,6 +183,8 @@ News = Step | Remark | Preview
 class Decoded:
     """One hypothesis as a label map on the source's grid, frozen.
 
+    All that takes as long as the image is large was done where it was decoded, not in the window.
+
     Attributes:
         result: it came from.
         choice: which hypothesis it is.
@@ -188,6 +192,9 @@ class Decoded:
         label_map: (*S) uint8.
         provenance: content of its sidecar.
         edited: whether it was painted on since it was decoded.
+        shown: the label map as the window turns it, a copy for the one layer that is made of it.
+        digest: of ``shown``, see `digest_of`.
+        counts: voxels of each label, (C,).
     """
 
     result: Prediction
@@ -195,14 +202,34 @@ class Decoded:
     kept: bool
     label_map: NDArray[np.uint8]
     provenance: dict[str, Any]
-    edited: bool = False
+    edited: bool
+    shown: NDArray[np.uint8]
+    digest: bytes
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        result: Prediction,
+        choice: Choice,
+        kept: bool,
+        label_map: NDArray[np.uint8],
+        provenance: dict[str, Any],
+        edited: bool = False,
+    ) -> Decoded:
+        """Turn, count and tell apart a label map, which is frozen."""
+        label_map.flags.writeable = False
+        shown = result.source.turn.apply(label_map).copy()
+        counts = count_labels(label_map, result.dist.classes)
+        digest = digest_of(shown)
+        return cls(result, choice, kept, label_map, provenance, edited, shown, digest, counts)
 
     @cached_property
     def drawn(self) -> Drawn:
         """It, as a study keeps it."""
         return Drawn(self.choice, self.label_map, self.edited)
 
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """Voxels of each label, (C,)."""
-        return np.bincount(self.label_map.reshape(-1), minlength=self.result.dist.classes)
+
+def digest_of(labels: NDArray[np.uint8]) -> bytes:
+    """What tells whether somebody has painted on labels since."""
+    return hashlib.blake2b(np.ascontiguousarray(labels).data, digest_size=16).digest()

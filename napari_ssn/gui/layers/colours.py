@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 
 from napari_ssn.session import Preview
 
@@ -21,13 +23,26 @@ TONES = ("#4d82ff", "#6fb7f2", "#c4f0ff")
 GREYS = ("#6e6e6e", "#9a9a9a", "#cfcfcf")
 
 
-def of(result: Prediction | Preview, grey: bool = False) -> DirectLabelColormap:
+class LabelColours(DirectLabelColormap):
+    """Colours of few labels, looked up.
+
+    napari has numba compile a loop for its own when the first layer comes, and the window stands
+    still for a second; what it makes of it is a table of 256 rows.
+    """
+
+    def _map_without_cache(self, values: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Colours of labels, as `map` has them one by one."""
+        rows = [self.color_dict.get(int(value), self.default_color) for value in values.flat]
+        return np.array(rows, np.float32).reshape(*values.shape, 4)
+
+
+def of(result: Prediction | Preview, grey: bool = False) -> LabelColours:
     """One colour per label, from the model's card; all grey for a result that is stale."""
     table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
     for value, label in enumerate(result.card.labels):
         if value > 0:
             table[value] = GREY if grey else label.colour
-    return DirectLabelColormap(color_dict=table)
+    return LabelColours(color_dict=table)
 
 
 #: Of where a direction leads, to the left and to the right on its slider: magenta and green are
@@ -46,7 +61,7 @@ COPIES = (
 )  # fmt: skip
 
 
-def one_colour(classes: int, colour: str) -> DirectLabelColormap:
+def one_colour(classes: int, colour: str) -> LabelColours:
     """The same colour for every label."""
     table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    return DirectLabelColormap(color_dict=table | dict.fromkeys(range(1, classes), colour))
+    return LabelColours(color_dict=table | dict.fromkeys(range(1, classes), colour))

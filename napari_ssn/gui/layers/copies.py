@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from napari_ssn.gui.layers import results as layers
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded
+from napari_ssn.session.records import digest_of
 
 #: Modes of a labels layer in which a click changes it.
 EDITING = ("paint", "erase", "fill", "polygon")
@@ -44,7 +44,7 @@ class Copy:
         """Whether somebody has kept it, painted on it or renamed it."""
         if self.kept is not None:
             return True
-        return self.layer.name != self.name or _digest(self.layer.data) != self.digest
+        return self.layer.name != self.name or digest_of(self.layer.data) != self.digest
 
 
 class CopyLayers:
@@ -124,7 +124,7 @@ class CopyLayers:
     def _draw_anew(
         self, copy: Copy, kept: Choice, undo: Callable[[NDArray[Any]], NDArray[Any]]
     ) -> None:
-        now = _digest(copy.layer.data)
+        now = digest_of(copy.layer.data)
         before = self._drawn.get(copy.layer)
         if before is None or before[1] != now:
             labels = np.array(undo(np.asarray(copy.layer.data)), np.uint8)
@@ -138,20 +138,18 @@ class CopyLayers:
     def add(
         self,
         decoded: Decoded,
-        labels: NDArray[np.uint8],
         transform: dict[str, Any],
         place: dict[str, Any],
     ) -> Copy:
         """Make a layer of a hypothesis.
 
         Args:
-            decoded: the hypothesis.
-            labels: its label map as it is shown; copied, because a layer can be painted on.
+            decoded: the hypothesis; what it shows is the layer's from now on, to be painted on.
             transform, place: where the layer lies, and how its metadata say so.
         """
-        data = labels.copy()
         metadata = layers.decoded_metadata(decoded, place)
-        layer = layers.label_layer(layers.layer_name(decoded), data, transform, metadata)
+        name = layers.layer_name(decoded)
+        layer = layers.label_layer(name, decoded.shown, transform, metadata)
         colour = self._next_colour()
         # Of several labels the voxels keep the labels' colours: who paints has to tell them apart.
         plain = decoded.result.dist.classes == 2
@@ -160,7 +158,8 @@ class CopyLayers:
         # The list of layers may have given it another name: one for each.
         kept = decoded.choice if decoded.kept else None
         run, edited = decoded.result.run, decoded.edited
-        made = Copy(layer, layer.name, _digest(data), decoded.choice, kept, run, colour, edited)
+        digest = decoded.digest
+        made = Copy(layer, layer.name, digest, decoded.choice, kept, run, colour, edited)
         self._take_up(made)
         if decoded.kept and self._editing is not None:
             self._viewer.layers.selection = {layer}
@@ -247,7 +246,3 @@ class CopyLayers:
         self._drawn.pop(layer, None)
         self._painted.discard(layer)
         self._seen.discard(layer)
-
-
-def _digest(labels: NDArray[np.uint8]) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(labels).data, digest_size=16).digest()

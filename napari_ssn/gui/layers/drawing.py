@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 
@@ -132,7 +131,7 @@ class Drawings:
     def _add(self, marks: NDArray[np.uint8]) -> None:
         transform, _ = self._scene.frame_of_result
         layer = layers.label_layer(UNLIKELY, marks, transform, {})
-        layer.colormap = DirectLabelColormap(color_dict=dict(_COLOURS))
+        layer.colormap = colours.LabelColours(color_dict=dict(_COLOURS))
         layer.opacity = _OPACITY
         self._marks = layer
         self._scene.lay(layer)

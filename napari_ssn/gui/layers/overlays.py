@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.utils.colormaps import Colormap
 from napari.viewer import Viewer
 
 from napari_ssn.core.summaries.lines import MEDIAN_BIT, boxplot_lines
 from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.gui.layers import results as layers
-from napari_ssn.gui.layers.colours import GREYS, TONES
+from napari_ssn.gui.layers.colours import GREYS, TONES, LabelColours
 from napari_ssn.gui.layers.painted import Painted
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.prediction.choice import Choice
@@ -151,12 +151,12 @@ class Overlays:
         self._shown.clear()
 
 
-def tones(grey: bool = False) -> DirectLabelColormap:
+def tones(grey: bool = False) -> LabelColours:
     """`TONES` for the values 1 to 3, greys for a result that is stale; bands are sheer."""
     table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
     for value, tone in enumerate(GREYS if grey else TONES, start=1):
         table[value] = (*_rgb(tone), _SHEER if value < 3 else 1.0)
-    return DirectLabelColormap(color_dict=table)
+    return LabelColours(color_dict=table)
 
 
 def _rgb(tone: str) -> tuple[float, float, float]:

@@ -186,8 +186,7 @@ class Scene:
 
     def _made(self, decoded: Decoded) -> None:
         assert self.frame is not None
-        shown = self.shown(decoded.label_map)
-        made = self.copies.add(decoded, shown, self.frame.transform, self.frame.place)
+        made = self.copies.add(decoded, self.frame.transform, self.frame.place)
         self._session.copies.laid(made)
         self.redrawn.emit()
 

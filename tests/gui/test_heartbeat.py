@@ -1,0 +1,99 @@
+"""What the window's own thread does for a result, beside napari doing the same with plain layers.
+
+Counted is the processor's time of that thread alone, which what else the machine does leaves as it
+is; both take turns in the same window, and of several times the least counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+from qtpy.QtWidgets import QApplication
+
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.napari_hooks import image_layer
+from tests.support.docks import settled
+from tests.support.helpers import noise_image, tiny_model
+
+# As large as a chest CT: what is done with all of its voxels is noticed.
+SPACE = (96, 448, 448)
+COUNT, ROUNDS = 5, 2
+
+
+class Turns:
+    """Seconds of the processor that each turn of the event loop takes in this thread."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    def until(self, start: Callable[[], object], done: Callable[[], bool]) -> float:
+        """Begin something, let the window live until it is done, and say how long it all took."""
+        end = time.monotonic() + 120
+        self._take(start)
+        while not done():
+            assert time.monotonic() < end, "it takes too long"
+            self._take(QApplication.processEvents)
+            time.sleep(0.002)
+        self._take(QApplication.processEvents)
+        return sum(self.taken)
+
+    def _take(self, do: Callable[[], object]) -> None:
+        before = time.thread_time()
+        do()
+        self.taken.append(time.thread_time() - before)
+
+
+def samples(dock: Any) -> int:
+    return sum(1 for _ in dock.scene.still())
+
+
+def test_samples_take_no_longer_than_layers_of_napari(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16)))
+    volume = Volume(noise_image(SPACE[::-1])[None], np.diag([-0.7, -0.7, 2.5, 1.0]))
+    viewer.add_layer(Layer.create(*image_layer(volume, name="scan")))
+    # It is turned where it is shown, as a CT is.
+    assert dock.picture.display.reorientation.order != (0, 1, 2)
+    dock.session.place_centre((200, 200, 40))
+    dock.run.button.click()
+    qtbot.waitUntil(lambda: settled(dock.session), timeout=120_000)
+    dock.samples.count.setValue(COUNT)
+    where = {"scale": (2.5, 0.7, 0.7), "units": ("mm",) * 3, "opacity": 0.0}
+
+    def ours() -> float:
+        there = samples(dock) + COUNT
+        return Turns().until(dock.samples.add.click, lambda: samples(dock) == there)
+
+    def plain() -> float:
+        """One after the other, as ours come."""
+        data = [np.zeros(SPACE, np.uint8) for _ in range(COUNT)]
+        left: Iterator[Any] = iter(data)
+        turns, many = Turns(), len(viewer.layers) + COUNT
+
+        def add() -> None:
+            viewer.add_labels(next(left), name="plain", **where)
+
+        for _ in data:
+            now = len(viewer.layers) + 1
+            turns.until(add, lambda now=now: len(viewer.layers) == now)
+        assert len(viewer.layers) == many
+        return sum(turns.taken)
+
+    def clear() -> None:
+        for layer in [*viewer.layers]:
+            if layer.name.startswith(("plain", "SSN · sample")):
+                viewer.layers.remove(layer)
+
+    taken = []
+    for _ in range(ROUNDS + 1):
+        taken.append((ours(), plain()))
+        clear()
+    # The first round compiles.
+    mine, napari = (min(one) for one in zip(*taken[1:], strict=True))
+    assert mine <= 1.1 * napari, taken
