@@ -483,6 +483,32 @@ def test_nuclear_medicine_says_on_which_side_its_slices_are(tmp_path: Path, sign
     np.testing.assert_allclose(volume.affine, expected, atol=1e-6)
 
 
+def test_a_gated_heart_is_a_volume_per_time_slot(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(0, 900, SPACE).astype(np.float32) for _ in range(2))
+    both = np.concatenate([first, second], axis=2)
+    one = many_frames(tmp_path / "a.dcm", both, AXIAL, "NM")
+    detector = Dataset()
+    detector.ImagePositionPatient = one.ImagePositionPatient
+    detector.ImageOrientationPatient = one.ImageOrientationPatient
+    del one.ImagePositionPatient, one.ImageOrientationPatient
+    one.DetectorInformationSequence = Sequence([detector])
+    one.ImageType = ["ORIGINAL", "PRIMARY", "RECON GATED TOMO", "EMISSION"]
+    # Heartbeats of one length, in two time slots each (PS3.3 C.8.4.8).
+    one.FrameIncrementPointer = [0x00540060, 0x00540070, 0x00540080]
+    one.RRIntervalVector = [1] * 2 * SPACE[2]
+    one.TimeSlotVector = [1] * SPACE[2] + [2] * SPACE[2]
+    one.SliceVector = 2 * list(range(1, SPACE[2] + 1))
+    one.SpacingBetweenSlices = "2.0"
+    one.save_as(tmp_path / "a.dcm")
+    with pytest.raises(ImageError, match="time point 1 of 2.*time point 2 of 2"):
+        ssn.read(tmp_path / "a.dcm")
+    for number, data in enumerate((first, second), start=1):
+        volume = ssn.read(tmp_path / "a.dcm", series=number)
+        np.testing.assert_array_equal(volume.data[0], data)
+        np.testing.assert_allclose(volume.affine, AXIAL, atol=1e-6)
+
+
 @pytest.mark.parametrize("image_type", [["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"], None])
 def test_projections_and_films_are_no_slices(tmp_path: Path, image_type: list | None) -> None:
     one = many_frames(tmp_path / "a.dcm", values(), AXIAL, "NM" if image_type else "CT")

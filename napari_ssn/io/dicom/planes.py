@@ -74,10 +74,13 @@ KEYWORDS = (
     "SliceLocationVector",
     "SliceVector",
     "TimeSlotVector",
+    "RRIntervalVector",
 )
 # What frames of an instance without functional groups follow one another in: slices, places of
-# slices, or time slots and slices.
-_SLICES, _LOCATIONS, _SLOTS = 0x00540080, 0x00182005, 0x00540071
+# slices, or heartbeats by their length, time slots of them, and slices.
+_SLICES, _LOCATIONS, _BEATS, _SLOTS = 0x00540080, 0x00182005, 0x00540060, 0x00540070
+# Kinds of pictures in nuclear medicine that are slices; others are projections.
+_RECONSTRUCTED = ("RECON TOMO", "RECON GATED TOMO")
 
 
 def planes(header: Dataset) -> list[Plane] | None:
@@ -111,12 +114,13 @@ def _reckoned(header: Dataset, first: Plane) -> list[Plane] | None:
     pointer = header.get("FrameIncrementPointer")
     keys = [] if pointer is None else [int(tag) for tag in _each(pointer)]
     nuclear = str(header.get("Modality") or "") == "NM"
-    if nuclear and "RECON TOMO" not in str(header.get("ImageType") or ""):
+    kind = str(header.get("ImageType") or "")
+    if nuclear and not any(one in kind for one in _RECONSTRUCTED):
         return None
-    if any(key not in (_SLICES, _LOCATIONS, _SLOTS) for key in keys):
+    if any(key not in (_SLICES, _LOCATIONS, _BEATS, _SLOTS) for key in keys):
         return None
     between = float(header.get("SpacingBetweenSlices") or first.thickness_mm or 0.0)
-    slices, slots = _vector(header, "SliceVector", count), _vector(header, "TimeSlotVector", count)
+    slices, slots = _vector(header, "SliceVector", count), _slots(header, count)
     steps = [(number - 1) * between for number in slices or range(1, count + 1)]
     locations = header.get("SliceLocationVector")
     if _LOCATIONS in keys and locations is not None:
@@ -139,6 +143,15 @@ def _reckoned(header: Dataset, first: Plane) -> list[Plane] | None:
             )
         )
     return found
+
+
+def _slots(header: Dataset, count: int) -> list[int] | None:
+    """Numbers of the frames' points of time, one heartbeat after the other; None without any."""
+    beats = _vector(header, "RRIntervalVector", count)
+    slots = _vector(header, "TimeSlotVector", count)
+    if beats is None or slots is None:
+        return beats or slots
+    return [(beat - 1) * max(slots) + slot for beat, slot in zip(beats, slots, strict=True)]
 
 
 def _vector(header: Dataset, keyword: str, count: int) -> list[int] | None:

@@ -74,6 +74,7 @@ _KEPT = frozenset(
         "SliceVector",
         "SliceLocationVector",
         "TimeSlotVector",
+        "RRIntervalVector",
     )
 )
 _SEXES = {"", "M", "F", "O"}
