@@ -254,5 +254,6 @@ def _saying_what_is_missing(written: int, wanted: int) -> Iterator[None]:
         yield
     except ExportError as error:
         raise ExportError(
-            f"{error} Written: {written} of {plural(wanted, 'label map')}; volumes.csv is missing."
+            f"{error} Written: {written} of {plural(wanted, 'label map')}; volumes.csv was not "
+            "written."
         ) from None

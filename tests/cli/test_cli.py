@@ -505,7 +505,7 @@ def test_a_disk_that_fills_up_is_said_with_what_is_missing(
     status, out, err = segment(run, scan, model_3d, tmp_path / "out", "--samples", 1)
     assert status == 2 and out == ""
     assert "The disk is full" in err
-    assert f"Written: {written} of 2 label maps; volumes.csv is missing." in err
+    assert f"Written: {written} of 2 label maps; volumes.csv was not written." in err
     found = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert (
         found == ["mean.json", "mean.nii.gz", "sample_01.json", "sample_01.nii.gz"][: 2 * written]

@@ -501,7 +501,7 @@ def test_a_gated_heart_is_a_volume_per_time_slot(tmp_path: Path) -> None:
     one.SliceVector = 2 * list(range(1, SPACE[2] + 1))
     one.SpacingBetweenSlices = "2.0"
     one.save_as(tmp_path / "a.dcm")
-    with pytest.raises(ImageError, match="time point 1 of 2.*time point 2 of 2"):
+    with pytest.raises(ImageError, match=r"time point 1 of 2.*time point 2 of 2"):
         ssn.read(tmp_path / "a.dcm")
     for number, data in enumerate((first, second), start=1):
         volume = ssn.read(tmp_path / "a.dcm", series=number)

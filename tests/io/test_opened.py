@@ -246,6 +246,26 @@ def test_many_segments_of_a_layer_are_counted(tmp_path: Path) -> None:
     assert [name for name, _ in looks(layer)] == ["s0", "s1", "s2"]
 
 
+def test_segments_share_layers_as_slicer_5_writes_them(tmp_path: Path) -> None:
+    """Two segments in one layer by their values, and one that overlaps them in another."""
+    rng = np.random.default_rng(5)
+    data = np.stack([rng.choice([0, 3, 7], SPACE), rng.integers(0, 2, SPACE)]).astype(np.uint8)
+    held = {"left": (0, 3), "right": (0, 7), "both": (1, 1)}
+    fields = {}
+    for k, (name, (layer, value)) in enumerate(held.items()):
+        fields |= {f"Segment{k}_Name": name, f"Segment{k}_Layer": str(layer)}
+        fields |= {f"Segment{k}_LabelValue": str(value)}
+    write_nrrd(tmp_path / "a.seg.nrrd", data, fields)
+    found = {}
+    for layer in opened(tmp_path / "a.seg.nrrd"):
+        shown = on_image(layer, np.diag([-1, -1, 1, 1]))
+        said = layer.features
+        for value, name in zip(said["index"], said["label"], strict=True):
+            found[name] = shown == value
+    for name, (layer, value) in held.items():
+        np.testing.assert_array_equal(found[name], data[layer] == value)
+
+
 def _segment(k: int) -> dict[str, str]:
     return {"Name": f"s{k}", "LabelValue": str(k + 1), "Layer": "0", "Color": "no colour"}
 
