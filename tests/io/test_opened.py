@@ -259,7 +259,7 @@ def test_segments_share_layers_as_slicer_5_writes_them(tmp_path: Path) -> None:
     found = {}
     for layer in opened(tmp_path / "a.seg.nrrd"):
         shown = on_image(layer, np.diag([-1, -1, 1, 1]))
-        said = layer.features
+        said = layer[1]["features"]
         for value, name in zip(said["index"], said["label"], strict=True):
             found[name] = shown == value
     for name, (layer, value) in held.items():
