@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import nrrd
 import numpy as np
@@ -13,7 +14,7 @@ import napari_ssn as ssn
 from napari_ssn.core.hypotheses import ProbabilityMap
 from napari_ssn.errors import ExportError, GeometryError, ImageError
 from napari_ssn.io.content import Content
-from napari_ssn.io.dicom.outlines import filled, lines
+from napari_ssn.io.dicom.outlines import filled, in_slices, lines
 from napari_ssn.io.dicom.structures import encode, label_maps
 from tests.support.dicoms import check_leaves_out, told
 from tests.support.segmentations import AFFINES, LPS, SOURCES, SPACE, card, complaints, maps, series
@@ -37,6 +38,14 @@ def test_a_ring_becomes_two_halves_and_lines_run_between_voxels() -> None:
     (square,) = lines(np.ones((1, 1), bool))
     # Half-way to each neighbour.
     assert sorted(map(tuple, square)) == [(-0.5, 0), (0, -0.5), (0, 0.5), (0.5, 0)]
+
+
+def test_a_contour_through_no_place_is_none() -> None:
+    contour = SimpleNamespace(
+        get=lambda keyword: "CLOSED_PLANAR", ContourData=[0, 0, 0, 3, np.nan, 0, 3, 3, 0]
+    )
+    with pytest.raises(ValueError, match="no place"):
+        list(in_slices({"ContourSequence": [contour]}, np.eye(4), (5, 5, 1), "elsewhere"))
 
 
 @pytest.mark.parametrize("kind", SOURCES)

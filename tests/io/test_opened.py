@@ -465,6 +465,21 @@ def test_a_parametric_map_of_something_else_is_named(tmp_path: Path) -> None:
         opened(path)
 
 
+@pytest.mark.parametrize("groups", [1, 7])
+def test_a_parametric_map_with_other_places_than_frames_is_refused(
+    tmp_path: Path, groups: int
+) -> None:
+    affine, path = AFFINES["straight"], tmp_path / "a.pm.dcm"
+    likely = ProbabilityMap(np.full((1, *SPACE), 0.5, np.float32), affine)
+    ssn.write(likely, path, model=card(), source=series(tmp_path, affine))
+    whole = pydicom.dcmread(path)
+    frames = list(whole.PerFrameFunctionalGroupsSequence)
+    whole.PerFrameFunctionalGroupsSequence = [*frames, *frames][:groups]
+    whole.save_as(path)
+    with pytest.raises((GeometryError, ImageError), match="DICOM parametric map"):
+        opened(path)
+
+
 @pytest.mark.parametrize("kind", SOURCES)
 def test_contours_lie_on_their_image(tmp_path: Path, kind: str) -> None:
     """By the sidecar, and without it by the image that lies with them."""

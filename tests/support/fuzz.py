@@ -1,4 +1,4 @@
-"""Damaged files of sixteen kinds, made by a seed: each is read or refused in one sentence.
+"""Damaged files of twenty kinds, made by a seed: each is read or refused in one sentence.
 
 Outside the tests: ``make fuzz``, or ``python -m tests.support.fuzz --count 10000 --seed 1``.
 Nothing that ends or stops another program is kept: the files are made anew from small sound ones.
@@ -26,9 +26,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from PIL import Image
+from pydicom import DataElement, dcmread
 
 import napari_ssn as ssn
+from napari_ssn.core.hypotheses import ProbabilityMap
 from napari_ssn.errors import SSNError
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.formats import encode_picture
 from tests.support.damage import nifti, nrrd_bytes
 from tests.support.dicoms import make_series
 from tests.support.phantom import phantom
@@ -81,6 +85,7 @@ def kinds() -> list[Kind]:
         Kind("a.png", _picture("png"), _open),
         Kind("a.tif", _picture("tiff"), _open),
         Kind("a.dcm", _slice(), _open),
+        *(Kind(f"a{end}", whole, _result_reader) for end, whole in _results().items()),
         Kind("a.zip", _slices(), _slices_reader),
         Kind("a.json", _sidecar(), _sidecar_reader, text=True),
         Kind("model.json", _card(), _card_reader, text=True),
@@ -199,15 +204,58 @@ def _slice() -> bytes:
         return path.read_bytes()
 
 
+def _lying() -> Volume:
+    """What results lie on."""
+    with tempfile.TemporaryDirectory() as folder:
+        values = np.arange(96).reshape(8, 6, 2)
+        make_series(Path(folder), values, np.diag([-0.7, -0.8, 2.5, 1.0]))
+        return ssn.read(Path(folder))
+
+
+def _results() -> dict[str, bytes]:
+    """What is written for an archive, by the ends of their names."""
+    volume = _lying()
+    label_map = np.zeros(volume.space, np.uint8)
+    label_map[2:5, 2:4] = 1
+    one = ssn.Hypothesis(label_map, volume.affine, None, 2)
+    likely = ProbabilityMap(np.full((1, *volume.space), 0.5, np.float32), volume.affine)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {end: Path(folder) / f"a{end}" for end in (".dcm", ".rtstruct.dcm", ".pm.dcm")}
+        for end, path in files.items():
+            ssn.write(likely if end == ".pm.dcm" else one, path, source=volume)
+        found = {f".result{end}": path.read_bytes() for end, path in files.items()}
+    page = encode_picture(np.zeros((5, 4, 3), np.uint8), "m", False, volume.source)
+    return {end: _timeless(one) for end, one in {**found, ".result.sc.dcm": page}.items()}
+
+
+def _timeless(whole: bytes) -> bytes:
+    """The same file without what is another one each time: numbers and days."""
+    file, numbers, out = dcmread(io.BytesIO(whole)), dict[str, str](), io.BytesIO()
+
+    def on(_: object, element: DataElement) -> None:
+        if element.VR == "UI" and not str(element.value).startswith("1.2.840."):
+            element.value = numbers.setdefault(str(element.value), f"2.25.{len(numbers) + 1}")
+        elif element.VR in ("DA", "TM") and element.value:
+            element.value = "20200102" if element.VR == "DA" else "101112"
+
+    file.walk(on)
+    file.file_meta.MediaStorageSOPInstanceUID = file.SOPInstanceUID
+    file.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
 def _slices() -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(
-            "slices.csv",
-            "patient,nodule,slice,raters,pixel_spacing_mm,slice_spacing_mm\n1,1,1,4,0.7,2.5\n",
-        )
-        archive.writestr("image/0001_1_001.png", _picture("png"))
-        archive.writestr("raters/0001_1_001.png", _blank())
+    table = "patient,nodule,slice,raters,pixel_spacing_mm,slice_spacing_mm\n1,1,1,4,0.7,2.5\n"
+    files = {
+        "slices.csv": table.encode(),
+        "image/0001_1_001.png": _picture("png"),
+        "raters/0001_1_001.png": _blank(),
+    }
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, whole in files.items():
+            # Of no day, so that it is the same file each time.
+            archive.writestr(zipfile.ZipInfo(name), whole, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
@@ -234,7 +282,8 @@ def _sidecar() -> bytes:
         labels=("background", "lesion"),
         extent="volume",
     )
-    return found.to_json().encode()
+    made = {"created": "2020-01-02T10:11:12+00:00"}
+    return found.model_copy(update=made).to_json().encode()
 
 
 def _model() -> Path:
@@ -272,6 +321,15 @@ def _open(path: Path) -> object:
 
     if path.suffix in (".png", ".tif", ".dcm"):
         return ssn.read(path)
+    return read_layers(str(path))
+
+
+def _result_reader(path: Path) -> object:
+    from napari_ssn.hooks.dicom import read_layers
+    from napari_ssn.io.dicom.contoured import read_structures
+
+    if ".rtstruct." in path.name:
+        return read_structures(path.read_bytes(), [_lying()])
     return read_layers(str(path))
 
 

@@ -64,8 +64,11 @@ def read_map(whole: bytes, frames: Collection[str] = ()) -> tuple[Display, list[
     grid = lattice_of(image, _DAMAGED, _NO_GRID)
     kinds = list(dict.fromkeys(names))
     check_memory(4 * math.prod(grid.space) * len(kinds))
-    places = np.c_[places_of(image, _DAMAGED), np.ones(len(names))]
-    index = (np.linalg.inv(_LPS @ grid.affine) @ places.T)[2]
+    places = places_of(image, _DAMAGED)
+    if len(places) != len(names):
+        raise GeometryError(_NO_GRID)
+    to_index = np.linalg.inv(_LPS @ grid.affine)
+    index = places @ to_index[2, :3] + to_index[2, 3]
     values = [np.zeros(grid.space, np.float32) for _ in kinds]
     with reading(_DAMAGED):
         for k, (at, name, plane) in enumerate(zip(index, names, _planes(file), strict=True)):

@@ -83,6 +83,8 @@ def in_slices(
         to_index: 4×4, LPS mm to the index of (column, row, slice).
         space: columns, rows, slices.
         elsewhere: the sentence of the GeometryError if one lies on no slice.
+
+    ValueError if a point of one is no number.
     """
     columns, rows, slices = space
     for contour in structure.get("ContourSequence") or ():
@@ -91,6 +93,8 @@ def in_slices(
         points = np.asarray(contour.ContourData, np.float64).reshape(-1, 3)
         index = points @ to_index[:3, :3].T + to_index[:3, 3]
         k = round(float(index[0, 2]))
+        if not np.isfinite(index).all():
+            raise ValueError("a contour through no place")
         if not 0 <= k < slices or np.abs(index[:, 2] - k).max() > _OFF:
             raise GeometryError(elsewhere)
         yield k, filled(index[:, :2], (columns, rows))
