@@ -157,7 +157,8 @@ def answer_of(
     if not glimpse and (dist.space, dist.start) != (plan.space, plan.start):
         raise DataError(_ANOTHER)
     how = (found.tile, found.depth_mm, found.threads, found.instructions)
-    return Inference(dist, torch.device(found.device), *how, elsewhere=found.title)
+    # A result says for ever that it was another computer's.
+    return Inference(dist, torch.device(found.device), *how, elsewhere=f"{found.title} of a server")
 
 
 def _sent(dist: Decodable) -> Arrays:

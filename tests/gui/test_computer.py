@@ -45,7 +45,7 @@ def test_a_server_is_chosen_used_and_left(
     assert dock.header.badge.text() == "Server · CPU"
     assert dock.header.badge.toolTip() == "CPU, of the server that the settings name"
     run_and_wait(dock, qtbot)
-    assert session.result is not None and session.result.device_title == "CPU"
+    assert session.result is not None and session.result.device_title == "CPU of a server"
     pick(panel.where["computer"], "here")
     assert panel.rows.isHidden() and session.settings.server is None
     qtbot.waitUntil(lambda: not session.setup.survey.elsewhere, timeout=20_000)

@@ -34,7 +34,7 @@ from tests.support.serving import served, token_file
 from tests.support.webs import Answer, Asked, answering, certificate
 
 SAME = (
-    "device", "device_title", "tile", "centre", "depth_mm", "image_sha256", "threads",
+    "device", "tile", "centre", "depth_mm", "image_sha256", "threads",
     "instructions", "insisted", "unpadded", "moved_to", "distance",
 )  # fmt: skip
 
@@ -95,6 +95,7 @@ def same(one: Prediction, other: Prediction) -> None:
         np.testing.assert_array_equal(array, its[name], err_msg=name)
     for name in SAME:
         assert getattr(one, name) == getattr(other, name), name
+    assert {one.device_title, other.device_title} == {"CPU", "CPU of a server"}
     draws = np.random.default_rng(0).normal(size=(3, one.dist.rank))
     np.testing.assert_array_equal(one.dist.label_maps(draws), other.dist.label_maps(draws))
 

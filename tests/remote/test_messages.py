@@ -106,7 +106,7 @@ def test_who_is_asked_by_a_message_answers_the_same(
     for name, array in found.dist.numbers().items():
         assert back.dist.numbers()[name].tobytes() == array.tobytes()
     assert same_place(back.dist, found.dist)
-    assert back.title == found.title == "CPU" and back.threads == found.threads
+    assert (back.title, found.title) == ("CPU of a server", "CPU") and back.threads == found.threads
     assert back.tile == found.tile and back.device == found.device
     # What all numbers have in common is not sent again and again.
     assert len(message) < 0.95 * found.dist.nbytes
