@@ -10,6 +10,8 @@ from napari_ssn.text.sizes import plural
 
 #: How the name of a study in one file ends.
 STUDY_SUFFIX = ".ssn.zip"
+#: What is asked before an earlier session is let go.
+DISCARD = "Delete what was kept of that session? Nothing can bring it back."
 # Letters of a part of a file's name: with all of them a path is far from its limit on Windows.
 _LONGEST = 40
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QMessageBox
 
 from napari_ssn.gui.dock import SSNDock
 from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.session.keeping import offers
+from napari_ssn.text.results import DISCARD
 from tests.support.docks import add_image, run_and_wait, settled
 
 
@@ -120,3 +122,42 @@ def test_what_a_session_left_is_offered_and_resumed(
     qtbot.waitUntil(lambda: "waits for its image" in third.offer.waits.text(), timeout=20_000)
     third.session.studies.discard()
     assert not third.offer.isVisibleTo(third)
+
+
+def test_an_earlier_session_is_deleted_by_no_slip_of_the_hand(
+    open_dock: Callable[..., Any],
+    opened: Any,
+    qtbot: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    viewer, first = opened
+    monkeypatch.setattr("napari_ssn.gui.dock.kept_folder", lambda: tmp_path / "kept")
+    viewer.window.remove_dock_widget(first)
+
+    def reopened() -> Any:
+        dock = SSNDock(viewer, (first.session.catalogue.folders[0],))
+        viewer.window.add_dock_widget(dock, name="SSN hypotheses")
+        qtbot.waitUntil(lambda: dock.session.setup.survey is not None, timeout=60_000)
+        return dock
+
+    dock = reopened()
+    worked(viewer, dock, qtbot)
+    viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(lambda: len(offers(tmp_path / "kept")) == 1, timeout=20_000)
+    again = reopened()
+    qtbot.waitUntil(lambda: len(again.offer.offers) == 1, timeout=20_000)
+    asked = []
+    answers = iter((False, True))
+
+    def answer(parent: Any, title: str, words: str, buttons: Any, preset: Any) -> Any:
+        asked.append((words, preset))
+        return QMessageBox.StandardButton.Yes if next(answers) else preset
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    again.offer.drop.click()
+    assert len(again.offer.offers) == 1 and len(offers(tmp_path / "kept")) == 1
+    again.offer.drop.click()
+    assert asked == [(DISCARD, QMessageBox.StandardButton.No)] * 2
+    assert not again.offer.offers and not offers(tmp_path / "kept")
+    assert not again.offer.isVisibleTo(again)

@@ -9,14 +9,20 @@ from typing import Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QMessageBox, QSizePolicy, QWidget
 
 from napari_ssn.gui.panels.output import Ask, may_replace
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.session import Session
 from napari_ssn.session.keeping import EVERY_S, Keeping, Offer, offers
 from napari_ssn.session.runner import Runner
-from napari_ssn.text.results import STUDY_SUFFIX, offer_line, study_name, unread_line
+from napari_ssn.text.results import (
+    DISCARD,
+    STUDY_SUFFIX,
+    offer_line,
+    study_name,
+    unread_line,
+)
 
 _PATTERN = f"Study (*{STUDY_SUFFIX})"
 _EXISTING = f"Study or sidecar (*{STUDY_SUFFIX} *.json)"
@@ -25,6 +31,9 @@ _TIP = "All results, with points and what was kept, in one file; no names, and n
 
 class OfferPanel(Section):
     """What an earlier session left, if any: to go on with, or to be let go.
+
+    Attributes:
+        confirm: asks whether it may be let go for good.
 
     Args:
         session: goes on with it.
@@ -39,6 +48,7 @@ class OfferPanel(Section):
         super().__init__("")
         self._session, self._keeping, self._base, self._runner = session, keeping, base, runner
         self.offers: tuple[Offer, ...] = ()
+        self.confirm = may_discard
         self.what = text("", "muted")
         self.resume = button("Resume", "Bring its results back, each onto its image", "small")
         self.drop = button("Discard", "Delete what was kept of that session", "small")
@@ -68,7 +78,9 @@ class OfferPanel(Section):
         self.refresh()
 
     def discard(self) -> None:
-        """Let the newest of them go for good."""
+        """Let the newest of them go for good, if that is meant: the button is beside the other."""
+        if not self.confirm(self):
+            return
         offer, self.offers = self.offers[0], self.offers[1:]
         self._keeping.discard(offer)
         self.refresh()
@@ -170,6 +182,12 @@ class StudyPanel(Section):
         if alive:
             self._clock.stop()
         self._keeping.close()
+
+
+def may_discard(parent: QWidget) -> bool:
+    """Ask whether what was kept of a session may be deleted."""
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    return bool(QMessageBox.question(parent, "Discard", DISCARD, yes | no, no) == yes)
 
 
 def ask_for_study(parent: QWidget, name: str, pattern: str) -> str:
