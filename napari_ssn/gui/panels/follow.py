@@ -27,6 +27,7 @@ from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
 from napari_ssn.gui.panels.shown import entry_words
 from napari_ssn.gui.widgets.forms import Form, lay_out
 from napari_ssn.gui.widgets.parts import Lines, Section, button, combo, line, row, say, text
+from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.session import Session
 from napari_ssn.session.follow import BEFORE
 from napari_ssn.session.results import Entry
@@ -94,7 +95,8 @@ class FollowPanel(Section):
         self.headline, self.beside, self.about = text("", "headline"), text("", "section"), Lines()
         self.cautions, self.told = text("", "warn"), text("")
         self.pictures = (_Thumbnail("Before"), _Thumbnail("After"))
-        self.offset, self.where = QSlider(Qt.Orientation.Horizontal), line("muted", 8)
+        self.offset = unturned(QSlider(Qt.Orientation.Horizontal))
+        self.where = line("muted", 8)
         self.linked = text("", "muted")
         self.jump = button("Show in the other scan", "The same place, by what links them")
         self.place = button("Link here", "The place on show lies on that of the other scan")

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_ssn.gui.widgets.parts import button, combo, line, row, set_role, text
+from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.prediction.choice import Question
 from napari_ssn.session import Session
 from napari_ssn.text.asking import answer_tip, condition_tip, question_line
@@ -42,7 +43,7 @@ class OutcomePanel(QWidget):
         self.kind = combo("What is asked of it")
         for value, words in _KINDS:
             self.kind.addItem(words, value)
-        self.size = QDoubleSpinBox()
+        self.size = unturned(QDoubleSpinBox())
         self.size.setAccessibleName("Size that is asked about")
         self.size.setRange(0, 1e9)
         self.size.setAlignment(Qt.AlignmentFlag.AlignRight)

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssn.gui.widgets.parts import Section, line, row, with_dots
+from napari_ssn.gui.widgets.wheel import unturned
 
 Model = TypeVar("Model")
 
@@ -118,7 +119,7 @@ def _finish(control: QWidget, how: Any) -> None:
     for part in (control, *control.findChildren(QWidget)):
         if part.focusPolicy() != Qt.FocusPolicy.NoFocus and not part.accessibleName():
             part.setAccessibleName(how["title"].strip())
-    control.setToolTip(how["tooltip"] or how["title"].strip())
+    unturned(control).setToolTip(how["tooltip"] or how["title"].strip())
     if isinstance(control, QAbstractSpinBox):
         # One change for a number typed, not one for each of its digits.
         control.setKeyboardTracking(False)

@@ -8,6 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QSlider, QStyle
 
+from napari_ssn.gui.widgets.wheel import unturned
+
 
 class MarkedSlider(QSlider):
     """A slider with a mark at zero, which napari's style does not draw."""
@@ -15,6 +17,7 @@ class MarkedSlider(QSlider):
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setMinimumHeight(26)
+        unturned(self)
 
     def paintEvent(self, event: Any) -> None:
         """Draw the mark, then the slider over it."""

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.text.lines import kept_together
 
 # Pixels that napari's style leaves around a label's text.
@@ -212,7 +213,7 @@ def button(words: str, tip: str = "", role: str = "", name: str = "") -> QPushBu
 
 def spin(low: int, high: int, value: int, tip: str) -> QSpinBox:
     """A small box for a whole number."""
-    made = QSpinBox()
+    made = unturned(QSpinBox())
     made.setRange(low, high)
     made.setValue(value)
     made.setToolTip(tip)
@@ -252,7 +253,7 @@ def with_dots(box: QComboBox) -> QComboBox:
 
 def combo(tip: str) -> QComboBox:
     """A combo box that may be narrower than its longest entry, which ends in dots there."""
-    made = with_dots(QComboBox())
+    made = unturned(with_dots(QComboBox()))
     made.setToolTip(tip)
     made.setAccessibleName(tip)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
