@@ -120,14 +120,13 @@ def test_whatever_was_sent_opens_again(archive: Orthanc, scan: list[Path], tmp_p
     with connected(archive) as there:
         assert all(one.done for one in send.send(there, [*scan, *files]))
         (study,) = find.studies(there, Wanted())[0]
-        kinds = {
-            one.modality: one.uid for one in find.series(there, study.uid) if one.number != 9104
-        }
-        (page,) = (one.uid for one in find.series(there, study.uid) if one.number == 9104)
-        [labels] = open_series(there, study.uid, kinds["RTSTRUCT"])
-        [probable] = open_series(there, study.uid, kinds["OT"])
-        [picture] = open_series(there, study.uid, page)
-        (image,) = open_series(there, study.uid, kinds["CT"])
+        # A map and a page are of one modality: what they hold is said.
+        kinds = {one.words: one.uid for one in find.series(there, study.uid)}
+        assert set(kinds) == {"thorax", "contours", "probabilities", "report"}
+        [labels] = open_series(there, study.uid, kinds["contours"])
+        [probable] = open_series(there, study.uid, kinds["probabilities"])
+        [picture] = open_series(there, study.uid, kinds["report"])
+        (image,) = open_series(there, study.uid, kinds["thorax"])
     # On the voxels of the image, which is fetched for it and shown nowhere.
     assert labels[2] == "labels" and labels[1]["visible"] and labels[0].shape == image[0].shape
     assert labels[0].sum() == label_map.sum() and labels[1]["scale"] == image[1]["scale"]

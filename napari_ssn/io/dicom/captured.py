@@ -42,7 +42,7 @@ def encode_picture(
             patient_orientation=("L", "F"),
             study_instance_uid=header.StudyInstanceUID,
             **making.whom(header),
-            **making.made_by(model, _SERIES_NUMBER),
+            **making.made_by(model, _SERIES_NUMBER, "report"),
             transfer_syntax_uid=ExplicitVRLittleEndian,
         )
         # A page does not lie in the patient, and nothing on it names one.

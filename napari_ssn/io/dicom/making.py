@@ -63,12 +63,13 @@ def notice(unlike: bool) -> str:
     return _UNLIKE if unlike else _NOTICE
 
 
-def made_by(model: str, number: int) -> dict[str, Any]:
+def made_by(model: str, number: int, what: str) -> dict[str, Any]:
     """What a new series of one instance says of itself and of what made it.
 
     Args:
         model: name of the one that it is of.
         number: of the series, behind those of whatever a scanner or a workstation has made.
+        what: it holds, in a word that `naming` knows: in a list it is told from the others by it.
     """
     return {
         "series_instance_uid": generate_uid(prefix=None),
@@ -79,7 +80,7 @@ def made_by(model: str, number: int) -> dict[str, Any]:
         "manufacturer_model_name": "napari-ssn",
         "software_versions": __version__,
         "device_serial_number": "none",
-        "series_description": short(f"SSN {model} (research use only)"),
+        "series_description": short(f"SSN {what} (research use only) {model}"),
     }
 
 

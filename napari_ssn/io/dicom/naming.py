@@ -30,6 +30,7 @@ _KNOWN = (
     "axial coronal sagittal oblique localizer scout topogram",
     "arterial venous portal delayed late early native plain contrast post pre without enhanced",
     "dynamic phase inspiration expiration breathhold follow-up baseline",
+    "contours measurements probabilities report segmentation",
     "bone soft tissue standard sharp smooth thin thick slices lowdose diagnostic",
     "dixon diffusion perfusion spectroscopy subtraction water fat magnitude",
     "ADC ASL B0 B1000 B50 B800 CE CISS DCE DSC DWI EPI FFE FLAIR FLASH FS FSE GRE HASTE IR KM LAVA",

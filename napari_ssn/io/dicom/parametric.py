@@ -46,7 +46,7 @@ def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
         made = highdicom.pm.ParametricMap(
             source_images=headers,
             pixel_array=frames,
-            **making.made_by(content.model.name, _SERIES_NUMBER),
+            **making.made_by(content.model.name, _SERIES_NUMBER, "probabilities"),
             contains_recognizable_visual_features=False,
             real_world_value_mappings=[
                 [

@@ -81,7 +81,7 @@ def make_segmentation(content: Content, series: DicomSeries, label_map: bool = F
             pixel_array=frames,
             segmentation_type=kind,
             segment_descriptions=list(_descriptions(content, segments)),
-            **making.made_by(content.model.name, _SERIES_NUMBER),
+            **making.made_by(content.model.name, _SERIES_NUMBER, "segmentation"),
             content_label="SSN",
             content_description=making.notice(content.unlike),
             transfer_syntax_uid=ExplicitVRLittleEndian,

@@ -101,7 +101,7 @@ def _made(content: Content, series: DicomSeries) -> Any:
         modality="RTSTRUCT",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         **making.whom(header),
-        **making.made_by(content.model.name, _SERIES_NUMBER),
+        **making.made_by(content.model.name, _SERIES_NUMBER, "contours"),
     )
     now = datetime.now()
     made.FrameOfReferenceUID, made.PositionReferenceIndicator = frame, ""
