@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_ssn import prediction
+from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
 from napari_ssn.session.catalogue import Catalogue
 from napari_ssn.session.records import Decoded
@@ -80,7 +82,7 @@ class Sidecars:
         self._runner.submit(
             "sidecar",
             lambda progress, cancel: prediction.repeated.find(path, source, cancel),
-            self._found,
+            partial(self._found, path, source),
             self._failed,
         )
 
@@ -111,7 +113,11 @@ class Sidecars:
         self.waiting = None
         self.changed.emit()
 
-    def _found(self, found: Found) -> None:
+    def _found(self, path: Path, source: Source | None, found: Found) -> None:
+        if self._setup().source is not source and self._running.stage is None:
+            # Another image was opened while its own was looked for: it may be that.
+            self.open(path)
+            return
         self.waiting = found
         self.changed.emit()
         if found.here:

@@ -18,7 +18,7 @@ from napari_ssn.prediction.choice import Choice, Question
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Decoded, Session
 from tests.support.helpers import noise_image, tiny_model
-from tests.support.sessions import Inline, start
+from tests.support.sessions import Held, Inline, start
 
 SPACE = (16, 20)
 Opener = Callable[..., Session]
@@ -192,6 +192,24 @@ def test_its_image_is_found_beside_it_and_told_by_its_values(
     again.set_image(source(image, 4))
     again.open(tmp_path / "one.json")
     assert again.result is not None and not again.note.error
+
+
+def test_its_image_may_be_opened_while_it_is_looked_for(
+    worked: tuple[Session, Path],
+    models: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, image = worked
+    before.files.export(tmp_path / "one.nii.gz")
+    runner = Held({"sidecar"})
+    after = start(runner, models["tiny"], monkeypatch)
+    after.open(tmp_path / "one.json")
+    after.set_image(source(image, 2))
+    runner.go()
+    assert after.result is not None and after.sidecars.waiting is None
+    assert after.note is not None and "the same in every voxel" in after.note.text
+    after.close()
 
 
 def test_its_model_is_known_by_its_weights(
