@@ -63,6 +63,7 @@ class Format(StrEnum):
     report = "dicom-sr"
     structures = "rtstruct"
     parametric = "dicom-pm"
+    fractional = "dicom-fractional"
     labelled = "dicom-labelmap"
     captured = "dicom-sc"
 
@@ -117,6 +118,7 @@ SUFFIXES = {
     Format.report: ".sr.dcm",
     Format.structures: ".rtstruct.dcm",
     Format.parametric: ".pm.dcm",
+    Format.fractional: ".fractional.dcm",
     Format.labelled: ".labelmap.dcm",
     Format.captured: ".sc.dcm",
 }

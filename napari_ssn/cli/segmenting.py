@@ -14,7 +14,7 @@ import typer
 from napari_ssn import cli, remote
 from napari_ssn.cli.images import Named, Numbers, Paths, run_on
 from napari_ssn.cli.missing import naming_missing
-from napari_ssn.cli.options import Ensemble, Server
+from napari_ssn.cli.options import SUFFIXES, Ensemble, Format, Server
 from napari_ssn.core.members import MANY
 from napari_ssn.documents.card import ModelCard, read_card
 from napari_ssn.errors import ExportError, ImageError
@@ -52,6 +52,8 @@ from napari_ssn.prediction.record import describe
 from napari_ssn.prediction.shown import Shown
 from napari_ssn.text.sizes import plural
 
+# Ends of what is written of the probability map, and of nothing else.
+_LIKELY = (PARAMETRIC_SUFFIX, SUFFIXES[Format.fractional])
 _ON_REQUEST = "Nothing was written; with --insist it is outlined and measured all the same."
 
 
@@ -122,7 +124,7 @@ def segment_image(
     names += ["fitted"] if drawing is not None else []
     ways = _ways(suffixes)
     maps = [out / f"{name}{suffix}" for name in names for suffix in ways]
-    likely = [out / f"probability{PARAMETRIC_SUFFIX}"] if PARAMETRIC_SUFFIX in suffixes else []
+    likely = [out / f"probability{end}" for end in _LIKELY if end in suffixes]
     pages = [page] if report else []
     pages += [out / f"report{CAPTURED_SUFFIX}"] if CAPTURED_SUFFIX in suffixes else []
     # Before minutes of computing, not after them.
@@ -217,7 +219,7 @@ def segment_image(
 
 def _ways(suffixes: Sequence[str]) -> list[str]:
     """Suffixes of label maps, each once; what goes with another one is written with that."""
-    others = (PARAMETRIC_SUFFIX, CAPTURED_SUFFIX)
+    others = (*_LIKELY, CAPTURED_SUFFIX)
     found = [one for one in dict.fromkeys(suffixes) if one not in others]
     return [one for one in found if one != DICOM_SUFFIX or REPORT_SUFFIX not in found]
 
@@ -228,14 +230,18 @@ def _what(maps: int, files: int, likely: int) -> str:
     Args:
         maps: label maps.
         files: that were written, sidecars aside.
-        likely: of which so many are probability maps.
+        likely: of which so many are the probability map.
     """
     ways, words = (files - likely) // maps, []
     if ways:
         formats = f" in {ways} formats" if ways > 1 else ""
         sidecars = "its sidecar" if maps * ways == 1 else "sidecars"
         words.append(f"{plural(maps, 'label map')}{formats} with {sidecars}")
-    words += ["the probability map with its sidecar"] if likely else []
+    if likely:
+        words.append(
+            "the probability map "
+            + ("with its sidecar" if likely == 1 else f"in {likely} formats with sidecars")
+        )
     return ", ".join(words or ["no label map"])
 
 

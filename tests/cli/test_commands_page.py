@@ -16,5 +16,8 @@ def test_the_page_is_up_to_date() -> None:
     spec.loader.exec_module(commands)
     text = (ROOT / commands.PAGE).read_text(encoding="utf-8")
     assert text == commands.page(), "make commands"
-    formats = r"nifti\|seg.nrrd\|dicom-seg\|dicom-sr\|rtstruct\|dicom-pm\|dicom-labelmap\|dicom-sc"
+    formats = (
+        r"nifti\|seg.nrrd\|dicom-seg\|dicom-sr\|rtstruct\|dicom-pm\|dicom-fractional\|"
+        r"dicom-labelmap\|dicom-sc"
+    )
     assert f"| `--format {formats}` |" in text

@@ -22,7 +22,7 @@ from napari_ssn.io.napari_hooks import write_labels
 from tests.support.dicoms import make_multiframe, make_series
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
 from tests.support.planted import named_in
-from tests.support.segmentations import AFFINES, SOURCES, SPACE, card, maps
+from tests.support.segmentations import AFFINES, SOURCES, SPACE, card, complaints, maps
 
 IMAGE = (22, 18, 8)
 
@@ -325,10 +325,20 @@ def test_contours_are_compared_and_a_map_of_probabilities_is_written_once(
 ) -> None:
     image, out = make_single(tmp_path / "scan"), tmp_path / "out"
     formats = ("--format", "rtstruct", "--format", "dicom-pm")
-    status, _, err = run("segment", image, "--samples", 0, *formats, "--out", out)
+    one = tmp_path / "one"
+    status, _, err = run("segment", image, "--samples", 0, *formats, "--out", one)
     words = "Wrote 1 label map with its sidecar, the probability map with its sidecar, and volumes"
     assert status == 0 and words in err, err
-    kinds = ("mean.rtstruct.dcm", "probability.pm.dcm")
+    formats = (*formats, "--format", "dicom-fractional")
+    status, _, err = run("segment", image, "--samples", 0, *formats, "--out", out)
+    words = "with its sidecar, the probability map in 2 formats with sidecars, and volumes"
+    assert status == 0 and words in err, err
+    kinds = ("mean.rtstruct.dcm", "probability.pm.dcm", "probability.fractional.dcm")
+    assert complaints(out / kinds[2]) == []
+    assert pydicom.dcmread(out / kinds[2]).SegmentationType == "FRACTIONAL"
+    # Both say the same of each voxel, as finely as either can.
+    floats, steps = (opening.read_layers(str(out / kind))[-1][0] for kind in kinds[1:])
+    np.testing.assert_allclose(steps, floats, atol=0.5 / 255 + 1e-6)
     assert {path.name for path in out.iterdir()} == {
         *(f"{kind}{end}" for kind in kinds for end in ("", ".json")), "volumes.csv"
     }  # fmt: skip
