@@ -156,11 +156,11 @@ def cut_off_line(found: Diameter | None) -> str:
 def remarks_on(measure: Measure, found: Diameter | None) -> list[str]:
     """What goes with a size: that it may be larger, and what lies apart from the lesion.
 
-    ``0.12 mL of it apart from the lesion at the point``; nothing of what is being measured still.
+    ``0.12 mL of it lies apart from the lesion pointed at``; nothing while it is being measured.
     """
     said = [cut_off_line(found)]
     if found is not None and found.apart:
-        said.append(f"{measure.amount(found.apart)} of it apart from the lesion at the point")
+        said.append(f"{measure.amount(found.apart)} of it lies apart from the lesion pointed at")
     return [one for one in said if one]
 
 

@@ -149,8 +149,8 @@ def test_copies_have_a_colour_each_and_follow_the_brush(opened: Any, qtbot: Any)
     ready(dock, qtbot)
     dock.samples.add.click()
     qtbot.waitUntil(lambda: len(dock.scene.copies.layers) == 3, timeout=20_000)
-    copies = [one for one in dock.lines.strokes.strokes if one.words.startswith("sample")]
-    assert [one.words for one in copies] == ["sample 01", "sample 02", "sample 03"]
+    copies = [one for one in dock.lines.strokes.strokes if one.words.startswith("Sample")]
+    assert [one.words for one in copies] == ["Sample 01", "Sample 02", "Sample 03"]
     colours = {one.colour for one in copies}
     assert len(colours) == 3 and not colours & {*TONES, COLOURS[1]}
     first = viewer.layers["SSN · sample 01"].__wrapped__
@@ -158,18 +158,18 @@ def test_copies_have_a_colour_each_and_follow_the_brush(opened: Any, qtbot: Any)
     check_between(viewer, first, copies[0], first.data > 0)
     for layer in dock.scene.copies.layers[1:]:
         layer.visible = False
-    assert [w for w in named(dock) if w.startswith("sample")] == ["sample 01"]
+    assert [w for w in named(dock) if w.startswith("Sample")] == ["Sample 01"]
     # Painted on, the line goes around what was painted; undone, it is where it was.
     first.mode = "paint"
     assert first.opacity > 0
     before = [line.copy() for line in copies[0].lines]
     place = tuple(np.argwhere(first.data == 0)[0] + 1)
     first.data_setitem(tuple(np.array([at]) for at in place), 1 - first.data[place])
-    (moved,) = (one for one in dock.lines.strokes.strokes if one.words == "sample 01")
+    (moved,) = (one for one in dock.lines.strokes.strokes if one.words == "Sample 01")
     check_between(viewer, first, moved, first.data > 0)
     assert sum(map(len, moved.lines)) != sum(map(len, before))
     viewer.layers.remove("SSN · sample 01")
-    assert not any(words.startswith("sample") for words in named(dock))
+    assert not any(words.startswith("Sample") for words in named(dock))
 
 
 def test_width_is_that_of_the_screen(
@@ -308,7 +308,7 @@ def test_the_legend_leaves_the_picture_to_be_seen(opened: Any, qtbot: Any) -> No
         return [words for words, _, _ in dock.lines.legend.rows]
 
     whole = rows()
-    assert sum(words.startswith("sample") for words in whole) == 3
+    assert sum(words.startswith("Sample") for words in whole) == 3
     # As soon as it is smaller: the lines themselves are seen, and that others are there is said.
     viewer.canvas.size = (300, 600)
     few = rows()

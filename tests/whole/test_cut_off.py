@@ -31,7 +31,7 @@ from tests.support.sessions import Inline
 SCAN, REGION, CENTRE = (30, 28, 16), (16, 16, 16), (12, 14, 8)
 REGION_WORDS = "reaches the region's edge: it may be larger"
 IMAGE_WORDS = "reaches the image's edge: it may be larger"
-APART_WORDS = "0.016 mL of it apart from the lesion at the point"
+APART_WORDS = "0.016 mL of it lies apart from the lesion pointed at"
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.session import Plane, Session
 from napari_ssn.session.lines import Lines
+from napari_ssn.text.sizes import capital
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class CopyLines:
                 cut = frame.cut(layer.data, plane)
                 if before is None or before[0] != key or not np.array_equal(cut, before[1]):
                     lines = self._session.borders.of_labels(choice, cut, plane)
-                    name = layer.name.removeprefix("SSN · ")
+                    name = capital(layer.name.removeprefix("SSN · "))
                     before = (key, cut, CopyLine(colour, name, lines))
                     self._kept[layer] = before
             yield layer, before[2]
