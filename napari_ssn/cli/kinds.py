@@ -19,6 +19,8 @@ def misfit(choice: Choice) -> str | None:
         never = (*_WALKED, "lesions")
     elif choice.kind == "drawing":
         never = (*_WALKED, "seed", "sample", "lesions", "conditions")
+    elif choice.kind == "edited":
+        never = ("z",)
     if choice.kind not in ("drawing", "walk"):
         never = (*never, "drawing")
     elif choice.drawing is not None:

@@ -171,6 +171,12 @@ def test_a_z_that_nothing_makes_is_refused(run, scan, models, sidecar: Path, cho
     )
 
 
+def test_what_the_model_made_is_not_called_edited(run, scan, models, sidecar: Path) -> None:
+    change(sidecar, choice={"kind": "edited"})
+    status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
+    assert status == 1 and "states z of what it calls edited, which has none" in out
+
+
 def test_what_was_edited_by_hand_cannot_be_made_again(
     run, scan, models, sidecar: Path, tmp_path: Path
 ) -> None:
