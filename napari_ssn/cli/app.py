@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from napari_ssn._version import __version__
+from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.errors import SSNError
 
 #: Exit status of a problem that the user can solve.
@@ -73,6 +74,16 @@ class _Later(TyperGroup):
             return TyperCommand(cmd_name, help=GROUPS[cmd_name])
         place = COMMANDS.get(cmd_name)
         return None if place is None else TyperCommand(cmd_name, help=place.help)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run what is called; what is wrong with an option of it is said in our words."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            if problems := getattr(error.__cause__, "errors", None):
+                # Newer versions of typer let pydantic check, in whose words nobody should read it.
+                _, error.message = what_is_wrong(problems())
+            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The one that is called."""

@@ -33,7 +33,14 @@ from napari_ssn.cli.archives import (
     Where,
     archive_of,
 )
-from napari_ssn.cli.options import SUFFIXES, TO_ARCHIVE, Deidentified, Depth, Format
+from napari_ssn.cli.options import (
+    MOST_SAMPLES,
+    SUFFIXES,
+    TO_ARCHIVE,
+    Deidentified,
+    Depth,
+    Format,
+)
 from napari_ssn.documents.cohort import State
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
 from napari_ssn.io.dicom import web
@@ -72,7 +79,10 @@ def cohort(
         Path, typer.Option(help="Folder for the results. The same one again goes on there.")
     ],
     samples: Annotated[
-        int, typer.Option(min=0, help="Samples that are written of each scan beside its mean.")
+        int,
+        typer.Option(
+            min=0, max=MOST_SAMPLES, help="Samples that are written of each scan beside its mean."
+        ),
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
     depth: Depth = None,

@@ -10,6 +10,8 @@ import typer
 
 #: Exit status where a label map is another than was stated.
 DIFFERENT = 1
+#: Label maps that a command writes of one image at most: the names of more alone fill the memory.
+MOST_SAMPLES = 10_000
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 Depth = Annotated[

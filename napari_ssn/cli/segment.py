@@ -11,6 +11,7 @@ import typer
 from napari_ssn import cli
 from napari_ssn.cli.options import (
     DIFFERENT,
+    MOST_SAMPLES,
     SUFFIXES,
     TO_ARCHIVE,
     Certificates,
@@ -102,6 +103,7 @@ def segment(
         int | None,
         typer.Option(
             min=0,
+            max=MOST_SAMPLES,
             help="How many samples to write; of a small ensemble its members are written.",
             show_default="16",
         ),
