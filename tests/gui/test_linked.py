@@ -351,3 +351,28 @@ def test_a_pane_marks_a_place_and_does_not_cover_it(qtbot: Any) -> None:
     assert arm.blue() > 150 and shown.pixelColor(here).blue() == 0
     inside = shown.pixelColor(view.at(7.0, 4.0).toPoint())
     assert inside.red() == pytest.approx(255 * SHEER, abs=2) and inside.green() == 0
+
+
+@pytest.mark.parametrize("wide", [130, 400])
+def test_a_narrow_pane_writes_its_title_beside_no_letter(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch, wide: int
+) -> None:
+    view = SliceView("pane")
+    qtbot.addWidget(view)
+    view.resize(wide, 200)
+    grey = tuple(0xFF000000 | k << 16 | k << 8 | k for k in range(256))
+    letters = ("R", "L", "H", "F")
+    where: dict[str, Any] = {}
+
+    def write(self: Any, painter: Any, inside: Any, flags: Any, words: str) -> None:
+        where[words] = painter.boundingRect(inside, flags, words)
+
+    monkeypatch.setattr(SliceView, "_write", write)
+    values = np.zeros((10, 20), np.uint8)
+    view.show_picture(Picture(values, grey, letters=letters, title="Sagittal 365"))
+    view.grab()
+    assert set(where) == {*letters, "Sagittal 365"}
+    title = where.pop("Sagittal 365")
+    assert not any(title.intersects(one) for one in where.values())
+    # Where there is room both stand on one line.
+    assert (title.top() == where["H"].top()) == (wide == 400)

@@ -22,6 +22,7 @@ _LEAST, _GAP, _MARGIN, _MORE = 110, 8.0, 6, 2.4
 _HALO, _CROSS, _LETTERS = QColor(0, 0, 0, 190), QColor(189, 189, 189, 190), QColor(255, 255, 255)
 # Of letters, in points.
 _POINTS = 11
+_TITLE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 # A turn of the wheel, and how far one may go beyond the whole picture and into it.
 _ZOOM, _FAR, _NEAR = 1.15, 0.8, 40.0
 # Beside the whole box.
@@ -285,11 +286,17 @@ class SliceView(QWidget):
             flag.AlignHCenter | flag.AlignTop,
             flag.AlignHCenter | flag.AlignBottom,
         )
-        for words, where in (
-            *zip(picture.letters, places, strict=True),
-            (picture.title, flag.AlignLeft | flag.AlignTop),
-        ):
-            painter.setPen(_HALO)
-            painter.drawText(inside.translated(1, 1), where, words)
-            painter.setPen(_LETTERS)
-            painter.drawText(inside, where, words)
+        for words, where in zip(picture.letters, places, strict=True):
+            self._write(painter, inside, where, words)
+        # Where both had no room side by side the title stands below the upper letter.
+        letters = painter.fontMetrics()
+        wide = letters.horizontalAdvance(picture.title) + _MARGIN
+        beside = inside.center().x() - letters.horizontalAdvance(picture.letters[2]) / 2
+        under = 0 if inside.left() + wide < beside else letters.height()
+        self._write(painter, inside.adjusted(0, under, 0, 0), _TITLE, picture.title)
+
+    def _write(self, painter: QPainter, inside: QRectF, where: Any, words: str) -> None:
+        painter.setPen(_HALO)
+        painter.drawText(inside.translated(1, 1), where, words)
+        painter.setPen(_LETTERS)
+        painter.drawText(inside, where, words)
