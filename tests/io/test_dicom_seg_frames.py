@@ -1,4 +1,4 @@
-"""DICOM segmentations whose frames contradict one another, or lie nowhere in a patient."""
+"""DICOM files of many frames that contradict themselves, or lie nowhere in a patient."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pydicom import Dataset, dcmread
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
+import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.segments import read_dicom_seg
-from tests.support.dicoms import make_series
+from tests.support.dicoms import make_multiframe, make_series
 from tests.support.helpers import noise_image
 
 AXIAL = np.array([[-0.7, 0, 0, 30.5], [0, -0.7, 0, 20.25], [0, 0, 2.5, -12.0], [0, 0, 0, 1]])
@@ -73,3 +74,14 @@ def test_what_contradicts_itself_is_told_by_name(
     seg.save_as(three)
     with pytest.raises(kind, match=said):
         read_dicom_seg(three.read_bytes())
+
+
+@pytest.mark.parametrize("held", [2, 4])
+def test_an_image_says_of_each_of_its_frames_where_it_lies(tmp_path: Path, held: int) -> None:
+    path = tmp_path / "a.dcm"
+    make_multiframe(path, noise_image((7, 6, 3)), AXIAL)
+    image = dcmread(path)
+    image.NumberOfFrames = held
+    image.save_as(path)
+    with pytest.raises(ImageError, match=f"holds {held} frames and says of 3 where they lie"):
+        ssn.read(path)

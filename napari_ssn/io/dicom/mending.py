@@ -18,6 +18,7 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.pixels import check_decodable, complete
+from napari_ssn.io.dicom.planes import check_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,12 +131,7 @@ def _check_frames(seg: Dataset) -> None:
             "The DICOM segmentation does not say where in the patient it lies, as those of X-ray "
             "pictures and of microscope slides do not: it is not opened."
         )
-    held = int(seg.get("NumberOfFrames") or 1)
-    if len(frames) != held:
-        raise ImageError(
-            f"The DICOM segmentation holds {held} frame{'s' * (held != 1)} and says of "
-            f"{len(frames)} where they lie: export it again from where it comes."
-        )
+    check_frames(int(seg.get("NumberOfFrames") or 1), len(frames), "The DICOM segmentation")
 
 
 def _check_distance(seg: Dataset) -> None:

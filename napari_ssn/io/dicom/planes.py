@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom.traits import Traits, Value, at_time, frame_traits, traits_of
 
 if TYPE_CHECKING:
@@ -174,8 +175,7 @@ def _enhanced(header: Dataset) -> list[Plane] | None:
     shared = next(iter(header.get("SharedFunctionalGroupsSequence") or ()), None)
     found, known = [], traits_of(header)
     frames = header.PerFrameFunctionalGroupsSequence
-    if len(frames) != int(header.NumberOfFrames):
-        raise ValueError("number of frames")
+    check_frames(int(header.NumberOfFrames), len(frames), "A DICOM file")
     for number, own in enumerate(frames):
         position = _group("PlanePositionSequence", (own, shared))
         orientation = _group("PlaneOrientationSequence", (own, shared))
@@ -186,6 +186,21 @@ def _enhanced(header: Dataset) -> list[Plane] | None:
         traits = frame_traits(known, partial(_group, places=(own, shared)))
         found.append(_plane(header, position, orientation, measures, rescale, number, traits))
     return found
+
+
+def check_frames(held: int, placed: int, what: str) -> None:
+    """ImageError if not as many frames are said to lie somewhere as there are.
+
+    Args:
+        held: frames of the file, as it says.
+        placed: those of which it says where they lie.
+        what: it is, for a person.
+    """
+    if held != placed:
+        raise ImageError(
+            f"{what} holds {held} frame{'s' * (held != 1)} and says of {placed} where they lie: "
+            "export it again from where it comes."
+        )
 
 
 def _group(keyword: str, places: Sequence[Dataset | None]) -> Dataset | None:
