@@ -111,6 +111,17 @@ def test_a_file_stands_for_the_image_that_it_is_in(tmp_path: Path) -> None:
         assert volume.note is not None and f"(echo time {10 * number} ms)" in volume.note
 
 
+def test_every_image_that_may_be_chosen_is_named(tmp_path: Path) -> None:
+    """Of a study with more than six series the command named six, and had no list of the others."""
+    small = [values(n, (7, 6, 2)) for n in range(9)]
+    images = [(one, set_to(EchoTime=str(10 + n))) for n, one in enumerate(small)]
+    with pytest.raises(ImageError, match="There are 9 series") as said:
+        ssn.read(together(tmp_path, *images))
+    for n in range(9):
+        assert f"{n + 1}: MR 7 × 6 × 2" in str(said.value)
+        assert f"echo time {10 + n} ms" in str(said.value)
+
+
 def test_directions_and_b_values_together(tmp_path: Path) -> None:
     along = ([1.0, 0, 0], [0, 1.0, 0])
     images = [(values(1), set_to(DiffusionBValue=0.0))]

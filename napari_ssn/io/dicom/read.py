@@ -36,7 +36,7 @@ _BLOCK = 64
 # What lies outside of what a CT scanner measured is shown as air, HU.
 _AIR = -1024.0
 # How many series are named where one is to be chosen.
-_NAMED = 6
+_NAMED = 100
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,9 @@ def all_readable(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
 
 def several(infos: Sequence[SeriesInfo]) -> ImageError:
     """The error that there are several series, and which."""
+    # The command has no other list of them.
     named = "; ".join(f"{info.number}: {info.words}" for info in infos[:_NAMED])
-    more = "; …" if len(infos) > _NAMED else ""
+    more = f"; and {len(infos) - _NAMED} more" if len(infos) > _NAMED else ""
     return ImageError(f"There are {len(infos)} series, choose one by its number: {named}{more}.")
 
 
