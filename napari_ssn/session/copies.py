@@ -82,6 +82,8 @@ class Copies:
         self._failed = failed
         self._result: Prediction | None = None
         self._queue: list[tuple[Choice, _Batch]] = []
+        # What is to be kept and is no layer yet; the first is being decoded.
+        self._keeping: list[Choice] = []
         # How many samples of a seed, given some points and conditions, are layers already.
         self._added: dict[_Of, int] = {}
 
@@ -89,6 +91,7 @@ class Copies:
         """Copy from a new result; what was asked of the one before is dropped."""
         self._result, self._batch = result, None
         self._queue.clear()
+        self._keeping.clear()
         self._added.clear()
         self.kept.clear()
         self._runner.cancel("decode")
@@ -99,12 +102,14 @@ class Copies:
 
     def leave(self) -> Any:
         """See `Leaving`."""
-        return frozenset(self.kept), dict(self._added)
+        return frozenset(self.kept), dict(self._added), self.keeping
 
     def resume(self, left: Any) -> None:
         """See `Leaving`."""
-        kept, added = left
+        kept, added, keeping = left
         self.kept, self._added = set(kept), dict(added)
+        for choice in keeping:
+            self.keep_choice(choice)
 
     def add_samples(self, count: int, seed: int) -> None:
         """Decode samples to become layers, one after the other, from where the last ended."""
@@ -139,9 +144,20 @@ class Copies:
         self.keep_choice(self._walk.choice)
 
     def keep_choice(self, choice: Choice) -> None:
-        """Make a layer of a hypothesis, that stays whatever is on show."""
-        if self._result is not None:
-            self._decode(self._result, choice, kept=True)
+        """Make a layer of a hypothesis, that stays whatever is on show.
+
+        Of several that are kept in a row none is forgotten for the next.
+        """
+        if self._result is None or choice in self._keeping:
+            return
+        self._keeping.append(choice)
+        if len(self._keeping) == 1:
+            self._keep_next()
+
+    @property
+    def keeping(self) -> tuple[Choice, ...]:
+        """Hypotheses that were kept, and whose layers are still being made."""
+        return tuple(self._keeping)
 
     def put(self, decoded: Decoded) -> None:
         """Make a layer of a hypothesis that was kept at another time."""
@@ -150,9 +166,9 @@ class Copies:
         self.made.emit(decoded)
 
     def holds(self, choice: Choice) -> bool:
-        """Whether there is a layer of a kept hypothesis that a walk begins at."""
+        """Whether a hypothesis that a walk begins at is kept, in a layer that is there or soon."""
         start = replace(choice.anchor, nothing=choice.nothing)
-        return any(one.resting == start for one in self.kept)
+        return any(one.resting == start for one in (*self.kept, *self._keeping))
 
     def laid(self, layer: Laid) -> None:
         """A layer was made of what was `made`: undo takes it away, with those made with it."""
@@ -202,6 +218,7 @@ class Copies:
     def close(self) -> None:
         """Let go of the result and of who listens."""
         self._queue.clear()
+        self._keeping.clear()
         self._result = self._batch = None
         self.take = self.bring = lambda laid: None
         self.made.disconnect()
@@ -213,14 +230,23 @@ class Copies:
         if self._queue and self._result is not None:
             self._decode(self._result, self._queue[0][0], kept=False)
 
+    def _keep_next(self) -> None:
+        if self._keeping and self._result is not None:
+            self._decode(self._result, self._keeping[0], kept=True)
+
     def _decode(self, result: Prediction, choice: Choice, kept: bool) -> None:
         lesions = self._walk.lesions
         self._runner.submit(
             "keep" if kept else "decode",
             lambda progress, cancel: jobs.decode_job(result, choice, kept, lesions),
             self._decoded,
-            self._failed if kept else self._decode_failed,
+            self._keep_failed if kept else self._decode_failed,
         )
+
+    def _keep_failed(self, text: str) -> None:
+        self._keeping.pop(0)
+        self._failed(text)
+        self._keep_next()
 
     def _decode_failed(self, text: str) -> None:
         self._queue.clear()
@@ -228,6 +254,7 @@ class Copies:
 
     def _decoded(self, decoded: Decoded) -> None:
         if decoded.kept:
+            self._keeping.pop(0)
             self.kept.add(decoded.choice)
             self._batch = _Batch(None, 0)
         else:
@@ -235,5 +262,7 @@ class Copies:
         self.made.emit(decoded)
         self._batch = None
         self._changed()
-        if not decoded.kept:
+        if decoded.kept:
+            self._keep_next()
+        else:
             self._decode_next()

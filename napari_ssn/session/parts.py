@@ -180,6 +180,7 @@ class Parts:
             runner,
             self.walk,
             self.results,
+            lambda: self.copies.keeping,
             lambda: self.settings.kept,
             self._take_settings,
             self.running.number,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_ssn import prediction
+from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn, Held, Waiting, Whole
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
@@ -38,6 +39,7 @@ class Studies:
         runner: reads and writes.
         walk: the hypothesis on show.
         results: of the session.
+        keeping: gives what was kept of the one on show and is no layer yet.
         settings: of the session, as `Whole` has them.
         configure: takes those of a study that is opened.
         number: gives so many results numbers of runs; returns the first.
@@ -53,6 +55,7 @@ class Studies:
         runner: Runner,
         walk: Walk,
         results: Results,
+        keeping: Callable[[], tuple[Choice, ...]],
         settings: Callable[[], tuple[int, int, float, int]],
         configure: Callable[[tuple[int, int, float, int]], None],
         number: Callable[[int], int],
@@ -61,6 +64,7 @@ class Studies:
         self.waiting: tuple[Waiting, ...] = ()
         self.drawn: Callable[[int], tuple[Drawn, ...]] = lambda run: ()
         self._runner, self._walk, self._results = runner, walk, results
+        self._keeping = keeping
         self._settings, self._configure = settings, configure
         self._number, self._tell = number, tell
         # That was on show when the study was saved.
@@ -76,6 +80,9 @@ class Studies:
             lesions = self._walk.lesions if here else entry.lesions
             # What came from a study and was not looked at since is as it came.
             kept = (*(one.drawn for one in entry.kept), *self.drawn(entry.prediction.run))
+            if here:
+                # Somebody has kept them, though no layer shows it yet.
+                kept += tuple(Drawn(one) for one in self._keeping())
             held.append(Held(entry.prediction, choice, lesions, kept))
         shown = None if current is None else entries.index(current)
         return Whole(tuple(held), shown, self.waiting, self._settings())

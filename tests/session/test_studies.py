@@ -16,7 +16,7 @@ from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded, Session
 from napari_ssn.session.keeping import Keeping, offers
 from tests.support.helpers import noise_image, tiny_model
-from tests.support.sessions import Inline, source, start
+from tests.support.sessions import Held, Inline, source, start
 
 Opener = Callable[[], Session]
 
@@ -280,3 +280,43 @@ def test_another_process_that_tidies_up_takes_no_new_folder_away(
     keeping.close()
     keeping._pool.shutdown(wait=True)
     assert [one.results for one in offers(base)] == [2]
+
+
+def test_what_was_kept_in_a_row_is_all_kept_and_saved_before_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, model = Held({"keep"}), tiny_model(tmp_path / "flat")
+    session = start(held, model, monkeypatch)
+    made: list[Decoded] = []
+    session.copies.made.connect(made.append)
+    session.set_image(image(0))
+    session.run()
+    first = session.setup.source
+    kept = []
+    for sigma in (-1.0, 0.5, 0.5, 2.0):
+        session.walk.set_sigma(sigma)
+        kept.append(session.walk.choice)
+        session.copies.keep()
+    kept = list(dict.fromkeys(kept))
+    assert len(kept) == 3 and session.copies.keeping == tuple(kept) and not made
+    session.studies.save(tmp_path / "a.ssn.zip")
+    (entry,) = session.studies.whole().held
+    assert [one.choice for one in entry.kept] == kept
+    # Another image comes and goes before any of them was decoded.
+    session.set_image(image(1))
+    session.run()
+    assert not session.copies.keeping
+    session.set_image(first)
+    assert session.copies.keeping == tuple(kept)
+    held.go()
+    assert [one.choice for one in made] == kept and not session.copies.keeping
+    assert session.copies.kept == set(kept)
+    after = start(Inline(), model, monkeypatch)
+    again: list[Decoded] = []
+    after.copies.made.connect(again.append)
+    after.studies.open(tmp_path / "a.ssn.zip")
+    after.set_image(image(0))
+    assert {one.choice for one in again} == set(kept)
+    for one in again:
+        (same,) = (other for other in made if other.choice == one.choice)
+        np.testing.assert_array_equal(one.label_map, same.label_map)
