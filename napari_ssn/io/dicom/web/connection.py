@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, ArchiveError, Cancel, LineError
 from napari_ssn.io.dicom.damage import quiet, silent
 from napari_ssn.io.dicom.web.servers import secret_of
-from napari_ssn.io.dicom.web.waiting import hang_up, waited
+from napari_ssn.io.dicom.web.waiting import hang_up, read_ahead, waited
 
 #: Seconds to wait for a line, and for the next bytes on it.
 PATIENCE = (5.0, 60.0)
@@ -283,25 +283,21 @@ class _Session(requests.Session):
     def _watched(self, response: requests.Response, kind: str) -> Callable[..., Iterator[Any]]:
         plain = response.iter_content
 
-        closing = _closing(kind)
+        ending = _ending(kind)
         # Blanks may follow it.
-        last = len(closing) + 16
+        last = len(ending) + 16
 
         def pieces(*args: Any, **kwargs: Any) -> Iterator[Any]:
             end, stream = b"", plain(*args, **kwargs)
-            while True:
-                piece = waited(
-                    self._cancel,
-                    partial(_unheard, next, stream, None),
-                    stop=partial(hang_up, response),
-                )
-                if piece is None:
-                    break
-                self._cancel.check()
-                end = (end + piece[-last:])[-last:]
-                yield piece
+            coming = read_ahead(
+                self._cancel, partial(_unheard, next, stream, None), partial(hang_up, response)
+            )
+            with closing(coming):
+                for piece in coming:
+                    end = (end + piece[-last:])[-last:]
+                    yield piece
             # A server that closes the line early need not have said how much there is.
-            if closing and not end.rstrip().endswith(closing):
+            if ending and not end.rstrip().endswith(ending):
                 raise exceptions.ChunkedEncodingError
 
         return pieces
@@ -313,7 +309,7 @@ def _unheard(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return work(*args, **kwargs)
 
 
-def _closing(kind: str) -> bytes:
+def _ending(kind: str) -> bytes:
     """What an answer of several parts ends with; nothing for any other."""
     media, *told = (one.strip() for one in kind.split(";"))
     if media.lower() != _PARTS:

@@ -19,6 +19,8 @@ from napari_ssn.io.source import check_memory
 # As the archive keeps it: nothing is unpacked on the way.
 _NOT_EMPTY = "That folder is not empty: choose another."
 _AS_KEPT = (("application/dicom", "*"),)
+# Bytes in memory after which it is looked how much is left.
+_LOOKED = 1 << 24
 
 
 def fetch(
@@ -75,10 +77,14 @@ def fetch_files(
 
     ImageError where they do not fit into memory.
     """
-    found = []
+    found, more = [], 0
     with closing(_received(connection, study, series, progress)) as came:
         for whole in came:
-            check_memory(len(whole))
+            more += len(whole)
+            if more > _LOOKED:
+                # To ask how much is left takes as long as to receive a slice.
+                check_memory(more)
+                more = 0
             found.append(whole)
     return found
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TypeVar
 
@@ -75,10 +76,45 @@ def waited(
     return found[0]
 
 
+def read_ahead(
+    cancel: Cancel, read: Callable[[], Value | None], stop: Callable[[], None]
+) -> Generator[Value, None, None]:
+    """What a stream gives until it gives None, each read while the one before is worked on.
+
+    Args:
+        cancel: looked at while nothing comes, and before each.
+        read: gives the next piece; may be silent for a long time. It is called in a thread.
+        stop: called when nobody waits any more for what is being read: it makes that end early.
+
+    Raises:
+        UnderWayError: somebody stopped. Whatever ``read`` raises.
+    """
+    reader = ThreadPoolExecutor(1, "napari-ssn-archive")
+    coming = reader.submit(read)
+    try:
+        while True:
+            while not coming.done():
+                try:
+                    cancel.check()
+                except Cancelled as error:
+                    raise UnderWayError(*error.args) from None
+                wait([coming], _LOOK_SECONDS)
+            piece = coming.result()
+            if piece is None:
+                return
+            cancel.check()
+            coming = reader.submit(read)
+            yield piece
+    finally:
+        if not coming.done():
+            stop()
+        reader.shutdown(wait=False, cancel_futures=True)
+
+
 def hang_up(response: requests.Response) -> None:
     """End a line on which an answer is still coming, so that whoever reads it goes on."""
-    # Closing it would wait for the reader.
-    with suppress(OSError, ValueError):
+    # Closing it would wait for the reader. One that is closed already has no number any more.
+    with suppress(OSError, ValueError, AttributeError):
         line = socket.socket(fileno=response.raw.fileno())
         try:
             line.shutdown(socket.SHUT_RDWR)
