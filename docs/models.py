@@ -56,6 +56,7 @@ WORDS = {
     "given_diversity": "how much two outlines of the model differ, empty ones aside",
     "given_reader_diversity": "how much two raters' outlines differ, empty ones aside",
     "volume_error": "error of the median size, of raters who marked something",
+    "size_place": "where raters' sizes lie among the model's, from 0 to 1; 0.5 is no bias",
     "volume_error_reader": "error of one rater's size as that of another, where two outlined",
     "volume_error_others": "error of the median of the others' sizes, of each of these raters",
     "volume_error_least": "least error that any one size can have, of these raters",

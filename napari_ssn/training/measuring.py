@@ -136,10 +136,11 @@ def measure(
         counts = label_counts(dist, draws)[:, 1:]
         drawn = reader_diameters(case, dist.classes)
         lengths[i, : len(drawn)] = diameter_errors(dist, case, draws, counts, drawn)
-        row |= _mean_lengths(lengths[i], labels)
+        row |= _mean_of_raters("diameter_error_mm", lengths[i], labels)
         theirs = np.stack([(case.raters == c + 1).sum(_space(case)) for c in range(count)], -1)
         sizes[i, : len(theirs)] = theirs
         places[i, : len(theirs)] = _places(theirs, counts)
+        row |= _mean_of_raters("size_place", places[i], labels)
         for label in range(count):
             ranges[i, label] = _ends(central_range(counts[:, label], LEVEL))
             given[i, label] = _ends(outlined_range(counts[:, label], LEVEL))
@@ -282,12 +283,12 @@ def _by_label(name: str, values: Floats, labels: tuple[str, ...]) -> dict[str, f
     return row
 
 
-def _mean_lengths(errors: Floats, labels: tuple[str, ...]) -> dict[str, float]:
-    """Mean over the raters, of each label, of (K, L)."""
-    known = np.isfinite(errors).any(0)
+def _mean_of_raters(name: str, values: Floats, labels: tuple[str, ...]) -> dict[str, float]:
+    """Mean over the raters, of each label, of (K, L); NaN where one has none."""
+    known = np.isfinite(values).any(0)
     mean = np.full(len(labels), math.nan)
-    mean[known] = np.nanmean(errors[:, known], axis=0)
-    return _by_label("diameter_error_mm", mean, labels)
+    mean[known] = np.nanmean(values[:, known], axis=0)
+    return _by_label(name, mean, labels)
 
 
 def _nothing(probability: float, share: float) -> dict[str, float]:

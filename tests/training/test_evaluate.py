@@ -308,7 +308,12 @@ def test_several_labels_in_volumes_with_one_rater(tmp_path: Path) -> None:
         for label in (1, 2):
             r = central_range(counts[:, label])
             np.testing.assert_allclose(measured.ranges[i, label - 1], [r.low, r.median, r.high])
-            assert measured.sizes[i, 0, label - 1] == (case.raters == label).sum()
+            size = (case.raters == label).sum()
+            assert measured.sizes[i, 0, label - 1] == size
+            drawn = [count for count in counts[:, label].round() if count > 0]
+            place = np.mean([(count < size) + (count == size) / 2 for count in drawn])
+            name = f"size_place/{'head' if label == 1 else 'tail'}"
+            assert measured.values[name][i] == pytest.approx(place)
 
 
 def test_the_diameter_is_that_of_the_hypothesis_of_median_size() -> None:
