@@ -310,7 +310,8 @@ def slices_of(dock: SSNDock, sigma: float) -> None:
 if __name__ == "__main__":
     steps = (tour, in_three_dimensions, follow_up, moving)
     for step in (partial(chest_ct, Path(sys.argv[1])),) if sys.argv[1:] else steps:
-        with tempfile.TemporaryDirectory() as state:
+        # A session may still be writing there, in the thread that keeps it.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as state:
             # What is left of a session is not offered in the pictures of the next.
             os.environ["XDG_STATE_HOME"] = state
             step()
