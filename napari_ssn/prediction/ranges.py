@@ -269,6 +269,10 @@ def _sizes(
 ) -> Sizes:
     """What a sidecar says of sizes, with the stated range's ends where that is calibrated."""
     median = stated.median if stated is not None else 0.0
+    there = voxels > 0
+    if stated is not None and factors is not None and stated.patients and there.any():
+        # The range was learnt of outlines, and so is what is said beside it.
+        voxels, outlined = voxels[there], outlined * float(there.mean())
     values = calibrated_values(voxels, median, factors)
     return Sizes(
         voxels=np.quantile(values, np.linspace(0, 1, STEPS + 1)).round(3).tolist(),

@@ -133,3 +133,18 @@ def test_what_is_so_where_nothing_is_outlined_needs_no_draws() -> None:
     found = ask(half, VolumeAtMost(0.0), n=200)
     assert found.reliable and found.probability == pytest.approx(0.5, abs=1e-5)
     assert found.probability < found.most == pytest.approx(0.511, abs=2e-3)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 6])
+@pytest.mark.parametrize("first", [1.0, 2.0])
+def test_an_outcome_at_both_ends_where_nothing_else_varies(rank: int, first: float) -> None:
+    # Between the ends no voxel moves at all, so that a search there has nothing to go by.
+    steps = np.linspace(first, 3.9, 6)
+    axis: Axis = [(sign, float(place)) for place in steps for sign in (1, -1)]
+    true, off = exactly([axis], 6), []
+    for seed in range(12):
+        found = ask(passes([axis], rank), VolumeAtLeast(0.006), seed=seed)
+        assert found.most > true
+        if found.reliable:
+            off.append((found.probability - true) / found.error)
+    assert len(off) >= 6 and np.abs(off).max() < 6 and abs(np.mean(off)) < 2

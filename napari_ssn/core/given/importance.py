@@ -164,8 +164,9 @@ def _towards(
             break
         every = lead(z)
         if scale is None:
-            # Voxels and logits are to count alike.
-            scale = np.maximum(every.std(0), np.finfo(np.float64).tiny)
+            # Voxels and logits are to count alike. What is the same for all counts as it is.
+            spread = every.std(0)
+            scale = np.where(spread > 0, spread, 1.0)
         ahead = (every / scale).min(1)
         share = min(0.5, max(_ELITE, _GUIDES / len(z)))
         level = min(0.0, float(np.quantile(ahead, 1 - share)))
