@@ -82,3 +82,15 @@ def unlikely_line(share: float, labels: Sequence[str]) -> str:
     # 49.7 % is not the half from which on outlines are shown unasked.
     about = percent(min(share, LIKELY - 0.01))
     return f"Probably {what} here: about {about} of readers would outline {whom}"
+
+
+def in_full(line: str, readers: int, outlined: bool) -> str:
+    """A `range_line` with over whom it holds, which it has no room for where it is of outlines.
+
+    Args:
+        line: what is said of the range.
+        readers: of each image that it was learnt from; 0 of the model's own.
+        outlined: whether presence is told apart from it.
+    """
+    whom = "That holds on average over patients like those of the calibration, not for each image."
+    return f"{line}.\n{whom}" if readers and outlined else line

@@ -100,7 +100,10 @@ def shown(model: Path, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) 
     assert session.result is not None and session.ranges is not None, session.note
     panel.refresh()
     # In full where the pointer rests, and in brief where there is little room.
-    line = panel.ranges[0].toolTip()
+    line, _, over = panel.ranges[0].toolTip().partition(".\n")
+    # Over whom it holds stands in the line, or after it.
+    of_readers = "nine in ten" in line.lower()
+    assert ("patients like those of the calibration" in line + over) == of_readers
     assert panel.ranges[0].text() == in_brief(line)
     said = line, panel.doubt.text(), session.ranges.presence.line
     silent = session.setup.unclaimed or ""

@@ -16,7 +16,15 @@ from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import direction_names, effect_tip, ends
 from napari_ssn.text.ensembles import beyond_tip
-from napari_ssn.text.sizes import capital, headline, in_brief, lengths_line, lengths_tip, remarks_on
+from napari_ssn.text.presence import in_full
+from napari_ssn.text.sizes import (
+    capital,
+    headline,
+    in_brief,
+    lengths_line,
+    lengths_tip,
+    remarks_on,
+)
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -27,8 +35,6 @@ _CUT_TIP = (
     "centre nearer its middle, or use a model that looks farther."
 )
 _WHAT = "What the slider changes; the share of the model's uncertainty"
-
-
 # Pixels that the style leaves around an entry of a list.
 _ROOM = 16
 
@@ -109,7 +115,8 @@ class ResultPanel(Section):
             bars.show_sizes(session.ranges.bars[k], found, result.measure)
             words = capital(session.ranges.line(result.measure, k))
             line.setText(in_brief(words))
-            line.setToolTip(words)
+            apart = session.ranges.presence.apart and not session.ranges.members
+            line.setToolTip(in_full(words, found.readers, apart))
         self._say_lengths(result)
 
     def _say_lengths(self, result: Prediction) -> None:
