@@ -17,6 +17,7 @@ import napari_ssn as ssn
 from napari_ssn.cli.segmenting import segment_image
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.hooks import dicom as opening
+from napari_ssn.io.dicom.naming import known_words
 from napari_ssn.io.dicom.segments import label_maps_on
 from napari_ssn.io.napari_hooks import write_labels
 from tests.support.dicoms import make_multiframe, make_series
@@ -320,6 +321,23 @@ def test_a_report_is_compared_number_for_number(run, tmp_path: Path) -> None:
     assert status == 1 and "cannot be read as its label map" in words
 
 
+def test_a_list_of_series_tells_the_files_of_one_image_apart(run, tmp_path: Path) -> None:
+    """By their descriptions, which is all that an archive's list shows."""
+    image, out = make_single(tmp_path / "scan"), tmp_path / "out"
+    formats = "rtstruct dicom-fractional dicom-labelmap dicom-sr".split()
+    options = [part for one in formats for part in ("--format", one)]
+    status, _, err = run("segment", image, "--samples", 2, *options, "--out", out)
+    assert status == 0, err
+    words = {path.name: known_words(pydicom.dcmread(path)) for path in out.glob("*.dcm")}
+    assert words["sample_02.dcm"] == ["segmentation", "sample-2"]
+    assert words["mean.dcm"] == ["segmentation", "mean"]
+    assert words["mean.labelmap.dcm"] == ["segmentation", "label-map", "mean"]
+    assert words["probability.fractional.dcm"] == ["segmentation", "probabilities"]
+    assert words["sample_01.rtstruct.dcm"] == ["contours", "sample-1"]
+    assert words["sample_01.sr.dcm"] == ["measurements", "sample-1"]
+    assert len(set(map(tuple, words.values()))) == len(words) == 13
+
+
 def test_contours_are_compared_and_a_map_of_probabilities_is_written_once(
     run, tmp_path: Path
 ) -> None:
@@ -350,6 +368,10 @@ def test_contours_are_compared_and_a_map_of_probabilities_is_written_once(
     assert names[2:5] == [f"{names[0]}, {what}" for what in (
         "inner (95 %)", "median (50 %)", "outer (5 %)"
     )]  # fmt: skip
+
+    told = [one.get("ROIDescription") for one in pydicom.dcmread(contours).StructureSetROISequence]
+    assert told[0] is None and told[2].startswith("Inside at least 95 % of the model's outlines")
+    assert "hypotheses that outline nothing are left out" in told[4]
 
     def wider(dataset: pydicom.Dataset) -> None:
         contour = dataset.ROIContourSequence[0].ContourSequence[0]

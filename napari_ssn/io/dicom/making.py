@@ -17,7 +17,7 @@ from pydicom.uid import generate_uid
 from napari_ssn._version import __version__
 from napari_ssn.documents.sidecar import Written
 from napari_ssn.errors import ExportError
-from napari_ssn.io.content import Code, Label, Model
+from napari_ssn.io.content import Code, Content, Label, Model
 from napari_ssn.io.dicom.damage import quiet
 from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, short
 from napari_ssn.io.dicom.source import forget
@@ -27,6 +27,8 @@ NAMES_THE_PATIENT = "names the patient"
 #: The scheme of codes for what the standard has none for.
 SCHEME = "99NAPARISSN"
 
+# What the window calls a kind of hypothesis where a sidecar has another word.
+_SHOWN_AS = {"walk": "slider", "representative": "card"}
 _UIDS = "names no patient, but the UIDs of study, series and slices"
 _ONE_FRAME = (
     "The slices of the source series name different frames of reference; this names that of the "
@@ -82,6 +84,20 @@ def made_by(model: str, number: int, what: str) -> dict[str, Any]:
         "device_serial_number": "none",
         "series_description": short(f"SSN {what} (research use only) {model}"),
     }
+
+
+def of_which(what: str, content: Content) -> str:
+    """``segmentation sample-3``: what a file holds and of which hypothesis, for `made_by`.
+
+    A study may hold several of one image, and a list shows nothing else of them. What nobody has
+    written a record of is of no known one.
+    """
+    if content.record is None or content.record.hypotheses:
+        return what
+    choice = content.record.choice
+    number = choice.sample if choice.kind == "sample" else choice.member
+    which = _SHOWN_AS.get(choice.kind, choice.kind)
+    return f"{what} {which}" if number is None else f"{what} {which}-{number}"
 
 
 def whom(header: Dataset) -> dict[str, Any]:

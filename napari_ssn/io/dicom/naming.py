@@ -30,7 +30,8 @@ _KNOWN = (
     "axial coronal sagittal oblique localizer scout topogram",
     "arterial venous portal delayed late early native plain contrast post pre without enhanced",
     "dynamic phase inspiration expiration breathhold follow-up baseline",
-    "contours measurements probabilities report segmentation",
+    "card conditioned contours drawing edited hypotheses label-map mean measurements nothing",
+    "probabilities report segmentation slider",
     "bone soft tissue standard sharp smooth thin thick slices lowdose diagnostic",
     "dixon diffusion perfusion spectroscopy subtraction water fat magnitude",
     "ADC ASL B0 B1000 B50 B800 CE CISS DCE DSC DWI EPI FFE FLAIR FLASH FS FSE GRE HASTE IR KM LAVA",
@@ -38,6 +39,8 @@ _KNOWN = (
     "TRUFI TSE VIBE",
 )
 _SHOWN = {word.upper(): word for line in _KNOWN for word in line.split()}
+# Which draw or member of an ensemble a segmentation is of: a number names nobody.
+_NUMBERED = re.compile(r"(CARD|MEMBER|SAMPLE|SLIDER)-[1-9]\d{0,5}")
 # Whoever a header names.
 _PEOPLE = (
     "PatientName",
@@ -83,7 +86,12 @@ def known_words(header: Dataset, keyword: str = "SeriesDescription") -> list[str
     words = re.findall(r"[^\W_]+(?:-[^\W_]+)*", _said(header, keyword).upper())
     names = " ".join(_said(header, keyword) for keyword in _PEOPLE)
     people = set(re.findall(r"[^\W_]+", names.upper()))
-    return [_SHOWN[word] for word in words if word in _SHOWN and word not in people]
+    return [_shown(word) for word in words if _shown(word) and word not in people]
+
+
+def _shown(word: str) -> str:
+    """A word as it is shown; empty for one that may name somebody."""
+    return word.lower() if _NUMBERED.fullmatch(word) else _SHOWN.get(word, "")
 
 
 def _said(header: Dataset, keyword: str) -> str:

@@ -81,7 +81,7 @@ def make_segmentation(content: Content, series: DicomSeries, label_map: bool = F
             pixel_array=frames,
             segmentation_type=kind,
             segment_descriptions=list(_descriptions(content, segments)),
-            **making.made_by(content.model.name, _SERIES_NUMBER, "segmentation"),
+            **making.made_by(content.model.name, _SERIES_NUMBER, _what(content, kind)),
             content_label="SSN",
             content_description=making.notice(content.unlike),
             transfer_syntax_uid=ExplicitVRLittleEndian,
@@ -93,6 +93,17 @@ def make_segmentation(content: Content, series: DicomSeries, label_map: bool = F
         # What is no label is padding, by Pixel Padding Value, and no segment 0.
         made.SegmentSequence = [one for one in made.SegmentSequence if one.SegmentNumber]
     return Made(made, headers)
+
+
+def _what(content: Content, kind: str) -> str:
+    """What a list of series tells it from other segmentations by, in words of `naming`."""
+    if kind == "FRACTIONAL":
+        return "segmentation probabilities"
+    if len(content.hypotheses) > 1:
+        return "segmentation hypotheses"
+    return making.of_which(
+        "segmentation label-map" if kind == "LABELMAP" else "segmentation", content
+    )
 
 
 def check_grid(content: Content, series: DicomSeries) -> None:

@@ -103,7 +103,9 @@ def _report(content: Content, found: list[Measured], made: Made, series: DicomSe
     return sr.ComprehensiveSR(
         evidence=[*headers, segmentation],
         content=report,
-        **making.made_by(content.model.name, _SERIES_NUMBER, "measurements"),
+        **making.made_by(
+            content.model.name, _SERIES_NUMBER, making.of_which("measurements", content)
+        ),
         is_complete=True,
         coding_schemes=[CodingSchemeIdentificationItem(making.SCHEME, name="Codes of napari-ssn")],
     )

@@ -1,7 +1,7 @@
 """DICOM structure sets of radiotherapy: outlines as contours, for planning margins.
 
 A structure is one label of one hypothesis; with them go the inner, median and outer contour of
-each label, which at least 95, 50 and 5 % of the hypotheses hold. Contours run half-way between
+each label, which at least 95, 50 and 5 % of the hypotheses that outline anything hold. Contours run half-way between
 voxels inside and outside.
 """
 
@@ -41,16 +41,17 @@ _ELSEWHERE = "The DICOM structure set does not lie on the grid of its image."
 # A class of old that stands for the study which a set refers to.
 _STUDY = "1.2.840.10008.3.1.2.3.1"
 #: By how many of the nested masks hold a voxel.
-_NESTED = ((3, "inner (95 %)"), (2, "median (50 %)"), (1, "outer (5 %)"))
+_NESTED = ((3, "inner (95 %)", 95), (2, "median (50 %)", 50), (1, "outer (5 %)", 5))
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 class _Structure(NamedTuple):
-    """A name, a colour as ``#rrggbb``, and (X, Y, Z) that is outlined."""
+    """A name, a colour as ``#rrggbb``, (X, Y, Z) that is outlined, and what the name leaves out."""
 
     name: str
     colour: str
     mask: NDArray[np.bool_]
+    description: str = ""
 
 
 def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
@@ -85,8 +86,14 @@ def _structures(content: Content) -> Iterator[_Structure]:
         return
     for value, label in list(enumerate(content.model.labels[: content.classes]))[1:]:
         levels = as_volume(content.levels[value - 1])
-        for level, words in _NESTED:
-            yield _Structure(short(f"{label.name}, {words}"), label.colour, levels >= level)
+        for level, words, percent in _NESTED:
+            yield _Structure(
+                short(f"{label.name}, {words}"),
+                label.colour,
+                levels >= level,
+                f"Inside at least {percent} % of the model's outlines; hypotheses that outline "
+                "nothing are left out",
+            )
 
 
 def _made(content: Content, series: DicomSeries) -> Any:
@@ -101,7 +108,7 @@ def _made(content: Content, series: DicomSeries) -> Any:
         modality="RTSTRUCT",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         **making.whom(header),
-        **making.made_by(content.model.name, _SERIES_NUMBER, "contours"),
+        **making.made_by(content.model.name, _SERIES_NUMBER, making.of_which("contours", content)),
     )
     now = datetime.now()
     made.FrameOfReferenceUID, made.PositionReferenceIndicator = frame, ""
@@ -121,14 +128,15 @@ def _made(content: Content, series: DicomSeries) -> Any:
     on_grid = even(positions)
     rois, contours, observations = [], [], []
     for number, one in enumerate(_structures(content), start=1):
-        rois.append(
-            _item(
-                ROINumber=number,
-                ReferencedFrameOfReferenceUID=frame,
-                ROIName=one.name,
-                ROIGenerationAlgorithm="AUTOMATIC",
-            )
+        roi = _item(
+            ROINumber=number,
+            ReferencedFrameOfReferenceUID=frame,
+            ROIName=one.name,
+            ROIGenerationAlgorithm="AUTOMATIC",
         )
+        if one.description:
+            roi.ROIDescription = one.description
+        rois.append(roi)
         colour = [int(one.colour[i : i + 2], 16) for i in (1, 3, 5)]
         drawn = _item(ReferencedROINumber=number, ROIDisplayColor=colour)
         found = list(_contours(one.mask, on_grid, steps, images))
