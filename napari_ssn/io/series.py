@@ -17,6 +17,7 @@ from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.members import received
 from napari_ssn.io.dicom.naming import series_name
 from napari_ssn.io.dicom.read import SeriesInfo, all_readable, read_received
+from napari_ssn.io.dicom.reported import segmentations_of, uid_of
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.napari_hooks import image_layer, place
@@ -104,7 +105,8 @@ def open_series(
 ) -> list[LayerData]:
     """Fetch a series from an archive, and read all images, segmentations or maps that it is.
 
-    Nothing of it lies on the disk. Contours need their image, which is fetched too and not shown.
+    Nothing of it lies on the disk. Contours need their image, which is fetched too and not shown;
+    a report has no voxels, and is opened as the segmentations that it is about.
 
     Raises:
         ArchiveError, Cancelled: see `fetch_files`.
@@ -113,6 +115,16 @@ def open_series(
     files = web.fetch.fetch_files(connection, study, series, progress)
     if len(files) == 1 and (page := read_page(files[0])) is not None:
         return [layer_of_page(page)]
+    about = sorted({one for whole in files for one in segmentations_of(whole)})
+    for in_study, its_series in dict.fromkeys(one[:2] for one in about):
+        try:
+            there = web.fetch.fetch_files(connection, in_study, its_series, progress)
+        except web.connection.MissingError:
+            name = connection.server.name
+            raise ArchiveError(
+                f"The report is about a segmentation that {name} does not hold: send that too."
+            ) from None
+        files += [one for one in there if uid_of(one) in {uid for *_, uid in about}]
     read = read_received(files, all_readable)
     volumes = [volume for _, volume in read.images]
     drawn_on = {uid for whole in read.overlays for uid in series_of(whole)} - {series}

@@ -324,7 +324,7 @@ def test_a_report_is_compared_number_for_number(run, tmp_path: Path) -> None:
 def test_a_list_of_series_tells_the_files_of_one_image_apart(run, tmp_path: Path) -> None:
     """By their descriptions, which is all that an archive's list shows."""
     image, out = make_single(tmp_path / "scan"), tmp_path / "out"
-    formats = "rtstruct dicom-fractional dicom-labelmap dicom-sr".split()
+    formats = ["rtstruct", "dicom-fractional", "dicom-labelmap", "dicom-sr"]
     options = [part for one in formats for part in ("--format", one)]
     status, _, err = run("segment", image, "--samples", 2, *options, "--out", out)
     assert status == 0, err

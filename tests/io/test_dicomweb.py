@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from tests.support.connections import open_until_the_end
 from tests.support.dicoms import make_series
 from tests.support.orthanc import PASSWORD, USER, Orthanc
 from tests.support.planted import named_in
+from tests.support.reported import described
+from tests.support.segmentations import card
 
 AFFINE = np.diag([0.5, 0.75, 3.0, 1.0])
 SPACE = (7, 6, 5)
@@ -132,6 +135,28 @@ def test_whatever_was_sent_opens_again(archive: Orthanc, scan: list[Path], tmp_p
     assert labels[0].sum() == label_map.sum() and labels[1]["scale"] == image[1]["scale"]
     assert probable[2] == "image" and set(np.unique(probable[0])) == {0.25}
     np.testing.assert_array_equal(picture[0], pixels)
+
+
+def test_a_report_is_opened_as_what_it_is_about(
+    archive: Orthanc, scan: list[Path], tmp_path: Path
+) -> None:
+    source, about = read_dicom(scan[0].parent), card("lidc-2d")
+    label_map = np.zeros(SPACE, np.uint8)
+    label_map[1:4, 2:5, 1:3] = 1
+    one = ssn.Hypothesis(label_map, source.affine, None, 2)
+    report, record = tmp_path / "a.sr.dcm", described([one], about)
+    ssn.write(one, report, model=about, source=source, provenance=record)
+    # Another segmentation of the study, which the report says nothing of.
+    ssn.write(replace(one, label_map=1 - label_map), tmp_path / "b.dcm", source=source)
+    with connected(archive) as there:
+        assert all(sent.done for sent in send.send(there, [*scan, report, tmp_path / "b.dcm"]))
+        (study,) = find.studies(there, Wanted())[0]
+        kinds = {one.words: one.uid for one in find.series(there, study.uid)}
+        with pytest.raises(ArchiveError, match="segmentation that clinic does not hold: send that"):
+            open_series(there, study.uid, kinds["measurements mean"])
+        assert send.send(there, [tmp_path / "a.dcm"])[0].done
+        [(voxels, _, kind)] = open_series(there, study.uid, kinds["measurements mean"])
+    assert kind == "labels" and voxels.sum() == label_map.sum()
 
 
 def test_names_are_said_where_they_are_asked_for(archive: Orthanc, scan: list[Path]) -> None:

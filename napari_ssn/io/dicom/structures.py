@@ -1,8 +1,8 @@
 """DICOM structure sets of radiotherapy: outlines as contours, for planning margins.
 
 A structure is one label of one hypothesis; with them go the inner, median and outer contour of
-each label, which at least 95, 50 and 5 % of the hypotheses that outline anything hold. Contours run half-way between
-voxels inside and outside.
+each label, which at least 95, 50 and 5 % of the hypotheses that outline anything hold. Contours run
+half-way between voxels inside and outside.
 """
 
 from __future__ import annotations
