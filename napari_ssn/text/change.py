@@ -45,9 +45,10 @@ class Told:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """All of them, the sizes first."""
+        """All of them, the sizes first, or that one of the scans may hold nothing at all."""
         seen = (self.seen,) if self.seen else ()
-        return (*self.sizes, *seen, self.ratio, *self.growth, *self.rest, *self.cautions)
+        first = (*seen, *self.sizes) if self.seldom else (*self.sizes, *seen)
+        return (*first, self.ratio, *self.growth, *self.rest, *self.cautions)
 
     @property
     def headline(self) -> str:
@@ -101,10 +102,12 @@ def tell(
 def size_lines(change: Change, what: str, readers: int) -> Iterator[str]:
     """``Nodule before: 6.3 mL · readers' range 4.8–9.4 mL (90 %)``, and after."""
     kind = "readers'" if readers > 1 else "model"
+    # What is to be compared has the decimals of the smaller one, up to one more than its own.
+    finest = min(_up_to(sizes.quantile(_HIGH)) for sizes in change.sizes_ml)
     for when, sizes, share in zip(
         ("before", "after"), change.sizes_ml, change.outlined, strict=True
     ):
-        yield f"{capital(what)} {when}: {_size(sizes, kind)}{_nothing(share)}"
+        yield f"{capital(what)} {when}: {_size(sizes, kind, finest)}{_nothing(share)}"
 
 
 def seen_line(change: Change) -> str:
@@ -203,11 +206,18 @@ def rate_line(change: Change) -> str:
     )
 
 
-def _size(sizes: Quantity, kind: str) -> str:
+def _size(sizes: Quantity, kind: str, finest: float) -> str:
     low, median, high = (sizes.quantile(q) for q in (_LOW, 0.5, _HIGH))
     if math.isnan(median):
         return "nothing outlined"
-    return f"{_ML.short(median, high)} · {kind} range {_ML.short_interval(low, high)} (90 %)"
+    finest = max(finest, high / 10)
+    ends = f"{_ML.short(low, finest).removesuffix(' mL')}–{_ML.short(high, finest)}"
+    return f"{_ML.short(median, finest)} · {kind} range {ends} (90 %)"
+
+
+def _up_to(high: float) -> float:
+    """End of a range; of none it is beyond all."""
+    return math.inf if math.isnan(high) else high
 
 
 def _nothing(outlined: float) -> str:

@@ -45,12 +45,13 @@ def test_of_a_lesion_that_is_seldom_in_both_scans_that_is_what_is_told_first() -
         "Outlined after and not before: <1 % · before and not after: 89 % · in both, which the "
         "rest is of: 1 %"
     )
-    assert told.headline == seen and seen not in told.below
+    assert told.headline == seen and seen not in told.below and told.lines[0] == seen
     assert any(line.startswith("Growth of 25 % or more: ") for line in told.below)
     # Each is said once.
     assert sorted((told.headline, *told.below, *told.cautions)) == sorted(told.lines)
     likely = tell(Change(sizes, 2 * sizes, outlined=(0.9, 0.8)), "nodule", 0.25, 4, ("so",))
     assert likely.headline.startswith("Growth of 25 % or more: ")
+    assert likely.lines[0].startswith("Nodule before")
     assert "in both, which the rest is of: 72 %" in " ".join(likely.below)
     assert likely.cautions == ("Caution: so.",) and likely.cautions[0] not in likely.below
     assert tell(Change(sizes, sizes), "nodule", 0.25, 4).seen == ""
@@ -69,3 +70,17 @@ def test_both_diameters_are_told() -> None:
         "Across it 7.0 mm (7.0–14.0) before, 10.5 mm (10.5–21.0) after: 1.50 times as long · "
         "+3.5 mm (−3.5 to +14.0)"
     )
+
+
+def test_before_and_after_have_the_same_decimals() -> None:
+    """The difference is told to a tenth: what it is of has to be, too."""
+    before, after = np.linspace(4.8, 9.4, 101), np.linspace(6.2, 11.1, 101)
+    one, two = tell(Change(before, after), "nodule", 0.25, 4).sizes
+    assert one == "Nodule before: 7.1 mL · readers' range 5.0–9.2 mL (90 %)"
+    assert two == "Nodule after: 8.7 mL · readers' range 6.4–10.9 mL (90 %)"
+    # Of what is far larger one decimal more than it has by itself.
+    small = tell(Change(before / 1000, 10 * before), "nodule", 0.25, 4).sizes
+    assert "0.007 mL" in small[0] and "71.0 mL · readers' range 50.3–91.7 mL" in small[1]
+    # Nothing before is no reason to be any finer.
+    told = tell(Change(np.empty(0), after, outlined=(0.0, 1.0)), "nodule", 0.25, 4)
+    assert told.sizes[1].startswith("Nodule after: 9 mL · readers' range 6–11 mL")
