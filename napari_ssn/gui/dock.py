@@ -28,6 +28,7 @@ from napari_ssn.gui.panels.follow import FollowPanel
 from napari_ssn.gui.panels.image import Header, ImagePanel
 from napari_ssn.gui.panels.lesions import LesionPanel
 from napari_ssn.gui.panels.members import MemberPanel
+from napari_ssn.gui.panels.opening import OpeningPanel
 from napari_ssn.gui.panels.outcome import OutcomePanel
 from napari_ssn.gui.panels.output import ExportPanel
 from napari_ssn.gui.panels.overview import OverviewPanel
@@ -81,7 +82,8 @@ class SSNDock(QWidget):
         self.session.overviews.show("contours", True)
         self.header = Header(self.session)
         self.archives = ArchiveRooms(napari_viewer, self.session, self)
-        self.start = StartPanel(napari_viewer, self.session, self.archives.open)
+        self.opening = OpeningPanel(napari_viewer, self.session)
+        self.start = StartPanel(napari_viewer, self.session, self.opening, self.archives.open)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session, self.archives.button)
         self.upright = Upright(napari_viewer, self.picture, self.session)
@@ -160,6 +162,7 @@ class SSNDock(QWidget):
         )
         main = _column(
             self.offer,
+            self.opening,
             self.start,
             self.fold,
             self.view,
@@ -318,6 +321,7 @@ class SSNDock(QWidget):
         # While there is something to be saved.
         self.study.shut(alive)
         self.archives.close()
+        self.opening.close_all()
         self.keys.release()
         self.points.shut()
         self.readers.shut()

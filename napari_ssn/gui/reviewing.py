@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
 from napari.layers import Layer
+from qtpy.QtWidgets import QApplication
 
 from napari_ssn.gui.demo import point_at, wait_until
 from napari_ssn.gui.dock import SSNDock
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _PLUGIN, _WIDGET = "napari-ssn", "SSN hypotheses"
 _SIZE = (1280, 800)
+# Seconds between two looks whether the scan has been read.
+_TURN = 0.005
 
 
 def review(
@@ -54,6 +58,10 @@ def show(
     for data, options, kind in layers:
         viewer.add_layer(Layer.create(data, options, kind))
     dock.start.read(paths)
+    # What cannot be opened is said on the dock.
+    while dock.opening.opening.busy:
+        QApplication.processEvents()
+        time.sleep(_TURN)
     if sidecar is not None:
         dock.session.sidecars.open(sidecar)
     elif centre is not None and dock.session.setup.source is not None:

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+import zipfile
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssn.errors import ArchiveError, SSNError
 from napari_ssn.geometry.display import RESULT_KEY
+from napari_ssn.io.asking import Ask, Several
 from napari_ssn.io.dicom import web
 from napari_ssn.io.dicom.captured import read_page
 from napari_ssn.io.dicom.contoured import read_structures, series_of
 from napari_ssn.io.dicom.header import PARAMETRIC_MAP, STRUCTURE_SET, instance
 from napari_ssn.io.dicom.likely import read_map
 from napari_ssn.io.dicom.look import layer_options
-from napari_ssn.io.dicom.members import received
+from napari_ssn.io.dicom.members import member, received
 from napari_ssn.io.dicom.naming import series_name
-from napari_ssn.io.dicom.read import SeriesInfo, all_readable, read_received
+from napari_ssn.io.dicom.read import (
+    SeriesInfo,
+    all_readable,
+    is_result,
+    read_chosen,
+    read_received,
+    several,
+)
 from napari_ssn.io.dicom.reported import segmentations_of, uid_of
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.napari_hooks import image_layer, place
 from napari_ssn.io.opened import layers_of
+from napari_ssn.io.results import own_dicom
+from napari_ssn.io.steps import Step, unseen
 
 _PAGE, _PAGE_MM = "Report (a picture, research use only)", 210.0
 
@@ -34,6 +48,59 @@ if TYPE_CHECKING:
     from napari_ssn.io.dicom.web.connection import Connection
     from napari_ssn.io.napari_hooks import LayerData
     from napari_ssn.io.opened import Opened
+
+
+def layers_of_files(
+    path: Path, ask: Ask | None, opened: set[str], step: Step = unseen
+) -> Iterator[LayerData]:
+    """Layers of a folder, a zip or a file: of each series that is chosen, and what lies on them.
+
+    Args:
+        path: of it.
+        ask: is asked which of several; None where there is nobody to ask.
+        opened: instances that were opened together with this: a file of one of their series is
+            none of its own, and those that are opened here are added.
+        step: see `read_chosen`.
+
+    Raises:
+        ImageError, GeometryError: one cannot be opened, or there are several and nobody to ask.
+    """
+    if opened and _uid_of(path) in opened:
+        return
+    if is_result(path):
+        own = own_dicom(path)
+        if own is not None:
+            display, parts = own
+            yield from layers_of(display, place(display), parts)
+            return
+        page = read_page(member(path).whole())
+        if page is not None:
+            yield layer_of_page(page)
+            return
+    chosen = read_chosen(path, partial(_numbers, ask), step=step)
+    yield from layers_of_series(chosen.images)
+    volumes = [volume for _, volume in chosen.images]
+    yield from layers_of_overlays(chosen.overlays, volumes)
+    series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
+    opened |= {str(header.get("SOPInstanceUID")) for one in series for header in one.headers}
+
+
+def _uid_of(path: Path) -> str | None:
+    """The instance that a file is; None of a folder, a zip, and what is none."""
+    if not path.is_file() or zipfile.is_zipfile(path):
+        return None
+    found = instance(member(path))
+    return None if found is None else found.uid
+
+
+def _numbers(ask: Ask | None, infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
+    if ask is None:
+        raise several(infos)
+    # The largest is what somebody came for more often than a scout or a report's pictures.
+    usable = [info for info in infos if info.problem is None]
+    largest = max(usable, key=lambda info: math.prod(info.size), default=None)
+    entries = tuple((info.number, info.words, info.problem) for info in infos)
+    return ask(Several(entries, None if largest is None else largest.number))
 
 
 def layers_of_series(found: Sequence[tuple[SeriesInfo, Volume]]) -> Iterator[LayerData]:

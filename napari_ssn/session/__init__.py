@@ -1,5 +1,6 @@
 """What a person has open and has chosen: state and commands, without a window."""
 
+from napari_ssn.io.asking import Several
 from napari_ssn.session.members import Row
 from napari_ssn.session.records import (
     Chosen,
@@ -27,5 +28,6 @@ __all__ = [
     "Runner",
     "Session",
     "Settings",
+    "Several",
     "Survey",
 ]

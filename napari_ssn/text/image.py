@@ -15,6 +15,11 @@ TAKEN_FOR_HU = "Taken for Hounsfield units by request: sizes and ranges may mean
 FITS = "Like the images that the model was trained on."
 
 
+def reading_line(done: int, total: int) -> str:
+    """``Reading 34 of 133 …``; without a number where it is not known."""
+    return f"Reading {done} of {total} …" if total else "Reading …"
+
+
 def geometry(
     size: Sequence[int],
     spacing_mm: Sequence[float] | None,

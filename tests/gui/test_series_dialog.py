@@ -10,13 +10,14 @@ from qtpy.QtWidgets import QDialogButtonBox
 
 from napari_ssn.gui.widgets import series_dialog
 from napari_ssn.gui.widgets.series_dialog import SeriesDialog
+from napari_ssn.session import Several
 
-ENTRIES = [(1, "CT 512 × 512 × 98", None), (2, "MR", None), (3, "CT", "1 slice is missing.")]
+ENTRIES = ((1, "CT 512 × 512 × 98", None), (2, "MR", None), (3, "CT", "1 slice is missing."))
 
 
 @pytest.fixture
 def dialog(qtbot: Any) -> SeriesDialog:
-    made = SeriesDialog(ENTRIES)
+    made = SeriesDialog(Several(ENTRIES, None))
     qtbot.addWidget(made)
     made.show()
     return made
@@ -55,9 +56,9 @@ def test_a_double_click_opens(qtbot: Any, dialog: SeriesDialog) -> None:
 
 def test_cancelling_chooses_none(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SeriesDialog, "exec", lambda self: self.list.selectAll() or 0)
-    assert series_dialog.ask(ENTRIES) == []
+    assert series_dialog.ask(Several(ENTRIES, None)) == []
     monkeypatch.setattr(SeriesDialog, "exec", lambda self: self.list.selectAll() or 1)
-    assert series_dialog.ask(ENTRIES) == [1, 2]
+    assert series_dialog.ask(Several(ENTRIES, None)) == [1, 2]
 
 
 def test_nobody_is_asked_without_a_window(qtbot: Any, dialog: SeriesDialog) -> None:
@@ -68,7 +69,7 @@ def test_nobody_is_asked_without_a_window(qtbot: Any, dialog: SeriesDialog) -> N
 
 @pytest.mark.parametrize(("first", "chosen"), [(2, [2]), (3, []), (None, [])])
 def test_one_is_chosen_to_begin_with(qtbot: Any, first: int | None, chosen: list[int]) -> None:
-    made = SeriesDialog(ENTRIES, first)
+    made = SeriesDialog(Several(ENTRIES, first))
     qtbot.addWidget(made)
     assert made.chosen == chosen
     opens = made.buttons.button(QDialogButtonBox.StandardButton.Open)

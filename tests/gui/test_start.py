@@ -58,27 +58,36 @@ def test_from_nothing_to_an_image(
     start.ask_files = list
     files.trigger()
     assert begins() and dock.session.note is None
+    reading = dock.opening.opening
+
+    def read(how: Callable[[], Any]) -> None:
+        how()
+        assert dock.opening.isVisibleTo(dock) and dock.opening.status.text() == "Reading …"
+        qtbot.waitUntil(lambda: not reading.busy, timeout=60_000)
+        assert not dock.opening.isVisibleTo(dock)
+
     for name, words in (("torn.nii.gz", "damaged"), ("letter.xyz", "Nothing here reads that")):
         start.ask_files = lambda name=name: [str(tmp_path / name)]
-        files.trigger()
+        read(files.trigger)
         said = dock.run.status
         assert words in said.text() and said.property("role") == "error" and begins()
         assert name not in said.text() and not viewer.layers
     start.ask_files = lambda: [str(scan)]
-    files.trigger()
+    read(files.trigger)
     assert not begins() and dock.image.layers.currentText() == "Image 40 × 48"
     assert dock.run.button.isEnabled()
 
     viewer.layers.clear()
     assert begins()
     start.ask_folder = lambda: str(tmp_path / "series")
-    folder.trigger()
+    read(folder.trigger)
     assert (
         not begins() and dock.image.layers.currentText() == "CT thorax · 2020-01-02 · 20 × 18 × 6"
     )
 
     viewer.layers.clear()
-    assert drop(dock, tmp_path / "series") and not begins()
+    read(lambda: drop(dock, tmp_path / "series"))
+    assert not begins()
     viewer.layers.clear()
     assert not drop(dock) and begins()
 
@@ -103,6 +112,8 @@ def test_a_sidecar_dropped_on_dock_or_picture_goes_on_where_it_was_written(
     scan = tmp_path / "DOE.nii.gz"
     nib.save(nib.Nifti1Image(noise_image((20, 24)), np.diag([0.7, 0.7, 1, 1])), scan)
     assert drop(dock, scan)
+    qtbot.waitUntil(lambda: dock.picture.image is not None, timeout=60_000)
+    assert dock.picture.is_file_of(scan)
     run_and_wait(dock, qtbot)
     dock.session.pointing.add((5, 6), 1)
     dock.session.walk.set_sigma(0.7)

@@ -200,15 +200,16 @@ def test_the_user_chooses_among_several(study: Path, monkeypatch: pytest.MonkeyP
     asked: list[Any] = []
     answer = [1, 2]
     monkeypatch.setattr(series_dialog, "can_ask", lambda: True)
-    monkeypatch.setattr(series_dialog, "ask", lambda *told: asked.append(told) or answer)
+    monkeypatch.setattr(series_dialog, "ask", lambda what: asked.append(what) or answer)
     opened = layers(study)
     # The largest lies on top, the others are there when wanted.
     assert [(m["name"], m["visible"]) for _, m, _ in opened] == [
         ("MR thorax · 2020-01-02 · 8 × 7 × 3 · series 2", False),
         ("CT thorax · 2020-01-02 · 8 × 7 × 6 · series 1", True),
     ]
-    [(entries, first)] = asked
-    assert first == 1  # the largest that can be opened
+    [told] = asked
+    entries = told.entries
+    assert told.first == 1  # the largest that can be opened
     assert entries[0] == (1, "CT 8 × 7 × 6 · 0.7 × 0.7 × 2 mm", None)
     assert entries[2][1].endswith("cannot be opened") and "1 slice is missing" in entries[2][2]
     answer.clear()

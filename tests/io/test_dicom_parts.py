@@ -384,12 +384,12 @@ def test_the_window_offers_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
     asked: list[Any] = []
     monkeypatch.setattr(series_dialog, "can_ask", lambda: True)
-    monkeypatch.setattr(series_dialog, "ask", lambda *told: asked.append(told) or [2])
+    monkeypatch.setattr(series_dialog, "ask", lambda what: asked.append(what) or [2])
     [(data, meta, _)] = opening.read_layers(str(folder))
     assert meta["name"] == "MR thorax · 2020-01-02 · 7 × 6 × 5 · echo time 80 ms"
     assert data.sum() == values(2).sum()
-    [(entries, _)] = asked
-    assert entries[0][1] == "MR 7 × 6 × 5 · 0.7 × 0.7 × 2 mm · echo time 10 ms"
+    [told] = asked
+    assert told.entries[0][1] == "MR 7 × 6 × 5 · 0.7 × 0.7 × 2 mm · echo time 10 ms"
 
 
 def test_all_files_dropped_at_once_are_a_layer_each(tmp_path: Path) -> None:

@@ -114,11 +114,12 @@ def test_somebody_chooses_the_level(
     path = make(tmp_path / "a.zarr", [image, halved(image)], "zyx")
     asked: list[Any] = []
     monkeypatch.setattr(dialog, "can_ask", lambda: True)
-    monkeypatch.setattr(dialog, "ask", lambda *told: asked.append(told) or [2])
+    monkeypatch.setattr(dialog, "ask", lambda what: asked.append(what) or [2])
     [(shown, _, _)] = get_reader(str(path))(str(path))
     np.testing.assert_array_equal(shown, halved(image))
-    [(entries, first, kind)] = asked
-    assert [entry[0] for entry in entries] == [1, 2] and first == 1 and kind == "levels"
+    [told] = asked
+    assert [entry[0] for entry in told.entries] == [1, 2]
+    assert told.first == 1 and told.kind == "levels"
 
 
 def test_a_collection_of_several_images(tmp_path: Path, image: np.ndarray) -> None:

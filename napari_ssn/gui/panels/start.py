@@ -7,16 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.errors import MultipleReaderError, NoAvailableReaderError, ReaderPluginError
 from napari.viewer import Viewer
-from npe2 import PluginManager
 from qtpy.QtWidgets import QFileDialog, QMenu
 
-from napari_ssn.errors import SSNError
+from napari_ssn.gui.panels.opening import OpeningPanel
 from napari_ssn.gui.widgets.parts import Section, button, row, text
 from napari_ssn.samples import COUNT, sample, with_hash
 from napari_ssn.session import Session
-from napari_ssn.text.problems import SEVERAL_READERS, UNREADABLE, problem
 
 _PLUGIN = "napari-ssn"
 _WHAT_HAPPENS = (
@@ -32,14 +29,21 @@ class StartPanel(Section):
         ask_files, ask_folder: ask for what to open; an empty answer is none.
 
     Args:
-        viewer: opens it.
-        session: tells what cannot be opened.
+        viewer: opens samples.
+        session: wants the image of a sidecar.
+        opening: opens everything else.
         from_archive: opens the window for archives.
     """
 
-    def __init__(self, viewer: Viewer, session: Session, from_archive: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        session: Session,
+        opening: OpeningPanel,
+        from_archive: Callable[[], None],
+    ) -> None:
         super().__init__("", ruled=False)
-        self._viewer, self._session = viewer, session
+        self._viewer, self._opening = viewer, opening
         self.ask_files: Callable[[], Sequence[str]] = self._files
         self.ask_folder: Callable[[], str] = self._folder
         self.open = button("Open…", "Files, or a folder with a DICOM series", "main")
@@ -76,16 +80,7 @@ class StartPanel(Section):
 
     def read(self, paths: Sequence[str]) -> None:
         """Open files or folders, one after the other; the first that cannot be ends it, and why."""
-        try:
-            for path in paths:
-                if not self._session.open(Path(path)):
-                    self._viewer.open(path, plugin=_reader_of(path))
-        except (SSNError, OSError, MemoryError) as error:
-            self._session.tell(problem(error), error=True)
-        except MultipleReaderError:
-            self._session.tell(SEVERAL_READERS, error=True)
-        except (ReaderPluginError, NoAvailableReaderError):
-            self._session.tell(UNREADABLE, error=True)
+        self._opening.open(paths)
 
     def find(self, image: Path | None, digest: str) -> None:
         """Open the image of a sidecar: where it was found, or the sample that it is."""
@@ -101,12 +96,3 @@ class StartPanel(Section):
             event.acceptProposedAction()
         if urls and event.type() == event.Type.Drop:
             self.read([url.toLocalFile() for url in urls])
-
-
-def _reader_of(path: str) -> str | None:
-    """This plugin where it reads what lies there; else napari looks for another that does."""
-    readers = PluginManager.instance().iter_compatible_readers(path)
-    ours = (one for one in readers if one.plugin_name == _PLUGIN)
-    # Of folders it is told only when it has looked into them.
-    takes = any(one.exec(kwargs={"path": [path], "stack": False}) is not None for one in ours)
-    return _PLUGIN if takes else None

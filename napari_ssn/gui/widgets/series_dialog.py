@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -17,34 +15,23 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-#: A series: its number, words for it, and why it cannot be opened.
-Entry = tuple[int, str, str | None]
-
-_SERIES = "DICOM series"
+from napari_ssn.session import Several
 
 
 class SeriesDialog(QDialog):
-    """A list of series without a word about the patient; several can be chosen.
+    """A list of images without a word about the patient; several can be chosen.
 
     Args:
-        entries: the series.
-        first: number of the one that is chosen to begin with.
-        kind: what they are, as ``DICOM series``.
+        what: there is to choose from.
         parent: the window in front.
     """
 
-    def __init__(
-        self,
-        entries: Sequence[Entry],
-        first: int | None = None,
-        parent: QWidget | None = None,
-        kind: str = _SERIES,
-    ) -> None:
+    def __init__(self, what: Several, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"Choose: {kind}")
+        self.setWindowTitle(f"Choose: {what.kind}")
         self.list = QListWidget()
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        for number, words, problem in entries:
+        for number, words, problem in what.entries:
             item = QListWidgetItem(f"{number}   {words}")
             item.setData(Qt.ItemDataRole.UserRole, number)
             if problem is not None:
@@ -55,7 +42,7 @@ class SeriesDialog(QDialog):
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )
         layout = QVBoxLayout(self)
-        layout.addWidget(QLabel(f"There are {len(entries)} {kind}. Open:"))
+        layout.addWidget(QLabel(f"There are {len(what.entries)} {what.kind}. Open:"))
         layout.addWidget(self.list)
         layout.addWidget(self.buttons)
         self.buttons.accepted.connect(self.accept)
@@ -63,9 +50,9 @@ class SeriesDialog(QDialog):
         self.list.itemSelectionChanged.connect(self._refresh)
         self.list.itemDoubleClicked.connect(self.accept)
         self.resize(420, 300)
-        numbers = [number for number, _, problem in entries if problem is None]
-        if first in numbers:
-            self.list.setCurrentRow([number for number, *_ in entries].index(first))
+        usable = [number for number, _, problem in what.entries if problem is None]
+        if what.first in usable:
+            self.list.setCurrentRow([number for number, *_ in what.entries].index(what.first))
         self._refresh()
 
     @property
@@ -84,9 +71,9 @@ def can_ask() -> bool:
     return app is not None and any(widget.isVisible() for widget in app.topLevelWidgets())
 
 
-def ask(entries: Sequence[Entry], first: int | None = None, kind: str = _SERIES) -> list[int]:
-    """Numbers of the series that the user chooses; none if he cancels."""
-    dialog = SeriesDialog(entries, first, QApplication.activeWindow(), kind)
+def ask(what: Several) -> list[int]:
+    """Numbers of those that the user chooses; none if he cancels."""
+    dialog = SeriesDialog(what, QApplication.activeWindow())
     try:
         return dialog.chosen if dialog.exec() else []
     finally:

@@ -14,6 +14,7 @@ from napari_ssn.io.dicom.members import Member, UnreadableError
 from napari_ssn.io.dicom.parts import Home, Part, parts
 from napari_ssn.io.dicom.planes import Plane
 from napari_ssn.io.dicom.stack import Stack
+from napari_ssn.io.steps import Step, unseen
 
 _COLOURS = "The images have colours, not grey values: they are not read."
 _NOWHERE = (
@@ -74,7 +75,7 @@ class Study:
     missing: str = ""
 
 
-def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
+def find_study(files: Sequence[Member], like: Instance | None = None, step: Step = unseen) -> Study:
     """Images, and what says something of them, among files.
 
     A file that is damaged keeps no other series than its own from being read.
@@ -82,11 +83,12 @@ def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
     Args:
         files: that may be DICOM or not.
         like: the only images wanted are those that this instance is in.
+        step: is told of files that were looked at.
 
     Raises:
         ImageError: a file is damaged, and there is no image; or one cannot be read at all.
     """
-    found, notes, error = _looked_at(files)
+    found, notes, error = _looked_at(files, step)
     images = [one for one in found if one.is_image]
     overlays = [one.member for one in found if one.is_overlay and like is None]
     if not images or (like is not None and not like.is_image):
@@ -110,10 +112,13 @@ def find_study(files: Sequence[Member], like: Instance | None = None) -> Study:
     return Study(sorted(made, key=_rank), overlays)
 
 
-def _looked_at(files: Sequence[Member]) -> tuple[list[Instance], list[str], ImageError | None]:
+def _looked_at(
+    files: Sequence[Member], step: Step
+) -> tuple[list[Instance], list[str], ImageError | None]:
     """Headers of files, what is said of those that have none, and an error of a damaged one."""
     found, strangers, lost, first = list[Instance](), 0, 0, None
-    for member in files:
+    for k, member in enumerate(files):
+        step(k, len(files))
         try:
             one = instance(member)
         except ImageError as error:

@@ -25,6 +25,7 @@ from napari_ssn.io.dicom.members import member, members, received
 from napari_ssn.io.dicom.pixels import Stored, complete, stored_pixels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.source import check_memory
+from napari_ssn.io.steps import Step, unseen
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -134,7 +135,10 @@ class Chosen:
 
 
 def read_chosen(
-    path: Path, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]], below: bool = True
+    path: Path,
+    choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]],
+    below: bool = True,
+    step: Step = unseen,
 ) -> Chosen:
     """Read the series that somebody chooses, looking through the files once.
 
@@ -144,14 +148,15 @@ def read_chosen(
         choose: called with several series, returns the numbers of those wanted; a single one
             is read without a question.
         below: whether folders in a folder are looked into.
+        step: is told of files that were looked at, and then of slices that were read.
 
     Raises:
         ImageError, GeometryError: see `read_dicom`, of any of those chosen.
     """
     if is_overlay(path):
         return Chosen([], [member(path).whole()])
-    with _study_of(path, below) as study:
-        return _chosen(study, choose)
+    with _study_of(path, below, step) as study:
+        return _chosen(study, choose, step)
 
 
 def read_received(
@@ -161,11 +166,15 @@ def read_received(
     return _chosen(find_study([received(whole) for whole in files]), choose)
 
 
-def _chosen(study: Study, choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]) -> Chosen:
+def _chosen(
+    study: Study,
+    choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]],
+    step: Step = unseen,
+) -> Chosen:
     found = study.series if study.overlays else _images(study)
     infos = tuple(_info(number, one) for number, one in enumerate(found, start=1))
     numbers = choose(infos) if len(infos) > 1 else [info.number for info in infos]
-    images = [(infos[number - 1], _read(found[number - 1])) for number in numbers]
+    images = [(infos[number - 1], _read(found[number - 1], step)) for number in numbers]
     wanted = images or not infos
     return Chosen(images, [one.whole() for one in study.overlays] if wanted else [])
 
@@ -210,7 +219,7 @@ def _images(study: Study) -> list[Series]:
 
 
 @contextmanager
-def _study_of(path: Path, below: bool = True) -> Iterator[Study]:
+def _study_of(path: Path, below: bool = True, step: Step = unseen) -> Iterator[Study]:
     """What is in a folder or zip, or the series of a file, while it can be read."""
     named: Instance | None = None
     if path.is_file() and not zipfile.is_zipfile(path):
@@ -222,7 +231,7 @@ def _study_of(path: Path, below: bool = True) -> Iterator[Study]:
         if named.is_index:
             path, named = path.parent, None
     with members(path, below) as files:
-        yield find_study(files, named)
+        yield find_study(files, named, step)
 
 
 def _are(count: int) -> str:
@@ -242,7 +251,7 @@ def _info(number: int, series: Series) -> SeriesInfo:
     return SeriesInfo(number, series.modality, size, None, problem, uid, series.words)
 
 
-def _read(series: Series) -> Volume:
+def _read(series: Series, step: Step = unseen) -> Volume:
     grid = series.stack
     if grid is None:
         assert series.problem is not None
@@ -258,6 +267,7 @@ def _read(series: Series) -> Volume:
         for start in range(0, slices, _BLOCK):
             part = block[: min(_BLOCK, slices - start)]
             for k, out in enumerate(part, start):
+                step(k, slices)
                 source.values(k, out)
             for row in range(rows):
                 data[:, row, start : start + len(part)] = part[:, row].T

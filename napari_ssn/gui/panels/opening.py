@@ -1,0 +1,94 @@
+"""How far an image that is being read is, and its layers once it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.errors import MultipleReaderError, NoAvailableReaderError, ReaderPluginError
+from napari.layers import Layer
+from napari.layers._source import layer_source
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QProgressBar
+
+from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.gui.widgets.series_dialog import ask
+from napari_ssn.gui.worker import Worker
+from napari_ssn.session import Session, Several
+from napari_ssn.session.opening import Opening
+from napari_ssn.text.problems import SEVERAL_READERS, UNREADABLE
+
+if TYPE_CHECKING:
+    from napari_ssn.session.query import Query
+
+_PLUGIN = "napari-ssn"
+
+
+class OpeningPanel(Section):
+    """Shown while something is read: a line, a bar, and a button that leaves it.
+
+    What nothing here reads is handed to napari, whose readers work in the window's own thread.
+
+    Attributes:
+        opening: reads.
+        choose: asks which of several images to open; none is an answer.
+
+    Args:
+        viewer: gets the layers.
+        session: tells what cannot be opened.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        super().__init__("", ruled=False)
+        self._viewer, self._session = viewer, session
+        self.choose: Callable[[Several], Sequence[int]] = ask
+        self.opening = Opening(Worker(), session.tell)
+        self.status = text("", "muted")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(4)
+        self.stop = button("Cancel", "Leave what is being read", "small")
+        self.body.addLayout(row([(self.status, 1), self.stop]))
+        self.body.addWidget(self.bar)
+        self.stop.clicked.connect(self.opening.stop)
+        self.opening.changed.connect(self.refresh)
+        self.opening.opened.connect(self._came)
+        self.opening.foreign.connect(self._hand_over)
+        self.opening.asked.connect(self._ask)
+        self.refresh()
+
+    def open(self, paths: Sequence[str]) -> None:
+        """Open files or folders, studies and sidecars among them."""
+        self.opening.open([one for one in map(Path, paths) if not self._session.open(one)])
+
+    def refresh(self) -> None:
+        """Show whether something is read, and how far it is."""
+        done, total = self.opening.step
+        say(self.status, self.opening.words)
+        # Zero in all makes the bar swing.
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.setVisible(self.opening.busy)
+
+    def _came(self, path: Path, layers: Sequence[Any]) -> None:
+        # As napari does it: what a layer was opened from is not to be written over.
+        with layer_source(path=str(path), reader_plugin=_PLUGIN):
+            made = [Layer.create(*layer) for layer in layers]
+        for layer in made:
+            self._viewer.add_layer(layer)
+
+    def _hand_over(self, path: Path) -> None:
+        try:
+            self._viewer.open(str(path), plugin=None)
+        except MultipleReaderError:
+            self._session.tell(SEVERAL_READERS, error=True)
+        except (ReaderPluginError, NoAvailableReaderError, OSError):
+            self._session.tell(UNREADABLE, error=True)
+
+    def _ask(self, query: Query) -> None:
+        query.answer(self.choose(query.what))
+
+    def close_all(self) -> None:
+        """Stop reading."""
+        self.opening.close()

@@ -1,0 +1,139 @@
+"""Opens files and folders: they are read by a worker, and the window lives on meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_ssn.errors import Cancel
+from napari_ssn.io.asking import Several
+from napari_ssn.later import door
+from napari_ssn.session.query import Query
+from napari_ssn.session.records import Step
+from napari_ssn.session.runner import Runner
+from napari_ssn.text.image import reading_line
+
+if TYPE_CHECKING:
+    from napari_ssn.io.napari_hooks import LayerData
+
+# What reads images is not imported before there is one to be read.
+_io = door("napari_ssn.io", ("opening",))
+# Seconds between two words on how far it is: more often nobody reads them.
+_PAUSE = 0.2
+
+
+class Opening:
+    """What is to be opened, one after the other; the first that cannot be ends it.
+
+    Attributes:
+        changed: signal: something is being read, how far it is, or nothing is any more.
+        opened: signal: where something lay, and the layers that it is.
+        foreign: signal: nothing here reads what lies there.
+        asked: signal: somebody has to choose one of several images.
+        busy: whether something is being read.
+
+    Args:
+        runner: reads; nobody else's, so that nothing waits for a slow disk.
+        tell: is told, in one sentence, why something cannot be opened.
+    """
+
+    changed = Signal()
+    opened = Signal(object, list)
+    foreign = Signal(object)
+    asked = Signal(Query)
+
+    def __init__(self, runner: Runner, tell: Callable[[str, bool], None]) -> None:
+        self._runner, self._tell = runner, tell
+        self._left: list[Path] = []
+        # DICOM instances that were opened together: files of one series are one image.
+        self._together: set[str] = set()
+        self._step = (0, 0)
+        self.busy = False
+
+    @property
+    def words(self) -> str:
+        """How far it is; empty while nothing is read."""
+        return reading_line(*self._step) if self.busy else ""
+
+    @property
+    def step(self) -> tuple[int, int]:
+        """Files or slices that were read, of how many; 0 where that is not known."""
+        return self._step
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Open files or folders, after those that are being opened."""
+        self._left += paths
+        if paths and not self.busy:
+            self._tell("", False)
+            self._together = set()
+            self._next()
+
+    def stop(self) -> None:
+        """Leave what is being read, and what was to be read after it."""
+        self._runner.cancel("open")
+        self._left.clear()
+        self._end()
+
+    def close(self) -> None:
+        """Stop, and let go of who listens."""
+        self._left.clear()
+        self._runner.close()
+        for signal in (self.changed, self.opened, self.foreign, self.asked):
+            signal.disconnect()
+
+    def _next(self) -> None:
+        if not self._left:
+            self._end()
+            return
+        path, together = self._left.pop(0), self._together
+        self.busy, self._step = True, (0, 0)
+
+        def job(progress: Callable[[Any], None], cancel: Cancel) -> Any:
+            told = time.monotonic()
+
+            def step(done: int, total: int) -> None:
+                nonlocal told
+                cancel.check()
+                if time.monotonic() - told > _PAUSE:
+                    told = time.monotonic()
+                    progress(Step("loading", done, total))
+
+            def ask(what: Several) -> Sequence[int]:
+                query = Query(what)
+                progress(query)
+                return query.wait(cancel)
+
+            return _io("opening").layers_at(path, ask, together, step)
+
+        self.changed.emit()
+        self._runner.submit("open", job, partial(self._came, path), self._failed, self._told)
+
+    def _told(self, news: Any) -> None:
+        if isinstance(news, Query):
+            self.asked.emit(news)
+        else:
+            self._step = (news.done, news.total)
+            self.changed.emit()
+
+    def _came(self, path: Path, layers: list[LayerData] | None) -> None:
+        try:
+            if layers is None:
+                self.foreign.emit(path)
+            elif layers:
+                self.opened.emit(path, layers)
+        finally:
+            self._next()
+
+    def _failed(self, words: str) -> None:
+        self._left.clear()
+        self._end()
+        self._tell(words, True)
+
+    def _end(self) -> None:
+        self.busy = False
+        self.changed.emit()
