@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.latent import check_near
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.brief import brief
 
@@ -60,6 +61,8 @@ class Hypothesis:
             raise ValueError(
                 f"label_map: expected labels below {self.classes}, got {self.label_map.max()}"
             )
+        if self.z is not None:
+            check_near(self.z)
         object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
 
     @classmethod

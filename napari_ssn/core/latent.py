@@ -24,8 +24,7 @@ def checked(z: ArrayLike | None, rank: int) -> NDArray[np.float64]:
     vector = np.asarray(z, dtype=np.float64)
     if vector.shape != (rank,):
         raise ValueError(f"z: expected shape ({rank},), got {vector.shape}")
-    if not np.isfinite(vector).all():
-        raise ValueError("z: expected finite values, got NaN or infinity")
+    check_near(vector)
     return vector
 
 
@@ -34,4 +33,16 @@ def checked_draws(z: ArrayLike, rank: int) -> NDArray[np.float64]:
     draws = np.asarray(z, dtype=np.float64)
     if draws.ndim != 2 or draws.shape[1] != rank:
         raise ValueError(f"z: expected shape (n, {rank}), got {draws.shape}")
+    check_near(draws)
     return draws
+
+
+def check_near(z: NDArray[np.float64]) -> None:
+    """ValueError unless all are finite and within `FARTHEST`."""
+    if not np.isfinite(z).all():
+        raise ValueError("z: expected finite values, got NaN or infinity")
+    if (farthest := float(np.abs(z).max(initial=0.0))) > FARTHEST:
+        raise ValueError(
+            f"z: expected within {FARTHEST:,.0f} standard deviations of the model's mean, "
+            f"got {farthest:,.4g}"
+        )

@@ -182,13 +182,14 @@ def effective_rank(spectrum: ArrayLike) -> float:
     return float(share.sum() ** 2 / (share**2).sum())
 
 
-def exact_interval(successes: int, trials: int, level: float = 0.95) -> Interval:
+def exact_interval(successes: float, trials: float, level: float = 0.95) -> Interval:
     """A share with its exact interval (Clopper–Pearson), which is never of no width.
 
     From the ``α/2`` quantile of Beta(k, n − k + 1) to the ``1 − α/2`` quantile of
     Beta(k + 1, n − k); 0 where k = 0, 1 where k = n. 35 of 35: 0.900 to 1.
 
-    successes: k, 0 to n; trials: n, at least 1. ValueError: others, a level outside (0, 1).
+    successes: k, 0 to n; trials: n, at least 1; neither need be whole, as `share_interval` asks it.
+    ValueError: others, a level outside (0, 1).
     Source: Clopper and Pearson, Biometrika 1934.
 
     Examples:
@@ -210,11 +211,17 @@ def exact_interval(successes: int, trials: int, level: float = 0.95) -> Interval
 def share_interval(
     values: ArrayLike, groups: ArrayLike, level: float = 0.95, n: int = 1000, seed: int = 0
 ) -> Interval:
-    """`bootstrap_interval` of shares; where all are 0, or all 1, the exact one of the groups.
+    """A share of cases with its exact interval, cases of one group counting as what they are worth.
 
-    Resampling what is all alike gives "100 % (100–100)", as if no other patient could differ.
+    Where every case is 0 or 1, `exact_interval` of p n* in n*, with p the share of them and
+    n* = p (1 − p) / v, at most the number of cases, v = Σ_g (Σ_{i∈g} (x_i − p))² / n² the variance
+    of p between groups: n* is the number of cases where each is a group of its own, and that of the
+    groups where the cases of each are alike. All 0 or all 1: the groups. Resampling would say
+    "100 % (100–100)", as if no other patient could differ, and of one in a hundred "from 0".
+    Shares between 0 and 1: `bootstrap_interval`.
 
     values: (k,) within [0, 1]; the rest as in `bootstrap_interval`.
+    Source: Korn and Graubard, Survey Methodology 1998.
 
     Examples:
         >>> import napari_ssn as ssn
@@ -226,10 +233,15 @@ def share_interval(
     if x.min() < 0 or x.max() > 1:
         raise ValueError(f"values: expected within [0, 1], actual {x.min()} to {x.max()}")
     found = bootstrap_interval(x, groups, level, n, seed)
-    if x.min() == x.max() and x[0] in (0, 1):
-        count = len(np.unique(np.asarray(groups)))
-        return exact_interval(count if x[0] == 1 else 0, count, level)
-    return found
+    if not np.isin(x, (0, 1)).all():
+        return found
+    _, index = np.unique(np.asarray(groups), return_inverse=True)
+    share, worth = float(x.mean()), float(index.max() + 1)
+    if 0 < share < 1 and worth > 1:
+        between = float((np.bincount(index, weights=x - share) ** 2).sum()) / len(x) ** 2
+        worth = max(1.0, share * (1 - share) / max(between, share * (1 - share) / len(x)))
+    low, high = exact_interval(share * worth, worth, level)[1:]
+    return Interval(share, low, high)
 
 
 def bootstrap_weights(groups: int, n: int = 1000, seed: int = 0) -> NDArray[np.int64]:

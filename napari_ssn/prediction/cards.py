@@ -64,6 +64,7 @@ class Cards:
         voxel: of the source's grid, in the middle of what the thumbnails show.
         points, only: that the hypotheses were drawn given.
         noun: what the draws are where they are the members of an ensemble.
+        apart: whether shares are of readers, of whom some outline nothing (see `card_tip`).
     """
 
     run: int
@@ -73,6 +74,7 @@ class Cards:
     points: tuple[Point, ...] = ()
     only: tuple[Question, ...] = ()
     noun: str = ""
+    apart: bool = False
 
     def lines(self, measure: Measure, card: Card) -> tuple[str, str]:
         """What stands below a card, see `card_lines`; of an ensemble ``2 of 5 networks``."""
@@ -82,13 +84,13 @@ class Cards:
     def short(self, measure: Measure, card: Card) -> tuple[str, str]:
         """As `lines`, for the little room below a thumbnail: ``2 of 5``."""
         first, second = self.lines(measure, card)
-        return first.removesuffix(f" {self.noun}"), second
+        return first.removesuffix(f" {self.noun}"), second.removesuffix(measure.here)
 
     def tip(self, card: Card, size: str) -> str:
         """What the numbers of a card mean, see `card_tip`."""
         if self.noun:
             return member_tip(card.share, self.draws, self.noun, size)
-        return card_tip(card.share, card.error, self.draws, size)
+        return card_tip(card.share, card.error, self.draws, size, self.apart, card.empty)
 
 
 def deal_cards(
@@ -127,7 +129,8 @@ def deal_cards(
         for one, picture in zip(found, pictures, strict=True)
     )
     draws, noun = (crowd.agreeing, prediction.noun) if crowd.members else (DRAWS, "")
-    return Cards(prediction.run, draws, cards, voxel, points, only, noun)
+    apart = prediction.given.apart and not crowd.members
+    return Cards(prediction.run, draws, cards, voxel, points, only, noun, apart)
 
 
 def _member(

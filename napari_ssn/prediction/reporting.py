@@ -75,7 +75,7 @@ def _pictures(shown: Shown, here: Hypothesis) -> list[Picture]:
     others = [hypothesis_of(shown.prediction, card.choice, None).label_map for card in cards]
     drawn, _ = draw(shown.prediction, [here.label_map, *others], _SIDE)
     foreground = int(here.counts[1:].sum())
-    size = measure.amount(foreground) if foreground else "none"
+    size = measure.amount_here(foreground) if foreground else "none"
     lines = [("On show", size)]
     lines += [shown.dealt().lines(measure, card) for card in cards]
     return [Picture(pixels, *words) for pixels, words in zip(drawn, lines, strict=True)]

@@ -25,7 +25,7 @@ def question_line(measure: Measure, label: str, question: Question) -> str:
     name = capital(label)
     if question.kind == "reaches":
         return f"{name} reaches voxel {', '.join(map(str, question.index))}"
-    return f"{name} {_SIGNS[question.kind]} {measure.amount(question.voxels)}"
+    return f"{name} {_SIGNS[question.kind]} {measure.amount_here(question.voxels)}"
 
 
 def chance(probability: float, error: float) -> str:

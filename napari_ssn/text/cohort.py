@@ -41,8 +41,13 @@ def states_line(counts: Mapping[State, int]) -> str:
 
 
 def size_words(one: Measured) -> str:
-    """``1.42 mL``: the median."""
-    return f"{one.median:.3g} {_UNITS[one.unit]}"
+    """``1.42 mL``, of a slice ``172 mm² in this slice``: the median."""
+    return f"{one.median:.3g} {_UNITS[one.unit]}{_here(one)}"
+
+
+def _here(one: Measured) -> str:
+    # Areas are of what is but one slice: what lies beside it was not seen.
+    return " in this slice" if one.unit == "mm2" else ""
 
 
 def range_words(one: Measured) -> str:
@@ -59,7 +64,6 @@ def remarks(found: Found) -> list[str]:
         if one.cut_off_by:
             said.append(f"{capital(one.label)} reaches an edge of the image: it may be larger.")
         if one.apart:
-            said.append(
-                f"{one.apart:.3g} {_UNITS[one.unit]} of {one.label} lies apart from the lesion."
-            )
+            part = f"{one.apart:.3g} {_UNITS[one.unit]}{_here(one)}"
+            said.append(f"{part} of {one.label} lies apart from the lesion.")
     return said

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from napari_ssn.core.directions.effects import Effect
     from napari_ssn.core.directions.principal import Directions
 
+SHARE_TIP = "The percentage is its share of all that can change, to first order."
+DIRECTION_TIP = f"What the slider changes. {SHARE_TIP}"
+
 # Directions whose share of the uncertainty is below this are not offered.
 _NEGLIGIBLE = 0.005
 
@@ -176,15 +179,30 @@ def effect_tip(
         ends = (one.low_ml / voxel_ml, one.high_ml / voxel_ml)
         sign = "+" if one.ml_per_sigma > 0 else "−" if one.ml_per_sigma < 0 else "±"
         speed = f"{sign}{measure.amount(abs(one.ml_per_sigma) / voxel_ml)} per σ"
-        words = f"{capital(labels[one.label])}: {measure.interval(*ends)} between −2 and +2 σ"
+        words = f"{measure.interval(*ends)}{measure.here} between −2 and +2 σ"
         if measure.amount(ends[0]) == measure.amount(ends[1]):
-            words = f"{capital(labels[one.label])}: {measure.amount(ends[0])} at −2 and at +2 σ"
+            words = f"{measure.amount_here(ends[0])} at −2 and at +2 σ"
+        words = f"{capital(labels[one.label])}: {words}"
         words += f" · {speed}"
         if one.mm_per_sigma > 0:
             digits = 1 if one.mm_per_sigma >= 0.95 else 2
             words += f" · boundary moves {one.mm_per_sigma:.{digits}f} {unit} per σ"
         lines.append(words)
     return "\n".join(lines)
+
+
+def direction_tip(
+    name: str,
+    effect: Effect,
+    measure: Measure,
+    voxel_ml: float,
+    labels: Sequence[str],
+    unit: str,
+    from_mean: bool,
+) -> str:
+    """Its name in full, as the dock is too narrow for some, its `effect_tip`, what its share is."""
+    what = effect_tip(effect, measure, voxel_ml, labels, unit, from_mean)
+    return f"{name}\n{what}\n{SHARE_TIP}"
 
 
 def offered_directions(directions: Directions, chosen: int = 0) -> list[int]:

@@ -39,7 +39,7 @@ def nearest_line(
     """
     parts = []
     for name, voxels, overlap, distance in zip(labels, counts, dice, apart, strict=True):
-        size = measure.amount(voxels) if voxels else "none"
+        size = measure.amount_here(voxels) if voxels else "none"
         whose = f"{name} {size}" if len(labels) > 1 else size
         of = "" if len(labels) > 1 else " with your drawing"
         far = f", {distance:.1f} {unit} apart" if distance == distance else ""
@@ -56,11 +56,11 @@ def unexplained_line(measure: Measure, beyond: int, left_out: int, outside: int)
     """
     parts = []
     if beyond:
-        parts.append(f"{measure.amount(beyond)} of it lies where no hypothesis does")
+        parts.append(f"{measure.amount_here(beyond)} of it lies where no hypothesis does")
     if left_out:
-        parts.append(f"it leaves out {measure.amount(left_out)} that all of them have")
+        parts.append(f"it leaves out {measure.amount_here(left_out)} that all of them have")
     if outside:
-        parts.append(f"{measure.amount(outside)} lies outside the region that was segmented")
+        parts.append(f"{measure.amount_here(outside)} lies outside the region that was segmented")
     return capital("; ".join(parts))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari_ssn.text.steering import POINTS_FOLLOWED
+
 #: What is said on the picture of the bold line.
 ON_SHOW = "Hypothesis on show"
 #: Of outer, median and inner line.
@@ -60,6 +62,4 @@ def probability_tip(draws: int | None, noun: str = "") -> str:
         return f"Votes: how many of {draws} {noun} outline a voxel."
     if draws is None:
         return "How likely each voxel belongs, as the model itself computes it."
-    return (
-        f"In how many of {draws} hypotheses, all of which agree with the points, a voxel belongs."
-    )
+    return f"In how many of {draws} hypotheses given the points a voxel belongs. {POINTS_FOLLOWED}"

@@ -20,6 +20,8 @@ def sizes_lines(
 ) -> Iterator[str]:
     """``Outline: reader 1 1.80 mL · reader 2 2.10 mL``, a line for each label.
 
+    Of a slice ``Outline in this slice: reader 1 172 mm² · …``.
+
     Args:
         measure: how voxels are said.
         labels: names, background left out.
@@ -30,7 +32,7 @@ def sizes_lines(
         each = [f"{name} {_amount(measure, n)}" for name, n in zip(names, column, strict=True)]
         low, high = int(column.min()), int(column.max())
         spread = f" (largest ÷ smallest {high / low:.2f})" if low else ""
-        yield f"{capital(label)}: {' · '.join(each)}{spread}"
+        yield f"{capital(label)}{measure.here}: {' · '.join(each)}{spread}"
 
 
 def agreement_line(
@@ -74,7 +76,8 @@ def nested_line(
         around: members of an ensemble that its hypotheses were drawn around; empty of a model.
     """
     inner, median, outer = (_amount(measure, n) for n in people)
-    line = f"{capital(label)}: all agree on {inner}, at least half on {median}, any has {outer}"
+    line = f"all agree on {inner}, at least half on {median}, any has {outer}"
+    line = f"{capital(label)}{measure.here}: {line}"
     if model is None:
         return line
     inner, median, outer = (_amount(measure, n) for n in model)
@@ -107,9 +110,9 @@ def placed_line(
     """
     parts = [f"the {'ensemble' if around else 'model'} comes to {_overlaps(labels, dice)}"]
     if beyond:
-        parts.append(f"{measure.amount(beyond)} is beyond it")
+        parts.append(f"{measure.amount_here(beyond)} is beyond it")
     if left_out:
-        parts.append(f"leaves out {measure.amount(left_out)} that all hypotheses have")
+        parts.append(f"leaves out {measure.amount_here(left_out)} that all hypotheses have")
     if percentile is not None:
         parts.append(f"farther out than {percent(percentile)} of hypotheses")
     several = len(labels) > 1

@@ -31,7 +31,12 @@ class Measure(Size):
 
     def amount_here(self, voxels: float) -> str:
         """As `amount`; of a slice ``172 mm² in this slice``."""
-        return f"{self.amount(voxels)} in this slice" if self.flat else self.amount(voxels)
+        return self.amount(voxels) + self.here
+
+    @property
+    def here(self) -> str:
+        """`` in this slice`` where there is but one: what lies beside it was not seen."""
+        return " in this slice" if self.flat else ""
 
     @property
     def length(self) -> str:
@@ -81,9 +86,7 @@ class Measure(Size):
 
     def short_here(self, voxels: float, high: float) -> str:
         """As `short`; of a slice ``172 mm² in this slice``."""
-        return (
-            f"{self.short(voxels, high)} in this slice" if self.flat else self.short(voxels, high)
-        )
+        return self.short(voxels, high) + self.here
 
     @property
     def scale(self) -> tuple[float, str]:
@@ -335,16 +338,6 @@ def histogram_tip(measure: Measure, low: float, high: float, count: int) -> str:
     """
     return (
         f"How often each size came up in {count:,} hypotheses, "
-        f"from {measure.amount(low)} (left) to {measure.amount(high)} (right).\n"
+        f"from {measure.amount(low)} (left) to {measure.amount_here(high)} (right).\n"
         "The shaded part is the range; the line marks the hypothesis on show."
     )
-
-
-def presence_tip(share: float, error: float, draws: int) -> str:
-    """``Present in 97 ± 1 % of 200 hypotheses``: the error is that of so few draws."""
-    return f"Present in {100 * share:.0f} ± {100 * error:.0f} % of {draws:,} hypotheses"
-
-
-def left_out(count: int, smallest: str) -> str:
-    """``3 below 0.01 mL left out``; nothing where there are none."""
-    return f"{count} below {smallest} left out" if count else ""

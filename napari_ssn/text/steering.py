@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 # Share of the hypotheses that agree with what was pointed at, from which on the model explains
 # it well, or at all.
 _WELL, _BARELY = 0.05, 1e-3
+# What is given points is a mixture: of two points that contradict each other one is not followed.
+POINTS_FOLLOWED = (
+    "Most of these agree with all of them, not every one: a point may be a slip of the hand, and "
+    "where points contradict each other one of them has to be."
+)
 
 
 def hypothesis_words(
@@ -80,10 +85,10 @@ def points_tip(count: int, unexplained: bool) -> str:
         return ""
     if unexplained:
         return (
-            "Fewer than 1 in 1,000 of the model's hypotheses agree with all points. They hold "
-            "nevertheless, by a correction near them: look whether the rest still fits."
+            "Fewer than 1 in 1,000 of the model's hypotheses agree with all points. A correction "
+            f"near them makes up for it: look whether the rest still fits. {POINTS_FOLLOWED}"
         )
-    return "Every hypothesis, the cards and the slider now agree with the points."
+    return f"Outline, slider, samples and cards are now given the points. {POINTS_FOLLOWED}"
 
 
 def card_lines(
@@ -102,24 +107,34 @@ def card_lines(
     give_or_take = f" ±{max(1, round(100 * error))}" if error else ""
     return (
         f"{100 * share:.0f}{give_or_take} %",
-        measure.amount(voxels) if voxels else "nothing outlined",
+        measure.amount_here(voxels) if voxels else "nothing outlined",
     )
 
 
-def card_tip(share: float, error: float, draws: int, size: str = "") -> str:
+def card_tip(
+    share: float, error: float, draws: int, size: str = "", apart: bool = False, empty: bool = False
+) -> str:
     """What the numbers of a card mean, and what a click does.
 
     Args:
         share, error: as in `card_lines`.
         draws: hypotheses that the cards stand for.
         size: of what is outlined, with its diameters, a line of its own.
+        apart: whether the model tells apart how many readers outline anything, and what those do
+            who do: draws are of the latter, and shares of all.
+        empty: whether nothing is outlined.
     """
     again = f" (drawn again, give or take {max(1, round(100 * error))} %)" if error else ""
     line = f"{size}\n" if size else ""
-    return (
-        f"{line}Stands for {percent(share)} of {draws:,} hypotheses{again}. "
-        "Click to show it; its star keeps it as a layer."
-    )
+    stands = f"Stands for {percent(share)} of {draws:,} hypotheses{again}."
+    if apart and empty:
+        stands = f"{percent(share)} of readers would outline nothing here, as the model has it."
+    elif apart:
+        stands = (
+            f"Stands for what {percent(share)} of readers would outline, as the model has it, by "
+            f"{draws:,} hypotheses of those who outline something{again}."
+        )
+    return f"{line}{stands} Click to show it; its star keeps it as a layer."
 
 
 def comparison_line(

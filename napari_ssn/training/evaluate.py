@@ -21,12 +21,24 @@ from napari_ssn.training.cases import Cases
 from napari_ssn.training.measuring import Floats, Measurement, measure
 from napari_ssn.training.outlined import groups
 
+# Of 0 to 1, where none or all of the cases seen does not say that no other could differ.
+_SHARES = {
+    "nothing_agreement",
+    "missed",
+    "nothing",
+    "elsewhere_presence",
+    "elsewhere_offered",
+    "apart",
+    "apart_reader",
+}
+
 
 def summarise(
     measured: Measurement, calibration: Calibration | None, seed: int = 0
 ) -> dict[str, Any]:
-    """Means with 95 % bootstrap intervals over patients, as ``{"mean", "low", "high"}``.
+    """Means with 95 % intervals over patients, as ``{"mean", "low", "high"}``.
 
+    Bootstrapped, those of what is so or not in each case exact (`metrics.share_interval`).
     ``outline_width_90`` is in voxels, the relative one in shares of what the readers outlined.
     Where there are several labels, each has its own figures besides, named ``FIGURE/LABEL``. The
     calibrated figures are left out of the summary of a model that has no calibration.
@@ -56,11 +68,7 @@ def summarise(
     for name, value in values.items():
         there = np.isfinite(value)
         if there.any():
-            of = (
-                metrics.share_interval
-                if name == "nothing_agreement"
-                else metrics.bootstrap_interval
-            )
+            of = metrics.share_interval if name in _SHARES else metrics.bootstrap_interval
             interval = of(value[there], measured.patients[there], seed=seed)
             summary[name] = interval._asdict()
     summary |= _median_lengths(measured, seed)
@@ -189,6 +197,7 @@ def evaluate(
         figures["groups"] = {
             name: {
                 "n_cases": int(which.sum()),
+                "n_patients": len(np.unique(measured.patients[which])),
                 **summarise(measured.only(which), calibration, seed),
             }
             for name, which in groups(cases).items()

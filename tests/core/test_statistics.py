@@ -253,6 +253,36 @@ def test_a_share_that_is_all_one_has_an_interval_with_a_width() -> None:
     mixed = np.linspace(0, 1, 70)
     assert share_interval(mixed, groups) == bootstrap_interval(mixed, groups)
     # One patient alone says little of others.
+    assert share_interval([1.0, 0.0], [0, 0]) == exact_interval(0.5, 1)
     assert share_interval([1.0, 1.0], [0, 0]).low == pytest.approx(0.025)
     with pytest.raises(ValueError, match="within"):
         share_interval([1.5], [0])
+
+
+def test_a_share_of_few_is_exact_and_of_patients() -> None:
+    # Each case a patient: 3 of 10 is in every textbook. A bootstrap of 1 in 100 begins at 0,
+    # where there was one.
+    assert share_interval([1.0] * 3 + [0.0] * 7, range(10)) == pytest.approx(exact_interval(3, 10))
+    rare = np.zeros(100)
+    rare[0] = 1
+    assert bootstrap_interval(rare, range(100)).low == 0
+    assert share_interval(rare, range(100)).low == pytest.approx(1 - 0.975**0.01)
+    # Two cases of each patient that are alike are worth one, two that know nothing of each other
+    # two, and of opposite ones no more than that.
+    alike = np.repeat([1.0] * 3 + [0.0] * 7, 2)
+    assert share_interval(alike, np.arange(20) // 2) == pytest.approx(exact_interval(3, 10))
+    apart = np.tile([1.0, 0.0], 10)
+    assert share_interval(apart, np.arange(20) // 2) == pytest.approx(exact_interval(10, 20))
+
+
+def test_exact_intervals_of_clustered_shares_hold_what_they_say() -> None:
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 3)
+    held = {share_interval: 0, bootstrap_interval: 0}
+    for _ in range(400):
+        rate = random.beta(0.05 * 4, 0.95 * 4, 40)  # cases of a patient are alike
+        x = (random.random(120) < rate[groups]).astype(float)
+        for of in held:
+            low, high = of(x, groups, n=200)[1:]
+            held[of] += low <= 0.05 <= high
+    assert held[share_interval] / 400 >= 0.93 and held[share_interval] > held[bootstrap_interval]

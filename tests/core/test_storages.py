@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import napari_ssn as ssn
 from napari_ssn.core import dense as dense_module
 from napari_ssn.core.columns import near as near_module
 from napari_ssn.core.columns.near import Near
@@ -27,6 +28,7 @@ from napari_ssn.core.ensemble import Ensemble
 from napari_ssn.core.measures import label_counts, volume_distribution
 from napari_ssn.core.members import Members, Method
 from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.core.summaries.lesions import Rules, composed, find_lesions, lesion_counts
 from tests.support.rough import PARTS, SPACE, random_dist
 
 STORAGES = ["dense", "near", "ensemble", "half", "full"]
@@ -241,3 +243,32 @@ def test_who_writes_to_the_tensors_gets_other_label_maps(
     np.testing.assert_array_equal(dist.label_map(z[3]), expected(dist, z)[3])
     counts = (expected(dist, z).reshape(12, -1, 1) == np.arange(classes)).sum(1)
     np.testing.assert_array_equal(dist.label_counts(z), counts)
+
+
+@pytest.mark.parametrize("far", [2e6, -2e6, np.inf, np.nan])
+def test_a_z_beyond_what_float32_holds_is_refused_at_every_door(storage: str, far: float) -> None:
+    """As in files: farther out the rounding of what z adds swallows the mean's logits."""
+    dist, _ = stored(random_dist(1, 2, 3, 4.0), storage)
+    z, many = [0.0, far, 0.0], [[0.0] * 3, [0.0, 0.0, far]]
+    posterior = ssn.condition(dist, [ssn.Click((0,) * len(dist.space), 0)])
+    one = np.zeros(dist.space, np.uint8)
+    said = "1,000,000 standard deviations" if np.isfinite(far) else "expected finite"
+    for call in (
+        lambda: dist.label_map(z),
+        lambda: dist.label_maps(many),
+        lambda: label_counts(dist, many),
+        lambda: ssn.Hypothesis.from_z(dist, z),
+        lambda: ssn.Hypothesis.nothing(dist, z),
+        lambda: ssn.Hypothesis(one, np.eye(4), np.array(z)),
+        lambda: ssn.agreement(dist, many),
+        lambda: ssn.representatives(dist, z=many),
+        lambda: posterior.label_map(z),
+        lambda: posterior.label_maps(many),
+        lambda: posterior.hypothesis(z),
+        lambda: lesion_counts(dist, one, many),
+        lambda: find_lesions(dist, Rules(smallest=1, draws=2), z=np.array(many)),
+        lambda: composed(dist, None, {1: z}, one + 1),
+    ):
+        with pytest.raises(ValueError, match=said):
+            call()
+    dist.label_map([0.0, 1e6, -1e6])

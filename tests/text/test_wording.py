@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from napari_ssn.core.directions.principal import Directions, Effect
+from napari_ssn.documents.cohort import Found, Measured
+from napari_ssn.documents.sidecar import Unit
 from napari_ssn.errors import Cancelled, DeviceError, ModelError
 from napari_ssn.geometry.diameters import Diameter
+from napari_ssn.prediction.choice import Question
+from napari_ssn.text import cohort, drawing, readers
+from napari_ssn.text.asking import question_line
 from napari_ssn.text.directions import (
     direction_names,
     effect_name,
@@ -18,7 +23,7 @@ from napari_ssn.text.directions import (
 from napari_ssn.text.image import geometry, origin
 from napari_ssn.text.overview import missing_line, probability_tip, unlike_line
 from napari_ssn.text.problems import problem, seconds
-from napari_ssn.text.sizes import Measure, headline, in_brief, percent, range_line
+from napari_ssn.text.sizes import Measure, headline, histogram_tip, in_brief, percent, range_line
 from napari_ssn.text.steering import (
     card_lines,
     card_tip,
@@ -73,7 +78,10 @@ def test_range_line_given_points() -> None:
 
 def test_the_tip_of_the_meter_warns_of_what_the_model_cannot_explain() -> None:
     assert points_tip(0, False) == ""
-    assert "1 in 1,000" in points_tip(2, True) and "agree" in points_tip(2, False)
+    assert "1 in 1,000" in points_tip(2, True)
+    # Of draws given points some take one for a slip: nothing says that all of them agree.
+    for words in (points_tip(2, True), points_tip(2, False), probability_tip(400)):
+        assert "Most of these agree with all of them, not every one" in words
 
 
 def test_range_line() -> None:
@@ -282,6 +290,12 @@ def test_cards_and_comparisons_in_words() -> None:
     assert card_lines(measure, 1.0, 0.0, [9, 0]) == ("100 %", "nothing outlined")
     assert card_tip(1.0, 0.0, 400).startswith("Stands for 100 % of 400 hypotheses. Click")
     assert "give or take 2 %" in card_tip(0.34, 0.024, 400)
+    # Draws are given presence, shares are of all readers.
+    none = card_tip(0.13, 0.0, 400, apart=True, empty=True)
+    assert none.startswith("13 % of readers would outline nothing here") and "400" not in none
+    one = card_tip(0.34, 0.024, 400, apart=True)
+    assert one.startswith("Stands for what 34 % of readers would outline")
+    assert "400 hypotheses of those who outline something (drawn again, give or take 2 %)" in one
     assert comparison_line(["nodule"], [0.871], [0.84], "mm") == "Dice 0.87 · 0.8 mm apart"
     both = comparison_line(["anterior", "posterior"], [0.5, 0.0], [2.0, float("nan")], "px")
     assert both == "Anterior: Dice 0.50 · 2.0 px apart; Posterior: only in one of the two"
@@ -310,3 +324,38 @@ def test_what_is_there_is_never_said_to_be_nothing(voxels: float, words: str) ->
     if voxels:
         assert measure.interval(0, voxels) == f"0–{words}"
         assert not measure.short_interval(0, voxels).endswith("–0.00 mL")
+
+
+def test_whatever_is_said_of_one_slice_says_so() -> None:
+    """A line that may stand alone says it: an area of a slice is none of a nodule."""
+    counts = np.array([[100], [120]])
+    voxels, dice, far = [100, 80, 60], [0.9], [0.5]
+    whole = Measure("volume", 1000.0, flat=False)
+    for measure in (AREA, PIXELS, whole):
+        question = Question("at least", 1, 200)
+        said = [
+            *readers.sizes_lines(measure, ["nodule"], ["Anna", "Ben"], counts),
+            readers.nested_line(measure, "nodule", voxels, voxels),
+            readers.placed_line(measure, "Anna", ["nodule"], dice, 9, 0, 0.5, [0.5]),
+            readers.placed_line(measure, "Anna", ["nodule"], dice, 0, 9, 0.5, [0.5]),
+            drawing.nearest_line(measure, ["nodule"], [90], dice, far, "mm"),
+            drawing.unexplained_line(measure, 9, 0, 0),
+            drawing.unexplained_line(measure, 0, 9, 0),
+            drawing.unexplained_line(measure, 0, 0, 9),
+            question_line(measure, "nodule", question),
+            histogram_tip(measure, 1, 90, 100),
+            effect_tip(effect("size"), measure, 1e-3, ("background", "nodule"), "mm"),
+            card_lines(measure, 0.3, 0.0, [0, 90])[1],
+        ]
+        for words in said:
+            assert (" in this slice" in words) == measure.flat, words
+
+
+@pytest.mark.parametrize(("unit", "there"), [("mL", False), ("mm2", True), ("voxels", False)])
+def test_a_cohort_says_which_sizes_are_of_one_slice(unit: Unit, there: bool) -> None:
+    one = Measured(
+        label="nodule", unit=unit, mean=5, median=5, low=4, high=6, level=0.9, kind="model", apart=1
+    )
+    said = [cohort.size_words(one), *cohort.remarks(Found(image_sha256="0" * 64, labels=(one,)))]
+    assert len(said) == 2
+    assert all((" in this slice" in words) == there for words in said)

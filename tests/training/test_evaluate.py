@@ -424,3 +424,11 @@ def test_presence_is_calibrated_by_patient() -> None:
     lower = calibrate_presence(asked, "val")
     assert lower is not None and lower.base_rate == pytest.approx(found.base_rate * 0.75, abs=0.01)
     assert calibrate_presence(base, "val") is None
+
+
+@pytest.mark.parametrize("name", ["missed", "elsewhere_offered", "nothing", "apart_reader"])
+def test_what_no_case_seen_had_is_not_said_of_all(name: str) -> None:
+    measured = replace(
+        invented([[90, 110]] * 35, [[80, 100, 140]] * 35), values={name: np.zeros(35)}
+    )
+    assert summarise(measured, None)[name] == metrics.exact_interval(0, 35)._asdict()

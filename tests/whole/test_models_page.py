@@ -387,3 +387,23 @@ def test_kinds_of_cases_have_a_table_of_their_own(root: Path) -> None:
         "outlines inside the range": "50.0 % (25.0–75.0)",
     }
     assert row(table, "solid")["error of the median size"] == "50.0 % (25.0–75.0)"
+
+
+def test_no_share_on_a_page_is_certain() -> None:
+    """Of what no patient seen had it is not known that no other has it."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = {
+        path.name: sure
+        for path in pages
+        if (
+            sure := re.findall(
+                r"(?<![\d.])(?:0(?:\.0+)?|100(?:\.0+)?) % \(0(?:\.0+)?–0(?:\.0+)?\)"
+                r"|100(?:\.0+)? % \(100(?:\.0+)?–100(?:\.0+)?\)",
+                path.read_text(encoding="utf-8"),
+            )
+        )
+    }
+    assert found == {}
+    numbers = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
+    cells = [cell.strip() for line in numbers.splitlines() for cell in line.split("|")]
+    assert "100 %" not in cells and "0 %" not in cells

@@ -191,3 +191,25 @@ def test_sidecars_of_before_still_verify_and_wrong_sizes_do_not(
         )
         assert status == expected, (fields, told)
         assert expected == 0 or "states other sizes" in told
+
+
+def test_outlines_of_people_on_one_slice_are_said_of_it(
+    out: Path, image: Path, model: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    drawn = out / "made" / "mean.nii.gz"
+    status, told, err = command(
+        monkeypatch, capsys, "readers", image, drawn, drawn, "--names", "Anna,Ben", "--model", model
+    )
+    assert status == 0, err
+    areas = [line for line in told.splitlines() if "mm²" in line]
+    assert len(areas) >= 2 and all("in this slice" in line for line in areas), told
+    status, told, err = command(
+        monkeypatch,
+        capsys,
+        *("segment", image, "--model", model, "--fit", drawn, "--out", tmp_path / "fit"),
+        *("--samples", 0, "--device", "cpu"),
+    )
+    assert status == 0, err
+    areas = [line for line in told.splitlines() if "mm²" in line]
+    assert any("Nearest hypothesis" in line for line in areas), told
+    assert all("in this slice" in line for line in areas), told

@@ -2,7 +2,8 @@
 
 A click speaks of the label map that is shown, which is decoded without pixel noise. So its factor
 is the half-space ``m > 0`` itself and not ``Φ(m/√(D_c + D_k))``: the evidence is the share of
-hypotheses that agree with the clicks, and every hypothesis drawn afterwards does.
+hypotheses that agree with the clicks, and every hypothesis drawn afterwards does, as long as no
+click may be a slip.
 """
 
 from __future__ import annotations

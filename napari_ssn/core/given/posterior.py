@@ -20,6 +20,7 @@ from napari_ssn.core.given.near import Near, winner, within
 from napari_ssn.core.given.residual import Field
 from napari_ssn.core.given.truncated import draw, estimate_evidence
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.latent import check_near
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.presence import Flags, draw_present
 from napari_ssn.geometry.brief import brief
@@ -182,12 +183,11 @@ class Posterior:
         return self.mean if z is None else self.check_draws(np.asarray(z)[None])[0]
 
     def check_draws(self, z: ArrayLike) -> Floats:
-        """Many z, (n, R) or (n, width), in float64. ValueError: another shape, not finite."""
+        """Many z, (n, R) or (n, width), in float64. ValueError: others, or too far."""
         draws = np.asarray(z, dtype=np.float64)
         if draws.ndim != 2 or draws.shape[1] != self.width:
             return self.dist.check_draws(draws)
-        if not np.isfinite(draws).all():
-            raise ValueError("z: expected finite numbers")
+        check_near(draws)
         return draws
 
     def label_map(

@@ -116,7 +116,7 @@ def find_lesions(
         z: (`Rules.draws`, R) of the members of an ensemble, which are all there is: shares have no
             error, and sizes go from the smallest to the largest. Drawn if left out.
     """
-    draws = draw_z(rules.draws, dist.rank, rules.seed) if z is None else z
+    draws = draw_z(rules.draws, dist.rank, rules.seed) if z is None else dist.check_draws(z)
     if len(draws) != rules.draws:
         raise ValueError(f"z: expected {rules.draws}, got {len(draws)}")
     base = dist.label_map() > 0
@@ -237,9 +237,7 @@ def lesion_counts(
     Returns:
         (n, K + 1, C); its sum over the second axis is `measures.label_counts`.
     """
-    draws = np.asarray(z, dtype=np.float64)
-    if draws.ndim != 2 or draws.shape[1] != dist.rank:
-        raise ValueError(f"z: expected shape (n, {dist.rank}), got {draws.shape}")
+    draws = dist.check_draws(z)
     shape = (int(parts.max(initial=0)) + 1, dist.classes)
     longest = float(np.linalg.norm(draws, axis=1).max(initial=0.0))
     active = dist.changeable(longest).cpu().numpy()

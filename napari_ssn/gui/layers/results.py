@@ -246,7 +246,7 @@ def layer_name(decoded: Decoded) -> str:
     when = "" if frame is None else f" · frame {frame + 1}"
     if decoded.kept:
         voxels = int(decoded.counts[1:].sum())
-        return f"SSN · kept · {decoded.result.measure.amount(voxels)}{when}"
+        return f"SSN · kept · {decoded.result.measure.amount_here(voxels)}{when}"
     seed = "" if choice.seed == 0 else f" (seed {choice.seed})"
     told = f" · {plural(len(choice.points), 'point')}" if choice.points else ""
     told += f" · {plural(len(choice.only), 'condition')}" if choice.only else ""

@@ -12,7 +12,8 @@ from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
 from napari_ssn.text.ensembles import lesion_tips
-from napari_ssn.text.sizes import left_out, percent, presence_tip
+from napari_ssn.text.lesions import left_out, presence_tip
+from napari_ssn.text.sizes import percent
 
 if TYPE_CHECKING:
     # A type only: the module imports torch.
@@ -90,7 +91,7 @@ class LesionPanel(Section):
         for at, lesion in enumerate(self._listed.found):
             words = "…"
             if counts is not None:
-                words = result.measure.amount(int(counts[lesion.number, 1:].sum()))
+                words = result.measure.amount_here(int(counts[lesion.number, 1:].sum()))
             self.table.item(at, 1).setText(words)
         self._show_selected(self._listed)
 
@@ -134,7 +135,7 @@ class LesionPanel(Section):
             say(self.dropped, "range: of all hypotheses")
             return
         measure = result.measure
-        say(self.dropped, left_out(lesions.dropped, measure.amount(lesions.rules.smallest)))
+        say(self.dropped, left_out(lesions.dropped, measure.amount_here(lesions.rules.smallest)))
 
     def _show_selected(self, lesions: Lesions) -> None:
         walk = self._session.walk

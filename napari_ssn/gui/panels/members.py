@@ -94,10 +94,12 @@ class MemberPanel(Section):
             if row.counts is not None:
                 measure, voxels = result.measure, row.counts[1:]
                 total = int(voxels.sum())
-                size.setText(measure.amount(total) if total else "nothing outlined")
+                size.setText(measure.amount_here(total) if total else "nothing outlined")
                 labels = zip(result.labels[1:], voxels, strict=True)
                 size.setToolTip(
-                    "\n".join(f"{capital(label)} {measure.amount(int(n))}" for label, n in labels)
+                    "\n".join(
+                        f"{capital(label)} {measure.amount_here(int(n))}" for label, n in labels
+                    )
                 )
         self.table.blockSignals(False)
 

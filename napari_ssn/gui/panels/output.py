@@ -268,7 +268,7 @@ class ExportPanel(Section):
         words = f"Exports{what}: {shown[0].lower()}{shown[1:]}"
         counts = session.walk.counts
         if counts is not None and len(counts) == 2:
-            words += f", {session.result.measure.amount(int(counts[1]))}"
+            words += f", {session.result.measure.amount_here(int(counts[1]))}"
         return words
 
 

@@ -43,6 +43,6 @@ def entry_words(entry: Entry, session: Session, picture: Picture, scene: Scene) 
     return result_line(
         None if layer is None else layer.name,
         place,
-        None if counts is None else found.measure.amount(int(counts[1:].sum())),
+        None if counts is None else found.measure.amount_here(int(counts[1:].sum())),
         None if found.source.frame is None else found.source.frame + 1,
     )

@@ -14,7 +14,7 @@ from napari_ssn.gui.widgets.marked_slider import MarkedSlider
 from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
-from napari_ssn.text.directions import direction_names, effect_tip, ends
+from napari_ssn.text.directions import DIRECTION_TIP, direction_names, direction_tip, ends
 from napari_ssn.text.ensembles import beyond_tip
 from napari_ssn.text.presence import in_full
 from napari_ssn.text.sizes import (
@@ -34,7 +34,6 @@ _CUT_TIP = (
     "What lies beyond is not counted: the size is a lower bound. Where the region ends, place the "
     "centre nearer its middle, or use a model that looks farther."
 )
-_WHAT = "What the slider changes; the share of the model's uncertainty"
 # Pixels that the style leaves around an entry of a list.
 _ROOM = 16
 
@@ -172,7 +171,7 @@ class SliderPanel(Section):
         tools = (self.value, self.play, self.reset, self.undo, self.redo)
         super().__init__("Boundary", beside=tools)
         self._session = session
-        self.directions = combo(_WHAT)
+        self.directions = combo(DIRECTION_TIP)
         self.slider = MarkedSlider()
         self.slider.setAccessibleName("Boundary")
         self.slider.setToolTip(
@@ -253,10 +252,9 @@ class SliderPanel(Section):
         for index, name in names:
             self.directions.addItem(name, index)
             effect = directions.effects[index]
-            tip = effect_tip(effect, *sizes, result.labels, unit, sized)
-            self.directions.setItemData(
-                self.directions.count() - 1, f"{name}\n{tip}", Qt.ItemDataRole.ToolTipRole
-            )
+            tip = direction_tip(name, effect, *sizes, result.labels, unit, sized)
+            last = self.directions.count() - 1
+            self.directions.setItemData(last, tip, Qt.ItemDataRole.ToolTipRole)
         # In the list there is room for names that the dock is too narrow for.
         view = self.directions.view()
         view.setMinimumWidth(view.sizeHintForColumn(0) + 2 * view.frameWidth() + _ROOM)
@@ -337,7 +335,7 @@ class SliderPanel(Section):
         at = self.directions.findData(choice.direction)
         if at != self.directions.currentIndex():
             self.directions.setCurrentIndex(at)
-        tip = self.directions.itemData(at, Qt.ItemDataRole.ToolTipRole) or _WHAT
+        tip = self.directions.itemData(at, Qt.ItemDataRole.ToolTipRole) or DIRECTION_TIP
         if tip != self.directions.toolTip():
             self.directions.setToolTip(tip)
         words = f"{sigma:+.2f}".replace("-", "−") if sigma else "0"

@@ -182,6 +182,8 @@ def _comments(segment: Segment, one: Measured, record: Provenance) -> Iterator[s
     ensemble = record.run.ensemble is not None
     if segment.share is not None:
         yield f"Stands for {100 * segment.share:.0f} % of the model's hypotheses."
+    if one.unit == "mm2":
+        yield "Area and diameters are those in this slice: what lies beside it was not seen."
     if one.spread is not None:
         words = {
             "calibrated": "set to hold that share of readers as in the model's calibration",
