@@ -125,12 +125,13 @@ def run_on(
     divided: bool = False,
     padded: bool = False,
     steady: bool = False,
+    twice: bool = False,
     insist: bool = False,
 ) -> Prediction:
     """Segment an image, with words of caution and progress on standard error.
 
     Args:
-        model, centre, depth_mm, tile, divided, padded, steady, insist: as for `run`.
+        model, centre, depth_mm, tile, divided, padded, steady, twice, insist: as for `run`.
         volume: the image.
         frame: which one of a time series it is, from 1; None for an image without time.
     """
@@ -153,6 +154,7 @@ def run_on(
             divided=divided,
             padded=padded,
             steady=steady,
+            twice=twice,
             insist=insist,
             looked=caution,
             watch=Watch(

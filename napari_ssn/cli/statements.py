@@ -122,6 +122,8 @@ def misrun(record: Provenance, found: Prediction) -> list[str]:
         out.append("the sidecar says of padding below air what is none")
     if run.moved_to != here.moved_to:
         out.append("the sidecar states otherwise where the region moved to")
+    elif run.looks != here.looks:
+        out.append("the sidecar states otherwise how often the model looked")
     if run.frame != here.frame:
         out.append("the sidecar states a frame of an image that has no time")
     if (run.ensemble is None) != (here.ensemble is None):

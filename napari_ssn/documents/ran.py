@@ -124,10 +124,11 @@ class Run(Exact):
     everywhere else. ``unpadded`` is true where padding of the image, below −1024 HU, was taken for
     air; null everywhere else, and in sidecars of before, where it counted as it was. ``moved_to``
     is the index of the region's middle where the region went there from ``centre``, to the middle
-    of what was found around it; null where it stayed. ``unlike`` is true where the image is unlike
-    those that the model was trained on, by its file, size or values, so that nothing calibrated is
-    said of it. ``ensemble`` names the members where no model ran, and maps of others were taken;
-    null for a model.
+    of what was found around it, and perhaps on from there, in so many ``looks``; null where it
+    stayed, and ``looks`` in sidecars of before, when it moved once at most. ``unlike`` is true
+    where the image is unlike those that the model was trained on, by its file, size or values, so
+    that nothing calibrated is said of it. ``ensemble`` names the members where no model ran, and
+    maps of others were taken; null for a model.
     """
 
     device: str
@@ -145,6 +146,7 @@ class Run(Exact):
     insisted: Literal[True] | None = None
     unpadded: Literal[True] | None = None
     moved_to: Index | None = None
+    looks: Annotated[int, Field(ge=2, le=16)] | None = None
     unlike: Literal[True] | None = None
     ensemble: EnsembleRun | None = None
 

@@ -28,7 +28,7 @@ from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, plan_for
 from napari_ssn.network.question import Place, Plane, Question
-from napari_ssn.network.recentring import outlined_middle
+from napari_ssn.network.recentring import LEAST_MM, LEAST_TWICE_MM, MOST_LOOKS, outlined_middle
 from napari_ssn.network.threads import instructions
 from napari_ssn.network.tiles import Tile
 
@@ -50,6 +50,7 @@ class Inference:
         unpadded: whether padding, below air, was taken for air, see `intensity.unpadded`.
         moved_to: voxel in the middle of the region, where that is not the point it was placed
             around, see `recentring.outlined_middle`.
+        looks: that were taken where it moved; None where it did not, and of what was made `twice`.
         elsewhere: words for the device where it is another computer's.
     """
 
@@ -62,6 +63,7 @@ class Inference:
     insisted: bool = False
     unpadded: bool = False
     moved_to: tuple[int, ...] | None = None
+    looks: int | None = None
     elsewhere: str | None = None
 
     @property
@@ -118,6 +120,7 @@ class Asked(ABC):
         divided: bool = False,
         padded: bool = False,
         steady: bool = False,
+        twice: bool = False,
     ) -> Inference:
         """As `Model.segment`, and say how it was done: what it takes to do the same again.
 
@@ -130,22 +133,35 @@ class Asked(ABC):
                 hang on their number. Only for what was made so once.
             padded: whether padding far below air counts as it is. Only for what was made so once.
             steady: whether the region stays where it was placed, whatever the card says.
+            twice: whether it moves once at most, and no short way. Only for what was made so once.
         """
         how = (depth_mm, tile, watch, insist, divided, padded)
         if steady or centre is None or not self.card.recentred:
             return _look(self, volume, centre, *how)
-        point = centre
+        most, least_mm = (2, LEAST_TWICE_MM) if twice else (MOST_LOOKS, LEAST_MM)
+        places = [centre]
 
-        def elsewhere(dist: Decodable) -> bool:
-            return outlined_middle(dist, point) is not None
+        def onward(dist: Decodable) -> tuple[int, ...] | None:
+            middle = outlined_middle(dist, places[-1], least_mm)
+            # Where it was before it would come back to.
+            return None if middle in places else middle
 
-        found = _look(self, volume, point, *how, enough=elsewhere)
-        middle = outlined_middle(found.dist, point)
-        if middle is None:
+        def goes_on(dist: Decodable) -> bool:
+            return onward(dist) is not None
+
+        while len(places) < most:
+            found = _look(self, volume, places[-1], *how, enough=goes_on)
+            middle = onward(found.dist)
+            if middle is None:
+                break
+            places.append(middle)
+            # What is known of this look is of no use to the next, and may be large.
+            del found
+        else:
+            found = _look(self, volume, places[-1], *how)
+        if len(places) == 1:
             return found
-        # What is known of the first look is of no use to the second, and may be large.
-        del found
-        return replace(_look(self, volume, middle, *how), moved_to=middle)
+        return replace(found, moved_to=places[-1], looks=None if twice else len(places))
 
 
 def _look(

@@ -2,8 +2,10 @@
 
 A model that looks at a region around a point has learnt from points in the middle of objects more
 than from points at their edges. So what it finds around a point anywhere on an object says where
-the middle is, and a second look from there says what the object is. Where the first finds nothing
-at the point, at the tip of a long object perhaps, there is no second.
+the middle is, and another look from there says what the object is, and where its middle is once
+more. Where that stays, no later look would find anything else, and whoever points at an object
+anywhere else comes to the same place. Where the first finds nothing at the point, at the tip of a
+long object perhaps, there is no second.
 """
 
 from __future__ import annotations
@@ -16,11 +18,17 @@ from napari_ssn.geometry.affine import Affine
 
 #: An object this far from the point, in mm, is another than the one that is pointed at.
 REACH_MM = 3.0
-#: A middle less than this from the point is where the point is.
-LEAST_MM = 1.5
+#: A middle less than this from the point, half a pixel of a CT, is where the point is.
+LEAST_MM = 0.4
+#: After so many looks the last counts: the places of most have settled before.
+MOST_LOOKS = 4
+#: As it was when there was one look more at most, of what was made then.
+LEAST_TWICE_MM = 1.5
 
 
-def outlined_middle(dist: Decodable, point: tuple[int, ...]) -> tuple[int, ...] | None:
+def outlined_middle(
+    dist: Decodable, point: tuple[int, ...], least_mm: float = LEAST_MM
+) -> tuple[int, ...] | None:
     """Middle of what the mean of a distribution outlines at a point.
 
     Of the voxels of all labels but the first that hang together, corners included, the piece that
@@ -29,10 +37,11 @@ def outlined_middle(dist: Decodable, point: tuple[int, ...]) -> tuple[int, ...] 
     Args:
         dist: on a part of an image, or all of it.
         point: voxel of the image.
+        least_mm: below which a middle is where the point is.
 
     Returns:
         A voxel of the image; None where the mean outlines nothing there, or the middle is no
-        farther than `LEAST_MM` from the point.
+        farther than that from the point.
 
     Examples:
         >>> import numpy as np, torch
@@ -57,7 +66,7 @@ def outlined_middle(dist: Decodable, point: tuple[int, ...]) -> tuple[int, ...] 
     pieces, _ = ndimage.label(there, np.ones((3,) * there.ndim))
     piece = pieces[tuple(voxels.T)] == pieces[tuple(voxels[nearest])]
     middle = voxels[piece].mean(0) + dist.start
-    if np.linalg.norm(steps @ (middle - np.array(point))) <= LEAST_MM:
+    if np.linalg.norm(steps @ (middle - np.array(point))) <= least_mm:
         return None
     found = tuple(int(i) for i in np.rint(middle))
     return None if found == tuple(point) else found

@@ -45,6 +45,7 @@ class Prediction:
         insisted: whether values that seem to be none were taken for Hounsfield units.
         unpadded: whether padding, below air, was taken for air.
         moved_to: middle of the region, where it went from there to what was found.
+        looks: that this took; None where it did not, or was made as before there were several.
         distance: of the image from the training images, see `likeness_to_training`; None where
             it is not known.
         members: of the ensemble that it is made of; None of a model.
@@ -75,6 +76,7 @@ class Prediction:
     insisted: bool = False
     unpadded: bool = False
     moved_to: tuple[int, ...] | None = None
+    looks: int | None = None
     distance: float | None = None
     members: Members | None = None
     sources: tuple[tuple[str, str], ...] = ()

@@ -133,6 +133,7 @@ def run_of(prediction: Prediction) -> provenance.Run:
         insisted=prediction.insisted or None,
         unpadded=prediction.unpadded or None,
         moved_to=None if prediction.moved_to is None else list(prediction.moved_to),
+        looks=prediction.looks,
         unlike=prediction.fit.kind == "unlike" or None,
         ensemble=ensemble_of(prediction),
     )

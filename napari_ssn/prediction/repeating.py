@@ -99,6 +99,7 @@ def rerun(record: Provenance, model: Model, run: Callable[..., Prediction]) -> P
         "padded": told.unpadded is None,
         # Regions did not move before, nor where that would be less than a voxel or two.
         "steady": told.moved_to is None,
+        "twice": told.looks is None,
         # These are the values, by their hash: whether somebody insisted is compared later.
         "insist": True,
     }

@@ -94,6 +94,7 @@ def restore(
         insisted=bool(run.insisted),
         unpadded=bool(run.unpadded),
         moved_to=None if run.moved_to is None else tuple(run.moved_to),
+        looks=run.looks,
         distance=stored.distance,
         members=members,
         sources=sources,

@@ -28,6 +28,7 @@ def run(
     divided: bool = False,
     padded: bool = False,
     steady: bool = False,
+    twice: bool = False,
     insist: bool = False,
     kinds: Sequence[Kind] = (),
     number: int = 1,
@@ -41,7 +42,7 @@ def run(
         model: that segments it, here or on another computer.
         source: the image.
         centre: index in its own grid of the region's middle; None for the whole image.
-        depth_mm, tile, divided, padded, steady, insist: as for `Model.infer`.
+        depth_mm, tile, divided, padded, steady, twice, insist: as for `Model.infer`.
         kinds: directions that are found at once, by how they are chosen; others wait until they
             are asked for.
         number: of the run, to tell it from others.
@@ -74,10 +75,12 @@ def run(
         divided=divided,
         padded=padded,
         steady=steady,
+        twice=twice,
     )
     device, title, how = found.device, found.title, (found.threads, found.instructions)
     tile, reach = found.tile, found.depth_mm
-    insisted, unpadded, moved_to = found.insisted, found.unpadded, found.moved_to
+    insisted, unpadded = found.insisted, found.unpadded
+    moved_to, looks = found.moved_to, found.looks
     dist = compact(found.dist, cancel.asked)
     # With the last name of the dense tensors goes the memory they hold.
     del found
@@ -100,6 +103,7 @@ def run(
         insisted=insisted,
         unpadded=unpadded,
         moved_to=moved_to,
+        looks=looks,
         distance=seen.distance,
     )
     for kind in kinds:

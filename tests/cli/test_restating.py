@@ -106,6 +106,7 @@ STATED: dict[str, Any] = {
     "unlike": True,
     "unpadded": True,
     "moved_to": [3, 4, 5],
+    "looks": 3,
     "ensemble": {
         "members": [{"sha256": "0" * 64, "name": "1"}, {"sha256": "1" * 64, "name": "2"}],
         "kind": "distances", "low": 0.05, "high": 0.95,

@@ -21,6 +21,7 @@ from napari_ssn.errors import Cancel, Cancelled, GeometryError, ImageError, Serv
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
+from napari_ssn.network.recentring import MOST_LOOKS
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.run import run
 from napari_ssn.prediction.source import Source
@@ -35,7 +36,7 @@ from tests.support.webs import Answer, Asked, answering, certificate
 
 SAME = (
     "device", "tile", "centre", "depth_mm", "image_sha256", "threads",
-    "instructions", "insisted", "unpadded", "moved_to", "distance",
+    "instructions", "insisted", "unpadded", "moved_to", "looks", "distance",
 )  # fmt: skip
 
 
@@ -130,27 +131,29 @@ def test_it_gives_what_it_gives_here(
 def test_of_a_look_that_only_says_where_little_comes_back(
     model: Slow, address: str, token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes: dict[str, int] = {}
+    sizes: dict[str, list[int]] = {}
     real = Talk.content
 
     def content(talk: Talk, path: str, most: int) -> bytes:
         found = real(talk, path, most)
         name = path.rpartition("/")[2]
-        sizes[name] = sizes.get(name, 0) + len(found)
+        sizes.setdefault(name, []).append(len(found))
         return found
 
     monkeypatch.setattr(Talk, "content", content)
     source, far = image(40, 30, 34), distant(model, address, token)
     found = run(far, source, (9, 12, 20))
     assert found.moved_to is not None
-    # One result, of the second look.
-    whole = sizes.pop("result")
-    assert whole < found.dist.nbytes and sizes["outline"] < whole / 20
+    # One result, of the last look.
+    [whole], outlines = sizes.pop("result"), sizes["outline"]
+    assert whole < found.dist.nbytes and max(outlines) < whole / 20
+    assert found.looks == MOST_LOOKS and len(outlines) == MOST_LOOKS - 1
     # Where it need not move the first look is the result, and is fetched.
-    points = [(9 + 2 * n, 12, 20) for n in range(12)]
-    here = next(one for p in points if (one := run(model, source, p)).moved_to is None)
+    monkeypatch.setattr("napari_ssn.network.inference.outlined_middle", lambda *asked: None)
+    here = run(model, source, (9, 12, 20))
+    assert here.moved_to is None
     same(run(far, source, here.centre), here)
-    assert sizes["result"] > whole / 4
+    assert len(sizes["result"]) == 1 and sizes["result"][0] > whole / 4
 
 
 def test_the_plane_on_show_comes_first(tmp_path: Path, token: Path) -> None:
