@@ -143,23 +143,24 @@ class Asked(ABC):
 
         def onward(dist: Decodable) -> tuple[int, ...] | None:
             middle = outlined_middle(dist, places[-1], least_mm)
-            # Where it was before it would come back to.
-            return None if middle in places else middle
+            if middle in places:
+                # Places that lead to each other: from wherever one comes to them it is the same.
+                middle = min(places[places.index(middle) :])
+            return None if middle == places[-1] else middle
 
         def goes_on(dist: Decodable) -> bool:
             return onward(dist) is not None
 
-        while len(places) < most:
-            found = _look(self, volume, places[-1], *how, enough=goes_on)
-            middle = onward(found.dist)
+        while True:
+            last = len(places) == most or places[-1] in places[:-1]
+            found = _look(self, volume, places[-1], *how, enough=None if last else goes_on)
+            middle = None if last else onward(found.dist)
             if middle is None:
                 break
             places.append(middle)
             # What is known of this look is of no use to the next, and may be large.
             del found
-        else:
-            found = _look(self, volume, places[-1], *how)
-        if len(places) == 1:
+        if places[-1] == centre:
             return found
         return replace(found, moved_to=places[-1], looks=None if twice else len(places))
 

@@ -4,7 +4,8 @@ A model that looks at a region around a point has learnt from points in the midd
 than from points at their edges. So what it finds around a point anywhere on an object says where
 the middle is, and another look from there says what the object is, and where its middle is once
 more. Where that stays, no later look would find anything else, and whoever points at an object
-anywhere else comes to the same place. Where the first finds nothing at the point, at the tip of a
+anywhere else comes to the same place. Where places lead to each other one of them is taken, always
+the same. Where the first finds nothing at the point, at the tip of a
 long object perhaps, there is no second.
 """
 
@@ -21,7 +22,7 @@ REACH_MM = 3.0
 #: A middle less than this from the point, half a pixel of a CT, is where the point is.
 LEAST_MM = 0.4
 #: After so many looks the last counts: the places of most have settled before.
-MOST_LOOKS = 4
+MOST_LOOKS = 5
 #: As it was when there was one look more at most, of what was made then.
 LEAST_TWICE_MM = 1.5
 
