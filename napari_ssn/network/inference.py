@@ -28,7 +28,7 @@ from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, plan_for
 from napari_ssn.network.question import Place, Plane, Question
-from napari_ssn.network.recentring import LEAST_MM, LEAST_TWICE_MM, MOST_LOOKS, outlined_middle
+from napari_ssn.network.recentring import Enough, settle
 from napari_ssn.network.threads import instructions
 from napari_ssn.network.tiles import Tile
 
@@ -138,31 +138,14 @@ class Asked(ABC):
         how = (depth_mm, tile, watch, insist, divided, padded)
         if steady or centre is None or not self.card.recentred:
             return _look(self, volume, centre, *how)
-        most, least_mm = (2, LEAST_TWICE_MM) if twice else (MOST_LOOKS, LEAST_MM)
-        places = [centre]
 
-        def onward(dist: Decodable) -> tuple[int, ...] | None:
-            middle = outlined_middle(dist, places[-1], least_mm)
-            if middle in places:
-                # Places that lead to each other: from wherever one comes to them it is the same.
-                middle = min(places[places.index(middle) :])
-            return None if middle == places[-1] else middle
+        def look(place: tuple[int, ...], enough: Enough | None) -> Inference:
+            return _look(self, volume, place, *how, enough=enough)
 
-        def goes_on(dist: Decodable) -> bool:
-            return onward(dist) is not None
-
-        while True:
-            last = len(places) == most or places[-1] in places[:-1]
-            found = _look(self, volume, places[-1], *how, enough=None if last else goes_on)
-            middle = None if last else onward(found.dist)
-            if middle is None:
-                break
-            places.append(middle)
-            # What is known of this look is of no use to the next, and may be large.
-            del found
-        if places[-1] == centre:
+        found, place, looks = settle(look, centre, twice)
+        if place == centre:
             return found
-        return replace(found, moved_to=places[-1], looks=None if twice else len(places))
+        return replace(found, moved_to=place, looks=None if twice else looks)
 
 
 def _look(
@@ -175,7 +158,7 @@ def _look(
     insist: bool,
     divided: bool,
     padded: bool,
-    enough: Callable[[Decodable], bool] | None = None,
+    enough: Enough | None = None,
 ) -> Inference:
     """Run the network once, on a region or on all."""
     watch = watch or Watch()

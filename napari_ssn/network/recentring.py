@@ -11,6 +11,9 @@ long object perhaps, there is no second.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
 import numpy as np
 from scipy import ndimage
 
@@ -25,6 +28,57 @@ LEAST_MM = 0.4
 MOST_LOOKS = 5
 #: As it was when there was one look more at most, of what was made then.
 LEAST_TWICE_MM = 1.5
+
+#: Whether no more of a distribution is needed than its mean's label map.
+Enough = Callable[[Decodable], bool]
+
+
+class Found(Protocol):
+    """What a look found."""
+
+    @property
+    def dist(self) -> Decodable:
+        """The distribution around the place."""
+
+
+F = TypeVar("F", bound=Found)
+
+
+def settle(
+    look: Callable[[tuple[int, ...], Enough | None], F], centre: tuple[int, ...], twice: bool
+) -> tuple[F, tuple[int, ...], int]:
+    """Look from a point, from the middle of what is found there, and on until that stays.
+
+    Args:
+        look: runs the network around a voxel; is told when the mean's label map will do.
+        centre: the point.
+        twice: whether two looks are the most, and short ways are none. Only for what was made so.
+
+    Returns:
+        what the last look found, where that was, and how many there were.
+    """
+    most, least_mm = (2, LEAST_TWICE_MM) if twice else (MOST_LOOKS, LEAST_MM)
+    places = [centre]
+
+    def onward(dist: Decodable) -> tuple[int, ...] | None:
+        middle = outlined_middle(dist, places[-1], least_mm)
+        if middle in places:
+            # Places that lead to each other: from wherever one comes to them it is the same.
+            middle = min(places[places.index(middle) :])
+        return None if middle == places[-1] else middle
+
+    def goes_on(dist: Decodable) -> bool:
+        return onward(dist) is not None
+
+    while True:
+        last = len(places) == most or places[-1] in places[:-1]
+        found = look(places[-1], None if last else goes_on)
+        middle = None if last else onward(found.dist)
+        if middle is None:
+            return found, places[-1], len(places)
+        places.append(middle)
+        # What is known of this look is of no use to the next, and may be large.
+        del found
 
 
 def outlined_middle(

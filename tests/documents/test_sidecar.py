@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.latent import FARTHEST
 from napari_ssn.documents.sidecar import (
     Choice,
     ModelIdentity,
@@ -76,7 +77,7 @@ def test_names_no_file_and_no_folder(tmp_path: Path) -> None:
 
 # About bits, not about time.
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+@given(st.lists(st.floats(-FARTHEST, FARTHEST), min_size=1))
 def test_every_number_comes_back_with_the_same_bits(z: list[float]) -> None:
     record = provenance(hypothesis(z))
     again = Provenance.model_validate_json(record.to_json())

@@ -149,7 +149,7 @@ def test_of_a_look_that_only_says_where_little_comes_back(
     assert whole < found.dist.nbytes and max(outlines) < whole / 20
     assert found.looks == MOST_LOOKS and len(outlines) == MOST_LOOKS - 1
     # Where it need not move the first look is the result, and is fetched.
-    monkeypatch.setattr("napari_ssn.network.inference.outlined_middle", lambda *asked: None)
+    monkeypatch.setattr("napari_ssn.network.recentring.outlined_middle", lambda *asked: None)
     here = run(model, source, (9, 12, 20))
     assert here.moved_to is None
     same(run(far, source, here.centre), here)
