@@ -22,7 +22,8 @@ from napari_ssn.prediction.record import run_of
 # How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
 # otherwise by another processor.
 _ROUNDING = 1e-5
-# How far the stated presence may be from the model's: as another processor rounds the network.
+# How far the stated presence, or the distance from the training images, may be from what is found
+# here: as another processor rounds.
 _CHANCE = 1e-4
 
 
@@ -62,8 +63,10 @@ def statements(
             unchecked.append(f"run.{name}")
     problems += misrun(record, found)
     if bool(run.unlike) != bool(here.unlike):
-        # The card of today may know more of the training images, or less, than that of then.
-        unchecked.append("run.unlike")
+        if _same_card(record, found) and not _on_the_edge(found):
+            problems.append(_MISFIT)
+        else:
+            unchecked.append("run.unlike")
     if run.dicom is not None and here.dicom is None:
         unchecked.append("run.dicom")
     elif run.dicom is not None and here.dicom is not None:
@@ -148,6 +151,21 @@ def told(found: Statements) -> list[str]:
             f"Used as stated, though others might give the same label map: {', '.join(found.used)}."
         )
     return out
+
+
+def _same_card(record: Provenance, found: Prediction) -> bool:
+    """Whether what is known of the image and of the training images is what was known then."""
+    return (
+        record.model.version == found.card.version
+        # A file of DICOM says more of itself than the same values do.
+        and (record.run.dicom is None) == (found.source.series is None)
+        and record.software.napari_ssn == Software.here().napari_ssn
+    )
+
+
+def _on_the_edge(found: Prediction) -> bool:
+    """Whether another processor's rounding may find an image unlike that is like here."""
+    return found.distance is not None and abs(found.distance - 1) < _CHANCE
 
 
 def _same_software(record: Provenance, found: Prediction) -> bool:
@@ -278,6 +296,7 @@ def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:
     return None, True
 
 
+_MISFIT = "the sidecar states otherwise whether the image is unlike those of the training"
 _MISDRAWN = "the sidecar states another seed or number than its sample was drawn with"
 
 

@@ -283,3 +283,19 @@ def test_conditions_that_no_model_can_meet_are_one_sentence(run, scan, models, e
         path.write_text(json.dumps(record))
         got, out, err = run(*args)
         assert got == status and words in out + err
+
+
+def test_whether_an_image_is_unlike_is_found_again(run, scan, models, sidecar: Path) -> None:
+    """Who sets it by hand, or takes it out, is found out; a card of another version knows else."""
+    stated = json.loads(sidecar.read_text())["run"].get("unlike")
+    args = ("--image", scan, "--model", models["3d"])
+    assert run(sidecar, *args)[0] == 0
+    change(sidecar, run={"unlike": None if stated else True})
+    status, out, _ = run(sidecar, *args)
+    assert status == 1 and "states otherwise whether the image is unlike those of the" in out
+    for part in ({"model": {"version": "0.0.1"}}, {"software": {"napari_ssn": "0.0.1"}}):
+        whole = sidecar.read_text()
+        change(sidecar, **part)
+        status, _, err = run(sidecar, *args)
+        assert status == 0 and "run.unlike" in err
+        sidecar.write_text(whole)
