@@ -29,7 +29,7 @@ from napari_ssn.network.others.finding import Views, find_networks
 from napari_ssn.network.others.kinds import is_model
 from napari_ssn.network.others.networks import Networks as Networks
 from napari_ssn.network.threads import instructions
-from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
+from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
 
@@ -197,7 +197,7 @@ def predict(
         depth_mm=None,
         dist=dist,
         image_sha256=image_hash(volume),
-        residual=Residual(chance=CHANCE).within(dist, volume.data[0], EDGE_SHARE),
+        residual=Residual().within(dist, volume.data[0], EDGE_SHARE),
         threads=torch.get_num_threads() if on_cpu else None,
         instructions=instructions() if on_cpu else None,
         members=members,

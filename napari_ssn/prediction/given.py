@@ -30,12 +30,6 @@ Value = TypeVar("Value")
 #: Standard deviation of a click's own error, in standard deviations of its margin: enough for
 #: points that contradict each other to compromise.
 TOLERANCE = 0.1
-#: How likely it is, before any click, that the model lacks what a click shows. Of shares tried on
-#: LIDC's validation slices the one with which draws given clicks come nearest to the reader (energy
-#: score), and a 90 % range holds what he outlined; with a tenth it held 78 %. Both are measured by
-#: ``napari-ssn simulate-clicks --model lidc-2d --data val.zip --chance 0.1``, as ``score_N`` and,
-#: of the range of 16 draws, ``held_N``.
-CHANCE = 0.5
 #: How likely a click is a slip of the hand: draws follow a click nearly always, and of two that
 #: contradict each other one; and one click on an object does not say for certain that there is one.
 #: With a hundredth 2.6 % of clicks are holes in draws, and 2 % are too many (``holes_N`` of the

@@ -13,7 +13,7 @@ from napari_ssn.io.hashes import image_hash
 from napari_ssn.network.inference import Asked, Watch
 from napari_ssn.network.plan import DEPTH_MM, check_memory, plan_for
 from napari_ssn.network.seen import Seen
-from napari_ssn.prediction.given import CHANCE, EDGE_SHARE
+from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
 
@@ -97,7 +97,7 @@ def run(
         dist=dist,
         image_sha256=image_hash(volume),
         # Of several channels the edges of the first: a person is shown that one to begin with.
-        residual=Residual(chance=CHANCE).within(dist, volume.data[0], EDGE_SHARE),
+        residual=Residual().within(dist, volume.data[0], EDGE_SHARE),
         threads=how[0],
         instructions=how[1],
         insisted=insisted,

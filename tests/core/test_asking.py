@@ -196,7 +196,7 @@ def test_the_draws_given_an_outcome_are_those_of_rejection(
     dist = PackedDistribution.of(dense) if packed else dense
     posterior = condition(dist, [Click((8, 13), 0)], 0.1, Residual()) if clicked else None
     many = 5_000 if clicked else 20_000
-    z = draw_z(many, 2, 7) if posterior is None else posterior.sample(many, 7)
+    z = draw_z(many, 2, 7) if posterior is None else posterior.draw(many, 7)
     maps = (dense if posterior is None else posterior).label_maps(z).reshape(many, 16, 16)
     keep = np.ones(many, bool)
     for one in questions:

@@ -87,6 +87,25 @@ def test_both_sides_by_hand() -> None:
     assert held.sum() == 109  # of 120 with the one to come
 
 
+def test_the_second_side_has_what_the_first_left_by_hand() -> None:
+    """``(count + 1)/(n + 1)`` of those beyond the first is spent, and not α/2 or a share of n."""
+    # 119 patients; below, 20 and 100 zeros less one: the 114th score is 0.5, and none lies beyond.
+    # So 1/120 is spent, and 1 − (0.1 − 1/120) of 120 places is the 109th: above, 59 of them.
+    sizes = np.concatenate([np.full(60, 75.0), 100 + 10.0 * np.arange(1, 60)])[:, None]
+    ends = [np.full(119, end) for end in (50.0, 100.0, 200.0)]
+    first, second = conformal_factors(sizes, *ends, np.arange(119))
+    assert first == pytest.approx(0.5)
+    assert second == pytest.approx((109 - 60) / 10)
+    # α/2 for either side would be the 114th, the share of n the 108th of 119.
+    assert second not in (pytest.approx((114 - 60) / 10), pytest.approx((108 - 60) / 10))
+    # 100 patients: four of 101 places beyond the first, 5/101 spent: 0.9495 · 101 is the 96th.
+    below, above = 100 - 0.5 * np.arange(1, 51), 100 + 1.0 * np.arange(1, 51)
+    sizes = np.concatenate([below, above])[:, None]
+    first, second = conformal_factors(sizes, *(end[:100] for end in ends), np.arange(100))
+    assert first == pytest.approx(0.46) and (sizes < 100 - 50 * first - 1e-9).sum() == 4
+    assert second == pytest.approx(0.46) and (sizes > 100 + 100 * second + 1e-9).sum() == 4
+
+
 def test_empty_readings_and_missing_readers_do_not_count() -> None:
     sizes = np.array([[110.0, 0.0, math.nan]] * 30)
     ends = [np.full(30, end) for end in (80.0, 100.0, 120.0)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.given.clicks import Click, margins_of
@@ -85,9 +88,34 @@ def test_the_residual_takes_what_the_model_cannot_explain() -> None:
     for chance in (0.1, 0.5):
         residual = Residual(chance=chance)
         shares = [condition(dist, [c], 0.1, residual, slip=1e-3).share for c in (near, far)]
-        plain = [condition(dist, [c], 0.1, Residual()).share for c in (near, far)]
+        plain = [condition(dist, [c], 0.1, Residual(chance=1.0)).share for c in (near, far)]
         assert shares[0] > plain[0] + 0.2  # on the border the model itself may be meant
         assert shares[1] == pytest.approx(plain[1], abs=0.1)  # nine voxels away it cannot
+
+
+def test_the_residual_is_drawn_and_is_not_its_mean() -> None:
+    """By hand: m = μ + a·z + ξ of a click is a normal cut off at 0, and ξ given m a normal."""
+    # As it is from Python if nothing is said of it. The model alone cannot explain this click.
+    dist, residual = disc(), Residual(length_mm=3.0)
+    at = (12, 21)
+    posterior = condition(dist, [Click(at, 1)], residual=residual)
+    drawn = posterior.draw(1500, seed=1)
+    covariance, mean, columns = dense_field(dist, residual)
+    voxel = int(np.ravel_multi_index(at, dist.space))
+    mine = covariance[voxel, voxel]
+    whole = mine + (columns[:, voxel] ** 2).sum()
+    m = stats.truncnorm(-mean[voxel] / math.sqrt(whole), np.inf, mean[voxel], math.sqrt(whole))
+    share, held = mine / whole, []
+    for vector in drawn:
+        near, logits = posterior.residual_at(vector)
+        held.append(np.diff(logits[:, near == voxel], axis=0).item())
+    xi, sd = share * (m.mean() - mean[voxel]), math.sqrt(share**2 * m.var() + mine * (1 - share))
+    assert np.mean(held) == pytest.approx(xi, abs=0.05)
+    assert np.std(held) == pytest.approx(sd, rel=0.08) and sd > 0.2
+    # So with one and the same z borders differ near the click: ranges and cards hold that.
+    one = np.concatenate([np.repeat(drawn[:1, : dist.rank], 200, 0), drawn[:200, dist.rank :]], 1)
+    often = posterior.label_maps(one).mean(0)
+    assert often[at] == 1 and ((often > 0.05) & (often < 0.95)).any()
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -134,7 +162,7 @@ def test_a_draw_is_walked_from_with_what_it_holds() -> None:
 def test_what_was_before_is_what_it_was() -> None:
     dist = random_dist(3, classes=3)
     clicks = [Click((1, 1), 1), Click((3, 4), 0)]
-    plain = condition(dist, clicks, 0.1, Residual())
+    plain = condition(dist, clicks, 0.1, Residual(chance=1.0))
     assert plain.parts == () and plain.width == dist.rank
     np.testing.assert_array_equal(plain.draw(5, 1), plain.sample(5, 1))
     mixed = condition(dist, clicks, 0.1, Residual(chance=0.5), slip=1e-3)

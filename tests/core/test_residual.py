@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,13 +78,14 @@ def test_a_click_always_takes_effect_where_it_was_made(classes: int, tolerance: 
 
 def test_the_model_takes_what_it_can_explain() -> None:
     dist = disc()
-    inside = condition(dist, [Click((12, 16), 1)], residual=Residual())  # on the boundary
-    outside = condition(dist, [Click((3, 3), 1)], residual=Residual())  # nine voxels away
+    always = Residual(chance=1.0)
+    inside = condition(dist, [Click((12, 16), 1)], residual=always)  # on the boundary
+    outside = condition(dist, [Click((3, 3), 1)], residual=always)  # nine voxels away
     assert 0.2 < inside.share < 0.5  # 1 / (1 + 1.5²) of a margin's variance is z's
     assert outside.evidence < inside.evidence
     assert inside.log_evidence_alone == condition(dist, [Click((12, 16), 1)]).log_evidence
     assert outside.log_evidence_alone < math.log(1e-3)
-    weak = condition(dist, [Click((12, 16), 1)], residual=Residual(amplitude=0.1))
+    weak = condition(dist, [Click((12, 16), 1)], residual=replace(always, amplitude=0.1))
     assert weak.share > 0.98
 
 

@@ -22,7 +22,7 @@ from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.prediction.cards import CARDS, DRAWS, SEED
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.curve import stops
-from napari_ssn.prediction.given import CHANCE, EDGE_SHARE, SLIP, TOLERANCE
+from napari_ssn.prediction.given import EDGE_SHARE, SLIP, TOLERANCE
 from napari_ssn.session import Session, Settings
 from napari_ssn.session.pointing import MOST
 from napari_ssn.text.steering import points_line
@@ -40,7 +40,7 @@ def flipped(session: Session, index: tuple[int, ...]) -> Point:
 def by_hand(session: Session) -> Posterior:
     result = result_of(session)
     points = session.pointing.points
-    residual = Residual(chance=CHANCE).along(result.source.load().data[0], EDGE_SHARE)
+    residual = Residual().along(result.source.load().data[0], EDGE_SHARE)
     clicks = [Click(p.index, p.label) for p in points]
     return condition(result.dist, clicks, TOLERANCE, residual, SLIP)
 

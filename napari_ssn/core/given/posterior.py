@@ -144,7 +144,7 @@ class Posterior:
         return estimate_evidence(self._sharp, self._belief, n, seed)
 
     def sample(self, n: int, seed: int = 0) -> Floats:
-        """Draw z given clicks and presence, (n, R) float64; the same n and seed give the same.
+        """The z of so many of `draw`, (n, R): decoded alone they have the residual's mean.
 
         Of the mixture draw i is empty where ``present(n, seed)[i]`` is False.
         """

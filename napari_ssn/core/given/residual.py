@@ -35,6 +35,14 @@ _BLOCK = 1 << 14
 _JITTER = 1e-8
 
 
+#: How likely it is, before any click, that the model lacks what a click shows. Of shares tried on
+#: LIDC's validation slices the one with which draws given clicks come nearest to the reader (energy
+#: score), and a 90 % range holds what he outlined; with a tenth it held 78 %. Both are measured by
+#: ``napari-ssn simulate-clicks --model lidc-2d --data val.zip --chance 0.1``, as ``score_N`` and,
+#: of the range of 16 draws, ``held_N``.
+CHANCE = 0.5
+
+
 @dataclass(frozen=True, eq=False)
 class Residual:
     """How far and how strongly a click acts beyond what the model explains.
@@ -49,8 +57,10 @@ class Residual:
         image: (*S) of the image that the distribution was cut from; None for no edges.
         edge: step of its intensity that counts like one length.
         chance: π, how likely it is, before any click, that the model lacks what the clicks show,
-            in (0, 1]. Below 1 draws weigh that against the model alone (`mixture`); 1 gives the
-            residual the larger part of every first click, however well the model explains it.
+            in (0, 1]. Below 1 draws weigh that against the model alone (`mixture`), and hold the
+            residual as uncertain as it is; 1 gives it the larger part of every first click, however
+            well the model explains it, and its mean where no click may be a slip: so was drawn
+            what sidecars of before tell of.
 
     Examples:
         >>> import numpy as np
@@ -70,7 +80,7 @@ class Residual:
     amplitude: float = 1.5
     image: NDArray[np.float32] | None = None
     edge: float = np.inf
-    chance: float = 1.0
+    chance: float = CHANCE
 
     def __post_init__(self) -> None:
         for name in ("length_mm", "amplitude", "edge"):
