@@ -21,6 +21,8 @@ _MISSING = (
 )
 _NO_META = "The file is damaged or no MetaImage: export it again or choose another."
 _HERE = "LOCAL"
+# Bytes that may follow the voxels, such as an end of a line.
+_PADDING = 16
 # Longer ones hold no header.
 _LONGEST = 1 << 16
 # Fields that say where the image lies, and how large a voxel is.
@@ -155,10 +157,12 @@ def _check(fields: dict[str, str], path: Path) -> tuple[int, ...]:
         with source.opened(voxels) as stream:
             size = source.size_of(stream) - start
             source.check_fits(needed, size, 4 * count, source.GZIP_RATIO if packed else 1)
+            # ITK reads what there is, and leaves the rest as it comes, at either end.
+            stream.seek(start)
             if packed:
-                # ITK reads what there is, and leaves the rest as it comes.
-                stream.seek(start)
-                source.check_length(source.unpacked_zlib(stream), needed)
+                source.check_length(source.unpacked_zlib(stream), needed, _PADDING)
+            elif "headersize" not in fields and size > needed + _PADDING:
+                raise ImageError(source.TOO_LONG)
     except ImageError as error:
         if voxels == path:
             raise

@@ -134,9 +134,9 @@ def unpacked_zlib(stream: BinaryIO) -> Iterator[bytes]:
             raise ImageError(_PACKED) from None
 
 
-def check_length(pieces: Iterator[bytes], needed: int) -> None:
-    """ImageError if fewer bytes than so many come in pieces; nothing is kept."""
-    _check_length(_sum_up_to(pieces, needed), needed, 1 << 62)
+def check_length(pieces: Iterator[bytes], needed: int, most: int) -> None:
+    """ImageError if fewer bytes come in pieces, or more than ``most`` too many; none are kept."""
+    _check_length(_sum_up_to(pieces, needed + most), needed, most)
 
 
 def before_last(pieces: Iterator[bytes], needed: int, most: int) -> int:

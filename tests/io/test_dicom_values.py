@@ -210,6 +210,10 @@ def test_what_must_be_the_same_is_compared(tmp_path: Path, change: dict, words: 
         ({"ContrastBolusAgent": "DOE"}, "contrast agent"),
         ({"BodyPartExamined": "JANE"}, "part of the body"),
         ({"SliceThickness": "7"}, "slice thickness"),
+        ({"GantryDetectorTilt": "12.5"}, "tilt of the gantry"),
+        ({"TemporalPositionIdentifier": "2"}, "time point"),
+        ({"StudyDate": "19990101"}, "date of the study"),
+        ({"StationName": "DOE"}, "station"),
     ],
 )
 def test_what_may_differ_in_a_series_is_told(tmp_path: Path, change: dict, name: str) -> None:
@@ -235,8 +239,32 @@ def test_a_ct_whose_slices_are_rescaled_each_in_its_way_is_told_of(
     np.testing.assert_array_equal(volume.data[0], expected)
     assert ("(how stored values become HU)" in (volume.note or "")) == (modality == "CT")
     # However the same number is written.
-    make_series(tmp_path, values(), AXIAL, change=at(3, RescaleIntercept="-1024.00"))
+    thick = {"RescaleIntercept": "-1024.00", "GantryDetectorTilt": "0.0"}
+
+    def written(k: int, dataset: Dataset) -> None:
+        dataset.GantryDetectorTilt = "0"
+        at(3, **thick, SliceThickness=f"{float(dataset.SliceThickness):.3f}")(k, dataset)
+
+    make_series(tmp_path, values(), AXIAL, change=written)
     assert ssn.read(tmp_path).note is None
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "PT"])
+@pytest.mark.parametrize("count", [1, 100])
+def test_values_that_are_multiplied_by_nothing_are_none(
+    tmp_path: Path, modality: str, count: int
+) -> None:
+    def lost(k: int, dataset: Dataset) -> None:
+        dataset.Modality = modality
+        if k < count:
+            dataset.RescaleSlope = "0"
+
+    make_series(tmp_path, values(), AXIAL, modality="MR", intercept=-1024, change=lost)
+    if modality == "PT":  # a slice in which nothing was counted
+        assert not (ssn.read(tmp_path).data[0, ..., 0] + 1024).any()
+        return
+    with pytest.raises(ImageError, match="multiplied by 0"):
+        ssn.read(tmp_path)
 
 
 def test_one_name_written_in_two_ways_is_one_patient(tmp_path: Path) -> None:

@@ -160,3 +160,19 @@ def test_what_is_more_than_an_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.mgz").write_bytes(gzip.compress(b"text"))
     with pytest.raises(ImageError, match="no image of FreeSurfer"):
         ssn.read(tmp_path / "c.mgz")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_metaimage_that_holds_more_than_it_says_is_refused(tmp_path: Path, packed: bool) -> None:
+    """One of its numbers is wrong: ITK takes what comes first, and says nothing of the rest."""
+    path = tmp_path / "a.mha"
+    metaimage(phantom(), path, packed)
+    head, sizes, rest = path.read_bytes().partition(b"DimSize = ")
+    words, end, body = rest.partition(b"\n")
+    fewer = [int(word) for word in words.split()]
+    path.write_bytes(head + sizes + words + end + body + b"\n")
+    ssn.read(path)
+    fewer[2] -= 1
+    path.write_bytes(head + sizes + " ".join(map(str, fewer)).encode() + end + body)
+    with pytest.raises(ImageError, match="more voxels than it says"):
+        ssn.read(path)

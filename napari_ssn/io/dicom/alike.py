@@ -37,12 +37,22 @@ _TOLD = {
     "Laterality": "side of the body",
     "ContrastBolusAgent": "contrast agent",
     "SliceThickness": "slice thickness",
+    "GantryDetectorTilt": "tilt of the gantry",
+    "TemporalPositionIdentifier": "time point",
+    "StudyDate": "date of the study",
+    "StationName": "station",
     "RescaleIntercept": "how stored values become HU",
 }
+# Numbers, which may be written in several ways.
+_NUMBERS = ("SliceThickness", "GantryDetectorTilt", "TemporalPositionIdentifier")
 #: Elements of a header that `shared` reads.
 KEYWORDS = (*_REFUSED, *_TOLD)
 _PATIENTS = "The images of the series belong to different patients."
 _SCANNERS = "The images of the series come from different scanners."
+_NO_SLOPE = (
+    "The images say that their stored values are multiplied by 0 (Rescale Slope), so that nothing "
+    "is left of them: export the series again."
+)
 _UNITS = "The values of the images of the series are of different units."
 _SHADES = (
     "Some images of the series show small values bright (MONOCHROME1) and others dark: what their "
@@ -71,6 +81,8 @@ def shared(header: Dataset) -> Shared:
     if values["Modality"] == "CT" and header.get("RescaleSlope") is not None:
         # What a CT does not say to be something else is HU (PS3.3 C.8.2.1).
         values["RescaleType"] = values["RescaleType"] or "HU"
+    for keyword in _NUMBERS:
+        values[keyword] = _number(values[keyword])
     values["RescaleIntercept"] = _offset(header, values["Modality"])
     return tuple(values.values())
 
@@ -81,6 +93,13 @@ def _offset(header: Dataset, modality: str) -> str:
     if modality != "CT" or slope is None or offset is None:
         return ""
     return f"{float(slope):.9g} {float(offset):.9g}"
+
+
+def _number(text: str) -> str:
+    try:
+        return f"{float(text):.6g}"
+    except ValueError:
+        return text
 
 
 def _plain(value: object) -> list[str]:
@@ -104,8 +123,13 @@ def differing(images: Sequence[Shared]) -> list[str]:
     return [name for values, name in zip(told, _TOLD.values(), strict=True) if len(set(values)) > 1]
 
 
-def check_rescale(planes: Sequence[Plane]) -> None:
-    """ImageError if some slices say how their values are rescaled and others do not."""
+def check_rescale(planes: Sequence[Plane], modality: str) -> None:
+    """ImageError if slices do not all say how their values are rescaled, or say that all are one.
+
+    Of PET a slice in which nothing was counted may have a slope of 0.
+    """
+    if modality != "PT" and any(plane.slope == 0 for plane in planes):
+        raise ImageError(_NO_SLOPE)
     lost = sum(not plane.rescaled for plane in planes)
     if 0 < lost < len(planes):
         verb = "slices does" if lost == 1 else "slices do"

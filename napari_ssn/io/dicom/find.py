@@ -266,7 +266,7 @@ def _problem(part: Part, instances: Sequence[Instance]) -> GeometryError | Image
     if part.problem is not None:
         return part.problem
     try:
-        alike.check_rescale([plane for _, plane in part.homes])
+        alike.check_rescale([plane for _, plane in part.homes], part.homes[0][0].modality)
     except ImageError as error:
         return error
     uids = [one.uid for one in instances if one.uid]
