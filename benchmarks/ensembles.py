@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.timing import peak_bytes
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import labels_in, position_of
@@ -66,19 +66,19 @@ def probabilities(number: int) -> np.ndarray:
 
 def _measure(place: Path) -> str:
     volume = image()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_bytes()
     began, spent = time.perf_counter(), time.process_time()
     found = predict(find([place / "maps"], volume, IMAGE), Source.of(volume))
     # A slice of it: the one on show.
     middle = (slice(None), slice(None), slice(SPACE[2] // 2, SPACE[2] // 2 + 1))
     labels_in(found, position_of(found, Choice()), None, middle)
     took, busy = time.perf_counter() - began, time.process_time() - spent
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_bytes()
     size = " × ".join(map(str, SPACE))
     return (
         f"ensemble of {FOLDS} folds of {size}, {CLASSES} labels, from nnU-Net's archives to the "
-        f"first outline: {took:.1f} s ({busy:.1f} s of processor time), {peak / 1e6:.2f} GB at "
-        f"most, of which {before / 1e6:.2f} GB with the image before"
+        f"first outline: {took:.1f} s ({busy:.1f} s of processor time), {peak / 1e9:.2f} GB at "
+        f"most, of which {before / 1e9:.2f} GB with the image before"
     )
 
 

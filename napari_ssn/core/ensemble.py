@@ -23,6 +23,7 @@ from napari_ssn.core.decodable import EPSILON, Decodable
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.gathered import Gathering, Logits
 from napari_ssn.core.members import Members, Method
+from napari_ssn.core.numbering import numbered
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.reading import (
     Reader,
@@ -69,6 +70,7 @@ def ensemble(
     signed distances in mm to each label's edge, linear up to ``width_mm`` and there as large as
     the logits of probabilities that are clipped. The distribution is that of the *members*, not
     of readers: `Members.counts` are their sizes, and a draw may leave what any of them outlined.
+    Where each label map holds one label at most, these are the same, whatever their numbers.
     A member that outlines nothing counts for `LogitDistribution.presence` alone.
 
     Members are read once, one at a time.
@@ -82,7 +84,8 @@ def ensemble(
             the likeliest label stays the likeliest; for that the upper end is above 0.5.
         width_mm: of distances.
         distances: whether signed distances are taken; if left out, where they must be.
-        classes: number of labels; of label maps, if left out, the largest of all and one.
+        classes: number of labels; of label maps, if left out, those that any of them holds (see
+            `Members.numbers`), with the gaps between them up to label 16.
         between: called after each member; what it raises goes through.
 
     Returns:
@@ -190,8 +193,10 @@ def gathered(
         del one
         between()
     reader.check()
-    maps = np.stack(reader.maps)
+    maps, numbers = np.stack(reader.maps), None
     reader.maps.clear()
+    if reader.classes is None:
+        maps, numbers = numbered(maps)
     count = reader.classes or int(maps.max()) + 1
     certain = certain_logits(count, reader.low, high)
     if reader.hard:
@@ -208,4 +213,4 @@ def gathered(
     positions[maps.reshape(len(maps), -1).any(axis=1)] = z
     kind: Any = "distances" if reader.hard else "probabilities"
     method = Method(kind, reader.low, high, width_mm if reader.hard else None, rank)
-    return Gathered(found, Members(maps, positions, method, clipped, count), matrix)
+    return Gathered(found, Members(maps, positions, method, clipped, count, numbers), matrix)

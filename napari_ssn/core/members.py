@@ -47,6 +47,8 @@ class Members:
         method: how they became logits.
         clipped: (M,) voxels with a probability beyond ``low`` and ``high``.
         classes: number of labels C, background included.
+        numbers: that each label has in the maps where it is another one here; None where they
+            are the same.
     """
 
     label_maps: NDArray[np.uint8]
@@ -54,6 +56,7 @@ class Members:
     method: Method
     clipped: NDArray[np.int64]
     classes: int
+    numbers: tuple[int, ...] | None = None
 
     __repr__ = brief
 

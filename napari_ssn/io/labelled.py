@@ -94,7 +94,7 @@ def looks_like_labels(values: NDArray[Any], whole: bool) -> bool:
     found = _distinct(values, kind)
     if 0 not in found or len(found) > _MOST or (len(found) == 1 and not whole):
         return False
-    return len(found) <= 2 or _mostly_alike(values, kind)
+    return len(found) <= 2 or mostly_alike(values, kind)
 
 
 def _distinct(values: NDArray[Any], kind: np.dtype[Any]) -> set[int]:
@@ -110,8 +110,14 @@ def _distinct(values: NDArray[Any], kind: np.dtype[Any]) -> set[int]:
     return seen
 
 
-def _mostly_alike(values: NDArray[Any], kind: np.dtype[Any]) -> bool:
-    """The inequality of `looks_like_labels`."""
+def mostly_alike(values: NDArray[Any], kind: np.dtype[Any] | None = None) -> bool:
+    """The inequality of `looks_like_labels`.
+
+    Args:
+        values: whole numbers.
+        kind: of labels that holds them; their own if left out.
+    """
+    kind = values.dtype if kind is None else kind
     there = values.transpose(_order(values))
     step = _step(there)
     alike = both = 0

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError, ImageError, SSNError
+from napari_ssn.geometry.orientation import letters_of
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.archive import unzipping
 from napari_ssn.io.formats import NIFTI_SUFFIXES, frames_of, stem
+from napari_ssn.io.labelled import mostly_alike
 
 Array = NDArray[Any]
 
@@ -31,6 +33,8 @@ _LOOKED_AT, _SAME, _OTHER = 96, 0.9, 0.5
 # Sums of what is rounded to half precision.
 _ROUNDED = 0.02
 _MOST_LABELS = 256
+# Of so many labels a map is never taken for a picture.
+_FEW_LABELS = 16
 # Bytes that are unpacked at once: few enough to be still in cache when they are put in place.
 _PIECE = 1 << 17
 _DAMAGED = "The archive is damaged or cut off: write it again."
@@ -77,7 +81,17 @@ def _map_of(data: Array) -> Array:
             if not 0 <= values.min() <= values.max() < _MOST_LABELS:
                 raise DataError("It is a label map with labels below 0 or above 255.")
             labels: Array = values.astype(np.uint8)
+            if labels.max() > _FEW_LABELS and not mostly_alike(labels):
+                raise DataError(
+                    f"It holds whole numbers up to {labels.max()} that lie as in a picture, not as "
+                    "labels do: probabilities are fractions from 0 to 1."
+                )
             return labels
+        if not -_ROUNDED <= values.min() <= values.max() <= 1 + _ROUNDED:
+            raise DataError(
+                f"Its values go from {values.min():.3g} to {values.max():.3g}: probabilities are "
+                "fractions from 0 to 1."
+            )
         return with_background(values)
     total = data.sum(0)
     if total.min() >= 1 - _ROUNDED:
@@ -163,7 +177,19 @@ def _archive(path: Path, image: Volume) -> tuple[Array, str | None]:
         if flips:
             turned = np.flip(turned, tuple(axis + 1 for axis in flips))
             note = "stored backwards along some axes, as the label map beside it shows"
+    elif note is None and not _upright(image):
+        note = (
+            "no label map beside it shows which way its axes run: they are taken as in the image's "
+            "file (TotalSegmentator turns them to right, anterior, superior)"
+        )
     return turned, note
+
+
+def _upright(image: Volume) -> bool:
+    """Whether an image's axes run to the right, anterior and superior, or nobody knows where."""
+    if not image.oriented:
+        return True
+    return letters_of(image.affine, len(image.space)) == "RAS"[: len(image.space)]
 
 
 def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
@@ -237,6 +263,12 @@ def _own_axes(shape: tuple[int, ...], image: Volume, key: str) -> bool:
             "It is of nnU-Net 1, which crops its probabilities and keeps where in a pickled file: "
             "export it on the whole grid, or with nnU-Net 2."
         )
+    if sorted(rest) == sorted(space):
+        theirs, ours = (" × ".join(map(str, size)) for size in (rest, space[::-1]))
+        raise DataError(
+            f"Its axes are in another order than nnU-Net's: {theirs} voxels where {ours} are "
+            "expected, the last axis of the image's file first."
+        )
     raise DataError(_other_grid(rest[::-1], space))
 
 
@@ -245,8 +277,16 @@ def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
     for suffix in NIFTI_SUFFIXES:
         if (one := path.with_name(stem(path) + suffix)).is_file():
             try:
-                found = _map_of(_onto(frames_of(one).volume, image))
+                volume = frames_of(one).volume
             except SSNError:
+                return None
+            try:
+                lying = _onto(volume, image)
+            except DataError as error:
+                raise DataError(f"The label map beside it is of another image. {error}") from None
+            try:
+                found = _map_of(lying)
+            except DataError:
                 return None
             return found if found.dtype == np.uint8 else None
     return None

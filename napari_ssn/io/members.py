@@ -191,6 +191,11 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
     elif len(set(folds)) < len(folds):
         found = [replace(one, fold=None) for one in found]
     _check_labels(found)
+    if case and any(_otherwise(place, files, case) for place, files in groups):
+        notes.append(
+            "There are archives that are not named as the image: whether they are of it is not "
+            "known here."
+        )
     numbered = (replace(one, number=number) for number, one in enumerate(found, start=1))
     return MemberFiles(image, tuple(numbered), notes)
 
@@ -199,6 +204,11 @@ def without(files: MemberFiles, left_out: Collection[int]) -> MemberFiles:
     """All but those of some numbers, from 0."""
     kept = tuple(one for number, one in enumerate(files.files) if number not in left_out)
     return replace(files, files=kept)
+
+
+def _otherwise(place: Path, files: Sequence[Path], case: str) -> bool:
+    """Whether an archive was taken of a folder though the image has another name."""
+    return place.is_dir() and files[0].suffix.lower() == ".npz" and stem(files[0]) != case
 
 
 def _groups(paths: list[Path], case: str) -> list[tuple[Path, tuple[Path, ...]]]:

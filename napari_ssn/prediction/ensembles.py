@@ -32,6 +32,7 @@ from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
+from napari_ssn.text.ensembles import numbered_otherwise
 
 # Okabe and Ito's colours, those of the background first.
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
@@ -212,7 +213,10 @@ def predict(
 
 def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCard:
     """What there is to say of an ensemble in the place of a model."""
-    names = maps.labels or ("background", *(f"label {c}" for c in range(1, members.classes)))
+    # Of one thing outlined with several numbers none is its name.
+    numbers = members.numbers if members.classes > 2 else None
+    numbers = numbers or tuple(range(members.classes))
+    names = maps.labels or ("background", *(f"label {c}" for c in numbers[1:]))
     count, method = len(members), members.method
     what = "probability maps" if method.kind == "probabilities" else "label maps"
     purpose = f"{count} {what} of this image, made elsewhere, as one distribution."
@@ -248,10 +252,13 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
 def said_of(method: Method, members: Members) -> str:
     """How the members became a distribution, one sentence."""
     if method.kind == "distances":
-        return (
+        taken = (
             "Label maps were taken as signed distances to their edges, up to "
             f"{method.width_mm:g} mm."
         )
+        if members.numbers is None:
+            return taken
+        return f"{taken} {numbered_otherwise(members.numbers)}"
     share = float(np.mean(members.clipped)) / members.label_maps[0].size
     return (
         f"Probabilities were clipped to {method.low:g}–{method.high:g}, so that no member outvotes "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def of_members(held: int, members: int, noun: str, given: bool) -> str:
     """``5 networks``; ``the 3 of 5 networks that agree``, given points or conditions.
@@ -104,4 +106,18 @@ def lesion_tips(share: float, members: int, noun: str) -> tuple[str, str]:
     return (
         f"Smallest and largest of the {noun} in which it is present",
         f"Present in {share_of_members(share, members, noun)}",
+    )
+
+
+def numbered_otherwise(numbers: Sequence[int]) -> str:
+    """That labels have other numbers than in the maps that they come from.
+
+    Args:
+        numbers: in the maps, the background's first.
+    """
+    if len(numbers) == 2:
+        return "The one thing outlined is label 1, whatever number it was drawn with."
+    first, last = ", ".join(map(str, numbers[1:-1])), numbers[-1]
+    return (
+        f"Their labels {first} and {last} are numbered 1 to {len(numbers) - 1} in what is written."
     )

@@ -167,6 +167,31 @@ def test_label_maps_of_people_of_whom_one_outlines_nothing(run, scan, tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("numbers", "label", "words"),
+    [
+        ((0, 255, 255), "Label 1", "The one thing outlined is label 1, whatever number"),
+        ((0, 27, 52), "Label 52", "Their labels 27 and 52 are numbered 1 to 2"),
+    ],
+)
+def test_numbers_of_labels_that_nobody_named(
+    run, scan, numbers: tuple[int, ...], label: str, words: str, tmp_path: Path
+) -> None:
+    for number, one in enumerate(members(2)):
+        values = np.array(numbers, np.uint8)[one.argmax(0)]
+        nifti(tmp_path / "maps" / f"{number}.nii.gz", values, AFFINE)
+    more = ("--ensemble", tmp_path / "maps", "--out", tmp_path / "out")
+    status, said, err = run("segment", scan, *more)
+    assert status == 0, err
+    # What is written has the numbers that are said.
+    assert words in err and label in said and len(said.splitlines()) == len(set(numbers)) - 1
+    written = np.asanyarray(nib.load(tmp_path / "out" / "member_01.nii.gz").dataobj)
+    assert set(np.unique(written)) == set(range(len(set(numbers))))
+    where = ("--image", scan, "--ensemble", tmp_path / "maps")
+    status, said, err = run("verify", tmp_path / "out" / "mean.json", *where)
+    assert status == 0, said + err
+
+
+@pytest.mark.parametrize(
     ("more", "words"),
     [
         (("--model", "lidc-2d"), "are of the whole image"),

@@ -184,6 +184,33 @@ def test_a_member_that_outlines_nothing_counts_for_presence_alone() -> None:
     np.testing.assert_array_equal(alone.label_map([2.0]), balls(5)[0])
 
 
+@pytest.mark.parametrize("drawn", [(255, 255, 255), (3, 1, 9)])
+def test_one_thing_is_the_same_whatever_its_number(drawn: tuple[int, ...]) -> None:
+    maps_of = balls(4, 6, 8)
+    dist = ssn.ensemble([n * one for n, one in zip(drawn, maps_of, strict=True)])
+    wanted = ssn.ensemble(maps_of)
+    assert (dist.members.classes, dist.members.numbers) == (2, (0, max(drawn)))
+    np.testing.assert_array_equal(dist.members.label_maps, wanted.members.label_maps)
+    np.testing.assert_array_equal(dist.mean, wanted.mean)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "numbers", "classes"),
+    [((1, 2), None, 3), ((2, 4), None, 5), ((27, 52), (0, 27, 52), 3)],
+)
+def test_labels_that_nobody_uses_are_left_out_where_they_are_many(
+    drawn: tuple[int, int], numbers: tuple[int, ...] | None, classes: int
+) -> None:
+    small, large = balls(4, 7)
+    to = np.array([0, *drawn], np.uint8)
+    found = ssn.ensemble([to[small + large], to[large]]).members
+    assert (found.classes, found.numbers) == (classes, numbers)
+    assert found.counts[0].sum() == small.size
+    assert found.counts[0, -1] == small.sum() and found.counts[1, -1] == 0
+    named = ssn.ensemble([to[small + large], to[large]], classes=60).members
+    assert (named.classes, named.numbers) == (60, None)
+
+
 def test_what_nobody_looked_at_is_background() -> None:
     found = maps(2)
     for one in found:

@@ -265,7 +265,7 @@ def broken(kind: str, path: Path) -> None:
         ("pickled", "pickled objects in the place of numbers"),
         ("cropped", "has 13 × 13 × 11 voxels and the image 17 × 14 × 11: it was cropped or"),
         ("v1", "of nnU-Net 1, which crops its probabilities"),
-        ("other axes", "has the voxels of the image .* and lies elsewhere"),
+        ("other axes", "axes are in another order than nnU-Net's: 14 × 11 × 17 voxels where 11 ×"),
         ("labels last", "cropped or resampled"),
         ("no key", "no array called “probabilities”"),
         ("whole numbers", "holds int16 numbers, and probabilities are fractions"),
@@ -309,6 +309,61 @@ def test_labels_that_nobody_can_read_are_not_guessed(text: str, tmp_path: Path) 
     (folder / "dataset.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(DataError, match=r"dataset\.json beside it does not say the labels"):
         found([tmp_path / "out"], tmp_path)
+
+
+def test_an_archive_whose_label_map_lies_elsewhere_is_of_another_image(tmp_path: Path) -> None:
+    folds(tmp_path / "out", 2)
+    affine = AFFINE.copy()
+    affine[0, 3] += 20
+    labels = members()[1].argmax(0).astype(np.uint8)
+    nifti(tmp_path / "out" / "fold_1" / "case.nii.gz", labels, affine)
+    with pytest.raises(DataError, match=r"^Fold 1: The label map beside it is of another image"):
+        list(found([tmp_path / "out"], tmp_path))
+
+
+def test_that_an_archive_has_another_name_than_the_image_is_said(tmp_path: Path) -> None:
+    folds(tmp_path / "out", 2)
+    assert not found([tmp_path / "out"], tmp_path).notes
+    for end in (".npz", ".nii.gz"):
+        (tmp_path / "out" / "fold_1" / f"case{end}").rename(
+            tmp_path / "out" / "fold_1" / f"other{end}"
+        )
+    (note,) = found([tmp_path / "out"], tmp_path).notes
+    assert "not named as the image" in note
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_without_a_label_map_beside_it_an_archive_may_be_turned(
+    upright: bool, tmp_path: Path
+) -> None:
+    """TotalSegmentator turns images to right, anterior, superior, and nothing in it says so."""
+    affine = np.abs(AFFINE) if upright else AFFINE
+    path = nifti(tmp_path / "case.nii.gz", np.zeros(SPACE, np.float32), affine)
+    for number, one in enumerate(members(2)):
+        np.savez(tmp_path / f"{number}.npz", probabilities=one.transpose(0, 3, 2, 1))
+    files = find_members([tmp_path / f"{k}.npz" for k in (0, 1)], ssn.read(path), path.name)
+    assert len(list(files)) == 2
+    assert [("shows which way its axes run" in note) for note in files.notes] == (
+        [] if upright else [True, True]
+    )
+
+
+@pytest.mark.parametrize(
+    ("scale", "kind", "words"),
+    [
+        (255, np.uint8, "whole numbers up to 2.. that lie as in a picture, not as labels do"),
+        (100, np.float32, "values go from .* to 9.*: probabilities are fractions from 0 to 1"),
+    ],
+)
+def test_probabilities_of_another_scale_are_no_labels(
+    scale: int, kind: type[np.generic], words: str, tmp_path: Path
+) -> None:
+    paths = [
+        nifti(tmp_path / f"{number}.nii.gz", (one[1] * scale).astype(kind))
+        for number, one in enumerate(members(2))
+    ]
+    with pytest.raises(DataError, match=f"^Member 1: It[s ].*{words}"):
+        list(found(paths, tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["elsewhere", "fine", "overlap", "beyond"])
