@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.geometry.display import Display
 from napari_ssn.gui.layers import results as layers
-from napari_ssn.gui.layers.world import in_layer, in_viewer
+from napari_ssn.gui.layers.world import in_layer, layer_units
 from napari_ssn.session import Plane
 
 
@@ -52,9 +52,10 @@ class ResultFrame:
         """Points of the source's grid, (n, axes), along the axes on show in the viewer's world."""
         shown = self.display.reorientation.points_to_display(points, self.display.image_space)
         corners = np.concatenate([np.zeros((1, self.axes)), np.eye(self.axes)])
+        # Once: what the units are is asked of every layer.
+        units = layer_units(viewer, self._carrier)
         origin, *others = (
-            np.array(in_viewer(viewer, self._carrier, self._carrier.data_to_world(corner)))
-            for corner in corners
+            np.array(self._carrier.data_to_world(corner)) / units for corner in corners
         )
         world = origin + shown @ (np.stack(others) - origin)
         first = viewer.dims.ndim - self.axes

@@ -237,14 +237,21 @@ class LineArt:
         if walking is None or not walking.visible or result is None:
             return ()
         assert frame is not None
-        labels, viewer = result.card.labels, self._viewer
-        return tuple(
-            Band(
-                frame.on_screen(viewer, corners.reshape(-1, frame.axes)).reshape(-1, 4, 2),
-                labels[label].colour,
-            )
+        found = {
+            label: corners
             for label, corners in session.borders.of_band(plane).items()
             if len(corners)
+        }
+        if not found:
+            return ()
+        # At once, as in `_stroke`.
+        corners = np.concatenate(list(found.values())).reshape(-1, frame.axes)
+        placed = frame.on_screen(self._viewer, corners).reshape(-1, 4, 2)
+        ends = np.cumsum([len(one) for one in found.values()])[:-1]
+        labels = result.card.labels
+        return tuple(
+            Band(part, labels[label].colour)
+            for label, part in zip(found, np.split(placed, ends), strict=True)
         )
 
     def _copies(self, plane: Plane) -> tuple[Stroke, ...]:

@@ -33,6 +33,7 @@ class Page(QScrollArea):
     def __init__(self, inner: QWidget, least: int, foot: QWidget | None = None) -> None:
         super().__init__()
         self._least, self.foot = least, foot
+        self._asked: tuple[QSize, QSize] | None = None
         if foot is not None:
             foot.setParent(self)
             foot.installEventFilter(self)
@@ -63,9 +64,15 @@ class Page(QScrollArea):
 
     def fit(self) -> None:
         """Ask for as much room as there has to be, and scroll where there is less."""
-        too_wide = self._wanted() > self.most
-        self.setHorizontalScrollBarPolicy(_NEEDED if too_wide else _NEVER)
-        self.updateGeometry()
+        policy = _NEEDED if self._wanted() > self.most else _NEVER
+        if self.horizontalScrollBarPolicy() != policy:
+            self.setHorizontalScrollBarPolicy(policy)
+        # Every word that changes asks for room. Where it is the same as before, the window is not
+        # asked to lay out and paint itself anew, which takes longer than a frame of the slider.
+        asked = self.minimumSizeHint(), self.sizeHint()
+        if asked != self._asked:
+            self._asked = asked
+            self.updateGeometry()
         self._stand()
 
     def _stand(self) -> None:
