@@ -13,11 +13,13 @@ from napari_ssn.cli.spreads import MOST_DRAWS, MOST_GIVEN, doubt, missized, miss
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
 from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.drawing import in_region
 from napari_ssn.prediction.ensembles import sum_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.recall import Recall, conditions_in, points_in
 from napari_ssn.prediction.record import run_of
+from napari_ssn.prediction.wish import FEWEST, MOST
 
 # How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
 # otherwise by another processor.
@@ -73,7 +75,12 @@ def statements(
         problems += other_series(run.dicom, here.dicom)
     alike = run.threads is not None and _same_software(record, found)
     if record.hypotheses is not None:
-        unchecked += ["hypotheses.name", "hypotheses.share"]
+        unchecked.append("hypotheses.name")
+        problem, known = _misshared(record, recall, alike)
+        if problem is not None:
+            problems.append(problem)
+        if not known:
+            unchecked.append("hypotheses.share")
     for choice in (one.choice for one in record.each()):
         if choice.drawing is not None and drawn is None:
             unchecked += [one for one in _by_drawing(choice) if one not in unchecked]
@@ -175,6 +182,25 @@ def _same_software(record: Provenance, found: Prediction) -> bool:
         all(getattr(then, part) == getattr(now, part) for part in parts)
         and record.run.instructions == found.instructions
     )
+
+
+def _misshared(record: Provenance, recall: Recall, alike: bool) -> tuple[str | None, bool]:
+    """What a file of cards says otherwise of what each stands for, and whether that can be told."""
+    members = record.hypotheses or []
+    shares = [one.share for one in members]
+    if not any(share is not None for share in shares):
+        return None, True
+    prediction = recall.stated(record.choice)
+    points = points_in(prediction, record.choice)
+    only = conditions_in(prediction, record.choice)
+    if only and not len(prediction.given.outcome(points, only).z):
+        return None, False
+    # How many there may be at most is a setting, which a sidecar does not tell.
+    for most in range(FEWEST, MOST + 1):
+        dealt = [card.share for card in deal_cards(prediction, points, only, most).cards]
+        if len(dealt) == len(shares) and _near([one or 0.0 for one in shares], np.array(dealt)):
+            return None, True
+    return doubt(True, alike, "the sidecar states other shares than its cards stand for")
 
 
 def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, bool]:

@@ -223,12 +223,26 @@ def test_a_file_of_all_cards_is_verified_hypothesis_by_hypothesis(
         session.files.export(tmp_path / name, part="cards")
         assert session.state == "result", session.note
     count = len(session.cards.cards)
-    status, out, _ = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
+    status, out, err = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
     assert status == 0 and out.startswith(f"Identical: all {count} label maps were made again")
-    assert "is the same too" in out
+    assert "is the same too" in out and "hypotheses.share" not in err
     aside = tmp_path / "a.seg.nrrd.json"
     status, out, _ = run(aside, "--image", scan, "--model", models["3d"])
     assert status == 0 and "is the same too" in out
+    # What each of them stands for is dealt again.
+    whole = (tmp_path / "a.json").read_text()
+    record = json.loads(whole)
+    assert all(one["share"] is not None for one in record["hypotheses"])
+    record["hypotheses"][0]["share"] = record["hypotheses"][0]["share"] / 2
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    status, out, err = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
+    assert status == 1 and "states other shares than its cards stand for" in out
+    # Of other software nobody knows.
+    record["software"]["torch"] = "0.1"
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    status, out, err = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
+    assert status == 0 and "hypotheses.share" in err
+    (tmp_path / "a.json").write_text(whole)
     # And of the file for 3D Slicer too, by its own reader.
     whole = (tmp_path / "a.seg.nrrd").read_bytes()
     (tmp_path / "a.seg.nrrd").write_bytes(whole.replace(b"space origin: (", b"space origin: (1"))
