@@ -185,7 +185,9 @@ class SSNDock(QWidget):
         )
         tabs = QTabWidget()
         for page, title in pages:
-            tabs.addTab(Page(page, _WIDTH, self.foot if page is main else None), title)
+            shown = Page(page, _WIDTH, self.foot if page is main else None)
+            shown.hurry = lambda: self.session.walk.held
+            tabs.addTab(shown, title)
         self.tabs = tabs
         tabs.currentChanged.connect(self._turn)
         outer = QVBoxLayout(self)

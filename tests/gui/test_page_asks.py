@@ -1,4 +1,4 @@
-"""The dock asks the window for room only where it needs another than before."""
+"""While the slider is held the dock asks the window for room only where it needs another."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def test_words_that_need_no_other_room_do_not_lay_the_window_out_anew(qtbot: Any
     qtbot.waitExposed(outer)
     for _ in range(5):
         QApplication.processEvents()
+    page.hurry = lambda: True
     asked = Asked()
     outer.installEventFilter(asked)
     for number in range(6, 16):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -33,7 +33,9 @@ class Page(QScrollArea):
     def __init__(self, inner: QWidget, least: int, foot: QWidget | None = None) -> None:
         super().__init__()
         self._least, self.foot = least, foot
-        self._asked: tuple[QSize, QSize] | None = None
+        self._asked: QSize | None = None
+        #: Whether something on it follows a finger.
+        self.hurry: Callable[[], bool] = lambda: False
         if foot is not None:
             foot.setParent(self)
             foot.installEventFilter(self)
@@ -67,10 +69,11 @@ class Page(QScrollArea):
         policy = _NEEDED if self._wanted() > self.most else _NEVER
         if self.horizontalScrollBarPolicy() != policy:
             self.setHorizontalScrollBarPolicy(policy)
-        # Every word that changes asks for room. Where it is the same as before, the window is not
-        # asked to lay out and paint itself anew, which takes longer than a frame of the slider.
-        asked = self.minimumSizeHint(), self.sizeHint()
-        if asked != self._asked:
+        # Every word that changes asks for room. In a hurry, where it is the same as before, the
+        # window is not asked to lay out and paint itself anew: that takes as long as a frame.
+        # (Qt keeps what `sizeHint` once said: it is not asked before its time.)
+        asked = self.minimumSizeHint()
+        if asked != self._asked or not self.hurry():
             self._asked = asked
             self.updateGeometry()
         self._stand()
