@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.boxes import boxes_of
 
 
 def apart_from(
@@ -35,10 +36,9 @@ def apart_from(
         (3,)
     """
     corners = np.ones((3,) * label_map.ndim)
-    boxes = ndimage.find_objects(label_map, max_label=classes - 1)
     steps = Affine(affine).steps[:, : label_map.ndim]
     found = []
-    for label, box in enumerate(boxes, start=1):
+    for label, box in enumerate(boxes_of(label_map, classes), start=1):
         if box is None:
             found.append(0)
             continue

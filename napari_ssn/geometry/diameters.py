@@ -13,6 +13,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist, squareform
 
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.boxes import boxes_of
 from napari_ssn.geometry.cutoff import Edge
 from napari_ssn.geometry.orientation import closest_axes, direction_cosines
 
@@ -121,14 +122,18 @@ def find_diameters(
     plane = [axis for axis in range(label_map.ndim) if axis != across]
     # In mm from the edges of the plane: a sheared grid keeps its true distances.
     _, edges = np.linalg.qr(np.asarray(affine, dtype=np.float64)[:3, plane])
-    stack = label_map[None] if across is None else np.moveaxis(label_map, across, 0)
     found = []
-    for label in range(1, classes):
-        best, slab = _longest(stack == label, edges)
-        if best is None:
+    # A lesion is a small part of a scan: only where a label is its parts are looked for.
+    for label, box in enumerate(boxes_of(label_map, classes), start=1):
+        if box is None:
             found.append(Diameter())
             continue
+        inside = label_map[box] == label
+        stack = inside[None] if across is None else np.moveaxis(inside, across, 0)
+        best, slab = _longest(stack, edges, [box[axis].start for axis in plane])
+        assert best is not None
         longest, perpendicular, ends, other = best
+        slab += 0 if across is None else box[across].start
 
         def placed(points: Floats, slab: int = slab) -> tuple[tuple[float, ...], ...]:
             rows = points if across is None else np.insert(points, across, slab, axis=1)
@@ -142,8 +147,13 @@ def find_diameters(
 _Best = tuple[float, float, Floats, Floats]
 
 
-def _longest(stack: NDArray[np.bool_], edges: Floats) -> tuple[_Best | None, int]:
-    """The longest diameter in any slice of (slices, rows, columns), and in which."""
+def _longest(
+    stack: NDArray[np.bool_], edges: Floats, first: Sequence[int]
+) -> tuple[_Best | None, int]:
+    """The longest diameter in any slice of (slices, rows, columns), and in which.
+
+    Its ends are counted from ``first``, row and column of the first voxel.
+    """
     joined = np.zeros((3, 3, 3), np.bool_)
     joined[1] = True
     parts, _ = ndimage.label(stack, joined)
@@ -158,7 +168,7 @@ def _longest(stack: NDArray[np.bool_], edges: Floats) -> tuple[_Best | None, int
         if best is not None and most[number] < best[0] * (1 - _SAME_LENGTH):
             break
         box = boxes[number]
-        corner = np.array([box[1].start, box[2].start], dtype=np.float64)
+        corner = np.array([first[0] + box[1].start, first[1] + box[2].start], dtype=np.float64)
         here = _measured(parts[box][0] == number + 1, edges, 0.0 if best is None else best[0])
         if here is None:
             continue
@@ -166,8 +176,8 @@ def _longest(stack: NDArray[np.bool_], edges: Floats) -> tuple[_Best | None, int
         as_long = best is not None and here[0] >= best[0] * (1 - _SAME_LENGTH)
         wider = best is not None and here[1] > best[1] * (1 + _SAME_LENGTH)
         even = best is not None and here[1] >= best[1] * (1 - _SAME_LENGTH)
-        first = box[0].start < slab
-        if longer or (as_long and (wider or (even and first))):
+        before = box[0].start < slab
+        if longer or (as_long and (wider or (even and before))):
             best = (here[0], here[1], here[2] + corner, here[3] + corner)
             slab = box[0].start
     return best, slab

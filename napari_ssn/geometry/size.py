@@ -8,10 +8,10 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.apart import apart_from
+from napari_ssn.geometry.boxes import boxes_of
 from napari_ssn.geometry.cutoff import cut_off_by
 from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.geometry.volume import Extent
@@ -104,11 +104,10 @@ def corners_of(
     Returns:
         of each label both corners of its box; None and None where it is nowhere.
     """
-    # scipy's own, in one pass over the voxels; slices end behind the last index.
-    boxes = find_objects(label_map, max_label=classes - 1) if classes > 1 else []
+    # Slices end behind the last index.
     return tuple(
         (None, None)
         if box is None
         else ([int(part.start) for part in box], [int(part.stop) - 1 for part in box])
-        for box in boxes
+        for box in boxes_of(label_map, classes)
     )

@@ -30,7 +30,7 @@ def image_hash(volume: Volume) -> str:
 
 def label_map_hash(label_map: NDArray[np.uint8]) -> str:
     """sha256 of a label map's uint8 values in C order."""
-    return hashlib.sha256(np.ascontiguousarray(label_map, dtype=np.uint8).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(label_map, dtype=np.uint8).data).hexdigest()
 
 
 def probability_hash(probability: ProbabilityMap) -> str:

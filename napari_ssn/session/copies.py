@@ -261,8 +261,10 @@ class Copies:
             self._batch = self._queue.pop(0)[1]
         self.made.emit(decoded)
         self._batch = None
-        self._changed()
         if decoded.kept:
             self._keep_next()
         else:
             self._decode_next()
+        if decoded.kept or not self._queue:
+            # Of several samples the last one is told of: nothing else in the window says how many.
+            self._changed()

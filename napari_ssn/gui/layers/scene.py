@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer
@@ -237,13 +238,17 @@ class Scene:
             layer: the layer.
             on_image: whether it lies right on the image, under all outlines.
         """
-        chosen, place = set(self._viewer.layers.selection), len(self._viewer.layers)
-        if on_image and self.picture.image in self._viewer.layers:
-            place = self._viewer.layers.index(self.picture.image) + 1
-        elif self.walking in self._viewer.layers:
-            place = self._viewer.layers.index(self.walking)
-        self._viewer.layers.insert(place, layer)
-        self._viewer.layers.selection = chosen
+        listed, place = self._viewer.layers, len(self._viewer.layers)
+        chosen = set(listed.selection)
+        if on_image and self.picture.image in listed:
+            place = listed.index(self.picture.image) + 1
+        elif self.walking in listed:
+            place = listed.index(self.walking)
+        # Of a single one that stays selected nobody hears that it was another for a moment: napari
+        # would lay out the controls of both.
+        with listed.selection.events.blocker_all() if len(chosen) == 1 else nullcontext():
+            listed.insert(place, layer)
+            listed.selection = chosen
 
     def _changed(self) -> None:
         if not self._session.busy:
