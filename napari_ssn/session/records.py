@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -231,5 +231,10 @@ class Decoded:
 
 
 def digest_of(labels: NDArray[np.uint8]) -> bytes:
-    """What tells whether somebody has painted on labels since."""
-    return hashlib.blake2b(np.ascontiguousarray(labels).data, digest_size=16).digest()
+    """What tells whether somebody has painted on labels since.
+
+    The window asks for it, every few seconds, of all that was kept: a checksum takes a fifth of the
+    time that a hash does, and nobody means to deceive themselves.
+    """
+    checksum = zlib.crc32(np.ascontiguousarray(labels).data)
+    return checksum.to_bytes(4, "big") + repr((labels.shape, labels.dtype.str)).encode()

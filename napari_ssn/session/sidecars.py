@@ -36,6 +36,7 @@ class Sidecars:
         changed: signal: one waits, or none does any more.
         wanted: signal: the image of one is not open; where it lies, or None, and its hash.
         waiting: the one whose image or model is not there, or whose run is under way; one alone.
+        looking: whether one is read, and its image looked for.
 
     Args:
         runner: reads it, and looks for its image.
@@ -59,6 +60,7 @@ class Sidecars:
         tell: Callable[[str, bool], None],
     ) -> None:
         self.waiting: Found | None = None
+        self.looking = False
         self._runner, self._setup, self._catalogue = runner, setup, catalogue
         self._running, self._ended, self._tell = running, ended, tell
 
@@ -79,6 +81,8 @@ class Sidecars:
             self._tell(_BUSY, True)
             return
         source = self._setup().source
+        self.looking = True
+        self.changed.emit()
         self._runner.submit(
             "sidecar",
             lambda progress, cancel: prediction.repeated.find(path, source, cancel),
@@ -109,8 +113,9 @@ class Sidecars:
         )
 
     def discard(self) -> None:
-        """Let go of what waits."""
-        self.waiting = None
+        """Let go of what waits, or is looked for."""
+        self._runner.cancel("sidecar")
+        self.waiting, self.looking = None, False
         self.changed.emit()
 
     def _found(self, path: Path, source: Source | None, found: Found) -> None:
@@ -118,7 +123,7 @@ class Sidecars:
             # Another image was opened while its own was looked for: it may be that.
             self.open(path)
             return
-        self.waiting = found
+        self.waiting, self.looking = found, False
         self.changed.emit()
         if found.here:
             self.meet()
@@ -133,6 +138,8 @@ class Sidecars:
         self._ended(again, took)
 
     def _failed(self, text: str) -> None:
+        self.looking = False
+        self.changed.emit()
         self._tell(text, True)
 
     def close(self) -> None:

@@ -117,6 +117,10 @@ def waiting_line(sizes: Sequence[Sequence[int]]) -> str:
     )
 
 
+#: Said while the image of a sidecar is looked for among the files beside it.
+LOOKING = "Looking for the image of the sidecar …"
+
+
 def sidecar_line(size: Sequence[int], frame: int | None = None) -> str:
     """What is said of a sidecar whose image is not open; ``frame`` of a time series, from 1."""
     which = " × ".join(map(str, size))

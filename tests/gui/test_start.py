@@ -142,6 +142,17 @@ def test_a_sidecar_dropped_on_dock_or_picture_goes_on_where_it_was_written(
     # Where it is not found the dock says what is missed.
     viewer.layers.remove(dock.picture.image)
     scan.unlink()
-    dock.session.open(tmp_path / "one.json")
+    looks = dock.offer.looks
+    for left in (True, False):
+        dock.session.open(tmp_path / "one.json")
+        # It says so while it looks, and can be told to leave it.
+        assert looks.isVisibleTo(dock) and "Looking for the image" in looks.text()
+        if left:
+            dock.offer.leave.click()
+            assert not dock.offer.isVisibleTo(dock)
     qtbot.waitUntil(lambda: "waits for its image (20 × 24)" in dock.offer.waits.text())
-    assert dock.offer.isVisibleTo(dock) and "DOE" not in dock.offer.waits.text()
+    assert (
+        dock.offer.isVisibleTo(dock)
+        and not looks.isVisibleTo(dock)
+        and "DOE" not in dock.offer.waits.text()
+    )

@@ -18,6 +18,7 @@ from napari_ssn.session.keeping import EVERY_S, Keeping, Offer, offers
 from napari_ssn.session.runner import Runner
 from napari_ssn.text.results import (
     DISCARD,
+    LOOKING,
     STUDY_SUFFIX,
     offer_line,
     study_name,
@@ -53,9 +54,13 @@ class OfferPanel(Section):
         self.resume = button("Resume", "Bring its results back, each onto its image", "small")
         self.drop = button("Discard", "Delete what was kept of that session", "small")
         self.waits = text("", "warn")
+        self.looks = text(LOOKING, "muted")
+        self.leave = button("Cancel", "Do not look for the image of the sidecar", "small")
         self.body.addWidget(self.what)
         self.body.addLayout(row([1, self.resume, self.drop]))
         self.body.addWidget(self.waits)
+        self.body.addLayout(row([(self.looks, 1), self.leave]))
+        self.leave.clicked.connect(session.sidecars.discard)
         self.resume.clicked.connect(self.go_on)
         self.drop.clicked.connect(self.discard)
         for waiting in (session.studies, session.sidecars):
@@ -109,7 +114,10 @@ class OfferPanel(Section):
         waiting = (self._session.studies, self._session.sidecars)
         waits = "\n".join(one.words for one in waiting if one.words)
         say(self.waits, waits)
-        self.setVisible(bool(waits or not self.what.isHidden()))
+        looking = self._session.sidecars.looking
+        for one in (self.looks, self.leave):
+            one.setVisible(looking)
+        self.setVisible(bool(waits or looking or not self.what.isHidden()))
 
 
 class StudyPanel(Section):
