@@ -83,7 +83,11 @@ class SSNDock(QWidget):
         self.header = Header(self.session)
         self.archives = ArchiveRooms(napari_viewer, self.session, self)
         self.opening = OpeningPanel(napari_viewer, self.session)
-        self.start = StartPanel(napari_viewer, self.session, self.opening, self.archives.open)
+        base = kept_folder()
+        self.keeping = Keeping(base, self.session.studies.whole, self.session.tell)
+        self.study = StudyPanel(napari_viewer, self.session, self.keeping)
+        more = {"From PACS…": self.archives.open, "Study or sidecar…": self.study.open_study}
+        self.start = StartPanel(napari_viewer, self.opening, self.session, more)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session, self.archives.button)
         self.upright = Upright(napari_viewer, self.picture, self.session)
@@ -91,7 +95,7 @@ class SSNDock(QWidget):
         self.steady = SteadyView(napari_viewer, self.picture)
         self.view = ViewPanel(napari_viewer, self.picture, self.scene, self.session)
         self.region = RegionPanel(self.picture, self.session)
-        self.fold = Fold(self.session, (self.image, self.region))
+        self.fold = Fold(self.session, (self.image, self.region), self.study)
         self.run = RunPanel(self.session)
         self.results = ResultsPanel(self.session, self.picture, self.scene)
         self.presence = PresencePanel(self.session)
@@ -105,9 +109,6 @@ class SSNDock(QWidget):
         self.points = PointPanel(napari_viewer, self.scene, self.session)
         self.samples = SamplePanel(self.session, to_add)
         self.export = ExportPanel(self.session, self.picture, self.scene)
-        base = kept_folder()
-        self.keeping = Keeping(base, self.session.studies.whole, self.session.tell)
-        self.study = StudyPanel(napari_viewer, self.session, self.keeping)
         self.offer = OfferPanel(self.session, self.keeping, base, self.worker)
         self.settings = SettingsPanel(self.scene, self.session)
         drawings = self.points.fitting.drawings
@@ -170,7 +171,6 @@ class SSNDock(QWidget):
             self.results,
             self.presence,
             self.details,
-            self.study,
             margins=(8, 4, 8, 4),
         )
         main.layout().addStretch(1)

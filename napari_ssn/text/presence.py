@@ -54,12 +54,14 @@ class Presence:
 
 
 def nothing_line(share: float) -> str:
-    """``about 14 % would outline nothing here``.
+    """``about 14 % would outline nothing here``; of hardly anybody ``fewer than 1 %``.
 
     Args:
         share: of the readers who outline nothing.
     """
-    return f"about {percent(share)} would outline nothing here"
+    words = percent(share)
+    many = {"<": f"fewer than {words[1:]}", ">": f"more than {words[1:]}"}
+    return f"{many.get(words[0], f'about {words}')} would outline nothing here"
 
 
 def unlikely_line(share: float, labels: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QLabel,
     QLineEdit,
 )
 
@@ -650,6 +651,11 @@ def test_settings_take_effect(opened: Any, qtbot: Any) -> None:
     assert walking.opacity == pytest.approx(0.4)
 
 
+def words_of(label: QLabel) -> int:
+    """Pixels that the words of a label take."""
+    return label.fontMetrics().horizontalAdvance(label.text())
+
+
 @pytest.mark.parametrize("points", [9, 15])
 def test_nothing_is_cut_off_sideways_at_any_font_size(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, points: int
@@ -666,6 +672,13 @@ def test_nothing_is_cut_off_sideways_at_any_font_size(
             least = page.widget().minimumSizeHint().width()
             qtbot.waitUntil(lambda page=page, least=least: page.minimumSizeHint().width() >= least)
             qtbot.waitUntil(lambda least=least: dock.minimumSizeHint().width() >= least)
+        # Titles are read in full, whatever stands beside them.
+        dock.session.pointing.add((5, 6), 1)
+        qtbot.waitUntil(lambda: settled(dock.session) and dock.points.clear.isVisibleTo(dock))
+        QApplication.processEvents()
+        titles = [one for one in dock.findChildren(QLabel) if one.property("role") == "section"]
+        cut = [one.text() for one in titles if one.isVisible() and one.width() < words_of(one)]
+        assert len(titles) > 8 and not cut
         # What matters most is never smaller than the words around it.
         qtbot.waitUntil(
             lambda: headline.fontInfo().pixelSize() > dock.run.status.fontInfo().pixelSize()
@@ -684,7 +697,8 @@ def test_the_main_path_fits_a_small_screen(
     qtbot.waitUntil(lambda: dock.session.cards is not None)
     qtbot.wait(200)
     area = dock.tabs.widget(0)
-    # From Run to the samples nothing has to be scrolled; studies, which come after, may have to.
+    # From Run to the samples nothing has to be scrolled, and no row is cut by the edge.
+    assert area.verticalScrollBar().maximum() == 0
     last = dock.samples.add
     end = last.mapTo(area.viewport(), last.rect().bottomLeft()).y()
     assert area.verticalScrollBar().value() == 0 and end < area.viewport().height()

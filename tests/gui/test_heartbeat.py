@@ -66,7 +66,7 @@ def test_while_a_ct_is_opened_the_window_lives_on(
     values = np.maximum(noise_image((512, 512, 48)), -1000)
     make_series(tmp_path / "ct", values, np.diag([-0.7, -0.7, 2.5, 1.0]))
     dock.start.ask_folder = lambda: str(tmp_path / "ct")
-    _, folder, _ = dock.start.open.menu().actions()
+    _, folder, *_ = dock.start.open.menu().actions()
     said: set[str] = set()
     dock.opening.opening.changed.connect(lambda: said.add(dock.opening.status.text()))
 

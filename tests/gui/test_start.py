@@ -54,7 +54,7 @@ def test_from_nothing_to_an_image(
     (tmp_path / "letter.xyz").write_text("Dear colleague")
     make_series(tmp_path / "series", np.maximum(noise_image((20, 18, 6)), -1000), np.eye(4))
 
-    files, folder, _ = start.open.menu().actions()
+    files, folder, *_ = start.open.menu().actions()
     start.ask_files = list
     files.trigger()
     assert begins() and dock.session.note is None

@@ -57,8 +57,7 @@ def test_a_study_with_its_image_opens_in_an_empty_viewer(
         return str(path)
 
     dock.study.ask = ask
-    dock.study.pixels.setChecked(True)
-    dock.study.save.click()
+    dock.study.save_all.trigger()
     path = tmp_path / "a.ssn.zip"
     qtbot.waitUntil(path.exists, timeout=20_000)
     qtbot.waitUntil(lambda: "Saved 1 result" in dock.run.status.text(), timeout=20_000)
@@ -70,7 +69,7 @@ def test_a_study_with_its_image_opens_in_an_empty_viewer(
     viewer.window.add_dock_widget(again, name="SSN hypotheses")
     qtbot.waitUntil(lambda: again.session.setup.survey is not None, timeout=60_000)
     again.study.ask_which = lambda parent: str(path)
-    again.study.open.click()
+    again.study.open.trigger()
     qtbot.waitUntil(lambda: settled(again.session), timeout=60_000)
     check(viewer, again, before)
     assert "Image 1 of the study" in viewer.layers and not again.session.stale

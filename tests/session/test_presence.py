@@ -368,7 +368,8 @@ def test_sentences() -> None:
     both = Presence(0.03, True, ("core", "oedema")).line
     assert both == "This does not look like anything that this model outlines (3 %)"
     assert Presence(1e-6, True, ("nodule",)).line == "This does not look like a nodule (<1 %)"
-    assert Presence(1 - 1e-6, True, ("nodule",)).line == "about <1 % would outline nothing here"
+    few = Presence(1 - 1e-6, True, ("nodule",)).line
+    assert few == "fewer than 1 % would outline nothing here"
     assert Presence(0.5, True, ("nodule",)).line == "about 50 % would outline nothing here"
     assert Presence(0.999, False, ("nodule",)).line == ""
 

@@ -31,8 +31,8 @@ class PointPanel(Section):
         self.suggest = button("Suggest", "Show where one point would settle most", "small")
         self.clear = button("Clear", "Take all points away (undo brings them back)", "small")
         self.fitting = FitRow(viewer, scene, session)
-        beside = (self.fitting.draw, self.suggest, self.clear)
-        super().__init__("Correct by pointing", beside=beside)
+        beside = (self.fitting.draw, self.suggest)
+        super().__init__("Correct", beside=beside)
         self._session = session
         self.clicks = Clicks(viewer, scene, session)
         self.buttons: list[QPushButton] = []
@@ -41,7 +41,7 @@ class PointPanel(Section):
         self._grid.setSpacing(6)
         self.body.addLayout(self._grid)
         self.meter = line("muted")
-        self.body.addLayout(row([(self.meter, 1)]))
+        self.body.addLayout(row([(self.meter, 1), self.clear]))
         self.body.addWidget(self.fitting)
         self.suggest.clicked.connect(session.pointing.suggest)
         self.clear.clicked.connect(session.pointing.clear)

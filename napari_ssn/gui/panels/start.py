@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,17 @@ class StartPanel(Section):
 
     Args:
         viewer: opens samples.
-        session: wants the image of a sidecar.
         opening: opens everything else.
-        from_archive: opens the window for archives.
+        session: wants the image of a sidecar.
+        more: further entries of *Open…*, and what each does.
     """
 
     def __init__(
         self,
         viewer: Viewer,
-        session: Session,
         opening: OpeningPanel,
-        from_archive: Callable[[], None],
+        session: Session,
+        more: Mapping[str, Callable[[], None]],
     ) -> None:
         super().__init__("", ruled=False)
         self._viewer, self._opening = viewer, opening
@@ -51,7 +51,8 @@ class StartPanel(Section):
         self._open_menu, self._sample_menu = QMenu(self.open), QMenu(self.samples)
         self._open_menu.addAction("Files…", self._read_files)
         self._open_menu.addAction("Folder with a DICOM series…", self._read_folder)
-        self._open_menu.addAction("From PACS…", from_archive)
+        for words, act in more.items():
+            self._open_menu.addAction(words, act)
         for number in range(1, COUNT + 1):
             self._sample_menu.addAction(sample(number).title, partial(self._try, number))
         self.open.setMenu(self._open_menu)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QMessageBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
 from napari_ssn.gui.panels.output import Ask, may_replace
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
@@ -27,6 +28,7 @@ from napari_ssn.text.results import (
 
 _PATTERN = f"Study (*{STUDY_SUFFIX})"
 _EXISTING = f"Study or sidecar (*{STUDY_SUFFIX} *.json)"
+OPEN_TIP = "Go on where a study, or a result's sidecar, was saved"
 _TIP = "All results, with points and what was kept, in one file; no names, and no image"
 
 
@@ -120,8 +122,8 @@ class OfferPanel(Section):
         self.setVisible(bool(waits or looking or not self.what.isHidden()))
 
 
-class StudyPanel(Section):
-    """Saves everything in one file, and opens it again.
+class StudyPanel(QWidget):
+    """A menu that saves everything in one file, and opens it again.
 
     Args:
         viewer: gets the images that a study holds.
@@ -130,22 +132,27 @@ class StudyPanel(Section):
     """
 
     def __init__(self, viewer: Viewer, session: Session, keeping: Keeping) -> None:
-        super().__init__("")
+        super().__init__()
         self._viewer, self._session, self._keeping = viewer, session, keeping
         self.ask: Ask = ask_for_study
         self.ask_which: Callable[[QWidget], str] = ask_for_existing
         self.confirm = may_replace
-        self.pixels = QCheckBox("Save the images with it")
-        self.pixels.setToolTip("Their values go into the file; without, it opens on them alone")
-        self.pixels.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.save = button("Save study…", _TIP)
-        self.open = button("Open study…", "Go on where a study, or a result's sidecar, was saved")
-        for one in (self.save, self.open):
-            one.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.body.addLayout(row([(self.save, 1), (self.open, 1)]))
-        self.body.addWidget(self.pixels)
-        self.save.clicked.connect(self.save_study)
-        self.open.clicked.connect(self.open_study)
+        self.button = button("Study", "Save or open all results in one file", "small")
+        self._menu = QMenu(self.button)
+        self._menu.setToolTipsVisible(True)
+        self.save = self._menu.addAction("Save study…", partial(self.save_study, False))
+        self.save_all = self._menu.addAction(
+            "Save study with its images…", partial(self.save_study, True)
+        )
+        self.open = self._menu.addAction("Open study…", self.open_study)
+        for action, tip in (
+            (self.save, _TIP),
+            (self.save_all, "Their values go into the file; without, it opens on them alone"),
+            (self.open, OPEN_TIP),
+        ):
+            action.setToolTip(tip)
+        self.button.setMenu(self._menu)
+        self.setLayout(row([self.button]))
         session.changed.connect(self.refresh)
         session.studies.pictured.connect(self._pictured)
         self._clock = QTimer(self)
@@ -154,8 +161,8 @@ class StudyPanel(Section):
         self._clock.start()
         self.refresh()
 
-    def save_study(self) -> None:
-        """Ask for a place and save there."""
+    def save_study(self, pixels: bool) -> None:
+        """Ask for a place and save there, with the images or without."""
         answer = self.ask(self, study_name(), _PATTERN)
         if not answer:
             return
@@ -166,7 +173,7 @@ class StudyPanel(Section):
             own = path.is_file() and self.confirm(self, path.name)
             if path.is_file() and not own:
                 return
-        self._session.studies.save(path, self.pixels.isChecked(), own)
+        self._session.studies.save(path, pixels, own)
 
     def open_study(self) -> None:
         """Ask for a study and open it."""
@@ -182,8 +189,8 @@ class StudyPanel(Section):
     def refresh(self) -> None:
         """Show whether there is anything to save."""
         there = bool(self._session.results.entries or self._session.studies.waiting)
-        self.save.setEnabled(there and self._session.activity is None)
-        self.pixels.setEnabled(self.save.isEnabled())
+        for action in (self.save, self.save_all):
+            action.setEnabled(there and self._session.activity is None)
 
     def shut(self, alive: bool) -> None:
         """Save for the last time; the clock of a window that is gone has stopped by itself."""

@@ -10,7 +10,7 @@ from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QSizePolicy, QWidget
 from superqt import QCollapsible
 
-from napari_ssn.gui.widgets.parts import elided, rule
+from napari_ssn.gui.widgets.parts import elided, row, rule
 from napari_ssn.session import Session
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ class Fold(QCollapsible):
     Args:
         session: whose result closes it.
         panels: from top to bottom.
+        beside: stands at the end of the line above them, which is there with a result or without.
     """
 
-    def __init__(self, session: Session, panels: Sequence[QWidget]) -> None:
+    def __init__(self, session: Session, panels: Sequence[QWidget], beside: QWidget) -> None:
         super().__init__(expandedIcon=_NoIcon(), collapsedIcon=_NoIcon())
         self._session = session
         self.setDuration(0)
@@ -49,7 +50,10 @@ class Fold(QCollapsible):
         self.head.setProperty("role", "fold")
         self.head.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.layout().removeWidget(self.head)
         self.layout().insertWidget(0, rule())
+        # Without the words what stands beside them stays at the end.
+        self.layout().insertLayout(1, row([(self.head, 1000), 1, beside]))
         for layout in (self.layout(), self.content().layout()):
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(6)
