@@ -32,6 +32,8 @@ FILMED, UNSEEN = (960, 600), 255
 NODULE = (180, 285, 18)
 # A vessel in the piece of a CT that is the fourth sample.
 NO_NODULE = (38, 45, 12)
+# From where a solid is seen: from the side, a little from above.
+FROM_ABOVE = (0.0, -25.0, 55.0)
 ORANGE, BLUE = (255, 170, 0), (80, 160, 255)
 
 
@@ -196,9 +198,27 @@ def in_three_dimensions() -> None:
         segment(dock)
         wait_until(dock, lambda: dock.session.summary.lengths is not None)
         camera.take("nodule-in-3d")
+        dock.view.all.click()
+        camera.take("all-planes")
+        dock.view.all.click()
+        as_a_solid(viewer, dock, camera)
         point_at(viewer, dock, NO_NODULE)
         segment(dock)
         camera.take("no-nodule")
+
+
+def as_a_solid(viewer: napari.Viewer, dock: SSNDock, camera: Camera) -> None:
+    """The hypothesis on show in napari's 3D view, in the outer one as in glass, on the slice."""
+    view = viewer.scene.camera
+    before = view.center, view.zoom
+    viewer.dims.ndisplay = 3
+    wait_until(dock, lambda: dock.solid.glass.surface is not None)
+    view.angles = FROM_ABOVE
+    dock.session.look()
+    view.zoom = before[1]
+    camera.take("in-3d")
+    viewer.dims.ndisplay = 2
+    view.center, view.zoom = before
 
 
 def moving() -> None:

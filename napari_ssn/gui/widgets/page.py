@@ -64,6 +64,10 @@ class Page(QScrollArea):
         """As high as Qt says, as wide as the widget, its scroll bar beside it."""
         return QSize(min(self._wanted(), self.most), super().minimumSizeHint().height())
 
+    def sizeHint(self) -> QSize:
+        """No wider than it has to be, however long a line on it is: the picture needs the room."""
+        return QSize(self.minimumSizeHint().width(), super().sizeHint().height())
+
     def fit(self) -> None:
         """Ask for as much room as there has to be, and scroll where there is less."""
         policy = _NEEDED if self._wanted() > self.most else _NEVER

@@ -302,8 +302,8 @@ class Section(QWidget):
         if ruled:
             self.body.addWidget(rule())
         if title:
-            # It is read in full: with large letters the dock is as wide as that takes.
-            head = text(title, "section", wrap=False)
+            head = line("section")
+            head.setText(title)
             self.body.addLayout(row([(head, 1), *beside]))
 
 
