@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _WELL, _BARELY = 0.05, 1e-3
 # What is given points is a mixture: of two points that contradict each other one is not followed.
 POINTS_FOLLOWED = (
-    "Most of these agree with all of them, not every one: a point may be a slip of the hand, and "
-    "where points contradict each other one of them has to be."
+    "All but a few of these agree with all of them: in those a point counts as a slip of the hand. "
+    "Where points contradict each other, it may in most."
 )
 
 
