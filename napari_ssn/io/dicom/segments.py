@@ -18,7 +18,7 @@ from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.geometry.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import check_inflates, quiet, reading
 from napari_ssn.io.dicom.lattice import lattice_of
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.mending import is_background, label_of, segmentation
@@ -67,7 +67,8 @@ class _Segments:
         with reading(_DAMAGED):
             seg = Segmentation.from_dataset(mended, copy=False)
         grid = lattice_of(seg, _DAMAGED, _NO_GRID)
-        segments = {number: one for number, one in about.items() if not is_background(one)}
+        with reading(_DAMAGED):
+            segments = {number: one for number, one in about.items() if not is_background(one)}
         if not segments:
             raise ImageError("The DICOM segmentation holds nothing but background.")
         found = cls(seg, segments, grid.affine, grid.space, False, grid.how)
@@ -130,18 +131,20 @@ def read_dicom_seg(
         ImageError: the file is damaged or larger than memory, or the library is missing.
         GeometryError: its frames lie on no regular grid of the patient.
     """
-    found = _Segments.of(whole)
-    if frames and str(found.seg.get("FrameOfReferenceUID")) not in frames:
-        return None
-    display = Display(Reorientation.for_display(found.affine, 3), found.affine, found.space)
-    if found.fractional:
-        parts = [
-            Opened(values.astype(np.float32), label.name, {1: label})
-            for label, values in found.masks()
-        ]
-    else:
-        own = str(found.seg.get("ManufacturerModelName", "")) == "napari-ssn"
-        parts = list(packed(found.masks(), found.space, own))
+    # Elements are looked at when they are asked for, and what is wrong with one is said then.
+    with quiet():
+        found = _Segments.of(whole)
+        if frames and str(found.seg.get("FrameOfReferenceUID")) not in frames:
+            return None
+        display = Display(Reorientation.for_display(found.affine, 3), found.affine, found.space)
+        if found.fractional:
+            parts = [
+                Opened(values.astype(np.float32), label.name, {1: label})
+                for label, values in found.masks()
+            ]
+        else:
+            own = str(found.seg.get("ManufacturerModelName", "")) == "napari-ssn"
+            parts = list(packed(found.masks(), found.space, own))
     return display, parts
 
 
