@@ -133,4 +133,11 @@ def test_a_caution_that_a_sidecar_leaves_out_is_named(
     recall = again(scan, record, str(models["3d"]), None)
     assert statements(record, recall).unchecked == ["created", "software"]
     monkeypatch.setitem(vars(recall.prediction), "fit", Fit(caution="Nothing like it was seen."))
-    assert statements(record, recall).unchecked == ["created", "software", "run.unlike"]
+    found = statements(record, recall)
+    assert found.unchecked == ["created", "software"]
+    assert "otherwise whether the image is unlike those of the training" in " ".join(found.problems)
+    # The card of another version knew something else of the training images.
+    model = record.model.model_copy(update={"version": "0.0.1"})
+    found = statements(record.model_copy(update={"model": model}), recall)
+    assert found.unchecked == ["created", "software", "run.unlike"]
+    assert not any("unlike" in problem for problem in found.problems)
