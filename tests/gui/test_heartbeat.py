@@ -85,7 +85,7 @@ def test_while_a_ct_is_opened_the_window_lives_on(
 
     def rounds(each: Callable[[], float]) -> list[float]:
         taken = []
-        for _ in range(ROUNDS + 1):
+        for _ in range(2 * ROUNDS + 1):
             taken.append(each())
             viewer.layers.clear()
         return taken
