@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -94,7 +95,8 @@ class Opening:
         self.busy, self._step = True, (0, 0)
 
         def job(progress: Callable[[Any], None], cancel: Cancel) -> Any:
-            told = time.monotonic()
+            # The first step is told at once: how many there are is news.
+            told = -math.inf
 
             def step(done: int, total: int) -> None:
                 nonlocal told
