@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.gathered import Gathering
 from napari_ssn.core.parallel import in_threads
-from napari_ssn.core.signed import signed_distances
+from napari_ssn.core.signed import edge_distances
 from napari_ssn.errors import DataError
 
 # How far the probabilities of a voxel may be from 1 in sum, and below 0: half precision rounds.
@@ -190,11 +190,8 @@ def distance_logits(
     gathering: Gathering,
 ) -> None:
     """Gather a label map as signed distances, as large as ``scale`` at the width."""
-    found = signed_distances(label_map, classes, spacing_mm, width_mm).reshape(classes, -1)
-    doubt = np.count_nonzero(found == -1, axis=0) != classes - 1
-    doubt |= found.max(axis=0) != 1
-    voxels = np.flatnonzero(doubt)
-    gathering.add(label_map, voxels, _centred(found[:, voxels], scale))
+    voxels, found = edge_distances(label_map, classes, spacing_mm, width_mm)
+    gathering.add(label_map, voxels, _centred(found, scale))
 
 
 def certain_distances(classes: int, scale: float) -> torch.Tensor:

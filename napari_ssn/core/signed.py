@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+# Distances of all labels that are held at once, in numbers: a hundred labels of a whole volume
+# would take gigabytes, and most of its voxels lie far from every edge.
+_AT_ONCE = 1 << 26
+
 
 def signed_distances(
     label_map: NDArray[np.uint8], classes: int, spacing_mm: Sequence[float], width_mm: float
@@ -31,6 +35,40 @@ def signed_distances(
         mask = label_map == label
         _inside(values, mask, spacing_mm, width_mm)
     return out
+
+
+def edge_distances(
+    label_map: NDArray[np.uint8],
+    classes: int,
+    spacing_mm: Sequence[float],
+    width_mm: float,
+    at_once: int = _AT_ONCE,
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Signed distances of the voxels that lie less than the width from an edge, slab by slab.
+
+    Args:
+        label_map, classes, spacing_mm, width_mm: as for `signed_distances`.
+        at_once: numbers that are held of them at once, about.
+
+    Returns:
+        (n,) which voxels, in the order of C, and (classes, n) what `signed_distances` has there.
+    """
+    halo = int(np.ceil(width_mm / spacing_mm[0])) + 1
+    # Slabs are not thinner than what is looked at around them: their work at most doubles.
+    each = max(2 * halo, at_once // max(1, classes * label_map[0].size) - 2 * halo)
+    voxels, values = list[NDArray[np.intp]](), list[NDArray[np.float32]]()
+    for first in range(0, len(label_map), each):
+        # What lies farther away than the width is as good as nowhere.
+        start = max(0, first - halo)
+        part = label_map[start : first + each + halo]
+        found = signed_distances(part, classes, spacing_mm, width_mm)
+        found = found[:, first - start :][:, :each].reshape(classes, -1)
+        near = np.flatnonzero(
+            (np.count_nonzero(found == -1, axis=0) != classes - 1) | (found.max(axis=0) != 1)
+        )
+        voxels.append(near + first * label_map[0].size)
+        values.append(found[:, near])
+    return np.concatenate(voxels), np.concatenate(values, axis=1)
 
 
 def _inside(

@@ -13,7 +13,7 @@ from scipy import ndimage
 import napari_ssn as ssn
 from napari_ssn.core.contrasts import contrasts
 from napari_ssn.core.ensemble import HIGH, LOW, gathered
-from napari_ssn.core.signed import signed_distances
+from napari_ssn.core.signed import edge_distances, signed_distances
 from napari_ssn.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -141,6 +141,24 @@ def test_a_distance_as_far_as_the_width_counts_as_a_clipped_probability() -> Non
     assert margin[29] == pytest.approx(math.log(0.95 / 0.05))
     assert margin[39] == pytest.approx(margin[29])
     assert margin[22] == pytest.approx(0.3 * margin[29])
+
+
+@pytest.mark.parametrize("at_once", [1, 5_000, 1 << 26])
+@pytest.mark.parametrize("shape", [(30, 9), (21, 8, 7)])
+def test_slab_by_slab_the_distances_at_edges_are_those_of_the_whole(
+    shape: tuple[int, ...], at_once: int
+) -> None:
+    random = np.random.default_rng(len(shape))
+    spacing, width = (0.8, 1.5, 1.1)[: len(shape)], 2.3
+    label_map = np.zeros(shape, np.uint8)
+    # Of five labels one is nowhere; thick and thin ones, far apart along the first axis.
+    label_map[4:9, 2:6], label_map[15:17], label_map[-1, 0] = 1, 2, 4
+    label_map[tuple(random.integers(0, n, 3) for n in shape)] = 1
+    whole = signed_distances(label_map, 5, spacing, width).reshape(5, -1)
+    near = ((whole > -1) & (whole < 1)).any(axis=0)
+    voxels, found = edge_distances(label_map, 5, spacing, width, at_once)
+    np.testing.assert_array_equal(voxels, np.flatnonzero(near))
+    np.testing.assert_array_equal(found, whole[:, voxels])
 
 
 def test_signed_distances_are_those_of_every_voxel_to_every_other() -> None:
