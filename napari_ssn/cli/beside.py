@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.documents.sidecar import DicomInput, Provenance
+from napari_ssn.documents.sidecar import Provenance, Run
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.segments import Said, whose
-from napari_ssn.io.dicom.series import DicomSeries, input_of, short
+from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.formats import (
     DICOM_SUFFIX,
     NIFTI_SUFFIXES,
@@ -131,24 +131,24 @@ def _misreferred(
 
 def _of_another(says: Said, source: DicomSeries) -> str | None:
     """That a DICOM file is of another patient or other slices than an image; None if it is not."""
-    run = input_of(source)
-    assert run is not None
     whom = zip(says.patient, whose(source.headers[0], says.named), strict=True)
     if any(stated not in (None, true) for stated, true in whom):
         return "the file beside the sidecar names another patient or study than the image"
-    if says.series != {run.series_instance_uid} or not says.instances <= {*run.sop_instance_uids}:
+    if says.series != {source.series_uid} or not says.instances <= {*source.slice_uids}:
         return "the file beside the sidecar refers to other slices than the image's"
     return None
 
 
-def other_series(stated: DicomInput, here: DicomInput) -> Iterator[str]:
+def other_series(run: Run, source: DicomSeries) -> Iterator[str]:
     """What a sidecar says of a series that is not so; those of before said less."""
-    uids = [(one.series_instance_uid, one.sop_instance_uids) for one in (stated, here)]
-    if uids[0] != uids[1]:
+    stated, key, here = run.dicom, run.image_sha256, source.acquired
+    if stated is None:
+        return
+    if not stated.is_series(source.series_uid, key) or not stated.slices_of(source.slice_uids, key):
         yield "the sidecar names other DICOM slices than the image's"
     for one, two in (
-        (stated.slice_thickness_mm, here.slice_thickness_mm),
-        (stated.kernel_sha256, here.kernel_sha256),
+        (stated.slice_thickness_mm, here.thickness_mm),
+        (stated.kernel_sha256, here.kernel),
     ):
         if one is not None and one != two:
             yield "the sidecar states another slice thickness or kernel than the image's"

@@ -14,7 +14,7 @@ import typer
 from napari_ssn import cli
 from napari_ssn.cli.images import Named, Numbers, Paths, image_at, run_on
 from napari_ssn.documents.card import read_card
-from napari_ssn.documents.sidecar import DicomInput, Provenance, read_sidecar
+from napari_ssn.documents.sidecar import Provenance, Run, read_sidecar
 from napari_ssn.errors import DataError, GeometryError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.channels import is_numbered
@@ -141,7 +141,7 @@ def image_of(
 ) -> tuple[Volume, int | None]:
     """The image that a sidecar belongs to, with the frame if it has any, or the series it is in."""
     if series is None and record.run.dicom is not None and is_dicom(path):
-        numbers = _numbers_of(path, record.run.dicom)
+        numbers = _numbers_of(path, record.run)
         for number in numbers if len(numbers) > 1 else []:
             # Of one file there may be several images: its frames are several echoes or times.
             volume = image_at(path, series=number)
@@ -178,16 +178,17 @@ def _level_of(path: Path, record: Provenance, number: int | None) -> tuple[Volum
     raise ImageError(OTHER_IMAGE)
 
 
-def _numbers_of(path: Path, wanted: DicomInput) -> list[int]:
+def _numbers_of(path: Path, run: Run) -> list[int]:
     """Numbers of the images that a sidecar may belong to; none where there is but one anyway."""
     dicom_reader()  # says so if the libraries are missing
     infos = list_series(path)
     if len(infos) == 1:
         return []
-    found = [info for info in infos if info.uid == wanted.series_instance_uid]
+    wanted, key = run.dicom, run.image_sha256
+    found = [info for info in infos if wanted is not None and wanted.is_series(info.uid, key)]
     if not found:
         raise ImageError(
             f"None of these {len(infos)} DICOM series is the one that the sidecar belongs to."
         )
-    exact = [info for info in found if set(info.uids) == set(wanted.sop_instance_uids)]
+    exact = [one for one in found if wanted and wanted.slices_of(one.uids, key) is not False]
     return [info.number for info in exact or found]

@@ -12,6 +12,7 @@ from napari_ssn.cli.kinds import misfit
 from napari_ssn.cli.spreads import MOST_DRAWS, MOST_GIVEN, doubt, missized, misspanned
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.drawing import in_region
@@ -69,10 +70,10 @@ def statements(
             problems.append(_MISFIT)
         else:
             unchecked.append("run.unlike")
-    if run.dicom is not None and here.dicom is None:
+    if isinstance(found.source.series, DicomSeries):
+        problems += other_series(run, found.source.series)
+    elif run.dicom is not None:
         unchecked.append("run.dicom")
-    elif run.dicom is not None and here.dicom is not None:
-        problems += other_series(run.dicom, here.dicom)
     alike = run.threads is not None and _same_software(record, found)
     if record.hypotheses is not None:
         unchecked.append("hypotheses.name")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, model_validator
 
 from napari_ssn._version import __version__
 from napari_ssn.documents.closed import Exact, Index, Sha256
@@ -47,19 +49,52 @@ class ModelIdentity(Exact):
     weights_sha256: Sha256
 
 
-class DicomInput(Exact):
-    """The DICOM series that was segmented: its UID, and those of its slices in their order.
+def coded(uid: str, image_sha256: str) -> str:
+    """HMAC-SHA256 of a UID, keyed with the bytes of an image's hash; 64 hexadecimal digits."""
+    return hmac.new(bytes.fromhex(image_sha256), uid.encode(), "sha256").hexdigest()
 
-    Of an enhanced multi-frame instance there is one. ``slice_thickness_mm`` is what its header
+
+class DicomInput(Exact):
+    """The DICOM series that was segmented: codes of its UID and of its slices', in their order.
+
+    A UID leads to a patient whoever may ask an archive. What stands here is its HMAC-SHA256 with
+    the 32 bytes of the image's hash as the key: who has the series finds it again, and nobody
+    else does. Sidecars of before hold the UIDs themselves. Of an enhanced multi-frame instance
+    there is one slice. ``slice_thickness_mm`` is what its header
     says, and ``kernel_sha256`` is of the text of the kernel that it was reconstructed with, values
     joined by backslashes: two series can be told apart by it. Both are null where the header does
     not say, and in sidecars of before.
     """
 
-    series_instance_uid: Uid
-    sop_instance_uids: Annotated[list[Uid], Field(min_length=1)]
+    series_hmac: Sha256 | None = None
+    slices_hmac: Annotated[list[Sha256], Field(min_length=1)] | None = None
+    series_instance_uid: Uid | None = None
+    sop_instance_uids: Annotated[list[Uid], Field(min_length=1)] | None = None
     slice_thickness_mm: Annotated[FiniteFloat, Field(gt=0)] | None = None
     kernel_sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _named_in_one_way(self) -> Self:
+        codes = {self.series_hmac is None, self.slices_hmac is None}
+        uids = {self.series_instance_uid is None, self.sop_instance_uids is None}
+        if (codes, uids) not in (({False}, {True}), ({True}, {False})):
+            raise ValueError("a series and its slices are named by their codes or by their UIDs")
+        return self
+
+    def is_series(self, uid: str, image_sha256: str) -> bool:
+        """Whether this is the series of a UID, of an image of that hash."""
+        if self.series_hmac is not None:
+            return self.series_hmac == coded(uid, image_sha256)
+        return self.series_instance_uid == uid
+
+    def slices_of(self, uids: Sequence[str], image_sha256: str) -> bool | None:
+        """Whether its slices are those of the UIDs; None if they are in another order."""
+        stated = self.slices_hmac or self.sop_instance_uids or []
+        if self.slices_hmac is not None:
+            uids = [coded(uid, image_sha256) for uid in uids]
+        if sorted(stated) != sorted(uids):
+            return False
+        return True if stated == list(uids) else None
 
 
 class MemberNetwork(Exact):

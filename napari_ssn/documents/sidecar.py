@@ -1,7 +1,7 @@
 """The sidecar: everything needed to make a label map again, and to know that it is the same.
 
-It names the image by its hash, and a DICOM series by its UIDs, and by nothing else: no path, no
-name of a file, no patient.
+It names the image by its hash, and a DICOM series by codes of its UIDs, and by nothing else: no
+path, no name of a file, no patient.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.documents.sidecar import Provenance, Run
 from napari_ssn.errors import NEVER, Cancel, SSNError
 from napari_ssn.io.api import read
 from napari_ssn.io.dicom.read import list_series
@@ -39,7 +39,7 @@ def image_beside(sidecar: Path, record: Provenance, cancel: Cancel = NEVER) -> P
     """
     folder = sidecar.parent
     if record.run.dicom is not None:
-        return folder if _holds_series(folder, record.run.dicom.series_instance_uid) else None
+        return folder if _holds_series(folder, record.run) else None
     for path in islice(_images(folder), _MOST):
         cancel.check()
         if _hash_of(path, record.run.frame) == record.run.image_sha256:
@@ -71,11 +71,14 @@ def _hash_of(path: Path, frame: int | None) -> str | None:
         return None
 
 
-def _holds_series(folder: Path, uid: str) -> bool:
+def _holds_series(folder: Path, run: Run) -> bool:
     try:
         if not is_dicom(folder):
             return False
         dicom_reader()  # without the libraries nobody can tell
-        return any(info.uid == uid for info in list_series(folder))
+        infos, stated = list_series(folder), run.dicom
+        return stated is not None and any(
+            stated.is_series(info.uid, run.image_sha256) for info in infos
+        )
     except (SSNError, OSError):
         return False

@@ -127,7 +127,7 @@ def run_of(prediction: Prediction) -> provenance.Run:
         depth_mm=prediction.depth_mm,
         image_sha256=prediction.image_sha256,
         frame=None if prediction.source.frame is None else prediction.source.frame + 1,
-        dicom=input_of(prediction.source.series),
+        dicom=input_of(prediction.source.series, prediction.image_sha256),
         threads=prediction.threads,
         instructions=prediction.instructions,
         insisted=prediction.insisted or None,

@@ -146,7 +146,7 @@ def test_a_series_goes_in_and_comes_out_as_dicom(run, model_3d, tmp_path: Path) 
             assert read.array.sum() == (label_map == label).sum() > 0
         sidecar = (out / f"{name}.dcm.json").read_text()
         assert not any(secret in sidecar + text + err for secret in SECRETS)
-        assert json.loads(sidecar)["run"]["dicom"]["sop_instance_uids"]
+        assert json.loads(sidecar)["run"]["dicom"]["slices_hmac"]
     # The sidecar makes it again, as NIfTI.
     again = tmp_path / "again.nii.gz"
     status, text, _ = run(

@@ -1,5 +1,7 @@
 """Several hypotheses and probabilities: as NIfTI, and what a sidecar says of them."""
 
+import hashlib
+import hmac
 import random
 import sys
 from functools import partial
@@ -9,11 +11,13 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from pydantic import ValidationError
 
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.documents.sidecar import (
     Choice,
+    DicomInput,
     Provenance,
     read_sidecar,
 )
@@ -113,18 +117,36 @@ def test_one_hypothesis_lies_in_a_folder_in_every_format(tmp_path: Path) -> None
     ]
 
 
-def test_the_sidecar_names_a_series_by_its_uids(tmp_path: Path) -> None:
+def test_the_sidecar_names_a_series_by_codes_of_its_uids(tmp_path: Path) -> None:
     paths = make_series(tmp_path / "scan", np.zeros(SPACE), oblique_affine())
     source = DicomSeries(tuple(pydicom.dcmread(p, stop_before_pixels=True) for p in paths))
-    run = RUN.model_copy(update={"dicom": input_of(source)})
+    run = RUN.model_copy(update={"dicom": input_of(source, RUN.image_sha256)})
     about = describe_probability(probability(), model=MODEL, run=run)
     ssn.write(probability(), tmp_path / "a.dcm", source=source, provenance=about)
     text = (tmp_path / "a.dcm.json").read_text()
     assert not any(secret in text for secret in SECRETS)
     found = read_sidecar(tmp_path / "a.dcm.json").run.dicom
-    assert found is not None and found.series_instance_uid == source.headers[0].SeriesInstanceUID
-    assert found.sop_instance_uids == [header.SOPInstanceUID for header in source.headers]
-    assert input_of(None) is None and input_of("scan") is None
+    uids = [str(header.SOPInstanceUID) for header in source.headers]
+    series = str(source.headers[0].SeriesInstanceUID)
+    assert series not in text and not any(uid in text for uid in uids)
+    key = RUN.image_sha256
+    assert found is not None and found.is_series(series, key) and found.slices_of(uids, key)
+    # Of another image, of another series, of fewer slices, in another order.
+    assert not found.is_series(series, "f" * 64) and not found.is_series(uids[0], key)
+    assert found.slices_of(uids[1:], key) is False and found.slices_of(uids[::-1], key) is None
+    expected = hmac.new(bytes.fromhex(key), series.encode(), hashlib.sha256).hexdigest()
+    assert found.series_hmac == expected
+    assert input_of(None, key) is None and input_of("scan", key) is None
+
+
+def test_sidecars_of_before_name_a_series_by_its_uids() -> None:
+    before = DicomInput(series_instance_uid="1.2", sop_instance_uids=["1.2.3", "1.2.4"])
+    assert before.is_series("1.2", "0" * 64) and not before.is_series("1.2.3", "0" * 64)
+    assert before.slices_of(["1.2.3", "1.2.4"], "0" * 64) is True
+    assert before.slices_of(["1.2.4", "1.2.3"], "0" * 64) is None
+    assert before.slices_of(["1.2.3"], "0" * 64) is False
+    with pytest.raises(ValidationError, match="codes or by their UIDs"):
+        DicomInput(series_instance_uid="1.2", slices_hmac=["0" * 64])
 
 
 def test_content_is_one_grid_and_one_kind() -> None:

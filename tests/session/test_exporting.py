@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
+from napari_ssn.documents.ran import coded
 from napari_ssn.geometry.declared import Declared
 from napari_ssn.io.dicom.naming import series_words
 from napari_ssn.prediction.prediction import Prediction
@@ -124,7 +125,8 @@ def test_the_hypothesis_on_show_as_dicom(session: Session, out: Path) -> None:
     record = json.loads((out / "a.dcm.json").read_text())
     assert record["choice"]["sigma"] == 1.0
     series = result_of(session).source.series
-    assert record["run"]["dicom"]["series_instance_uid"] == series.headers[0].SeriesInstanceUID
+    key = record["run"]["image_sha256"]
+    assert record["run"]["dicom"]["series_hmac"] == coded(series.headers[0].SeriesInstanceUID, key)
     names_nobody((out / "a.dcm.json").read_text(), out.parent)
 
 

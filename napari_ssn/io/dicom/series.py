@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_ssn.documents.ran import coded
 from napari_ssn.documents.sidecar import DicomInput
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.acquired import Acquired
@@ -54,6 +55,16 @@ class DicomSeries:
         return replace(self, named=False)
 
     @property
+    def series_uid(self) -> str:
+        """SeriesInstanceUID of the first header."""
+        return str(self.headers[0].SeriesInstanceUID)
+
+    @property
+    def slice_uids(self) -> list[str]:
+        """SOPInstanceUIDs of the headers, in their order."""
+        return [str(header.SOPInstanceUID) for header in self.headers]
+
+    @property
     def frames_of_reference(self) -> frozenset[str]:
         """UIDs of the frames of reference that the headers name: one, as it should be, or more."""
         named = (header.get("FrameOfReferenceUID") for header in self.headers)
@@ -93,14 +104,19 @@ def told_of(series: DicomSeries) -> str:
     )
 
 
-def input_of(source: object) -> DicomInput | None:
-    """What a sidecar says of a volume's source; None where that is no DICOM series."""
+def input_of(source: object, image_sha256: str) -> DicomInput | None:
+    """What a sidecar says of an image's source; None where that is no DICOM series.
+
+    Args:
+        source: of the volume.
+        image_sha256: the image's hash, which the codes of UIDs depend on.
+    """
     if not isinstance(source, DicomSeries):
         return None
     acquired = source.acquired
     return DicomInput(
-        series_instance_uid=str(source.headers[0].SeriesInstanceUID),
-        sop_instance_uids=[str(header.SOPInstanceUID) for header in source.headers],
+        series_hmac=coded(source.series_uid, image_sha256),
+        slices_hmac=[coded(uid, image_sha256) for uid in source.slice_uids],
         slice_thickness_mm=acquired.thickness_mm,
         kernel_sha256=acquired.kernel,
     )
