@@ -85,6 +85,9 @@ def test_cards_say_shares_and_sizes(opened: tuple[Any, Any], qtbot: Any) -> None
     cards = dealt(dock, qtbot)
     for card, button in zip(cards, dock.cards.buttons, strict=False):
         assert f"{100 * card.share:.0f} ±" in button.accessibleName()
+        # Of one slice there is no room for that below the picture, and elsewhere there is.
+        assert button.accessibleName().endswith(" mm² in this slice")
+        assert button._lines[1].endswith(" mm²")
         assert "400 hypotheses" in button.toolTip()
 
 

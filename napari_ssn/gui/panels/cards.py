@@ -42,15 +42,22 @@ class CardButton(QAbstractButton):
         self._compared = self._starred = False
         self.accent, self.muted = QColor("#f2b24a"), QColor("#a9b0b8")
 
-    def set_card(self, card: Card, lines: tuple[str, str], tip: str) -> None:
-        """Show a card."""
+    def set_card(self, card: Card, lines: tuple[str, str], tip: str, words: Sequence[str]) -> None:
+        """Show a card.
+
+        Args:
+            card: whose picture it is.
+            lines: below it, as short as there is room for.
+            tip: where the pointer rests.
+            words: the lines in full, for who does not see it.
+        """
         picture = card.picture
         image = QImage(picture.tobytes(), SIDE, SIDE, 3 * SIDE, QImage.Format.Format_RGB888)
         # The pixmap has pixels of its own; the bytes are gone after this line.
         self._picture = QPixmap.fromImage(image)
         self._lines = lines
         self.setToolTip(tip)
-        self.setAccessibleName(f"Hypothesis: {', '.join(lines)}")
+        self.setAccessibleName(f"Hypothesis: {', '.join(words)}")
         self.update()
 
     def set_compared(self, compared: bool) -> None:
@@ -230,7 +237,8 @@ class CardsPanel(Section):
                 for card, button in zip(there, self.buttons, strict=False):
                     size = sizes_line(names, measure, card.counts, card.across)
                     tip = cards.tip(card, size)
-                    button.set_card(card, cards.short(measure, card), tip)
+                    words = cards.lines(measure, card)
+                    button.set_card(card, cards.short(measure, card), tip, words)
         self.follow()
 
     def follow(self) -> None:
