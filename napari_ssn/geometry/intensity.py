@@ -146,5 +146,4 @@ def some_values(data: Any, axis: int = 0) -> NDArray[np.float64]:
 
 
 def _thinned(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    flat = values.reshape(-1).astype(np.float64)
-    return flat[:: max(1, flat.size // _VALUES)]
+    return values.reshape(-1)[:: max(1, values.size // _VALUES)].astype(np.float64)

@@ -76,8 +76,13 @@ class Shown:
     compass: Compass | None = None
 
 
-def describe(layer: Image, frame: int = 0) -> Shown:
-    """Read an image layer, or one frame of it, without touching its intensities."""
+def describe(layer: Image, frame: int = 0, look: bool = True) -> Shown:
+    """Read an image layer, or one frame of it, without touching its intensities.
+
+    Args:
+        layer, frame: of which image.
+        look: whether a few of its values are looked at; who asks where it lies needs none.
+    """
     token = next_token()
     data = layer.data[0] if layer.multiscale else layer.data
     frames = frames_of(layer)
@@ -96,7 +101,7 @@ def describe(layer: Image, frame: int = 0) -> Shown:
         display = _display_of(layer, len(data.shape) - (frames is not None))
     except (ImageError, GeometryError) as error:
         return _unusable(token, str(error))
-    seen = _seen(data if frames is None else data[frame], display)
+    seen = _seen(data if frames is None else data[frame], display) if look else None
     source = Source(
         token=token,
         space=display.image_space,

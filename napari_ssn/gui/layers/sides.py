@@ -61,7 +61,8 @@ class Sides:
         words = self._words()
         for name, overlay in self._overlays.items():
             text = words.get(name, "")
-            if overlay.text != text:
+            # A letter that goes keeps its text: with each change napari lays all of them out.
+            if text and overlay.text != text:
                 overlay.text = text
             if overlay.visible != bool(text):
                 overlay.visible = bool(text)

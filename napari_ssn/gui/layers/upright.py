@@ -57,7 +57,7 @@ class Upright:
         """Of another image in view, where the chosen one is none that could be segmented."""
         for layer in reversed(self._viewer.layers):
             if isinstance(layer, Image) and layer.visible and not is_ours(layer):
-                compass = describe(layer).compass
+                compass = describe(layer, look=False).compass
                 if compass is not None:
                     return compass
         return None
