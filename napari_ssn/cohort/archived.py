@@ -109,9 +109,10 @@ def fetched(there: InArchive, server: Server) -> Volume:
         raise ImageError("The series is no image.")
     if len(images) > 1:
         parts = "; ".join(info.words for info, _ in images[:4])
+        unclear = "".join(f" {one}" for one in sorted({info.doubt for info, _ in images} - {""}))
         raise ImageError(
             f"The series holds {len(images)} images ({parts}): fetch it with `napari-ssn pacs "
-            "fetch`, and have the folder segmented."
+            f"fetch`, and have the folder segmented.{unclear}"
         )
     volume: Volume = images[0][1]
     return volume

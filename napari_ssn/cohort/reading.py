@@ -19,7 +19,7 @@ from napari_ssn.io.napari_hooks import image_layer
 from napari_ssn.io.omezarr import is_zarr, read_omezarr
 
 if TYPE_CHECKING:
-    from napari_ssn.io.dicom.read import SeriesInfo
+    from napari_ssn.io.dicom.offered import SeriesInfo
     from napari_ssn.io.napari_hooks import LayerData
 
 

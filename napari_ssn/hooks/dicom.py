@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_ssn.hooks.asking import asker
-from napari_ssn.io.dicom.read import list_series, several
+from napari_ssn.io.dicom.offered import several
+from napari_ssn.io.dicom.read import list_series
 from napari_ssn.io.formats import is_dicom
 from napari_ssn.io.series import layers_of_files
 

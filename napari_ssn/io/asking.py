@@ -17,11 +17,13 @@ class Several:
         entries: one for each; their words name nobody.
         first: number of the one that is proposed; None for none.
         kind: what they are.
+        remark: what is not clear of them, in sentences; empty where there is nothing.
     """
 
     entries: tuple[Entry, ...]
     first: int | None
     kind: str = "DICOM series"
+    remark: str = ""
 
 
 #: Returns the numbers of those that are to be opened; none if none is.

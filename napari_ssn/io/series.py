@@ -21,14 +21,8 @@ from napari_ssn.io.dicom.likely import read_map
 from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.members import member, received
 from napari_ssn.io.dicom.naming import series_name
-from napari_ssn.io.dicom.read import (
-    SeriesInfo,
-    all_readable,
-    is_result,
-    read_chosen,
-    read_received,
-    several,
-)
+from napari_ssn.io.dicom.offered import SeriesInfo, doubts, several
+from napari_ssn.io.dicom.read import all_readable, is_result, read_chosen, read_received
 from napari_ssn.io.dicom.reported import segmentations_of, uid_of
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
@@ -100,7 +94,8 @@ def _numbers(ask: Ask | None, infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
     usable = [info for info in infos if info.problem is None]
     largest = max(usable, key=lambda info: math.prod(info.size), default=None)
     entries = tuple((info.number, info.words, info.problem) for info in infos)
-    return ask(Several(entries, None if largest is None else largest.number))
+    first, remark = None if largest is None else largest.number, " ".join(doubts(infos))
+    return ask(Several(entries, first, remark=remark))
 
 
 def layers_of_series(found: Sequence[tuple[SeriesInfo, Volume]]) -> Iterator[LayerData]:

@@ -239,6 +239,145 @@ def test_two_packages_with_a_slice_missing_are_not_two_images(tmp_path: Path) ->
         ssn.read(folder)
 
 
+def packages(folder: Path, *stacks: tuple[list[float], list[int] | None], **options: Any) -> Path:
+    """Slices of one series at places along the patient, with the numbers of their files."""
+    places = [z for zs, _ in stacks for z in zs]
+    numbers = [n for zs, ns in stacks for n in (ns or [None] * len(zs))]
+    aside = options.get("aside", [0.0] * len(places))
+
+    def change(k: int, dataset: Dataset) -> None:
+        x, y, _ = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [float(x) + aside[k], float(y), places[k]]
+        dataset.InstanceNumber = numbers[k]
+
+    data = values(1, (7, 6, len(places)))
+    make_series(folder, data, AXIAL, modality="MR", intercept=0, change=change)
+    return folder
+
+
+TWO = ([0.0, 2, 4, 6, 8], [48.0, 50, 52])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (([1, 2, 3, 4, 5], [6, 7, 8]), "stack"),
+        # The second from its end, and with numbers of its own.
+        (([1, 2, 3, 4, 5], [8, 7, 6]), "stack"),
+        (([1, 2, 3, 4, 5], [101, 102, 103]), "stack"),
+        ((None, None), "piece"),
+        (([1, 2, 3, 4, 5], [9, 12, 15]), "piece"),
+    ],
+)
+def test_stacks_a_whole_number_of_steps_apart_are_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: tuple, words: str
+) -> None:
+    """They were refused as slices that are missing, which nothing tells but their numbers."""
+    from napari_ssn.gui.widgets import series_dialog
+
+    folder = packages(tmp_path, *zip(TWO, numbers, strict=True))
+    assert [one.part for one in list_series(folder)] == [f"{words} {n} of 2" for n in (1, 2)]
+    doubt = "there is a gap of 40 mm, where slices are 2 mm apart"
+    open_ = "Between the two either 19 slices are missing, or these are separate stacks"
+    with pytest.raises(ImageError, match="2 series, choose one") as caught:
+        ssn.read(folder)
+    data = values(1, (7, 6, 8))
+    for number, part in ((1, data[:, :, :5]), (2, data[:, :, 5:])):
+        volume = ssn.read(folder, number)
+        np.testing.assert_array_equal(volume.data[0], part)
+        assert volume.affine[2, 3] == TWO[number - 1][0]
+        for said in (volume.note, str(caught.value), ssn.read(next(folder.iterdir())).note):
+            assert said is not None and doubt in said
+            assert (open_ in said) == (words == "piece")
+            assert ("As the numbers of their files run on" in said) == (words == "stack")
+    # In the window it is said where one is chosen.
+    asked: list[Any] = []
+    monkeypatch.setattr(series_dialog, "can_ask", lambda: True)
+    monkeypatch.setattr(series_dialog, "ask", lambda what: asked.append(what) or [2])
+    [(opened, _, _)] = opening.read_layers(str(folder))
+    assert opened.size == data[:, :, 5:].size and doubt in asked[0].remark
+
+
+def test_numbers_that_leave_the_gap_out_tell_of_missing_slices(tmp_path: Path) -> None:
+    folder = packages(tmp_path, (TWO[0], [1, 2, 3, 4, 5]), (TWO[1], [25, 26, 27]))
+    with pytest.raises(GeometryError, match="19 slices are missing after slice 5"):
+        ssn.read(folder)
+
+
+def test_a_gap_of_one_slice_that_nothing_explains_is_a_missing_slice(tmp_path: Path) -> None:
+    folder = packages(tmp_path, (TWO[0], None), ([12.0, 14, 16], None))
+    with pytest.raises(GeometryError, match="1 slice is missing after slice 5"):
+        ssn.read(folder)
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_pieces_at_rounded_places(tmp_path: Path, numbered: bool) -> None:
+    """Steps of 0.625 mm rounded to 0.1 mm are of two lengths and yet of one stack."""
+    places = [round(-133.7 + 0.625 * k, 1) for k in range(30)]
+    numbers = (list(range(1, 13)), list(range(13, 23))) if numbered else (None, None)
+    folder = packages(tmp_path, (places[:12], numbers[0]), (places[20:], numbers[1]))
+    first = list_series(folder)[0]
+    assert first.part == ("stack 1 of 2" if numbered else "piece 1 of 2")
+    assert numbered or "either 8 slices are missing" in first.doubt
+
+
+def test_a_gap_of_half_a_step_is_between_stacks(tmp_path: Path) -> None:
+    """At 40 steps of 2 mm a whole number of them was taken to be met within 4 mm."""
+    folder = packages(tmp_path, (TWO[0], None), ([z + 1.0 for z in TWO[1]], None))
+    assert [(one.part, one.doubt) for one in list_series(folder)] == [
+        ("stack 1 of 2", ""),
+        ("stack 2 of 2", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "numbers", "aside"),
+    [
+        # Side by side, at the same places along the normal, between them, and with a tilted gantry.
+        (TWO[0], False, [0.0] * 5 + [200.0] * 5),
+        ([1.0, 3, 5, 7], False, [0.0] * 5 + [200.0] * 4),
+        (TWO[0], False, [0.6 * k for k in range(5)] + [100 + 0.6 * k for k in range(5)]),
+        # One after the other, as two positions of the table are, and one reaching into the other.
+        ([6.0, 8, 10, 12], True, [0.0] * 9),
+        ([5.0, 7, 9, 11, 13], True, [0.0] * 10),
+    ],
+)
+def test_stacks_beside_and_within_each_other_are_offered(
+    tmp_path: Path, second: list[float], numbers: bool, aside: list[float]
+) -> None:
+    count = len(second)
+    ns = (list(range(1, 6)), list(range(6, 6 + count))) if numbers else (None, None)
+    folder = packages(tmp_path, (TWO[0], ns[0]), (second, ns[1]), aside=aside)
+    data = values(1, (7, 6, 5 + count))
+    assert [one.part for one in list_series(folder)] == ["stack 1 of 2", "stack 2 of 2"]
+    found = sorted((ssn.read(folder, number) for number in (1, 2)), key=lambda v: v.affine[0, 3])
+    totals = sorted(volume.data[0].sum() for volume in found)
+    assert totals == sorted((data[:, :, :5].sum(), data[:, :, 5:].sum()))
+
+
+def test_without_numbers_stacks_within_each_other_are_refused(tmp_path: Path) -> None:
+    folder = packages(tmp_path, (TWO[0], None), ([6.0, 8, 10, 12], None))
+    with pytest.raises(GeometryError, match="lie at the same place"):
+        ssn.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "word"),
+    [
+        ("Laterality", "side of the body"),
+        ("ContrastBolusAgent", "contrast agent"),
+        ("SequenceName", "sequence"),
+        ("SeriesDescription", "description"),
+    ],
+)
+def test_images_that_words_alone_tell_apart(tmp_path: Path, keyword: str, word: str) -> None:
+    marks = [set_to(**{keyword: value}) for value in ("L", "R")]
+    folder = together(tmp_path, (values(1), marks[0]), (values(2), marks[1]))
+    assert [one.part for one in list_series(folder)] == [f"{word} {n} of 2" for n in (1, 2)]
+    for number in (1, 2):
+        np.testing.assert_array_equal(ssn.read(folder, number).data[0], values(number))
+
+
 @pytest.mark.parametrize("unknown", [False, True])
 def test_b_values_that_siemens_keeps_to_itself_are_read(tmp_path: Path, unknown: bool) -> None:
     def b_value(value: str) -> Change:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_ssn.io.dicom.series import DicomSeries
 
 if TYPE_CHECKING:
-    from napari_ssn.io.dicom.read import SeriesInfo
+    from napari_ssn.io.dicom.offered import SeriesInfo
 
 __all__ = ["DicomSeries", "list_series"]
 

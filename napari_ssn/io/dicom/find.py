@@ -11,7 +11,8 @@ from napari_ssn.io.dicom import alike
 from napari_ssn.io.dicom.doubles import without_doubles
 from napari_ssn.io.dicom.header import PARAMETRIC_MAP, Instance, damaged, instance
 from napari_ssn.io.dicom.members import Member, UnreadableError
-from napari_ssn.io.dicom.parts import Home, Part, parts
+from napari_ssn.io.dicom.part import Home, Part
+from napari_ssn.io.dicom.parts import parts
 from napari_ssn.io.dicom.planes import Plane
 from napari_ssn.io.dicom.stack import Stack
 from napari_ssn.io.steps import Step, unseen
@@ -44,6 +45,7 @@ class Series:
         problem: why they make none.
         note: what is to be doubted of it nevertheless, in sentences.
         words: what sets it apart from other images of its series.
+        doubt: whether it is one by itself, a sentence of its note; empty where that is clear.
     """
 
     instances: tuple[Instance, ...]
@@ -53,6 +55,7 @@ class Series:
     problem: GeometryError | ImageError | None
     note: str | None = None
     words: str = ""
+    doubt: str = ""
 
     @property
     def planes(self) -> list[Plane]:
@@ -234,7 +237,8 @@ def _series(instances: Sequence[Instance], notes: Sequence[str]) -> Iterator[Ser
         problem = _problem(part, mine)
         note = [*notes, _beside(pictures) if pictures else None, _twice(doubles), *_notes(part)]
         made = part.stack if problem is None else None
-        yield Series(mine, _modality(mine), part.homes, made, problem, _joined(note), part.words)
+        told = (_joined(note), part.words, part.doubt)
+        yield Series(mine, _modality(mine), part.homes, made, problem, *told)
 
 
 def _placed(instances: Sequence[Instance]) -> tuple[list[Instance], int]:
@@ -276,6 +280,7 @@ def _problem(part: Part, instances: Sequence[Instance]) -> GeometryError | Image
 def _notes(part: Part) -> Iterator[str | None]:
     """What is to be doubted of slices that make a grid."""
     planes = [plane for _, plane in part.homes]
+    yield part.doubt
     if part.stack is not None:
         yield part.stack.note
     files = {id(one): one.shared for one, _ in part.homes}

@@ -8,48 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
+from itertools import chain, pairwise
+from math import isfinite
 
-import numpy as np
-
-from napari_ssn.errors import GeometryError
 from napari_ssn.io.dicom import traits
-from napari_ssn.io.dicom.header import Instance
-from napari_ssn.io.dicom.planes import Plane
-from napari_ssn.io.dicom.stack import SAME_PLACE_MM, Stack, by_direction, plane_name, stack
-
-#: A slice, and the file that it is in.
-Home = tuple[Instance, Plane]
-# Slices that a stack beside another has at least, where only their places tell them apart.
-_RUN = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Slices of a series that are one image.
-
-    Attributes:
-        homes: the slices.
-        stack: their grid; None if they make none.
-        problem: why they make none.
-        words: what sets them apart from the other parts; empty where there are none.
-        differ: names of what they differ in although they make one grid.
-    """
-
-    homes: tuple[Home, ...]
-    stack: Stack | None
-    problem: GeometryError | None = None
-    words: str = ""
-    differ: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, homes: Sequence[Home]) -> Part:
-        """Slices as they are."""
-        try:
-            return cls(tuple(homes), stack([plane for _, plane in homes]))
-        except GeometryError as error:
-            return cls(tuple(homes), None, error)
+from napari_ssn.io.dicom.part import Home, Part, places
+from napari_ssn.io.dicom.stack import by_direction, plane_name
+from napari_ssn.io.dicom.stacks import aside, by_place, in_turn, interleaved
 
 
 def parts(homes: Sequence[Home]) -> list[Part]:
@@ -91,8 +57,15 @@ def _apart(homes: list[Home], words: str) -> Iterator[Part]:
     marks = [plane.traits for _, plane in homes]
     strong = traits.differing(marks, strong=True)
     found = None
-    if whole.stack is None:
-        found = _by_traits(homes) or _by_rank(homes) or _by_place(homes)
+    placed = all(map(isfinite, chain(*(plane.position for _, plane in homes))))
+    if whole.stack is None and placed:
+        found = (
+            _by_traits(homes)
+            or aside(homes)
+            or _by_rank(homes)
+            or in_turn(homes)
+            or by_place(homes)
+        )
     elif strong:
         found = _of_images(homes, strong)
     if found is None:
@@ -125,16 +98,17 @@ def _by_traits(homes: list[Home]) -> list[Part] | None:
     tried += [strong] if len(strong) > 1 else []
     tried += [[*strong, key] for key in differ if key not in strong] if strong else []
     tried += [differ] if len(differ) > 1 else []
-    most = max(Counter(_places(homes)).values())
+    where = places(homes)
+    most = max(Counter(where).values())
     for keys in tried:
         found = _split(homes, keys)
         if found is None:
             continue
         largest = max(len(part.homes) for part in found)
-        if most > 1 and 2 * largest >= len(set(_places(homes))):
+        if most > 1 and 2 * largest >= len(set(where)):
             return found
         # Beside one another and not between: then nothing is missing between them.
-        if most == 1 and min(len(p.homes) for p in found) > 1 and not _interleaved(found):
+        if most == 1 and min(len(p.homes) for p in found) > 1 and not interleaved(found):
             return found
     return None
 
@@ -162,8 +136,8 @@ def _by_rank(homes: list[Home]) -> list[Part] | None:
     A heart's phases are triggered at other times at each place. Numbers of instances are taken
     only if they run through one part after the other, or through one place after the other.
     """
-    places = _places(homes)
-    counts = Counter(places)
+    where = places(homes)
+    counts = Counter(where)
     count = max(counts.values())
     if count < 2 or set(counts.values()) != {count}:
         return None
@@ -172,14 +146,14 @@ def _by_rank(homes: list[Home]) -> list[Part] | None:
     numbered = [one.instance_number for one, _ in homes]
     for values, what in ((triggered, "phase"), (numbered, "repetition")):
         keys = [one for one in values if isinstance(one, int | float)]
-        if len(keys) < len(homes) or not _distinct_within(places, keys):
+        if len(keys) < len(homes) or not _distinct_within(where, keys):
             continue
         ranked: list[list[tuple[float, Home]]] = [[] for _ in range(count)]
         for place in counts:
-            here = [i for i, one in enumerate(places) if one == place]
+            here = [i for i, one in enumerate(where) if one == place]
             for rank, i in enumerate(sorted(here, key=lambda i: keys[i])):
                 ranked[rank].append((keys[i], homes[i]))
-        if what == "repetition" and not _in_turn(ranked, places, keys):
+        if what == "repetition" and not _in_turn(ranked, where, keys):
             continue
         found = [Part.of([home for _, home in one]) for one in ranked]
         if all(part.stack is not None for part in found):
@@ -190,72 +164,19 @@ def _by_rank(homes: list[Home]) -> list[Part] | None:
     return None
 
 
-def _distinct_within(places: Sequence[int], keys: Sequence[float]) -> bool:
-    return len(set(zip(places, keys, strict=True))) == len(keys)
+def _distinct_within(where: Sequence[int], keys: Sequence[float]) -> bool:
+    return len(set(zip(where, keys, strict=True))) == len(keys)
 
 
 def _in_turn(
-    ranked: Sequence[Sequence[tuple[float, Home]]], places: Sequence[int], keys: Sequence[float]
+    ranked: Sequence[Sequence[tuple[float, Home]]], where: Sequence[int], keys: Sequence[float]
 ) -> bool:
     """Whether numbers run through one part after the other, or one place after the other."""
     spans = [(min(key for key, _ in one), max(key for key, _ in one)) for one in ranked]
     if all(a[1] < b[0] for a, b in pairwise(spans)):
         return True
     inside: dict[int, list[float]] = {}
-    for place, key in zip(places, keys, strict=True):
+    for place, key in zip(where, keys, strict=True):
         inside.setdefault(place, []).append(key)
     runs = sorted((min(values), max(values)) for values in inside.values())
     return all(a[1] < b[0] for a, b in pairwise(runs))
-
-
-def _by_place(homes: list[Home]) -> list[Part] | None:
-    """Stacks that lie beside one another, told apart by where alone they lie."""
-    normal = np.cross(homes[0][1].across, homes[0][1].down)
-    points = np.array([plane.position for _, plane in homes])
-    order = np.argsort(points @ normal, kind="stable")
-    steps = np.diff(points[order], axis=0)
-    runs: list[list[int]] = [[int(order[0])]]
-    for k, step in enumerate(steps):
-        before = steps[k - 1] if k and len(runs[-1]) > 1 else None
-        if before is not None and np.linalg.norm(step - before) > 0.1 * np.linalg.norm(before):
-            runs.append([])
-        runs[-1].append(int(order[k + 1]))
-    if len(runs) < 2 or min(map(len, runs)) < _RUN:
-        return None
-    found = [Part.of([homes[i] for i in run]) for run in runs]
-    if any(part.stack is None for part in found) or _only_missing(steps):
-        return None
-    return [
-        replace(part, words=f"stack {n} of {len(found)}") for n, part in enumerate(found, start=1)
-    ]
-
-
-def _only_missing(steps: np.ndarray) -> bool:
-    """Whether the steps are multiples of one: then slices are missing between two of them."""
-    shortest = steps[np.argmin(np.linalg.norm(steps, axis=1))]
-    times = np.rint(steps @ shortest / (shortest @ shortest))
-    off = np.linalg.norm(steps - times[:, None] * shortest, axis=1)
-    return bool((off <= 0.1 * np.linalg.norm(shortest) * np.maximum(times, 1)).all())
-
-
-def _interleaved(found: Sequence[Part]) -> bool:
-    first = found[0].homes[0][1]
-    normal = np.cross(first.across, first.down)
-    spans = []
-    for part in found:
-        along = [float(np.dot(plane.position, normal)) for _, plane in part.homes]
-        spans.append((min(along), max(along)))
-    spans.sort()
-    return any(a[1] >= b[0] for a, b in pairwise(spans))
-
-
-def _places(homes: Sequence[Home]) -> list[int]:
-    """Number of the place along the normal at which each slice lies."""
-    first = homes[0][1]
-    normal = np.cross(first.across, first.down)
-    along = np.array([np.dot(plane.position, normal) for _, plane in homes])
-    order = np.argsort(along, kind="stable")
-    numbers = np.concatenate([[0], np.cumsum(np.diff(along[order]) >= SAME_PLACE_MM)])
-    out = np.empty(len(homes), np.intp)
-    out[order] = numbers
-    return [int(one) for one in out]

@@ -6,7 +6,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.find import Series, Study, find_study
 from napari_ssn.io.dicom.header import DAMAGED, Instance, instance
 from napari_ssn.io.dicom.members import member, members, received
+from napari_ssn.io.dicom.offered import SeriesInfo, several
 from napari_ssn.io.dicom.pixels import Stored, complete, stored_pixels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.source import check_memory
@@ -36,46 +37,6 @@ _PIXELS = ("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 _BLOCK = 64
 # What lies outside of what a CT scanner measured is shown as air, HU.
 _AIR = -1024.0
-# How many series are named where one is to be chosen.
-_NAMED = 100
-
-
-@dataclass(frozen=True)
-class SeriesInfo:
-    """A series to choose, without a word about the patient.
-
-    Attributes:
-        number: to choose it by, from 1.
-        modality: as CT.
-        size: columns, rows, slices; of a series that makes no volume those of its first slice.
-        spacing_mm: along these; None if it makes no volume.
-        problem: why it makes none, one sentence.
-        uid: of the series.
-        part: what sets it apart from other images of that series, as ``echo time 10 ms``.
-        uids: of its instances, in the order of its slices; of one of many frames a single one.
-    """
-
-    number: int
-    modality: str
-    size: tuple[int, int, int]
-    spacing_mm: tuple[float, ...] | None
-    problem: str | None = None
-    uid: str = ""
-    part: str = ""
-    uids: tuple[str, ...] = field(default=(), repr=False)
-
-    @property
-    def title(self) -> str:
-        """``CT 512 × 512 × 36``."""
-        return f"{self.modality or 'DICOM'} {' × '.join(map(str, self.size))}"
-
-    @property
-    def words(self) -> str:
-        """``CT 512 × 512 × 36 · 0.76 × 0.76 × 1 mm``, and its part."""
-        said = "cannot be opened"
-        if self.spacing_mm is not None:
-            said = f"{' × '.join(f'{mm:.3g}' for mm in self.spacing_mm)} mm"
-        return " · ".join(one for one in (self.title, said, self.part) if one)
 
 
 def list_series(path: Path, below: bool = True) -> tuple[SeriesInfo, ...]:
@@ -184,14 +145,6 @@ def all_readable(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
     return [one.number for one in infos if one.problem is None] or [infos[0].number]
 
 
-def several(infos: Sequence[SeriesInfo]) -> ImageError:
-    """The error that there are several series, and which."""
-    # The command has no other list of them.
-    named = "; ".join(f"{info.number}: {info.words}" for info in infos[:_NAMED])
-    more = f"; and {len(infos) - _NAMED} more" if len(infos) > _NAMED else ""
-    return ImageError(f"There are {len(infos)} series, choose one by its number: {named}{more}.")
-
-
 def is_overlay(path: Path) -> bool:
     """Whether a path is that of a DICOM segmentation, a parametric map or a structure set."""
     found = _file(path)
@@ -243,7 +196,15 @@ def _info(number: int, series: Series) -> SeriesInfo:
     if grid is not None:
         uids = tuple(dict.fromkeys(series.homes[i][0].uid for i in grid.order))
         return SeriesInfo(
-            number, series.modality, grid.space, grid.spacing_mm, None, uid, series.words, uids
+            number,
+            series.modality,
+            grid.space,
+            grid.spacing_mm,
+            None,
+            uid,
+            series.words,
+            uids,
+            series.doubt,
         )
     planes = series.planes
     size = (*planes[0].size, len(planes)) if planes else (0, 0, len(series.instances))

@@ -32,8 +32,8 @@ SAME_PLACE_MM = 1e-3
 _EVEN = 0.05
 # Steps that positions may be rounded to, mm: a coarser one would hide that slices are missing.
 _ROUNDED_MM = (0.1, 0.01)
-# And how much of the distance of slices is laid to that at most.
-_MOST_ROUNDED = 0.4
+#: And how much of the distance of slices is laid to that at most.
+MOST_ROUNDED = 0.4
 # How many gaps are named.
 _NAMED = 3
 
@@ -85,7 +85,7 @@ def stack(planes: Sequence[Plane]) -> Stack:
     places, along = places[order], along[order]
     extent: Extent = "volume"
     if len(planes) > 1:
-        rounded = _rounded_mm(places)
+        rounded = rounded_mm(places)
         _check_gaps(np.diff(along), float(np.abs(normal) @ rounded))
         step = (places[-1] - places[0]) / (len(planes) - 1)
         _check_line(places, step, float(np.linalg.norm(rounded)))
@@ -102,7 +102,7 @@ def stack(planes: Sequence[Plane]) -> Stack:
     return Stack(found, affine + 0.0, (*first.size, len(planes)), extent, _frames_note(planes))
 
 
-def _rounded_mm(places: NDArray[np.float64]) -> NDArray[np.float64]:
+def rounded_mm(places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Step to which each coordinate of positions is rounded, mm, (3,); 0 for hardly at all."""
     steps = np.zeros(3)
     for unit in reversed(_ROUNDED_MM):
@@ -215,7 +215,7 @@ def _check_gaps(gaps: NDArray[np.float64], rounded: float) -> None:
     usual = float(gaps[np.round(gaps / usual) == 1].mean())
     times = np.round(gaps / usual)
     odd = times < 1
-    tolerance = min(rounded, _MOST_ROUNDED * usual)
+    tolerance = min(rounded, MOST_ROUNDED * usual)
     odd |= np.abs(gaps - times * usual) > np.maximum(_EVEN * usual * times, tolerance)
     if odd.any():
         k = int(np.argmax(np.where(odd, np.abs(gaps - usual), -1)))
@@ -273,7 +273,7 @@ def _check_line(places: NDArray[np.float64], step: NDArray[np.float64], rounded:
     expected = places[0] + np.arange(len(places))[:, None] * step
     off = np.linalg.norm(places - expected, axis=1)
     length = float(np.linalg.norm(step))
-    if off.max() > max(_EVEN * length, min(rounded, _MOST_ROUNDED * length)):
+    if off.max() > max(_EVEN * length, min(rounded, MOST_ROUNDED * length)):
         k = int(np.argmax(off))
         raise GeometryError(
             f"The slices do not lie in line: slice {k + 1} is {off[k]:.3g} mm away from where the "

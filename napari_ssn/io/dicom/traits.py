@@ -55,6 +55,10 @@ TRAITS = (
     Trait("trigger time", "ms", False),
     Trait("acquisition", None, False),
     Trait("time", None, False),
+    Trait("side of the body", None, False),
+    Trait("contrast agent", None, False),
+    Trait("sequence", None, False),
+    Trait("description", None, False),
 )
 #: Elements of a header that `traits_of` reads.
 KEYWORDS = (
@@ -76,6 +80,11 @@ KEYWORDS = (
     "FrameReferenceTime",
     "AcquisitionDate",
     "AcquisitionTime",
+    "ImageLaterality",
+    "Laterality",
+    "ContrastBolusAgent",
+    "SequenceName",
+    "SeriesDescription",
 )
 #: And those that a maker keeps to itself: Siemens' number of tiles, b-value and direction, and
 #: whose they are.
@@ -112,6 +121,10 @@ def traits_of(header: Dataset) -> Traits:
         _number(header.get("TriggerTime")),
         _number(header.get("AcquisitionNumber")),
         _text(time) if isinstance(time, str) else _number(time),
+        _text(header.get("ImageLaterality") or header.get("Laterality")),
+        _text(header.get("ContrastBolusAgent")),
+        _text(header.get("SequenceName")),
+        _text(header.get("SeriesDescription")),
     )
 
 
@@ -161,6 +174,10 @@ def frame_traits(all_frames: Traits, group: Callable[[str], Dataset | None]) -> 
         _number(of(cardiac, "NominalCardiacTriggerDelayTime")),
         _number(of("FrameContentSequence", "FrameAcquisitionNumber")),
         _number(of("TemporalPositionSequence", "TemporalPositionTimeOffset")),
+        _text(of("FrameAnatomySequence", "FrameLaterality")),
+        _text(of("ContrastBolusUsageSequence", "ContrastBolusAgentNumber")),
+        None,
+        None,
     )
     return tuple(a if a not in (None, "") else b for a, b in zip(own, all_frames, strict=True))
 
