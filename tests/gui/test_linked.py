@@ -12,9 +12,8 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_ssn.gui.layers.colours import REGION
 from napari_ssn.gui.layers.crosshair import NAME
-from napari_ssn.gui.layers.other_lines import Drawn, Filled
 from napari_ssn.gui.layers.reticle import GAP, REACH
-from napari_ssn.gui.layers.strokes import SHEER
+from napari_ssn.gui.layers.strokes import SHEER, Band, Stroke
 from napari_ssn.gui.widgets.slice_view import Picture, SliceView
 from tests.support.docks import add_image, run_and_wait
 from tests.support.helpers import tiny_model
@@ -245,7 +244,7 @@ def test_a_pane_paints_its_picture_upright(qtbot: Any) -> None:
         here = view.at(4.0, 7.0)
         assert view.place(here.x(), here.y()) == pytest.approx((4.0, 7.0))
     line = np.array([[2.0, 2.0], [2.0, 17.0]])
-    view.show_lines((Drawn((line,), "#ff0000", 3.2),), None)
+    view.show_lines((Stroke((line,), "#ff0000", 3.2),), None)
     middle = view.at(2.0, 9.0).toPoint()
     assert view.grab().toImage().pixelColor(middle).red() > 200
     beside = view.grab().toImage().pixelColor(middle + QPoint(0, 20))
@@ -309,6 +308,10 @@ def test_the_other_planes_draw_what_the_picture_draws_in_theirs(deep: Any, qtbot
     middle = turn.points_to_display(np.array([found.ends[0]]), space)[0]
     session.places.look_at(turn.index_to_source(tuple(map(round, middle)), space))
     same(least=4)
+    # They stay where borders are marked as voxels.
+    dock.settings.boxes["lines"].setChecked(False)
+    same(least=1)
+    dock.settings.boxes["lines"].setChecked(True)
     dock.samples.add.click()
     qtbot.waitUntil(lambda: len(list(dock.scene.still())) == 3, timeout=20_000)
     session.places.look_at((7, 9, 11))
@@ -344,7 +347,7 @@ def test_a_pane_marks_a_place_and_does_not_cover_it(qtbot: Any) -> None:
     view.show_picture(Picture(np.zeros((10, 20), np.uint8), grey))
     view.look_at((0, 0), (9, 19))
     corners = np.array([[[6.0, 2.0], [6.0, 6.0], [8.0, 6.0], [8.0, 2.0]]])
-    view.show_lines((), None, (Filled(corners, "#ff0000"),), (4.0, 12.0))
+    view.show_lines((), None, (Band(corners, "#ff0000"),), (4.0, 12.0))
     shown = view.grab().toImage()
     here = view.at(4.0, 12.0).toPoint()
     arm = shown.pixelColor(here + QPoint(round((GAP + REACH) / 2), 0))

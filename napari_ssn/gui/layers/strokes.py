@@ -36,7 +36,7 @@ class Stroke:
     """Lines of one colour and width.
 
     Attributes:
-        lines: of each its points, (n, 2), along the two axes that the viewer shows.
+        lines: of each its points, (n, 2), along the two axes that are shown.
         colour: as napari takes it.
         width: pixels of the screen, `THIN` or `BOLD`.
         words: of the legend; empty for none.
@@ -53,7 +53,7 @@ class Band:
     """What is filled between two lines.
 
     Attributes:
-        corners: of rectangles, (n, 4, 2), along the two axes that the viewer shows.
+        corners: of rectangles, (n, 4, 2), along the two axes that are shown.
         colour: as napari takes it; it is drawn sheer.
     """
 

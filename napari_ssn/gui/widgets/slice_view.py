@@ -12,9 +12,8 @@ from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_ssn.gui.layers.colours import MIDDLE
-from napari_ssn.gui.layers.other_lines import Drawn, Filled
 from napari_ssn.gui.layers.reticle import GAP, REACH
-from napari_ssn.gui.layers.strokes import SHEER, THIN
+from napari_ssn.gui.layers.strokes import SHEER, THIN, Band, Stroke
 
 # Pixels of the screen: the least, so that a small screen has room for the window, around the
 # crosshair's middle, from the edge to letters, and the halo's more than its line.
@@ -74,8 +73,8 @@ class SliceView(QWidget):
         self.setFont(font)
         self._picture: Picture | None = None
         self._image: QImage | None = None
-        self.lines: tuple[Drawn, ...] = ()
-        self.filled: tuple[Filled, ...] = ()
+        self.lines: tuple[Stroke, ...] = ()
+        self.filled: tuple[Band, ...] = ()
         self.middle: tuple[float, float] | None = None
         self.cross: tuple[float, float] | None = None
         self.words = ""
@@ -108,9 +107,9 @@ class SliceView(QWidget):
 
     def show_lines(
         self,
-        lines: tuple[Drawn, ...],
+        lines: tuple[Stroke, ...],
         cross: tuple[float, float] | None,
-        filled: tuple[Filled, ...] = (),
+        filled: tuple[Band, ...] = (),
         middle: tuple[float, float] | None = None,
     ) -> None:
         """Draw others.
