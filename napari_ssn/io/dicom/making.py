@@ -20,7 +20,7 @@ from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Code, Content, Label, Model
 from napari_ssn.io.dicom.damage import quiet
 from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, short
-from napari_ssn.io.dicom.source import forget
+from napari_ssn.io.dicom.whose import forget
 
 #: What is said of the file to whoever is about to pass it on.
 NAMES_THE_PATIENT = "names the patient"

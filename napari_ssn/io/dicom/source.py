@@ -14,6 +14,7 @@ from pydicom.uid import EnhancedCTImageStorage
 from pydicom.valuerep import format_number_as_ds
 
 from napari_ssn.io.dicom.planes import planes
+from napari_ssn.io.dicom.whose import WHOSE, check_complete, complete
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -23,23 +24,10 @@ if TYPE_CHECKING:
 # How far off an even grid rounded positions may be, mm and as a share of the distance of slices;
 # less than the last is no difference.
 _ROUNDED_MM, _ROUNDED_SHARE, _EXACT_MM = 0.2, 0.05, 1e-3
-# What names or describes the patient and the study, of type 2: a segmentation must have it, with
-# the value that its source has.
-_WHOSE = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-)
-# And what else is read of a source: what it is, and where it lies.
+# What is read of a source: whom it is of, what it is, and where it lies.
 _KEPT = frozenset(
     (
-        *_WHOSE,
+        *WHOSE,
         "SpecificCharacterSet",
         "SOPClassUID",
         "SOPInstanceUID",
@@ -77,7 +65,6 @@ _KEPT = frozenset(
         "RRIntervalVector",
     )
 )
-_SEXES = {"", "M", "F", "O"}
 
 
 def places(series: DicomSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -119,6 +106,7 @@ def sources(
     series: DicomSeries, planes: list[int], frames: NDArray[Any]
 ) -> tuple[list[Dataset], NDArray[Any]]:
     """Headers that the planes are drawn on, and pixels for each of their frames."""
+    check_complete(series.headers[0])
     positions, steps = places(series)
     on_grid, between = even(positions), None
     # Frames lie on the grid itself: of rounded positions other programs make no volume.
@@ -135,7 +123,7 @@ def sources(
             header.PixelSpacing = headers[0].PixelSpacing
             # A segmentation has room for one.
             header.FrameOfReferenceUID = series.headers[0].FrameOfReferenceUID
-            _complete(header)
+            complete(header)
             _set_between(header, between)
         for header, k in zip(headers, planes, strict=True) if moved else ():
             header.ImagePositionPatient = [_decimal(x) for x in on_grid[k]]
@@ -152,7 +140,7 @@ def sources(
         if keyword not in shared:
             setattr(shared, keyword, getattr(groups[0], keyword))
     _set_between(shared.PixelMeasuresSequence[0], between)
-    _complete(header)
+    complete(header)
     return [header], frames
 
 
@@ -230,23 +218,6 @@ def _picked(header: Dataset) -> Dataset:
         if keyword_for_tag(element.tag) in _KEPT:
             out.add(element)
     return out
-
-
-def forget(made: Dataset) -> None:
-    """Take out of a segmentation whom it is of; its UIDs still lead to the series."""
-    for keyword in _WHOSE:
-        setattr(made, keyword, "")
-    made.PatientIdentityRemoved = "YES"
-    made.DeidentificationMethod = "napari-ssn: names, numbers and dates left empty; UIDs kept"
-
-
-def _complete(header: Dataset) -> None:
-    """Fill in what must be there and may be empty."""
-    for keyword in _WHOSE:
-        if keyword not in header:
-            setattr(header, keyword, "")
-    if (header.PatientSex or "") not in _SEXES:
-        header.PatientSex = ""
 
 
 def _set_between(measures: Dataset, between: float | None) -> None:
