@@ -25,6 +25,7 @@ from napari_ssn.documents.servers import Server
 from napari_ssn.io.dicom.read import read_dicom, read_received
 from napari_ssn.io.dicom.web import fetch, find, send
 from napari_ssn.io.dicom.web.connection import Connection
+from napari_ssn.io.dicom.web.wanted import Wanted
 from tests.support.dicoms import make_series
 from tests.support.orthanc import PASSWORD, USER, running
 
@@ -49,7 +50,7 @@ def main(
             with Connection(server) as there:
                 sent = send.send(there, sorted((folder / "scan").iterdir()))
                 assert all(one.done for one in sent)
-                study = find.studies(there, find.Wanted())[0][0].uid
+                study = find.studies(there, Wanted())[0][0].uid
                 series = find.series(there, study)[0].uid
                 known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 

@@ -104,10 +104,10 @@ def find(
     A line for each, with tabs between: UID, date, modalities, what of the description is known to
     name nobody, series, images. Of a series: UID, number, modality, description, images.
     """
-    wanted = web.find.Wanted.typed(
+    wanted = web.wanted.Wanted.typed(
         since or "", until or "", modality or "", patient or "", accession or ""
     )
-    if study and wanted != web.find.Wanted():
+    if study and wanted != web.wanted.Wanted():
         raise typer.BadParameter("--study says which: leave out the other conditions.")
     with web.connection.Connection(web.servers.named(server), insecure=insecure) as there:
         if study:

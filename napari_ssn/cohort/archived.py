@@ -19,7 +19,8 @@ from napari_ssn.io.formats import dicom_home
 
 if TYPE_CHECKING:
     from napari_ssn.io.dicom.web.connection import Connection
-    from napari_ssn.io.dicom.web.find import FoundSeries, FoundStudy, Wanted
+    from napari_ssn.io.dicom.web.find import FoundSeries, FoundStudy
+    from napari_ssn.io.dicom.web.wanted import Wanted
 
 # Kinds of images of which a series is a volume as a rule; others have to be asked for.
 _VOLUMES = frozenset({"CT", "MR", "PT", "NM"})

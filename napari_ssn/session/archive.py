@@ -103,7 +103,7 @@ class Archive:
         self.studies, self.series, self._study = (), (), ""
 
         def work(there: Connection, step: Callable[[int, int], None]) -> Any:
-            wanted = web.find.Wanted.typed(since, until, modality, patient)
+            wanted = web.wanted.Wanted.typed(since, until, modality, patient)
             return web.find.studies(there, wanted, names=names)
 
         self._ask(server, "Looking for studies", work, self._found)

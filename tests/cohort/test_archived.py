@@ -20,6 +20,7 @@ from napari_ssn.documents.servers import Server
 from napari_ssn.errors import DataError
 from napari_ssn.io.dicom.web import fetch, find, servers
 from napari_ssn.io.dicom.web.connection import BusyError
+from napari_ssn.io.dicom.web.wanted import Wanted as Sought
 from tests.support.crews import know, rows
 from tests.support.dicoms import make_series
 from tests.support.helpers import command, noise_image
@@ -76,7 +77,7 @@ def test_what_an_archive_is_asked_for(orthanc: Orthanc, listed: Server, tmp_path
     give(orthanc, tmp_path, 2, 1)
 
     def found(words: str = "", least: int = 1, **wanted: str) -> tuple[set[int], int]:
-        query = Query(listed, "clinic", find.Wanted.typed(**wanted), words, least)
+        query = Query(listed, "clinic", Sought.typed(**wanted), words, least)
         scans, others = look_there(query)
         for scan, stamp in scans:
             assert scan.there is not None and scan.there.server == "clinic"

@@ -19,8 +19,8 @@ from napari_ssn.io.dicom.read import read_dicom
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.dicom.web import fetch, find, send
 from napari_ssn.io.dicom.web.connection import Connection, LoginError, MissingError
-from napari_ssn.io.dicom.web.find import Wanted
 from napari_ssn.io.dicom.web.send import Outcome
+from napari_ssn.io.dicom.web.wanted import Wanted
 from napari_ssn.io.formats import encode_picture
 from napari_ssn.io.series import open_series
 from tests.support.connections import open_until_the_end
@@ -169,6 +169,28 @@ def test_names_are_said_where_they_are_asked_for(archive: Orthanc, scan: list[Pa
     assert not named_in(repr(found))
     for other in (Wanted(patient="PID"), Wanted(until="2020-01-01"), Wanted(modality="MR")):
         assert find.studies(there, other) == ([], False)
+
+
+@pytest.mark.parametrize("number", ["PID 47/11", "4711:2^A", "MÜLLER (2)", "50%25&x=1", "a+b"])
+def test_a_number_may_hold_any_sign(archive: Orthanc, tmp_path: Path, number: str) -> None:
+    """Orthanc 1.10 does not read what an address holds in a code: it has to hold signs plainly."""
+    there = connected(archive)
+    for k, one in enumerate((number, f"{number}7")):
+
+        def of(_: int, dataset: Any, one: str = one) -> None:
+            dataset.SpecificCharacterSet = "ISO_IR 192"
+            dataset.PatientID, dataset.AccessionNumber = one, one
+
+        paths = make_series(
+            tmp_path / str(k), image()[:, :, :1], AFFINE, study=f"1.2.{k + 1}", seed=k, change=of
+        )
+        send.send(there, paths)
+    for wanted in (Wanted(patient=number), Wanted(accession=number)):
+        found = [one.uid for one in find.studies(there, wanted)[0]]
+        assert found == ["1.2.1"]
+    # A star stands for anything.
+    assert len(find.studies(there, Wanted(patient=f"{number}*"))[0]) == 2
+    assert find.studies(there, Wanted(patient=f"{number}8")) == ([], False)
 
 
 def test_more_than_are_listed(archive: Orthanc, tmp_path: Path) -> None:

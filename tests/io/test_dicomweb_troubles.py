@@ -20,8 +20,8 @@ from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, ArchiveError, Cancel, Cancelled
 from napari_ssn.io.dicom.web import fetch, find, send
 from napari_ssn.io.dicom.web.connection import AwayError, Connection, MissingError
-from napari_ssn.io.dicom.web.find import Wanted
 from napari_ssn.io.dicom.web.send import Outcome
+from napari_ssn.io.dicom.web.wanted import Wanted
 from tests.support.connections import open_until_the_end
 from tests.support.dicoms import make_series
 from tests.support.orthanc import free_port

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from napari_ssn.io.dicom.web import find as find
     from napari_ssn.io.dicom.web import send as send
     from napari_ssn.io.dicom.web import servers as servers
+    from napari_ssn.io.dicom.web import wanted as wanted
 
-_module = door(__name__, ("connection", "fetch", "find", "send", "servers"))
+_module = door(__name__, ("connection", "fetch", "find", "send", "servers", "wanted"))
 
 
 def __getattr__(name: str) -> ModuleType:

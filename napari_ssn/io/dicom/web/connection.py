@@ -19,6 +19,7 @@ from napari_ssn.errors import NEVER, ArchiveError, Cancel, LineError
 from napari_ssn.io.dicom.damage import quiet, silent
 from napari_ssn.io.dicom.web.servers import secret_of
 from napari_ssn.io.dicom.web.waiting import hang_up, read_ahead, waited
+from napari_ssn.io.dicom.web.wanted import plain
 
 #: Seconds to wait for a line, and for the next bytes on it.
 PATIENCE = (5.0, 60.0)
@@ -236,6 +237,7 @@ class _Session(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request where it belongs."""
         self._cancel.check()
+        request.url = plain(str(request.url))
         # The client names the computer without the port.
         request.headers.pop("Host", None)
         # A login page would get the token, and a POST become a GET.

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from itertools import islice
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 
-from napari_ssn.errors import ArchiveError, ImageError
+from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.modalities import shown_modality, shown_text
 from napari_ssn.io.dicom.naming import day_of, known_words
 from napari_ssn.io.dicom.web.connection import Connection, MissingError
+from napari_ssn.io.dicom.web.wanted import Wanted, asked_for, checked_uid
 
 #: As many are listed of what was found.
 MOST = 200
@@ -41,73 +40,8 @@ _SERIES = (
     "SeriesDate",
     "NumberOfSeriesRelatedInstances",
 )
-# By these what was found is told from what was not asked for.
-_WHOSE = ("PatientID", "AccessionNumber")
 # Looked at so that nothing of them is shown by accident, or because somebody wants to see them.
 _PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is looked for; what is left out may be anything.
-
-    Attributes:
-        since, until: days of the study, as 2020-01-31; the ends are meant too.
-        modality: as CT, that some series of the study has.
-        patient, accession: numbers, of the patient and of the examination.
-        study: UID.
-    """
-
-    since: str = ""
-    until: str = ""
-    modality: str = ""
-    patient: str = field(default="", repr=False)
-    accession: str = field(default="", repr=False)
-    study: str = ""
-
-    @classmethod
-    def typed(
-        cls,
-        since: str = "",
-        until: str = "",
-        modality: str = "",
-        patient: str = "",
-        accession: str = "",
-        study: str = "",
-    ) -> Wanted:
-        """As somebody has typed it; ArchiveError for a day or UID that is none."""
-        return cls(
-            checked_day(since), checked_day(until), modality.strip().upper(), patient.strip(),
-            accession.strip(), checked_uid(study.strip()) if study.strip() else "",
-        )  # fmt: skip
-
-    def filters(self) -> dict[str, str]:
-        """As QIDO has it."""
-        first, last = self.since.replace("-", ""), self.until.replace("-", "")
-        said = {
-            "StudyDate": f"{first}-{last}" if first or last else "",
-            "ModalitiesInStudy": self.modality,
-            "PatientID": self.patient,
-            "AccessionNumber": self.accession,
-            "StudyInstanceUID": self.study,
-        }
-        return {keyword: value for keyword, value in said.items() if value}
-
-
-def checked_day(text: str) -> str:
-    """A day as 2020-01-31, or none; ArchiveError for what is neither."""
-    text = text.strip()
-    try:
-        return date.fromisoformat(text).isoformat() if text else ""
-    except ValueError:
-        raise ArchiveError(f"{text[:20]!r} is no date: write it as 2025-03-01.") from None
-
-
-def checked_uid(text: str) -> str:
-    """A UID that may stand in an address; ArchiveError for what is none."""
-    if re.fullmatch(r"[0-9][0-9.]{0,63}", text) is None:
-        raise ArchiveError("That is no UID: it is digits and dots, 64 at most.")
-    return text
 
 
 @dataclass(frozen=True)
@@ -165,17 +99,23 @@ def studies(
     Raises:
         ArchiveError: see `Connection`.
     """
-    filters = wanted.filters()
+    found = list(islice(_studies(connection, wanted, wanted.filters()), most + 1))
+    if not found and (loose := wanted.loosely()):
+        found = list(islice(_studies(connection, wanted, loose), most + 1))
+    listed = [_study(one, names) for one in found[:most]]
+    return sorted(listed, key=lambda one: one.day, reverse=True), len(found) > most
+
+
+def _studies(connection: Connection, wanted: Wanted, filters: dict[str, str]) -> Iterator[Dataset]:
+    """Studies that an archive finds by some filters, and that were asked for."""
 
     def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
         return connection.client.search_for_studies(
             limit=limit, offset=offset, fields=(*_STUDY, *_PATIENT), search_filters=filters
         )
 
-    items = (one for one in _all(connection, ask, _STUDY[0]) if _asked_for(one, filters))
-    found = list(islice(items, most + 1))
-    listed = [_study(one, names) for one in found[:most]]
-    return sorted(listed, key=lambda one: one.day, reverse=True), len(found) > most
+    loosely = filters != wanted.filters()
+    return (one for one in _all(connection, ask, _STUDY[0]) if asked_for(one, wanted, loosely))
 
 
 def series(connection: Connection, study: str) -> list[FoundSeries]:
@@ -283,24 +223,6 @@ def _read(connection: Connection, page: object, key: str) -> Iterator[Dataset]:
         if not uid:
             raise connection.no_dicom()
         yield one
-
-
-def _asked_for(one: Dataset, filters: Mapping[str, str]) -> bool:
-    """Whether a study is one of those that were asked for; archives may forget about filters."""
-    first, _, last = filters.get("StudyDate", "-").partition("-")
-    day = day_of(one).replace("-", "")
-    if day and not (first or day) <= day <= (last or day):
-        return False
-    for keyword in (*_WHOSE, "StudyInstanceUID"):
-        wanted, there = filters.get(keyword, ""), str(one.get(keyword) or "")
-        if (
-            wanted
-            and there
-            and not set("*?") & set(wanted)
-            and there.casefold() != wanted.casefold()
-        ):
-            return False
-    return True
 
 
 def _study(one: Dataset, names: bool) -> FoundStudy:

@@ -18,8 +18,9 @@ from napari_ssn.io.dicom.header import DAMAGED
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.modalities import shown_modality
 from napari_ssn.io.dicom.web.connection import AwayError, Connection, LoginError, MissingError
-from napari_ssn.io.dicom.web.find import checked_uid, holds
+from napari_ssn.io.dicom.web.find import holds
 from napari_ssn.io.dicom.web.waiting import UnderWayError
+from napari_ssn.io.dicom.web.wanted import checked_uid
 
 # PS3.18 table I.2-2 and PS3.7 annex C: why an instance was not stored.
 _REASONS = {
