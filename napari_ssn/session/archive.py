@@ -75,10 +75,11 @@ class Archive:
             self._say(str(error), True)
         self.changed.emit()
 
-    def add(self, name: str, address: str, login: str) -> None:
-        """Put an archive into the list."""
+    def add(self, name: str, address: str, login: str, certificates: str = "") -> None:
+        """Put an archive into the list; ``certificates`` is the file of an authority of its own."""
+        file = Path(certificates.strip()).expanduser() if certificates.strip() else None
         try:
-            server = web.servers.server_of(name, address, login)
+            server = web.servers.server_of(name, address, login, None, file)
             web.servers.add_server(server)
             known = login == "none" or web.servers.secret_of(server) is not None
         except SSNError as error:

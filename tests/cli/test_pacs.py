@@ -139,6 +139,20 @@ def test_an_address_that_is_none(run: Run, listed: Path, address: str, words: st
             servers.named(address)
 
 
+@pytest.mark.parametrize(("content", "words"), [(None, "is not there"), ("x", "holds none")])
+def test_certificates_that_are_none(
+    run: Run, listed: Path, tmp_path: Path, content: str | None, words: str
+) -> None:
+    """Said when the archive is added, and not of every question that it is asked later."""
+    path = tmp_path / "own.pem"
+    if content is not None:
+        path.write_text(content)
+    command = ("pacs", "add", "clinic", "https://a.example", "--certificates", str(path))
+    status, _, err = run(*command)
+    assert status == 2 and words in " ".join(err.replace("│", " ").split())
+    assert not listed.exists()
+
+
 def test_passwords_are_not_kept(listed: Path) -> None:
     listed.parent.mkdir()
     server = {"name": "clinic", "address": "https://a.example", "password": "secret"}

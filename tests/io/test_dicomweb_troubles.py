@@ -424,6 +424,14 @@ def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(ArchiveError, match=r"The file of certificates .* is not there"):
             to(web, certificates=str(tmp_path / "nowhere.pem"))
         (tmp_path / "text.pem").write_text("none")
-        with pytest.raises(AwayError, match="cannot be verified"):
-            find.studies(to(web, certificates=str(tmp_path / "text.pem")), Wanted())
+        with pytest.raises(ArchiveError, match="holds none"):
+            to(web, certificates=str(tmp_path / "text.pem"))
     assert [one.method for one in web.asked] == ["GET"]
+
+
+def test_what_speaks_no_https_is_not_called_unverified() -> None:
+    """As where the port is that of http: no file of certificates would help."""
+    with answering(lambda asked: Answer()) as web:
+        there = to(web.address.replace("http:", "https:"))
+        with pytest.raises(AwayError, match="does not speak https"):
+            find.studies(there, Wanted())

@@ -45,6 +45,9 @@ class NewServer:
     name: str = asked("", "Name", "To call it by")
     address: str = asked("", "Address", "Of its DICOMweb, as https://pacs.example.org/dicom-web")
     login: str = asked("token", "Login", "How it knows who asks", choices=_LOGINS)
+    certificates: str = asked(
+        "", "Certificates", "File of the authority that is your hospital's own; empty for none"
+    )
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class ArchiveDialog(QDialog):
         self.adding: Form[NewServer] = Form(NewServer(), lambda _: None)
         for form, name, words in (
             (self.adding, "address", "https://pacs.example.org/dicom-web"),
+            (self.adding, "certificates", "those that this computer trusts"),
             (self.form, "since", "2025-03-01"),
             (self.form, "until", "2025-09-30"),
             (self.form, "modality", "CT"),
@@ -139,7 +143,7 @@ class ArchiveDialog(QDialog):
 
     def _add(self) -> None:
         new, before = self.adding.value, self._archive.servers
-        self._archive.add(new.name, new.address, new.login)
+        self._archive.add(new.name, new.address, new.login, new.certificates)
         if self._archive.servers != before:
             self._wants_more = False
             self.adding.show(NewServer())

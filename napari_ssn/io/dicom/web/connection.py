@@ -17,7 +17,7 @@ from urllib3.exceptions import ReadTimeoutError
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, ArchiveError, Cancel, LineError
 from napari_ssn.io.dicom.damage import quiet, silent
-from napari_ssn.io.dicom.web.servers import secret_of
+from napari_ssn.io.dicom.web.servers import check_certificates, secret_of
 from napari_ssn.io.dicom.web.waiting import hang_up, read_ahead, waited
 from napari_ssn.io.dicom.web.wanted import plain
 
@@ -98,11 +98,8 @@ class Connection:
                 f"{server.name} is reached by http, which anybody on the way can read: give its "
                 "https address, or insist with --insecure."
             )
-        if server.certificates is not None and not Path(server.certificates).is_file():
-            raise ArchiveError(
-                f"The file of certificates that the list of archives names for {server.name} is "
-                "not there."
-            )
+        if server.certificates is not None:
+            check_certificates(Path(server.certificates))
         self.server, self.cancel = server, cancel
         self._patience, self._secret = patience, secret_of(server)
         session = _Session(server, self._secret, cancel)
@@ -186,6 +183,12 @@ class Connection:
     def _broken(self, error: exceptions.RequestException) -> ArchiveError:
         name, seconds = self.server.name, self._patience[1]
         if isinstance(error, exceptions.SSLError):
+            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                return AwayError(
+                    f"What answers at the address of {name} does not speak https: look at the "
+                    "address and its port.",
+                    False,
+                )
             return AwayError(
                 f"Whether it is {name} that answers cannot be verified (its certificate is of an "
                 "unknown authority, of another name or too old): name the file of your authority's "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -63,6 +64,8 @@ def server_of(
     insecure: bool = False,
 ) -> Server:
     """An archive as somebody has typed it; ArchiveError, in one sentence, for what is none."""
+    if certificates is not None:
+        check_certificates(certificates)
     try:
         return Server.model_validate(
             {
@@ -79,6 +82,19 @@ def server_of(
         place, words = what_is_wrong([dict(one) for one in problems])
         hint = f" (it is made of {NAME_WORDS})" if place == "name" else ""
         raise ArchiveError(f"The {place or 'archive'} {words}{hint}.") from None
+
+
+def check_certificates(path: Path) -> None:
+    """ArchiveError if a file is not there, or holds no certificates in PEM."""
+    if not path.is_file():
+        raise ArchiveError("The file of certificates that is named for the archive is not there.")
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (ssl.SSLError, OSError):
+        raise ArchiveError(
+            "The file of certificates holds none, or cannot be read: it is text with lines BEGIN "
+            "CERTIFICATE (PEM)."
+        ) from None
 
 
 def add_server(server: Server, path: Path | None = None) -> None:
