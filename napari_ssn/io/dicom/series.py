@@ -25,8 +25,9 @@ _later = door("napari_ssn.io.dicom", ("acquired",))
 MANUFACTURER = "napari-ssn contributors"
 # What a segmentation repeats of its source, and no more: what the standard requires.
 _REPEATED = (
-    "the patient's name, number, birth date and sex, and the study's date, time, number, accession "
-    "number and referring physician"
+    "the patient's name, number, birth date and sex, the study's date, time, number, accession "
+    "number and referring physician, and the UIDs of the study, the series, the slices and their "
+    "frame of reference"
 )
 
 

@@ -35,7 +35,6 @@ _KEPT = frozenset(
         "SeriesInstanceUID",
         "Modality",
         "FrameOfReferenceUID",
-        "PositionReferenceIndicator",
         "ImagePositionPatient",
         "ImageOrientationPatient",
         "PixelSpacing",
@@ -65,6 +64,12 @@ _KEPT = frozenset(
         "RRIntervalVector",
     )
 )
+# Of frames of one instance, the functional groups that say where they lie, and what of these.
+_GROUPS = {
+    "PlanePositionSequence": ("ImagePositionPatient",),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+}
 
 
 def places(series: DicomSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -208,7 +213,24 @@ def _decimal(value: float) -> str:
 
 def _bare(header: Dataset) -> Dataset:
     """A copy of a header without whatever a segmentation does not have to repeat."""
-    return deepcopy(_picked(header))
+    out = _picked(header)
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        if keyword in header:
+            setattr(out, keyword, [_bare_group(group) for group in header[keyword].value])
+    return deepcopy(out)
+
+
+def _bare_group(group: Dataset) -> Dataset:
+    """Functional groups of a frame, or of all, without what says nothing of where they lie."""
+    out = Dataset()
+    for keyword, needed in _GROUPS.items():
+        if group.get(keyword):
+            item = Dataset()
+            for one in needed:
+                if one in group[keyword].value[0]:
+                    item.add(group[keyword].value[0][one])
+            setattr(out, keyword, [item])
+    return out
 
 
 def _picked(header: Dataset) -> Dataset:
