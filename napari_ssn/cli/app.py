@@ -47,6 +47,7 @@ COMMANDS = {
     "demo": Place("demo", "demo", "Open the window with an example, ready to run."),
     "train": Place("train", "train", "Train a model, or go on with a checkpoint."),
     "evaluate": Place("evaluate", "evaluate", "Measure a model against its raters."),
+    "fit-head": Place("evaluate", "fit_head", "Fit a model's head to other patients."),
     "likeness": Place("likeness", "likeness", "Learn what a model's training images look like."),
     "export": Place("export", "export", "Write a model's network as ONNX."),
     "pacs add": Place("pacs", "add", "Keep an archive (PACS) in the list."),

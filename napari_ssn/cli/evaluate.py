@@ -99,6 +99,58 @@ def evaluate(
         network.models.save_card(loaded.folder, loaded.card.model_copy(update=update))
 
 
+def fit_head(
+    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
+    data: Annotated[
+        Path, typer.Option(help="Zip or folder with raters that the model was not trained on.")
+    ],
+    named: Annotated[str, typer.Option(help="What the model's card calls that data.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model with its fitted head.")],
+    split: Annotated[
+        str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--cases", min=1, help="So many cases, evenly spread over the data.")
+    ] = 120,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Fit how far each direction reaches, and how high each label lies, on other patients.
+
+    Few numbers, which are then in the weights: a model of its own is written. What the card says
+    of the range and of figures was of the other weights: learn and measure both again with
+    `napari-ssn evaluate`. Prints JSON.
+    """
+    network.models.make_folder(out)
+    if any(out.iterdir()):
+        raise ExportError(f"{out.name} is not empty: name a new folder for the model.")
+    loaded = network.models.load_model(model, device)
+    cases = training.reading.some_cases(data, split, count, loaded.card.spatial_dims)
+    with _timed("Segmenting", len(cases)) as report:
+        found = training.heads.fit_head(loaded, cases, named, seed=seed, report=report)
+    head = found.head
+    card = loaded.card.model_copy(
+        update={
+            "training": loaded.card.training.model_copy(update={"head": head}),
+            "calibration": None,
+            "metrics": {},
+        }
+    )
+    tensors = training.heads.fitted_tensors(loaded.network, head.columns, head.shifts)
+    network.models.save_model(out, card, tensors)
+    _give(
+        {
+            "columns": head.columns,
+            "shifts": head.shifts,
+            "cases": head.cases,
+            "before": found.before,
+            "after": found.after,
+            "tried": found.tried,
+        },
+        None,
+    )
+
+
 @contextmanager
 def _timed(title: str, count: int) -> Iterator[Callable[[int, int], None]]:
     """A bar that is told how many of so many cases are done; at the end, how long they took."""

@@ -16,6 +16,7 @@ from napari_ssn.documents.controls import without_controls
 from napari_ssn.documents.likeness import Likeness
 from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.documents.regular import read_text
+from napari_ssn.documents.trained import Training as Training
 from napari_ssn.errors import ModelError
 from napari_ssn.geometry.orientation import named_directions
 
@@ -69,20 +70,6 @@ class Label(Closed):
     name: Annotated[str, AfterValidator(_one_line)] = Field(min_length=1, max_length=200)
     colour: Colour
     terms: Terms | None = None
-
-
-class Training(Closed):
-    """What the weights were made from and how."""
-
-    data: str
-    url: str = ""
-    licence: str
-    attribution: str
-    sha256: str = ""
-    steps: int = Field(default=0, ge=0)
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    #: Figures of each validation on the way.
-    history: list[dict[str, float]] = Field(default_factory=list)
 
 
 class Factors(Closed):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_ssn.training import clicking as clicking
     from napari_ssn.training import evaluate as evaluate
     from napari_ssn.training import fit as fit
+    from napari_ssn.training import heads as heads
     from napari_ssn.training import likeness as likeness
     from napari_ssn.training import measuring as measuring
     from napari_ssn.training import pictures as pictures
@@ -24,6 +25,7 @@ __getattr__ = door(
         "clicking",
         "evaluate",
         "fit",
+        "heads",
         "likeness",
         "measuring",
         "pictures",
