@@ -19,7 +19,7 @@ from napari_ssn.io.files import check_targets, write_files
 from napari_ssn.prediction.change_report import add_to_table, write_change
 from napari_ssn.prediction.followed import View
 from napari_ssn.prediction.growth import day_in, days_between, figures_of, growth_between, told_of
-from napari_ssn.prediction.scan import scan_in
+from napari_ssn.prediction.scan import of_image, scan_in
 
 
 def change(
@@ -91,10 +91,15 @@ def change(
     views: list[View] = []
     series: DicomSeries | None = None
     if images is not None:
-        views, linked, known, series = seen((before, after), images, align)
+        views, linked, acquired, series = seen((before, after), images, align)
+        # What the headers say of when, how and of whom is known of no sidecar.
+        scans = of_image(scans[0], acquired[0]), of_image(scans[1], acquired[1])
+        known = acquired[0].day, acquired[1].day
+        if dates is None:
+            taken = known
         if between is None:
-            taken, between = known, days_between(*known)
-            found = growth_between(*scans, label, between)
+            between = days_between(*known)
+        found = growth_between(*scans, label, between)
     if out is not None:
         text = json.dumps(figures_of(found, least), indent=2) + "\n"
         with naming_missing([out, report, table]):

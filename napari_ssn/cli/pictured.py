@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from napari_ssn.cli.beside import beside_of, held, problems_of
 from napari_ssn.cli.repeat import image_of
 from napari_ssn.documents.sidecar import Point, Provenance, read_sidecar
 from napari_ssn.errors import DataError
-from napari_ssn.geometry.acquired import acquired_by
+from napari_ssn.geometry.acquired import Acquired, acquired_by
 from napari_ssn.io.content import plain_labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.prediction.followed import Link, View, place_in, view_of
@@ -28,13 +27,13 @@ class Pictured(NamedTuple):
     Attributes:
         views: of both.
         linked: what lays them on each other, in words.
-        days: on which they were taken; None where DICOM does not say.
+        acquired: when and how they were taken, and of whom, as far as DICOM says.
         series: of the later one; None where it is not from DICOM.
     """
 
     views: list[View]
     linked: str
-    days: tuple[date | None, date | None]
+    acquired: tuple[Acquired, Acquired]
     series: DicomSeries | None
 
 
@@ -52,12 +51,12 @@ def seen(sidecars: tuple[Path, Path], images: tuple[Path, Path], align: bool) ->
     (one, here, first), (two, there, series) = (
         _seen(*pair) for pair in zip(sidecars, images, strict=True)
     )
-    days = acquired_by(first).day, acquired_by(series).day
+    acquired = acquired_by(first), acquired_by(series)
     if not align:
-        return Pictured([one, two], linked_by(here, there), days, series)
+        return Pictured([one, two], linked_by(here, there), acquired, series)
     motion = motion_between((one, two))
     laid = [one, laid_on(one, two, motion)]
-    return Pictured(laid, laid_by(motion.degrees, motion.alike), days, series)
+    return Pictured(laid, laid_by(motion.degrees, motion.alike), acquired, series)
 
 
 def _seen(sidecar: Path, image: Path) -> tuple[View, Link, DicomSeries | None]:

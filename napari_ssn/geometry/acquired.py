@@ -14,11 +14,18 @@ class Acquired:
         day: on which it was taken; a person sees it and may change it, and no sidecar has it.
         kernel: sha256 of the kernel that it was reconstructed with, which is free text.
         thickness_mm: of a slice, which may be more than their distance.
+        whose: sha256 of the patient's number, birth date and sex, each empty where it is not
+            stated; no sidecar has it, and nothing shows it.
     """
 
     day: date | None = None
     kernel: str | None = None
     thickness_mm: float | None = None
+    whose: tuple[str, str, str] = ("", "", "")
+
+    def of_another(self, other: Acquired) -> bool:
+        """Whether the two are of different patients, by what both files state."""
+        return any(a and b and a != b for a, b in zip(self.whose, other.whose, strict=True))
 
 
 #: Of a file that says nothing.

@@ -32,6 +32,10 @@ _NO_SERIES = (
     "A page becomes part of the later scan's study, and that scan is not at hand as a DICOM "
     "series: write HTML, or name the images of both scans."
 )
+_OTHERS = (
+    "The two scans are of different patients, by their headers: a page about both belongs into the "
+    "study of neither. Write HTML."
+)
 
 
 def write_change(
@@ -69,6 +73,8 @@ def write_change(
         ExportError: the later scan is of no DICOM series, or the file is not to be had.
     """
     captured = path.name.lower().endswith(CAPTURED_SUFFIX)
+    if captured and scans[0].acquired.of_another(scans[1].acquired):
+        raise ExportError(_OTHERS)
     if captured and deidentified:
         series, days = None if series is None else series.unnamed(), (None, None)
     told = told_of(found, least)

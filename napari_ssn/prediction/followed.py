@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.intensity import seems_ct
 from napari_ssn.io.content import Label as Named
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.prediction.decode import hypothesis_of
@@ -20,7 +21,7 @@ from napari_ssn.prediction.ranges import Ranges, count_ranges
 from napari_ssn.prediction.scan import Scan, scan_of
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.wish import SIDE
-from napari_ssn.text.pictures import drawn, grey_canvas, label_lines
+from napari_ssn.text.pictures import drawn, grey_canvas, grey_ends, label_lines
 
 Floats = NDArray[np.float64]
 Voxel = tuple[int, ...]
@@ -44,6 +45,7 @@ class View:
         reach: mm to either side of that within which something is outlined.
         names: labels but the background, with their colours.
         affine: 4×4 of it, index to mm.
+        counted: whether a value means the same in every image, as Hounsfield units do.
     """
 
     image: NDArray[np.float32]
@@ -53,6 +55,7 @@ class View:
     reach: float
     names: tuple[Named, ...]
     affine: Floats = field(default_factory=lambda: np.eye(4))
+    counted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +149,10 @@ def view_of(
     piece = np.ascontiguousarray(labels[part])
     inner = (at[0] - part[0].start, at[1] - part[1].start, at[2] - part[2].start)
     z, y, x = spacing
+    ct, modality = source.ct, source.declared.modality
+    # Of a file that says nothing its values tell.
+    silent = ct is None and modality is None
+    counted = bool(ct) or modality == "CT" or (silent and seems_ct(image[part]))
     if len(source.space) == 3:
         affine = affine.copy()
         affine[:3, 3] += affine[:3, :3] @ [one.start for one in part]
@@ -157,6 +164,7 @@ def view_of(
         reach_of(piece, inner, (z, y, x)),
         tuple(names),
         affine,
+        counted,
     )
 
 
@@ -184,7 +192,15 @@ def pictures(
         side: pixels of a picture's side.
     """
     half = min(_KEPT, max(_LEAST, max(one.reach for one in views) + _MARGIN))
-    return [_picture(one, offset_mm, half, side) for one in views]
+    planes = [_plane(one, offset_mm, half) for one in views]
+    # Where a grey means the same in all it is the same grey in all.
+    together = all(one.counted for one in views)
+    values = [one[0].ravel() for one in planes if one is not None]
+    ends = grey_ends(np.concatenate(values)) if together and values else None
+    return [
+        None if plane is None else _picture(*plane, one.names, ends, side)
+        for one, plane in zip(views, planes, strict=True)
+    ]
 
 
 def ends_of(views: Sequence[View]) -> tuple[float, float]:
@@ -194,7 +210,10 @@ def ends_of(views: Sequence[View]) -> tuple[float, float]:
     return low, high
 
 
-def _picture(view: View, offset_mm: float, half: float, side: int) -> NDArray[np.uint8] | None:
+def _plane(
+    view: View, offset_mm: float, half: float
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]] | None:
+    """A slice of a view and its labels, so many mm to all sides; None where it ends before."""
     at = view.place[0] + round(offset_mm / view.spacing[0])
     if not 0 <= at < len(view.image):
         return None
@@ -209,10 +228,19 @@ def _picture(view: View, offset_mm: float, half: float, side: int) -> NDArray[np
     rows, columns = box
     plane = view.image[at, rows, columns]
     image = np.pad(plane, pads, constant_values=float(plane.min()))
-    labels = np.pad(view.labels[at, rows, columns], pads)
+    return image, np.pad(view.labels[at, rows, columns], pads)
+
+
+def _picture(
+    image: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    names: Sequence[Named],
+    ends: tuple[float, float] | None,
+    side: int,
+) -> NDArray[np.uint8]:
     # A line of the width that cards have.
-    lines = label_lines(labels, view.names, 3.0 * side / SIDE)
-    return drawn(grey_canvas(image, (side, side)), [lines])
+    lines = label_lines(labels, names, 3.0 * side / SIDE)
+    return drawn(grey_canvas(image, (side, side), ends), [lines])
 
 
 def shifted(one: Source, here: Voxel, other: Source, there: Voxel, voxel: Voxel) -> Voxel | None:

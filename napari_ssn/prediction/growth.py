@@ -31,6 +31,8 @@ _ENSEMBLE = (
 )
 _ONE_IMAGE = "Both are of one and the same image: there is no growth in it."
 _BACKWARDS = "The later scan is the earlier one, by these dates: name the earlier one first."
+#: Said of two scans that their headers tell to be of two patients.
+OTHERS = "the two scans are of different patients, by their headers: look whether they are of one"
 _ENDS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -99,7 +101,7 @@ def growth_between(
     )
     what = label or (before.labels[0] if len(before.labels) == 1 else "all labels")
     readers = min(first.readers, second.readers)
-    cautions = tuple(_cautions(before, after))
+    cautions = (*_of_whom(before, after), *_days(before, after, days), *_cautions(before, after))
     spans = [(one.spans or {}).get(what) for one in (before, after)]
     longest = _lengthening([one.longest_mm if one else None for one in spans])
     across = _lengthening([one.perpendicular_mm if one else None for one in spans])
@@ -148,11 +150,30 @@ def _lengthening(mm: Sequence[Sequence[float] | None]) -> Lengthening | None:
     return Lengthening(np.array(before), np.array(after))
 
 
+def _of_whom(before: Scan, after: Scan) -> Iterator[str]:
+    if before.acquired.of_another(after.acquired):
+        yield OTHERS
+
+
+def _days(before: Scan, after: Scan, days: float | None) -> Iterator[str]:
+    """What the headers say of the days between, where somebody has stated others."""
+    one, two = before.acquired.day, after.acquired.day
+    if days is None or one is None or two is None or abs((two - one).days - days) < 1:
+        return
+    said = abs((two - one).days)
+    between = f"{said} day lies" if said == 1 else f"{said} days lie"
+    where = "the other way round" if two < one else "between them"
+    yield f"the days were stated by hand: by the headers of both scans {between} {where}"
+
+
 def _cautions(before: Scan, after: Scan) -> Iterator[str]:
-    steps = [max(one.steps_mm) for one in (before, after)]
-    if max(steps) > _THICKER * min(steps):
-        yield f"the slices are {steps[0]:.3g} and {steps[1]:.3g} mm apart, {_WIDER}"
-    yield from _acquired(before, after)
+    differs = [*_slices(before, after), *_acquired(before, after)]
+    if differs:
+        *first, last = differs
+        together = f"{', '.join(first)} and {last}" if first else last
+        yield f"{together}, {_WIDER}"
+    if any(None in (one.acquired.kernel, one.acquired.thickness_mm) for one in (before, after)):
+        yield "whether both were acquired and reconstructed alike is not known here"
     if bool(before.points) != bool(after.points):
         yield "only one of them was corrected by points"
     if bool(before.conditions) != bool(after.conditions):
@@ -165,17 +186,21 @@ def _cautions(before: Scan, after: Scan) -> Iterator[str]:
         yield "values of an image that seem to be none were taken for Hounsfield units"
 
 
+def _slices(before: Scan, after: Scan) -> Iterator[str]:
+    steps = [max(one.steps_mm) for one in (before, after)]
+    if max(steps) > _THICKER * min(steps):
+        yield f"the slices are {steps[0]:.3g} and {steps[1]:.3g} mm apart"
+
+
 def _acquired(before: Scan, after: Scan) -> Iterator[str]:
-    """What differs in how they were acquired; what is not known is said, too."""
+    """What differs in how they were acquired."""
     one, two = before.acquired, after.acquired
     if one.thickness_mm is not None and two.thickness_mm is not None:
         thick = (one.thickness_mm, two.thickness_mm)
         if max(thick) > _THICKER * min(thick):
-            yield f"the slices are {thick[0]:.3g} and {thick[1]:.3g} mm thick, {_WIDER}"
-    if one.kernel is None or two.kernel is None:
-        yield "whether both were acquired and reconstructed alike is not known here"
-    elif one.kernel != two.kernel:
-        yield f"the two were reconstructed with different kernels, {_WIDER}"
+            yield f"the slices are {thick[0]:.3g} and {thick[1]:.3g} mm thick"
+    if one.kernel is not None and two.kernel is not None and one.kernel != two.kernel:
+        yield "the two were reconstructed with different kernels"
 
 
 def told_of(found: Growth, least: float) -> Told:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_ssn.documents.sidecar import Provenance, Spread
 from napari_ssn.documents.sizes import Sizes, Spans
@@ -100,6 +100,19 @@ def scan_in(record: Provenance) -> Scan:
         acquired=UNACQUIRED
         if dicom is None
         else Acquired(None, dicom.kernel_sha256, dicom.slice_thickness_mm),
+    )
+
+
+def of_image(scan: Scan, acquired: Acquired) -> Scan:
+    """What a sidecar tells of its scan, with what the image itself tells beside."""
+    known = scan.acquired
+    return replace(
+        scan,
+        acquired=replace(
+            acquired,
+            kernel=acquired.kernel or known.kernel,
+            thickness_mm=acquired.thickness_mm or known.thickness_mm,
+        ),
     )
 
 

@@ -108,10 +108,13 @@ class Beside:
         ends: tuple[float, float] = prediction.followed.ends_of(self.views)
         return ends
 
-    def pictures(self, offset_mm: float) -> tuple[NDArray[np.uint8] | None, ...]:
-        """The same slice of both; None of one that ends before, none where one is not seen."""
+    def pictures(self, offset_mm: float, side: int) -> tuple[NDArray[np.uint8] | None, ...]:
+        """The same slice of both, of so many pixels; None of one that ends before.
+
+        None at all where one is not seen.
+        """
         views = self.views
-        return tuple(prediction.followed.pictures(views, offset_mm)) if views else ()
+        return tuple(prediction.followed.pictures(views, offset_mm, side)) if views else ()
 
     @property
     def views(self) -> list[View]:

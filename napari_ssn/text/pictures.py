@@ -85,13 +85,24 @@ def label_lines(
     ]
 
 
-def grey_canvas(image: NDArray[np.float32], size: tuple[int, int]) -> Floats:
+def grey_ends(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Values that are black and white: the 0.5th and the 99.5th percentile."""
+    low, high = np.percentile(values.astype(np.float64), [0.5, 99.5])
+    return float(low), float(high)
+
+
+def grey_canvas(
+    image: NDArray[np.float32], size: tuple[int, int], ends: tuple[float, float] | None = None
+) -> Floats:
     """A plane (Y, X) enlarged to a size (h, w), as colours (h, w, 3) in 0 … 255.
 
-    Black is the 0.5th, white the 99.5th percentile of its values.
+    Args:
+        image: the plane.
+        size: of the picture.
+        ends: values that are black and white; its own `grey_ends` if left out.
     """
     values = image.astype(np.float64)
-    low, high = np.percentile(values, [0.5, 99.5])
+    low, high = grey_ends(image) if ends is None else ends
     bright = 255 * ((values - low) / (high - low)).clip(0, 1) if high > low else 0 * values
     small = Image.fromarray(np.rint(bright).astype(np.uint8))
     large = np.asarray(small.resize(size[::-1], Image.Resampling.BILINEAR), np.float64)

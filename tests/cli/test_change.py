@@ -207,8 +207,9 @@ def test_how_both_were_acquired_is_in_their_sidecars(results) -> None:
     assert "1 and 5 mm thick" in said and "different kernels, which alone changes sizes" in said
     assert "acquired" not in (alike := cautions(of(1.0, "a"), of(1.05, "a")))
     assert "thick" not in alike and "kernel" not in alike
-    # Of before.
-    assert "is not known here" in cautions(of(1.0, "a"), of(None, None))
+    # Of before; and where one of the two is known alone.
+    for unknown in (of(None, None), of(None, "a"), of(1.0, None)):
+        assert "is not known here" in cautions(of(1.0, "a"), unknown)
 
 
 def test_slices_and_voxels_are_no_volumes(results) -> None:
@@ -328,8 +329,46 @@ def test_dates_are_those_of_the_images_where_nobody_gives_others(
     assert "2025-03-01" in page_of(page) and "2025-09-01" in page_of(page)
     status, said, _ = change(*asked, "--days", 30, "--overwrite", before=one, after=two)
     assert status == 0 and "In 30 days: " in said
+    # The page has the dates of the headers, and says that they tell of other days.
+    assert "by the headers of both scans 184 days lie between them" in said
+    assert "2025-03-01" in page_of(page) and "2025-09-01" in page_of(page)
+    backwards = ("--report", page, "--images", second, first, "--days", 30, "--overwrite")
+    status, said, _ = change(*backwards, before=two, after=one)
+    assert status == 0 and "184 days lie the other way round" in said
+    status, said, _ = change(*asked, "--days", 184, "--overwrite", before=one, after=two)
+    assert status == 0 and "by the headers" not in said
     out = tmp_path / "out.json"
     asked = ("--report", tmp_path / "c.html", "--json", out, "--images", second, first)
     status, _, error = change(*asked, before=two, after=one)
     assert status == 2 and "is the earlier one, by these dates" in error
     assert not out.exists() and not (tmp_path / "c.html").exists()
+
+
+def test_of_two_patients_no_change_is_told_as_one_of_one(change, models, tmp_path: Path) -> None:
+    def scanned(number: str, seed: int) -> tuple[Path, Path]:
+        def of(_: int, header: pydicom.Dataset) -> None:
+            header.PatientID = number
+
+        image = np.clip(np.round(noise_image(SPACE)), -1024, 2000) + seed
+        folder, out = tmp_path / str(seed), tmp_path / f"{seed}-out"
+        make_series(folder, image, oblique_affine(), seed=seed, change=of)
+        segment_image(folder, out, str(models["3d"]), count=0, device="cpu")
+        return out / "mean.json", folder
+
+    (one, first), (two, second), (three, third) = (
+        scanned("PID-1", 1),
+        scanned("PID-2", 2),
+        scanned("pid-1", 3),
+    )
+    page, picture, out = (tmp_path / name for name in ("c.html", "c.sc.dcm", "c.json"))
+    asked = ("--report", page, "--json", out, "--images", first)
+    status, said, error = change(*asked, second, before=one, after=two)
+    assert status == 0, error
+    assert "Caution: the two scans are of different patients" in said and "PID" not in said
+    assert "of different patients" in page_of(page) and "different patients" in out.read_text()
+    # Nobody's picture comes into another's study.
+    pictured = ("--report", picture, "--images", first)
+    status, _, error = change(*pictured, second, before=one, after=two)
+    assert status == 2 and "belongs into the study of neither" in error and not picture.exists()
+    status, said, error = change(*pictured, third, before=one, after=three)
+    assert status == 0 and "different patients" not in said and picture.exists(), error

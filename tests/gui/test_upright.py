@@ -319,6 +319,28 @@ def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., 
     np.testing.assert_array_equal(drawn(), alone)
 
 
+def test_the_legend_can_be_read_on_the_theme_that_is_chosen_meanwhile(
+    open_dock: Callable[..., Any],
+) -> None:
+    viewer, dock = open_dock(show=True)
+    viewer.window.resize(800, 600)
+    ours(viewer, "RAS")
+    legend = dock.lines.legend
+    rows = (("What is drawn here", "#ffaa00", 1.6),)
+    legend.rows, legend.visible = rows, True
+
+    def seen() -> np.ndarray:
+        return viewer.screenshot(canvas_only=True, flash=False)
+
+    for name in ("light", "dark"):
+        viewer.theme = name
+        there = seen()
+        # As it is drawn by whoever begins on that theme.
+        legend.rows = ()
+        legend.rows = rows
+        np.testing.assert_array_equal(there, seen())
+
+
 def test_a_tilted_scan_has_the_nearest_letters_with_a_mark(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock()
     volume = Volume(noise_image((12, 14, 16))[None], oblique_affine())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 
@@ -52,4 +54,31 @@ def test_of_many_frames_what_is_so_in_all() -> None:
     ],
 )
 def test_what_is_not_said_is_open(elements: dict[str, object]) -> None:
-    assert acquired_of(header(**elements)) == UNACQUIRED == acquired_by("no series")
+    found = replace(acquired_of(header(**elements)), whose=UNACQUIRED.whose)
+    assert found == UNACQUIRED == acquired_by("no series")
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "others"),
+    [
+        ({"PatientID": "4711"}, {"PatientID": "4712"}, True),
+        ({"PatientID": "4711 "}, {"PatientID": "4711"}, False),
+        ({"PatientID": "4711"}, {}, False),
+        ({"PatientID": "X", "PatientSex": "F"}, {"PatientID": "X", "PatientSex": "M"}, True),
+        ({"PatientID": "X", "PatientSex": "F"}, {"PatientID": "X", "PatientSex": "O"}, False),
+        ({"PatientBirthDate": "19500101"}, {"PatientBirthDate": "19510101"}, True),
+        ({"PatientBirthDate": "1950.01.01"}, {"PatientBirthDate": "19500101"}, False),
+        ({"PatientBirthDate": "ANON"}, {"PatientBirthDate": "19510101"}, False),
+        ({"PatientID": "a\\b"}, {"PatientID": "4711"}, False),
+    ],
+)
+def test_whether_two_are_of_one_patient(
+    one: dict[str, object], two: dict[str, object], others: bool
+) -> None:
+    """By what both state; nothing that names anybody is kept."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first, second = header(**one), header(**two)
+    found = acquired_of(first), acquired_of(second)
+    assert found[0].of_another(found[1]) == found[1].of_another(found[0]) == others
+    assert "4711" not in repr(found[0]) + str(vars(found[0]))

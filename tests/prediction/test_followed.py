@@ -68,6 +68,18 @@ def test_both_are_shown_in_the_same_size() -> None:
     assert [len(red(one)[0]) for one in pictures([fine, coarse], 10.0) if one is not None] == [0, 0]
 
 
+def test_of_two_ct_a_grey_means_the_same() -> None:
+    """A nodule that is brighter in one scan is so in its picture; of MRI no value is another's."""
+    dark = view((1.0, 1.0, 1.0))
+    bright = replace(dark, image=3 * dark.image)
+    middle = (64, 64)
+    one, two = (picture[middle] for picture in pictures([dark, bright]))
+    assert (one == two).all()
+    counted = [replace(each, counted=True) for each in (dark, bright)]
+    one, two = (picture[middle] for picture in pictures(counted))
+    assert one.tolist() == [85] * 3 and two.tolist() == [255] * 3
+
+
 def test_of_many_that_add_a_row_at_a_time_each_has_one(tmp_path: Path) -> None:
     table = tmp_path / "changes.csv"
     with ThreadPoolExecutor(8) as pool:

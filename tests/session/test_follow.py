@@ -178,6 +178,19 @@ def test_dates_come_from_dicom_and_order_the_scans(session: Session) -> None:
     assert follow.dates == ("2025-09-01", "2025-03-31") and "is the earlier one" in follow.problem
 
 
+def test_scans_of_two_patients_are_said_to_be(session: Session, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        whose = (f"number {seed}", "", "")
+        session.set_image(image(seed, whose=whose, kernel="a", thickness_mm=1.0))
+        session.run()
+    session.follow.attend(True)
+    said = figures(session)["cautions"][0]
+    assert "of different patients, by their headers" in said
+    session.follow.export_report(tmp_path / "change.sc.dcm")
+    assert "study of neither" in session.follow.note[0] and session.follow.note[1]
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_is_found_out_for_nobody(session: Session, runner: Held) -> None:
     runner.channels = {"follow-before", "follow-after"}
     for seed in (0, 1):

@@ -62,7 +62,9 @@ def told(k: int, dataset: Dataset) -> None:
 def check_leaves_out(whole: bytes, deidentified: bool) -> None:
     """A file made of a series that was `told` all has whom it is of, if anything, and no more."""
     assert not [value for value in (*LEFT_OUT.values(), "MAKER") if value.encode() in whole]
-    known = {secret for secret in SECRETS if secret.encode() in whole}
+    # Three pixels may be three letters by accident.
+    said = whole.partition(b"\xe0\x7f\x10\x00")[0]
+    known = {secret for secret in SECRETS if secret.encode() in said}
     assert known == (set() if deidentified else set(SECRETS))
 
 

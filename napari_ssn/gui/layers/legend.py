@@ -48,6 +48,8 @@ class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
         super().__init__(node=node, font_info=font_info, **kwargs)
         self.overlay.events.rows.connect(self._on_position_change)
         self.overlay.events.font_size.connect(self._on_position_change)
+        # On another theme its words have the colour of that.
+        self.viewer.canvas.events.background_color.connect(self._on_position_change)
         self.reset()
 
     def _on_position_change(self, event: Any = None) -> None:
@@ -89,6 +91,7 @@ class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
         """See `VispyCanvasOverlay`."""
         self.overlay.events.rows.disconnect(self._on_position_change)
         self.overlay.events.font_size.disconnect(self._on_position_change)
+        self.viewer.canvas.events.background_color.disconnect(self._on_position_change)
         super().close()
 
 

@@ -41,7 +41,8 @@ _FIRST = (
 )
 _WAIT = "Counting…"
 _ALL = ""
-_SIDE = 128
+# Pixels of a picture's side, as far as the dock is wide enough for two, and the margins of both.
+_SIDE, _MOST, _MARGIN = 128, 256, 16
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Question:
     after: str = asked("", "Date after", "As in 2025-09-01; from DICOM where that is known")
     percent: float = asked(
         25.0,
-        "Growth asked about",
-        "Guidelines on lung nodules act on 25 %; below 0 is shrinking",
+        "Growth of",
+        "That is asked about: guidelines on lung nodules act on 25 %; below 0 is shrinking",
         min=-99,
         max=1000,
         step=5,
@@ -124,17 +125,17 @@ class FollowPanel(Section):
         inner = QVBoxLayout(self.whose)
         inner.setContentsMargins(0, 0, 0, 0)
         lay_out((self._whose,), inner)
-        for widget in (self.whose, self.headline, self.beside):
+        # What a number is to be doubted for stands below it, and not where nobody scrolls to.
+        for widget in (self.whose, self.headline, self.beside, self.cautions):
             self.body.addWidget(widget)
         self.offset.setAccessibleName("Slice of both scans")
         self.offset.setToolTip("Slices of both, in mm from the places that lie on each other")
-        self.body.addLayout(row([1, *self.pictures, 1]))
+        self.body.addLayout(row([(one, 1) for one in self.pictures]))
         self.body.addLayout(row([(self.offset, 1), self.where]))
         self.body.addWidget(self.linked)
         self.body.addWidget(self.jump)
         self.body.addLayout(row([(self.place, 1), (self.lay, 1)]))
         self.body.addWidget(self.about)
-        self.body.addWidget(self.cautions)
         self.body.addWidget(self.unnamed)
         self.body.addLayout(row([(self.report, 1), (self.table, 1)]))
         self.body.addWidget(self.told)
@@ -211,6 +212,16 @@ class FollowPanel(Section):
             self._session.follow.add_to_table(with_suffix(answer, ".csv"))
 
     # ---- What is shown
+
+    def resizeEvent(self, event: Any) -> None:
+        """Pictures become as large as two beside each other can be."""
+        super().resizeEvent(event)
+        side = min(_MOST, max(_SIDE, self.width() // 2 - 2 * _MARGIN))
+        if side != self.pictures[0].side:
+            for one in self.pictures:
+                one.set_side(side)
+            if self._session.follow.attended and self._session.follow.beside.linked:
+                self._draw()
 
     def refresh(self) -> None:
         """Show what is chosen, what is known, and what can be done."""
@@ -289,7 +300,12 @@ class FollowPanel(Section):
     def _draw(self, value: int = 0) -> None:
         follow, offset = self._session.follow, float(self.offset.value())
         self.where.setText(offset_line(offset))
-        found = zip(self.pictures, follow.beside.pictures(offset), follow.dates, strict=False)
+        found = zip(
+            self.pictures,
+            follow.beside.pictures(offset, self.pictures[0].side),
+            follow.dates,
+            strict=False,
+        )
         for thumbnail, pixels, day in found:
             thumbnail.show_pixels(pixels, day)
 
@@ -301,18 +317,25 @@ class _Thumbnail(QWidget):
         super().__init__()
         self._name = name
         self.picture, self.caption = QLabel(), text("", "muted")
-        self.picture.setFixedSize(_SIDE, _SIDE)
+        # Narrower, the dock has the pictures narrower, too: it is not kept wide by them.
+        self.picture.setMinimumWidth(_SIDE)
+        self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.set_side(_SIDE)
         self.picture.setWordWrap(True)
         self.picture.setAccessibleName(name)
         self.picture.setToolTip(f"{name}: the slice with the middle outline")
-        self.setFixedWidth(_SIDE + 16)
         body = QVBoxLayout(self)
-        body.setContentsMargins(8, 0, 8, 0)
+        body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(2)
         body.addWidget(self.picture)
         body.addWidget(self.caption)
         for one in (self.picture, self.caption):
             one.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def set_side(self, side: int) -> None:
+        """Have room for pictures of so many pixels."""
+        self.side = side
+        self.picture.setFixedHeight(side)
 
     def show_pixels(self, pixels: Any, day: str) -> None:
         """Show a picture (h, w, 3), or that there is none, and a day as far as it is known."""

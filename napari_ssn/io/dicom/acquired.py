@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import deepcopy
 from datetime import date
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari_ssn.errors import ImageError
+from pydicom.dataset import Dataset
+
+from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.acquired import Acquired
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.header import DAMAGED
 from napari_ssn.io.dicom.naming import day_of
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
+from napari_ssn.io.dicom.whose import complete
 
 # Where an enhanced instance has what others have in front: group, then element.
 _SHARED = {
@@ -24,7 +25,7 @@ _SHARED = {
 
 
 def acquired_of(header: Dataset) -> Acquired:
-    """Day, kernel and thickness of a slice; what the header does not say, or not clearly, is open.
+    """Of a slice what `Acquired` has; what the header does not say, or not clearly, is open.
 
     Args:
         header: of any slice, or of an enhanced multi-frame instance.
@@ -38,7 +39,26 @@ def acquired_of(header: Dataset) -> Acquired:
         # Whether two are the same can be told by it, and nothing else: a header may hold anything.
         sha256(text.encode()).hexdigest() if text else None,
         _length(_said(header, "SliceThickness")),
+        _whose(header),
     )
+
+
+def _whose(header: Dataset) -> tuple[str, str, str]:
+    """See `Acquired.whose`; nothing where the header is not clear."""
+    found = Dataset()
+    with suppress(ImageError, ExportError), reading(DAMAGED):
+        for keyword in ("PatientID", "PatientBirthDate", "PatientSex", "SpecificCharacterSet"):
+            if keyword in header:
+                found[keyword] = deepcopy(header[keyword])
+        complete(found)
+        said = (found.PatientID.strip().casefold(), found.PatientBirthDate, found.PatientSex)
+        # Of sexes a patient's file may have another in another study, as O for one not told.
+        number, born, sex = (one if one != "O" else "" for one in said)
+        one, two, three = (
+            sha256(text.encode()).hexdigest() if text else "" for text in (number, born, sex)
+        )
+        return one, two, three
+    return "", "", ""
 
 
 def _said(header: Dataset, keyword: str) -> Any:
