@@ -176,6 +176,7 @@ def test_an_element_that_is_missing_is_named(tmp_path: Path) -> None:
         ({"PatientName": "ROE^RICHARD"}, "different patients"),
         ({"PatientBirthDate": "19510704"}, "different patients"),
         ({"PatientSex": "M"}, "different patients"),
+        ({"IssuerOfPatientID": "ANOTHER"}, "different patients"),
         ({"StudyInstanceUID": "1.2.3"}, "different studies"),
         ({"Manufacturer": "ANOTHER"}, "different scanners"),
         ({"ManufacturerModelName": "OTHER"}, "different scanners"),
@@ -191,6 +192,7 @@ def test_what_must_be_the_same_is_compared(tmp_path: Path, change: dict, words: 
     def all_of_one(k: int, dataset: Dataset) -> None:
         dataset.Manufacturer, dataset.ManufacturerModelName = "MAKER", "MODEL"
         dataset.DeviceSerialNumber, dataset.PatientSex = "1", "F"
+        dataset.IssuerOfPatientID = "HOSPITAL"
         if k:  # A CT that says nothing is in HU.
             dataset.RescaleType = "HU"
         at(3, **change)(k, dataset)
@@ -214,6 +216,22 @@ def test_what_must_be_the_same_is_compared(tmp_path: Path, change: dict, words: 
         ({"TemporalPositionIdentifier": "2"}, "time point"),
         ({"StudyDate": "19990101"}, "date of the study"),
         ({"StationName": "DOE"}, "station"),
+        ({"InstitutionName": "DOE"}, "institution"),
+        ({"SoftwareVersions": ["VA1", "2"]}, "software of the scanner"),
+        ({"ProtocolName": "JANE"}, "protocol"),
+        ({"PatientAge": "003Y"}, "age of the patient"),
+        ({"StudyID": "7"}, "number of the study"),
+        ({"AccessionNumber": "DOE"}, "accession number"),
+        ({"SeriesNumber": 7}, "number of the series"),
+        ({"SeriesDate": "19990101"}, "date of the series"),
+        ({"SeriesDescription": "JANE"}, "description of the series"),
+        ({"LossyImageCompression": "01"}, "lossy compression"),
+        # Said by one and not by the others: what is not said contradicts nothing.
+        ({"ManufacturerModelName": "DOE"}, "model of the scanner"),
+        ({"DeviceSerialNumber": "2"}, "serial number of the scanner"),
+        ({"PatientBirthDate": ""}, "birth date of the patient"),
+        ({"PatientSex": None}, "sex of the patient"),
+        ({"IssuerOfPatientID": "DOE"}, "issuer of the patient's number"),
     ],
 )
 def test_what_may_differ_in_a_series_is_told(tmp_path: Path, change: dict, name: str) -> None:
@@ -340,13 +358,13 @@ def test_a_file_without_suffix_that_is_none_is_told_of(tmp_path: Path) -> None:
     assert volume.note is not None and volume.note.startswith("1 file named as DICOM is none")
 
 
-def _tiles(syntax_vr: str) -> Callable[[int, Dataset], None]:
+def _tiles(syntax_vr: str, block: int = 0x10) -> Callable[[int, Dataset], None]:
     """Siemens' own number of tiles, of an image whose kind does not say that it has some."""
 
     def change(k: int, dataset: Dataset) -> None:
-        dataset.add_new(0x00190010, "LO", "SIEMENS MR HEADER")
+        dataset.add_new(0x00190000 | block, "LO", "SIEMENS MR HEADER")
         value = 36 if syntax_vr == "US" else (36).to_bytes(2, "little")
-        dataset.add_new(0x0019100A, syntax_vr, value)
+        dataset.add_new(0x0019000A | block << 8, syntax_vr, value)
 
     return change
 
@@ -358,6 +376,8 @@ def _tiles(syntax_vr: str) -> Callable[[int, Dataset], None]:
         at(0, ImageType=["ORIGINAL", "PRIMARY", "M", "VFRAME"]),
         _tiles("US"),
         _tiles("UN"),
+        # Where another program had the first block before.
+        _tiles("US", 0x11),
     ],
 )
 def test_a_mosaic_is_refused(tmp_path: Path, change: Callable[[int, Dataset], None]) -> None:

@@ -29,6 +29,8 @@ _REFUSED = (
     "PhotometricInterpretation",
     "RescaleType",
     "Units",
+    # One number of two hospitals is of two people.
+    "IssuerOfPatientID",
 )
 # And those of which a difference is told.
 _TOLD = {
@@ -42,6 +44,29 @@ _TOLD = {
     "StudyDate": "date of the study",
     "StationName": "station",
     "RescaleIntercept": "how stored values become HU",
+    "PatientAge": "age of the patient",
+    "InstitutionName": "institution",
+    "SoftwareVersions": "software of the scanner",
+    "ProtocolName": "protocol",
+    "StudyID": "number of the study",
+    "AccessionNumber": "accession number",
+    "SeriesNumber": "number of the series",
+    "SeriesDate": "date of the series",
+    "SeriesDescription": "description of the series",
+    "LossyImageCompression": "lossy compression",
+}
+# What is refused where images say different things, and told where some do not say it.
+_UNSAID = {
+    "PatientName": "name of the patient",
+    "PatientBirthDate": "birth date of the patient",
+    "PatientSex": "sex of the patient",
+    "Modality": "modality",
+    "Manufacturer": "maker of the scanner",
+    "ManufacturerModelName": "model of the scanner",
+    "DeviceSerialNumber": "serial number of the scanner",
+    "RescaleType": "unit",
+    "Units": "unit",
+    "IssuerOfPatientID": "issuer of the patient's number",
 }
 # Numbers, which may be written in several ways.
 _NUMBERS = ("SliceThickness", "GantryDetectorTilt", "TemporalPositionIdentifier")
@@ -72,6 +97,7 @@ _REFUSALS = (
     (_SHADES, True),
     (_UNITS, False),
     (_UNITS, False),
+    (_PATIENTS, False),
 )
 
 
@@ -119,8 +145,9 @@ def check(images: Sequence[Shared]) -> None:
 
 def differing(images: Sequence[Shared]) -> list[str]:
     """Names of what images of one series have not in common, although it is not refused."""
-    told = list(zip(*images, strict=True))[len(_REFUSED) :]
-    return [name for values, name in zip(told, _TOLD.values(), strict=True) if len(set(values)) > 1]
+    names = [_UNSAID.get(keyword) for keyword in _REFUSED] + list(_TOLD.values())
+    found = zip(zip(*images, strict=True), names, strict=True)
+    return list(dict.fromkeys(name for values, name in found if name and len(set(values)) > 1))
 
 
 def check_rescale(planes: Sequence[Plane], modality: str) -> None:

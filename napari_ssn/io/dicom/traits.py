@@ -86,21 +86,24 @@ KEYWORDS = (
     "SequenceName",
     "SeriesDescription",
 )
-#: And those that a maker keeps to itself: Siemens' number of tiles, b-value and direction, and
-#: whose they are.
-PRIVATE = (0x00190010, 0x0019100A, 0x0019100C, 0x0019100E)
+# What Siemens keeps to itself: number of tiles, b-value and direction, in a group of its own.
+_GROUP, _TILES, _B_VALUE, _DIRECTION = 0x00190000, 0x0A, 0x0C, 0x0E
+# Whoever writes a file has a block there that is free; most take the first.
+_BLOCKS = range(0x10, 0x20)
+#: And elements that makers keep to themselves, and whose they are.
+PRIVATE = tuple(_GROUP | block for block in _BLOCKS) + tuple(
+    _GROUP | block << 8 | element for block in _BLOCKS for element in (_TILES, _B_VALUE, _DIRECTION)
+)
 # What images are called that are many slices tiled in one picture: by Siemens, by United Imaging.
 _TILED = {"MOSAIC", "VFRAME"}
 
 
 def traits_of(header: Dataset) -> Traits:
     """Traits of an image of one slice, or of all frames of an instance."""
-    siemens = _of_siemens(header)
     b_value = header.get("DiffusionBValue")
     direction = header.get("DiffusionGradientOrientation")
-    if siemens:
-        b_value = _private(header, 0x0019100C) if b_value is None else b_value
-        direction = _private(header, 0x0019100E) if direction is None else direction
+    b_value = _of_siemens(header, _B_VALUE) if b_value is None else b_value
+    direction = _of_siemens(header, _DIRECTION) if direction is None else direction
     time = header.get("FrameReferenceTime")
     if time is None and header.get("AcquisitionTime"):
         time = f"{header.get('AcquisitionDate', '')} {header.AcquisitionTime}"
@@ -132,7 +135,7 @@ def is_mosaic(header: Dataset) -> bool:
     """Whether an image is many slices tiled in one picture, by its kind or its number of tiles."""
     if _TILED & set(_text(header.get("ImageType")).upper().split("\\")):
         return True
-    tiles = _private(header, 0x0019100A) if _of_siemens(header) else None
+    tiles = _of_siemens(header, _TILES)
     return isinstance(tiles, int) and tiles > 1
 
 
@@ -226,13 +229,13 @@ def _order(value: Value) -> tuple[int, float, str]:
     return (2, 0.0, "") if value is None else (1, 0.0, str(value))
 
 
-def _of_siemens(header: Dataset) -> bool:
-    return str(_private(header, 0x00190010)).rstrip() == _SIEMENS
-
-
-def _private(header: Dataset, tag: int) -> Any:
-    element = header.get(tag)
-    return None if element is None else element.value
+def _of_siemens(header: Dataset, element: int) -> Any:
+    """Value of an element in the block that Siemens has in a file; None where it has none."""
+    for block in _BLOCKS:
+        owner, found = header.get(_GROUP | block), header.get(_GROUP | block << 8 | element)
+        if found is not None and owner is not None and str(owner.value).rstrip() == _SIEMENS:
+            return found.value
+    return None
 
 
 def _text(value: Any) -> str:
