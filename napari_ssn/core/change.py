@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.measures import volume_distribution
+from napari_ssn.core.measures import Given, grid_of, volume_distribution
 
 Floats = NDArray[np.float64]
 
@@ -290,8 +290,8 @@ def change_of(
 
 
 def change(
-    before: Decodable,
-    after: Decodable,
+    before: Decodable | Given,
+    after: Decodable | Given,
     n: int = 1000,
     seed: int = 0,
     *,
@@ -307,7 +307,8 @@ def change(
     `Change.probability`.
 
     Args:
-        before, after: of the earlier and the later scan.
+        before, after: of the earlier and the later scan, or what is known of either given clicks
+            (`condition`).
         n: hypotheses of each, 5,000 at most.
         seed: of the draws of ``before``; those of ``after`` have the next one.
         label: whose size; all but the background together by default.
@@ -332,9 +333,9 @@ def change(
         >>> round(found.doubling_days.median)
         308
     """
-    classes = before.classes
-    if after.classes != classes:
-        raise ValueError(f"after: expected {classes} labels, got {after.classes}")
+    classes, others = grid_of(before).classes, grid_of(after).classes
+    if others != classes:
+        raise ValueError(f"after: expected {classes} labels, got {others}")
     if label is not None and not 0 < label < classes:
         raise ValueError(f"label: expected 1 to {classes - 1}, got {label}")
     columns = slice(1, None) if label is None else slice(label, label + 1)

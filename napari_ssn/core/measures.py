@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,8 +26,41 @@ def label_counts(dist: Decodable, z: ArrayLike) -> NDArray[np.int64]:
     return dist.label_counts(dist.check_draws(z))
 
 
-def volume_distribution(dist: Decodable, n: int = 1000, seed: int = 0) -> NDArray[np.float64]:
+class Given(Protocol):
+    """What is known of a distribution given something, as a `core.given.Posterior` of clicks."""
+
+    @property
+    def dist(self) -> Decodable:
+        """The distribution itself."""
+
+    @property
+    def presence(self) -> float:
+        """P(a reader outlines anything) given that."""
+
+    def present(self, n: int, seed: int = 0) -> NDArray[np.bool_]:
+        """Whether each of n draws is of a reader who outlines anything, (n,)."""
+
+    def draw(self, n: int, seed: int = 0) -> NDArray[np.float64]:
+        """Hypotheses given that, (n, any)."""
+
+    def label_counts(self, z: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Voxels of each label in each of them, (n, C)."""
+
+
+def grid_of(dist: Decodable | Given) -> Decodable:
+    """The distribution itself, of one that something is given of."""
+    return dist if isinstance(dist, Decodable) else dist.dist
+
+
+def volume_distribution(
+    dist: Decodable | Given, n: int = 1000, seed: int = 0
+) -> NDArray[np.float64]:
     """Volumes of each label over n hypotheses drawn without pixel noise, (n, C) mL.
+
+    Args:
+        dist: a distribution, or what is known of one given clicks (`condition`).
+        n: hypotheses.
+        seed: of the draws.
 
     Row i is that of ``sample(n, seed)[i]``: where presence leaves it empty, 0 of each label and
     the whole grid of the background. Those given presence are the rows with anything in
@@ -41,13 +75,21 @@ def volume_distribution(dist: Decodable, n: int = 1000, seed: int = 0) -> NDArra
         >>> sizes = ssn.volume_distribution(dist, n=1000)[:, 1]
         >>> np.quantile(sizes, [0.05, 0.5, 0.95])  # 4, 8 and 12 voxels of 1 mm³
         array([0.004, 0.008, 0.012])
+        >>> corner = ssn.condition(dist, [ssn.Click((0, 3))])  # at least 12 voxels hold it
+        >>> float(ssn.volume_distribution(corner, n=1000)[:, 1].min())
+        0.012
     """
-    counts = label_counts(dist, draw_z(n, dist.rank, seed)).astype(np.float64)
+    grid = grid_of(dist)
+    if isinstance(dist, Decodable):
+        found = label_counts(dist, draw_z(n, dist.rank, seed))
+    else:
+        found = dist.label_counts(dist.draw(n, seed))
+    counts = found.astype(np.float64)
     if dist.presence < 1:
         absent = ~dist.present(n, seed)
         counts[absent] = 0
-        counts[absent, 0] = np.prod(dist.space)
-    return counts * np.float64(Affine(dist.affine).voxel_ml)
+        counts[absent, 0] = np.prod(grid.space)
+    return counts * np.float64(Affine(grid.affine).voxel_ml)
 
 
 @dataclass(frozen=True)

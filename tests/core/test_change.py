@@ -174,3 +174,27 @@ def test_diameters_are_paired_as_sizes_are() -> None:
     assert math.isnan(nothing.probability()) and math.isnan(nothing.without_change())
     with pytest.raises(ValueError, match="above 0"):
         Lengthening(np.zeros(2), after)
+
+
+def test_what_is_known_of_either_scan_given_clicks_is_compared() -> None:
+    mean, factor = torch.zeros(2, 4, 5), torch.zeros(1, 2, 4, 5)
+    mean[1], factor[0, 1] = torch.tensor([-3.0, 1, 2, -1, -3]), 1
+    dist = ssn.LogitDistribution(mean, factor, torch.zeros_like(mean), presence=0.8)
+    # The fourth column belongs, and with it all that is left of it but the first.
+    given = ssn.condition(dist, [ssn.Click((0, 3))])
+    alone, after, before = change(dist, dist), change(dist, given), change(given, dist)
+    assert after.after.min() == pytest.approx(0.012) and alone.after.min() < 0.012
+    assert after.outlined == pytest.approx((0.8, given.presence), abs=0.05)
+    assert after.probability() > alone.probability() > before.probability()
+    assert after.ratio.median == pytest.approx(1 / before.ratio.median)
+    sizes = ssn.volume_distribution(given, n=50, seed=3)
+    there = given.present(50, seed=3)
+    assert (sizes[~there, 1] == 0).all() and (sizes[there, 1] > 0.0119).all()
+    assert sizes.sum(1) == pytest.approx(0.020)
+    with pytest.raises(ValueError, match="expected 2 labels, got 3"):
+        change(
+            given,
+            ssn.LogitDistribution(
+                torch.zeros(3, 4, 5), torch.zeros(1, 3, 4, 5), torch.zeros(3, 4, 5)
+            ),
+        )
