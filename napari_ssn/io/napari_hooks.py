@@ -42,6 +42,9 @@ from napari_ssn.io.stored import Stored
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
+# Frames of a file that does not say to hold labels which may be label maps, a layer each.
+_MOST_MAPS = 64
+
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Reader of these files, or None if one of them has no name of a kind that is read here."""
@@ -104,8 +107,10 @@ def plain_layer(stored: Stored) -> LayerData:
 
 
 def is_label_map(stored: Stored) -> bool:
-    """Whether a file that does not say so holds labels."""
-    return stored.channels == 1 and looks_like_labels(stored.values[0], stored.whole)
+    """Whether a file that does not say so holds labels, in each of its frames."""
+    if stored.channels > _MOST_MAPS:
+        return False
+    return all(looks_like_labels(one, stored.whole) for one in stored.values)
 
 
 def _coloured(segments: list[Opened], own: list[Opened] | None) -> list[Opened]:

@@ -51,6 +51,23 @@ def test_a_mask_of_another_program_opens_as_labels(
         assert meta["name"] == f"Labels {' × '.join(map(str, SPACE))}"
 
 
+@pytest.mark.parametrize("kind", ["u1", "<f4"])
+def test_several_masks_in_one_file_are_a_layer_each(tmp_path: Path, kind: str) -> None:
+    """One-hot masks, or one for each reader, along a fourth axis."""
+    both = np.stack([balls(1), balls(0, 1), balls(0, 0, 2)], axis=-1)
+    nib.save(nib.Nifti1Image(both.astype(kind), oblique_affine()), tmp_path / "a.nii.gz")
+    layers = opened(tmp_path / "a.nii.gz")
+    assert [layer[2] for layer in layers] == ["labels"] * 3
+    assert [int((layer[0] > 0).sum()) for layer in layers] == (both > 0).sum((0, 1, 2)).tolist()
+    # One that is none makes a series of all, as does one that is too many.
+    grey = both.astype(np.float32)
+    grey[..., 1] += np.random.default_rng(0).random(SPACE)
+    for other in (grey, np.repeat(both[..., :1], 65, axis=-1)):
+        nib.save(nib.Nifti1Image(other.astype("<f4"), oblique_affine()), tmp_path / "b.nii.gz")
+        [(data, _, layer_type)] = opened(tmp_path / "b.nii.gz")
+        assert layer_type == "image" and data.shape[0] == other.shape[-1]
+
+
 @pytest.mark.parametrize(
     ("value", "kind"), [(1001, np.uint16), (14175, np.uint16), (70000, np.uint32)]
 )
