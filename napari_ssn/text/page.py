@@ -27,7 +27,10 @@ _FEWEST_PICTURES = 5
 _LETTERS = str.maketrans({
     "×": "x", "–": "-", "—": "-", "−": "-", "²": "2", "³": "3", "μ": "u", "µ": "u", "σ": "sigma",
     "≤": "<=", "≥": ">=", "…": "...", "’": "'", "“": '"', "”": '"', "→": "->", "‖": "|",
-    "\u00a0": " ",
+    "\u00a0": " ", "⁄": "/", "½": "1/2", "÷": "/", "∞": "infinity", "Ø": "diameter", "Δ": "Delta",
+    "√": "root ", "‑": "-", "‘": "'", "›": ">", "‹": "<", "«": '"', "»": '"', "„": '"', "ß": "ss",
+    "æ": "ae", "Æ": "AE", "ø": "o", "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d",
+    "ı": "i", "\u200b": "",
 })  # fmt: skip
 
 
@@ -167,4 +170,4 @@ def _plain(text: str) -> str:
     known = text.translate(_LETTERS)
     apart = unicodedata.normalize("NFKD", known)
     letters = (c for c in apart if not unicodedata.combining(c))
-    return "".join(c if c.isascii() or c in "·±" else "?" for c in letters)
+    return "".join(c if c.isascii() or c in "·±°" else "?" for c in letters)
