@@ -205,6 +205,10 @@ def read_sidecar(path: Path) -> Provenance:
     except FileNotFoundError:
         raise DataError("The sidecar does not exist.") from None
     except (OSError, UnicodeDecodeError):
+        if path.is_file() and path.suffix.lower() != ".json":
+            raise DataError(
+                "A result is named by its sidecar, the .json that lies beside it: this is none."
+            ) from None
         raise DataError("The sidecar cannot be read: it is damaged or no text.") from None
     return parsed(Provenance, text, "sidecar", SCHEMA_VERSION)
 

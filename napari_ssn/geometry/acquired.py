@@ -16,12 +16,14 @@ class Acquired:
         thickness_mm: of a slice, which may be more than their distance.
         whose: sha256 of the patient's number, birth date and sex, each empty where it is not
             stated; no sidecar has it, and nothing shows it.
+        series: UID of the series that it is of; empty where there is none.
     """
 
     day: date | None = None
     kernel: str | None = None
     thickness_mm: float | None = None
     whose: tuple[str, str, str] = ("", "", "")
+    series: str = ""
 
     def of_another(self, other: Acquired) -> bool:
         """Whether the two are of different patients, by what both files state."""

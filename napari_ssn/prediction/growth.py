@@ -151,8 +151,11 @@ def _lengthening(mm: Sequence[Sequence[float] | None]) -> Lengthening | None:
 
 
 def _of_whom(before: Scan, after: Scan) -> Iterator[str]:
-    if before.acquired.of_another(after.acquired):
+    one, two = before.acquired, after.acquired
+    if one.of_another(two):
         yield OTHERS
+    if one.series and one.series == two.series:
+        yield "both are pieces of one and the same series: look whether they are two scans at all"
 
 
 def _days(before: Scan, after: Scan, days: float | None) -> Iterator[str]:

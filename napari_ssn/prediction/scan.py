@@ -99,7 +99,12 @@ def scan_in(record: Provenance) -> Scan:
         insisted=bool(run.insisted),
         acquired=UNACQUIRED
         if dicom is None
-        else Acquired(None, dicom.kernel_sha256, dicom.slice_thickness_mm),
+        else Acquired(
+            None,
+            dicom.kernel_sha256,
+            dicom.slice_thickness_mm,
+            series=dicom.series_instance_uid or "",
+        ),
     )
 
 

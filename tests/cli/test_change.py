@@ -89,6 +89,11 @@ def test_one_image_has_no_growth(change, results) -> None:
     assert status == 2 and said == "" and "one and the same image" in error
 
 
+def test_a_result_is_named_by_its_sidecar(change, results) -> None:
+    status, _, error = change(after=results / "mean.nii.gz")
+    assert status == 2 and "the .json that lies beside it" in error
+
+
 def test_what_a_sidecar_does_not_know_is_said(change) -> None:
     assert (
         "Caution: whether both were acquired and reconstructed alike is not known here."
@@ -210,6 +215,10 @@ def test_how_both_were_acquired_is_in_their_sidecars(results) -> None:
     # Of before; and where one of the two is known alone.
     for unknown in (of(None, None), of(None, "a"), of(1.0, None)):
         assert "is not known here" in cautions(of(1.0, "a"), unknown)
+    # Of one series two images are pieces of it, as where a folder lacks some slices.
+    other = of(1.0, "a") | {"series_instance_uid": "1.3"}
+    assert "pieces of one and the same series" in alike
+    assert "one and the same series" not in cautions(of(1.0, "a"), other)
 
 
 def test_slices_and_voxels_are_no_volumes(results) -> None:

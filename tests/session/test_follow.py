@@ -205,11 +205,11 @@ def test_scans_are_linked_by_a_shift(both: Session) -> None:
     assert follow.beside.linked == (
         "Linked by a shift, nothing is turned: the outline's middle in both."
     )
-    pictures = follow.beside.pictures(0.0)
+    pictures = follow.beside.pictures(0.0, 128)
     assert [picture.shape for picture in pictures] == [(128, 128, 3)] * 2
     assert not np.array_equal(*pictures)
     low, high = follow.beside.reach_mm
-    assert low <= 0 < high and follow.beside.pictures(high + 5) == (None, None)
+    assert low <= 0 < high and follow.beside.pictures(high + 5, 128) == (None, None)
     looked = []
     both.places.looked.connect(lambda *what: looked.append(what))
     shown = []
@@ -280,11 +280,11 @@ def test_scans_are_laid_on_each_other_by_a_registration(
         return Motion(matrix, 0.9)
 
     monkeypatch.setattr(registered, "register", register)
-    before = beside.pictures(0.0)
+    before = beside.pictures(0.0, 128)
     runner.channels = {"follow-lay"}
     beside.lay(True)
     assert beside.linked == "Laying the scans on each other…"
-    np.testing.assert_array_equal(beside.pictures(0.0), before)
+    np.testing.assert_array_equal(beside.pictures(0.0, 128), before)
     runner.go()
     runner.channels = set()
     assert beside.linked == (

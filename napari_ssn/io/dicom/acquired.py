@@ -40,6 +40,7 @@ def acquired_of(header: Dataset) -> Acquired:
         sha256(text.encode()).hexdigest() if text else None,
         _length(_said(header, "SliceThickness")),
         _whose(header),
+        str(header.get("SeriesInstanceUID") or ""),
     )
 
 
