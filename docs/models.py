@@ -219,6 +219,13 @@ def _origin(card: ModelCard) -> str:
     ]
     if made.steps:
         lines.append(f"* **Training** {made.steps:,} steps.")
+    if made.head is not None:
+        columns = ", ".join(f"{one:.2f}" for one in made.head.columns)
+        shifts = ", ".join(f"{one:+.2f}" for one in made.head.shifts)
+        lines.append(
+            f"* **Head** fitted to {_stop(made.head.data)} "
+            f"Columns of P × {columns}; logits {shifts}."
+        )
     return _lines(lines)
 
 
