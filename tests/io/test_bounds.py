@@ -100,6 +100,14 @@ def nrrd(shape: tuple[int, ...]) -> bytes:
     return f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: {sizes}\nencoding: gzip\n\n".encode()
 
 
+def beginning() -> bytes:
+    """A DICOM file as far as its meta information goes."""
+    syntax = b"1.2.840.10008.1.2.1\0"
+    return bytes(128) + b"DICM\x02\0\x10\0UI" + struct.pack("<H", len(syntax)) + syntax
+
+
+# A sequence of no defined length, of items that hold nothing.
+EMPTY = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\0\xe0\0\0\0\0" * 3_750_000
 HUGE = (2048, 2048, 384)
 LARGE = (1024, 1024, 700)
 CASES: dict[str, tuple[str, Callable[[], bytes], str]] = {
@@ -142,6 +150,8 @@ CASES: dict[str, tuple[str, Callable[[], bytes], str]] = {
         lambda: zipped(900 << 20, slice_of_a_ct()),
         "far more than its pixels",
     ),
+    "DICOM, 30 MB of zeros": ("a.dcm", lambda: beginning() + bytes(30_000_000), "damaged"),
+    "DICOM, 30 MB of empty items": ("a.dcm", lambda: beginning() + EMPTY, "damaged"),
     "NRRD without an end of the header": ("a.nrrd", lambda: b"NRRD0004\n" + bytes(99), "damaged"),
 }
 

@@ -20,6 +20,11 @@ from napari_ssn.io.dicom.members import PREAMBLE
 
 # The transfer syntax of deflated files, and the same undeflated, of as many bytes.
 _DEFLATED, _PLAIN = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
+# Kinds of values of which the length takes four bytes.
+_LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+# Items of a sequence that hold nothing, and more of them than any file has.
+_EMPTY_ITEMS = (b"\xfe\xff\0\xe0\0\0\0\0", b"\xff\xfe\xe0\0\0\0\0\0")
+_MOST_EMPTY = 100_000
 # Bytes that a deflated file may unpack to, and that are unpacked at once.
 _MOST_INFLATED, _PIECE = 1 << 30, 1 << 24
 
@@ -107,8 +112,29 @@ def reading(sentence: str) -> Iterator[None]:
             raise ImageError(sentence) from None
 
 
+def is_endless(raw: bytes) -> bool:
+    """Whether bytes are no data set, but what pydicom takes minutes for, eight bytes at a time.
+
+    What follows a file's meta information and is of group 0, as in a network's messages, is read
+    to its end whatever is asked for; and so is a sequence of nothing but empty items.
+    """
+    if max(raw.count(item) for item in _EMPTY_ITEMS) > _MOST_EMPTY:
+        return True
+    at = PREAMBLE + 4 if raw[PREAMBLE : PREAMBLE + 4] == b"DICM" else 0
+    while raw[at : at + 2] == b"\2\0" and len(raw) >= at + 12:
+        long = raw[at + 4 : at + 6] in _LONG
+        size = struct.unpack_from("<I" if long else "<H", raw, at + (8 if long else 6))[0]
+        at += (12 if long else 8) + int(size)
+    return raw[at : at + 2] == b"\0\0"
+
+
 def check_inflates(raw: bytes, most: int = _MOST_INFLATED) -> None:
-    """ImageError if a deflated file unpacks to more bytes than that: pydicom sets no bound."""
+    """ImageError if a file is no data set, or a deflated one unpacks to more bytes than that.
+
+    pydicom sets no bound to either.
+    """
+    if is_endless(raw):
+        raise ImageError("A DICOM file is damaged: copy or export it again.")
     start = _deflated_from(raw)
     if start is None:
         return

@@ -13,8 +13,8 @@ from pydicom.filereader import read_partial
 
 from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom import alike, planes, traits
-from napari_ssn.io.dicom.damage import UNPACKS, check_inflates, inflated, reading
-from napari_ssn.io.dicom.members import MAGIC, PREAMBLE, Member
+from napari_ssn.io.dicom.damage import UNPACKS, check_inflates, inflated, is_endless, reading
+from napari_ssn.io.dicom.members import Member
 from napari_ssn.io.dicom.modalities import shown_modality
 from napari_ssn.io.dicom.planes import Plane
 from napari_ssn.io.dicom.series import MANUFACTURER
@@ -170,9 +170,7 @@ def _partial(stream: BytesIO, stop: Callable[[int], bool]) -> Dataset:
 
     pydicom goes through anything to its end, megabytes of zeros too, eight bytes at a time.
     """
-    head = stream.getvalue()[: PREAMBLE + len(MAGIC) + 2]
-    if head[PREAMBLE:].startswith(MAGIC) and head.endswith(b"\0\0"):
-        # Group 0 is for messages of a network, and read to its end whatever is asked for.
+    if is_endless(stream.getvalue()):
         raise ValueError("no data set")
     last, disorder = -1, 0
 
