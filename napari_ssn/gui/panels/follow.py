@@ -10,11 +10,9 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
-    QLabel,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
@@ -27,6 +25,7 @@ from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
 from napari_ssn.gui.panels.shown import entry_words
 from napari_ssn.gui.widgets.forms import Form, lay_out
 from napari_ssn.gui.widgets.parts import Lines, Section, button, combo, line, row, say, text
+from napari_ssn.gui.widgets.thumbnail import SIDE, Thumbnail
 from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.session import Session
 from napari_ssn.session.follow import BEFORE
@@ -41,8 +40,8 @@ _FIRST = (
 )
 _WAIT = "Counting…"
 _ALL = ""
-# Pixels of a picture's side, as far as the dock is wide enough for two, and the margins of both.
-_SIDE, _MOST, _MARGIN = 128, 256, 16
+# Pixels: of a picture's side at most, which two have to be beside each other for, and of margins.
+_MOST, _MARGIN = 256, 16
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class FollowPanel(Section):
         self.unnamed.setToolTip("And when they were taken, where the page is a DICOM picture")
         self.headline, self.beside, self.about = text("", "headline"), text("", "section"), Lines()
         self.cautions, self.told = text("", "warn"), text("")
-        self.pictures = (_Thumbnail("Before"), _Thumbnail("After"))
+        self.pictures = (Thumbnail("Before"), Thumbnail("After"))
         self.offset = unturned(QSlider(Qt.Orientation.Horizontal))
         self.where = line("muted", 8)
         self.linked = text("", "muted")
@@ -216,7 +215,7 @@ class FollowPanel(Section):
     def resizeEvent(self, event: Any) -> None:
         """Pictures become as large as two beside each other can be."""
         super().resizeEvent(event)
-        side = min(_MOST, max(_SIDE, self.width() // 2 - 2 * _MARGIN))
+        side = min(_MOST, max(SIDE, self.width() // 2 - 2 * _MARGIN))
         if side != self.pictures[0].side:
             for one in self.pictures:
                 one.set_side(side)
@@ -308,45 +307,6 @@ class FollowPanel(Section):
         )
         for thumbnail, pixels, day in found:
             thumbnail.show_pixels(pixels, day)
-
-
-class _Thumbnail(QWidget):
-    """A slice of a scan and when that was taken; empty where the scan ends before."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._name = name
-        self.picture, self.caption = QLabel(), text("", "muted")
-        # Narrower, the dock has the pictures narrower, too: it is not kept wide by them.
-        self.picture.setMinimumWidth(_SIDE)
-        self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.set_side(_SIDE)
-        self.picture.setWordWrap(True)
-        self.picture.setAccessibleName(name)
-        self.picture.setToolTip(f"{name}: the slice with the middle outline")
-        body = QVBoxLayout(self)
-        body.setContentsMargins(0, 0, 0, 0)
-        body.setSpacing(2)
-        body.addWidget(self.picture)
-        body.addWidget(self.caption)
-        for one in (self.picture, self.caption):
-            one.setAlignment(Qt.AlignmentFlag.AlignCenter)
-
-    def set_side(self, side: int) -> None:
-        """Have room for pictures of so many pixels."""
-        self.side = side
-        self.picture.setFixedHeight(side)
-
-    def show_pixels(self, pixels: Any, day: str) -> None:
-        """Show a picture (h, w, 3), or that there is none, and a day as far as it is known."""
-        self.caption.setText(f"{self._name} {day}".strip())
-        if pixels is None:
-            self.picture.setText("not in this scan")
-            return
-        height, width = pixels.shape[:2]
-        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-        # The pixmap has pixels of its own; the bytes are gone after this line.
-        self.picture.setPixmap(QPixmap.fromImage(image))
 
 
 def ask_for_sidecar(parent: QWidget) -> str:
