@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from qtpy.QtGui import QResizeEvent
 
 from tests.support.dicoms import check_leaves_out, make_series
 from tests.support.docks import settled
@@ -38,6 +39,14 @@ def test_two_scans_are_compared_beside_each_other(
     assert "not known here" in panel.cautions.text()
     sides = {one.picture.pixmap().width() for one in panel.pictures}
     assert sides == {panel.pictures[0].side} and 128 <= sides.pop() <= panel.width() // 2
+    # They are larger in a wider dock, and do not follow a scroll bar that comes and goes.
+    height = panel.height()
+    for width, side in ((420, 178), (404, 178), (436, 178), (520, 228), (900, 256), (300, 128)):
+        panel.resize(width, height)
+        panel.resizeEvent(QResizeEvent(panel.size(), panel.size()))
+        assert {one.side for one in panel.pictures} == {side}
+    sides = {one.picture.pixmap().width() for one in panel.pictures}
+    assert sides == {128}
     # Dates are typed, another growth is asked about.
     panel._form["before"].setText("2025-03-01")
     panel._form["after"].setText("2025-08-28")

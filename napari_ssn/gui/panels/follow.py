@@ -42,6 +42,8 @@ _WAIT = "Counting…"
 _ALL = ""
 # Pixels: of a picture's side at most, which two have to be beside each other for, and of margins.
 _MOST, _MARGIN = 256, 16
+# By less they do not change: a scroll bar that comes and goes with their height would never rest.
+_STEADY = 12
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class FollowPanel(Section):
         """Pictures become as large as two beside each other can be."""
         super().resizeEvent(event)
         side = min(_MOST, max(SIDE, self.width() // 2 - 2 * _MARGIN))
-        if side != self.pictures[0].side:
+        if abs(side - self.pictures[0].side) > _STEADY:
             for one in self.pictures:
                 one.set_side(side)
             if self._session.follow.attended and self._session.follow.beside.linked:
