@@ -13,8 +13,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
+import napari_ssn as ssn
+from napari_ssn.errors import ImageError
+from napari_ssn.io.dicom import header as headers
 from tests.support.dicoms import make_series
 from tests.support.zips import zeros, zipped
 
@@ -173,3 +177,15 @@ def test_a_pipe_is_not_waited_for(costs: Costs, tmp_path: Path) -> None:
         os.mkfifo(pipe)
         seconds, _, said = costs(pipe)
         assert seconds < SECONDS and ("regular file" in said or "no file" in said)
+
+
+def test_a_data_set_of_more_elements_than_any_image_has_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path, *_) = make_series(tmp_path / "scan", np.zeros((4, 5, 1)), np.eye(4))
+    count = len(pydicom.dcmread(path))
+    monkeypatch.setattr(headers, "_MOST_ELEMENTS", count + 1)
+    assert ssn.read(tmp_path / "scan").space == (4, 5, 1)
+    monkeypatch.setattr(headers, "_MOST_ELEMENTS", count // 2)
+    with pytest.raises(ImageError, match="damaged"):
+        ssn.read(tmp_path / "scan")

@@ -50,6 +50,8 @@ _PIXELS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 _SERIES = 0x0020000E
 # A data set is in the order of its tags; more tags out of order than this are no data set.
 _MOST_DISORDER = 100
+# Elements beside each other that no image has; each takes pydicom some ten microseconds.
+_MOST_ELEMENTS = 100_000
 # What a header may take up beside pixels, bytes.
 _ROOM = 1 << 26
 # And what is read of a file to come to its pixels; headers of ten thousands of frames are shorter.
@@ -172,13 +174,13 @@ def _partial(stream: BytesIO, stop: Callable[[int], bool]) -> Dataset:
     """
     if is_endless(stream.getvalue()):
         raise ValueError("no data set")
-    last, disorder = -1, 0
+    last, disorder, count = -1, 0, 0
 
     def ends(tag: int, vr: str | None, length: int) -> bool:
-        nonlocal last, disorder
+        nonlocal last, disorder, count
         disorder += tag <= last
-        last = tag
-        if disorder > _MOST_DISORDER:
+        last, count = tag, count + 1
+        if disorder > _MOST_DISORDER or count > _MOST_ELEMENTS:
             raise ValueError("no data set")
         return stop(tag)
 
