@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from napari.layers import Labels
+from pydicom.uid import ParametricMapStorage, RTStructureSetStorage
 
 from napari_ssn.gui.panels.archive import NewServer
 from napari_ssn.io.dicom.web import servers
@@ -89,8 +92,8 @@ def test_from_an_archive_and_back(
     session, folder = dock.session, tmp_path / "out"
     folder.mkdir()
 
-    def export(name: str) -> None:
-        session.files.export(folder / name)
+    def export(name: str, part: Any = "shown") -> None:
+        session.files.export(folder / name, part=part)
         qtbot.waitUntil(lambda: session.activity is None, timeout=30_000)
         assert session.files.exported is not None, session.note
 
@@ -142,6 +145,16 @@ def test_from_an_archive_and_back(
     assert (layer.data > 0).sum() == chosen.sum()
     corner = image.world_to_data(layer.data_to_world((0, 0, 0)))
     np.testing.assert_allclose(corner, np.rint(corner), atol=1e-6)
+
+    # Probabilities and contours go there likewise.
+    for part, end in (("probability", ".pm.dcm"), ("shown", ".rtstruct.dcm")):
+        export(f"c{end}", part)
+        rooms.send.send.click()
+        idle()
+        assert "in clinic" in rooms.send.status.text()
+        assert (folder / f"c{end}").read_bytes() in orthanc.files()
+    kinds = {str(pydicom.dcmread(BytesIO(raw)).SOPClassUID) for raw in orthanc.files()}
+    assert {ParametricMapStorage, RTStructureSetStorage} <= kinds
 
 
 def test_an_archive_of_the_list_is_offered_beside_the_image(
