@@ -1,7 +1,7 @@
 """A real nnU-Net v2 model and what nnU-Net itself makes of two images: ``make nnunet DATA=…``.
 
-Run in an environment with nnunetv2, not that of the tests. Two folds are trained for an epoch each
-on twelve cases of the Decathlon's hippocampi (CC BY-SA 4.0), with plans that turn the axes,
+Run in an environment with nnunetv2, not that of the tests. Two folds are trained for five epochs
+each on twelve cases of the Decathlon's hippocampi (CC BY-SA 4.0), with plans that turn the axes,
 resample and have few features, so that the model folder is small enough to be kept. The images are
 phantoms.
 """
@@ -28,7 +28,7 @@ MODEL = KEPT / "model"
 SPACINGS = {"even": (1.2, 0.9, 1.1), "thick": (0.9, 1.1, 4.0)}
 SPACES = {"even": (26, 30, 22), "thick": (30, 24, 9)}
 _DATASET = "Dataset004_Hippocampus"
-_TRAINER = "nnUNetTrainer_1epoch"
+_TRAINER = "nnUNetTrainer_5epochs"
 
 
 def phantom(name: str) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
