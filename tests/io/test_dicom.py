@@ -506,7 +506,7 @@ def test_pixels_that_are_not_read_are_named(tmp_path: Path, change: dict, words:
 def test_pictures_without_a_place_are_named(tmp_path: Path) -> None:
     change = changed(ImagePositionPatient=None, ImageOrientationPatient=None)
     make_series(tmp_path / "s", values(), AXIAL, change=change)
-    assert "do not say where in the patient they lie" in refusal(tmp_path / "s")
+    assert "do not say where in the patient each of them lies" in refusal(tmp_path / "s")
     # Where there is a volume beside them, they are left out.
     make_series(tmp_path / "s" / "t", values(), AXIAL, seed=3)
     same(ssn.read(tmp_path / "s"), values(), AXIAL)

@@ -184,7 +184,7 @@ def test_an_element_that_is_missing_is_named(tmp_path: Path) -> None:
         ({"Modality": "MR"}, "different kinds"),
         ({"PhotometricInterpretation": "MONOCHROME1"}, "MONOCHROME1"),
         ({"RescaleType": "US"}, "different units"),
-        ({"RescaleSlope": None}, "1 of 5 slices does not say how stored values become values"),
+        ({"RescaleSlope": None}, "1 of 5 slices does not say how stored numbers become values"),
         ({"RescaleSlope": None, "RescaleIntercept": None}, "1 of 5 slices does not say"),
     ],
 )
@@ -566,7 +566,9 @@ def test_projections_and_films_are_no_slices(tmp_path: Path, image_type: list | 
     else:
         one.FrameIncrementPointer, one.FrameTime = 0x00181063, "33"
     one.save_as(tmp_path / "a.dcm")
-    with pytest.raises(GeometryError, match="do not say where in the patient they lie"):
+    # The first frame has a place, the others have none.
+    words = "where in the patient each of them lies, as X-ray pictures, films, projections"
+    with pytest.raises(GeometryError, match=words):
         ssn.read(tmp_path / "a.dcm")
 
 

@@ -161,6 +161,6 @@ def check_rescale(planes: Sequence[Plane], modality: str) -> None:
     if 0 < lost < len(planes):
         verb = "slices does" if lost == 1 else "slices do"
         raise ImageError(
-            f"{lost} of {len(planes)} {verb} not say how stored values become values (Rescale "
+            f"{lost} of {len(planes)} {verb} not say how stored numbers become values (Rescale "
             "Slope and Intercept), as the others do: the values would not be comparable."
         )

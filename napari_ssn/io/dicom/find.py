@@ -19,8 +19,8 @@ from napari_ssn.io.steps import Step, unseen
 
 _COLOURS = "The images have colours, not grey values: they are not read."
 _NOWHERE = (
-    "The images do not say where in the patient they lie, as X-ray pictures and screenshots do "
-    "not: no volume can be made of them."
+    "The images do not say where in the patient each of them lies, as X-ray pictures, films, "
+    "projections and screenshots do not: no volume can be made of them."
 )
 _SHARED_UID = (
     "Different images of the series have the same number (SOP Instance UID), so that no result "
