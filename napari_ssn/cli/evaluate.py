@@ -121,11 +121,12 @@ def fit_head(
     of the range and of figures was of the other weights: learn and measure both again with
     `napari-ssn evaluate`. Prints JSON.
     """
-    network.models.make_folder(out)
-    if any(out.iterdir()):
-        raise ExportError(f"{out.name} is not empty: name a new folder for the model.")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise ExportError(f"{out.name} is there already: name a new folder for the model.")
     loaded = network.models.load_model(model, device)
     cases = training.reading.some_cases(data, split, count, loaded.card.spatial_dims)
+    # Before minutes of computing, and not where model or data cannot be read.
+    network.models.make_folder(out)
     with _timed("Segmenting", len(cases)) as report:
         found = training.heads.fit_head(loaded, cases, named, seed=seed, report=report)
     head = found.head

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from napari_ssn.cli.app import app
 from napari_ssn.documents.card import read_card
-from napari_ssn.errors import DataError, ModelError
+from napari_ssn.errors import DataError, ModelError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model, save_model
 from napari_ssn.training.cases import Case
@@ -117,4 +117,22 @@ def test_the_command_writes_a_model_of_its_own(tmp_path: Path) -> None:
     assert card.weights_sha256 != read_card(folder).weights_sha256
     load_model(str(out), "cpu")
     again = CliRunner().invoke(app, [*args, "--out", str(out), "--device", "cpu"])
-    assert again.exit_code != 0 and "not empty" in str(again.exception or again.output)
+    assert again.exit_code != 0 and "there already" in str(again.exception or again.output)
+    assert read_card(out) == card
+
+
+@pytest.mark.parametrize("wrong", ["model", "data", "out"])
+def test_what_cannot_be_fitted_leaves_no_folder(tmp_path: Path, wrong: str) -> None:
+    given = {
+        "model": tiny_model(tmp_path / "tiny", centred=True),
+        "data": write(tmp_path / "data.zip", slice_files(4)),
+        "out": tmp_path / "fitted",
+    }
+    if wrong == "out":
+        given["out"].write_text("a file")
+    else:
+        given[wrong] = tmp_path / "nowhere"
+    args = [part for name, path in given.items() for part in (f"--{name}", str(path))]
+    ran = CliRunner().invoke(app, ["fit-head", *args, "--named", "slices", "--device", "cpu"])
+    assert ran.exit_code != 0 and isinstance(ran.exception, (SSNError, SystemExit))
+    assert given["out"].is_file() == (wrong == "out") == given["out"].exists()
