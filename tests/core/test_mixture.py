@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,27 @@ def test_contradicting_clicks_do_not_pin_z() -> None:
     # Clicks that agree are followed by nearly every draw.
     agreed = condition(dist, [Click((0, 0), 1), Click((0, 1), 1)], slip=0.01).sample(400)
     assert (agreed > 0).mean() > 0.97
+
+
+def test_the_outline_waits_for_no_other_explanation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only draws need what else a point may mean; what shows first is the outline."""
+    asked = []
+
+    def counted(*what: Any) -> Any:
+        asked.append(what)
+        return explanations(*what)
+
+    monkeypatch.setattr("napari_ssn.core.given.posterior.explanations", counted)
+    dist = disc(10, spread=1.5)
+    given = condition(dist, [Click((5, 8), 1)], 0.1, Residual(chance=0.5), slip=0.01)
+    given.label_map()
+    assert given.width == dist.rank + 1 + 1 and not asked
+    drawn = given.draw(20)
+    assert drawn.shape == (20, given.width) and len(asked) == 1
+    given.label_maps(drawn)
+    given.draw(5)
+    assert 0 <= given.share <= 1
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(

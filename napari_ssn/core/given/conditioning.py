@@ -16,7 +16,7 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Click, margins_of
 from napari_ssn.core.given.expectation import infer
 from napari_ssn.core.given.gate import check_slip
-from napari_ssn.core.given.mixture import Part, explanations, half_spaces
+from napari_ssn.core.given.mixture import half_spaces
 from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.given.residual import Field, Residual
 from napari_ssn.core.latent import FARTHEST
@@ -88,11 +88,6 @@ def condition(
         raise GeometryError(
             "At one of the points the model can hardly move its border: take that point back."
         )
-    chance = 1.0 if residual is None else residual.chance
-    parts: tuple[Part, ...] = ()
-    slip = check_slip(slip)
-    if margins.clicks and (chance < 1 or slip > 0):
-        parts = explanations(margins, held, chance, slip)
     return Posterior(
         dist,
         margins.clicks,
@@ -105,6 +100,6 @@ def condition(
         spaces,
         belief,
         held,
-        slip,
-        parts,
+        check_slip(slip),
+        1.0 if residual is None else residual.chance,
     )

@@ -15,7 +15,7 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import SHARP_EDGE, Click, Floats, Indices, Margins
 from napari_ssn.core.given.expectation import Belief, HalfSpaces, infer, infer_means
 from napari_ssn.core.given.gate import log_absent, log_with_slips, updated_presence
-from napari_ssn.core.given.mixture import Part, draw_parts, half_spaces
+from napari_ssn.core.given.mixture import Part, draw_parts, explanations, half_spaces
 from napari_ssn.core.given.near import Near, winner, within
 from napari_ssn.core.given.residual import Field
 from napari_ssn.core.given.truncated import draw, estimate_evidence
@@ -79,7 +79,7 @@ class Posterior:
     _belief: Belief = field(repr=False)
     _field: Field | None = field(repr=False)
     slip: float = 0.0
-    parts: tuple[Part, ...] = field(default=(), repr=False)
+    _chance: float = field(default=1.0, repr=False)
 
     __repr__ = brief
 
@@ -129,7 +129,7 @@ class Posterior:
         the residual. 1 without a residual or without anything to correct. Of several explanations
         (`mixture`) the mean of theirs.
         """
-        if self.parts:
+        if self._several:
             return sum(part.weight * part.share(self.dist.rank) for part in self.parts)
         moved = np.square(self._belief.mean)
         total = float(moved.sum())
@@ -157,7 +157,7 @@ class Posterior:
         a mean. Else what is drawn is z alone, and the label map of each has the residual's mean.
         """
         rank = self.dist.rank
-        if not self.parts:
+        if not self._several:
             return draw(self._sharp, self._belief, n, seed)[:, :rank]
         z, w, slips = draw_parts(self.parts, rank, self._held_by, n, seed)
         # What ξ lies off its mean given z: walked from here, it goes along.
@@ -167,8 +167,22 @@ class Posterior:
     @property
     def width(self) -> int:
         """Numbers of what `draw` draws: R, and where ξ is drawn those that hold it, and n slips."""
-        more = self._held_by + len(self.clicks) if self.parts else 0
+        more = self._held_by + len(self.clicks) if self._several else 0
         return self.dist.rank + more
+
+    @property
+    def _several(self) -> bool:
+        return bool(self._margins.clicks) and (self._chance < 1 or self.slip > 0)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The explanations of the clicks (`mixture`), the likeliest first; () where there is one.
+
+        Worked out when the first draw asks: the outline at `mean` is shown before.
+        """
+        if not self._several:
+            return ()
+        return explanations(self._margins, self._field, self._chance, self.slip)
 
     @property
     def _held_by(self) -> int:
