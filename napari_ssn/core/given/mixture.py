@@ -59,10 +59,15 @@ class Part:
     belief: Belief
 
     def share(self, rank: int) -> float:
-        """How much of the correction z has, ``‖E z‖² / (‖E z‖² + ‖E w‖²)``."""
-        moved = np.square(self.belief.mean)
-        total = float(moved.sum())
-        return float(moved[:rank].sum()) / total if total > 0 else 1.0
+        """How much of the correction z has, see `share_of`."""
+        return share_of(self.belief, rank)
+
+
+def share_of(belief: Belief, rank: int) -> float:
+    """How much of a correction z has, ``‖E z‖² / (‖E z‖² + ‖E w‖²)``; 1 where there is none."""
+    moved = np.square(belief.mean)
+    total = float(moved.sum())
+    return float(moved[:rank].sum()) / total if total > 0 else 1.0
 
 
 def half_spaces(

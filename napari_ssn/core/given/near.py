@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.given.clicks import Floats, Indices
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.given.clicks import Floats, Indices, Margins
+from napari_ssn.core.given.residual import Field
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,25 @@ class Near:
     clicked: Indices
     labels: Indices
     number: Indices
+
+    @classmethod
+    def around(cls, voxels: Indices, dist: Decodable, margins: Margins, field: Field) -> Near:
+        """What decoding some of the voxels near clicks takes.
+
+        Args:
+            voxels: (V,) different ones of the flattened grid.
+            dist: the distribution.
+            margins: of the clicks.
+            field: the residual around them.
+        """
+        mean, factor = dist.logits_at(voxels)
+        clicked, labels = margins.voxels, margins.labels
+        kinds, count = np.unique(clicked, return_counts=True)
+        single = np.isin(clicked, np.intersect1d(kinds[count == 1], voxels))
+        sorter = np.argsort(voxels)
+        at = sorter[np.searchsorted(voxels, clicked[single], sorter=sorter)]
+        reach, number = field.reach(voxels), np.flatnonzero(single)
+        return cls(voxels, mean, factor, reach, at, labels[single], number)
 
 
 def winner(logits: Floats) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import SHARP_EDGE, Click, Floats, Indices, Margins
 from napari_ssn.core.given.expectation import Belief, HalfSpaces, infer, infer_means
 from napari_ssn.core.given.gate import log_absent, log_with_slips, updated_presence
-from napari_ssn.core.given.mixture import Part, draw_parts, explanations, half_spaces
+from napari_ssn.core.given.mixture import Part, draw_parts, explanations, half_spaces, share_of
 from napari_ssn.core.given.near import Near, winner, within
 from napari_ssn.core.given.residual import Field
 from napari_ssn.core.given.truncated import draw, estimate_evidence
@@ -107,9 +107,8 @@ class Posterior:
         def alone(kept: tuple[int, ...]) -> float:
             if len(kept) == len(self.clicks):
                 return self.log_evidence_alone
-            spaces = half_spaces(self._margins, self.tolerance)
             of = np.isin(self._margins.click, kept)
-            return infer(spaces.some(of)).log_evidence
+            return infer(half_spaces(self._margins, self.tolerance).some(of)).log_evidence
 
         return updated_presence(
             self.dist.presence,
@@ -131,9 +130,7 @@ class Posterior:
         """
         if self._several:
             return sum(part.weight * part.share(self.dist.rank) for part in self.parts)
-        moved = np.square(self._belief.mean)
-        total = float(moved.sum())
-        return float(moved[: self.dist.rank].sum()) / total if total > 0 else 1.0
+        return share_of(self._belief, self.dist.rank)
 
     def estimate_evidence(self, n: int = 20_000, seed: int = 0) -> tuple[float, float]:
         """Estimate P(clicks | image) by n draws, without bias, and its standard error.
@@ -328,16 +325,8 @@ class Posterior:
         return self._nearby(self.near)
 
     def _nearby(self, voxels: Indices) -> Near:
-        """What decoding some voxels of those near takes."""
         assert self._field is not None
-        mean, factor = self.dist.logits_at(voxels)
-        clicked, labels = self._margins.voxels, self._margins.labels
-        kinds, count = np.unique(clicked, return_counts=True)
-        single = np.isin(clicked, np.intersect1d(kinds[count == 1], voxels))
-        sorter = np.argsort(voxels)
-        at = sorter[np.searchsorted(voxels, clicked[single], sorter=sorter)]
-        reach, number = self._field.reach(voxels), np.flatnonzero(single)
-        return Near(voxels, mean, factor, reach, at, labels[single], number)
+        return Near.around(voxels, self.dist, self._margins, self._field)
 
     def _near_labels(self, z: Floats, near: Near) -> Iterator[NDArray[np.uint8]]:
         """Labels of the voxels near clicks, for every z, in blocks (n, V)."""

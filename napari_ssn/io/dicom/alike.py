@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pydicom.tag import Tag
+
 from napari_ssn.errors import ImageError
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ _UNSAID = {
 _NUMBERS = ("SliceThickness", "GantryDetectorTilt", "TemporalPositionIdentifier")
 #: Elements of a header that `shared` reads.
 KEYWORDS = (*_REFUSED, *_TOLD)
+_TAGS = {keyword: Tag(keyword) for keyword in KEYWORDS}
 _PATIENTS = "The images of the series belong to different patients."
 _SCANNERS = "The images of the series come from different scanners."
 _NO_SLOPE = (
@@ -103,7 +106,11 @@ _REFUSALS = (
 
 def shared(header: Dataset) -> Shared:
     """What a header says of those elements."""
-    values = {keyword: " ".join(_plain(header.get(keyword))) for keyword in KEYWORDS}
+    values = dict.fromkeys(KEYWORDS, "")
+    for keyword, tag in _TAGS.items():
+        # By their tags: of hundreds of slices, looking keywords up would take as long as pixels.
+        if tag in header:
+            values[keyword] = " ".join(_plain(header[tag].value))
     if values["Modality"] == "CT" and header.get("RescaleSlope") is not None:
         # What a CT does not say to be something else is HU (PS3.3 C.8.2.1).
         values["RescaleType"] = values["RescaleType"] or "HU"

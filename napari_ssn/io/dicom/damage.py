@@ -28,6 +28,9 @@ _MOST_EMPTY = 100_000
 # Bytes that a deflated file may unpack to, and that are unpacked at once.
 _MOST_INFLATED, _PIECE = 1 << 30, 1 << 24
 
+#: Libraries that quote what they read in their logs.
+READERS = ("pydicom", "highdicom")
+
 #: What is said of a file that is far larger unpacked than its image.
 UNPACKS = (
     "A DICOM file unpacks to more than 1 GB or to far more than its pixels, which is not read: "
@@ -69,7 +72,9 @@ def silent(*names: str) -> Iterator[None]:
             log = logging.getLogger(name)
             many, level = _Silence.kept.get(name, (0, log.level))
             _Silence.kept[name] = (many + 1, level)
-            log.setLevel(logging.CRITICAL + 1)
+            # Setting it makes every log of the process look its level up anew.
+            if not many:
+                log.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
@@ -88,7 +93,7 @@ def quiet(*names: str) -> Iterator[None]:
 
     They quote the content of headers, or what an archive is asked, which names the patient.
     """
-    with silent(*(names or ("pydicom", "highdicom"))), warnings.catch_warnings():
+    with silent(*(names or READERS)), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
@@ -118,7 +123,9 @@ def is_endless(raw: bytes) -> bool:
     What follows a file's meta information and is of group 0, as in a network's messages, is read
     to its end whatever is asked for; and so is a sequence of nothing but empty items.
     """
-    if max(raw.count(item) for item in _EMPTY_ITEMS) > _MOST_EMPTY:
+    # Most files are too short for so many, and need not be gone through.
+    long_enough = len(raw) > _MOST_EMPTY * len(_EMPTY_ITEMS[0])
+    if long_enough and max(raw.count(item) for item in _EMPTY_ITEMS) > _MOST_EMPTY:
         return True
     at = PREAMBLE + 4 if raw[PREAMBLE : PREAMBLE + 4] == b"DICM" else 0
     while raw[at : at + 2] == b"\2\0" and len(raw) >= at + 12:

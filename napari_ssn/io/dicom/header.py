@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.filereader import read_partial
@@ -184,9 +185,13 @@ def _partial(stream: BytesIO, stop: Callable[[int], bool]) -> Dataset:
             raise ValueError("no data set")
         return stop(tag)
 
+    return read_partial(stream, ends, force=True, specific_tags=_wanted())
+
+
+@cache
+def _wanted() -> list[Any]:
     tags = [tag_for_keyword(one) if isinstance(one, str) else one for one in _TAGS]
-    wanted = [tag for tag in tags if tag is not None]
-    return read_partial(stream, ends, force=True, specific_tags=wanted)
+    return [tag for tag in tags if tag is not None]
 
 
 def _described(member: Member, header: Dataset) -> Instance:

@@ -18,7 +18,7 @@ from pydicom import dcmread
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.apart import apart
-from napari_ssn.io.dicom.damage import reading
+from napari_ssn.io.dicom.damage import READERS, reading, silent
 from napari_ssn.io.dicom.find import Series, Study, find_study
 from napari_ssn.io.dicom.header import DAMAGED, Instance, instance
 from napari_ssn.io.dicom.members import member, members, received
@@ -183,7 +183,8 @@ def _study_of(path: Path, below: bool = True, step: Step = unseen) -> Iterator[S
             raise ImageError("The file is no DICOM file: choose another.")
         if named.is_index:
             path, named = path.parent, None
-    with members(path, below) as files:
+    # Once for all files: to silence them anew for each takes as long as reading its header.
+    with silent(*READERS), members(path, below) as files:
         yield find_study(files, named, step)
 
 
