@@ -29,7 +29,7 @@ from napari_ssn.io.outline import read_outline
 from napari_ssn.prediction.drawing import as_drawing
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import record_of
-from napari_ssn.prediction.repeating import EDITED, PROBABILITY, circumstances
+from napari_ssn.prediction.repeating import PROBABILITY, circumstances, why_not
 
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
 # the determinant of an affine is rounded otherwise on another processor.
@@ -66,7 +66,8 @@ def verify(
         whether all is identical; what is not has been said.
 
     Raises:
-        DataError: the sidecar is damaged, or of a label map that was edited by hand.
+        DataError: the sidecar is damaged, or of a label map that was edited by hand or made of
+            several people's.
         ImageError: the image is another one.
         ModelError: the model is not installed, or has other weights.
     """
@@ -85,7 +86,9 @@ def verify(
                 problems = ["the file beside the sidecar does not lie on its image as it should"]
     edited = record.choice.z is None and not record.choice.nothing
     if edited and not problems:
-        raise DataError(EDITED)
+        if beside is not None:
+            typer.echo("The file beside the sidecar holds the label map that it states.", err=True)
+        raise DataError(why_not(record))
     if edited:
         typer.echo(f"Not identical: {problems[0]}.")
         return False

@@ -70,10 +70,13 @@ class Adjudicated(Exact):
 
     ``pick`` is one of them, ``majority`` what most say, ``staple`` the likeliest truth behind them
     all, ``blend`` where the weighted mean of signed distances to their edges is above 0.
+    ``corrected_voxels`` of that were painted otherwise before it was written: shares are of what
+    was made, ``dice`` is of what was written. It is null in sidecars of before.
     """
 
     how: Literal["pick", "majority", "staple", "blend"]
     readers: Annotated[list[ReaderShare], Field(min_length=2)]
+    corrected_voxels: Count | None = None
 
 
 class LabelVolume(Exact):

@@ -210,10 +210,36 @@ def adjudicate(
     return made, (chosen / chosen.sum()).tolist()
 
 
+def corrected(readers: Readers, made: Labels, values: NDArray[np.generic]) -> Labels:
+    """An outline that was made of all as somebody has painted on it since.
+
+    Args:
+        readers: whose.
+        made: as it was made.
+        values: of its layer, on the image's grid.
+
+    Raises:
+        DataError: nothing is left of it, or it has numbers that are none of the labels.
+    """
+    return as_drawing(values, made.shape, readers.labels)
+
+
 def shares_of(
-    readers: Readers, how: How, label_map: Labels, shares: Sequence[float] | None
+    readers: Readers,
+    how: How,
+    label_map: Labels,
+    shares: Sequence[float] | None,
+    made: Labels | None = None,
 ) -> provenance.Adjudicated:
-    """What a sidecar says of the people behind an outline."""
+    """What a sidecar says of the people behind an outline.
+
+    Args:
+        readers: whose.
+        how: it was made of them.
+        label_map: that is written.
+        shares: of `adjudicate`.
+        made: what `adjudicate` made, where somebody has painted on it since.
+    """
     classes = len(readers.labels)
     return provenance.Adjudicated(
         how=how,
@@ -226,6 +252,7 @@ def shares_of(
             )
             for k, (name, one) in enumerate(zip(readers.names, readers.maps, strict=True))
         ],
+        corrected_voxels=0 if made is None else int(np.count_nonzero(label_map != made)),
     )
 
 

@@ -21,6 +21,10 @@ from napari_ssn.prediction.recall import check_reach
 
 #: Why there is nothing to make again.
 EDITED = "This label map was edited by hand: the model cannot make it again."
+#: The same of an outline that was made of several people's.
+ADJUDICATED = (
+    "This outline was made of several people's, as its sidecar says: no model makes it again."
+)
 PROBABILITY = "This is the sidecar of a probability map: only label maps are made again."
 OTHER_IMAGE = (
     "This is not the image that the sidecar belongs to: its values or its geometry differ."
@@ -36,7 +40,14 @@ def check_repeatable(record: Provenance) -> None:
     for one in record.each():
         check_reach(one.choice)
     if record.choice.z is None and not record.choice.nothing:
-        raise DataError(PROBABILITY if record.choice.kind == "probability" else EDITED)
+        raise DataError(why_not(record))
+
+
+def why_not(record: Provenance) -> str:
+    """Why no model makes the label map of a sidecar without a z again."""
+    if record.choice.kind == "probability":
+        return PROBABILITY
+    return EDITED if record.adjudicated is None else ADJUDICATED
 
 
 def check_image(volume: Volume, record: Provenance) -> None:

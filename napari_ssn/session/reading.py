@@ -105,16 +105,31 @@ class ReadersRoom:
 
         self._start(find, self._was_made)
 
-    def export(self, path: Path, overwrite: bool = False) -> None:
-        """Write the outline that was made last, with a sidecar that names everybody's share."""
+    def export(
+        self,
+        path: Path,
+        overwrite: bool = False,
+        painted: NDArray[np.generic] | None = None,
+    ) -> None:
+        """Write the outline that was made last, with a sidecar that names everybody's share.
+
+        Args:
+            path: of the NIfTI.
+            overwrite: whether a file of that name may be replaced.
+            painted: the outline as it stands in its layer, on the source's grid; as it was made
+                if left out.
+        """
         result, made = self._result, self.made
         if result is None or made is None:
             return
 
         def write(cancel: Cancel) -> None:
             room = prediction.readers
-            shares = room.shares_of(made.readers, made.how, made.label_map, made.shares)
-            room.write_outline(path, made.label_map, shares, result, overwrite)
+            written = made.label_map
+            if painted is not None:
+                written = room.corrected(made.readers, made.label_map, painted)
+            shares = room.shares_of(made.readers, made.how, written, made.shares, made.label_map)
+            room.write_outline(path, written, shares, result, overwrite)
 
         self._start(write, self._written)
 

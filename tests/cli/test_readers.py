@@ -85,7 +85,7 @@ def test_beside_a_model_each_is_placed(run_readers, scan, models, outlines, tmp_
 
 @pytest.mark.parametrize("how", ["pick", "majority", "staple", "blend"])
 def test_one_outline_is_made_of_all_and_says_of_whom(
-    run_readers, models, outlines, tmp_path: Path, how: str
+    run_readers, monkeypatch, capsys, scan, models, outlines, tmp_path: Path, how: str
 ) -> None:
     paths, (a, b, _) = outlines
     out = tmp_path / "one.nii.gz"
@@ -110,6 +110,11 @@ def test_one_outline_is_made_of_all_and_says_of_whom(
     shares = {"pick": [0, 1], "majority": [0.5, 0.5], "blend": [0.25, 0.75], "staple": [None] * 2}
     assert [one.share for one in told] == shares[how]
     assert [one.dice for one in told] == [ssn.metrics.dice(written, x, 2).tolist() for x in (a, b)]
+    assert record.adjudicated.corrected_voxels == 0
+    # Nobody's hand edited it, and no model makes it.
+    status, _, err = command(monkeypatch, capsys, "verify", tmp_path / "one.json", "--image", scan)
+    assert status == 2 and "made of several people's" in err
+    assert "holds the label map that it states" in err
     # A file of that name is not replaced without a word.
     assert run_readers(*paths[:2], *args, *more)[0] == 2
 

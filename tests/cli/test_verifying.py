@@ -192,7 +192,10 @@ def test_what_was_edited_by_hand_cannot_be_made_again(
     args = (tmp_path / "edited.json", "--image", scan, "--model", models["3d"])
     status, out, err = run(*args)
     assert (status, out) == (2, "")
-    assert err == "This label map was edited by hand: the model cannot make it again."
+    assert err == (
+        "The file beside the sidecar holds the label map that it states.\n"
+        "This label map was edited by hand: the model cannot make it again."
+    )
     path.write_bytes((tmp_path / "mean.nii.gz").read_bytes())
     status, out, _ = run(*args)
     assert status == 1 and "another label map than it was written with" in out

@@ -46,6 +46,27 @@ def test_outlines_are_compared_and_one_is_made_and_saved(
     panel.ask = lambda *asked: str(tmp_path / "one.nii.gz")
     panel.save.click()
     qtbot.waitUntil(lambda: (tmp_path / "one.json").exists() and not room.busy, timeout=60_000)
+    np.testing.assert_array_equal(written(tmp_path / "one.nii.gz"), maps[1])
+    # It is corrected by painting on it, and written as it stands.
+    layer = viewer.layers[ADJUDICATED]
+    layer.data[0, :4] = 1 - layer.data[0, :4]
+    layer.refresh()
+    panel.ask = lambda *asked: str(tmp_path / "two.nii.gz")
+    panel.save.click()
+    qtbot.waitUntil(lambda: (tmp_path / "two.json").exists() and not room.busy, timeout=60_000)
+    painted = maps[1].copy()
+    painted[0, :4] = 1 - painted[0, :4]
+    np.testing.assert_array_equal(written(tmp_path / "two.nii.gz"), painted)
+    # Of a layer that was taken away what was made is written.
+    viewer.layers.remove(layer)
+    panel.ask = lambda *asked: str(tmp_path / "three.nii.gz")
+    panel.save.click()
+    qtbot.waitUntil(lambda: (tmp_path / "three.json").exists() and not room.busy, timeout=60_000)
+    np.testing.assert_array_equal(written(tmp_path / "three.nii.gz"), maps[1])
+
+
+def written(path: Path) -> Any:
+    return np.asanyarray(nibabel.load(path).dataobj).squeeze()
 
 
 def test_outlines_in_files_are_peoples(

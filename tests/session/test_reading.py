@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_ssn.core.adjudicating import blend
+from napari_ssn.core.overlap import dice
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
 
@@ -47,6 +48,30 @@ def test_people_are_compared_made_into_one_and_written(folder: Path, tmp_path: P
     assert session.note.error and "two outlines or more" in session.note.text
     session.run()
     assert room.found is None and room.made is None
+    session.close()
+
+
+def test_what_was_painted_on_it_is_written_and_told(folder: Path, tmp_path: Path) -> None:
+    session = opened(folder, Inline(), source(SPACE, (0.7, 0.7)))
+    room, dist = session.readers, result_of(session).dist
+    maps = [dist.label_map(z) for z in ([1.0, 0.2, 0.0], [-1.0, 0.5, 0.3])]
+    room.compare(maps, ["Anna", "Ben"])
+    room.make("pick", 0)
+    assert room.made is not None
+    painted = maps[0].copy()
+    painted[:2, :3] = 1 - painted[:2, :3]
+    room.export(tmp_path / "one.nii.gz", painted=painted)
+    written = np.asanyarray(nib.load(tmp_path / "one.nii.gz").dataobj).squeeze()
+    np.testing.assert_array_equal(written, painted)
+    told = json.loads((tmp_path / "one.json").read_text())["adjudicated"]
+    assert told["corrected_voxels"] == 6
+    assert [one["share"] for one in told["readers"]] == [1, 0]
+    assert told["readers"][0]["dice"] == dice(painted, maps[0], 2).tolist()
+    # What was rubbed out altogether is no outline, and nothing is written.
+    room.export(tmp_path / "none.nii.gz", painted=np.zeros(SPACE, np.uint8))
+    assert session.note.error and not (tmp_path / "none.nii.gz").exists() and not room.busy
+    room.export(tmp_path / "two.nii.gz")
+    assert json.loads((tmp_path / "two.json").read_text())["adjudicated"]["corrected_voxels"] == 0
     session.close()
 
 

@@ -27,6 +27,10 @@ _FIRST = "Run first: outlines are compared on the image of a result, beside its 
 _NONE = "Open people's outlines as labels on the image, or paint them: two or more."
 _WAIT = "Comparing…"
 _SUFFIX = ".nii.gz"
+_SAVE_TIP = (
+    "Write it as it stands in its layer, with what was painted on it, and a sidecar that names "
+    "everybody's share"
+)
 
 
 class ReadersPanel(Section):
@@ -45,7 +49,7 @@ class ReadersPanel(Section):
         self.about = text("")
         self.how = combo("How one outline is made of all")
         self.make = button("Make", "Show it as a layer of its own")
-        self.save = button("Save…", "Write it, with a sidecar that names everybody's share")
+        self.save = button("Save…", _SAVE_TIP)
         for widget in (self.hint, self.people, self.compare, self.about):
             self.body.addWidget(widget)
         self.body.addLayout(row([(self.how, 1), self.make, self.save]))
@@ -61,6 +65,8 @@ class ReadersPanel(Section):
         session.changed.connect(self.refresh)
         session.readers.changed.connect(self._follow)
         self._shown: Any = None
+        # That shows what was made last; None where somebody has taken it away.
+        self._layer: Labels | None = None
         self._list()
 
     def _ticked(self) -> list[Labels]:
@@ -103,10 +109,18 @@ class ReadersPanel(Section):
 
     def _save(self) -> None:
         answer = self.ask(self, f"outline{_SUFFIX}", f"NIfTI (*{_SUFFIX})")
-        if answer:
-            path = with_suffix(answer, _SUFFIX)
-            # Of the very name that was given the dialog has asked.
-            self._session.readers.export(path, str(path) == answer)
+        if not answer:
+            return
+        layer, painted = self._layer, None
+        try:
+            if layer is not None and layer in self._drawings.candidates:
+                painted = self._drawings.values_of(layer)
+        except SSNError as error:
+            self._session.tell(str(error), error=True)
+            return
+        path = with_suffix(answer, _SUFFIX)
+        # Of the very name that was given the dialog has asked.
+        self._session.readers.export(path, str(path) == answer, painted)
 
     def _follow(self) -> None:
         made, found = self._session.readers.made, self._session.readers.found
@@ -132,6 +146,7 @@ class ReadersPanel(Section):
         transform, _ = self._scene.frame_of_result
         layer = Labels(values.copy(), name=ADJUDICATED, **transform)
         layer.colormap = colours.of(result)
+        self._layer = layer
         chosen = set(self._viewer.layers.selection)
         self._viewer.add_layer(layer)
         self._viewer.layers.selection = chosen
