@@ -12,13 +12,20 @@ import pytest
 
 from napari_ssn.cohort import run as run_module
 from tests.support.helpers import command, tiny_model
+from tests.support.warm import LINUX, METHOD, server
 
 
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Any]:
+    import dask.config
+
     from napari_ssn.cohort.crew import local_crew
 
-    with local_crew(2, 0) as made:
+    # Those of test_work.py begin as anybody's do: they are what is tested there.
+    method = {"distributed.worker.multiprocessing-method": METHOD} if LINUX else {}
+    if method:
+        server()
+    with dask.config.set(method), local_crew(2, 0) as made:
         yield made
 
 

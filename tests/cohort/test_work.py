@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,17 @@ from typing import Any
 
 import pytest
 
-from napari_ssn.cohort.crew import Worker
+from napari_ssn.cohort.crew import Worker, local_crew
 from napari_ssn.cohort.work import DEATHS, Shift
 from napari_ssn.errors import Cancel, Cancelled
 from tests.support import crews
+
+
+@pytest.fixture(scope="module")
+def crew() -> Iterator[Any]:
+    """They begin as anybody's do."""
+    with local_crew(2, 0) as made:
+        yield made
 
 
 @dataclass

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +10,14 @@ import pytest
 
 from tests.support.docks import add_image
 from tests.support.helpers import tiny_model
+from tests.support.remembered import remember
 
 
 @pytest.fixture(autouse=True, scope="session")
-def parsed_once() -> Iterator[None]:
-    """Manifests of plugins, which every new viewer reads again, are parsed once."""
-    from npe2.manifest import _bases as npe2
-
-    parse = cache(npe2._load_yaml_no_duplicates)
+def remembered() -> Iterator[None]:
+    """What napari finds anew for every window is found once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            npe2, "_load_yaml_no_duplicates", lambda stream: deepcopy(parse(stream.read()))
-        )
+        remember(patch)
         yield
 
 

@@ -21,6 +21,7 @@ from napari_ssn.network.others.networks import load_weights
 from napari_ssn.network.others.start import Start, read_start
 from tests.support.bundles import INFERENCE, METADATA, bundle
 from tests.support.nnunets import MODEL
+from tests.support.warm import read_weights_warm
 
 # BasicUNet halves four times, and normalises what is left.
 SIZES = {"BasicUNet": (32, 32, 32)}
@@ -41,6 +42,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "UNet": {"spatial_dims": 3, "channels": [4, 8, 8], "strides": [2, 2], "num_res_units": 2},
     "VNet": {"spatial_dims": 3},
 }
+
+
+@pytest.fixture(autouse=True)
+def warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_weights_warm(monkeypatch)
 
 
 def made(folder: Path, name: str, classes: int, **more: Any) -> tuple[Path, torch.nn.Module]:

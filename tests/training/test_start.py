@@ -21,6 +21,12 @@ from napari_ssn.network.others.networks import load_weights
 from tests.support.bundles import bundle
 from tests.support.nnunets import MODEL
 from tests.support.sets import nnunet_folder, slice_files, write
+from tests.support.warm import read_weights_warm
+
+
+@pytest.fixture(autouse=True)
+def warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_weights_warm(monkeypatch)
 
 
 def data(path: Path, names: tuple[str, str] = ("anterior", "posterior")) -> Path:

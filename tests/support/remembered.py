@@ -1,0 +1,67 @@
+"""What napari and vispy find anew for every window and picture, found once in a process.
+
+Each is a function of what it is given alone; a tenth of what the tests of the window took.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+import pytest
+
+
+def remember(patch: pytest.MonkeyPatch) -> None:
+    """Have manifests, glyphs and the variables of shaders read and drawn once."""
+    _manifests(patch)
+    _glyphs(patch)
+    _variables(patch)
+
+
+def _manifests(patch: pytest.MonkeyPatch) -> None:
+    """Manifests of plugins, which every new viewer reads again."""
+    from npe2.manifest import _bases as npe2
+
+    parse = cache(npe2._load_yaml_no_duplicates)
+    patch.setattr(npe2, "_load_yaml_no_duplicates", lambda stream: deepcopy(parse(stream.read())))
+
+
+def _glyphs(patch: pytest.MonkeyPatch) -> None:
+    """Distances from the edge of a letter, which every new canvas finds for itself."""
+    from vispy.visuals.text.text import SDFRendererCPU
+
+    class Page:
+        def __setitem__(self, _: Any, bitmap: Any) -> None:
+            self.bitmap = bitmap
+
+    render, known = SDFRendererCPU.render_to_texture, {}
+
+    def remembered(self: Any, data: Any, texture: Any, offset: Any, size: Any) -> None:
+        key = data.tobytes(), data.shape, data.dtype, tuple(size)
+        if key not in known:
+            page = Page()
+            render(self, data, page, offset, size)
+            known[key] = page.bitmap
+        (x, y), (width, height) = offset, size
+        texture[y : y + height, x : x + width, :] = known[key]
+
+    patch.setattr(SDFRendererCPU, "render_to_texture", remembered)
+
+
+def _variables(patch: pytest.MonkeyPatch) -> None:
+    """What the shaders of a program declare, which every new visual searches them for."""
+    from vispy.gloo.program import Program
+
+    parse, known = Program._parse_variables_from_code, {}
+
+    def remembered(self: Any, update_variables: bool = True) -> None:
+        key = tuple(shader.code for shader in self._shaders)
+        if key not in known:
+            parse(self, False)
+            known[key] = dict(self._code_variables)
+        self._code_variables = dict(known[key])
+        if update_variables:
+            self._process_pending_variables()
+
+    patch.setattr(Program, "_parse_variables_from_code", remembered)

@@ -1,0 +1,97 @@
+"""Processes that begin with torch and all that is imported with it, which takes seconds otherwise.
+
+They come from a server that has imported it once and divides for each: as separate as any other
+process, and killed as one. On Linux; elsewhere, and where how a process begins is what is tested,
+it begins as for anybody.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Sequence
+from multiprocessing.reduction import DupFd
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+#: How dask and `multiprocessing` call it.
+METHOD = "forkserver"
+LINUX = sys.platform == "linux"
+_IMPORTED = ["distributed", "safetensors.torch", "napari_ssn.cohort.task"]
+
+
+def server() -> Any:
+    """Where such processes come from; it begins when it is first asked for one."""
+    context = multiprocessing.get_context(METHOD)
+    context.set_forkserver_preload(_IMPORTED)
+    return context
+
+
+def read_weights_warm(patch: pytest.MonkeyPatch) -> None:
+    """Have the process that reads pickles begin warm."""
+    from napari_ssn.network.others import weights
+
+    if LINUX:
+        names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL")}
+        patch.setattr(weights, "subprocess", SimpleNamespace(Popen=Warm, **names))
+
+
+class Warm:
+    """Stands for `subprocess.Popen` of ``python -m MODULE`` that is told lines and says nothing.
+
+    Args:
+        command: of Python, ``-m`` and a module.
+        streams: a pipe to write to, and nothing to read from.
+    """
+
+    def __init__(self, command: Sequence[str], **streams: Any) -> None:
+        python, option, module = command
+        silent = subprocess.DEVNULL
+        assert (python, option) == (sys.executable, "-m")
+        assert streams == {"stdin": subprocess.PIPE, "stdout": silent, "stderr": silent}
+        read, write = os.pipe()
+        self._process = server().Process(target=_run, args=(module, _End(read)))
+        self._process.start()
+        os.close(read)
+        self.stdin = os.fdopen(write, "wb")
+
+    def poll(self) -> int | None:
+        """How it ended, if it did."""
+        found: int | None = self._process.exitcode
+        return found
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+
+    def communicate(self) -> None:
+        """Say no more, and wait until it has ended."""
+        self.stdin.close()
+        self._process.join()
+        self._process.close()
+
+
+class _End:
+    """An end of a pipe, which a process is given when it begins."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __getstate__(self) -> Any:
+        return DupFd(self.number)
+
+    def __setstate__(self, state: Any) -> None:
+        self.number = state.detach()
+
+
+def _run(module: str, told: _End) -> None:
+    silent = os.open(os.devnull, os.O_WRONLY)
+    for number, stream in enumerate((told.number, silent, silent)):
+        os.dup2(stream, number)
+    sys.stdin, sys.argv = os.fdopen(0, closefd=False), [module]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
