@@ -30,11 +30,11 @@ from napari_ssn.prediction.readers import (
     Readers,
     adjudicate,
     gather,
-    lines_of,
     place,
     shares_of,
     write_outline,
 )
+from napari_ssn.prediction.readers_told import lines_of
 from napari_ssn.text.sizes import Measure
 
 

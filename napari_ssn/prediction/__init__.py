@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import overview as overview
     from napari_ssn.prediction import ranges as ranges
     from napari_ssn.prediction import readers as readers
+    from napari_ssn.prediction import readers_told as readers_told
     from napari_ssn.prediction import record as record
     from napari_ssn.prediction import registered as registered
     from napari_ssn.prediction import repeated as repeated
@@ -66,6 +67,7 @@ __getattr__ = door(
         "overview",
         "ranges",
         "readers",
+        "readers_told",
         "record",
         "registered",
         "repeated",

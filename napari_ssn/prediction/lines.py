@@ -11,7 +11,14 @@ from scipy.special import ndtri
 
 from napari_ssn.core.summaries.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.summaries.lesions import Lesions
-from napari_ssn.geometry.contours import Points, beside_border, between, field_of, isolines
+from napari_ssn.geometry.contours import (
+    Points,
+    beside_border,
+    between,
+    field_of,
+    isolines,
+    outline,
+)
 from napari_ssn.prediction.decode import Position
 from napari_ssn.prediction.overview import Overview
 from napari_ssn.prediction.prediction import Prediction
@@ -158,6 +165,27 @@ def share_lines(
         field = field_of(inside, beside, score)
         found.append(lines_of(field, plane, corner_of(prediction, plane)))
     return tuple(found)
+
+
+def vote_lines(
+    votes: NDArray[np.uint8], levels: Sequence[int], plane: Plane
+) -> tuple[list[Points], ...]:
+    """Lines in a plane around what at least so many people outlined, halfway between voxels.
+
+    Args:
+        votes: (C − 1, *S) how many of them give a voxel each label, on the image's grid.
+        levels: how many it is, from the outermost line.
+        plane: of the image's grid.
+
+    Returns:
+        for each level its lines, of all labels, as `lines_of` has them.
+    """
+    part = tuple(slice(None) if at is None else at for at in plane)
+    corner = (0,) * sum(at is None for at in plane)
+    return tuple(
+        [_placed(line, plane, corner) for one in votes for line in outline(one[part] >= least)]
+        for least in levels
+    )
 
 
 def _placed(points: Points, plane: Plane, corner: Sequence[int]) -> Points:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,15 +25,6 @@ from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.drawing import Fitting, as_drawing, draws_of, fit, in_region, smaller
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import record_of
-from napari_ssn.text.readers import (
-    agreement_line,
-    nested_line,
-    placed_line,
-    sizes_lines,
-    staple_lines,
-    unplaced_line,
-)
-from napari_ssn.text.sizes import Measure
 
 Labels = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -54,6 +45,7 @@ class Readers:
         pairs: how far each two agree.
         majority: (*S), what most say; of ties the lower label, so the background.
         staple: None where it cannot be computed.
+        votes: (C − 1, *S) how many of them give a voxel each label.
         nested: (3, C − 1) voxels that all of them give a label, at least half, and any.
     """
 
@@ -64,6 +56,7 @@ class Readers:
     pairs: Pairs
     majority: Labels
     staple: Staple | None
+    votes: Labels
     nested: Counts
 
 
@@ -86,6 +79,11 @@ class Placed:
     nested: Counts
     outlined: float
     around: str = ""
+
+
+def levels_of(people: int) -> tuple[int, int, int]:
+    """How many of so many people any, at least half, and all of them are."""
+    return 1, (people + 1) // 2, people
 
 
 def gather(
@@ -123,11 +121,9 @@ def gather(
         truth = staple(maps, classes)
     except DataError:
         truth = None
-    votes = np.array(
-        [[sum((one == c).astype(np.uint8) for one in maps)] for c in range(1, classes)]
-    )
+    votes = np.array([sum((one == c).astype(np.uint8) for one in maps) for c in range(1, classes)])
     m = len(maps)
-    nested = [(votes >= least).reshape(classes - 1, -1).sum(1) for least in (m, (m + 1) // 2, 1)]
+    nested = [(votes >= least).reshape(classes - 1, -1).sum(1) for least in levels_of(m)[::-1]]
     return Readers(
         tuple(names) or tuple(f"reader {k}" for k in range(1, m + 1)),
         tuple(labels),
@@ -136,6 +132,7 @@ def gather(
         pairs(maps, classes, spacing),
         majority_vote(np.stack(maps), classes).astype(np.uint8),
         truth,
+        votes,
         np.array(nested),
     )
 
@@ -269,48 +266,6 @@ def write_outline(
     told = provenance.Choice(kind="edited", z=None)
     record = record_of(prediction, hypothesis, told).model_copy(update={"adjudicated": shares})
     write_content(Content.of(hypothesis, prediction.card), path, record, overwrite)
-
-
-def lines_of(readers: Readers, placed: Placed | None, measure: Measure, unit: str) -> Iterator[str]:
-    """What is said of people's outlines, line by line.
-
-    Args:
-        readers: whose.
-        placed: where a model has them.
-        measure: how voxels are said.
-        unit: of distances.
-    """
-    labels, names = readers.labels[1:], readers.names
-    yield from sizes_lines(measure, labels, names, readers.counts)
-    for i, one in enumerate(names):
-        for j in range(i + 1, len(names)):
-            overlap, apart = readers.pairs.dice[i, j], readers.pairs.apart[i, j]
-            yield agreement_line(one, names[j], labels, overlap, apart, unit)
-    if readers.staple is not None:
-        truth = readers.staple
-        yield from staple_lines(labels, names, truth.sensitivity, truth.specificity)
-    for k, label in enumerate(labels):
-        model = None if placed is None else placed.nested[:, k]
-        around = "" if placed is None else placed.around
-        yield nested_line(measure, label, readers.nested[:, k], model, around)
-    if placed is None:
-        return
-    for k, name in enumerate(names):
-        nearest = placed.fittings[k]
-        if nearest is None:
-            yield unplaced_line(name, bool(readers.counts[k].any()), placed.outlined)
-            continue
-        yield placed_line(
-            measure,
-            name,
-            labels,
-            nearest.dice,
-            nearest.beyond,
-            nearest.left_out,
-            nearest.percentile,
-            placed.smaller[k],
-            placed.around,
-        )
 
 
 def _drawn(values: Sequence[NDArray[np.generic]]) -> tuple[str, ...]:

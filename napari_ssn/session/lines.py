@@ -24,11 +24,11 @@ Lines = list[NDArray[np.float64]]
 _Fields = dict[int, NDArray[np.float64]]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-# That somebody may look at together: of each what was drawn last is kept.
-_PLANES = 3
+#: That somebody may look at together: of each what was drawn last is kept.
+PLANES = 3
 
 
-def _keep(known: dict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:
+def keep(known: dict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:
     """Keep a value; what was kept first makes room."""
     known.pop(key, None)
     known[key] = value
@@ -115,7 +115,7 @@ class Borders:
         kept = self._shares.get(plane)
         if kept is None or kept[0] is not found:
             kept = found, prediction.lines.share_lines(result, found, plane)
-            _keep(self._shares, plane, kept, _PLANES)
+            keep(self._shares, plane, kept, PLANES)
         return kept[1]
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class Borders:
         kept = self._kept.get((whose, plane))
         if kept is None or kept[0] != choice:
             kept = choice, self._found(choice, plane)
-            _keep(self._kept, (whose, plane), kept, 2 * _PLANES)
+            keep(self._kept, (whose, plane), kept, 2 * PLANES)
         return kept[1]
 
     def _found(self, choice: Choice, plane: Plane) -> _Fields:

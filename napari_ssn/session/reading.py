@@ -11,6 +11,8 @@ from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel
+from napari_ssn.session.lines import PLANES, Lines, keep
+from napari_ssn.session.records import Plane
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
@@ -20,15 +22,25 @@ if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
     from napari_ssn.prediction.readers import How, Placed, Readers
+    from napari_ssn.prediction.readers_told import Row
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """People's outlines and where the model has them, with what is said of both."""
+    """People's outlines and where the model has them, with what is said of both.
+
+    Attributes:
+        readers, placed: the two.
+        lines: all that is said.
+        summary: of these what all, half and any have of each label.
+        rows: of each label but the background a row for each person.
+    """
 
     readers: Readers
     placed: Placed
     lines: tuple[str, ...]
+    summary: tuple[str, ...]
+    rows: tuple[tuple[Row, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +61,7 @@ class ReadersRoom:
         busy: whether one is.
         found: what was compared; None before, and of another result.
         made: the outline that was made last.
+        drawn: whether somebody wants to see what all, half and any of the people have.
 
     Args:
         runner: does the work.
@@ -63,12 +76,15 @@ class ReadersRoom:
         self.busy = False
         self.found: Compared | None = None
         self.made: Made | None = None
+        self.drawn = True
+        self._lines: dict[Plane, tuple[Compared, tuple[Lines, ...]]] = {}
 
     def begin(self, result: Prediction) -> None:
         """A new result: nobody is compared beside it."""
         self._runner.cancel("readers")
         self._result, self.busy = result, False
         self.found = self.made = None
+        self._lines.clear()
         self.changed.emit()
 
     #: The same run with another spread has people elsewhere in it.
@@ -86,11 +102,40 @@ class ReadersRoom:
             cancel.check()
             placed = room.place(found, result, cancel)
             unit = "px" if source.spacing_mm is None else "mm"
+            told, measure = prediction.readers_told, result.measure
             return Compared(
-                found, placed, tuple(room.lines_of(found, placed, result.measure, unit))
+                found,
+                placed,
+                tuple(told.lines_of(found, placed, measure, unit)),
+                tuple(told.nested_lines(found, placed, measure)),
+                told.rows_of(found, placed, measure, unit),
             )
 
         self._start(find, self._compared)
+
+    def draw(self, on: bool) -> None:
+        """Somebody wants to see the lines of `lines`, or no longer."""
+        self.drawn = on
+        self.changed.emit()
+
+    def lines(self, plane: Plane) -> tuple[Lines, ...]:
+        """Around what any, at least half and all of the people have in a plane of the source.
+
+        Empty while nobody is compared, or wants to see them; the same object while they are the
+        same lines.
+        """
+        found = self.found
+        if found is None or not self.drawn:
+            return ()
+        kept = self._lines.get(plane)
+        if kept is None or kept[0] is not found:
+            votes, least = (
+                found.readers.votes,
+                prediction.readers.levels_of(len(found.readers.maps)),
+            )
+            kept = found, prediction.lines.vote_lines(votes, least, plane)
+            keep(self._lines, plane, kept, PLANES)
+        return kept[1]
 
     def make(self, how: How, number: int = 0) -> None:
         """Make one outline of all: as `prediction.readers.adjudicate`, with equal weights."""
@@ -160,6 +205,7 @@ class ReadersRoom:
     def close(self) -> None:
         """Let go of the result and of who listens."""
         self._result = self.found = self.made = None
+        self._lines.clear()
         self.changed.disconnect()
 
 

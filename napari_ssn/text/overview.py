@@ -10,6 +10,8 @@ from napari_ssn.text.steering import POINTS_FOLLOWED
 ON_SHOW = "Hypothesis on show"
 #: Of outer, median and inner line.
 SHARES = ("Outer · 5 % agree", "Median · half agree", "Inner · 95 % agree")
+#: And of what any, half and all of several people outlined.
+PEOPLE = ("Readers, outer · any", "Readers, median · half", "Readers, inner · all")
 #: And of where the border would run.
 WAYS = ("Slider to the left", "Slider to the right")
 #: And of the box.

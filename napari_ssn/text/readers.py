@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import Measure, capital, percent
 
+#: Columns of a table of people, with what they mean.
+COLUMNS = (
+    ("Reader", "Whose outline: the name of its layer"),
+    ("Size", "Of the outline"),
+    ("Others", "Dice with each of the others' outlines, on average"),
+    ("Model", "Dice with the hypothesis that comes nearest to it"),
+    ("Larger", "It is larger than so many of the hypotheses"),
+)
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -134,6 +143,22 @@ def unplaced_line(name: str, drawn: bool, outlined: float) -> str:
     if drawn:
         return f"{capital(name)}: no hypothesis of the model reaches this outline"
     return f"{capital(name)}: outlines nothing, as {percent(1 - outlined)} of hypotheses do"
+
+
+def apart_line(dice: float, apart: float, unit: str) -> str:
+    """``Dice with the others 0.86 on average, 0.4 mm apart``; a distance of NaN is left out."""
+    far = f", {apart:.1f} {unit} apart" if apart == apart else ""
+    return f"Dice with the others {dice:.2f} on average{far}"
+
+
+def share_or_none(share: float | None) -> str:
+    """``61 %``; a dash where nothing is outlined."""
+    return "–" if share is None else percent(share)
+
+
+def size_heading(flat: bool) -> str:
+    """Over a column of sizes: of one slice what lies beside it was not seen."""
+    return "In this slice" if flat else "Size"
 
 
 def _overlaps(

@@ -17,6 +17,7 @@ from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.gui.layers.strokes import BOLD, THIN
 from napari_ssn.text.overview import LOOKED_AT, SHARES
 from tests.support.docks import add_image, run_and_wait
+from tests.support.drawn import check_between
 from tests.support.helpers import COLOURS, tiny_model
 
 
@@ -34,29 +35,6 @@ def bold(dock: Any) -> list[Any]:
 def named(dock: Any) -> list[str]:
     thin = [one.words for one in dock.lines.strokes.strokes if one.width == THIN]
     return [words for words in thin if words != LOOKED_AT]
-
-
-def check_between(viewer: Any, layer: Any, stroke: Any, mask: np.ndarray) -> None:
-    """Every point lies between a voxel of the mask and one outside, and each such pair has one."""
-    shown, step = list(viewer.dims.displayed), layer.world_to_data(viewer.dims.point)
-    at = tuple(slice(None) if a in shown else round(float(step[a])) for a in range(layer.ndim))
-    plane, found = mask[at], set()
-    if shown != sorted(shown):
-        plane = plane.T
-    for line in stroke.lines:
-        for point in line:
-            place = np.array(viewer.dims.point, dtype=float)
-            place[shown] = point
-            inside = np.array(layer.world_to_data(place))[shown]
-            low, high = np.floor(inside + 1e-6).astype(int), np.ceil(inside - 1e-6).astype(int)
-            assert plane[tuple(low)] != plane[tuple(high)]
-            found.add((*low, *high))
-    pairs = {
-        (*pair, *(pair + np.eye(2, dtype=int)[axis]))
-        for axis in (0, 1)
-        for pair in np.argwhere(np.diff(plane, axis=axis))
-    }
-    assert found == pairs and pairs
 
 
 def test_they_run_between_the_voxels_in_every_plane(

@@ -11,7 +11,9 @@ import numpy as np
 from qtpy.QtCore import Qt
 
 from napari_ssn.gui.panels.readers import ADJUDICATED
+from napari_ssn.text.overview import PEOPLE
 from tests.support.docks import run_and_wait
+from tests.support.drawn import check_between
 from tests.support.helpers import tiny_model
 
 
@@ -33,6 +35,7 @@ def test_outlines_are_compared_and_one_is_made_and_saved(
     panel.compare.click()
     qtbot.waitUntil(lambda: room.found is not None, timeout=60_000)
     assert "Anna and Ben: Dice" in panel.about.text() and "Cleo" not in panel.about.text()
+    check_told_and_drawn(viewer, dock, maps[:2])
     assert not panel.save.isEnabled()
     panel.how.setCurrentIndex(panel.how.findText("Ben"))
     panel.make.click()
@@ -63,6 +66,39 @@ def test_outlines_are_compared_and_one_is_made_and_saved(
     panel.save.click()
     qtbot.waitUntil(lambda: (tmp_path / "three.json").exists() and not room.busy, timeout=60_000)
     np.testing.assert_array_equal(written(tmp_path / "three.nii.gz"), maps[1])
+
+
+def check_told_and_drawn(viewer: Any, dock: Any, maps: list[np.ndarray]) -> None:
+    """A row for each, all figures on request, and lines around what both, or either, have."""
+    panel, measure = dock.readers, dock.session.result.measure
+    table = panel.table
+    rows = [[table.item(at, k).text() for k in range(5)] for at in range(table.rowCount())]
+    both, either = (maps[0] & maps[1]).sum(), (maps[0] | maps[1]).sum()
+    overlap = f"{2 * both / (both + either):.2f}"
+    assert [one[:3] for one in rows] == [
+        [name, measure.amount(int(one.sum())), overlap]
+        for name, one in zip(("Anna", "Ben"), maps, strict=True)
+    ]
+    assert all(0.9 < float(one[3]) <= 1 and one[4].endswith(" %") for one in rows)
+    # Of one slice, as beside every area.
+    assert table.horizontalHeaderItem(1).text() == "In this slice"
+    assert "all agree on" in panel.summary.text() and "all agree on" in panel.about.text()
+    assert not panel.about.isVisibleTo(panel) and not panel.label.isVisibleTo(panel)
+    panel.details.click()
+    assert panel.about.isVisibleTo(panel)
+    # The image is to be seen under the outlines.
+    assert viewer.layers["Anna"].contour == 1 and viewer.layers["Cleo"].contour == 0
+    drawn = {one.words: one for one in dock.lines.strokes.strokes if one.words in PEOPLE}
+    outer, half, inner = (drawn[words] for words in PEOPLE)
+    layer = viewer.layers["Anna"]
+    check_between(viewer, layer, outer, (maps[0] | maps[1]).astype(bool))
+    check_between(viewer, layer, half, (maps[0] | maps[1]).astype(bool))
+    check_between(viewer, layer, inner, (maps[0] & maps[1]).astype(bool))
+    assert set(PEOPLE) <= {words for words, _, _ in dock.lines.legend.rows}
+    panel.drawn.click()
+    assert not any(one.words in PEOPLE for one in dock.lines.strokes.strokes)
+    panel.drawn.click()
+    assert any(one.words in PEOPLE for one in dock.lines.strokes.strokes)
 
 
 def written(path: Path) -> Any:

@@ -19,6 +19,8 @@ GREY = "#9a9a9a"
 #: Outer, median and inner: one hue, told apart by lightness alone, and unlike the labels' colours
 #: for every kind of colour vision.
 TONES = ("#4d82ff", "#6fb7f2", "#c4f0ff")
+#: The same of what any, half and all of several people outlined.
+PEOPLE = ("#e0524d", "#f58a80", "#ffcdc6")
 #: The same of a result that is stale.
 GREYS = ("#6e6e6e", "#9a9a9a", "#cfcfcf")
 

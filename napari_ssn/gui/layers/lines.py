@@ -58,6 +58,7 @@ class LineArt:
         session.walk.moved.connect(self.refresh)
         session.overviews.changed.connect(self.refresh)
         session.effect.changed.connect(self.refresh)
+        session.readers.changed.connect(self.refresh)
         session.summary.across.found.changed.connect(self.refresh)
         session.changed.connect(self.refresh)
         scene.redrawn.connect(self.refresh)
@@ -155,6 +156,7 @@ class LineArt:
 
         bold, calipers, shares = named("walk"), named("calipers"), named("shares")[::-1]
         ahead, box, copies = named("ahead"), named("box"), named("copy")
+        shares = [*shares, *named("people")[::-1]]
         first, room = [*bold, *calipers, *shares, *ahead], rows_for(self._viewer)
         left = min(_ROWS, room - len(first))
         # A row that says how many more there are takes the place of one.

@@ -16,7 +16,7 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import BOLD, THIN
 from napari_ssn.session import Plane, Session
 from napari_ssn.session.lines import Lines
-from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, SHARES, WAYS
+from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, PEOPLE, SHARES, WAYS
 from napari_ssn.text.sizes import calipers_line, capital
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 #: What lines tell of: where the model looked, a direction before it is walked, what shares of all
-#: hold, a sample or a kept hypothesis, diameters, the hypothesis on show.
-Kind = Literal["box", "ahead", "shares", "copy", "calipers", "walk"]
+#: hold, and of several people, a sample or a kept hypothesis, diameters, the hypothesis on show.
+Kind = Literal["box", "ahead", "shares", "people", "copy", "calipers", "walk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +107,8 @@ class Plan:
         alone = ahead or self._session.comparing.other is not None
         if look.lines and not alone and (self._walking or self._scene.walking is None):
             yield from self._shares(plane)
+        if look.lines and not alone and not grey:
+            yield from self._people(plane)
         if look.lines and not ahead:
             yield from self._others(plane)
         if look.calipers and not alone and self._walking:
@@ -172,6 +174,18 @@ class Plan:
 
         # The lines are the same object while they are the same lines.
         yield Planned("shares", (id(found), grey), made, found)
+
+    def _people(self, plane: Plane) -> Iterator[Planned]:
+        """Around what any, at least half and all of several people outlined."""
+        found = self._session.readers.lines(plane)
+        if not found:
+            return
+
+        def made() -> list[Line]:
+            people = zip(found, colours.PEOPLE, PEOPLE, strict=True)
+            return [Line(lines, tone, words=words) for lines, tone, words in people]
+
+        yield Planned("people", id(found), made, found)
 
     def _others(self, plane: Plane) -> Iterator[Planned]:
         """Samples and kept hypotheses, each in a colour of its own, and the one compared with."""

@@ -122,6 +122,7 @@ class LinkedPlanes:
             session.walk.moved,
             session.overviews.changed,
             session.effect.changed,
+            session.readers.changed,
             session.summary.across.found.changed,
             scene.redrawn,
             scene.copies.touched,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Labels
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from napari_ssn.errors import SSNError
 from napari_ssn.gui.layers import colours
@@ -15,7 +15,10 @@ from napari_ssn.gui.layers.drawing import Drawings
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
 from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
+from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
+from napari_ssn.text.readers import COLUMNS, size_heading
+from napari_ssn.text.sizes import capital
 
 if TYPE_CHECKING:
     # This module imports torch, which only the worker does.
@@ -27,6 +30,7 @@ _FIRST = "Run first: outlines are compared on the image of a result, beside its 
 _NONE = "Open people's outlines as labels on the image, or paint them: two or more."
 _WAIT = "Comparing…"
 _SUFFIX = ".nii.gz"
+_NAME, _SIZE, _ROWS = 0, 1, 8
 _SAVE_TIP = (
     "Write it as it stands in its layer, with what was painted on it, and a sidecar that names "
     "everybody's share"
@@ -37,27 +41,52 @@ class ReadersPanel(Section):
     """Whose outlines, what is said of them, and one that is made of all."""
 
     def __init__(self, viewer: Viewer, scene: Scene, session: Session, drawings: Drawings) -> None:
-        super().__init__("Several people's outlines", ruled=False)
+        self.drawn = QCheckBox("Lines")
+        self.drawn.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.drawn.setToolTip(
+            "On the picture: around what any, at least half and all of them outlined"
+        )
+        super().__init__("Several people's outlines", ruled=False, beside=(self.drawn,))
         self._viewer, self._scene, self._session = viewer, scene, session
         self._drawings = drawings
         self.ask: Ask = ask_for_file
         self.hint = text("", "muted")
         self.people = QListWidget()
         self.people.setToolTip("Labels layers on the image: tick those that are compared")
-        self.people.setMaximumHeight(130)
         self.compare = button("Compare", "Sizes, agreement, and where each lies in the model")
+        self.label = combo("Which label the table is of")
+        self.table = Table(COLUMNS, _NAME, _ROWS)
+        # Names of layers often differ in what stands last.
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.summary = text("")
+        self.details = button("All figures", "Each two of them, STAPLE, and each in the model")
+        self.details.setCheckable(True)
         self.about = text("")
         self.how = combo("How one outline is made of all")
-        self.make = button("Make", "Show it as a layer of its own")
+        self.make = button(
+            "Make", "Show it as a layer of its own, to be corrected by painting on it"
+        )
         self.save = button("Save…", _SAVE_TIP)
-        for widget in (self.hint, self.people, self.compare, self.about):
+        for widget in (
+            self.hint,
+            self.people,
+            self.compare,
+            self.label,
+            self.table,
+            self.summary,
+        ):
             self.body.addWidget(widget)
         self.body.addLayout(row([(self.how, 1), self.make, self.save]))
+        self.body.addWidget(self.details)
+        self.body.addWidget(self.about)
         self.body.addStretch(1)
         self.compare.clicked.connect(self._compare)
         self.make.clicked.connect(self._make)
         self.save.clicked.connect(self._save)
         self.people.itemChanged.connect(self.refresh)
+        self.drawn.toggled.connect(session.readers.draw)
+        self.details.toggled.connect(self.refresh)
+        self.label.currentIndexChanged.connect(self._fill)
         events = viewer.layers.events
         self._events = (events.inserted, events.removed, events.reordered, events.renamed)
         for event in self._events:
@@ -99,6 +128,9 @@ class ReadersPanel(Section):
         except SSNError as error:
             self._session.tell(str(error), error=True)
             return
+        for layer in chosen:
+            # The image is to be seen under them, and the lines of all.
+            self._drawings.rest(layer)
         # A sidecar names them, in no more letters.
         self._session.readers.compare(values, [layer.name[:64] for layer in chosen])
 
@@ -138,7 +170,32 @@ class ReadersPanel(Section):
         if made is not None and made is not self._shown:
             self._show(self._scene.shown(made.label_map))
         self._shown = made
+        self._list_labels()
         self.refresh()
+
+    def _list_labels(self) -> None:
+        found, result = self._session.readers.found, self._session.result
+        names = [] if found is None else [capital(one) for one in found.readers.labels[1:]]
+        at = max(0, self.label.currentIndex())
+        self.label.blockSignals(True)
+        self.label.clear()
+        self.label.addItems(names)
+        self.label.setCurrentIndex(min(at, len(names) - 1))
+        self.label.blockSignals(False)
+        if result is not None:
+            self.table.horizontalHeaderItem(_SIZE).setText(size_heading(result.measure.flat))
+        self._fill()
+
+    def _fill(self, at: int = 0) -> None:
+        """A row for each person, of the label that is chosen."""
+        found = self._session.readers.found
+        rows = () if found is None else found.rows[self.label.currentIndex()]
+        self.table.set_rows(len(rows))
+        for number, one in enumerate(rows):
+            for column, words in enumerate(
+                (one.name, one.size, one.others, one.nearest, one.larger)
+            ):
+                self.table.put(number, column, words).setToolTip(one.tip)
 
     def _show(self, values: Any) -> None:
         result = self._session.result
@@ -156,11 +213,23 @@ class ReadersPanel(Section):
         session, room = self._session, self._session.readers
         enough = len(self._ticked()) > 1
         say(self.hint, _FIRST if session.result is None else "" if enough else _NONE)
-        self.people.setVisible(self.people.count() > 0)
+        count = self.people.count()
+        self.people.setVisible(count > 0)
+        self.people.setFixedHeight(min(count, 7) * max(1, self.people.sizeHintForRow(0)) + 6)
         self.compare.setEnabled(session.result is not None and enough and not room.busy)
-        words = "" if room.found is None else "\n".join(room.found.lines)
-        say(self.about, _WAIT if room.busy and not words else words)
-        free = room.found is not None and not room.busy
+        found = room.found
+        words = "" if found is None else "\n".join(found.summary)
+        say(self.summary, _WAIT if room.busy and not words else words)
+        say(self.about, "" if found is None else "\n".join(found.lines))
+        self.about.setVisible(found is not None and self.details.isChecked())
+        for widget in (self.table, self.details):
+            widget.setVisible(found is not None)
+        self.label.setVisible(found is not None and self.label.count() > 1)
+        self.drawn.setVisible(found is not None)
+        self.drawn.blockSignals(True)
+        self.drawn.setChecked(room.drawn)
+        self.drawn.blockSignals(False)
+        free = found is not None and not room.busy
         self.how.setEnabled(free)
         self.make.setEnabled(free)
         self.save.setEnabled(free and room.made is not None)
