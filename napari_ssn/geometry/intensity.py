@@ -81,15 +81,32 @@ def units_of(values: ArrayLike) -> Units:
 
     A chest holds air, far below water: without one voxel in two hundred below −400 they are no
     Hounsfield units. Where a thousand and twenty-four less would be some, the scanner's offset
-    was left out.
+    was left out; what a scanner puts beyond its field of view, one low value, is no air then.
     """
     array = np.asarray(values, dtype=np.float64).ravel()
     array = array[np.isfinite(array)]
     if array.size == 0 or array.max() >= _DENSEST:
         return "other"
-    if (array < _SOME_AIR).mean() >= _SOME / 2 and np.ptp(array) > -_SOME_AIR:
-        return "hu"
-    return "shifted" if _lacks_offset(array - _SHIFT) else "other"
+    if not _holds_air(array):
+        return "shifted" if _lacks_offset(array - _SHIFT) else "other"
+    seen = array[array > array.min()]
+    if seen.size and not _holds_air(seen) and _holds_lung(seen - _SHIFT):
+        return "shifted"
+    return "hu"
+
+
+def _holds_air(array: NDArray[np.float64]) -> bool:
+    """Whether some values are those of air in Hounsfield units, and not all."""
+    return bool((array < _SOME_AIR).mean() >= _SOME / 2 and np.ptp(array) > -_SOME_AIR)
+
+
+def _holds_lung(array: NDArray[np.float64]) -> bool:
+    """Whether values that lack an offset would be a chest's with it, and not only soft tissue's.
+
+    Of a head whose surroundings were set to one value brain would be air, and skull tissue.
+    """
+    lung = ((array >= _AERATED[0]) & (array < _AERATED[1])).mean()
+    return bool(lung >= _CHEST and _lacks_offset(array))
 
 
 def _lacks_offset(array: NDArray[np.float64]) -> bool:

@@ -53,6 +53,13 @@ def test_values_are_told_by_their_air() -> None:
     assert units_of(np.append(both, [600.0, 3000.0])) == "hu"
     padded = np.append(both, np.full(40, -3024.0))
     assert units_of(padded) == "hu"
+    # As a scanner stores them, what lies beyond its field of view far below air at 0; or both moved.
+    for low in (-2000.0, -1024.0, -976.0):
+        stored = np.append(both + 1024, np.full(40, low))
+        assert units_of(stored) == "shifted", low
+    # A head whose surroundings were set to one value: brain is no air, and skull no tissue.
+    head = np.concatenate([np.linspace(0, 60, 300), np.linspace(700, 1700, 60), [-1000.0] * 200])
+    assert units_of(head) == "hu"
     # Eight bits, magnetic resonance, a normalised image, nothing.
     resonance = np.concatenate([np.linspace(0, 500, 42), np.linspace(530, 870, 38), [1200.0] * 20])
     for values in (
