@@ -109,6 +109,7 @@ def train(notes: Notes, asked: argparse.Namespace, device: torch.device) -> None
     from napari_ssn.training.background import background_of
     from napari_ssn.training.checkpoint import read_checkpoint
     from napari_ssn.training.fit import fit
+    from napari_ssn.training.lineage import gone_on_from
     from napari_ssn.training.reading import load_cases
     from napari_ssn.training.recipes import find_recipe, read_recipe
 
@@ -118,17 +119,20 @@ def train(notes: Notes, asked: argparse.Namespace, device: torch.device) -> None
     # kernels; and whoever has minutes has none for looking at cases on the way.
     changes: dict[str, Any] = {"batch": 32, "validate_every": 10**9}
     changes |= changes_of(asked.set, None, None, None)
-    recipe, card = read_recipe(find_recipe(asked.recipe), learn, "nodules", changes)
+    source = find_recipe(asked.recipe)
+    name = source.parent.name if source.name == "recipe.toml" else source.stem
+    recipe, card = read_recipe(source, learn, name, changes)
+    card = gone_on_from(card, asked.start or None)
     left = max(asked.minutes * 60 - notes.spent_s - _END_S, 2.0)
     # Minutes are those in all, and a run that was cut off may have spent some.
     before = read_checkpoint(asked.checkpoints)
     minutes = (left + (before.spent_s if before is not None else 0.0)) / 60
     notes.found["training"] = about = {
-        "recipe": card.name, "start": asked.start, "changes": changes,
+        "recipe": name, "start": asked.start, "changes": changes,
         "minutes": left / 60, "precision": asked.precision, "workers": asked.workers,
     }  # fmt: skip
     notes.say(f"Learning for {left / 60:.1f} minutes, {asked.workers} processes make views.")
-    folder, state = notes.out / card.name, {"saved": time.monotonic(), "step": 0}
+    folder, state = notes.out / name, {"saved": time.monotonic(), "step": 0}
 
     def report(step: int, share: float, values: dict[str, float]) -> None:
         now = time.monotonic()

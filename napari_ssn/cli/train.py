@@ -91,6 +91,7 @@ def train(
     begun = training.reading.start_of(start, learn)
     brought = None if isinstance(begun, str) else begun
     what, card = training.recipes.read_recipe(source, learn, out.resolve().name, changes, brought)
+    card = training.lineage.gone_on_from(card, begun)
     if speaks:
         typer.echo(f"{len(learn):,} images to learn from, {len(watch):,} to watch.", err=True)
         for sentence in training.reading.cautions(learn, watch, card.centred, begun):

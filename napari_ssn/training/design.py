@@ -12,6 +12,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.others.start import Start
 from napari_ssn.training.cases import Cases
+from napari_ssn.training.lineage import UNSTATED, from_weights, limits_of
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.slices import SliceSet
 from napari_ssn.training.views import Views
@@ -26,8 +27,6 @@ _LARGEST = {2: 256, 3: 96}
 _STEP = {2: 16, 3: 8}
 # Voxels of all views of a step: what 8 GB of memory hold with ease.
 _VOXELS = {2: 16 * 64**2, 3: 2 * 48**3}
-
-_OTHERS = "It went on from weights of others ({kind}): their licence and limits hold for it, too."
 
 
 def design(cases: Cases, name: str, start: Start | None = None) -> tuple[Recipe, ModelCard]:
@@ -64,7 +63,7 @@ def design(cases: Cases, name: str, start: Start | None = None) -> tuple[Recipe,
     ways = {cases.orientation(i) for i in range(len(cases))}
     middle = np.median(spacings, axis=0)
     alike = bool((np.abs(spacings / middle - 1) <= SAME_SIZE).all())
-    licence = cases.licence or "not stated by the data"
+    licence = cases.licence or UNSTATED
     card = card_of_others(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "model",
         title=name,
@@ -72,7 +71,7 @@ def design(cases: Cases, name: str, start: Start | None = None) -> tuple[Recipe,
         purpose=f"Outlines of {', '.join(cases.labels[1:])}, as in the data it was trained on",
         limits=[
             "Its author has not said where it fails.",
-            *([] if start is None else [_OTHERS.format(kind=start.kind)]),
+            *([] if start is None else [limits_of(start.kind)]),
         ],
         licence=licence,
         architecture=_architecture(dims, centred) if start is None else start.architecture,
@@ -91,9 +90,10 @@ def design(cases: Cases, name: str, start: Start | None = None) -> tuple[Recipe,
         centred=centred,
         training=Training(
             # Not by the name of their folder, which would end up in reports.
-            data=f"{len(cases)} images of its author's own{_begun(start)}",
+            data=f"{len(cases)} images of its author's own"
+            + ("" if start is None else from_weights(start)),
             licence=licence,
-            attribution="not stated by the data",
+            attribution=UNSTATED,
         ),
         weights_sha256="0" * 64,
     )
@@ -138,10 +138,3 @@ def _architecture(dims: int, centred: bool) -> Architecture:
         features=16,
         rank=10,
     )
-
-
-def _begun(start: Start | None) -> str:
-    """What a card says of the weights of others that a model went on from."""
-    if start is None:
-        return ""
-    return f", from weights of {start.kind} whose sha256 is {start.sums[0]}"

@@ -17,6 +17,7 @@ from napari_ssn.network.others.start import Start
 from napari_ssn.network.places import model_places
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.design import design
+from napari_ssn.training.lineage import of_other_data
 from napari_ssn.training.recipe import Recipe, check_recipe
 
 _RECIPE = "recipe.toml"
@@ -97,6 +98,8 @@ def read_recipe(
     # The weights do not exist yet, and the recipe says the architecture.
     fixed = {"architecture": recipe.architecture, "weights_sha256": "0" * 64}
     card = _checked(ModelCard, {**fixed, **base_card, **about})
+    if cases is not None and card.training.sha256 not in ("", cases.sha256):
+        card = of_other_data(card, _checked(ModelCard, {**fixed, **base_card}), len(cases))
     try:
         check_recipe(recipe, card)
     except ValueError as error:

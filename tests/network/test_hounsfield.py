@@ -53,7 +53,7 @@ def test_values_are_told_by_their_air() -> None:
     assert units_of(np.append(both, [600.0, 3000.0])) == "hu"
     padded = np.append(both, np.full(40, -3024.0))
     assert units_of(padded) == "hu"
-    # As a scanner stores them, what lies beyond its field of view far below air at 0; or both moved.
+    # As a scanner stores them: what lies beyond its field of view far below air, which is at 0.
     for low in (-2000.0, -1024.0, -976.0):
         stored = np.append(both + 1024, np.full(40, low))
         assert units_of(stored) == "shifted", low
