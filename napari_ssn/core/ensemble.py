@@ -213,4 +213,6 @@ def gathered(
     positions[maps.reshape(len(maps), -1).any(axis=1)] = z
     kind: Any = "distances" if reader.hard else "probabilities"
     method = Method(kind, reader.low, high, width_mm if reader.hard else None, rank)
-    return Gathered(found, Members(maps, positions, method, clipped, count, numbers), matrix)
+    hardened = reader.fractions if reader.hard else 0
+    members = Members(maps, positions, method, clipped, count, numbers, hardened)
+    return Gathered(found, members, matrix)

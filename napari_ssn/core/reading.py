@@ -33,6 +33,7 @@ class Reader:
         low, high: that probabilities are clipped to.
         hard: whether distances are taken.
         classes: number of labels, once it is known.
+        fractions: how many were probabilities.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Reader:
         names: Sequence[str] = (),
     ) -> None:
         self.low, self.high, self.hard, self.classes = low, high, hard, classes
+        self.fractions = 0
         self._names = names
         self.maps: list[NDArray[np.uint8]] = []
         self.clipped: list[int] = []
@@ -82,6 +84,7 @@ class Reader:
                 "have the same."
             )
         self._probabilities(called, one, logits)
+        self.fractions += 1
         if stop_at_saturated and saturated(self.maps[-1], self._soft):
             self.hard = True
 

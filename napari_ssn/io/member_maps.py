@@ -171,7 +171,7 @@ def _archive(path: Path, image: Volume) -> tuple[Array, str | None]:
         turned, own = _numbers(stream, image)
     note = None
     if own:
-        note = "its axes were taken in the order of the image's file"
+        note = "axes taken in the order of the image's file"
     if (labels := _beside(path, image)) is not None:
         flips = _placed(turned, labels)
         if flips:
@@ -179,8 +179,8 @@ def _archive(path: Path, image: Volume) -> tuple[Array, str | None]:
             note = "stored backwards along some axes, as the label map beside it shows"
     elif note is None and not _upright(image):
         note = (
-            "no label map beside it shows which way its axes run: they are taken as in the image's "
-            "file (TotalSegmentator turns them to right, anterior, superior)"
+            "no label map beside the archive shows which way axes run: they are taken as in the "
+            "image's file (TotalSegmentator turns them to right, anterior, superior)"
         )
     return turned, note
 

@@ -22,11 +22,11 @@ from napari_ssn.io import source
 from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nrrd, stem
 from napari_ssn.io.hashes import map_hash
 from napari_ssn.io.member_maps import read_member, reordered
+from napari_ssn.io.member_names import label_names, listed, listed_as
 
 _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
 # nnU-Net's channel at the end of an image's name, which its prediction has not.
 _CHANNEL = re.compile(r"_\d{4}$")
-_MOST = 10_000
 # Bytes of a member of which two are read at once.
 _SMALL = 1 << 28
 
@@ -70,6 +70,7 @@ class MemberFiles:
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Each in its turn; the next, or next two, are read while one is looked at."""
         wanted, count = self.labels, self._ahead()
+        remarks: dict[str, list[MemberFile]] = {}
         with ThreadPoolExecutor(count) as ahead:
             files = iter(self.files)
             waiting = [
@@ -87,12 +88,23 @@ class MemberFiles:
                     for following in islice(files, 1)
                 ]
                 if note is not None:
-                    self.notes.append(f"{_called(one.number, one)}: {note}.")
+                    remarks.setdefault(note, []).append(one)
                 if wanted is not None and one.labels is not None:
                     found = reordered(found, [one.labels.index(name) for name in wanted])
                 yield found
                 # Nobody holds it while the next but one is read.
                 del found
+        # What is so of several is said once.
+        self.notes.extend(f"{self._all_called(ones)}: {note}." for note, ones in remarks.items())
+
+    def _all_called(self, ones: Sequence[MemberFile]) -> str:
+        """What some of them are called at the beginning of a sentence."""
+        if len(ones) == 1:
+            return _called(ones[0].number, ones[0])
+        if len(ones) == len(self.files):
+            return "All members"
+        folds = [one.number if one.fold is None else one.fold for one in ones]
+        return f"{'Members' if ones[0].fold is None else 'Folds'} {listed_as(folds)}"
 
     def _ahead(self) -> int:
         """How many are read at once: two, where three of them are a small part of the memory."""
@@ -167,9 +179,13 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
     Raises:
         DataError: there are fewer than two, or one of them holds nothing of this image, or labels
             of other names.
-        ImageError: a folder cannot be read.
+        ImageError: a folder is not there, or cannot be read.
     """
     case = _CHANNEL.sub("", stem(Path(name)))
+    for number, one in enumerate(paths, start=1):
+        if not one.exists():
+            which = f", for member {number} of {len(paths)}" if len(paths) > 1 else ""
+            raise ImageError(f"There is no file or folder of that name{which}.")
     groups, notes = _groups(list(paths), case), list[str]()
     if len(groups) < 2:
         raise DataError(
@@ -186,7 +202,7 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
         found.sort(key=lambda one: one.fold or 0)
         numbers = {one for one in folds if one is not None}
         if lack := sorted(set(range(max(numbers) + 1)) - numbers):
-            which = " and ".join(map(str, lack))
+            which = listed_as(lack)
             notes.append(f"There is no fold {which}: the ensemble is of the {len(found)} others.")
     elif len(set(folds)) < len(folds):
         found = [replace(one, fold=None) for one in found]
@@ -196,14 +212,28 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
             "There are archives that are not named as the image: whether they are of it is not "
             "known here."
         )
-    numbered = (replace(one, number=number) for number, one in enumerate(found, start=1))
-    return MemberFiles(image, tuple(numbered), notes)
+    numbered = tuple(replace(one, number=number) for number, one in enumerate(found, start=1))
+    notes.extend(_same(numbered))
+    return MemberFiles(image, numbered, notes)
 
 
 def without(files: MemberFiles, left_out: Collection[int]) -> MemberFiles:
     """All but those of some numbers, from 0."""
     kept = tuple(one for number, one in enumerate(files.files) if number not in left_out)
     return replace(files, files=kept)
+
+
+def _same(files: Sequence[MemberFile]) -> Iterator[str]:
+    """Which members are one file: named twice by mistake it would have two votes in silence."""
+    by: dict[str, list[int]] = {}
+    for one in files:
+        by.setdefault(one.sha256, []).append(one.number)
+    for numbers in by.values():
+        if len(numbers) > 1:
+            yield (
+                f"Members {listed_as(numbers)} hold the very same, which counts "
+                f"{len(numbers)} times."
+            )
 
 
 def _otherwise(place: Path, files: Sequence[Path], case: str) -> bool:
@@ -215,7 +245,7 @@ def _groups(paths: list[Path], case: str) -> list[tuple[Path, tuple[Path, ...]]]
     """Place and files of each member."""
     if len(paths) > 1 or not paths or not paths[0].is_dir():
         return [(one, _in_folder(one, case) if one.is_dir() else (one,)) for one in paths]
-    files, folders = _listed(paths[0])
+    files, folders = listed(paths[0])
     folds = [one for one in folders if _FOLD.search(one.name)]
     inside = [(one, _in_folder(one, case)) for one in (folds or folders)]
     if folds or any(held for _, held in inside):
@@ -233,7 +263,7 @@ def _groups(paths: list[Path], case: str) -> list[tuple[Path, tuple[Path, ...]]]
 
 def _in_folder(folder: Path, case: str) -> tuple[Path, ...]:
     """Files of the member that a folder is; none where it holds nothing of the image."""
-    maps = _maps(_listed(folder)[0])
+    maps = _maps(listed(folder)[0])
     own = tuple(one for one in maps if stem(one) == case)
     if own or len(maps) < 2:
         return (own or tuple(maps))[:1]
@@ -253,19 +283,10 @@ def _maps(files: Sequence[Path]) -> list[Path]:
     ]
 
 
-def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
-    try:
-        inside = sorted(islice(folder.iterdir(), _MOST))
-    except OSError as error:
-        # `from None`: the cause's message holds the path.
-        raise ImageError(f"A folder of members cannot be read ({error.strerror}).") from None
-    return [one for one in inside if one.is_file()], [one for one in inside if one.is_dir()]
-
-
 def _member(place: Path, files: tuple[Path, ...]) -> MemberFile:
     labels = None
     if len(files) > 1:
-        labels = ("background", *_label_names(files))
+        labels = ("background", *label_names(files))
     elif (named := names_beside(files[0].parent)) is not None:
         labels = tuple(sorted(named, key=lambda name: named[name]))
     sums = [_sum_of(one) for one in files]
@@ -281,16 +302,6 @@ def _sum_of(file: Path) -> str:
         for piece in source.plain(stream):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def _label_names(files: Sequence[Path]) -> list[str]:
-    """Names of labels that have files of their own: what differs in the names of these."""
-    stems = [stem(one) for one in files]
-    common = 0
-    while all(len(one) > common + 1 and one[common] == stems[0][common] for one in stems):
-        common += 1
-    cut = stems[0].rfind("_", 0, common) + 1
-    return [one[cut:][:64] for one in stems]
 
 
 def _check_labels(found: Sequence[MemberFile]) -> None:

@@ -32,7 +32,7 @@ from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
-from napari_ssn.text.ensembles import numbered_otherwise
+from napari_ssn.text.ensembles import disordered_line, numbered_otherwise, of_outlines_alone
 
 # Okabe and Ito's colours, those of the background first.
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
@@ -250,7 +250,16 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
 
 
 def said_of(method: Method, members: Members) -> str:
-    """How the members became a distribution, one sentence."""
+    """How the members became a distribution, and what of them may be amiss."""
+    said = [_taken(method, members)]
+    if members.hardened:
+        said.append(of_outlines_alone(members.hardened, len(members)))
+    if members.disordered:
+        said.append(disordered_line([number + 1 for number in members.disordered]))
+    return " ".join(said)
+
+
+def _taken(method: Method, members: Members) -> str:
     if method.kind == "distances":
         taken = (
             "Label maps were taken as signed distances to their edges, up to "

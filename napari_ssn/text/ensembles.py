@@ -109,6 +109,26 @@ def lesion_tips(share: float, members: int, noun: str) -> tuple[str, str]:
     )
 
 
+def of_outlines_alone(hardened: int, members: int) -> str:
+    """That probabilities of some members count by their outlines: ``Of 2 of the 5 members …``."""
+    who = "all members" if hardened == members else f"{hardened} of the {members} members"
+    return f"Of {who}, which are probabilities, the outlines alone count."
+
+
+def disordered_line(numbers: Sequence[int]) -> str:
+    """That labels may be numbered in another order: ``The labels of member 3 lie where …``.
+
+    Args:
+        numbers: of the members, from 1.
+    """
+    *first, last = map(str, numbers)
+    which = f"members {', '.join(first)} and {last}" if first else f"member {last}"
+    return (
+        f"The labels of {which} lie where most members have other labels: they may be numbered in "
+        "another order."
+    )
+
+
 def numbered_otherwise(numbers: Sequence[int]) -> str:
     """That labels have other numbers than in the maps that they come from.
 

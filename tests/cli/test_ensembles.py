@@ -166,6 +166,21 @@ def test_label_maps_of_people_of_whom_one_outlines_nothing(run, scan, tmp_path: 
         assert status == 0, out + err
 
 
+def test_what_may_be_amiss_with_members_is_said(run, scan, tmp_path: Path) -> None:
+    """One with its labels in another order, and one of probabilities beside label maps."""
+    half = np.zeros((17, 14, 11), np.uint8)
+    half[3:14, 3:11, 2:6], half[3:14, 3:11, 6:9] = 1, 2
+    for number, order in enumerate(((0, 1, 2), (0, 2, 1), (0, 1, 2))):
+        nifti(tmp_path / "maps" / f"{number}.nii.gz", np.array(order, np.uint8)[half], AFFINE)
+    soft = np.moveaxis(members()[0], 0, -1)
+    nifti(tmp_path / "maps" / "3.nii.gz", soft, AFFINE)
+    status, _, err = run("segment", scan, "--ensemble", tmp_path / "maps", "--out", tmp_path / "o")
+    assert status == 0, err
+    assert "Of 1 of the 4 members, which are probabilities, the outlines alone count." in err
+    assert "The labels of member 2 lie where most members have other labels" in err
+    assert "Members 1 and 3 hold the very same, which counts 2 times." in err
+
+
 @pytest.mark.parametrize(
     ("numbers", "label", "words"),
     [

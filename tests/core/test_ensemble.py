@@ -229,6 +229,32 @@ def test_labels_that_nobody_uses_are_left_out_where_they_are_many(
     assert (named.classes, named.numbers) == (60, None)
 
 
+@pytest.mark.parametrize("odd", [0, 2])
+def test_labels_in_another_order_are_noticed(odd: int) -> None:
+    """Whoever they are of, also the first, and however much larger the labels of others are."""
+    made = []
+    for number, radius in enumerate((3.0, 6.0, 6.5, 7.0)):
+        ball = balls(radius)[0]
+        ball[12:][ball[12:] > 0] = 2
+        order = np.array([0, 2, 1] if number == odd else [0, 1, 2], np.uint8)
+        made.append(order[ball])
+    assert ssn.ensemble(made).members.disordered == (odd,)
+    made[odd] = np.array([0, 2, 1], np.uint8)[made[odd]]
+    assert ssn.ensemble(made).members.disordered == ()
+    # Nobody has the other label: that is no other order.
+    made[1] = np.minimum(made[1], 1)
+    assert ssn.ensemble(made).members.disordered == ()
+    # One thing has no order.
+    assert ssn.ensemble(balls(4.0, 5.0, 6.0)).members.disordered == ()
+
+
+def test_probabilities_beside_a_label_map_count_by_their_outlines() -> None:
+    soft = maps(2)
+    assert ssn.ensemble(soft).members.hardened == 0
+    mixed = ssn.ensemble([*soft, soft[0].argmax(0).astype(np.uint8)])
+    assert mixed.members.method.kind == "distances" and mixed.members.hardened == 2
+
+
 def test_what_nobody_looked_at_is_background() -> None:
     found = maps(2)
     for one in found:

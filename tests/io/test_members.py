@@ -148,6 +148,47 @@ def test_labels_in_another_order_are_put_in_the_first_ones(tmp_path: Path) -> No
     assert same(read[0], one.argmax(0)) and same(read[1], two.argmax(0))
 
 
+def test_what_is_so_of_some_members_is_said_once(tmp_path: Path) -> None:
+    for number, one in enumerate(members(4)):
+        turned = one.transpose(0, 3, 2, 1) if number == 1 else one
+        folder = tmp_path / f"fold_{number}"
+        folder.mkdir()
+        np.savez(folder / "case.npz", probabilities=turned)
+        nifti(folder / "case.nii.gz", one.argmax(0).astype(np.uint8))
+    read = found([tmp_path], tmp_path)
+    assert all(same(a, b) for a, b in zip(read, members(4), strict=True))
+    assert read.notes == ["Folds 0, 2 and 3: axes taken in the order of the image's file."]
+
+
+def test_numbers_in_names_are_in_their_order(tmp_path: Path) -> None:
+    """Members are called by their place, and ``reader10`` is nobody's second."""
+    (tmp_path / "all").mkdir()
+    maps = [np.zeros(SPACE, np.uint8) for _ in range(11)]
+    for number, one in enumerate(maps, start=1):
+        one[2:8, 3:9, : number - 1] = 1
+        nifti(tmp_path / "all" / f"reader{number}.nii.gz", one)
+    read = found([tmp_path / "all"], tmp_path)
+    assert [int(one.sum()) for one in read] == [int(one.sum()) for one in maps]
+
+
+def test_a_file_that_is_two_members_is_said(tmp_path: Path) -> None:
+    one, two = members(2)
+    outlines = [p.argmax(0).astype(np.uint8) for p in (one, two)]
+    paths = [nifti(tmp_path / f"{k}.nii.gz", p) for k, p in enumerate(outlines)]
+    assert not found(paths, tmp_path).notes
+    assert found([*paths, paths[0]], tmp_path).notes == [
+        "Members 1 and 3 hold the very same, which counts 2 times."
+    ]
+
+
+def test_a_member_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"^There is no file or folder of that name\.$"):
+        found([tmp_path / "nowhere"], tmp_path)
+    path = nifti(tmp_path / "0.nii.gz", members()[0].argmax(0).astype(np.uint8))
+    with pytest.raises(ImageError, match=r"of that name, for member 2 of 2\.$"):
+        found([path, tmp_path / "nowhere.npz"], tmp_path)
+
+
 def test_labels_of_other_names_are_refused(tmp_path: Path) -> None:
     fold(tmp_path / "fold_0", members()[0])
     fold(tmp_path / "fold_1", members()[1], names={"background": 0, "liver": 1, "back": 2})
@@ -160,7 +201,7 @@ def test_axes_in_the_order_of_the_file_are_recognised(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{number}.npz", probabilities=one)
     read = found([tmp_path / "0.npz", tmp_path / "1.npz"], tmp_path)
     assert all(same(one, wanted) for one, wanted in zip(read, members(2), strict=True))
-    assert read.notes[0] == "Member 1: its axes were taken in the order of the image's file."
+    assert read.notes == ["All members: axes taken in the order of the image's file."]
 
 
 def test_axes_that_run_backwards_are_told_by_the_label_map_beside_them(tmp_path: Path) -> None:
@@ -343,8 +384,9 @@ def test_without_a_label_map_beside_it_an_archive_may_be_turned(
         np.savez(tmp_path / f"{number}.npz", probabilities=one.transpose(0, 3, 2, 1))
     files = find_members([tmp_path / f"{k}.npz" for k in (0, 1)], ssn.read(path), path.name)
     assert len(list(files)) == 2
-    assert [("shows which way its axes run" in note) for note in files.notes] == (
-        [] if upright else [True, True]
+    assert [("shows which way axes run" in note) for note in files.notes] == (
+        # What is so of all is said once.
+        [] if upright else [True]
     )
 
 

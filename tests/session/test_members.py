@@ -12,7 +12,7 @@ from napari_ssn.cli.verifying import verify
 from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.network.others.bundle import Bundle
-from napari_ssn.prediction import readers
+from napari_ssn.prediction import readers, readers_told
 from napari_ssn.prediction.choice import Choice, Point
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.prediction.source import Source
@@ -103,7 +103,7 @@ def test_people_beside_an_ensemble_are_told_among_what_is_drawn_around_it(ran: S
     people = readers.gather(
         MAPS[:2], result.source.space, result.source.spacing_mm, ("A", "B"), NAMES
     )
-    lines = list(readers.lines_of(people, readers.place(people, result), result.measure, "mm"))
+    lines = list(readers_told.lines_of(people, readers.place(people, result), result.measure, "mm"))
     said = " ".join(lines)
     assert "95 % of hypotheses drawn around the 4 networks agree on" in said
     assert "A: the ensemble comes to front Dice" in said and "model" not in said

@@ -86,10 +86,10 @@ def _bundle(path: Path, cancel: Cancel) -> Folder:
     if (one := _first_of(held, ("model",))) is not None:
         found.append((one, None))
     elif held.is_dir():
-        for place in sorted(held.iterdir()):
-            match = _FOLD.search(place.name)
-            if match and (one := _first_of(place, ("model",))) is not None:
-                found.append((one, int(match[1])))
+        places = {int(m[1]): one for one in held.iterdir() if (m := _FOLD.search(one.name))}
+        for number, place in sorted(places.items()):
+            if (one := _first_of(place, ("model",))) is not None:
+                found.append((one, number))
     if not found:
         raise ModelError(
             "The bundle has no weights: models/model.safetensors, model.pt, or folders of folds "

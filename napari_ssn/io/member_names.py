@@ -1,0 +1,45 @@
+"""Names of files and folders that are members of an ensemble, and what is read from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from napari_ssn.errors import ImageError
+from napari_ssn.io.formats import stem
+
+_MOST = 10_000
+
+
+def listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Files and folders in a folder, each in the order of their numbers and names."""
+    try:
+        inside = sorted(islice(folder.iterdir(), _MOST), key=_by_number)
+    except OSError as error:
+        # `from None`: the cause's message holds the path.
+        raise ImageError(f"A folder of members cannot be read ({error.strerror}).") from None
+    return [one for one in inside if one.is_file()], [one for one in inside if one.is_dir()]
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Order of names in which ``reader10`` comes after ``reader9``: members are called by place."""
+    parts = re.findall(r"\d+|\D+", path.name)
+    return [(int(one), "") if one.isdecimal() else (-1, one) for one in parts]
+
+
+def label_names(files: Sequence[Path]) -> list[str]:
+    """Names of labels that have files of their own: what differs in the names of these."""
+    stems = [stem(one) for one in files]
+    common = 0
+    while all(len(one) > common + 1 and one[common] == stems[0][common] for one in stems):
+        common += 1
+    cut = stems[0].rfind("_", 0, common) + 1
+    return [one[cut:][:64] for one in stems]
+
+
+def listed_as(numbers: Sequence[int]) -> str:
+    """``1, 2 and 4``."""
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
