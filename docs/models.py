@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,25 @@ napari-ssn train --recipe lidc-2d --start lidc-2d --data train.zip --val val.zip
 # Rows of a training's history that are shown at most.
 _HISTORY = 12
 
+# What is shown of each version of a model.
+VERSIONS = {
+    "ged2_v_100": "GED², 100 samples",
+    "given_ged2_v/four": "GED² of outlines, four readers",
+    "dice_drawn/four": "Dice, four readers",
+    "volume_error/four": "error of the median size, four readers",
+    "volume_error": "the same, all",
+    "outline_relative_width_90": "calibrated range ÷ mean outline",
+    "outline_coverage_90": "outlines inside it",
+    "nothing": "empty hypotheses where all outlined something",
+    "presence_brier": "Brier score of presence",
+    "elsewhere_offered": "a nodule offered on none",
+    "effective_rank": "effective rank",
+}
+GO_ON = """\
+napari-ssn train --recipe {name} --start {name} --data train.zip --val val.zip \\
+    --background lidc-idri-0001.zip=316,366,90 --minutes MINUTES --out FOLDER
+"""
+
 
 def page(root: Path) -> str:
     """The page for a checkout, or for any folder of the same form.
@@ -184,12 +204,20 @@ def page(root: Path) -> str:
     measured = root / "docs" / "measured"
     sections = [
         INTRO,
-        *(_model(card, folder) for folder, card in cards.items()),
+        *(part for folder, card in cards.items() for part in _told(card, folder, measured)),
         *_clicks(measured / "clicks"),
         *_baselines(measured, {card.name: card for card in cards.values()}),
         _directions(measured / "rank"),
     ]
     return "\n".join(section for section in sections if section)
+
+
+def _told(card: ModelCard, folder: Path, measured: Path) -> Iterator[str]:
+    """The section of a model, and what its versions were, where that was gathered."""
+    yield _model(card, folder)
+    path = measured / "versions" / f"{card.name}.json"
+    if path.is_file():
+        yield _versions(card.name, _read(path))
 
 
 def _model(card: ModelCard, folder: Path) -> str:
@@ -417,6 +445,62 @@ def _history(card: ModelCard) -> str:
     ]
     lines = ["### Training", "", "Measured on validation cases on the way:", ""]
     return _lines([*lines, *_table(("steps", *keys.values()), body)])
+
+
+def _versions(name: str, content: Figures) -> str:
+    """Figures against steps, what was to be reached, and what more steps may bring."""
+    rows: list[Figures] = content["versions"]
+    columns = {key: words for key, words in VERSIONS.items() if any(key in row for row in rows)}
+    body = [
+        (
+            row["version"],
+            content["done"].get(row["version"], ""),
+            f"{row['steps']:,}",
+            *(_mean(row, key) for key in columns),
+        )
+        for row in rows
+    ]
+    body.append(("aimed at", "", "", *(content["aims"].get(key, "") for key in columns)))
+    text = (
+        f"Means on the same {rows[0]['n_cases']:,} test cases, each measured by the program of its "
+        "time; steps are those of all its training, on one core or two."
+    )
+    table = _table(("version", "what was done", "steps", *columns.values()), body)
+    lines = [f"### Versions of `{name}`, and what more steps bring", "", text, "", *table, ""]
+    return _lines([*lines, *_more(name, rows, columns)])
+
+
+def _more(name: str, rows: Sequence[Figures], columns: dict[str, str]) -> list[str]:
+    """What the last version that was trained for longer gained, and the command that goes on."""
+    trained = [pair for pair in pairwise(rows) if pair[1]["steps"] > pair[0]["steps"]]
+    if not trained:
+        return []
+    before, after = trained[-1]
+    steps = after["steps"] - before["steps"]
+    minutes = after.get("minutes")
+    planned = f", planned as {minutes:,.0f} minutes," if minutes else ""
+    gains = [
+        f"{words} from {_mean(before, key)} to {_mean(after, key)}"
+        for key, words in columns.items()
+        if key in before and key in after
+    ]
+    text = (
+        f"The last {steps:,} steps{planned} made {before['version']} into {after['version']}: "
+        f"{'; '.join(gains)}. As many steps more can be expected to bring no more than that; what "
+        "they left where it was, they alone will leave there. The shipped weights are the "
+        "checkpoint to go on from:"
+    )
+    command = ["```", *GO_ON.format(name=name).splitlines(), "```"]
+    how = f"Gathered from the cards in git's history by `python docs/versions.py {name}`."
+    return [text, "", *command, "", how]
+
+
+def _mean(figures: Figures, key: str) -> str:
+    """Three digits of a mean; a dash where nothing was measured."""
+    if not _is_interval(figures.get(key)):
+        return "–"
+    percent = key.partition("/")[0] in PERCENT
+    return f"{_number(figures[key]['mean'] * (100 if percent else 1))}{' %' if percent else ''}"
 
 
 def _baselines(folder: Path, cards: dict[str, ModelCard]) -> list[str]:

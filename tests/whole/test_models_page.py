@@ -389,6 +389,45 @@ def test_kinds_of_cases_have_a_table_of_their_own(root: Path) -> None:
     assert row(table, "solid")["error of the median size"] == "50.0 % (25.0–75.0)"
 
 
+def test_versions_stand_beside_their_steps_and_the_aim(root: Path) -> None:
+    put_card(root)
+    rows = [
+        {"version": version, "steps": steps, "minutes": minutes, "n_cases": 12}
+        | {"ged2_v_100": interval(ged), "volume_error/four": interval(error)}
+        for version, steps, minutes, ged, error in (
+            ("0.1.0", 2500, None, 0.25, 0.3),
+            ("0.2.0", 9500, 90.0, 0.22, 0.2),
+            ("0.2.1", 9500, 90.0, 0.21, 0.31),
+        )
+    ]
+    told = {"aims": {"ged2_v_100": "≤ 0.17"}, "done": {"0.2.0": "longer"}, "versions": rows}
+    (root / "docs" / "measured" / "versions").mkdir(parents=True)
+    (root / "docs" / "measured" / "versions" / "toy-2d.json").write_text(json.dumps(told))
+    text = models.page(root)
+    (table,) = [t for t in tables(text) if t[0][0] == "version"]
+    assert row(table, "0.2.0") == {
+        "version": "0.2.0",
+        "what was done": "longer",
+        "steps": "9,500",
+        "GED², 100 samples": "0.220",
+        "error of the median size, four readers": "20.0 %",
+    }
+    assert row(table, "aimed at")["GED², 100 samples"] == "≤ 0.17"
+    # What steps brought is between the last two versions that differ in them.
+    assert "The last 7,000 steps, planned as 90 minutes, made 0.1.0 into 0.2.0: GED²" in text
+    assert "from 0.250 to 0.220; error" in text and "--start toy-2d" in text
+
+
+def test_the_last_version_that_is_told_of_is_the_shipped_one() -> None:
+    for path in (ROOT / "docs" / "measured" / "versions").glob("*.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        shipped = json.loads((ROOT / "src_weights" / path.stem / "model.json").read_text("utf-8"))
+        last, figures = told["versions"][-1], shipped["metrics"]["test"]
+        assert last["version"] == shipped["version"]
+        assert last["ged2_v_100"] == figures["ged2_v_100"]
+        assert {row["version"] for row in told["versions"]} == set(told["done"])
+
+
 def test_no_share_on_a_page_is_certain() -> None:
     """Of what no patient seen had it is not known that no other has it."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
