@@ -2,8 +2,8 @@
 
 Reads the model's cards out of git's history and the checkout, each with the figures that its own
 program measured on the same test cases, and writes ``docs/measured/versions/NAME.json``, of which
-``make models`` makes a table. Runs that ended in no version are in no card: the recipe's first lines
-tell of them.
+``make models`` makes a table. Runs that ended in no version are in no card: the recipe's first
+lines tell of them.
 """
 
 from __future__ import annotations

@@ -39,10 +39,12 @@ def likeness_to_training(
 
     Returns:
         None where that is not known: the card does not say what those were like, a model around a
-        point was given none, or the values are of no use.
+        point was given none, the image has other channels, or the values are of no use.
     """
     known = card.likeness
     if known is None or known.features != feature_names(card):
+        return None
+    if image.channels != len(card.channels):
         return None
     try:
         if centre is None and needs_point(card, image):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,9 @@ def test_where_it_cannot_be_told_it_is_not_known(card: ModelCard) -> None:
     assert likeness_of(known, flat) is None
     with pytest.raises(ModelError):
         features_of(known, flat, cut_of(flat))
+    # Of more channels than the model reads a run says that it has too many.
+    two = replace(here, data=np.concatenate([here.data, here.data]))
+    assert likeness_of(known, two) is None
 
 
 def test_no_more_is_read_than_a_region_and_turning_the_file_changes_nothing(
