@@ -53,8 +53,13 @@ class SizeHistogram(QWidget):
     def mark(self, size: float | None) -> None:
         """Put the marker at a size, in voxels; None hides it."""
         if size != self.at:
+            # A slider's frames repaint no more of it than where the marker was and is.
+            for at in (self.at, size):
+                if at is not None and self._bars is not None and self._range is not None:
+                    x = self.place(at)
+                    around = QRectF(x - _HEAD - 1, 0, 2 * _HEAD + 2, self.height())
+                    self.update(around.toAlignedRect())
             self.at = size
-            self.update()
 
     def place(self, size: float) -> float:
         """Where a size lies, in pixels from the left; the outermost lie at the ends."""
@@ -79,10 +84,12 @@ class SizeHistogram(QWidget):
         colour = self._colour if self.isEnabled() else ink
         left, right = self.place(self._range.low - 0.5), self.place(self._range.high + 0.5)
         painter.fillRect(QRectF(left, _HEAD, right - left, bottom - _HEAD), _faded(colour, 60))
-        most, bars = max(self._bars.counts), self._bars
+        most, bars, asked = max(self._bars.counts), self._bars, QRectF(event.rect())
         for i, count in enumerate(bars.counts):
             first = bars.first + i * bars.width
             x, end = self.place(first - 0.5), self.place(first + bars.width - 0.5)
+            if max(end, x + 1) < asked.left() or x > asked.right():
+                continue
             # What occurs at all is seen.
             tall = max(1.0, (bottom - _HEAD) * count / most) if count else 0.0
             inside = self._range.low <= first + (bars.width - 1) / 2 <= self._range.high

@@ -1,0 +1,51 @@
+"""A slider's frame repaints of the histogram what the marker left and reached, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from qtpy.QtGui import QImage, QRegion
+from qtpy.QtWidgets import QApplication
+
+from napari_ssn.core.measures import Range
+from napari_ssn.core.summaries.histogram import Histogram
+from napari_ssn.gui.widgets.histogram import SizeHistogram
+from napari_ssn.text.sizes import Measure
+
+ML = Measure("volume", 1.0, flat=False)
+
+
+@pytest.mark.parametrize(("before", "after"), [(5, 7), (5, 55), (58, 0), (None, 30), (30, None)])
+def test_what_is_painted_anew_is_as_all_painted_anew(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch, before: float | None, after: float | None
+) -> None:
+    bars = SizeHistogram("#ff0000")
+    qtbot.addWidget(bars)
+    bars.resize(300, 30)
+    counts = tuple((7 * i) % 11 for i in range(60))
+    bars.show_sizes(Histogram(0, 1, counts), Range(25, 20, 39, 0.9), ML)
+    bars.mark(before)
+    # With a window of its own, Qt asks for what is to be painted anew.
+    bars.show()
+    qtbot.waitExposed(bars)
+    QApplication.processEvents()
+    image = bars.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    asked = QRegion()
+    paint = SizeHistogram.paintEvent
+
+    def noted(self: SizeHistogram, event: Any) -> None:
+        nonlocal asked
+        asked = asked.united(event.region())
+        paint(self, event)
+
+    monkeypatch.setattr(SizeHistogram, "paintEvent", noted)
+    bars.mark(after)
+    QApplication.processEvents()
+    monkeypatch.undo()
+    moved = [bars.place(one) for one in (before, after) if one is not None]
+    assert not asked.isEmpty()
+    assert asked.boundingRect().width() <= max(moved) - min(moved) + 14
+    # That part, painted over the picture of before, and all of it.
+    bars.render(image, asked.boundingRect().topLeft(), asked)
+    assert image == bars.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
