@@ -154,10 +154,11 @@ class SSNDock(QWidget):
             self.result,
             self.cards,
             self.outcomes,
-            self.members,
             self.overview,
             self.lesions,
             self.slider,
+            # Under the slider: cards stand for them above, and a list is long.
+            self.members,
             self.points,
             self.samples,
         )

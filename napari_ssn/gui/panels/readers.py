@@ -30,7 +30,7 @@ _FIRST = "Run first: outlines are compared on the image of a result, beside its 
 _NONE = "Open people's outlines as labels on the image, or paint them: two or more."
 _WAIT = "Comparing…"
 _SUFFIX = ".nii.gz"
-_NAME, _SIZE, _ROWS = 0, 1, 8
+_NAME, _SIZE, _ROWS, _OPACITY = 0, 1, 8, 0.5
 _SAVE_TIP = (
     "Write it as it stands in its layer, with what was painted on it, and a sidecar that names "
     "everybody's share"
@@ -58,6 +58,7 @@ class ReadersPanel(Section):
         self.table = Table(COLUMNS, _NAME, _ROWS)
         # Names of layers often differ in what stands last.
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setWordWrap(False)
         self.summary = text("")
         self.details = button("All figures", "Each two of them, STAPLE, and each in the model")
         self.details.setCheckable(True)
@@ -203,6 +204,8 @@ class ReadersPanel(Section):
         transform, _ = self._scene.frame_of_result
         layer = Labels(values.copy(), name=ADJUDICATED, **transform)
         layer.colormap = colours.of(result)
+        # The image is to be seen under what is corrected.
+        layer.opacity = _OPACITY
         self._layer = layer
         chosen = set(self._viewer.layers.selection)
         self._viewer.add_layer(layer)
@@ -215,7 +218,7 @@ class ReadersPanel(Section):
         say(self.hint, _FIRST if session.result is None else "" if enough else _NONE)
         count = self.people.count()
         self.people.setVisible(count > 0)
-        self.people.setFixedHeight(min(count, 7) * max(1, self.people.sizeHintForRow(0)) + 6)
+        self.people.setFixedHeight(min(count, 7) * max(1, self.people.sizeHintForRow(0)) + 12)
         self.compare.setEnabled(session.result is not None and enough and not room.busy)
         found = room.found
         words = "" if found is None else "\n".join(found.summary)
