@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GREY = "#9a9a9a"
 #: Outer, median and inner: one hue, told apart by lightness alone, and unlike the labels' colours
 #: for every kind of colour vision.
-TONES = ("#4d82ff", "#6fb7f2", "#c4f0ff")
+TONES = ("#4f84ff", "#6fb7f2", "#c4f0ff")
 #: The same of what any, half and all of several people outlined.
 PEOPLE = ("#e0524d", "#f58a80", "#ffcdc6")
 #: The same of a result that is stale.
@@ -56,10 +56,10 @@ REGION, MIDDLE = "#bdbdbd", "#56b4e9"
 CALIPERS = "#ffffff"
 #: Of the hypothesis that another is compared with.
 PLAIN = "#ffffff"
-#: Of copies, one after the other: told apart by hue and lightness, from each other and from the
-#: labels' and the shares' colours.
+#: Of copies, one after the other: told apart from each other, from the shares and from orange by
+#: people with normal and with red-green colour vision deficiency (tests/gui/test_colours.py).
 COPIES = (
-    "#e667b8", "#00c48c", "#f0e442", "#b79cff", "#ff8a7a", "#b6e05c", "#c8a27a",
+    "#ff27b1", "#ebff00", "#149d76", "#ff9dc4", "#76ffc4", "#eb623b",
 )  # fmt: skip
 
 
