@@ -87,7 +87,7 @@ class SSNDock(QWidget):
         self.keeping = Keeping(base, self.session.studies.whole, self.session.tell)
         self.study = StudyPanel(napari_viewer, self.session, self.keeping)
         more = {"From PACS…": self.archives.open, "Study or sidecar…": self.study.open_study}
-        self.start = StartPanel(napari_viewer, self.opening, self.session, more)
+        self.start = StartPanel(self.opening, self.session, more)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session, self.archives.button)
         self.upright = Upright(napari_viewer, self.picture, self.session)
@@ -243,6 +243,7 @@ class SSNDock(QWidget):
 
     def _start(self) -> None:
         if not self._closed:
+            self.opening.prepare()
             self.offer.look()
             self.archives.archive.look()
             before = self._remembered

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_ssn.hooks.asking import asker
+from napari_ssn.hooks.beside import NOTHING
 from napari_ssn.io.dicom.offered import several
 from napari_ssn.io.dicom.read import list_series
 from napari_ssn.io.formats import is_dicom
 from napari_ssn.io.series import layers_of_files
-
-#: What a reader returns to napari that has opened a file and has no layer for it.
-NOTHING: list[tuple[None]] = [(None,)]
 
 # Whoever drops all files of a series gets it once: napari asks for one file after the other.
 _SAME_DROP_SECONDS = 1.0

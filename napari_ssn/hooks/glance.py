@@ -5,17 +5,16 @@ It is asked about files of every kind, and imports nothing heavy to say no. See 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from napari_ssn.hooks.beside import Reader, in_window
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.formats import dicom_reader, is_sidecar
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.text.results import STUDY_SUFFIX
-
-Reader = Callable[[str | Sequence[str]], list[Any]]
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
@@ -24,10 +23,10 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     if paths and all(is_sidecar(p) or p.name.lower().endswith(STUDY_SUFFIX) for p in paths):
         return _reader("resuming")
     if paths and all(is_zarr(p) for p in paths):
-        return _reader("zarr")
+        return in_window(_reader("zarr"))
     if not paths or not all(may_be_dicom(p) for p in paths):
         return None
-    return _dicom
+    return in_window(_dicom)
 
 
 def _dicom(path: str | Sequence[str]) -> list[Any]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_ssn.errors import Cancel
-from napari_ssn.io.asking import Several
+from napari_ssn.io.asking import Ask, Several
+from napari_ssn.io.steps import Step as StepTold
 from napari_ssn.later import door
 from napari_ssn.session.query import Query
 from napari_ssn.session.records import Step
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # What reads images is not imported before there is one to be read.
 _io = door("napari_ssn.io", ("opening",))
+#: Makes layers: is given who is to choose one of several, and whom to tell how far it is.
+Read = Callable[[Ask, StepTold], "list[LayerData] | None"]
 # Seconds between two words on how far it is: more often nobody reads them.
 _PAUSE = 0.2
 
@@ -33,7 +36,7 @@ class Opening:
 
     Attributes:
         changed: signal: something is being read, how far it is, or nothing is any more.
-        opened: signal: where something lay, and the layers that it is.
+        opened: signal: where something lay, or what it is called, and the next of its layers.
         foreign: signal: nothing here reads what lies there.
         asked: signal: somebody has to choose one of several images.
         busy: whether something is being read.
@@ -50,7 +53,7 @@ class Opening:
 
     def __init__(self, runner: Runner, tell: Callable[[str, bool], None]) -> None:
         self._runner, self._tell = runner, tell
-        self._left: list[Path] = []
+        self._left: list[tuple[Path | str, Read]] = []
         # DICOM instances that were opened together: files of one series are one image.
         self._together: set[str] = set()
         self._step = (0, 0)
@@ -68,10 +71,23 @@ class Opening:
 
     def open(self, paths: Sequence[Path]) -> None:
         """Open files or folders, after those that are being opened."""
-        self._left += paths
         if paths and not self.busy:
-            self._tell("", False)
             self._together = set()
+        together = self._together
+
+        def reader(path: Path) -> Read:
+            return lambda ask, step: _io("opening").layers_at(path, ask, together, step)
+
+        self._begin([(path, reader(path)) for path in paths])
+
+    def make(self, name: str, made: Callable[[], list[LayerData]]) -> None:
+        """Open what lies in no file of the user's, after what is being opened."""
+        self._begin([(name, lambda ask, step: made())])
+
+    def _begin(self, wanted: Sequence[tuple[Path | str, Read]]) -> None:
+        self._left += wanted
+        if wanted and not self.busy:
+            self._tell("", False)
             self._next()
 
     def stop(self) -> None:
@@ -91,7 +107,7 @@ class Opening:
         if not self._left:
             self._end()
             return
-        path, together = self._left.pop(0), self._together
+        where, read = self._left.pop(0)
         self.busy, self._step = True, (0, 0)
 
         def job(progress: Callable[[Any], None], cancel: Cancel) -> Any:
@@ -110,10 +126,10 @@ class Opening:
                 progress(query)
                 return query.wait(cancel)
 
-            return _io("opening").layers_at(path, ask, together, step)
+            return read(ask, step)
 
         self.changed.emit()
-        self._runner.submit("open", job, partial(self._came, path), self._failed, self._told)
+        self._runner.submit("open", job, partial(self._came, where), self._failed, self._told)
 
     def _told(self, news: Any) -> None:
         if isinstance(news, Query):
@@ -122,14 +138,20 @@ class Opening:
             self._step = (news.done, news.total)
             self.changed.emit()
 
-    def _came(self, path: Path, layers: list[LayerData] | None) -> None:
+    def _came(self, where: Path | str, layers: list[LayerData] | None) -> None:
+        """One layer, or that there is none; another turn of the window has the next."""
+        rest = [] if layers is None else layers[1:]
         try:
             if layers is None:
-                self.foreign.emit(path)
+                self.foreign.emit(where)
             elif layers:
-                self.opened.emit(path, layers)
+                self.opened.emit(where, layers[:1])
         finally:
-            self._next()
+            if rest:
+                come = partial(self._came, where)
+                self._runner.submit("open", lambda progress, cancel: rest, come, self._failed)
+            else:
+                self._next()
 
     def _failed(self, words: str) -> None:
         self._left.clear()

@@ -92,7 +92,7 @@ def test_samples_are_told_apart_by_every_red_and_green_cone(eyes: str) -> None:
     assert min(other.values()) >= 9, sorted(other.items(), key=lambda one: one[1])[:3]
 
 
-@pytest.mark.parametrize("colour", (*COPIES, *TONES, *ORANGES))
+@pytest.mark.parametrize("colour", [*COPIES, *TONES, *ORANGES])
 def test_a_line_is_seen_on_black_and_with_its_halo_on_any_tissue(colour: str) -> None:
     def contrast(grey: float) -> float:
         """Of the line to its halo, over tissue of a grey; see WCAG 2.2."""

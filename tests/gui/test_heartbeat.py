@@ -6,57 +6,28 @@ is; both take turns in the same window, and of several times the least counts.
 
 from __future__ import annotations
 
+import json
 import re
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.layers import Layer
-from qtpy.QtCore import QEventLoop, QTimer
-from qtpy.QtWidgets import QApplication
 
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.napari_hooks import image_layer
 from tests.support.dicoms import make_series
 from tests.support.docks import settled
 from tests.support.helpers import noise_image, tiny_model
+from tests.support.turns import Turns
 
 # As large as a chest CT: what is done with all of its voxels is noticed.
 SPACE = (96, 448, 448)
 COUNT, ROUNDS = 5, 2
-
-
-class Turns:
-    """Seconds of the processor that each turn of the event loop takes in this thread."""
-
-    def __init__(self) -> None:
-        self.taken: list[float] = []
-
-    def until(self, start: Callable[[], object], done: Callable[[], bool]) -> float:
-        """Begin something, let the window live until it is done, and say how long it all took.
-
-        As the window's own loop does it, it sleeps while nothing happens.
-        """
-        end, loop, clock = time.monotonic() + 120, QEventLoop(), QTimer()
-        clock.start(100)
-        waiting = QEventLoop.ProcessEventsFlag.WaitForMoreEvents
-        self._take(start)
-        while not done():
-            assert time.monotonic() < end, "it takes too long"
-            self._take(lambda: loop.processEvents(waiting))
-        self._take(QApplication.processEvents)
-        return sum(self.taken)
-
-    def _take(self, do: Callable[[], object]) -> None:
-        before = time.thread_time()
-        do()
-        self.taken.append(time.thread_time() - before)
-
-    @property
-    def longest(self) -> float:
-        return max(self.taken)
 
 
 def test_while_a_ct_is_opened_the_window_lives_on(
@@ -149,3 +120,37 @@ def test_samples_take_no_longer_than_layers_of_napari(
     # The first round compiles.
     mine, napari = (min(one) for one in zip(*taken[1:], strict=True))
     assert mine <= 1.1 * napari, taken
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["sample", "ct"])
+def test_the_first_image_and_its_outline_take_no_longer_than_plain_layers(what: str) -> None:
+    """Each in a process of its own, where everything is done for the first time."""
+
+    def of(who: str) -> dict[str, list[float]]:
+        command = [sys.executable, "-m", "tests.support.first", who, what]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=200)
+        found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    def total(taken: dict[str, list[float]], *steps: str) -> float:
+        return sum(sum(taken[step]) for step in steps)
+
+    def longest(taken: dict[str, list[float]]) -> float:
+        return max(map(max, taken.values()))
+
+    rounds = []
+    for _ in range(ROUNDS):
+        rounds.append((of("ours"), of("napari")))
+        mine, napari = zip(*rounds, strict=True)
+        costs = [
+            (min(map(cost, mine)), min(map(cost, napari)))
+            for cost in (
+                lambda taken: total(taken, "open", "point"),
+                lambda taken: total(taken, "outline"),
+            )
+        ]
+        blocks = min(map(longest, mine)), min(map(longest, napari))
+        if all(one <= 1.1 * other for one, other in costs) and blocks[0] <= blocks[1] + 0.1:
+            return
+    raise AssertionError(f"totals {costs}, longest turns {blocks}")

@@ -91,7 +91,7 @@ def test_from_nothing_to_an_image(
     viewer.layers.clear()
     assert not drop(dock) and begins()
 
-    start.samples.menu().actions()[0].trigger()
+    read(start.samples.menu().actions()[0].trigger)
     assert not begins() and dock.image.layers.currentText() == "Lung nodule 1"
     # Who sees several of one kind calls them what they like; without an answer it stays.
     for answer, name in (("before therapy ", "before therapy"), (" ", "before therapy")):

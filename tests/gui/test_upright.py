@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QApplication
 
 from napari_ssn.geometry.display import IMAGE_KEY, Display
 from napari_ssn.geometry.volume import Volume
@@ -135,6 +136,8 @@ def expected(viewer: Any) -> tuple[bool, bool]:
 
 def lettered(viewer: Any) -> str:
     """What stands at the left, right, upper and lower edge of the canvas."""
+    # The first time they come after the image.
+    QApplication.processEvents()
     shown = [viewer.canvas.overlays[name] for name in PLACES]
     return "".join(one.text if one.visible else "-" for one in shown)
 
@@ -297,6 +300,7 @@ def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., 
     viewer, dock = open_dock(show=True)
     viewer.window.resize(800, 600)
     ours(viewer, "RAS")
+    assert lettered(viewer) == "RLAP"
     legend, letter = dock.lines.legend, viewer.canvas.overlays["napari_ssn_top"]
 
     def drawn() -> np.ndarray:

@@ -57,6 +57,24 @@ def test_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(listener.opened) == 3
 
 
+def test_layers_come_one_by_one(tmp_path: Path) -> None:
+    listener, busy = Listener(Inline()), []
+    listener.opening.opened.connect(lambda *_: busy.append(listener.opening.busy))
+    two: Any = [(np.zeros((2, 2)), {"name": name}, "image") for name in ("scan", "outlines")]
+    listener.opening.make("sample", lambda: two)
+    assert listener.opened == [("sample", ["scan"]), ("sample", ["outlines"])]
+    # Who waits for all of them sees when that is.
+    assert busy == [True, True] and not listener.opening.busy
+
+    held = Held(channels={"open"})
+    listener = Listener(held)
+    listener.opening.make("sample", lambda: two)
+    held.waiting.pop()[1]()
+    assert [names for _, names in listener.opened] == [["scan"]]
+    listener.opening.stop()
+    assert held.cancelled == ["open"] and not listener.opening.busy
+
+
 def test_the_first_that_cannot_be_opened_ends_it(tmp_path: Path) -> None:
     folder = tmp_path / "DOE"
     series(folder / "a", number=1)

@@ -36,7 +36,7 @@ from qtpy.QtWidgets import (
 )
 
 #: How napari calls the dock, in its menu and as a title.
-TITLE = "SSN hypotheses (SSN hypotheses)"
+TITLE = "SSN hypotheses (napari-ssn)"
 LEFT = Qt.MouseButton.LeftButton
 #: As many clicks and drops as there may be from an empty window to a file.
 MOST = 8

@@ -9,6 +9,7 @@ import numpy as np
 from napari.viewer import Viewer
 
 from napari_ssn.gui.layers.corner import corner, rows_for
+from napari_ssn.gui.layers.first_time import FirstTime
 from napari_ssn.gui.layers.legend import LegendOverlay
 from napari_ssn.gui.layers.planned import Kind, Line, Plan, Planned, Swept
 from napari_ssn.gui.layers.scene import Scene
@@ -51,6 +52,7 @@ class LineArt:
         for event in self._events:
             event.connect(self.refresh)
         session.found.connect(self._found)
+        self._first = FirstTime(self.refresh)
         # Whatever moves the picture under the legend.
         self._moves = (viewer.scene.camera.events.zoom, viewer.scene.camera.events.center)
         for event in self._moves:
@@ -72,6 +74,8 @@ class LineArt:
     def refresh(self, event: Any = None) -> None:
         """Draw what is to be seen now, as far as it is another than before."""
         scene, session, frame = self._scene, self._session, self._scene.frame
+        if session.result is not None and not self._first.over():
+            return
         wanted = not scene.veiled and not session.summary.hidden
         if frame is not None and session.result is not None:
             # While results change places the picture is the other one's for a moment.
@@ -107,6 +111,7 @@ class LineArt:
         Args:
             tidy: whether there still is a canvas to take the lines from.
         """
+        self._first.close()
         for event in self._events:
             event.disconnect(self.refresh)
         for event in self._moves:

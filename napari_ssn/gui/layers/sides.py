@@ -8,6 +8,7 @@ from napari.components.overlays import TextOverlay
 from napari.layers import Image
 from napari.viewer import Viewer
 
+from napari_ssn.gui.layers.first_time import FirstTime
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.upright import axes_of
 from napari_ssn.session import Session
@@ -52,11 +53,16 @@ class Sides:
         for event in self._events:
             event.connect(self.refresh)
         session.changed.connect(self.refresh)
+        self._first = FirstTime(self.refresh)
         self.refresh()
 
     def refresh(self, event: Any = None) -> None:
         """Show what is at the edges now."""
         self._watch(self._picture.image)
+        if self._watched is None and self._measured is None:
+            return
+        if not self._first.over():
+            return
         self._measure()
         words = self._words()
         for name, overlay in self._overlays.items():
@@ -106,6 +112,7 @@ class Sides:
         Args:
             tidy: whether there still is a canvas to take the letters from.
         """
+        self._first.close()
         for event in self._events:
             event.disconnect(self.refresh)
         self._watch(None)

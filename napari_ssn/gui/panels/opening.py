@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,18 @@ from napari.layers._source import layer_source
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QProgressBar
 
+from napari_ssn.gui import units
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.gui.widgets.series_dialog import ask
 from napari_ssn.gui.worker import Worker
+from napari_ssn.samples import layers as sample_layers
+from napari_ssn.samples import sample
 from napari_ssn.session import Session, Several
 from napari_ssn.session.opening import Opening
 from napari_ssn.text.problems import SEVERAL_READERS, UNREADABLE
 
 if TYPE_CHECKING:
+    from napari_ssn.io.napari_hooks import LayerData
     from napari_ssn.session.query import Query
 
 _PLUGIN = "napari-ssn"
@@ -43,7 +48,8 @@ class OpeningPanel(Section):
         super().__init__("", ruled=False)
         self._viewer, self._session = viewer, session
         self.choose: Callable[[Several], Sequence[int]] = ask
-        self.opening = Opening(Worker(), session.tell)
+        self._worker = Worker()
+        self.opening = Opening(self._worker, session.tell)
         self.status = text("", "muted")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -58,9 +64,19 @@ class OpeningPanel(Section):
         self.opening.asked.connect(self._ask)
         self.refresh()
 
+    def prepare(self) -> None:
+        """Have at hand what the first layer would wait for."""
+        self._worker.submit(
+            "units", lambda progress, cancel: units.known(), units.take, self._session.tell
+        )
+
     def open(self, paths: Sequence[str]) -> None:
         """Open files or folders, studies and sidecars among them."""
         self.opening.open([one for one in map(Path, paths) if not self._session.open(one)])
+
+    def open_sample(self, number: int) -> None:
+        """Open a sample of this plugin."""
+        self.opening.make(sample(number).name, partial(_sample, number))
 
     def refresh(self) -> None:
         """Show whether something is read, and how far it is."""
@@ -71,11 +87,9 @@ class OpeningPanel(Section):
         self.bar.setValue(done)
         self.setVisible(self.opening.busy)
 
-    def _came(self, path: Path, layers: Sequence[Any]) -> None:
-        # As napari does it: what a layer was opened from is not to be written over.
-        with layer_source(path=str(path), reader_plugin=_PLUGIN):
-            made = [Layer.create(*layer) for layer in layers]
-        for layer in made:
+    def _came(self, where: Path | str, layers: Sequence[Any]) -> None:
+        for one in layers:
+            layer = one if isinstance(one, Layer) else made(where, one)
             self._viewer.add_layer(layer)
 
     def _hand_over(self, path: Path) -> None:
@@ -92,3 +106,21 @@ class OpeningPanel(Section):
     def close_all(self) -> None:
         """Stop reading."""
         self.opening.close()
+
+
+def _sample(number: int) -> list[Any]:
+    """Layers of a sample, in the worker, which loads what makes outlines of shapes the first time.
+
+    They are left to be made in the window while units are still being read.
+    """
+    found = sample_layers(number)
+    return [made(sample(number).name, one) for one in found] if units.ready() else [*found]
+
+
+def made(where: Path | str, layer: LayerData) -> Layer:
+    """A layer that knows where it is from: what it was opened from is not to be written over."""
+    source: dict[str, Any] = {"sample": (_PLUGIN, where)}
+    if isinstance(where, Path):
+        source = {"path": str(where), "reader_plugin": _PLUGIN}
+    with layer_source(**source):
+        return Layer.create(*layer)

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.viewer import Viewer
 from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_ssn.gui.panels.opening import OpeningPanel
@@ -15,7 +14,6 @@ from napari_ssn.gui.widgets.parts import Section, button, row, text
 from napari_ssn.samples import COUNT, sample, with_hash
 from napari_ssn.session import Session
 
-_PLUGIN = "napari-ssn"
 _WHAT_HAPPENS = (
     "Then press Run: the outline appears on the image, with how far readers would differ from it. "
     "Choose the one you believe, correct it, and export it."
@@ -29,21 +27,19 @@ class StartPanel(Section):
         ask_files, ask_folder: ask for what to open; an empty answer is none.
 
     Args:
-        viewer: opens samples.
-        opening: opens everything else.
+        opening: opens everything.
         session: wants the image of a sidecar.
         more: further entries of *Open…*, and what each does.
     """
 
     def __init__(
         self,
-        viewer: Viewer,
         opening: OpeningPanel,
         session: Session,
         more: Mapping[str, Callable[[], None]],
     ) -> None:
         super().__init__("", ruled=False)
-        self._viewer, self._opening = viewer, opening
+        self._opening = opening
         self.ask_files: Callable[[], Sequence[str]] = self._files
         self.ask_folder: Callable[[], str] = self._folder
         self.open = button("Open…", "Files, or a folder with a DICOM series", "main")
@@ -77,7 +73,7 @@ class StartPanel(Section):
         self.read([folder] if folder else [])
 
     def _try(self, number: int) -> None:
-        self._viewer.open_sample(_PLUGIN, sample(number).name)
+        self._opening.open_sample(number)
 
     def read(self, paths: Sequence[str]) -> None:
         """Open files or folders, one after the other; the first that cannot be ends it, and why."""
