@@ -73,8 +73,7 @@ def evaluate(
     if worst is not None:
         network.models.make_folder(worst)
     loaded = network.models.load_model(model, device)
-    dims = 3 if volumes else loaded.card.spatial_dims
-    cases = training.reading.some_cases(data, split, count, dims)
+    cases = training.reading.cases_for(loaded.card, data, split, count, 3 if volumes else None)
     with _timed("Evaluating", len(cases)) as report:
         found = training.evaluate.evaluate(
             loaded,
@@ -124,7 +123,7 @@ def fit_head(
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise ExportError(f"{out.name} is there already: name a new folder for the model.")
     loaded = network.models.load_model(model, device)
-    cases = training.reading.some_cases(data, split, count, loaded.card.spatial_dims)
+    cases = training.reading.cases_for(loaded.card, data, split, count)
     # Before minutes of computing, and not where model or data cannot be read.
     network.models.make_folder(out)
     with _timed("Segmenting", len(cases)) as report:
@@ -218,7 +217,7 @@ def simulate_clicks(
     _check_folder(json_out)
     residual = training.clicking.residual_of(length, amplitude, chance)
     loaded = network.models.load_model(model, device)
-    cases = training.reading.some_cases(data, split, limit, loaded.card.spatial_dims)
+    cases = training.reading.cases_for(loaded.card, data, split, limit)
     with _timed("Clicking", len(cases)) as report:
         figures = training.clicking.simulate(
             loaded,

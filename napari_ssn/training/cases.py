@@ -90,28 +90,28 @@ class Subset(Cases):
     """
 
     def __init__(self, whole: Cases, chosen: Sequence[int]) -> None:
-        self._whole, self._chosen = whole, list(map(int, chosen))
+        self.whole, self.chosen = whole, list(map(int, chosen))
         self.name, self.licence, self.raters = whole.name, whole.licence, whole.raters
         self.channels, self.labels = whole.channels, whole.labels
-        self.names = tuple(whole.names[i] for i in self._chosen)
-        self.patients = whole.patients[self._chosen]
+        self.names = tuple(whole.names[i] for i in self.chosen)
+        self.patients = whole.patients[self.chosen]
         part = "\n".join((whole.sha256, *self.names))
         self.sha256 = hashlib.sha256(part.encode()).hexdigest()
 
     def __getitem__(self, index: int) -> Case:
-        return self._whole[self._chosen[index]]
+        return self.whole[self.chosen[index]]
 
     def space(self, index: int) -> tuple[int, ...]:
         """Shape of the grid of a case."""
-        return self._whole.space(self._chosen[index])
+        return self.whole.space(self.chosen[index])
 
     def spacing_mm(self, index: int) -> tuple[float, ...]:
         """Voxel size of a case."""
-        return self._whole.spacing_mm(self._chosen[index])
+        return self.whole.spacing_mm(self.chosen[index])
 
     def orientation(self, index: int) -> str | None:
         """Where the axes of a case go in the patient."""
-        return self._whole.orientation(self._chosen[index])
+        return self.whole.orientation(self.chosen[index])
 
 
 def hold_out(cases: Cases, share: float = 0.2, seed: int = 0) -> tuple[Cases, Cases]:

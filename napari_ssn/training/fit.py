@@ -17,9 +17,9 @@ from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
 from napari_ssn.network.others.start import Start
 from napari_ssn.training.cases import Cases, check_alike
+from napari_ssn.training.lesions import LesionSet, lesions_of
 from napari_ssn.training.likeness import FEWEST, learn_likeness
 from napari_ssn.training.nodule_views import NoduleViewSet
-from napari_ssn.training.nodules import NoduleSet
 from napari_ssn.training.off_nodule import Background
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.trainer import Trainer, Values
@@ -73,6 +73,8 @@ def fit(
     if len(train) == 0 or len(validation) == 0:
         raise DataError("Training needs at least one case to learn from and one to watch.")
     check_alike([train, validation])
+    if recipe.nodule_views is not None and 3 == card.spatial_dims == train.spatial_dims:
+        train, validation = lesions_of(train), lesions_of(validation)
     _check_card(card, train)
     trainer = Trainer(recipe, card, device, precision, devices, nodes, say)
     # Before hours of computing, not after them.
@@ -166,8 +168,8 @@ def _views(
 ) -> Dataset[dict[str, Tensor]]:
     if recipe.nodule_views is None:
         return ViewSet(train, card, recipe.views, recipe.seed)
-    if not isinstance(train, NoduleSet):
-        raise DataError("The recipe is of nodules as volumes, and the data is not.")
+    if not isinstance(train, LesionSet):
+        raise DataError("The recipe's views are of volumes, and the data is slices.")
     return NoduleViewSet(train, card, recipe.nodule_views, recipe.seed, backgrounds)
 
 
@@ -183,7 +185,7 @@ def _check_card(card: ModelCard, cases: Cases) -> None:
     ):
         if wanted != there:
             raise DataError(f"The recipe is of {wanted} {what}s, and the data has {there}.")
-    if card.voxel_mm is None or isinstance(cases, NoduleSet):
+    if card.voxel_mm is None or isinstance(cases, LesionSet):
         # Views of nodules are resampled as inference resamples.
         return
     # Inference resamples, training does not: it would learn another size than it is shown.

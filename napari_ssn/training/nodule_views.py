@@ -23,7 +23,7 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.closed import Closed
 from napari_ssn.network.intensity import Scale
 from napari_ssn.network.lattice import Line, sample
-from napari_ssn.training.nodules import NoduleSet
+from napari_ssn.training.lesions import LesionSet
 from napari_ssn.training.off_nodule import Background, Scan, elsewhere_of
 from napari_ssn.training.views import Key, epoch_case
 
@@ -60,7 +60,7 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
     """Views by `Key`: the parts of a `napari_ssn.training.batch.Batch`.
 
     Args:
-        cases: nodules to learn from.
+        cases: lesions to learn from.
         card: of the model to be: spacing, window, orientation SPL.
         views: how far a view may stray.
         seed: of all views.
@@ -69,7 +69,7 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
 
     def __init__(
         self,
-        cases: NoduleSet,
+        cases: LesionSet,
         card: ModelCard,
         views: NoduleViews,
         seed: int,
@@ -94,10 +94,14 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
             spacing, share = one.spacing_mm, 0.0
         else:
             hu, masks = self.cases.hu(index), self.cases.masks(index)
-            spacing = self.cases.stacks[index].spacing_mm
+            spacing = self.cases.spacing_mm(index)
             share = float(masks.any((1, 2, 3)).mean())
+            # Where nobody outlined anything every point is on no nodule.
+            elsewhere |= not share
             found = elsewhere_of(hu, masks, spacing, random) if elsewhere else None
             elsewhere = found is not None
+            # Of a case that fewer raters saw the others outlined nothing that is learnt from.
+            masks = np.pad(masks, [(0, self.cases.raters - len(masks)), *[(0, 0)] * 3])
             point = _on_nodule(masks, random) if found is None else found
             hu, masks, point = self._ends(hu, masks, point, random)
         hu, masks, spacing, point = self._thicker(hu, masks, spacing, point, random)

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.training.cases import Case, Cases
+from napari_ssn.network.intensity import AIR_HU
+from napari_ssn.training.cases import Case
+from napari_ssn.training.lesions import LesionSet, middle_of
 from napari_ssn.training.slices import SliceSet, load_slices, unpack
 
 #: What each radiologist noted, 1 to 5 (internal structure to 4, calcification to 6).
@@ -28,8 +30,6 @@ NOTES = (
     "subtlety", "internalStructure", "calcification", "sphericity", "margin", "lobulation",
     "spiculation", "texture", "malignancy",
 )  # fmt: skip
-#: A scanner's padding lies below this, and is no air.
-AIR_HU = -1024.0
 _NODULE_COLUMNS = ("patient", "nodule", "slices", "pixel_spacing_mm", "slice_spacing_mm")
 _HU_COLUMNS = ("patient", "nodule", "slice", "hu_gain", "hu_offset")
 
@@ -59,7 +59,7 @@ class Stack:
     notes: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
-class NoduleSet(Cases):
+class NoduleSet(LesionSet):
     """Nodules of one split as volumes of up to four raters, read when they are asked for.
 
     Axes go towards the head, the back and the left. The radiologists who outlined nothing have an
@@ -117,23 +117,6 @@ class NoduleSet(Cases):
     def spacing_mm(self, index: int) -> tuple[float, ...]:
         """Of slices, rows and columns."""
         return self.stacks[index].spacing_mm
-
-    def orientation(self, index: int) -> str | None:
-        """Towards the head, the back and the left."""
-        return "SPL"
-
-
-def middle_of(masks: NDArray[np.uint8]) -> tuple[int, ...]:
-    """The voxel that is pointed at: the one nearest the middle of what most raters outlined.
-
-    Of masks (K, *S); the middle of the grid where all are empty.
-    """
-    votes = masks.sum(0)
-    if not votes.any():
-        return tuple(n // 2 for n in votes.shape)
-    there = np.argwhere(votes == votes.max())
-    apart = ((there - there.mean(0)) ** 2).sum(1)
-    return tuple(int(i) for i in there[apart.argmin()])
 
 
 def _tables(path: Path) -> tuple[Path, Path]:

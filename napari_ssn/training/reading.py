@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.others.kinds import is_model
 from napari_ssn.network.others.start import Start, read_start
 from napari_ssn.training.cases import Cases, Subset, hold_out
+from napari_ssn.training.lesions import lesions_of
 from napari_ssn.training.nnunet import is_nnunet, load_nnunet, splits
 from napari_ssn.training.nodules import load_nodules
 from napari_ssn.training.slices import load_slices
@@ -101,3 +103,22 @@ def some_cases(
     if count is None or count >= len(cases):
         return cases
     return Subset(cases, np.linspace(0, len(cases) - 1, count).astype(int).tolist())
+
+
+def cases_for(
+    card: ModelCard,
+    data: Path,
+    split: str | None = None,
+    count: int | None = None,
+    dims: int | None = None,
+) -> Cases:
+    """As `some_cases`; a model that is pointed at a lesion is pointed at that of each volume.
+
+    Args:
+        card: of the model.
+        dims: as of `load_cases`; the model's own by default.
+    """
+    cases = some_cases(data, split, count, card.spatial_dims if dims is None else dims)
+    if card.centred and cases.spatial_dims == 3 and cases[0].centre is None:
+        return lesions_of(cases, physical=False)
+    return cases

@@ -12,8 +12,9 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
+from napari_ssn.training.lesions import middle_of
 from napari_ssn.training.nodule_views import NoduleViews, NoduleViewSet
-from napari_ssn.training.nodules import NoduleSet, load_nodules, middle_of
+from napari_ssn.training.nodules import NoduleSet, load_nodules
 from napari_ssn.training.reading import load_cases
 from napari_ssn.training.views import Key
 from tests.support.sets import SIZE, SLICES, nodule_files, put
