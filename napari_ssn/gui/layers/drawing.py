@@ -84,7 +84,8 @@ class Drawings:
     def rest(self, layer: Labels) -> None:
         """Show a drawing as a line: what was found is to be seen under it."""
         layer.mode = "pan_zoom"
-        self._lined.append(layer)
+        if all(one is not layer for one in self._lined):
+            self._lined.append(layer)
         self._turned()
 
     def values_of(self, layer: Labels) -> NDArray[Any]:
