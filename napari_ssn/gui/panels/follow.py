@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
+    QGridLayout,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
@@ -113,12 +114,16 @@ class FollowPanel(Section):
         self.refresh()
 
     def _build(self) -> None:
-        for words, box, extra in zip(
-            ("Before", "After"), self.boxes, (self.open, self.swap), strict=True
+        choice = QGridLayout()
+        for at, (words, box, extra) in enumerate(
+            zip(("Before", "After"), self.boxes, (self.open, self.swap), strict=True)
         ):
             title = text(words, wrap=False)
             title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-            self.body.addLayout(row([title, (box, 1), extra]))
+            for column, widget in enumerate((title, box, extra)):
+                choice.addWidget(widget, at, column)
+        choice.setColumnStretch(1, 1)
+        self.body.addLayout(choice)
         self.body.insertWidget(1, self.hint)
         lay_out((self._form,), self.body)
         for name in ("before", "after"):

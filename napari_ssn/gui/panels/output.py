@@ -102,6 +102,8 @@ class ExportPanel(Section):
         self.ask: Ask = ask_for_file
         self.confirm = may_replace
         self.what, self.told = line("muted"), text("")
+        # Its end says how large it is.
+        self.what.setElideMode(Qt.TextElideMode.ElideMiddle)
         # What was said last, and what it was said of.
         self._note: tuple[Any, ...] = ()
         self.folder = button("Show folder", "Open the folder of the last export", "small")

@@ -103,6 +103,7 @@ class ResultPanel(Section):
         self.setEnabled(not session.stale)
         say(self.old, "Of another image or another place: run again." if session.stale else "")
         if result is None:
+            self.empty.setVisible(not session.busy)
             return
         say(self.doubt, result.doubt)
         for k, (line, bars) in enumerate(zip(self.ranges, self.bars, strict=True)):

@@ -18,6 +18,8 @@ from napari_ssn.gui.layers.strokes import SHEER, THIN, Band, Stroke
 # Pixels of the screen: the least, so that a small screen has room for the window, around the
 # crosshair's middle, from the edge to letters, and the halo's more than its line.
 _LEAST, _GAP, _MARGIN, _MORE = 110, 8.0, 6, 2.4
+# Of what is written: pixels beside it, and what lies behind it.
+_AROUND, _BEHIND = 3.0, QColor(0, 0, 0, 150)
 _HALO, _CROSS, _LETTERS = QColor(0, 0, 0, 190), QColor(189, 189, 189, 190), QColor(255, 255, 255)
 # Of letters, in points.
 _POINTS = 11
@@ -295,7 +297,10 @@ class SliceView(QWidget):
         self._write(painter, inside.adjusted(0, under, 0, 0), _TITLE, picture.title)
 
     def _write(self, painter: QPainter, inside: QRectF, where: Any, words: str) -> None:
-        painter.setPen(_HALO)
-        painter.drawText(inside.translated(1, 1), where, words)
+        if not words:
+            return
+        # Bright tissue and lines run behind them.
+        behind = painter.boundingRect(inside, where, words)
+        painter.fillRect(behind.adjusted(-_AROUND, 0, _AROUND, 0), _BEHIND)
         painter.setPen(_LETTERS)
         painter.drawText(inside, where, words)
