@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from napari_ssn.gui.layers.results import REGION
 from napari_ssn.gui.layers.reticle import NAME
 from tests.support.docks import add_image, run_and_wait
+from tests.support.helpers import tiny_model
 
 
 def test_a_2d_model_looks_as_far_along_a_volume_as_it_is_told(
@@ -65,3 +68,23 @@ def test_a_direction_states_no_sizes_from_elsewhere(opened: tuple[Any, Any], qtb
     dock.session.walk.show_sample(None)
     assert slider.directions.currentText() == named
     assert "not from here" not in slider.directions.toolTip()
+
+
+def test_whoever_has_placed_the_centre_sees_run(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", region=(16, 16)), show=True)
+    viewer.window.resize(900, 500)
+    add_image(viewer)
+    # As much is to be said of the image as fills a small screen in large letters.
+    dock.image.setMinimumHeight(600)
+    page = dock.tabs.currentWidget()
+
+    def seen() -> bool:
+        return bool(dock.run.button.visibleRegion().contains(dock.run.button.rect().center()))
+
+    qtbot.waitUntil(lambda: page.verticalScrollBar().maximum() > 0)
+    page.verticalScrollBar().setValue(0)
+    qtbot.waitUntil(lambda: not seen())
+    dock.session.place_centre((20, 20))
+    qtbot.waitUntil(seen)

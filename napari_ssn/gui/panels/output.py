@@ -269,7 +269,7 @@ class ExportPanel(Section):
         shown = shown_words(session)
         words = f"Exports{what}: {shown[0].lower()}{shown[1:]}"
         counts = session.walk.counts
-        if counts is not None and len(counts) == 2:
+        if counts is not None and len(counts) == 2 and counts[1]:
             words += f", {session.result.measure.amount_here(int(counts[1]))}"
         return words
 

@@ -6,6 +6,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QRadioButton, QWidget
 
 from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.widgets.page import reveal
 from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin, text
 from napari_ssn.session import Session
 from napari_ssn.text.problems import seconds
@@ -118,6 +119,12 @@ class RunPanel(Section):
         self._clock = QTimer(self)
         self._clock.setInterval(100)
         self._clock.timeout.connect(self._tell)
+        # Whoever has placed the centre goes on here, on a small screen with large letters too; what
+        # is said of it is laid out before.
+        self._next = QTimer(self)
+        self._next.setSingleShot(True)
+        self._next.timeout.connect(self._show_next)
+        self._centre = session.setup.centre
         session.changed.connect(self.refresh)
         self.refresh()
 
@@ -136,6 +143,10 @@ class RunPanel(Section):
         self.button.setToolTip(f"{tip} (Ctrl+Enter)")
         ready = session.setup.obstacle is None and session.activity != "exporting"
         self.button.setEnabled(session.busy or ready)
+        if session.setup.centre != self._centre:
+            self._centre = session.setup.centre
+            if self._centre is not None:
+                self._next.start(0)
         self.bar.setVisible(session.busy)
         done, total = session.running.progress
         # Zero in all makes the bar swing: how long loading takes is unknown.
@@ -146,6 +157,11 @@ class RunPanel(Section):
         elif not session.busy:
             self._clock.stop()
         self._tell()
+
+    def _show_next(self) -> None:
+        # Where a result is on show one looks at that.
+        if self._session.result is None or self._session.stale:
+            reveal(self)
 
     def _tell(self) -> None:
         words, role = self._words()

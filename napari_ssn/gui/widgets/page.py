@@ -118,6 +118,15 @@ class Page(QScrollArea):
         return bool(super().eventFilter(watched, event))
 
 
+def reveal(widget: QWidget) -> None:
+    """Scroll the page that a widget is on until it is seen, if it is not."""
+    page = widget.parentWidget()
+    while page is not None and not isinstance(page, QScrollArea):
+        page = page.parentWidget()
+    if page is not None:
+        page.ensureWidgetVisible(widget, 0, 0)
+
+
 def _read_in_order(inside: QWidget | QLayout | None) -> Iterator[QWidget]:
     """Widgets that are laid out in another, from top to bottom and left to right."""
     layout: Any = inside.layout() if isinstance(inside, QWidget) else inside
