@@ -40,47 +40,12 @@ _PIECE = 1 << 17
 _DAMAGED = "The archive is damaged or cut off: write it again."
 
 
-def read_member(paths: Sequence[Path], image: Volume) -> tuple[Array, str | None]:
-    """One member on the grid of its image: (C, *S) probabilities, or (*S) uint8 labels.
-
-    Args:
-        paths: its file, or one for each label.
-        image: that it is of.
-
-    Returns:
-        the map, and what a person should know of how it was read.
-
-    Raises:
-        DataError, ImageError: it is damaged, no map, or lies on another grid.
-    """
-    if len(paths) > 1:
-        return _one_a_label(paths, image), None
-    (path,) = paths
-    if path.suffix.lower() == ".npz":
-        return _archive(path, image)
-    found = frames_of(path).volume
-    return _map_of(_onto(found, image)), None
-
-
-def _one_a_label(paths: Sequence[Path], image: Volume) -> Array:
-    """Probabilities of labels whose maps are files of their own; the rest is background."""
-    out = np.zeros((len(paths) + 1, *image.space), np.float32)
-    for values, path in zip(out[1:], paths, strict=True):
-        one = frames_of(path).volume
-        if one.channels != 1:
-            raise DataError("One of several files of a member holds several maps itself.")
-        values[...] = _onto(one, image)[0]
-    return _filled(out)
-
-
-def _map_of(data: Array) -> Array:
+def map_of(data: Array) -> Array:
     """What the channels of an image, (n, *S), are: labels, or probabilities."""
     if len(data) == 1:
         (values,) = data
         if np.array_equal(values, np.rint(values)):
-            if not 0 <= values.min() <= values.max() < _MOST_LABELS:
-                raise DataError("It is a label map with labels below 0 or above 255.")
-            labels: Array = values.astype(np.uint8)
+            labels = label_map(values)
             if labels.max() > _FEW_LABELS and not mostly_alike(labels):
                 raise DataError(
                     f"It holds whole numbers up to {labels.max()} that lie as in a picture, not as "
@@ -98,7 +63,14 @@ def _map_of(data: Array) -> Array:
         return data
     out = np.empty((len(data) + 1, *data.shape[1:]), np.float32)
     out[1:] = data
-    return _filled(out)
+    return filled(out)
+
+
+def label_map(values: Array) -> NDArray[np.uint8]:
+    """Whole numbers as labels."""
+    if not 0 <= values.min() <= values.max() < _MOST_LABELS:
+        raise DataError("It is a label map with labels below 0 or above 255.")
+    return values.astype(np.uint8)
 
 
 def with_background(values: Array) -> Array:
@@ -109,7 +81,7 @@ def with_background(values: Array) -> Array:
     return out
 
 
-def _filled(out: Array) -> Array:
+def filled(out: Array) -> Array:
     """Fill in the background, which is what the other labels leave over."""
     total = out[1:].sum(0)
     if not total.max() <= 1 + _ROUNDED:
@@ -122,7 +94,7 @@ def _filled(out: Array) -> Array:
     return out
 
 
-def _onto(found: Volume, image: Volume) -> Array:
+def on_grid(found: Volume, image: Volume) -> Array:
     """Channels of a file on the grid of its image; DataError if it lies on another."""
     known = "unknown" not in (found.extent, image.extent) and found.oriented == image.oriented
     if not known and found.space == image.space:
@@ -165,7 +137,7 @@ def _other_grid(here: Sequence[int], there: Sequence[int]) -> str:
     )
 
 
-def _archive(path: Path, image: Volume) -> tuple[Array, str | None]:
+def read_archive(path: Path, image: Volume) -> tuple[Array, str | None]:
     """Probabilities in an archive of numpy's, as nnU-Net writes them."""
     with source.opened(path) as stream, unzipping("The archive", ImageError, _DAMAGED):
         turned, own = _numbers(stream, image)
@@ -281,11 +253,11 @@ def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
             except SSNError:
                 return None
             try:
-                lying = _onto(volume, image)
+                lying = on_grid(volume, image)
             except DataError as error:
                 raise DataError(f"The label map beside it is of another image. {error}") from None
             try:
-                found = _map_of(lying)
+                found = map_of(lying)
             except DataError:
                 return None
             return found if found.dtype == np.uint8 else None

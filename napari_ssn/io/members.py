@@ -21,8 +21,9 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nrrd, stem
 from napari_ssn.io.hashes import map_hash
-from napari_ssn.io.member_maps import read_member, reordered
+from napari_ssn.io.member_maps import reordered
 from napari_ssn.io.member_names import label_names, listed, listed_as
+from napari_ssn.io.member_reading import read_member
 
 _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
 # nnU-Net's channel at the end of an image's name, which its prediction has not.
@@ -276,11 +277,10 @@ def _in_folder(folder: Path, case: str) -> tuple[Path, ...]:
 
 
 def _maps(files: Sequence[Path]) -> list[Path]:
-    """Archives; where there are none, images that may be label maps or soft ones."""
+    """Archives; where there are none, images that may be label maps or soft ones; or DICOM."""
     archives = [one for one in files if one.suffix.lower() == ".npz"]
-    return archives or [
-        one for one in files if one.name.lower().endswith(NIFTI_SUFFIXES) or is_nrrd(one)
-    ]
+    images = [one for one in files if one.name.lower().endswith(NIFTI_SUFFIXES) or is_nrrd(one)]
+    return archives or images or [one for one in files if one.suffix.lower() == ".dcm"]
 
 
 def _member(place: Path, files: tuple[Path, ...]) -> MemberFile:

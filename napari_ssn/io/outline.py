@@ -13,7 +13,7 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom, member
-from napari_ssn.io.formats import SEGMENTS, is_nrrd, stored_of
+from napari_ssn.io.formats import NRRD_SUFFIX, SEGMENTS, is_nrrd, stored_of
 from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import is_segmentation, segments
 from napari_ssn.io.opened import Opened, label_maps
@@ -71,6 +71,15 @@ def read_outline(path: Path, image: Volume) -> Outline:
     return found[0]
 
 
+def holds_segments(path: Path) -> bool:
+    """Whether a file is a segmentation, of 3D Slicer's kind by its name, or of DICOM."""
+    return path.name.lower().endswith(NRRD_SUFFIX) or _is_dicom(path)
+
+
+def _is_dicom(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in ("", ".dcm") and may_be_dicom(path)
+
+
 def _parts(path: Path) -> tuple[list[Opened], NDArray[np.float64]]:
     if path.is_dir():
         raise ImageError("An outline is a file, not a folder.")
@@ -79,7 +88,7 @@ def _parts(path: Path) -> tuple[list[Opened], NDArray[np.float64]]:
         if is_segmentation(fields):
             return segments(stored.values, fields), stored.affine
         return _labels(stored), stored.affine
-    if path.is_file() and path.suffix.lower() in ("", ".dcm") and may_be_dicom(path):
+    if _is_dicom(path):
         known = SEGMENTS.known().read_dicom_seg(member(path).whole())
         assert known is not None
         display, parts = known

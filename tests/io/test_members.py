@@ -14,6 +14,8 @@ import napari_ssn as ssn
 from napari_ssn.errors import DataError, ImageError, SSNError
 from napari_ssn.io import members as files
 from napari_ssn.io.members import MemberFiles, find_members
+from tests.support import segmentations
+from tests.support.dicoms import make_series
 from tests.support.ensembles import AFFINE, NAMES, SPACE, fold, folds, image, members, nifti
 from tests.support.zips import WORDS, marked
 
@@ -424,6 +426,48 @@ def test_label_maps_on_other_grids_are_refused(kind: str, tmp_path: Path) -> Non
     first = nifti(tmp_path / "0.nii.gz", members()[0].argmax(0).astype(np.uint8))
     with pytest.raises(SSNError, match=r"^Member 2: "):
         list(found([first, nifti(tmp_path / "1.nii.gz", values, affine)], tmp_path))
+
+
+def test_segmentations_of_dicom_and_of_slicer_are_members(tmp_path: Path) -> None:
+    """What somebody outlined in an archive's viewer or in 3D Slicer, beside a NIfTI of others."""
+    affine = segmentations.AFFINES["oblique"]
+    make_series(tmp_path / "scan", segmentations.image(), affine)
+    volume, made = ssn.read(tmp_path / "scan"), segmentations.maps(3, affine)
+    for number, end in enumerate(("dcm", "seg.nrrd", "nii.gz")):
+        path = tmp_path / "all" / f"{number}.{end}"
+        path.parent.mkdir(exist_ok=True)
+        ssn.write(made[number], path, model=segmentations.card(), source=volume)
+    paths = sorted(one for one in (tmp_path / "all").iterdir() if one.suffix != ".json")
+    read = list(find_members(paths, volume, "scan"))
+    assert all(same(one, wanted.label_map) for one, wanted in zip(read, made, strict=True))
+    # A folder of nothing else holds members, too.
+    for number in (1, 2):
+        path = tmp_path / "seg" / f"{number}.dcm"
+        path.parent.mkdir(exist_ok=True)
+        ssn.write(made[number], path, model=segmentations.card(), source=volume)
+    seen = list(find_members([tmp_path / "seg"], volume, "scan"))
+    assert same(seen[0], read[1]) and same(seen[1], read[2])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_label_map_of_a_part_lies_where_it_belongs(turned: bool, tmp_path: Path) -> None:
+    one, two = (p.argmax(0).astype(np.uint8) for p in members(2))
+    part = np.zeros_like(two)
+    part[4:12, 3:9, 2:8] = two[4:12, 3:9, 2:8]
+    affine, values = AFFINE.copy(), part[2:14, 2:12, 1:10]
+    affine[:3, 3] = (AFFINE @ [2, 2, 1, 1])[:3]
+    if turned:
+        values, affine = values.transpose(2, 0, 1), affine[:, [2, 0, 1, 3]]
+    paths = [nifti(tmp_path / "0.nii.gz", one), nifti(tmp_path / "1.nii.gz", values, affine)]
+    read = found(paths, tmp_path)
+    assert all(same(a, b) for a, b in zip(read, (one, part), strict=True))
+    assert read.notes == ["Member 2: of a part of the image; all else is background."]
+    # Of probabilities nobody knows what they are outside.
+    soft = np.ascontiguousarray(members(2)[1][1][2:14, 2:12, 1:10])
+    affine = AFFINE.copy()
+    affine[:3, 3] = (AFFINE @ [2, 2, 1, 1])[:3]
+    with pytest.raises(DataError, match=r"^Member 2: .* cropped or resampled"):
+        list(found([paths[0], nifti(tmp_path / "2.nii.gz", soft, affine)], tmp_path))
 
 
 def test_one_member_and_a_folder_of_several_images_are_no_ensemble(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from napari_ssn.gui.widgets.parts import button, row, say, text
 from napari_ssn.session import Chosen, Session
 from napari_ssn.text.ensembles import chosen_line
 
-_FILTER = "Maps (*.npz *.nii *.nii.gz *.nrrd)"
+_FILTER = "Maps (*.npz *.nii *.nii.gz *.nrrd *.dcm)"
 _TOO_FEW = (
     "Select two layers or more in the layer list (Ctrl and a click), labels or images of "
     "probabilities: each is one member."
@@ -41,7 +41,9 @@ class EnsembleRows(QWidget):
             "A folder with a folder or a file for each member, as nnU-Net's folds; or a model "
             "folder of nnU-Net v2 or a bundle of MONAI, whose networks are run",
         )
-        self.files = button("Files…", "One file for each member: .npz, NIfTI or NRRD")
+        self.files = button(
+            "Files…", "One file for each member: .npz, NIfTI, NRRD or a DICOM segmentation"
+        )
         self.layers = button(
             "Layers",
             "The layers that are selected in the layer list: labels, or images of probabilities",

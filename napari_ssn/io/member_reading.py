@@ -1,0 +1,81 @@
+"""Members of an ensemble, one after the other, on the grid of their image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssn.errors import DataError, GeometryError
+from napari_ssn.geometry.onto import onto
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.io.formats import frames_of
+from napari_ssn.io.member_maps import filled, label_map, map_of, on_grid, read_archive
+from napari_ssn.io.outline import holds_segments, read_outline
+
+Array = NDArray[Any]
+
+
+def read_member(paths: Sequence[Path], image: Volume) -> tuple[Array, str | None]:
+    """One member on the grid of its image: (C, *S) probabilities, or (*S) uint8 labels.
+
+    Args:
+        paths: its file, or one for each label.
+        image: that it is of.
+
+    Returns:
+        the map, and what a person should know of how it was read.
+
+    Raises:
+        DataError, ImageError: it is damaged, no map, or lies on another grid.
+    """
+    if len(paths) > 1:
+        return _one_a_label(paths, image), None
+    (path,) = paths
+    if path.suffix.lower() == ".npz":
+        return read_archive(path, image)
+    if holds_segments(path):
+        return label_map(read_outline(path, image).values), None
+    found = frames_of(path).volume
+    try:
+        lying = on_grid(found, image)
+    except DataError:
+        if (labels := _of_a_part(found, image)) is None:
+            raise
+        return labels, "of a part of the image; all else is background"
+    return map_of(lying), None
+
+
+def _of_a_part(found: Volume, image: Volume) -> Array | None:
+    """A label map whose voxels are some of the image's; None for anything else.
+
+    Of probabilities nobody knows what they are outside.
+    """
+    if found.channels > 1 or "unknown" in (found.extent, image.extent):
+        return None
+    if found.oriented != image.oriented or len(found.space) != len(image.space):
+        return None
+    if sorted(found.space) == sorted(image.space):
+        # As large and elsewhere it is of another image.
+        return None
+    try:
+        labels = map_of(found.data)
+        if labels.dtype != np.uint8:
+            return None
+        return onto(labels, found.affine, image.affine, image.space)
+    except (DataError, GeometryError):
+        return None
+
+
+def _one_a_label(paths: Sequence[Path], image: Volume) -> Array:
+    """Probabilities of labels whose maps are files of their own; the rest is background."""
+    out = np.zeros((len(paths) + 1, *image.space), np.float32)
+    for values, path in zip(out[1:], paths, strict=True):
+        one = frames_of(path).volume
+        if one.channels != 1:
+            raise DataError("One of several files of a member holds several maps itself.")
+        values[...] = on_grid(one, image)[0]
+    return filled(out)
