@@ -5,10 +5,12 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.fewer import draw_fewer
 from tests.support.settled import settle
 
 # napari then refuses layer changes from worker threads, and its viewer fixture fails on leaked Qt
@@ -37,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "gpu: needs CUDA or MPS; skipped without",
         "slow: takes more than ten seconds",
+        "all_draws: says how many hypotheses are drawn, so that fewer would not do",
         "own_window: is about opening or closing napari's window, and has one for itself",
     ):
         config.addinivalue_line("markers", marker)
@@ -59,6 +62,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
         pytest.skip("no GPU here")
+
+
+@pytest.fixture(scope="module")
+def few_draws() -> Iterator[None]:
+    """For modules whose statements are the same for however many draws of cards and diameters."""
+    with pytest.MonkeyPatch.context() as patch:
+        draw_fewer(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,11 @@ from tests.support.choices import NAME, SPACE
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
 
 
+@pytest.fixture(autouse=True, scope="module")
+def fewer(few_draws: None) -> None:
+    """A command writes, and verifies, however many draws as it does all of them."""
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("models")

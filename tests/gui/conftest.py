@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.docks import add_image
+from tests.support.fewer import draw_fewer
 from tests.support.helpers import tiny_model
 from tests.support.remembered import remember
 
@@ -30,6 +31,13 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(servers, "servers_file", lambda: path)
     monkeypatch.setattr(servers, "keyring", None)
     return path
+
+
+@pytest.fixture(autouse=True)
+def fewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window shows what it shows of however many draws; where their number is said, of all."""
+    if request.node.get_closest_marker("all_draws") is None:
+        draw_fewer(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from napari_ssn.gui.layers.results import (
@@ -80,6 +81,7 @@ def test_cards_of_another_image_are_greyed(opened: tuple[Any, Any], qtbot: Any) 
     assert dock.session.walk.choice == sample
 
 
+@pytest.mark.all_draws
 def test_cards_say_shares_and_sizes(opened: tuple[Any, Any], qtbot: Any) -> None:
     _, dock = opened
     cards = dealt(dock, qtbot)

@@ -117,6 +117,7 @@ def test_deleting_the_layer_is_switching_it_off(opened: Any, qtbot: Any) -> None
     assert NAMES["probability"] in viewer.layers
 
 
+@pytest.mark.all_draws
 def test_they_follow_the_points_and_the_next_run(opened: Any, qtbot: Any) -> None:
     viewer, dock = opened
     session = dock.session

@@ -14,6 +14,8 @@ from tests.support.dicoms import make_series
 from tests.support.sessions import Held, Inline
 from tests.support.webs import Answer, Asked, answering, listed
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exported:

@@ -24,6 +24,8 @@ from napari_ssn.session.follow import AFTER, BEFORE, Asked
 from tests.support.helpers import noise_image, page_of, tiny_model
 from tests.support.sessions import Held, source, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SPACE = (18, 17, 16)
 
 

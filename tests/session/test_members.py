@@ -22,6 +22,8 @@ from tests.support.bundles import bundle
 from tests.support.ensembles import NAMES, folds, image, members, nifti
 from tests.support.sessions import Inline
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 MAPS = [one.argmax(0).astype(np.uint8) for one in members()]
 COUNTS = [[int((one == c).sum()) for c in range(3)] for one in MAPS]
 

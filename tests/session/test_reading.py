@@ -14,6 +14,8 @@ from napari_ssn.core.overlap import dice
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SPACE = (40, 48)
 
 

@@ -15,6 +15,8 @@ from napari_ssn.session import Session
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Held, source, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture
 def runner() -> Held:

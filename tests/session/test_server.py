@@ -16,6 +16,8 @@ from tests.support.helpers import tiny_model
 from tests.support.serving import served, token_file
 from tests.support.sessions import Inline, ran, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:

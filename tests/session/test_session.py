@@ -31,6 +31,8 @@ from napari_ssn.session.derived import Derived
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Held, Inline, _tokens, ran, source, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture
 def flat(tmp_path: Path) -> Path:

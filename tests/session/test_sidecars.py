@@ -20,6 +20,8 @@ from napari_ssn.session import Decoded, Session
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Held, Inline, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SPACE = (16, 20)
 Opener = Callable[..., Session]
 

@@ -17,6 +17,8 @@ from napari_ssn.session import Session
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Held, Inline, ran, source, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:

@@ -18,6 +18,8 @@ from napari_ssn.session.keeping import Keeping, offers
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sessions import Held, Inline, source, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 Opener = Callable[[], Session]
 
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import pytest
 
 
 def remember(patch: pytest.MonkeyPatch) -> None:
-    """Have manifests, glyphs and the variables of shaders read and drawn once."""
+    """Have manifests, glyphs, variables of shaders and signatures found once."""
     _manifests(patch)
     _glyphs(patch)
     _variables(patch)
+    _signatures(patch)
 
 
 def _manifests(patch: pytest.MonkeyPatch) -> None:
@@ -65,3 +67,22 @@ def _variables(patch: pytest.MonkeyPatch) -> None:
             self._process_pending_variables()
 
     patch.setattr(Program, "_parse_variables_from_code", remembered)
+
+
+def _signatures(patch: pytest.MonkeyPatch) -> None:
+    """Whether a function takes an event, which every connection asks it."""
+    from napari.utils.events.event import EventEmitter
+
+    check, known = EventEmitter._check_signature, {}
+
+    def remembered(function: Any) -> bool:
+        plain = getattr(function, "__func__", function)
+        # Others may stand in for something, and what they wrap is another.
+        if type(plain) is not FunctionType or vars(plain):
+            return check(function)
+        key = plain.__code__, plain is function, len(plain.__defaults__ or ())
+        if key not in known:
+            known[key] = check(function)
+        return known[key]
+
+    patch.setattr(EventEmitter, "_check_signature", staticmethod(remembered))

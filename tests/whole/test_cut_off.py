@@ -28,6 +28,8 @@ from napari_ssn.text.sizes import capital
 from tests.support.helpers import noise_image, oblique_affine, page_of, tiny_model
 from tests.support.sessions import Inline
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SCAN, REGION, CENTRE = (30, 28, 16), (16, 16, 16), (12, 14, 8)
 REGION_WORDS = "reaches the region's edge: it may be larger"
 IMAGE_WORDS = "reaches the image's edge: it may be larger"

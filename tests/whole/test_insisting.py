@@ -22,6 +22,8 @@ from napari_ssn.text.image import TAKEN_FOR_HU
 from tests.support.helpers import command, page_of, tiny_model
 from tests.support.sessions import Inline, source, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SPACE, AFFINE = (24, 20, 18), np.diag([-0.8, -0.8, 2.0, 1.0])
 CENTRE = (12, 10, 9)
 

@@ -20,6 +20,8 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.record import describe
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 NUMBER = samples.COUNT
 
 

@@ -37,6 +37,8 @@ from tests.support.helpers import page_of, tiny_model
 from tests.support.presence import give_presence
 from tests.support.sessions import Inline
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SPACE = (20, 18, 16)
 KINDS = ("calibrated", "adjusted", "model", "ct", "unlike", "weighting", "presence", "silent")
 

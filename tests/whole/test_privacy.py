@@ -39,6 +39,8 @@ from tests.support.helpers import command, noise_image, oblique_affine, tiny_mod
 from tests.support.planted import FILE, FOLDER, named_in
 from tests.support.sessions import Inline
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SPACE = (22, 18, 8)
 _PICTURE = re.compile("data:image/png;base64,([A-Za-z0-9+/=]+)")
 

@@ -24,6 +24,8 @@ from napari_ssn.network.question import Question
 from napari_ssn.network.recentring import LEAST_MM, REACH_MM, outlined_middle
 from tests.support.helpers import tiny_model
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 NUMBER = 4
 
 

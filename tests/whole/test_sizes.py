@@ -28,6 +28,8 @@ from napari_ssn.text.sizes import (
 from tests.support.helpers import command, noise_image, oblique_affine, page_of, tiny_model
 from tests.support.sessions import Inline, start
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 # A slice of 3 mm, as a volume of one slice; a pixel is 0.7 × 0.8 mm.
 SLICE, PIXEL_MM2, SLAB_ML = (40, 36, 1), 0.56, 0.56 * 3 / 1000
 _AREA = r"[\d,]+ mm² in this slice"

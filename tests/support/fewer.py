@@ -1,0 +1,17 @@
+"""Fewer draws where a statement is the same for however many, and both sides of it take as many."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def draw_fewer(patch: pytest.MonkeyPatch) -> None:
+    """A hundred hypotheses for cards and pictures instead of 400, twenty for diameters instead of
+    50, and a thousand for a question instead of 4,000.
+    """
+    from napari_ssn.prediction import cards, given, lengths, overview
+
+    for module in (cards, overview):
+        patch.setattr(module, "DRAWS", 100)
+    patch.setattr(lengths, "DRAWS", 20)
+    patch.setattr(given, "DRAWS", 1000)
