@@ -195,10 +195,10 @@ def segment(
             raise typer.Exit(DIFFERENT)
         return
     running = any(is_model(one) for one in ensemble or ())
-    if ensemble and (model or centre or depth is not None or frame is not None):
+    if ensemble and (model or centre or depth is not None):
         raise typer.BadParameter(
-            "The members of an ensemble are of the whole image: leave out --model, --centre, "
-            "--depth and --frame."
+            "The members of an ensemble are of the whole image: leave out --model, --centre and "
+            "--depth."
         )
     if ensemble and device and not running:
         raise typer.BadParameter("Maps are there already: leave out --device.")

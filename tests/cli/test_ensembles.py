@@ -92,6 +92,20 @@ def test_two_ensembles_are_not_compared(run, out: Path) -> None:
     assert status == 2 and "One of them is of an ensemble" in err
 
 
+def test_members_may_be_of_a_frame(run, maps, tmp_path: Path) -> None:
+    series = np.random.default_rng(3).normal(size=(17, 14, 11, 2)).astype(np.float32)
+    scan = nifti(tmp_path / "case_0000.nii.gz", series, AFFINE)
+    more = ("--ensemble", maps, "--out", tmp_path / "out")
+    status, _, err = run("segment", scan, *more)
+    assert status == 2 and "name a frame" in err
+    status, _, err = run("segment", scan, "--frame", 2, *more)
+    assert status == 0, err
+    sidecar = tmp_path / "out" / "member_02.json"
+    assert json.loads(sidecar.read_text())["run"]["frame"] == 2
+    status, out, err = run("verify", sidecar, "--image", scan, "--ensemble", maps)
+    assert status == 0, out + err
+
+
 def test_samples_are_written_where_they_are_asked_for(run, scan, maps, tmp_path: Path) -> None:
     where = tmp_path / "out"
     more = ("--ensemble", maps, "--out", where, "--samples", 1, "--rank", 2)
