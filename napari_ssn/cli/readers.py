@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,11 +16,11 @@ from napari_ssn.cli.images import Named, run_on
 from napari_ssn.cli.missing import naming_missing
 from napari_ssn.cli.options import parse_centre, parse_series
 from napari_ssn.documents.card import read_card
-from napari_ssn.errors import DataError
+from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.files import check_not_source, check_targets, write_files
 from napari_ssn.io.formats import is_nifti
-from napari_ssn.io.outline import read_outlines
+from napari_ssn.io.outline import Outline, read_outlines
 from napari_ssn.io.sidecar import sidecar_path
 from napari_ssn.io.staple import MISSING
 from napari_ssn.network.models import load_model
@@ -124,7 +125,7 @@ def readers(
     for one in (*named.paths, *outlines):
         check_not_source(targets, one)
     volume = named.read()
-    read = [each for path in outlines for each in read_outlines(path, volume)]
+    read = _read(outlines, volume)
     labels = None if card is None else [label.name for label in card.labels]
     found = gather(
         [one.values for one in read],
@@ -159,6 +160,18 @@ def readers(
         typer.echo(line)
     if found.staple is None:
         typer.echo(MISSING, err=True)
+
+
+def _read(paths: Sequence[Path], image: Volume) -> list[Outline]:
+    """Outlines of all files; what is wrong with one is said with its number, never its name."""
+    found = []
+    for number, path in enumerate(paths, start=1):
+        try:
+            found += read_outlines(path, image)
+        except SSNError as error:
+            which = f"Outline {number}" if len(paths) > 1 else "The outline"
+            raise type(error)(f"{which}: {error}") from None
+    return found
 
 
 def _spacing(volume: Volume) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.overlap import dice, majority_vote
 from napari_ssn.core.summaries.agreement import agreement
 from napari_ssn.documents import sidecar as provenance
-from napari_ssn.errors import NEVER, Cancel, DataError
+from napari_ssn.errors import NEVER, Cancel, DataError, SSNError
 from napari_ssn.io.content import Content
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.sidecar import write_content
@@ -25,6 +25,7 @@ from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.drawing import Fitting, as_drawing, draws_of, fit, in_region, smaller
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import record_of
+from napari_ssn.text.sizes import capital
 
 Labels = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -112,9 +113,9 @@ def gather(
         raise DataError(f"There are {len(values)} outlines and {len(names)} names.")
     if labels is None:
         labels = _drawn(values)
+    people = tuple(names) or tuple(f"reader {k}" for k in range(1, len(values) + 1))
     maps = tuple(
-        as_drawing(one, space, labels) if np.any(one) else np.zeros(tuple(space), np.uint8)
-        for one in values
+        _label_map(one, space, labels, name) for one, name in zip(values, people, strict=True)
     )
     classes = len(labels)
     try:
@@ -125,7 +126,7 @@ def gather(
     m = len(maps)
     nested = [(votes >= least).reshape(classes - 1, -1).sum(1) for least in levels_of(m)[::-1]]
     return Readers(
-        tuple(names) or tuple(f"reader {k}" for k in range(1, m + 1)),
+        people,
         tuple(labels),
         maps,
         np.array([count_labels(one, classes)[1:] for one in maps]),
@@ -266,6 +267,18 @@ def write_outline(
     told = provenance.Choice(kind="edited", z=None)
     record = record_of(prediction, hypothesis, told).model_copy(update={"adjudicated": shares})
     write_content(Content.of(hypothesis, prediction.card), path, record, overwrite)
+
+
+def _label_map(
+    values: NDArray[np.generic], space: Sequence[int], labels: Sequence[str], name: str
+) -> Labels:
+    """One person's label map; what is wrong with it is said with the name."""
+    if not np.any(values):
+        return np.zeros(tuple(space), np.uint8)
+    try:
+        return as_drawing(values, space, labels)
+    except SSNError as error:
+        raise type(error)(f"{capital(name)}: {error}") from None
 
 
 def _drawn(values: Sequence[NDArray[np.generic]]) -> tuple[str, ...]:

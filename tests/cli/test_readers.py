@@ -83,6 +83,19 @@ def test_beside_a_model_each_is_placed(run_readers, scan, models, outlines, tmp_
     assert "Reader 3: outlines nothing, as 0 % of hypotheses do" in out
 
 
+def test_whose_outline_is_none_is_said(run_readers, models, scan, outlines, tmp_path: Path) -> None:
+    (a, b, _), _ = outlines
+    assert "Outline 3: The file does not exist." in run_readers(a, b, tmp_path / "no.nii.gz")[2]
+    assert "Outline 2: The file holds other numbers than labels" in run_readers(a, scan, b)[2]
+    two = np.asanyarray(nib.load(b).dataobj).copy()
+    two[:2] = 7
+    nib.save(nib.Nifti1Image(two, nib.load(b).affine), tmp_path / "two.nii.gz")
+    model = ("--model", models["spots"], "--device", "cpu")
+    assert (
+        "Reader 2: The drawing has 2 labels" in run_readers(a, tmp_path / "two.nii.gz", *model)[2]
+    )
+
+
 @pytest.mark.parametrize("how", ["pick", "majority", "staple", "blend"])
 def test_one_outline_is_made_of_all_and_says_of_whom(
     run_readers, monkeypatch, capsys, scan, models, outlines, tmp_path: Path, how: str

@@ -123,12 +123,13 @@ class ReadersPanel(Section):
         self.refresh()
 
     def _compare(self) -> None:
-        chosen = self._ticked()
-        try:
-            values = [self._drawings.values_of(layer) for layer in chosen]
-        except SSNError as error:
-            self._session.tell(str(error), error=True)
-            return
+        chosen, values = self._ticked(), []
+        for number, layer in enumerate(chosen, start=1):
+            try:
+                values.append(self._drawings.values_of(layer))
+            except SSNError as error:
+                self._session.tell(f"Outline {number} of those ticked: {error}", error=True)
+                return
         for layer in chosen:
             # The image is to be seen under them, and the lines of all.
             self._drawings.rest(layer)
