@@ -25,7 +25,6 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.reporting import _outlined
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.wish import (
-    DRAWS,
     SEED,
 )
 from napari_ssn.session import (
@@ -39,8 +38,11 @@ from napari_ssn.text.report import (
     to_html,
 )
 from tests.support.dicoms import SECRETS, make_series
+from tests.support.fewer import DRAWS
 from tests.support.helpers import noise_image, oblique_affine, page_of, tiny_model
 from tests.support.sessions import Held, Inline
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 SPACE = (22, 18, 8)
 FOLDER = "DOE^JANE"

@@ -19,16 +19,19 @@ from napari_ssn.core.given.suggestion import suggest_click
 from napari_ssn.core.summaries.lesions import lesion_counts
 from napari_ssn.core.summaries.representatives import representatives
 from napari_ssn.documents.sidecar import read_sidecar
-from napari_ssn.prediction.cards import CARDS, DRAWS, SEED
+from napari_ssn.prediction.cards import CARDS, SEED
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.curve import stops
 from napari_ssn.prediction.given import EDGE_SHARE, SLIP, TOLERANCE
 from napari_ssn.session import Session, Settings
 from napari_ssn.session.pointing import MOST
 from napari_ssn.text.steering import points_line
+from tests.support.fewer import DRAWS
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 
 def flipped(session: Session, index: tuple[int, ...]) -> Point:

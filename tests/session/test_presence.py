@@ -25,7 +25,6 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import state_ranges
 from napari_ssn.prediction.wish import (
     CARDS,
-    DRAWS,
     SEED,
 )
 from napari_ssn.session import (
@@ -33,10 +32,13 @@ from napari_ssn.session import (
     Settings,
 )
 from napari_ssn.text.presence import Presence
+from tests.support.fewer import DRAWS
 from tests.support.helpers import command, noise_image, oblique_affine, page_of, tiny_model
 from tests.support.presence import P, give_presence
 from tests.support.segmented import source
 from tests.support.sessions import Inline
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 SPACE, SCAN = (20, 24), (16, 16, 16)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+#: Hypotheses that cards and pictures stand for then.
+DRAWS = 100
+
 
 def draw_fewer(patch: pytest.MonkeyPatch) -> None:
-    """A hundred hypotheses for cards and pictures instead of 400, twenty for diameters instead of
+    """`DRAWS` hypotheses for cards and pictures instead of 400, twenty for diameters instead of
     50, and a thousand for a question instead of 4,000.
     """
     from napari_ssn.prediction import cards, given, lengths, overview
 
     for module in (cards, overview):
-        patch.setattr(module, "DRAWS", 100)
+        patch.setattr(module, "DRAWS", DRAWS)
     patch.setattr(lengths, "DRAWS", 20)
     patch.setattr(given, "DRAWS", 1000)
