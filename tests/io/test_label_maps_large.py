@@ -28,8 +28,9 @@ def body(kind: str) -> np.ndarray:
     out = np.zeros(SPACE, kind, order="F")
     for value in range(1, 25):
         middle = (20 + 5 * value, 30 + 4 * value, 13 * value)
-        ball = (i - middle[0]) ** 2 + (j - middle[1]) ** 2 + (k - middle[2]) ** 2 < 400
-        out[ball] = value
+        box = tuple(slice(max(0, at - 19), at + 20) for at in middle)
+        apart = (i[box[0]] - middle[0]) ** 2 + (j[:, box[1]] - middle[1]) ** 2
+        out[box][apart + (k[:, :, box[2]] - middle[2]) ** 2 < 400] = value
     return out
 
 
