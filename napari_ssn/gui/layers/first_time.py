@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 
@@ -34,4 +35,6 @@ class FirstTime:
 
     def close(self) -> None:
         """Draw nothing any more."""
-        self._turn.stop()
+        # At the end of the program Qt may have been faster.
+        if isalive(self._turn):
+            self._turn.stop()
