@@ -49,6 +49,11 @@ def main(
     device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "auto",
 ) -> None:
     """Train and measure the baselines."""
+    # Hours of training come between, and are lost on nobody who is told now.
+    for name in ("train", "val", "test"):
+        if not (data / f"{name}.zip").is_file():
+            raise typer.BadParameter(f"{name}.zip is missing there.", param_hint="--data")
+    out.mkdir(parents=True, exist_ok=True)
     for kind in KINDS:
         model = runs / kind
         _command(
