@@ -36,6 +36,7 @@ class Lengths:
         across: and of the longest across these.
         whose: members of a small ensemble, in words, whose smallest and largest the ranges are;
             empty where hypotheses were drawn.
+        around: ``around 21 networks`` where it was around members; empty of a model.
     """
 
     draws: int
@@ -44,6 +45,7 @@ class Lengths:
     found: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
     across: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
     whose: str = ""
+    around: str = ""
 
 
 def measure_lengths(
@@ -85,7 +87,9 @@ def measure_lengths(
     each, over = (
         tuple(np.sort(column[column > 0]) for column in found[:, :, which].T) for which in (0, 2)
     )
-    return Lengths(len(draws), longest, mean, each, over, whose)
+    members = prediction.members
+    around = "" if whose or members is None else f"around {len(members)} {prediction.noun}"
+    return Lengths(len(draws), longest, mean, each, over, whose, around)
 
 
 def _range(values: NDArray[np.float64], all_of_them: bool) -> Range | None:

@@ -46,6 +46,7 @@ class Ranges:
         members, noun: of an ensemble of few, and what they are: ranges go from the smallest to the
             largest of those that agree with points and conditions.
         held: how many of them agree; of none the range is that of ``count`` draws.
+        around: of an ensemble of many, the members that hypotheses were drawn around, in words.
     """
 
     count: int
@@ -62,6 +63,7 @@ class Ranges:
     members: int = 0
     noun: str = ""
     held: int = 0
+    around: str = ""
 
     @property
     def unlike(self) -> bool:
@@ -95,6 +97,7 @@ class Ranges:
             spread=self.spread.changed,
             outlined=self.presence.apart,
             unlike=self.unlike,
+            around=self.around,
         )
 
     def lines(self, measure: Measure, across: Sequence[Diameter]) -> Iterator[str]:
@@ -164,10 +167,12 @@ def count_ranges(
         own=bool(points or only) or not prediction.in_calibration,
         unlike=prediction.fit.kind == "unlike",
     )
-    if prediction.members is not None and not (points or only):
+    if prediction.members is not None:
         # Of so many, but still of them: nobody here is a reader.
         many, noun = len(prediction.members), prediction.noun
-        stated = replace(stated, presence=replace(stated.presence, members=many, noun=noun))
+        stated = replace(stated, around=f"{many} {noun}")
+        if not (points or only):
+            stated = replace(stated, presence=replace(stated.presence, members=many, noun=noun))
     return replace(stated, run=prediction.run, points=points, only=only, spread=prediction.spread)
 
 

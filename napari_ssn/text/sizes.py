@@ -195,7 +195,7 @@ def lengths_line(
         measure: how lengths are said.
         found: diameters of the hypothesis on show.
         mean: range of the mean diameter.
-        whose: members of an ensemble that it is of; empty of a model's hypotheses.
+        whose: members that it is of, or ``around 21 networks``; empty of a model's hypotheses.
     """
     here = "…" if found is None else f"{found.mean:.1f}" if found.longest else ""
     said = f"mean diameter {here} {measure.length}" if here else ""
@@ -222,7 +222,7 @@ def lengths_tip(measure: Measure, longest: Range, mean: Range, draws: int, whose
             f"{ends[1]}, without those that outline nothing."
         )
     return (
-        f"{what}\nModel range of the mean {ends[0]}, of the longest {ends[1]}: "
+        f"{what}\nRange of the mean {ends[0]}, of the longest {ends[1]}: "
         f"{percent(mean.level)} of {draws:,} hypotheses, without those that outline nothing; none "
         "of them is calibrated."
     )
@@ -266,8 +266,9 @@ def range_line(
     spread: bool = False,
     outlined: bool = False,
     unlike: bool = False,
+    around: str = "",
 ) -> str:
-    """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``.
+    """``model range 0.95–2.31 mL (90 % of 1,000 hypotheses)``; ``range around 21 networks …``.
 
     Args:
         measure: how voxels are said.
@@ -283,6 +284,7 @@ def range_line(
         outlined: whether it is of readers, or hypotheses, who outline anything: how many outline
             nothing is then said on a line of its own.
         unlike: whether the image is unlike those that the model was trained on.
+        around: members of an ensemble that the hypotheses were drawn around; empty of a model.
     """
     ends = measure.interval(low, high)
     if readers and outlined:
@@ -296,8 +298,10 @@ def range_line(
         told = f", given {' and '.join(given)}" if given else ""
         told += ", spread changed" if spread else ""
         what = "hypotheses that outline it" if outlined else "hypotheses"
-        text = f"model range {ends} ({percent(level)} of {count:,} {what}{told})"
-    text += f" · model: none in {percent(absent)}" if absent > 0 else ""
+        whose = f"range around {around}" if around else "model range"
+        text = f"{whose} {ends} ({percent(level)} of {count:,} {what}{told})"
+    who = "of these" if around else "model:"
+    text += f" · {who} none in {percent(absent)}" if absent > 0 else ""
     return f"{text} · {UNLIKE}" if unlike else text
 
 

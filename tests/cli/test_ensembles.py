@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -104,6 +105,19 @@ def test_members_may_be_of_a_frame(run, maps, tmp_path: Path) -> None:
     assert json.loads(sidecar.read_text())["run"]["frame"] == 2
     status, out, err = run("verify", sidecar, "--image", scan, "--ensemble", maps)
     assert status == 0, out + err
+
+
+def test_the_range_of_many_is_drawn_around_them_and_no_models(run, scan, tmp_path: Path) -> None:
+    for number, one in enumerate(members(20)):
+        nifti(tmp_path / "maps" / f"{number}.nii.gz", np.moveaxis(one, 0, -1), AFFINE)
+    more = ("--ensemble", tmp_path / "maps", "--out", tmp_path / "out", "--samples", 1)
+    status, said, err = run("segment", scan, *more)
+    assert status == 0, err
+    line = (
+        r"Label [12]: median [\d.]+ mL · range around 20 networks [\d.–]+ mL \(90 % of 1,000 hypoth"
+    )
+    assert len(said.splitlines()) == 2 and all(re.match(line, one) for one in said.splitlines())
+    assert "model" not in said and "reader" not in said
 
 
 def test_samples_are_written_where_they_are_asked_for(run, scan, maps, tmp_path: Path) -> None:

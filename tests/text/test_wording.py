@@ -90,6 +90,9 @@ def test_range_line() -> None:
     assert range_line(ML, 0, 310, 0.9, 1000, absent=0.12).endswith(
         "hypotheses) · model: none in 12 %"
     )
+    assert range_line(ML, 0, 310, 0.9, 1000, absent=0.12, around="21 networks") == (
+        "range around 21 networks 0–0.31 mL (90 % of 1,000 hypotheses) · of these none in 12 %"
+    )
     assert range_line(ML, 0, 310, 0.9, 1000).startswith("model range 0–0.31 mL")
 
 

@@ -108,7 +108,7 @@ class ResultPanel(Section):
         say(self.doubt, result.doubt)
         for k, (line, bars) in enumerate(zip(self.ranges, self.bars, strict=True)):
             if session.ranges is None:
-                line.setText("Model range …")
+                line.setText("Range …")
                 bars.show_sizes(None, None, result.measure)
                 continue
             found = session.ranges.ranges[k]
@@ -126,10 +126,11 @@ class ResultPanel(Section):
         for k, line in enumerate(self.lengths):
             longest, mean = (None, None) if ranges is None else (ranges.longest[k], ranges.mean[k])
             found = None if here is None else here[k]
-            whose = "" if ranges is None else ranges.whose
-            say(line, capital(lengths_line(result.measure, found, mean, whose)))
+            who = "" if ranges is None else ranges.whose or ranges.around
+            say(line, capital(lengths_line(result.measure, found, mean, who)))
             if ranges is not None and longest is not None and mean is not None:
-                line.setToolTip(lengths_tip(result.measure, longest, mean, ranges.draws, whose))
+                tip = lengths_tip(result.measure, longest, mean, ranges.draws, ranges.whose)
+                line.setToolTip(tip)
 
     def follow(self) -> None:
         """Show the size of the hypothesis on show."""
