@@ -33,7 +33,7 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def fewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A window shows what it shows of however many draws; where their number is said, of all."""
     if request.node.get_closest_marker("all_draws") is None:
@@ -94,7 +94,7 @@ def make_viewer(
 
 @pytest.fixture
 def open_dock(
-    make_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    make_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch, fewer: None
 ) -> Callable[..., Any]:
     """Function that opens a viewer with the dock and waits until its models are found."""
     from napari_ssn.gui import dock as module

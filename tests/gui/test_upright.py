@@ -269,14 +269,23 @@ def test_three_dimensions_are_not_as_in_a_mirror(open_dock: Callable[..., Any]) 
     assert layer.visible
 
 
+def steady(viewer: Any, qtbot: Any) -> None:
+    """Wait until window and dock have shared out their width, which takes some turns."""
+    sizes = []
+    while len(sizes) < 3 or len(set(sizes[-3:])) > 1:
+        qtbot.wait(100)
+        sizes.append(viewer.screenshot(canvas_only=True, flash=False).shape)
+
+
 def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
-    open_dock: Callable[..., Any],
+    open_dock: Callable[..., Any], qtbot: Any
 ) -> None:
     viewer, dock = open_dock(show=True)
     viewer.window.resize(800, 600)
     ours(viewer, "RAS")
     overlays = viewer.canvas.overlays
     assert lettered(viewer) == "RLAP" and overlays.scale_bar.visible
+    steady(viewer, qtbot)
     with_letters = viewer.screenshot(canvas_only=True, flash=False).astype(int)
     viewer.layers[0].visible = False
     assert lettered(viewer) == "----"

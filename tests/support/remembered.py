@@ -5,25 +5,20 @@ Each is a function of what it is given alone; a tenth of what the tests of the w
 
 from __future__ import annotations
 
-import gc
-import sys
 from copy import deepcopy
-from functools import cache, partial
-from types import FunctionType, SimpleNamespace
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 import pytest
 
 
 def remember(patch: pytest.MonkeyPatch) -> None:
-    """Have manifests, glyphs, variables of shaders and signatures found once, and fewer searches
-    for cycles made.
-    """
+    """Have manifests, glyphs, variables of shaders and signatures found once."""
     _manifests(patch)
     _glyphs(patch)
     _variables(patch)
     _signatures(patch)
-    _cycles(patch)
 
 
 def _manifests(patch: pytest.MonkeyPatch) -> None:
@@ -91,14 +86,3 @@ def _signatures(patch: pytest.MonkeyPatch) -> None:
         return known[key]
 
     patch.setattr(EventEmitter, "_check_signature", staticmethod(remembered))
-
-
-def _cycles(patch: pytest.MonkeyPatch) -> None:
-    """Python's search for cycles whenever a layer goes, which drivers of Windows need.
-
-    What is young is searched; all of it is at the end of each test.
-    """
-    from napari._vispy import canvas
-
-    if sys.platform == "linux":
-        patch.setattr(canvas, "gc", SimpleNamespace(collect=partial(gc.collect, 1)))
