@@ -8,13 +8,18 @@ from napari_ssn.errors import DataError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.io import read
 from napari_ssn.network.tiles import check_centre
+from napari_ssn.training.lesions import check_physical
 from napari_ssn.training.off_nodule import Background
 
 
 def background_of(text: str) -> Background:
-    """A scan and the middles of its nodules in mm, of ``SCAN=i,j,k;i,j,k``."""
+    """A scan and the middles of its nodules in mm, of ``SCAN=i,j,k;i,j,k``.
+
+    DataError where it is no volume in Hounsfield units, or a place is none.
+    """
     path, _, places = text.partition("=")
     volume = read(path)
+    check_physical("The scan that --background names", volume)
     voxels = []
     for place in filter(None, places.split(";")):
         try:

@@ -82,14 +82,8 @@ class TurnedSet(LesionSet):
         for index, name in enumerate(self.names):
             volume = self[index].volume
             self._geometry.append((volume.space, volume.spacing_mm))
-            if not physical:
-                continue
-            if volume.extent != "volume":
-                raise DataError(f"The voxel size of {name} is not known: such volumes need one.")
-            if units_of(some_values(volume.data[0])) != "hu":
-                raise DataError(
-                    f"{name} does not seem to be in Hounsfield units: air is not near −1,000."
-                )
+            if physical:
+                check_physical(name, volume)
 
     def __getitem__(self, index: int) -> Case:
         case = self._whole[index]
@@ -140,6 +134,21 @@ class TurnedSet(LesionSet):
             self._room -= size
             self._pieces[index] = found
         return found
+
+
+def check_physical(name: str, volume: Volume) -> None:
+    """DataError unless a volume is one, of known voxel size and in Hounsfield units.
+
+    Args:
+        name: of it, for the message.
+        volume: with its values.
+    """
+    if len(volume.space) != 3:
+        raise DataError(f"{name} is a single slice, and a volume is needed.")
+    if volume.extent != "volume":
+        raise DataError(f"{name} has no known voxel size, and needs one.")
+    if units_of(some_values(volume.data[0])) != "hu":
+        raise DataError(f"{name} does not seem to be in Hounsfield units: air is not near −1,000.")
 
 
 def lesions_of(cases: Cases, physical: bool = True) -> LesionSet:
