@@ -11,6 +11,7 @@ import pytest
 from napari.utils.key_bindings import coerce_keybinding
 
 from napari_ssn.gui.dock import SSNDock
+from napari_ssn.gui.layers import copies as module
 from napari_ssn.gui.layers.results import (
     HYPOTHESIS,
     REGION,
@@ -105,6 +106,21 @@ def test_who_paints_takes_back_strokes(opened: Any, qtbot: Any) -> None:
     kept.mode = "pan_zoom"
     press(kept)
     assert kept not in viewer.layers
+
+
+def test_what_was_kept_is_saved_as_it_was_decoded(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes as long as the image is large is done where it is decoded."""
+    _, dock = opened
+    run_and_wait(dock, qtbot)
+    made = []
+    dock.session.copies.made.connect(made.append)
+    monkeypatch.setattr(module, "digest_of", lambda labels: pytest.fail("looked through"))
+    dock.samples.keep.click()
+    qtbot.waitUntil(lambda: len(dock.scene.copies.kept) == 1, timeout=20_000)
+    (drawn,) = dock.scene.drawn(dock.session.result.run)
+    assert drawn is made[0].drawn
 
 
 # ---- From run to run

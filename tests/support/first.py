@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.napari_hooks import image_layer
 from napari_ssn.samples import layers, sample, volume
+from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, SHARES
 from tests.support.turns import Turns
 
 SIZE = (1280, 800)
@@ -119,10 +120,9 @@ def napari_alone(viewer: Any, what: str) -> dict[str, list[float]]:
         )
 
     def legend() -> None:
-        rows = ("Hypothesis on show", "Inner · 95 % agree", "Median · half agree", "Outer")
-        overlays["legend"] = TextOverlay(
-            position="top_left", font_size=8, text="\n".join(rows), visible=True
-        )
+        # The same words: each letter takes its time when it is first drawn.
+        rows = "\n".join([ON_SHOW, *SHARES, LOOKED_AT])
+        overlays["legend"] = TextOverlay(position="top_left", font_size=8, text=rows, visible=True)
 
     labels = np.zeros(data.shape, np.uint8)
     labels[tuple(slice(int(m) - 6, int(m) + 6) for m in middle)] = 1

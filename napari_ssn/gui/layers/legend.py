@@ -9,13 +9,16 @@ from napari._vispy.overlays.base import ViewerOverlayMixin, VispyCanvasOverlay
 from napari._vispy.utils.visual import overlay_to_visual
 from napari._vispy.visuals.text import Text
 from napari.components.overlays import CanvasOverlay
+from numpy.typing import NDArray
 from vispy.color import Color
-from vispy.scene.visuals import Compound, Line
+from vispy.scene.visuals import Compound
 
-from napari_ssn.gui.layers.strokes import BOLD, HALO, MORE, THIN
+from napari_ssn.gui.layers.strokes import HALO, TRIANGLES, Sheets
 
 # Pixels of the screen: of a sign, and between it and its words.
 _SIGN, _GAP = 22.0, 8.0
+# Of a halo on either side of a sign.
+_EDGE = 1
 # Below the letter of the side at the upper edge, which a narrow canvas has no other room for.
 _DOWN = 34.0
 
@@ -39,12 +42,9 @@ class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
         self._text = Text(pos=(0, 0), font_info=font_info, anchor_x="left", anchor_y="center")
-        # As on the picture, each with its halo: seen on a light canvas, too.
-        self._signs = {
-            width: (Line(width=width + MORE, antialias=True), Line(width=width, antialias=True))
-            for width in (THIN, BOLD)
-        }
-        node = Compound([self._text, *(one for pair in self._signs.values() for one in pair)])
+        # All in one: each kind of line would have a program of its own compiled.
+        self._signs = Sheets()
+        node = Compound([self._text, self._signs])
         super().__init__(node=node, font_info=font_info, **kwargs)
         self.overlay.events.rows.connect(self._on_position_change)
         self.overlay.events.font_size.connect(self._on_position_change)
@@ -75,15 +75,15 @@ class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
         # Without its bounds a text that grew is cut off.
         text.pos = np.stack([np.full(len(rows), _SIGN + _GAP), middles], axis=1)
         text.color = self._get_fgcolor()
-        for thickness, (halo, sign) in self._signs.items():
-            # A row of words alone has no colour.
-            here = [k for k, row in enumerate(rows) if row[2] == thickness and row[1]]
-            halo.visible = sign.visible = bool(here)
-            if here:
-                ends = np.array([[x, middles[k]] for k in here for x in (0.0, _SIGN)])
-                tones = np.array([Color(rows[k][1]).rgba for k in here], dtype=np.float32)
-                halo.set_data(ends, color=HALO, connect="segments")
-                sign.set_data(ends, color=np.repeat(tones, 2, axis=0), connect="segments")
+        self._signs.visible = any(tone for _, tone, _ in rows)
+        if self._signs.visible:
+            corners, tones = _signs_of(rows, middles)
+            first = 4 * np.arange(len(corners))[:, None, None]
+            self._signs.set_data(
+                vertices=corners.reshape(-1, 2).astype(np.float32),
+                faces=(first + TRIANGLES).reshape(-1, 3).astype(np.uint32),
+                vertex_colors=np.repeat(tones.astype(np.float32), 4, axis=0),
+            )
         self.x_size, self.y_size = _SIGN + _GAP + width, _DOWN + height
         self.node.update()
 
@@ -93,6 +93,32 @@ class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
         self.overlay.events.font_size.disconnect(self._on_position_change)
         self.viewer.canvas.events.background_color.disconnect(self._on_position_change)
         super().close()
+
+
+def _signs_of(
+    rows: tuple[tuple[str, str, float], ...], middles: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lines as on the picture, each between the edges of its halo, seen on a light canvas too.
+
+    Args:
+        rows: as a `LegendOverlay` has them; one of words alone has no colour and no sign.
+        middles: where each is, down the canvas.
+
+    Returns:
+        corners of rectangles, (n, 4, 2), columns first, at whole pixels; and their colours, (n, 4).
+    """
+    corners, tones = [], []
+    for (_, tone, width), middle in zip(rows, middles.tolist(), strict=True):
+        if not tone:
+            continue
+        top = round(middle - width / 2)
+        ends = (top - _EDGE, top, top + round(width), top + round(width) + _EDGE)
+        for above, below, colour in zip(
+            ends[:-1], ends[1:], (HALO, tuple(Color(tone).rgba), HALO), strict=True
+        ):
+            corners.append([[0, above], [_SIGN, above], [_SIGN, below], [0, below]])
+            tones.append(colour)
+    return np.array(corners, float), np.array(tones, float)
 
 
 overlay_to_visual[LegendOverlay] = VispyLegend

@@ -26,8 +26,8 @@ THIN, BOLD = 1.6, 3.2
 MORE, HALO = 2.4, (0.0, 0.0, 0.0, 0.75)
 #: How much of the picture a band covers.
 SHEER = 0.4
-# A rectangle is two triangles.
-_TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]])
+#: A rectangle is two triangles.
+TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]])
 _AS_IT_IS = Function("vec4 as_it_is(vec4 color) { return color; }")
 
 
@@ -128,7 +128,7 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
             first = 4 * np.arange(len(corners))[:, None, None]
             self._bands.set_data(
                 vertices=corners.reshape(-1, 2)[:, ::-1].astype(np.float32),
-                faces=(first + _TRIANGLES).reshape(-1, 3).astype(np.uint32),
+                faces=(first + TRIANGLES).reshape(-1, 3).astype(np.uint32),
                 vertex_colors=np.repeat(np.array(tones, dtype=np.float32), of_corners, axis=0),
             )
         self.node.update()

@@ -102,8 +102,6 @@ class ExportPanel(Section):
         self.ask: Ask = ask_for_file
         self.confirm = may_replace
         self.what, self.told = line("muted"), text("")
-        # Its end says how large it is.
-        self.what.setElideMode(Qt.TextElideMode.ElideMiddle)
         # What was said last, and what it was said of.
         self._note: tuple[Any, ...] = ()
         self.folder = button("Show folder", "Open the folder of the last export", "small")
@@ -239,6 +237,9 @@ class ExportPanel(Section):
             self.what.setToolTip(obstacle)
             return
         words = self._words()
+        # Its end says how large it is, but for what is said of one slice.
+        ends = Qt.TextElideMode.ElideRight, Qt.TextElideMode.ElideMiddle
+        self.what.setElideMode(ends[not self._session.result.measure.here])
         say(self.what, f"{words}.", "muted")
         sidecar = "" if self._form.value.part in ("report", "volumes") else f". {_WHAT}"
         self.what.setToolTip(f"{words}{sidecar} {told}".strip())
