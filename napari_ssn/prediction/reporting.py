@@ -93,8 +93,12 @@ def _pictured(shown: Shown) -> str:
             f"{where}Below each stands how many of the {cards.noun} are most like the one shown; "
             "sizes are of the whole image."
         )
+    counted = shown.counted()
     whose = f"{cards.draws:,} hypotheses of the model"
-    if shown.counted().presence.apart:
+    if counted.around:
+        # Nobody here is a reader.
+        whose = f"{cards.draws:,} hypotheses drawn around {counted.around}"
+    elif counted.presence.apart:
         whose = f"readers, by {whose},"
     return (
         f"{where}Each percentage is the share of {whose} that are most like the one shown, with "

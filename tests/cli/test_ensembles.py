@@ -108,16 +108,21 @@ def test_members_may_be_of_a_frame(run, maps, tmp_path: Path) -> None:
 
 
 def test_the_range_of_many_is_drawn_around_them_and_no_models(run, scan, tmp_path: Path) -> None:
-    for number, one in enumerate(members(20)):
+    made = [*members(19), members(1)[0] * 0]
+    # One outlines nothing: still nobody is a reader.
+    made[-1][0] = 1
+    for number, one in enumerate(made):
         nifti(tmp_path / "maps" / f"{number}.nii.gz", np.moveaxis(one, 0, -1), AFFINE)
-    more = ("--ensemble", tmp_path / "maps", "--out", tmp_path / "out", "--samples", 1)
+    more = ("--ensemble", tmp_path / "maps", "--out", tmp_path / "out", "--samples", 1, "--report")
     status, said, err = run("segment", scan, *more)
     assert status == 0, err
-    line = (
-        r"Label [12]: median [\d.]+ mL · range around 20 networks [\d.–]+ mL \(90 % of 1,000 hypoth"
-    )
-    assert len(said.splitlines()) == 2 and all(re.match(line, one) for one in said.splitlines())
+    line = r"Label [12] [\d.]+ mL · range around 20 networks [\d.–]+ mL \(90 % of 1,000 hypotheses"
+    *sizes, presence = said.splitlines()
+    assert len(sizes) == 2 and all(re.match(line, one) for one in sizes), said
+    assert presence == "1 of 20 networks outlines nothing here"
     assert "model" not in said and "reader" not in said
+    page = page_of(tmp_path / "out" / "report.html")
+    assert re.search(r"the share of [\d,]+ hypotheses drawn around 20 networks that are", page)
 
 
 def test_samples_are_written_where_they_are_asked_for(run, scan, maps, tmp_path: Path) -> None:
