@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.support.dicoms import SECRETS
 
+# No few digits alone: UIDs and checksums, which are drawn, hold those by chance.
 # In the names of folders and files; those of `SECRETS` stand in headers.
-FOLDER, FILE = "MUSTER_ERIKA_19640812", "Befund_4712_MUSTER"
-PLANTED = (*SECRETS, "MUSTER", "ERIKA", "19640812", "4712")
+FOLDER, FILE = "MUSTER_ERIKA_19640812", "Befund_Z4712_MUSTER"
+PLANTED = (*SECRETS, "MUSTER", "ERIKA", "19640812", "Z4712")
 
 
 def named_in(text: str) -> set[str]:
