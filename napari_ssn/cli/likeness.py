@@ -36,6 +36,7 @@ def likeness(
     learn, watch = training.reading.read_sets(data, val, card.spatial_dims)
     for cases in (learn, watch):
         training.measuring.check_fits(card, cases)
+    learn, watch = (training.reading.pointed(card, cases) for cases in (learn, watch))
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("Looking at the images", total=None)
         found = training.likeness.learn_likeness(

@@ -118,7 +118,11 @@ def cases_for(
         card: of the model.
         dims: as of `load_cases`; the model's own by default.
     """
-    cases = some_cases(data, split, count, card.spatial_dims if dims is None else dims)
+    return pointed(card, some_cases(data, split, count, dims or card.spatial_dims))
+
+
+def pointed(card: ModelCard, cases: Cases) -> Cases:
+    """Cases of which each names its lesion, where the model of a card is pointed at one."""
     if card.centred and cases.spatial_dims == 3 and cases[0].centre is None:
         return lesions_of(cases, physical=False)
     return cases

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -11,10 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_ssn.cli.app import app
+from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.network.models import load_model
-from napari_ssn.training.cases import Subset
+from napari_ssn.training import likeness
+from napari_ssn.training.cases import Case, Subset
 from napari_ssn.training.lesions import LesionPart, TurnedSet, lesions_of
 from napari_ssn.training.nodule_views import NoduleViews, NoduleViewSet
 from napari_ssn.training.nodules import NoduleSet, load_nodules
@@ -151,3 +154,23 @@ def test_one_command_learns_and_one_measures_without_named_validation(
     assert told.exit_code == 0, (told.output, told.exception)
     figures = json.loads(told.stdout)
     assert figures["n_cases"] == 2 and "presence_brier" in figures and "groups" in figures
+
+
+def test_what_images_look_like_is_looked_at_around_the_lesion(
+    nodules: NoduleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, seen = as_nnunet(tmp_path / "set", nodules), []
+    monkeypatch.setattr(likeness, "FEWEST", 1)
+    looked = likeness.case_features
+
+    def look(card: ModelCard, case: Case) -> np.ndarray:
+        seen.append(case.centre)
+        return looked(card, case)
+
+    monkeypatch.setattr(likeness, "case_features", look)
+    model = tmp_path / "m"
+    shutil.copytree(load_model("nodule-3d", "cpu").folder, model)
+    CliRunner().invoke(
+        app, ["likeness", "--model", str(model), "--data", str(folder), "--val", str(folder)]
+    )
+    assert set(seen) == {(3, 24, 24)}
