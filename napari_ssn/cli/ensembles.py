@@ -32,7 +32,9 @@ def members_of(
     found = find(wanted.paths, image, name, views=views, device=device)
     if wanted.views is not None and not isinstance(found, Networks):
         raise DataError("--views is for networks that are run here, and these are maps.")
-    typer.echo(f"Members: {', '.join(found.names)}.", err=True)
+    # “fold 0, view 1 of 8” is one of them.
+    between = "; " if any("," in name for name in found.names) else ", "
+    typer.echo(f"Members: {between.join(found.names)}.", err=True)
     return found
 
 

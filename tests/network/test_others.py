@@ -91,6 +91,20 @@ def test_each_view_is_a_member_where_it_is_asked_for(safe: Path) -> None:
     assert len(set(found.sources)) == 16
 
 
+def test_a_fold_without_weights_is_said(safe: Path, tmp_path: Path) -> None:
+    """Also the last one, whose training has not ended; and ten come after two."""
+    folder = shutil.copytree(safe, tmp_path / safe.name)
+    (folder / "fold_2").mkdir()
+    (folder / "fold_1").rename(folder / "fold_10")
+    found = ssn.networks(folder, volume("even"), views="none", device="cpu")
+    assert found.names == ("fold 0", "fold 10")
+    lack = "1, 2, 3, 4, 5, 6, 7, 8 and 9"
+    assert found.notes == [f"There are no weights of fold {lack}: the ensemble is of the 2 others."]
+    shutil.rmtree(folder / "fold_10")
+    (single,) = ssn.networks(folder, volume("even"), device="cpu").notes
+    assert single == "There are no weights of fold 1 and 2: the ensemble is of the other."
+
+
 def test_members_are_run_one_at_a_time(safe: Path) -> None:
     seen: list[tuple[int, int]] = []
     found = ssn.networks(safe, volume("thick"), device="cpu", progress=lambda *at: seen.append(at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def _nnunet(path: Path, cancel: Cancel) -> Folder:
         tuple(sum_of_file(one, cancel) for one, _ in weights),
         axes,
         first,
-        _missing([number for _, number in weights if number is not None]),
+        _missing([number for _, number in weights if number is not None], places),
     )
 
 
@@ -83,6 +83,7 @@ def _bundle(path: Path, cancel: Cancel) -> Folder:
     trained = read_config(path, training.name) if training.is_file() else None
     held = path / "models"
     found: list[tuple[Path, int | None]] = []
+    places: dict[int, Path] = {}
     if (one := _first_of(held, ("model",))) is not None:
         found.append((one, None))
     elif held.is_dir():
@@ -103,7 +104,7 @@ def _bundle(path: Path, cancel: Cancel) -> Folder:
         tuple(found),
         tuple(sum_of_file(one, cancel) for one, _ in found),
         mirrored_axes(trained),
-        notes=_missing([number for _, number in found if number is not None]),
+        notes=_missing([number for _, number in found if number is not None], places),
     )
 
 
@@ -120,9 +121,14 @@ def _sum_of(paths: Sequence[Path], cancel: Cancel, *more: str) -> str:
     return hashlib.sha256("\n".join([*sums, *more]).encode()).hexdigest()
 
 
-def _missing(folds: Sequence[int]) -> tuple[str, ...]:
-    lack = sorted(set(range(max(folds, default=-1) + 1)) - set(folds))
+def _missing(folds: Sequence[int], places: Iterable[int]) -> tuple[str, ...]:
+    """What is said of folds that are not there, or whose folder has no weights yet."""
+    if not folds:
+        return ()
+    lack = sorted(set(range(max([*folds, *places]) + 1)) - set(folds))
     if not lack:
         return ()
-    which = " and ".join(map(str, lack))
-    return (f"There is no fold {which}: the ensemble is of the {len(folds)} others.",)
+    *first, last = map(str, lack)
+    which = f"{', '.join(first)} and {last}" if first else last
+    others = f"the {len(folds)} others" if len(folds) > 1 else "the other"
+    return (f"There are no weights of fold {which}: the ensemble is of {others}.",)
