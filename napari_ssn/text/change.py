@@ -116,7 +116,8 @@ def seen_line(change: Change) -> str:
         return ""
     return (
         f"Outlined after and not before: {percent(change.appeared)} · before and not after: "
-        f"{percent(change.vanished)} · in both, which the rest is of: {percent(change.in_both)}"
+        f"{percent(change.vanished)} · in both, and of these is the growth: "
+        f"{percent(change.in_both)}"
     )
 
 
@@ -134,21 +135,21 @@ def ratio_line(change: Change) -> str:
 
 
 def growth_lines(change: Change, growth: float) -> Iterator[str]:
-    """``Growth of 25 % or more: 48 % of pairs · two such scans without any change: 21 %``.
+    """``Growth of 25 % or more: 48 % of pairs · if nothing had changed: 21 %``.
 
     And the same of pairs that have in common what two readers of one scan have:
     ``If no more differs than between two readers of one scan: 0.87–1.74 times · growth 52 % · …``.
     """
     yield (
-        f"{asked_growth(growth)} or more: {percent(change.probability(growth))} of pairs · two "
-        f"such scans without any change: {percent(change.without_change(growth))}"
+        f"{asked_growth(growth)} or more: {percent(change.probability(growth))} of pairs · if "
+        f"nothing had changed: {percent(change.without_change(growth))}"
     )
     if change.shared:
         ratio = change.as_readers
         yield (
             "If they differ no more than two readers of one scan: "
             f"{ratio.quantile(_LOW):.2f}–{ratio.quantile(_HIGH):.2f} times as large (90 %) · "
-            f"{percent(change.probability(growth, as_readers=True))} · without any change: "
+            f"{percent(change.probability(growth, as_readers=True))} · if nothing had changed: "
             f"{percent(change.without_change(growth, as_readers=True))}"
         )
 
@@ -168,7 +169,7 @@ def length_lines(
     yield f"Longest diameter {_lengths(longest)}"
     yield (
         f"Longer by {growth_mm:g} mm or more: {percent(longest.probability(growth_mm))} of pairs · "
-        f"two such scans without any change: {percent(longest.without_change(growth_mm))}"
+        f"if nothing had changed: {percent(longest.without_change(growth_mm))}"
     )
     if across is not None:
         yield f"Across it {_lengths(across)}"

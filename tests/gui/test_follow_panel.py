@@ -33,7 +33,7 @@ def test_two_scans_are_compared_beside_each_other(
     shown = [box.currentText().split(" · ")[0] for box in panel.boxes]
     assert shown == ["spring", "autumn"] and not panel.hint.isVisibleTo(dock)
     assert panel.headline.text().startswith("Growth of 25 % or more: ")
-    assert panel.beside.text().startswith("Two such scans without any change: ")
+    assert panel.beside.text().startswith("If nothing had changed: ")
     assert not panel.whose.isVisibleTo(dock)
     assert "no rate of growth" in panel.about.text() and "Longest diameter" in panel.about.text()
     assert "not known here" in panel.cautions.text()

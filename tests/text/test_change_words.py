@@ -32,7 +32,7 @@ def test_what_two_readers_of_one_scan_have_in_common_is_told_where_it_is_known()
     _, line = growth_lines(known, 0.25)
     assert line == (
         "If they differ no more than two readers of one scan: 3.00–3.00 times as large (90 %) · "
-        "100 % · without any change: 0 %"
+        "100 % · if nothing had changed: 0 %"
     )
     assert line in tell(known, "nodule", 0.25, 4).below
 
@@ -42,8 +42,8 @@ def test_of_a_lesion_that_is_seldom_in_both_scans_that_is_what_is_told_first() -
     sizes = np.array([1.0, 2.0])
     told = tell(Change(sizes, sizes / 4, outlined=(0.9, 0.01)), "nodule", 0.25, 4)
     seen = (
-        "Outlined after and not before: <1 % · before and not after: 89 % · in both, which the "
-        "rest is of: 1 %"
+        "Outlined after and not before: <1 % · before and not after: 89 % · in both, and of "
+        "these is the growth: 1 %"
     )
     assert told.headline == seen and seen not in told.below and told.lines[0] == seen
     assert any(line.startswith("Growth of 25 % or more: ") for line in told.below)
@@ -52,7 +52,7 @@ def test_of_a_lesion_that_is_seldom_in_both_scans_that_is_what_is_told_first() -
     likely = tell(Change(sizes, 2 * sizes, outlined=(0.9, 0.8)), "nodule", 0.25, 4, ("so",))
     assert likely.headline.startswith("Growth of 25 % or more: ")
     assert likely.lines[0].startswith("Nodule before")
-    assert "in both, which the rest is of: 72 %" in " ".join(likely.below)
+    assert "in both, and of these is the growth: 72 %" in " ".join(likely.below)
     assert likely.cautions == ("Caution: so.",) and likely.cautions[0] not in likely.below
     assert tell(Change(sizes, sizes), "nodule", 0.25, 4).seen == ""
     # Nothing at all after: there is no ratio, and no growth.
