@@ -33,5 +33,7 @@ def test_a_shipped_model_is_what_its_card_says(name: str) -> None:
     assert recipe.architecture == card.architecture and recipe.steps == card.training.steps
     # What the recipe says of the model is what its card says.
     made = {"architecture", "training", "calibration", "metrics", "presence", "likeness"}
-    made |= {"weights_sha256"}
+    made |= {"weights_sha256", "limits"}
+    # What was measured of these weights limits no others that are made by the recipe.
+    assert about.limits and set(about.limits) <= set(card.limits)
     assert about.model_dump(exclude=made) == card.model_dump(exclude=made)
