@@ -16,7 +16,7 @@ from benchmarks.timing import Pair, compare, median
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.errors import NEVER
 from napari_ssn.geometry.orientation import Reorientation
-from napari_ssn.gui.demo import wait_until
+from napari_ssn.gui.demo import let_draw, wait_until
 from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.network.models import load_model
 from napari_ssn.prediction.prediction import Prediction
@@ -62,9 +62,12 @@ def _in_window(viewer: napari.Viewer, dock: Any, name: str, axis: Any) -> list[s
     session = dock.session
     wait_until(dock, lambda: session.setup.obstacle is None)
     session.run()
-    # Everything the worker counts after a run must be done, or it is timed as well.
-    wait_until(dock, lambda: session.ranges is not None and session.walk.lesions is not None)
     wait_until(dock, lambda: session.walk.counts is not None)
+    # Everything the worker counts after a run must be done, or it is timed as well; one thing is
+    # asked for after the other.
+    for _ in range(3):
+        wait_until(dock, lambda: dock.worker.idle)
+        let_draw(0.5)
     walking = viewer.layers["SSN · hypothesis"]
     part = (viewer.dims.current_step[0],) if axis == 0 else np.s_[:]
     plain = viewer.add_labels(

@@ -76,6 +76,11 @@ class Worker(QObject):
         if ticket is not None:
             ticket.dropped.set()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, and nothing waits."""
+        return not self._newest
+
     def close(self) -> None:
         """Drop every job; the thread ends when the one under way next looks up."""
         self._drop_all()

@@ -55,11 +55,12 @@ def test_the_newest_of_a_channel_wins(worker: Worker, qtbot: Any) -> None:
 
     worker.submit("curve", first, heard.append, heard.append)
     started.wait(5)
+    assert not worker.idle
     worker.submit("curve", never, heard.append, heard.append)
     worker.submit("curve", lambda progress, cancel: "new", heard.append, heard.append)
     worker.submit("other", lambda progress, cancel: "else", heard.append, heard.append)
     qtbot.waitUntil(lambda: len(heard) == 2, timeout=5000)
-    assert heard == ["new", "else"] and stopped.is_set()
+    assert heard == ["new", "else"] and stopped.is_set() and worker.idle
 
 
 def test_a_result_that_was_on_its_way_is_dropped(worker: Worker, qtbot: Any) -> None:
