@@ -27,6 +27,7 @@ from napari_ssn.network.plan import check_memory, needed_bytes, plan_for
 from napari_ssn.network.ssn import LogitParameters
 from napari_ssn.network.tiles import layout, shares, starts
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.soon import in_time, tried_again
 
 ROOT = Path(__file__).parents[2]
 
@@ -171,18 +172,20 @@ def stopped_after(segment: Callable[..., Any], tiles: int, wait: float) -> float
     return time.perf_counter() - at[0]
 
 
+@tried_again
 def test_a_run_stops_within_a_tile(deep: Model) -> None:
     model = Model(deep.card, Slow(0.05), deep.device, deep.folder)  # type: ignore[arg-type]
     # One tile takes 2.5 s.
     spent = stopped_after(lambda **more: model.segment(scan(40, 16, 16), **more), 0, 0.3)
-    assert spent < 0.5
     assert not any(layer._forward_pre_hooks for layer in model.network.layers)
+    in_time(0, 0.5, lambda: spent)
 
 
 @pytest.mark.parametrize(
     ("name", "space", "centre"),
     [("hippocampus-3d", (90, 90, 90), None), ("lidc-2d", (140, 140, 150), (70, 70, 75))],
 )
+@tried_again
 def test_a_run_of_a_shipped_model_stops_within_half_a_second(
     name: str, space: tuple[int, ...], centre: tuple[int, ...] | None
 ) -> None:
@@ -194,7 +197,7 @@ def test_a_run_of_a_shipped_model_stops_within_half_a_second(
         for tiles in (1, 2, 3)
     ]
     # The middle one: a machine that does other things may hold one back.
-    assert sorted(spent)[1] < 0.5
+    in_time(0, 0.5, lambda: sorted(spent)[1])
 
 
 # ---- Memory

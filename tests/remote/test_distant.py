@@ -32,6 +32,7 @@ from napari_ssn.remote.line import Talk
 from napari_ssn.remote.serving import Line
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import served, token_file
+from tests.support.soon import in_time, tried_again, within
 from tests.support.webs import Answer, Asked, answering, certificate
 
 SAME = (
@@ -178,6 +179,7 @@ def test_two_at_once_get_each_their_own(model: Slow, address: str, token: Path) 
         same(one, run(model, source, (12, 12, 12)))
 
 
+@tried_again
 def test_who_waits_is_told_the_place_and_can_stop(
     model: Slow, address: str, token: Path, held: threading.Event
 ) -> None:
@@ -202,9 +204,10 @@ def test_who_waits_is_told_the_place_and_can_stop(
         stop[0].set()
         with pytest.raises(Cancelled):
             first.result(5)
-        assert time.monotonic() - began < 0.5
+        ended = time.monotonic()
         held.set()
         same(second.result(10), run(model, image(24, 24, 24), (12, 12, 12)))
+    in_time(began, 0.5, lambda: ended)
 
 
 def test_what_is_wrong_with_the_image_is_told_as_here(
@@ -444,13 +447,14 @@ def test_a_server_that_is_mute_is_told(
         until.set()
 
 
+@tried_again
 def test_nothing_hangs_where_nothing_comes(model: Slow, token: Path) -> None:
     stop, until = threading.Event(), threading.Event()
     silent: Callable[[Asked], Answer] = lambda asked: (until.wait(20), Answer(0))[1]  # noqa: E731
     with answering(silent) as web:
         threading.Timer(0.3, stop.set).start()
-        began = time.monotonic()
-        with pytest.raises(Cancelled):
-            Distant.of(model.card, Elsewhere(web.address, token), Cancel(stop.is_set))
-        assert time.monotonic() - began < 0.8
-        until.set()
+        try:
+            with within(0.8), pytest.raises(Cancelled):
+                Distant.of(model.card, Elsewhere(web.address, token), Cancel(stop.is_set))
+        finally:
+            until.set()
