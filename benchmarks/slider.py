@@ -80,6 +80,9 @@ def _in_window(viewer: napari.Viewer, dock: Any, name: str, axis: Any) -> list[s
     )
     plain.contour, plain.opacity = walking.contour, walking.opacity
     plain.colormap = walking.colormap
+    # napari's list of layers looks at the neighbours of one that is drawn anew: two for each.
+    above = {"scale": walking.scale, "units": walking.units, "visible": False}
+    viewer.add_points(ndim=walking.ndim, name="above both", **above)
     stops = _STEPS
     maps, choices = [], []
     for stop in stops:

@@ -63,6 +63,22 @@ def test_only_what_is_asked_for_is_decoded() -> None:
     assert asked == []
 
 
+def test_a_slice_that_is_asked_for_again_is_read_again_and_others_between_leave_it_alone() -> None:
+    frames = np.random.default_rng(1).integers(0, 4, (5, *REGION)).astype(np.uint8)
+    here = [0]
+    turn = Reorientation((1, 2, 0), (True, False, True))
+    lazy = Walking(lambda where: frames[here[0]][where], SPACE, START, REGION, turn)
+    box = tuple(slice(s, s + n) for s, n in zip(START, REGION, strict=True))
+    for number, index in enumerate(
+        [(2,), (2,), (slice(None), 3), (2,), (slice(None, None, -1), 3)]
+    ):
+        here[0] = number
+        whole = np.zeros(SPACE, np.uint8)
+        whole[box] = frames[number]
+        np.testing.assert_array_equal(lazy[index], turn.apply(whole)[index])
+        assert lazy[index].flags.c_contiguous
+
+
 def test_a_region_that_is_the_whole_picture_is_not_copied() -> None:
     labels = np.random.default_rng(0).integers(0, 4, SPACE).astype(np.uint8)
     lazy = Walking(

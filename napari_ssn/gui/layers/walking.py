@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class Walking:
         self._turn = reorientation
         self.shape = reorientation.shape(self._space)
         self.ndim = len(self.shape)
+        # What was asked for last, how that is decoded, and the part of it.
+        self._last: tuple[list[slice | int], _Way, tuple[slice | int, ...]] | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -53,16 +55,20 @@ class Walking:
         if parts is None:
             whole: NDArray[np.uint8] = np.asarray(self)[key]
             return whole
-        box, rest = [], []
-        for part, size in zip(parts, self.shape, strict=True):
-            first, last, inner = _bounds(part, size)
-            box.append((first, last))
-            rest.append(inner)
+        if self._last is None or self._last[0] != parts:
+            # While the slider moves the same slice is asked for in every frame.
+            box, rest = [], []
+            for part, size in zip(parts, self.shape, strict=True):
+                first, last, inner = _bounds(part, size)
+                box.append((first, last))
+                rest.append(inner)
+            self._last = parts, self._way_to(box), tuple(rest)
+        _, way, inside = self._last
         # napari goes through the slice several times: fastest along its rows.
-        return np.ascontiguousarray(self._decode(box)[tuple(rest)])
+        return np.ascontiguousarray(self._decode(way)[inside])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self._decode([(0, n) for n in self.shape]), dtype=dtype)
+        return np.asarray(self._decode(self._way_to([(0, n) for n in self.shape])), dtype=dtype)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise TypeError("This layer follows the slider: keep the hypothesis, then edit its copy.")
@@ -84,27 +90,45 @@ class Walking:
         plain = all(isinstance(part, slice | int | np.integer) for part in parts)
         return parts if plain and len(parts) == self.ndim else None
 
-    def _decode(self, box: list[tuple[int, int]]) -> NDArray[np.uint8]:
-        """Labels of a box of the picture, shaped as the picture is."""
+    def _way_to(self, box: list[tuple[int, int]]) -> _Way:
+        """What has to be decoded for a box of the picture."""
         source: list[tuple[int, int]] = [(0, 0)] * self.ndim
         for (first, last), axis, back in zip(box, self._turn.order, self._turn.flip, strict=True):
             size = self._space[axis]
             source[axis] = (size - last, size - first) if back else (first, last)
-        lengths = [last - first for first, last in source]
+        lengths = tuple(last - first for first, last in source)
         asked, placed = [], []
         for (first, last), start, size in zip(source, self._start, self._region, strict=True):
             low, high = max(first, start), min(last, start + size)
             if low >= high:
-                return self._turn.apply(np.zeros(lengths, np.uint8))
+                return _Way(None, (), lengths)
             asked.append(slice(low - start, high - start))
             placed.append(slice(low - first, high - first))
-        labels = self._read(tuple(asked))
-        if labels is not None and labels.shape == tuple(lengths):
-            return self._turn.apply(labels)
-        out = np.zeros(lengths, np.uint8)
-        if labels is not None:
-            out[tuple(placed)] = labels
-        return self._turn.apply(out)
+        return _Way(tuple(asked), tuple(placed), lengths)
+
+    def _decode(self, way: _Way) -> NDArray[np.uint8]:
+        """Labels of a box of the picture, shaped as the picture is."""
+        labels = None if way.asked is None else self._read(way.asked)
+        if labels is None or labels.shape != way.lengths:
+            out = np.zeros(way.lengths, np.uint8)
+            if labels is not None:
+                out[way.placed] = labels
+            labels = out
+        return self._turn.apply(labels)
+
+
+class _Way(NamedTuple):
+    """How a box of the picture is decoded.
+
+    Attributes:
+        asked: part of the region; None where the box is outside it.
+        placed: where that lies in the box, on the source's axes.
+        lengths: of the box, on the source's axes.
+    """
+
+    asked: tuple[slice, ...] | None
+    placed: tuple[slice, ...]
+    lengths: tuple[int, ...]
 
 
 def _bounds(part: slice | int, size: int) -> tuple[int, int, slice | int]:
