@@ -3,10 +3,11 @@
     python -m benchmarks.cohort VAL.zip --scans 200
 
 VAL.zip holds nodules of LIDC-IDRI, which become as many scans in Hounsfield units, each pointed at.
-Printed are: what the cohort takes beyond the same work in a bare loop, and beyond a loop of
-`Model.segment` alone; how much faster two workers are than one; what became of the scans while
-workers were killed at random moments; and the efficiency of 64 workers at tasks of a second that do
-nothing, which is what dask and the manifest cost.
+Printed are: what the cohort takes, as the command does it by itself, beside a loop of
+`Model.segment` in one process, and beside one of all the work; how much faster two workers of a
+thread each are than one; what became of the scans while workers were killed at random moments; and
+the efficiency of 64 workers at tasks of a second that do nothing, which is what dask and the
+manifest cost.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,8 +32,9 @@ import torch
 import typer
 from distributed import Client, LocalCluster
 
+from napari_ssn.cohort import crew as crewing
 from napari_ssn.cohort import run as cohorts
-from napari_ssn.cohort.crew import Crew, local_crew
+from napari_ssn.cohort.crew import Crew
 from napari_ssn.cohort.folders import folder_of
 from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.cohort.reading import read_scan
@@ -62,17 +65,31 @@ def make_scans(data: Path, count: int, folder: Path) -> Path:
     return table
 
 
-def cohort(table: Path, out: Path, workers: int) -> tuple[float, Counter[Any]]:
-    """Seconds of a cohort from the first scan to the last, workers already there."""
+def cohort(table: Path, out: Path, workers: int | None = None) -> tuple[float, Counter[Any]]:
+    """Seconds of a cohort with all that belongs to it, the start of its workers too."""
     folder, card, wanted = wanted_of(_MODEL)
     began = time.perf_counter()
     counts = run_cohort(table, out, folder, card, wanted, Options("cpu", workers))
     return time.perf_counter() - began, counts
 
 
-def loops(table: Path, out: Path, threads: int) -> tuple[float, float]:
-    """Seconds of the same work in a loop in this process, and of `Model.segment` alone."""
-    torch.set_num_threads(threads)
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """As on a computer with one."""
+    before = crewing._cores
+    crewing._cores = lambda: 1
+    try:
+        yield
+    finally:
+        crewing._cores = before
+
+
+def loops(out: Path) -> tuple[float, float]:
+    """Seconds of the same work in a loop in this process, and of `Model.segment` alone.
+
+    With as many threads as torch takes by itself.
+    """
+    threads = torch.get_num_threads()
     folder, _, wanted = wanted_of(_MODEL)
     with Manifest(out) as manifest:
         records = list(manifest.records())
@@ -216,18 +233,20 @@ def main(
         table = make_scans(data, scans, folder / "in")
         typer.echo(f"{scans} scans of {data.name}, {_MODEL}, CPU")
         if timed:
-            one, counts = cohort(table, folder / "one", 1)
+            together, counts = cohort(table, folder / "all")
             typer.echo(f"{dict(counts)}")
-            with local_crew(1, 0) as crew:
-                (worker,) = crew.workers().values()
-                threads = worker.threads
-            bare, alone = loops(table, folder / "one", threads)
+            bare, alone = loops(folder / "all")
+            typer.echo(
+                f"the command {together:.1f} s; a loop of Model.segment {alone:.1f} s: "
+                f"{together / alone:.3f}×; a loop of all the work {bare:.1f} s: "
+                f"{together / bare:.3f}×"
+            )
+            with _one_core():
+                one, _ = cohort(table, folder / "one")
             two, _ = cohort(table, folder / "two", 2)
             typer.echo(
-                f"one worker with {threads} threads {one:.1f} s, the same in a bare loop "
-                f"{bare:.1f} s: {one / bare:.3f}×; Model.segment alone {alone:.1f} s"
+                f"one worker of one thread {one:.1f} s, two {two:.1f} s: {one / two:.2f}× as fast"
             )
-            typer.echo(f"two workers {two:.1f} s: {one / two:.2f}× as fast as one")
         if kills:
             typer.echo(killed(table, folder / "killed", kills))
     if tasks:
