@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from napari_ssn.documents.sidecar import Choice
+import math
+
+from napari_ssn.documents.sidecar import Choice, Provenance
 
 # What only some choices have.
 _WALKED = ("direction", "directions", "sigma", "anchor")
@@ -45,4 +47,25 @@ def misfit(choice: Choice) -> str | None:
         return "the sidecar calls a mean what was given points or conditions"
     if choice.kind == "conditioned" and not given:
         return "the sidecar states neither points nor conditions of what it calls conditioned"
+    return None
+
+
+def misattributed(record: Provenance) -> str | None:
+    """What a sidecar says of the people behind its outline that cannot be; None if it may."""
+    told = record.adjudicated
+    if told is None:
+        return None
+    shares = [one.share for one in told.readers if one.share is not None]
+    all_of_it = len(shares) == len(told.readers) and math.isclose(sum(shares), 1, abs_tol=1e-9)
+    if shares if told.how == "staple" else not all_of_it:
+        return "the sidecar states shares of people that are not those of one outline"
+    if (told.how == "pick" and max(shares) < 1) or (
+        told.how == "majority" and len(set(shares)) > 1
+    ):
+        return f"the sidecar states other shares of people than those of {told.how}"
+    if record.choice.kind == "edited":
+        return None
+    drawing = record.choice.drawing
+    if drawing is None or told.outline_sha256 != drawing.sha256:
+        return "the sidecar names people behind an outline that its hypothesis is not nearest to"
     return None

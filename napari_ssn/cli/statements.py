@@ -74,6 +74,8 @@ def statements(
         problems += other_series(run, found.source.series)
     elif run.dicom is not None:
         unchecked.append("run.dicom")
+    if record.adjudicated is not None:
+        unchecked.append("adjudicated")
     alike = run.threads is not None and _same_software(record, found)
     if record.hypotheses is not None:
         unchecked.append("hypotheses.name")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.cli.beside import beside_of, held, mislabelled, problems_of
 from napari_ssn.cli.images import Numbers, Paths
+from napari_ssn.cli.kinds import misattributed
 from napari_ssn.cli.repeat import again
 from napari_ssn.cli.statements import misrun, statements, told
 from napari_ssn.core.hypotheses import Hypothesis
@@ -84,6 +85,8 @@ def verify(
             problems = ["the file beside the sidecar cannot be read as its label map"]
             if isinstance(error, GeometryError):
                 problems = ["the file beside the sidecar does not lie on its image as it should"]
+    if (amiss := misattributed(record)) is not None:
+        problems.append(amiss)
     edited = record.choice.z is None and not record.choice.nothing
     if edited and not problems:
         if beside is not None:

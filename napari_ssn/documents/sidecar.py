@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, field_validator
 
+from napari_ssn.documents.adjudicated import Adjudicated as Adjudicated
+from napari_ssn.documents.adjudicated import ReaderShare as ReaderShare
 from napari_ssn.documents.chosen import Choice as Choice
 from napari_ssn.documents.chosen import Condition as Condition
 from napari_ssn.documents.chosen import Count as Count
@@ -49,34 +51,6 @@ UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"
 
 #: Of the form below; a sidecar of a later one holds what this program does not know.
 SCHEMA_VERSION = 1
-
-
-class ReaderShare(Exact):
-    """One of several people behind an outline.
-
-    ``sha256`` is of the person's own label map, uint8 in C order on the grid; ``share`` is the
-    weight in what was made of all, null where nobody has one (STAPLE); ``dice`` the overlap of
-    that with the person's own, by label, the background left out.
-    """
-
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    sha256: Sha256
-    share: Share | None = None
-    dice: Annotated[list[Share], Field(min_length=1)]
-
-
-class Adjudicated(Exact):
-    """How one outline was made of several people's.
-
-    ``pick`` is one of them, ``majority`` what most say, ``staple`` the likeliest truth behind them
-    all, ``blend`` where the weighted mean of signed distances to their edges is above 0.
-    ``corrected_voxels`` of that were painted otherwise before it was written: shares are of what
-    was made, ``dice`` is of what was written. It is null in sidecars of before.
-    """
-
-    how: Literal["pick", "majority", "staple", "blend"]
-    readers: Annotated[list[ReaderShare], Field(min_length=2)]
-    corrected_voxels: Count | None = None
 
 
 class LabelVolume(Exact):
@@ -140,8 +114,8 @@ class Provenance(Exact):
     background where there are several; both are null in sidecars of before they were written down,
     of probability maps, and of what was edited by hand. ``spans`` is how longest diameters spread,
     null where they were not measured. ``written`` is the DICOM file beside it; null beside any
-    other file, and in sidecars of before. ``adjudicated`` says of an edited one whose outlines it
-    was made of.
+    other file, and in sidecars of before. ``adjudicated`` says whose outlines it
+    was made of: of an edited one, or of one that is nearest to an outline which was made of them.
     """
 
     schema_version: Literal[1] = 1

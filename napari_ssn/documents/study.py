@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
+from napari_ssn.documents.adjudicated import Adjudicated
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.closed import Exact
 from napari_ssn.documents.problems import parsed
@@ -122,9 +123,10 @@ class Correction(Exact):
 
 
 class Nearest(Drawing):
-    """A drawing, and where the hypothesis nearest to it stands."""
+    """A drawing, where the hypothesis nearest to it stands, and whose outlines it was made of."""
 
     z: Annotated[list[FiniteFloat], Field(min_length=1)]
+    adjudicated: Adjudicated | None = None
 
 
 class Chosen(Exact):

@@ -77,8 +77,8 @@ def describe(
 def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
     """Provenance of a label map that was changed by hand after it was made.
 
-    The model, the run and the labels stay; z is gone, because it says nothing about the map
-    any more.
+    The model, the run, the labels and the people behind it stay; z is gone, because it says nothing
+    about the map any more.
     """
     labels = ["background", *provenance.volumes]
     units = {volume.unit for volume in provenance.volumes.values()}
@@ -86,7 +86,7 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
     if hypothesis.classes > len(labels):
         labels += [f"label {i}" for i in range(len(labels), hypothesis.classes)]
     whole = Hypothesis(hypothesis.label_map, hypothesis.affine, None, len(labels))
-    return describe(
+    made = describe(
         whole,
         model=provenance.model,
         run=provenance.run,
@@ -94,6 +94,7 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
         labels=labels,
         extent=extent,
     )
+    return made.model_copy(update={"adjudicated": provenance.adjudicated})
 
 
 def _point(hypothesis: Hypothesis, run: Run) -> list[int] | None:

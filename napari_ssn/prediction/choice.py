@@ -52,6 +52,38 @@ BEYOND, LEFT_OUT = 1, 2
 
 
 @dataclass(frozen=True)
+class Person:
+    """One of the people behind an outline that was made of several.
+
+    Attributes:
+        name: of the person.
+        sha256: of the person's own labels, as of a `Drawing`.
+        share: in what was made of all; None where nobody has one.
+        dice: of the outline with the person's own, by label, the background left out.
+    """
+
+    name: str
+    sha256: str
+    share: float | None
+    dice: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class MadeOf:
+    """The people whose outlines a drawing was made of.
+
+    Attributes:
+        how: see `prediction.readers.adjudicate`.
+        people: each of them.
+        corrected: voxels that were painted otherwise since; None where nobody counted.
+    """
+
+    how: Literal["pick", "majority", "staple", "blend"]
+    people: tuple[Person, ...]
+    corrected: int | None
+
+
+@dataclass(frozen=True)
 class Drawing:
     """The hypothesis nearest to an outline that somebody has drawn.
 
@@ -59,12 +91,14 @@ class Drawing:
         z: where it stands, in full precision: all that the label map hangs on.
         sha256: of the drawing's labels, uint8 in C order on the source's grid.
         tolerance, length_mm: that it was found with, see `core.given.drawing`.
+        made_of: whose outlines it was made of; None where somebody drew it.
     """
 
     z: tuple[float, ...]
     sha256: str
     tolerance: float
     length_mm: float
+    made_of: MadeOf | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,12 @@ from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import SEED
-from napari_ssn.text.drawing import nearest_line, plausibility_line, unexplained_line
+from napari_ssn.text.drawing import (
+    nearest_line,
+    of_people_line,
+    plausibility_line,
+    unexplained_line,
+)
 
 Labels = NDArray[np.uint8]
 
@@ -168,7 +173,9 @@ def words_of(found: Fitting, prediction: Prediction) -> tuple[list[str], bool]:
     near = nearest_line(measure, labels, found.counts, found.dice, found.apart, unit)
     rest = unexplained_line(measure, found.beyond, found.left_out, found.outside)
     how, rare = plausibility_line(labels, found.percentile, found.smaller)
-    return [line for line in (near, rest, how) if line], rare
+    people = found.drawing.made_of
+    whose = "" if people is None else of_people_line(len(people.people))
+    return [line for line in (near, rest, how, whose) if line], rare
 
 
 def in_region(prediction: Prediction, label_map: Labels) -> Labels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ from napari_ssn.io.staple import Staple, staple
 from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.drawing import Fitting, as_drawing, draws_of, fit, in_region, smaller
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.recall import made_of
 from napari_ssn.prediction.record import record_of
 from napari_ssn.text.sizes import capital
 
@@ -252,6 +253,11 @@ def shares_of(
         ],
         corrected_voxels=0 if made is None else int(np.count_nonzero(label_map != made)),
     )
+
+
+def of_people(found: Fitting, shares: provenance.Adjudicated) -> Fitting:
+    """What the model makes of a drawing, which was made of people's outlines with these shares."""
+    return replace(found, drawing=replace(found.drawing, made_of=made_of(shares)))
 
 
 def write_outline(

@@ -15,7 +15,7 @@ from napari_ssn.core.summaries.lesions import Lesions, Rules
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents.sidecar import Choice as Told
 from napari_ssn.errors import DataError
-from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.prediction.choice import MadeOf, Person, Point, Question
 from napari_ssn.prediction.decode import Position, decode
 from napari_ssn.prediction.lesions import by_rules
 from napari_ssn.prediction.prediction import Prediction
@@ -138,6 +138,14 @@ def conditions_in(prediction: Prediction, told: Told) -> tuple[Question, ...]:
             )
         out.append(Question(one.kind, one.label, one.voxels or 0.0, tuple(one.index or ())))
     return tuple(out)
+
+
+def made_of(told: provenance.Adjudicated | None) -> MadeOf | None:
+    """The people that a sidecar or a study names behind a drawing; `record.adjudicated_of` back."""
+    if told is None:
+        return None
+    people = tuple(Person(one.name, one.sha256, one.share, tuple(one.dice)) for one in told.readers)
+    return MadeOf(told.how, people, told.corrected_voxels)
 
 
 def check_reach(told: Told) -> None:

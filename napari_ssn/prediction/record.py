@@ -14,7 +14,7 @@ from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import STEPS, Spans
 from napari_ssn.io import describing
 from napari_ssn.io.dicom.series import input_of
-from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.choice import Choice, Drawing
 from napari_ssn.prediction.decode import anchor_z, position_of
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.lengths import Lengths
@@ -56,6 +56,8 @@ def describe(
         drawing=drawing_of(choice),
     )
     record = record_of(prediction, hypothesis, told)
+    if (people := adjudicated_of(choice.drawing)) is not None:
+        record = record.model_copy(update={"adjudicated": people})
     if ranges is None:
         return record
     spans = spans_of(prediction, ranges, lengths)
@@ -230,6 +232,24 @@ def drawing_of(choice: Choice) -> provenance.Drawing | None:
     if one is None:
         return None
     return provenance.Drawing(sha256=one.sha256, tolerance=one.tolerance, length_mm=one.length_mm)
+
+
+def adjudicated_of(drawing: Drawing | None) -> provenance.Adjudicated | None:
+    """What a sidecar says of the people whose outlines a drawing was made of."""
+    if drawing is None or drawing.made_of is None:
+        return None
+    made = drawing.made_of
+    return provenance.Adjudicated(
+        how=made.how,
+        readers=[
+            provenance.ReaderShare(
+                name=one.name, sha256=one.sha256, share=one.share, dice=list(one.dice)
+            )
+            for one in made.people
+        ],
+        corrected_voxels=made.corrected,
+        outline_sha256=drawing.sha256,
+    )
 
 
 def moves(

@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_ssn.core.directions.principal import Kind
 from napari_ssn.core.summaries.lesions import Lesions
+from napari_ssn.documents.sidecar import Adjudicated, Provenance, read_sidecar
 from napari_ssn.documents.sidecar import Choice as Told
-from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import NEVER, Cancel, DataError, SSNError
 from napari_ssn.io.finding import image_beside
 from napari_ssn.io.hashes import image_hash, label_map_hash
@@ -22,7 +22,7 @@ from napari_ssn.network.models import Model
 from napari_ssn.prediction.choice import Choice, Drawing
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
-from napari_ssn.prediction.recall import Recall, conditions_in, points_in, spread_in
+from napari_ssn.prediction.recall import Recall, conditions_in, made_of, points_in, spread_in
 from napari_ssn.prediction.repeating import check_image, check_repeatable, circumstances, rerun
 from napari_ssn.prediction.restored import check_choice
 from napari_ssn.prediction.run import run
@@ -156,7 +156,7 @@ def repeat(
     found = _stated(rerun(record, model, again), record.choice, cancel)
     choices, lesions, differing = list[Choice](), None, 0
     for one in ones:
-        choice = choice_of(found, one.choice)
+        choice = choice_of(found, one.choice, one.adjudicated)
         lesions = check_choice(found, choice, lesions, _UNKNOWN, cancel)
         made = hypothesis_of(found, choice, lesions)
         differing += label_map_hash(made.label_map) != one.label_map_sha256
@@ -177,12 +177,13 @@ def _stated(found: Prediction, told: Told, cancel: Cancel) -> Prediction:
     return spread_anew(made, points_in(made, told), spread_in(made, told.spread), cancel)
 
 
-def choice_of(prediction: Prediction, told: Told) -> Choice:
+def choice_of(prediction: Prediction, told: Told, people: Adjudicated | None = None) -> Choice:
     """The choice that a sidecar tells of: what `record.describe` was given.
 
     Args:
         prediction: that it is of.
         told: what the sidecar says.
+        people: whose outlines it says that its drawing was made of.
 
     Raises:
         DataError: it has a point or a condition that the model has not.
@@ -191,7 +192,8 @@ def choice_of(prediction: Prediction, told: Told) -> Choice:
     if told.drawing is not None:
         z = told.z if told.anchor is None else told.anchor
         one = told.drawing
-        drawing = Drawing(tuple(z or ()), one.sha256, one.tolerance, one.length_mm)
+        made = made_of(people)
+        drawing = Drawing(tuple(z or ()), one.sha256, one.tolerance, one.length_mm, made)
     own = () if told.lesions is None else told.lesions.own
     return Choice(
         sample=None if told.sample is None else told.sample - 1,

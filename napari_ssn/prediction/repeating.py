@@ -47,7 +47,9 @@ def why_not(record: Provenance) -> str:
     """Why no model makes the label map of a sidecar without a z again."""
     if record.choice.kind == "probability":
         return PROBABILITY
-    return EDITED if record.adjudicated is None else ADJUDICATED
+    people = record.adjudicated
+    # What was painted on after a hypothesis was fitted to their outline is a person's, too.
+    return ADJUDICATED if people is not None and people.outline_sha256 is None else EDITED
 
 
 def check_image(volume: Volume, record: Provenance) -> None:

@@ -25,6 +25,7 @@ from napari_ssn.prediction.decode import position_of
 from napari_ssn.prediction.kept_members import members_from
 from napari_ssn.prediction.lesions import tell_apart
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.prediction.recall import made_of
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.spreading import spread_anew
 from napari_ssn.prediction.stored import Arrays
@@ -193,7 +194,8 @@ def check_choice(
 
 
 def _drawing(told: kept.Nearest) -> Drawing:
-    return Drawing(tuple(told.z), told.sha256, told.tolerance, told.length_mm)
+    people = made_of(told.adjudicated)
+    return Drawing(tuple(told.z), told.sha256, told.tolerance, told.length_mm, people)
 
 
 def _restored_dist(told: kept.Distribution, arrays: Arrays) -> Decodable:

@@ -19,7 +19,7 @@ from napari_ssn.prediction import kept_members
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
-from napari_ssn.prediction.record import conditions_of, run_of, spread_of
+from napari_ssn.prediction.record import adjudicated_of, conditions_of, run_of, spread_of
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -141,6 +141,7 @@ def chosen(choice: Choice) -> kept.Chosen:
             sha256=drawing.sha256,
             tolerance=drawing.tolerance,
             length_mm=drawing.length_mm,
+            adjudicated=adjudicated_of(drawing),
         ),
     )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.drawing import Fitting as Found
     from napari_ssn.prediction.prediction import Prediction
+    from napari_ssn.session.reading import Made
 
 
 class Fitting:
@@ -94,8 +95,14 @@ class Fitting:
         """Whether anything can be fitted."""
         return self._result is not None and self._hindered() is None
 
-    def fit(self, values: NDArray[np.generic]) -> None:
-        """Look for the hypothesis nearest to labels on the source's grid, and show it."""
+    def fit(self, values: NDArray[np.generic], made: Made | None = None) -> None:
+        """Look for the hypothesis nearest to labels on the source's grid, and show it.
+
+        Args:
+            values: the labels.
+            made: that they are, as they were made of several people's outlines, to be told with
+                whatever comes of it; None where somebody drew them.
+        """
         result, hindered = self._result, self._hindered()
         if result is None:
             return
@@ -110,7 +117,8 @@ class Fitting:
         def find(cancel: Cancel) -> Found:
             space, labels = result.source.space, result.labels
             drawn = prediction.drawing.as_drawing(values, space, labels)
-            return prediction.drawing.fit(result, drawn, points, cancel=cancel)
+            found = prediction.drawing.fit(result, drawn, points, cancel=cancel)
+            return found if made is None else _of_people(found, made, drawn, result)
 
         self._runner.submit(
             "fit", lambda progress, cancel: find(cancel), self._fitted, self._failed
@@ -138,3 +146,12 @@ class Fitting:
         self._result = self._seen = None
         self._found.clear()
         self.changed.disconnect()
+
+
+def _of_people(found: Found, made: Made, drawn: NDArray[np.uint8], result: Prediction) -> Found:
+    """What was found of an outline of several people's, with their shares; of no other image's."""
+    if made.image_sha256 != result.image_sha256 or len(made.readers.labels) != len(result.labels):
+        return found
+    room = prediction.readers
+    shares = room.shares_of(made.readers, made.how, drawn, made.shares, made.label_map)
+    return room.of_people(found, shares)

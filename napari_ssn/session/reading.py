@@ -45,12 +45,21 @@ class Compared:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """One outline of all: how, of whom, its labels on the source's grid, and everybody's share."""
+    """One outline of all, as it was made.
+
+    Attributes:
+        how: it was made.
+        readers: of whose outlines.
+        label_map: (*S), its labels on the source's grid.
+        shares: everybody's; None where nobody has one.
+        image_sha256: of the image that all of it lies on.
+    """
 
     how: How
     readers: Readers
     label_map: NDArray[np.uint8]
     shares: Sequence[float] | None
+    image_sha256: str
 
 
 class ReadersRoom:
@@ -146,7 +155,7 @@ class ReadersRoom:
 
         def find(cancel: Cancel) -> Made:
             found = prediction.readers.adjudicate(readers, how, _spacing(result), number)
-            return Made(how, readers, *found)
+            return Made(how, readers, *found, result.image_sha256)
 
         self._start(find, self._was_made)
 

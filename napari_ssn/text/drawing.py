@@ -47,6 +47,13 @@ def nearest_line(
     return f"Nearest hypothesis{':' if len(labels) > 1 else ''} {'; '.join(parts)}"
 
 
+def of_people_line(count: int) -> str:
+    """``Fitted to an outline of 3 people: each one's share in it goes with what is exported``."""
+    return (
+        f"Fitted to an outline of {count} people: each one's share in it goes with what is exported"
+    )
+
+
 def unexplained_line(measure: Measure, beyond: int, left_out: int, outside: int) -> str:
     """``0.2 mL of it lies where no hypothesis does; it leaves out 0.1 mL that all have``.
 

@@ -22,6 +22,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.session import Session
 from tests.support.choices import change, move_a_lesion, opened, point, walk
+from tests.support.people import fit_to_people
 
 pytestmark = pytest.mark.usefixtures("measured_once")
 
@@ -61,6 +62,12 @@ def walk_from_a_drawing(session: Session) -> None:
     session.walk.set_sigma(0.7)
 
 
+def outline_of_people(session: Session) -> None:
+    fit_to_people(session)
+    point(session)
+    session.walk.set_sigma(0.5)
+
+
 CHOICES: dict[str, Callable[[Session], None]] = {
     "sample": lambda session: session.walk.show_sample(3),
     "walk": walk,
@@ -70,6 +77,7 @@ CHOICES: dict[str, Callable[[Session], None]] = {
     "lesions": move_a_lesion,
     "drawing": draw,
     "walk from a drawing": walk_from_a_drawing,
+    "walk from a drawing of people": outline_of_people,
     # Along a volume, by a model of slices.
     "points with a spread, at a depth": spread_at_a_depth,
 }
@@ -173,6 +181,7 @@ def test_every_statement_is_checked_or_named(scan, models, exported, kind: str) 
     # Of an outline that somebody drew only he knows; with that in hand all is.
     drawn = {"drawing": ["choice.drawing", "choice.z"]}
     drawn["walk from a drawing"] = ["choice.drawing", "choice.anchor"]
+    drawn["walk from a drawing of people"] = ["adjudicated", "choice.drawing", "choice.anchor"]
     assert unchanged.problems == []
     assert unchanged.unchecked == ["created", "software", *drawn.get(kind, [])]
     found_out = set()
@@ -220,6 +229,46 @@ def test_what_cannot_be_so_is_said(run, scan, models, sidecar: Path, parts, word
     status, out, _ = run(sidecar, "--image", scan, "--model", models["3d"])
     # What the model makes in other pieces may be another label map, too: that is not the reason.
     assert status == 1 and words in out
+
+
+def test_people_behind_an_outline_are_those_of_its_drawing(run, scan, models, exported) -> None:
+    sidecar = exported("walk from a drawing of people")
+    args = (sidecar, "--image", scan, "--model", models["3d"])
+    status, out, err = run(*args)
+    assert status == 0 and "adjudicated" in err, out
+    whole = sidecar.read_text()
+
+    def changed(words: str, edit: Callable[[dict[str, Any]], None]) -> None:
+        record = json.loads(whole)
+        edit(record)
+        sidecar.write_text(json.dumps(record))
+        status, out, _ = run(*args)
+        assert status == 1 and words in out, out
+
+    def another_outline(record: dict[str, Any]) -> None:
+        record["adjudicated"]["outline_sha256"] = "0" * 64
+
+    def itself(record: dict[str, Any]) -> None:
+        record["adjudicated"]["outline_sha256"] = None
+
+    def more_than_all(record: dict[str, Any]) -> None:
+        record["adjudicated"]["readers"][0]["share"] = 0.9
+
+    def most_say(record: dict[str, Any]) -> None:
+        record["adjudicated"]["how"] = "majority"
+        shares = (0.5, 0.25, 0.25)
+        for one, share in zip(record["adjudicated"]["readers"], shares, strict=True):
+            one["share"] = share
+
+    def likeliest(record: dict[str, Any]) -> None:
+        record["adjudicated"]["how"] = "staple"
+
+    other_one = "people behind an outline that its hypothesis is not nearest to"
+    changed(other_one, another_outline)
+    changed(other_one, itself)
+    changed("shares of people that are not those of one outline", more_than_all)
+    changed("other shares of people than those of majority", most_say)
+    changed("shares of people that are not those of one outline", likeliest)
 
 
 def test_another_device_is_named_as_unchecked(run, scan, models, sidecar: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,19 @@ def test_outlines_are_compared_and_one_is_made_and_saved(
     painted = maps[1].copy()
     painted[0, :4] = 1 - painted[0, :4]
     np.testing.assert_array_equal(written(tmp_path / "two.nii.gz"), painted)
+    # A hypothesis fitted to it, corrected by a click, is exported with everybody's share.
+    row, session = dock.points.fitting, dock.session
+    row.layers.setCurrentIndex(row.layers.findText(ADJUDICATED))
+    row.fit.click()
+    qtbot.waitUntil(lambda: session.walk.choice.drawing is not None, timeout=60_000)
+    before = session.walk.label_map(())
+    session.pointing.add((20, 20), 1 - int(before[20, 20]))
+    session.files.export(tmp_path / "fitted.nii.gz")
+    qtbot.waitUntil(lambda: session.files.exported is not None, timeout=60_000)
+    told = json.loads((tmp_path / "fitted.json").read_text())
+    assert told["choice"]["kind"] == "drawing" and told["choice"]["pointing"]["points"]
+    shares = [(one["name"], one["share"]) for one in told["adjudicated"]["readers"]]
+    assert shares == [("Anna", 0), ("Ben", 1)] and told["adjudicated"]["corrected_voxels"] == 4
     # Of a layer that was taken away what was made is written.
     viewer.layers.remove(layer)
     panel.ask = lambda *asked: str(tmp_path / "three.nii.gz")

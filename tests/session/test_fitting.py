@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_ssn.core.given.drawing import fit_drawing
+from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.overlap import dice
 from napari_ssn.core.spread import Spread
+from napari_ssn.documents.sidecar import Provenance
+from napari_ssn.io.describing import edited
+from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.choice import BEYOND, LEFT_OUT
-from napari_ssn.session import Session
+from napari_ssn.session import Decoded, Session
+from tests.support.people import NAMES, adjudicated, fit_to_people
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
 
@@ -77,6 +85,71 @@ def test_points_correct_it_and_leave_it_what_it_is(folder: Path) -> None:
     assert np.abs(changed - [30, 30]).max() < 15
     # Conditions are asked of other hypotheses.
     assert session.walk.choice.only == ()
+
+
+def test_an_outline_of_people_carries_their_shares_through_all_that_is_done_to_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Fitted, corrected by points, walked, undone, kept, exported, painted on and saved."""
+    session = session_of(folder)
+    kept: list[Decoded] = []
+    session.copies.made.connect(kept.append)
+    made = fit_to_people(session)
+    painted = made.label_map.copy()
+    painted.reshape(-1)[:2] ^= 1
+    session.walk.set_direction(1)
+    before = session.walk.label_map(())
+    assert before is not None
+    session.pointing.add((30, 30), 1 - int(before[30, 30]))
+    session.walk.set_sigma(0.6)
+    session.walk.undo()
+    session.walk.undo()
+    session.walk.redo()
+    session.walk.set_sigma(-0.4)
+    session.copies.keep()
+    session.files.export(tmp_path / "one.nii.gz")
+    hand = (kept[0].label_map ^ 1).astype(np.uint8)
+    by_hand = edited(
+        Provenance.model_validate(kept[0].provenance), Hypothesis(hand, np.eye(4), None, 2)
+    )
+    exported = json.loads((tmp_path / "one.json").read_text())
+    wanted = {
+        "how": "blend",
+        "readers": [
+            {
+                "name": name,
+                "sha256": label_map_hash(one),
+                "share": 1 / 3,
+                "dice": dice(painted, one, 2).tolist(),
+            }
+            for name, one in zip(NAMES, made.readers.maps, strict=True)
+        ],
+        "corrected_voxels": 2,
+        "outline_sha256": label_map_hash(painted),
+    }
+    assert kept[0].provenance["adjudicated"] == wanted
+    assert exported["adjudicated"] == wanted
+    assert exported["choice"]["drawing"]["sha256"] == wanted["outline_sha256"]
+    # What was painted on it by hand has no z, and still the people.
+    assert by_hand.choice.kind == "edited"
+    assert by_hand.model_dump(mode="json")["adjudicated"] == wanted
+    assert "an outline of 3 people" in session.fitting.words[0][-1]
+    # The mean is nobody's, and neither is what somebody draws himself.
+    session.walk.show_sample(None)
+    session.files.export(tmp_path / "mean.nii.gz")
+    session.fitting.fit(drawn(session))
+    session.files.export(tmp_path / "own.nii.gz")
+    for name in ("mean", "own"):
+        assert json.loads((tmp_path / f"{name}.json").read_text())["adjudicated"] is None
+    assert "people" not in " ".join(session.fitting.words[0])
+
+
+def test_people_of_another_image_are_nobody_here(folder: Path) -> None:
+    session = session_of(folder)
+    made = replace(adjudicated(session), image_sha256="0" * 64)
+    session.fitting.fit(made.label_map, made)
+    drawing = session.walk.choice.drawing
+    assert drawing is not None and drawing.made_of is None
 
 
 def test_with_another_spread_nothing_is_fitted_any_more(folder: Path) -> None:

@@ -18,6 +18,7 @@ from napari_ssn.prediction.choice import Choice, Question
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Decoded, Session
 from tests.support.helpers import noise_image, tiny_model
+from tests.support.people import fit_to_people
 from tests.support.sessions import Held, Inline, start
 
 pytestmark = pytest.mark.usefixtures("few_draws")
@@ -117,6 +118,12 @@ def draw(session: Session) -> None:
     session.walk.set_sigma(0.5)
 
 
+def people(session: Session) -> None:
+    fit_to_people(session)
+    session.pointing.add((5, 6), 1)
+    session.walk.set_sigma(-0.3)
+
+
 WAYS = {
     "mean": lambda session: None,
     "points": point,
@@ -124,6 +131,7 @@ WAYS = {
     "varimax": turn,
     "conditions": ask,
     "drawing": draw,
+    "people": people,
     "nothing": lambda session: session.walk.show(Choice(nothing=True)),
 }
 

@@ -16,6 +16,7 @@ from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded, Session
 from napari_ssn.session.keeping import Keeping, offers
 from tests.support.helpers import noise_image, tiny_model
+from tests.support.people import NAMES, fit_to_people
 from tests.support.sessions import Held, Inline, source, start
 
 pytestmark = pytest.mark.usefixtures("few_draws")
@@ -59,6 +60,30 @@ def worked(session: Session) -> Session:
     drawn = {session.result.run: tuple(map(Drawn, session.copies.kept))}
     session.studies.drawn = lambda run: drawn.get(run, ())
     return session
+
+
+def test_people_behind_a_fitted_outline_are_kept_in_a_study(fresh: Opener, tmp_path: Path) -> None:
+    before = fresh()
+    before.set_image(image(0))
+    before.run()
+    fit_to_people(before)
+    before.pointing.add((5, 6), 1)
+    before.copies.keep()
+    drawn = {before.result.run: tuple(map(Drawn, before.copies.kept))}
+    before.studies.drawn = lambda run: drawn.get(run, ())
+    before.walk.set_sigma(0.5)
+    seen = before.walk.choice
+    assert seen.drawing is not None and seen.drawing.made_of is not None
+    before.studies.save(tmp_path / "a.ssn.zip")
+    after = fresh()
+    made: list[Decoded] = []
+    after.copies.made.connect(made.append)
+    after.studies.open(tmp_path / "a.ssn.zip")
+    after.set_image(image(0))
+    assert after.walk.choice == seen
+    told = made[0].provenance["adjudicated"]
+    assert [one["name"] for one in told["readers"]] == list(NAMES)
+    assert told["outline_sha256"] == seen.drawing.sha256
 
 
 def test_a_study_is_opened_onto_the_images_that_it_is_of(fresh: Opener, tmp_path: Path) -> None:

@@ -17,10 +17,14 @@ from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.prediction.choice import BEYOND, LEFT_OUT
 from napari_ssn.session import Session
+from napari_ssn.session.reading import Made
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
+
+#: Under which a layer's metadata holds how it was made of several people's outlines.
+PEOPLE_KEY = "napari-ssn people"
 
 DRAWING, UNLIKELY = "My drawing", "SSN · unlikely"
 
@@ -110,6 +114,11 @@ class Drawings:
                 matrix[axis] *= theirs / ours
         image = _in_space(layer_matrix(transform, axes))
         return self._scene.unshown(onto(data, _in_space(matrix), image, shape)).copy()
+
+    def made_of(self, layer: Labels) -> Made | None:
+        """How a layer was made of several people's outlines, whatever was painted on it since."""
+        found = layer.metadata.get(PEOPLE_KEY)
+        return found if isinstance(found, Made) else None
 
     def refresh(self) -> None:
         """Show what of the drawing no hypothesis has, or no longer."""

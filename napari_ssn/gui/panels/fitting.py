@@ -77,7 +77,7 @@ class FitRow(QWidget):
         except SSNError as error:
             self._session.tell(str(error), error=True)
             return
-        self._session.fitting.fit(values)
+        self._session.fitting.fit(values, self.drawings.made_of(layer))
         self.drawings.rest(layer)
 
     def refresh(self) -> None:

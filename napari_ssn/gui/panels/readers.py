@@ -11,12 +11,13 @@ from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from napari_ssn.errors import SSNError
 from napari_ssn.gui.layers import colours
-from napari_ssn.gui.layers.drawing import Drawings
+from napari_ssn.gui.layers.drawing import PEOPLE_KEY, Drawings
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
 from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
+from napari_ssn.session.reading import Made
 from napari_ssn.text.readers import COLUMNS, size_heading
 from napari_ssn.text.sizes import capital
 
@@ -170,7 +171,7 @@ class ReadersPanel(Section):
             picked = [k for k, share in enumerate(made.shares or ()) if share == 1]
             self.how.setCurrentIndex(3 + picked[0] if chosen is None else chosen)
         if made is not None and made is not self._shown:
-            self._show(self._scene.shown(made.label_map))
+            self._show(made)
         self._shown = made
         self._list_labels()
         self.refresh()
@@ -199,11 +200,13 @@ class ReadersPanel(Section):
             ):
                 self.table.put(number, column, words).setToolTip(one.tip)
 
-    def _show(self, values: Any) -> None:
+    def _show(self, made: Made) -> None:
         result = self._session.result
         assert result is not None
         transform, _ = self._scene.frame_of_result
-        layer = Labels(values.copy(), name=ADJUDICATED, **transform)
+        values = self._scene.shown(made.label_map).copy()
+        # Whoever goes on from it, by *Fit*, goes on from everybody's share.
+        layer = Labels(values, name=ADJUDICATED, metadata={PEOPLE_KEY: made}, **transform)
         layer.colormap = colours.of(result)
         # The image is to be seen under what is corrected.
         layer.opacity = _OPACITY

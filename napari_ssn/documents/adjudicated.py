@@ -1,0 +1,44 @@
+"""What a file says of the people whose outlines something was made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from napari_ssn.documents.chosen import Count, Share
+from napari_ssn.documents.closed import Exact, Sha256
+
+
+class ReaderShare(Exact):
+    """One of several people behind an outline.
+
+    ``sha256`` is of the person's own label map, uint8 in C order on the grid; ``share`` is the
+    weight in what was made of all, null where nobody has one (STAPLE); ``dice`` the overlap of
+    that with the person's own, by label, the background left out.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    sha256: Sha256
+    share: Share | None = None
+    dice: Annotated[list[Share], Field(min_length=1)]
+
+
+class Adjudicated(Exact):
+    """How one outline was made of several people's.
+
+    ``pick`` is one of them, ``majority`` what most say, ``staple`` the likeliest truth behind them
+    all, ``blend`` where the weighted mean of signed distances to their edges is above 0.
+    ``corrected_voxels`` of that were painted otherwise before it was written, or before the
+    hypothesis nearest to it was looked for: shares are of what was made, ``dice`` is of it as it
+    was painted. It is null in sidecars of before.
+
+    ``outline_sha256`` is of that outline, uint8 in C order on the grid, where what was written is
+    another one that was come by from it: the hypothesis nearest to it, corrected by points or
+    walked on from, or such a one painted on; it is null where the outline itself was written.
+    """
+
+    how: Literal["pick", "majority", "staple", "blend"]
+    readers: Annotated[list[ReaderShare], Field(min_length=2)]
+    corrected_voxels: Count | None = None
+    outline_sha256: Sha256 | None = None
