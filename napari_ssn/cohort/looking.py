@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import io
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +20,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from napari_ssn.documents.cohort import InArchive, Scan
+from napari_ssn.documents.controls import without_controls
 from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import DataError, ImageError
 from napari_ssn.io.channels import channels_beside, is_numbered
-from napari_ssn.io.dicom.members import may_be_dicom
+from napari_ssn.io.dicom.members import SUFFIXES, may_be_dicom
 from napari_ssn.io.formats import FORMATS, is_sidecar, sidecar_path
 from napari_ssn.io.omezarr_head import is_zarr
 
@@ -30,6 +33,8 @@ _SUFFIXES = tuple(suffix for one in FORMATS for suffix in one.read)
 # Of a pair the header stands for both.
 _SECOND = (".img", ".img.gz")
 _COLUMNS = ("image", "study", "series", "centre", "lesion", "channels", "frame")
+# What stands between the cells of a table: spreadsheets take the second where a comma is decimal.
+_BETWEEN = ",;\t"
 
 
 @dataclass
@@ -43,6 +48,7 @@ class Looked:
         others: files left aside because they are no images by their names.
         closed: folders that could not be read.
         unasked: series of an archive beside those that were asked for.
+        unused: columns of a table that say nothing here.
     """
 
     scans: list[tuple[Scan, str]] = field(default_factory=list)
@@ -51,6 +57,7 @@ class Looked:
     others: int = 0
     closed: int = 0
     unasked: int = 0
+    unused: tuple[str, ...] = ()
 
 
 def look(source: Path, out: Path, channels: int, archive: str | None = None) -> Looked:
@@ -102,16 +109,17 @@ def _walk(found: Looked, source: Path, out: Path, channels: int) -> None:
         dicom = False
         for name in sorted(files):
             path = here / name
-            if name.startswith(".") or not path.is_file():
+            # Of a link that leads nowhere, as of a file that was not fetched, there is a row too.
+            if name.startswith(".") or not (path.is_file() or path.is_symlink()):
                 continue
-            if name.lower().endswith(_SUFFIXES) or name.lower().endswith(".zip"):
+            if name.lower().endswith((*_SUFFIXES, ".zip")):
                 _take(found, path, source, channels)
-            elif dicom or may_be_dicom(path):
+            elif dicom or name.lower().endswith(SUFFIXES) or may_be_dicom(path):
                 dicom = True
             elif not is_sidecar(path):
                 found.others += 1
         if dicom:
-            found.places.append(here)
+            _take_place(found, here, source)
 
 
 def _take(found: Looked, path: Path, source: Path, channels: int) -> None:
@@ -123,9 +131,13 @@ def _take(found: Looked, path: Path, source: Path, channels: int) -> None:
     if is_sidecar(sidecar_path(path)):
         found.results += 1
         return
-    if name.endswith(".zip") or (not name.endswith(_SUFFIXES) and not is_zarr(path)):
+    if name.endswith(".zip"):
+        # Also one that is cut off, or holds no DICOM: it is refused, and does not vanish.
+        _take_place(found, path, source)
+        return
+    if not name.endswith(_SUFFIXES) and not is_zarr(path):
         if may_be_dicom(path):
-            found.places.append(path)
+            _take_place(found, path, source)
         else:
             found.others += 1
         return
@@ -136,8 +148,21 @@ def _take(found: Looked, path: Path, source: Path, channels: int) -> None:
             paths = channels_beside(path) or paths
         if path != paths[0]:
             return
-    title = path.relative_to(source).as_posix()
-    found.scans.append(_stamped(Scan(paths=_texts(paths), image=title)))
+    found.scans.append(_stamped(Scan(paths=_texts(paths), image=_title(path, source))))
+
+
+def _take_place(found: Looked, path: Path, source: Path) -> None:
+    if _text(path.absolute()) == str(path.absolute()):
+        found.places.append(path)
+        return
+    # What is called by no text cannot be asked for; whoever reads it says so.
+    title = _title(path, source)
+    found.scans.append(_stamped(Scan(paths=_texts([path]), image=title, dicom=True)))
+
+
+def _title(path: Path, source: Path) -> str:
+    home = source if source.is_dir() else source.parent
+    return _text(Path(path.relative_to(home).as_posix()))
 
 
 def _in_table(table: Path, archive: str | None) -> Looked:
@@ -148,19 +173,18 @@ def _in_table(table: Path, archive: str | None) -> Looked:
     are UIDs, in the place of the image.
     """
     found, home = Looked(), table.parent
-    try:
-        rows = list(csv.DictReader(read_text(table).removeprefix("\ufeff").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise DataError("The table cannot be read: it is no text of rows and commas.") from None
-    names = rows[0].keys() if rows else ()
-    if not {"image", "study"} & set(names):
+    names, rows = _cells(table)
+    if not rows or not {"image", "study"} & set(names):
         raise DataError('The table has no rows below a column "image", or "study" and "series".')
+    if twice := [name for name, count in Counter(names).items() if count > 1 and name in _COLUMNS]:
+        raise DataError(f'The table has the column "{twice[0]}" twice.')
+    found.unused = tuple(dict.fromkeys(one for one in names if one and one not in _COLUMNS))
     seen: dict[str, int] = {}
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         where = f"Row {number} of the table"
-        if row.get(None) or None in row.values():
+        if len(row) < len(names) or any(row[len(names) :]):
             raise DataError(f"{where} has other cells than its head has columns.")
-        cells = {name: row[name].strip() for name in _COLUMNS if name in names}
+        cells = {name: cell for name, cell in zip(names, row, strict=False) if name in _COLUMNS}
         pointed: dict[str, Any] = {
             "centre": _centre(cells.get("centre", ""), where),
             "lesion": cells.get("lesion", ""),
@@ -174,6 +198,25 @@ def _in_table(table: Path, archive: str | None) -> Looked:
         seen[scan.key] = number
         found.scans.append(_stamped(scan))
     return found
+
+
+def _cells(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Names of the columns of a table, and its rows with the lines that they end at."""
+    try:
+        text = read_text(table).removeprefix("\ufeff")
+        for between in _BETWEEN:
+            lines = csv.reader(io.StringIO(text, newline=""), delimiter=between)
+            names = [one.strip().casefold() for one in next(lines, [])]
+            if {"image", "study"} & set(names):
+                break
+        rows = [(lines.line_num, [cell.strip() for cell in row]) for row in lines]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise DataError(
+            "The table cannot be read: it is no text of rows and commas in UTF-8. Save it as such "
+            "(CSV UTF-8)."
+        ) from None
+    # Spreadsheets write rows of nothing.
+    return names, [(number, row) for number, row in rows if any(row)]
 
 
 def _in_files(cells: dict[str, str], home: Path, where: str) -> dict[str, Any]:
@@ -218,7 +261,14 @@ def _whole(text: str, where: str, what: str) -> int | None:
 
 
 def _texts(paths: list[Path]) -> tuple[str, ...]:
-    return tuple(str(one.absolute()) for one in paths)
+    return tuple(_text(one.absolute()) for one in paths)
+
+
+def _text(path: Path) -> str:
+    """A path in a text that can be kept, also if its name is none; names that differ stay so."""
+    return "".join(
+        one if without_controls(one) == one else f"<U+{ord(one):04X}>" for one in str(path)
+    )
 
 
 def _stamped(scan: Scan) -> tuple[Scan, str]:

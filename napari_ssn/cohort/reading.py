@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from napari_ssn.io.dicom.offered import SeriesInfo
     from napari_ssn.io.napari_hooks import LayerData
 
+# What stands in a kept path for what is no character of a text.
+_NO_TEXT = re.compile(r"<U\+[0-9A-F]{4,6}>")
+
 
 def read_scan(scan: Scan, server: Server | None = None) -> Volume:
     """The image of a scan.
@@ -37,6 +41,10 @@ def read_scan(scan: Scan, server: Server | None = None) -> Volume:
     if scan.there is not None:
         return fetched(scan.there, server or web.servers.named(scan.there.server))
     paths = [Path(one) for one in scan.paths]
+    if any(_NO_TEXT.search(str(one)) and not one.exists() for one in paths):
+        raise ImageError(
+            "Its name, or that of a folder above it, holds what is no character: rename it."
+        )
     if scan.dicom:
         volume = _series(paths[0], scan)
     elif len(paths) > 1:

@@ -175,6 +175,8 @@ def run_cohort(
         told.say(f"Not looked into: {looked.closed:,} folders that may not be read.")
     if looked.others:
         told.say(f"Left aside: {looked.others:,} files that are no images by their names.")
+    if looked.unused:
+        told.say(f"Columns of the table that say nothing here: {', '.join(looked.unused)}.")
     with Manifest(out, write=True) as manifest, ExitStack() as stack:
         # Started when there is something to do.
         crew = cache(lambda: stack.enter_context(_crew(options, gpus, out)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -10,9 +12,14 @@ import numpy as np
 import pytest
 
 from napari_ssn.cohort.looking import look, stamp_of
-from napari_ssn.errors import DataError
+from napari_ssn.cohort.manifest import Manifest
+from napari_ssn.cohort.reading import read_scan
+from napari_ssn.documents.cohort import Wanted
+from napari_ssn.errors import DataError, ImageError
 from tests.support.dicoms import make_series
 from tests.support.helpers import oblique_affine
+
+WANTED = Wanted(model="tiny 0.1", weights_sha256="0" * 64, card_sha256="0" * 64)
 
 
 def image(path: Path, value: int = 1) -> Path:
@@ -58,6 +65,47 @@ def test_links_between_folders_are_followed_once(tmp_path: Path) -> None:
     assert titles(look(tree, tmp_path / "out", channels=1)) == ["a.nii.gz", "linked/b.nii.gz"]
 
 
+def test_nothing_that_is_called_an_image_vanishes(tmp_path: Path) -> None:
+    """A patient whose zip was cut off, or whose file was not fetched, has a row that says so."""
+    tree = tmp_path / "in"
+    image(tree / "a.nii.gz")
+    (tree / "not fetched.nii.gz").symlink_to(tree / "nowhere")
+    (tree / "notes").symlink_to(tree / "nowhere")
+    ct = tree / "ct"
+    make_series(ct, np.zeros((4, 5, 3)), oblique_affine())
+    whole = Path(shutil.make_archive(str(tree / "ct"), "zip", ct))
+    (tree / "cut.zip").write_bytes(whole.read_bytes()[:-200])
+    (tree / "empty.zip").touch()
+    (tree / "lone").mkdir()
+    (tree / "lone" / "cut.dcm").touch()
+    found = look(tree, tmp_path / "out", channels=1)
+    assert titles(found) == ["a.nii.gz", "not fetched.nii.gz"]
+    there = [one.relative_to(tree).as_posix() for one in found.places]
+    assert there == ["ct.zip", "cut.zip", "empty.zip", "ct", "lone"]
+    assert found.others == 1
+    with pytest.raises(ImageError, match="does not exist"):
+        read_scan(found.scans[1][0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are texts there")
+def test_names_that_are_no_text_are_kept_apart_and_refused_in_words(tmp_path: Path) -> None:
+    tree = tmp_path / "in"
+    for name in (b"\xff", b"\xfe", b"line\xe2\x80\xa8"):
+        image(tree / os.fsdecode(name + b".nii.gz"))
+        make_series(tree / os.fsdecode(name), np.zeros((4, 5, 3)), oblique_affine())
+    found = look(tree, tmp_path / "out", channels=1)
+    called = ["<U+DCFE>", "<U+DCFF>", "line<U+2028>"]
+    assert sorted(titles(found)) == sorted([*called, *(f"{one}.nii.gz" for one in called)])
+    assert not found.places
+    with Manifest(tmp_path / "out", write=True) as manifest:
+        manifest.meet(found.scans, WANTED)
+        kept = [one.scan for one in manifest.records()]
+    assert len(kept) == 6
+    for scan in kept:
+        with pytest.raises(ImageError, match="rename it"):
+            read_scan(scan)
+
+
 def test_files_of_a_case_go_together_where_the_model_has_channels(tmp_path: Path) -> None:
     for case in ("a", "b"):
         for channel in range(2):
@@ -94,9 +142,30 @@ def test_a_table(tmp_path: Path) -> None:
     assert len({scan.key for scan in scans}) == 3
 
 
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_a_table_as_spreadsheets_write_it(tmp_path: Path, between: str) -> None:
+    table = tmp_path / "scans.csv"
+    rows = [
+        ["Image ", "CENTRE", "Center", "channels", "", ""],
+        ["", "", "", "", "", ""],
+        ["one.nii", "1 2 3", "9 9 9", '"b.nii;c.nii"', "", ""],
+        ['"two\u2028.nii"', "3 2 1", "", "", "", ""],
+        ["", "", "", "", "", ""],
+    ]
+    table.write_text("\r\n".join(between.join(row) for row in rows), encoding="utf-8-sig")
+    found = look(table, tmp_path / "out", channels=1)
+    assert titles(found) == ["one.nii", "two .nii"]
+    assert [scan.centre for scan, _ in found.scans] == [(1, 2, 3), (3, 2, 1)]
+    assert [len(scan.paths) for scan, _ in found.scans] == [3, 1]
+    # What is not looked at is said: it may be a slip.
+    assert found.unused == ("center",)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("image,centre\n\n\na.nii,1 x 2\n", "Row 4 of the table: a centre"),
+        ("image,centre,Centre\na.nii,,\n", 'column "centre" twice'),
         ("", 'column "image"'),
         ("picture\na.nii\n", 'column "image"'),
         ("image,centre\na.nii,1 2\nb.nii,1 x 2\n", "Row 3 of the table: a centre"),
@@ -122,7 +191,7 @@ def test_nothing_is_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No image is there"):
         look(tmp_path, tmp_path / "out", channels=1)
     (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"cannot be read.*CSV UTF-8"):
         look(tmp_path / "bad.csv", tmp_path, channels=1)
 
 

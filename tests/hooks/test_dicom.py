@@ -22,6 +22,7 @@ from napari_ssn.hooks import dicom as opening
 from napari_ssn.hooks import glance
 from napari_ssn.io.content import PlainLabel, PlainModel
 from napari_ssn.io.dicom import DicomSeries
+from napari_ssn.io.dicom.members import MAGIC, PREAMBLE, may_be_dicom
 from napari_ssn.io.hashes import image_hash
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.helpers import noise_image, oblique_affine
@@ -115,6 +116,23 @@ def test_napari_asks_for_files_that_may_be_dicom(
 def test_napari_asks_for_folders(tmp_path: Path, plugins: PluginManager) -> None:
     found = plugins.iter_compatible_readers(str(tmp_path))
     assert any(reader.command == "napari-ssn.read_dicom" for reader in found)
+
+
+def test_a_disc_for_a_patient_is_dicom_though_its_viewer_comes_first(tmp_path: Path) -> None:
+    """A zip of one: a viewer of many files before the images, and one of these is damaged."""
+    disc = tmp_path / "disc.zip"
+    dicom = bytes(PREAMBLE) + MAGIC + bytes(400)
+    with zipfile.ZipFile(disc, "w") as archive:
+        for number in range(40):
+            archive.writestr(f"AUTORUN/{number:02d}.dll", b"MZ" + bytes(400))
+        for number in range(2):
+            archive.writestr(f"DICOM/IM{number}", dicom)
+    assert may_be_dicom(disc)
+    # The first image of all: what cannot be read says nothing of the others.
+    raw = bytearray(disc.read_bytes())
+    raw[raw.index(b"DICM")] ^= 1
+    disc.write_bytes(raw)
+    assert may_be_dicom(disc)
 
 
 # Layers.

@@ -160,15 +160,25 @@ def may_be_dicom(path: Path) -> bool:
     """Whether a file is DICOM, or a folder or zip may hold some: a glance at its first files."""
     try:
         if path.is_dir():
-            return any(_on_disk(file).is_dicom for file in islice(_walk(path), _GLANCE))
+            return any(_is_dicom(_on_disk(file)) for file in islice(_walk(path), _GLANCE))
         if not path.is_file():
             return False
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                inside = (info for info in archive.infolist() if not info.is_dir())
-                return any(_zipped(archive, info).is_dicom for info in islice(inside, _GLANCE))
+                inside = [info for info in archive.infolist() if not info.is_dir()]
+                # A disc for a patient has a viewer of hundreds of files before the images.
+                inside.sort(key=lambda info: not _named(info.filename))
+                return any(_is_dicom(_zipped(archive, info)) for info in inside[:_GLANCE])
         return _on_disk(path).is_dicom
     except (OSError, ImageError, zipfile.BadZipFile, NotImplementedError, ValueError):
+        return False
+
+
+def _is_dicom(member: Member) -> bool:
+    """Whether one of many is DICOM; one that is damaged says nothing of the others."""
+    try:
+        return member.is_dicom
+    except ImageError:
         return False
 
 
