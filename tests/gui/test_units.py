@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_ssn.gui import units
 from napari_ssn.gui.layers.reticle import NAME
 from tests.support.docks import add_image, click, run_and_wait
 from tests.support.helpers import noise_image, tiny_model
@@ -132,3 +133,16 @@ def test_a_frame_is_chosen_where_time_has_another_unit(open_dock: Callable[..., 
     assert dock.picture.frame_in_front == 3
     viewer.dims.set_point(0, 4000.0)
     assert dock.picture.frame_in_front == 2
+
+
+def test_units_that_are_known_are_not_read_again(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every dock but the first of a program finds them there."""
+    if not units.ready():
+        units.take(units.known())
+    asked: list[str] = []
+    monkeypatch.setattr(units, "known", lambda: asked.append("again"))
+    _, dock = open_dock(tiny_model(tmp_path / "tiny"))
+    qtbot.waitUntil(lambda: dock.opening._worker.idle, timeout=20_000)
+    assert not asked

@@ -65,7 +65,9 @@ class OpeningPanel(Section):
         self.refresh()
 
     def prepare(self) -> None:
-        """Have at hand what the first layer would wait for."""
+        """Have at hand what the first layer would wait for, if nobody has yet."""
+        if units.ready():
+            return
         self._worker.submit(
             "units", lambda progress, cancel: units.known(), units.take, self._session.tell
         )
