@@ -8,6 +8,10 @@ from __future__ import annotations
 import gc
 import sys
 
+# The youngest are searched when so many have come. Python's 700 are fewer than an import or a click
+# makes here, and nearly all are still needed then.
+gc.set_threshold(20_000, *gc.get_threshold()[1:])
+
 # Modules that were there the last time; asking Python for what is set aside takes a while itself.
 _known = -1
 
