@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_ssn.geometry.display import IMAGE_KEY, Display
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.gui.layers.sides import PLACES, UNKNOWN
+from napari_ssn.gui.layers.sides import NAME, UNKNOWN
 from napari_ssn.io.napari_hooks import image_layer
 from tests.support import readers
 from tests.support.helpers import noise_image, oblique_affine
@@ -138,8 +138,8 @@ def lettered(viewer: Any) -> str:
     """What stands at the left, right, upper and lower edge of the canvas."""
     # The first time they come after the image.
     QApplication.processEvents()
-    shown = [viewer.canvas.overlays[name] for name in PLACES]
-    return "".join(one.text if one.visible else "-" for one in shown)
+    letters = viewer.canvas.overlays[NAME]
+    return "".join((one if letters.visible else "") or "-" for one in letters.words)
 
 
 def facing(viewer: Any, above: bool, right: bool) -> str:
@@ -290,8 +290,7 @@ def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
     viewer.layers[0].visible = False
     assert lettered(viewer) == "----"
     viewer.layers[0].visible = True
-    for name in PLACES:
-        overlays[name].visible = False
+    overlays[NAME].visible = False
     changed = np.abs(viewer.screenshot(canvas_only=True, flash=False) - with_letters).max(-1) > 50
     rows, columns = changed.shape
     near, far = slice(0, 60), slice(-60, None)
@@ -302,7 +301,7 @@ def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
         changed[place] = False
     assert not changed.any()
     dock.shut()
-    assert not set(PLACES) & set(overlays) and not overlays.scale_bar.visible
+    assert NAME not in overlays and not overlays.scale_bar.visible
 
 
 def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., Any]) -> None:
@@ -310,7 +309,7 @@ def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., 
     viewer.window.resize(800, 600)
     ours(viewer, "RAS")
     assert lettered(viewer) == "RLAP"
-    legend, letter = dock.lines.legend, viewer.canvas.overlays["napari_ssn_top"]
+    legend, letter = dock.lines.legend, viewer.canvas.overlays[NAME]
 
     def drawn() -> np.ndarray:
         """Where the letter is on the canvas."""

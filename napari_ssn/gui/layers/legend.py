@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari._vispy.overlays.base import ViewerOverlayMixin, VispyCanvasOverlay
+from napari._vispy.overlays.base import ViewerOverlayMixin
 from napari._vispy.utils.visual import overlay_to_visual
 from napari._vispy.visuals.text import Text
 from napari.components.overlays import CanvasOverlay
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vispy.color import Color
 from vispy.scene.visuals import Compound
 
+from napari_ssn.gui.layers.plates import Plated
 from napari_ssn.gui.layers.strokes import HALO, TRIANGLES, Sheets
 
 # Pixels of the screen: of a sign, and between it and its words.
@@ -35,7 +36,7 @@ class LegendOverlay(CanvasOverlay):
     font_size: float = 8.0
 
 
-class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
+class VispyLegend(ViewerOverlayMixin, Plated):
     """Draws a `LegendOverlay`."""
 
     overlay: LegendOverlay
@@ -58,12 +59,9 @@ class VispyLegend(ViewerOverlayMixin, VispyCanvasOverlay):
             self._lay_out(rows)
         super()._on_position_change(event)
 
-    def _on_box_change(self) -> None:
-        super()._on_box_change()
-        if self.box.parent is not None and self.y_size > _DOWN:
-            # There is nothing above the first row.
-            self.box.height -= _DOWN
-            self.box.center = self.x_size / 2, _DOWN + (self.y_size - _DOWN) / 2
+    def _spans(self) -> NDArray[np.float64]:
+        # There is nothing above the first row.
+        return np.array([[[0.0, _DOWN], [self.x_size, max(_DOWN, self.y_size)]]])
 
     def _lay_out(self, rows: tuple[tuple[str, str, float], ...]) -> None:
         text = self._text

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari.components.overlays import TextOverlay
 from napari.layers import Image
 from napari.viewer import Viewer
 
 from napari_ssn.gui.layers.first_time import FirstTime
+from napari_ssn.gui.layers.letters import LettersOverlay
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.upright import axes_of
 from napari_ssn.session import Session
 
-#: Where each letter stands, under its name among the canvas's overlays.
-PLACES = {
-    "napari_ssn_left": "middle_left",
-    "napari_ssn_right": "middle_right",
-    "napari_ssn_top": "top_center",
-    "napari_ssn_bottom": "bottom_center",
-}
+NAME = "napari_ssn_sides"
 UNKNOWN = "side unknown"
 # Beside a letter that is the nearest side and not the side itself.
 _NEAREST = " ~"
-_POINTS = 14
+_NOTHING = ("", "", "", "")
 
 
 class Sides:
@@ -37,11 +31,7 @@ class Sides:
 
     def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
         self._viewer, self._picture, self._session = viewer, picture, session
-        self._overlays = {
-            name: TextOverlay(position=place, font_size=_POINTS) for name, place in PLACES.items()
-        }
-        for name, overlay in self._overlays.items():
-            viewer.canvas.overlays[name] = overlay
+        self.letters = viewer.canvas.overlays[NAME] = LettersOverlay()
         # The image whose eye is watched, and the one that the scale bar was shown for.
         self._watched: Image | None = None
         self._measured: int | None = None
@@ -65,28 +55,26 @@ class Sides:
             return
         self._measure()
         words = self._words()
-        for name, overlay in self._overlays.items():
-            text = words.get(name, "")
-            # A letter that goes keeps its text: with each change napari lays all of them out.
-            if text and overlay.text != text:
-                overlay.text = text
-            if overlay.visible != bool(text):
-                overlay.visible = bool(text)
+        # Letters that go keep their text: with each change all of them are laid out.
+        if words != _NOTHING and self.letters.words != words:
+            self.letters.words = words
+        if self.letters.visible != (words != _NOTHING):
+            self.letters.visible = words != _NOTHING
 
-    def _words(self) -> dict[str, str]:
+    def _words(self) -> tuple[str, str, str, str]:
+        """At the left, right, upper and lower edge."""
         image, compass, dims = self._watched, self._picture.compass, self._viewer.dims
         if image is None or not image.visible:
-            return {}
+            return _NOTHING
         if compass is None or not compass.known:
-            return {"napari_ssn_top": UNKNOWN}
+            return ("", "", UNKNOWN, "")
         axes = axes_of(compass, dims)
         if axes is None or dims.ndisplay != 2:
-            return {}
+            return _NOTHING
         rows, columns = self._viewer.scene.camera.orientation2d
         edges = compass.edges(axes, str(rows) == "up", str(columns) == "right")
         mark = "" if edges.exact else _NEAREST
-        letters = (edges.left, edges.right, edges.top, edges.bottom)
-        return {name: letter + mark for name, letter in zip(PLACES, letters, strict=True)}
+        return (edges.left + mark, edges.right + mark, edges.top + mark, edges.bottom + mark)
 
     def _measure(self) -> None:
         """A scale bar where the size of a voxel is known; once, so that it can be put away."""
@@ -117,6 +105,5 @@ class Sides:
             event.disconnect(self.refresh)
         self._watch(None)
         if tidy:
-            for name in self._overlays:
-                self._viewer.canvas.overlays.pop(name)
+            self._viewer.canvas.overlays.pop(NAME)
             self._viewer.canvas.overlays.scale_bar.visible = False
