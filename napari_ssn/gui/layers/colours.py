@@ -56,10 +56,10 @@ REGION, MIDDLE = "#bdbdbd", "#56b4e9"
 CALIPERS = "#ffffff"
 #: Of the hypothesis that another is compared with.
 PLAIN = "#ffffff"
-#: Of copies, one after the other: told apart from each other, from the shares and from orange by
-#: people with normal and with red-green colour vision deficiency (tests/gui/test_colours.py).
+#: Of copies, one after the other: told apart from each other, from the shares, from orange and from
+#: greys with all cones and without red, green or blue ones (tests/gui/test_colours.py).
 COPIES = (
-    "#ff27b1", "#ebff00", "#149d76", "#ff9dc4", "#76ffc4", "#eb623b",
+    "#ff4444", "#88ffcc", "#aa88bb", "#ddff00", "#00aa77", "#cccc77",
 )  # fmt: skip
 
 

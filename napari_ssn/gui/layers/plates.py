@@ -47,7 +47,7 @@ class Plated(VispyCanvasOverlay):
             colour = self.viewer.canvas.background_color
             colour[-1] *= _COVERS
         pad = np.array(self.viewer.canvas.overlay_tiling.padding) * _PAD / 2
-        corners = _corners(spans + [-pad, pad])
+        corners = _corners(spans + np.array([-pad, pad]))
         first = 4 * np.arange(len(corners))[:, None, None]
         plate.set_data(
             vertices=corners.reshape(-1, 2).astype(np.float32),
