@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.few import refuse_ensembles
 from napari_ssn.core.measures import Given, grid_of, volume_distribution
 
 Floats = NDArray[np.float64]
@@ -316,6 +317,7 @@ def change(
         shared: what two readers of one scan have in common (`Change`), for `Change.as_readers`.
 
     Raises:
+        DataError: one of them is of an ensemble, as in the window.
         ValueError: another label, or numbers of hypotheses, days or a correlation that cannot be.
 
     Examples:
@@ -333,6 +335,7 @@ def change(
         >>> round(found.doubling_days.median)
         308
     """
+    refuse_ensembles(grid_of(before), grid_of(after))
     classes, others = grid_of(before).classes, grid_of(after).classes
     if others != classes:
         raise ValueError(f"after: expected {classes} labels, got {others}")

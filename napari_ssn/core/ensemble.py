@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,11 @@ WIDTH_MM = 10.0
 class Ensemble(LogitDistribution):
     """The distribution that an ensemble is, and its members; made by `ensemble`.
 
+    Of fewer than `MANY` members what stands for all hypotheses are these, each worth as much as any
+    other, as in the window: `probabilities` are the shares of their votes, `representatives` and
+    `volume_distribution` are of them. `sample`, `ask` and directions are of the Gaussian
+    between them.
+
     Attributes:
         members: what each of them outlined, and where it stands.
     """
@@ -51,6 +56,38 @@ class Ensemble(LogitDistribution):
     members: Members = field(kw_only=True)
 
     __repr__ = brief
+
+    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+        """Share of the members that give each voxel a label, (C, *S); of many as a model's."""
+        if self.members.many:
+            return super().probabilities(draws)
+        return np.stack([self.probability(label) for label in range(self.classes)])
+
+    def probability(
+        self,
+        label: int | None = None,
+        draws: int = 128,
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.float32]:
+        """See `Decodable.probability` and `probabilities`."""
+        if self.members.many:
+            return super().probability(label, draws, between)
+        members = self.members
+        # Given presence those who outline nothing are left out.
+        found = members.votes(label, members.outlined if self.presence == 1 else None)
+        between()
+        return found
+
+    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Ensemble:
+        """See `Decodable.spread_by`: each member stays where it is, and outlines what is there."""
+        wider, maps = super().spread_by(factors, cancelled), self.members.label_maps.copy()
+        for number in self.members.outlined:
+            maps[number] = wider.label_map(self.members.z[number])
+        return Ensemble(
+            *(wider.mean, wider.cov_factor, wider.cov_diag, wider.affine),
+            *(wider.start, wider.image_space, wider.presence),
+            members=replace(self.members, label_maps=maps),
+        )
 
 
 def ensemble(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
+from napari_ssn.core.few import Pointed, few_of
 from napari_ssn.geometry.affine import Affine
 
 
@@ -32,6 +35,10 @@ class Given(Protocol):
     @property
     def dist(self) -> Decodable:
         """The distribution itself."""
+
+    @property
+    def clicks(self) -> Sequence[Pointed]:
+        """That it is given."""
 
     @property
     def presence(self) -> float:
@@ -66,6 +73,9 @@ def volume_distribution(
     the whole grid of the background. Those given presence are the rows with anything in
     ``[:, 1:]``.
 
+    Of an ensemble of few (`few_of`) the volumes are those of its members, (M, C), of all that agree
+    with the clicks: nothing is drawn, whatever n.
+
     Examples:
         >>> import numpy as np
         >>> import napari_ssn as ssn
@@ -80,6 +90,10 @@ def volume_distribution(
         0.012
     """
     grid = grid_of(dist)
+    voxel_ml = np.float64(Affine(grid.affine).voxel_ml)
+    if (few := few_of(dist)) is not None:
+        counted = [count_labels(one, grid.classes) for one in few.label_maps]
+        return np.stack(counted).astype(np.float64) * voxel_ml
     if isinstance(dist, Decodable):
         found = label_counts(dist, draw_z(n, dist.rank, seed))
     else:
@@ -89,7 +103,7 @@ def volume_distribution(
         absent = ~dist.present(n, seed)
         counts[absent] = 0
         counts[absent, 0] = np.prod(grid.space)
-    return counts * np.float64(Affine(grid.affine).voxel_ml)
+    return counts * voxel_ml
 
 
 @dataclass(frozen=True)

@@ -102,12 +102,21 @@ class Members:
         """Whether they are so many that hypotheses drawn around them say more than they."""
         return len(self) >= MANY
 
-    def votes(self, label: int | None = None) -> NDArray[np.float32]:
-        """Share of the members that give a voxel the label, (*S); None for any but background."""
+    def votes(
+        self, label: int | None = None, of: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Share of the members that give a voxel the label, (*S).
+
+        Args:
+            label: None for any but the background.
+            of: numbers of the members that are asked, from 0; all if left out.
+        """
         out = np.zeros(self.label_maps.shape[1:], np.uint16)
-        for one in self.label_maps:
-            out += (one > 0) if label is None else (one == label)
-        return out.astype(np.float32) / np.float32(len(self))
+        asked = range(len(self)) if of is None else of.tolist()
+        for one in asked:
+            found = self.label_maps[one]
+            out += (found > 0) if label is None else (found == label)
+        return out.astype(np.float32) / np.float32(len(asked))
 
     def reach(self, direction: NDArray[np.float64]) -> tuple[float, float]:
         """How far the outermost members stand along a direction, in standard deviations.

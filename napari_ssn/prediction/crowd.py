@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.counts import count_labels
+from napari_ssn.core.few import has_labels
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.prediction.prediction import Prediction
 
@@ -78,7 +79,7 @@ def agrees(
     if not (points or only):
         return True
     label_map = map_of(prediction, member)
-    if any(label_map[one.index] != one.label for one in points):
+    if not has_labels(label_map, ((one.index, one.label) for one in points)):
         return False
     counts = count_labels(label_map, prediction.dist.classes)
     for one in only:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_ssn.core.change import GROWTH_MM, Change, Lengthening, Quantity, change_of
+from napari_ssn.core.few import ENSEMBLE
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import DataError
@@ -24,10 +25,6 @@ _TELLS_NOTHING = (
     "The sidecar of the {when} scan says nothing of the range of sizes: it is of a label map that "
     "was edited by hand, of a probability map, or was written by an older napari-ssn. Export it "
     "again."
-)
-_ENSEMBLE = (
-    "One of them is of an ensemble: whether the same networks, or people, outlined both scans is "
-    "not known, and so their sizes are not compared."
 )
 _ONE_IMAGE = "Both are of one and the same image: there is no growth in it."
 _BACKWARDS = "The later scan is the earlier one, by these dates: name the earlier one first."
@@ -82,7 +79,7 @@ def growth_between(
             such label.
     """
     if before.ensemble or after.ensemble:
-        raise DataError(_ENSEMBLE)
+        raise DataError(ENSEMBLE)
     if before.image_sha256 == after.image_sha256:
         raise DataError(_ONE_IMAGE)
     if before.weights_sha256 != after.weights_sha256:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from napari_ssn.core.summaries.boxplot import boxplot
 from napari_ssn.core.summaries.lines import MEDIAN_BIT
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.prediction.choice import Choice, Point, Question
-from napari_ssn.prediction.crowd import Crowd, crowd_of
+from napari_ssn.prediction.crowd import Crowd, crowd_of, map_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.wish import DRAWS, FEWEST_IN_BOXPLOT, IN_BOXPLOT, SEED, Wish
 
@@ -133,8 +133,9 @@ def label_shares(
         cancel: looked at on the way.
     """
     given, members = prediction.given, prediction.members
-    if members is not None and not (members.many or points or only or prediction.spread.changed):
-        yield from (members.votes(one) for one in labels)
+    if members is not None and not (members.many or points or only):
+        maps = np.stack([map_of(prediction, number) for number in range(len(members))])
+        yield from (replace(members, label_maps=maps).votes(one) for one in labels)
         return
     if not (points or only):
         yield from (prediction.dist.probability(one, between=cancel.check) for one in labels)

@@ -26,7 +26,7 @@ from napari_ssn.core.directions.principal import plain_gram
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.ensemble import Ensemble
 from napari_ssn.core.measures import label_counts, volume_distribution
-from napari_ssn.core.members import Members, Method
+from napari_ssn.core.members import MANY, Members, Method
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.summaries.lesions import Rules, composed, find_lesions, lesion_counts
 from tests.support.rough import PARTS, SPACE, random_dist
@@ -48,9 +48,10 @@ def stored(dist: LogitDistribution, storage: str) -> tuple[Decodable, LogitDistr
         packed = PackedDistribution.of(dist, torch.float16 if storage == "half" else torch.float32)
         return packed, packed.dense()
     if storage == "ensemble":
-        maps, at = np.zeros((2, *dist.space), np.uint8), np.zeros((2, dist.rank))
+        # Of fewer the members would answer for it.
+        maps, at = np.zeros((MANY, *dist.space), np.uint8), np.zeros((MANY, dist.rank))
         method = Method("probabilities", 0.05, 0.95)
-        known = Members(maps, at, method, np.zeros(2, np.int64), dist.classes)
+        known = Members(maps, at, method, np.zeros(MANY, np.int64), dist.classes)
         tensors = (dist.mean, dist.cov_factor, dist.cov_diag)
         return Ensemble(*tensors, presence=dist.presence, members=known), copy.deepcopy(dist)
     return dist, copy.deepcopy(dist)

@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
+from napari_ssn.core.few import Few, few_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
@@ -51,6 +52,9 @@ def representatives(
     are empty by theirs ``P(none) = 1 − p (1 − e)``; a hypothesis that a share s of the others is
     nearest to has ``p (1 − e) s``.
 
+    Of an ensemble of few (`few_of`) the members take the place of draws: each hypothesis is one of
+    them, and its share is of them, without an error.
+
     Args:
         dist: the distribution, or what is left of it given some clicks.
         k: how many at most; fewer when the draws hold fewer different label maps.
@@ -80,6 +84,10 @@ def representatives(
         raise ValueError(f"k, n: expected at least 1, got {k} and {n}")
     given = dist if isinstance(dist, Posterior) else None
     whole = dist.dist if isinstance(dist, Posterior) else dist
+    if z is None and (few := few_of(dist)) is not None:
+        share = few.presence if presence is None else presence
+        of_them = representatives(dist, k, n, seed, few.z, between, share)
+        return [_member(dist, few, one) for one in of_them]
     if z is None:
         z = draw_z(n, whole.rank, seed) if given is None else given.draw(n, seed)
     z = dist.check_draws(z)
@@ -141,6 +149,15 @@ def representatives(
         for medoid, share, error in zip(medoids, scale.shares(shares), errors, strict=True)
     ]
     return sorted(hypotheses, key=lambda h: -(h.probability or 0.0))
+
+
+def _member(dist: Decodable | Posterior, few: Few, one: Hypothesis) -> Hypothesis:
+    """A member's own label map where no clicks correct it; nobody has drawn it by chance."""
+    label_map = one.label_map
+    if one.z is not None and isinstance(dist, Decodable):
+        row = int(np.flatnonzero((few.z == one.z).all(1))[0])
+        label_map = dist.placed(few.label_maps[few.outlining[row]])
+    return replace(one, label_map=label_map, probability_error=0.0)
 
 
 class _Scale(NamedTuple):
