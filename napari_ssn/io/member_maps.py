@@ -6,9 +6,11 @@ Nothing is unpickled. Of an archive of numpy's the shape is compared before a nu
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import permutations, product
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -37,6 +39,10 @@ _MOST_LABELS = 256
 _FEW_LABELS = 16
 # Bytes that are unpacked at once: few enough to be still in cache when they are put in place.
 _PIECE = 1 << 17
+_TOTAL = (
+    "(Most tasks of TotalSegmentator crop and resample their probabilities: take its label maps.)"
+)
+_PARSING = Lock()
 _DAMAGED = "The archive is damaged or cut off: write it again."
 
 
@@ -139,20 +145,25 @@ def _other_grid(here: Sequence[int], there: Sequence[int]) -> str:
 
 def read_archive(path: Path, image: Volume) -> tuple[Array, str | None]:
     """Probabilities in an archive of numpy's, as nnU-Net writes them."""
+    labels = cache(lambda: _beside(path, image))
     with source.opened(path) as stream, unzipping("The archive", ImageError, _DAMAGED):
-        turned, own = _numbers(stream, image)
+        turned, own = _numbers(stream, image, lambda: labels() is not None)
     note = None
     if own:
         note = "axes taken in the order of the image's file"
-    if (labels := _beside(path, image)) is not None:
-        flips = _placed(turned, labels)
-        if flips:
-            turned = np.flip(turned, tuple(axis + 1 for axis in flips))
+    if (beside := labels()) is not None:
+        order, flips = _placed(turned, beside)
+        if order != tuple(range(len(order))):
+            turned = turned.transpose(0, *(1 + axis for axis in order))
+            note = "stored along other axes, as the label map beside it shows"
+        elif flips:
             note = "stored backwards along some axes, as the label map beside it shows"
+        turned = np.flip(turned, tuple(axis + 1 for axis in flips))
     elif note is None and not _upright(image):
         note = (
             "no label map beside the archive shows which way axes run: they are taken as in the "
-            "image's file (TotalSegmentator turns them to right, anterior, superior)"
+            "image's file (TotalSegmentator, and nnU-Net where its plans say so, turn them to "
+            "right, anterior, superior)"
         )
     return turned, note
 
@@ -164,8 +175,11 @@ def _upright(image: Volume) -> bool:
     return letters_of(image.affine, len(image.space)) == "RAS"[: len(image.space)]
 
 
-def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
-    """The array on the image's axes, and whether it was stored along these."""
+def _numbers(stream: BinaryIO, image: Volume, labelled: Callable[[], bool]) -> tuple[Array, bool]:
+    """The array on the image's axes, and whether it was stored along these.
+
+    Where a label map shows how axes lie they may be in any order.
+    """
     with zipfile.ZipFile(stream) as archive:
         names = [key for key in KEYS if f"{key}.npy" in archive.namelist()]
         if not names:
@@ -179,7 +193,7 @@ def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
             raise DataError("It holds pickled objects in the place of numbers, which are not read.")
         if dtype.kind != "f":
             raise DataError(f"It holds {dtype} numbers, and probabilities are fractions.")
-        own = _own_axes(shape, image, names[0])
+        own = _own_axes(shape, image, names[0], labelled)
         source.check_memory(int(np.prod(shape, dtype=np.int64)) * max(4, dtype.itemsize))
         with archive.open(f"{names[0]}.npy") as packed:
             _header(packed)
@@ -193,9 +207,13 @@ def _numbers(stream: BinaryIO, image: Volume) -> tuple[Array, bool]:
 
 def _header(packed: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether the first axis is the fastest, and kind of the numbers that follow."""
-    if np.lib.format.read_magic(packed) == (1, 0):
-        return np.lib.format.read_array_header_1_0(packed)
-    return np.lib.format.read_array_header_2_0(packed)
+    version = np.lib.format.read_magic(packed)
+    # numpy reads it as an expression of Python, and Python 3.11 has one count of how deep it is in
+    # such a tree for all threads: two at once have ended in a SystemError.
+    with _PARSING:
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(packed)
+        return np.lib.format.read_array_header_2_0(packed)
 
 
 def _values(packed: Any, count: int, dtype: np.dtype[Any]) -> Array:
@@ -212,7 +230,9 @@ def _values(packed: Any, count: int, dtype: np.dtype[Any]) -> Array:
     return out
 
 
-def _own_axes(shape: tuple[int, ...], image: Volume, key: str) -> bool:
+def _own_axes(
+    shape: tuple[int, ...], image: Volume, key: str, labelled: Callable[[], bool]
+) -> bool:
     """Whether (C, *rest) is stored along the image's own axes; DataError if on another grid."""
     rest, space = shape[1:], image.space
     if not 2 <= shape[0] <= _MOST_LABELS if shape else True:
@@ -236,12 +256,15 @@ def _own_axes(shape: tuple[int, ...], image: Volume, key: str) -> bool:
             "export it on the whole grid, or with nnU-Net 2."
         )
     if sorted(rest) == sorted(space):
+        if len(space) == 3 and labelled():
+            return False
         theirs, ours = (" × ".join(map(str, size)) for size in (rest, space[::-1]))
         raise DataError(
             f"Its axes are in another order than nnU-Net's: {theirs} voxels where {ours} are "
-            "expected, the last axis of the image's file first."
+            "expected, the last axis of the image's file first. The label map that was written "
+            "with it, put beside it under the same name, shows how they lie."
         )
-    raise DataError(_other_grid(rest[::-1], space))
+    raise DataError(f"{_other_grid(rest[::-1], space)} {_TOTAL}")
 
 
 def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
@@ -264,30 +287,39 @@ def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
     return None
 
 
-def _placed(probabilities: Array, labels: NDArray[np.uint8]) -> tuple[int, ...]:
-    """Axes along which probabilities run backwards, by the label map that was made of them.
+def _placed(
+    probabilities: Array, labels: NDArray[np.uint8]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """How probabilities lie by the label map that was made of them: order and backward axes.
 
     DataError if it was not made of them: a map of another image, or other labels.
     """
+    ndim, space = labels.ndim, probabilities.shape[1:]
     steps = tuple(slice(None, None, max(1, n // _LOOKED_AT)) for n in labels.shape)
+    as_it_is = tuple(range(ndim))
 
-    def alike(flips: tuple[int, ...]) -> float:
-        turned = np.flip(probabilities, tuple(axis + 1 for axis in flips))
-        turned = turned[(slice(None), *steps)]
-        found, wanted = _likeliest(turned), labels[steps]
+    def alike(found: NDArray[np.uint8]) -> float:
+        wanted = labels[steps]
         either = (found > 0) | (wanted > 0)
         return float((found == wanted)[either].mean()) if either.any() else 1.0
 
-    if alike(()) >= _OTHER:
-        return ()
-    ways = [
-        tuple(np.flatnonzero(way).tolist()) for way in product((False, True), repeat=labels.ndim)
-    ]
-    fitting = [way for way in ways if alike(way) >= _SAME]
+    thinned = probabilities[(slice(None), *steps)]
+    if space == labels.shape and alike(_likeliest(thinned)) >= _OTHER:
+        return as_it_is, ()
+    # Turned: TotalSegmentator's, and those of nnU-Net where its plans say so.
+    whole = _likeliest(probabilities)
+    fitting = []
+    for order in permutations(as_it_is):
+        if tuple(space[axis] for axis in order) != labels.shape:
+            continue
+        for way in product((False, True), repeat=ndim):
+            flips = tuple(axis for axis, back in enumerate(way) if back)
+            if alike(np.flip(whole.transpose(order), flips)[steps]) >= _SAME:
+                fitting.append((order, flips))
     if len(fitting) != 1:
         raise DataError(
             "Its probabilities are not those of the label map that lies beside it: another image, "
-            "or axes in another order."
+            "only some of its labels, or axes in another order."
         )
     return fitting[0]
 

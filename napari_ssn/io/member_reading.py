@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from napari_ssn.errors import DataError, GeometryError
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.io import source
 from napari_ssn.io.formats import frames_of
 from napari_ssn.io.member_maps import filled, label_map, map_of, on_grid, read_archive
 from napari_ssn.io.outline import holds_segments, read_outline
@@ -71,11 +73,32 @@ def _of_a_part(found: Volume, image: Volume) -> Array | None:
 
 
 def _one_a_label(paths: Sequence[Path], image: Volume) -> Array:
-    """Probabilities of labels whose maps are files of their own; the rest is background."""
+    """Labels that have files of their own; the rest is background.
+
+    Where all are masks they are a label map: TotalSegmentator writes a hundred of a volume.
+    """
+    labels = np.zeros(image.space, np.uint8)
+    for number, path in enumerate(paths, start=1):
+        mask = _of_one_label(path, image)
+        if not np.isin(mask, (0, 1)).all():
+            break
+        inside = mask > 0
+        if labels[inside].any():
+            # Said as of all others that overlap.
+            break
+        labels[inside] = number
+    else:
+        return labels
+    source.check_memory(4 * (len(paths) + 1) * math.prod(image.space))
     out = np.zeros((len(paths) + 1, *image.space), np.float32)
     for values, path in zip(out[1:], paths, strict=True):
-        one = frames_of(path).volume
-        if one.channels != 1:
-            raise DataError("One of several files of a member holds several maps itself.")
-        values[...] = on_grid(one, image)[0]
+        values[...] = _of_one_label(path, image)
     return filled(out)
+
+
+def _of_one_label(path: Path, image: Volume) -> Array:
+    one = frames_of(path).volume
+    if one.channels != 1:
+        raise DataError("One of several files of a member holds several maps itself.")
+    found: Array = on_grid(one, image)[0]
+    return found

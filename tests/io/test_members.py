@@ -6,6 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -221,6 +222,39 @@ def test_axes_that_run_backwards_are_told_by_the_label_map_beside_them(tmp_path:
         list(found([tmp_path], tmp_path))
 
 
+def test_axes_in_another_order_are_told_by_the_label_map_beside_them(tmp_path: Path) -> None:
+    """Of a sagittal image TotalSegmentator, and nnU-Net that reorients, write the canonical one."""
+    one, two = members(2)
+    # Axes of the file towards anterior, superior and left.
+    affine = np.array([[0, 0, -2, 20], [1.5, 0, 0, 30], [0, 1, 0, -40], [0, 0, 0, 1.0]])
+    path = nifti(tmp_path / "case_0000.nii.gz", np.zeros(SPACE, np.float32), affine)
+    for number, p in enumerate((one, two)):
+        folder = fold(tmp_path / "maps" / f"fold_{number}", p)
+        nifti(folder / "case.nii.gz", p.argmax(0).astype(np.uint8), affine)
+        stored = nibabel.Nifti1Image(np.moveaxis(p, 0, -1), affine)
+        turned = nibabel.as_closest_canonical(stored).get_fdata(dtype=np.float32)
+        assert turned.shape[:3] == (11, 17, 14)
+        np.savez(folder / "case.npz", probabilities=turned.transpose(3, 2, 1, 0))
+    read = find_members([tmp_path / "maps"], ssn.read(path), path.name)
+    assert all(same(a, b) for a, b in zip(read, (one, two), strict=True))
+    assert read.notes == ["All members: stored along other axes, as the label map beside it shows."]
+    (tmp_path / "maps" / "fold_1" / "case.nii.gz").unlink()
+    with pytest.raises(DataError, match=r"^Fold 1: Its axes .* put beside it under the same name"):
+        list(find_members([tmp_path / "maps"], ssn.read(path), path.name))
+
+
+def test_a_cube_is_turned_as_the_label_map_beside_it_shows(tmp_path: Path) -> None:
+    """Of equal lengths no shape tells axes apart."""
+    one, two = (p[:, 3:14, 1:12] for p in members(2))
+    assert one.shape[1:] == (11, 11, 11)
+    path = nifti(tmp_path / "case_0000.nii.gz", np.zeros((11, 11, 11), np.float32))
+    fold(tmp_path / "maps" / "fold_0", one)
+    turned = two.transpose(0, 2, 3, 1)[:, :, ::-1]
+    fold(tmp_path / "maps" / "fold_1", turned, two.argmax(0).astype(np.uint8))
+    read = find_members([tmp_path / "maps"], ssn.read(path), path.name)
+    assert all(same(a, b) for a, b in zip(read, (one, two), strict=True))
+
+
 def test_soft_maps_of_one_label_and_of_several(tmp_path: Path) -> None:
     whole, front = members(2)
     nifti(tmp_path / "a" / "soft.nii.gz", np.moveaxis(whole, 0, -1))
@@ -230,6 +264,30 @@ def test_soft_maps_of_one_label_and_of_several(tmp_path: Path) -> None:
     binary = [nifti(tmp_path / f"{n}.nii", one[1]) for n, one in enumerate(members(2))]
     read = list(found(binary, tmp_path))
     assert same(read[0], np.stack([1 - whole[1], whole[1]]))
+
+
+def test_masks_of_each_structure_are_a_label_map(tmp_path: Path) -> None:
+    """As TotalSegmentator writes them; of a hundred, probabilities would fill the memory."""
+    one, two = (p.argmax(0).astype(np.uint8) for p in members(2))
+    for number, labels in enumerate((one, two)):
+        for label, name in ((1, "liver"), (2, "spleen")):
+            mask = (labels == label).astype(np.uint8)
+            nifti(tmp_path / "maps" / f"run_{number}" / f"{name}.nii.gz", mask)
+    read = found([tmp_path / "maps"], tmp_path)
+    assert read.labels == ("background", "liver", "spleen")
+    first, second = read
+    assert first.dtype == second.dtype == np.uint8
+    np.testing.assert_array_equal(first, one)
+    np.testing.assert_array_equal(second, two)
+    # One of them is soft: then all are probabilities.
+    nifti(tmp_path / "maps" / "run_1" / "spleen.nii.gz", 0.75 * (two == 2).astype(np.float32))
+    _, soft = found([tmp_path / "maps"], tmp_path)
+    np.testing.assert_array_equal(soft[1], two == 1)
+    np.testing.assert_allclose(soft[2], 0.75 * (two == 2))
+    np.testing.assert_allclose(soft.sum(0), 1)
+    nifti(tmp_path / "maps" / "run_1" / "spleen.nii.gz", (two > 0).astype(np.uint8))
+    with pytest.raises(DataError, match="sum to 2 in a voxel: regions that overlap are not read"):
+        list(found([tmp_path / "maps"], tmp_path))
 
 
 def test_a_file_for_each_label(tmp_path: Path) -> None:
@@ -307,6 +365,7 @@ def broken(kind: str, path: Path) -> None:
     [
         ("pickled", "pickled objects in the place of numbers"),
         ("cropped", "has 13 × 13 × 11 voxels and the image 17 × 14 × 11: it was cropped or"),
+        ("cropped", r"grid of the image. \(Most tasks of TotalSegmentator crop and resample"),
         ("v1", "of nnU-Net 1, which crops its probabilities"),
         ("other axes", "axes are in another order than nnU-Net's: 14 × 11 × 17 voxels where 11 ×"),
         ("labels last", "cropped or resampled"),
