@@ -71,7 +71,7 @@ def _slug(words: str) -> str:
 
 def shortened(words: str) -> str:
     """Words of which long names of files have their beginning and their end alone."""
-    return re.sub(r"\S{40,}", lambda long: f"{long[0][:16]}…{long[0][-18:]}", words)
+    return re.sub(r"\S{40,}", lambda long: f"{long[0][:16]}…{long[0][-15:]}", words)
 
 
 def breakable(words: str) -> str:

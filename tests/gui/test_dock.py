@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from napari.settings import get_settings
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -22,6 +23,8 @@ from qtpy.QtWidgets import (
     QComboBox,
     QLabel,
     QLineEdit,
+    QPushButton,
+    QWidget,
 )
 
 from napari_ssn.gui.layers.results import HYPOTHESIS
@@ -719,6 +722,80 @@ def test_the_main_path_fits_a_small_screen(
         appearance.font_size = before
     for box in dock.findChildren(type(dock.run.button)):
         assert box.focusPolicy() != Qt.FocusPolicy.StrongFocus
+
+
+def cut_rows(page: Page) -> list[str]:
+    """What the lower edge of a page cuts through before anybody has scrolled."""
+    page.verticalScrollBar().setValue(0)
+    QApplication.processEvents()
+    edge, found = page.viewport().height(), []
+    for one in page.widget().findChildren(QWidget):
+        if one.layout() is not None or not one.isVisible() or type(one) is QWidget:
+            continue
+        top = one.mapTo(page.viewport(), QPoint(0, 0)).y()
+        if top < edge - 1 and top + one.height() > edge + 1:
+            words = one.text() if isinstance(one, QLabel | QPushButton) else one.toolTip()
+            found.append(f"{type(one).__name__} {words} {top}–{top + one.height()} over {edge}")
+    return found
+
+
+@pytest.mark.parametrize("points", [9, 15])
+def test_no_row_is_cut_by_the_edge_in_any_state(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, points: int
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    viewer.window.resize(1280, 800)
+    session, appearance = dock.session, get_settings().appearance
+    before, area = appearance.font_size, dock.tabs.widget(0)
+
+    def looked_at(what: str, whole: bool = False) -> None:
+        # What is counted meanwhile is laid out when it is there.
+        qtbot.wait(150)
+        with suppress(TimeoutError):
+            qtbot.waitUntil(lambda: not cut_rows(area), timeout=3000)
+        assert not cut_rows(area), what
+        if whole and points == before:
+            last = dock.samples.add
+            assert last.visibleRegion().boundingRect() == last.rect(), what
+
+    def export(name: str) -> None:
+        dock.export.ask = lambda *_: str(tmp_path / name)
+        said = session.note
+        dock.export.write.click()
+        qtbot.waitUntil(lambda: session.note is not said and session.activity is None)
+
+    try:
+        appearance.font_size = points
+        looked_at("empty")
+        add_image(viewer)
+        looked_at("opened")
+        run_and_wait(dock, qtbot)
+        qtbot.waitUntil(lambda: session.cards is not None)
+        looked_at("result", whole=True)
+        dock.samples.keep.click()
+        qtbot.waitUntil(lambda: len(dock.scene.copies.kept) == 1)
+        looked_at("kept", whole=True)
+        export("Lung-nodule-4_e95f2c1a_z012_mean-boundary-moved_6.46mL.nii.gz")
+        looked_at("kept and exported", whole=True)
+        export("nowhere/out.nii.gz")
+        looked_at("not exported")
+        dock.points.buttons[0].click()
+        looked_at("pointing")
+        session.pointing.add((5, 6), 1)
+        qtbot.waitUntil(lambda: settled(session) and dock.points.clear.isVisibleTo(dock))
+        looked_at("a point")
+        dock.outcomes.toggle.click()
+        looked_at("asking")
+        dock.cards.compare.click()
+        looked_at("comparing")
+        dock.fold.expand()
+        looked_at("what was set")
+        session.tell("Something went wrong while this was computed: try it again.", True)
+        looked_at("an error")
+        viewer.layers.clear()
+        looked_at("closed")
+    finally:
+        appearance.font_size = before
 
 
 # As many logical pixels as 1280 × 800 and 1920 × 1080 have, and what a scale of 1.5 or 2 leaves.

@@ -149,5 +149,5 @@ def test_outlines_in_files_are_peoples(
     dice = 2 * (maps[0] & maps[1]).sum() / (maps[0].sum() + maps[1].sum())
     assert f"Anna and Ben: Dice {dice:.2f}" in panel.about.text()
     # They are drawings, too; what shows a result is none.
-    assert "Fit to my drawing" in dock.points.fitting.fit.text()
+    assert "Fit drawing" in dock.points.fitting.fit.text()
     assert {one.name for one in drawings.candidates} == {"Anna", "Ben"}

@@ -36,7 +36,7 @@ def test_long_names_go_on_in_the_next_line() -> None:
     long = "CT-thorax_4f2a_at-18-120-88_mean.nii.gz"
     assert breakable(f"Wrote {long}.").replace("\u200b", "") == f"Wrote {long}."
     assert max(map(len, breakable(f"Wrote {long}.").replace("\u200b", " ").split())) < 14
-    assert shortened(f"Wrote {long}.") == f"Wrote {long[:16]}…{f'{long}.'[-18:]}"
+    assert shortened(f"Wrote {long}.") == f"Wrote {long[:16]}…{f'{long}.'[-15:]}"
     assert shortened("Wrote hypothesis.nii.gz and its .json.") == (
         "Wrote hypothesis.nii.gz and its .json."
     )

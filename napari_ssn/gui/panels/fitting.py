@@ -17,27 +17,27 @@ _LOOKING = "Looking for the hypothesis nearest to it…"
 
 
 class FitRow(QWidget):
-    """A button to fit, which drawing of several, what came of it; and one to draw, elsewhere."""
+    """Which drawing of several, what came of it; and buttons to draw and to fit, elsewhere."""
 
     def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
         super().__init__()
         self._viewer, self._session = viewer, session
         self.drawings = Drawings(viewer, scene, session)
-        # It stands beside the words of the section: what can be fitted there is once it was used.
+        # They stand beside the words of the section: what can be fitted there is once it was used.
         self.draw = button(
             "Draw", "Paint the outline you have in mind in a layer of its own", "small"
         )
         self.fit = button(
-            "Fit to my drawing",
+            "Fit drawing",
             "Show the hypothesis nearest to what was drawn, and how far the model explains it; "
             "the slider goes on from there",
+            "small",
         )
         self.layers = combo("Which drawing is meant")
         self.about = text("", "muted")
         body = QVBoxLayout(self)
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(4)
-        body.addWidget(self.fit)
         body.addWidget(self.layers)
         body.addWidget(self.about)
         self.draw.clicked.connect(self._draw)
@@ -90,7 +90,7 @@ class FitRow(QWidget):
         self.layers.setVisible(self.layers.count() > 1)
         lines, rare = fitting.words
         words = _LOOKING if fitting.busy else "\n".join(lines)
-        self.setVisible(bool(words) or self.layers.count() > 0)
+        self.setVisible(bool(words) or self.layers.count() > 1)
         say(self.about, words, "warn" if rare and not fitting.busy else "muted")
 
     def shut(self) -> None:

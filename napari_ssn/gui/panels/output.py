@@ -102,6 +102,9 @@ class ExportPanel(Section):
         self.ask: Ask = ask_for_file
         self.confirm = may_replace
         self.what, self.told = line("muted"), text("")
+        # What went well takes one line: the end of a name says how large it is.
+        self.wrote = line()
+        self.wrote.setElideMode(Qt.TextElideMode.ElideMiddle)
         # What was said last, and what it was said of.
         self._note: tuple[Any, ...] = ()
         self.folder = button("Show folder", "Open the folder of the last export", "small")
@@ -110,7 +113,7 @@ class ExportPanel(Section):
         self.write = button("Export…", "Write it, and beside it a record of its origin")
         # The format that was chosen last among several.
         self._chosen, self._listed = ".nii.gz", ""
-        self.body.addLayout(row([(self.what, 1), (self.told, 1), self.folder]))
+        self.body.addLayout(row([(self.what, 1), (self.wrote, 1), (self.told, 1), self.folder]))
         self.body.addLayout(row([(self.part, 4), (self.format, 3), (self.write, 3)]))
         self.body.addWidget(self.unnamed)
         self.format.activated.connect(self._choose_format)
@@ -218,7 +221,11 @@ class ExportPanel(Section):
         note = self._said(wish)
         words = "" if note is None else note.text
         say(self.told, breakable(shortened(words)), "error" if note and note.error else "")
-        self.told.setToolTip(words)
+        plain = note is not None and not note.error and "(" not in words
+        say(self.wrote, words if plain else "")
+        self.told.setVisible(bool(words) and not plain)
+        for label in (self.told, self.wrote):
+            label.setToolTip(words)
         self.unnamed.setVisible(dicom)
         self.unnamed.setToolTip(told)
         self._describe(told if dicom else "")

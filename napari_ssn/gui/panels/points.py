@@ -31,7 +31,7 @@ class PointPanel(Section):
         self.suggest = button("Suggest", "Show where one point would settle most", "small")
         self.clear = button("Clear", "Take all points away (undo brings them back)", "small")
         self.fitting = FitRow(viewer, scene, session)
-        beside = (self.fitting.draw, self.suggest)
+        beside = (self.fitting.draw, self.fitting.fit, self.suggest)
         super().__init__("Correct", beside=beside)
         self._session = session
         self.clicks = Clicks(viewer, scene, session)

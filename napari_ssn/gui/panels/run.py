@@ -175,7 +175,7 @@ class RunPanel(Section):
             return f"Loading the model · {seconds(session.running.elapsed)}", "muted"
         if session.activity == "running":
             done, total = session.running.progress
-            steps = f" {min(done + 1, total)} of {total}" if total else ""
+            steps = f" {min(done + 1, total)} of {total}" if total > 1 else ""
             remark = f"{note.text} " if note is not None else ""
             return f"{remark}Running{steps} · {seconds(session.running.elapsed)}", "muted"
         if session.activity == "exporting":

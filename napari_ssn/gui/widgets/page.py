@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QPoint, QSize, Qt, QTimer
 from qtpy.QtWidgets import QLayout, QScrollArea, QWidget
 
 # Of the screen's width; the picture needs the rest of it.
@@ -15,6 +15,8 @@ _NEVER = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
 _NEEDED = Qt.ScrollBarPolicy.ScrollBarAsNeeded
 _FOOT_CHANGES = (QEvent.Type.LayoutRequest, QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
 _TAB = Qt.FocusPolicy.TabFocus
+# Pixels of a row that may be missing, and that are left empty at most so that no row is cut.
+_TOUCH, _EMPTY = 1, 120
 
 
 class Page(QScrollArea):
@@ -23,6 +25,9 @@ class Page(QScrollArea):
     On a screen smaller than planned for it scrolls rather than cuts off; sideways there would be no
     end of scrolling, so that the dock becomes as wide as it has to be. Only where that were most of
     the screen, as with large letters on a laptop that is scaled by two, it scrolls sideways too.
+
+    Until somebody scrolls, its lower edge lies between two rows: a button of which half is seen
+    looks as if something covered it.
 
     Args:
         inner: what is on it.
@@ -34,6 +39,11 @@ class Page(QScrollArea):
         super().__init__()
         self._least, self.foot = least, foot
         self._asked: QSize | None = None
+        # Pixels above the foot that are left empty; found once what is on the page is laid out.
+        self._empty = 0
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.timeout.connect(self._end_between_rows)
         #: Whether something on it follows a finger.
         self.hurry: Callable[[], bool] = lambda: False
         if foot is not None:
@@ -43,6 +53,11 @@ class Page(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(_NEVER)
+        self.verticalScrollBar().valueChanged.connect(self._scrolled)
+
+    def _scrolled(self, value: int) -> None:
+        if value == 0:
+            self._rest.start(0)
 
     def widen(self, least: int) -> None:
         """Be so many pixels wide at least."""
@@ -80,25 +95,39 @@ class Page(QScrollArea):
         if asked != self._asked or not self.hurry():
             self._asked = asked
             self.updateGeometry()
+            self._rest.start(0)
         self._stand()
 
-    def _stand(self) -> None:
-        """Lay the foot along the lower edge, as high as its words need at this width."""
+    def _foot_height(self) -> int:
+        """As high as its words need at this width."""
         foot = self.foot
-        if foot is None:
-            return
-        # The scroll bar reaches down beside it.
-        wide, high = self.viewport().width(), 0
-        if not foot.isHidden():
-            high = foot.heightForWidth(wide)
-            high = foot.sizeHint().height() if high < 0 else high
-        if self.viewportMargins().bottom() != high:
-            self.setViewportMargins(0, 0, 0, high)
-        foot.setGeometry(0, self.height() - high, wide, high)
+        if foot is None or foot.isHidden():
+            return 0
+        high = foot.heightForWidth(self.viewport().width())
+        return int(foot.sizeHint().height() if high < 0 else high)
 
-    def resizeEvent(self, event: Any) -> None:
-        """The foot keeps to the lower edge."""
-        super().resizeEvent(event)
+    def _stand(self) -> None:
+        """Lay the foot along the lower edge."""
+        high = self._foot_height()
+        if self.viewportMargins().bottom() != high + self._empty:
+            self.setViewportMargins(0, 0, 0, high + self._empty)
+        if self.foot is not None:
+            # The scroll bar reaches down beside it.
+            self.foot.setGeometry(0, self.height() - high, self.viewport().width(), high)
+
+    def _end_between_rows(self) -> None:
+        """Leave empty what would show a part of a row, as long as nobody has scrolled."""
+        if self.verticalScrollBar().value() > 0:
+            return
+        margin = self.viewportMargins().bottom()
+        edge = room = self.viewport().height() + margin - self._foot_height()
+        if self.widget().height() > room:
+            rows = [_span_in(self.widget(), one) for one in _leaves(self.widget())]
+            # Beside what is cut stands what is higher.
+            while cut := [top for top, end in rows if top + _TOUCH < edge < end - _TOUCH]:
+                edge = min(cut)
+        empty = room - edge
+        self._empty = empty if 0 < edge and empty <= _EMPTY else 0
         self._stand()
 
     def focusNextPrevChild(self, onwards: bool) -> bool:
@@ -115,6 +144,8 @@ class Page(QScrollArea):
         changes = _FOOT_CHANGES if watched is self.foot else (QEvent.Type.LayoutRequest,)
         if watched in (self.widget(), self.foot) and event.type() in changes:
             self.fit()
+        elif watched is self.widget() and event.type() == QEvent.Type.Resize:
+            self._rest.start(0)
         return bool(super().eventFilter(watched, event))
 
 
@@ -125,6 +156,17 @@ def reveal(widget: QWidget) -> None:
         page = page.parentWidget()
     if page is not None:
         page.ensureWidgetVisible(widget, 0, 0)
+
+
+def _span_in(page: QWidget, one: QWidget) -> tuple[int, int]:
+    """From where to where, down a page, a widget reaches."""
+    top = int(one.mapTo(page, QPoint(0, 0)).y())
+    return top, top + one.height()
+
+
+def _leaves(page: QWidget) -> Iterator[QWidget]:
+    """What is seen on a page, and holds nothing that is laid out in it."""
+    return (one for one in _read_in_order(page) if one.layout() is None and one.isVisibleTo(page))
 
 
 def _read_in_order(inside: QWidget | QLayout | None) -> Iterator[QWidget]:
