@@ -127,7 +127,7 @@ class Page(QScrollArea):
             while cut := [top for top, end in rows if top + _TOUCH < edge < end - _TOUCH]:
                 edge = min(cut)
         empty = room - edge
-        self._empty = empty if 0 < edge and empty <= _EMPTY else 0
+        self._empty = empty if edge > 0 and empty <= _EMPTY else 0
         self._stand()
 
     def focusNextPrevChild(self, onwards: bool) -> bool:
