@@ -26,7 +26,7 @@ from napari_ssn.network.inference import Asked, Inference, Watch
 from napari_ssn.network.plan import DEPTH_MM, needed_bytes, plan_for
 from napari_ssn.network.question import Question
 from napari_ssn.remote.elsewhere import Elsewhere
-from napari_ssn.remote.line import AwayError, Talk
+from napari_ssn.remote.line import TIMEOUTS, AwayError, SilentError, Talk
 from napari_ssn.remote.messages import answer_of, asked, key_of
 
 #: Seconds for which a line that broke off is tried again.
@@ -215,9 +215,11 @@ class Distant(Asked):
             began = time.monotonic()
             try:
                 return work()
-            except AwayError:
+            except AwayError as error:
                 now = time.monotonic()
-                if end == 0.0 or now - began > self._patience:
+                # Of those seconds in which nothing came nobody says that they went well.
+                mute = TIMEOUTS[1] if isinstance(error, SilentError) else 0.0
+                if end == 0.0 or now - began - mute > self._patience:
                     # What broke off after a while had begun well, as a long answer on a slow line.
                     end, again = now + self._patience, again + 1
                 if now > end or again > _AGAIN:

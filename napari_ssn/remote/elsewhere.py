@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +46,11 @@ class Elsewhere:
             )
         if self.certificates is not None and not self.certificates.is_file():
             raise ServerError("The file of certificates is not there.")
+        if self.certificates is not None:
+            try:
+                ssl.create_default_context(cafile=str(self.certificates))
+            except (ssl.SSLError, OSError):
+                raise ServerError(
+                    "The file of certificates holds none, or cannot be read: it is text with lines "
+                    "BEGIN CERTIFICATE."
+                ) from None

@@ -30,6 +30,10 @@ class AwayError(ServerError):
     """A server does not answer, or no longer; it may later."""
 
 
+class SilentError(AwayError):
+    """A server was asked, and for as long as `TIMEOUTS` says not a byte came."""
+
+
 class ForgottenError(ServerError):
     """A server knows no such run."""
 
@@ -218,6 +222,11 @@ def _refusal(heard: _Heard) -> ServerError:
 
 def _broken(error: exceptions.RequestException) -> ServerError:
     """What a line that is none means."""
+    if isinstance(error, exceptions.SSLError) and "CERTIFICATE" not in str(error):
+        return ServerError(
+            "What answers there does not speak TLS as it should: look whether the server's address "
+            "begins with http://, and whether something stands between."
+        )
     if isinstance(error, exceptions.SSLError):
         return ServerError(
             "Whether it is the server that answers cannot be verified (its certificate is of an "
@@ -229,9 +238,14 @@ def _broken(error: exceptions.RequestException) -> ServerError:
     if isinstance(error, exceptions.ConnectTimeout):
         return AwayError("The server cannot be reached: nothing answers at its address.")
     if isinstance(error, exceptions.Timeout):
-        return AwayError("The server is silent, nothing came for a while.")
+        return SilentError("The server is silent, nothing came for a while.")
     if isinstance(error, exceptions.ChunkedEncodingError | exceptions.ContentDecodingError):
         return AwayError("The line to the server broke off in the middle.")
+    if isinstance(error, exceptions.ConnectionError) and "RemoteDisconnected" in str(error):
+        return AwayError(
+            "What is at the server's address closes the line without a word: look whether the "
+            "address begins with https://, and whether the server still runs."
+        )
     if isinstance(error, exceptions.ConnectionError):
         return AwayError("The server cannot be reached: look whether it runs, and at its address.")
     return ServerError(f"The server cannot be asked ({type(error).__name__}).")

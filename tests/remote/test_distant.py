@@ -17,7 +17,7 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.core.packed import distribution as packed
 from napari_ssn.documents.remote import PROTOCOL
-from napari_ssn.errors import Cancel, Cancelled, GeometryError, ImageError, ServerError
+from napari_ssn.errors import NEVER, Cancel, Cancelled, GeometryError, ImageError, ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
@@ -385,7 +385,7 @@ GREETING = {
             Answer(200, "application/json", json.dumps({"protocol": 7, "version": "9.9"}).encode()),
             r"has napari-ssn 9\.9, which speaks otherwise than .* here: update the older one",
         ),
-        (Answer(0), "cannot be reached|broke off"),
+        (Answer(0), "closes the line without a word"),
         (Answer(200, "application/json", b"{}", length=500), "broke off"),
     ],
 )
@@ -423,6 +423,28 @@ def test_tls_is_verified(model: Slow, token: Path, tmp_path: Path) -> None:
         )
 
 
+def test_the_other_scheme_is_told(model: Slow, address: str, token: Path, tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match=r"does not speak TLS.*begins with http://"):
+        distant(model, address.replace("http:", "https:"), token)
+    own = certificate(tmp_path)
+    with (
+        served([model], Line(port=0, certificate=own, key=own)) as there,
+        pytest.raises(ServerError, match=r"without a word.*begins with https://"),
+    ):
+        distant(model, there.replace("https:", "http:"), token)
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "not there"), ("x", "holds none")])
+def test_certificates_that_are_none(
+    model: Slow, token: Path, tmp_path: Path, content: str | None, words: str
+) -> None:
+    path = tmp_path / "own.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ServerError, match=words):
+        Distant.of(model.card, Elsewhere("https://gpu.example.org", token, path))
+
+
 @pytest.mark.parametrize(
     ("there", "words"),
     [
@@ -445,6 +467,29 @@ def test_a_server_that_is_mute_is_told(
         with pytest.raises(ServerError, match="silent, nothing came"):
             Distant.of(model.card, Elsewhere(web.address, token))
         until.set()
+
+
+@tried_again
+def test_a_server_that_falls_silent_is_told_when_patience_ends(
+    model: Slow, address: str, token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frozen it takes what it is asked, and says nothing: seconds of silence begin nothing anew."""
+    monkeypatch.setattr("napari_ssn.remote.distant.TIMEOUTS", (0.4, 0.4), raising=False)
+    monkeypatch.setattr("napari_ssn.remote.line.TIMEOUTS", (0.4, 0.4))
+    monkeypatch.setattr(Talk.__init__, "__defaults__", (NEVER, (0.4, 0.4)))
+    until = threading.Event()
+    with answering(lambda asked: (until.wait(20), Answer(0))[1]) as web:
+        far = Distant(
+            model.card,
+            Elsewhere(web.address, token),
+            distant(model, address, token).greeting,
+            patience=0.3,
+        )
+        try:
+            with within(1.3), pytest.raises(ServerError, match="silent, nothing came"):
+                run(far, image(24, 24, 24), (12, 12, 12))
+        finally:
+            until.set()
 
 
 @tried_again

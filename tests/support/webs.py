@@ -82,7 +82,7 @@ def answering(respond: Respond, certificate: Path | None = None) -> Iterator[Web
                 self.wfile.flush()
                 answer.until.wait(10)
 
-        do_GET = do_POST = _all
+        do_GET = do_POST = do_PUT = do_DELETE = _all
 
         def log_message(self, *args: Any) -> None:
             pass
