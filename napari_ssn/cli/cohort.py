@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -199,8 +199,12 @@ def cohort(
     )
     options = run.Options(device, workers, scheduler, again, archive)
     ended = Counter[State]()
-    with _bar() as bar, _stopping() as cancel:
+    with _bar() as bar:
         task = bar.add_task("Looking", total=None)
+
+        def stopping() -> None:
+            # Workers take some seconds to end: nobody should press again meanwhile.
+            bar.update(task, description="Stopping")
 
         def found(total: int, todo: int) -> None:
             bar.console.print(f"{total:,} scans, {todo:,} of them to be done.")
@@ -212,7 +216,8 @@ def cohort(
 
         told = run.Told(found, one_ended, lambda text: bar.console.print(text, highlight=False))
         try:
-            run.run_cohort(looked_in, out, folder, card, wanted, options, told, cancel)
+            with _stopping(stopping) as cancel:
+                run.run_cohort(looked_in, out, folder, card, wanted, options, told, cancel)
         except Cancelled:
             bar.stop()
             typer.echo(_STOPPED, err=True)
@@ -245,8 +250,8 @@ def _bar() -> Progress:
 
 
 @contextmanager
-def _stopping() -> Iterator[Cancel]:
-    """Ctrl+C stops it between two scans; a second one at once."""
+def _stopping(tell: Callable[[], None]) -> Iterator[Cancel]:
+    """Ctrl+C stops it between two scans, and whoever pressed is told; a second one at once."""
     asked = False
     before = signal.getsignal(signal.SIGINT)
 
@@ -254,6 +259,7 @@ def _stopping() -> Iterator[Cancel]:
         nonlocal asked
         asked = True
         signal.signal(signal.SIGINT, before)
+        tell()
 
     signal.signal(signal.SIGINT, stop)
     try:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 #: Name of the picture of a scan in its folder.
 PICTURE = "outline.png"
-# Folder of what is written of each scan.
-_SCANS = "scans"
+#: Name of the manifest in a cohort's folder.
+NAME = "cohort.sqlite"
+#: Folder of what is written of each scan.
+SCANS = "scans"
 
 
 def folder_of(out: Path, number: int) -> Path:
     """Folder of what is written of a scan."""
-    return out / _SCANS / f"{number:06d}"
+    return out / SCANS / f"{number:06d}"

@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from napari_ssn.cohort.folders import NAME, SCANS
 from napari_ssn.documents.cohort import InArchive, Scan
 from napari_ssn.documents.controls import without_controls
 from napari_ssn.documents.regular import read_text
@@ -44,7 +45,7 @@ class Looked:
     Attributes:
         scans: images, each with the stamp of its files.
         places: folders and zips of DICOM, whose headers say which series they hold.
-        results: files left aside because a sidecar says that they are a result.
+        results: files left aside because they are a result, as a sidecar says or where they lie.
         others: files left aside because they are no images by their names.
         closed: folders that could not be read.
         unasked: series of an archive beside those that were asked for.
@@ -70,10 +71,14 @@ def look(source: Path, out: Path, channels: int, archive: str | None = None) -> 
         archive: name or address of the one that a table's series lie in.
 
     Raises:
-        DataError: nothing is there, or the table says what cannot be.
+        DataError: nothing is there, the results would lie among the scans, or the table says what
+            cannot be.
     """
     if not source.exists():
         raise DataError("There is no file or folder of that name.")
+    home, results = source.resolve(), out.resolve()
+    if home == results or home.is_relative_to(results / SCANS):
+        raise DataError("Results lie in a folder of their own: name another one for them.")
     if source.suffix.lower() == ".csv":
         return _in_table(source, archive)
     found = Looked()
@@ -103,6 +108,10 @@ def _walk(found: Looked, source: Path, out: Path, channels: int) -> None:
             if not name.startswith(".") and real not in seen:
                 seen.add(real)
                 folders.append(name)
+        if NAME in files and SCANS in folders:
+            # Of another cohort; the pictures there have no sidecar.
+            folders.remove(SCANS)
+            found.results += sum(1 for _ in _files(here / SCANS, below=True))
         for name in [one for one in folders if is_zarr(here / one)]:
             folders.remove(name)
             _take(found, here / name, source, channels)

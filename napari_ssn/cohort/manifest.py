@@ -15,13 +15,12 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
+from napari_ssn.cohort.folders import NAME
 from napari_ssn.documents.cohort import Found, Scan, Series, State, Wanted
 from napari_ssn.errors import DataError, ExportError
 from napari_ssn.io.files import make_folder
 from napari_ssn.io.locks import hold
 
-#: Name of the file in a cohort's folder.
-NAME = "cohort.sqlite"
 # Layout of the tables; another one is not read.
 _LAYOUT = 1
 # Seconds that somebody who only looks may keep the writer waiting.

@@ -170,7 +170,7 @@ def run_cohort(
     if looked.unasked:
         told.say(f"Left aside: {looked.unasked:,} series of those studies that were not asked for.")
     if looked.results:
-        told.say(f"Left aside: {looked.results:,} files that are results, by their sidecars.")
+        told.say(f"Left aside: {looked.results:,} files that are results.")
     if looked.closed:
         told.say(f"Not looked into: {looked.closed:,} folders that may not be read.")
     if looked.others:

@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from napari_ssn.cohort.folders import PICTURE, folder_of
 from napari_ssn.cohort.looking import look, stamp_of
 from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.cohort.reading import read_scan
@@ -85,6 +86,26 @@ def test_nothing_that_is_called_an_image_vanishes(tmp_path: Path) -> None:
     assert found.others == 1
     with pytest.raises(ImageError, match="does not exist"):
         read_scan(found.scans[1][0])
+
+
+def test_results_of_other_cohorts_are_no_scans(tmp_path: Path) -> None:
+    """Their pictures have no sidecar that says what they are."""
+    tree = tmp_path / "in"
+    image(tree / "a.nii.gz")
+    before = tree / "first"
+    with Manifest(before, write=True):
+        pass
+    for number in (1, 2):
+        folder_of(before, number).mkdir(parents=True)
+        (folder_of(before, number) / PICTURE).write_bytes(b"\x89PNG")
+    found = look(tree, tree / "second", channels=1)
+    assert titles(found) == ["a.nii.gz"] and found.results == 2
+    # A folder of that name alone is anybody's.
+    image(tree / "scans" / "b.nii.gz")
+    assert titles(look(tree, tree / "second", 1)) == ["a.nii.gz", "scans/b.nii.gz"]
+    for source, out in ((tree, tree), (tree / "scans", tree), (before, before)):
+        with pytest.raises(DataError, match="a folder of their own"):
+            look(source, out, channels=1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are texts there")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_ssn.cohort.manifest import NAME, Manifest
+from napari_ssn.cohort.folders import NAME
+from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.documents.cohort import Found, Scan, Series, Wanted
 from napari_ssn.errors import DataError, ExportError
 
