@@ -44,7 +44,7 @@ from napari_ssn.cli.options import (
 from napari_ssn.documents.cohort import State
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
 from napari_ssn.io.dicom import web
-from napari_ssn.text.cohort import states_line
+from napari_ssn.text.cohort import AGAIN, reasons_lines, states_line
 
 if TYPE_CHECKING:
     from napari_ssn.cohort.archived import Query
@@ -225,6 +225,7 @@ def cohort(
             raise typer.Exit(130) from None
     counts = _write(out, not unnamed)
     typer.echo(states_line(counts))
+    _say_why(out)
     typer.echo("Wrote cohort.csv and review.html.", err=True)
     if not unnamed:
         # UIDs name nobody who cannot ask the archive.
@@ -236,6 +237,14 @@ def _write(out: Path, named: bool) -> Counter[State]:
     """Write table and page; how many scans are in each state."""
     with cohorts.manifest.Manifest(out) as manifest:
         return cohorts.review.write(manifest, out, named)
+
+
+def _say_why(out: Path) -> None:
+    """Why scans have no result: in none of ten thousand rows has anybody to look for that."""
+    with cohorts.manifest.Manifest(out) as manifest:
+        why = Counter(one.reason for one in manifest.records() if one.state in ("refused", "aside"))
+    for line in (*reasons_lines(why), AGAIN) if why else ():
+        typer.echo(line, err=True)
 
 
 def _bar() -> Progress:

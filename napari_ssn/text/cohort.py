@@ -30,6 +30,14 @@ FITS = {
     "refused": "refused",
 }
 
+#: What to do about what has no result.
+AGAIN = (
+    "What was refused or set aside is not tried again by itself, unless its file changes: the same "
+    "command with --again does that."
+)
+# Reasons that are said; the table has all.
+_REASONS = 5
+
 
 def states_line(counts: Mapping[State, int]) -> str:
     """``200 scans: 180 done, 12 nothing there, 6 refused, 2 set aside.``"""
@@ -38,6 +46,16 @@ def states_line(counts: Mapping[State, int]) -> str:
         f"{counts[state]:,} {words}" for state, words in STATES.items() if counts.get(state)
     )
     return f"{plural(total, 'scan')}: {each}." if total else "There are no scans."
+
+
+def reasons_lines(reasons: Mapping[str, int]) -> list[str]:
+    """Why scans have no result, the most frequent first: ``2 × It is a label map and no image.``"""
+    often = sorted(reasons.items(), key=lambda one: -one[1])
+    lines = [f"{count:,} × {words}" for words, count in often[:_REASONS]]
+    if others := often[_REASONS:]:
+        count = sum(count for _, count in others)
+        lines.append(f"{count:,} for other reasons, which cohort.csv has.")
+    return lines
 
 
 def size_words(one: Measured) -> str:

@@ -9,7 +9,15 @@ from html import escape
 
 from napari_ssn._version import __version__
 from napari_ssn.documents.cohort import Found, State
-from napari_ssn.text.cohort import FITS, STATES, range_words, remarks, size_words, states_line
+from napari_ssn.text.cohort import (
+    AGAIN,
+    FITS,
+    STATES,
+    range_words,
+    remarks,
+    size_words,
+    states_line,
+)
 from napari_ssn.text.problems import RESEARCH_ONLY
 
 _STYLE = """
@@ -99,14 +107,15 @@ body.addEventListener('click', async event => {
 });
 """
 
+# What a scan is sorted by, how that is headed, and what a click on it does.
 _HEADS = (
-    ("scan", "Scan"),
-    ("size", "Size (median)"),
-    ("width", "Range"),
-    ("presence", "Someone outlines it"),
-    ("longest", "Longest, mm"),
-    ("distance", "Training images"),
-    ("seconds", "What became of it"),
+    ("scan", "Scan", "Sorts by number"),
+    ("size", "Size (median)", "Sorts by the size of the first label"),
+    ("width", "Range", "Sorts by doubt: how wide the widest range is, in medians"),
+    ("presence", "Someone outlines it", "Sorts by how likely someone outlines anything"),
+    ("longest", "Longest, mm", "Sorts by the longest diameter of the first label"),
+    ("distance", "Training images", "Sorts by how unlike the training images it is"),
+    ("state", "What became of it", "Sorts by that, those without a result together"),
 )
 
 
@@ -140,20 +149,22 @@ def page_of(model: str, lines: Sequence[Line], served: bool = False) -> str:
     """
     counts = {state: sum(one.state == state for one in lines) for state in STATES}
     choices = "".join(
-        f'<option value="{state}">{words} ({counts[state]:,})</option>'
-        for state, words in STATES.items()
+        f'<option value="{number}">{words} ({counts[state]:,})</option>'
+        for number, (state, words) in enumerate(STATES.items())
         if counts[state]
     )
     heads = "".join(
-        f'<th data-key="{key}" scope="col"><button type="button">{words}</button></th>'
-        for key, words in _HEADS
+        f'<th data-key="{key}" scope="col">'
+        f'<button type="button" title="{does}">{words}</button></th>'
+        for key, words, does in _HEADS
     )
+    again = f"<br>{escape(AGAIN)}" if counts["refused"] or counts["aside"] else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Cohort · {escape(model)}</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>
 <h1>{escape(model)}</h1>
 <p class="muted">{escape(states_line(counts))} Made by napari-ssn {__version__}.
-<strong class="warn">{escape(RESEARCH_ONLY)}.</strong></p>
+<strong class="warn">{escape(RESEARCH_ONLY)}.</strong>{again}</p>
 <div class="bar"><label>Show <select id="state"><option value="">all</option>{choices}</select>
 </label><label>Name <input id="words" type="search"></label>
 <span id="count" class="muted" role="status"></span><span id="said" role="status"></span></div>
@@ -172,8 +183,7 @@ def _row(one: Line) -> str:
         "presence": found.presence if found else None,
         "longest": labels[0].longest_mm if labels else None,
         "distance": found.distance if found else None,
-        "seconds": list(STATES).index(one.state),
-        "state": one.state,
+        "state": list(STATES).index(one.state),
         "name": one.name.lower(),
     }
     data = " ".join(f'data-{key}="{escape(_short(value))}"' for key, value in keys.items())

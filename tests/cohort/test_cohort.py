@@ -22,6 +22,7 @@ from napari_ssn.cohort.folders import PICTURE
 from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import Cancel, Cancelled
+from napari_ssn.text.cohort import AGAIN
 from tests.support import crews
 from tests.support.crews import rows
 from tests.support.dicoms import SECRETS, make_series
@@ -50,9 +51,10 @@ def test_a_folder_is_done_once_and_what_changed_again(
         arguments = ("verify", sidecar, "--image", image, "--model", model)
         return command(monkeypatch, capsys, *arguments)[0] == 0
 
-    status, said, _, started = cohort()
+    status, said, err, started = cohort()
     assert status == 0 and started
     assert said == "4 scans: 2 done, 2 refused.\n"
+    assert "1 × It is a label map and no image.\n" in err and AGAIN in err
     found = rows(out)
     assert [(one["image"], one["state"]) for one in found] == [
         ("a.nii.gz", "done"),

@@ -15,7 +15,7 @@ from napari_ssn.cohort import review, served
 from napari_ssn.cohort.folders import PICTURE, folder_of
 from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.documents.cohort import Found, Measured, Scan, Wanted
-from napari_ssn.text.cohort import states_line
+from napari_ssn.text.cohort import AGAIN, reasons_lines, states_line
 from napari_ssn.text.pictures import png_of
 
 WANTED = Wanted(model="m <1>", weights_sha256="0" * 64, card_sha256="1" * 64)
@@ -44,6 +44,13 @@ FOUND = Found(
 )
 
 
+def test_why_there_is_no_result_is_said_by_how_often() -> None:
+    assert reasons_lines({}) == []
+    why = {f"Reason {k}.": k for k in range(1, 8)}
+    said = [f"{k} × Reason {k}." for k in (7, 6, 5, 4, 3)]
+    assert reasons_lines(why) == [*said, "3 for other reasons, which cohort.csv has."]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     names = ('<b>"one"', "=two", "three")
@@ -62,6 +69,7 @@ def test_the_page_and_the_table_say_the_same(folder: Path) -> None:
     assert states_line(counts) == "3 scans: 1 done, 1 refused, 1 waiting."
     page = (folder / "review.html").read_text()
     assert "&lt;b&gt;&quot;one&quot;" in page and "<b>&quot;one" not in page.replace("<b>1</b>", "")
+    assert AGAIN in page and "Sorts by doubt" in page
     assert "It is &lt;no&gt; image." in page and "m &lt;1&gt;" in page
     assert f'src="scans/000001/{PICTURE}"' in page
     first = re.search(r'<tr data-scan="1".*?</tr>', page, re.S)
@@ -77,6 +85,12 @@ def test_the_page_and_the_table_say_the_same(folder: Path) -> None:
         "0.2 mL of nodule lies apart",
     ):
         assert words in first[0], words
+    # A click on a head sorts by a number that each row has, or none; what is chosen is one of them.
+    for key in re.findall(r'<th data-key="(\w+)"', page):
+        found = re.findall(rf'<tr [^>]*data-{key}="([^"]*)"', page)
+        assert len(found) == 3 and any(found) and all(re.fullmatch(r"[\d.]*", one) for one in found)
+    states = re.findall(r'data-state="(\d)"', page)
+    assert set(re.findall(r'<option value="(\d)"', page)) == set(states)
     # Nothing is asked of any other place.
     assert not re.search(r"https?://", page)
     table = (folder / "cohort.csv").read_text().splitlines()
