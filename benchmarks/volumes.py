@@ -188,14 +188,14 @@ def memory() -> list[str]:
 def _measure_memory() -> None:
     from torch.distributions import LowRankMultivariateNormal  # noqa: F401  as large as the rest
 
-    before = _resident()
+    before = resident()
     dist: LogitDistribution | None = network_output()
     assert dist is not None
-    dense, peak, done = _resident(), [0.0], threading.Event()
+    dense, peak, done = resident(), [0.0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.005):
-            peak[0] = max(peak[0], _resident())
+            peak[0] = max(peak[0], resident())
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -203,15 +203,15 @@ def _measure_memory() -> None:
     done.set()
     watching.join()
     del dist
-    held = _resident()
+    held = resident()
     flips = Flips.along(packed, unit_walk(packed.rank))
-    walked = _resident()
+    walked = resident()
     assert flips.words.size
     found = {"dense": dense, "peak": peak[0], "packed": held, "walked": walked}
     print(json.dumps({name: value - before for name, value in found.items()}))
 
 
-def _resident() -> float:
+def resident() -> float:
     """Gigabytes of this process that are in memory."""
     with Path("/proc/self/statm").open() as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.columns.certain import pack_doubtful
 from napari_ssn.core.columns.columns import Columns
-from napari_ssn.core.columns.packing import Source
+from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.contrasts import Helmert
 from napari_ssn.core.decodable import EPSILON
 

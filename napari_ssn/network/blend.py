@@ -50,29 +50,47 @@ class Blender:
         plan: of the run.
         device: where the parameters are kept.
         single: whether no two tiles overlap; they are kept as they are then.
+        held: nodes of the plan along each axis that are kept, if not all; others are passed over.
     """
 
-    def __init__(self, plan: Plan, device: torch.device, single: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        device: torch.device,
+        single: bool,
+        held: tuple[range, ...] | None = None,
+    ) -> None:
         self.plan = plan
         self.turn = plan.frame.turn
         self.device = device
         self.unit = 1.0 if single else _UNIT
+        self.held = held or tuple(range(n) for n in plan.nodes)
         self.total: Parameters | None = None
 
     def add(self, tile: Tile, found: Parameters) -> None:
         """Add the parameters that the network gave for a tile, (…, *tile)."""
+        window = tile.window
+        spans = [
+            range(max(part.start, held.start), min(part.stop, held.stop))
+            for part, held in zip(window.inside, self.held, strict=True)
+        ]
+        if not all(spans):
+            return
         if self.total is None:
             self.total = Parameters(*map(self._empty, found))
-        window = tile.window
+        own = [
+            slice(span.start - part.start, span.stop - part.start)
+            for span, part in zip(spans, window.inside, strict=True)
+        ]
         inside: tuple[Any, ...] = (
             ...,
             *(
-                slice(before, before + part.stop - part.start)
-                for before, part in zip(window.before, window.inside, strict=True)
+                slice(before + part.start, before + part.stop)
+                for before, part in zip(window.before, own, strict=True)
             ),
         )
-        place: tuple[Any, ...] = (..., *self._slices(window.inside))
-        weight = None if self.unit == 1 else self._weight(tile)
+        place: tuple[Any, ...] = (..., *self._slices(spans))
+        weight = None if self.unit == 1 else self._weight(tile, own)
         for total, part in zip(self.total, found, strict=True):
             cut = part[inside].to(self.device)
             if weight is None:
@@ -81,26 +99,27 @@ class Blender:
                 total[place] += undo((cut * weight).round_(), self.turn)
 
     def _empty(self, found: Tensor) -> Tensor:
-        """Zeros for all nodes, (…, *nodes), in the order of the image's axes.
+        """Zeros for all nodes that are held, (…, *nodes), in the order of the image's axes.
 
         A few slices lie in memory in the network's order: values of a slice that is the image's
         last axis would each go to a cache line of their own.
         """
-        lead = found.shape[: found.ndim - len(self.plan.nodes)]
-        size = math.prod((*lead, *self.plan.nodes)) * found.element_size()
+        nodes = [len(held) for held in self.held]
+        lead = found.shape[: found.ndim - len(nodes)]
+        size = math.prod((*lead, *nodes)) * found.element_size()
         if size > _TWICE:
-            return torch.zeros((*lead, *self._of_image(self.plan.nodes)), device=self.device)
-        zeros = torch.zeros((*lead, *self.plan.nodes), device=self.device)
+            return torch.zeros((*lead, *self._of_image(nodes)), device=self.device)
+        zeros = torch.zeros((*lead, *nodes), device=self.device)
         axes = [len(lead) + axis for axis in np.argsort(self.turn.order)]
         return zeros.permute(*range(len(lead)), *axes)
 
-    def _weight(self, tile: Tile) -> Tensor:
-        """Shares of a tile in its voxels, times the unit."""
+    def _weight(self, tile: Tile, own: Sequence[slice]) -> Tensor:
+        """Shares of a tile in some of its voxels, times the unit."""
         weight = torch.full((), self.unit)
-        for axis, vector in enumerate(tile.weights):
+        for axis, (vector, part) in enumerate(zip(tile.weights, own, strict=True)):
             shape = [1] * len(tile.weights)
             shape[axis] = -1
-            weight = weight * torch.from_numpy(vector).reshape(shape)
+            weight = weight * torch.from_numpy(vector[part]).reshape(shape)
         return weight.to(self.device)
 
     def slab(
@@ -121,10 +140,15 @@ class Blender:
         out.spread.square_()
         return out
 
-    def finish(self, between: Callable[[], None] = lambda: None) -> Parameters:
-        """As `slab`, of every voxel of the plan; nothing is left here."""
+    def settle(self) -> None:
+        """Take leave of what no tile will come to any more: here of nothing."""
+
+    def finish(
+        self, between: Callable[[], None] = lambda: None, voxels: tuple[range, ...] | None = None
+    ) -> Parameters:
+        """As `slab`, of every voxel of the plan or of those held; nothing is left here."""
         if self.plan.resampled:
-            out = self.slab(self.plan.voxels, between)
+            out = self.slab(voxels or self.plan.voxels, between)
         else:
             assert self.total is not None
             # In place: there may be no room for them twice.
@@ -143,24 +167,26 @@ class Blender:
             out[axis] = value
         return out
 
-    def _slices(self, nodes: Sequence[slice]) -> tuple[slice, ...]:
-        """Slices of the totals for slices of the network's grid."""
+    def _slices(self, nodes: Sequence[range]) -> tuple[slice, ...]:
+        """Slices of the totals for nodes of the network's grid."""
         out = [slice(None)] * len(nodes)
-        for axis, back, n, part in zip(
-            self.turn.order, self.turn.flip, self.plan.nodes, nodes, strict=True
+        for axis, back, held, part in zip(
+            self.turn.order, self.turn.flip, self.held, nodes, strict=True
         ):
-            out[axis] = slice(n - part.stop, n - part.start) if back else part
+            first, last = part.start - held.start, part.stop - held.start
+            out[axis] = slice(len(held) - last, len(held) - first) if back else slice(first, last)
         return tuple(out)
 
     def _picks(self, voxels: tuple[range, ...]) -> list[tuple[int, Tensor, Tensor, Tensor | None]]:
         """Per axis of the network: axis of the totals, nodes before and after, weight."""
         picks = []
-        for axis, back, line, r in zip(
-            self.turn.order, self.turn.flip, self.plan.lines, voxels, strict=True
+        for axis, back, held, line, r in zip(
+            self.turn.order, self.turn.flip, self.held, self.plan.lines, voxels, strict=True
         ):
             low, high, weight = line.between(r)
+            low, high = low - held.start, high - held.start
             if back:
-                low, high = line.count - 1 - low[::-1], line.count - 1 - high[::-1]
+                low, high = len(held) - 1 - low[::-1], len(held) - 1 - high[::-1]
                 weight = weight[::-1]
             shape = [1] * len(voxels)
             shape[axis] = -1

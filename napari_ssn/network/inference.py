@@ -5,18 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ModelError
-from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.declared import declared_by
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.blend import Blender, Parameters
@@ -26,9 +27,11 @@ from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is
 from napari_ssn.network.frame import Placed
 from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
-from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, plan_for
+from napari_ssn.network.placing import dense, placed
+from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, is_large, plan_for
 from napari_ssn.network.question import Place, Plane, Question
 from napari_ssn.network.recentring import Enough, settle
+from napari_ssn.network.slabs import Slabs, order
 from napari_ssn.network.threads import instructions
 from napari_ssn.network.tiles import Tile
 
@@ -121,6 +124,7 @@ class Asked(ABC):
         padded: bool = False,
         steady: bool = False,
         twice: bool = False,
+        packed: bool = False,
     ) -> Inference:
         """As `Model.segment`, and say how it was done: what it takes to do the same again.
 
@@ -134,8 +138,9 @@ class Asked(ABC):
             padded: whether padding far below air counts as it is. Only for what was made so once.
             steady: whether the region stays where it was placed, whatever the card says.
             twice: whether it moves once at most, and no short way. Only for what was made so once.
+            packed: whether a large result is packed as it comes, as `compact` would pack it.
         """
-        how = (depth_mm, tile, watch, insist, divided, padded)
+        how = (depth_mm, tile, watch, insist, divided, padded, packed)
         if steady or centre is None or not self.card.recentred:
             return _look(self, volume, centre, *how)
 
@@ -158,6 +163,7 @@ def _look(
     insist: bool,
     divided: bool,
     padded: bool,
+    packed: bool,
     enough: Enough | None = None,
 ) -> Inference:
     """Run the network once, on a region or on all."""
@@ -171,12 +177,13 @@ def _look(
     if foreign is not None and not insist:
         raise ModelError(foreign)
     plan = plan_for(model.card, volume, centre, depth_mm)
-    check_memory(model.card, plan, model.room())
+    check_memory(model.card, plan, model.room(), packed)
     values = volume.data if padded else unpadded(model.card, volume.data)
     data = prepare(model.card, plan, replace(volume, data=values))
     ask(watch.cancelled)
     place = Place.of(volume)
-    question = Question(data, place, centre, depth_mm, tile, divided, watch.look_at, enough)
+    about = (centre, depth_mm, tile, divided, watch.look_at, packed, enough)
+    question = Question(data, place, *about)
     found = model.answer(question, watch)
     return replace(found, insisted=foreign is not None, unpadded=values is not volume.data)
 
@@ -186,20 +193,20 @@ def answer(model: Model, question: Question, watch: Watch) -> Inference:
     image, divided = question.image, question.divided
     plan = plan_for(model.card, image, question.centre, question.depth_mm)
     question.check(plan)
-    check_memory(model.card, plan, model.room())
+    check_memory(model.card, plan, model.room(), question.packed)
     watch = replace(watch, look_at=question.look_at)
     ways = attempts(model, question.tile, divided)
     for way in ways:
         if way is not ways[0] and watch.say is not None:
             watch.say(way.words)
-        found = _attempt(model, image, plan, question.data, way, watch)
+        found = _attempt(model, image, plan, question, way, watch)
         if found is None:
             continue
         reach = question.depth_mm if plan.frame.sliced and None not in plan.first[1:] else None
         count, how = None, None
         if way.device.type == "cpu" and not divided:
             count, how = torch.get_num_threads(), instructions()
-        dist = _placed(image, plan, *found)
+        dist = placed(image, plan, *found)
         return Inference(dist, way.device, way.tile, reach, count, how)
     raise full(ways[-1].device)
 
@@ -231,13 +238,13 @@ def _attempt(
     model: Model,
     image: Placed,
     plan: Plan,
-    data: NDArray[np.float32],
+    question: Question,
     way: Attempt,
     watch: Watch,
-) -> tuple[Parameters, float] | None:
+) -> tuple[Parameters | Columns, float] | None:
     """Run one way; None if the device's memory is full."""
     try:
-        return _scan(model, image, plan, data, way, watch)
+        return _scan(model, image, plan, question, way, watch)
     except RuntimeError as error:
         if not is_full(error):
             raise
@@ -251,44 +258,56 @@ def _scan(
     model: Model,
     image: Placed,
     plan: Plan,
-    data: NDArray[np.float32],
+    question: Question,
     way: Attempt,
     watch: Watch,
-) -> tuple[Parameters, float]:
-    """Run the network over all tiles, those of the plane on show first; also the presence."""
+) -> tuple[Parameters | Columns, float]:
+    """Run the network over all tiles, those of the plane on show first; also the presence.
+
+    In layers where the result is packed as it comes.
+    """
     sliced = plan.frame.sliced
     tiles = plan.tiles((1,) * sliced + way.tile)
-    plane = _plane(plan, watch.look_at)
-    early = 0
-    if plane is not None:
-        nodes = [
-            None if len(r) > 1 else line.nodes_of(r.start)
-            for line, r in zip(plan.lines, plane, strict=True)
-        ]
+    plane = plan.plane(watch.look_at)
+    nodes = plane and [
+        None if len(r) > 1 else line.nodes_of(r.start)
+        for line, r in zip(plan.lines, plane, strict=True)
+    ]
+    across = None
+    if question.packed and is_large(model.card, plan):
+        across, first = order(tiles, plan, nodes)
+        nodes = nodes if first else None
+    elif nodes is not None:
         tiles.sort(key=lambda tile: not tile.meets(nodes))
-        early = sum(tile.meets(nodes) for tile in tiles)
+    early = 0 if nodes is None else sum(tile.meets(nodes) for tile in tiles)
     single = len(tiles) == (plan.nodes[0] if sliced else 1)
-    blender = Blender(plan, way.home, single)
+    stop = partial(ask, watch.cancelled)
+    blender: Blender | Slabs = (
+        Blender(plan, way.home, single)
+        if across is None
+        else Slabs(plan, way.home, single, tiles, across, stop)
+    )
     forward = Forward(model, way.device, watch.cancelled, way.divided)
     for done, tile in enumerate(tiles):
         ask(watch.cancelled)
         if watch.progress is not None:
             watch.progress(done, len(tiles))
-        cut = tensor_of(_cut(data, tile))
+        cut = tensor_of(_cut(question.data, tile))
         if sliced:
             found = forward(cut[:, 0])
             found = Parameters(*(part.unsqueeze(-3) for part in found))
         else:
             found = forward(cut)
         blender.add(tile, found)
-        if plane is not None and done + 1 == early < len(tiles) and watch.preview is not None:
+        if plane and done + 1 == early < len(tiles) and watch.preview is not None:
             there = model.card.presence_of(forward.presence)
-            watch.preview(_placed(image, plan, blender.slab(plane), there, plane))
+            watch.preview(dense(image, plan, blender.slab(plane), there, plane))
+        blender.settle()
     if watch.progress is not None:
         watch.progress(len(tiles), len(tiles))
     # Asked of the one region around a point.
     there = model.card.presence_of(forward.presence)
-    return blender.finish(lambda: ask(watch.cancelled)), there
+    return blender.finish(stop), there
 
 
 def _cut(data: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
@@ -299,42 +318,3 @@ def _cut(data: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
     if any(before or after for before, after in overhang):
         return np.pad(inside, [(0, 0), *overhang], mode="edge")
     return inside
-
-
-def _plane(plan: Plan, look_at: Plane | None) -> tuple[range, ...] | None:
-    """Voxels of a plane per axis of the network; None if the plan has none there."""
-    if look_at is None:
-        return None
-    turn, out = plan.frame.turn, []
-    for axis, back, line, voxels in zip(
-        turn.order, turn.flip, plan.lines, plan.voxels, strict=True
-    ):
-        at = look_at[axis]
-        if at is None:
-            out.append(voxels)
-            continue
-        index = line.size - 1 - at if back else at
-        if index not in voxels:
-            return None
-        out.append(range(index, index + 1))
-    return tuple(out)
-
-
-def _placed(
-    image: Placed,
-    plan: Plan,
-    found: Parameters,
-    presence: float,
-    voxels: tuple[range, ...] | None = None,
-) -> LogitDistribution:
-    """The distribution of some voxels of a plan, or of all, in its place in the image."""
-    start = tuple(r.start for r in plan.of_image(voxels))
-    return LogitDistribution(
-        found.mean,
-        found.factor,
-        found.spread,
-        Affine(image.affine).from_voxel(start),
-        start,
-        image.space,
-        presence,
-    )

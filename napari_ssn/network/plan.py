@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from napari_ssn.core.columns.columns import LARGE
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.network.frame import Frame, Placed, frame_of
@@ -66,6 +67,28 @@ class Plan:
             turn.order, turn.flip, self.lines, voxels or self.voxels, strict=True
         ):
             out[axis] = range(line.size - r.stop, line.size - r.start) if back else r
+        return tuple(out)
+
+    def plane(self, look_at: tuple[int | None, ...] | None) -> tuple[range, ...] | None:
+        """Voxels of a plane of the image per axis of the network; None if there is none of it here.
+
+        Args:
+            look_at: index of the plane in the image's own grid, None along the axes that lie in it.
+        """
+        if look_at is None:
+            return None
+        turn, out = self.frame.turn, []
+        for axis, back, line, voxels in zip(
+            turn.order, turn.flip, self.lines, self.voxels, strict=True
+        ):
+            at = look_at[axis]
+            if at is None:
+                out.append(voxels)
+                continue
+            index = line.size - 1 - at if back else at
+            if index not in voxels:
+                return None
+            out.append(range(index, index + 1))
         return tuple(out)
 
     def tiles(self, size: tuple[int, ...] | None = None) -> list[Tile]:
@@ -156,21 +179,52 @@ def _reach(frame: Frame, depth_mm: float) -> int:
     return int(depth_mm / frame.spacing_mm[0] * (1 + 1e-6))
 
 
-def needed_bytes(card: ModelCard, plan: Plan) -> int:
+def is_large(card: ModelCard, plan: Plan) -> bool:
+    """Whether the result of a plan is kept packed, see `compact`."""
+    return 4 * _numbers(card) * math.prod(plan.space) >= LARGE
+
+
+def _numbers(card: ModelCard) -> int:
+    """Of a voxel: μ, the columns of P and √D of each class."""
+    return (card.architecture.rank + 2) * card.classes
+
+
+def needed_bytes(card: ModelCard, plan: Plan, packed: bool = False) -> int:
     """Memory that the result of a run takes at its peak.
 
     ``(1 + R + 1) · C`` float32 numbers per voxel: μ, the columns of P and √D; the same once more
     per node where the image is resampled. The check for NaN and the image itself come on top.
+
+    Args:
+        card: of the model.
+        plan: of the run.
+        packed: whether what is large is packed as it comes: half as many bytes for each number,
+            and of the dense ones those of a layer of tiles and what overlaps it.
     """
-    numbers = (card.architecture.rank + 2) * card.classes
     voxels, nodes = math.prod(plan.space), math.prod(plan.nodes)
-    result = 4 * numbers * (voxels + (nodes if plan.resampled else 0))
-    return result + 8 * card.classes * voxels + 8 * len(card.channels) * nodes
+    rest = 8 * len(card.channels) * nodes
+    twice = 2 if plan.resampled else 1
+    if packed and is_large(card, plan):
+        # Along whichever axis most of it is there at once.
+        share = max(
+            min(1.0, 1.5 * size / n) if n > size else 0.0
+            for size, n in zip(plan.size, plan.nodes, strict=True)
+        )
+        dense = int(4 * _numbers(card) * twice * nodes * (share or 1.0))
+        return _packed_bytes(card) * voxels + dense + rest
+    result = 4 * _numbers(card) * (voxels + (twice - 1) * nodes)
+    return result + 8 * card.classes * voxels + rest
 
 
-def check_memory(card: ModelCard, plan: Plan, free: int) -> None:
+def _packed_bytes(card: ModelCard) -> int:
+    """Of a voxel: margins, deviations and names of its labels, its place, and room to sort."""
+    rivals, rank = card.classes - 1, card.architecture.rank
+    return 2 * rivals * (rank + 1) + 2 * card.classes + card.classes + 4 + 24
+
+
+def check_memory(card: ModelCard, plan: Plan, free: int, packed: bool = False) -> None:
     """ImageError, with the estimate, if so many bytes of free memory cannot hold the result."""
-    needed = needed_bytes(card, plan)
+    needed = needed_bytes(card, plan, packed)
     if needed <= free:
         return
     way_out = "choose a region around a point"

@@ -48,6 +48,7 @@ class Question:
         centre: of the region, in the image's own grid; None for the whole image.
         depth_mm, tile, divided: as for `Model.infer`.
         look_at: plane whose tiles come first.
+        packed: whether a large result is packed as it comes, as `compact` would pack it.
         enough: asked of a distribution that has the mean's label map, and perhaps nothing else,
             whether that will do. Where an answer comes over a line it may have no more then.
     """
@@ -59,6 +60,7 @@ class Question:
     tile: tuple[int, ...] | None = None
     divided: bool = False
     look_at: Plane | None = None
+    packed: bool = False
     enough: Callable[[Decodable], bool] | None = None
 
     def check(self, plan: Plan) -> None:

@@ -57,7 +57,7 @@ def run(
     """
     card = model.card
     # Before the intensities are read: they alone may be too much.
-    check_memory(card, plan_for(card, source, centre, depth_mm), model.room())
+    check_memory(card, plan_for(card, source, centre, depth_mm), model.room(), packed=True)
     volume = source.load()
     cancel.check()
     # Of a lazy image nobody knew before.
@@ -76,6 +76,7 @@ def run(
         padded=padded,
         steady=steady,
         twice=twice,
+        packed=True,
     )
     device, title, how = found.device, found.title, (found.threads, found.instructions)
     tile, reach = found.tile, found.depth_mm

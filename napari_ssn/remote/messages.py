@@ -82,7 +82,7 @@ def question_of(message: bytes, most: int) -> tuple[str, Question]:
         raise DataError("What was asked looks at a plane of another image.")
     image = Place(asks.space, asks.channels, affine, asks.extent, asks.oriented)
     return asks.key, Question(
-        data, image, asks.centre, asks.depth_mm, asks.tile, asks.divided, asks.look_at
+        data, image, asks.centre, asks.depth_mm, asks.tile, asks.divided, asks.look_at, packed=True
     )
 
 

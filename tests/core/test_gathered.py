@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 import napari_ssn as ssn
 from napari_ssn.core import ensemble as ensembles
 from napari_ssn.core.columns.columns import Columns
-from napari_ssn.core.columns.packing import Source, pack
+from napari_ssn.core.columns.packing import pack
+from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.ensemble import HIGH, LOW, gathered
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.signed import signed_distances

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from napari_ssn.core.columns.columns import Columns
-from napari_ssn.core.columns.packing import Source, ends_of, rows_of
+from napari_ssn.core.columns.packing import ends_of
+from napari_ssn.core.columns.rows import Source, rows_of
 from napari_ssn.core.parallel import in_threads
 
 

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from napari_ssn.core.columns.columns import LARGE, Columns, Places
 from napari_ssn.core.columns.contests import longest, packed_labels
-from napari_ssn.core.columns.packing import Source, pack
+from napari_ssn.core.columns.packing import pack
+from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.deciding import decode, exact_logits
 from napari_ssn.core.dense import changeable

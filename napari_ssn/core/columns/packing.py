@@ -1,71 +1,20 @@
-"""From dense tensors to columns of margins, sorted by how far a z must go to change a voxel.
-
-A voxel's label is the mean's, c*, until the margin of another class c over it becomes positive:
-``(μ_c − μ_c*) + (P_c − P_c*)ᵀ z > 0``. No z shorter than its activation radius
-``ρ = min_c (μ_c* − μ_c) / ‖P_c* − P_c‖`` can do that (Cauchy and Schwarz).
-"""
+"""From dense tensors to columns of margins, sorted by how far a z must go to change a voxel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import math
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ssn.core.columns.columns import SHELLS, Columns, shells_of
-from napari_ssn.core.deciding import rounding
+from napari_ssn.core.columns.columns import SHELLS, Columns
+from napari_ssn.core.columns.rows import Rows, Source, fill_rows, room_for
 from napari_ssn.core.parallel import in_threads
-from napari_ssn.errors import Cancelled
-
-if TYPE_CHECKING:
-    from napari_ssn.core.distribution import LogitDistribution
-
-# Voxels packed at once; what a block needs beside its share of the tensors stays in cache.
-_BLOCK = 1 << 13
-# Largest length that is stored as it is; squares of the larger one still fit float32.
-_LIMIT = {torch.float16: 2.0**15, torch.float32: 2.0**60}
-
-
-class Source(NamedTuple):
-    """Where the numbers to pack come from.
-
-    classes C, rank R and shape of the grid; read gives logits (R + 1, C, v), the factor and,
-    last, the mean, and √D (C, v) of a block of the flattened grid, on the CPU and its own.
-    """
-
-    classes: int
-    rank: int
-    space: tuple[int, ...]
-    read: Callable[[slice], tuple[Tensor, Tensor]]
-
-    @classmethod
-    def dense(cls, dist: LogitDistribution) -> Source:
-        """The tensors of a dense distribution."""
-        mean, factor, diag = dist.mean.flatten(1), dist.cov_factor.flatten(2), dist.cov_diag
-
-        def read(block: slice) -> tuple[Tensor, Tensor]:
-            logits = torch.cat([factor[:, :, block].cpu(), mean[None, :, block].cpu()])
-            return logits, diag.flatten(1)[:, block].cpu().sqrt()
-
-        return cls(dist.classes, dist.rank, dist.space, read)
-
-
-class Rows(NamedTuple):
-    """What there is to know of some voxels, in the order in which they were read.
-
-    best, rivals, margins, noise and second as in `Columns`; shell (V,) int16 of the nearest rival.
-    """
-
-    best: Tensor
-    rivals: Tensor
-    margins: Tensor
-    noise: Tensor
-    second: Tensor
-    shell: Tensor
 
 
 def pack(
@@ -87,13 +36,99 @@ def pack(
     Raises:
         ValueError: another dtype.
     """
-    found = rows_of(source, dtype, cancelled, sizes)
-    count = len(found.best)
-    order = np.argsort(found.shell.numpy(), kind="stable").astype(np.int32)
-    place = np.empty_like(order)
-    place[order] = np.arange(count, dtype=np.int32)
-    mean_map = found.best.clone()
-    index = torch.from_numpy(order)
+    packing = Packing(source.classes, source.rank, source.space, dtype)
+    packing.add([range(n) for n in source.space], source, cancelled, sizes)
+    return packing.finish()
+
+
+class Packing:
+    """Packs a grid part by part, so that its dense numbers need never be there at once.
+
+    Args:
+        classes: C.
+        rank: R.
+        space: shape of the grid.
+        dtype: of the numbers kept, float16 or float32.
+
+    Raises:
+        ValueError: another dtype.
+    """
+
+    def __init__(self, classes: int, rank: int, space: Sequence[int], dtype: torch.dtype) -> None:
+        self._space, self._dtype = tuple(space), dtype
+        self._rows = room_for(classes, rank, math.prod(space), dtype)
+        self._parts: list[Sequence[range]] = []
+        self._filled = 0
+
+    def add(
+        self,
+        where: Sequence[range],
+        source: Source,
+        cancelled: Callable[[], bool] = lambda: False,
+        sizes: Tensor | None = None,
+    ) -> None:
+        """Take a part.
+
+        Args:
+            where: it lies in the grid, along each axis; parts do not overlap.
+            source: of that part.
+            cancelled: asked between blocks; if it says True, `Cancelled` is raised.
+            sizes: as for `pack`, of that part.
+        """
+        fill_rows(self._rows, self._filled, source, self._dtype, cancelled, sizes)
+        self._parts.append(where)
+        self._filled += math.prod(source.space)
+
+    def finish(self) -> Columns:
+        """Put all parts into order; this is the end of it."""
+        found, count = self._rows, len(self._rows.best)
+        if self._filled != count:
+            raise ValueError(f"expected {count} voxels, got {self._filled}")
+        # Of the rows in the order in which they came: the voxel of each.
+        came = None if len(self._parts) == 1 else self._voxels()
+        best, shell = found.best.numpy(), found.shell.numpy()
+        mean_map = best.copy()
+        if came is not None:
+            mean_map[came] = best
+            shell = np.empty_like(shell)
+            shell[came] = found.shell.numpy()
+        order = np.argsort(shell, kind="stable").astype(np.int32)
+        ends = ends_of(shell)
+        place = np.empty_like(order)
+        row = order
+        if came is not None:
+            place[came] = np.arange(count, dtype=np.int32)
+            row = place[order]
+            del came
+        _sort(found, torch.from_numpy(row))
+        place[order] = np.arange(count, dtype=np.int32)
+        return Columns(
+            mean_map.reshape(self._space),
+            order,
+            place.reshape(self._space),
+            ends,
+            best,
+            found.rivals.numpy(),
+            found.margins.numpy(),
+            found.second.numpy(),
+            found.noise.numpy(),
+        )
+
+    def _voxels(self) -> NDArray[np.int32]:
+        """Index in the flattened grid of each voxel, in the order in which they came."""
+        strides = [math.prod(self._space[axis + 1 :]) for axis in range(len(self._space))]
+        out, first = np.empty(self._filled, np.int32), 0
+        for part in self._parts:
+            lines = (np.asarray(r, np.int32) * n for r, n in zip(part, strides, strict=True))
+            index = functools.reduce(np.add.outer, lines).reshape(-1)
+            out[first : first + len(index)] = index
+            first += len(index)
+        return out
+
+
+def _sort(found: Rows, index: Tensor) -> None:
+    """Put every row into an order, in place."""
+    count = len(index)
     rows = [found.best, *found.rivals, *found.margins.flatten(0, 1), *found.noise]
     rows += [found.second] if len(found.second) else []
     # Given out and taken back: memory that a thread asks for itself is hard to get rid of.
@@ -109,159 +144,8 @@ def pack(
         spare.put(room)
 
     in_threads(sort, rows)
-    return Columns(
-        mean_map.numpy().reshape(source.space),
-        order,
-        place.reshape(source.space),
-        ends_of(found.shell.numpy()),
-        found.best.numpy(),
-        found.rivals.numpy(),
-        found.margins.numpy(),
-        found.second.numpy(),
-        found.noise.numpy(),
-    )
 
 
 def ends_of(shell: NDArray[np.int16]) -> NDArray[np.int64]:
     """`Columns.ends` of voxels that lie in these shells."""
     return np.cumsum(np.bincount(shell, minlength=SHELLS))
-
-
-def rows_of(
-    source: Source,
-    dtype: torch.dtype,
-    cancelled: Callable[[], bool] = lambda: False,
-    sizes: Tensor | None = None,
-) -> Rows:
-    """What `pack` puts into order; arguments and errors as there."""
-    if dtype not in _LIMIT:
-        raise ValueError(f"dtype: expected torch.float16 or torch.float32, got {dtype}")
-    classes, rank, count = source.classes, source.rank, int(np.prod(source.space))
-    out = Rows(
-        torch.empty(count, dtype=torch.uint8),
-        torch.empty(classes - 1, count, dtype=torch.uint8),
-        torch.empty(classes - 1, rank + 1, count, dtype=dtype),
-        torch.empty(classes, count, dtype=dtype),
-        torch.empty(count if classes > 2 else 0, dtype=torch.int16),
-        torch.empty(count, dtype=torch.int16),
-    )
-
-    def fill(first: int) -> None:
-        if cancelled():
-            raise Cancelled("The run was cancelled.")
-        block = slice(first, first + _BLOCK)
-        found = _margins(*source.read(block), dtype, None if sizes is None else sizes[:, block])
-        out.best[block], out.shell[block] = found.winner, shells_of(found.radius[0])
-        names, radius = found.order, found.radius
-        # In the order of the labels, but the rival that is nearest comes first.
-        out.rivals[:, block] = names[1:]
-        if classes > 2:
-            out.second[block] = shells_of(radius[1])
-        for k in range(classes):
-            out.noise[k, block] = _taken(found.noise[None], names[k])[0]
-            if k > 0:
-                out.margins[k - 1, :, block] = _taken(found.margins, names[k])
-
-    in_threads(fill, range(0, count, _BLOCK))
-    return out
-
-
-class _Block(NamedTuple):
-    """Margins of some voxels over their likeliest label.
-
-    winner (v,): that label; margins (R + 1, C, v); noise (C, v); order (C, v): the winner, its
-    nearest rival and the others; radius (2, v): of the nearest and of the next of the others.
-    """
-
-    winner: Tensor
-    margins: Tensor
-    noise: Tensor
-    order: Tensor
-    radius: Tensor
-
-
-def _margins(logits: Tensor, noise: Tensor, dtype: torch.dtype, sizes: Tensor | None) -> _Block:
-    mean = logits[-1]  # (C, v)
-    winner = _first_largest(mean)
-    # Not in place: what is subtracted may be a view of it.
-    margins = logits - _taken(logits, winner).unsqueeze(1)
-    squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
-    largest = max(float(squares.max()) ** 0.5, -float(margins[-1].min()), float(noise.max()))
-    # Not finite where float32 itself does not hold the differences or their squares.
-    if not largest <= _LIMIT[dtype]:
-        _shrink(logits, winner, margins, noise, _LIMIT[dtype])
-        squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
-    radius = _radii(-margins[-1], squares, len(margins) - 1, dtype)
-    if sizes is not None:
-        # Never 0: it stands for numbers so small that they vanish when they are multiplied.
-        torch.amax(mean.abs(), 0, out=sizes[0]).clamp_min_(1e-30)
-        torch.amax(logits[:-1].abs().sum(0), 0, out=sizes[1]).clamp_min_(1e-30)
-        radius = torch.minimum(radius, _summed(-margins[-1], squares, sizes, len(margins) - 1))
-    radius.scatter_(0, winner[None], torch.inf)
-    first, nearest = radius.min(0) if len(radius) > 2 else (radius.amin(0), 1 - winner)
-    order = torch.empty_like(radius, dtype=torch.int64)
-    order[0], order[1] = winner, nearest
-    low, high = torch.minimum(winner, nearest), torch.maximum(winner, nearest)
-    for k in range(2, len(order)):
-        # The k-2nd of the labels without these two.
-        label = torch.full_like(winner, k - 2)
-        label += label >= low
-        order[k] = label + (label >= high)
-    radius.scatter_(0, nearest[None], torch.inf)
-    return _Block(winner, margins.to(dtype), noise, order, torch.stack([first, radius.amin(0)]))
-
-
-def _taken(values: Tensor, label: Tensor) -> Tensor:
-    """Of (K, C, v), the values of one label per voxel, (K, v)."""
-    only = int(label[0])
-    if bool((label == only).all()):
-        # So it is in most blocks, and a view costs nothing.
-        return values[:, only]
-    return values.gather(1, label.expand(len(values), 1, -1))[:, 0]
-
-
-def _shrink(logits: Tensor, winner: Tensor, margins: Tensor, noise: Tensor, limit: float) -> None:
-    """Divide by a power of two, in place, the voxels whose numbers are too large to be stored.
-
-    A positive factor common to all logits of a voxel changes none of its labels, margins in
-    standard deviations or probabilities. From the logits, whose differences may not be finite.
-    """
-    size = torch.maximum(logits.abs().amax((0, 1)), noise.amax(0))
-    # The length of a difference is at most 2 √R times its largest part.
-    room = 2 * max(1, len(logits) - 1) ** 0.5
-    exponent = torch.frexp(size / (limit / room)).exponent.clamp_min(0)
-    by = torch.ldexp(torch.ones_like(size), -exponent)
-    logits.mul_(by)
-    noise.mul_(by)
-    margins.copy_(logits - _taken(logits, winner).unsqueeze(1))
-
-
-def _first_largest(mean: Tensor) -> Tensor:
-    """Lowest label among the likeliest ones, (v,) int64 of (C, v)."""
-    largest, winner = mean[0], torch.zeros(mean.shape[1], dtype=torch.int64)
-    for label in range(1, len(mean)):
-        winner.masked_fill_(mean[label] > largest, label)
-        largest = torch.maximum(largest, mean[label])
-    return winner
-
-
-def _radii(lead: Tensor, squares: Tensor, rank: int, dtype: torch.dtype) -> Tensor:
-    """``ρ_c = d / ‖a‖`` of leads d and ‖a‖², all (C, v), a little smaller than it is.
-
-    Smaller by what storing d and a may change in them, and by what the sum of a margin column
-    by column is wrong by: at most ``k u (|d| + ‖z‖ Σ_r |a_r|)``, with u the unit of float32, k
-    some more than R, and Σ|a_r| ≤ √R ‖a‖.
-    """
-    info = torch.finfo(dtype)
-    room = rounding(rank) * (1 + rank**0.5) + 2 * info.eps
-    # What is smaller than the smallest number may become 0, or that number.
-    least = max(info.smallest_normal * info.eps, 1e-18)
-    length = squares.sqrt().add_(rank**0.5 * least)
-    # Never infinite: that marks the likeliest label itself.
-    return (lead - least).clamp_min_(0.0).div_(length).mul_(1 - room).clamp_max_(1e30)
-
-
-def _summed(lead: Tensor, squares: Tensor, sizes: Tensor, rank: int) -> Tensor:
-    """Radii that leave room for summing logits of these sizes, not margins."""
-    off = rounding(rank) * sizes
-    return (lead - off[0]).clamp_min_(0.0).div_(squares.sqrt().add_(off[1])).mul_(1 - 1e-5)

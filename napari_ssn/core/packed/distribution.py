@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.columns.columns import LARGE, Columns, Places, shell_of
 from napari_ssn.core.columns.contests import packed_counts, packed_labels, packed_over
-from napari_ssn.core.columns.packing import Source, pack
+from napari_ssn.core.columns.packing import pack
+from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.margins import Margin

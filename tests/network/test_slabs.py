@@ -1,0 +1,153 @@
+"""A large result is packed as it comes, layer by layer: the same as packing it in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed.distribution import PackedDistribution, compact
+from napari_ssn.errors import Cancelled
+from napari_ssn.geometry.volume import Volume
+from napari_ssn.network import plan as plans
+from napari_ssn.network.inference import Watch
+from napari_ssn.network.models import Model, load_model
+from napari_ssn.network.plan import needed_bytes, plan_for
+from napari_ssn.network.slabs import Slabs
+from tests.support.helpers import noise_image, oblique_affine, tiny_model
+
+Look = tuple[int | None, ...] | None
+
+#: Model, what its card says, plane on show, and whether that is seen before the rest.
+CASES: list[tuple[str, dict[str, Any], Look, bool]] = [
+    ("deep", {}, None, False),
+    ("deep", {}, (None, None, 0), True),
+    ("deep", {"orientation": "ASR"}, (None, None, 19), True),
+    ("deep", {"orientation": "ASR"}, (17, None, None), True),
+    ("deep", {"orientation": "ASR"}, (5, 6, 7), True),
+    ("deep", {"orientation": "LIP", "spacing_mm": [1.0]}, (2, None, None), True),
+    ("deep", {"orientation": "LIP", "spacing_mm": [1.0]}, (None, 2, None), True),
+    ("deep", {"spacing_mm": [0.9, 2.0, 0.7]}, (9, None, None), True),
+    # Across it there is one layer alone.
+    ("deep", {"spacing_mm": [0.9, 2.0, 0.7]}, (None, 2, None), False),
+    ("flat", {"orientation": "PL"}, None, False),
+    ("flat", {"orientation": "PL"}, (None, None, 7), True),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    there = tmp_path_factory.mktemp("m")
+    tiny_model(there / "deep", dims=3, classes=3, region=(16, 16, 16))
+    tiny_model(there / "flat", region=(16, 16))
+    return there
+
+
+def model_of(folder: Path, name: str, **update: Any) -> Model:
+    model = load_model(folder / name, "cpu")
+    card = model.card.model_copy(update=update)
+    return Model(card, model.network, model.device, model.folder)
+
+
+@pytest.fixture(autouse=True)
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "LARGE", 1000)
+
+
+def volume() -> Volume:
+    return Volume(noise_image((28, 24, 20))[None], oblique_affine((1.1, 1.0, 0.8)))
+
+
+def same(one: PackedDistribution, other: PackedDistribution) -> None:
+    for name, numbers in other.arrays().items():
+        np.testing.assert_array_equal(one.arrays()[name], numbers, err_msg=name)
+    np.testing.assert_array_equal(one.affine, other.affine)
+    assert (one.start, one.image_space, one.presence) == (
+        other.start, other.image_space, other.presence,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "update", "look_at", "early"), CASES)
+def test_packed_as_it_comes_is_what_packing_the_whole_gives(
+    folder: Path, name: str, update: dict[str, Any], look_at: Look, early: bool
+) -> None:
+    model = model_of(folder, name, **update)
+    seen: list[LogitDistribution] = []
+    dense = model.infer(volume(), watch=Watch(look_at)).dist
+    assert isinstance(dense, LogitDistribution)
+    told: list[int] = []
+    watch = Watch(look_at, seen.append, lambda done, _: told.append(done))
+    found = model.infer(volume(), watch=watch, packed=True).dist
+    assert isinstance(found, PackedDistribution)
+    same(found, PackedDistribution.of(dense))
+    assert compact(found) is found
+    # Every tile once.
+    assert told == list(range(len(told)))
+    # What is seen first is what it will be.
+    for slab in seen:
+        part = tuple(slice(None) if at is None else slice(at, at + 1) for at in look_at or ())
+        np.testing.assert_array_equal(slab.label_map(), dense.label_map()[part])
+    assert len(seen) == early
+
+
+def test_a_region_around_a_point_and_one_tile(folder: Path) -> None:
+    for name, centre in (("deep", (20, 15, 13)), ("flat", (20, 15, 13)), ("deep", (1, 23, 19))):
+        model = model_of(folder, name, centred=True) if name == "flat" else model_of(folder, name)
+        dense = model.infer(volume(), centre).dist
+        found = model.infer(volume(), centre, packed=True).dist
+        assert isinstance(dense, LogitDistribution) and isinstance(found, PackedDistribution)
+        same(found, PackedDistribution.of(dense))
+
+
+def test_what_is_small_stays_as_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "LARGE", 1 << 28)
+    model = model_of(folder, "deep")
+    assert isinstance(model.infer(volume(), packed=True).dist, LogitDistribution)
+
+
+@pytest.mark.parametrize("look_at", [None, (None, None, 44)])
+def test_no_more_than_a_layer_is_there_at_once(
+    folder: Path, look_at: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, held = model_of(folder, "deep"), []
+    settle = Slabs.settle
+
+    def watched(self: Slabs) -> None:
+        totals = [one.blender.total for one in self._pieces if one.blender is not None]
+        held.append(sum(part.nbytes for total in totals if total for part in total))
+        settle(self)
+
+    monkeypatch.setattr(Slabs, "settle", watched)
+    long = Volume(noise_image((16, 16, 88))[None], np.eye(4))
+    found = model.infer(long, watch=Watch(look_at), packed=True).dist
+    whole = found.dense().nbytes  # type: ignore[attr-defined]
+    # A layer of 16 nodes, half of it overlapped on either side where it began in the middle.
+    assert 0 < max(held) <= (16 if look_at is None else 24) / 88 * whole
+    assert held[-1] < whole / 3
+
+
+def test_the_estimate_knows_of_it(folder: Path) -> None:
+    card = model_of(folder, "deep").card
+    card = card.model_copy(
+        update={"architecture": card.architecture.model_copy(update={"rank": 10})}
+    )
+    scan = Volume(np.zeros((1, 16, 16, 200), np.float32), np.eye(4))
+    plan = plan_for(card, scan)
+    voxels = 16 * 16 * 200
+    # Two rivals' eleven margins, three deviations, in half precision; what sorting takes.
+    kept = voxels * (2 * (2 * 11 + 3) + 3 + 4)
+    assert kept < needed_bytes(card, plan, packed=True) < needed_bytes(card, plan)
+
+
+def test_a_run_is_stopped_while_it_packs(folder: Path) -> None:
+    model, asked = model_of(folder, "deep"), [0]
+
+    def stop() -> bool:
+        asked[0] += 1
+        return asked[0] > 300
+
+    with pytest.raises(Cancelled):
+        model.infer(volume(), watch=Watch(cancelled=stop), packed=True)
