@@ -14,6 +14,20 @@ from tests.support.helpers import tiny_model
 from tests.support.remembered import remember
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that have a window of their own come after those that share one, which each of them
+    would have closed, and the next one opened again.
+    """
+    places = [at for at, one in enumerate(items) if one.path.parent == Path(__file__).parent]
+    ours = sorted((items[at] for at in places), key=_has_its_own)
+    for at, one in zip(places, ours, strict=True):
+        items[at] = one
+
+
+def _has_its_own(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) is not None for name in ("own_window", "shown"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def remembered() -> Iterator[None]:
     """What napari finds anew for every window is found once."""
@@ -68,6 +82,7 @@ def make_viewer(
 
     def make(show: bool = False) -> Any:
         assert not lent, "there is one window to share"
+        assert not show or _has_its_own(request.node), "mark a test that shows the window"
         if own or show:
             shared_window.close()
             viewer = request.getfixturevalue("make_napari_viewer")(show=show)

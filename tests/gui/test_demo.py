@@ -23,6 +23,7 @@ from tests.support.docks import add_image
 from tests.support.helpers import noise_image, tiny_model
 
 
+@pytest.mark.shown
 def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
     from PIL import Image
 
@@ -61,6 +62,7 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
         assert picture.shape[1] >= 900 and picture.std() > 10
 
 
+@pytest.mark.shown
 def test_perform_on_a_series(
     open_dock: Callable[..., Any], tmp_path: Path, capsys: Any, monkeypatch: Any
 ) -> None:

@@ -187,7 +187,7 @@ def test_play_moves_to_and_fro_and_pauses(opened: Any, qtbot: Any) -> None:
     assert dock.slider.slider.value() == 58
 
 
-@pytest.mark.parametrize("shown", [False, True])
+@pytest.mark.parametrize("shown", [False, pytest.param(True, marks=pytest.mark.shown)])
 def test_every_run_shows_its_own_region(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, shown: bool
 ) -> None:
@@ -659,6 +659,7 @@ def words_of(label: QLabel) -> int:
     return label.fontMetrics().horizontalAdvance(label.text())
 
 
+@pytest.mark.shown
 @pytest.mark.parametrize("points", [9, 15])
 def test_nothing_is_cut_off_sideways_at_any_font_size(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, points: int
@@ -690,6 +691,7 @@ def test_nothing_is_cut_off_sideways_at_any_font_size(
         appearance.font_size = before
 
 
+@pytest.mark.shown
 def test_the_main_path_fits_a_small_screen(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:
@@ -739,6 +741,7 @@ def cut_rows(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.shown
 @pytest.mark.parametrize("points", [9, 15])
 def test_no_row_is_cut_by_the_edge_in_any_state(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, points: int
@@ -817,6 +820,7 @@ def unreachable(page: Page) -> list[str]:
     return lost
 
 
+@pytest.mark.shown
 def test_every_control_can_be_reached_on_every_screen(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def check(dock: Any, direction: int) -> None:
             assert len(line) == len(other) and np.abs(line / scale - other).max() <= 0.5 + 1e-6
 
 
+@pytest.mark.shown
 def test_it_is_there_while_the_pointer_rests_on_the_slider(
     shown: Any, qtbot: Any, away: Any
 ) -> None:
@@ -114,6 +115,7 @@ def test_it_is_there_while_the_pointer_rests_on_the_slider(
     assert set(viewer.layers.selection) == selected
 
 
+@pytest.mark.shown
 def test_a_pointer_that_passes_by_shows_nothing(shown: Any, qtbot: Any, away: Any) -> None:
     _viewer, dock = shown
     there(dock.slider.slider)
@@ -123,6 +125,7 @@ def test_a_pointer_that_passes_by_shows_nothing(shown: Any, qtbot: Any, away: An
     assert not is_there(dock)
 
 
+@pytest.mark.shown
 def test_a_press_ends_it_and_the_outline_moves(shown: Any, qtbot: Any) -> None:
     _viewer, dock = shown
     there(dock.slider.slider)
@@ -132,6 +135,7 @@ def test_a_press_ends_it_and_the_outline_moves(shown: Any, qtbot: Any) -> None:
     QTest.mouseRelease(dock.slider.slider, Qt.MouseButton.LeftButton)
 
 
+@pytest.mark.shown
 def test_every_entry_of_the_list_shows_its_own(shown: Any, qtbot: Any) -> None:
     _viewer, dock = shown
     combo = dock.slider.directions
@@ -152,6 +156,7 @@ def test_every_entry_of_the_list_shows_its_own(shown: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not is_there(dock), timeout=5000)
 
 
+@pytest.mark.shown
 def test_it_follows_another_anchor_and_another_spread(shown: Any, qtbot: Any) -> None:
     _viewer, dock = shown
     session = dock.session
@@ -180,6 +185,7 @@ def test_it_follows_another_anchor_and_another_spread(shown: Any, qtbot: Any) ->
             np.testing.assert_array_equal(line, again)
 
 
+@pytest.mark.shown
 @pytest.mark.parametrize("ending", ["stale", "run", "deactivated", "3d", "closed"])
 def test_nothing_of_it_stays(shown: Any, qtbot: Any, ending: str) -> None:
     viewer, dock = shown
@@ -202,6 +208,7 @@ def test_nothing_of_it_stays(shown: Any, qtbot: Any, ending: str) -> None:
     assert not is_there(dock)
 
 
+@pytest.mark.shown
 def test_looking_again_shows_it_again(shown: Any, qtbot: Any) -> None:
     _viewer, dock = shown
     effect = dock.session.effect
@@ -242,6 +249,7 @@ def test_of_a_volume_only_the_slice_on_show_is_decoded(
     assert asked == [slice(7, 8)] * 6
 
 
+@pytest.mark.shown
 def test_what_lies_between_fills_while_a_finger_is_on_the_slider(shown: Any, qtbot: Any) -> None:
     """From where it was taken hold of, never what is inside both; then nothing is filled."""
     _viewer, dock = shown
@@ -270,6 +278,7 @@ def test_what_lies_between_fills_while_a_finger_is_on_the_slider(shown: Any, qtb
     assert not overlay.bands
 
 
+@pytest.mark.shown
 def test_what_is_filled_has_its_labels_colour_and_costs_no_new_program(
     shown: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

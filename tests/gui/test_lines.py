@@ -150,6 +150,7 @@ def test_copies_have_a_colour_each_and_follow_the_brush(opened: Any, qtbot: Any)
     assert not any(words.startswith("Sample") for words in named(dock))
 
 
+@pytest.mark.shown
 def test_width_is_that_of_the_screen(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:

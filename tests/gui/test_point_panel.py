@@ -87,6 +87,7 @@ def test_escape_ends_and_gives_its_key_back(pointed: tuple[Any, Any], qtbot: Any
     assert key not in viewer.keymap and key not in viewer.layers[CLICKS].keymap
 
 
+@pytest.mark.shown
 def test_a_real_click_on_the_canvas(
     open_dock: Callable[..., Any], tmp_path: Path, qtbot: Any
 ) -> None:
@@ -170,6 +171,7 @@ def test_points_in_every_plane(
     assert (np.array(viewer.layers[HYPOTHESIS].data) != shown).any()
 
 
+@pytest.mark.shown
 def test_long_names_do_not_widen_the_dock(
     open_dock: Callable[..., Any], tmp_path: Path, qtbot: Any
 ) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from napari_ssn.gui.layers.results import REGION
 from napari_ssn.gui.layers.reticle import NAME
 from tests.support.docks import add_image, run_and_wait
@@ -70,6 +72,7 @@ def test_a_direction_states_no_sizes_from_elsewhere(opened: tuple[Any, Any], qtb
     assert "not from here" not in slider.directions.toolTip()
 
 
+@pytest.mark.shown
 def test_whoever_has_placed_the_centre_sees_run(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:

@@ -181,6 +181,7 @@ def walk(viewer: Any, dock: Any, openers: Iterator[Callable[[Any], None]]) -> No
 
 
 # Many pictures of the screen: minutes where little else of a processor is left.
+@pytest.mark.shown
 @pytest.mark.timeout(1200)
 def test_all_sequences_of_three_actions_leave_the_picture_upright(
     open_dock: Callable[..., Any],
@@ -190,6 +191,7 @@ def test_all_sequences_of_three_actions_leave_the_picture_upright(
     walk(viewer, dock, cycle(OPENERS))
 
 
+@pytest.mark.shown
 def test_a_colour_picture_is_upright_after_a_plane(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock(show=True)
     viewer.window.resize(800, 600)
@@ -207,6 +209,7 @@ def test_a_colour_picture_is_upright_after_a_plane(open_dock: Callable[..., Any]
     assert brighter(viewer) == (True, True)
 
 
+@pytest.mark.shown
 def test_a_single_slice_comes_into_view_after_another_plane(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock(show=True)
     viewer.window.resize(800, 600)
@@ -244,6 +247,7 @@ def test_who_turns_the_camera_by_hand_has_it_until_the_next_plane(
     assert [str(one) for one in viewer.scene.camera.orientation2d] == ["down", "right"]
 
 
+@pytest.mark.shown
 def test_three_dimensions_are_not_as_in_a_mirror(open_dock: Callable[..., Any]) -> None:
     """From the front, and from the patient's left: head above, left at the right, front there."""
     viewer, dock = open_dock(show=True)
@@ -277,6 +281,7 @@ def steady(viewer: Any, qtbot: Any) -> None:
         sizes.append(viewer.screenshot(canvas_only=True, flash=False).shape)
 
 
+@pytest.mark.shown
 def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
     open_dock: Callable[..., Any], qtbot: Any
 ) -> None:
@@ -304,6 +309,7 @@ def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
     assert NAME not in overlays and not overlays.scale_bar.visible
 
 
+@pytest.mark.shown
 def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock(show=True)
     viewer.window.resize(800, 600)
@@ -331,6 +337,7 @@ def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., 
     np.testing.assert_array_equal(drawn(), alone)
 
 
+@pytest.mark.shown
 def test_the_legend_can_be_read_on_the_theme_that_is_chosen_meanwhile(
     open_dock: Callable[..., Any],
 ) -> None:
