@@ -62,6 +62,52 @@ class Worker:
     open: bool
 
 
+class Check:
+    """Whether workers that somebody else starts can be used: each is asked when it appears.
+
+    Args:
+        function: that a worker calls, with the arguments; why it can do nothing, empty if it can.
+        say: is told of a worker that is left aside.
+    """
+
+    def __init__(
+        self, function: Callable[..., str], arguments: tuple[Any, ...], say: Callable[[str], None]
+    ) -> None:
+        self._function, self._arguments, self._say = function, arguments, say
+        self._asked: dict[str, Future[Any]] = {}
+        self._fit: dict[str, bool] = {}
+
+    def fits(self, crew: Crew, address: str) -> bool:
+        """Whether one may get scans; not while it has not answered."""
+        if address not in self._fit:
+            if address not in self._asked:
+                self._asked[address] = self._ask(crew, address)
+            if not self._asked[address].done():
+                return False
+            why = self._why(self._asked.pop(address))
+            self._fit[address] = not why
+            if why:
+                self._say(f"Left aside: {why}.")
+        return self._fit[address]
+
+    def problem(self, crew: Crew, addresses: Iterable[str]) -> str:
+        """Why one of some cannot be used; waits for their answers."""
+        for address, asked in [(one, self._ask(crew, one)) for one in addresses]:
+            if why := self._why(asked):
+                return why
+            self._fit[address] = True
+        return ""
+
+    def _ask(self, crew: Crew, address: str) -> Future[Any]:
+        return crew.send(address, f"check-{address}", self._function, *self._arguments)
+
+    def _why(self, asked: Future[Any]) -> str:
+        error = asked.exception()
+        if error is not None:
+            return f"a worker has no napari-ssn that runs ({type(error).__name__})"
+        return str(asked.result())
+
+
 class Crew:
     """Hands scans to workers, and knows which are there.
 
@@ -70,6 +116,7 @@ class Crew:
         gpu: whether scans are for workers with a GPU alone.
         dashboard: address of dask's page; empty where there is none.
         keep: is told the names of the workers that are there, and starts those that are missing.
+        check: of workers that somebody else starts, who may yet come where there are none.
     """
 
     def __init__(
@@ -78,8 +125,15 @@ class Crew:
         gpu: bool = False,
         dashboard: str = "",
         keep: Callable[[set[str]], None] = lambda names: None,
+        check: Check | None = None,
     ) -> None:
         self._client, self._gpu, self.dashboard, self._keep = client, gpu, dashboard, keep
+        self._check = check
+
+    @property
+    def awaited(self) -> bool:
+        """Whether workers may come however long there are none, as from a queue."""
+        return self._check is not None
 
     def workers(self) -> dict[str, Worker]:
         """Those that are there now, by their addresses."""
@@ -88,7 +142,8 @@ class Crew:
         return {
             address: Worker(address, int(one["nthreads"]), one["status"] == "running")
             for address, one in told.items()
-            if one["resources"].get("GPU") or not self._gpu
+            if (one["resources"].get("GPU") or not self._gpu)
+            and (self._check is None or self._check.fits(self, address))
         }
 
     def send(self, address: str, key: str, function: Any, *arguments: Any) -> Future[Any]:
@@ -238,12 +293,14 @@ def check_scheduler(address: str) -> None:
 
 
 @contextmanager
-def distant_crew(address: str, gpu: bool) -> Iterator[Crew]:
+def distant_crew(address: str, gpu: bool, check: Check) -> Iterator[Crew]:
     """Workers of a scheduler that is there; they stay when the ``with`` ends.
 
-    DeviceError if it does not answer.
+    DeviceError if it does not answer, or one of those that are there cannot be used.
     """
     check_scheduler(address)
     with Client(address, timeout=_PATIENCE, set_as_default=False) as client:
         has_page = client.scheduler_info(n_workers=0)["services"].get("dashboard")
-        yield Crew(client, gpu, client.dashboard_link if has_page else "")
+        if why := check.problem(Crew(client, gpu), Crew(client, gpu).workers()):
+            raise DeviceError(f"These workers cannot be used: {why}.")
+        yield Crew(client, gpu, client.dashboard_link if has_page else "", check=check)

@@ -14,7 +14,7 @@ import torch
 
 from napari_ssn._version import __version__
 from napari_ssn.cohort.archived import Query, look_there, stamped
-from napari_ssn.cohort.crew import Crew, Worker, check_scheduler, distant_crew, local_crew
+from napari_ssn.cohort.crew import Check, Crew, Worker, check_scheduler, distant_crew, local_crew
 from napari_ssn.cohort.folders import folder_of
 from napari_ssn.cohort.looking import Looked, look, stamp_of
 from napari_ssn.cohort.manifest import Manifest, Record
@@ -179,7 +179,7 @@ def run_cohort(
         told.say(f"Columns of the table that say nothing here: {', '.join(looked.unused)}.")
     with Manifest(out, write=True) as manifest, ExitStack() as stack:
         # Started when there is something to do.
-        crew = cache(lambda: stack.enter_context(_crew(options, gpus, out)))
+        crew = cache(lambda: stack.enter_context(_crew(options, gpus, out, told)))
         places = _look_into(looked.places, manifest, crew, cancel)
         home = source if isinstance(source, Path) else out
         scans = [*looked.scans, *(one for place in places for one in _scans(*place, home))]
@@ -234,18 +234,15 @@ def _crowded(outcome: Outcome) -> bool:
 
 
 @contextmanager
-def _crew(options: Options, gpus: int, out: Path) -> Iterator[Crew]:
+def _crew(options: Options, gpus: int, out: Path, told: Told) -> Iterator[Crew]:
     if options.scheduler is None:
         with local_crew(options.workers, gpus) as crew:
             yield crew
         return
-    with distant_crew(options.scheduler, options.device.startswith("cuda")) as crew:
-        for address in crew.workers():
-            why = crew.send(
-                address, f"check-{address}", check_worker, str(out.absolute()), __version__
-            ).result()
-            if why:
-                raise DeviceError(f"These workers cannot be used: {why}.")
+    check = Check(check_worker, (str(out.absolute()), __version__), told.say)
+    with distant_crew(options.scheduler, options.device.startswith("cuda"), check) as crew:
+        if not crew.workers():
+            told.say("The scheduler has no workers yet: they are waited for.")
         yield crew
 
 

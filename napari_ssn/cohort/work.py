@@ -117,7 +117,7 @@ class Shift(Generic[Key]):
 
         Raises:
             Cancelled: somebody stopped it.
-            DeviceError: there have been no workers for two minutes.
+            DeviceError: there have been no workers for two minutes, and nobody else starts any.
         """
         waiting = deque(keys)
         workers = self.crew.workers()
@@ -138,7 +138,7 @@ class Shift(Generic[Key]):
                     if now - looked > _LOOK or not workers:
                         workers, looked = self.crew.workers(), now
                         waiting.extend(self._told(self._lost(workers)))
-                    alone = now if workers else alone
+                    alone = now if workers or self.crew.awaited else alone
                     if now - alone > _PATIENCE:
                         raise DeviceError("No worker is there any more: nothing else can be done.")
             finally:

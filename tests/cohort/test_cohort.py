@@ -7,6 +7,7 @@ import os
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import nibabel as nib
@@ -17,7 +18,7 @@ from distributed import LocalCluster
 from napari_ssn._version import __version__
 from napari_ssn.cohort import crew as crew_module
 from napari_ssn.cohort import run as cohort_run
-from napari_ssn.cohort import task
+from napari_ssn.cohort import task, work
 from napari_ssn.cohort.folders import PICTURE
 from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.documents.sidecar import read_sidecar
@@ -268,6 +269,33 @@ def test_a_scheduler_that_is_there(cohort: Any, tmp_path: Path) -> None:
     with LocalCluster(1, 1, processes=False, protocol="tcp", dashboard_address=None) as cluster:
         status, said, err, started = cohort("--scheduler", cluster.scheduler_address)
     assert status == 0 and not started and said == "1 scan: 1 done.\n", err
+
+
+def test_workers_that_come_later_are_waited_for_and_looked_at(
+    cohort: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """As from a queue: of a job that waits nobody knows when it begins."""
+    scan(tmp_path / "in" / "a.nii.gz")
+    monkeypatch.setattr(work, "_PATIENCE", 0.2)
+    # The first of them sees other folders, and the second is one to work with.
+    monkeypatch.setattr(cohort_run, "check_worker", crews.first_is_unfit(tmp_path / "came"))
+    how = {"processes": False, "protocol": "tcp", "dashboard_address": None}
+    with LocalCluster(n_workers=0, threads_per_worker=1, **how) as cluster:
+        timers = [Timer(wait, cluster.scale, (count,)) for count, wait in ((1, 1.5), (2, 4.0))]
+        before = crew_module.Check.problem
+
+        def begin(*given: Any) -> str:
+            found = before(*given)
+            for one in timers:
+                one.start()
+            return found
+
+        monkeypatch.setattr(crew_module.Check, "problem", begin)
+        status, said, err, _ = cohort("--scheduler", cluster.scheduler_address)
+        for one in timers:
+            one.join()
+    assert status == 0 and said == "1 scan: 1 done.\n", err
+    assert "no workers yet: they are waited for" in err and "Left aside: it is unfit." in err
 
 
 def test_workers_that_cannot_be_used(tmp_path: Path) -> None:

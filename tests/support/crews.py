@@ -82,6 +82,17 @@ def segment_and_note(job: Any) -> Any:
     return segment_scan(job)
 
 
+def first_is_unfit(note: Path) -> Any:
+    """As `check_worker`, of which the first worker that is asked is told that it is unfit."""
+
+    def check(folder: str, version: str) -> str:
+        first = not note.exists()
+        note.touch()
+        return "it is unfit" if first else ""
+
+    return check
+
+
 def rows(out: Path) -> list[dict[str, str]]:
     """Of a cohort's table."""
     with (out / "cohort.csv").open(newline="") as stream:
