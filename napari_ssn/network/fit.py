@@ -84,8 +84,8 @@ def foreign_units(card: ModelCard, units: Units) -> str | None:
             "near 0 and not near −1,000."
         )
     return (
-        f"{card.title} reads Hounsfield units, and these values seem to be none: no air is "
-        "among them."
+        f"{card.title} reads Hounsfield units, as a CT has them, and these values do not look "
+        "like it: no air is among them."
     )
 
 

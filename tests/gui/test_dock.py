@@ -754,9 +754,15 @@ def test_no_row_is_cut_by_the_edge_in_any_state(
     def looked_at(what: str, whole: bool = False) -> None:
         # What is counted meanwhile is laid out when it is there.
         qtbot.wait(150)
-        with suppress(TimeoutError):
-            qtbot.waitUntil(lambda: not cut_rows(area), timeout=3000)
-        assert not cut_rows(area), what
+        cut: list[str] = []
+
+        def ends_between_rows() -> bool:
+            cut[:] = cut_rows(area)
+            return not cut
+
+        with suppress(qtbot.TimeoutError):
+            qtbot.waitUntil(ends_between_rows, timeout=20_000)
+        assert not cut, what
         if whole and points == before:
             last = dock.samples.add
             assert last.visibleRegion().boundingRect() == last.rect(), what

@@ -50,7 +50,7 @@ def test_other_units_are_refused_before_run_and_taken_when_somebody_insists(
     panel.insist.click()
     add(viewer, hounsfield(SPACE) * 0.1 + 110)
     assert not panel.insist.isChecked() and not dock.run.button.isEnabled()
-    assert "seem to be none" in panel.fit.text()
+    assert "do not look like it" in panel.fit.text()
 
 
 def test_what_nobody_has_looked_at_is_refused_by_the_run(

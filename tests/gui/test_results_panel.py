@@ -65,7 +65,7 @@ def test_of_a_closed_or_changed_image_the_result_stays(opened: Any, qtbot: Any) 
     dock.results.box.activated.emit(0)
     assert dock.session.result is found and dock.session.stale
     assert np.array(viewer.layers[HYPOTHESIS].data).shape == (40, 48)
-    assert "closed" in dock.export.what.text() and not dock.export.write.isEnabled()
+    assert "closed" in dock.export.told.text() and not dock.export.write.isEnabled()
     dock.results.box.activated.emit(1)
     assert current(dock, "follow-up")
     # Another image is in its place: that has no result as yet.

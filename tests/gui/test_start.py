@@ -9,6 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
@@ -72,6 +73,20 @@ def test_from_nothing_to_an_image(
         said = dock.run.status
         assert words in said.text() and said.property("role") == "error" and begins()
         assert name not in said.text() and not viewer.layers
+    # A folder with nothing in it, and one that napari reads.
+    for name in ("empty", "stack"):
+        (tmp_path / name).mkdir()
+    for number in range(3):
+        Image.fromarray(np.full((8, 9), number, np.uint8)).save(
+            tmp_path / "stack" / f"{number}.png"
+        )
+    start.ask_folder = lambda: str(tmp_path / "empty")
+    read(folder.trigger)
+    assert "Nothing here reads that" in said.text() and not viewer.layers
+    start.ask_folder = lambda: str(tmp_path / "stack")
+    read(folder.trigger)
+    assert viewer.layers[0].data.shape == (3, 8, 9)
+    viewer.layers.clear()
     start.ask_files = lambda: [str(scan)]
     read(files.trigger)
     assert not begins() and dock.image.layers.currentText() == "Image 40 × 48"

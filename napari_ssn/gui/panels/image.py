@@ -109,7 +109,7 @@ class ImagePanel(Section):
         self.purpose = line("muted")
         self.origin = line("muted")
         self.fit = text("", "warn")
-        self.insist = QCheckBox("They are Hounsfield units: run all the same")
+        self.insist = QCheckBox("They are in HU: run all the same")
         self.insist.setToolTip("Sizes and ranges of an image in other units may mean nothing")
         self.insist.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         # Of a model of several channels the first has the image's place, and the channel's name.

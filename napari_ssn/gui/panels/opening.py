@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari.errors import MultipleReaderError, NoAvailableReaderError, ReaderPluginError
 from napari.layers import Layer
 from napari.layers._source import layer_source
+from napari.plugins._npe2 import get_readers
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QProgressBar
 
@@ -95,12 +96,26 @@ class OpeningPanel(Section):
             self._viewer.add_layer(layer)
 
     def _hand_over(self, path: Path) -> None:
+        there = len(self._viewer.layers)
+        try:
+            self._open_by_others(path)
+        except MultipleReaderError:
+            self._session.tell(SEVERAL_READERS, error=True)
+        except (ReaderPluginError, NoAvailableReaderError, OSError, ValueError):
+            self._session.tell(UNREADABLE, error=True)
+        else:
+            if len(self._viewer.layers) == there:
+                self._session.tell(UNREADABLE, error=True)
+
+    def _open_by_others(self, path: Path) -> None:
         try:
             self._viewer.open(str(path), plugin=None)
         except MultipleReaderError:
-            self._session.tell(SEVERAL_READERS, error=True)
-        except (ReaderPluginError, NoAvailableReaderError, OSError):
-            self._session.tell(UNREADABLE, error=True)
+            # This one has looked into it already.
+            others = [one for one in get_readers(str(path)) if one != _PLUGIN]
+            if len(others) != 1:
+                raise
+            self._viewer.open(str(path), plugin=others[0])
 
     def _ask(self, query: Query) -> None:
         query.answer(self.choose(query.what))

@@ -240,8 +240,10 @@ class ExportPanel(Section):
             return
         obstacle = self._session.files.obstacle
         if obstacle is not None:
-            say(self.what, obstacle, "warn")
-            self.what.setToolTip(obstacle)
+            # Why nothing can be written is read in full, in as many lines as it takes.
+            say(self.what, "")
+            if not self.told.text():
+                say(self.told, obstacle, "warn")
             return
         words = self._words()
         # Its end says how large it is, but for what is said of one slice.

@@ -111,9 +111,12 @@ class RunPanel(Section):
         policy.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(policy)
         self.status = text("", "muted")
+        # What is said of a result stands beside the button: below it every row counts.
+        self.done = line("muted")
         # The bar keeps its room while it is hidden: no more is wasted around it.
         self.body.setSpacing(1)
-        for widget in (self.button, self.bar, self.status):
+        self.body.addLayout(row([(self.button, 2), (self.done, 3)]))
+        for widget in (self.bar, self.status):
             self.body.addWidget(widget)
         self.button.clicked.connect(self.press)
         self._clock = QTimer(self)
@@ -165,7 +168,19 @@ class RunPanel(Section):
 
     def _tell(self) -> None:
         words, role = self._words()
+        short = words if self._of_result else ""
+        say(self.done, short)
+        self.done.setToolTip(short)
         say(self.status, words or " ", role)
+        self.status.setVisible(not short)
+
+    @property
+    def _of_result(self) -> bool:
+        """Whether there is nothing to be said but how the result on show came about."""
+        session = self._session
+        told = session.note is not None and session.note.at == "run"
+        idle = session.activity is None and not told and session.setup.obstacle is None
+        return idle and session.result is not None and not session.stale
 
     def _words(self) -> tuple[str, str]:
         session = self._session

@@ -15,6 +15,9 @@ _NEVER = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
 _NEEDED = Qt.ScrollBarPolicy.ScrollBarAsNeeded
 _FOOT_CHANGES = (QEvent.Type.LayoutRequest, QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
 _TAB = Qt.FocusPolicy.TabFocus
+_DRAWN = (QEvent.Type.Resize, QEvent.Type.Paint)
+# Milliseconds until what was drawn is looked at.
+_SOON = 60
 # Pixels of a row that may be missing, and that are left empty at most so that no row is cut.
 _TOUCH, _EMPTY = 1, 120
 
@@ -144,8 +147,14 @@ class Page(QScrollArea):
         changes = _FOOT_CHANGES if watched is self.foot else (QEvent.Type.LayoutRequest,)
         if watched in (self.widget(), self.foot) and event.type() in changes:
             self.fit()
-        elif watched is self.widget() and event.type() == QEvent.Type.Resize:
-            self._rest.start(0)
+        elif (
+            watched is self.widget()
+            and event.type() in _DRAWN
+            and not self._rest.isActive()
+            and not self.hurry()
+        ):
+            # Whatever has moved on it is drawn anew.
+            self._rest.start(_SOON)
         return bool(super().eventFilter(watched, event))
 
 
