@@ -10,24 +10,21 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import napari
 import numpy as np
+from camera import FOLDER, Camera, Film, nodule_in_3d, window
 from PIL import Image
+from qtpy.QtCore import Qt
 from scipy.ndimage import binary_erosion
 
-from napari_ssn.gui.demo import choose_model, export, let_draw, point_at, segment, wait_until
+from napari_ssn.gui.demo import choose_model, export, point_at, segment, wait_until
 from napari_ssn.gui.dock import SSNDock
-from napari_ssn.samples import sample
+from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.samples import raters
 
-FOLDER = Path(__file__).parent / "img"
-SIZE = (1280, 800)
-# Of the moving picture, and the colour of its palette that is none.
-FILMED, UNSEEN = (960, 600), 255
 # Of the series LungFCP-01-0001 of TCIA's Lung-Fused-CT-Pathology.
 NODULE = (180, 285, 18)
 # A vessel in the piece of a CT that is the fourth sample.
@@ -35,102 +32,6 @@ NO_NODULE = (38, 45, 12)
 # From where a solid is seen: from the side, a little from above.
 FROM_ABOVE = (0.0, -25.0, 55.0)
 ORANGE, BLUE = (255, 170, 0), (80, 160, 255)
-
-
-class Camera:
-    """Takes pictures of a window."""
-
-    def __init__(self, viewer: napari.Viewer, folder: Path) -> None:
-        self._viewer = viewer
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def take(self, name: str) -> None:
-        """Write the window as it is, as a small PNG."""
-        let_draw()
-        picture = Image.fromarray(self._viewer.window.screenshot(canvas_only=False, flash=False))
-        small = with_few_colours(picture.convert("RGB"))
-        small.save(self._folder / f"{name}.png", optimize=True)
-
-
-class Film(Camera):
-    """Takes a moving picture of a window, small enough for the top of a page."""
-
-    def __init__(self, viewer: napari.Viewer, folder: Path) -> None:
-        super().__init__(viewer, folder)
-        self._frames: list[Image.Image] = []
-        self._milliseconds: list[int] = []
-
-    def expose(self, seconds: float) -> None:
-        """Take a picture of the window as it is, to be seen for so long."""
-        let_draw(0.2)
-        whole = Image.fromarray(self._viewer.window.screenshot(canvas_only=False, flash=False))
-        self._frames.append(whole.convert("RGB").resize(FILMED, Image.Resampling.LANCZOS))
-        self._milliseconds.append(round(1000 * seconds))
-
-    def write(self, name: str) -> None:
-        """Write what was taken, again and again from the start."""
-        # One palette for all: a pixel that stays is of one colour, and is written once.
-        together = Image.new("RGB", (FILMED[0], FILMED[1] * 3))
-        for at, frame in enumerate((self._frames[0], self._frames[len(self._frames) // 2])):
-            together.paste(frame, (0, FILMED[1] * at))
-        together.paste(self._frames[-1], (0, FILMED[1] * 2))
-        palette = with_few_colours(together)
-        frames = [
-            np.asarray(frame.quantize(palette=palette, dither=Image.Dither.NONE))
-            for frame in self._frames
-        ]
-        pictures = []
-        for frame, before in zip(frames, [None, *frames], strict=False):
-            # What stays as it was is left out.
-            moved = frame if before is None else np.where(frame == before, UNSEEN, frame)
-            picture = Image.fromarray(moved.astype(np.uint8), "P")
-            picture.putpalette(palette.getpalette() or [])
-            pictures.append(picture)
-        pictures[0].save(
-            self._folder / f"{name}.gif",
-            save_all=True,
-            append_images=pictures[1:],
-            duration=self._milliseconds,
-            loop=0,
-            optimize=False,
-            transparency=UNSEEN,
-            disposal=1,
-        )
-
-
-def with_few_colours(picture: Image.Image) -> Image.Image:
-    """255 colours do for a grey image with some lines, at a third of the size.
-
-    Most are those that there is most of, so that tissue keeps its greys; the others are spread over
-    all that there are, or thin lines would lose theirs.
-    """
-    none, palette = Image.Dither.NONE, Image.new("P", (1, 1))
-    common = picture.quantize(160, dither=none).getpalette() or []
-    spread = picture.quantize(95, method=Image.Quantize.MAXCOVERAGE, dither=none).getpalette() or []
-    palette.putpalette(common[: 160 * 3] + spread[: 95 * 3])
-    return picture.quantize(palette=palette, dither=none)
-
-
-@contextmanager
-def window() -> Iterator[napari.Viewer]:
-    """A window of the pictures' size, which goes in the end."""
-    viewer = napari.Viewer()
-    viewer.window.resize(*SIZE)
-    try:
-        yield viewer
-    finally:
-        viewer.close()
-
-
-def nodule_in_3d(viewer: napari.Viewer) -> tuple[SSNDock, tuple[int, ...]]:
-    """Open the sample of a nodule in Hounsfield units and the dock; and where the nodule is."""
-    about = sample(4)
-    assert about.centre is not None
-    viewer.open_sample("napari-ssn", about.name)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
-    choose_model(dock, "nodule-3d")
-    return dock, about.centre
 
 
 def tour() -> None:
@@ -272,6 +173,67 @@ def follow_up() -> None:
         camera.take("follow-up")
 
 
+def people(viewer: napari.Viewer, dock: SSNDock) -> list[napari.layers.Labels]:
+    """What each of the four radiologists outlined in the sample, as layers that somebody opened."""
+    image = dock.picture.image
+    assert image is not None
+    turn = dock.session.setup.source.turn
+    where = {"scale": image.scale, "translate": image.translate, "units": image.units}
+    names = ("Anna", "Ben", "Cleo", "Dana")
+    return [
+        viewer.add_labels(np.ascontiguousarray(turn.apply(one)), name=name, **where)
+        for name, one in zip(names, raters(4), strict=True)
+    ]
+
+
+def ensemble() -> None:
+    """Four radiologists' outlines as the members of an ensemble; one of them left out."""
+    with window() as viewer:
+        camera = Camera(viewer, FOLDER)
+        dock, centre = nodule_in_3d(viewer)
+        session = dock.session
+        wait_until(dock, lambda: session.setup.source is not None)
+        layers = people(viewer, dock)
+        viewer.layers.selection = set(layers)
+        models = dock.image.models
+        models.activated.emit(models.findText("Ensemble…"))
+        dock.image.members.layers.click()
+        for layer in layers:
+            layer.visible = False
+        point_at(viewer, dock, centre)
+        segment(dock)
+        wait_until(dock, lambda: session.summary.lengths is not None)
+        camera.take("ensemble")
+        dock.members.table.item(3, 0).setCheckState(Qt.CheckState.Unchecked)
+        wait_until(dock, lambda: not session.busy and len(session.result.members) == 3)
+        wait_until(dock, lambda: session.summary.dealt and session.summary.lengths is not None)
+        dock.members.votes.click()
+        wait_until(dock, lambda: session.overviews.of("probability") is not None)
+        # All of the list, which stands under what is found out first.
+        bar = dock.tabs.widget(0).verticalScrollBar()
+        bar.setValue(bar.maximum())
+        camera.take("ensemble-without-one")
+
+
+def readers_room() -> None:
+    """The same four outlines compared, beside what `nodule-3d` makes of the image."""
+    with window() as viewer:
+        camera = Camera(viewer, FOLDER)
+        dock, centre = nodule_in_3d(viewer)
+        point_at(viewer, dock, centre)
+        segment(dock)
+        layers = people(viewer, dock)
+        viewer.layers.selection = {viewer.layers[HYPOTHESIS]}
+        titles = [dock.tabs.tabText(at) for at in range(dock.tabs.count())]
+        dock.tabs.setCurrentIndex(titles.index("Readers"))
+        room = dock.session.readers
+        dock.readers.compare.click()
+        wait_until(dock, lambda: room.found is not None and not room.busy)
+        for layer in layers:
+            layer.visible = False
+        camera.take("readers")
+
+
 def chest_ct(path: Path) -> None:
     """Open a chest CT, point at its nodule, segment, walk and export."""
     with window() as viewer:
@@ -328,7 +290,7 @@ def slices_of(dock: SSNDock, sigma: float) -> None:
 
 
 if __name__ == "__main__":
-    steps = (tour, in_three_dimensions, follow_up, moving)
+    steps = (tour, in_three_dimensions, follow_up, ensemble, readers_room, moving)
     for step in (partial(chest_ct, Path(sys.argv[1])),) if sys.argv[1:] else steps:
         # A session may still be writing there, in the thread that keeps it.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as state:

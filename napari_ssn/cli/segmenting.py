@@ -168,12 +168,14 @@ def segment_image(
     else:
         choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
     choices += [Choice(drawing=fitting.drawing)] if fitting is not None else []
-    levels = nested(found, (), ()) if STRUCTURES_SUFFIX in ways else None
+    levels, members = nested(found, (), ()) if STRUCTURES_SUFFIX in ways else (None, "")
     rows: list[Row] = []
     means: tuple[Diameter, ...] = ()
     for number, (name, choice) in enumerate(zip(names, choices, strict=True)):
         hypothesis = hypothesis_of(found, choice, None)
-        content = Content.of(hypothesis, found.card, unlike=ranges.unlike, levels=levels)
+        content = Content.of(
+            hypothesis, found.card, unlike=ranges.unlike, levels=levels, members=members
+        )
         with _saying_what_is_missing(number, len(names)):
             record = describe(found, choice, None, hypothesis, ranges, lengths)
             for suffix in ways:

@@ -170,6 +170,8 @@ class Content:
         record: what a sidecar says of it; None where none is written.
         levels: (C − 1, *S) in how many of the outer, median and inner mask of each label a voxel
             lies; None where nothing is known of other hypotheses.
+        members: what the hypotheses behind ``levels`` are where they are members of an ensemble, as
+            ``4 label maps``; empty of a model.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -179,6 +181,7 @@ class Content:
     unlike: bool = False
     record: Provenance | None = None
     levels: NDArray[np.uint8] | None = None
+    members: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.hypotheses) == (self.probability is not None):
@@ -204,6 +207,7 @@ class Content:
         names: Sequence[str] | None = None,
         unlike: bool = False,
         levels: NDArray[np.uint8] | None = None,
+        members: str = "",
     ) -> Content:
         """Content of what a caller gives; what he leaves out gets plain names.
 
@@ -212,14 +216,15 @@ class Content:
             model: its labels may be more than there are, not fewer.
             names: of the hypotheses; ``hypothesis 1`` … by default.
             unlike: whether the image is unlike those that the model was trained on.
-            levels: see `Content`.
+            levels, members: see `Content`.
         """
         if isinstance(what, ProbabilityMap):
             return cls((), what, (), model or _unknown(what.classes), unlike)
         several = (what,) if isinstance(what, Hypothesis) else tuple(what)
         named = names or [f"hypothesis {i + 1}" for i in range(len(several))]
         classes = max((one.classes for one in several), default=2)
-        return cls(several, None, tuple(named), model or _unknown(classes), unlike, levels=levels)
+        known = model or _unknown(classes)
+        return cls(several, None, tuple(named), known, unlike, levels=levels, members=members)
 
     @property
     def classes(self) -> int:

@@ -207,10 +207,17 @@ def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def where_they_differ(maps: NDArray[np.uint8]) -> int:
     """Slice of the first axis on which the fewest voxels are labelled alike.
 
+    Of those, where there are any, on which each outlines something that does so anywhere: a picture
+    without an outline beside a size looks as if nothing were outlined.
+
     Args:
         maps: (n, Z, Y, X) label maps.
     """
     apart = (maps != maps[:1]).any(0).sum((1, 2))
+    there = np.any(maps > 0, axis=(2, 3))
+    in_all = np.all(there[np.any(there, axis=1)], axis=0)
+    if (apart * in_all).any():
+        apart = apart * in_all
     if not apart.any():
         apart = maps.any(0).sum((1, 2))
     return int(apart.argmax()) if apart.any() else maps.shape[1] // 2

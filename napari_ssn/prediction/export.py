@@ -71,8 +71,8 @@ def export_part(
     content, provenance = _content(shown, part, reported, cancel)
     if path.name.lower().endswith(STRUCTURES_SUFFIX) and content.hypotheses:
         choice = shown.choice
-        levels = nested(shown.prediction, choice.points, choice.only, cancel)
-        content = replace(content, levels=levels)
+        levels, members = nested(shown.prediction, choice.points, choice.only, cancel)
+        content = replace(content, levels=levels, members=members)
     series = shown.series
     if deidentified and series is not None:
         series = series.unnamed()

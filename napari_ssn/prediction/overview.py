@@ -68,12 +68,13 @@ def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overvie
         return Overview(wish, None if exact else count, _frozen(dist.placed(share)), noun=noun)
     if wish.kind == "boxplot":
         return _boxplot(prediction, wish, cancel)
-    found, count = _agreeing(prediction, wish.points, wish.only, wish.seed, cancel)
+    found, count, noun = _agreeing(prediction, wish.points, wish.only, wish.seed, cancel)
     return Overview(
         wish,
         count,
         _frozen(dist.placed(found.levels(wish.label))),
         tally=_frozen(found.tally(wish.label)),
+        noun=noun,
     )
 
 
@@ -82,19 +83,21 @@ def nested(
     points: tuple[Point, ...],
     only: tuple[Question, ...],
     cancel: Cancel = NEVER,
-) -> NDArray[np.uint8]:
+) -> tuple[NDArray[np.uint8], str]:
     """In how many of the outer, median and inner mask of each label a voxel lies, (C − 1, *S).
 
-    On the source's grid; the same hypotheses as in the picture of contours.
+    On the source's grid; the same hypotheses as in the picture of contours. Also what these are
+    where they are members of an ensemble, as ``4 label maps``.
 
     Args:
         prediction: whose.
         points, only: that the hypotheses are given.
         cancel: looked at on the way.
     """
-    found, _ = _agreeing(prediction, points, only, SEED, cancel)
+    found, count, noun = _agreeing(prediction, points, only, SEED, cancel)
     dist = prediction.dist
-    return np.stack([dist.placed(found.levels(label)) for label in range(1, dist.classes)])
+    levels = [dist.placed(found.levels(label)) for label in range(1, dist.classes)]
+    return np.stack(levels), f"{count} {noun}" if noun else ""
 
 
 def _agreeing(
@@ -103,15 +106,16 @@ def _agreeing(
     only: tuple[Question, ...],
     seed: int,
     cancel: Cancel,
-) -> tuple[Agreement, int]:
-    """What those agree on who outline anything, and how many they are."""
+) -> tuple[Agreement, int, str]:
+    """What those agree on who outline anything, how many they are, and what if members."""
     given, crowd = prediction.given, crowd_of(prediction, points, only, DRAWS, seed)
     draws = crowd.z
     if not crowd.members:
         # Lines say where a border runs: of those who outline nothing there is none, and what share
         # of all they are is said beside the sizes.
         draws = draws[given.outlined(points, draws, always=True)]
-    return agreement(given.source(points), draws, cancel.check), len(draws)
+    noun = prediction.noun if crowd.members else ""
+    return agreement(given.source(points), draws, cancel.check), len(draws), noun
 
 
 def label_shares(

@@ -21,7 +21,7 @@ from napari_ssn.prediction.crowd import Crowd, crowd_of, member_counts
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.text.ensembles import range_of_members
 from napari_ssn.text.presence import Presence
-from napari_ssn.text.sizes import Measure, capital, range_line, remarks_on
+from napari_ssn.text.sizes import Measure, before_a_number, capital, range_line, remarks_on
 
 #: Hypotheses behind a range unless somebody wants others, and the seed of their draws.
 DRAWS, SEED = 1000, 0
@@ -121,7 +121,8 @@ class Ranges:
                 words += f" · mean outline {said}"
             words = " · ".join([words, *remarks_on(measure, lengths)])
             if presence.apart and not self.members:
-                yield f"{name} {measure.short_here(one.median, one.high)} · {words}"
+                sized = before_a_number(presence.labels[label])
+                yield f"{sized} {measure.short_here(one.median, one.high)} · {words}"
             else:
                 yield f"{name}: median {measure.amount_here(one.median)} · {words}"
         if presence.line and not presence.unlikely:

@@ -13,6 +13,7 @@ from napari_ssn.errors import Cancel
 from napari_ssn.prediction.wish import KINDS, SEED, Kind, Wish
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.runner import Runner
+from napari_ssn.text.overview import shares
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -101,6 +102,12 @@ class Overviews:
     def of(self, kind: Kind) -> Overview | None:
         """The picture of a kind; while another is being made, the former one."""
         return self._found[kind].value
+
+    @property
+    def shares(self) -> tuple[str, str, str]:
+        """What is said of the outer, median and inner line."""
+        found = self.of("contours")
+        return shares("" if found is None else found.noun)
 
     def current(self, kind: Kind) -> bool:
         """Whether the picture of a kind is about what is asked for now."""

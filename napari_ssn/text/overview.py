@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari_ssn.geometry.diameters import Diameter
+from napari_ssn.text.sizes import Measure
 from napari_ssn.text.steering import POINTS_FOLLOWED
 
 #: What is said on the picture of the bold line.
 ON_SHOW = "Hypothesis on show"
 #: Of outer, median and inner line.
 SHARES = ("Outer · 5 % agree", "Median · half agree", "Inner · 95 % agree")
+#: The same where the hypotheses are the members of an ensemble of few.
+MEMBERS = ("Outer · any member", "Median · half", "Inner · all members")
 #: And of what any, half and all of several people outlined.
 PEOPLE = ("Readers, outer · any", "Readers, median · half", "Readers, inner · all")
 #: And of where the border would run.
@@ -19,6 +23,12 @@ LOOKED_AT = "Region that was looked at"
 
 # Numbers that are named one by one.
 _NAMED = 8
+
+
+def calipers_line(label: str, measure: Measure, found: Diameter) -> str:
+    """``Ø 20 × 15 mm``, of several labels ``Ø 20 × 15 mm · anterior``."""
+    whose = f" · {label}" if label else ""
+    return f"Ø {measure.across(found)}{whose}"
 
 
 def unlike_line(outliers: Sequence[int], draws: int, what: str = "hypothesis") -> str:
@@ -41,14 +51,28 @@ def unlike_line(outliers: Sequence[int], draws: int, what: str = "hypothesis") -
     return f"{several.capitalize()} {named} of {draws} are unlike the others."
 
 
-def missing_line(highest: int) -> str:
+def shares(noun: str) -> tuple[str, str, str]:
+    """What is said of outer, median and inner line.
+
+    Args:
+        noun: what the hypotheses are where they are the members of an ensemble: of fewer than 20
+            no percentage is a share of anything.
+    """
+    return MEMBERS if noun else SHARES
+
+
+def missing_line(highest: int, noun: str = "") -> str:
     """Which contours there are none of, as where every tenth hypothesis is empty.
 
     Args:
         highest: of the masks that is not empty: 3 inner, 2 median, 1 outer, 0 none.
+        noun: as for `shares`.
     """
     if highest >= 3:
         return ""
+    if noun:
+        of = {2: "all", 1: "half", 0: "any"}[highest]
+        return f"No voxel is in {of} of the {noun}."
     share = {2: 95, 1: 50, 0: 5}[highest]
     return f"No voxel is in {share} % of the hypotheses."
 

@@ -167,6 +167,11 @@ def remarks_on(measure: Measure, found: Diameter | None) -> list[str]:
     return [one for one in said if one]
 
 
+def before_a_number(label: str) -> str:
+    """``Nodule``, and of a label without a name ``Label 1:``, whose number is no size."""
+    return f"{capital(label)}:" if label[-1:].isdigit() else capital(label)
+
+
 def headline(
     label: str, measure: Measure, voxels: float | None, found: Diameter | None = None
 ) -> str:
@@ -175,13 +180,7 @@ def headline(
         return f"{capital(label)} …"
     if voxels == 0:
         return f"{capital(label)}: none in this hypothesis"
-    return f"{capital(label)} {measure.size_here(voxels, found)}"
-
-
-def calipers_line(label: str, measure: Measure, found: Diameter) -> str:
-    """``Ø 20 × 15 mm``, of several labels ``Ø 20 × 15 mm · anterior``."""
-    whose = f" · {label}" if label else ""
-    return f"Ø {measure.across(found)}{whose}"
+    return f"{before_a_number(label)} {measure.size_here(voxels, found)}"
 
 
 def lengths_line(
@@ -248,7 +247,7 @@ def sizes_line(
     ]
     if len(said) == 1:
         return said[0] if counts[1] else "nothing outlined"
-    return "\n".join(f"{capital(name)} {one}" for name, one in zip(labels, said, strict=True))
+    return "\n".join(f"{before_a_number(a)} {b}" for a, b in zip(labels, said, strict=True))
 
 
 def range_line(

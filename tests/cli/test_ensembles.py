@@ -116,7 +116,7 @@ def test_the_range_of_many_is_drawn_around_them_and_no_models(run, scan, tmp_pat
     more = ("--ensemble", tmp_path / "maps", "--out", tmp_path / "out", "--samples", 1, "--report")
     status, said, err = run("segment", scan, *more)
     assert status == 0, err
-    line = r"Label [12] [\d.]+ mL · range around 20 networks [\d.–]+ mL \(90 % of 1,000 hypotheses"
+    line = r"Label [12]: [\d.]+ mL · range around 20 networks [\d.–]+ mL \(90 % of 1,000 hypotheses"
     *sizes, presence = said.splitlines()
     assert len(sizes) == 2 and all(re.match(line, one) for one in sizes), said
     assert presence == "1 of 20 networks outlines nothing here"

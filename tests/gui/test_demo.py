@@ -37,7 +37,7 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
     pictures = [line.removeprefix("picture: ") for line in lines if line.startswith("picture")]
     assert pictures == ["opened.png", "result.png", "window.png"], "a slice has no other planes"
     lines = [line for line in lines if not line.startswith("picture")]
-    assert lines[0].startswith("mean: Label 1 ")
+    assert lines[0].startswith("mean: Label 1: ")
     assert sum(line.startswith("sample ") for line in lines) == 2
     walked = [line for line in lines if line.startswith("direction 1 at ")]
     assert [line.split(" at ")[1].split(":")[0] for line in walked] == [
@@ -50,9 +50,9 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
         "+3.00 σ",
     ]
     # At 0 it is the mean, and what was chosen is what was seen at +1 and lies in the file.
-    assert lines[0].startswith(f"mean: {walked[3].split(': ')[1]} · ")
+    assert lines[0].startswith(f"mean: {walked[3].split(': ', 1)[1]} · ")
     chosen = next(line for line in lines if line.startswith("chosen"))
-    assert chosen.split("): ")[1] == walked[4].split(": ")[1]
+    assert chosen.split("): ")[1] == walked[4].split(": ", 1)[1]
     record = json.loads((out / "hypothesis.json").read_text())
     assert record["choice"]["sigma"] == pytest.approx(1.0)
     written = np.asarray(nib.load(out / "hypothesis.nii.gz").dataobj)

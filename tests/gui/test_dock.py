@@ -53,7 +53,7 @@ def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     assert dock.run.button.isEnabled() and not dock.slider.isEnabled()
     assert dock.image.geometry.text() == "48 × 40 · 0.7 × 0.7 mm · thickness unknown"
     run_and_wait(dock, qtbot)
-    assert dock.result.headlines[0].text().startswith("Label 1 ")
+    assert dock.result.headlines[0].text().startswith("Label 1: ")
     assert "Model range" in dock.result.ranges[0].text()
     walking = layer(viewer, HYPOTHESIS)
     np.testing.assert_allclose(walking.scale, (0.7, 0.7))

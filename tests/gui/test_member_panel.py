@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 
 from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.prediction.curve import STEP
+from napari_ssn.text.overview import MEMBERS, SHARES
 from tests.support.docks import add_image, run_and_wait, settled
 from tests.support.helpers import tiny_model
 
@@ -95,6 +96,10 @@ def test_members_are_listed_shown_compared_and_left_out(dock: tuple[Any, Any], q
     words = [one.text() for one in (*dock.result.ranges, *dock.result.headlines)]
     assert "DOE" not in str(words) + dock.run.status.text() and "reader" not in str(words)
     assert "mm²" not in dock.slider.directions.currentText()
+    # Of so few no percentage is a share of anything.
+    legend = {one for one, _, _ in dock.lines.legend.rows}
+    assert set(MEMBERS) <= legend and not legend & set(SHARES)
+    assert dock.result.headlines[0].text().startswith("Label 1: ")
     # A click shows one, and the arrows go on from there.
     panel.table.cellClicked.emit(2, 1)
     np.testing.assert_array_equal(shown(viewer), maps[2])

@@ -77,6 +77,19 @@ def test_outlines_come_back_voxel_for_voxel(tmp_path: Path, name: str, kind: str
         label_maps([path], affine, SPACE, 3, 2)
 
 
+def test_contours_of_an_ensemble_of_few_are_called_by_its_members(tmp_path: Path) -> None:
+    affine, path = AFFINES["oblique"], tmp_path / "a.rtstruct.dcm"
+    (one,), source = maps(1, affine), series(tmp_path, affine)
+    levels = np.random.default_rng(4).integers(0, 4, (2, *SPACE)).astype(np.uint8)
+    content = Content.of(one, card(), levels=levels, members="4 label maps")
+    path.write_bytes(encode(content, path, source))
+    found = pydicom.dcmread(path).StructureSetROISequence
+    said = {str(roi.ROIName): str(roi.get("ROIDescription", "")) for roi in found}
+    assert said["anterior, inner (all)"] == "Inside all of 4 label maps that outline anything"
+    assert said["posterior, outer (any)"] == "Inside any of 4 label maps that outline anything"
+    assert "%" not in "".join([*said, *said.values()])
+
+
 def test_others_fill_the_same_voxels(tmp_path: Path) -> None:
     """Of the outline, and of what 95, 50 and 5 % of the hypotheses agree on."""
     tool = shutil.which("plastimatch")

@@ -91,6 +91,11 @@ def test_where_they_differ_by_hand() -> None:
     assert where_they_differ(maps) == 1  # all alike: where most is labelled
     maps[2, 3, :2] = 1
     assert where_they_differ(maps) == 3
+    # Rather where each of them has something, if any such slice tells them apart.
+    maps[0, 1, 0] = 0
+    assert where_they_differ(maps) == 1
+    maps[0] = 0  # nothing anywhere: of the others both slices
+    assert where_they_differ(maps[[0, 1, 2]]) == 1 and where_they_differ(maps[1:]) == 3
 
 
 def test_cards_of_an_earlier_run_are_dropped(tmp_path: Path) -> None:

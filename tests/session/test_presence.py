@@ -285,7 +285,7 @@ def test_the_command_writes_samples_of_all_readers(run, scan, tmp_path, with_pre
         assert status == 0 and verdict.startswith("Identical"), verdict
     lines = text.splitlines()
     assert len(lines) == 2 and lines[1] == "about 20 % would outline nothing here"
-    assert lines[0].startswith("Label 1 ") and "hypotheses that outline it)" in lines[0]
+    assert lines[0].startswith("Label 1: ") and "hypotheses that outline it)" in lines[0]
     rows = (out / "volumes.csv").read_text().splitlines()
     assert rows[-1].startswith("nothing outlined,0.2")
     page = page_of(out / "report.html")

@@ -21,9 +21,17 @@ from napari_ssn.text.directions import (
     offered_directions,
 )
 from napari_ssn.text.image import geometry, origin
-from napari_ssn.text.overview import missing_line, probability_tip, unlike_line
+from napari_ssn.text.overview import missing_line, probability_tip, shares, unlike_line
 from napari_ssn.text.problems import problem, seconds
-from napari_ssn.text.sizes import Measure, headline, histogram_tip, in_brief, percent, range_line
+from napari_ssn.text.sizes import (
+    Measure,
+    before_a_number,
+    headline,
+    histogram_tip,
+    in_brief,
+    percent,
+    range_line,
+)
 from napari_ssn.text.steering import (
     card_lines,
     card_tip,
@@ -36,6 +44,19 @@ ML = Measure("volume", 1.0, flat=False)  # a voxel of 1 mm³: 1,000 of them are 
 SLICE = Measure("plane", 1.0, flat=True)
 AREA = Measure("plane", 0.5, flat=True)
 PIXELS = Measure("unknown", 1.0, flat=True)
+
+
+def test_of_an_ensemble_of_few_no_contour_is_a_percentage() -> None:
+    assert missing_line(2, "networks") == "No voxel is in all of the networks."
+    assert missing_line(1, "networks") == "No voxel is in half of the networks."
+    assert missing_line(0, "networks") == "No voxel is in any of the networks."
+    assert missing_line(3, "networks") == ""
+    assert shares("networks") == ("Outer · any member", "Median · half", "Inner · all members")
+    assert shares("")[2] == "Inner · 95 % agree"
+
+
+def test_a_label_without_a_name_is_told_from_its_size() -> None:
+    assert (before_a_number("label 1"), before_a_number("nodule")) == ("Label 1:", "Nodule")
 
 
 @pytest.mark.parametrize(

@@ -121,13 +121,13 @@ def test_the_window_says_area_and_diameters(
     assert result is not None and counts is not None and session.cards is not None
     (found,) = session.summary.across.here or ()
     line = headline(result.labels[1], result.measure, int(counts[1]), found)
-    assert re.fullmatch(rf"Label 1 {_AREA} · {_ACROSS}", line), line
+    assert re.fullmatch(rf"Label 1: {_AREA} · {_ACROSS}", line), line
     for card in session.cards.cards:
         tip = sizes_line(result.labels[1:], result.measure, card.counts, card.across)
         assert re.fullmatch(rf"{_AREA} · {_ACROSS}{_CUT}|nothing outlined", tip), tip
     shown = Shown(result, session.walk.choice, None, session.cards, session.ranges)
     (size,) = report_of(shown).sizes
-    assert f"Label 1 {size.amount}" == line
+    assert f"Label 1: {size.amount}" == line
     # While the slider is held nothing is measured, and it is said that it is not.
     before = session.summary.across.here
     session.walk.hold()

@@ -16,8 +16,8 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import BOLD, THIN
 from napari_ssn.session import Plane, Session
 from napari_ssn.session.lines import Lines
-from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, PEOPLE, SHARES, WAYS
-from napari_ssn.text.sizes import calipers_line, capital
+from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, PEOPLE, WAYS, calipers_line
+from napari_ssn.text.sizes import capital
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -164,12 +164,13 @@ class Plan:
         grey, found = self._scene.grey, self._session.borders.of_shares(plane)
         if not found:
             return
+        said = self._session.overviews.shares
 
         def made() -> list[Line]:
             tones = colours.GREYS if grey else colours.TONES
             return [
                 Line(lines, tone, words=words)
-                for lines, tone, words in zip(found, tones, SHARES, strict=True)
+                for lines, tone, words in zip(found, tones, said, strict=True)
             ]
 
         # The lines are the same object while they are the same lines.

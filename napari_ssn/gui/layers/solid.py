@@ -15,7 +15,7 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import BOLD, THIN
 from napari_ssn.gui.layers.world import in_layer
 from napari_ssn.session import Session
-from napari_ssn.text.overview import ON_SHOW, SHARES
+from napari_ssn.text.overview import ON_SHOW
 from napari_ssn.text.sizes import capital
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class Solid:
             (capital(label.name) if several else ON_SHOW, label.colour, BOLD)
             for label in labels[1:]
         ]
-        outer = [(SHARES[0], self.glass.colour, THIN)] if glass else []
+        said = self._session.overviews.shares
+        outer = [(said[0], self.glass.colour, THIN)] if glass else []
         return (*solid, *outer)
 
     # ---- The slab

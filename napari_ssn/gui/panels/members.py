@@ -13,7 +13,7 @@ from napari_ssn.gui.widgets.table import Table
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
 from napari_ssn.text.ensembles import member_title
-from napari_ssn.text.sizes import capital
+from napari_ssn.text.sizes import before_a_number
 
 if TYPE_CHECKING:
     from napari_ssn.session import Row
@@ -98,7 +98,7 @@ class MemberPanel(Section):
                 labels = zip(result.labels[1:], voxels, strict=True)
                 size.setToolTip(
                     "\n".join(
-                        f"{capital(label)} {measure.amount_here(int(n))}" for label, n in labels
+                        f"{before_a_number(one)} {measure.amount_here(int(n))}" for one, n in labels
                     )
                 )
         self.table.blockSignals(False)

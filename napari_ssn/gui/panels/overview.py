@@ -96,7 +96,7 @@ class OverviewPanel(Section):
         """Show the legends of what is on show, and who is unlike the others."""
         session, overviews = self._session, self._session.overviews
         contours = overviews.of("contours")
-        missing = "" if contours is None else missing_line(contours.highest)
+        missing = "" if contours is None else missing_line(contours.highest, contours.noun)
         # The lines have their legend on the picture.
         more = bool(overviews.wanted - {"contours"}) or bool(missing) or self.label.count() > 2
         self.setVisible(bool(overviews.wanted) and more and session.result is not None)

@@ -41,6 +41,11 @@ _ELSEWHERE = "The DICOM structure set does not lie on the grid of its image."
 # A class of old that stands for the study which a set refers to.
 _STUDY = "1.2.840.10008.3.1.2.3.1"
 #: By how many of the nested masks hold a voxel.
+_OF_MEMBERS = {
+    3: ("inner (all)", "all"),
+    2: ("median (half)", "at least half"),
+    1: ("outer (any)", "any"),
+}
 _NESTED = ((3, "inner (95 %)", 95), (2, "median (50 %)", 50), (1, "outer (5 %)", 5))
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -87,13 +92,15 @@ def _structures(content: Content) -> Iterator[_Structure]:
     for value, label in list(enumerate(content.model.labels[: content.classes]))[1:]:
         levels = as_volume(content.levels[value - 1])
         for level, words, percent in _NESTED:
-            yield _Structure(
-                short(f"{label.name}, {words}"),
-                label.colour,
-                levels >= level,
+            said = (
                 f"Inside at least {percent} % of the model's outlines; hypotheses that outline "
-                "nothing are left out",
+                "nothing are left out"
             )
+            if content.members:
+                # Of so few no percentage is a share of anything.
+                words, of = _OF_MEMBERS[level]
+                said = f"Inside {of} of {content.members} that outline anything"
+            yield _Structure(short(f"{label.name}, {words}"), label.colour, levels >= level, said)
 
 
 def _made(content: Content, series: DicomSeries) -> Any:
