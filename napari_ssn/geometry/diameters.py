@@ -161,25 +161,17 @@ def _longest(
     # No part is longer than the diagonals of its box: the largest first, and few are looked at.
     sizes = [(box[1].stop - box[1].start, box[2].stop - box[2].start) for box in boxes]
     reach = {size: _reach(size, edges) for size in set(sizes)}
-    most, least = [reach[size] for size in sizes], 0.0
-    outlines: list[tuple[int, Floats, float]] = []
-    for number in np.argsort(most, kind="stable")[::-1]:
-        if most[number] < least * (1 - _SAME_LENGTH):
-            break
-        part = _outline(parts[boxes[number]][0] == number + 1)
-        # A hull takes longer than the pairs of few points, and few parts are the longest.
-        around = part if len(part) <= _FEW_POINTS else _corners(part, edges)
-        long = float(pdist(around @ edges.T).max())
-        least = max(least, long)
-        outlines.append((number, around, long))
+    most = [reach[size] for size in sizes]
     best: _Best | None = None
     slab = 0
-    for number, around, long in outlines:
-        if long < least * (1 - 2 * _SAME_LENGTH):
-            continue
+    for number in np.argsort(most, kind="stable")[::-1]:
+        if best is not None and most[number] < best[0] * (1 - _SAME_LENGTH):
+            break
         box = boxes[number]
         corner = np.array([first[0] + box[1].start, first[1] + box[2].start], dtype=np.float64)
-        here = _measured(around, edges)
+        here = _measured(parts[box][0] == number + 1, edges, 0.0 if best is None else best[0])
+        if here is None:
+            continue
         longer = best is None or here[0] > best[0] * (1 + _SAME_LENGTH)
         as_long = best is not None and here[0] >= best[0] * (1 - _SAME_LENGTH)
         wider = best is not None and here[1] > best[1] * (1 + _SAME_LENGTH)
@@ -196,19 +188,22 @@ def _reach(box: tuple[int, int], edges: Floats) -> float:
     return float(max(np.linalg.norm(edges @ (size * turn)) for turn in ([1, 1], [1, -1])))
 
 
-def _corners(outline: Floats, edges: Floats) -> Floats:
-    """Those of the points (n, 2) that their hull has, counter-clockwise in mm."""
-    return outline[ConvexHull(outline @ edges.T).vertices]
+def _measured(part: NDArray[np.bool_], edges: Floats, least: float) -> _Best | None:
+    """Of one part (rows, columns): both lengths, and the ends of each, (2, 2) indices.
 
-
-def _measured(outline: Floats, edges: Floats) -> _Best:
-    """Of the outline of one part, or its corners: both lengths, and the ends of each, (2, 2)
-    indices.
+    None of a part that is shorter than ``least``.
     """
-    hull = _corners(outline, edges)
+    outline = _outline(part)
+    around, short = outline @ edges.T, least * (1 - 2 * _SAME_LENGTH)
+    # Of a small part this is known sooner than its hull.
+    if least and len(outline) <= _FEW_POINTS and pdist(around).max() < short:
+        return None
+    hull = outline[ConvexHull(around).vertices]
     places = hull @ edges.T
     apart = squareform(pdist(places))
     longest = float(apart.max())
+    if longest < short:
+        return None
     best: _Best | None = None
     for i, j in np.argwhere(np.triu(apart >= longest * (1 - _SAME_LENGTH), 1)):
         across = _across(hull, places, int(i), int(j))
