@@ -80,7 +80,9 @@ def _one_a_label(paths: Sequence[Path], image: Volume) -> Array:
     labels = np.zeros(image.space, np.uint8)
     for number, path in enumerate(paths, start=1):
         mask = _of_one_label(path, image)
-        if not np.isin(mask, (0, 1)).all():
+        # Whatever number it was drawn with.
+        top = mask.max()
+        if top < 0 or top % 1 or not np.isin(mask, (0, top)).all():
             break
         inside = mask > 0
         if labels[inside].any():

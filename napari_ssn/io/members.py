@@ -90,6 +90,12 @@ class MemberFiles:
                 ]
                 if note is not None:
                     remarks.setdefault(note, []).append(one)
+                if one.labels is None and self._named_by_files and _of_one_thing(found):
+                    raise DataError(
+                        f"{_called(one.number, one)} outlines one thing, and others have a file "
+                        "for each label: which of these it is nobody can tell. Put an empty map "
+                        "for each of the others beside it."
+                    )
                 if wanted is not None and one.labels is not None:
                     found = reordered(found, [one.labels.index(name) for name in wanted])
                 yield found
@@ -106,6 +112,11 @@ class MemberFiles:
             return "All members"
         folds = [one.number if one.fold is None else one.fold for one in ones]
         return f"{'Members' if ones[0].fold is None else 'Folds'} {listed_as(folds)}"
+
+    @property
+    def _named_by_files(self) -> bool:
+        """Whether a member has a file for each of several labels."""
+        return any(len(one.paths) > 1 for one in self.files)
 
     def _ahead(self) -> int:
         """How many are read at once: two, where three of them are a small part of the memory."""
@@ -315,6 +326,12 @@ def _check_labels(found: Sequence[MemberFile]) -> None:
                 f"{_called(number, one)} has other labels than the first: all members outline the "
                 "same."
             )
+
+
+def _of_one_thing(found: NDArray[Any]) -> bool:
+    """Whether it is a label map with one label."""
+    top = found.max()
+    return bool(found.dtype == np.uint8 and top > 0 and np.isin(found, (0, top)).all())
 
 
 def _fold(place: Path) -> int | None:

@@ -290,6 +290,25 @@ def test_masks_of_each_structure_are_a_label_map(tmp_path: Path) -> None:
         list(found([tmp_path / "maps"], tmp_path))
 
 
+def test_a_mask_alone_is_not_taken_for_the_first_label_of_others(tmp_path: Path) -> None:
+    """Its one file, a spleen, would count as a liver."""
+    one, two = (p.argmax(0).astype(np.uint8) for p in members(2))
+    for label, name in ((1, "liver"), (2, "spleen")):
+        # Drawn with any number.
+        nifti(tmp_path / "maps" / "a" / f"{name}.nii.gz", (one == label) * np.uint8(255))
+    nifti(tmp_path / "maps" / "b" / "spleen.nii.gz", (two == 2).astype(np.uint8))
+    with pytest.raises(DataError, match=r"^Member 2 outlines one thing, and others have a file"):
+        list(found([tmp_path / "maps"], tmp_path))
+    # Who outlines nothing needs no label.
+    nifti(tmp_path / "maps" / "b" / "spleen.nii.gz", 0 * two)
+    assert not list(found([tmp_path / "maps"], tmp_path))[1].any()
+    nifti(tmp_path / "maps" / "b" / "spleen.nii.gz", (two == 2).astype(np.uint8))
+    nifti(tmp_path / "maps" / "b" / "liver.nii.gz", 0 * two)
+    first, second = found([tmp_path / "maps"], tmp_path)
+    np.testing.assert_array_equal(first, one)
+    np.testing.assert_array_equal(second, 2 * (two == 2))
+
+
 def test_a_file_for_each_label(tmp_path: Path) -> None:
     for number, one in enumerate(members(2)):
         for label, name in ((1, "spleen"), (2, "liver")):
