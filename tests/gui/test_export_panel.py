@@ -194,7 +194,7 @@ def test_the_result_of_a_closed_image_is_not_exported(
     image = viewer.layers["scan"]
     viewer.layers.remove(image)
     assert not panel.write.isEnabled()
-    assert panel.what.text() == "The result's image was closed: run again to export."
+    assert panel.told.text() == "The result's image was closed: run again to export."
     for write in (
         session.files.export,
         session.files.export_volumes,
