@@ -13,7 +13,8 @@ from typing import Any
 
 import dask.config
 import psutil
-from distributed import Client, Future, Nanny, Scheduler, SpecCluster
+from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster
+from distributed.client import FutureCancelledError
 from distributed.comm.addressing import parse_address
 from distributed.comm.core import connect
 from distributed.core import Status
@@ -85,6 +86,8 @@ class Check:
             if not self._asked[address].done():
                 return False
             why = self._why(self._asked.pop(address))
+            if why is None:
+                return False
             self._fit[address] = not why
             if why:
                 self._say(f"Left aside: {why}.")
@@ -93,19 +96,27 @@ class Check:
     def problem(self, crew: Crew, addresses: Iterable[str]) -> str:
         """Why one of some cannot be used; waits for their answers."""
         for address, asked in [(one, self._ask(crew, one)) for one in addresses]:
-            if why := self._why(asked):
+            why = self._why(asked)
+            if why:
                 return why
-            self._fit[address] = True
+            if why is not None:
+                self._fit[address] = True
         return ""
 
     def _ask(self, crew: Crew, address: str) -> Future[Any]:
         return crew.send(address, f"check-{address}", self._function, *self._arguments)
 
-    def _why(self, asked: Future[Any]) -> str:
-        error = asked.exception()
-        if error is not None:
-            return f"a worker has no napari-ssn that runs ({type(error).__name__})"
-        return str(asked.result())
+    def _why(self, asked: Future[Any]) -> str | None:
+        """None where there is no answer: the worker has gone, or the line to it."""
+        try:
+            error = asked.exception()
+            if error is None and asked.status == "finished":
+                return str(asked.result())
+        except (OSError, TimeoutError, FutureCancelledError):
+            return None
+        if error is None or isinstance(error, KilledWorker):
+            return None
+        return f"a worker has no napari-ssn that runs ({type(error).__name__})"
 
 
 class Crew:
@@ -136,8 +147,8 @@ class Crew:
         return self._check is not None
 
     def workers(self) -> dict[str, Worker]:
-        """Those that are there now, by their addresses."""
-        told = self._client.scheduler_info(n_workers=-1)["workers"]
+        """Those that are there now, by their addresses; DeviceError if nobody can say."""
+        told = self._told()
         self._keep({str(one["name"]) for one in told.values()})
         return {
             address: Worker(address, int(one["nthreads"]), one["status"] == "running")
@@ -145,6 +156,22 @@ class Crew:
             if (one["resources"].get("GPU") or not self._gpu)
             and (self._check is None or self._check.fits(self, address))
         }
+
+    def _told(self) -> dict[str, Any]:
+        # Of the scheduler itself: what a client keeps of its last answer is overwritten every two
+        # seconds by one that names no workers, and all that they were at would count as lost.
+        for pause in (1.0, 0.0):
+            try:
+                if (scheduler := self._client.scheduler) is not None:
+                    told = self._client.sync(scheduler.identity, n_workers=-1)
+                    return dict(told["workers"])
+            except OSError:
+                pass
+            time.sleep(pause)
+        raise DeviceError(
+            "The scheduler does not answer any more. What is done so far is kept: the same command "
+            "goes on."
+        )
 
     def send(self, address: str, key: str, function: Any, *arguments: Any) -> Future[Any]:
         """Have a worker, and no other, do something."""

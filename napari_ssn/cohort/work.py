@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from distributed import Future, KilledWorker
+from distributed.client import FutureCancelledError
 from distributed.comm.core import CommClosedError
 
 from napari_ssn.cohort.crew import Crew, Worker
@@ -225,8 +226,8 @@ def _fate(future: Future[Any]) -> _Fate:
     if future.status == "finished":
         try:
             return _Done(future.result(timeout=_FETCH))
-        except (CommClosedError, KilledWorker, TimeoutError, OSError):
-            # It was done, and its worker died with the row.
+        except (CommClosedError, FutureCancelledError, KilledWorker, TimeoutError, OSError):
+            # It was done, and its worker died with the row, or the line to the scheduler is cut.
             return _Lost(blamed=False)
     error = future.exception() if future.status == "error" else None
     if error is None or isinstance(error, KilledWorker):

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
+from distributed import Client, LocalCluster
 
-from napari_ssn.cohort.crew import Worker, local_crew
+from napari_ssn.cohort.crew import Check, Crew, Worker, local_crew
 from napari_ssn.cohort.work import DEATHS, Shift
-from napari_ssn.errors import Cancel, Cancelled
+from napari_ssn.errors import Cancel, Cancelled, DeviceError
 from tests.support import crews
+from tests.support.soon import within
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,40 @@ def test_each_is_done_once(crew: Any) -> None:
     ends = Ends()
     shift(crew, crews.double, ends).run(range(20))
     assert sorted(ends.done) == [(key, 2 * key) for key in range(20)]
+
+
+def test_who_is_there_is_asked_of_the_scheduler(crew: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client asks by itself too, every two seconds, and keeps an answer without workers."""
+    client = crew._client
+    real = client.sync
+
+    def sync(function: Any, *given: Any, **named: Any) -> Any:
+        found = real(function, *given, **named)
+        real(client._update_scheduler_info)
+        return found
+
+    monkeypatch.setattr(client, "sync", sync)
+    assert len(crew.workers()) == 2
+
+
+def test_a_scheduler_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    how = {"processes": False, "protocol": "tcp", "dashboard_address": None}
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, **how)
+    check = Check(lambda: "", (), lambda words: None)
+    # dask tries again for half a minute.
+    monkeypatch.setitem(dask.config.config["distributed"]["comm"]["timeouts"], "connect", "1s")
+    client = Client(cluster.scheduler_address, set_as_default=False, timeout=1)
+    try:
+        one = Crew(client, check=check)
+        assert not check.problem(one, Crew(client).workers())
+        ends = Ends()
+        threading.Timer(0.5, cluster.close).start()
+        with within(20), pytest.raises(DeviceError, match="does not answer any more"):
+            shift(one, crews.who, ends).run(range(10_000))
+        assert not ends.deaths
+    finally:
+        client.close()
+        cluster.close()
 
 
 def test_nobody_waits_for_what_is_written_of_the_one_before(crew: Any) -> None:
