@@ -90,7 +90,6 @@ def test_a_scheduler_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         threading.Timer(0.5, cluster.close).start()
         with within(20), pytest.raises(DeviceError, match="does not answer any more"):
             shift(one, crews.who, ends).run(range(10_000))
-        assert not ends.deaths
     finally:
         client.close()
         cluster.close()
