@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from napari_ssn.core.columns.columns import LARGE
+from napari_ssn.core.columns import LARGE
 from napari_ssn.core.decodable import EPSILON, Decodable
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.gathered import Gathering, Logits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from napari_ssn.core.columns.columns import LARGE
+from napari_ssn.core.columns import LARGE
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.network.frame import Frame, Placed, frame_of

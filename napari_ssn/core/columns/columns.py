@@ -13,9 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-#: Bytes of dense tensors from which on a distribution is large.
-LARGE = 1 << 28
-
 # A radius counts as the lower end of its shell, of which there are 64 between r and 2 r: its
 # float32 bits without the last 17. All radii from `_FAR` on are one shell: no draw gets there,
 # and voxels that lie together in the image stay together.

@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ssn.core.columns.columns import LARGE, Columns, Places
+from napari_ssn.core.columns import LARGE
+from napari_ssn.core.columns.columns import Columns, Places
 from napari_ssn.core.columns.contests import longest, packed_labels
 from napari_ssn.core.columns.packing import pack
 from napari_ssn.core.columns.rows import Source

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from napari_ssn.core.columns.columns import LARGE, Columns, Places, shell_of
+from napari_ssn.core.columns import LARGE
+from napari_ssn.core.columns.columns import Columns, Places, shell_of
 from napari_ssn.core.columns.contests import packed_counts, packed_labels, packed_over
 from napari_ssn.core.columns.packing import pack
 from napari_ssn.core.columns.rows import Source
