@@ -122,6 +122,7 @@ def test_another_spread_is_another_glass(deep: Any, qtbot: Any) -> None:
     )
 
 
+@pytest.mark.shown
 @pytest.mark.parametrize("deep", [True], indirect=True)
 def test_it_is_drawn(deep: Any, qtbot: Any) -> None:
     viewer, dock = deep

@@ -607,7 +607,7 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(
     whole = source(np.broadcast_to(np.float32(0), (1024, 1024, 1024)))
     session.set_image(replace(whole, load=unread))
     session.run()
-    assert_refused(session, "Segmenting 1024 × 1024 × 1024 voxels needs about 6")
+    assert_refused(session, "Segmenting 1024 × 1024 × 1024 voxels needs about 55 GB")
     assert_refused(session, "and 6.0 GB are free: choose a region around a point.")
     assert session.result is kept
 

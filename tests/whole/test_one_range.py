@@ -129,7 +129,7 @@ def test_dock_command_and_files_state_one_claim(
     segment_image(path, out, str(model), count=0, device="cpu", **options)
     told, err = capsys.readouterr()
     lines = told.strip().splitlines()
-    found = re.fullmatch(r"Label 1(?:: median)? \S+ mL · (.*)", lines[0])
+    found = re.fullmatch(r"Label 1: (?:median )?\S+ mL · (.*)", lines[0])
     assert found is not None, told
     # The diameters of the mean stand behind it, and in the report beside the size on show.
     line, _, across = found[1].rpartition(" · mean outline ")
