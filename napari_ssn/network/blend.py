@@ -91,7 +91,8 @@ class Blender:
         )
         place: tuple[Any, ...] = (..., *self._slices(spans))
         weight = None if self.unit == 1 else self._weight(tile, own)
-        for total, part in zip(self.total, found, strict=True):
+        # One after the other: a tile is large, and there may be no room for it once more.
+        for total, part in zip(self.total.parts(), found.parts(), strict=True):
             cut = part[inside].to(self.device)
             if weight is None:
                 total[place] = undo(cut, self.turn)

@@ -299,6 +299,8 @@ def _scan(
         else:
             found = forward(cut)
         blender.add(tile, found)
+        # Not kept while the network looks at the next one.
+        del found, cut
         if plane and done + 1 == early < len(tiles) and watch.preview is not None:
             there = model.card.presence_of(forward.presence)
             watch.preview(dense(image, plan, blender.slab(plane), there, plane))
