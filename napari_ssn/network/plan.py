@@ -210,7 +210,9 @@ def needed_bytes(card: ModelCard, plan: Plan, packed: bool = False) -> int:
             min(1.0, 1.5 * size / n) if n > size else 0.0
             for size, n in zip(plan.size, plan.nodes, strict=True)
         )
-        dense = int(4 * _numbers(card) * twice * nodes * (share or 1.0))
+        # A layer lies on the network's grid, and where that is another one on the image's too.
+        layer = (nodes + (twice - 1) * voxels) * (share or 1.0)
+        dense = int(4 * _numbers(card) * layer)
         return _packed_bytes(card) * voxels + dense + rest
     result = 4 * _numbers(card) * (voxels + (twice - 1) * nodes)
     return result + 8 * card.classes * voxels + rest

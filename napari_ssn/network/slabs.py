@@ -2,7 +2,8 @@
 
 Along one axis the network's grid falls into intervals that no tile begins or ends in. What all
 tiles of an interval gave is final: its voxels are packed, and the dense numbers let go of. Added
-and interpolated is as in `blend`, so that the result is that of packing the whole, bit for bit.
+and interpolated is as in `blend`, so that the result is that of packing the whole, bit for bit
+within the limit that is stated there.
 """
 
 from __future__ import annotations

@@ -142,6 +142,15 @@ def test_the_estimate_knows_of_it(folder: Path) -> None:
     assert kept < needed_bytes(card, plan, packed=True) < needed_bytes(card, plan)
 
 
+def test_the_estimate_counts_a_coarse_grid_in_voxels_of_the_image(folder: Path) -> None:
+    card = model_of(folder, "deep", spacing_mm=[4.0]).card
+    plan = plan_for(card, Volume(np.zeros((1, 64, 64, 64), np.float32), np.eye(4)))
+    assert plan.nodes == (16, 16, 16)
+    # One tile: all of it is there at once, dense and packed, (1 + 3 + 1) · 3 numbers a voxel.
+    dense, kept = 4 * 5 * 3, 2 * (2 * 4 + 3) + 3 + 4
+    assert needed_bytes(card, plan, packed=True) > (dense + kept) * 64**3
+
+
 def test_a_run_is_stopped_while_it_packs(folder: Path) -> None:
     model, asked = model_of(folder, "deep"), [0]
 
