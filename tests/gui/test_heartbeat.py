@@ -1,7 +1,8 @@
 """What the window's own thread does for a result, beside napari doing the same with plain layers.
 
-Counted is the processor's time of that thread alone, which what else the machine does leaves as it
-is; both take turns in the same window, and of several times the least counts.
+Counted is the processor's time of that thread alone; both take turns in the same window, and of
+several times the least counts. What the other processor does still costs this one some of its
+memory and clock, so what fails here is what is slower by half: ``make bench`` prints the ratio.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from tests.support.warm import LINUX
 # As large as a chest CT: what is done with all of its voxels is noticed.
 SPACE = (96, 448, 448)
 COUNT = 5
+#: So much of what napari takes itself is allowed here.
+MOST = 1.5
 
 
 def test_while_a_ct_is_opened_the_window_lives_on(
@@ -72,7 +75,7 @@ def test_while_a_ct_is_opened_the_window_lives_on(
     viewer.window.remove_dock_widget(dock)
     napari = rounds(plain)
     # The first round compiles.
-    assert min(mine[1:]) <= min(napari[1:]) + 0.1, (mine, napari)
+    assert min(mine[1:]) <= MOST * min(napari[1:]) + 0.1, (mine, napari)
     # How far it is was said meanwhile.
     assert any(re.fullmatch(r"Reading \d+ of 48 …", words) for words in said), said
 
@@ -122,7 +125,7 @@ def test_samples_take_no_longer_than_layers_of_napari(
     def each(what: Callable[[], float]) -> Callable[[], float]:
         return lambda: (clear(), what())[1]
 
-    no_longer(each(ours), each(plain), lambda mine, napari: mine <= 1.1 * napari)
+    no_longer(each(ours), each(plain), lambda mine, napari: mine <= MOST * napari)
 
     # What is saved by itself of a kept one that somebody paints on costs two looks at it.
     clear()
@@ -191,6 +194,8 @@ def test_the_first_image_and_its_outline_take_no_longer_than_plain_layers(
             for steps in STEPS[what]
         ]
         blocks = min(map(longest, mine)), min(map(longest, napari))
-        if all(one <= 1.1 * other for one, other in costs) and blocks[0] <= blocks[1] + 0.1:
+        if all(one <= MOST * other for one, other in costs) and (
+            blocks[0] <= MOST * blocks[1] + 0.1
+        ):
             return
     raise TooLate(f"totals {costs}, longest turns {blocks}")

@@ -189,5 +189,6 @@ def test_a_sample_is_read_before_the_window_is_missed() -> None:
         samples.layers(number)
         return time.thread_time() - before
 
+    # A tenth of a second on a quiet machine; three on one that others use.
     for number in NUMBERS:
-        assert min(taken(number) for _ in range(5)) < 0.1, number
+        assert min(taken(number) for _ in range(5)) < 0.3, number
