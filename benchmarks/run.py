@@ -123,8 +123,11 @@ def main() -> None:
     ]
     if screen:
         from benchmarks.slider import slider, volume_slider
+        from benchmarks.window import window
 
         lines += [*slider(), *volume_slider(packed)]
+        # Divided processes: only where they can.
+        lines += window() if hasattr(os, "fork") else []
     else:
         lines.append("slider frame: not measured, there is no screen")
     text = "\n".join([machine, "", *(f"* {line}" for line in lines)])
