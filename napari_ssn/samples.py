@@ -17,10 +17,11 @@ import numpy as np
 from PIL import Image
 
 from napari_ssn.geometry.display import Display, plain_display
+from napari_ssn.geometry.edges import edges_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import image_layer, place
-from napari_ssn.io.nifti import read_nifti
+from napari_ssn.io.nifti import read_nifti, read_stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,12 +114,7 @@ def raters(number: int) -> NDArray[np.uint8]:
 
     A mask of zeros is an opinion too: no nodule here.
     """
-    about = sample(number)
-    if about.is_volume:
-        packed = read_nifti(FOLDER / about.raters).data[0].astype(np.uint8)
-    else:
-        packed = _pixels(about.raters)
-    return np.stack([(packed >> bit) & 1 for bit in range(RATERS)]).astype(np.uint8)
+    return _each(_packed(number))
 
 
 def nodule_1() -> list[LayerData]:
@@ -150,12 +146,8 @@ def layers(number: int) -> list[LayerData]:
     data, options, kind = image_layer(image, name=f"Lung nodule {number}")
     options["metadata"] |= {"title": about.title, "attribution": attribution(number)}
     display = Display.of(image)
-    paths, who = [], []
-    for rater, mask in enumerate(raters(number)):
-        # Closed paths, not polygons: nothing is filled, and a mask may have holes.
-        loops = drawn(display.reorientation.apply(mask))
-        paths += loops
-        who += [rater] * len(loops)
+    # Closed paths, not polygons: nothing is filled, and a mask may have holes.
+    paths, who = _drawn(display.reorientation.apply(_packed(number)))
     outline_options = {
         **place(display),
         "name": "radiologists",
@@ -170,71 +162,45 @@ def layers(number: int) -> list[LayerData]:
     return [(data, options, kind), (paths, outline_options, "shapes")]
 
 
-def drawn(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
-    """Outlines of a mask of two axes, or of every plane of one of three, see `outlines`.
+def _drawn(packed: NDArray[np.uint8]) -> tuple[list[NDArray[np.float64]], list[int]]:
+    """Outlines in a slice, or in every plane of a volume, and whose each is, from 0.
 
-    Each point has as many coordinates as the mask has axes.
+    Each point has as many coordinates as there are axes.
     """
-    if mask.ndim == 2:
-        return outlines(mask)
-    found = []
-    for axis in range(mask.ndim):
-        planes = np.moveaxis(mask, axis, 0)
-        for at in np.flatnonzero(planes.any((1, 2))).tolist():
-            found += [np.insert(loop, axis, at, axis=1) for loop in outlines(planes[at])]
-    return found
+    if packed.ndim == 2:
+        whose, paths = edges_of(_each(packed))
+        return paths, whose
+    # Most of it holds nothing.
+    marked = [np.flatnonzero(packed.any(others)) for others in ((1, 2), (0, 2), (0, 1))]
+    starts = [int(at[0]) for at in marked]
+    box = tuple(slice(at[0], at[-1] + 1) for at in marked)
+    masks, paths, who = _each(packed[box]), [], []
+    for axis, first in enumerate(starts):
+        planes = np.moveaxis(masks, axis + 1, 1)
+        of, loops = edges_of(planes.reshape(-1, *planes.shape[2:]))
+        corner = [start for other, start in enumerate(starts) if other != axis]
+        for plane, loop in zip(of, loops, strict=True):
+            rater, at = divmod(plane, planes.shape[1])
+            path = np.empty((len(loop), 3))
+            path[:, axis] = first + at
+            path[:, [other for other in range(3) if other != axis]] = loop + corner
+            paths.append(path)
+            who.append(rater)
+    return paths, who
 
 
-def outlines(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
-    """Borders of a mask's regions and holes along the edges of its pixels.
-
-    Args:
-        mask: (rows, columns); pixel (r, c) covers r ± ½, c ± ½.
-
-    Returns:
-        closed loops, each (points, 2) with the first point repeated at the end and a point
-        only where the border turns.
-    """
-    inside = np.pad(np.asarray(mask, dtype=bool), 1)
-    # Edges run with the region on their right, so that each ends where another begins.
-    following: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for (dr, dc), start, end in (
-        ((-1, 0), (0, 0), (0, 1)),
-        ((0, 1), (0, 1), (1, 1)),
-        ((1, 0), (1, 1), (1, 0)),
-        ((0, -1), (1, 0), (0, 0)),
-    ):
-        border = inside & ~np.roll(inside, (-dr, -dc), (0, 1))
-        for r, c in np.argwhere(border).tolist():
-            following.setdefault((r + start[0], c + start[1]), []).append((r + end[0], c + end[1]))
-    loops = []
-    while following:
-        first = at = next(iter(following))
-        loop = [first]
-        while True:
-            ends = following[at]
-            at = ends.pop()
-            if not ends:
-                del following[loop[-1]]
-            loop.append(at)
-            if at == first:
-                break
-        # The padding shifted indices by one, and corner (r, c) lies half a pixel before pixel r.
-        loops.append(np.array(_corners(loop), dtype=np.float64) - 1.5)
-    return loops
+def _packed(number: int) -> NDArray[np.uint8]:
+    """What was marked, (*S): a bit for each of the radiologists."""
+    about = sample(number)
+    if about.is_volume:
+        return np.asarray(read_stored(FOLDER / about.raters).values[0], dtype=np.uint8)
+    return _pixels(about.raters)
 
 
-def _corners(loop: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """A closed loop without the points between which it goes straight on."""
-    points = loop[:-1]
-    turns = [
-        here
-        for before, here, after in zip(
-            [points[-1], *points[:-1]], points, [*points[1:], points[0]], strict=True
-        )
-        if (here[0] - before[0], here[1] - before[1]) != (after[0] - here[0], after[1] - here[1])
-    ]
-    return [*turns, turns[0]]
+def _each(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask for each of the radiologists, (4, *S) of 0 and 1."""
+    bits = np.arange(RATERS, dtype=np.uint8).reshape(-1, *[1] * packed.ndim)
+    return np.asarray((packed >> bits) & np.uint8(1))
 
 
 def _pixels(name: str) -> NDArray[np.uint8]:

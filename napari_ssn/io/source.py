@@ -18,8 +18,8 @@ from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import ImageError
 
 _GZIP = b"\x1f\x8b"
-# Bytes that are unpacked at once.
-_PIECE = 1 << 20
+# Bytes that are unpacked at once, and at first: who wants the header alone waits for no more.
+_PIECE, _BEGINNING = 1 << 20, 1 << 16
 # What an image may take above the size of its file before it is known to be whole.
 _SPARE = 400 << 20
 #: Bytes that one can become, unpacked by gzip (the format's limit) and by bzip2.
@@ -76,7 +76,7 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
     Raises:
         ImageError: it is damaged or cut off.
     """
-    packed = b""
+    packed, most = b"", _BEGINNING
     while True:
         # 16: with the header and the checksum of gzip.
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -85,7 +85,7 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
             if not packed:
                 raise ImageError(_PACKED)
             try:
-                piece = member.decompress(packed, _PIECE)
+                piece, most = member.decompress(packed, most), _PIECE
             except zlib.error:
                 raise ImageError(_PACKED) from None
             packed = member.unconsumed_tail

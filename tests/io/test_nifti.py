@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.io import source
 from napari_ssn.io.content import Content
 from napari_ssn.io.formats import about
 from napari_ssn.io.napari_hooks import write_labels
@@ -524,3 +525,12 @@ def test_a_tilted_gantry_is_refused_by_itk_and_that_is_said(tmp_path: Path) -> N
     layer = {"scale": (1, 1, 1), "affine": np.array([[1, 0.2, 0, 0], *np.eye(4)[1:]])}
     with pytest.warns(UserWarning, match="3D Slicer, ITK-SNAP"):
         write_labels(str(tmp_path / "b.nii.gz"), np.ones((9, 9, 9), np.uint8), layer)
+
+
+def test_a_packed_header_is_read_without_the_voxels(tmp_path: Path) -> None:
+    packed = tmp_path / "a.nii.gz"
+    nib.Nifti1Image(noise_image((64, 64, 64)), np.eye(4)).to_filename(packed)
+    with source.opened(packed) as stream:
+        beginning, *rest = source.unpacked_if(stream)
+    assert len(beginning) <= 1 << 16 < sum(map(len, rest))
+    assert beginning + b"".join(rest) == gzip.decompress(packed.read_bytes())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7")
 
@@ -183,3 +184,9 @@ def oblique_affine(
     matrix[:3, :3] = turned @ np.diag(spacing_mm)
     matrix[:3, 3] = origin
     return matrix
+
+
+def area(loop: NDArray[np.float64]) -> float:
+    """Area inside a closed loop by the shoelace formula; positive when clockwise on screen."""
+    r, c = loop.T
+    return float(np.sum(c[:-1] * r[1:] - c[1:] * r[:-1]) / 2)

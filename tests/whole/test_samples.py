@@ -11,7 +11,7 @@ from napari_ssn.cli.app import app
 from napari_ssn.geometry.display import IMAGE_KEY, Display, image_display, to_volume
 from napari_ssn.geometry.transforms import scaling
 from napari_ssn.io.hashes import image_hash
-from tests.support.helpers import tiny_model
+from tests.support.helpers import area, tiny_model
 
 NUMBERS = range(1, samples.COUNT + 1)
 FLAT = range(1, samples.SLICES + 1)
@@ -70,33 +70,6 @@ def test_the_outlines_enclose_what_was_marked(number: int) -> None:
         assert bool(loops) == bool(mask.any())
         # Holes run the other way round and count negative.
         assert sum(map(area, loops)) == pytest.approx(mask.sum())
-
-
-def area(loop: np.ndarray) -> float:
-    """Area inside a closed loop by the shoelace formula; positive when clockwise on screen."""
-    r, c = loop.T
-    return float(np.sum(c[:-1] * r[1:] - c[1:] * r[:-1]) / 2)
-
-
-def test_outlines_follow_the_edges_of_pixels() -> None:
-    mask = np.zeros((4, 5), np.uint8)
-    assert samples.outlines(mask) == []
-    mask[1, 2] = 1
-    [loop] = samples.outlines(mask)
-    assert {tuple(p) for p in loop} == {(0.5, 1.5), (0.5, 2.5), (1.5, 2.5), (1.5, 1.5)}
-    assert loop[0].tolist() == loop[-1].tolist() and len(loop) == 5
-    mask[1, :] = 1
-    [loop] = samples.outlines(mask)
-    assert len(loop) == 5 and area(loop) == 5
-
-
-def test_outlines_of_holes_corners_and_noise() -> None:
-    mask = np.ones((5, 5), np.uint8)
-    mask[2, 2] = 0
-    assert sorted(map(area, samples.outlines(mask))) == [-1, 25]
-    assert sum(map(area, samples.outlines(np.eye(3, dtype=np.uint8)))) == 3
-    noise = (np.random.default_rng(0).random((40, 40)) < 0.5).astype(np.uint8)
-    assert sum(map(area, samples.outlines(noise))) == pytest.approx(noise.sum())
 
 
 @pytest.mark.parametrize("number", NUMBERS)
