@@ -116,7 +116,7 @@ class Reader:
             p = torch.from_numpy(np.array(lying[:, where], np.float32, order="C")).flatten(1)
             total, least = p.sum(0), p.amin(0)
             if not float(least.min()) >= -_ROUNDED:
-                return math.nan, math.nan, 0, 0
+                return math.nan, math.nan, 0, 0, 0
             # What nobody looked at: outside of the box that a network was shown.
             nothing = total == 0
             if bool(nothing.any()):
@@ -132,7 +132,11 @@ class Reader:
             labels[where] = winner.numpy().reshape(-1, *space[1:])
             over = top > self.high
             sums = float(total.min()), float(total.max())
-            counts = int((over | (least < self.low)).sum()), len(over) - int(over.sum())
+            counts = (
+                int((over | (least < self.low)).sum()),
+                len(over) - int(over.sum()),
+                int(nothing.sum()),
+            )
             if not keep:
                 return *sums, *counts
             # Clipped, all others have the same logits as every voxel of their label.
@@ -145,15 +149,20 @@ class Reader:
         # NaN fails the comparison.
         if not (sums.min() >= 1 - _ROUNDED and sums.max() <= 1 + _ROUNDED):
             raise DataError(_no_probabilities(called, sums))
+        if sum(parts[4] for parts in found) == labels.size:
+            raise DataError(
+                f"{called[0].upper() + called[1:]} holds zeros alone: of nothing outlined the "
+                "background has the probability 1."
+            )
         back = tuple(int(axis) for axis in np.argsort(axes))
         self.maps.append(torch.from_numpy(labels).permute(back).contiguous().numpy())
         self.clipped.append(sum(parts[2] for parts in found))
         self._soft = sum(parts[3] for parts in found)
         if keep and self.maps[-1].any():
-            voxels = np.concatenate([parts[4] for parts in found])
+            voxels = np.concatenate([parts[5] for parts in found])
             if back != tuple(range(len(back))):
                 voxels = self._lying(back, one.shape[1:])[voxels]
-            gathering.add(self.maps[-1], voxels, torch.cat([parts[5] for parts in found], 1))
+            gathering.add(self.maps[-1], voxels, torch.cat([parts[6] for parts in found], 1))
 
     def _lying(self, back: tuple[int, ...], space: tuple[int, ...]) -> NDArray[np.int64]:
         """Index in the flattened grid of each voxel as it lies in memory."""
@@ -233,7 +242,8 @@ def _no_probabilities(called: str, sums: NDArray[np.float64]) -> str:
             f"{called[0].upper() + called[1:]} holds values that are no probabilities: below 0 or "
             "not finite."
         )
+    low, high = (f"{one:.3g}" for one in (sums.min(), sums.max()))
     return (
-        f"The probabilities of {called} sum to {sums.min():.3g} … {sums.max():.3g} in a "
+        f"The probabilities of {called} sum to {low if low == high else f'{low} … {high}'} in a "
         "voxel and not to 1: logits, or regions that overlap, are not read."
     )

@@ -1,11 +1,15 @@
-"""Opening files that are files: a pipe would be waited for, and a text has an end."""
+"""Opening files that are files: a pipe would be waited for, and a text has an end.
+
+And what a folder shows of them.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 #: Bytes of the longest text that is read: a sidecar of many hypotheses has some megabytes, and
@@ -13,6 +17,28 @@ from typing import BinaryIO
 LONGEST = 1 << 24
 #: And of the document of a study, which tells of many results.
 LONGEST_OF_STUDY = 1 << 26
+
+
+def hidden(path: PurePath) -> bool:
+    """Whether a file, or a folder that it lies in, is hidden: it was left there by a system.
+
+    macOS leaves ``._NAME`` beside each file on disks of others, with the file's own suffix and
+    nothing of it inside, and in zips ``__MACOSX`` with the same.
+
+    Args:
+        path: below what somebody named, whose own name may be any.
+
+    Examples:
+        >>> from pathlib import PurePath
+        >>> hidden(PurePath("fold_0/._case.nii.gz")), hidden(PurePath("fold_0/case.nii.gz"))
+        (True, False)
+    """
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def visible(folder: Path) -> Iterator[Path]:
+    """What lies in a folder and is not `hidden`, in no order; OSError if it cannot be read."""
+    return (one for one in folder.iterdir() if not hidden(PurePath(one.name)))
 
 
 def open_regular(path: Path) -> BinaryIO:

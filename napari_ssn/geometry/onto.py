@@ -42,11 +42,15 @@ def onto(
     first = np.rint(step[:3, 3]).astype(int)
     exact = step[:3, :3] @ corners + step[:3, 3:]
     permutes = (np.abs(turn).sum(0) == 1).all() and (np.abs(turn).sum(1) == 1).all()
-    if not permutes or np.abs(exact - (turn @ corners + first[:, None])).max() > _NEAR:
+    apart = np.abs(exact - (turn @ corners + first[:, None]))
+    if not permutes or apart.max() > _NEAR:
         theirs, ours = (" × ".join(map(str, one)) for one in (values.shape, image_space))
+        how = "of another size or direction"
+        if permutes and np.abs(step[:3, :3] - turn).max() * max(shape) <= _NEAR:
+            how = f"up to {apart.max():.2g} of a voxel beside those of the image"
         raise GeometryError(
-            f"The outline lies on another grid ({theirs} voxels) than the image ({ours}): draw on "
-            "the image itself, or resample the outline onto it."
+            f"The outline lies on another grid than the image: {theirs} voxels, {how}, where the "
+            f"image has {ours}. Draw on the image itself, or resample the outline onto it."
         )
     axes = np.abs(turn).argmax(1)
     signs = turn[np.arange(3), axes]

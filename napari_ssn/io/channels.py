@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from napari_ssn.documents.regular import visible
 from napari_ssn.errors import ImageError, SSNError
 from napari_ssn.geometry.channels import join
 from napari_ssn.geometry.volume import Volume
@@ -112,7 +113,7 @@ def channels_in(folder: Path) -> list[Path]:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        return sorted(one for one in islice(folder.iterdir(), _MOST) if one.is_file())
+        return sorted(one for one in islice(visible(folder), _MOST) if one.is_file())
     except OSError as error:
         # `from None`: the cause's message holds the path.
         raise ImageError(f"The folder cannot be read ({error.strerror}).") from None

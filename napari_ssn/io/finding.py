@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from napari_ssn.documents.regular import visible
 from napari_ssn.documents.sidecar import Provenance, Run
 from napari_ssn.errors import NEVER, Cancel, SSNError
 from napari_ssn.io.api import read
@@ -50,7 +51,7 @@ def image_beside(sidecar: Path, record: Provenance, cancel: Cancel = NEVER) -> P
 def _images(folder: Path) -> Iterator[Path]:
     """Files that may be images; what was exported has a sidecar of its own."""
     try:
-        paths = sorted(path for path in folder.iterdir() if path.is_file())
+        paths = sorted(path for path in visible(folder) if path.is_file())
     except OSError:
         return
     for path in paths:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
+from napari_ssn.documents.regular import visible
 from napari_ssn.errors import ImageError
-from napari_ssn.io.formats import stem
+from napari_ssn.io.formats import PICTURE_SUFFIXES, is_nifti, is_nrrd, is_other, stem
 
 _MOST = 10_000
 
@@ -16,11 +17,35 @@ _MOST = 10_000
 def listed(folder: Path) -> tuple[list[Path], list[Path]]:
     """Files and folders in a folder, each in the order of their numbers and names."""
     try:
-        inside = sorted(islice(folder.iterdir(), _MOST), key=_by_number)
+        inside = sorted(islice(visible(folder), _MOST), key=_by_number)
     except OSError as error:
         # `from None`: the cause's message holds the path.
         raise ImageError(f"A folder of members cannot be read ({error.strerror}).") from None
     return [one for one in inside if one.is_file()], [one for one in inside if one.is_dir()]
+
+
+def maps_among(files: Sequence[Path]) -> list[Path]:
+    """Files of a folder that may be members, or a label of one: all of one kind, the first found.
+
+    Archives; else images that may be label maps or soft ones; else DICOM.
+    """
+    kinds: tuple[Callable[[Path], bool], ...] = (
+        lambda one: one.suffix.lower() == ".npz",
+        _may_be_a_map,
+        lambda one: one.suffix.lower() == ".dcm",
+    )
+    return next((found for kind in kinds if (found := [one for one in files if kind(one)])), [])
+
+
+def pictures_among(files: Sequence[Path]) -> list[Path]:
+    """Pictures, which beside `maps_among` show something and are members where there are none."""
+    return [one for one in files if one.suffix.lower() in PICTURE_SUFFIXES]
+
+
+def _may_be_a_map(path: Path) -> bool:
+    # Of a pair of files the voxels are in the other one.
+    other = is_other(path) and not path.name.lower().endswith((".hdr", ".hdr.gz"))
+    return is_nifti(path) or is_nrrd(path) or other
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

@@ -15,7 +15,8 @@ from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.formats import frames_of
-from napari_ssn.io.member_maps import filled, label_map, map_of, on_grid, read_archive
+from napari_ssn.io.member_archives import read_archive
+from napari_ssn.io.member_maps import filled, label_map, map_of, on_grid
 from napari_ssn.io.outline import holds_segments, read_outline
 
 Array = NDArray[Any]

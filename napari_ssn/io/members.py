@@ -19,15 +19,17 @@ from napari_ssn.documents.nnunet import names_beside
 from napari_ssn.errors import DataError, ImageError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
-from napari_ssn.io.formats import NIFTI_SUFFIXES, is_nrrd, stem
+from napari_ssn.io.formats import stem
 from napari_ssn.io.hashes import map_hash
 from napari_ssn.io.member_maps import reordered
-from napari_ssn.io.member_names import label_names, listed, listed_as
+from napari_ssn.io.member_names import label_names, listed, listed_as, maps_among, pictures_among
 from napari_ssn.io.member_reading import read_member
 
 _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
 # nnU-Net's channel at the end of an image's name, which its prediction has not.
 _CHANNEL = re.compile(r"_\d{4}$")
+# Labels that are named where they are wrong.
+_SAID = 8
 # Bytes of a member of which two are read at once.
 _SMALL = 1 << 28
 
@@ -168,9 +170,11 @@ class MemberFiles:
             by |= {map_hash(found): one for one, found in self._layers()}
         missing = sum(one not in by for one in sha256)
         if missing:
+            which = f"{missing} are" if missing > 1 else "one is"
+            it = "they are missing, or were" if missing > 1 else "it is missing, or was"
             raise DataError(
-                f"Of the {len(sha256)} members that the sidecar names {missing} are not among "
-                f"these {len(self)}: they are missing, or were changed."
+                f"Of the {len(sha256)} members that the sidecar names {which} not among these "
+                f"{len(self)}: {it} changed."
             )
         return replace(self, files=tuple(by[one] for one in sha256))
 
@@ -193,7 +197,7 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
             of other names.
         ImageError: a folder is not there, or cannot be read.
     """
-    case = _CHANNEL.sub("", stem(Path(name)))
+    case = _case_of(Path(name))
     for number, one in enumerate(paths, start=1):
         if not one.exists():
             which = f", for member {number} of {len(paths)}" if len(paths) > 1 else ""
@@ -202,7 +206,7 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
     if len(groups) < 2:
         raise DataError(
             "An ensemble has two members or more: name their files, or a folder with a folder or "
-            f"file for each ({len(groups)} found)."
+            f"file for each ({len(groups) or 'none'} found)."
         )
     for number, (place, files) in enumerate(groups, start=1):
         if not files:
@@ -215,7 +219,8 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
         numbers = {one for one in folds if one is not None}
         if lack := sorted(set(range(max(numbers) + 1)) - numbers):
             which = listed_as(lack)
-            notes.append(f"There is no fold {which}: the ensemble is of the {len(found)} others.")
+            no = "is no fold" if len(lack) == 1 else "are no folds"
+            notes.append(f"There {no} {which}: the ensemble is of the {len(found)} others.")
     elif len(set(folds)) < len(folds):
         found = [replace(one, fold=None) for one in found]
     _check_labels(found)
@@ -233,6 +238,10 @@ def without(files: MemberFiles, left_out: Collection[int]) -> MemberFiles:
     """All but those of some numbers, from 0."""
     kept = tuple(one for number, one in enumerate(files.files) if number not in left_out)
     return replace(files, files=kept)
+
+
+def _case_of(path: Path) -> str:
+    return _CHANNEL.sub("", stem(path))
 
 
 def _same(files: Sequence[MemberFile]) -> Iterator[str]:
@@ -263,11 +272,11 @@ def _groups(paths: list[Path], case: str) -> list[tuple[Path, tuple[Path, ...]]]
     if folds or any(held for _, held in inside):
         # Without the name of a fold a folder may be about anything.
         return [one for one in inside if folds or one[1]]
-    maps = _maps(files)
-    own = [one for one in maps if stem(one) == case]
+    maps = maps_among(files) or pictures_among(files)
+    own = [one for one in maps if stem(one) == case or _case_of(one) == case]
     if own and len(maps) > len(own):
         raise DataError(
-            "The folder holds a map that is named as the image, and others that are not: "
+            "The folder holds a file that is named as the image, and others that are not: "
             "name the files that are members, or a folder with one folder for each."
         )
     return [(one.parent, (one,)) for one in maps]
@@ -275,7 +284,7 @@ def _groups(paths: list[Path], case: str) -> list[tuple[Path, tuple[Path, ...]]]
 
 def _in_folder(folder: Path, case: str) -> tuple[Path, ...]:
     """Files of the member that a folder is; none where it holds nothing of the image."""
-    maps = _maps(listed(folder)[0])
+    maps = maps_among(listed(folder)[0])
     own = tuple(one for one in maps if stem(one) == case)
     if own or len(maps) < 2:
         return (own or tuple(maps))[:1]
@@ -285,13 +294,6 @@ def _in_folder(folder: Path, case: str) -> tuple[Path, ...]:
             "the image: name the files."
         )
     return tuple(maps)
-
-
-def _maps(files: Sequence[Path]) -> list[Path]:
-    """Archives; where there are none, images that may be label maps or soft ones; or DICOM."""
-    archives = [one for one in files if one.suffix.lower() == ".npz"]
-    images = [one for one in files if one.name.lower().endswith(NIFTI_SUFFIXES) or is_nrrd(one)]
-    return archives or images or [one for one in files if one.suffix.lower() == ".dcm"]
 
 
 def _member(place: Path, files: tuple[Path, ...]) -> MemberFile:
@@ -322,9 +324,10 @@ def _check_labels(found: Sequence[MemberFile]) -> None:
         if first is None or first.labels is None or one.labels is None:
             continue
         if set(one.labels) != set(first.labels) or one.labels[0] != first.labels[0]:
+            theirs, ours = (", ".join(labels[:_SAID]) for labels in (one.labels, first.labels))
             raise DataError(
-                f"{_called(number, one)} has other labels than the first: all members outline the "
-                "same."
+                f"{_called(number, one)} has other labels ({theirs}) than the first ({ours}): all "
+                "members outline the same."
             )
 
 

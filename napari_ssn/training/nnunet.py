@@ -17,13 +17,13 @@ import tempfile
 import weakref
 import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.documents.regular import read_text
+from napari_ssn.documents.regular import hidden, read_text
 from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.orientation import letters_of
 from napari_ssn.geometry.volume import Volume
@@ -194,7 +194,11 @@ def _json(path: Path) -> Any:
 def _unpack(path: Path, target: Path) -> Path:
     """Unpack a zip and return the folder that holds imagesTr."""
     unpack_zip(path, target)
-    tops = [p.parent for p in target.rglob("imagesTr") if p.is_dir()]
+    tops = [
+        one.parent
+        for one in target.rglob("imagesTr")
+        if one.is_dir() and not hidden(one.relative_to(target))
+    ]
     if len(tops) != 1:
         raise DataError(f"{path.name!r} should hold one dataset, but holds {len(tops)}.")
     return tops[0]
@@ -233,10 +237,15 @@ def _labels(about: dict[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(named, key=lambda name: named[name]))
 
 
+def _ending(folder: Path, ending: str) -> list[Path]:
+    """Files of a folder whose names end so; none where it is not there."""
+    return sorted(one for one in folder.glob(f"*{ending}") if not hidden(PurePath(one.name)))
+
+
 def _files(path: Path, ending: str, channels: int) -> dict[str, _Files]:
     """Files of each case; DataError for whatever has no partner."""
     images: dict[str, dict[int, Path]] = {}
-    for file in sorted((path / "imagesTr").glob(f"*{ending}")):
+    for file in _ending(path / "imagesTr", ending):
         stem = file.name[: -len(ending)]
         match = re.fullmatch(r"(.+)_(\d{4})", stem)
         if match is None:
@@ -245,7 +254,7 @@ def _files(path: Path, ending: str, channels: int) -> dict[str, _Files]:
     if not images:
         raise DataError(f"{path.name!r} holds no images (imagesTr/*_0000{ending}).")
     raters: dict[str, list[Path]] = {}
-    for file in sorted((path / "labelsTr").glob(f"*{ending}")):
+    for file in _ending(path / "labelsTr", ending):
         stem = file.name[: -len(ending)]
         # A case may itself have two underscores in its name.
         case = stem if stem in images else stem.rpartition(_RATER)[0] or stem

@@ -142,7 +142,7 @@ def test_a_member_that_is_missing_or_was_changed_is_said(
     other = shutil.copytree(maps, tmp_path / "maps")
     shutil.rmtree(other / "fold_2")
     status, _, err = run("verify", out / "mean.json", "--image", scan, "--ensemble", other)
-    assert status == 2 and "Of the 4 members that the sidecar names 1 are not among these 3" in err
+    assert status == 2 and "Of the 4 members that the sidecar names one is not among these 3" in err
     status, _, err = run("verify", out / "mean.json", "--image", scan)
     assert status == 2 and "name its members with --ensemble" in err
 
@@ -298,12 +298,12 @@ def test_a_network_that_was_changed_is_said(
     shutil.copy(*(folder / "models" / f"fold{k}" / "model.safetensors" for k in (0, 1)))
     where = ("--image", scan, "--ensemble", folder)
     status, _, err = run("verify", out / "mean.json", *where)
-    assert status == 2 and "1 are not among these networks" in err
+    assert status == 2 and "one is not among these networks: it is missing" in err
     told = json.loads((out / "mean.json").read_text())["run"]["ensemble"]
     told["members"][0]["network"]["views"] = [[0]]
     change(out / "mean.json", run={"ensemble": told})
     status, _, err = run("verify", out / "mean.json", *where)
-    assert status == 2 and "2 are not among these networks" in err
+    assert status == 2 and "2 are not among these networks: they are missing" in err
 
 
 def test_networks_and_maps_are_not_mixed(run, scan, maps, networks, tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def test_the_files_of_a_case_are_found_by_their_numbers(tmp_path: Path) -> None:
     folder = tmp_path / "case"
     files = [save(folder / f"a_b_{k:04d}.nii.gz", noise_image(SPACE, k)) for k in range(3)]
     (folder / "dataset.json").write_text("{}")
+    (folder / "._a_b_0000.nii.gz").write_bytes(b"\0\5\x16\7")
     assert channels_in(folder) == channels_beside(files[1]) == files
     found = ssn.read(folder)
     assert found.channels == 3 and found.note is None

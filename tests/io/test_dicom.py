@@ -680,6 +680,10 @@ def test_files_named_as_dicom_that_are_none_are_told_of(tmp_path: Path, packed: 
     # A slice at the end that lost its first bytes leaves no gap: only its name tells of it.
     paths = make_series(tmp_path / "s", values(), AXIAL)
     (tmp_path / "s" / "notes.txt").write_text("no slice")
+    # macOS leaves files of the same name that hold nothing of it.
+    for folder, name in (("s", f"._{paths[0].name}"), ("s/__MACOSX", paths[1].name)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
     where = zipped(tmp_path / "s") if packed else tmp_path / "s"
     assert ssn.read(where).note is None
     paths[-1].write_bytes(paths[-1].read_bytes()[7:])

@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 import napari_ssn as ssn
 from napari_ssn.errors import DataError, ImageError, SSNError
@@ -195,7 +196,7 @@ def test_a_member_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_labels_of_other_names_are_refused(tmp_path: Path) -> None:
     fold(tmp_path / "fold_0", members()[0])
     fold(tmp_path / "fold_1", members()[1], names={"background": 0, "liver": 1, "back": 2})
-    with pytest.raises(DataError, match=r"^Fold 1 has other labels than the first"):
+    with pytest.raises(DataError, match=r"^Fold 1 has other labels \(.*\) than the first \("):
         found([tmp_path], tmp_path)
 
 
@@ -253,6 +254,88 @@ def test_a_cube_is_turned_as_the_label_map_beside_it_shows(tmp_path: Path) -> No
     fold(tmp_path / "maps" / "fold_1", turned, two.argmax(0).astype(np.uint8))
     read = find_members([tmp_path / "maps"], ssn.read(path), path.name)
     assert all(same(a, b) for a, b in zip(read, (one, two), strict=True))
+
+
+def test_a_slice_of_nnunet_has_a_third_axis_of_one_voxel(tmp_path: Path) -> None:
+    """(C, 1, y, x), of which the image has (x, y); of a square the label map beside it says so."""
+    one, two = (p[:, :, :, 5] for p in members(2))
+    path = nifti(tmp_path / "case_0000.nii.gz", np.zeros(SPACE[:2], np.float32))
+    for number, p in enumerate((one, two)):
+        np.savez(tmp_path / f"{number}.npz", probabilities=p.transpose(0, 2, 1)[:, None])
+    archives = [tmp_path / "0.npz", tmp_path / "1.npz"]
+    read = find_members(archives, ssn.read(path), path.name)
+    assert all(same(a, b) for a, b in zip(read, (one, two), strict=True))
+    square = nifti(tmp_path / "square_0000.nii.gz", np.zeros((12, 12), np.float32))
+    for number, p in enumerate((one, two)):
+        part = p[:, 2:14, 1:13]
+        np.savez(tmp_path / f"{number}.npz", probabilities=part.transpose(0, 2, 1)[:, None])
+    with pytest.raises(DataError, match=r"^Member 1: The image is one square slice: nobody"):
+        list(find_members(archives, ssn.read(square), square.name))
+    for number, p in enumerate((one, two)):
+        nifti(tmp_path / f"{number}.nii.gz", p[:, 2:14, 1:13].argmax(0).astype(np.uint8))
+    read = find_members(archives, ssn.read(square), square.name)
+    wanted = (one[:, 2:14, 1:13], two[:, 2:14, 1:13])
+    assert all(same(a, b) for a, b in zip(read, wanted, strict=True))
+
+
+def test_pictures_are_members_of_a_picture(tmp_path: Path) -> None:
+    """Also those of a folder, and the label map that nnU-Net writes beside an archive."""
+    p = [one[:, :, :, 5] for one in members(3)]
+    image_file = tmp_path / "case_0000.png"
+    Image.fromarray(np.full(SPACE[:2], 90, np.uint8)).save(image_file)
+    volume = ssn.read(image_file)
+    assert volume.space == SPACE[:2]
+    drawn = [(one.argmax(0) > 0).astype(np.uint8) for one in p]
+    (tmp_path / "people").mkdir()
+    for number, one in enumerate(drawn):
+        Image.fromarray(255 * one).save(tmp_path / "people" / f"{number}.png")
+    read = list(find_members([tmp_path / "people"], volume, image_file.name))
+    assert all(same(a > 0, b > 0) for a, b in zip(read, drawn, strict=True))
+    # Backwards, as only the label map shows.
+    for number, one in enumerate(p[:2]):
+        folder = tmp_path / "maps" / f"fold_{number}"
+        folder.mkdir(parents=True)
+        np.savez(folder / "case.npz", probabilities=one[:, None, ::-1])
+        Image.fromarray(one.argmax(0).astype(np.uint8)).save(folder / "case.png")
+    folds_read = find_members([tmp_path / "maps"], volume, image_file.name)
+    assert all(same(a, b) for a, b in zip(folds_read, p, strict=False))
+    # Beside maps, pictures show something.
+    nifti(tmp_path / "people" / "a.nii.gz", drawn[0])
+    with pytest.raises(DataError, match=r"\(1 found\)"):
+        find_members([tmp_path / "people"], volume, image_file.name)
+
+
+def test_where_the_first_axis_is_as_long_as_the_last_that_is_said(tmp_path: Path) -> None:
+    """Nobody can tell z, y, x from x, y, z then, unless a label map lies beside it."""
+    affine = np.abs(AFFINE)
+    path = nifti(tmp_path / "case_0000.nii.gz", np.zeros((14, 11, 14), np.float32), affine)
+    for number, p in enumerate(members(2)):
+        part = p[:, :14, :11].copy()
+        part = np.concatenate([part, part[..., ::-1]], -1)[..., :14]
+        folder = fold(tmp_path / "maps" / f"fold_{number}", part)
+        nifti(folder / "case.nii.gz", part.argmax(0).astype(np.uint8), affine)
+    read = find_members([tmp_path / "maps"], ssn.read(path), path.name)
+    assert len(list(read)) == 2 and not read.notes
+    (tmp_path / "maps" / "fold_1" / "case.nii.gz").unlink()
+    read = find_members([tmp_path / "maps"], ssn.read(path), path.name)
+    assert len(list(read)) == 2
+    (note,) = read.notes
+    assert note.startswith("Fold 1: no label map beside the archive shows which way axes run")
+
+
+def test_what_a_system_leaves_in_a_folder_is_no_member(tmp_path: Path) -> None:
+    """macOS leaves files with the same suffix, and nothing of an image in them."""
+    folds(tmp_path / "out", 2)
+    for number in (0, 1):
+        folder = tmp_path / "out" / f"fold_{number}"
+        for end in (".npz", ".nii.gz"):
+            (folder / f"._case{end}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
+        nifti(tmp_path / "people" / f"{number}.nii.gz", members(2)[number].argmax(0).astype("u1"))
+    (tmp_path / "people" / "._0.nii.gz").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
+    (tmp_path / "people" / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    for folder in ("out", "people"):
+        read = found([tmp_path / folder], tmp_path)
+        assert len(read) == len(list(read)) == 2 and not read.notes
 
 
 def test_soft_maps_of_one_label_and_of_several(tmp_path: Path) -> None:
@@ -340,7 +423,7 @@ def test_members_are_found_again_by_their_sums(tmp_path: Path) -> None:
     sums = [one.sha256 for one in read.files]
     again = read.some([sums[2], sums[0]])
     assert [one.fold for one in again.files] == [2, 0]
-    with pytest.raises(DataError, match="Of the 2 members that the sidecar names 1 are not among"):
+    with pytest.raises(DataError, match="Of the 2 members that the sidecar names one is not among"):
         read.some([sums[0], "0" * 64])
 
 
@@ -387,7 +470,7 @@ def broken(kind: str, path: Path) -> None:
         ("cropped", r"grid of the image. \(Most tasks of TotalSegmentator crop and resample"),
         ("v1", "of nnU-Net 1, which crops its probabilities"),
         ("other axes", "axes are in another order than nnU-Net's: 14 × 11 × 17 voxels where 11 ×"),
-        ("labels last", "cropped or resampled"),
+        ("labels last", r"shape \(11, 14, 17, 3\), with the labels last"),
         ("no key", "no array called “probabilities”"),
         ("whole numbers", "holds int16 numbers, and probabilities are fractions"),
         ("cut off", "damaged or cut off"),
@@ -474,6 +557,7 @@ def test_without_a_label_map_beside_it_an_archive_may_be_turned(
     ("scale", "kind", "words"),
     [
         (255, np.uint8, "whole numbers up to 2.. that lie as in a picture, not as labels do"),
+        (np.nan, np.float32, "values that are not finite"),
         (100, np.float32, "values go from .* to 9.*: probabilities are fractions from 0 to 1"),
     ],
 )
@@ -488,8 +572,16 @@ def test_probabilities_of_another_scale_are_no_labels(
         list(found(paths, tmp_path))
 
 
-@pytest.mark.parametrize("kind", ["elsewhere", "fine", "overlap", "beyond"])
-def test_label_maps_on_other_grids_are_refused(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("elsewhere", "and they lie up to 3 mm beside the image's"),
+        ("fine", "17 × 14 × 22 voxels and the image 17 × 14 × 11"),
+        ("overlap", "regions that overlap are not read"),
+        ("beyond", "labels below 0 or above 255"),
+    ],
+)
+def test_label_maps_on_other_grids_are_refused(kind: str, words: str, tmp_path: Path) -> None:
     p, affine = members()[1], AFFINE.copy()
     values: NDArray[np.generic] = p.argmax(0).astype(np.uint8)
     if kind == "elsewhere":
@@ -502,7 +594,7 @@ def test_label_maps_on_other_grids_are_refused(kind: str, tmp_path: Path) -> Non
     else:
         values = values.astype(np.int16) + 300
     first = nifti(tmp_path / "0.nii.gz", members()[0].argmax(0).astype(np.uint8))
-    with pytest.raises(SSNError, match=r"^Member 2: "):
+    with pytest.raises(SSNError, match=f"^Member 2: .*{words}"):
         list(found([first, nifti(tmp_path / "1.nii.gz", values, affine)], tmp_path))
 
 

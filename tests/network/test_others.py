@@ -95,14 +95,17 @@ def test_a_fold_without_weights_is_said(safe: Path, tmp_path: Path) -> None:
     """Also the last one, whose training has not ended; and ten come after two."""
     folder = shutil.copytree(safe, tmp_path / safe.name)
     (folder / "fold_2").mkdir()
+    # macOS leaves files of the same name.
+    for number in (0, 1):
+        (folder / f"._fold_{number}").write_bytes(b"\0\5\x16\7")
     (folder / "fold_1").rename(folder / "fold_10")
     found = ssn.networks(folder, volume("even"), views="none", device="cpu")
     assert found.names == ("fold 0", "fold 10")
-    lack = "1, 2, 3, 4, 5, 6, 7, 8 and 9"
-    assert found.notes == [f"There are no weights of fold {lack}: the ensemble is of the 2 others."]
+    lack = "folds 1, 2, 3, 4, 5, 6, 7, 8 and 9"
+    assert found.notes == [f"There are no weights of {lack}: the ensemble is of the 2 others."]
     shutil.rmtree(folder / "fold_10")
     (single,) = ssn.networks(folder, volume("even"), device="cpu").notes
-    assert single == "There are no weights of fold 1 and 2: the ensemble is of the other."
+    assert single == "There are no weights of folds 1 and 2: the ensemble is of the other."
 
 
 def test_members_are_run_one_at_a_time(safe: Path) -> None:

@@ -42,6 +42,13 @@ def test_a_zip_holds_what_its_folder_holds(tmp_path: Path) -> None:
     inside, outside = load_cases(archive), load_cases(folder)
     assert inside.sha256 == outside.sha256 and inside.names == outside.names
     np.testing.assert_array_equal(inside[0].raters, outside[0].raters)
+    # What macOS leaves beside files, and packs with them.
+    for there in (folder, tmp_path / "set" / "__MACOSX"):
+        for name in ("imagesTr", "labelsTr"):
+            (there / name).mkdir(parents=True, exist_ok=True)
+            (there / name / "._a_0000.nii.gz").write_bytes(b"\0\5\x16\7")
+    archive = Path(shutil.make_archive(str(tmp_path / "again"), "zip", tmp_path, "set"))
+    assert load_cases(archive).names == load_cases(folder).names == outside.names
 
 
 def test_cases_beyond_the_room_in_memory_are_read_again(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
+from napari_ssn.documents.regular import hidden, visible
 from napari_ssn.errors import ImageError
 from napari_ssn.io.archive import trap_in, unzipping
 from napari_ssn.io.source import check_memory
@@ -134,13 +135,13 @@ def _found(path: Path, stack: ExitStack, below: bool) -> list[Member]:
         trap = trap_in(infos, path.stat().st_size, "The zip file", "study")
         if trap is not None:
             raise ImageError(trap)
-        return [_zipped(archive, info) for info in infos if not info.is_dir()]
+        return [_zipped(archive, info) for info in infos if _shown(info)]
     return [_on_disk(file) for file in islice(_own(path.parent), _MOST + 1)]
 
 
 def _own(folder: Path) -> list[Path]:
     """Files of a folder itself, in one order on every computer."""
-    return sorted(file for file in folder.iterdir() if file.is_file())
+    return sorted(file for file in visible(folder) if file.is_file())
 
 
 def member(path: Path) -> Member:
@@ -165,7 +166,7 @@ def may_be_dicom(path: Path) -> bool:
             return False
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                inside = [info for info in archive.infolist() if not info.is_dir()]
+                inside = [info for info in archive.infolist() if _shown(info)]
                 # A disc for a patient has a viewer of hundreds of files before the images.
                 inside.sort(key=lambda info: not _named(info.filename))
                 return any(_is_dicom(_zipped(archive, info)) for info in inside[:_GLANCE])
@@ -185,9 +186,15 @@ def _is_dicom(member: Member) -> bool:
 def _walk(folder: Path) -> Iterator[Path]:
     """Files of a folder and of those in it, in one order on every computer."""
     for place, folders, files in os.walk(folder):
-        folders.sort()
+        folders[:] = sorted(one for one in folders if not hidden(PurePath(one)))
         # No pipes and no links into nowhere.
-        yield from (file for name in sorted(files) if (file := Path(place, name)).is_file())
+        shown = (Path(place, name) for name in sorted(files) if not hidden(PurePath(name)))
+        yield from (file for file in shown if file.is_file())
+
+
+def _shown(info: zipfile.ZipInfo) -> bool:
+    """Whether an entry of a zip is a file that somebody put there."""
+    return not info.is_dir() and not hidden(PurePosixPath(info.filename))
 
 
 def _refusal(error: OSError) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_ssn.documents.bundle import read_config
 from napari_ssn.documents.nnunet import read_data_set, read_plans
+from napari_ssn.documents.regular import visible
 from napari_ssn.errors import Cancel, ModelError
 from napari_ssn.network.others.bundle import Bundle, mirrored_axes
 from napari_ssn.network.others.kinds import is_nnunet
@@ -49,7 +50,7 @@ def read_folder(path: Path, cancel: Cancel) -> Folder:
 
 
 def _nnunet(path: Path, cancel: Cancel) -> Folder:
-    places = {int(match[1]): one for one in path.iterdir() if (match := _FOLD.search(one.name))}
+    places = {int(match[1]): one for one in visible(path) if (match := _FOLD.search(one.name))}
     weights: list[tuple[Path, int | None]] = []
     for number, place in sorted(places.items()):
         if (found := _first_of(place, ("checkpoint_final", "checkpoint_best"))) is not None:
@@ -87,7 +88,7 @@ def _bundle(path: Path, cancel: Cancel) -> Folder:
     if (one := _first_of(held, ("model",))) is not None:
         found.append((one, None))
     elif held.is_dir():
-        places = {int(m[1]): one for one in held.iterdir() if (m := _FOLD.search(one.name))}
+        places = {int(m[1]): one for one in visible(held) if (m := _FOLD.search(one.name))}
         for number, place in sorted(places.items()):
             if (one := _first_of(place, ("model",))) is not None:
                 found.append((one, number))
@@ -131,4 +132,5 @@ def _missing(folds: Sequence[int], places: Iterable[int]) -> tuple[str, ...]:
     *first, last = map(str, lack)
     which = f"{', '.join(first)} and {last}" if first else last
     others = f"the {len(folds)} others" if len(folds) > 1 else "the other"
-    return (f"There are no weights of fold {which}: the ensemble is of {others}.",)
+    them = f"fold{'s' if first else ''} {which}"
+    return (f"There are no weights of {them}: the ensemble is of {others}.",)

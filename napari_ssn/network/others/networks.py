@@ -120,9 +120,11 @@ class Networks:
                 views = tuple(tuple(view) for view in ran.views)
                 found.append(Member(*at, views, one.name))
         if missing := len(told) - len(found):
+            which = f"{missing} are" if missing > 1 else "one is"
+            it = "they are missing, or their" if missing > 1 else "it is missing, or its"
             raise DataError(
-                f"Of the {len(told)} members that the sidecar names {missing} are not among these "
-                "networks: they are missing, or their weights or plans were changed."
+                f"Of the {len(told)} members that the sidecar names {which} not among these "
+                f"networks: {it} weights or plans were changed."
             )
         return replace(self, members=tuple(found))
 
