@@ -66,7 +66,7 @@ $(BIN)/python:
 
 .venv/.installed: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
 	@echo "Installing napari-ssn and what it needs into .venv; the first time this takes some minutes."
-	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,itk,zarr,onnx,train,cohort,server,test,dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,dicom,itk,zarr,onnx,train,cohort,parquet,server,test,dev]'
 	@# Its U-Nets need torch alone; what else it asks for is for networks that are not run here.
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt --no-deps dynamic-network-architectures
 	@touch $@

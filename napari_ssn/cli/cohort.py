@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +31,7 @@ from napari_ssn.cli.archives import (
     Where,
     archive_of,
 )
+from napari_ssn.cli.ending import ended_by
 from napari_ssn.cli.options import (
     MOST_SAMPLES,
     SUFFIXES,
@@ -47,12 +46,17 @@ from napari_ssn.io.dicom import web
 from napari_ssn.text.cohort import AGAIN, reasons_lines, states_line
 
 if TYPE_CHECKING:
+    from napari_ssn.cohort import review
     from napari_ssn.cohort.archived import Query
 
 # Those of which each file stands alone.
 _FORMATS = {Format.nifti, Format.slicer, Format.dicom, Format.report, Format.labelled}
 _MISSING = (
     'A cohort is worked on by dask, which is not installed: pip install "napari-ssn[cohort]".'
+)
+_NO_PARQUET = (
+    "A table in Parquet is written by pyarrow, which is not installed: pip install "
+    '"napari-ssn[parquet]".'
 )
 _STOPPED = "Stopped. What is done is kept: the same command goes on."
 
@@ -107,11 +111,15 @@ def cohort(
             "that seem to be none.",
         ),
     ] = False,
+    parquet: Annotated[
+        bool,
+        typer.Option("--parquet", help="Write the table as cohort.parquet too, numbers in full."),
+    ] = False,
     unnamed: Annotated[
         bool,
         typer.Option(
             "--unnamed",
-            help="Leave names of files and lesions out of cohort.csv and review.html: they may "
+            help="Leave names of files and lesions out of the table and review.html: they may "
             "name patients. cohort.sqlite needs them.",
         ),
     ] = False,
@@ -168,12 +176,13 @@ def cohort(
         raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
     if scheduler and workers:
         raise typer.BadParameter("A scheduler has its workers: leave out --workers.")
-    try:
+    with _needing(("dask", "distributed"), _MISSING):
         run = cohorts.run
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("dask", "distributed"):
-            raise
-        raise DeviceError(_MISSING) from None
+    table: review.Table | None = None
+    # One that is there already would be of another day. Before anything is computed.
+    if parquet or (out / cohorts.review.PARQUET).exists():
+        with _needing(("pyarrow",), _NO_PARQUET):
+            table = cohorts.parquet.parquet_of
     asked = (since or "", until or "", modality or "", patient or "", accession or "", study or "")
     if source is not None and (any(asked) or words or least > 1):
         raise typer.BadParameter("An archive is looked through where no IN is given.")
@@ -221,22 +230,34 @@ def cohort(
         except Cancelled:
             bar.stop()
             typer.echo(_STOPPED, err=True)
-            _write(out, not unnamed)
+            _write(out, not unnamed, table)
             raise typer.Exit(130) from None
-    counts = _write(out, not unnamed)
+    counts = _write(out, not unnamed, table)
     typer.echo(states_line(counts))
     _say_why(out)
-    typer.echo("Wrote cohort.csv and review.html.", err=True)
+    wrote = "cohort.csv and review.html" if table is None else "both tables and review.html"
+    typer.echo(f"Wrote {wrote}.", err=True)
     if not unnamed:
         # UIDs name nobody who cannot ask the archive.
         by = "their files, whose names may hold names" if source else "day and UID of their series"
         typer.echo(f"They call scans by {by}.", err=True)
 
 
-def _write(out: Path, named: bool) -> Counter[State]:
+@contextmanager
+def _needing(packages: tuple[str, ...], words: str) -> Iterator[None]:
+    """DeviceError in these words where one of some packages is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in packages:
+            raise
+        raise DeviceError(words) from None
+
+
+def _write(out: Path, named: bool, table: review.Table | None) -> Counter[State]:
     """Write table and page; how many scans are in each state."""
     with cohorts.manifest.Manifest(out) as manifest:
-        return cohorts.review.write(manifest, out, named)
+        return cohorts.review.write(manifest, out, named, table)
 
 
 def _say_why(out: Path) -> None:
@@ -262,16 +283,11 @@ def _bar() -> Progress:
 def _stopping(tell: Callable[[], None]) -> Iterator[Cancel]:
     """Ctrl+C stops it between two scans, and whoever pressed is told; a second one at once."""
     asked = False
-    before = signal.getsignal(signal.SIGINT)
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop() -> None:
         nonlocal asked
         asked = True
-        signal.signal(signal.SIGINT, before)
         tell()
 
-    signal.signal(signal.SIGINT, stop)
-    try:
+    with ended_by(stop):
         yield Cancel(lambda: asked, _STOPPED)
-    finally:
-        signal.signal(signal.SIGINT, before)

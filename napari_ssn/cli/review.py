@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from napari_ssn import cohort, gui
+from napari_ssn.cli.ending import interrupted
 
 
 def review(
@@ -34,7 +35,7 @@ def review(
         return
     with cohort.manifest.Manifest(folder):
         pass  # says what is the matter before anything is shown
-    with cohort.served.Served(folder, _opener(folder)) as page:
+    with interrupted(), cohort.served.Served(folder, _opener(folder)) as page:
         typer.echo(f"{page.address}\nCtrl+C ends it.", err=True)
         if browser:
             webbrowser.open(page.address)

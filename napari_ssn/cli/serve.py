@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_ssn import network, remote
+from napari_ssn.cli.ending import interrupted
 from napari_ssn.cli.options import Device
 
 
@@ -58,6 +58,14 @@ def serve(
 ) -> None:
     """Run models for other computers, one run at a time; nothing is written to the disk."""
     line = remote.serving.Line(host, port, certificate, key, insecure)
+    with interrupted():
+        _serve(line, token_file, model, device, most)
+    typer.echo("Stopped.", err=True)
+
+
+def _serve(
+    line: remote.serving.Line, token_file: Path | None, model: list[str], device: str, most: int
+) -> None:
     # Before models are loaded, which takes a while.
     line.check()
     path = token_file or remote.tokens.usual_token_file()
@@ -71,7 +79,4 @@ def serve(
         typer.echo(f"Serving {', '.join(one.card.name for one in models)} at {address}")
         typer.echo("Ctrl+C ends it.", err=True)
 
-    # In the background of a script Ctrl+C means nothing to Python, and ends the server still.
-    with contextlib.suppress(KeyboardInterrupt):
-        remote.serving.serve(models, token, line, ready, most_bytes=most << 20)
-    typer.echo("Stopped.", err=True)
+    remote.serving.serve(models, token, line, ready, most_bytes=most << 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from napari_ssn.cohort.folders import PICTURE, folder_of
@@ -12,16 +13,22 @@ from napari_ssn.documents.cohort import State
 from napari_ssn.io.files import write_files
 from napari_ssn.text.cohort_page import Line, page_of
 
-TABLE, PAGE = "cohort.csv", "review.html"
+TABLE, PAGE, PARQUET = "cohort.csv", "review.html", "cohort.parquet"
+
+# Makes another table of the same: of all records, and whether images are called by their paths.
+Table = Callable[[Iterable[Record], bool], bytes]
 
 
-def write(manifest: Manifest, out: Path, named: bool = True) -> Counter[State]:
-    """Write ``cohort.csv`` and ``review.html``, both or neither.
+def write(
+    manifest: Manifest, out: Path, named: bool = True, parquet: Table | None = None
+) -> Counter[State]:
+    """Write ``cohort.csv`` and ``review.html``, all or none.
 
     Args:
         manifest: of the cohort.
         out: its folder.
         named: whether images are called by their paths.
+        parquet: what makes ``cohort.parquet``, which is written too; None for none.
 
     Returns:
         how many scans are in each state.
@@ -29,6 +36,8 @@ def write(manifest: Manifest, out: Path, named: bool = True) -> Counter[State]:
     records = list(manifest.records())
     page = page_of(manifest.wanted.model, lines_of(records, out, named))
     contents = {out / TABLE: table_of(records, named), out / PAGE: page.encode()}
+    if parquet is not None:
+        contents[out / PARQUET] = parquet(records, named)
     write_files(contents, overwrite=True)
     return Counter(one.state for one in records)
 

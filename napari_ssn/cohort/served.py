@@ -58,12 +58,9 @@ class Served:
         return self
 
     def wait(self) -> None:
-        """Until somebody presses Ctrl+C."""
-        try:
-            while self._thread.is_alive():
-                self._thread.join(0.5)
-        except KeyboardInterrupt:
-            return
+        """As long as it serves; somebody ends it by Ctrl+C."""
+        while self._thread.is_alive():
+            self._thread.join(0.5)
 
     def __exit__(self, *error: object) -> None:
         self._server.shutdown()

@@ -29,8 +29,13 @@ from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import served, token_file
 
 
-@pytest.mark.parametrize("background", [False, True])
-def test_it_serves_until_it_is_stopped(tmp_path: Path, background: bool) -> None:
+@pytest.mark.parametrize(
+    ("background", "told_by"),
+    [(False, signal.SIGINT), (True, signal.SIGINT), (True, signal.SIGTERM)],
+)
+def test_it_serves_until_it_is_stopped(
+    tmp_path: Path, background: bool, told_by: signal.Signals
+) -> None:
     folder, token = tiny_model(tmp_path / "flat", region=(16, 16)), tmp_path / "token"
     command = [sys.executable, "-m", "napari_ssn", "serve", "--model", str(folder)]
     command += ["--device", "cpu", "--port", "0", "--token-file", str(token)]
@@ -49,7 +54,7 @@ def test_it_serves_until_it_is_stopped(tmp_path: Path, background: bool) -> None
         told = requests.get(address, headers=headers, timeout=20).json()
         assert [one["name"] for one in told["models"]] == ["flat"]
         assert requests.get(address, timeout=20).status_code == 401
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told_by)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "A token was made" in errors and errors.endswith("Ctrl+C ends it.\nStopped.\n")

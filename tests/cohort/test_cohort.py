@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from threading import Timer
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
+from napari_ssn import cohort as cohorts
 from napari_ssn._version import __version__
 from napari_ssn.cohort import crew as crew_module
 from napari_ssn.cohort import run as cohort_run
@@ -221,6 +223,29 @@ def test_where_nothing_can_be_written_nothing_is_blamed_on_a_scan(
     assert status == 2 and "a file where the folder should be" in err
     (tmp_path / "out" / "scans" / "000001").unlink()
     assert cohort()[1] == "1 scan: 1 done.\n"
+
+
+def test_a_table_in_parquet_that_nothing_can_write_is_refused_at_once(
+    cohort: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    # If another test has had it.
+    monkeypatch.delitem(sys.modules, "napari_ssn.cohort.parquet", raising=False)
+    monkeypatch.delitem(vars(cohorts), "parquet", raising=False)
+    scan(tmp_path / "in" / "a.nii.gz")
+    status, _, err, _ = cohort("--parquet")
+    assert status == 2 and 'pip install "napari-ssn[parquet]"' in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_in_parquet_is_written_and_kept_up_to_date(cohort: Any, tmp_path: Path) -> None:
+    reader = pytest.importorskip("pyarrow.parquet")
+    scan(tmp_path / "in" / "a.nii.gz")
+    status, _, err, _ = cohort("--parquet")
+    assert status == 0 and "Wrote both tables and review.html." in err
+    scan(tmp_path / "in" / "b.nii.gz", 1)
+    assert cohort()[0] == 0
+    assert reader.read_table(tmp_path / "out" / "cohort.parquet").num_rows == 2
 
 
 def test_it_is_stopped_and_goes_on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import http.client
 import re
 from collections.abc import Iterator
@@ -49,6 +50,37 @@ def test_why_there_is_no_result_is_said_by_how_often() -> None:
     why = {f"Reason {k}.": k for k in range(1, 8)}
     said = [f"{k} × Reason {k}." for k in (7, 6, 5, 4, 3)]
     assert reasons_lines(why) == [*said, "3 for other reasons, which cohort.csv has."]
+
+
+def test_the_table_in_parquet_is_that_in_csv_with_types(folder: Path) -> None:
+    reader = pytest.importorskip("pyarrow.parquet")
+    from napari_ssn.cohort.parquet import parquet_of
+
+    with Manifest(folder) as manifest:
+        review.write(manifest, folder, parquet=parquet_of)
+    table = reader.read_table(folder / review.PARQUET)
+    with (folder / "cohort.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert table.column_names == list(rows[0])
+    kinds = {name: str(table.schema.field(name).type) for name in table.column_names}
+    assert kinds["scan"] == "int64" and kinds["median"] == kinds["presence"] == "double"
+    assert kinds["image"] == kinds["state"] == "string"
+    found = table.to_pylist()
+    assert len(found) == len(rows) == 3
+    for one, row in zip(found, rows, strict=True):
+        for name, value in one.items():
+            if kinds[name] == "string":
+                # A quote that keeps spreadsheets from reading a formula is of the CSV alone.
+                assert (value or "") == row[name].removeprefix("'")
+            else:
+                assert (value is None) == (row[name] == "")
+                assert value is None or value == pytest.approx(float(row[name]), rel=1e-2)
+    assert found[0]["median"] == 1.4 and found[0]["cut_off_by"] == "region"
+    assert found[1]["image"] == "=two" and found[1]["median"] is None
+    with Manifest(folder) as manifest:
+        review.write(manifest, folder, named=False, parquet=parquet_of)
+    names = reader.read_table(folder / review.PARQUET).column("image").to_pylist()
+    assert names == [None, None, None]
 
 
 @pytest.fixture
