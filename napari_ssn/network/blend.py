@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.network.plan import Plan
@@ -51,6 +52,7 @@ class Blender:
         device: where the parameters are kept.
         single: whether no two tiles overlap; they are kept as they are then.
         held: nodes of the plan along each axis that are kept, if not all; others are passed over.
+        shelf: where they lie, if not in memory.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Blender:
         device: torch.device,
         single: bool,
         held: tuple[range, ...] | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.plan = plan
+        self._shelf = shelf
         self.turn = plan.frame.turn
         self.device = device
         self.unit = 1.0 if single else _UNIT
@@ -107,6 +111,8 @@ class Blender:
         """
         nodes = [len(held) for held in self.held]
         lead = found.shape[: found.ndim - len(nodes)]
+        if self._shelf is not None and self.device.type == "cpu":
+            return self._shelf.empty((*lead, *self._of_image(nodes)), torch.float32).zero_()
         size = math.prod((*lead, *nodes)) * found.element_size()
         if size > _TWICE:
             return torch.zeros((*lead, *self._of_image(nodes)), device=self.device)

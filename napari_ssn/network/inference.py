@@ -28,7 +28,14 @@ from napari_ssn.network.frame import Placed
 from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.placing import dense, placed
-from napari_ssn.network.plan import DEPTH_MM, Plan, check_memory, is_large, plan_for
+from napari_ssn.network.plan import (
+    DEPTH_MM,
+    Plan,
+    aside_for,
+    check_memory,
+    is_large,
+    plan_for,
+)
 from napari_ssn.network.question import Place, Plane, Question
 from napari_ssn.network.recentring import Enough, settle
 from napari_ssn.network.slabs import Slabs, order
@@ -99,9 +106,11 @@ class Asked(ABC):
 
     Attributes:
         card: what the model is.
+        aside: whether numbers of a large result may lie on a disk of this computer, see `Shelf`.
     """
 
     card: ModelCard
+    aside: bool = True
 
     @abstractmethod
     def room(self) -> int:
@@ -177,12 +186,12 @@ def _look(
     if foreign is not None and not insist:
         raise ModelError(foreign)
     plan = plan_for(model.card, volume, centre, depth_mm)
-    check_memory(model.card, plan, model.room(), packed)
+    check_memory(model.card, plan, model.room(), packed, model.aside)
     values = volume.data if padded else unpadded(model.card, volume.data)
     data = prepare(model.card, plan, replace(volume, data=values))
     ask(watch.cancelled)
     place = Place.of(volume)
-    about = (centre, depth_mm, tile, divided, watch.look_at, packed, enough)
+    about = (centre, depth_mm, tile, divided, watch.look_at, packed, enough, model.aside)
     question = Question(data, place, *about)
     found = model.answer(question, watch)
     return replace(found, insisted=foreign is not None, unpadded=values is not volume.data)
@@ -193,7 +202,7 @@ def answer(model: Model, question: Question, watch: Watch) -> Inference:
     image, divided = question.image, question.divided
     plan = plan_for(model.card, image, question.centre, question.depth_mm)
     question.check(plan)
-    check_memory(model.card, plan, model.room(), question.packed)
+    check_memory(model.card, plan, model.room(), question.packed, question.aside)
     watch = replace(watch, look_at=question.look_at)
     ways = attempts(model, question.tile, divided)
     for way in ways:
@@ -273,20 +282,23 @@ def _scan(
         None if len(r) > 1 else line.nodes_of(r.start)
         for line, r in zip(plan.lines, plane, strict=True)
     ]
-    across = None
+    coming = None
     if question.packed and is_large(model.card, plan):
-        across, first = order(tiles, plan, nodes)
-        nodes = nodes if first else None
+        coming = order(tiles, plan, nodes)
+        nodes = None if coming.first is None else nodes
     elif nodes is not None:
         tiles.sort(key=lambda tile: not tile.meets(nodes))
     early = 0 if nodes is None else sum(tile.meets(nodes) for tile in tiles)
     single = len(tiles) == (plan.nodes[0] if sliced else 1)
     stop = partial(ask, watch.cancelled)
-    blender: Blender | Slabs = (
-        Blender(plan, way.home, single)
-        if across is None
-        else Slabs(plan, way.home, single, tiles, across, stop)
-    )
+    soon = plane and early < len(tiles) and watch.preview is not None
+    blender: Blender | Slabs
+    if coming is None:
+        blender = Blender(plan, way.home, single)
+    else:
+        folder = aside_for(model.card, plan) if question.aside else None
+        shown = plane if soon else None
+        blender = Slabs(plan, way.home, single, tiles, coming, shown, folder, stop)
     forward = Forward(model, way.device, watch.cancelled, way.divided)
     for done, tile in enumerate(tiles):
         ask(watch.cancelled)
@@ -301,7 +313,7 @@ def _scan(
         blender.add(tile, found)
         # Not kept while the network looks at the next one.
         del found, cut
-        if plane and done + 1 == early < len(tiles) and watch.preview is not None:
+        if plane and soon and watch.preview is not None and done + 1 == early:
             there = model.card.presence_of(forward.presence)
             watch.preview(dense(image, plan, blender.slab(plane), there, plane))
         blender.settle()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
 
 from napari_ssn.core.columns import LARGE
+from napari_ssn.core.columns.disk import folder_for
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.network.frame import Frame, Placed, frame_of
@@ -17,6 +20,8 @@ from napari_ssn.network.tiles import Tile, check_centre, layout
 DEPTH_MM = 15.0
 # The same in slices, where their distance is not known.
 _DEPTH_SLICES = 5
+# Bytes of a voxel: its label, twice, its place and who is in that; what sorting takes beside.
+_PLACING, _SORTING = 10, 20
 
 
 @dataclass(frozen=True)
@@ -189,7 +194,7 @@ def _numbers(card: ModelCard) -> int:
     return (card.architecture.rank + 2) * card.classes
 
 
-def needed_bytes(card: ModelCard, plan: Plan, packed: bool = False) -> int:
+def needed_bytes(card: ModelCard, plan: Plan, packed: bool = False, aside: bool = False) -> int:
     """Memory that the result of a run takes at its peak.
 
     ``(1 + R + 1) · C`` float32 numbers per voxel: μ, the columns of P and √D; the same once more
@@ -200,33 +205,54 @@ def needed_bytes(card: ModelCard, plan: Plan, packed: bool = False) -> int:
         plan: of the run.
         packed: whether what is large is packed as it comes: half as many bytes for each number,
             and of the dense ones those of a layer of tiles and what overlaps it.
+        aside: whether the packed numbers may lie on a disk, see `aside_for`.
     """
     voxels, nodes = math.prod(plan.space), math.prod(plan.nodes)
     rest = 8 * len(card.channels) * nodes
     twice = 2 if plan.resampled else 1
     if packed and is_large(card, plan):
-        # Along whichever axis most of it is there at once.
-        share = max(
-            min(1.0, 1.5 * size / n) if n > size else 0.0
-            for size, n in zip(plan.size, plan.nodes, strict=True)
-        )
+        disk = aside and aside_for(card, plan) is not None
         # A layer lies on the network's grid, and where that is another one on the image's too.
-        layer = (nodes + (twice - 1) * voxels) * (share or 1.0)
-        dense = int(4 * _numbers(card) * layer)
-        return _packed_bytes(card) * voxels + dense + rest
+        layer = (nodes + (twice - 1) * voxels) * _at_once(plan, disk)
+        # Where they are sorted no layer is there any more.
+        beside = max(int(4 * _numbers(card) * layer), _SORTING * voxels)
+        return (0 if disk else _packed_bytes(card)) * voxels + _PLACING * voxels + beside + rest
     result = 4 * _numbers(card) * (voxels + (twice - 1) * nodes)
     return result + 8 * card.classes * voxels + rest
 
 
+def aside_for(card: ModelCard, plan: Plan) -> Path | None:
+    """Folder of a disk for the packed numbers of a run; None where they are kept in memory."""
+    return folder_for(_packed_bytes(card) * math.prod(plan.space))
+
+
+def _at_once(plan: Plan, disk: bool) -> float:
+    """Share of the nodes at most whose dense numbers are in memory at once, see `slabs`.
+
+    Of a layer of tiles the half that the next one overlaps, a row of tiles in full, and, where a
+    plane in the middle came first and there is no disk, the half before that.
+    """
+    layers = [(min(size, n) / n) for size, n in zip(plan.size, plan.nodes, strict=True)]
+    waiting = 0.5 if disk else 1.0
+    shares = [
+        layer * min(1.0 + waiting / 2, waiting + row)
+        for layer, row in permutations(layers, 2)
+        if layer < 1
+    ]
+    return min(1.0, max(shares, default=1.0))
+
+
 def _packed_bytes(card: ModelCard) -> int:
-    """Of a voxel: margins, deviations and names of its labels, its place, and room to sort."""
+    """Of a voxel: margins and deviations, names of rivals, what the farther ones need."""
     rivals, rank = card.classes - 1, card.architecture.rank
-    return 2 * rivals * (rank + 1) + 2 * card.classes + card.classes + 4 + 24
+    return 2 * rivals * (rank + 1) + 2 * card.classes + rivals + 2
 
 
-def check_memory(card: ModelCard, plan: Plan, free: int, packed: bool = False) -> None:
+def check_memory(
+    card: ModelCard, plan: Plan, free: int, packed: bool = False, aside: bool = False
+) -> None:
     """ImageError, with the estimate, if so many bytes of free memory cannot hold the result."""
-    needed = needed_bytes(card, plan, packed)
+    needed = needed_bytes(card, plan, packed, aside)
     if needed <= free:
         return
     way_out = "choose a region around a point"

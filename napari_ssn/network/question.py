@@ -51,6 +51,7 @@ class Question:
         packed: whether a large result is packed as it comes, as `compact` would pack it.
         enough: asked of a distribution that has the mean's label map, and perhaps nothing else,
             whether that will do. Where an answer comes over a line it may have no more then.
+        aside: whether numbers of a large result may lie on a disk, see `Shelf`.
     """
 
     data: NDArray[np.float32]
@@ -62,6 +63,7 @@ class Question:
     look_at: Plane | None = None
     packed: bool = False
     enough: Callable[[Decodable], bool] | None = None
+    aside: bool = True
 
     def check(self, plan: Plan) -> None:
         """ImageError if the data are not those of a plan, or are not finite."""

@@ -1,16 +1,19 @@
-"""Parameters of a run that are packed slab by slab, so that all of them are never there at once.
+"""Parameters of a run that are packed piece by piece, so that all of them are never there at once.
 
-Along one axis the network's grid falls into intervals that no tile begins or ends in. What all
-tiles of an interval gave is final: its voxels are packed, and the dense numbers let go of. Added
+Along two axes the network's grid falls into intervals that no tile begins or ends in. What all
+tiles of a piece gave is final: its voxels are packed, and the dense numbers let go of. Added
 and interpolated is as in `blend`, so that the result is that of packing the whole, bit for bit
 within the limit that is stated there.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ import torch
 from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.columns.packing import Packing
 from napari_ssn.core.columns.rows import Source
+from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.plan import Plan
@@ -26,11 +30,24 @@ from napari_ssn.network.tiles import Tile
 Voxels = tuple[range, ...]
 
 
+@dataclass(frozen=True)
+class Coming:
+    """In which order tiles come, see `order`.
+
+    Attributes:
+        axes: of the network: across the layers, and across the rows of one.
+        first: nodes along the first axis, of a plane whose tiles come before all others.
+    """
+
+    axes: tuple[int, ...]
+    first: range | None
+
+
 @dataclass(eq=False)
 class _Piece:
-    """An interval: its nodes and voxels along the axis, what has come, how many tiles have not."""
+    """A part of the grid: its nodes and voxels, what has come, how many tiles have not."""
 
-    nodes: range
+    nodes: Voxels
     voxels: Voxels
     blender: Blender | None
     left: int
@@ -44,7 +61,9 @@ class Slabs:
         device: where parameters are kept until they are packed.
         single: whether no two tiles overlap.
         tiles: all that will come.
-        axis: of the network, along which they come, see `order`.
+        coming: in which order.
+        plane: voxels that `slab` is asked for, if any.
+        folder: where the numbers lie, see `Shelf`; None for memory.
         stopped: is called now and then while it is packed; what it raises goes through.
     """
 
@@ -54,54 +73,72 @@ class Slabs:
         device: torch.device,
         single: bool,
         tiles: Sequence[Tile],
-        axis: int,
+        coming: Coming,
+        plane: Voxels | None = None,
+        folder: Path | None = None,
         stopped: Callable[[], None] = lambda: None,
     ) -> None:
-        self.plan, self._axis, self._stopped = plan, axis, stopped
+        self.plan, self._plane, self._folder, self._stopped = plan, plane, folder, stopped
         self._packing: Packing | None = None
-        line, voxels = plan.lines[axis], plan.voxels[axis]
-        spans = [tile.window.inside[axis] for tile in tiles]
-        cuts = sorted({edge for span in spans for edge in (span.start, span.stop)})
-        # A voxel between two nodes takes both.
-        more = 0 if line.plain else 1
-        before = line.between(voxels)[0]
+        self._seen: list[tuple[Voxels, Parameters]] = []
+        self._shelf, axes = Shelf(folder), coming.axes
+        spans = Counter(
+            tuple(range(t.window.inside[axis].start, t.window.inside[axis].stop) for axis in axes)
+            for t in tiles
+        )
+        parts = [
+            _intervals(plan, axis, {span[at] for span in spans}) for at, axis in enumerate(axes)
+        ]
         self._pieces = []
-        for first, last in pairwise(cuts):
-            a, b = (voxels.start + int(np.searchsorted(before, n)) for n in (first, last))
-            nodes = range(first, min(last + more, line.count))
-            held = [range(n) for n in plan.nodes]
-            held[axis] = nodes
-            own = [*plan.voxels]
-            own[axis] = range(a, b)
-            count = sum(span.start < nodes.stop and nodes.start < span.stop for span in spans)
-            blender = Blender(plan, device, single, tuple(held))
-            self._pieces.append(_Piece(nodes, tuple(own), blender, count))
+        for intervals in product(*parts):
+            nodes, voxels = [range(n) for n in plan.nodes], [*plan.voxels]
+            for axis, (held, own) in zip(axes, intervals, strict=True):
+                nodes[axis], voxels[axis] = held, own
+            there = [nodes[axis] for axis in axes]
+            count = sum(n for span, n in spans.items() if all(map(_meet, span, there)))
+            # What lies before the plane waits until all that is behind it is done.
+            waits = coming.first is not None and there[0].stop <= coming.first.start
+            blender = Blender(plan, device, single, tuple(nodes), self._shelf if waits else None)
+            self._pieces.append(_Piece(tuple(nodes), tuple(voxels), blender, count))
 
     def add(self, tile: Tile, found: Parameters) -> None:
         """See `Blender.add`."""
-        span = tile.window.inside[self._axis]
         if self._packing is None:
             classes, rank = len(found.mean), len(found.factor)
-            self._packing = Packing(classes, rank, self.plan.space, torch.float16)
+            space, half = self.plan.space, torch.float16
+            self._packing = Packing(classes, rank, space, half, self._folder)
         for piece in self._pieces:
-            if span.start < piece.nodes.stop and piece.nodes.start < span.stop:
+            if all(map(_meet, tile.window.inside, piece.nodes)):
                 assert piece.blender is not None
                 piece.blender.add(tile, found)
                 piece.left -= 1
+        self._shelf.let_go()
 
     def slab(self, voxels: Voxels) -> Parameters:
-        """See `Blender.slab`, of a plane across the axis that is not packed yet."""
-        (at,) = voxels[self._axis]
+        """See `Blender.slab`, of the plane that was named."""
+        seen = [*self._seen]
         for piece in self._pieces:
-            if at in piece.voxels[self._axis]:
-                assert piece.blender is not None
-                return piece.blender.slab(voxels)
-        raise ValueError(f"voxels: expected some of {self.plan.voxels}, got {voxels}")
+            if piece.blender is not None:
+                seen += self._cut(piece, voxels)
+        self._seen, self._plane = [], None
+        start, space = zip(*((r.start, len(r)) for r in self.plan.of_image(voxels)), strict=True)
+        parts = seen[0][1]
+        out = Parameters(*(p.new_empty((*p.shape[: -len(space)], *space)) for p in parts))
+        for own, found in seen:
+            at: tuple[Any, ...] = tuple(
+                slice(r.start - first, r.stop - first)
+                for r, first in zip(self.plan.of_image(own), start, strict=True)
+            )
+            for whole, part in zip(out, found, strict=True):
+                whole[(..., *at)] = part
+        return out
 
     def settle(self) -> None:
         """Pack what no tile will come to any more."""
         for piece in self._pieces:
             if piece.left == 0 and piece.blender is not None:
+                if self._plane is not None:
+                    self._seen += self._cut(piece, self._plane)
                 self._pack(piece.blender, piece.voxels)
                 piece.blender = None
 
@@ -112,8 +149,17 @@ class Slabs:
         packing, self._packing = self._packing, None
         return packing.finish()
 
+    def _cut(self, piece: _Piece, voxels: Voxels) -> list[tuple[Voxels, Parameters]]:
+        """What of some voxels lies in a piece, if anything does."""
+        assert piece.blender is not None
+        own = tuple(
+            range(max(a.start, b.start), min(a.stop, b.stop))
+            for a, b in zip(voxels, piece.voxels, strict=True)
+        )
+        return [(own, piece.blender.slab(own))] if all(own) else []
+
     def _pack(self, blender: Blender, voxels: Voxels) -> None:
-        if not voxels[self._axis]:
+        if not all(voxels):
             return
         assert self._packing is not None
         found = blender.finish(self._stopped, voxels)
@@ -128,18 +174,33 @@ class Slabs:
         return False
 
 
-def order(tiles: list[Tile], plan: Plan, nodes: Sequence[range | None] | None) -> tuple[int, bool]:
-    """Put tiles into the order in which they come layer by layer, in place.
+def _meet(one: range | slice, other: range | slice) -> bool:
+    return bool(one.start < other.stop and other.start < one.stop)
+
+
+def _intervals(plan: Plan, axis: int, spans: set[range]) -> list[tuple[range, range]]:
+    """Nodes and voxels along an axis of each interval that no tile begins or ends in."""
+    line, voxels = plan.lines[axis], plan.voxels[axis]
+    cuts = sorted({edge for span in spans for edge in (span.start, span.stop)})
+    # A voxel between two nodes takes both.
+    more = 0 if line.plain else 1
+    before = line.between(voxels)[0]
+    out = []
+    for first, last in pairwise(cuts):
+        a, b = (voxels.start + int(np.searchsorted(before, n)) for n in (first, last))
+        out.append((range(first, min(last + more, line.count)), range(a, b)))
+    return out
+
+
+def order(tiles: list[Tile], plan: Plan, nodes: Sequence[range | None] | None) -> Coming:
+    """Put tiles into the order in which they come layer by layer, and row by row, in place.
 
     Args:
         tiles: of a run.
         plan: of it.
         nodes: along each axis of the network, of a plane that is to be seen first, if any; None
-            along those that lie in it.
-
-    Returns:
-        the axis across the layers, and whether the tiles that meet the plane come first. Where
-        one layer is all that there is across the plane, another axis serves better.
+            along those that lie in it. Where one layer is all that there is across the plane,
+            another axis serves better, and it is not seen first.
     """
     layers = [len({t.window.inside[axis].start for t in tiles}) for axis in range(len(plan.nodes))]
     axis, first = int(np.argmax(layers)), None
@@ -147,15 +208,19 @@ def order(tiles: list[Tile], plan: Plan, nodes: Sequence[range | None] | None) -
         if found is not None and count > 1:
             axis, first = k, found
             break
+    row = max((k for k in range(len(layers)) if k != axis), key=lambda k: layers[k])
 
-    def when(tile: Tile) -> tuple[int, bool, int]:
-        span = tile.window.inside[axis]
+    def when(tile: Tile) -> tuple[int, bool, int, int]:
+        span, along = tile.window.inside[axis], tile.window.inside[row].start
         if nodes is None or first is None:
-            return 0, False, span.start
-        if span.start < first.stop and first.start < span.stop:
-            return 0, not tile.meets(nodes), span.start
+            return 0, False, span.start, along
+        if _meet(span, first):
+            # A row through all layers that meet the plane: what they share is done with it.
+            return 0, not tile.meets(nodes), along, span.start
         # Then on to one end, and from there to the other.
-        return (1, False, span.start) if span.start >= first.stop else (2, False, -span.start)
+        if span.start >= first.stop:
+            return 1, False, span.start, along
+        return 2, False, -span.start, along
 
     tiles.sort(key=when)
-    return axis, first is not None
+    return Coming((axis, row), first)

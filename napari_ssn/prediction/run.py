@@ -57,7 +57,8 @@ def run(
     """
     card = model.card
     # Before the intensities are read: they alone may be too much.
-    check_memory(card, plan_for(card, source, centre, depth_mm), model.room(), packed=True)
+    plan = plan_for(card, source, centre, depth_mm)
+    check_memory(card, plan, model.room(), packed=True, aside=model.aside)
     volume = source.load()
     cancel.check()
     # Of a lazy image nobody knew before.

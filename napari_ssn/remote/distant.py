@@ -53,6 +53,9 @@ class Distant(Asked):
         greeting: what the server says of itself.
     """
 
+    # What comes over the line is taken into memory.
+    aside = False
+
     def __init__(
         self, card: ModelCard, server: Elsewhere, greeting: Greeting, patience: float = PATIENCE
     ) -> None:

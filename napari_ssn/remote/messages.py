@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from torch.nn import functional
 
 from napari_ssn.core.columns.columns import SHELLS
+from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import PackedDistribution
@@ -81,9 +82,9 @@ def question_of(message: bytes, most: int) -> tuple[str, Question]:
     if asks.look_at is not None and len(asks.look_at) != len(asks.space):
         raise DataError("What was asked looks at a plane of another image.")
     image = Place(asks.space, asks.channels, affine, asks.extent, asks.oriented)
-    return asks.key, Question(
-        data, image, asks.centre, asks.depth_mm, asks.tile, asks.divided, asks.look_at, packed=True
-    )
+    about = (asks.centre, asks.depth_mm, asks.tile, asks.divided, asks.look_at)
+    # Nothing of what somebody asks is written to this computer's disk.
+    return asks.key, Question(data, image, *about, packed=True, aside=False)
 
 
 def answered(found: Inference) -> bytes:
@@ -190,10 +191,10 @@ def _received(arrays: Arrays) -> Arrays:
     if any(math.prod(arrays[name].shape[-1:]) not in (0, len(shells)) for name in _BY_PLACE):
         raise ValueError("expected numbers of all voxels")
     # As `pack` has it: within a shell the voxels stay in their order.
-    order = np.argsort(shells, kind="stable").astype(np.int32)
+    order, _, ends = ordered(shells)
     return {
         "order": order,
-        "ends": np.cumsum(np.bincount(shells, minlength=SHELLS)),
+        "ends": ends,
         **{name: _at(arrays[name], order) for name in _BY_PLACE},
     }
 

@@ -16,7 +16,9 @@ from napari_ssn.network import plan as plans
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import needed_bytes, plan_for
+from napari_ssn.network.question import Question
 from napari_ssn.network.slabs import Slabs
+from napari_ssn.remote import messages
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 
 Look = tuple[int | None, ...] | None
@@ -70,10 +72,19 @@ def same(one: PackedDistribution, other: PackedDistribution) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("disk", [False, True])
 @pytest.mark.parametrize(("name", "update", "look_at", "early"), CASES)
 def test_packed_as_it_comes_is_what_packing_the_whole_gives(
-    folder: Path, name: str, update: dict[str, Any], look_at: Look, early: bool
+    folder: Path,
+    name: str,
+    update: dict[str, Any],
+    look_at: Look,
+    early: bool,
+    disk: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(plans, "folder_for", lambda size: tmp_path if disk else None)
     model = model_of(folder, name, **update)
     seen: list[LogitDistribution] = []
     dense = model.infer(volume(), watch=Watch(look_at)).dist
@@ -83,7 +94,7 @@ def test_packed_as_it_comes_is_what_packing_the_whole_gives(
     found = model.infer(volume(), watch=watch, packed=True).dist
     assert isinstance(found, PackedDistribution)
     same(found, PackedDistribution.of(dense))
-    assert compact(found) is found
+    assert compact(found) is found and list(tmp_path.iterdir()) == []
     # Every tile once.
     assert told == list(range(len(told)))
     # What is seen first is what it will be.
@@ -112,21 +123,58 @@ def test_what_is_small_stays_as_it_is(folder: Path, monkeypatch: pytest.MonkeyPa
 def test_no_more_than_a_layer_is_there_at_once(
     folder: Path, look_at: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, held = model_of(folder, "deep"), []
-    settle = Slabs.settle
-
-    def watched(self: Slabs) -> None:
-        totals = [one.blender.total for one in self._pieces if one.blender is not None]
-        held.append(sum(part.nbytes for total in totals if total for part in total))
-        settle(self)
-
-    monkeypatch.setattr(Slabs, "settle", watched)
+    model, held = model_of(folder, "deep"), watched(monkeypatch)
     long = Volume(noise_image((16, 16, 88))[None], np.eye(4))
     found = model.infer(long, watch=Watch(look_at), packed=True).dist
     whole = found.dense().nbytes  # type: ignore[attr-defined]
     # A layer of 16 nodes, half of it overlapped on either side where it began in the middle.
     assert 0 < max(held) <= (16 if look_at is None else 24) / 88 * whole
     assert held[-1] < whole / 3
+
+
+@pytest.mark.parametrize(
+    ("look_at", "disk", "most"),
+    # Of 88 nodes 8 that are overlapped by the next layer, before the plane 8 more unless they lie
+    # on a disk, and a row of 16 nodes, of 88, through two layers.
+    [
+        (None, False, 8 + 16 * 16 / 88),
+        ((None, 44, None), False, 16 + 16 * 16 / 88),
+        ((None, 44, None), True, 8 + 16 * 16 / 88),
+    ],
+)
+def test_of_a_layer_no_more_than_a_row_is_there_in_full(
+    folder: Path,
+    look_at: Look,
+    disk: bool,
+    most: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, held = model_of(folder, "deep"), watched(monkeypatch)
+    monkeypatch.setattr(plans, "folder_for", lambda size: tmp_path if disk else None)
+    flat = Volume(noise_image((16, 88, 88))[None], np.eye(4))
+    previews: list[LogitDistribution] = []
+    found = model.infer(flat, watch=Watch(look_at, previews.append), packed=True).dist
+    whole = found.dense().nbytes  # type: ignore[attr-defined]
+    assert 0 < max(held) <= most / 88 * whole
+    assert len(previews) == (look_at is not None)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes of dense numbers in memory after each tile."""
+    held, settle = [], Slabs.settle
+
+    def watch(self: Slabs) -> None:
+        totals = [
+            one.blender.total
+            for one in self._pieces
+            if one.blender is not None and (one.blender._shelf is None or self._folder is None)
+        ]
+        held.append(sum(part.nbytes for total in totals if total for part in total))
+        settle(self)
+
+    monkeypatch.setattr(Slabs, "settle", watch)
+    return held
 
 
 def test_the_estimate_knows_of_it(folder: Path) -> None:
@@ -160,3 +208,45 @@ def test_a_run_is_stopped_while_it_packs(folder: Path) -> None:
 
     with pytest.raises(Cancelled):
         model.infer(volume(), watch=Watch(cancelled=stop), packed=True)
+
+
+def test_on_a_disk_it_takes_less_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = model_of(folder, "deep").card
+    plan = plan_for(card, Volume(np.zeros((1, 64, 64, 64), np.float32), np.eye(4)))
+    sizes: list[int] = []
+
+    def folder_for(size: int) -> Path:
+        sizes.append(size)
+        return folder
+
+    monkeypatch.setattr(plans, "folder_for", folder_for)
+    memory = needed_bytes(card, plan, packed=True)
+    assert sizes == []
+    # Two rivals' four margins and three deviations, two names, and how far the second is.
+    there = (2 * (2 * 4 + 3) + 2 + 2) * 64**3
+    assert needed_bytes(card, plan, packed=True, aside=True) == memory - there
+    assert sizes == [there]
+
+
+def test_what_another_computer_asks_for_is_in_memory_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = model_of(folder, "deep")
+    asked: list[Question] = []
+    answer = Model.answer
+
+    def listen(self: Model, question: Question, watch: Watch) -> Any:
+        asked.append(question)
+        return answer(self, question, watch)
+
+    monkeypatch.setattr(Model, "answer", listen)
+    model.infer(volume(), packed=True)
+    message = messages.asked(asked[0], "0" * 64)
+    _, sent = messages.question_of(message, 1 << 20)
+    assert asked[0].aside and not sent.aside
+
+    def never(size: int) -> Path:
+        raise AssertionError("a server writes nothing to its disk")
+
+    monkeypatch.setattr(plans, "folder_for", never)
+    answer(model, sent, Watch())

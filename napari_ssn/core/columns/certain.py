@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_ssn.core.columns.columns import Columns
-from napari_ssn.core.columns.packing import ends_of
+from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.columns.rows import Source, rows_of
 from napari_ssn.core.parallel import in_threads
 
@@ -40,9 +40,7 @@ def pack_doubtful(
     certain = rows.shell[count:].numpy()
     shell = certain[labels.reshape(-1)]
     shell[voxels] = rows.shell[:count].numpy()
-    order = np.argsort(shell, kind="stable").astype(np.int32)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order), dtype=np.int32)
+    order, place, ends = ordered(shell)
     at = place[voxels]
     # Of those in doubt it says nothing that stays.
     label = labels.reshape(-1)[order]
@@ -73,7 +71,7 @@ def pack_doubtful(
         mean_map,
         order,
         place.reshape(labels.shape),
-        ends_of(shell),
+        ends,
         best,
         rivals,
         margins,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.columns.columns import SHELLS, Columns
-from napari_ssn.core.columns.rows import Rows, Source, fill_rows, room_for
+from napari_ssn.core.columns.rows import Source, fill_rows, room_for
+from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.parallel import in_threads
+
+# Voxels that are sorted at once.
+_SORTED = 1 << 18
+# Rows that are sorted at once, at most: each takes room for it once more.
+_SPARE = 4
 
 
 def pack(
@@ -22,6 +29,7 @@ def pack(
     dtype: torch.dtype,
     cancelled: Callable[[], bool] = lambda: False,
     sizes: Tensor | None = None,
+    folder: Path | None = None,
 ) -> Columns:
     """Pack a distribution; beside input and result it needs some megabytes.
 
@@ -32,11 +40,13 @@ def pack(
         sizes: (2, V), to be filled for each voxel with the largest |μ_c| and Σ_r |P_rc|. Labels
             are then those of the logits as they are summed in float32, and the radii leave room
             for it; None if the margins are the distribution.
+        folder: where the numbers lie, see `Shelf`; None for memory.
 
     Raises:
         ValueError: another dtype.
+        DeviceError: the disk is full.
     """
-    packing = Packing(source.classes, source.rank, source.space, dtype)
+    packing = Packing(source.classes, source.rank, source.space, dtype, folder)
     packing.add([range(n) for n in source.space], source, cancelled, sizes)
     return packing.finish()
 
@@ -49,14 +59,24 @@ class Packing:
         rank: R.
         space: shape of the grid.
         dtype: of the numbers kept, float16 or float32.
+        folder: where they lie, see `Shelf`; None for memory.
 
     Raises:
         ValueError: another dtype.
+        DeviceError: the disk is full.
     """
 
-    def __init__(self, classes: int, rank: int, space: Sequence[int], dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        classes: int,
+        rank: int,
+        space: Sequence[int],
+        dtype: torch.dtype,
+        folder: Path | None = None,
+    ) -> None:
         self._space, self._dtype = tuple(space), dtype
-        self._rows = room_for(classes, rank, math.prod(space), dtype)
+        self._shelf = Shelf(folder)
+        self._rows = room_for(classes, rank, math.prod(space), dtype, self._shelf)
         self._parts: list[Sequence[range]] = []
         self._filled = 0
 
@@ -78,74 +98,95 @@ class Packing:
         fill_rows(self._rows, self._filled, source, self._dtype, cancelled, sizes)
         self._parts.append(where)
         self._filled += math.prod(source.space)
+        self._shelf.let_go()
 
     def finish(self) -> Columns:
         """Put all parts into order; this is the end of it."""
         found, count = self._rows, len(self._rows.best)
         if self._filled != count:
             raise ValueError(f"expected {count} voxels, got {self._filled}")
-        # Of the rows in the order in which they came: the voxel of each.
-        came = None if len(self._parts) == 1 else self._voxels()
-        best, shell = found.best.numpy(), found.shell.numpy()
-        mean_map = best.copy()
-        if came is not None:
-            mean_map[came] = best
-            shell = np.empty_like(shell)
-            shell[came] = found.shell.numpy()
-        order = np.argsort(shell, kind="stable").astype(np.int32)
-        ends = ends_of(shell)
-        place = np.empty_like(order)
-        row = order
-        if came is not None:
-            place[came] = np.arange(count, dtype=np.int32)
-            row = place[order]
-            del came
-        _sort(found, torch.from_numpy(row))
-        place[order] = np.arange(count, dtype=np.int32)
+        mean_map = self._on_grid(found.best.numpy())
+        order, place, ends = ordered(self._on_grid(found.shell.numpy()).reshape(-1))
+        row = order if len(self._parts) == 1 else self._on_grid().reshape(-1)[order]
+        self._sort(torch.from_numpy(row))
         return Columns(
-            mean_map.reshape(self._space),
+            mean_map,
             order,
             place.reshape(self._space),
             ends,
-            best,
+            found.best.numpy(),
             found.rivals.numpy(),
             found.margins.numpy(),
             found.second.numpy(),
             found.noise.numpy(),
         )
 
-    def _voxels(self) -> NDArray[np.int32]:
-        """Index in the flattened grid of each voxel, in the order in which they came."""
-        strides = [math.prod(self._space[axis + 1 :]) for axis in range(len(self._space))]
-        out, first = np.empty(self._filled, np.int32), 0
+    def _on_grid(self, values: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Where voxels lie, (*S), their values in the order in which they came, (V,), or that."""
+        out = np.empty(self._space, np.int32 if values is None else values.dtype)
+        first = 0
         for part in self._parts:
-            lines = (np.asarray(r, np.int32) * n for r, n in zip(part, strides, strict=True))
-            index = functools.reduce(np.add.outer, lines).reshape(-1)
-            out[first : first + len(index)] = index
-            first += len(index)
+            shape = [len(r) for r in part]
+            last = first + math.prod(shape)
+            came = np.arange(first, last) if values is None else values[first:last]
+            out[tuple(slice(r.start, r.stop) for r in part)] = came.reshape(shape)
+            first = last
         return out
 
+    def _sort(self, index: Tensor) -> None:
+        """Put every row into an order, in place."""
+        found, count = self._rows, len(index)
+        rows = [found.best, *found.rivals, *found.margins.flatten(0, 1), *found.noise]
+        rows += [found.second] if len(found.second) else []
+        # Given out and taken back: memory that a thread asks for itself is hard to get rid of.
+        spare: SimpleQueue[Tensor] = SimpleQueue()
+        widest = max(row.element_size() for row in rows)
+        for _ in range(min(_SPARE, torch.get_num_threads())):
+            spare.put(torch.empty(widest * count, dtype=torch.uint8))
 
-def _sort(found: Rows, index: Tensor) -> None:
-    """Put every row into an order, in place."""
-    count = len(index)
-    rows = [found.best, *found.rivals, *found.margins.flatten(0, 1), *found.noise]
-    rows += [found.second] if len(found.second) else []
-    # Given out and taken back: memory that a thread asks for itself is hard to get rid of.
-    spare: SimpleQueue[Tensor] = SimpleQueue()
-    for _ in range(torch.get_num_threads()):
-        spare.put(torch.empty(4 * count, dtype=torch.uint8))
+        def sort(row: Tensor) -> None:
+            room = spare.get()
+            sorted_row = room.view(row.dtype)[:count]
+            torch.index_select(row, 0, index, out=sorted_row)
+            row.copy_(sorted_row)
+            spare.put(room)
+            self._shelf.let_go()
 
-    def sort(row: Tensor) -> None:
-        room = spare.get()
-        sorted_row = room.view(row.dtype)[:count]
-        torch.index_select(row, 0, index, out=sorted_row)
-        row.copy_(sorted_row)
-        spare.put(room)
-
-    in_threads(sort, rows)
+        in_threads(sort, rows)
 
 
-def ends_of(shell: NDArray[np.int16]) -> NDArray[np.int64]:
-    """`Columns.ends` of voxels that lie in these shells."""
-    return np.cumsum(np.bincount(shell, minlength=SHELLS))
+def ordered(
+    shell: NDArray[np.int16],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Voxels sorted by their shells, within a shell as they lie in the grid.
+
+    Args:
+        shell: (V,) of each voxel.
+
+    Returns:
+        `Columns.order`, `Columns.place` flattened, and `Columns.ends`.
+    """
+    blocks = [slice(k, k + _SORTED) for k in range(0, len(shell), _SORTED)]
+
+    def count(block: slice) -> NDArray[np.int64]:
+        return np.bincount(shell[block], minlength=SHELLS)
+
+    counts = np.array(in_threads(count, blocks)).reshape(-1, SHELLS)
+    ends = np.cumsum(counts.sum(0))
+    # Where the first of a block goes, shell by shell: behind all lower ones, and those before it.
+    first = np.cumsum(counts, 0) - counts + (ends - counts.sum(0))
+    order, place = np.empty(len(shell), np.int32), np.empty(len(shell), np.int32)
+
+    def sort(number: int) -> None:
+        own, begin = shell[blocks[number]], blocks[number].start
+        index = np.argsort(own, kind="stable")
+        among = np.arange(len(own)) - np.repeat(
+            np.cumsum(counts[number]) - counts[number], counts[number]
+        )
+        at = np.repeat(first[number], counts[number]) + among
+        index += begin
+        order[at] = index
+        place[index] = at
+
+    in_threads(sort, range(len(blocks)))
+    return order, place, ends

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from napari_ssn.core.columns.columns import shells_of
+from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.deciding import rounding
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.errors import Cancelled
@@ -78,16 +79,22 @@ def rows_of(
     return out
 
 
-def room_for(classes: int, rank: int, count: int, dtype: torch.dtype) -> Rows:
-    """For so many voxels; the memory is taken when it is written to."""
+def room_for(
+    classes: int, rank: int, count: int, dtype: torch.dtype, shelf: Shelf | None = None
+) -> Rows:
+    """For so many voxels; the memory is taken when it is written to.
+
+    What every label map is made of, best and shell, is in memory, the rest on a shelf if there is.
+    """
     if dtype not in _LIMIT:
         raise ValueError(f"dtype: expected torch.float16 or torch.float32, got {dtype}")
+    shelf = shelf or Shelf()
     return Rows(
         torch.empty(count, dtype=torch.uint8),
-        torch.empty(classes - 1, count, dtype=torch.uint8),
-        torch.empty(classes - 1, rank + 1, count, dtype=dtype),
-        torch.empty(classes, count, dtype=dtype),
-        torch.empty(count if classes > 2 else 0, dtype=torch.int16),
+        shelf.empty((classes - 1, count), torch.uint8),
+        shelf.empty((classes - 1, rank + 1, count), dtype),
+        shelf.empty((classes, count), dtype),
+        shelf.empty((count if classes > 2 else 0,), torch.int16),
         torch.empty(count, dtype=torch.int16),
     )
 

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_ssn.core.columns import LARGE
 from napari_ssn.core.columns.columns import Columns, Places, shell_of
 from napari_ssn.core.columns.contests import packed_counts, packed_labels, packed_over
+from napari_ssn.core.columns.disk import folder_for
 from napari_ssn.core.columns.packing import pack
 from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.decodable import Decodable
@@ -226,7 +227,8 @@ class PackedDistribution(Columns, Decodable):
             return logits.squeeze(-1), some.cov_diag.squeeze(-1).sqrt()
 
         source = Source(self.classes, self.rank, self.space, read)
-        columns = pack(source, torch.from_numpy(self.margins[:0]).dtype, cancelled)
+        dtype, folder = torch.from_numpy(self.margins[:0]).dtype, folder_for(self.nbytes)
+        columns = pack(source, dtype, cancelled, folder=folder)
         return self._placed(columns, self)
 
     def decode(
