@@ -71,7 +71,7 @@ def predict_from(
             step=lambda done, total: bar.update(task, completed=done, total=total),
         )
     assert found.members is not None
-    for note in [*files.notes, said_of(found.members.method, found.members)]:
+    for note in [*files.notes, said_of(found.members, found.sources)]:
         typer.echo(note, err=True)
     return found
 

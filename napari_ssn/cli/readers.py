@@ -127,11 +127,14 @@ def readers(
     volume = named.read()
     read = _read(outlines, volume)
     labels = None if card is None else [label.name for label in card.labels]
+    people = [] if names is None else [name.strip() for name in names.split(",")]
+    if len(set(people)) < len(people):
+        raise typer.BadParameter("--names are of different people, so that each is told apart.")
     found = gather(
         [one.values for one in read],
         volume.space,
         _spacing(volume),
-        [] if names is None else [name.strip() for name in names.split(",")],
+        people,
         labels,
     )
     if who is not None and who > len(found.maps):

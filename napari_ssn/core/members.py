@@ -8,16 +8,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.counts import count_labels
+from napari_ssn.core.odd import Odd, odd_ones
 from napari_ssn.geometry.brief import brief
-
-# Label maps are compared at so many voxels along each axis, or twice as many, at most.
-_LOOKED_AT = 96
-# Share of the smaller of two labels in both, from which on they lie at one place, and up to which
-# they do not.
-_SAME, _OTHER = 0.5, 0.2
 
 #: From so many members on hypotheses are drawn; of fewer, cards, shares and sizes are theirs.
 MANY = 20
@@ -84,18 +78,9 @@ class Members:
         return np.flatnonzero(self.counts[:, 1:].any(axis=1)).astype(np.int64)
 
     @cached_property
-    def disordered(self) -> tuple[int, ...]:
-        """Numbers, from 0, of those whose labels lie where most have other labels.
-
-        Label c of one lies where the first one's label d does if, matched so that they overlap
-        most, at least half of the smaller of the two is in both, and at most a fifth of c and c;
-        and if so the labels only change places.
-        """
-        steps = tuple(slice(None, None, max(1, n // _LOOKED_AT)) for n in self.label_maps.shape[1:])
-        parts = [one[steps] for one in self.label_maps]
-        order = [_matched(one, parts[0], self.classes) for one in parts]
-        usual = max(order, key=order.count)
-        return tuple(number for number, one in enumerate(order) if one != usual)
+    def odd(self) -> Odd:
+        """Which of them may be stored otherwise than the rest, or of something else."""
+        return odd_ones(list(self.label_maps), self.classes)
 
     @property
     def many(self) -> bool:
@@ -128,25 +113,3 @@ class Members:
         """
         along = self.z[self.outlined] @ direction
         return min(0.0, float(along.min())), max(0.0, float(along.max()))
-
-
-def _matched(
-    one: NDArray[np.uint8], other: NDArray[np.uint8], classes: int
-) -> tuple[tuple[int, int], ...]:
-    """Labels of one map that lie where another has other labels, each with that label."""
-    if classes < 3:
-        return ()
-    pairs = one.astype(np.int64) * classes + other
-    both = np.bincount(pairs.reshape(-1), minlength=classes**2).reshape(classes, classes)
-    smaller = np.minimum(both.sum(1)[1:, None], both.sum(0)[None, 1:])
-    shared = both[1:, 1:] / np.maximum(smaller, 1)
-    labels, places = linear_sum_assignment(shared, maximize=True)
-    moved = {
-        int(c) + 1: int(d) + 1
-        for c, d in zip(labels, places, strict=True)
-        if c != d and shared[c, d] >= _SAME and shared[c, c] <= _OTHER
-    }
-    # A speck of one label inside another is no other order of labels.
-    while lost := moved.keys() ^ set(moved.values()):
-        moved = {c: d for c, d in moved.items() if not {c, d} & lost}
-    return tuple(moved.items())

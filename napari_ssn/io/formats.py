@@ -46,6 +46,8 @@ PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 #: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
 OTHER_SUFFIXES = (".mgz", ".mgh", ".mha", ".mhd", *_PAIRS)
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
+# What Python and torch pickle.
+_PICKLED = (".pkl", ".pickle", ".pt", ".pth")
 # Bytes in which a sidecar has said that it is one.
 _HEAD = 1024
 
@@ -202,6 +204,15 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         return lambda path: _volume(_DICOM, path, series)
     if not path.exists():
         raise ImageError("There is no file or folder of that name.")
+    if path.suffix.lower() in _PICKLED:
+        raise ImageError(
+            "A pickled file is never opened, since that may run a program. Of nnU-Net's "
+            "predictions the .npz and the label map beside it say all that is read."
+        )
+    if path.suffix.lower() == ".npz":
+        raise ImageError(
+            "An archive of probabilities is a member of an ensemble, and no image and no outline."
+        )
     raise ImageError(
         "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
         "it), NIfTI (.nii, .nii.gz, .hdr), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), "

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 _EXACT, _LABELS = 1 << 24, 1 << 32
 # More labels than an atlas has.
 _MOST = 1024
+# Of so many labels a map is never taken for a picture.
+_FEW = 16
 # Share of the neighbours in which two voxels that are something are the same thing. In pictures
 # of eight bits it is about a tenth, in label maps nearly all.
 _ALIKE = 0.6
@@ -136,6 +138,15 @@ def mostly_alike(values: NDArray[Any], kind: np.dtype[Any] | None = None) -> boo
             both += int(np.count_nonzero(two))
             alike += int(np.count_nonzero(two & (one[:-1] == one[1:])))
     return alike >= _ALIKE * both
+
+
+def seems_a_picture(labels: NDArray[Any]) -> bool:
+    """Whether whole numbers, of which some are high, lie as those of a picture, not as labels do.
+
+    Args:
+        labels: unsigned whole numbers, (*S).
+    """
+    return int(labels.max()) > _FEW and not mostly_alike(labels)
 
 
 def _pieces(values: NDArray[Any]) -> Iterator[NDArray[Any]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.labelled import mostly_alike
+from napari_ssn.io.labelled import seems_a_picture
 
 Array = NDArray[Any]
 
@@ -19,8 +19,6 @@ Array = NDArray[Any]
 _ROUNDED = 0.02
 #: Labels that a map may have, the background included.
 MOST_LABELS = 256
-# Of so many labels a map is never taken for a picture.
-_FEW_LABELS = 16
 
 
 def map_of(data: Array) -> Array:
@@ -29,7 +27,7 @@ def map_of(data: Array) -> Array:
         (values,) = data
         if np.array_equal(values, np.rint(values)):
             labels = label_map(values)
-            if labels.max() > _FEW_LABELS and not mostly_alike(labels):
+            if seems_a_picture(labels):
                 raise DataError(
                     f"It holds whole numbers up to {labels.max()} that lie as in a picture, not as "
                     "labels do: probabilities are fractions from 0 to 1."

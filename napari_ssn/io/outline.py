@@ -14,11 +14,15 @@ from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom, member
 from napari_ssn.io.formats import NRRD_SUFFIX, SEGMENTS, is_nrrd, stored_of
+from napari_ssn.io.labelled import seems_a_picture
 from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import is_segmentation, segments
 from napari_ssn.io.opened import Opened, label_maps
 from napari_ssn.io.stored import Stored
 
+_PICTURE = (
+    "The file holds whole numbers that lie as in a picture, not as labels do: it is no outline."
+)
 _NO_LABELS = "The file holds other numbers than labels: it is no outline."
 
 
@@ -103,4 +107,6 @@ def _labels(stored: Stored) -> list[Opened]:
     found = label_maps(stored.values, spend=True)
     if found is None:
         raise ImageError(_NO_LABELS)
+    if any(seems_a_picture(one.values) for one in found):
+        raise ImageError(_PICTURE)
     return found

@@ -32,7 +32,8 @@ from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
-from napari_ssn.text.ensembles import disordered_line, numbered_otherwise, of_outlines_alone
+from napari_ssn.text.ensembles import numbered_otherwise, of_outlines_alone
+from napari_ssn.text.odd import odd_lines
 
 # Okabe and Ito's colours, those of the background first.
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
@@ -230,7 +231,7 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
         title=f"Ensemble of {count}",
         version=__version__,
         purpose=purpose,
-        limits=[_MEMBERS, _BETWEEN, said_of(method, members)],
+        limits=[_MEMBERS, _BETWEEN, said_of(members, maps.sources)],
         licence="that of its members",
         architecture=Architecture(backbone="none", arguments={}, features=count, rank=rank),
         spatial_dims=2 if len(source.space) == 2 else 3,
@@ -249,14 +250,18 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
     )
 
 
-def said_of(method: Method, members: Members) -> str:
-    """How the members became a distribution, and what of them may be amiss."""
-    said = [_taken(method, members)]
+def said_of(members: Members, sources: Sequence[tuple[str, str]]) -> str:
+    """How the members became a distribution, and what of them may be amiss.
+
+    Args:
+        members: in words.
+        sources: checksum and name of each.
+    """
+    said = [_taken(members.method, members)]
     if members.hardened:
         said.append(of_outlines_alone(members.hardened, len(members)))
-    if members.disordered:
-        said.append(disordered_line([number + 1 for number in members.disordered]))
-    return " ".join(said)
+    names = [f"member {name}" if name.isdecimal() else name for _, name in sources]
+    return " ".join([*said, *odd_lines(members.odd, names)])
 
 
 def _taken(method: Method, members: Members) -> str:

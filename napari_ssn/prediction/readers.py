@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.adjudicating import Pairs, blend, pairs
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.core.odd import Odd, odd_ones
 from napari_ssn.core.overlap import dice, majority_vote
 from napari_ssn.core.summaries.agreement import agreement
 from napari_ssn.documents import sidecar as provenance
@@ -33,6 +34,8 @@ Counts = NDArray[np.int64]
 How = Literal["pick", "majority", "staple", "blend"]
 
 _MOST_LABELS = 255
+# Of a sidecar.
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,7 @@ class Readers:
         staple: None where it cannot be computed.
         votes: (C − 1, *S) how many of them give a voxel each label.
         nested: (3, C − 1) voxels that all of them give a label, at least half, and any.
+        odd: whose may be stored otherwise than the others', or of something else.
     """
 
     names: tuple[str, ...]
@@ -60,6 +64,7 @@ class Readers:
     staple: Staple | None
     votes: Labels
     nested: Counts
+    odd: Odd
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +110,16 @@ def gather(
         labels: names of a model's labels, background first; if left out those that are drawn.
 
     Raises:
-        DataError: fewer than two, another number of names, or what is no label map.
+        DataError: fewer than two, another number of names, names that are empty or long, or what
+            is no label map.
         GeometryError: another shape.
     """
     if len(values) < 2:
         raise DataError("The readers' room compares two outlines or more: name another one.")
     if names and len(names) != len(values):
         raise DataError(f"There are {len(values)} outlines and {len(names)} names.")
+    if any(not 0 < len(name.strip()) <= _LONGEST_NAME for name in names):
+        raise DataError(f"A name of a person has 1 to {_LONGEST_NAME} letters.")
     if labels is None:
         labels = _drawn(values)
     people = tuple(names) or tuple(f"reader {k}" for k in range(1, len(values) + 1))
@@ -136,6 +144,7 @@ def gather(
         truth,
         votes,
         np.array(nested),
+        odd_ones(maps, classes),
     )
 
 

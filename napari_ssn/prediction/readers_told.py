@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from napari_ssn.prediction.readers import Placed, Readers
+from napari_ssn.text.odd import odd_lines
 from napari_ssn.text.readers import (
     agreement_line,
     apart_line,
@@ -50,6 +51,7 @@ def lines_of(readers: Readers, placed: Placed | None, measure: Measure, unit: st
         unit: of distances.
     """
     labels, names = readers.labels[1:], readers.names
+    yield from odd_ones(readers)
     yield from sizes_lines(measure, labels, names, readers.counts)
     for i, one in enumerate(names):
         for j in range(i + 1, len(names)):
@@ -63,6 +65,11 @@ def lines_of(readers: Readers, placed: Placed | None, measure: Measure, unit: st
         return
     for k in range(len(names)):
         yield _placed(readers, placed, k, measure)
+
+
+def odd_ones(readers: Readers) -> Iterator[str]:
+    """Whose outlines may be stored otherwise than the others', in a sentence for each way."""
+    yield from odd_lines(readers.odd, readers.names)
 
 
 def nested_lines(readers: Readers, placed: Placed | None, measure: Measure) -> Iterator[str]:

@@ -214,7 +214,7 @@ def ensemble_job(
         cancel=cancel,
     )
     assert found.members is not None
-    said = room.said_of(found.members.method, found.members)
+    said = room.said_of(found.members, found.sources)
     progress(Remark(" ".join([*notes, said])))
     return found
 

@@ -32,7 +32,7 @@ class Compared:
     Attributes:
         readers, placed: the two.
         lines: all that is said.
-        summary: of these what all, half and any have of each label.
+        summary: of these what may be amiss, and what all, half and any have of each label.
         rows: of each label but the background a row for each person.
     """
 
@@ -116,7 +116,7 @@ class ReadersRoom:
                 found,
                 placed,
                 tuple(told.lines_of(found, placed, measure, unit)),
-                tuple(told.nested_lines(found, placed, measure)),
+                (*told.odd_ones(found), *told.nested_lines(found, placed, measure)),
                 told.rows_of(found, placed, measure, unit),
             )
 

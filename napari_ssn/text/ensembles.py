@@ -115,20 +115,6 @@ def of_outlines_alone(hardened: int, members: int) -> str:
     return f"Of {who}, which are probabilities, the outlines alone count."
 
 
-def disordered_line(numbers: Sequence[int]) -> str:
-    """That labels may be numbered in another order: ``The labels of member 3 lie where …``.
-
-    Args:
-        numbers: of the members, from 1.
-    """
-    *first, last = map(str, numbers)
-    which = f"members {', '.join(first)} and {last}" if first else f"member {last}"
-    return (
-        f"The labels of {which} lie where most members have other labels: they may be numbered in "
-        "another order."
-    )
-
-
 def numbered_otherwise(numbers: Sequence[int]) -> str:
     """That labels have other numbers than in the maps that they come from.
 
@@ -138,6 +124,6 @@ def numbered_otherwise(numbers: Sequence[int]) -> str:
     if len(numbers) == 2:
         return "The one thing outlined is label 1, whatever number it was drawn with."
     first, last = ", ".join(map(str, numbers[1:-1])), numbers[-1]
-    return (
-        f"Their labels {first} and {last} are numbered 1 to {len(numbers) - 1} in what is written."
-    )
+    count = len(numbers) - 1
+    now = "1 and 2" if count == 2 else f"1 to {count}"
+    return f"Their labels {first} and {last} are numbered {now} in what is written."

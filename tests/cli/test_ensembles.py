@@ -210,7 +210,7 @@ def test_what_may_be_amiss_with_members_is_said(run, scan, tmp_path: Path) -> No
     status, _, err = run("segment", scan, "--ensemble", tmp_path / "maps", "--out", tmp_path / "o")
     assert status == 0, err
     assert "Of 1 of the 4 members, which are probabilities, the outlines alone count." in err
-    assert "The labels of member 2 lie where most members have other labels" in err
+    assert "The labels of member 2 lie where most others have other labels" in err
     assert "Members 1 and 3 hold the very same, which counts 2 times." in err
 
 
@@ -218,7 +218,7 @@ def test_what_may_be_amiss_with_members_is_said(run, scan, tmp_path: Path) -> No
     ("numbers", "label", "words"),
     [
         ((0, 255, 255), "Label 1", "The one thing outlined is label 1, whatever number"),
-        ((0, 27, 52), "Label 52", "Their labels 27 and 52 are numbered 1 to 2"),
+        ((0, 27, 52), "Label 52", "Their labels 27 and 52 are numbered 1 and 2"),
     ],
 )
 def test_numbers_of_labels_that_nobody_named(

@@ -90,10 +90,35 @@ def test_whose_outline_is_none_is_said(run_readers, models, scan, outlines, tmp_
     two = np.asanyarray(nib.load(b).dataobj).copy()
     two[:2] = 7
     nib.save(nib.Nifti1Image(two, nib.load(b).affine), tmp_path / "two.nii.gz")
+    picture = np.random.default_rng(0).integers(0, 200, two.shape).astype(np.uint8)
+    nib.save(nib.Nifti1Image(picture, nib.load(b).affine), tmp_path / "picture.nii.gz")
+    assert (
+        "Outline 2: The file holds whole numbers that lie as in a picture"
+        in (run_readers(a, tmp_path / "picture.nii.gz")[2])
+    )
+    for end, words in (("pkl", "A pickled file is never opened"), ("npz", "member of an ensemble")):
+        (tmp_path / f"x.{end}").write_bytes(b"x")
+        assert words in run_readers(a, tmp_path / f"x.{end}")[2]
+    assert "A name of a person has 1 to 64" in run_readers(a, b, "--names", "Anna,")[2]
+    assert "of different people" in run_readers(a, b, "--names", "Anna, Anna")[2]
     model = ("--model", models["spots"], "--device", "cpu")
     assert (
         "Reader 2: The drawing has 2 labels" in run_readers(a, tmp_path / "two.nii.gz", *model)[2]
     )
+
+
+def test_whose_outline_may_be_stored_otherwise_is_said(run_readers, scan, tmp_path: Path) -> None:
+    affine, space = nib.load(scan).affine, nib.load(scan).shape
+    drawn = np.zeros(space, np.uint8)
+    drawn[1:4, 2:5, 1:5], drawn[1:3, 5:8, 2:4] = 1, 2
+    paths = []
+    for number, one in enumerate((drawn, np.array([0, 2, 1], "u1")[drawn], drawn[::-1])):
+        paths.append(tmp_path / f"{number}.nii.gz")
+        nib.save(nib.Nifti1Image(one, affine), paths[-1])
+    out = run_readers(paths[0], paths[1])[1]
+    assert out.startswith("The labels of reader 2 lie where most others have other labels")
+    out = run_readers(paths[0], paths[0], paths[2])[1]
+    assert out.startswith("Reader 3 lies where the others do only if its axes are turned")
 
 
 @pytest.mark.parametrize("how", ["pick", "majority", "staple", "blend"])

@@ -13,6 +13,7 @@ from scipy import ndimage
 import napari_ssn as ssn
 from napari_ssn.core.contrasts import contrasts
 from napari_ssn.core.ensemble import HIGH, LOW, gathered
+from napari_ssn.core.odd import Odd
 from napari_ssn.core.signed import edge_distances, signed_distances
 from napari_ssn.errors import DataError
 
@@ -238,14 +239,48 @@ def test_labels_in_another_order_are_noticed(odd: int) -> None:
         ball[12:][ball[12:] > 0] = 2
         order = np.array([0, 2, 1] if number == odd else [0, 1, 2], np.uint8)
         made.append(order[ball])
-    assert ssn.ensemble(made).members.disordered == (odd,)
+    assert ssn.ensemble(made).members.odd.disordered == (odd,)
     made[odd] = np.array([0, 2, 1], np.uint8)[made[odd]]
-    assert ssn.ensemble(made).members.disordered == ()
+    assert ssn.ensemble(made).members.odd.disordered == ()
     # Nobody has the other label: that is no other order.
     made[1] = np.minimum(made[1], 1)
-    assert ssn.ensemble(made).members.disordered == ()
+    assert ssn.ensemble(made).members.odd.disordered == ()
     # One thing has no order.
-    assert ssn.ensemble(balls(4.0, 5.0, 6.0)).members.disordered == ()
+    assert ssn.ensemble(balls(4.0, 5.0, 6.0)).members.odd.disordered == ()
+
+
+def corner(labels: tuple[int, int] = (1, 2)) -> NDArray[np.uint8]:
+    """Two boxes that no turn of the grid puts onto themselves, (12, 14, 12)."""
+    made = np.zeros((12, 14, 12), np.uint8)
+    made[1:5, 2:6, 3:9], made[1:4, 6:9, 3:7] = labels
+    return made
+
+
+@pytest.mark.parametrize("odd", [0, 3])
+@pytest.mark.parametrize("how", ["backwards", "axes"])
+def test_a_member_that_lies_along_other_axes_is_noticed(how: str, odd: int) -> None:
+    made = [np.roll(corner(), shift, 1) for shift in (0, 1, 0, 1)]
+    made[odd] = made[odd][::-1] if how == "backwards" else made[odd].transpose(2, 1, 0)
+    found = ssn.ensemble(made).members.odd
+    assert (found.turned, found.disordered, found.apart) == ((odd,), (), ())
+    # Of two nobody knows which; and of one thing as of two.
+    two = ssn.ensemble([made[odd], made[1]]).members.odd
+    assert two.turned == (0, 1)
+    one_thing = ssn.ensemble([(one > 0).astype(np.uint8) for one in made]).members.odd
+    assert one_thing.turned == (odd,)
+
+
+def test_what_differs_much_is_not_turned_and_what_has_nothing_in_common_is_said() -> None:
+    small, large = np.zeros((12, 14, 12), np.uint8), np.zeros((12, 14, 12), np.uint8)
+    small[1:3, 2:4, 3:5], large[1:11, 2:12, 3:11] = 1, 1
+    assert ssn.ensemble([small, large, corner((1, 1))]).members.odd == Odd()
+    elsewhere = np.zeros((12, 14, 12), np.uint8)
+    elsewhere[9:12, 12:, 5:6] = 1
+    assert ssn.ensemble([small, elsewhere, corner((1, 1))]).members.odd == Odd(apart=(1,))
+    assert ssn.ensemble([small, elsewhere]).members.odd == Odd(apart=(0, 1))
+    # Who outlines nothing has nothing in common with nobody.
+    assert ssn.ensemble([small, 0 * small]).members.odd == Odd()
+    assert ssn.ensemble([corner(), corner((2, 1))]).members.odd == Odd(disordered=(1,))
 
 
 def test_probabilities_beside_a_label_map_count_by_their_outlines() -> None:

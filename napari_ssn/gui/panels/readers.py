@@ -31,7 +31,7 @@ _FIRST = "Run first: outlines are compared on the image of a result, beside its 
 _NONE = "Open people's outlines as labels on the image, or paint them: two or more."
 _WAIT = "Comparing…"
 _SUFFIX = ".nii.gz"
-_NAME, _SIZE, _ROWS, _OPACITY = 0, 1, 8, 0.5
+_NAME, _SIZE, _ROWS, _OPACITY, _LETTERS = 0, 1, 8, 0.5, 64
 _SAVE_TIP = (
     "Write it as it stands in its layer, with what was painted on it, and a sidecar that names "
     "everybody's share"
@@ -134,8 +134,7 @@ class ReadersPanel(Section):
         for layer in chosen:
             # The image is to be seen under them, and the lines of all.
             self._drawings.rest(layer)
-        # A sidecar names them, in no more letters.
-        self._session.readers.compare(values, [layer.name[:64] for layer in chosen])
+        self._session.readers.compare(values, [_short(layer.name) for layer in chosen])
 
     def _make(self) -> None:
         how: How
@@ -245,3 +244,8 @@ class ReadersPanel(Section):
         """Let go of the viewer."""
         for event in self._events:
             event.disconnect(self._list)
+
+
+def _short(name: str) -> str:
+    """A name in no more letters than a sidecar has; what stands last tells layers apart."""
+    return name if len(name) <= _LETTERS else f"…{name[1 - _LETTERS :]}"
