@@ -17,6 +17,7 @@ from napari_ssn.cli.missing import naming_missing
 from napari_ssn.cli.options import SUFFIXES, Ensemble, Format, Server
 from napari_ssn.core.members import MANY
 from napari_ssn.documents.card import ModelCard, read_card
+from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
@@ -31,9 +32,12 @@ from napari_ssn.io.formats import (
     about,
     files_of,
     is_nifti,
+    is_sidecar,
+    sidecar_path,
 )
+from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.outline import read_outline
-from napari_ssn.io.sidecar import sidecar_path, write_content
+from napari_ssn.io.sidecar import write_content
 from napari_ssn.io.table import Row
 from napari_ssn.network.inference import Asked
 from napari_ssn.network.models import load_model
@@ -48,12 +52,14 @@ from napari_ssn.prediction.export import export_report, likely_content, size_row
 from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.overview import nested
 from napari_ssn.prediction.ranges import count_ranges
+from napari_ssn.prediction.readers import of_people, recorded
 from napari_ssn.prediction.record import describe
 from napari_ssn.prediction.shown import Shown
 from napari_ssn.text.sizes import plural
 
 # Ends of what is written of the probability map, and of nothing else.
 _LIKELY = (PARAMETRIC_SUFFIX, SUFFIXES[Format.fractional])
+_ANOTHER = "The sidecar beside the drawing is of another outline: the people in it are left out."
 _ON_REQUEST = "Nothing was written; with --insist it is outlined and measured all the same."
 
 
@@ -102,7 +108,7 @@ def segment_image(
         insist: whether to go on with values that seem to be no Hounsfield units, and with what
             does not look like anything.
         drawing: an outline of the image; the hypothesis nearest to it is written too, as
-            fitted.nii.gz.
+            fitted.nii.gz, and the people behind it are told where its sidecar names them.
     """
     table, page = out / "volumes.csv", out / "report.html"
     card = None if model_name is None else read_card(find_model(model_name))
@@ -137,6 +143,8 @@ def segment_image(
     outline = None if drawing is None else read_outline(drawing, volume).values
     if outline is not None and card is not None:
         as_drawing(outline, volume.space, [label.name for label in card.labels])
+    beside = None if drawing is None else sidecar_path(drawing)
+    told = read_sidecar(beside) if beside is not None and is_sidecar(beside) else None
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
     to_archive = any(suffix.endswith(DICOM_SUFFIX) for suffix in suffixes)
     if to_archive:
@@ -158,7 +166,13 @@ def segment_image(
         lengths = None if ranges.members else measure_lengths(found)
         fitting = None
         if outline is not None:
-            fitting = fit(found, as_drawing(outline, volume.space, found.labels))
+            outlined = as_drawing(outline, volume.space, found.labels)
+            fitting = fit(found, outlined)
+            if told is not None and (people := recorded(told, outlined, found)) is not None:
+                if label_map_hash(outlined) == told.label_map_sha256:
+                    fitting = of_people(fitting, people)
+                else:
+                    typer.echo(_ANOTHER, err=True)
     if depth_mm is not None and found.depth_mm is None:
         typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
     if insist and not (found.insisted or ranges.presence.unlikely):

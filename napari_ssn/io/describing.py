@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.documents.adjudicated import painted_on
 from napari_ssn.documents.sidecar import (
     UNITS,
     Choice,
@@ -94,7 +95,10 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
         labels=labels,
         extent=extent,
     )
-    return made.model_copy(update={"adjudicated": provenance.adjudicated})
+    people = provenance.adjudicated
+    if people is not None and people.outline_sha256 is None:
+        people = painted_on(people)
+    return made.model_copy(update={"adjudicated": people})
 
 
 def _point(hypothesis: Hypothesis, run: Run) -> list[int] | None:

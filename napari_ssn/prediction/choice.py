@@ -59,13 +59,14 @@ class Person:
         name: of the person.
         sha256: of the person's own labels, as of a `Drawing`.
         share: in what was made of all; None where nobody has one.
-        dice: of the outline with the person's own, by label, the background left out.
+        dice: of the outline with the person's own, by label, the background left out; None where
+            it was painted on since, without the person's own at hand.
     """
 
     name: str
     sha256: str
     share: float | None
-    dice: tuple[float, ...]
+    dice: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)

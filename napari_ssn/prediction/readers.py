@@ -17,6 +17,7 @@ from napari_ssn.core.odd import Odd, odd_ones
 from napari_ssn.core.overlap import dice, majority_vote
 from napari_ssn.core.summaries.agreement import agreement
 from napari_ssn.documents import sidecar as provenance
+from napari_ssn.documents.adjudicated import painted_on
 from napari_ssn.errors import NEVER, Cancel, DataError, SSNError
 from napari_ssn.io.content import Content
 from napari_ssn.io.hashes import label_map_hash
@@ -262,6 +263,28 @@ def shares_of(
         ],
         corrected_voxels=0 if made is None else int(np.count_nonzero(label_map != made)),
     )
+
+
+def recorded(
+    record: provenance.Provenance, drawn: Labels, prediction: Prediction
+) -> provenance.Adjudicated | None:
+    """The people behind an outline that was written, opened again, and is drawn on perhaps.
+
+    Args:
+        record: the sidecar beside it.
+        drawn: the outline now, of labels of the prediction.
+        prediction: whose hypotheses are looked at.
+
+    Returns:
+        what the sidecar says of them; None where it says nothing, or of another image or model.
+    """
+    people, labels = record.adjudicated, len(record.volumes) + 1
+    if people is None or people.outline_sha256 is not None:
+        return None
+    if record.run.image_sha256 != prediction.image_sha256 or labels != len(prediction.labels):
+        return None
+    written = label_map_hash(drawn) == record.label_map_sha256
+    return people if written else painted_on(people)
 
 
 def of_people(found: Fitting, shares: provenance.Adjudicated) -> Fitting:

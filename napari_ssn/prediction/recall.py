@@ -144,7 +144,10 @@ def made_of(told: provenance.Adjudicated | None) -> MadeOf | None:
     """The people that a sidecar or a study names behind a drawing; `record.adjudicated_of` back."""
     if told is None:
         return None
-    people = tuple(Person(one.name, one.sha256, one.share, tuple(one.dice)) for one in told.readers)
+    people = tuple(
+        Person(one.name, one.sha256, one.share, None if one.dice is None else tuple(one.dice))
+        for one in told.readers
+    )
     return MadeOf(told.how, people, told.corrected_voxels)
 
 

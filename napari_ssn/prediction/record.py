@@ -243,7 +243,10 @@ def adjudicated_of(drawing: Drawing | None) -> provenance.Adjudicated | None:
         how=made.how,
         readers=[
             provenance.ReaderShare(
-                name=one.name, sha256=one.sha256, share=one.share, dice=list(one.dice)
+                name=one.name,
+                sha256=one.sha256,
+                share=one.share,
+                dice=None if one.dice is None else list(one.dice),
             )
             for one in made.people
         ],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_ssn import prediction
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import Cancel
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
@@ -95,13 +96,19 @@ class Fitting:
         """Whether anything can be fitted."""
         return self._result is not None and self._hindered() is None
 
-    def fit(self, values: NDArray[np.generic], made: Made | None = None) -> None:
+    def fit(
+        self,
+        values: NDArray[np.generic],
+        made: Made | None = None,
+        told: Mapping[str, Any] | None = None,
+    ) -> None:
         """Look for the hypothesis nearest to labels on the source's grid, and show it.
 
         Args:
             values: the labels.
             made: that they are, as they were made of several people's outlines, to be told with
                 whatever comes of it; None where somebody drew them.
+            told: content of the sidecar that they were opened with, whose people are told too.
         """
         result, hindered = self._result, self._hindered()
         if result is None:
@@ -118,7 +125,9 @@ class Fitting:
             space, labels = result.source.space, result.labels
             drawn = prediction.drawing.as_drawing(values, space, labels)
             found = prediction.drawing.fit(result, drawn, points, cancel=cancel)
-            return found if made is None else _of_people(found, made, drawn, result)
+            if made is not None:
+                return _of_people(found, made, drawn, result)
+            return found if told is None else _of_file(found, told, drawn, result)
 
         self._runner.submit(
             "fit", lambda progress, cancel: find(cancel), self._fitted, self._failed
@@ -155,3 +164,11 @@ def _of_people(found: Found, made: Made, drawn: NDArray[np.uint8], result: Predi
     room = prediction.readers
     shares = room.shares_of(made.readers, made.how, drawn, made.shares, made.label_map)
     return room.of_people(found, shares)
+
+
+def _of_file(
+    found: Found, told: Mapping[str, Any], drawn: NDArray[np.uint8], result: Prediction
+) -> Found:
+    """As `_of_people`, of an outline that was opened from a file with its sidecar."""
+    shares = prediction.readers.recorded(Provenance.model_validate(told), drawn, result)
+    return found if shares is None else prediction.readers.of_people(found, shares)

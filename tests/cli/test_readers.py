@@ -155,6 +155,20 @@ def test_one_outline_is_made_of_all_and_says_of_whom(
     assert "holds the label map that it states" in err
     # A file of that name is not replaced without a word.
     assert run_readers(*paths[:2], *args, *more)[0] == 2
+    # The hypothesis nearest to it has its people, too; painted on elsewhere it is another outline.
+    fitting = ("segment", scan, *args[:4], "--samples", 0, "--fit", out, "--out")
+    status, said, err = command(monkeypatch, capsys, *fitting, tmp_path / "fitted")
+    assert status == 0 and "an outline of 2 people" in said, err
+    people = read_sidecar(tmp_path / "fitted" / "fitted.json").adjudicated
+    wanted = {"outline_sha256": label_map_hash(written.astype(np.uint8))}
+    assert people == record.adjudicated.model_copy(update=wanted)
+    painted = written.copy()
+    painted[0, 0, 0] ^= 1
+    nib.save(nib.Nifti1Image(painted, nib.load(out).affine), out)
+    status, said, err = command(monkeypatch, capsys, *fitting, tmp_path / "again")
+    assert status == 0 and "people" not in said
+    assert "The sidecar beside the drawing is of another outline" in err
+    assert read_sidecar(tmp_path / "again" / "fitted.json").adjudicated is None
 
 
 @pytest.mark.parametrize(

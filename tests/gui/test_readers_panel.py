@@ -74,6 +74,17 @@ def test_outlines_are_compared_and_one_is_made_and_saved(
     assert told["choice"]["kind"] == "drawing" and told["choice"]["pointing"]["points"]
     shares = [(one["name"], one["share"]) for one in told["adjudicated"]["readers"]]
     assert shares == [("Anna", 0), ("Ben", 1)] and told["adjudicated"]["corrected_voxels"] == 4
+    # Opened again from its file it has them still.
+    viewer.open(tmp_path / "two.nii.gz", plugin="napari-ssn")
+    row.layers.setCurrentIndex(row.layers.count() - 1)
+    again = viewer.layers[-1]
+    row.layers.setCurrentIndex(row.layers.findData(getattr(again, "__wrapped__", again)))
+    before_it = session.walk.choice.drawing
+    row.fit.click()
+    qtbot.waitUntil(lambda: not session.fitting.busy, timeout=60_000)
+    drawing = session.walk.choice.drawing
+    assert drawing is not None and drawing.made_of is not None and drawing == before_it
+    viewer.layers.remove(again)
     # Of a layer that was taken away what was made is written.
     viewer.layers.remove(layer)
     panel.ask = lambda *asked: str(tmp_path / "three.nii.gz")

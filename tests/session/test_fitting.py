@@ -144,6 +144,38 @@ def test_an_outline_of_people_carries_their_shares_through_all_that_is_done_to_i
     assert "people" not in " ".join(session.fitting.words[0])
 
 
+def test_an_outline_of_people_that_was_saved_and_opened_again_has_them_still(
+    folder: Path, tmp_path: Path
+) -> None:
+    session = session_of(folder)
+    made = adjudicated(session)
+    session.readers.export(tmp_path / "outline.nii.gz")
+    told = json.loads((tmp_path / "outline.json").read_text())
+    # Another window, where nobody has compared them.
+    again = session_of(folder)
+    again.fitting.fit(made.label_map, told=told)
+    assert "an outline of 3 people" in again.fitting.words[0][-1]
+    again.files.export(tmp_path / "fitted.nii.gz")
+    fitted = json.loads((tmp_path / "fitted.json").read_text())["adjudicated"]
+    assert fitted == {**told["adjudicated"], "outline_sha256": label_map_hash(made.label_map)}
+    # Painted on since: shares are of what was made, and nobody can say how far each agrees now.
+    painted = made.label_map.copy()
+    painted.reshape(-1)[:2] ^= 1
+    again.fitting.fit(painted, told=told)
+    again.files.export(tmp_path / "painted.nii.gz")
+    known = json.loads((tmp_path / "painted.json").read_text())["adjudicated"]
+    readers = [{**one, "dice": None} for one in told["adjudicated"]["readers"]]
+    assert known["readers"] == readers and known["corrected_voxels"] is None
+    assert known["outline_sha256"] == label_map_hash(painted)
+    by_hand = edited(Provenance.model_validate(told), Hypothesis(painted, np.eye(4), None, 2))
+    assert by_hand.model_dump(mode="json")["adjudicated"] == {**known, "outline_sha256": None}
+    # Nobody's, of another image.
+    told["run"]["image_sha256"] = 64 * "0"
+    again.fitting.fit(made.label_map, told=told)
+    drawing = again.walk.choice.drawing
+    assert drawing is not None and drawing.made_of is None
+
+
 def test_people_of_another_image_are_nobody_here(folder: Path) -> None:
     session = session_of(folder)
     made = replace(adjudicated(session), image_sha256="0" * 64)

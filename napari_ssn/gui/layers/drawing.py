@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.transforms import layer_matrix, units_mm
 from napari_ssn.gui.layers import colours, places
@@ -119,6 +121,11 @@ class Drawings:
         """How a layer was made of several people's outlines, whatever was painted on it since."""
         found = layer.metadata.get(PEOPLE_KEY)
         return found if isinstance(found, Made) else None
+
+    def told_of(self, layer: Labels) -> Mapping[str, Any] | None:
+        """The sidecar that a layer was opened with, whatever was painted on it since."""
+        told = layer.metadata.get(RESULT_KEY)
+        return told.get("provenance") if isinstance(told, Mapping) else None
 
     def refresh(self) -> None:
         """Show what of the drawing no hypothesis has, or no longer."""

@@ -77,7 +77,8 @@ class FitRow(QWidget):
         except SSNError as error:
             self._session.tell(str(error), error=True)
             return
-        self._session.fitting.fit(values, self.drawings.made_of(layer))
+        made, told = self.drawings.made_of(layer), self.drawings.told_of(layer)
+        self._session.fitting.fit(values, made, told)
         self.drawings.rest(layer)
 
     def refresh(self) -> None:
