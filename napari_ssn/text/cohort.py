@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from napari_ssn.documents.cohort import Found, Measured, State
-from napari_ssn.text.sizes import capital, plural
+from napari_ssn.text.sizes import between, capital, plural
 
 #: What became of a scan, in words.
 STATES: dict[State, str] = {
@@ -71,8 +71,8 @@ def _here(one: Measured) -> str:
 def range_words(one: Measured) -> str:
     """``0.95–2.31 mL · model range, 90 %``; both ends with the decimals that suit the larger."""
     digits = max(0, 2 - math.floor(math.log10(one.high))) if one.high > 0 else 0
-    ends = f"{one.low:.{digits}f}–{one.high:.{digits}f} {_UNITS[one.unit]}"
-    return f"{ends} · {_RANGES[one.kind]}, {100 * one.level:.0f} %"
+    ends = between(f"{one.low:.{digits}f}", f"{one.high:.{digits}f}")
+    return f"{ends} {_UNITS[one.unit]} · {_RANGES[one.kind]}, {100 * one.level:.0f} %"
 
 
 def remarks(found: Found) -> list[str]:

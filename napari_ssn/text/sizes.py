@@ -66,7 +66,7 @@ class Measure(Size):
     def interval(self, low: float, high: float) -> str:
         """``0.95–2.31 mL``: both ends with the decimals that suit the larger."""
         (first, unit), (last, _) = self._scaled(low), self._scaled(high)
-        return f"{self._number(first, last)}–{self._number(last, last)} {unit}"
+        return f"{between(self._number(first, last), self._number(last, last))} {unit}"
 
     def short_interval(self, low: float, high: float) -> str:
         """``0.9–2.4 mL``: an interval with as few digits as tell its ends apart."""
@@ -75,7 +75,7 @@ class Measure(Size):
             return self.interval(low, high)
         decimals = _decimals(last)
         low_end = f"{first:,.{decimals}f}" if first else "0"
-        return f"{low_end}–{last:,.{decimals}f} {unit}"
+        return f"{between(low_end, f'{last:,.{decimals}f}')} {unit}"
 
     def short(self, voxels: float, high: float) -> str:
         """``1.9 mL``: an amount with the decimals of a `short_interval` that ends at ``high``."""
@@ -205,7 +205,11 @@ def lengths_line(
 
 
 def _ends(mm: Range) -> str:
-    low, high = f"{mm.low:.1f}", f"{mm.high:.1f}"
+    return between(f"{mm.low:.1f}", f"{mm.high:.1f}")
+
+
+def between(low: str, high: str) -> str:
+    """``0.95–2.31``; one number where both read the same."""
     return low if low == high else f"{low}–{high}"
 
 

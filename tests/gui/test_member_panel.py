@@ -70,7 +70,7 @@ def test_an_ensemble_takes_the_place_of_a_model(dock: tuple[Any, Any]) -> None:
     assert "two layers or more" in dock.run.status.text()
     viewer.layers["DOE JANE 2"].translate = (3, 0)
     take(viewer, dock)
-    assert "does not lie on the image's grid" in dock.run.status.text()
+    assert "Layer “DOE JANE 2”: The outline lies on another grid" in dock.run.status.text()
     viewer.layers["DOE JANE 2"].translate = (0, 0)
     take(viewer, dock)
     assert panel.what.text() == "Members: 3 layers, as they were." and dock.run.button.isEnabled()
@@ -184,4 +184,21 @@ def test_images_of_probabilities_are_members(dock: tuple[Any, Any], qtbot: Any) 
     made[0].data = maps[0] * 255
     viewer.layers.selection = set(made)
     dock.image.members.layers.click()
-    assert "values below 0 or above 1" in dock.run.status.text()
+    assert "Layer “soft 0”: It holds values below 0 or above 1" in dock.run.status.text()
+    made[0].data, made[0].translate = maps[0], (0.7, 0)
+    dock.image.members.layers.click()
+    assert "Layer “soft 0”: It does not lie on the image's grid" in dock.run.status.text()
+
+
+def test_a_layer_of_a_part_is_laid_where_it_lies(dock: tuple[Any, Any], qtbot: Any) -> None:
+    """As a file of a part is; also in another unit."""
+    viewer, dock = dock
+    part = viewer.layers["DOE JANE 1"]
+    part.data, part.scale, part.units = outlines()[1][4:25, 6:29], (700, 700), ("um", "um")
+    part.translate = (4 * 700, 6 * 700)
+    take(viewer, dock)
+    run_and_wait(dock, qtbot)
+    np.testing.assert_array_equal(dock.session.result.members.label_maps, np.stack(outlines()))
+    part.translate = (20 * 700, 6 * 700)
+    take(viewer, dock)
+    assert "reaches beyond the image" in dock.run.status.text()

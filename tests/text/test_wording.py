@@ -350,6 +350,13 @@ def test_what_is_there_is_never_said_to_be_nothing(voxels: float, words: str) ->
         assert not measure.short_interval(0, voxels).endswith("–0.00 mL")
 
 
+def test_a_range_whose_ends_read_the_same_is_one_number() -> None:
+    measure = Measure("volume", 1.0, False)
+    assert measure.interval(2948, 2951) == measure.amount(2948) == "2.95 mL"
+    assert measure.interval(2948, 2958) == "2.95–2.96 mL"
+    assert measure.short_interval(2960, 2990) == "3.0 mL"
+
+
 def test_whatever_is_said_of_one_slice_says_so() -> None:
     """A line that may stand alone says it: an area of a slice is none of a nodule."""
     counts = np.array([[100], [120]])

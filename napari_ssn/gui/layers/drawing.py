@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.display import RESULT_KEY
-from napari_ssn.geometry.onto import onto
-from napari_ssn.geometry.transforms import layer_matrix, units_mm
+from napari_ssn.geometry.transforms import layer_matrix
 from napari_ssn.gui.layers import colours, places
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.scene import Scene
@@ -108,14 +107,9 @@ class Drawings:
         if data.ndim != axes:
             raise GeometryError("The drawing has other axes than the image: draw on the image.")
         shape = self._scene.shown(np.zeros(result.source.space, bool)).shape
-        matrix = places.index_to_world(layer, axes)
-        for axis, (theirs, ours) in enumerate(
-            zip(units_mm(layer.units[-axes:]), units_mm(transform["units"]), strict=True)
-        ):
-            if theirs is not None and ours is not None:
-                matrix[axis] *= theirs / ours
-        image = _in_space(layer_matrix(transform, axes))
-        return self._scene.unshown(onto(data, _in_space(matrix), image, shape)).copy()
+        matrix = layer_matrix(transform, axes)
+        on_image = places.laid(layer, data, matrix, transform["units"], shape)
+        return self._scene.unshown(on_image).copy()
 
     def made_of(self, layer: Labels) -> Made | None:
         """How a layer was made of several people's outlines, whatever was painted on it since."""
@@ -170,11 +164,3 @@ class Drawings:
         # In 3D napari draws no lines, and would warn of them at every move.
         for layer in self._lined:
             layer.contour = 1 if self._viewer.dims.ndisplay == 2 else 0
-
-
-def _in_space(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A matrix of two axes or three as one of three."""
-    axes = len(matrix) - 1
-    whole = np.eye(4)
-    whole[:axes, :axes], whole[:axes, 3] = matrix[:-1, :-1], matrix[:-1, -1]
-    return whole

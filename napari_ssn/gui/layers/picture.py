@@ -167,6 +167,14 @@ class Picture:
             return None
         return places.on_grid(layer, self._image, self.display)
 
+    def laid(self, layer: Layer) -> NDArray[Any]:
+        """Labels of a layer on the source's grid, whose voxels may be a part of it.
+
+        GeometryError: they are others; an image was chosen and is usable.
+        """
+        assert self._image is not None and self.display is not None
+        return places.laid_on(layer, self._image, self.display)
+
     def voxel_at(self, position: tuple[float, ...]) -> tuple[int, ...] | None:
         """Voxel of the source's grid at a place in the viewer; None where there is none."""
         if self._image is None or self.display is None:

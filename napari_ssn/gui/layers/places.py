@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.display import Display
+from napari_ssn.geometry.onto import onto
+from napari_ssn.geometry.transforms import units_mm
 from napari_ssn.session import Plane
 
 _TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
@@ -79,6 +81,53 @@ def on_grid(layer: Layer, image: Image, display: Display) -> NDArray[Any] | None
     if not np.allclose(*places, atol=_NEAR):
         return None
     return np.ascontiguousarray(display.reorientation.undo(np.asarray(data)))
+
+
+def laid_on(layer: Layer, image: Image, display: Display) -> NDArray[Any]:
+    """Labels of a layer on the file's grid of an image; errors as of `laid`."""
+    axes, data = len(display.shape), np.asarray(layer.data)
+    if data.ndim != axes:
+        raise GeometryError("The outline has other axes than the image: draw on the image.")
+    matrix, units = index_to_world(image, axes), image.units[-axes:]
+    found = laid(layer, data, matrix, units, display.shape)
+    return np.ascontiguousarray(display.reorientation.undo(found))
+
+
+def laid(
+    layer: Layer,
+    data: NDArray[Any],
+    matrix: NDArray[np.float64],
+    units: Sequence[Any],
+    shape: Sequence[int],
+) -> NDArray[Any]:
+    """Labels of a layer whose voxels are those of a grid, or of a part of it, on the whole of that.
+
+    Args:
+        layer: that says where they lie, along the last of its axes.
+        data: of the layer, with as many axes as the grid.
+        matrix: from an index of the grid to the world, as `index_to_world`.
+        units: of the grid's axes.
+        shape: of the grid.
+
+    Raises:
+        GeometryError: its voxels are others, or it reaches beyond the grid.
+    """
+    axes = len(shape)
+    own = index_to_world(layer, axes)
+    for axis, (theirs, ours) in enumerate(
+        zip(units_mm(layer.units[-axes:]), units_mm(units), strict=True)
+    ):
+        if theirs is not None and ours is not None:
+            own[axis] *= theirs / ours
+    return onto(data, _in_space(own), _in_space(matrix), shape)
+
+
+def _in_space(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A matrix of two axes or three as one of three."""
+    axes = len(matrix) - 1
+    whole = np.eye(4)
+    whole[:axes, :axes], whole[:axes, 3] = matrix[:-1, :-1], matrix[:-1, -1]
+    return whole
 
 
 def set_voxel_size(layer: Layer, size_mm: Sequence[float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -10,6 +11,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from napari_ssn.errors import DataError, SSNError
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.widgets.parts import button, row, say, text
 from napari_ssn.session import Chosen, Session
@@ -20,14 +22,12 @@ _TOO_FEW = (
     "Select two layers or more in the layer list (Ctrl and a click), labels or images of "
     "probabilities: each is one member."
 )
-_ELSEWHERE = (
-    "A selected layer does not lie on the image's grid: choose layers that were drawn on it."
-)
+_NO_IMAGE = "Choose the image first that they are of."
+_ELSEWHERE = "It does not lie on the image's grid: choose layers that were made on it."
 _NO_FRACTIONS = (
-    "A selected image holds values below 0 or above 1, or a colour: a layer of one label's "
-    "probabilities is read."
+    "It holds values below 0 or above 1, or a colour: a layer of one label's probabilities is read."
 )
-_NO_LABELS = "A selected layer holds labels below 0 or above 255: these are not read."
+_NO_LABELS = "It holds labels below 0 or above 255: these are not read."
 
 
 class EnsembleRows(QWidget):
@@ -91,21 +91,34 @@ class EnsembleRows(QWidget):
         if len(layers) < 2:
             self._session.tell(_TOO_FEW, error=True)
             return
+        if self._picture.display is None:
+            self._session.tell(_NO_IMAGE, error=True)
+            return
         maps = []
         for layer in layers:
-            found = self._picture.on_grid(layer)
-            if found is None:
-                self._session.tell(_ELSEWHERE, error=True)
+            try:
+                maps.append(self._values_of(layer))
+            except SSNError as error:
+                self._session.tell(f"Layer “{layer.name}”: {error}", error=True)
                 return
-            drawn = isinstance(layer, Labels)
-            values = _as_labels(found) if drawn else _as_fractions(found)
-            if values is None:
-                self._session.tell(_NO_LABELS if drawn else _NO_FRACTIONS, error=True)
-                return
-            maps.append(values)
         self._session.choose_members(
             Chosen(maps=tuple(maps), names=tuple(one.name for one in layers))
         )
+
+    def _values_of(self, layer: Labels | Image) -> NDArray[Any]:
+        """A layer as a member, on the image's grid: labels may be of a part of it."""
+        if isinstance(layer, Labels):
+            labels = _as_labels(self._picture.laid(layer))
+            if labels is None:
+                raise DataError(_NO_LABELS)
+            return labels
+        found = self._picture.on_grid(layer)
+        if found is None:
+            raise DataError(_ELSEWHERE)
+        fractions = _as_fractions(found)
+        if fractions is None:
+            raise DataError(_NO_FRACTIONS)
+        return fractions
 
     def refresh(self) -> None:
         """Show what is chosen, where an ensemble is."""
