@@ -25,6 +25,7 @@ from napari_ssn.text.drawing import (
     plausibility_line,
     unexplained_line,
 )
+from napari_ssn.text.ensembles import is_number
 
 Labels = NDArray[np.uint8]
 
@@ -99,7 +100,9 @@ def as_drawing(values: NDArray[np.generic], space: Sequence[int], labels: Sequen
         inside: Labels = (values != 0).astype(np.uint8)
         return inside
     if found.min() < 0 or found.max() >= len(labels):
-        known = ", ".join(f"{k} {name}" for k, name in enumerate(labels) if k > 0)
+        known = ", ".join(
+            str(k) if is_number(name) else f"{k} {name}" for k, name in enumerate(labels) if k > 0
+        )
         raise DataError(
             f"The drawing has label {found.max():.0f}, which the model has not: its labels are "
             f"{known}."

@@ -19,9 +19,15 @@ from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.crowd import Crowd, crowd_of, member_counts
 from napari_ssn.prediction.prediction import Prediction
-from napari_ssn.text.ensembles import range_of_members
+from napari_ssn.text.ensembles import is_number, range_of_members
 from napari_ssn.text.presence import Presence
-from napari_ssn.text.sizes import Measure, before_a_number, capital, range_line, remarks_on
+from napari_ssn.text.sizes import (
+    Measure,
+    before_a_number,
+    capital,
+    range_line,
+    remarks_on,
+)
 
 #: Hypotheses behind a range unless somebody wants others, and the seed of their draws.
 DRAWS, SEED = 1000, 0
@@ -116,6 +122,9 @@ class Ranges:
         if presence.unlikely:
             yield presence.line
         for label, (one, lengths) in enumerate(zip(self.ranges, across, strict=True)):
+            if self.members and not one.high and is_number(presence.labels[label]):
+                # A gap in the numbers that people drew with: nobody named it and nobody has it.
+                continue
             words, name = self.line(measure, label), capital(presence.labels[label])
             if said := measure.across(lengths):
                 words += f" · mean outline {said}"

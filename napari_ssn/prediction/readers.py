@@ -212,7 +212,7 @@ def adjudicate(
         if weight > 0 and not one.any()
     ]
     if empty:
-        raise DataError(f"{empty[0]} outlines nothing, which cannot be blended: give the weight 0.")
+        raise DataError(f"{empty[0]} outlines nothing, which cannot be blended: leave it out.")
     kept = np.flatnonzero(chosen > 0)
     maps = [readers.maps[k] for k in kept]
     made = blend(maps, chosen[kept].tolist(), len(readers.labels), spacing)

@@ -115,6 +115,11 @@ def of_outlines_alone(hardened: int, members: int) -> str:
     return f"Of {who}, which are probabilities, the outlines alone count."
 
 
+def is_number(label: str) -> bool:
+    """Whether a label is called by its number alone, ``label 3``: nobody has named it."""
+    return label.startswith("label ") and label[len("label ") :].isdecimal()
+
+
 def numbered_otherwise(numbers: Sequence[int]) -> str:
     """That labels have other numbers than in the maps that they come from.
 

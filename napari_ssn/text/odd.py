@@ -28,7 +28,12 @@ def odd_lines(odd: Odd, names: Sequence[str]) -> Iterator[str]:
             f"The labels of {who(odd.disordered)} lie where most others have other labels: they "
             "may be numbered in another order."
         )
-    if odd.turned:
+    if 1 < len(odd.turned) == len(names):
+        yield (
+            f"{capital(who(odd.turned))} lie at one place only if the axes of some are turned: "
+            "these may be stored along other axes, or backwards."
+        )
+    elif odd.turned:
         several = len(odd.turned) > 1
         lies, its, they = ("lie", "their", "they") if several else ("lies", "its", "it")
         yield (

@@ -239,6 +239,19 @@ def test_numbers_of_labels_that_nobody_named(
     assert status == 0, said + err
 
 
+def test_numbers_that_nobody_drew_with_have_no_line(run, scan, tmp_path: Path) -> None:
+    """They are kept, so that who drew with 3 and 9 finds these again."""
+    for number, one in enumerate(members(2)):
+        values = np.array((0, 3, 9), np.uint8)[one.argmax(0)]
+        nifti(tmp_path / "maps" / f"{number}.nii.gz", values, AFFINE)
+    more = ("--ensemble", tmp_path / "maps", "--out", tmp_path / "out", "--samples", 0)
+    status, said, err = run("segment", scan, *more)
+    assert status == 0, err
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["Label 3", "Label 9"]
+    written = np.asanyarray(nib.load(tmp_path / "out" / "mean.nii.gz").dataobj)
+    assert set(np.unique(written)) == {0, 3, 9}
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

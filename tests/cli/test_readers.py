@@ -117,6 +117,8 @@ def test_whose_outline_may_be_stored_otherwise_is_said(run_readers, scan, tmp_pa
         nib.save(nib.Nifti1Image(one, affine), paths[-1])
     out = run_readers(paths[0], paths[1])[1]
     assert out.startswith("The labels of reader 2 lie where most others have other labels")
+    out = run_readers(paths[0], paths[2])[1]
+    assert out.startswith("Reader 1 and reader 2 lie at one place only if the axes of some are")
     out = run_readers(paths[0], paths[0], paths[2])[1]
     assert out.startswith("Reader 3 lies where the others do only if its axes are turned")
 
