@@ -86,7 +86,10 @@ class SSNDock(QWidget):
         base = kept_folder()
         self.keeping = Keeping(base, self.session.studies.whole, self.session.tell)
         self.study = StudyPanel(napari_viewer, self.session, self.keeping)
-        more = {"From PACS…": self.archives.open, "Study or sidecar…": self.study.open_study}
+        more = {
+            "From PACS…": self.archives.open,
+            "Study or exported result…": self.study.open_study,
+        }
         self.start = StartPanel(self.opening, self.session, more)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session, self.archives.button)

@@ -12,7 +12,8 @@ from napari_ssn.errors import DataError
 from napari_ssn.hooks.menu import dock_of
 
 _NO_WINDOW = (
-    "A study or a sidecar goes on in the window of napari, and none is open: open napari first."
+    "A study or an exported result goes on in the window of napari, and none is open: open napari "
+    "first."
 )
 
 

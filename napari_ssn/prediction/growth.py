@@ -22,9 +22,8 @@ from napari_ssn.text.change import Told, tell
 _THICKER = 1.1
 _WIDER = "which alone changes sizes: the true range is wider than the one stated"
 _TELLS_NOTHING = (
-    "The sidecar of the {when} scan says nothing of the range of sizes: it is of a label map that "
-    "was edited by hand, of a probability map, or was written by an older napari-ssn. Export it "
-    "again."
+    "The exported result of the {when} scan says nothing of the range of sizes: it was edited by "
+    "hand, is a probability map, or was written by an older napari-ssn. Export it again."
 )
 _ONE_IMAGE = "Both are of one and the same image: there is no growth in it."
 _BACKWARDS = "The later scan is the earlier one, by these dates: name the earlier one first."

@@ -31,14 +31,14 @@ from napari_ssn.prediction.spreading import spread_anew
 from napari_ssn.text.results import differing_line, repeated_line
 
 _ENSEMBLE = (
-    "The sidecar was made from an ensemble, whose members it does not hold: open its image, choose "
-    "them in the place of a model, and run."
+    "This result was exported from an ensemble, whose members are not in its file: open its image, "
+    "choose them in the place of a model, and run."
 )
 _UNNUMBERED = (
-    "The sidecar says of no number that its hypothesis was drawn with: napari-ssn segment with "
-    "--from-sidecar makes it again."
+    "The result's .json says of no number that its hypothesis was drawn with: napari-ssn segment "
+    "with --from-sidecar makes it again."
 )
-_UNKNOWN = "The sidecar says of a hypothesis that its model does not have on this image."
+_UNKNOWN = "The result's .json says of a hypothesis that its model does not have on this image."
 
 
 @dataclass(frozen=True)

@@ -23,15 +23,13 @@ from napari_ssn.prediction.recall import check_reach
 EDITED = "This label map was edited by hand: the model cannot make it again."
 #: The same of an outline that was made of several people's.
 ADJUDICATED = (
-    "This outline was made of several people's, as its sidecar says: no model makes it again."
+    "This outline was made of several people's, as its .json says: no model makes it again."
 )
-PROBABILITY = "This is the sidecar of a probability map: only label maps are made again."
-OTHER_IMAGE = (
-    "This is not the image that the sidecar belongs to: its values or its geometry differ."
-)
+PROBABILITY = "This result is a probability map: only label maps are made again."
+OTHER_IMAGE = "This is not the image of the exported result: its values or its geometry differ."
 _OTHER_IMAGES = (
-    "These are not the images that the sidecar belongs to, or not in its order: their values or "
-    "their geometry differ."
+    "These are not the images of the exported result, or not in its order: their values or their "
+    "geometry differ."
 )
 
 

@@ -203,7 +203,7 @@ class ReadersRoom:
 
     def _written(self, _: None) -> None:
         self.busy = False
-        self._tell("The outline was written, with a sidecar that names everybody's share.", False)
+        self._tell("The outline was written, with a .json that names everybody's share.", False)
         self.changed.emit()
 
     def _failed(self, text: str) -> None:

@@ -13,6 +13,7 @@ from napari_ssn.text.image import TAKEN_FOR_HU
 if TYPE_CHECKING:
     from napari_ssn.network.fit import Fit
 
+NO_MODEL = "No model is installed: choose “Other folder…” in the list of models."
 NO_MEMBERS = "Choose the members of the ensemble: a folder, files or layers."
 
 
@@ -167,7 +168,7 @@ class Setup:
         if self.survey is None:
             return "Looking for models…"
         if self.model is None:
-            return "No model is installed: choose a model folder."
+            return NO_MODEL
         fit = self._checked_fit()
         if fit is not None and fit.problem is not None:
             return fit.problem

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.repeated import Found, Repeated
 
-_BUSY = "Wait for the run to end before you open a sidecar."
+_BUSY = "Wait for the run to end before you open an exported result."
 
 #: A sidecar's session, and its other hypotheses as layers.
 Again = tuple["Repeated", tuple[Decoded, ...]]

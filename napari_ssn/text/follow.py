@@ -33,5 +33,5 @@ def offset_line(offset_mm: float) -> str:
 
 
 def sidecar_line(model: str, ml: float | None) -> str:
-    """``Sidecar · nodule-3d 1 · 1.42 mL``."""
-    return f"Sidecar · {model}" + ("" if ml is None else f" · {ml:.3g} mL")
+    """``Exported · nodule-3d 1 · 1.42 mL``."""
+    return f"Exported · {model}" + ("" if ml is None else f" · {ml:.3g} mL")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_ssn.errors import Cancelled, DeviceError, SSNError
+from napari_ssn.errors import Cancelled, DeviceError, ServerError, SSNError
 
 #: Stands in a header; nothing this program shows may be read without it.
 RESEARCH_ONLY = "Research use only – not a medical device"
@@ -32,6 +32,8 @@ def problem(error: BaseException) -> str:
     if isinstance(error, DeviceError):
         text = str(error)
         return text if "CPU" in text.upper() else f"{text} Choose the CPU under Settings."
+    if isinstance(error, ServerError):
+        return f"{error} Or choose “This computer” under Settings."
     if isinstance(error, SSNError):
         return str(error)
     if isinstance(error, MemoryError):

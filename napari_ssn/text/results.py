@@ -118,7 +118,7 @@ def waiting_line(sizes: Sequence[Sequence[int]]) -> str:
 
 
 #: Said while the image of a sidecar is looked for among the files beside it.
-LOOKING = "Looking for the image of the sidecar …"
+LOOKING = "Looking for the image of the exported result …"
 
 
 def sidecar_line(size: Sequence[int], frame: int | None = None) -> str:
@@ -126,13 +126,13 @@ def sidecar_line(size: Sequence[int], frame: int | None = None) -> str:
     which = " × ".join(map(str, size))
     if frame is not None:
         which += f", frame {frame}"
-    return f"A sidecar waits for its image ({which}): open or choose it to go on."
+    return f"An exported result waits for its image ({which}): open or choose it to go on."
 
 
 def repeated_line(hypotheses: int) -> str:
     """What is said once the run of a sidecar was made again, and nothing differs."""
     which = "hypothesis is" if hypotheses == 1 else f"{hypotheses} hypotheses are"
-    return f"Made again as the sidecar states: the exported {which} here, the same in every voxel."
+    return f"Made again as its file states: the exported {which} here, the same in every voxel."
 
 
 def differing_line(differing: int, hypotheses: int) -> str:
@@ -145,8 +145,8 @@ def differing_line(differing: int, hypotheses: int) -> str:
 def no_model_line(name: str, version: str) -> str:
     """What is said where the model of a sidecar is not installed, or has other weights."""
     return (
-        f"The sidecar's model, {name} {version} with the same weights, is not here: choose “Other "
-        "folder…” in the list of models to go on."
+        f"The model of the exported result, {name} {version} with the same weights, is not here: "
+        "choose “Other folder…” in the list of models to go on."
     )
 
 

@@ -273,5 +273,5 @@ def test_a_probability_map_is_not_made_again(
     session = opened(scan, models["3d"], monkeypatch)
     session.files.export(tmp_path / "a.nii.gz", part="probability")
     status, _, err = run(tmp_path / "a.json", "--image", scan, "--model", models["3d"])
-    assert status == 2 and "sidecar of a probability map" in err
+    assert status == 2 and "This result is a probability map" in err
     session.close()

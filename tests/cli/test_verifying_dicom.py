@@ -128,7 +128,7 @@ def test_the_sidecar_knows_its_series(run, tmp_path: Path) -> None:
         got, said, _ = run("verify", out / "mean.json", "--image", study)
         assert got == status and words in said, said
     status, _, err = run("verify", out / "mean.json", "--image", study, "--series", 1)
-    assert status == 2 and "not the image that the sidecar belongs to" in err
+    assert status == 2 and "not the image of the exported result" in err
     again = ("segment", study, "--from-sidecar", out / "mean.json", "--out", tmp_path / "again")
     assert run(*again)[:2] == (0, "identical")
     make_series(study / "c", values, oblique_affine(), seed=3, number=3)

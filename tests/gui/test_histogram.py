@@ -41,10 +41,9 @@ def test_what_is_painted_anew_is_as_all_painted_anew(
 
     monkeypatch.setattr(SizeHistogram, "paintEvent", noted)
     bars.mark(after)
-    QApplication.processEvents()
+    qtbot.waitUntil(lambda: not asked.isEmpty(), timeout=20_000)
     monkeypatch.undo()
     moved = [bars.place(one) for one in (before, after) if one is not None]
-    assert not asked.isEmpty()
     assert asked.boundingRect().width() <= max(moved) - min(moved) + 14
     # That part, painted over the picture of before, and all of it.
     bars.render(image, asked.boundingRect().topLeft(), asked)

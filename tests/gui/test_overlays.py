@@ -42,7 +42,7 @@ def test_they_are_options_and_off_by_default(opened: Any, qtbot: Any) -> None:
     # Bands and probability on the image, and what moves on top of all.
     assert names[0] == "scan" and names[-1] == HYPOTHESIS
     assert set(names[1:3]) == {NAMES["probability"], NAMES["boxplot"]}
-    assert viewer.layers.selection.active.name == selected.name == HYPOTHESIS
+    assert viewer.layers.selection.active.name == selected.name == "scan"
     for kind in NAMES:
         layer = viewer.layers[NAMES[kind]]
         np.testing.assert_allclose(layer.scale, (0.7, 0.7))

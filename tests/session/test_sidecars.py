@@ -155,7 +155,7 @@ def test_a_sidecar_opens_as_the_session_that_it_tells_of(
     assert after.open(out / "one.nii.gz") and wanted == [None]
     assert (
         after.sidecars.words
-        == "A sidecar waits for its image (16 × 20): open or choose it to go on."
+        == "An exported result waits for its image (16 × 20): open or choose it to go on."
     )
     after.set_image(source(image, 2))
     choice, labels = seen
@@ -193,7 +193,7 @@ def test_its_image_is_found_beside_it_and_told_by_its_values(
     # Of the same grid, and another: nothing is run on it.
     after.set_image(source(tmp_path / "another.nii.gz", 2))
     assert after.result is None and after.note.error
-    assert "not the image that the sidecar belongs to" in after.note.text
+    assert "not the image of the exported result" in after.note.text
     assert not after.sidecars.words and after.sidecars.waiting is not None
     after.set_image(source(image, 3))
     assert after.result is not None and after.sidecars.waiting is None

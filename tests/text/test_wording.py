@@ -8,7 +8,7 @@ import pytest
 from napari_ssn.core.directions.principal import Directions, Effect
 from napari_ssn.documents.cohort import Found, Measured
 from napari_ssn.documents.sidecar import Unit
-from napari_ssn.errors import Cancelled, DeviceError, ModelError
+from napari_ssn.errors import Cancelled, DeviceError, ModelError, ServerError
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.prediction.choice import Question
 from napari_ssn.text import cohort, drawing, readers
@@ -304,6 +304,8 @@ def test_problems_are_one_sentence_without_paths() -> None:
     assert problem(ModelError("The card is invalid.")) == "The card is invalid."
     assert problem(Cancelled("x")) == "Cancelled."
     assert "Choose the CPU" in problem(DeviceError("The graphics memory is full."))
+    away = "The server cannot be reached: look whether it runs, and at its address."
+    assert problem(ServerError(away)) == f"{away} Or choose “This computer” under Settings."
 
 
 def test_cards_and_comparisons_in_words() -> None:

@@ -9,6 +9,7 @@ from napari.layers import Points
 from napari.viewer import Viewer
 
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.adding import add_beside
 from napari_ssn.gui.layers.reticle import Reticle
 from napari_ssn.session import Session
 
@@ -99,13 +100,11 @@ class Centre:
                 self._cross.metadata["at"], self._cross.visible = at, True
                 self._reticle.follow()
             return
-        chosen = set(self._viewer.layers.selection)
         cross = layers.region_layer(image, display, centre)
         cross.metadata["at"] = at
         self._cross = cross
-        self._viewer.add_layer(cross)
+        add_beside(self._viewer, cross)
         self._reticle = Reticle(self._viewer, cross)
-        self._viewer.layers.selection = chosen
 
     def _removed(self, event: Any) -> None:
         if getattr(event.value, "__wrapped__", event.value) is self._cross:

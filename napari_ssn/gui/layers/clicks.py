@@ -10,6 +10,7 @@ from napari.viewer import Viewer
 
 from napari_ssn.gui.keys import Keys
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.adding import add_beside
 from napari_ssn.gui.layers.marker_sizes import MarkerSizes
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.prediction.choice import Point
@@ -174,12 +175,10 @@ class Clicks:
 
     def _made(self) -> Points:
         """An empty layer above all others, the same layer as before selected."""
-        chosen = set(self._viewer.layers.selection)
         layer = layers.clicks_layer(CLICKS, *self._scene.frame_of_result)
         layer.events.data.connect(self._edited)
-        self._viewer.add_layer(layer)
+        add_beside(self._viewer, layer)
         self._sizes = MarkerSizes(self._viewer, layer, layers.CLICK_PIXELS)
         if self._keys is not None:
             self._keys.bind(layer)
-        self._viewer.layers.selection = chosen
         return layer

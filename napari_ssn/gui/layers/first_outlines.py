@@ -10,6 +10,7 @@ from napari.viewer import Viewer
 
 from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.adding import add_beside
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.session import Preview
@@ -46,10 +47,8 @@ class FirstOutlines:
         )
         self.layer.colormap = colours.of(preview)
         self._draw(self.layer)
-        chosen = set(self._viewer.layers.selection)
-        self._viewer.add_layer(self.layer)
+        add_beside(self._viewer, self.layer)
         self.layer.editable = False
-        self._viewer.layers.selection = chosen
         return True
 
     def drop(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.adding import add_beside
 from napari_ssn.gui.layers.compared import Compared
 from napari_ssn.gui.layers.copies import CopyLayers
 from napari_ssn.gui.layers.first_outlines import FirstOutlines
@@ -228,8 +228,6 @@ class Scene:
             self._viewer.layers.move(self._viewer.layers.index(layer), len(self._viewer.layers))
         else:
             self.lay(layer)
-        if layer is self.walking:
-            self._viewer.layers.selection = {layer}
 
     def lay(self, layer: Layer, on_image: bool = False) -> None:
         """Add a layer under what moves; what the user had selected stays selected.
@@ -239,16 +237,11 @@ class Scene:
             on_image: whether it lies right on the image, under all outlines.
         """
         listed, place = self._viewer.layers, len(self._viewer.layers)
-        chosen = set(listed.selection)
         if on_image and self.picture.image in listed:
             place = listed.index(self.picture.image) + 1
         elif self.walking in listed:
             place = listed.index(self.walking)
-        # Of a single one that stays selected nobody hears that it was another for a moment: napari
-        # would lay out the controls of both.
-        with listed.selection.events.blocker_all() if len(chosen) == 1 else nullcontext():
-            listed.insert(place, layer)
-            listed.selection = chosen
+        add_beside(self._viewer, layer, place)
 
     def _changed(self) -> None:
         if not self._session.busy:

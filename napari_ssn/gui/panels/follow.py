@@ -37,7 +37,7 @@ from napari_ssn.text.sizes import capital
 
 _FIRST = (
     "Segment both scans with the same model, each with its own points, then choose them here. For "
-    "an earlier result open its study or its sidecar."
+    "an earlier result open its study, or the .json beside its export."
 )
 _WAIT = "Counting…"
 _ALL = ""
@@ -90,7 +90,11 @@ class FollowPanel(Section):
         self.hint = text(_FIRST, "muted")
         self.boxes = (combo("The earlier scan's result"), combo("The later scan's result"))
         self.swap = button("Swap", "The other one is the earlier", "small")
-        self.open = button("Sidecar…", "Take the earlier scan from a sidecar (JSON)", "small")
+        self.open = button(
+            "Exported…",
+            "Take the earlier scan from a result that was exported (its .json)",
+            "small",
+        )
         self._form = Form(Question(), self._asked)
         self._whose, self.whose = Form(Whose(), self._asked_whose), QWidget()
         self.unnamed = QCheckBox("Leave out whom they are of")
@@ -318,4 +322,6 @@ class FollowPanel(Section):
 
 def ask_for_sidecar(parent: QWidget) -> str:
     """Ask for the sidecar of an earlier scan."""
-    return str(QFileDialog.getOpenFileName(parent, "Sidecar", "", "Sidecar (*.json)")[0])
+    return str(
+        QFileDialog.getOpenFileName(parent, "Exported result", "", "Exported result (*.json)")[0]
+    )

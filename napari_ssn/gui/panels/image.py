@@ -105,6 +105,7 @@ class ImagePanel(Section):
         self.frame.setKeyboardTracking(False)
         self.frame.valueChanged.connect(self._picked_frame)
         self.models = combo("The model that segments it")
+        self.models.setPlaceholderText("None is installed")
         self.members = EnsembleRows(viewer, picture, session)
         self.purpose = line("muted")
         self.origin = line("muted")

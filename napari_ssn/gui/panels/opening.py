@@ -15,6 +15,7 @@ from napari.viewer import Viewer
 from qtpy.QtWidgets import QProgressBar
 
 from napari_ssn.gui import units
+from napari_ssn.gui.layers.adding import add_beside
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.gui.widgets.series_dialog import ask
 from napari_ssn.gui.worker import Worker
@@ -93,7 +94,11 @@ class OpeningPanel(Section):
     def _came(self, where: Path | str, layers: Sequence[Any]) -> None:
         for one in layers:
             layer = one if isinstance(one, Layer) else made(where, one)
-            self._viewer.add_layer(layer)
+            # Beside the picture is what is set of the image, not of outlines hidden on it.
+            if layer.visible:
+                self._viewer.add_layer(layer)
+            else:
+                add_beside(self._viewer, layer)
 
     def _hand_over(self, path: Path) -> None:
         there = len(self._viewer.layers)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from napari_ssn.errors import SSNError
 from napari_ssn.gui.layers import colours
+from napari_ssn.gui.layers.adding import add_beside
 from napari_ssn.gui.layers.drawing import PEOPLE_KEY, Drawings
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
@@ -33,7 +34,7 @@ _WAIT = "Comparing…"
 _SUFFIX = ".nii.gz"
 _NAME, _SIZE, _ROWS, _OPACITY, _LETTERS = 0, 1, 8, 0.5, 64
 _SAVE_TIP = (
-    "Write it as it stands in its layer, with what was painted on it, and a sidecar that names "
+    "Write it as it stands in its layer, with what was painted on it, and a .json that names "
     "everybody's share"
 )
 
@@ -210,9 +211,7 @@ class ReadersPanel(Section):
         # The image is to be seen under what is corrected.
         layer.opacity = _OPACITY
         self._layer = layer
-        chosen = set(self._viewer.layers.selection)
-        self._viewer.add_layer(layer)
-        self._viewer.layers.selection = chosen
+        add_beside(self._viewer, layer)
 
     def refresh(self) -> None:
         """Show what can be done, and what came of it."""

@@ -27,8 +27,8 @@ from napari_ssn.text.results import (
 )
 
 _PATTERN = f"Study (*{STUDY_SUFFIX})"
-_EXISTING = f"Study or sidecar (*{STUDY_SUFFIX} *.json)"
-OPEN_TIP = "Go on where a study, or a result's sidecar, was saved"
+_EXISTING = f"Study or exported result (*{STUDY_SUFFIX} *.json)"
+OPEN_TIP = "Go on where a study was saved, or a result exported (its .json)"
 _TIP = "All results, with points and what was kept, in one file; no names, and no image"
 
 
@@ -57,7 +57,7 @@ class OfferPanel(Section):
         self.drop = button("Discard", "Delete what was kept of that session", "small")
         self.waits = text("", "warn")
         self.looks = text(LOOKING, "muted")
-        self.leave = button("Cancel", "Do not look for the image of the sidecar", "small")
+        self.leave = button("Cancel", "Do not look for the image of the exported result", "small")
         self.body.addWidget(self.what)
         self.body.addLayout(row([1, self.resume, self.drop]))
         self.body.addWidget(self.waits)

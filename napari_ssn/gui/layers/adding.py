@@ -1,0 +1,27 @@
+"""Layers that come beside the one that somebody works with."""
+
+from __future__ import annotations
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+
+
+def add_beside(viewer: Viewer, layer: Layer, at: int | None = None) -> None:
+    """Add a layer; what was selected stays selected.
+
+    Args:
+        viewer: gets it.
+        layer: to be added.
+        at: its place in the list; above all others if left out.
+    """
+    listed = getattr(viewer.layers, "__wrapped__", viewer.layers)
+    chosen = set(listed.selection)
+    # Of one that were selected for a moment napari would lay out the controls, and those of the
+    # one before again.
+    listed._activate_on_insert = False
+    try:
+        listed.insert(len(listed) if at is None else at, layer)
+    finally:
+        listed._activate_on_insert = True
+    if set(listed.selection) != chosen:
+        listed.selection = chosen
