@@ -11,7 +11,7 @@ import pytest
 
 from napari_ssn.core.spread import Spread
 from napari_ssn.gui.demo import let_draw
-from napari_ssn.gui.layers.results import HYPOTHESIS
+from napari_ssn.gui.layers.results import HYPOTHESIS, label_layer, move_to
 from napari_ssn.prediction.lines import LEVELS
 from napari_ssn.text.overview import ON_SHOW, SHARES
 from tests.support.docks import add_image, run_and_wait
@@ -133,3 +133,20 @@ def test_it_is_drawn(deep: Any, qtbot: Any) -> None:
     let_draw()
     bare = viewer.screenshot(canvas_only=True, flash=False)
     assert (shown != bare).any(-1).sum() > 500
+
+
+def test_thick_slices_are_drawn_without_napari_s_light() -> None:
+    """It would leave every face of theirs dark, as if the voxels were cubes."""
+    data = np.zeros((3, 4, 5), np.uint8)
+    thick, cubes = {"scale": (2.5, 0.7, 0.9)}, {"affine": np.diag([1.0, 1.2, 1.1, 1.0])}
+    assert label_layer("a", data, thick, {}).rendering == "translucent"
+    layer = label_layer("a", data, cubes, {})
+    assert layer.rendering == "iso_categorical"
+    # Of another image, what follows the slider is drawn as that is; and back again.
+    for transform, drawn in ((thick, "translucent"), ({"scale": (1, 1, 1)}, "iso_categorical")):
+        move_to(layer, data, {"affine": np.eye(4), **transform})
+        assert layer.rendering == drawn
+    assert label_layer("a", data[0], {"scale": (0.7, 0.7)}, {}).ndim == 2
+    # Of a series its time is no side of a voxel.
+    series = label_layer("a", data[None], {"scale": (30.0, 1.0, 1.0, 1.0)}, {})
+    assert series.rendering == "iso_categorical"

@@ -49,6 +49,8 @@ CLICK_PIXELS = (11, 13)
 IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 _TIME = ("t", "time", "frame")
+# How many times as long as the shortest side of a voxel the longest of almost a cube is.
+_CUBES = 1.5
 
 # Every reading of a layer is another image, as far as results are concerned.
 _tokens = count(1)
@@ -165,7 +167,9 @@ def label_layer(
     name: str, data: Any, transform: dict[str, Any], metadata: dict[str, Any]
 ) -> Labels:
     """A labels layer with the transform of an image."""
-    return Labels(data, name=name, metadata={RESULT_KEY: metadata}, **transform)
+    layer = Labels(data, name=name, metadata={RESULT_KEY: metadata}, **transform)
+    layer.rendering = _rendering(layer)
+    return layer
 
 
 def move_to(layer: Layer, data: Any, transform: dict[str, Any]) -> None:
@@ -175,6 +179,19 @@ def move_to(layer: Layer, data: Any, transform: dict[str, Any]) -> None:
         if not _same(getattr(layer, name), value):
             setattr(layer, name, value)
     layer.data = data
+    if isinstance(layer, Labels) and layer.rendering != _rendering(layer):
+        layer.rendering = _rendering(layer)
+
+
+def _rendering(layer: Labels) -> str:
+    """How napari draws it in 3D: it sheds light on voxels as if they were cubes.
+
+    Where slices are thick, whole faces would be dark, as if a piece were missing: those are drawn
+    without light.
+    """
+    axes = min(layer.ndim, 3)
+    sides = np.linalg.norm(index_to_world(layer, axes)[:axes, :axes], axis=0)
+    return "translucent" if sides.max() > _CUBES * sides.min() else "iso_categorical"
 
 
 def _same(one: Any, other: Any) -> bool:
