@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -40,6 +40,33 @@ def maps_among(files: Sequence[Path]) -> list[Path]:
 def pictures_among(files: Sequence[Path]) -> list[Path]:
     """Pictures, which beside `maps_among` show something and are members where there are none."""
     return [one for one in files if one.suffix.lower() in PICTURE_SUFFIXES]
+
+
+def repeated(sums: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """Which members are one file: named twice by mistake it would have two votes in silence.
+
+    Args:
+        sums: number and checksum of each.
+    """
+    by: dict[str, list[int]] = {}
+    for number, one in sums:
+        by.setdefault(one, []).append(number)
+    for numbers in by.values():
+        if len(numbers) > 1:
+            yield (
+                f"Members {listed_as(numbers)} hold the very same, which counts "
+                f"{len(numbers)} times."
+            )
+
+
+def nothing_in(folder: Path) -> str:
+    """Why a folder is no member: ``holds no map of this image.``"""
+    if any(one.suffix.lower() in (".pth", ".pt", ".safetensors") for one in listed(folder)[0]):
+        return (
+            "holds weights of a network and no map. A model folder, whose networks are run, has "
+            "plans.json and dataset.json beside its folds."
+        )
+    return "holds no map of this image."
 
 
 def _may_be_a_map(path: Path) -> bool:

@@ -22,7 +22,15 @@ from napari_ssn.io import source
 from napari_ssn.io.formats import stem
 from napari_ssn.io.hashes import map_hash
 from napari_ssn.io.member_maps import reordered
-from napari_ssn.io.member_names import label_names, listed, listed_as, maps_among, pictures_among
+from napari_ssn.io.member_names import (
+    label_names,
+    listed,
+    listed_as,
+    maps_among,
+    nothing_in,
+    pictures_among,
+    repeated,
+)
 from napari_ssn.io.member_reading import read_member
 
 _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
@@ -210,7 +218,7 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
         )
     for number, (place, files) in enumerate(groups, start=1):
         if not files:
-            raise DataError(f"{_called(number, _fold(place))} holds no map of this image.")
+            raise DataError(f"{_called(number, _fold(place))} {nothing_in(place)}")
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda group: _member(*group), groups))
     folds = [one.fold for one in found]
@@ -230,7 +238,7 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
             "known here."
         )
     numbered = tuple(replace(one, number=number) for number, one in enumerate(found, start=1))
-    notes.extend(_same(numbered))
+    notes.extend(repeated([(one.number, one.sha256) for one in numbered]))
     return MemberFiles(image, numbered, notes)
 
 
@@ -242,19 +250,6 @@ def without(files: MemberFiles, left_out: Collection[int]) -> MemberFiles:
 
 def _case_of(path: Path) -> str:
     return _CHANNEL.sub("", stem(path))
-
-
-def _same(files: Sequence[MemberFile]) -> Iterator[str]:
-    """Which members are one file: named twice by mistake it would have two votes in silence."""
-    by: dict[str, list[int]] = {}
-    for one in files:
-        by.setdefault(one.sha256, []).append(one.number)
-    for numbers in by.values():
-        if len(numbers) > 1:
-            yield (
-                f"Members {listed_as(numbers)} hold the very same, which counts "
-                f"{len(numbers)} times."
-            )
 
 
 def _otherwise(place: Path, files: Sequence[Path], case: str) -> bool:

@@ -120,6 +120,14 @@ def test_archives_are_files_too_in_the_order_they_are_named(tmp_path: Path) -> N
     assert read.notes == ["There is no fold 1: the ensemble is of the 2 others."]
 
 
+def test_a_model_folder_without_its_plans_is_said(tmp_path: Path) -> None:
+    for number in (0, 1):
+        (tmp_path / "model" / f"fold_{number}").mkdir(parents=True)
+        (tmp_path / "model" / f"fold_{number}" / "checkpoint_final.pth").write_bytes(b"never read")
+    with pytest.raises(DataError, match=r"^Fold 0 holds weights of a network and no map\."):
+        found([tmp_path / "model"], tmp_path)
+
+
 def test_a_fold_without_the_image_is_said(tmp_path: Path) -> None:
     folds(tmp_path / "out", 3)
     for file in (tmp_path / "out" / "fold_1").iterdir():

@@ -201,6 +201,12 @@ def test_nothing_is_unpickled(reader: Reader, tmp_path: Path) -> None:
     for name in ("evil.pth", "plain.pt"):
         with pytest.raises(ModelError, match=r"objects of Python|damaged"):
             reader.read(tmp_path / name)
+    # Of folds all files have the same name.
+    (tmp_path / "fold_3").mkdir()
+    (tmp_path / "evil.pth").rename(tmp_path / "fold_3" / "evil.pth")
+    with pytest.raises(ModelError, match=r"^fold_3/evil\.pth: It holds objects of Python"):
+        reader.read(tmp_path / "fold_3" / "evil.pth")
+    (tmp_path / "fold_3" / "evil.pth").rename(tmp_path / "evil.pth")
     assert not sign.exists()
     torch.load(tmp_path / "evil.pth", weights_only=False)
     assert sign.exists(), "it would have touched the file"
@@ -279,6 +285,10 @@ def test_a_single_network_has_the_views_that_its_training_mirrored(scan, tmp_pat
     assert dist.rank == 3 and len(dist.members) == 4
     with pytest.raises(DataError, match="not trained on mirrored images"):
         ssn.networks(bundle(tmp_path / "c", training=None), scan)
+    with pytest.raises(DataError, match="whose mirrored views are no members here"):
+        ssn.networks(tmp_path / "b", scan, views="none")
+    twice = ssn.networks([tmp_path / "b"] * 2, scan, device="cpu", views="none")
+    assert twice.notes == ["Some networks have the very same weights, which count more than once."]
 
 
 def test_a_pickled_bundle_is_the_same_network(scan, tmp_path: Path) -> None:

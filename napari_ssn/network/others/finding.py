@@ -21,10 +21,8 @@ from napari_ssn.network.others.window import View, all_views
 Views = Literal["average", "each", "none"]
 
 _PLAIN: tuple[View, ...] = ((),)
-_ALONE = (
-    "An ensemble has two members or more, and here is one network that was not trained on "
-    "mirrored images: name another one beside it, or a folder of several folds."
-)
+_ALONE = "An ensemble has two members or more, and here is one network"
+_ANOTHER = "name another one beside it, or a folder of several folds."
 
 
 def networks(
@@ -127,8 +125,14 @@ def find_networks(
         for member in _members(one, number, how, len(found), count)
     ]
     if all_said and len(members) < 2:
-        raise DataError(_ALONE)
+        if how == "each":
+            raise DataError(f"{_ALONE} that was not trained on mirrored images: {_ANOTHER}")
+        raise DataError(f"{_ALONE}, whose mirrored views are no members here: {_ANOTHER}")
     notes = [note for one in found for note in one.notes]
+    # Named twice by mistake it would have two votes in silence.
+    weights = [one for folder in found for one in folder.sums]
+    if len(set(weights)) < len(weights):
+        notes.append("Some networks have the very same weights, which count more than once.")
     return Networks(volume, found, tuple(members), choose_device(device), notes, cancel=cancel)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from safetensors import SafetensorError, safe_open
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import NEVER, Cancel, ModelError
 
+_FOLD = re.compile(r"fold_?\w{1,8}", re.IGNORECASE)
 SAFE = ".safetensors"
 PICKLED = (".pth", ".pt")
 # Seconds between two looks at whether somebody has stopped the run.
@@ -100,11 +102,11 @@ class Reader:
     def read(self, path: Path) -> Weights:
         """Weights in a file; ModelError, one sentence, if they cannot be read or are none."""
         if path.suffix.lower() == SAFE:
-            return _opened(path, path.name)
+            return _opened(path, _called(path))
         target = Path(self._place.name) / f"weights{SAFE}"
         try:
             self._convert(path, target)
-            return _opened(target, path.name)
+            return _opened(target, _called(path))
         finally:
             target.unlink(missing_ok=True)
 
@@ -127,15 +129,21 @@ class Reader:
             process.stdin.write(f"{asked}\n".encode())
             process.stdin.flush()
         except OSError:
-            raise ModelError(f"{path.name}: {_WORDS['ended']}") from None
+            raise ModelError(f"{_called(path)}: {_WORDS['ended']}") from None
         while not answer.exists():
             if process.poll() is not None and not answer.exists():
-                raise ModelError(f"{path.name}: {_WORDS['ended']}")
+                raise ModelError(f"{_called(path)}: {_WORDS['ended']}")
             self._cancel.check()
             time.sleep(_LOOK_S)
         kind, _, what = answer.read_text(encoding="utf-8").partition(" ")
         if kind != "ok":
-            raise ModelError(f"{path.name}: {_WORDS[kind].format(what=what[:80])}")
+            raise ModelError(f"{_called(path)}: {_WORDS[kind].format(what=what[:80])}")
+
+
+def _called(path: Path) -> str:
+    """What a file is called: of folds all have the same name, and no other folder is named."""
+    fold = path.parent.name
+    return f"{fold}/{path.name}" if _FOLD.fullmatch(fold) else path.name
 
 
 def _opened(path: Path, name: str) -> Weights:
