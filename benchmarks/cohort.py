@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import dask.config
 import nibabel as nib
 import numpy as np
 import psutil
@@ -46,6 +47,13 @@ from napari_ssn.training.reading import load_cases
 from tests.support import crews
 
 _MODEL = "nodule-3d"
+# What a worker watches of its own computer many times a second is no work of one that has 64 of
+# them in it: fifty beats of the loop, two looks at processor, memory and disk, and its profile.
+_APART = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "60s",
+    "distributed.worker.profile.enabled": False,
+}
 
 
 def make_scans(data: Path, count: int, folder: Path) -> Path:
@@ -187,6 +195,7 @@ class _Count:
 @contextmanager
 def _many(workers: int) -> Any:
     with (
+        dask.config.set(_APART),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
