@@ -21,15 +21,20 @@ from benchmarks.ensembles import ensembles
 from benchmarks.inference import inference
 from benchmarks.overview import overview
 from benchmarks.reading import reading
+from benchmarks.serving import serving
+from benchmarks.starting import starting
 from benchmarks.timing import Pair, compare, median
 from benchmarks.training import energy_distance, training_step
 from benchmarks.volumes import shipped, volumes
+from benchmarks.whole import ct, whole
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.samples import volume as sample_volume
 
 SAMPLES = 100
+# Of load at a server: its memory is flat or not within as much.
+_MINUTES = 10.0
 
 _HEAD = """# Benchmarks
 
@@ -97,6 +102,7 @@ def main() -> None:
     dist = model.segment(volume)
     lines = [
         *importing(),
+        *starting(),
         *first_outline(model, volume),
         *inference(),
         *sampling(dist),
@@ -120,12 +126,17 @@ def main() -> None:
         *overview(dist),
         *overview(packed),
         *ensembles(screen),
+        *serving(_MINUTES),
+        *whole(),
+        *ct(),
     ]
     if screen:
+        from benchmarks.first import first
         from benchmarks.slider import slider, volume_slider
         from benchmarks.window import window
 
         lines += [*slider(), *volume_slider(packed)]
+        lines += first()
         # Divided processes: only where they can.
         lines += window() if hasattr(os, "fork") else []
     else:

@@ -93,8 +93,8 @@ def client(
                 told.seconds.append(time.monotonic() - began)
 
 
-def load(model: Model, clients: int, minutes: float, pause: float) -> None:
-    """Print what many clients at once do to a server."""
+def load(model: Model, clients: int, minutes: float, pause: float) -> list[str]:
+    """Lines of what many clients at once do to a server."""
     with tempfile.TemporaryDirectory() as folder:
         token = Path(folder) / "token"
         command = [sys.executable, "-m", "napari_ssn", "serve", "--model", _MODEL]
@@ -115,21 +115,25 @@ def load(model: Model, clients: int, minutes: float, pause: float) -> None:
                 time.sleep(1)
             process.terminate()
     tenth = max(1, len(memory) // 10)
-    print(f"{clients} clients, {minutes:g} minutes, {_MODEL} on the processor:")
-    print(f"* runs: {', '.join(f'{n:,} {what}' for what, n in told.ended.items())}")
-    for words, n in told.errors.items():
-        print(f"  {n} × {words}")
-    print(
-        f"* a run took {statistics.median(told.seconds):.2f} s as a rule and "
-        f"{max(told.seconds):.2f} s at most, with all that waited before it"
-    )
+    runs = ", ".join(f"{n:,} {what}" for what, n in told.ended.items())
+    lines = [
+        f"{clients} clients at one server, {minutes:g} minutes, {_MODEL} on the processor: {runs}",
+        *(f"of which {n} × {words}" for words, n in told.errors.items()),
+        (
+            f"a run of one of them took {statistics.median(told.seconds):.2f} s as a rule and "
+            f"{max(told.seconds):.2f} s at most, with all that waited before it"
+        ),
+    ]
     if told.stops:
-        print(f"* who stopped was free after {max(told.stops):.2f} s at most")
-    print(
-        f"* memory of the server: {statistics.median(memory[tenth : 2 * tenth]):.0f} MB in the "
-        f"second tenth of the time, {statistics.median(memory[-tenth:]):.0f} MB in the last, "
-        f"{max(memory):.0f} MB at most"
-    )
+        lines.append(f"who stopped was free after {max(told.stops):.2f} s at most")
+    return [
+        *lines,
+        (
+            f"memory of that server: {statistics.median(memory[tenth : 2 * tenth]):.0f} MB in the "
+            f"second tenth of the time, {statistics.median(memory[-tenth:]):.0f} MB in the last, "
+            f"{max(memory):.0f} MB at most"
+        ),
+    ]
 
 
 class _Listening(Asked):
@@ -147,16 +151,18 @@ class _Listening(Asked):
         return self._model.answer(question, watch)
 
 
-def wire(model: Model) -> None:
-    """Print what goes over the line."""
+def wire(model: Model) -> list[str]:
+    """Lines of what goes over the line."""
     listening = _Listening(model)
     found = listening.infer(samples.volume(1))
     up, back = asked(listening.question, key_of(model.card)), answered(found)
-    print("Over the line:")
-    print(
-        f"* {_MODEL}, {_shown(found)}: {len(up) / 1e3:,.0f} kB up, {len(back) / 1e3:,.0f} kB back, "
-        f"{len(back) / found.dist.nbytes:.0%} of the dense parameters"
-    )
+    lines = [
+        (
+            f"over the line, {_MODEL}, {_shown(found)}: {len(up) / 1e3:,.0f} kB up, "
+            f"{len(back) / 1e3:,.0f} kB back, {len(back) / found.dist.nbytes:.0%} of the dense "
+            "parameters"
+        ),
+    ]
     whole = network_output((128,) * 3)
     for classes in (4, 2):
         few = (whole.mean[:classes], whole.cov_factor[:, :classes], whole.cov_diag[:classes])
@@ -165,11 +171,18 @@ def wire(model: Model) -> None:
         began = time.perf_counter()
         size = len(answered(kept))
         took = time.perf_counter() - began
-        print(
-            f"* {_shown(kept)}, {classes} labels, rank {dense.rank}, {kept.dist.form}: "
-            f"{size / 1e6:,.1f} MB back, {size / dense.nbytes:.1%} of the dense "
+        lines.append(
+            f"over the line, {_shown(kept)}, {classes} labels, rank {dense.rank}, "
+            f"{kept.dist.form}: {size / 1e6:,.1f} MB back, {size / dense.nbytes:.1%} of the dense "
             f"{dense.nbytes / 1e6:,.0f} MB; written in {took:.1f} s"
         )
+    return lines
+
+
+def serving(minutes: float = 10, clients: int = 16, pause: float = 0.5) -> list[str]:
+    """All of it; no load where it lasts no time."""
+    model = load_model(_MODEL, "cpu")
+    return [*wire(model), *(load(model, clients, minutes, pause) if minutes > 0 else [])]
 
 
 def _shown(found: Inference) -> str:
@@ -182,10 +195,7 @@ def main(
     pause: Annotated[float, typer.Option(help="Seconds of a client between runs.")] = 0.5,
 ) -> None:
     """Print what a server does under load, and what goes over the line."""
-    model = load_model(_MODEL, "cpu")
-    wire(model)
-    if minutes > 0:
-        load(model, clients, minutes, pause)
+    print("\n".join(serving(minutes, clients, pause)))
 
 
 if __name__ == "__main__":

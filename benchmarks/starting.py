@@ -38,16 +38,13 @@ def spent(arguments: list[str], checkout: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main(
-    before: Annotated[Path | None, typer.Option(help="Another checkout, as it was.")] = None,
-    times: Annotated[int, typer.Option(min=1, help="How often each is done.")] = 7,
-) -> None:
-    """Print the medians and, with another checkout, their ratios."""
+def starting(before: Path | None = None, times: int = 7) -> list[str]:
+    """A line for each command: medians, and of another checkout the ratios to it."""
     places = {"now": HERE} | ({} if before is None else {"before": before.resolve()})
     with tempfile.TemporaryDirectory() as out:
         what = {
             "napari-ssn models": ["-m", "napari_ssn", "models"],
-            "napari-ssn segment": ["-m", "napari_ssn", *_SEGMENT, out],
+            "napari-ssn segment of a sample": ["-m", "napari_ssn", *_SEGMENT, out],
         }
         taken: dict[tuple[str, str], list[float]] = {}
         for turn in range(times + 1):
@@ -59,13 +56,24 @@ def main(
                         taken.setdefault((name, place), []).append(seconds)
             alone = spent(["-c", "import torch"], HERE)
             if turn:
-                taken.setdefault(("import torch", "now"), []).append(alone)
+                taken.setdefault(("import torch alone", "now"), []).append(alone)
+    lines = []
     for (name, place), seconds in taken.items():
-        words = f"{name} ({place}): {median(seconds):.2f} s"
-        earlier = taken.get((name, "before"))
-        if place == "now" and earlier is not None:
-            words += f", {median(seconds) / median(earlier):.2f} of before"
-        typer.echo(words)
+        if place == "now":
+            words = f"{name}: {median(seconds):.2f} s of processor time"
+            if earlier := taken.get((name, "before")):
+                ratio = median(seconds) / median(earlier)
+                words += f"; before {median(earlier):.2f} s: {ratio:.2f} of that"
+            lines.append(words)
+    return lines
+
+
+def main(
+    before: Annotated[Path | None, typer.Option(help="Another checkout, as it was.")] = None,
+    times: Annotated[int, typer.Option(min=1, help="How often each is done.")] = 7,
+) -> None:
+    """Print the medians and, with another checkout, their ratios."""
+    typer.echo("\n".join(starting(before, times)))
 
 
 if __name__ == "__main__":
