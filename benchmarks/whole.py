@@ -69,27 +69,26 @@ def whole() -> list[str]:
     return [words]
 
 
-def ct() -> list[str]:
-    """The lines of a whole CT."""
+def ct() -> Iterator[str]:
+    """The lines of a whole CT, as they come."""
     if not Path("/proc/self/statm").exists():
-        return ["memory of a whole CT: not measured, it is read from Linux's /proc"]
-    lines = []
+        yield "memory of a whole CT: not measured, it is read from Linux's /proc"
+        return
     with _model(_DECIDED) as folder:
         for how in ("ct", "ct-window"):
             found = _in_process(folder, how)
             if how == "ct":
-                lines.append(
-                    f"a run over a CT of {_shown(_CT)} voxels, {_CLASSES} labels, rank {_RANK}, of "
-                    f"which {found['reach']} of the voxels can change: {found['seen']}"
+                yield (
+                    f"a run over a CT of {_shown(_CT)} voxels, {_CLASSES} labels, rank {_RANK}, "
+                    f"of which {found['reach']} can change: {found['seen']}"
                 )
             first = "" if how == "ct" else ", a slice in its middle first"
-            lines.append(
+            yield (
                 f"the CT{first}: {found['peak']:.2f} GB at most beyond the image of "
                 f"{found['image']:.2f} GB (estimated before {found['estimate']:.2f} GB), and "
                 f"{found['disk']:.1f} GB on the disk; {found['seconds']:.0f} s, of which sorting "
                 f"{found['sorting']:.0f} s; dense it is {found['dense']:.1f} GB"
             )
-    return lines
 
 
 @contextmanager
@@ -227,7 +226,8 @@ def main(
     if folder is not None:
         typer.echo(json.dumps(_measure(folder, how)))
         return
-    typer.echo("\n".join(ct() if large else whole()))
+    for line in ct() if large else whole():
+        typer.echo(line)
 
 
 if __name__ == "__main__":

@@ -298,7 +298,8 @@ def _scan(
     else:
         folder = aside_for(model.card, plan) if question.aside else None
         shown = plane if soon else None
-        blender = Slabs(plan, way.home, single, tiles, coming, shown, folder, stop)
+        beside = way.device.type != "cpu"
+        blender = Slabs(plan, way.home, single, tiles, coming, shown, folder, beside, stop)
     forward = Forward(model, way.device, watch.cancelled, way.divided)
     for done, tile in enumerate(tiles):
         ask(watch.cancelled)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
@@ -64,6 +65,8 @@ class Slabs:
         coming: in which order.
         plane: voxels that `slab` is asked for, if any.
         folder: where the numbers lie, see `Shelf`; None for memory.
+        beside: whether it is packed in a thread of its own, while tiles come: where another device
+            computes them. One that has to share the processor would only hold them up.
         stopped: is called now and then while it is packed; what it raises goes through.
     """
 
@@ -76,10 +79,13 @@ class Slabs:
         coming: Coming,
         plane: Voxels | None = None,
         folder: Path | None = None,
+        beside: bool = False,
         stopped: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan, self._plane, self._folder, self._stopped = plan, plane, folder, stopped
         self._packing: Packing | None = None
+        self._beside = _one_thread() if beside else None
+        self._under_way: Future[None] | None = None
         self._seen: list[tuple[Voxels, Parameters]] = []
         self._shelf, axes = Shelf(folder), coming.axes
         spans = Counter(
@@ -139,15 +145,28 @@ class Slabs:
             if piece.left == 0 and piece.blender is not None:
                 if self._plane is not None:
                     self._seen += self._cut(piece, self._plane)
-                self._pack(piece.blender, piece.voxels)
+                self._wait()
+                if self._beside is None:
+                    self._pack(piece.blender, piece.voxels)
+                else:
+                    self._under_way = self._beside.submit(self._pack, piece.blender, piece.voxels)
                 piece.blender = None
 
     def finish(self, between: Callable[[], None] = lambda: None) -> Columns:
         """All that was packed, in order; nothing is left here."""
         between()
+        self._wait()
+        if self._beside is not None:
+            self._beside.shutdown()
         assert self._packing is not None
         packing, self._packing = self._packing, None
         return packing.finish()
+
+    def _wait(self) -> None:
+        """Until what is packed in the other thread is; what it raised goes on here."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
 
     def _cut(self, piece: _Piece, voxels: Voxels) -> list[tuple[Voxels, Parameters]]:
         """What of some voxels lies in a piece, if anything does."""
@@ -172,6 +191,11 @@ class Slabs:
     def _asked(self) -> bool:
         self._stopped()
         return False
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    """A thread that divides its work as this one does."""
+    return ThreadPoolExecutor(1, "packing", torch.set_num_threads, (torch.get_num_threads(),))
 
 
 def _meet(one: range | slice, other: range | slice) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from napari_ssn.core.packed.distribution import PackedDistribution, compact
 from napari_ssn.errors import Cancelled
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network import plan as plans
+from napari_ssn.network import slabs
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import needed_bytes, plan_for
@@ -199,7 +202,61 @@ def test_the_estimate_counts_a_coarse_grid_in_voxels_of_the_image(folder: Path) 
     assert needed_bytes(card, plan, packed=True) > (dense + kept) * 64**3
 
 
-def test_a_run_is_stopped_while_it_packs(folder: Path) -> None:
+def beside(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Pack in a thread of its own, as where a GPU computes; names of threads that packed."""
+    make, pack, names = Slabs.__init__, Slabs._pack, list[str]()
+
+    def made(self: Slabs, *arguments: Any) -> None:
+        *rest, _, stop = arguments
+        make(self, *rest, True, stop)
+
+    def packed(self: Slabs, *arguments: Any) -> None:
+        names.append(threading.current_thread().name)
+        pack(self, *arguments)
+
+    monkeypatch.setattr(Slabs, "__init__", made)
+    monkeypatch.setattr(Slabs, "_pack", packed)
+    return names
+
+
+@pytest.mark.parametrize("look_at", [None, (None, 2, None), (2, None, None)])
+def test_packed_in_a_thread_of_its_own_it_is_the_same(
+    folder: Path, look_at: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = model_of(folder, "deep", orientation="LIP", spacing_mm=[1.0])
+    dense = model.infer(volume()).dist
+    names, seen = beside(monkeypatch), list[LogitDistribution]()
+    found = model.infer(volume(), watch=Watch(look_at, seen.append), packed=True).dist
+    assert isinstance(dense, LogitDistribution) and isinstance(found, PackedDistribution)
+    same(found, PackedDistribution.of(dense))
+    assert len(seen) == (look_at is not None)
+    assert len(names) > 3 and all(name.startswith("packing") for name in names)
+
+
+def test_what_fails_in_that_thread_ends_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("no numbers")
+
+    beside(monkeypatch)
+    monkeypatch.setattr(slabs.Packing, "add", fail)
+    with pytest.raises(ValueError, match="no numbers"):
+        model_of(folder, "deep").infer(volume(), packed=True)
+    # The thread ends when nobody has a use for it any more.
+    gc.collect()
+    for one in threading.enumerate():
+        if one.name.startswith("packing"):
+            one.join(30)
+            assert not one.is_alive()
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_run_is_stopped_while_it_packs(
+    folder: Path, other: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if other:
+        beside(monkeypatch)
     model, asked = model_of(folder, "deep"), [0]
 
     def stop() -> bool:
