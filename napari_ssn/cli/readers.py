@@ -20,7 +20,7 @@ from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.files import check_not_source, check_targets, write_files
 from napari_ssn.io.formats import is_nifti
-from napari_ssn.io.outline import Outline, read_outlines
+from napari_ssn.io.outline import Outline, in_one_order, read_outlines
 from napari_ssn.io.sidecar import sidecar_path
 from napari_ssn.io.staple import MISSING
 from napari_ssn.network.models import load_model
@@ -131,7 +131,7 @@ def readers(
     if len(set(people)) < len(people):
         raise typer.BadParameter("--names are of different people, so that each is told apart.")
     found = gather(
-        [one.values for one in read],
+        in_one_order(read, labels),
         volume.space,
         _spacing(volume),
         people,

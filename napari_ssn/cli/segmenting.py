@@ -47,7 +47,7 @@ from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.crowd import member_choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
-from napari_ssn.prediction.drawing import as_drawing, fit, words_of
+from napari_ssn.prediction.drawing import drawn_as, fit, words_of
 from napari_ssn.prediction.export import export_report, likely_content, size_rows, table_of
 from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.overview import nested
@@ -140,9 +140,10 @@ def segment_image(
     drawings = [] if drawing is None else [drawing]
     for one in (*named.paths, *(() if files is None else files.paths), *drawings):
         check_not_source(targets, one)
-    outline = None if drawing is None else read_outline(drawing, volume).values
+    outline = None if drawing is None else read_outline(drawing, volume)
     if outline is not None and card is not None:
-        as_drawing(outline, volume.space, [label.name for label in card.labels])
+        called = [label.name for label in card.labels]
+        drawn_as(outline, volume.space, called)
     beside = None if drawing is None else sidecar_path(drawing)
     told = read_sidecar(beside) if beside is not None and is_sidecar(beside) else None
     headers = volume.source if isinstance(volume.source, DicomSeries) else None
@@ -166,7 +167,7 @@ def segment_image(
         lengths = None if ranges.members else measure_lengths(found)
         fitting = None
         if outline is not None:
-            outlined = as_drawing(outline, volume.space, found.labels)
+            outlined = drawn_as(outline, volume.space, found.labels)
             fitting = fit(found, outlined)
             if told is not None and (people := recorded(told, outlined, found)) is not None:
                 if label_map_hash(outlined) == told.label_map_sha256:

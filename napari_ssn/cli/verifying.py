@@ -27,7 +27,7 @@ from napari_ssn.geometry.transforms import corners_apart_mm
 from napari_ssn.io.formats import STRUCTURES_SUFFIX
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.outline import read_outline
-from napari_ssn.prediction.drawing import as_drawing
+from napari_ssn.prediction.drawing import drawn_as
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import record_of
 from napari_ssn.prediction.repeating import PROBABILITY, circumstances, why_not
@@ -119,8 +119,8 @@ def verify(
     _tell_renamed(record, found)
     drawn = None
     if drawing is not None:
-        outline = read_outline(drawing, found.source.load()).values
-        drawn = as_drawing(outline, found.source.space, found.labels)
+        outline = read_outline(drawing, found.source.load())
+        drawn = drawn_as(outline, found.source.space, found.labels)
     stated = statements(record, recall, drawn)
     problems += stated.problems
     if beside is None:

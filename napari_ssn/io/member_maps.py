@@ -155,3 +155,9 @@ def reordered(found: Array, order: Sequence[int]) -> Array:
         to[list(order)] = np.arange(len(order), dtype=np.uint8)
         return to[found]
     return found[list(order)]
+
+
+def of_one_thing(found: Array) -> bool:
+    """Whether it is a label map with one label."""
+    top = found.max()
+    return bool(found.dtype == np.uint8 and top > 0 and np.isin(found, (0, top)).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,3 +106,12 @@ def _of_one_label(path: Path, image: Volume) -> Array:
         raise DataError("One of several files of a member holds several maps itself.")
     found: Array = on_grid(one, image)[0]
     return found
+
+
+def sum_of(file: Path) -> str:
+    """sha256 of what a file holds, unpacked where it is packed."""
+    digest = hashlib.sha256()
+    with source.opened(file) as stream:
+        for piece in source.plain(stream):
+            digest.update(piece)
+    return digest.hexdigest()

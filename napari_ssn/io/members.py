@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from napari_ssn.documents.nnunet import names_beside
 from napari_ssn.errors import DataError, ImageError, SSNError
+from napari_ssn.geometry.label_order import one_order, renumbered
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io import source
 from napari_ssn.io.formats import stem
 from napari_ssn.io.hashes import map_hash
-from napari_ssn.io.member_maps import reordered
+from napari_ssn.io.member_maps import of_one_thing, reordered
 from napari_ssn.io.member_names import (
     label_names,
     listed,
@@ -31,7 +31,8 @@ from napari_ssn.io.member_names import (
     pictures_among,
     repeated,
 )
-from napari_ssn.io.member_reading import read_member
+from napari_ssn.io.member_reading import read_member, sum_of
+from napari_ssn.io.outline import segment_names
 
 _FOLD = re.compile(r"fold[_ -]?(\d{1,3})", re.IGNORECASE)
 # nnU-Net's channel at the end of an image's name, which its prediction has not.
@@ -52,6 +53,8 @@ class MemberFile:
         fold: number of nnU-Net's fold; None where it is none.
         number: among all that were named, from 1.
         labels: names of its labels by number; None where nobody says.
+        names: of a segmentation's labels.
+        moves: numbers of its labels that become others, see `one_order`.
     """
 
     paths: tuple[Path, ...]
@@ -59,6 +62,8 @@ class MemberFile:
     fold: int | None = None
     number: int = 0
     labels: tuple[str, ...] | None = None
+    names: dict[int, str] = field(default_factory=dict, compare=False)
+    moves: dict[int, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,13 @@ class MemberFiles:
                 ]
                 if note is not None:
                     remarks.setdefault(note, []).append(one)
-                if one.labels is None and self._named_by_files and _of_one_thing(found):
+                if one.labels is None and self._named_by_files and of_one_thing(found):
                     raise DataError(
                         f"{_called(one.number, one)} outlines one thing, and others have a file "
                         "for each label: which of these it is nobody can tell. Put an empty map "
                         "for each of the others beside it."
                     )
+                found = renumbered(found, one.moves)
                 if wanted is not None and one.labels is not None:
                     found = reordered(found, [one.labels.index(name) for name in wanted])
                 yield found
@@ -141,6 +147,7 @@ class MemberFiles:
             if one.paths[0].suffix.lower() == ".npz":
                 continue
             found, _ = read_member(one.paths, self.image)
+            found = renumbered(found, one.moves)
             if found.dtype == np.uint8:
                 yield one, found
             elif len(found) == 2:
@@ -232,6 +239,7 @@ def find_members(paths: Sequence[Path], image: Volume, name: str = "") -> Member
     elif len(set(folds)) < len(folds):
         found = [replace(one, fold=None) for one in found]
     _check_labels(found)
+    found = _in_one_order(found)
     if case and any(_otherwise(place, files, case) for place, files in groups):
         notes.append(
             "There are archives that are not named as the image: whether they are of it is not "
@@ -297,19 +305,22 @@ def _member(place: Path, files: tuple[Path, ...]) -> MemberFile:
         labels = ("background", *label_names(files))
     elif (named := names_beside(files[0].parent)) is not None:
         labels = tuple(sorted(named, key=lambda name: named[name]))
-    sums = [_sum_of(one) for one in files]
+    sums = [sum_of(one) for one in files]
     # Of several the sum of their sums: no file ends where another begins.
     sha256 = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
     fold = _fold(place if place.is_dir() else place.parent)
-    return MemberFile(files, sha256, fold, labels=labels)
+    names = segment_names(files[0]) if len(files) == 1 and labels is None else {}
+    return MemberFile(files, sha256, fold, labels=labels, names=names)
 
 
-def _sum_of(file: Path) -> str:
-    digest = hashlib.sha256()
-    with source.opened(file) as stream:
-        for piece in source.plain(stream):
-            digest.update(piece)
-    return digest.hexdigest()
+def _in_one_order(found: list[MemberFile]) -> list[MemberFile]:
+    """Members that are segmentations, with one number for what has one name."""
+    known = next((one.labels for one in found if one.labels is not None), None)
+    to, labels = one_order([one.names for one in found], known)
+    return [
+        replace(one, moves=moves, labels=labels or one.labels)
+        for one, moves in zip(found, to, strict=True)
+    ]
 
 
 def _check_labels(found: Sequence[MemberFile]) -> None:
@@ -324,12 +335,6 @@ def _check_labels(found: Sequence[MemberFile]) -> None:
                 f"{_called(number, one)} has other labels ({theirs}) than the first ({ours}): all "
                 "members outline the same."
             )
-
-
-def _of_one_thing(found: NDArray[Any]) -> bool:
-    """Whether it is a label map with one label."""
-    top = found.max()
-    return bool(found.dtype == np.uint8 and top > 0 and np.isin(found, (0, top)).all())
 
 
 def _fold(place: Path) -> int | None:

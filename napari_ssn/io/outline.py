@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.errors import GeometryError, ImageError, SSNError
+from napari_ssn.geometry.label_order import one_order, renumbered
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom, member
@@ -73,6 +75,28 @@ def read_outline(path: Path, image: Volume) -> Outline:
             f"The file holds {len(found)} outlines over each other: give one with a single one."
         )
     return found[0]
+
+
+def in_one_order(
+    outlines: Sequence[Outline], labels: Sequence[str] | None = None
+) -> list[NDArray[Any]]:
+    """Values of several outlines, with one number for what has one name; see `one_order`."""
+    to, _ = one_order([one.names for one in outlines], labels)
+    return [renumbered(one.values, moves) for one, moves in zip(outlines, to, strict=True)]
+
+
+def segment_names(path: Path) -> dict[int, str]:
+    """Names of a segmentation's labels by number; empty where it is none, or cannot be read."""
+    if not holds_segments(path):
+        return {}
+    try:
+        found, _ = _parts(path)
+    except SSNError:
+        # Said when it is read.
+        return {}
+    return (
+        {value: label.name for value, label in found[0].labels.items()} if len(found) == 1 else {}
+    )
 
 
 def holds_segments(path: Path) -> bool:

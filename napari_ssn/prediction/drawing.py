@@ -14,6 +14,7 @@ from napari_ssn.core.metrics import dice
 from napari_ssn.core.surface import mean_surface_distance
 from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError
 from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.outline import Outline, in_one_order
 from napari_ssn.prediction.choice import BEYOND, LEFT_OUT, Choice, Drawing, Point
 from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.decode import hypothesis_of
@@ -108,6 +109,17 @@ def as_drawing(values: NDArray[np.generic], space: Sequence[int], labels: Sequen
             f"{known}."
         )
     return values.astype(np.uint8)
+
+
+def drawn_as(outline: Outline, space: Sequence[int], labels: Sequence[str]) -> Labels:
+    """`as_drawing` of a file's outline, whose labels may have the model's names and other numbers.
+
+    Args:
+        outline: of the file.
+        space, labels: as for `as_drawing`.
+    """
+    (values,) = in_one_order([outline], labels)
+    return as_drawing(values, space, labels)
 
 
 def fit(

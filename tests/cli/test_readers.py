@@ -13,7 +13,9 @@ import napari_ssn as ssn
 from napari_ssn.core.adjudicating import blend
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.given.drawing import fit_drawing
+from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.io.content import PlainModel, plain_labels
 from napari_ssn.io.hashes import label_map_hash
 from tests.support.choices import NAME
 from tests.support.helpers import command
@@ -121,6 +123,39 @@ def test_whose_outline_may_be_stored_otherwise_is_said(run_readers, scan, tmp_pa
     assert out.startswith("Reader 1 and reader 2 lie at one place only if the axes of some are")
     out = run_readers(paths[0], paths[0], paths[2])[1]
     assert out.startswith("Reader 3 lies where the others do only if its axes are turned")
+
+
+def test_labels_of_one_name_are_compared_whatever_their_numbers(
+    run_readers, monkeypatch, capsys, scan, tmp_path: Path
+) -> None:
+    """Segmentations say what each of their labels is called; the ensemble of them has the names."""
+    affine, space = nib.load(scan).affine, nib.load(scan).shape
+    drawn = np.zeros(space, np.uint8)
+    drawn[1:4, 2:5, 1:5], drawn[1:3, 5:8, 2:4] = 1, 2
+    paths = []
+    for number, (values, names) in enumerate(
+        (
+            (drawn, ("head", "tail")),
+            (np.array([0, 2, 1], np.uint8)[drawn], ("Tail", "Head")),
+            ((drawn == 2).astype(np.uint8), ("tail",)),
+        )
+    ):
+        paths.append(tmp_path / f"{number}.seg.nrrd")
+        card = PlainModel("", "", "", plain_labels(["background", *names]))
+        ssn.write(Hypothesis(values, affine, None, len(names) + 1), paths[-1], model=card)
+    out = run_readers(*paths)[1]
+    assert "Reader 1 and reader 2: label 1 Dice 1.00, 0.0 mm apart; label 2 Dice 1.00" in out
+    assert "Reader 1 and reader 3: label 1 Dice 0.00; label 2 Dice 1.00" in out
+    each = [item for one in paths for item in ("--ensemble", one)]
+    where = tmp_path / "out"
+    status, said, err = command(monkeypatch, capsys, "segment", scan, *each, "--out", where)
+    assert status == 0, err
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["Head", "Tail"]
+    for number, wanted in ((1, drawn), (2, drawn), (3, 2 * (drawn == 2))):
+        written = np.asanyarray(nib.load(where / f"member_0{number}.nii.gz").dataobj)
+        np.testing.assert_array_equal(written, wanted)
+    checked = ("verify", where / "mean.json", "--image", scan, *each)
+    assert command(monkeypatch, capsys, *checked)[0] == 0
 
 
 @pytest.mark.parametrize("how", ["pick", "majority", "staple", "blend"])

@@ -190,6 +190,23 @@ def test_images_of_probabilities_are_members(dock: tuple[Any, Any], qtbot: Any) 
     assert "Layer “soft 0”: It does not lie on the image's grid" in dock.run.status.text()
 
 
+def test_labels_of_layers_are_put_in_one_order_by_their_names(
+    dock: tuple[Any, Any], qtbot: Any
+) -> None:
+    """As layers of segmentations in files have them, those that somebody opened of two people."""
+    viewer, dock = dock
+    two = outlines()[1].copy()
+    two[14:][two[14:] > 0] = 2
+    for number, names in enumerate((("head", "tail"), ("tail", "head"))):
+        layer = viewer.layers[f"DOE JANE {number}"]
+        layer.data = two if number == 0 else np.array([0, 2, 1])[two]
+        layer.features = {"index": [0, 1, 2], "label": ["background", *names]}
+    viewer.layers.selection = {viewer.layers["DOE JANE 0"], viewer.layers["DOE JANE 1"]}
+    dock.image.members.layers.click()
+    run_and_wait(dock, qtbot)
+    np.testing.assert_array_equal(dock.session.result.members.label_maps, np.stack([two, two]))
+
+
 def test_a_layer_of_a_part_is_laid_where_it_lies(dock: tuple[Any, Any], qtbot: Any) -> None:
     """As a file of a part is; also in another unit."""
     viewer, dock = dock

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.display import RESULT_KEY
+from napari_ssn.geometry.label_order import one_order, renumbered
 from napari_ssn.geometry.transforms import layer_matrix
 from napari_ssn.gui.layers import colours, places
 from napari_ssn.gui.layers import results as layers
@@ -96,6 +97,8 @@ class Drawings:
     def values_of(self, layer: Labels) -> NDArray[Any]:
         """What is drawn in a layer, on the grid of the present result's image; a copy.
 
+        Labels that have the names of the result's are numbered as these.
+
         GeometryError: the layer lies on another grid.
         """
         transform, axes = self._scene.frame_of_result
@@ -109,7 +112,8 @@ class Drawings:
         shape = self._scene.shown(np.zeros(result.source.space, bool)).shape
         matrix = layer_matrix(transform, axes)
         on_image = places.laid(layer, data, matrix, transform["units"], shape)
-        return self._scene.unshown(on_image).copy()
+        moves, _ = one_order([label_names(layer)], result.labels)
+        return renumbered(self._scene.unshown(on_image), moves[0]).copy()
 
     def made_of(self, layer: Labels) -> Made | None:
         """How a layer was made of several people's outlines, whatever was painted on it since."""
@@ -164,3 +168,12 @@ class Drawings:
         # In 3D napari draws no lines, and would warn of them at every move.
         for layer in self._lined:
             layer.contour = 1 if self._viewer.dims.ndisplay == 2 else 0
+
+
+def label_names(layer: Labels) -> dict[int, str]:
+    """Names of the labels of a layer that a file named, by number; empty of others."""
+    features = layer.features
+    if not {"index", "label"} <= set(features):
+        return {}
+    each = zip(features["index"], features["label"], strict=True)
+    return {int(number): str(name) for number, name in each if int(number)}

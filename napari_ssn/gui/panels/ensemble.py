@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_ssn.errors import DataError, SSNError
+from napari_ssn.geometry.label_order import one_order, renumbered
+from napari_ssn.gui.layers.drawing import label_names
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.widgets.parts import button, row, say, text
 from napari_ssn.session import Chosen, Session
@@ -101,6 +103,9 @@ class EnsembleRows(QWidget):
             except SSNError as error:
                 self._session.tell(f"Layer “{layer.name}”: {error}", error=True)
                 return
+        named = [label_names(one) if isinstance(one, Labels) else {} for one in layers]
+        moves, _ = one_order(named)
+        maps = [renumbered(one, to) for one, to in zip(maps, moves, strict=True)]
         self._session.choose_members(
             Chosen(maps=tuple(maps), names=tuple(one.name for one in layers))
         )
