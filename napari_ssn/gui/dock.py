@@ -46,7 +46,7 @@ from napari_ssn.gui.panels.walk import ResultPanel, SliderPanel
 from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.widgets.fold import Fold
 from napari_ssn.gui.widgets.page import Page
-from napari_ssn.gui.widgets.parts import colours_of, style_of
+from napari_ssn.gui.widgets.parts import colours_of, column, style_of
 from napari_ssn.gui.widgets.steady import SteadyView
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
@@ -153,7 +153,7 @@ class SSNDock(QWidget):
 
     def _lay_out(self) -> None:
         # Outlines and sizes, which wait where there does not seem to be anything.
-        self.details = _column(
+        self.details = column(
             self.result,
             self.cards,
             self.outcomes,
@@ -165,7 +165,7 @@ class SSNDock(QWidget):
             self.points,
             self.samples,
         )
-        main = _column(
+        main = column(
             self.offer,
             self.opening,
             self.start,
@@ -179,13 +179,13 @@ class SSNDock(QWidget):
         )
         main.layout().addStretch(1)
         # Where all this leads to stays in sight.
-        self.foot = _column(self.export, self.archives.send, margins=(8, 0, 8, 4))
-        self._two = _column(self.follow, margins=_AROUND)
+        self.foot = column(self.export, self.archives.send, margins=(8, 0, 8, 4))
+        self._two = column(self.follow, margins=_AROUND)
         pages = (
             (main, "Segment"),
             (self._two, "Follow-up"),
-            (_column(self.readers, margins=_AROUND), "Readers"),
-            (_column(self.settings, margins=_AROUND), "Settings"),
+            (column(self.readers, margins=_AROUND), "Readers"),
+            (column(self.settings, margins=_AROUND), "Settings"),
         )
         tabs = QTabWidget()
         for page, title in pages:
@@ -340,14 +340,3 @@ class SSNDock(QWidget):
         # Of a window that is gone nothing can be taken away.
         self.picture.close(tidy=alive)
         self.session.close()
-
-
-def _column(*panels: QWidget, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
-    """Panels below each other."""
-    made = QWidget()
-    layout = QVBoxLayout(made)
-    layout.setContentsMargins(*margins)
-    layout.setSpacing(6)
-    for panel in panels:
-        layout.addWidget(panel)
-    return made

@@ -329,3 +329,14 @@ class Lines(QWidget):
     def text(self) -> str:
         """All that is said, a line each."""
         return "\n".join(label.text() for label in self._lines if label.text())
+
+
+def column(*panels: QWidget, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
+    """Panels below each other."""
+    made = QWidget()
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(*margins)
+    layout.setSpacing(6)
+    for panel in panels:
+        layout.addWidget(panel)
+    return made
