@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,11 @@ def filled(out: Array) -> Array:
 
 def on_grid(found: Volume, image: Volume) -> Array:
     """Channels of a file on the grid of its image; DataError if it lies on another."""
+    if found.space == (*image.space, 1):
+        # A slice has two axes, or a third one of one voxel: programs write either.
+        found = replace(found, data=found.data[..., 0])
+    elif (*found.space, 1) == image.space:
+        found = replace(found, data=found.data[..., None])
     known = "unknown" not in (found.extent, image.extent) and found.oriented == image.oriented
     if not known and found.space == image.space:
         return found.data

@@ -286,6 +286,24 @@ def test_a_slice_of_nnunet_has_a_third_axis_of_one_voxel(tmp_path: Path) -> None
     assert all(same(a, b) for a, b in zip(read, wanted, strict=True))
 
 
+@pytest.mark.parametrize("third", [False, True])
+def test_a_slice_has_two_axes_or_a_third_of_one_voxel(third: bool, tmp_path: Path) -> None:
+    drawn = [p[:, :, :, 5].argmax(0).astype(np.uint8) for p in members(2)]
+    space = (*SPACE[:2], 1) if third else SPACE[:2]
+    path = nifti(tmp_path / "case_0000.nii.gz", np.zeros(space, np.float32))
+    maps = [
+        nifti(tmp_path / "0.nii.gz", drawn[0]),
+        nifti(tmp_path / "1.nii.gz", drawn[1][..., None]),
+    ]
+    read = list(find_members(maps, ssn.read(path), path.name))
+    assert all(same(a, b.reshape(space)) for a, b in zip(read, drawn, strict=True))
+    elsewhere = AFFINE.copy()
+    elsewhere[0, 3] += 3
+    maps[1] = nifti(tmp_path / "2.nii.gz", drawn[1][..., None], elsewhere)
+    with pytest.raises(DataError, match="up to 3 mm beside the image's"):
+        list(find_members(maps, ssn.read(path), path.name))
+
+
 def test_pictures_are_members_of_a_picture(tmp_path: Path) -> None:
     """Also those of a folder, and the label map that nnU-Net writes beside an archive."""
     p = [one[:, :, :, 5] for one in members(3)]
