@@ -10,7 +10,7 @@ import napari
 import numpy as np
 from PIL import Image
 
-from napari_ssn.gui.demo import choose_model, let_draw
+from napari_ssn.gui.demo import choose_model, let_draw, open_sample
 from napari_ssn.gui.dock import SSNDock
 from napari_ssn.samples import sample
 
@@ -110,7 +110,7 @@ def nodule_in_3d(viewer: napari.Viewer) -> tuple[SSNDock, tuple[int, ...]]:
     """Open the sample of a nodule in Hounsfield units and the dock; and where the nodule is."""
     about = sample(4)
     assert about.centre is not None
-    viewer.open_sample("napari-ssn", about.name)
+    open_sample(viewer, about.name)
     _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
     choose_model(dock, "nodule-3d")
     return dock, about.centre

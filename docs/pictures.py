@@ -20,7 +20,7 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from scipy.ndimage import binary_erosion
 
-from napari_ssn.gui.demo import choose_model, export, point_at, segment, wait_until
+from napari_ssn.gui.demo import choose_model, export, open_sample, point_at, segment, wait_until
 from napari_ssn.gui.dock import SSNDock
 from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.samples import raters
@@ -38,7 +38,7 @@ def tour() -> None:
     """Walk through the tour and take a picture at each step."""
     with window() as viewer:
         camera = Camera(viewer, FOLDER)
-        viewer.open_sample("napari-ssn", "nodule-1")
+        open_sample(viewer, "nodule-1")
         _, dock = viewer.window.add_plugin_dock_widget("napari-ssn", "SSN hypotheses")
         session = dock.session
         wait_until(dock, lambda: session.setup.obstacle is None)

@@ -55,7 +55,7 @@ def run(
     try:
         about = sample(_SAMPLE)
         if image is None:
-            viewer.open_sample(_PLUGIN, about.name)
+            open_sample(viewer, about.name)
         else:
             viewer.open(str(image), plugin=_PLUGIN)
         _, dock = viewer.window.add_plugin_dock_widget(_PLUGIN, _WIDGET)
@@ -72,6 +72,12 @@ def run(
     finally:
         if headless:
             viewer.close()
+
+
+def open_sample(viewer: napari.Viewer, name: str) -> None:
+    """Open a sample by napari's menu, and select its image: the outlines on it are hidden."""
+    image, *_ = viewer.open_sample(_PLUGIN, name)
+    viewer.layers.selection = {image}
 
 
 def perform(

@@ -82,9 +82,10 @@ class Cards:
         return (share_of_members(card.share, self.draws, self.noun) if self.noun else share), size
 
     def short(self, measure: Measure, card: Card) -> tuple[str, str]:
-        """As `lines`, for the little room below a thumbnail: ``2 of 5``."""
+        """As `lines`, for the little room below a thumbnail: ``2 of 5``, ``nothing``."""
         first, second = self.lines(measure, card)
-        return first.removesuffix(f" {self.noun}"), second.removesuffix(measure.here)
+        second = second.removesuffix(measure.here).removesuffix(" outlined")
+        return first.removesuffix(f" {self.noun}"), second
 
     def tip(self, card: Card, size: str) -> str:
         """What the numbers of a card mean, see `card_tip`."""

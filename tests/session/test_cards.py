@@ -48,6 +48,10 @@ def test_the_cards_are_the_representatives(tmp_path: Path) -> None:
         assert (card.share, card.error) == (one.probability, one.probability_error)
         assert card.picture.shape == (SIDE, SIDE, 3) and card.picture.dtype == np.uint8
     assert len({card.picture.tobytes() for card in cards.cards}) == len(cards.cards)
+    # Where nothing is outlined, the little room below the picture has a word that can be read.
+    none = replace(cards.cards[0], counts=np.array([1920, 0]))
+    assert cards.lines(result.measure, none)[1] == "nothing outlined"
+    assert cards.short(result.measure, none)[1] == "nothing"
 
 
 def test_a_card_is_undone_like_any_step(tmp_path: Path) -> None:

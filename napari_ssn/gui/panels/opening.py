@@ -143,6 +143,7 @@ def made(where: Path | str, layer: LayerData) -> Layer:
     """A layer that knows where it is from: what it was opened from is not to be written over."""
     source: dict[str, Any] = {"sample": (_PLUGIN, where)}
     if isinstance(where, Path):
-        source = {"path": str(where), "reader_plugin": _PLUGIN}
+        # Of a reader's layer napari shows the file's name, which may be a patient's.
+        source = {"path": str(where)}
     with layer_source(**source):
         return Layer.create(*layer)
