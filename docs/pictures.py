@@ -22,7 +22,6 @@ from scipy.ndimage import binary_erosion
 
 from napari_ssn.gui.demo import choose_model, export, open_sample, point_at, segment, wait_until
 from napari_ssn.gui.dock import SSNDock
-from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.samples import raters
 
 # Of the series LungFCP-01-0001 of TCIA's Lung-Fused-CT-Pathology.
@@ -200,6 +199,7 @@ def ensemble() -> None:
         dock.image.members.layers.click()
         for layer in layers:
             layer.visible = False
+        viewer.layers.selection = {dock.picture.image}
         point_at(viewer, dock, centre)
         segment(dock)
         wait_until(dock, lambda: session.summary.lengths is not None)
@@ -223,7 +223,7 @@ def readers_room() -> None:
         point_at(viewer, dock, centre)
         segment(dock)
         layers = people(viewer, dock)
-        viewer.layers.selection = {viewer.layers[HYPOTHESIS]}
+        viewer.layers.selection = {dock.picture.image}
         titles = [dock.tabs.tabText(at) for at in range(dock.tabs.count())]
         dock.tabs.setCurrentIndex(titles.index("Readers"))
         room = dock.session.readers

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from napari_ssn.gui.layers.results import HYPOTHESIS
 from napari_ssn.samples import COUNT
 from tests.support.docks import add_image, run_and_wait
-from tests.support.helpers import tiny_model
+from tests.support.helpers import noise_image, tiny_model
 
 
 def names(viewer: Any) -> set[str]:
@@ -64,3 +66,20 @@ def test_where_no_model_is_installed_the_list_says_so(
     told = dock.run.status.text()
     assert told.startswith("No model is installed") and models.itemText(models.count() - 1) in told
     assert not dock.run.button.isEnabled()
+
+
+def test_what_was_read_is_not_called_by_its_file(
+    open_dock: Callable[..., Any], tmp_path: Path
+) -> None:
+    """napari names it below the picture and in its list, and it may be called after a patient."""
+    image = nib.Nifti1Image(noise_image((12, 10, 6)), np.eye(4))
+    files = [tmp_path / f"DOE_{name}_1970.nii.gz" for name in ("JANE", "JOHN")]
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"))
+    for path in files:
+        nib.save(image, path)
+        (layer,) = viewer.open(str(path), plugin="napari-ssn")
+        layer = getattr(layer, "__wrapped__", layer)
+        assert "DOE" not in layer.get_source_str() + str(layer.get_status((1, 1, 1)))
+        # It is still known, so that nothing is written over it.
+        assert layer.source.path == str(path)
+    assert dock.picture.image in viewer.layers

@@ -1,9 +1,11 @@
-"""Layers that come beside the one that somebody works with."""
+"""Layers that come: beside the one that somebody works with, and called by what they show."""
 
 from __future__ import annotations
 
 from napari.layers import Layer
 from napari.viewer import Viewer
+
+_PLUGIN = "napari-ssn"
 
 
 def add_beside(viewer: Viewer, layer: Layer, at: int | None = None) -> None:
@@ -25,3 +27,14 @@ def add_beside(viewer: Viewer, layer: Layer, at: int | None = None) -> None:
         listed._activate_on_insert = True
     if set(listed.selection) != chosen:
         listed.selection = chosen
+
+
+def forget_reader(layer: Layer) -> None:
+    """Have napari call a layer by its own name, where this plugin has read it.
+
+    Below the picture and in its list napari names the file of what a reader has read, which is
+    often called after the patient.
+    """
+    layer = getattr(layer, "__wrapped__", layer)
+    if layer.source.reader_plugin == _PLUGIN:
+        layer._source = layer.source.model_copy(update={"reader_plugin": None})

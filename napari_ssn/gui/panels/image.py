@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ssn.gui.layers.adding import forget_reader
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.results import is_ours
 from napari_ssn.gui.panels.channels import NAME, ChannelRows
@@ -147,6 +148,8 @@ class ImagePanel(Section):
             for one in self._viewer.layers
             if isinstance(one, Image) and not is_ours(one)
         ]
+        for one in self._viewer.layers:
+            forget_reader(one)
         channels, chosen = self._picture.channels, self.layers.currentData()
         self.layers.blockSignals(True)
         self.layers.clear()

@@ -143,7 +143,7 @@ def made(where: Path | str, layer: LayerData) -> Layer:
     """A layer that knows where it is from: what it was opened from is not to be written over."""
     source: dict[str, Any] = {"sample": (_PLUGIN, where)}
     if isinstance(where, Path):
-        # Of a reader's layer napari shows the file's name, which may be a patient's.
+        # Without the reader, see `forget_reader`.
         source = {"path": str(where)}
     with layer_source(**source):
         return Layer.create(*layer)
