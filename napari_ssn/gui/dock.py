@@ -40,7 +40,7 @@ from napari_ssn.gui.panels.run import RegionPanel, RunPanel
 from napari_ssn.gui.panels.samples import SamplePanel
 from napari_ssn.gui.panels.settings import SettingsPanel
 from napari_ssn.gui.panels.start import StartPanel
-from napari_ssn.gui.panels.study import OfferPanel, StudyPanel
+from napari_ssn.gui.panels.study import OPEN, OfferPanel, StudyPanel
 from napari_ssn.gui.panels.view import ViewPanel
 from napari_ssn.gui.panels.walk import ResultPanel, SliderPanel
 from napari_ssn.gui.preferences import preferences
@@ -86,10 +86,7 @@ class SSNDock(QWidget):
         base = kept_folder()
         self.keeping = Keeping(base, self.session.studies.whole, self.session.tell)
         self.study = StudyPanel(napari_viewer, self.session, self.keeping)
-        more = {
-            "From PACS…": self.archives.open,
-            "Study or exported result…": self.study.open_study,
-        }
+        more = {"From PACS…": self.archives.open, OPEN: self.study.open_study}
         self.start = StartPanel(self.opening, self.session, more)
         self.overlays = Overlays(napari_viewer, self.scene, self.session)
         self.image = ImagePanel(napari_viewer, self.picture, self.session, self.archives.button)

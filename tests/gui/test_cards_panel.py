@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QFontInfo
+from qtpy.QtWidgets import QApplication
 
 from napari_ssn.gui.layers.results import (
     COMPARED,
@@ -151,3 +154,27 @@ def test_three_to_five_cards_are_dealt(opened: tuple[Any, Any], qtbot: Any) -> N
         qtbot.waitUntil(lambda most=most: len(dock.session.cards.cards) == most, timeout=60_000)
         shown = [b for b in dock.cards.buttons if b.isVisibleTo(dock.cards)]
         assert len(shown) == most
+
+
+@pytest.mark.shown
+def test_words_on_cards_grow_with_letters(
+    open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    add_image(viewer)
+    dealt(dock, qtbot)
+    card, beside = dock.cards.buttons[0], dock.cards.compare
+    appearance = get_settings().appearance
+    before, heights = appearance.font_size, []
+    try:
+        for points in (9, 15):
+            appearance.font_size = points
+            QApplication.processEvents()
+            sizes = [QFontInfo(one.font()).pixelSize() for one in (card, beside)]
+            assert abs(sizes[0] - sizes[1]) <= 1
+            # Thumbnail and both lines have room.
+            assert card.height() >= card._place().bottom() + 2 * sizes[0]
+            heights.append(card.height())
+    finally:
+        appearance.font_size = before
+    assert heights[1] > heights[0]

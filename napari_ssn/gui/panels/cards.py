@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QFontInfo, QFontMetrics, QImage, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.cards import Card
 
-# Pixels between cards, around a thumbnail, and of each of the two lines under it.
+# Pixels between cards, around a thumbnail, and of each of the two lines under it at least.
 _GAP, _EDGE, _LINE = 6, 3, 15
 _STAR = 18
 
@@ -75,7 +75,11 @@ class CardButton(QAbstractButton):
     def sizeHint(self) -> QSize:
         """Half of the thumbnail's own pixels, and two lines."""
         side = SIDE // 2 + 2 * _EDGE
-        return QSize(side, side + 2 * _LINE + 2)
+        return QSize(side, side + 2 * self._line() + 2)
+
+    def _line(self) -> int:
+        """Height of a line under the thumbnail."""
+        return max(_LINE, int(QFontMetrics(self.font()).height()))
 
     def minimumSizeHint(self) -> QSize:
         """As `sizeHint`, but narrower where a scroll bar takes its room."""
@@ -89,6 +93,12 @@ class CardButton(QAbstractButton):
     def _star(self) -> QRectF:
         place = self._place()
         return QRectF(place.right() - _STAR, place.top(), _STAR, _STAR)
+
+    def changeEvent(self, event: Any) -> None:
+        """Its lines are as high as letters are now."""
+        if event.type() == QEvent.Type.FontChange:
+            self.updateGeometry()
+        super().changeEvent(event)
 
     def mouseReleaseEvent(self, event: Any) -> None:
         """A click on the star keeps the hypothesis; anywhere else shows it."""
@@ -122,6 +132,7 @@ class CardButton(QAbstractButton):
         white = QColor(255, 255, 255, 255 if full else 190)
         painter.setPen(self.accent if self._starred else white)
         painter.drawText(self._star(), Qt.AlignmentFlag.AlignCenter, "★" if full else "☆")
+        high = self._line()
         for number, words in enumerate(self._lines):
             font = QFont(self.font())
             font.setBold(number == 0)
@@ -133,8 +144,8 @@ class CardButton(QAbstractButton):
             painter.setFont(font)
             colour = self.palette().color(self.foregroundRole()) if number == 0 else self.muted
             painter.setPen(colour)
-            top = place.bottom() + _EDGE + number * _LINE
-            line = QRectF(0, top, self.width(), _LINE)
+            top = place.bottom() + _EDGE + number * high
+            line = QRectF(0, top, self.width(), high)
             painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
         painter.end()
 

@@ -27,7 +27,10 @@ from napari_ssn.text.results import (
 )
 
 _PATTERN = f"Study (*{STUDY_SUFFIX})"
-_EXISTING = f"Study or exported result (*{STUDY_SUFFIX} *.json)"
+_WHAT = "Study or exported result"
+_EXISTING = f"{_WHAT} (*{STUDY_SUFFIX} *.json)"
+#: Entry of the menu that opens images, and what it says.
+OPEN = f"{_WHAT}…"
 OPEN_TIP = "Go on where a study was saved, or a result exported (its .json)"
 _TIP = "All results, with points and what was kept, in one file; no names, and no image"
 

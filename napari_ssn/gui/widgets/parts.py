@@ -77,6 +77,7 @@ def style_of(theme: str, points: float) -> str:
         QLabel[role="notice"] {{ color: {colour["warn"]}; font-size: {small}pt; }}
         QProgressBar {{ min-height: 4px; max-height: 4px; }}
         QSpinBox, QDoubleSpinBox {{ min-width: 30px; }}
+        CardButton {{ font-size: {points}pt; }}
         QLineEdit {{ font-size: {points}pt; {_placeholder(colour["hint"])} }}
         QSlider::handle:horizontal:enabled {{ background-color: {colour["muted"]}; }}
         QSlider::handle:horizontal:enabled:hover {{ background-color: {plain}; }}
