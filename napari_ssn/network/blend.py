@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_ssn.core.columns.shelf import Shelf
+from napari_ssn.core.columns.shelf import Shelf, own_zeros
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.network.plan import Plan
@@ -64,7 +64,7 @@ class Blender:
         shelf: Shelf | None = None,
     ) -> None:
         self.plan = plan
-        self._shelf = shelf
+        self._shelf, self._piece = shelf, held is not None
         self.turn = plan.frame.turn
         self.device = device
         self.unit = 1.0 if single else _UNIT
@@ -113,6 +113,8 @@ class Blender:
         lead = found.shape[: found.ndim - len(nodes)]
         if self._shelf is not None and self.device.type == "cpu":
             return self._shelf.empty((*lead, *self._of_image(nodes)), torch.float32).zero_()
+        if self._piece and self.device.type == "cpu":
+            return own_zeros((*lead, *self._of_image(nodes)))
         size = math.prod((*lead, *nodes)) * found.element_size()
         if size > _TWICE:
             return torch.zeros((*lead, *self._of_image(nodes)), device=self.device)

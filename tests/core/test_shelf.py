@@ -18,7 +18,7 @@ import torch
 from napari_ssn.core.columns import disk
 from napari_ssn.core.columns.packing import ordered, pack
 from napari_ssn.core.columns.rows import Source
-from napari_ssn.core.columns.shelf import Shelf
+from napari_ssn.core.columns.shelf import Shelf, own_zeros
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.errors import DeviceError
 from tests.support.packed import distributions
@@ -80,6 +80,26 @@ def test_the_room_is_given_back_with_the_last_array(tmp_path: Path) -> None:
     del half
     gc.collect()
     assert kept() == 0
+
+
+def test_zeros_are_given_back_at_once() -> None:
+    read = "/proc/self/statm"
+    if not Path(read).exists():
+        pytest.skip("it is read from Linux's /proc")
+
+    def pages() -> int:
+        return int(Path(read).read_text().split()[1])
+
+    # Each smaller than what an allocator asks the system for by itself.
+    before, parts = pages(), [own_zeros((3, 1 << 20)) for _ in range(8)]
+    assert all(bool((part == 0).all()) for part in parts)
+    for part in parts:
+        part.fill_(1.0)
+    grown, whole = pages() - before, 8 * 12 * (1 << 20) // os.sysconf("SC_PAGE_SIZE")
+    del parts, part
+    gc.collect()
+    assert grown > 0.9 * whole and pages() - before < 0.1 * whole
+    assert own_zeros((0, 3)).shape == (0, 3)
 
 
 def test_what_leaves_memory_stays(tmp_path: Path) -> None:

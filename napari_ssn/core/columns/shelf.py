@@ -25,6 +25,17 @@ from napari_ssn.errors import DeviceError
 _AT_ONCE = 1 << 24
 
 
+def own_zeros(shape: Sequence[int]) -> Tensor:
+    """A float32 tensor in memory that is given back when nobody has it any more.
+
+    An allocator keeps what lies between other things, for the next who asks.
+    """
+    size = math.prod(shape) * torch.float32.itemsize
+    if size == 0:
+        return torch.zeros(*shape)
+    return torch.frombuffer(mmap.mmap(-1, size), dtype=torch.float32).reshape(*shape)
+
+
 class Shelf:
     """Where arrays are made.
 
