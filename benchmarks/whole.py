@@ -139,7 +139,8 @@ def _measure(folder: Path, how: str) -> dict[str, Any]:
 
     plane = (None, None, space[2] // 2) if how == "ct-window" else None
     previews: list[Any] = []
-    watching = threading.Thread(target=watch)
+    # Where the run fails nobody ends it.
+    watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     began = time.perf_counter()
     told = Watch(look_at=plane, preview=previews.append if plane else None, progress=progress)
