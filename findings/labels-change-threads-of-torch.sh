@@ -10,6 +10,7 @@
 # most of their time waiting for each other's threads. NUMBA_NUM_THREADS sets both.
 set -euo pipefail
 [ "$(uname -s)" = Linux ] || { echo "shown on Linux alone"; exit 0; }
+unset OMP_NUM_THREADS OMP_THREAD_LIMIT
 [ "$(nproc)" -gt 1 ] || { echo "one processor cannot show it"; exit 0; }
 place=$(mktemp -d) && trap 'rm -rf "$place"' EXIT
 python3 -m venv "$place/env"
