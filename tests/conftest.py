@@ -17,8 +17,8 @@ from tests.support.settled import settle
 # objects instead of warning.
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 os.environ["NAPARI_STRICT_QT"] = "1"
-# napari colours labels in threads of numba's, whose OpenMP is torch's as well: from the first labels
-# on torch would have as many threads as the machine has processors, whatever it was told, and where
+# napari colours labels in threads of numba's, whose OpenMP is torch's as well: from the first on
+# torch would have as many threads as the machine has processors, whatever it was told, and where
 # several processes share these, each waits for the others' by going round in circles.
 if "OMP_NUM_THREADS" in os.environ:
     os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
