@@ -200,7 +200,7 @@ core-test: .venv-core/.installed
 	OMP_NUM_THREADS=1 .venv-core/bin/python -m pytest -n $(JOBS) --dist worksteal tests/core tests/geometry $(ARGS)
 
 .venv-core/.installed: .venv/.installed .ci/carve.py
-	$(BIN)/python .ci/carve.py .venv .venv-core torch numpy scipy scikit-image pytest pytest-timeout pytest-xdist hypothesis
+	$(BIN)/python .ci/carve.py .venv .venv-core torch numpy scipy scikit-image psutil pytest pytest-timeout pytest-xdist hypothesis
 	@touch $@
 
 # Every step after the install runs outside the checkout: what passes there is what the wheel holds.
