@@ -16,6 +16,7 @@ from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.prediction.crowd import crowd_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.text.ensembles import of_members
+from napari_ssn.text.lengths import LengthRanges
 
 #: Hypotheses that are measured at most, and the seed of their draws.
 DRAWS, SEED = 50, 0
@@ -32,6 +33,7 @@ class Lengths:
         longest: range of the longest diameter of each label, in mm (in voxels, of an image whose
             voxel size is unknown); None where no hypothesis outlines it.
         mean: of the mean of that and the longest across it.
+        perpendicular: of the longest across it.
         found: of each label the longest diameters that were found, the smallest first.
         across: and of the longest across these.
         whose: members of a small ensemble, in words, whose smallest and largest the ranges are;
@@ -42,10 +44,23 @@ class Lengths:
     draws: int
     longest: tuple[Range | None, ...]
     mean: tuple[Range | None, ...]
+    perpendicular: tuple[Range | None, ...]
     found: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
     across: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
     whose: str = ""
     around: str = ""
+
+    def of(self, label: int) -> LengthRanges | None:
+        """The ranges of one label, as they are said; None where no hypothesis outlines it.
+
+        Args:
+            label: its place among all, the background left out.
+        """
+        longest, mean = self.longest[label], self.mean[label]
+        if longest is None or mean is None:
+            return None
+        across, whose = self.perpendicular[label], self.whose or self.around
+        return LengthRanges(mean, longest, across, self.draws, whose)
 
 
 def measure_lengths(
@@ -80,16 +95,16 @@ def measure_lengths(
         if box:
             lengths = find_diameters(label_map[box[0]], grid, dist.classes, across)
             found[number] = [(one.longest, one.mean, one.perpendicular) for one in lengths]
-    longest, mean = (
+    longest, mean, perpendicular = (
         tuple(_range(column[column > 0], bool(whose)) for column in found[:, :, which].T)
-        for which in (0, 1)
+        for which in (0, 1, 2)
     )
     each, over = (
         tuple(np.sort(column[column > 0]) for column in found[:, :, which].T) for which in (0, 2)
     )
     members = prediction.members
     around = "" if whose or members is None else f"around {len(members)} {prediction.noun}"
-    return Lengths(len(draws), longest, mean, each, over, whose, around)
+    return Lengths(len(draws), longest, mean, perpendicular, each, over, whose, around)
 
 
 def _range(values: NDArray[np.float64], all_of_them: bool) -> Range | None:

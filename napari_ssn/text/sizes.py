@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssn.core.measures import Range
     from napari_ssn.geometry.diameters import Diameter
 
 
@@ -183,52 +182,9 @@ def headline(
     return f"{before_a_number(label)} {measure.size_here(voxels, found)}"
 
 
-def lengths_line(
-    measure: Measure, found: Diameter | None, mean: Range | None, whose: str = ""
-) -> str:
-    """``mean diameter 17.6 mm (model 11.0–20.3)``, ``… mm (5 networks 16.1–18.0)``.
-
-    What is being measured is ``…``; of a hypothesis without it there is no mean diameter.
-
-    Args:
-        measure: how lengths are said.
-        found: diameters of the hypothesis on show.
-        mean: range of the mean diameter.
-        whose: members that it is of, or ``around 21 networks``; empty of a model's hypotheses.
-    """
-    here = "…" if found is None else f"{found.mean:.1f}" if found.longest else ""
-    said = f"mean diameter {here} {measure.length}" if here else ""
-    if mean is None:
-        return said
-    ends = f"{whose or 'model'} {_ends(mean)}"
-    return f"{said} ({ends})" if said else f"mean diameter: {ends} {measure.length}"
-
-
-def _ends(mm: Range) -> str:
-    return between(f"{mm.low:.1f}", f"{mm.high:.1f}")
-
-
 def between(low: str, high: str) -> str:
     """``0.95–2.31``; one number where both read the same."""
     return low if low == high else f"{low}–{high}"
-
-
-def lengths_tip(measure: Measure, longest: Range, mean: Range, draws: int, whose: str = "") -> str:
-    """What the ranges of the diameters are, and of which hypotheses or members."""
-    ends = [f"{_ends(one)} {measure.length}" for one in (mean, longest)]
-    what = (
-        "Mean of the longest diameter and the longest across it, in the slice where it is longest."
-    )
-    if whose:
-        return (
-            f"{what}\nSmallest and largest of {whose}: of the mean {ends[0]}, of the longest "
-            f"{ends[1]}, without those that outline nothing."
-        )
-    return (
-        f"{what}\nRange of the mean {ends[0]}, of the longest {ends[1]}: "
-        f"{percent(mean.level)} of {draws:,} hypotheses, without those that outline nothing; none "
-        "of them is calibrated."
-    )
 
 
 def sizes_line(

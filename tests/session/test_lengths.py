@@ -14,7 +14,8 @@ from napari_ssn.errors import Cancel, Cancelled
 from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from napari_ssn.prediction.given import Given
 from napari_ssn.prediction.lengths import DRAWS, SEED, measure_lengths
-from napari_ssn.text.sizes import Measure, lengths_line, lengths_tip
+from napari_ssn.text.lengths import LengthRanges, lengths_line, lengths_tip
+from napari_ssn.text.sizes import Measure
 from tests.support.discs import disc
 from tests.support.packed import distributions
 from tests.support.segmented import opened, result_of, source
@@ -65,13 +66,19 @@ def test_it_stops_when_it_is_told_to() -> None:
 def test_what_is_not_known_is_not_said() -> None:
     here = Diameter(20.0, 15.2)
     longest, mean = Range(18.0, 13.2, 24.1, 0.9), Range(15.0, 11.0, 20.3, 0.9)
-    assert lengths_line(MM, here, mean) == "mean diameter 17.6 mm (model 11.0–20.3)"
+    over = LengthRanges(mean, longest, Range(12.0, 8.9, 17.0, 0.9), 50)
+    said = "model 11.0–20.3; longest 13.2–24.1, across it 8.9–17.0"
+    assert lengths_line(MM, here, over) == f"mean diameter 17.6 mm ({said})"
     assert lengths_line(MM, here, None) == "mean diameter 17.6 mm"
-    assert lengths_line(MM, Diameter(), mean) == "mean diameter: model 11.0–20.3 mm"
+    alone = "mean diameter: model 11.0–20.3 mm; longest 13.2–24.1"
+    assert lengths_line(MM, Diameter(), LengthRanges(mean, longest, None, 50)) == alone
     assert lengths_line(MM, Diameter(), None) == ""
     assert lengths_line(MM, None, None) == "mean diameter … mm"
-    tip = lengths_tip(MM, longest, mean, 50)
-    assert "mean 11.0–20.3 mm, of the longest 13.2–24.1 mm: 90 % of 50 hypotheses" in tip
+    tip = lengths_tip(MM, over)
+    assert (
+        "Range of the mean 11.0–20.3 mm, of the longest 13.2–24.1 mm, of the longest across it "
+        "8.9–17.0 mm: 90 % of 50 hypotheses" in tip
+    )
 
 
 def test_the_window_has_those_of_the_points_that_there_are(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from napari_ssn.prediction.choice import Choice, Point
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Chosen, Session, Settings
-from napari_ssn.text.sizes import lengths_line, lengths_tip
+from napari_ssn.text.lengths import lengths_line, lengths_tip
 from tests.support.bundles import bundle
 from tests.support.ensembles import NAMES, folds, image, members, nifti
 from tests.support.sessions import Inline
@@ -89,12 +89,14 @@ def test_diameters_are_those_of_the_members_and_no_share_of_them(ran: Session) -
         for found, wanted in (
             (lengths.longest[label - 1], [one.longest for one in each]),
             (lengths.mean[label - 1], [one.mean for one in each]),
+            (lengths.perpendicular[label - 1], [one.perpendicular for one in each]),
         ):
             assert (found.low, found.high, found.level) == (min(wanted), max(wanted), 1.0)
-    ends = f"{lengths.mean[0].low:.1f}–{lengths.mean[0].high:.1f}"
-    said = lengths_line(ran.result.measure, Diameter(9.0, 8.0), lengths.mean[0], lengths.whose)
-    assert said == f"mean diameter 8.5 mm (4 networks {ends})"
-    tip = lengths_tip(ran.result.measure, *(lengths.longest[0], lengths.mean[0]), 4, lengths.whose)
+    of = [lengths.mean[0], lengths.longest[0], lengths.perpendicular[0]]
+    ends, long, across = (f"{one.low:.1f}–{one.high:.1f}" for one in of)
+    said = lengths_line(ran.result.measure, Diameter(9.0, 8.0), lengths.of(0))
+    assert said == (f"mean diameter 8.5 mm (4 networks {ends}; longest {long}, across it {across})")
+    tip = lengths_tip(ran.result.measure, lengths.of(0))
     assert f"Smallest and largest of 4 networks: of the mean {ends} mm" in tip
     assert "%" not in tip and "hypotheses" not in tip and "odel" not in tip
 

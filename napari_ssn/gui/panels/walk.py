@@ -16,13 +16,12 @@ from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import DIRECTION_TIP, direction_names, direction_tip, ends
 from napari_ssn.text.ensembles import beyond_tip
+from napari_ssn.text.lengths import lengths_line, lengths_tip
 from napari_ssn.text.presence import in_full
 from napari_ssn.text.sizes import (
     capital,
     headline,
     in_brief,
-    lengths_line,
-    lengths_tip,
     remarks_on,
 )
 
@@ -124,13 +123,11 @@ class ResultPanel(Section):
         summary = self._session.summary
         here, ranges = summary.across.here, summary.lengths
         for k, line in enumerate(self.lengths):
-            longest, mean = (None, None) if ranges is None else (ranges.longest[k], ranges.mean[k])
             found = None if here is None else here[k]
-            who = "" if ranges is None else ranges.whose or ranges.around
-            say(line, capital(lengths_line(result.measure, found, mean, who)))
-            if ranges is not None and longest is not None and mean is not None:
-                tip = lengths_tip(result.measure, longest, mean, ranges.draws, ranges.whose)
-                line.setToolTip(tip)
+            over = None if ranges is None else ranges.of(k)
+            say(line, capital(lengths_line(result.measure, found, over)))
+            if over is not None:
+                line.setToolTip(lengths_tip(result.measure, over))
 
     def follow(self) -> None:
         """Show the size of the hypothesis on show."""
