@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from qtpy.QtGui import QImage, QRegion
-from qtpy.QtWidgets import QApplication
 
 from napari_ssn.core.measures import Range
 from napari_ssn.core.summaries.histogram import Histogram
@@ -27,9 +26,10 @@ def test_what_is_painted_anew_is_as_all_painted_anew(
     bars.show_sizes(Histogram(0, 1, counts), Range(25, 20, 39, 0.9), ML)
     bars.mark(before)
     # With a window of its own, Qt asks for what is to be painted anew.
-    bars.show()
-    qtbot.waitExposed(bars)
-    QApplication.processEvents()
+    with qtbot.waitExposed(bars):
+        bars.show()
+    # The screen's own wish for all of it may still be on its way.
+    qtbot.wait(100)
     image = bars.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     asked = QRegion()
     paint = SizeHistogram.paintEvent

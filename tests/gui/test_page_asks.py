@@ -31,8 +31,8 @@ def test_words_that_need_no_other_room_do_not_lay_the_window_out_anew(qtbot: Any
     page = Page(inner, 80)
     QVBoxLayout(outer).addWidget(page)
     qtbot.addWidget(outer)
-    outer.show()
-    qtbot.waitExposed(outer)
+    with qtbot.waitExposed(outer):
+        outer.show()
     for _ in range(5):
         QApplication.processEvents()
     page.hurry = lambda: True
