@@ -1,6 +1,10 @@
 """Print every figure of speed the project claims: ``make bench``.
 
-Nothing else should run on the machine meanwhile. The slider needs a screen or a virtual one.
+    python -m benchmarks.run [--long]
+
+The figures of minutes are kept in docs/benchmarks.md; with ``--long`` those of a server under load
+and of the largest volumes, which take most of an hour, in docs/long-benchmarks.md. Nothing else
+should run on the machine meanwhile. The slider needs a screen or a virtual one.
 """
 
 from __future__ import annotations
@@ -11,9 +15,11 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
 
 from benchmarks.cards import cards
 from benchmarks.clicks import clicks, volume_clicks
@@ -40,6 +46,11 @@ _HEAD = """# Benchmarks
 
 Written by `make bench`. Times are medians of one run on the machine named; ratios are medians of
 pairs taken in turn, so they hold where absolute times do not.
+"""
+
+_LONG = """# Long benchmarks
+
+Written by `make bench ARGS=--long`, which takes most of an hour.
 """
 
 
@@ -89,14 +100,13 @@ def sampling(dist: LogitDistribution) -> list[str]:
     return [line("as shown in the window", plain), line("with pixel noise, as torch", noisy)]
 
 
-def main() -> None:
-    """Print the machine and every figure, and keep them in docs/benchmarks.md."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    machine = (
-        f"{platform.system()} {platform.machine()}, {cores} cores, Python "
-        f"{platform.python_version()}, torch {torch.__version__} with "
-        f"{torch.get_num_threads()} threads"
-    )
+def long() -> list[str]:
+    """What takes most of an hour."""
+    return [*serving(_MINUTES), *whole(), *ct()]
+
+
+def short() -> list[str]:
+    """What takes minutes."""
     model = load_model("lidc-2d", "cpu")
     volume = sample_volume(1)
     dist = model.segment(volume)
@@ -126,9 +136,6 @@ def main() -> None:
         *overview(dist),
         *overview(packed),
         *ensembles(screen),
-        *serving(_MINUTES),
-        *whole(),
-        *ct(),
     ]
     if screen:
         from benchmarks.first import first
@@ -141,10 +148,24 @@ def main() -> None:
         lines += window() if hasattr(os, "fork") else []
     else:
         lines.append("slider frame: not measured, there is no screen")
-    text = "\n".join([machine, "", *(f"* {line}" for line in lines)])
+    return lines
+
+
+def main(
+    which: Annotated[bool, typer.Option("--long", help="What takes most of an hour.")] = False,
+) -> None:
+    """Print the machine and every figure, and keep them in a page of docs/."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    machine = (
+        f"{platform.system()} {platform.machine()}, {cores} cores, Python "
+        f"{platform.python_version()}, torch {torch.__version__} with "
+        f"{torch.get_num_threads()} threads"
+    )
+    text = "\n".join([machine, "", *(f"* {line}" for line in (long() if which else short()))])
     print(text)
-    (Path(__file__).parents[1] / "docs" / "benchmarks.md").write_text(f"{_HEAD}\n{text}\n")
+    head, name = (_LONG, "long-benchmarks.md") if which else (_HEAD, "benchmarks.md")
+    (Path(__file__).parents[1] / "docs" / name).write_text(f"{head}\n{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
