@@ -38,7 +38,7 @@ from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.question import Question
 from napari_ssn.remote.distant import Distant
 from napari_ssn.remote.elsewhere import Elsewhere
-from napari_ssn.remote.messages import answered, asked, key_of
+from napari_ssn.remote.messages import asked, begun, key_of
 
 _MODEL = "lidc-2d"
 # Every so many runs one is stopped.
@@ -155,7 +155,7 @@ def wire(model: Model) -> list[str]:
     """Lines of what goes over the line."""
     listening = _Listening(model)
     found = listening.infer(samples.volume(1))
-    up, back = asked(listening.question, key_of(model.card)), answered(found)
+    up, back = asked(listening.question, key_of(model.card)), begun(found)[0]
     lines = [
         (
             f"over the line, {_MODEL}, {_shown(found)}: {len(up) / 1e3:,.0f} kB up, "
@@ -169,12 +169,13 @@ def wire(model: Model) -> list[str]:
         dense = LogitDistribution(*(part.contiguous() for part in few))
         kept = Inference(compact(dense), model.device, (128,) * 3, None)
         began = time.perf_counter()
-        size = len(answered(kept))
+        first, rest = begun(kept)
         took = time.perf_counter() - began
+        later = f", {len(rest()) / 1e6:,.1f} MB more when they are needed" if rest else ""
         lines.append(
             f"over the line, {_shown(kept)}, {classes} labels, rank {dense.rank}, "
-            f"{kept.dist.form}: {size / 1e6:,.1f} MB back, {size / dense.nbytes:.1%} of the dense "
-            f"{dense.nbytes / 1e6:,.0f} MB; written in {took:.1f} s"
+            f"{kept.dist.form}: {len(first) / 1e6:,.1f} MB back, {len(first) / dense.nbytes:.1%} "
+            f"of the dense {dense.nbytes / 1e6:,.0f} MB{later}; written in {took:.1f} s"
         )
     return lines
 

@@ -208,13 +208,21 @@ class Decodable(ABC):
         """``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``, (R, R): see `directions.plain_gram`."""
 
     @abstractmethod
-    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Self:
+    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Decodable:
         """The same with deviations multiplied label by label, see `Spread`; stored as this is.
 
         Args:
             factors: (C,), not all 1.
             cancelled: asked now and then; if it says True, `Cancelled` is raised.
         """
+
+    def complete(self) -> Decodable:
+        """The same with all its numbers here, which more than label maps may need, see `Begun`.
+
+        Raises:
+            SSNError: they are elsewhere, and cannot be had or not yet.
+        """
+        return self
 
     @property
     def large(self) -> bool:

@@ -8,6 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+#: Standard deviations from a tie beyond which a voxel says nothing about the directions, unless
+#: all do.
+CUT = 9.0
+
 
 class Margin(NamedTuple):
     """Margin of some voxels' two likeliest labels, oriented from the lower to the higher.

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from napari_ssn.documents.closed import Exact, Sha256
 
 #: Of what is said; another one is not understood.
-PROTOCOL = 1
+PROTOCOL = 2
 
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]
 _Axes = Annotated[tuple[_Count, ...], Field(min_length=2, max_length=3, strict=False)]
@@ -60,9 +60,13 @@ class Asks(Exact):
 
 
 class Found(Exact):
-    """What a run found without its numbers: see `network.inference.Inference`."""
+    """What a run found without its numbers: see `network.inference.Inference`.
+
+    reach: where only a part of them comes at first, see `core.packed.begun.Begin`.
+    """
 
     form: Literal["dense", "packed"]
+    reach: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     space: _Size
     affine: Affine
     start: _Axes

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from napari_ssn.core.summaries.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.summaries.lesions import Lesions
+from napari_ssn.errors import ServerError
 from napari_ssn.geometry.contours import (
     Points,
     beside_border,
@@ -85,9 +86,14 @@ def border_field(
         known = np.all((index >= 0) & (index < np.array(prediction.dist.space)[:, None]), axis=0)
         if known.any():
             voxels = np.ravel_multi_index(tuple(index[:, known]), prediction.dist.space)
-            size[known] = np.abs(_margins(prediction, position, lesions, voxels, label))
-            # What was painted beyond the region has a border, too.
-            size[~known] = np.median(size[known])
+            try:
+                size[known] = np.abs(_margins(prediction, position, lesions, voxels, label))
+                # What was painted beyond the region has a border, too.
+                size[~known] = np.median(size[known])
+            except ServerError:
+                # What was painted far from any border of the model: halfway between voxels until
+                # the model's numbers there have come.
+                size[:] = 1
     return field_of(inside, beside, size)
 
 

@@ -18,6 +18,7 @@ import torch
 from napari_ssn._version import __version__
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed.begun import Begun
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import PROTOCOL, Greeting, Hello, State
 from napari_ssn.errors import NEVER, Cancel, DataError, ServerError, SSNError
@@ -28,6 +29,7 @@ from napari_ssn.network.question import Question
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.line import TIMEOUTS, AwayError, SilentError, Talk
 from napari_ssn.remote.messages import answer_of, asked, key_of
+from napari_ssn.remote.rest import Rest
 
 #: Seconds for which a line that broke off is tried again.
 PATIENCE = 20.0
@@ -51,16 +53,24 @@ class Distant(Asked):
         card: of the model; the server has the very same.
         device: where whatever is done here is done.
         greeting: what the server says of itself.
+        ahead: whether what a result needs for more than its label maps follows by itself, as in a
+            window, which must not wait for it; otherwise it comes when it is asked for.
     """
 
     # What comes over the line is taken into memory.
     aside = False
 
     def __init__(
-        self, card: ModelCard, server: Elsewhere, greeting: Greeting, patience: float = PATIENCE
+        self,
+        card: ModelCard,
+        server: Elsewhere,
+        greeting: Greeting,
+        patience: float = PATIENCE,
+        ahead: bool = False,
     ) -> None:
         self.card, self.greeting, self.device = card, greeting, torch.device("cpu")
-        self._server, self._patience, self._warned = server, patience, False
+        self._server, self._patience, self.ahead = server, patience, ahead
+        self._warned = False
 
     @classmethod
     def of(
@@ -69,6 +79,7 @@ class Distant(Asked):
         server: Elsewhere,
         cancel: Cancel = NEVER,
         patience: float = PATIENCE,
+        ahead: bool = False,
     ) -> Distant:
         """The model of a card on a server.
 
@@ -79,7 +90,7 @@ class Distant(Asked):
         greeting = greeted(server, cancel)
         if key_of(card) not in {one.key for one in greeting.models}:
             raise ServerError(_lacking(card, greeting))
-        return cls(card, server, greeting, patience)
+        return cls(card, server, greeting, patience, ahead)
 
     def segment(
         self,
@@ -139,11 +150,16 @@ class Distant(Asked):
             try:
                 state = trying(lambda: talk.put(path, message, State))
                 self._follow(talk, path, state, question, watch, trying)
-                return self._fetched(talk, path, question, trying)
+                found = self._fetched(talk, path, question, trying)
             except DataError as error:
-                raise ServerError(f"The server's answer cannot be used. {error}") from None
-            finally:
                 talk.drop(path)
+                raise ServerError(f"The server's answer cannot be used. {error}") from None
+            except BaseException:
+                talk.drop(path)
+                raise
+            if not isinstance(found.dist, Begun):
+                talk.drop(path)
+            return found
 
     def _fetched(
         self,
@@ -160,7 +176,9 @@ class Distant(Asked):
             only = answer_of(outline, self.card, question)
             if question.enough(only.dist):
                 return only
-        return answer_of(trying(lambda: talk.content(f"{path}/result", room)), self.card, question)
+        message = trying(lambda: talk.content(f"{path}/result", room))
+        about = (self._server, path, room, self.greeting.lease_s, self._patience, self.ahead)
+        return answer_of(message, self.card, question, rest=partial(Rest, *about))
 
     def _follow(
         self,

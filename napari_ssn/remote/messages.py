@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch.nn import functional
 
-from napari_ssn.core.columns.columns import SHELLS
+from napari_ssn.core.columns.columns import SHELLS, at_voxels
 from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed.begun import Begun, begin
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import Asks, Found
@@ -89,10 +91,37 @@ def question_of(message: bytes, most: int) -> tuple[str, Question]:
 
 def answered(found: Inference) -> bytes:
     """What a run found, as a message: its distribution as it is kept, see `compact`."""
+    return _message(found, _sent(found.dist))
+
+
+def begun(found: Inference) -> tuple[bytes, Callable[[], bytes] | None]:
+    """The same in two: what label maps need, and what makes a message of the rest, see `Begin`.
+
+    None where all of it is in the first.
+    """
+    dist = found.dist
+    parts = begin(dist) if isinstance(dist, PackedDistribution) else None
+    if parts is None:
+        return answered(found), None
+    message = _message(found, {"shell": parts.codes, **parts.first}, parts.reach)
+    return message, lambda: written({}, parts.rest())
+
+
+def rest_of(message: bytes, most: int) -> Arrays:
+    """What `begun` left for later.
+
+    Raises:
+        DataError: it is no message, it is damaged, or larger than that.
+    """
+    return read(message, most)[1]
+
+
+def _message(found: Inference, arrays: Arrays, reach: float | None = None) -> bytes:
     dist = found.dist
     assert dist.start is not None and dist.image_space is not None
     says = Found(
         form=dist.form,
+        reach=reach,
         space=dist.space,
         affine=_rows(dist.affine),
         start=dist.start,
@@ -105,7 +134,7 @@ def answered(found: Inference) -> bytes:
         threads=found.threads,
         instructions=found.instructions,
     )
-    return written(says.model_dump(mode="json"), _sent(dist))
+    return written(says.model_dump(mode="json"), arrays)
 
 
 def outlined(found: Inference) -> bytes:
@@ -121,7 +150,11 @@ def outlined(found: Inference) -> bytes:
 
 
 def answer_of(
-    message: bytes, card: ModelCard, question: Question, glimpse: bool = False
+    message: bytes,
+    card: ModelCard,
+    question: Question,
+    glimpse: bool = False,
+    rest: Callable[[], Callable[[], Arrays]] | None = None,
 ) -> Inference:
     """What a run found, from the answer to a question.
 
@@ -130,6 +163,7 @@ def answer_of(
         card: of the model.
         question: that it answers.
         glimpse: whether it is of a plane alone.
+        rest: makes what gets the rest of one that was `begun`.
 
     Raises:
         DataError: it is no answer, or none to that question.
@@ -139,15 +173,18 @@ def answer_of(
     says, arrays = read(message, needed_bytes(card, plan))
     try:
         found = Found.model_validate(says)
-        place = {
+        place: dict[str, Any] = {
             "affine": np.array(found.affine),
             "start": found.start,
             "image_space": found.image_space,
             "presence": found.presence,
         }
-        if found.form == "packed":
-            numbers = _received(arrays)
-            dist: Decodable = PackedDistribution.of_numbers(numbers, found.space, **place)
+        dist: Decodable
+        if found.reach is not None and rest is not None:
+            parts = (arrays["shell"], arrays, found.space, found.reach)
+            dist = Begun.of_first(*parts, rest(), **place)
+        elif found.form == "packed":
+            dist = PackedDistribution.of_numbers(_received(arrays), found.space, **place)
         else:
             dist = LogitDistribution.of_numbers(arrays, found.space, **place)
     except (KeyError, ValueError):
@@ -173,12 +210,7 @@ def _sent(dist: Decodable) -> Arrays:
         return numbers
     place = dist.place.reshape(-1)
     shells = np.searchsorted(dist.ends, place, side="right").astype(np.int16)
-    return {"shell": shells, **{name: _at(numbers[name], place) for name in _BY_PLACE}}
-
-
-def _at(array: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
-    """An array whose last axis are voxels, at some of them; none where it has none."""
-    return array[..., index] if array.shape[-1] else array
+    return {"shell": shells, **{name: at_voxels(numbers[name], place) for name in _BY_PLACE}}
 
 
 def _received(arrays: Arrays) -> Arrays:
@@ -195,7 +227,7 @@ def _received(arrays: Arrays) -> Arrays:
     return {
         "order": order,
         "ends": ends,
-        **{name: _at(arrays[name], order) for name in _BY_PLACE},
+        **{name: at_voxels(arrays[name], order) for name in _BY_PLACE},
     }
 
 

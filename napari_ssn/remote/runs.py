@@ -13,8 +13,9 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Self
 
 import torch
@@ -26,7 +27,7 @@ from napari_ssn.errors import Cancelled, ModelError, SSNError
 from napari_ssn.network.forward import full
 from napari_ssn.network.inference import Inference, Watch
 from napari_ssn.network.models import Model
-from napari_ssn.remote.messages import answered, outlined, question_of
+from napari_ssn.remote.messages import answered, begun, outlined, question_of
 
 #: Seconds that a run is kept for nobody.
 LEASE = 60.0
@@ -65,10 +66,16 @@ class _Run:
     result: bytes = b""
     glimpse: bytes = b""
     outline: bytes = b""
+    # What makes the rest of the result, the bytes that this takes, and the rest once it is made.
+    later: Callable[[], bytes] | None = None
+    weight: int = 0
+    rest: bytes = b""
+    fetched: bool = False
 
     @property
     def nbytes(self) -> int:
-        return sum(map(len, (self.question, self.result, self.glimpse, self.outline)))
+        parts = (self.question, self.result, self.glimpse, self.outline, self.rest)
+        return sum(map(len, parts)) + self.weight
 
 
 class Runs:
@@ -89,7 +96,7 @@ class Runs:
         self._room, self._reserved = room, 0
         self._runs: dict[str, _Run] = {}
         self._queue: list[_Run] = []
-        self._lock = threading.Condition()
+        self._lock, self._making = threading.Condition(), threading.Lock()
         self._closed = self._busy = False
         self._threads = [
             threading.Thread(target=work, name="napari-ssn-serve", daemon=True)
@@ -115,10 +122,23 @@ class Runs:
     def reserve(self, nbytes: int) -> None:
         """Keep room for a question that is about to come; BusyError if there is none."""
         with self._lock:
-            held = sum(run.nbytes for run in self._runs.values()) + self._reserved
-            if held + nbytes > self._room or len(self._runs) >= MOST_RUNS:
+            full = partial(self._full, nbytes)
+            if self._let_go(full):
                 raise BusyError("The server has too much to do: try again later.")
             self._reserved += nbytes
+
+    def _full(self, nbytes: int) -> bool:
+        held = sum(run.nbytes for run in self._runs.values()) + self._reserved
+        return held + nbytes > self._room or len(self._runs) >= MOST_RUNS
+
+    def _let_go(self, full: Callable[[], bool]) -> bool:
+        """Whether it is full, also without the rests of the oldest results that were fetched."""
+        while full():
+            name = next((name for name, run in self._runs.items() if run.fetched), None)
+            if name is None:
+                return True
+            del self._runs[name]
+        return False
 
     def release(self, nbytes: int) -> None:
         """Give back what was reserved, once the question is there or will not come."""
@@ -165,6 +185,27 @@ class Runs:
                 raise UnknownRunError("That run has no result yet.")
             return run.result
 
+    def fetched(self, name: str) -> None:
+        """Say that somebody has the result of a run: for its rest alone nobody has to wait."""
+        with self._lock:
+            if name in self._runs:
+                self._runs[name].fetched = True
+
+    def rest(self, name: str) -> bytes:
+        """What the answer of a run left for later; UnknownRunError where there is nothing."""
+        with self._lock:
+            run = self._known(name)
+            if not run.rest and run.later is None:
+                raise UnknownRunError("That run has nothing beside its result.")
+        # One at a time: each takes as much memory again.
+        with self._making:
+            if run.later is not None:
+                rest = run.later()
+                with self._lock:
+                    run.rest, run.later, run.weight = rest, None, 0
+                    run.renewed = time.monotonic()
+            return run.rest
+
     def outline(self, name: str) -> bytes:
         """The mean's label map of a run that is done, of a model that is recentred by it.
 
@@ -205,7 +246,9 @@ class Runs:
 
     def _roomy(self) -> bool:
         """Whether there is room for another result: those that nobody fetches are dropped soon."""
-        return sum(len(run.result) for run in self._runs.values()) < self._room
+        return not self._let_go(
+            lambda: sum(run.nbytes - len(run.question) for run in self._runs.values()) >= self._room
+        )
 
     def _stop(self, run: _Run) -> None:
         run.stopped = True
@@ -238,7 +281,7 @@ class Runs:
 
     def _do(self, run: _Run) -> None:
         try:
-            result, outline = self._answered(run)
+            made = self._answered(run)
         except Cancelled:
             # Whoever stopped it has forgotten it too.
             return
@@ -252,8 +295,8 @@ class Runs:
             self._failed(run, "ServerError", _FAILED)
         else:
             with self._lock:
-                run.result, run.outline, run.question = result, outline, b""
-                run.renewed = time.monotonic()
+                run.result, run.outline, run.later, run.weight = made
+                run.question, run.renewed = b"", time.monotonic()
                 self._update(run, state="done")
 
     def _failed(self, run: _Run, kind: str, words: str) -> None:
@@ -261,7 +304,7 @@ class Runs:
             run.question, run.renewed = b"", time.monotonic()
             self._update(run, state="failed", kind=kind, words=words[:2000])
 
-    def _answered(self, run: _Run) -> tuple[bytes, bytes]:
+    def _answered(self, run: _Run) -> tuple[bytes, bytes, Callable[[], bytes] | None, int]:
         key, question = question_of(run.question, self.most_bytes)
         model = self.models.get(key)
         if model is None:
@@ -290,7 +333,9 @@ class Runs:
 
         found = model.answer(question, Watch(None, preview, progress, stopped, say))
         outline = outlined(found) if model.card.recentred else b""
-        return answered(replace(found, dist=compact(found.dist, stopped))), outline
+        kept = compact(found.dist, stopped)
+        result, later = begun(replace(found, dist=kept))
+        return result, outline, later, kept.nbytes if later is not None else 0
 
     @staticmethod
     def _update(run: _Run, **facts: object) -> None:

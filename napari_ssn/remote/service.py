@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Request, Response
@@ -68,7 +68,11 @@ def service(runs: Runs, token: str) -> FastAPI:
 
     @app.get("/v1/runs/{name}/result")
     async def result(name: _Name) -> Response:
-        return _sent(runs, name, runs.result(name))
+        return _sent(runs, name, runs.result(name), lambda: runs.fetched(name))
+
+    @app.get("/v1/runs/{name}/rest")
+    async def rest(name: _Name) -> Response:
+        return _sent(runs, name, await run_in_threadpool(runs.rest, name))
 
     @app.get("/v1/runs/{name}/outline")
     async def outline(name: _Name) -> Response:
@@ -100,13 +104,16 @@ def service(runs: Runs, token: str) -> FastAPI:
     return app
 
 
-def _sent(runs: Runs, name: str, content: bytes) -> StreamingResponse:
+def _sent(
+    runs: Runs, name: str, content: bytes, ended: Callable[[], None] = lambda: None
+) -> StreamingResponse:
     """Content on its way, which may take longer than a lease: whoever fetches it is there."""
 
     async def pieces() -> AsyncIterator[bytes]:
         for first in range(0, len(content), _PIECE):
             runs.renew(name)
             yield content[first : first + _PIECE]
+        ended()
 
     return StreamingResponse(
         pieces(), media_type=_BYTES, headers={"Content-Length": str(len(content))}

@@ -115,7 +115,7 @@ def run_job(
         model: Asked = store.get(request.model, request.device)
     else:
         card = read_entry(request.model).card
-        model = remote.distant.Distant.of(card, request.server, cancel)
+        model = remote.distant.Distant.of(card, request.server, cancel, ahead=True)
     cancel.check()
     watch = _watch(request.source, model, request.look_at, progress)
     return prediction.run.run(

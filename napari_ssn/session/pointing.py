@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_ssn.errors import GeometryError
+from napari_ssn.errors import GeometryError, ServerError
 from napari_ssn.prediction.choice import Point
 from napari_ssn.session.places import Places
 from napari_ssn.session.runner import Runner
@@ -131,8 +131,10 @@ class Pointing:
             self._tell(f"{MOST} points are the most: keep the outline and paint the rest.", True)
             return
         try:
+            # What a point acts on beyond the model may lie anywhere around it.
+            result.dist.complete()
             result.given.posterior((*kept, point))
-        except GeometryError as error:
+        except (GeometryError, ServerError) as error:
             self._tell(str(error), True)
             return
         replaced = "That voxel had another label: the later point counts."

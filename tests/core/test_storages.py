@@ -1,7 +1,8 @@
 """Every operation of a distribution over every storage of it, against logits and their argmax.
 
 dense: as it is; near: dense, with columns of what can change, as large ones have; ensemble: a
-dense one that knows its members; half, full: packed. What a storage answers is that of the numbers
+dense one that knows its members; half, full: packed; begun: packed, of which a part comes when it
+is needed. What a storage answers is that of the numbers
 it keeps.
 """
 
@@ -27,11 +28,13 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.ensemble import Ensemble
 from napari_ssn.core.measures import label_counts, volume_distribution
 from napari_ssn.core.members import MANY, Members, Method
+from napari_ssn.core.packed import begun as begun_module
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.summaries.lesions import Rules, composed, find_lesions, lesion_counts
+from tests.support.begun import begun_of
 from tests.support.rough import PARTS, SPACE, random_dist
 
-STORAGES = ["dense", "near", "ensemble", "half", "full"]
+STORAGES = ["dense", "near", "ensemble", "half", "full", "begun"]
 
 
 @pytest.fixture(params=STORAGES)
@@ -39,6 +42,10 @@ def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     name: str = request.param
     if name == "near":
         monkeypatch.setattr(near_module, "LARGE", 0)
+    if name == "begun":
+        # Of a part however large.
+        monkeypatch.setattr(begun_module, "_MOST", 1.0)
+        monkeypatch.setattr(begun_module, "_BEYOND", 1.0)
     return name
 
 
@@ -47,6 +54,9 @@ def stored(dist: LogitDistribution, storage: str) -> tuple[Decodable, LogitDistr
     if storage in ("half", "full"):
         packed = PackedDistribution.of(dist, torch.float16 if storage == "half" else torch.float32)
         return packed, packed.dense()
+    if storage == "begun":
+        packed = PackedDistribution.of(dist)
+        return begun_of(packed), packed.dense()
     if storage == "ensemble":
         # Of fewer the members would answer for it.
         maps, at = np.zeros((MANY, *dist.space), np.uint8), np.zeros((MANY, dist.rank))

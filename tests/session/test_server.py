@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ssn.network.models import load_model
+from napari_ssn.core.columns import columns
+from napari_ssn.core.packed import begun
+from napari_ssn.core.packed import distribution as packed
+from napari_ssn.core.packed.begun import Begun
+from napari_ssn.network.inference import Inference, Watch
+from napari_ssn.network.models import Model, load_model
+from napari_ssn.network.question import Question
 from napari_ssn.remote.elsewhere import Elsewhere
+from napari_ssn.remote.runs import Runs
 from napari_ssn.session import Session
+from tests.support.begun import blob
 from tests.support.helpers import tiny_model
 from tests.support.serving import served, token_file
 from tests.support.sessions import Inline, ran, start
@@ -70,3 +80,43 @@ def test_what_is_wrong_with_it_is_told_and_this_computer_can_go_on(
     on(session, None)
     assert session.setup.survey is not None and not session.setup.survey.elsewhere
     assert ran(session).result is not None
+
+
+def test_what_points_need_is_waited_for_in_words(
+    model: Path, server: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed, "LARGE", 0)
+    monkeypatch.setattr(begun, "_MOST", 1.0)
+    monkeypatch.setattr(columns, "_BLOCK", 64)
+    until, real, network = threading.Event(), Runs.rest, Model.answer
+
+    def sure(model: Model, question: Question, watch: Watch) -> Inference:
+        found = network(model, question, watch)
+        dist = blob(found.dist.space)
+        place = {name: getattr(found.dist, name) for name in ("affine", "start", "image_space")}
+        return replace(found, dist=replace(dist, **place))
+
+    monkeypatch.setattr(Model, "answer", sure)
+
+    def slow(runs: Runs, name: str) -> bytes:
+        assert until.wait(20)
+        return real(runs, name)
+
+    monkeypatch.setattr(Runs, "rest", slow)
+    here, there = (start(Inline(), model, monkeypatch) for _ in range(2))
+    on(there, server)
+    for session in (ran(here), ran(there)):
+        # What is seen does not need it.
+        session.walk.set_sigma(0.2)
+    assert there.result is not None and isinstance(there.result.dist, Begun)
+    np.testing.assert_array_equal(here.walk.counts, there.walk.counts)
+    there.pointing.add((2, 3), 1)
+    assert not there.pointing.points
+    assert there.note is not None and there.note.text.startswith("The server is still sending")
+    until.set()
+    end = time.monotonic() + 20
+    while not there.pointing.points:
+        assert time.monotonic() < end
+        there.pointing.add((2, 3), 1)
+    here.pointing.add((2, 3), 1)
+    np.testing.assert_array_equal(here.walk.counts, there.walk.counts)

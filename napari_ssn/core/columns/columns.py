@@ -44,6 +44,14 @@ def lowest_radius(shell: int) -> float:
     return float(np.int32(shell << _DROPPED).view(np.float32))
 
 
+def at_voxels(array: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    """An array whose last axis are voxels, at some of them; none where it has none.
+
+    Row after row in memory, where indexing would put voxel after voxel.
+    """
+    return np.take(array, index, -1) if array.shape[-1] else array
+
+
 def check_numbers(numbers: dict[str, NDArray[Any]], count: int) -> None:
     """ValueError for arrays that no packing of so many voxels makes."""
     halves, margins = ("float16", "float32"), numbers["margins"]

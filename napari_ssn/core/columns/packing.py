@@ -156,12 +156,13 @@ class Packing:
 
 
 def ordered(
-    shell: NDArray[np.int16],
+    shell: NDArray[np.int16], shells: int = SHELLS
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     """Voxels sorted by their shells, within a shell as they lie in the grid.
 
     Args:
         shell: (V,) of each voxel.
+        shells: how many there are.
 
     Returns:
         `Columns.order`, `Columns.place` flattened, and `Columns.ends`.
@@ -169,9 +170,9 @@ def ordered(
     blocks = [slice(k, k + _SORTED) for k in range(0, len(shell), _SORTED)]
 
     def count(block: slice) -> NDArray[np.int64]:
-        return np.bincount(shell[block], minlength=SHELLS)
+        return np.bincount(shell[block], minlength=shells)
 
-    counts = np.array(in_threads(count, blocks)).reshape(-1, SHELLS)
+    counts = np.array(in_threads(count, blocks)).reshape(-1, shells)
     ends = np.cumsum(counts.sum(0))
     # Where the first of a block goes, shell by shell: behind all lower ones, and those before it.
     first = np.cumsum(counts, 0) - counts + (ends - counts.sum(0))

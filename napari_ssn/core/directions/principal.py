@@ -19,7 +19,7 @@ from torch import Tensor
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.effects import REACH, Effect, effects
 from napari_ssn.core.directions.varimax import fourth_moments, pairs, varimax
-from napari_ssn.core.margins import Margin
+from napari_ssn.core.margins import CUT, Margin
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.geometry.brief import brief
 
@@ -33,9 +33,6 @@ __all__ = [
     "principal_directions",
 ]
 
-# Standard deviations from a tie beyond which a voxel says nothing about the directions, unless
-# all do.
-_CUT = 9.0
 # Shares nearer than this count as equal and are ordered by change of volume.
 _EQUAL_SHARE = 1e-6
 
@@ -121,10 +118,10 @@ def label_gram(dist: Decodable) -> NDArray[np.float64]:
 
 
 def _gram_and_pieces(dist: Decodable) -> tuple[NDArray[np.float64], _Pieces]:
-    pieces = dist.contenders(_CUT)
+    pieces = dist.contenders(CUT)
     gram = _total(pieces, _gram)
     # Each voxel left out would have added at most φ(cut)², as ‖a‖ ≤ s.
-    left = math.prod(dist.space) * math.exp(-(_CUT**2)) / (2 * math.pi)
+    left = math.prod(dist.space) * math.exp(-(CUT**2)) / (2 * math.pi)
     if left >= 1e-12 * float(np.trace(gram)):
         pieces = dist.contenders()
         gram = _total(pieces, _gram)

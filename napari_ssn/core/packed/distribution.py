@@ -109,6 +109,10 @@ class PackedDistribution(Columns, Decodable):
         """Where the parameters lie: the CPU."""
         return torch.device("cpu")
 
+    def reaching(self, radius: float) -> PackedDistribution:
+        """The same with the numbers that z of norm up to ``radius`` need, see `Begun`."""
+        return self
+
     def dense(self) -> LogitDistribution:
         """The same distribution in dense float32 tensors; the logit of c* is 0."""
         count, classes = len(self.order), self.classes

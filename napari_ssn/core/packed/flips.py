@@ -67,6 +67,7 @@ class Flips:
             raise ValueError(f"z: expected fewer than {_OFTEN} stops, got {len(stops)}")
         rows = torch.from_numpy(stops.astype(np.float32))
         draws = Draws(np.arange(len(stops)), rows, longest(stops))
+        dist = dist.reaching(draws.radius)
         still = np.arange(dist.classes)
         words = (_NEVER << 16 | still << 8 | still).astype(np.uint32)[dist.mean_map]
         flat = words.reshape(-1)

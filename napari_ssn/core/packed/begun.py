@@ -1,0 +1,327 @@
+"""A packed distribution of which only a part is here: what its label maps need, and the rest later.
+
+Most voxels of a large image no z changes that anybody draws, walks to or is led to by points.
+Their label is all that a label map needs of them, so that whoever gets a distribution over a slow
+line gets their numbers last, or never. What needs them, as probabilities do, asks for them.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from napari_ssn.core.columns.columns import SHELLS, Columns, at_voxels, check_numbers
+from napari_ssn.core.columns.contests import longest
+from napari_ssn.core.columns.packing import ordered
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.margins import CUT, Margin
+from napari_ssn.core.packed.distribution import PackedDistribution, Where
+from napari_ssn.core.packed.grams import contenders_in, contending
+from napari_ssn.errors import DataError
+
+Arrays = dict[str, NDArray[Any]]
+
+#: In the place of a shell: the voxel's numbers are here, but no z within reach changes it; and it
+#: has its label alone.
+BESIDE, FAR = SHELLS, SHELLS + 1
+
+# A draw is hardly ever longer than √R by so much (with ten columns, one in 10¹²), nor is a z that
+# a slider leads to from one.
+_BEYOND = 6.0
+# A larger share is not worth two messages.
+_MOST = 0.5
+_FAR_APART = "rivals", "margins", "second", "noise"
+
+
+class Begin(NamedTuple):
+    """What comes first of a packed distribution, and what comes later.
+
+    reach: the largest norm of a z whose label map the first numbers make. codes: (V,) int16 of
+    each voxel of the grid, its shell, `BESIDE` or `FAR`. first: ``best`` of all voxels and the
+    other numbers of those that are not far, in the order of the grid. rest: the shells of those
+    that are beside or far, and the numbers of the latter.
+    """
+
+    reach: float
+    codes: NDArray[np.int16]
+    first: Arrays
+    rest: Callable[[], Arrays]
+
+
+def begin(dist: PackedDistribution) -> Begin | None:
+    """What a label map needs of a distribution; None where that is most of it.
+
+    Its neighbours in the grid come with each voxel, so that a border's place between voxels is
+    known, see `prediction.lines`.
+    """
+    count, place = len(dist.order), dist.place.reshape(-1)
+    reach = math.sqrt(dist.rank) + _BEYOND
+    near = _reached(dist, reach)
+    if near > _MOST * count:
+        return None
+    held = place < near
+    beside = ndimage.maximum_filter(
+        held.reshape(dist.space).view(np.uint8), size=3, mode="constant"
+    ).reshape(-1)
+    codes = np.where(beside, np.int16(BESIDE), np.int16(FAR))
+    codes[held] = np.searchsorted(dist.ends, place[held], side="right")
+    if np.count_nonzero(codes != FAR) > _MOST * count:
+        return None
+
+    def some(voxels: NDArray[np.bool_]) -> Arrays:
+        return {name: at_voxels(getattr(dist, name), place[voxels]) for name in _FAR_APART}
+
+    def rest() -> Arrays:
+        later = place[codes >= BESIDE]
+        shell = np.searchsorted(dist.ends, later, side="right").astype(np.int16)
+        return {"shell": shell, **some(codes == FAR)}
+
+    first = {"best": dist.mean_map.reshape(-1), **some(codes != FAR)}
+    return Begin(reach, codes, first, rest)
+
+
+def _reached(dist: PackedDistribution, reach: float) -> int:
+    """The first places, that z within reach can change or that say something of directions."""
+    near = dist.touched(reach)
+    for block in dist.blocks():
+        if block.stop > near and len(some := contending(dist, block, CUT)[0]):
+            near = max(near, block.start + int(some[-1]) + 1)
+    return near
+
+
+@dataclass(eq=False)
+class _Whole:
+    """All of a distribution, once it is there; copies with another presence share it."""
+
+    dist: PackedDistribution | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+@dataclass(frozen=True, eq=False)
+class Begun(PackedDistribution):
+    """A packed distribution that has `Begin.first`, and gets the rest when it is needed.
+
+    Voxels beyond those that some z within reach changes come behind them, in the order of the grid:
+    first those whose numbers are here. Of the others there is ``best`` alone.
+
+    Attributes:
+        reach: see `Begin`.
+        near: places that z within reach can change.
+        rest: what gets the rest, see `Begin`; may be called in any thread, and again after it
+            has failed.
+    """
+
+    reach: float = 0.0
+    near: int = 0
+    rest: Callable[[], Arrays] = dict
+    _whole: _Whole = field(default_factory=_Whole, repr=False)
+
+    @classmethod
+    def of_first(
+        cls,
+        codes: NDArray[np.int16],
+        first: Arrays,
+        space: Sequence[int],
+        reach: float,
+        rest: Callable[[], Arrays],
+        **place: Any,
+    ) -> Begun:
+        """The distribution of `Begin.codes` and `Begin.first`.
+
+        Raises:
+            KeyError: one of the numbers is missing.
+            ValueError: they are of no distribution.
+        """
+        count, best = math.prod(space), first["best"]
+        if codes.shape != (count,) or codes.dtype != np.int16 or best.shape != (count,):
+            raise ValueError("codes, best: expected those of every voxel")
+        if codes.min() < 0 or codes.max() > FAR or not reach > 0:
+            raise ValueError("codes: expected numbers of shells")
+        order, at, ends = ordered(codes, FAR + 1)
+        held, near = int(ends[BESIDE]), int(ends[BESIDE - 1])
+        # Where those that are here lie among themselves.
+        among = (np.cumsum(codes != FAR, dtype=np.int32) - 1)[order[:held]]
+        numbers: dict[str, Any] = {name: at_voxels(first[name], among) for name in _FAR_APART}
+        known = {"order": np.arange(held, dtype=np.int32), "best": best[order[:held]]}
+        closed = np.minimum(ends[:SHELLS], held)
+        closed[-1] = held
+        if held:
+            check_numbers({**numbers, **known, "ends": closed}, held)
+        return cls(
+            best.reshape(space),
+            order,
+            at.reshape(space),
+            ends[:SHELLS],
+            best[order],
+            **{**numbers, **place},
+            reach=float(reach),
+            near=near,
+            rest=rest,
+        )
+
+    def reaching(self, radius: float) -> PackedDistribution:
+        """See `PackedDistribution.reaching`."""
+        return self if radius <= self.reach else self.complete()
+
+    def complete(self) -> PackedDistribution:
+        """See `Decodable.complete`.
+
+        Raises:
+            DataError: what came is no rest of this; and what `rest` raises.
+        """
+        with self._whole.lock:
+            if self._whole.dist is None:
+                try:
+                    self._whole.dist = self._joined(self.rest())
+                except (KeyError, ValueError):
+                    raise DataError(
+                        "What came later of the model's numbers does not fit what came first."
+                    ) from None
+            return self._whole.dist.with_presence(self.presence)
+
+    def _joined(self, rest: Arrays) -> PackedDistribution:
+        count, held = len(self.order), len(self.noise[0])
+        place = self.place.reshape(-1)
+        shell = np.searchsorted(self.ends, place, side="right").astype(np.int16)
+        if rest["shell"].shape != (count - self.near,) or rest["shell"].dtype != np.int16:
+            raise ValueError("shell: expected those of all voxels that no z within reach changes")
+        shell[place >= self.near] = rest["shell"]
+        if shell.min() < 0 or shell.max() >= SHELLS:
+            raise ValueError("shell: expected numbers of shells")
+        order, _, ends = ordered(shell)
+        # Where each place's numbers are among those here and then those that came.
+        at = place[order]
+        numbers: Arrays = {"order": order, "ends": ends, "best": self.best[at]}
+        for name in _FAR_APART:
+            here, came = getattr(self, name), rest[name]
+            if here.shape[:-1] != came.shape[:-1] or here.dtype != came.dtype:
+                raise ValueError(f"{name}: expected {here.dtype.name} numbers like those here")
+            numbers[name] = here
+            if here.shape[-1]:
+                if came.shape[-1] != count - held:
+                    raise ValueError(f"{name}: expected numbers of all voxels")
+                numbers[name] = at_voxels(np.concatenate([here, came], -1), at)
+        place_ = {"affine": self.affine, "start": self.start, "image_space": self.image_space}
+        return PackedDistribution.of_numbers(numbers, self.space, **place_)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy elsewhere could not ask for the rest.
+        return copy.copy, (self.complete(),)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays that are here."""
+        return sum(getattr(self, part.name).nbytes for part in fields(Columns))
+
+    def _has(self, voxels: NDArray[Any]) -> bool:
+        """Whether the numbers of some voxels, by index or marked, are here."""
+        return bool((self.place.reshape(-1)[voxels] < self.noise.shape[1]).all())
+
+    def arrays(self) -> dict[str, Any]:
+        """Those of all of it."""
+        return self.complete().arrays()
+
+    def dense(self) -> LogitDistribution:
+        """Of all of it."""
+        return self.complete().dense()
+
+    def changeable(self, radius: float) -> torch.Tensor:
+        """See `Decodable.changeable`."""
+        dist = self.reaching(radius)
+        return super().changeable(radius) if dist is self else dist.changeable(radius)
+
+    def at(self, voxels: torch.Tensor) -> LogitDistribution:
+        """See `Decodable.at`."""
+        here = self._has(voxels.numpy().reshape(-1))
+        return super().at(voxels) if here else self.complete().at(voxels)
+
+    def logits_at(
+        self, voxels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """See `Decodable.logits_at`."""
+        return super().logits_at(voxels) if self._has(voxels) else self.complete().logits_at(voxels)
+
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> NDArray[np.uint8]:
+        """See `Decodable.label_map`."""
+        dist = self.reaching(longest(self.check_z(z)[None]))
+        return super().label_map(z, where) if dist is self else dist.label_map(z, where)
+
+    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+        """See `Decodable.label_counts`."""
+        dist = self.reaching(longest(draws))
+        return super().label_counts(draws) if dist is self else dist.label_counts(draws)
+
+    def over_voxels(
+        self,
+        draws: NDArray[np.float64],
+        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
+    ) -> list[Any]:
+        """See `Decodable.over_voxels`."""
+        dist = self.reaching(longest(draws))
+        found = super().over_voxels if dist is self else dist.over_voxels
+        return found(draws, function)
+
+    def changing(
+        self, radius: float
+    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+        """See `Decodable.changing`."""
+        dist = self.reaching(radius)
+        return super().changing(radius) if dist is self else dist.changing(radius)
+
+    def labels_at(
+        self,
+        z: NDArray[np.float64],
+        voxels: NDArray[np.int64],
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.uint8]:
+        """See `Decodable.labels_at`."""
+        dist = self.reaching(longest(z))
+        found = super().labels_at if dist is self else dist.labels_at
+        return found(z, voxels, between)
+
+    def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
+        """See `Decodable.contenders`; what is left out is left out of all of it too."""
+        if cut > CUT:
+            return self.complete().contenders(cut)
+        # As many pieces as of all of it, so that their sums are the same bit for bit.
+        here = [slice(*(min(end, self.near) for end in (b.start, b.stop))) for b in self.blocks()]
+        return [partial(contenders_in, self, block, cut) for block in here]
+
+    def plain_gram(self) -> NDArray[np.float64]:
+        """See `Decodable.plain_gram`."""
+        return self.complete().plain_gram()
+
+    def spread_by(
+        self, factors: NDArray[np.float64], cancelled: Callable[[], bool]
+    ) -> PackedDistribution:
+        """See `Decodable.spread_by`."""
+        return self.complete().spread_by(factors, cancelled)
+
+    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+        """See `Decodable.probabilities`."""
+        return self.complete().probabilities(draws)
+
+    def probability(
+        self,
+        label: int | None = None,
+        draws: int = 128,
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.float32]:
+        """See `Decodable.probability`."""
+        return self.complete().probability(label, draws, between)
+
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+        """See `Decodable.sample`."""
+        if pixel_noise:
+            return self.complete().sample(n, seed, pixel_noise)
+        return super().sample(n, seed)

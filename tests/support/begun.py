@@ -1,0 +1,59 @@
+"""Packed distributions of which a part comes when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_ssn.core.columns import columns
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed import begun
+from napari_ssn.core.packed import distribution as packed
+from napari_ssn.core.packed.begun import Begun, begin
+from napari_ssn.core.packed.distribution import PackedDistribution
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def begun_of(
+    dist: PackedDistribution, between: Callable[[Arrays], Arrays] = lambda rest: rest
+) -> Begun:
+    """The same, its rest as ``between`` leaves it, which is called whenever it is asked for."""
+    parts = begin(dist)
+    assert parts is not None
+
+    def rest() -> Arrays:
+        return between(parts.rest())
+
+    place: dict[str, Any] = {name: getattr(dist, name) for name in ("affine", "start")}
+    place |= {"image_space": dist.image_space, "presence": dist.presence}
+    return Begun.of_first(parts.codes, parts.first, dist.space, parts.reach, rest, **place)
+
+
+def blob(space: Sequence[int], classes: int = 2, rank: int = 3) -> LogitDistribution:
+    """One label inside another, sure away from their borders; P is small there, and noise."""
+    rng = np.random.default_rng(classes)
+    at = np.stack(np.meshgrid(*(np.arange(n) - n / 2 for n in space), indexing="ij"))
+    apart = np.linalg.norm(at, axis=0)
+    mean, factor = np.zeros((classes, *space)), np.zeros((rank, classes, *space))
+    for label in range(1, classes):
+        inside = 0.33 * min(space) - 2 * label + 2 - apart
+        mean[label] = mean[label - 1] + 3 * inside
+        weight = np.exp(-np.square(inside / 3))
+        factor[:, label] = weight * rng.normal(size=(rank, *space)).clip(-1, 1) + 0.02
+    return LogitDistribution(mean, factor, rng.uniform(0.01, 0.1, mean.shape))
+
+
+def part_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is small is packed, and comes in parts although most of it can change."""
+    monkeypatch.setattr(packed, "LARGE", 0)
+    monkeypatch.setattr(begun, "_MOST", 1.0)
+    monkeypatch.setattr(begun, "_BEYOND", -1.0)
+    monkeypatch.setattr(begun, "CUT", 0.01)
+    # In noise every voxel is beside one that can change.
+    monkeypatch.setattr(begun.ndimage, "maximum_filter", lambda held, **how: held)
+    monkeypatch.setattr(columns, "_BLOCK", 64)
