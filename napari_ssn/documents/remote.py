@@ -62,7 +62,7 @@ class Asks(Exact):
 class Found(Exact):
     """What a run found without its numbers: see `network.inference.Inference`.
 
-    reach: where only a part of them comes at first, see `core.packed.begun.Begin`.
+    reach: where only a part of them comes at first, see `core.begun.packed.Begin`.
     """
 
     form: Literal["dense", "packed"]

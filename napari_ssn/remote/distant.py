@@ -16,9 +16,9 @@ from typing import TypeVar
 import torch
 
 from napari_ssn._version import __version__
+from napari_ssn.core.begun.awaiting import Awaiting
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.packed.begun import Begun
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import PROTOCOL, Greeting, Hello, State
 from napari_ssn.errors import NEVER, Cancel, DataError, ServerError, SSNError
@@ -157,7 +157,7 @@ class Distant(Asked):
             except BaseException:
                 talk.drop(path)
                 raise
-            if not isinstance(found.dist, Begun):
+            if not isinstance(found.dist, Awaiting):
                 talk.drop(path)
             return found
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch.nn import functional
 
+from napari_ssn.core.begun.parts import begin
+from napari_ssn.core.begun.parts import begun as part_of
 from napari_ssn.core.columns.columns import SHELLS, at_voxels
 from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.packed.begun import Begun, begin
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import Asks, Found
@@ -31,6 +32,8 @@ from napari_ssn.remote.wire import Arrays, read, written
 
 # Arrays of a packed distribution whose last axis are the voxels in its own order.
 _BY_PLACE = ("best", "rivals", "margins", "second", "noise")
+# Bytes of a distribution of which less than all is worth two messages.
+_WORTH = 1 << 24
 _ANOTHER = "The answer is to another question."
 
 
@@ -99,11 +102,10 @@ def begun(found: Inference) -> tuple[bytes, Callable[[], bytes] | None]:
 
     None where all of it is in the first.
     """
-    dist = found.dist
-    parts = begin(dist) if isinstance(dist, PackedDistribution) else None
+    parts = begin(found.dist) if found.dist.nbytes >= _WORTH else None
     if parts is None:
         return answered(found), None
-    message = _message(found, {"shell": parts.codes, **parts.first}, parts.reach)
+    message = _message(found, {"code": parts.codes, **parts.first}, parts.reach)
     return message, lambda: written({}, parts.rest())
 
 
@@ -181,8 +183,8 @@ def answer_of(
         }
         dist: Decodable
         if found.reach is not None and rest is not None:
-            parts = (arrays["shell"], arrays, found.space, found.reach)
-            dist = Begun.of_first(*parts, rest(), **place)
+            parts = (arrays["code"], arrays, found.space, found.reach)
+            dist = part_of(found.form, *parts, rest(), **place)
         elif found.form == "packed":
             dist = PackedDistribution.of_numbers(_received(arrays), found.space, **place)
         else:

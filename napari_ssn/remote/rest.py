@@ -24,7 +24,7 @@ _LOOK = 0.5
 
 
 class Rest:
-    """Gets the rest of a result, see `core.packed.begun.Begun.rest`.
+    """Gets the rest of a result, see `core.begun.packed.Begun.rest`.
 
     A thread of its own keeps the run on the server, and lets go of it when the rest has come or
     nobody can ask for it any more.

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_ssn.core.begun.parts import begin, begun
 from napari_ssn.core.columns import columns
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.principal import principal_directions
-from napari_ssn.core.distribution import draw_z
+from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.given.clicks import Click
 from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.measures import label_counts
-from napari_ssn.core.packed.begun import FAR, Begun, begin
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.packed.flips import flips_along
 from napari_ssn.core.summaries.representatives import representatives
@@ -28,6 +28,7 @@ from tests.support.begun import blob as dense_blob
 from tests.support.rough import random_dist
 
 SPACE = (30, 26, 22)
+Dist = LogitDistribution | PackedDistribution
 
 
 @pytest.fixture(autouse=True)
@@ -36,17 +37,24 @@ def many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "_BLOCK", 256)
 
 
-def blob(classes: int) -> PackedDistribution:
-    return PackedDistribution.of(dense_blob(SPACE, classes))
+def blob(form: str, classes: int) -> Dist:
+    dense = dense_blob(SPACE, classes)
+    return PackedDistribution.of(dense) if form == "packed" else dense
 
 
 def missing(rest: Arrays) -> Arrays:
     raise AssertionError("The rest is not needed.")
 
 
+@pytest.fixture(params=["packed", "dense"])
+def form(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
 @pytest.fixture(params=[2, 4])
-def dist(request: pytest.FixtureRequest) -> PackedDistribution:
-    return blob(request.param)
+def dist(request: pytest.FixtureRequest, form: str) -> Dist:
+    return blob(form, request.param)
 
 
 def border(dist: Decodable, z: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -61,7 +69,7 @@ def border(dist: Decodable, z: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.flatnonzero(found)
 
 
-def test_what_is_seen_needs_no_more_than_what_came_first(dist: PackedDistribution) -> None:
+def test_what_is_seen_needs_no_more_than_what_came_first(dist: Dist) -> None:
     some, z = begun_of(dist, missing), draw_z(30, 3, 4)
     assert some.nbytes < 0.8 * dist.nbytes
     np.testing.assert_array_equal(some.label_maps(z), dist.label_maps(z))
@@ -77,9 +85,10 @@ def test_what_is_seen_needs_no_more_than_what_came_first(dist: PackedDistributio
         assert mine.share.tobytes() == its.share.tobytes() and mine.effects == its.effects
     stops = np.linspace(-3, 3, 25)[:, None] * its.basis[:, 0]
     walk, whole = flips_along(some, stops), flips_along(dist, stops)
-    assert walk is not None and whole is not None
-    np.testing.assert_array_equal(walk.words, whole.words)
-    np.testing.assert_array_equal(walk.label_map(3, (5,)), whole.label_map(3, (5,)))
+    assert (walk is None) == (whole is None) == (dist.form == "dense")
+    if walk is not None and whole is not None:
+        np.testing.assert_array_equal(walk.words, whole.words)
+        np.testing.assert_array_equal(walk.label_map(3, (5,)), whole.label_map(3, (5,)))
     for one, other in zip(representatives(some, n=60), representatives(dist, n=60), strict=True):
         np.testing.assert_array_equal(one.label_map, other.label_map)
         assert one.probability == other.probability
@@ -89,7 +98,7 @@ def test_what_is_seen_needs_no_more_than_what_came_first(dist: PackedDistributio
             np.testing.assert_array_equal(mine, its)
 
 
-def test_a_point_where_labels_can_change_needs_no_more(dist: PackedDistribution) -> None:
+def test_a_point_where_labels_can_change_needs_no_more(dist: Dist) -> None:
     some, voxel = (
         begun_of(dist, missing),
         np.unravel_index(border(dist, draw_z(1, 3, 0)[0])[3], SPACE),
@@ -121,7 +130,7 @@ NEEDS: dict[str, Callable[[Decodable], Any]] = {
 
 
 @pytest.mark.parametrize("what", NEEDS)
-def test_what_needs_more_gets_it_once(what: str, dist: PackedDistribution) -> None:
+def test_what_needs_more_gets_it_once(what: str, dist: Dist) -> None:
     asked: list[int] = []
 
     def counted(rest: Arrays) -> Arrays:
@@ -137,21 +146,25 @@ def test_what_needs_more_gets_it_once(what: str, dist: PackedDistribution) -> No
     assert asked == [1]
 
 
-def test_all_of_it_is_what_it_was(dist: PackedDistribution) -> None:
+def test_all_of_it_is_what_it_was(dist: Dist) -> None:
     some = begun_of(dist.with_presence(0.75))
     whole = some.complete()
-    assert type(whole) is PackedDistribution and whole.presence == 0.75
-    for name, array in dist.arrays().items():
-        assert whole.arrays()[name].dtype == array.dtype
-        np.testing.assert_array_equal(whole.arrays()[name], array, err_msg=name)
+    assert type(whole) is type(dist) and whole.presence == 0.75
+    for name, array in dist.numbers().items():
+        found = whole.numbers()[name]
+        assert found.dtype == array.dtype and found.flags.c_contiguous
+        np.testing.assert_array_equal(found, array, err_msg=name)
     # A copy with another presence does not ask again.
     again = some.given_presence()
-    assert again.presence == 1 and again.complete().margins is whole.margins
+    assert again.presence == 1
+    name = list(dist.numbers())[-1]
+    assert np.shares_memory(again.complete().numbers()[name], whole.numbers()[name])
     assert dist.complete() is dist
 
 
-def test_nothing_is_split_where_most_can_change() -> None:
-    assert begin(PackedDistribution.of(random_dist(0, lead=0.5))) is None
+def test_nothing_is_split_where_most_can_change(form: str) -> None:
+    dense = random_dist(0, lead=0.5)
+    assert begin(PackedDistribution.of(dense) if form == "packed" else dense) is None
 
 
 def without(name: str) -> Callable[[Arrays], Arrays]:
@@ -164,27 +177,42 @@ def instead(
     return lambda rest: {**rest, name: change(rest[name])}
 
 
-WRONG: dict[str, Callable[[Arrays], Arrays]] = {
-    "no shells": without("shell"),
-    "no margins": without("margins"),
-    "fewer shells": instead("shell", lambda a: a[1:]),
-    "shells of other numbers": instead("shell", lambda a: a.astype(np.int32)),
-    "shells that are none": instead("shell", lambda a: a + 30000),
-    "negative shells": instead("shell", lambda a: -1 - a),
-    "fewer voxels": instead("noise", lambda a: a[:, 1:]),
-    "fewer rivals": instead("rivals", lambda a: a[:-1]),
-    "other numbers": instead("margins", lambda a: a.astype(np.float32)),
-    "no numbers": instead("margins", lambda a: a * np.float16(np.nan)),
-    "another label twice": instead("rivals", lambda a: a * 0),
+Change = Callable[[Arrays], Arrays]
+
+#: What is wrong with the rest: of a packed one, and of a dense one.
+WRONG: dict[str, tuple[Change | None, Change | None]] = {
+    "no shells": (without("shell"), None),
+    "no mean": (without("margins"), without("mean")),
+    "fewer shells": (instead("shell", lambda a: a[1:]), None),
+    "shells of other numbers": (instead("shell", lambda a: a.astype(np.int32)), None),
+    "shells that are none": (instead("shell", lambda a: a + 30000), None),
+    "negative shells": (instead("shell", lambda a: -1 - a), None),
+    "fewer voxels": (
+        instead("noise", lambda a: a[:, 1:]),
+        instead("cov_diag", lambda a: a[:, 1:]),
+    ),
+    "fewer labels": (instead("rivals", lambda a: a[:-1]), instead("mean", lambda a: a[:-1])),
+    "other numbers": (
+        instead("margins", lambda a: a.astype(np.float32)),
+        instead("mean", lambda a: a.astype(np.float64)),
+    ),
+    "no numbers": (instead("margins", lambda a: a * np.float16(np.nan)), None),
+    "another label twice": (instead("rivals", lambda a: a * 0), None),
 }
+CASES = [
+    pytest.param(form, change, id=f"{form}, {what}")
+    for what, changes in WRONG.items()
+    for form, change in zip(("packed", "dense"), changes, strict=True)
+    if change is not None
+]
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_a_rest_that_does_not_fit_is_told(what: str) -> None:
-    dist, damaged = blob(4), [True]
+@pytest.mark.parametrize(("form", "change"), CASES)
+def test_a_rest_that_does_not_fit_is_told(form: str, change: Change) -> None:
+    dist, damaged = blob(form, 4), [True]
 
     def between(rest: Arrays) -> Arrays:
-        return WRONG[what](rest) if damaged[0] else rest
+        return change(rest) if damaged[0] else rest
 
     some = begun_of(dist, between)
     with pytest.raises(DataError, match="does not fit what came first"):
@@ -193,28 +221,31 @@ def test_a_rest_that_does_not_fit_is_told(what: str) -> None:
     z = draw_z(1, 3, 0)[0]
     np.testing.assert_array_equal(some.label_map(z), dist.label_map(z))
     damaged[0] = False
-    np.testing.assert_array_equal(some.complete().margins, dist.margins)
+    for name, array in dist.numbers().items():
+        np.testing.assert_array_equal(some.complete().numbers()[name], array)
 
 
-FIRST: dict[str, Callable[[NDArray[np.int16], Arrays], tuple[NDArray[Any], Arrays]]] = {
+Given = tuple[NDArray[Any], Arrays]
+
+FIRST: dict[str, Callable[[NDArray[Any], Arrays], Given]] = {
     "codes of fewer voxels": lambda codes, first: (codes[1:], first),
-    "codes beyond": lambda codes, first: (codes + 1, first),
-    "negative codes": lambda codes, first: (codes - FAR, first),
-    "other codes": lambda codes, first: (codes.astype(np.int32), first),
+    "codes beyond": lambda codes, first: (codes + codes.dtype.type(1), first),
+    "other codes": lambda codes, first: (codes.astype(np.int64), first),
     "labels of fewer voxels": lambda codes, first: (codes, {**first, "best": first["best"][1:]}),
-    "fewer margins": lambda codes, first: (
-        codes, {**first, "margins": first["margins"][..., 1:]}
+    "fewer numbers": lambda codes, first: (
+        codes,
+        {name: array if name == "best" else array[..., 1:] for name, array in first.items()},
     ),
-    "no noise": lambda codes, first: (codes, without("noise")(first)),
+    "no numbers": lambda codes, first: (codes, {"best": first["best"]}),
     "labels that are none": lambda codes, first: (codes, {**first, "best": first["best"] + 9}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", FIRST)
-def test_what_is_no_beginning_is_refused(what: str) -> None:
-    dist = blob(2)
+def test_what_is_no_beginning_is_refused(what: str, form: str) -> None:
+    dist = blob(form, 2)
     parts = begin(dist)
     assert parts is not None
     codes, first = FIRST[what](parts.codes, parts.first)
     with pytest.raises((KeyError, ValueError, IndexError)):
-        Begun.of_first(codes, first, SPACE, parts.reach, parts.rest)
+        begun(form, codes, first, SPACE, parts.reach, parts.rest)

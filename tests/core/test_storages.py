@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import napari_ssn as ssn
 from napari_ssn.core import dense as dense_module
+from napari_ssn.core.begun import awaiting
 from napari_ssn.core.columns import near as near_module
 from napari_ssn.core.columns.near import Near
 from napari_ssn.core.decodable import Decodable
@@ -28,13 +29,12 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.ensemble import Ensemble
 from napari_ssn.core.measures import label_counts, volume_distribution
 from napari_ssn.core.members import MANY, Members, Method
-from napari_ssn.core.packed import begun as begun_module
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.summaries.lesions import Rules, composed, find_lesions, lesion_counts
 from tests.support.begun import begun_of
 from tests.support.rough import PARTS, SPACE, random_dist
 
-STORAGES = ["dense", "near", "ensemble", "half", "full", "begun"]
+STORAGES = ["dense", "near", "ensemble", "half", "full", "begun dense", "begun packed"]
 
 
 @pytest.fixture(params=STORAGES)
@@ -42,10 +42,10 @@ def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     name: str = request.param
     if name == "near":
         monkeypatch.setattr(near_module, "LARGE", 0)
-    if name == "begun":
+    if name.startswith("begun"):
         # Of a part however large.
-        monkeypatch.setattr(begun_module, "_MOST", 1.0)
-        monkeypatch.setattr(begun_module, "_BEYOND", 1.0)
+        monkeypatch.setattr(awaiting, "_MOST", 1.0)
+        monkeypatch.setattr(awaiting, "_BEYOND", 1.0)
     return name
 
 
@@ -54,7 +54,9 @@ def stored(dist: LogitDistribution, storage: str) -> tuple[Decodable, LogitDistr
     if storage in ("half", "full"):
         packed = PackedDistribution.of(dist, torch.float16 if storage == "half" else torch.float32)
         return packed, packed.dense()
-    if storage == "begun":
+    if storage == "begun dense":
+        return begun_of(dist), copy.deepcopy(dist)
+    if storage == "begun packed":
         packed = PackedDistribution.of(dist)
         return begun_of(packed), packed.dense()
     if storage == "ensemble":

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_ssn.core.begun.awaiting import Awaiting
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.packed import distribution as packed
-from napari_ssn.core.packed.begun import Begun
 from napari_ssn.errors import ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
@@ -25,8 +25,8 @@ from napari_ssn.remote.distant import Distant
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.line import ForgottenError, Talk
 from napari_ssn.remote.runs import Runs
-from tests.support.begun import part_small_ones
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
+from tests.support.parted import part_small_ones
 from tests.support.serving import served, token_file
 from tests.support.soon import within
 
@@ -34,9 +34,13 @@ LEASE = 1.0
 Make = Callable[..., Distant]
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=["packed", "dense"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     part_small_ones(monkeypatch)
+    found: str = request.param
+    if found == "dense":
+        monkeypatch.setattr(packed, "LARGE", 1 << 28)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +122,11 @@ def here(model: Model, volume: Volume) -> Decodable:
 
 
 def test_label_maps_need_no_more_than_the_result(
-    model: Model, far: Make, fetched: list[tuple[str, Talk]]
+    form: str, model: Model, far: Make, fetched: list[tuple[str, Talk]]
 ) -> None:
     found, expected = far().segment(image()), here(model, image())
-    assert isinstance(found, Begun)
-    assert found.rank == 3 and found.noise.shape[1] < 0.9 * found.place.size
+    assert isinstance(found, Awaiting) and found.form == form
+    assert found.rank == 3 and found.nbytes < 0.95 * expected.nbytes
     z = short()
     np.testing.assert_array_equal(found.label_maps(z), expected.label_maps(z))
     assert names(fetched) == ["result"]

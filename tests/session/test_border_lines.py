@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.errors import NEVER
+from napari_ssn.errors import NEVER, ServerError
 from napari_ssn.geometry.contours import beside_border, field_of, isolines, outline
 from napari_ssn.network.models import load_model
 from napari_ssn.prediction.decode import Position
@@ -27,6 +27,7 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.shells import outer_shell
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.wish import DRAWS, SEED, Wish
+from tests.support.begun import begun_of, blob
 from tests.support.discs import disc
 from tests.support.helpers import tiny_model
 from tests.support.packed import distributions
@@ -66,6 +67,25 @@ def test_a_disc_is_as_large_as_its_z_makes_it(card: Any, z: tuple[float, float])
     (line,) = border_lines(prediction, Position(np.array(z)), None, labels, (None, None), (0, 0), 1)
     apart = np.linalg.norm(line - 12, axis=1)
     np.testing.assert_allclose(apart, 4 + 0.3 * z[0], atol=1 / 8 / 3.4 + 1e-6)
+
+
+def test_where_numbers_have_not_come_yet_a_border_runs_halfway(card: Any) -> None:
+    def rest(arrays: Any) -> Any:
+        raise ServerError("not yet")
+
+    some = begun_of(blob((40, 40)), rest)
+    prediction, z = prediction_of(some, card), np.array([0.4, -0.8, 0.3])
+    labels = some.label_map(z)
+    # Of the model's own border nothing is missing.
+    own = border_lines(prediction, Position(z), None, labels, (None, None), (0, 0), 1)
+    whole = prediction_of(blob((40, 40)), card)
+    its = border_lines(whole, Position(z), None, labels, (None, None), (0, 0), 1)
+    np.testing.assert_array_equal(own[0], its[0])
+    labels[1:4, 1:4] = 1  # painted where nothing can change
+    lines = border_lines(prediction, Position(z), None, labels, (None, None), (0, 0), 1)
+    painted = min(lines, key=len)
+    assert {float(x) % 1 for x in painted.reshape(-1)} <= {0.0, 0.5}
+    assert 0.5 in painted and 3.5 in painted
 
 
 def test_shares_have_the_radius_of_their_quantile(card: Any) -> None:

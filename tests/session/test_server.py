@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_ssn.core.begun import awaiting
+from napari_ssn.core.begun.awaiting import Awaiting
 from napari_ssn.core.columns import columns
-from napari_ssn.core.packed import begun
 from napari_ssn.core.packed import distribution as packed
-from napari_ssn.core.packed.begun import Begun
 from napari_ssn.network.inference import Inference, Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.question import Question
+from napari_ssn.remote import messages
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.runs import Runs
 from napari_ssn.session import Session
@@ -86,8 +87,9 @@ def test_what_points_need_is_waited_for_in_words(
     model: Path, server: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packed, "LARGE", 0)
-    monkeypatch.setattr(begun, "_MOST", 1.0)
+    monkeypatch.setattr(awaiting, "_MOST", 1.0)
     monkeypatch.setattr(columns, "_BLOCK", 64)
+    monkeypatch.setattr(messages, "_WORTH", 0)
     until, real, network = threading.Event(), Runs.rest, Model.answer
 
     def sure(model: Model, question: Question, watch: Watch) -> Inference:
@@ -108,7 +110,7 @@ def test_what_points_need_is_waited_for_in_words(
     for session in (ran(here), ran(there)):
         # What is seen does not need it.
         session.walk.set_sigma(0.2)
-    assert there.result is not None and isinstance(there.result.dist, Begun)
+    assert there.result is not None and isinstance(there.result.dist, Awaiting)
     np.testing.assert_array_equal(here.walk.counts, there.walk.counts)
     there.pointing.add((2, 3), 1)
     assert not there.pointing.points

@@ -6,22 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
-from napari_ssn.core.columns import columns
+from napari_ssn.core.begun.awaiting import Awaiting
+from napari_ssn.core.begun.parts import begin, begun
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.packed import begun
-from napari_ssn.core.packed import distribution as packed
-from napari_ssn.core.packed.begun import Begun, begin
 from napari_ssn.core.packed.distribution import PackedDistribution
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def begun_of(
-    dist: PackedDistribution, between: Callable[[Arrays], Arrays] = lambda rest: rest
-) -> Begun:
+    dist: LogitDistribution | PackedDistribution,
+    between: Callable[[Arrays], Arrays] = lambda rest: rest,
+) -> Awaiting:
     """The same, its rest as ``between`` leaves it, which is called whenever it is asked for."""
     parts = begin(dist)
     assert parts is not None
@@ -31,7 +29,7 @@ def begun_of(
 
     place: dict[str, Any] = {name: getattr(dist, name) for name in ("affine", "start")}
     place |= {"image_space": dist.image_space, "presence": dist.presence}
-    return Begun.of_first(parts.codes, parts.first, dist.space, parts.reach, rest, **place)
+    return begun(dist.form, parts.codes, parts.first, dist.space, parts.reach, rest, **place)
 
 
 def blob(space: Sequence[int], classes: int = 2, rank: int = 3) -> LogitDistribution:
@@ -46,14 +44,3 @@ def blob(space: Sequence[int], classes: int = 2, rank: int = 3) -> LogitDistribu
         weight = np.exp(-np.square(inside / 3))
         factor[:, label] = weight * rng.normal(size=(rank, *space)).clip(-1, 1) + 0.02
     return LogitDistribution(mean, factor, rng.uniform(0.01, 0.1, mean.shape))
-
-
-def part_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is small is packed, and comes in parts although most of it can change."""
-    monkeypatch.setattr(packed, "LARGE", 0)
-    monkeypatch.setattr(begun, "_MOST", 1.0)
-    monkeypatch.setattr(begun, "_BEYOND", -1.0)
-    monkeypatch.setattr(begun, "CUT", 0.01)
-    # In noise every voxel is beside one that can change.
-    monkeypatch.setattr(begun.ndimage, "maximum_filter", lambda held, **how: held)
-    monkeypatch.setattr(columns, "_BLOCK", 64)

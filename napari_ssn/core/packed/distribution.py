@@ -219,9 +219,7 @@ class PackedDistribution(Columns, Decodable):
         parts = in_threads(partial(plain_gram_of, self), self.blocks())
         return np.asarray(torch.stack(parts).sum(0).numpy())
 
-    def spread_by(
-        self, factors: NDArray[np.float64], cancelled: Callable[[], bool]
-    ) -> PackedDistribution:
+    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Decodable:
         """See `Decodable.spread_by`; packed anew: with another factor other voxels are near."""
         place = self.place.reshape(-1)
 

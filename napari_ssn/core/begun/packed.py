@@ -1,25 +1,27 @@
-"""A packed distribution of which only a part is here: what its label maps need, and the rest later.
-
-Most voxels of a large image no z changes that anybody draws, walks to or is led to by points.
-Their label is all that a label map needs of them, so that whoever gets a distribution over a slow
-line gets their numbers last, or never. What needs them, as probabilities do, asks for them.
-"""
+"""A packed distribution of which only a part is here."""
 
 from __future__ import annotations
 
-import copy
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
+from napari_ssn.core.begun.awaiting import (
+    Arrays,
+    Awaiting,
+    Begin,
+    Later,
+    Rest,
+    beside,
+    reach_of,
+    worth,
+)
 from napari_ssn.core.columns.columns import SHELLS, Columns, at_voxels, check_numbers
 from napari_ssn.core.columns.contests import longest
 from napari_ssn.core.columns.packing import ordered
@@ -27,56 +29,23 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.margins import CUT, Margin
 from napari_ssn.core.packed.distribution import PackedDistribution, Where
 from napari_ssn.core.packed.grams import contenders_in, contending
-from napari_ssn.errors import DataError
-
-Arrays = dict[str, NDArray[Any]]
 
 #: In the place of a shell: the voxel's numbers are here, but no z within reach changes it; and it
 #: has its label alone.
 BESIDE, FAR = SHELLS, SHELLS + 1
 
-# A draw is hardly ever longer than √R by so much (with ten columns, one in 10¹²), nor is a z that
-# a slider leads to from one.
-_BEYOND = 6.0
-# A larger share is not worth two messages.
-_MOST = 0.5
 _FAR_APART = "rivals", "margins", "second", "noise"
 
 
-class Begin(NamedTuple):
-    """What comes first of a packed distribution, and what comes later.
-
-    reach: the largest norm of a z whose label map the first numbers make. codes: (V,) int16 of
-    each voxel of the grid, its shell, `BESIDE` or `FAR`. first: ``best`` of all voxels and the
-    other numbers of those that are not far, in the order of the grid. rest: the shells of those
-    that are beside or far, and the numbers of the latter.
-    """
-
-    reach: float
-    codes: NDArray[np.int16]
-    first: Arrays
-    rest: Callable[[], Arrays]
-
-
 def begin(dist: PackedDistribution) -> Begin | None:
-    """What a label map needs of a distribution; None where that is most of it.
-
-    Its neighbours in the grid come with each voxel, so that a border's place between voxels is
-    known, see `prediction.lines`.
-    """
-    count, place = len(dist.order), dist.place.reshape(-1)
-    reach = math.sqrt(dist.rank) + _BEYOND
+    """What a label map needs of a distribution; None where that is most of it."""
+    place, reach = dist.place.reshape(-1), reach_of(dist.rank)
     near = _reached(dist, reach)
-    if near > _MOST * count:
-        return None
     held = place < near
-    beside = ndimage.maximum_filter(
-        held.reshape(dist.space).view(np.uint8), size=3, mode="constant"
-    ).reshape(-1)
-    codes = np.where(beside, np.int16(BESIDE), np.int16(FAR))
-    codes[held] = np.searchsorted(dist.ends, place[held], side="right")
-    if np.count_nonzero(codes != FAR) > _MOST * count:
+    if not worth(held) or not worth(here := beside(held.reshape(dist.space)).reshape(-1)):
         return None
+    codes = np.where(here, np.int16(BESIDE), np.int16(FAR))
+    codes[held] = np.searchsorted(dist.ends, place[held], side="right")
 
     def some(voxels: NDArray[np.bool_]) -> Arrays:
         return {name: at_voxels(getattr(dist, name), place[voxels]) for name in _FAR_APART}
@@ -99,16 +68,8 @@ def _reached(dist: PackedDistribution, reach: float) -> int:
     return near
 
 
-@dataclass(eq=False)
-class _Whole:
-    """All of a distribution, once it is there; copies with another presence share it."""
-
-    dist: PackedDistribution | None = None
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-
 @dataclass(frozen=True, eq=False)
-class Begun(PackedDistribution):
+class Begun(Awaiting, PackedDistribution):
     """A packed distribution that has `Begin.first`, and gets the rest when it is needed.
 
     Voxels beyond those that some z within reach changes come behind them, in the order of the grid:
@@ -117,14 +78,13 @@ class Begun(PackedDistribution):
     Attributes:
         reach: see `Begin`.
         near: places that z within reach can change.
-        rest: what gets the rest, see `Begin`; may be called in any thread, and again after it
-            has failed.
+        rest: gets `Begin.rest`.
     """
 
     reach: float = 0.0
     near: int = 0
-    rest: Callable[[], Arrays] = dict
-    _whole: _Whole = field(default_factory=_Whole, repr=False)
+    rest: Rest = dict
+    _later: Later[PackedDistribution] = field(default_factory=Later, repr=False)
 
     @classmethod
     def of_first(
@@ -133,7 +93,7 @@ class Begun(PackedDistribution):
         first: Arrays,
         space: Sequence[int],
         reach: float,
-        rest: Callable[[], Arrays],
+        rest: Rest,
         **place: Any,
     ) -> Begun:
         """The distribution of `Begin.codes` and `Begin.first`.
@@ -174,20 +134,8 @@ class Begun(PackedDistribution):
         return self if radius <= self.reach else self.complete()
 
     def complete(self) -> PackedDistribution:
-        """See `Decodable.complete`.
-
-        Raises:
-            DataError: what came is no rest of this; and what `rest` raises.
-        """
-        with self._whole.lock:
-            if self._whole.dist is None:
-                try:
-                    self._whole.dist = self._joined(self.rest())
-                except (KeyError, ValueError):
-                    raise DataError(
-                        "What came later of the model's numbers does not fit what came first."
-                    ) from None
-            return self._whole.dist.with_presence(self.presence)
+        """See `Awaiting.complete`."""
+        return self._later.get(lambda: self._joined(self.rest())).with_presence(self.presence)
 
     def _joined(self, rest: Arrays) -> PackedDistribution:
         count, held = len(self.order), len(self.noise[0])
@@ -213,10 +161,6 @@ class Begun(PackedDistribution):
                 numbers[name] = at_voxels(np.concatenate([here, came], -1), at)
         place_ = {"affine": self.affine, "start": self.start, "image_space": self.image_space}
         return PackedDistribution.of_numbers(numbers, self.space, **place_)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A copy elsewhere could not ask for the rest.
-        return copy.copy, (self.complete(),)
 
     @property
     def nbytes(self) -> int:
@@ -296,32 +240,3 @@ class Begun(PackedDistribution):
         # As many pieces as of all of it, so that their sums are the same bit for bit.
         here = [slice(*(min(end, self.near) for end in (b.start, b.stop))) for b in self.blocks()]
         return [partial(contenders_in, self, block, cut) for block in here]
-
-    def plain_gram(self) -> NDArray[np.float64]:
-        """See `Decodable.plain_gram`."""
-        return self.complete().plain_gram()
-
-    def spread_by(
-        self, factors: NDArray[np.float64], cancelled: Callable[[], bool]
-    ) -> PackedDistribution:
-        """See `Decodable.spread_by`."""
-        return self.complete().spread_by(factors, cancelled)
-
-    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
-        """See `Decodable.probabilities`."""
-        return self.complete().probabilities(draws)
-
-    def probability(
-        self,
-        label: int | None = None,
-        draws: int = 128,
-        between: Callable[[], None] = lambda: None,
-    ) -> NDArray[np.float32]:
-        """See `Decodable.probability`."""
-        return self.complete().probability(label, draws, between)
-
-    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
-        """See `Decodable.sample`."""
-        if pixel_noise:
-            return self.complete().sample(n, seed, pixel_noise)
-        return super().sample(n, seed)

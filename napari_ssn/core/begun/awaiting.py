@@ -1,0 +1,147 @@
+"""What a distribution does while a part of its numbers is elsewhere, however they are stored."""
+
+from __future__ import annotations
+
+import math
+import threading
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import draw_z
+from napari_ssn.errors import DataError
+
+Arrays = dict[str, NDArray[Any]]
+#: Gets the numbers that are elsewhere; may be called in any thread, and again after it has failed.
+Rest = Callable[[], Arrays]
+
+# A draw is hardly ever longer than √R by so much (with ten columns, two in 10¹⁰), nor is a z that
+# a slider leads to from one.
+_BEYOND = 5.0
+# A larger share of the voxels is not worth two messages.
+_MOST = 0.5
+
+_Whole = TypeVar("_Whole", bound=Decodable)
+
+
+def reach_of(rank: int) -> float:
+    """Norm of z up to which label maps need nothing from elsewhere."""
+    return math.sqrt(rank) + _BEYOND
+
+
+def beside(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Some voxels and their neighbours in each plane of the grid, (*S).
+
+    With them a border's place between voxels is known, see `geometry.contours.beside_border`.
+    """
+    found = ndimage.binary_dilation(near, ndimage.generate_binary_structure(near.ndim, 2))
+    return np.asarray(found)
+
+
+def worth(here: NDArray[np.bool_]) -> bool:
+    """Whether so many voxels are so few that it is worth two messages."""
+    return int(np.count_nonzero(here)) <= _MOST * here.size
+
+
+class Begin(NamedTuple):
+    """What comes first of a distribution, and what comes later.
+
+    Attributes:
+        reach: the largest norm of a z whose label map the first numbers make.
+        codes: (V,) of each voxel of the grid what it is, by numbers of dense.Begun or packed.Begun.
+        first: ``best``, the mean's label of all voxels, and the numbers of those that are not far,
+            in the order of the grid.
+        rest: the numbers of the others.
+    """
+
+    reach: float
+    codes: NDArray[Any]
+    first: Arrays
+    rest: Rest
+
+
+class Later(Generic[_Whole]):
+    """A distribution that is put together once; copies with another presence share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._whole: _Whole | None = None
+
+    def get(self, make: Callable[[], _Whole]) -> _Whole:
+        """It, made in one thread while others wait, and tried again where that failed.
+
+        Raises:
+            DataError: what it is made of does not fit, which ``make`` says by KeyError or
+                ValueError; and what else it raises.
+        """
+        with self._lock:
+            if self._whole is None:
+                try:
+                    self._whole = make()
+                except (KeyError, ValueError):
+                    raise DataError(
+                        "What came later of the model's numbers does not fit what came first."
+                    ) from None
+            return self._whole
+
+
+class Awaiting(Decodable):
+    """A distribution that asks for the rest of its numbers when it needs them.
+
+    Attributes:
+        reach: the largest norm of a z whose label map needs nothing more.
+    """
+
+    reach: float
+
+    @abstractmethod
+    def complete(self) -> Decodable:
+        """See `Decodable.complete`.
+
+        Raises:
+            DataError: what came is no rest of this; and what `Rest` raises.
+        """
+
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """See `Decodable.numbers`."""
+        return self.complete().numbers()
+
+    def plain_gram(self) -> NDArray[np.float64]:
+        """See `Decodable.plain_gram`."""
+        return self.complete().plain_gram()
+
+    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Decodable:
+        """See `Decodable.spread_by`."""
+        return self.complete().spread_by(factors, cancelled)
+
+    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+        """See `Decodable.probabilities`."""
+        return self.complete().probabilities(draws)
+
+    def probability(
+        self,
+        label: int | None = None,
+        draws: int = 128,
+        between: Callable[[], None] = lambda: None,
+    ) -> NDArray[np.float32]:
+        """See `Decodable.probability`."""
+        return self.complete().probability(label, draws, between)
+
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+        """See `Decodable.sample`."""
+        if pixel_noise:
+            return self.complete().sample(n, seed, pixel_noise)
+        return self.emptied(self.label_maps(draw_z(n, self.rank, seed)), seed)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy elsewhere could not ask for the rest.
+        return _itself, (self.complete(),)
+
+
+def _itself(dist: Decodable) -> Decodable:
+    return dist

@@ -1,0 +1,50 @@
+"""A distribution in two parts, whichever way it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from napari_ssn.core.begun import dense, packed
+from napari_ssn.core.begun.awaiting import Arrays, Awaiting, Begin, Rest
+from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed.distribution import PackedDistribution
+
+_BEGUN: dict[str, type[dense.Begun] | type[packed.Begun]] = {
+    one.form: one for one in (dense.Begun, packed.Begun)
+}
+
+
+def begin(dist: Decodable) -> Begin | None:
+    """What a label map needs of a distribution; None where that is most of it."""
+    if isinstance(dist, LogitDistribution):
+        return dense.begin(dist)
+    return packed.begin(dist) if isinstance(dist, PackedDistribution) else None
+
+
+def begun(
+    form: Literal["dense", "packed"],
+    codes: NDArray[Any],
+    first: Arrays,
+    space: Sequence[int],
+    reach: float,
+    rest: Rest,
+    **place: Any,
+) -> Awaiting:
+    """The distribution of what comes first.
+
+    Args:
+        form: how its numbers are stored.
+        codes, first, reach: of `Begin`.
+        space: shape S of the grid.
+        rest: gets `Begin.rest`.
+        place: affine, start, image_space and presence.
+
+    Raises:
+        KeyError: one of the numbers is missing.
+        ValueError: they are of no distribution.
+    """
+    return _BEGUN[form].of_first(codes, first, space, reach, rest, **place)
