@@ -23,6 +23,8 @@ Rest = Callable[[], Arrays]
 # A draw is hardly ever longer than √R by so much (with ten columns, two in 10¹⁰), nor is a z that
 # a slider leads to from one.
 _BEYOND = 5.0
+# Longer than √R by so much are few of those whose borders anybody looks at.
+_SEEN = 3.0
 # A larger share of the voxels is not worth two messages.
 _MOST = 0.5
 
@@ -32,6 +34,11 @@ _Whole = TypeVar("_Whole", bound=Decodable)
 def reach_of(rank: int) -> float:
     """Norm of z up to which label maps need nothing from elsewhere."""
     return math.sqrt(rank) + _BEYOND
+
+
+def seen_of(rank: int) -> float:
+    """Norm of z up to which the borders of label maps need nothing from elsewhere either."""
+    return math.sqrt(rank) + min(_SEEN, _BEYOND)
 
 
 def beside(near: NDArray[np.bool_]) -> NDArray[np.bool_]:

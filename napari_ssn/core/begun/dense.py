@@ -20,6 +20,7 @@ from napari_ssn.core.begun.awaiting import (
     Rest,
     beside,
     reach_of,
+    seen_of,
     worth,
 )
 from napari_ssn.core.columns.contests import longest
@@ -43,7 +44,10 @@ def begin(dist: LogitDistribution) -> Begin | None:
     margin = contenders(dist)
     saying = (margin.mean.abs() <= _CUT * margin.deviation).reshape(dist.space)
     near = (dist.changeable(reach) | saying).cpu().numpy()
-    if not worth(near) or not worth(here := beside(near)):
+    if not worth(near):
+        return None
+    here = near | beside(dist.changeable(seen_of(dist.rank)).cpu().numpy())
+    if not worth(here):
         return None
     codes = np.where(near, np.uint8(NEAR), np.where(here, np.uint8(BESIDE), np.uint8(FAR)))
     codes = codes.reshape(-1)

@@ -20,6 +20,7 @@ from napari_ssn.core.begun.awaiting import (
     Rest,
     beside,
     reach_of,
+    seen_of,
     worth,
 )
 from napari_ssn.core.columns.columns import SHELLS, Columns, at_voxels, check_numbers
@@ -42,7 +43,8 @@ def begin(dist: PackedDistribution) -> Begin | None:
     place, reach = dist.place.reshape(-1), reach_of(dist.rank)
     near = _reached(dist, reach)
     held = place < near
-    if not worth(held) or not worth(here := beside(held.reshape(dist.space)).reshape(-1)):
+    seen = (dist.place < dist.touched(seen_of(dist.rank))).reshape(dist.space)
+    if not worth(held) or not worth(here := held | beside(seen).reshape(-1)):
         return None
     codes = np.where(here, np.int16(BESIDE), np.int16(FAR))
     codes[held] = np.searchsorted(dist.ends, place[held], side="right")
