@@ -32,8 +32,7 @@ def beside_border(inside: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     inside = inside[box]
     beside = np.zeros(inside.shape, np.bool_)
     if min(inside.shape) > 1:
-        one = inside[:-1, :-1]
-        mixed = (one != inside[1:, :-1]) | (one != inside[:-1, 1:]) | (one != inside[1:, 1:])
+        mixed = _mixed(inside)
         for up in (slice(None, -1), slice(1, None)):
             for left in (slice(None, -1), slice(1, None)):
                 beside[up, left] |= mixed
@@ -119,7 +118,7 @@ def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> Points:
         return np.empty((0, 4, 2))
     corner = np.array([part.start for part in box], dtype=np.float64)
     fine = max(1, min(_FINE, int(np.sqrt(_PARTS / one[box].size))))
-    differ = (_finer(one[box], fine) > 0) != (_finer(other[box], fine) > 0)
+    differ = _differ(one[box], other[box], fine)
     # Runs along the rows: where each begins and where it has ended, in turn.
     steps = np.zeros((len(differ), differ.shape[1] + 1), np.bool_)
     steps[:, :-1] = differ
@@ -131,15 +130,45 @@ def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> Points:
     return found
 
 
-def _finer(field: NDArray[np.float64], parts: int) -> NDArray[np.float64]:
-    """A field at the middles of so many parts of each side of the squares between its values."""
-    for axis in (0, 1):
-        size = field.shape[axis] - 1
-        at, way = np.divmod(np.arange(size * parts), parts)
-        share = ((way + 0.5) / parts).reshape((-1, 1) if axis == 0 else (1, -1))
-        low, high = np.take(field, at, axis), np.take(field, at + 1, axis)
-        field = low * (1 - share) + high * share
-    return field
+def _differ(one: NDArray[np.float64], other: NDArray[np.float64], parts: int) -> Mask:
+    """Which parts of the squares between values are above 0 in one of two fields alone.
+
+    Looked at are the squares that a border goes through, and of all others one corner.
+
+    Args:
+        one, other: (Y, X).
+        parts: of each side of a square.
+
+    Returns:
+        ((Y − 1) · parts, (X − 1) · parts).
+    """
+    both = np.stack([one, other])
+    inside = both > 0
+    rows, columns = size = one.shape[0] - 1, one.shape[1] - 1
+    found = np.zeros((rows, parts, columns, parts), np.bool_)
+    found[:] = (inside[0] != inside[1])[:-1, None, :-1, None]
+    at = np.nonzero(_mixed(inside).any(0))
+    # Corners of each square, upper and lower, left and right: (2, n, 1) each.
+    first = at[0] * one.shape[1] + at[1]
+    flat = both.reshape(2, -1)
+    near, far, below, beyond = (
+        flat.take(first + step, 1)[:, :, None] for step in (0, 1, one.shape[1], one.shape[1] + 1)
+    )
+    share = (np.arange(parts) + 0.5) / parts
+    left = (near * (1 - share) + below * share)[..., None]
+    right = (far * (1 - share) + beyond * share)[..., None]
+    above = left * (1 - share) + right * share > 0
+    found[at[0], :, at[1], :] = above[0] != above[1]
+    return found.reshape(size[0] * parts, size[1] * parts)
+
+
+def _mixed(inside: Mask) -> Mask:
+    """Of each square of 2 × 2 whether its corners are on both sides, (…, Y − 1, X − 1)."""
+    first = inside[..., :-1, :-1]
+    found: Mask = first != inside[..., 1:, :-1]
+    found |= first != inside[..., :-1, 1:]
+    found |= first != inside[..., 1:, 1:]
+    return found
 
 
 def box_edges(

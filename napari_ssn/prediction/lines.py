@@ -89,7 +89,8 @@ def border_field(
             try:
                 size[known] = np.abs(_margins(prediction, position, lesions, voxels, label))
                 # What was painted beyond the region has a border, too.
-                size[~known] = np.median(size[known])
+                if not known.all():
+                    size[~known] = np.median(size[known])
             except ServerError:
                 # What was painted far from any border of the model: halfway between voxels until
                 # the model's numbers there have come.

@@ -156,6 +156,33 @@ def test_what_lies_between_two_circles_is_a_ring() -> None:
     assert not len(between(fields[0], fields[0]))
 
 
+def everywhere(one: np.ndarray, other: np.ndarray, fine: int = 4) -> np.ndarray:
+    """`between` by looking at every part of every square: which parts lie inside one alone."""
+    found = []
+    for field in (one, other):
+        for axis in (0, 1):
+            at, way = np.divmod(np.arange((field.shape[axis] - 1) * fine), fine)
+            share = ((way + 0.5) / fine).reshape((-1, 1) if axis == 0 else (1, -1))
+            low, high = np.take(field, at, axis), np.take(field, at + 1, axis)
+            field = low * (1 - share) + high * share
+        found.append(field > 0)
+    return np.asarray(found[0] != found[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 9), st.integers(2, 9), st.integers(0, 2**31))
+def test_it_is_what_looking_at_every_part_finds(height: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one = rng.normal(size=(height, width))
+    other = one + rng.normal(size=one.shape) * 10.0 ** rng.integers(-3, 2)
+    one[rng.random(one.shape) < 0.1] = 0
+    other[rng.random(one.shape) < 0.1] = 0
+    covered = np.zeros((4 * (height - 1), 4 * (width - 1)), np.int64)
+    for (top, left), _, (bottom, right), _ in (4 * between(one, other)).astype(int):
+        covered[top:bottom, left:right] += 1
+    np.testing.assert_array_equal(covered, everywhere(one, other))
+
+
 def test_all_of_one_that_the_other_has_nothing_of() -> None:
     mask = np.zeros((9, 9), np.bool_)
     mask[3:6, 2:7] = True

@@ -16,6 +16,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.gui.layers.sides import NAME, UNKNOWN
 from napari_ssn.io.napari_hooks import image_layer
 from tests.support import readers
+from tests.support.docks import steady
 from tests.support.helpers import noise_image, oblique_affine
 
 ACTIONS = ("open", "axial", "coronal", "sagittal", "delete", "3d", "home")
@@ -271,14 +272,6 @@ def test_three_dimensions_are_not_as_in_a_mirror(open_dock: Callable[..., Any]) 
             # From the left the front is at the left.
             assert up and right == (at_right == LEFT), (button, view)
     assert layer.visible
-
-
-def steady(viewer: Any, qtbot: Any) -> None:
-    """Wait until window and dock have shared out their width, which takes some turns."""
-    sizes = []
-    while len(sizes) < 3 or len(set(sizes[-3:])) > 1:
-        qtbot.wait(100)
-        sizes.append(viewer.screenshot(canvas_only=True, flash=False).shape)
 
 
 @pytest.mark.shown

@@ -55,3 +55,11 @@ def click(viewer: Any, position: tuple[float, ...], moved: bool = False, button:
 def pick(combo: Any, value: str) -> None:
     combo.setCurrentIndex(combo.findData(value))
     combo.activated.emit(combo.currentIndex())
+
+
+def steady(viewer: Any, qtbot: Any) -> None:
+    """Wait until window and dock have shared out their width, which takes some turns."""
+    sizes = []
+    while len(sizes) < 3 or len(set(sizes[-3:])) > 1:
+        qtbot.wait(100)
+        sizes.append(viewer.screenshot(canvas_only=True, flash=False).shape)

@@ -16,6 +16,7 @@ from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.copies import EDITING
 from napari_ssn.gui.layers.frame import ResultFrame
+from napari_ssn.gui.layers.redrawing import redraw
 from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
@@ -114,7 +115,7 @@ class Follower:
         if whole and self._slow and session.walk.held:
             return
         began = time.perf_counter()
-        layer.refresh(extent=False, thumbnail=False, highlight=False)
+        redraw(layer)
         self._slow = whole and time.perf_counter() - began > _LIVE
 
     def bring_back(self) -> None:

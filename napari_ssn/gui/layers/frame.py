@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ class ResultFrame:
         self.axes = len(display.shape)
         # In no viewer: it only knows where its voxels would lie.
         self._carrier = layers.label_layer("", np.zeros((1,) * self.axes, np.uint8), transform, {})
+        corners = np.concatenate([np.zeros((1, self.axes)), np.eye(self.axes)])
+        # Where its first voxel lies, and the next along each axis: asked of napari once.
+        self._corners = np.stack([self._carrier.data_to_world(corner) for corner in corners])
 
     def plane(self, viewer: Viewer) -> Plane | None:
         """Plane of the source's grid that a viewer shows; None in 3D, and beside the image."""
@@ -50,17 +54,22 @@ class ResultFrame:
 
     def on_screen(self, viewer: Viewer, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points of the source's grid, (n, axes), along the axes on show in the viewer's world."""
-        shown = self.display.reorientation.points_to_display(points, self.display.image_space)
-        corners = np.concatenate([np.zeros((1, self.axes)), np.eye(self.axes)])
-        # Once: what the units are is asked of every layer.
-        units = layer_units(viewer, self._carrier)
-        origin, *others = (
-            np.array(self._carrier.data_to_world(corner)) / units for corner in corners
-        )
-        world = origin + shown @ (np.stack(others) - origin)
-        first = viewer.dims.ndim - self.axes
-        found: NDArray[np.float64] = world[:, [axis - first for axis in viewer.dims.displayed]]
-        return found
+        return self.placing(viewer)(points)
+
+    def placing(self, viewer: Viewer) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """As `on_screen`, for several groups of points: what it follows from is asked once."""
+        origin, *others = self._corners / layer_units(viewer, self._carrier)
+        dims = viewer.dims
+        first = dims.ndim - self.axes
+        along = [axis - first for axis in dims.displayed]
+        matrix = np.stack(others) - origin
+
+        def place(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            shown = self.display.reorientation.points_to_display(points, self.display.image_space)
+            found: NDArray[np.float64] = (origin + shown @ matrix)[:, along]
+            return found
+
+        return place
 
     def cut(self, data: Any, plane: Plane) -> NDArray[Any]:
         """What a layer of the result shows in a plane, as the source's grid has it; a copy."""

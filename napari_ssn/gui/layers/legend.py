@@ -14,7 +14,8 @@ from vispy.color import Color
 from vispy.scene.visuals import Compound
 
 from napari_ssn.gui.layers.plates import Plated
-from napari_ssn.gui.layers.strokes import HALO, TRIANGLES, Sheets
+from napari_ssn.gui.layers.sheets import Sheets
+from napari_ssn.gui.layers.strokes import HALO
 
 # Pixels of the screen: of a sign, and between it and its words.
 _SIGN, _GAP = 22.0, 8.0
@@ -75,13 +76,7 @@ class VispyLegend(ViewerOverlayMixin, Plated):
         text.color = self._get_fgcolor()
         self._signs.visible = any(tone for _, tone, _ in rows)
         if self._signs.visible:
-            corners, tones = _signs_of(rows, middles)
-            first = 4 * np.arange(len(corners))[:, None, None]
-            self._signs.set_data(
-                vertices=corners.reshape(-1, 2).astype(np.float32),
-                faces=(first + TRIANGLES).reshape(-1, 3).astype(np.uint32),
-                vertex_colors=np.repeat(tones.astype(np.float32), 4, axis=0),
-            )
+            self._signs.set_data(*_signs_of(rows, middles))
         self.x_size, self.y_size = _SIGN + _GAP + width, _DOWN + height
         self.node.update()
 

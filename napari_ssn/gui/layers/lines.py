@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.viewer import Viewer
+from numpy.typing import NDArray
 
 from napari_ssn.gui.layers.corner import corner, rows_for
 from napari_ssn.gui.layers.first_time import FirstTime
@@ -42,6 +43,7 @@ class LineArt:
         # What was drawn last of each kind, and of each copy by its id: what it followed from, what
         # must live as long, and it.
         self._drawn: dict[Kind | int, tuple[Any, Any, tuple[Stroke, ...]]] = {}
+        self._place: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
         self._events = (
             viewer.dims.events.point,
             viewer.dims.events.order,
@@ -81,6 +83,7 @@ class LineArt:
             # While results change places the picture is the other one's for a moment.
             wanted = wanted and len(session.result.dist.space) == len(frame.display.image_space)
         plane = frame.plane(self._viewer) if frame is not None and wanted else None
+        self._place = None
         drawn: dict[Kind, list[Stroke]] = {}
         bands: tuple[Band, ...] = ()
         if plane is not None and session.result is not None:
@@ -133,12 +136,9 @@ class LineArt:
         return before[2]
 
     def _stroke(self, one: Line) -> Stroke:
-        frame = self._scene.frame
-        assert frame is not None
         if not one.lines:
             return Stroke((), one.colour, one.width, one.words)
-        # At once: where the result lies is asked of napari, which takes as long as many points.
-        placed = frame.on_screen(self._viewer, np.concatenate(one.lines))
+        placed = self._placed(np.concatenate(one.lines))
         ends = np.cumsum([len(line) for line in one.lines])[:-1]
         return Stroke(tuple(np.split(placed, ends)), one.colour, one.width, one.words)
 
@@ -146,12 +146,21 @@ class LineArt:
         frame = self._scene.frame
         if not found or frame is None:
             return ()
-        # At once, as in `_stroke`.
         corners = np.concatenate([one.corners for one in found]).reshape(-1, frame.axes)
-        placed = frame.on_screen(self._viewer, corners).reshape(-1, 4, 2)
+        placed = self._placed(corners).reshape(-1, 4, 2)
         ends = np.cumsum([len(one.corners) for one in found])[:-1]
         parts = np.split(placed, ends)
         return tuple(Band(part, one.colour) for part, one in zip(parts, found, strict=True))
+
+    def _placed(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points of the source's grid along the axes on show.
+
+        Once in a turn: where a result lies is asked of napari, which takes as long as many points.
+        """
+        if self._place is None:
+            assert self._scene.frame is not None
+            self._place = self._scene.frame.placing(self._viewer)
+        return self._place(points)
 
     def _explain(self, drawn: dict[Kind, list[Stroke]]) -> None:
         """A legend of the lines in the plane, the one that is meant first."""

@@ -14,7 +14,7 @@ from napari._vispy.overlays.base import VispyCanvasOverlay
 from napari._vispy.utils.gl import BLENDING_MODES
 from numpy.typing import NDArray
 
-from napari_ssn.gui.layers.strokes import TRIANGLES, Sheets
+from napari_ssn.gui.layers.sheets import Sheets
 
 # Of napari's padding between overlays the part that a ground reaches out, as napari has it.
 _PAD = 0.8
@@ -48,12 +48,7 @@ class Plated(VispyCanvasOverlay):
             colour[-1] *= _COVERS
         pad = np.array(self.viewer.canvas.overlay_tiling.padding) * _PAD / 2
         corners = _corners(spans + np.array([-pad, pad]))
-        first = 4 * np.arange(len(corners))[:, None, None]
-        plate.set_data(
-            vertices=corners.reshape(-1, 2).astype(np.float32),
-            faces=(first + TRIANGLES).reshape(-1, 3).astype(np.uint32),
-            vertex_colors=np.tile(np.asarray(colour, np.float32), (4 * len(corners), 1)),
-        )
+        plate.set_data(corners, np.tile(np.asarray(colour, np.float32), (len(corners), 1)))
         plate.transform = self.node.transform
         plate.order = self.node.order - 1
         plate.parent = self.node.parent

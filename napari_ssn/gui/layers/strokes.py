@@ -8,6 +8,7 @@ mode, is in every screenshot, and a new set of lines costs one upload.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from napari.components.overlays import SceneOverlay
 from napari.layers.base._base_constants import Blending
 from numpy.typing import NDArray
 from vispy.color import Color
-from vispy.scene.visuals import Compound, Line, Mesh
-from vispy.visuals.shaders import Function
+from vispy.scene.visuals import Compound, Line
+
+from napari_ssn.gui.layers.sheets import Sheets
 
 #: Widths in pixels of the screen: of a line among others, and of the one that is meant.
 THIN, BOLD = 1.6, 3.2
@@ -26,9 +28,6 @@ THIN, BOLD = 1.6, 3.2
 MORE, HALO = 2.4, (0.0, 0.0, 0.0, 0.75)
 #: How much of the picture a band covers.
 SHEER = 0.4
-#: A rectangle is two triangles.
-TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]])
-_AS_IT_IS = Function("vec4 as_it_is(vec4 color) { return color; }")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +60,6 @@ class Band:
     colour: str
 
 
-class Sheets(Mesh):
-    """Triangles whose shader stays as it is when they change.
-
-    vispy makes another function of the colours with each set of triangles, so that the program is
-    compiled and linked in each frame; here colours are those of the corners, always.
-    """
-
-    def _build_color_transform(self, colors: Any) -> Function:
-        return _AS_IT_IS
-
-
 class StrokesOverlay(SceneOverlay):
     """Lines over all layers.
 
@@ -92,7 +80,7 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
 
     def __init__(self, **kwargs: Any) -> None:
         widths = (THIN, BOLD)
-        self._halos = [Line(width=width + MORE, antialias=True) for width in widths]
+        self._halos = [Line(width=width + MORE, color=HALO, antialias=True) for width in widths]
         self._lines = [Line(width=width, antialias=True) for width in widths]
         self._bands = Sheets()
         super().__init__(node=Compound([self._bands, *self._halos, *self._lines]), **kwargs)
@@ -101,9 +89,16 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
         self.reset()
 
     def _on_strokes_change(self, event: Any = None) -> None:
+        # One word to the canvas, not one of each part.
+        with self.node.events.update.blocker():
+            self._set_strokes()
+        self.node.update()
+
+    def _set_strokes(self) -> None:
         for width, halo, line in zip((THIN, BOLD), self._halos, self._lines, strict=True):
             strokes = [one for one in self.overlay.strokes if one.width == width and one.lines]
-            halo.visible = line.visible = bool(strokes)
+            for each in (halo, line):
+                _show(each, bool(strokes))
             if not strokes:
                 continue
             pieces = [piece for one in strokes for piece in one.lines]
@@ -112,26 +107,24 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
             points = np.concatenate(pieces)[:, ::-1].astype(np.float32)
             joined = np.ones(len(points), np.bool_)
             joined[np.cumsum(lengths) - 1] = False
-            tones = np.array([Color(one.colour).rgba for one in strokes], dtype=np.float32)
+            tones = np.array([_rgba(one.colour) for one in strokes], dtype=np.float32)
             counts = [sum(len(piece) for piece in one.lines) for one in strokes]
-            halo.set_data(points, color=HALO, connect=joined)
+            halo.set_data(points, connect=joined)
             line.set_data(points, color=np.repeat(tones, counts, axis=0), connect=joined)
-        self.node.update()
 
     def _on_bands_change(self, event: Any = None) -> None:
+        with self.node.events.update.blocker():
+            self._set_bands()
+        self.node.update()
+
+    def _set_bands(self) -> None:
         bands = [one for one in self.overlay.bands if len(one.corners)]
-        self._bands.visible = bool(bands)
+        _show(self._bands, bool(bands))
         if bands:
             corners = np.concatenate([one.corners for one in bands])
-            tones = [(*Color(one.colour).rgb, SHEER) for one in bands]
-            of_corners = [4 * len(one.corners) for one in bands]
-            first = 4 * np.arange(len(corners))[:, None, None]
-            self._bands.set_data(
-                vertices=corners.reshape(-1, 2)[:, ::-1].astype(np.float32),
-                faces=(first + TRIANGLES).reshape(-1, 3).astype(np.uint32),
-                vertex_colors=np.repeat(np.array(tones, dtype=np.float32), of_corners, axis=0),
-            )
-        self.node.update()
+            tones = [(*_rgba(one.colour)[:3], SHEER) for one in bands]
+            counts = [len(one.corners) for one in bands]
+            self._bands.set_data(corners[..., ::-1], np.repeat(np.array(tones), counts, axis=0))
 
     def reset(self) -> None:
         """See `VispyBaseOverlay`."""
@@ -144,6 +137,18 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
         self.overlay.events.strokes.disconnect(self._on_strokes_change)
         self.overlay.events.bands.disconnect(self._on_bands_change)
         super().close()
+
+
+@lru_cache
+def _rgba(colour: str) -> tuple[float, ...]:
+    """A colour as vispy has it, which reads its name at every call."""
+    return tuple(Color(colour).rgba.tolist())
+
+
+def _show(part: Any, on: bool) -> None:
+    """Draw a part or leave it out: vispy draws anew when it is told what it knows."""
+    if part.visible != on:
+        part.visible = on
 
 
 overlay_to_visual[StrokesOverlay] = VispyStrokes

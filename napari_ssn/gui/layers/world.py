@@ -8,6 +8,7 @@ puts a factor of a thousand between the two.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pint
@@ -24,9 +25,15 @@ def layer_units(viewer: Viewer, layer: Layer) -> NDArray[np.float64]:
     units = viewer.layers.extent.units
     if units is None or len(units) < layer.ndim:
         return np.ones(layer.ndim)
+    return np.array(_ratios(units[-layer.ndim :], layer.units))
+
+
+@lru_cache
+def _ratios(units: tuple[pint.Unit, ...], own: tuple[pint.Unit, ...]) -> tuple[float, ...]:
+    """Of units to others: asked for at every move of a slider, and pint takes its time."""
     base = pint.get_application_registry().get_base_units  # type: ignore[no-untyped-call]
-    pairs = zip(units[-layer.ndim :], layer.units, strict=True)
-    return np.array([float(base(one)[0] / base(own)[0]) for one, own in pairs])
+    pairs = zip(units, own, strict=True)
+    return tuple(float(base(one)[0] / base(other)[0]) for one, other in pairs)
 
 
 def in_layer(viewer: Viewer, layer: Layer, place: Sequence[float]) -> tuple[float, ...]:

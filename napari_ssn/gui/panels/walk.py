@@ -11,7 +11,7 @@ from napari_ssn.gui.widgets.histogram import SizeHistogram
 from napari_ssn.gui.widgets.hover import Hover
 from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.marked_slider import MarkedSlider
-from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
+from napari_ssn.gui.widgets.parts import Section, button, combo, hint, row, say, text
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import DIRECTION_TIP, direction_names, direction_tip, ends
@@ -317,7 +317,7 @@ class SliderPanel(Section):
         for end, word, at in ((self.low, words[0], least), (self.high, words[1], most)):
             say(end, word)
             where = f"{at:+.3g} standard deviations (σ)".replace("-", "−") if at else "Here"
-            end.setToolTip(f"{where}. {tip}".strip())
+            hint(end, f"{where}. {tip}".strip())
 
     def follow(self) -> None:
         """Show where the session stands."""
@@ -335,13 +335,12 @@ class SliderPanel(Section):
         if at != self.directions.currentIndex():
             self.directions.setCurrentIndex(at)
         tip = self.directions.itemData(at, Qt.ItemDataRole.ToolTipRole) or DIRECTION_TIP
-        if tip != self.directions.toolTip():
-            self.directions.setToolTip(tip)
+        hint(self.directions, tip)
         words = f"{sigma:+.2f}".replace("-", "−") if sigma else "0"
         # Longer words would widen the dock.
         self.value.setText(words if walk.alone is None else f"{walk.alone}: {words}")
         whose = "" if walk.alone is None else f"Lesion {walk.alone} alone: "
-        self.value.setToolTip(f"{whose}{words} standard deviations (σ) from where it began")
+        hint(self.value, f"{whose}{words} standard deviations (σ) from where it began")
         self.undo.setEnabled(walk.can_undo)
         self.redo.setEnabled(walk.can_redo)
         self.reset.setEnabled(sigma != 0)

@@ -201,6 +201,12 @@ def say(label: QLabel, words: str, role: str | None = None) -> None:
         set_role(label, role)
 
 
+def hint(widget: QWidget, tip: str) -> None:
+    """Give a widget another tooltip: Qt tells all that listen of one that is the same, too."""
+    if widget.toolTip() != tip:
+        widget.setToolTip(tip)
+
+
 def button(words: str, tip: str = "", role: str = "", name: str = "") -> QPushButton:
     """A push button with a tooltip, and a name to be read aloud where its words are a sign."""
     made = QPushButton(words)

@@ -1,0 +1,88 @@
+"""Rectangles on the canvas that change from frame to frame, whose shader stays as it is.
+
+vispy's own mesh makes buffers anew with each set of triangles, and a function of their colours, so
+that its program is compiled and linked in each frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vispy.gloo import VertexBuffer
+from vispy.scene.visuals import create_visual_node
+from vispy.visuals import Visual
+
+# A rectangle is two triangles: which of its corners they have.
+_TRIANGLES = [0, 1, 2, 0, 2, 3]
+_VERTEX = """
+varying vec4 v_tone;
+
+void main() {
+    v_tone = $tone;
+    gl_Position = $transform(vec4($corner, 0.0, 1.0));
+}
+"""
+_FRAGMENT = """
+varying vec4 v_tone;
+
+void main() {
+    gl_FragColor = v_tone;
+}
+"""
+
+
+class SheetsVisual(Visual):
+    """Filled rectangles, each of one colour."""
+
+    def __init__(self) -> None:
+        self._corners: NDArray[np.float32] | None = None
+        self._tones: NDArray[np.float32] | None = None
+        self._changed = False
+        self._buffers = VertexBuffer(), VertexBuffer()
+        super().__init__(vcode=_VERTEX, fcode=_FRAGMENT)
+        self._draw_mode = "triangles"
+        self.set_gl_state("translucent", depth_test=True, cull_face=False)
+        self.freeze()
+
+    def set_data(self, corners: NDArray[np.floating], tones: NDArray[np.floating]) -> None:
+        """Draw others.
+
+        Args:
+            corners: (n, 4, 2), columns first, in order around each; at least one.
+            tones: (n, 4) their colours.
+        """
+        self._corners = corners[:, _TRIANGLES].reshape(-1, 2).astype(np.float32)
+        self._tones = np.repeat(tones.astype(np.float32), len(_TRIANGLES), axis=0)
+        self._changed = True
+        self._bounds_changed()
+        self.update()
+
+    def _prepare_draw(self, view: Any) -> bool:
+        if self._corners is None:
+            return False
+        if self._changed:
+            for buffer, values in zip(self._buffers, (self._corners, self._tones), strict=True):
+                buffer.set_data(values)
+            corner, tone = self._buffers
+            # The same buffers as before: nothing is compiled anew.
+            self.shared_program.vert["corner"] = corner
+            self.shared_program.vert["tone"] = tone
+            self._changed = False
+        return True
+
+    @staticmethod
+    def _prepare_transforms(view: Any) -> None:
+        view.view_program.vert["transform"] = view.transforms.get_transform()
+
+    def _compute_bounds(self, axis: int, view: Any) -> tuple[float, float] | None:
+        if self._corners is None:
+            return None
+        if axis > 1:
+            return (0.0, 0.0)
+        along = self._corners[:, axis]
+        return float(along.min()), float(along.max())
+
+
+Sheets = create_visual_node(SheetsVisual)
