@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import weakref
@@ -19,6 +20,8 @@ from napari_ssn.remote.wire import Arrays
 _MOMENT = 0.2
 # Of a lease, how long nothing is said at most.
 _OFTEN = 0.25
+_FAILED = "This computer failed at it: its log has the reason."
+_LOG = logging.getLogger("napari_ssn.remote")
 # Between two attempts over a line that broke off.
 _LOOK = 0.5
 
@@ -99,42 +102,56 @@ class _Shared:
             self.stopped = True
             self.changed.notify_all()
 
+    def told(self, arrays: Arrays | None, error: ServerError | None, gone: bool) -> None:
+        with self.changed:
+            self.arrays, self.error, self.gone = arrays, error, gone
+            self.changed.notify_all()
+
 
 def _attend(
     shared: _Shared, server: Elsewhere, path: str, most: int, lease: float, patience: float
 ) -> None:
-    """Keep a run until its rest is fetched, or nobody can want it."""
-
-    def idle() -> bool:
-        return not (shared.stopped or (shared.wanted and shared.error is None))
-
-    with Talk(server, Cancel(lambda: shared.stopped)) as talk:
-        while True:
-            with shared.changed:
-                shared.changed.wait_for(lambda: not idle(), _OFTEN * lease)
-                busy = not idle()
-                if shared.stopped or shared.gone:
-                    break
-            arrays, error = None, None
+    """Keep a run until its rest is fetched, or nobody can want it; whoever waits is always told."""
+    try:
+        with Talk(server, Cancel(lambda: shared.stopped)) as talk:
             try:
-                if busy:
-                    message = _tried(lambda: talk.content(f"{path}/rest", most), talk, patience)
-                    arrays = rest_of(message, most)
-                else:
-                    talk.said(path, State)
-            except Cancelled:
-                break
-            except DataError as damaged:
-                error = ServerError(str(damaged))
-            except ServerError as failed:
-                error = failed if busy or isinstance(failed, ForgottenError) else None
-            with shared.changed:
-                shared.arrays, shared.error = arrays, error
-                shared.gone = isinstance(error, ForgottenError)
-                shared.changed.notify_all()
-                if arrays is not None:
-                    break
-        talk.drop(path)
+                _kept(shared, talk, path, most, lease, patience)
+            finally:
+                talk.drop(path)
+    except Cancelled:
+        return
+    except ServerError as error:
+        shared.told(None, error, gone=True)
+    except Exception:  # noqa: BLE001
+        _LOG.exception("The rest of a result was not fetched.")
+        shared.told(None, ServerError(_FAILED), gone=True)
+
+
+def _kept(shared: _Shared, talk: Talk, path: str, most: int, lease: float, patience: float) -> None:
+    def busy() -> bool:
+        return shared.stopped or (shared.wanted and shared.error is None)
+
+    while True:
+        with shared.changed:
+            wanted = shared.changed.wait_for(busy, _OFTEN * lease)
+            if shared.stopped:
+                return
+        arrays, error = None, None
+        try:
+            if wanted:
+                message = _tried(lambda: talk.content(f"{path}/rest", most), talk, patience)
+                arrays = rest_of(message, most)
+            else:
+                talk.said(path, State)
+        except DataError as damaged:
+            error = ServerError(str(damaged))
+        except ServerError as failed:
+            error = failed if wanted or isinstance(failed, ForgottenError) else None
+        gone = isinstance(error, ForgottenError)
+        if wanted or gone:
+            shared.told(arrays, error, gone)
+        if gone or arrays is not None:
+            return
 
 
 def _tried(fetch: Callable[[], bytes], talk: Talk, patience: float) -> bytes:

@@ -246,3 +246,39 @@ def test_a_rest_that_is_damaged_is_told(
         found.probabilities()
     damaged[0] = False
     same(found, here(model, image()))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ServerError("The token is gone."), "The token is gone"),
+        (RuntimeError("x"), "has the reason"),
+    ],
+)
+def test_whoever_waits_is_told_whatever_happens(
+    far: Make, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    found = far().segment(image())
+
+    def broken(message: bytes, most: int) -> Any:
+        raise error
+
+    monkeypatch.setattr("napari_ssn.remote.rest.rest_of", broken)
+    for _ in range(2):
+        with within(5), pytest.raises(ServerError, match=words):
+            found.probabilities()
+
+
+def test_a_token_that_is_gone_meanwhile_is_told(
+    model: Model, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Elsewhere(address, token_file(tmp_path))
+    far = Distant.of(model.card, server, patience=0.5)
+    monkeypatch.setattr("napari_ssn.remote.rest.Talk", _no_talk)
+    found = far.segment(image())
+    with within(5), pytest.raises(ServerError, match="nobody can read it"):
+        found.probabilities()
+
+
+def _no_talk(*args: Any) -> Any:
+    raise ServerError("nobody can read it")
