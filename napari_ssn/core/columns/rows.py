@@ -11,7 +11,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.columns.columns import shells_of
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
 
 # Voxels packed at once; what a block needs beside its share of the tensors stays in cache.
-_BLOCK = 1 << 13
+_BLOCK = 1 << 14
 # Largest length that is stored as it is; squares of the larger one still fit float32.
 _LIMIT = {torch.float16: 2.0**15, torch.float32: 2.0**60}
 
@@ -117,15 +119,13 @@ def fill_rows(
         found = _margins(*source.read(read), dtype, None if sizes is None else sizes[:, read])
         block = slice(begin + read.start, begin + read.stop)
         out.best[block], out.shell[block] = found.winner, shells_of(found.radius[0])
-        names, radius = found.order, found.radius
         # In the order of the labels, but the rival that is nearest comes first.
-        out.rivals[:, block] = names[1:]
+        out.rivals[:, block] = found.order[1:]
         if classes > 2:
-            out.second[block] = shells_of(radius[1])
-        for k in range(classes):
-            out.noise[k, block] = _taken(found.noise[None], names[k])[0]
-            if k > 0:
-                out.margins[k - 1, :, block] = _taken(found.margins, names[k])
+            out.second[block] = shells_of(found.radius[1])
+        places = _places(found.order)
+        out.noise[:, block] = _in_order(found.noise.to(dtype)[None], places)[0]
+        out.margins[:, :, block] = _in_order(found.margins, places[1:]).transpose(0, 1)
 
     in_threads(fill, range(0, count, _BLOCK))
 
@@ -133,8 +133,9 @@ def fill_rows(
 class _Block(NamedTuple):
     """Margins of some voxels over their likeliest label.
 
-    winner (v,): that label; margins (R + 1, C, v); noise (C, v); order (C, v): the winner, its
-    nearest rival and the others; radius (2, v): of the nearest and of the next of the others.
+    winner (v,) uint8: that label; margins (R + 1, C, v); noise (C, v); order (C, v) uint8: the
+    winner, its nearest rival and the others; radius (2, v): of the nearest and of the next of the
+    others.
     """
 
     winner: Tensor
@@ -149,21 +150,25 @@ def _margins(logits: Tensor, noise: Tensor, dtype: torch.dtype, sizes: Tensor | 
     winner = _first_largest(mean)
     # Not in place: what is subtracted may be a view of it.
     margins = logits - _taken(logits, winner).unsqueeze(1)
-    squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
+    squares = _squares(margins[:-1])
     largest = max(float(squares.max()) ** 0.5, -float(margins[-1].min()), float(noise.max()))
     # Not finite where float32 itself does not hold the differences or their squares.
     if not largest <= _LIMIT[dtype]:
         _shrink(logits, winner, margins, noise, _LIMIT[dtype])
-        squares = torch.einsum("rcv,rcv->cv", margins[:-1], margins[:-1])
+        squares = _squares(margins[:-1])
     radius = _radii(-margins[-1], squares, len(margins) - 1, dtype)
     if sizes is not None:
         # Never 0: it stands for numbers so small that they vanish when they are multiplied.
         torch.amax(mean.abs(), 0, out=sizes[0]).clamp_min_(1e-30)
         torch.amax(logits[:-1].abs().sum(0), 0, out=sizes[1]).clamp_min_(1e-30)
         radius = torch.minimum(radius, _summed(-margins[-1], squares, sizes, len(margins) - 1))
-    radius.scatter_(0, winner[None], torch.inf)
-    first, nearest = radius.min(0) if len(radius) > 2 else (radius.amin(0), 1 - winner)
-    order = torch.empty_like(radius, dtype=torch.int64)
+    _leave_out(radius, winner)
+    if len(radius) > 2:
+        first, index = radius.min(0)
+        nearest = index.to(torch.uint8)
+    else:
+        first, nearest = radius.amin(0), 1 - winner
+    order = torch.empty_like(radius, dtype=torch.uint8)
     order[0], order[1] = winner, nearest
     low, high = torch.minimum(winner, nearest), torch.maximum(winner, nearest)
     for k in range(2, len(order)):
@@ -171,17 +176,61 @@ def _margins(logits: Tensor, noise: Tensor, dtype: torch.dtype, sizes: Tensor | 
         label = torch.full_like(winner, k - 2)
         label += label >= low
         order[k] = label + (label >= high)
-    radius.scatter_(0, nearest[None], torch.inf)
+    _leave_out(radius, nearest)
     return _Block(winner, margins.to(dtype), noise, order, torch.stack([first, radius.amin(0)]))
+
+
+def _only(label: Tensor) -> int | None:
+    """The one label of all voxels of a block, as it is in most; None where there are several."""
+    only = int(label[0])
+    return only if bool((label == only).all()) else None
 
 
 def _taken(values: Tensor, label: Tensor) -> Tensor:
     """Of (K, C, v), the values of one label per voxel, (K, v)."""
-    only = int(label[0])
-    if bool((label == only).all()):
-        # So it is in most blocks, and a view costs nothing.
+    if (only := _only(label)) is not None:
+        # A view costs nothing.
         return values[:, only]
-    return values.gather(1, label.expand(len(values), 1, -1))[:, 0]
+    return values.gather(1, label.long().expand(len(values), 1, -1))[:, 0]
+
+
+def _leave_out(radius: Tensor, label: Tensor) -> None:
+    """Give one label per voxel a radius that is none's, in place in (C, v)."""
+    if (only := _only(label)) is not None:
+        radius[only] = torch.inf
+    else:
+        radius.scatter_(0, label.long()[None], torch.inf)
+
+
+def _places(labels: Tensor) -> NDArray[np.int64]:
+    """Where the values of (n, v) labels lie among (C, v), flattened: (n, v), or (n,) of all alike.
+
+    Labels are in order for all alike where the first two are.
+    """
+    if _only(labels[0]) is not None and _only(labels[1]) is not None:
+        return labels[:, 0].long().numpy()
+    count = labels.shape[1]
+    return (labels.long().mul_(count) + torch.arange(count)).numpy()
+
+
+def _in_order(values: Tensor, places: NDArray[np.int64]) -> Tensor:
+    """Of (K, C, v), those at (n, v) `_places`, (K, n, v)."""
+    if places.ndim == 1:
+        return values[:, places]
+    # In numpy: torch takes three times as long to find its way in three dimensions.
+    return torch.from_numpy(values.flatten(1).numpy().take(places, axis=1, mode="clip"))
+
+
+def _squares(columns: Tensor) -> Tensor:
+    """Sum over r of the squares of (R, C, v), (C, v).
+
+    One after the other: a product of matrices of one row each takes three times as long.
+    """
+    found = columns[0] * columns[0] if len(columns) else torch.zeros(columns.shape[1:])
+    square = torch.empty_like(found)
+    for column in columns[1:]:
+        found += torch.mul(column, column, out=square)
+    return found
 
 
 def _shrink(logits: Tensor, winner: Tensor, margins: Tensor, noise: Tensor, limit: float) -> None:
@@ -201,8 +250,8 @@ def _shrink(logits: Tensor, winner: Tensor, margins: Tensor, noise: Tensor, limi
 
 
 def _first_largest(mean: Tensor) -> Tensor:
-    """Lowest label among the likeliest ones, (v,) int64 of (C, v)."""
-    largest, winner = mean[0], torch.zeros(mean.shape[1], dtype=torch.int64)
+    """Lowest label among the likeliest ones, (v,) uint8 of (C, v)."""
+    largest, winner = mean[0], torch.zeros(mean.shape[1], dtype=torch.uint8)
     for label in range(1, len(mean)):
         winner.masked_fill_(mean[label] > largest, label)
         largest = torch.maximum(largest, mean[label])

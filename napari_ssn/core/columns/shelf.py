@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,7 +56,8 @@ class Shelf:
         """
         size = math.prod(shape) * dtype.itemsize
         if self._folder is None or size == 0:
-            return torch.empty(*shape, dtype=dtype)
+            # numpy asks for large pages: each is given, and emptied, once where it was 512 times.
+            return torch.from_numpy(np.empty(shape, str(dtype).removeprefix("torch.")))
         try:
             with tempfile.TemporaryFile(dir=self._folder) as file:
                 _reserve(file, size)
