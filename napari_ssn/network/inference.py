@@ -223,10 +223,17 @@ def answer(model: Model, question: Question, watch: Watch) -> Inference:
 def prepare(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
     """Intensities at the nodes of a plan, as the network expects them, (channels, *nodes).
 
+    Rounded to half precision where the card says so, see `ModelCard.half_intensities`.
+
     ``stretch`` goes by what the network looks at, ``standardise`` by the whole image; a 2D
     network's image is a slice. ``hu`` clips before it resamples, so that the padding of a
     scanner, far below air, does not darken what lies beside it. ImageError as `normalise`.
     """
+    found = _scaled(card, plan, volume)
+    return found.astype(np.float16).astype(np.float32) if card.half_intensities else found
+
+
+def _scaled(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
     how, window = card.normalisation, card.window_hu
     turned = plan.frame.turn.apply(volume.data)
     if how == "hu":

@@ -129,7 +129,7 @@ class Distant(Asked):
             SSNError: of what kind the server's own is.
             Cancelled: somebody stopped; the server knows it too.
         """
-        message = asked(question, key_of(self.card))
+        message = asked(question, key_of(self.card), self.card.half_intensities)
         most = self.greeting.most_bytes
         if (size := max(len(message), question.data.nbytes)) > most:
             raise ServerError(

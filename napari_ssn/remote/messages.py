@@ -45,8 +45,14 @@ def key_of(card: ModelCard) -> str:
     return hashlib.sha256(card.model_dump_json().encode()).hexdigest()
 
 
-def asked(question: Question, key: str) -> bytes:
-    """A question to the model of this key, see `key_of`, as a message."""
+def asked(question: Question, key: str, half: bool = False) -> bytes:
+    """A question to the model of this key, see `key_of`, as a message.
+
+    Args:
+        question: the question.
+        key: of the model.
+        half: see `ModelCard.half_intensities`; of what is rounded already nothing is lost.
+    """
     image = question.image
     asks = Asks(
         key=key,
@@ -61,7 +67,8 @@ def asked(question: Question, key: str) -> bytes:
         divided=question.divided,
         look_at=question.look_at,
     )
-    return written(asks.model_dump(mode="json"), {"data": question.data})
+    data = question.data.astype(np.float16) if half else question.data
+    return written(asks.model_dump(mode="json"), {"data": data})
 
 
 def question_of(message: bytes, most: int) -> tuple[str, Question]:
@@ -81,15 +88,19 @@ def question_of(message: bytes, most: int) -> tuple[str, Question]:
     except ValidationError:
         raise DataError("What was asked is no question that this version understands.") from None
     data = arrays.get("data")
-    if data is None or data.dtype != np.float32 or len(arrays) != 1:
+    if data is None or data.dtype not in (np.float16, np.float32) or len(arrays) != 1:
         raise DataError("What was asked has no intensities.")
+    if 4 * data.size > most:
+        raise DataError(f"What was asked is larger than it may be: {most:,} bytes are the most.")
     affine = Affine.checked(np.array(asks.affine)).matrix
     if asks.look_at is not None and len(asks.look_at) != len(asks.space):
         raise DataError("What was asked looks at a plane of another image.")
     image = Place(asks.space, asks.channels, affine, asks.extent, asks.oriented)
     about = (asks.centre, asks.depth_mm, asks.tile, asks.divided, asks.look_at)
     # Nothing of what somebody asks is written to this computer's disk.
-    return asks.key, Question(data, image, *about, packed=True, aside=False)
+    return asks.key, Question(
+        data.astype(np.float32, copy=False), image, *about, packed=True, aside=False
+    )
 
 
 def answered(found: Inference) -> bytes:

@@ -22,7 +22,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Asked, Inference, Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.question import Question
-from napari_ssn.remote.messages import answer_of, answered, asked, question_of
+from napari_ssn.remote.messages import answer_of, answered, asked, key_of, question_of
 from napari_ssn.remote.wire import read, written
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 
@@ -93,6 +93,37 @@ def test_a_question_comes_out_as_it_went_in(asked_of: tuple[Question, Inference]
         assert getattr(back.image, name) == getattr(question.image, name)
     for name in ("centre", "depth_mm", "tile", "divided", "look_at"):
         assert getattr(back, name) == getattr(question, name)
+
+
+def test_rounded_intensities_take_half_as_much(
+    model: Model, asked_of: tuple[Question, Inference]
+) -> None:
+    question, _ = asked_of
+    rounded = replace(question, data=question.data.astype(np.float16).astype(np.float32))
+    message = asked(rounded, "a" * 64, half=True)
+    _, back = question_of(message, MOST)
+    assert back.data.dtype == np.float32
+    np.testing.assert_array_equal(back.data, rounded.data)
+    assert len(message) < 0.7 * len(asked(question, "a" * 64))
+    # As floats they would be more than is allowed.
+    with pytest.raises(DataError, match="larger than it may be"):
+        question_of(message, question.data.nbytes - 4)
+
+
+def test_a_card_says_so_for_here_and_there(model: Model) -> None:
+    card = model.card.model_copy(update={"half_intensities": True})
+    rounding = Kept(Model(card, model.network, model.device, model.folder))
+    volume = Volume(noise_image((30, 20, 22))[None], oblique_affine())
+    found = rounding.infer(volume, (5, 10, 11))
+    plain = model.infer(volume, (5, 10, 11))
+    assert rounding.question is not None
+    data = rounding.question.data
+    np.testing.assert_array_equal(data, data.astype(np.float16))
+    _, heard = question_of(asked(rounding.question, key_of(card), half=True), MOST)
+    there = answer_of(answered(model.answer(heard, Watch())), card, rounding.question)
+    for name, array in found.dist.numbers().items():
+        assert there.dist.numbers()[name].tobytes() == array.tobytes()
+    assert not np.array_equal(plain.dist.numbers()["mean"], found.dist.numbers()["mean"])
 
 
 def test_who_is_asked_by_a_message_answers_the_same(
