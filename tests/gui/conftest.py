@@ -12,6 +12,7 @@ from tests.support.docks import add_image
 from tests.support.fewer import draw_fewer
 from tests.support.helpers import tiny_model
 from tests.support.remembered import remember
+from tests.support.settled import set_aside
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,6 +86,8 @@ def make_viewer(
         assert not show or _has_its_own(request.node), "mark a test that shows the window"
         if own or show:
             shared_window.close()
+            # Those before leave much of theirs.
+            set_aside()
             viewer = request.getfixturevalue("make_napari_viewer")(show=show)
             return PublicOnlyProxy(viewer if own else unwatched(viewer))
         lent.append(PublicOnlyProxy(shared_window.lend()))

@@ -20,9 +20,18 @@ def settle() -> None:
     """Set aside what is there, if much came since the last time."""
     global _known
     if _known < 0 or len(sys.modules) > _known + 50:
-        gc.collect()
-        gc.freeze()
+        set_aside()
         _known = len(sys.modules)
+
+
+def set_aside() -> None:
+    """What is there now, whatever it is: a window is about to be used, and its layers to go.
+
+    What is alive and goes later is found again by `unsettle` alone, so nobody may still hold what
+    the test before has made.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def unsettle() -> None:

@@ -20,6 +20,8 @@ from napari.utils.events.containers import EventedDict
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
+from tests.support.settled import set_aside
+
 #: Ours, by the modules that what napari calls comes from.
 OURS = "napari_ssn"
 # Layers have states of their own, and go; callbacks and keys are looked at one by one.
@@ -42,6 +44,7 @@ class SharedWindow:
         get_settings().reset()
         if self._viewer is None:
             self._open()
+        set_aside()
         self._widgets = set(QApplication.topLevelWidgets())
         return self._viewer
 
@@ -113,9 +116,6 @@ class SharedWindow:
         self._docks = {dock.objectName() for dock in window.findChildren(QDockWidget)}
         self._state = _state_of(viewer)
         self._keys = set(viewer.keymap)
-        # The window is nothing to be searched for cycles.
-        gc.collect()
-        gc.freeze()
 
     def _napari_keeps(self, widget: QWidget) -> bool:
         """Sliders of axes stay once they were needed, and each has menus of its own."""
