@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.fewer import draw_fewer
+from tests.support.ordered import slow_first
 from tests.support.settled import settle
 
 # napari then refuses layer changes from worker threads, and its viewer fixture fails on leaked Qt
@@ -43,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_SCREEN] = Display(visible=False, size=(1600, 1200)).start()
     for marker in (
         "gpu: needs CUDA or MPS; skipped without",
-        "slow: takes more than ten seconds",
+        "slow: takes more than ten seconds, or would in a process that is old, and comes first",
         "all_draws: says how many hypotheses are drawn, so that fewer would not do",
         "own_window: is about opening or closing napari's window, and has one for itself",
         "shown: looks at the window on the screen, and has a new one",
@@ -54,6 +55,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if (screen := config.stash.get(_SCREEN, None)) is not None:
         screen.stop()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The slow ones come first in each process, which then is young and has little to search for
+    cycles, and none is left for one process alone at the end.
+    """
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = slow_first(items, processes)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -334,6 +334,7 @@ def _same(answer: Any, *_: Any, **__: Any) -> Any:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.own_window
 @pytest.mark.timeout(SECONDS * 3 + 900)
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")

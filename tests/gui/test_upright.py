@@ -182,6 +182,7 @@ def walk(viewer: Any, dock: Any, openers: Iterator[Callable[[Any], None]]) -> No
 
 
 # Many pictures of the screen: minutes where little else of a processor is left.
+@pytest.mark.slow
 @pytest.mark.shown
 @pytest.mark.timeout(1200)
 def test_all_sequences_of_three_actions_leave_the_picture_upright(

@@ -56,6 +56,7 @@ def test_the_card_is_in_the_file(tiny, content) -> None:
     assert ModelCard.model_validate_json(props[CARD]) == tiny.card
 
 
+@pytest.mark.slow
 def test_a_network_that_asks_for_presence_says_it_in_onnx_too() -> None:
     model = load_model(ROOT / "src_weights" / "nodule-3d", "cpu")
     found = to_onnx(model)

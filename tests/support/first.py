@@ -3,7 +3,8 @@
 ``python -m tests.support.first ours|napari sample|ct`` opens an image in the dock, points at the
 nodule and runs the model, or has napari add plain layers of the same kinds and sizes, and prints
 the seconds of every turn as JSON. Where processes can divide, `Server` imports once for all what
-napari imports for an empty window, of which nothing is measured.
+napari imports for an empty window, and torch, which the dock imports in another thread: of that
+nothing is measured.
 """
 
 from __future__ import annotations
@@ -186,6 +187,8 @@ class Server:
 def serve() -> None:
     """Divide for each line that is read, ``WHO WHAT``, and print what is found."""
     os.environ["NAPARI_CONFIG"] = ""
+    # The second one is imported by a thread of its own, long before an image is opened.
+    import torch  # noqa: F401
     from napari._qt import qt_main_window  # noqa: F401
 
     for line in sys.stdin:

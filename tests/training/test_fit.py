@@ -226,6 +226,7 @@ def test_data_of_another_voxel_size_than_the_recipe_is_refused(tmp_path: Path) -
         fit(cases, cases, tmp_path / "out", recipe, other, device="cpu", workers=0)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_as_one_does(
     tmp_path: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from tests.support.held import held
@@ -48,6 +49,7 @@ WAYS: tuple[Callable[[int], object], ...] = (
 )
 
 
+@pytest.mark.slow
 def test_an_array_is_counted_once_until_nothing_refers_to_it() -> None:
     lengths = range(10_007, 10_007 + len(WAYS))
     for way, length in zip(WAYS, lengths, strict=True):
