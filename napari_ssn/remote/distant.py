@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 import torch
 
@@ -27,23 +26,17 @@ from napari_ssn.network.inference import Asked, Inference, Watch
 from napari_ssn.network.plan import DEPTH_MM, needed_bytes, plan_for
 from napari_ssn.network.question import Question
 from napari_ssn.remote.elsewhere import Elsewhere
-from napari_ssn.remote.line import TIMEOUTS, AwayError, SilentError, Talk
+from napari_ssn.remote.line import Talk
 from napari_ssn.remote.messages import answer_of, asked, key_of
 from napari_ssn.remote.rest import Rest
+from napari_ssn.remote.trying import PATIENCE, tried
 
-#: Seconds for which a line that broke off is tried again.
-PATIENCE = 20.0
-
-# Times that a line may break off after it held for longer than that.
-_AGAIN = 3
 # Seconds for a line, and for what a server can say at once: one that is mute is soon given up.
 _SOON = (4.0, 8.0)
 # Between two looks at a run, and at whether somebody has stopped.
 _LOOK = 0.1
 # Bytes of a message beside its packed arrays, and what packing may add.
 _BESIDE = 1 << 20
-
-_Value = TypeVar("_Value")
 
 
 class Distant(Asked):
@@ -146,7 +139,7 @@ class Distant(Asked):
         # Nobody can guess it, and so nobody else can ask for the result.
         path = f"runs/{secrets.token_urlsafe(32)}"
         with Talk(self._server, cancel) as talk:
-            trying = partial(self._through, watch, cancel)
+            trying = partial(tried, patience=self._patience, cancel=cancel, say=watch.say)
             try:
                 state = trying(lambda: talk.put(path, message, State))
                 self._follow(talk, path, state, question, watch, trying)
@@ -228,28 +221,6 @@ class Distant(Asked):
             return
         if isinstance(dist, LogitDistribution):
             preview(dist)
-
-    def _through(self, watch: Watch, cancel: Cancel, work: Callable[[], _Value]) -> _Value:
-        """Do something, again and again where the line breaks off, while there is patience."""
-        end, told, again = 0.0, False, 0
-        while True:
-            began = time.monotonic()
-            try:
-                return work()
-            except AwayError as error:
-                now = time.monotonic()
-                # Of those seconds in which nothing came nobody says that they went well.
-                mute = TIMEOUTS[1] if isinstance(error, SilentError) else 0.0
-                if end == 0.0 or now - began - mute > self._patience:
-                    # What broke off after a while had begun well, as a long answer on a slow line.
-                    end, again = now + self._patience, again + 1
-                if now > end or again > _AGAIN:
-                    raise
-            if not told and watch.say is not None:
-                told = True
-                watch.say("The line to the server broke off: trying again.")
-            time.sleep(_LOOK)
-            cancel.check()
 
 
 def greeted(server: Elsewhere, cancel: Cancel = NEVER) -> Greeting:

@@ -199,8 +199,8 @@ def _refusal(heard: _Heard) -> ServerError:
         )
     if status == 404 and words:
         return ForgottenError(
-            "The server knows nothing of this run any more: it was started anew, or heard nothing "
-            "of this computer for too long. Run again."
+            "The server knows nothing of this run any more: it was started anew, needed the room "
+            "for others, or heard nothing of this computer for too long. Run again."
         )
     if status == 503 or (words and status < 500):
         return ServerError(words or "The server is busy: try again later.")

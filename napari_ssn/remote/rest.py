@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import weakref
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+
+import torch
 
 from napari_ssn.documents.remote import State
 from napari_ssn.errors import Cancel, Cancelled, DataError, ServerError
+from napari_ssn.network.forward import full
 from napari_ssn.remote.elsewhere import Elsewhere
-from napari_ssn.remote.line import AwayError, ForgottenError, Talk
+from napari_ssn.remote.line import ForgottenError, Talk
 from napari_ssn.remote.messages import rest_of
+from napari_ssn.remote.trying import tried
 from napari_ssn.remote.wire import Arrays
 
 # Seconds that a window waits for what is on its way.
@@ -22,12 +26,10 @@ _MOMENT = 0.2
 _OFTEN = 0.25
 _FAILED = "This computer failed at it: its log has the reason."
 _LOG = logging.getLogger("napari_ssn.remote")
-# Between two attempts over a line that broke off.
-_LOOK = 0.5
 
 
 class Rest:
-    """Gets the rest of a result, see `core.begun.packed.Begun.rest`.
+    """Gets the rest of a result, see `core.begun.awaiting.Rest`.
 
     A thread of its own keeps the run on the server, and lets go of it when the rest has come or
     nobody can ask for it any more.
@@ -111,57 +113,43 @@ class _Shared:
 def _attend(
     shared: _Shared, server: Elsewhere, path: str, most: int, lease: float, patience: float
 ) -> None:
-    """Keep a run until its rest is fetched, or nobody can want it; whoever waits is always told."""
-    try:
-        with Talk(server, Cancel(lambda: shared.stopped)) as talk:
-            try:
-                _kept(shared, talk, path, most, lease, patience)
-            finally:
-                talk.drop(path)
-    except Cancelled:
-        return
-    except ServerError as error:
-        shared.told(None, error, gone=True)
-    except Exception:  # noqa: BLE001
-        _LOG.exception("The rest of a result was not fetched.")
-        shared.told(None, ServerError(_FAILED), gone=True)
+    """Keep a run until its rest is fetched, or nobody can want it."""
+    cancel = Cancel(lambda: shared.stopped)
 
-
-def _kept(shared: _Shared, talk: Talk, path: str, most: int, lease: float, patience: float) -> None:
     def busy() -> bool:
-        return shared.stopped or (shared.wanted and shared.error is None)
+        return shared.wanted and shared.error is None
 
     while True:
         with shared.changed:
-            wanted = shared.changed.wait_for(busy, _OFTEN * lease)
+            shared.changed.wait_for(lambda: shared.stopped or busy(), _OFTEN * lease)
+            fetching = busy()
             if shared.stopped:
-                return
+                break
         arrays, error = None, None
         try:
-            if wanted:
-                message = _tried(lambda: talk.content(f"{path}/rest", most), talk, patience)
-                arrays = rest_of(message, most)
-            else:
-                talk.said(path, State)
+            # Each time anew: the file with the token may be another one by now.
+            with Talk(server, cancel) as talk:
+                if fetching:
+                    message = tried(partial(talk.content, f"{path}/rest", most), patience, cancel)
+                    arrays = rest_of(message, most)
+                else:
+                    talk.said(path, State)
+        except Cancelled:
+            break
+        except ServerError as failed:
+            error = failed
         except DataError as damaged:
             error = ServerError(str(damaged))
-        except ServerError as failed:
-            error = failed if wanted or isinstance(failed, ForgottenError) else None
+        except MemoryError:
+            error = ServerError(str(full(torch.device("cpu"))))
+        except Exception:  # noqa: BLE001
+            # Somebody waits, and would for ever.
+            _LOG.exception("The rest of a result was not fetched.")
+            error = ServerError(_FAILED)
         gone = isinstance(error, ForgottenError)
-        if wanted or gone:
+        if fetching or gone:
             shared.told(arrays, error, gone)
         if gone or arrays is not None:
-            return
-
-
-def _tried(fetch: Callable[[], bytes], talk: Talk, patience: float) -> bytes:
-    """What comes over a line, which is tried again while there is patience."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            return fetch()
-        except AwayError:
-            if time.monotonic() > end:
-                raise
-        time.sleep(_LOOK)
-        talk.cancel.check()
+            break
+    with suppress(ServerError), Talk(server) as talk:
+        talk.drop(path)

@@ -70,6 +70,7 @@ class _Run:
     later: Callable[[], bytes] | None = None
     weight: int = 0
     rest: bytes = b""
+    making: bool = False
     fetched: bool = False
 
     @property
@@ -197,14 +198,18 @@ class Runs:
             run = self._known(name)
             if not run.rest and run.later is None:
                 raise UnknownRunError("That run has nothing beside its result.")
-        # One at a time: each takes as much memory again.
-        with self._making:
-            if run.later is not None:
-                rest = run.later()
-                with self._lock:
-                    run.rest, run.later, run.weight = rest, None, 0
-                    run.renewed = time.monotonic()
-            return run.rest
+            run.making = True
+        try:
+            # One at a time: each takes as much memory again.
+            with self._making:
+                if run.later is not None:
+                    rest = run.later()
+                    with self._lock:
+                        run.rest, run.later, run.weight = rest, None, 0
+                return run.rest
+        finally:
+            with self._lock:
+                run.making, run.renewed = False, time.monotonic()
 
     def outline(self, name: str) -> bytes:
         """The mean's label map of a run that is done, of a model that is recentred by it.
@@ -261,8 +266,9 @@ class Runs:
         with self._lock:
             while not self._closed:
                 since = time.monotonic() - self.lease
-                for name in [name for name, run in self._runs.items() if run.renewed < since]:
-                    self._stop(self._runs.pop(name))
+                for name, run in [*self._runs.items()]:
+                    if run.renewed < since and not run.making:
+                        self._stop(self._runs.pop(name))
                 self._lock.wait(min(1.0, self.lease / 4))
 
     def _work(self) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import gc
+import threading
+import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -22,7 +26,7 @@ from napari_ssn.core.measures import label_counts
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.packed.flips import flips_along
 from napari_ssn.core.summaries.representatives import representatives
-from napari_ssn.errors import DataError
+from napari_ssn.errors import DataError, ServerError
 from tests.support.begun import Arrays, begun_of
 from tests.support.begun import blob as dense_blob
 from tests.support.rough import random_dist
@@ -160,6 +164,47 @@ def test_all_of_it_is_what_it_was(dist: Dist) -> None:
     name = list(dist.numbers())[-1]
     assert np.shares_memory(again.complete().numbers()[name], whole.numbers()[name])
     assert dist.complete() is dist
+
+
+def test_a_copy_of_another_presence_needs_no_more(dist: Dist) -> None:
+    some = begun_of(dist, missing).with_presence(0.5)
+    assert type(some) is type(begun_of(dist)) and some.presence == 0.5
+    np.testing.assert_array_equal(some.sample(9, 1), dist.with_presence(0.5).sample(9, 1))
+    again = copy.copy(some).given_presence()
+    np.testing.assert_array_equal(again.sample(9, 1), dist.sample(9, 1))
+
+
+def test_who_asks_does_not_wait_because_another_waits(dist: Dist) -> None:
+    until, patient = threading.Event(), threading.Event()
+
+    def between(rest: Arrays) -> Arrays:
+        if threading.current_thread() is threading.main_thread():
+            raise ServerError("Not yet.")
+        patient.set()
+        assert until.wait(20)
+        return rest
+
+    some = begun_of(dist, between)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(some.complete)
+        assert patient.wait(20)
+        with pytest.raises(ServerError, match="Not yet"):
+            some.complete()
+        until.set()
+        assert waiting.result(20).nbytes == some.complete().nbytes
+
+
+def test_what_came_is_let_go_once_it_is_joined(dist: Dist) -> None:
+    came = list[weakref.ref[Any]]()
+
+    def between(rest: Arrays) -> Arrays:
+        came.extend(weakref.ref(array) for array in rest.values() if array.size)
+        return rest
+
+    some = begun_of(dist, between)
+    some.complete()
+    gc.collect()
+    assert came and not any(one() is not None for one in came)
 
 
 def test_nothing_is_split_where_most_can_change(form: str) -> None:

@@ -23,7 +23,7 @@ from napari_ssn.network.models import Model, load_model
 from napari_ssn.remote import serving
 from napari_ssn.remote.distant import Distant
 from napari_ssn.remote.elsewhere import Elsewhere
-from napari_ssn.remote.line import ForgottenError, Talk
+from napari_ssn.remote.line import AwayError, ForgottenError, Talk
 from napari_ssn.remote.runs import Runs
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.parted import part_small_ones
@@ -252,33 +252,70 @@ def test_a_rest_that_is_damaged_is_told(
     ("error", "words"),
     [
         (ServerError("The token is gone."), "The token is gone"),
-        (RuntimeError("x"), "has the reason"),
+        (MemoryError(), "The computer's memory is full"),
+        (RuntimeError("x"), "This computer failed at it: its log has the reason"),
     ],
+    ids=["server", "memory", "anything"],
 )
-def test_whoever_waits_is_told_whatever_happens(
-    far: Make, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+def test_whatever_goes_wrong_here_is_told(
+    model: Model, far: Make, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
-    found = far().segment(image())
-
-    def broken(message: bytes, most: int) -> Any:
+    def failing(message: bytes, most: int) -> Any:
         raise error
 
-    monkeypatch.setattr("napari_ssn.remote.rest.rest_of", broken)
-    for _ in range(2):
-        with within(5), pytest.raises(ServerError, match=words):
+    found = far().segment(image())
+    with monkeypatch.context() as now:
+        now.setattr("napari_ssn.remote.rest.rest_of", failing)
+        with within(10), pytest.raises(ServerError, match=f"cannot be had. {words}"):
             found.probabilities()
+    same(found, here(model, image()))
 
 
-def test_a_token_that_is_gone_meanwhile_is_told(
-    model: Model, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = Elsewhere(address, token_file(tmp_path))
-    far = Distant.of(model.card, server, patience=0.5)
-    monkeypatch.setattr("napari_ssn.remote.rest.Talk", _no_talk)
-    found = far.segment(image())
-    with within(5), pytest.raises(ServerError, match="nobody can read it"):
+def test_a_file_with_the_token_that_is_away_is_told(model: Model, far: Make) -> None:
+    one = far()
+    found, file = one.segment(image()), one._server.token_file
+    away = file.rename(file.with_suffix(".away"))
+    with within(10), pytest.raises(ServerError, match="file with the token cannot be read"):
         found.probabilities()
+    # As where the server got another one.
+    away.rename(file)
+    same(found, here(model, image()))
 
 
-def _no_talk(*args: Any) -> Any:
-    raise ServerError("nobody can read it")
+def test_a_rest_that_takes_longer_than_a_lease_is_kept(
+    model: Model, far: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Runs.rest
+
+    def rest(runs: Runs, name: str) -> bytes:
+        later = runs._runs[name].later
+        assert later is not None
+
+        def slow() -> bytes:
+            time.sleep(2.5 * LEASE)
+            return later()
+
+        runs._runs[name].later = slow
+        return real(runs, name)
+
+    monkeypatch.setattr(Runs, "rest", rest)
+    found = far().segment(image())
+    same(found, here(model, image()))
+
+
+def test_a_line_that_breaks_off_late_is_tried_again(
+    model: Model, far: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, real, asked = far().segment(image()), Talk.content, list[str]()
+
+    def content(talk: Talk, path: str, most: int) -> bytes:
+        asked.append(path)
+        if len(asked) == 1:
+            # Longer than what it is tried again for.
+            time.sleep(0.8)
+            raise AwayError("broken off")
+        return real(talk, path, most)
+
+    monkeypatch.setattr(Talk, "content", content)
+    same(found, here(model, image()))
+    assert len(asked) == 2

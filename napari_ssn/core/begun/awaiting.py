@@ -6,7 +6,7 @@ import math
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from napari_ssn.core.distribution import draw_z
 from napari_ssn.errors import DataError
 
 Arrays = dict[str, NDArray[Any]]
-#: Gets the numbers that are elsewhere; may be called in any thread, and again after it has failed.
+#: Gets the numbers that are elsewhere; may be called in any thread, in several at once, and again.
 Rest = Callable[[], Arrays]
 
 # A draw is hardly ever longer than √R by so much (with ten columns, two in 10¹⁰), nor is a z that
@@ -73,27 +73,37 @@ class Begin(NamedTuple):
 
 
 class Later(Generic[_Whole]):
-    """A distribution that is put together once; copies with another presence share it."""
+    """A distribution that is put together once; copies with another presence share it.
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
+    Args:
+        rest: gets what it is put together with; let go once that is done.
+    """
+
+    def __init__(self, rest: Rest) -> None:
+        self._lock = threading.Lock()
+        self._rest: Rest | None = rest
         self._whole: _Whole | None = None
 
-    def get(self, make: Callable[[], _Whole]) -> _Whole:
-        """It, made in one thread while others wait, and tried again where that failed.
+    def get(self, join: Callable[[Arrays], _Whole]) -> _Whole:
+        """It, joined in one thread while others wait, and tried again where that failed.
 
         Raises:
-            DataError: what it is made of does not fit, which ``make`` says by KeyError or
-                ValueError; and what else it raises.
+            DataError: what came does not fit, which ``join`` says by KeyError or ValueError; and
+                what `Rest` raises.
         """
+        rest = self._rest
+        # Without the lock: nobody waits because another waits, who may have more patience.
+        came = None if rest is None else rest()
         with self._lock:
             if self._whole is None:
+                assert came is not None
                 try:
-                    self._whole = make()
+                    self._whole = join(came)
                 except (KeyError, ValueError):
                     raise DataError(
                         "What came later of the model's numbers does not fit what came first."
                     ) from None
+                self._rest = None
             return self._whole
 
 
@@ -144,6 +154,12 @@ class Awaiting(Decodable):
         if pixel_noise:
             return self.complete().sample(n, seed, pixel_noise)
         return self.emptied(self.label_maps(draw_z(n, self.rank, seed)), seed)
+
+    def __copy__(self) -> Self:
+        # Not by way of `__reduce__`, which is of copies that go elsewhere.
+        out = object.__new__(type(self))
+        out.__dict__.update(self.__dict__)
+        return out
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy elsewhere could not ask for the rest.

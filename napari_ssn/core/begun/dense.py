@@ -70,7 +70,7 @@ class Begun(Awaiting):
         codes: (*S) uint8, see `NEAR`.
         here: the voxels that are not far, a column (n, 1) in the order of the grid.
         reach: see `Begin`.
-        rest: gets `Begin.rest`.
+        later: all of it.
     """
 
     form = "dense"
@@ -78,12 +78,11 @@ class Begun(Awaiting):
     codes: NDArray[np.uint8]
     here: LogitDistribution
     reach: float
-    rest: Rest
+    later: Later[LogitDistribution] = field(repr=False)
     affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
     presence: float = 1.0
-    _later: Later[LogitDistribution] = field(default_factory=Later, repr=False)
 
     def __post_init__(self) -> None:
         self._check_place()
@@ -116,11 +115,11 @@ class Begun(Awaiting):
         if best.max() >= here.classes:
             raise ValueError("best: expected labels")
         grid = (best.reshape(space), codes.reshape(space))
-        return cls(*grid, here, float(reach), rest, **place)
+        return cls(*grid, here, float(reach), Later(rest), **place)
 
     def complete(self) -> LogitDistribution:
         """See `Awaiting.complete`."""
-        return self._later.get(lambda: self._joined(self.rest())).with_presence(self.presence)
+        return self.later.get(self._joined).with_presence(self.presence)
 
     def _joined(self, rest: Arrays) -> LogitDistribution:
         far, numbers = self.codes.reshape(-1) == FAR, {}

@@ -80,13 +80,12 @@ class Begun(Awaiting, PackedDistribution):
     Attributes:
         reach: see `Begin`.
         near: places that z within reach can change.
-        rest: gets `Begin.rest`.
+        later: all of it.
     """
 
     reach: float = 0.0
     near: int = 0
-    rest: Rest = dict
-    _later: Later[PackedDistribution] = field(default_factory=Later, repr=False)
+    later: Later[PackedDistribution] = field(default_factory=lambda: Later(dict), repr=False)
 
     @classmethod
     def of_first(
@@ -128,7 +127,7 @@ class Begun(Awaiting, PackedDistribution):
             **{**numbers, **place},
             reach=float(reach),
             near=near,
-            rest=rest,
+            later=Later(rest),
         )
 
     def reaching(self, radius: float) -> PackedDistribution:
@@ -137,7 +136,7 @@ class Begun(Awaiting, PackedDistribution):
 
     def complete(self) -> PackedDistribution:
         """See `Awaiting.complete`."""
-        return self._later.get(lambda: self._joined(self.rest())).with_presence(self.presence)
+        return self.later.get(self._joined).with_presence(self.presence)
 
     def _joined(self, rest: Arrays) -> PackedDistribution:
         count, held = len(self.order), len(self.noise[0])
