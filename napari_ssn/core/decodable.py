@@ -216,8 +216,11 @@ class Decodable(ABC):
             cancelled: asked now and then; if it says True, `Cancelled` is raised.
         """
 
-    def complete(self) -> Decodable:
+    def complete(self, patient: bool = False) -> Decodable:
         """The same with all its numbers here, which more than label maps may need, see `Begun`.
+
+        Args:
+            patient: whether they are waited for as long as they take, also in a window.
 
         Raises:
             SSNError: they are elsewhere, and cannot be had or not yet.

@@ -45,6 +45,9 @@ def save(path: Path, whole: Whole, pixels: bool, overwrite: bool, cancel: Cancel
 def save_in_folder(folder: Path, whole: Whole, pieces: Pieces) -> None:
     """Bring a folder up to what there is to keep; ``pieces`` know what was encoded before."""
     pieces.makers.clear()
+    for held in whole.held:
+        # Nobody waits for this, and there is all the time.
+        held.prediction.dist.complete(patient=True)
     write_study_folder(folder, study_of(whole, pieces), pieces.makers)
 
 

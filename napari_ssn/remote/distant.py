@@ -171,7 +171,16 @@ class Distant(Asked):
                 return only
         message = trying(lambda: talk.content(f"{path}/result", room))
         about = (self._server, path, room, self.greeting.lease_s, self._patience, self.ahead)
-        return answer_of(message, self.card, question, rest=partial(Rest, *about))
+        made = list[Rest]()
+
+        def rest() -> Rest:
+            made.append(Rest(*about))
+            return made[0]
+
+        found = answer_of(message, self.card, question, rest=rest)
+        for one in made:
+            one.is_of(found.dist)
+        return found
 
     def _follow(
         self,

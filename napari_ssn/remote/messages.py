@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch.nn import functional
 
+from napari_ssn.core.begun.awaiting import Rest
 from napari_ssn.core.begun.parts import begin
 from napari_ssn.core.begun.parts import begun as part_of
 from napari_ssn.core.columns.columns import SHELLS, at_voxels
@@ -167,7 +168,7 @@ def answer_of(
     card: ModelCard,
     question: Question,
     glimpse: bool = False,
-    rest: Callable[[], Callable[[], Arrays]] | None = None,
+    rest: Callable[[], Rest] | None = None,
 ) -> Inference:
     """What a run found, from the answer to a question.
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 
+from napari_ssn.core.decodable import Decodable
 from napari_ssn.documents.remote import State
-from napari_ssn.errors import Cancel, Cancelled, DataError, ServerError
+from napari_ssn.errors import Cancel, Cancelled, DataError, ServerError, SSNError
 from napari_ssn.network.forward import full
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.line import ForgottenError, Talk
@@ -20,8 +22,8 @@ from napari_ssn.remote.messages import rest_of
 from napari_ssn.remote.trying import tried
 from napari_ssn.remote.wire import Arrays
 
-# Seconds that a window waits for what is on its way.
-_MOMENT = 0.2
+# Seconds that a window waits for what is on its way, and that it has other things wait.
+_MOMENT, _WHILE = 0.2, 10.0
 # Of a lease, how long nothing is said at most.
 _OFTEN = 0.25
 _FAILED = "This computer failed at it: its log has the reason."
@@ -40,8 +42,8 @@ class Rest:
         most: bytes that it may take.
         lease: seconds after which the server forgets what nobody asks after.
         patience: seconds for which a line that broke off is tried again.
-        at_once: whether it is fetched before anybody needs it; the main thread, which is the
-            window's then, never waits for it.
+        at_once: whether it is fetched, and put together, before anybody needs it, as in a window:
+            the main thread never waits for it, and others only for a while.
     """
 
     def __init__(
@@ -55,28 +57,46 @@ class Rest:
     ) -> None:
         self._at_once, self._shared = at_once, _Shared(wanted=at_once)
         # Without this one, so that it ends with it.
-        work = (self._shared, server, path, most, lease, patience)
-        threading.Thread(target=_attend, args=work, name="napari-ssn-rest", daemon=True).start()
+        work = (self._shared, server, path, most, lease, patience, at_once)
+        self._thread = threading.Thread(
+            target=_attend, args=work, name="napari-ssn-rest", daemon=True
+        )
+        self._thread.start()
         weakref.finalize(self, self._shared.stop)
 
-    def __call__(self) -> Arrays:
+    def is_of(self, dist: Decodable) -> None:
+        """Say what it is the rest of, which is put together with it if it is fetched at once."""
+        with self._shared.changed:
+            self._shared.join = weakref.WeakMethod(dist.complete)
+            self._shared.changed.notify_all()
+
+    def __call__(self, patient: bool = False) -> Arrays:
         """The numbers.
+
+        Args:
+            patient: whether somebody waits for them as long as they take, also in a window.
 
         Raises:
             ServerError: they cannot be had, or not yet.
         """
-        shared = self._shared
-        in_window = self._at_once and threading.current_thread() is threading.main_thread()
+        shared, thread = self._shared, threading.current_thread()
+        bound = None
+        if self._at_once and not patient:
+            bound = _MOMENT if thread is threading.main_thread() else _WHILE
+        joining = not self._at_once or thread is self._thread
         with shared.changed:
             if shared.error is not None and not shared.gone:
                 shared.error = None
             shared.wanted = True
             shared.changed.notify_all()
             ended = shared.changed.wait_for(
-                lambda: shared.arrays is not None or shared.error is not None,
-                _MOMENT if in_window else None,
+                lambda: (
+                    shared.error is not None
+                    or (shared.arrays is not None and (joining or shared.joined))
+                ),
+                bound,
             )
-            if shared.arrays is not None:
+            if ended and shared.arrays is not None:
                 return shared.arrays
             error = shared.error
         if not ended:
@@ -98,6 +118,9 @@ class _Shared:
     arrays: Arrays | None = None
     error: ServerError | None = None
     gone: bool = False
+    # What puts together what the arrays are the rest of, and whether that was done or has failed.
+    join: weakref.WeakMethod[Callable[[], Decodable]] | None = None
+    joined: bool = False
 
     def stop(self) -> None:
         with self.changed:
@@ -111,6 +134,38 @@ class _Shared:
 
 
 def _attend(
+    shared: _Shared,
+    server: Elsewhere,
+    path: str,
+    most: int,
+    lease: float,
+    patience: float,
+    at_once: bool,
+) -> None:
+    _keep(shared, server, path, most, lease, patience)
+    if at_once and shared.arrays is not None:
+        _join(shared)
+
+
+def _join(shared: _Shared) -> None:
+    """Put together what the rest has come for, of which nobody in the window has to wait then."""
+    with shared.changed:
+        shared.changed.wait_for(lambda: shared.stopped or shared.join is not None)
+        complete = None if shared.join is None else shared.join()
+    try:
+        if complete is not None:
+            complete()
+    except (SSNError, MemoryError):
+        # Whoever needs it meets it again, and is told.
+        pass
+    except Exception:  # noqa: BLE001
+        _LOG.exception("A result was not put together.")
+    with shared.changed:
+        shared.joined = True
+        shared.changed.notify_all()
+
+
+def _keep(
     shared: _Shared, server: Elsewhere, path: str, most: int, lease: float, patience: float
 ) -> None:
     """Keep a run until its rest is fetched, or nobody can want it."""

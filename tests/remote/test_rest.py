@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_ssn.core.begun import dense as dense_part
+from napari_ssn.core.begun import packed as packed_part
 from napari_ssn.core.begun.awaiting import Awaiting
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
@@ -186,16 +188,49 @@ def test_a_window_never_waits_for_it(
     try:
         with within(1), pytest.raises(ServerError, match=r"still sending.*try again soon"):
             found.probabilities()
-        # Other threads do.
-        with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(found.probabilities)
+        # Other threads do for a while, and as long as it takes where nobody waits for them.
+        monkeypatch.setattr("napari_ssn.remote.rest._WHILE", 0.5)
+        with ThreadPoolExecutor(2) as pool:
+            keeping, waiting = (
+                pool.submit(found.complete, patient=True),
+                pool.submit(found.probabilities),
+            )
             time.sleep(0.3)
             assert not waiting.done()
+            with pytest.raises(ServerError, match="still sending"):
+                waiting.result(5)
+            assert not keeping.done()
             until.set()
-            waiting.result(10)
+            same(keeping.result(10), here(model, image()))
     finally:
         until.set()
     same(found, here(model, image()))
+
+
+def test_a_window_does_not_put_it_together_itself(
+    form: str, model: Model, far: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, until = list[str](), threading.Event()
+    kind = {"packed": packed_part.Begun, "dense": dense_part.Begun}[form]
+    real: Any = kind._joined
+
+    def joined(dist: Any, rest: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        assert until.wait(20)
+        return real(dist, rest)
+
+    monkeypatch.setattr(kind, "_joined", joined)
+    found = far(ahead=True).segment(image())
+    with within(10):
+        while not threads:
+            time.sleep(0.02)
+    # All of it came.
+    with within(1), pytest.raises(ServerError, match=r"still sending.*try again soon"):
+        found.complete()
+    until.set()
+    found.complete(patient=True)
+    same(found, here(model, image()))
+    assert threads == ["napari-ssn-rest"]
 
 
 def test_a_server_that_is_gone_is_told_and_label_maps_stay(model: Model, far: Make) -> None:

@@ -18,7 +18,8 @@ from napari_ssn.errors import DataError
 
 Arrays = dict[str, NDArray[Any]]
 #: Gets the numbers that are elsewhere; may be called in any thread, in several at once, and again.
-Rest = Callable[[], Arrays]
+#: It is told whether they are waited for as long as they take, also in a window.
+Rest = Callable[[bool], Arrays]
 
 # A draw is hardly ever longer than √R by so much (with ten columns, two in 10¹⁰), nor is a z that
 # a slider leads to from one.
@@ -69,7 +70,7 @@ class Begin(NamedTuple):
     reach: float
     codes: NDArray[Any]
     first: Arrays
-    rest: Rest
+    rest: Callable[[], Arrays]
 
 
 class Later(Generic[_Whole]):
@@ -84,7 +85,7 @@ class Later(Generic[_Whole]):
         self._rest: Rest | None = rest
         self._whole: _Whole | None = None
 
-    def get(self, join: Callable[[Arrays], _Whole]) -> _Whole:
+    def get(self, join: Callable[[Arrays], _Whole], patient: bool = False) -> _Whole:
         """It, joined in one thread while others wait, and tried again where that failed.
 
         Raises:
@@ -93,7 +94,7 @@ class Later(Generic[_Whole]):
         """
         rest = self._rest
         # Without the lock: nobody waits because another waits, who may have more patience.
-        came = None if rest is None else rest()
+        came = None if rest is None else rest(patient)
         with self._lock:
             if self._whole is None:
                 assert came is not None
@@ -117,7 +118,7 @@ class Awaiting(Decodable):
     reach: float
 
     @abstractmethod
-    def complete(self) -> Decodable:
+    def complete(self, patient: bool = False) -> Decodable:
         """See `Decodable.complete`.
 
         Raises:

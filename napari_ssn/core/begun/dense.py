@@ -117,9 +117,9 @@ class Begun(Awaiting):
         grid = (best.reshape(space), codes.reshape(space))
         return cls(*grid, here, float(reach), Later(rest), **place)
 
-    def complete(self) -> LogitDistribution:
+    def complete(self, patient: bool = False) -> LogitDistribution:
         """See `Awaiting.complete`."""
-        return self.later.get(self._joined).with_presence(self.presence)
+        return self.later.get(self._joined, patient).with_presence(self.presence)
 
     def _joined(self, rest: Arrays) -> LogitDistribution:
         far, numbers = self.codes.reshape(-1) == FAR, {}

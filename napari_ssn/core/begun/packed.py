@@ -70,6 +70,10 @@ def _reached(dist: PackedDistribution, reach: float) -> int:
     return near
 
 
+def _nothing(patient: bool) -> Arrays:
+    return {}
+
+
 @dataclass(frozen=True, eq=False)
 class Begun(Awaiting, PackedDistribution):
     """A packed distribution that has `Begin.first`, and gets the rest when it is needed.
@@ -85,7 +89,7 @@ class Begun(Awaiting, PackedDistribution):
 
     reach: float = 0.0
     near: int = 0
-    later: Later[PackedDistribution] = field(default_factory=lambda: Later(dict), repr=False)
+    later: Later[PackedDistribution] = field(default_factory=lambda: Later(_nothing), repr=False)
 
     @classmethod
     def of_first(
@@ -134,9 +138,9 @@ class Begun(Awaiting, PackedDistribution):
         """See `PackedDistribution.reaching`."""
         return self if radius <= self.reach else self.complete()
 
-    def complete(self) -> PackedDistribution:
+    def complete(self, patient: bool = False) -> PackedDistribution:
         """See `Awaiting.complete`."""
-        return self.later.get(self._joined).with_presence(self.presence)
+        return self.later.get(self._joined, patient).with_presence(self.presence)
 
     def _joined(self, rest: Arrays) -> PackedDistribution:
         count, held = len(self.order), len(self.noise[0])
