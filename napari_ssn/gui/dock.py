@@ -72,7 +72,7 @@ class SSNDock(QWidget):
         self.setObjectName("napari-ssn")
         self.setAcceptDrops(True)
         self._viewer = napari_viewer
-        self._docked = self._closed = False
+        self._docked = self._closed = self._seen = False
         self.worker = Worker()
         self.session = Session(self.worker, settings, model_folders)
         self.picture = Picture(napari_viewer, self.session)
@@ -207,7 +207,9 @@ class SSNDock(QWidget):
 
     def _restyle(self, event: Any = None) -> None:
         theme = str(self._viewer.theme)
-        self.setStyleSheet(style_of(theme, get_settings().appearance.font_size))
+        # For a style sheet Qt goes through hundreds of widgets whenever they get another parent.
+        if self._seen:
+            self.setStyleSheet(style_of(theme, get_settings().appearance.font_size))
         self._widen()
         palette = colours_of(theme)
         self.cards.restyle(palette["warn"], palette["muted"])
@@ -296,6 +298,9 @@ class SSNDock(QWidget):
 
     def showEvent(self, event: Any) -> None:
         """Only within napari's window its letters are known."""
+        if not self._seen:
+            self._seen = True
+            self._restyle()
         super().showEvent(event)
         self._widen()
 

@@ -32,6 +32,7 @@ def test_there_are_no_cards_before_a_run(opened: tuple[Any, Any]) -> None:
     assert not any(button.isVisibleTo(dock.cards) for button in dock.cards.buttons)
 
 
+@pytest.mark.styled
 def test_a_click_shows_a_card_and_marks_it(opened: tuple[Any, Any], qtbot: Any) -> None:
     viewer, dock = opened
     cards = dealt(dock, qtbot)

@@ -91,6 +91,7 @@ def over(ink: QColor, ground: str) -> QColor:
     return QColor(*(round(share * one + (1 - share) * other) for one, other in parts))
 
 
+@pytest.mark.styled
 def test_every_word_of_the_dock_can_be_read(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock()
     for name in THEMES:

@@ -246,6 +246,7 @@ def test_the_suffix_is_that_of_the_format(name: str, suffix: str, path: str) -> 
     assert with_suffix(name, suffix) == Path(path)
 
 
+@pytest.mark.styled
 def test_the_row_fits_the_dock(ready: Any) -> None:
     ready.export.folder.show()
     # The dock's own 320 pixels without its margins.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from qtpy.QtGui import QResizeEvent
 
 from tests.support.dicoms import check_leaves_out, make_series
@@ -13,6 +14,7 @@ from tests.support.docks import settled
 from tests.support.helpers import noise_image, page_of, tiny_model
 
 
+@pytest.mark.styled
 def test_two_scans_are_compared_beside_each_other(
     open_dock: Any, qtbot: Any, tmp_path: Path
 ) -> None:

@@ -116,6 +116,7 @@ def test_another_run_takes_the_list_away(spots: tuple[Any, Any], qtbot: Any) -> 
     assert not dock.lesions.isEnabled()
 
 
+@pytest.mark.styled
 def test_the_marker_of_the_histogram_follows_the_slider(
     opened: tuple[Any, Any], qtbot: Any
 ) -> None:

@@ -59,6 +59,7 @@ def listening(viewer: Any, dock: Any) -> list[int]:
     ]
 
 
+@pytest.mark.styled
 def test_the_two_other_planes_follow_the_crosshair_and_lead_it(deep: Any, qtbot: Any) -> None:
     viewer, dock, data = deep
     assert dock.view.all.isVisibleTo(dock.view) and not dock.view.all.isChecked()

@@ -59,6 +59,7 @@ def test_they_are_options_and_off_by_default(opened: Any, qtbot: Any) -> None:
     assert not dock.overview.isVisibleTo(dock)
 
 
+@pytest.mark.styled
 def test_a_boxplot_is_lines_in_a_slice_and_bands_in_a_volume(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:
