@@ -71,9 +71,10 @@ $(BIN)/python:
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt --no-deps dynamic-network-architectures
 	@touch $@
 
-# As many processes share the tests as there are processors, four at most; each has one thread and,
-# on Linux, a screen of its own. JOBS=0 runs them in one process.
-JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
+# One process more than there are processors shares the tests, five at most, as some of them wait for
+# other processes or for a time to pass. Each has one thread and, on Linux, a screen of its own.
+# JOBS=0 runs them in one process.
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 4 ? 5 : n + 1)))
 test: TESTS := 1
 test: system-libs env
 	OMP_NUM_THREADS=1 $(ON_SCREEN) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
