@@ -10,7 +10,7 @@ from napari_ssn import prediction
 from napari_ssn.errors import Cancel
 from napari_ssn.io.dicom.series import told_of
 from napari_ssn.prediction.shown import Exported, Part, Shown, series_of
-from napari_ssn.session.runner import Runner
+from napari_ssn.session.runner import Runner, own
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.results import wrote_line
@@ -152,7 +152,7 @@ class Files:
         self.exported = None
         self._began()
         self._runner.submit(
-            "export",
+            own("export"),
             lambda progress, cancel: job(shown, cancel),
             self._wrote,
             lambda text: self._ended(text, True),

@@ -19,7 +19,7 @@ from napari_ssn.prediction.shown import series_of
 from napari_ssn.session.beside import Beside
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.results import Entry, Results
-from napari_ssn.session.runner import Runner
+from napari_ssn.session.runner import Runner, own
 from napari_ssn.session.sides import Given, Side, follow
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
@@ -304,7 +304,7 @@ class FollowUp:
 
     def _write(self, job: Callable[[Cancel], str | None], done: str) -> None:
         self._runner.submit(
-            "follow-export",
+            own("follow-export"),
             lambda progress, cancel: job(cancel),
             lambda remark: self._tell(f"{done} {remark or ''}".strip()),
             self._failed,

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Protocol
 
 from napari_ssn.errors import Cancel
 from napari_ssn.session.jobs import Progress
 
 Job = Callable[[Progress, Cancel], Any]
+
+_numbers = count(1)
+
+
+def own(channel: str) -> str:
+    """A channel for one job alone, as of a file: whatever comes next, that one is written too.
+
+    Examples:
+        >>> own("export") == own("export")
+        False
+    """
+    return f"{channel} {next(_numbers)}"
 
 
 class Runner(Protocol):

@@ -15,7 +15,7 @@ from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
 from napari_ssn.session.records import Decoded
 from napari_ssn.session.results import Entry, Results
-from napari_ssn.session.runner import Runner
+from napari_ssn.session.runner import Runner, own
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.results import saved_line, waiting_line
 
@@ -100,7 +100,7 @@ class Studies:
             self._tell("There is no result to save as yet.", True)
             return
         self._runner.submit(
-            "study",
+            own("study"),
             lambda progress, cancel: prediction.studies.save(
                 path, whole, pixels, overwrite, cancel
             ),

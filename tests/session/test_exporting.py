@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import highdicom
 import nibabel as nib
@@ -312,6 +313,33 @@ def test_what_is_still_counted_is_waited_for(
     point(session)
     session.files.export(out / "c.nii.gz", part="cards")
     assert session.state == "error" and not (out / "c.nii.gz").exists()
+    session.close()
+
+
+class Writing(Held):
+    """Holds back whatever is written."""
+
+    def submit(self, channel: str, *job: Any, **more: Any) -> None:
+        if channel.startswith(("export", "study")):
+            self.channels.add(channel)
+        super().submit(channel, *job, **more)
+
+
+def test_what_is_written_next_replaces_nothing_that_was_asked_for(
+    tmp_path: Path, out: Path, volume, monkeypatch
+) -> None:
+    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
+    runner = Writing(set())
+    session = opened(tmp_path, runner, volume)
+    session.files.export(out / "a.nii.gz")
+    session.files.export(out / "b.nii.gz")
+    session.files.export_report(out / "r.html")
+    for name in ("one", "two"):
+        session.studies.save(out / f"{name}.ssn.zip")
+    runner.go()
+    assert {path.name for path in out.iterdir()} == {
+        *("a.nii.gz", "a.json", "b.nii.gz", "b.json", "r.html", "one.ssn.zip", "two.ssn.zip")
+    }
     session.close()
 
 
