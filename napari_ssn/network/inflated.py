@@ -9,12 +9,17 @@ Zisserman, CVPR 2017). At the start the network is the 2D one, slice by slice.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from napari_ssn.network.unet import UNet
+
+# Share that the units between slices let through below zero.
+_LEAK = 0.1
 
 
 class AlongSlices(nn.Module):
@@ -35,7 +40,10 @@ class AlongSlices(nn.Module):
         # Channels last: slices one after the other are a volume already, without a copy, and
         # the convolution is three matrix products (torch's own is ten times slower here).
         flat = x.permute(0, 2, 3, 1).reshape(-1, slices, height * width, channels)
-        seen = functional.leaky_relu(flat, 0.1)
+        if flat.requires_grad and flat.device.type == "cpu":
+            own: Tensor = _Mixing.apply(flat, self.weight, self.bias)  # type: ignore[no-untyped-call]
+            return own.reshape(count, height, width, channels).permute(0, 3, 1, 2)
+        seen = functional.leaky_relu(flat, _LEAK)
         mixed = functional.linear(seen, self.weight[1], self.bias)
         if slices > 1:
             # In place: arrays of this size take as long to be found as to be filled.
@@ -44,6 +52,53 @@ class AlongSlices(nn.Module):
         mixed += flat
         found: Tensor = mixed.reshape(count, height, width, channels)
         return found.permute(0, 3, 1, 2)
+
+
+class _Mixing(torch.autograd.Function):
+    """What `AlongSlices` does, while it learns, with a way back that goes through less memory.
+
+    Of each slice that is left out of a part of a sum torch makes an array of zeros as large as all,
+    fills in the rest and adds them up; here the parts are added where they belong.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        flat = flat.contiguous()
+        with torch.autocast("cpu", enabled=False):
+            kind = flat.dtype
+            own = weight.to(kind)
+            seen = functional.leaky_relu(flat, _LEAK)
+            mixed = functional.linear(seen, own[1], bias.to(kind))
+            for one, out in zip(seen, mixed, strict=True):
+                _rows(out[1:]).addmm_(_rows(one[:-1]), own[0].T)
+                _rows(out[:-1]).addmm_(_rows(one[1:]), own[2].T)
+            mixed += flat
+        ctx.save_for_backward(seen, weight)
+        return mixed
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        seen, weight = ctx.saved_tensors
+        grad = grad.contiguous()
+        own = weight.to(grad.dtype)
+        back = torch.matmul(grad, own[1])
+        learnt = torch.zeros_like(own)
+        learnt[1] = _rows(grad).T @ _rows(seen)
+        for g, one, out in zip(grad, seen, back, strict=True):
+            _rows(out[:-1]).addmm_(_rows(g[1:]), own[0])
+            _rows(out[1:]).addmm_(_rows(g[:-1]), own[2])
+            learnt[0].addmm_(_rows(g[1:]).T, _rows(one[:-1]))
+            learnt[2].addmm_(_rows(g[:-1]).T, _rows(one[1:]))
+        # The unit's sign is that of what it was given.
+        back = torch.ops.aten.leaky_relu_backward(back, seen, _LEAK, True)
+        back += grad
+        return back, learnt.to(weight.dtype), _rows(grad).sum(0).to(weight.dtype)
+
+
+def _rows(values: Tensor) -> Tensor:
+    """(…, F) as a matrix of F columns; a block of memory is not copied."""
+    return values.reshape(-1, values.shape[-1])
 
 
 class SliceUNet(nn.Module):

@@ -34,17 +34,59 @@ def draw_logits(
         raise ValueError(f"samples: expected an even number of at least 2, got {samples}")
     mean = parameters.mean.flatten(2)
     batch, classes, voxels = mean.shape
-    rank = parameters.cov_factor.shape[1]
-    half = samples // 2
-    like = {"device": mean.device, "dtype": mean.dtype, "generator": generator}
-    z = torch.randn(batch, half, rank, **like)  # type: ignore[call-overload]
-    noise = torch.randn(batch, half, classes, voxels, **like)  # type: ignore[call-overload]
+    z, noise = _random(parameters, samples // 2, generator)
+    rank = z.shape[2]
     factor = parameters.cov_factor.reshape(batch, rank, classes * voxels)
-    deviation = torch.bmm(z, factor).reshape(batch, half, classes, voxels)
+    deviation = torch.bmm(z, factor).reshape(batch, -1, classes, voxels)
     scale = parameters.cov_diag.flatten(2).sqrt().unsqueeze(1)
     deviation = torch.addcmul(deviation, scale, noise)
     centre = mean.unsqueeze(1)
     return torch.cat([centre + deviation, centre - deviation], dim=1)
+
+
+def draw_margins(
+    parameters: Parameters, samples: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """By how much the second of two labels leads in the draws of `draw_logits`, (B, M, 1, V).
+
+    All that a loss of two labels asks of them, with half as many numbers to go through.
+    """
+    if samples < 2 or samples % 2:
+        raise ValueError(f"samples: expected an even number of at least 2, got {samples}")
+    if parameters.mean.shape[1] != 2:
+        raise ValueError(f"parameters: expected two labels, got {parameters.mean.shape[1]}")
+    z, noise = _random(parameters, samples // 2, generator)
+    mean, factor = parameters.mean.flatten(2), parameters.cov_factor.flatten(3)
+    scale = parameters.cov_diag.flatten(2).sqrt().unsqueeze(1)
+    deviation = torch.bmm(z, factor[:, :, 1] - factor[:, :, 0])
+    deviation = torch.addcmul(deviation, scale[:, :, 1], noise[:, :, 1])
+    deviation = torch.addcmul(deviation, scale[:, :, 0], noise[:, :, 0], value=-1)
+    centre = (mean[:, 1] - mean[:, 0]).unsqueeze(1)
+    return torch.cat([centre + deviation, centre - deviation], dim=1).unsqueeze(2)
+
+
+def _random(
+    parameters: Parameters, half: int, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """z (B, half, R) and ε (B, half, C, V) of as many draws."""
+    mean = parameters.mean.flatten(2)
+    batch, classes, voxels = mean.shape
+    like = {"device": mean.device, "dtype": mean.dtype, "generator": generator}
+    z = torch.randn(batch, half, parameters.cov_factor.shape[1], **like)  # type: ignore[call-overload]
+    noise = torch.randn(batch, half, classes, voxels, **like)  # type: ignore[call-overload]
+    return z, noise
+
+
+def _margin(logits: Tensor) -> Tensor:
+    """(B, M, V) of two labels' logits, or of `draw_margins`."""
+    return logits[:, :, 0] if logits.shape[2] == 1 else logits[:, :, 1] - logits[:, :, 0]
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Of each label but the background, (B, M, C − 1, V), of `draw_logits` or `draw_margins`."""
+    if logits.shape[2] <= 2:
+        return torch.sigmoid(_margin(logits)).unsqueeze(2)
+    return logits.softmax(2)[:, :, 1:]
 
 
 def monte_carlo_nll(
@@ -57,16 +99,16 @@ def monte_carlo_nll(
     the patch).
 
     Args:
-        logits: (B, M, C, V) draws of `draw_logits`.
+        logits: (B, M, C, V) draws of `draw_logits`, or (B, M, 1, V) of `draw_margins`.
         target: (B, V) integer labels.
         valid: (B, V) bool, voxels that count; None for all.
         weight: (B,) of each label map in the mean; None for 1.
     """
     _, samples, classes, voxels = logits.shape
-    if classes == 2:
+    if classes <= 2:
         # −log softmax of two classes is a softplus of the margin: half the memory traffic.
         sign = 1.0 - 2.0 * target.unsqueeze(1).to(logits.dtype)
-        log_likelihood = -functional.softplus((logits[:, :, 1] - logits[:, :, 0]) * sign)
+        log_likelihood = -functional.softplus(_margin(logits) * sign)
     else:
         index = target.long()[:, None, None].expand(-1, samples, 1, -1)
         log_likelihood = logits.log_softmax(2).gather(2, index).squeeze(2)
@@ -234,7 +276,7 @@ def energy_score(
     `shape_distance` the energy score of place and proportions.
 
     Args:
-        logits: (B, M, C, V) draws of `draw_logits`; M at least 4.
+        logits: (B, M, C, V) draws of `draw_logits`, or of `draw_margins`; M at least 4.
         raters: (B, K, V) integer labels.
         distance: of (B, M, C', V) and (B, K, C', V) probabilities, (B, M, K).
         valid: (B, V) bool, voxels that count; None for all.
@@ -243,14 +285,21 @@ def energy_score(
     Only independent pairs enter the second term: a draw and its mirror image are farther
     apart than two draws are.
     """
-    samples, classes = logits.shape[1], logits.shape[2]
+    return energy_of(probabilities(logits), raters, distance, valid, drew)
+
+
+def energy_of(
+    soft: Tensor,
+    raters: Tensor,
+    distance: Callable[[Tensor, Tensor], Tensor] = soft_distance,
+    valid: Tensor | None = None,
+    drew: Tensor | None = None,
+) -> Tensor:
+    """`energy_score` of (B, M, C − 1, V) `probabilities`, which several of them can share."""
+    samples = soft.shape[1]
     if samples < 4:
         raise ValueError(f"samples: the energy score needs at least 4, got {samples}")
-    if classes == 2:
-        soft = torch.sigmoid(logits[:, :, 1:] - logits[:, :, :1])
-    else:
-        soft = logits.softmax(2)[:, :, 1:]
-    labels = torch.arange(1, classes, device=raters.device).reshape(1, 1, -1, 1)
+    labels = torch.arange(1, soft.shape[2] + 1, device=raters.device).reshape(1, 1, -1, 1)
     truth = (raters.unsqueeze(2) == labels).to(soft.dtype)
     if valid is not None:
         soft, truth = (part * valid[:, None, None] for part in (soft, truth))

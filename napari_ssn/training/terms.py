@@ -16,9 +16,11 @@ from napari_ssn.network.loss import (
     blocks,
     cross_entropy,
     draw_logits,
-    energy_score,
+    draw_margins,
+    energy_of,
     monte_carlo_nll,
     presence_loss,
+    probabilities,
     shape_distance,
     size_distance,
 )
@@ -55,25 +57,30 @@ def loss_terms(
     if warm or recipe.architecture.covariance == "none":
         terms["cross_entropy"] = cross_entropy(parameters, flat, valid, drew)
         return {"total": total + terms["cross_entropy"], **terms}
-    logits = draw_logits(parameters, recipe.samples, draws)
+    # Of two labels it is the margin alone that counts.
+    draw = draw_margins if parameters.mean.shape[1] == 2 else draw_logits
+    logits = draw(parameters, recipe.samples, draws)
     one = flat[torch.arange(len(flat), device=flat.device), _one_rater(flat, drew, draws)]
     if recipe.likelihood:
         weight = None if drew is None else drew.any(1).to(logits.dtype)
         terms["likelihood"] = monte_carlo_nll(logits, one, valid, weight)
         total = total + recipe.likelihood * terms["likelihood"]
+    if not (recipe.energy or recipe.local_energy or recipe.size_energy or recipe.shape_energy):
+        return {"total": total, **terms}
+    soft = probabilities(logits)
     if recipe.energy:
-        terms["energy"] = energy_score(logits, flat, valid=valid, drew=drew)
+        terms["energy"] = energy_of(soft, flat, valid=valid, drew=drew)
         total = total + recipe.energy * terms["energy"]
     if recipe.local_energy:
-        terms["local_energy"] = _local_energy(logits, batch, recipe.local_side)
+        terms["local_energy"] = _local_energy(soft, batch, recipe.local_side)
         total = total + recipe.local_energy * terms["local_energy"]
     if recipe.size_energy:
-        terms["size_energy"] = energy_score(logits, flat, size_distance, valid, drew)
+        terms["size_energy"] = energy_of(soft, flat, size_distance, valid, drew)
         total = total + recipe.size_energy * terms["size_energy"]
     if recipe.shape_energy:
         space = tuple(batch.image.shape[2:])
         distance = partial(shape_distance, space=space, unit=_unit(recipe, space))
-        terms["shape_energy"] = energy_score(logits, flat, distance, valid, drew)
+        terms["shape_energy"] = energy_of(soft, flat, distance, valid, drew)
         total = total + recipe.shape_energy * terms["shape_energy"]
     return {"total": total, **terms}
 
@@ -95,9 +102,9 @@ def _unit(recipe: Recipe, space: tuple[int, ...]) -> list[float]:
     return [radius] * len(space) if isinstance(radius, int | float) else list(radius)
 
 
-def _local_energy(logits: Tensor, batch: Batch, side: int | list[int]) -> Tensor:
+def _local_energy(soft: Tensor, batch: Batch, side: int | list[int]) -> Tensor:
     space = tuple(batch.image.shape[2:])
-    cut = blocks(logits, space, side)
+    cut = blocks(soft, space, side)
     valid, drew = batch.valid, batch.drew
     if valid is not None:
         valid = blocks(valid.flatten(1), space, side)
@@ -105,4 +112,4 @@ def _local_energy(logits: Tensor, batch: Batch, side: int | list[int]) -> Tensor
         # Whoever outlined something says of every block whether it is in it.
         drew = drew.repeat_interleave(len(cut) // len(drew), 0)
     raters = blocks(batch.raters.flatten(2), space, side)
-    return energy_score(cut, raters, valid=valid, drew=drew)
+    return energy_of(cut, raters, valid=valid, drew=drew)

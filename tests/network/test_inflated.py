@@ -47,6 +47,35 @@ def test_mixing_along_slices_is_a_convolution_of_three() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("slices", [1, 2, 5])
+def test_what_is_learnt_along_slices_is_what_a_convolution_of_three_learns(slices: int) -> None:
+    torch.manual_seed(3)
+    mix = AlongSlices(4).double()
+    conv = torch.nn.Conv3d(4, 4, (3, 1, 1), padding=(1, 0, 0)).double()
+    with torch.no_grad():
+        mix.weight.normal_()
+        mix.bias.normal_()
+        conv.weight.copy_(mix.weight.permute(1, 2, 0)[..., None, None])
+        conv.bias.copy_(mix.bias)  # type: ignore[union-attr]
+    x = torch.randn(3 * slices, 4, 3, 2, dtype=torch.float64, requires_grad=True)
+    other = x.detach().clone().requires_grad_()
+    found = mix(x, slices)
+    volume = other.reshape(3, slices, 4, 3, 2).transpose(1, 2)
+    expected = volume + conv(torch.nn.functional.leaky_relu(volume, 0.1))
+    expected = expected.transpose(1, 2).reshape(found.shape)
+    torch.testing.assert_close(found, expected)
+    by = torch.randn_like(found)
+    found.backward(by)
+    expected.backward(by)
+    torch.testing.assert_close(x.grad, other.grad)
+    assert conv.weight.grad is not None and conv.bias is not None
+    torch.testing.assert_close(mix.weight.grad, conv.weight.grad[..., 0, 0].permute(2, 0, 1))
+    torch.testing.assert_close(mix.bias.grad, conv.bias.grad)
+    # What only looks has the numbers that it always had.
+    with torch.no_grad():
+        torch.testing.assert_close(mix(x, slices), found)
+
+
 def test_an_inflated_network_starts_as_the_flat_one_slice_by_slice() -> None:
     torch.manual_seed(1)
     two = flat()

@@ -15,9 +15,12 @@ from napari_ssn.network.loss import (
     blocks,
     cross_entropy,
     draw_logits,
+    draw_margins,
+    energy_of,
     energy_score,
     monte_carlo_nll,
     presence_loss,
+    probabilities,
     shape_distance,
     size_distance,
     soft_distance,
@@ -284,3 +287,27 @@ def test_presence_loss_by_hand() -> None:
     logit = torch.tensor([0.0, math.log(3)])  # one half and three quarters
     expected = -(math.log(0.5) + 0.25 * math.log(0.75) + 0.75 * math.log(0.25)) / 2
     assert float(presence_loss(logit, torch.tensor([1.0, 0.25]))) == pytest.approx(expected)
+
+
+def test_margins_of_two_labels_say_what_their_logits_say_with_the_same_slopes() -> None:
+    g = torch.Generator().manual_seed(5)
+    raters = torch.randint(2, (2, 3, 6), generator=g)
+    valid = torch.rand(2, 6, generator=g) < 0.8
+    found = []
+    for draw in (draw_logits, draw_margins):
+        own = LogitParameters(*(p.double().requires_grad_() for p in parameters()))
+        logits = draw(own, 8, torch.Generator().manual_seed(2))
+        soft = probabilities(logits)
+        losses = [
+            monte_carlo_nll(logits, raters[:, 0], valid),
+            energy_score(logits, raters, valid=valid),
+            energy_of(soft, raters, size_distance, valid),
+        ]
+        sum(losses).backward()  # type: ignore[union-attr]
+        found.append((*losses, *(p.grad for p in own)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+    with pytest.raises(ValueError, match="expected two labels, got 3"):
+        draw_margins(parameters(3), 8)
+    with pytest.raises(ValueError, match="even number"):
+        draw_margins(parameters(), 7)
