@@ -44,6 +44,7 @@ from napari_ssn.documents.cohort import State
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
 from napari_ssn.io.dicom import web
 from napari_ssn.text.cohort import AGAIN, reasons_lines, states_line
+from napari_ssn.text.sizes import plural
 
 if TYPE_CHECKING:
     from napari_ssn.cohort import review
@@ -216,7 +217,7 @@ def cohort(
             bar.update(task, description="Stopping")
 
         def found(total: int, todo: int) -> None:
-            bar.console.print(f"{total:,} scans, {todo:,} of them to be done.")
+            bar.console.print(f"{plural(total, 'scan')}, {todo:,} of them to be done.")
             bar.update(task, description="Segmenting", total=todo, completed=0)
 
         def one_ended(state: State) -> None:

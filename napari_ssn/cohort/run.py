@@ -26,6 +26,7 @@ from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, Cancel, Cancelled, DeviceError
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.places import find_model
+from napari_ssn.text.sizes import plural
 
 
 @dataclass(frozen=True)
@@ -168,13 +169,13 @@ def run_cohort(
         check_scheduler(options.scheduler)
     looked, server = _looked(source, out, len(card.channels), options, cancel)
     if looked.unasked:
-        told.say(f"Left aside: {looked.unasked:,} series of those studies that were not asked for.")
+        told.say(f"Left aside, as not asked for: {looked.unasked:,} series of those studies.")
     if looked.results:
-        told.say(f"Left aside: {looked.results:,} files that are results.")
+        told.say(f"Left aside, as results: {plural(looked.results, 'file')}.")
     if looked.closed:
-        told.say(f"Not looked into: {looked.closed:,} folders that may not be read.")
+        told.say(f"Not looked into, as not to be read: {plural(looked.closed, 'folder')}.")
     if looked.others:
-        told.say(f"Left aside: {looked.others:,} files that are no images by their names.")
+        told.say(f"Left aside, as no images by their names: {plural(looked.others, 'file')}.")
     if looked.unused:
         told.say(f"Columns of the table that say nothing here: {', '.join(looked.unused)}.")
     with Manifest(out, write=True) as manifest, ExitStack() as stack:
@@ -184,7 +185,7 @@ def run_cohort(
         home = source if isinstance(source, Path) else out
         scans = [*looked.scans, *(one for place in places for one in _scans(*place, home))]
         if gone := manifest.meet(scans, wanted):
-            told.say(f"{gone:,} scans of before are not there any more; their results stay.")
+            told.say(f"Not there any more, their results stay: {plural(gone, 'scan')} of before.")
         todo = _todo(manifest, wanted, out, options.again)
         told.found(len(scans), len(todo))
         if todo:

@@ -99,10 +99,8 @@ class Runs:
         self._queue: list[_Run] = []
         self._lock, self._making = threading.Condition(), threading.Lock()
         self._closed = self._busy = False
-        self._threads = [
-            threading.Thread(target=work, name="napari-ssn-serve", daemon=True)
-            for work in (self._work, self._sweep)
-        ]
+        thread = partial(threading.Thread, name="napari-ssn-serve", daemon=True)
+        self._threads = [thread(target=work) for work in (self._work, self._sweep)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -123,8 +121,7 @@ class Runs:
     def reserve(self, nbytes: int) -> None:
         """Keep room for a question that is about to come; BusyError if there is none."""
         with self._lock:
-            full = partial(self._full, nbytes)
-            if self._let_go(full):
+            if self._let_go(partial(self._full, nbytes)):
                 raise BusyError("The server has too much to do: try again later.")
             self._reserved += nbytes
 
@@ -159,8 +156,7 @@ class Runs:
             if known is None:
                 if len(self._runs) >= MOST_RUNS:
                     raise BusyError("The server has too much to do: try again later.")
-                known = _Run(digest, question, time.monotonic())
-                self._runs[name] = known
+                known = self._runs[name] = _Run(digest, question, time.monotonic())
                 self._queue.append(known)
                 self._lock.notify_all()
             elif not hmac.compare_digest(known.digest, digest):
@@ -263,13 +259,19 @@ class Runs:
 
     def _sweep(self) -> None:
         """Drop what nobody asks after, until it is closed."""
+        pause, looked = min(1.0, self.lease / 4), time.monotonic()
         with self._lock:
             while not self._closed:
-                since = time.monotonic() - self.lease
+                now = time.monotonic()
+                if (slept := now - looked - pause) > self.lease / 4:
+                    # This computer was suspended or frozen: nobody could ask meanwhile.
+                    for run in self._runs.values():
+                        run.renewed = min(now, run.renewed + slept)
+                looked, since = now, now - self.lease
                 for name, run in [*self._runs.items()]:
                     if run.renewed < since and not run.making:
                         self._stop(self._runs.pop(name))
-                self._lock.wait(min(1.0, self.lease / 4))
+                self._lock.wait(pause)
 
     def _work(self) -> None:
         """Do one run after the other, until it is closed."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -354,3 +355,13 @@ def test_a_line_that_breaks_off_late_is_tried_again(
     monkeypatch.setattr(Talk, "content", content)
     same(found, here(model, image()))
     assert len(asked) == 2
+
+
+def test_a_server_that_was_suspended_has_forgotten_nothing(
+    model: Model, far: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, real = far().segment(image()), time.monotonic
+    clock = SimpleNamespace(monotonic=lambda: real() + 100 * LEASE)
+    monkeypatch.setattr("napari_ssn.remote.runs.time", clock)
+    time.sleep(0.6 * LEASE)
+    same(found, here(model, image()))
