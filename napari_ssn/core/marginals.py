@@ -56,7 +56,9 @@ def label_marginal(
         between: called before every block of voxels; what it raises goes through.
     """
     wanted, count = 0 if label is None else label, dist.mean[0].numel()
-    flat, out = dist.block(slice(None)), torch.empty(count, device=dist.device)
+    out = torch.empty(count, device=dist.device)
+    # Every distribution that is made is looked through: of a small one its only block is enough.
+    flat = dist.block(slice(None)) if count > _BLOCK else dist
     for first in range(0, count, _BLOCK):
         between()
         block = slice(first, first + _BLOCK)
