@@ -115,6 +115,7 @@ def train(
                 bar.update(task, state=f"GED² {values['ged2_v_16']:.3f}")
             bar.update(task, completed=share)
 
+        training.memory.keep_memory()
         try:
             with _alone_in(out) if speaks else nullcontext():
                 training.fit.fit(

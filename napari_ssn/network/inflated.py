@@ -40,7 +40,8 @@ class AlongSlices(nn.Module):
         # Channels last: slices one after the other are a volume already, without a copy, and
         # the convolution is three matrix products (torch's own is ten times slower here).
         flat = x.permute(0, 2, 3, 1).reshape(-1, slices, height * width, channels)
-        if flat.requires_grad and flat.device.type == "cpu":
+        # Not while somebody follows what is done, as for ONNX: then the count of images is open.
+        if self.training and flat.requires_grad and flat.device.type == "cpu":
             own: Tensor = _Mixing.apply(flat, self.weight, self.bias)  # type: ignore[no-untyped-call]
             return own.reshape(count, height, width, channels).permute(0, 3, 1, 2)
         seen = functional.leaky_relu(flat, _LEAK)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_ssn.training import heads as heads
     from napari_ssn.training import likeness as likeness
     from napari_ssn.training import measuring as measuring
+    from napari_ssn.training import memory as memory
     from napari_ssn.training import pictures as pictures
     from napari_ssn.training import reading as reading
     from napari_ssn.training import recipes as recipes
@@ -28,6 +29,7 @@ __getattr__ = door(
         "heads",
         "likeness",
         "measuring",
+        "memory",
         "pictures",
         "reading",
         "recipes",

@@ -111,7 +111,9 @@ def test_a_network_that_cannot_take_the_crop_is_said_before_training(tmp_path: P
             Trainer(recipe, card, "cpu")
 
 
-def test_one_command_trains_on_volumes_and_the_model_loads(tmp_path: Path) -> None:
+def test_one_command_trains_on_volumes_and_the_model_loads(
+    tmp_path: Path, keeping: list[bool]
+) -> None:
     folder = nnunet_folder(tmp_path / "set", count=5, raters=2)
     out = tmp_path / "organ"
     command = [
@@ -121,6 +123,7 @@ def test_one_command_trains_on_volumes_and_the_model_loads(tmp_path: Path) -> No
     ]  # fmt: skip
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, (result.output, result.exception)
+    assert keeping == [True]
     assert "4 images to learn from, 1 to watch." in result.stderr
     assert "Dice head" in result.stdout and "The model organ is in the folder" in result.stdout
     model = load_model(out, "cpu")
