@@ -4,8 +4,8 @@
 
 The plain way: float32, weights and images as torch makes them, the convolution along slices torch's
 own, draws of both labels' logits, each energy score from them, and memory given back. Steps are
-taken some at a time, in turn in one process; printed are processor time and the least time of any, which hold on a
-machine that does something else, too, and how far gradients and loss are apart.
+taken some at a time, in turn in one process; printed are processor time and the least time of any,
+which hold on a machine that does something else, too, and how far gradients and loss are apart.
 """
 
 from __future__ import annotations
