@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from napari_ssn.documents import study as documents
 from napari_ssn.documents.sidecar import Software
 from napari_ssn.documents.study import Piece, Study
-from napari_ssn.errors import NEVER, Cancel, DataError
+from napari_ssn.errors import NEVER, Cancel, DataError, ExportError, ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import LayerData, image_layer
@@ -25,8 +25,13 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.restored import choice_from, restore
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.stored import Pieces, chosen, image_of, store
+from napari_ssn.text.results import unsaved_line
 
 _DAMAGED = "The study is damaged: a label map in it has not the shape of its image."
+
+
+class PartlySavedError(ExportError):
+    """One result or more could not be saved, all else was."""
 
 
 # ---- Into a study
@@ -35,20 +40,41 @@ _DAMAGED = "The study is damaged: a label map in it has not the shape of its ima
 def save(path: Path, whole: Whole, pixels: bool, overwrite: bool, cancel: Cancel = NEVER) -> None:
     """Write a study into one file; the images too, only if ``pixels``.
 
-    ExportError if there is a file that may not be replaced, or it cannot be written.
+    ExportError if there is a file that may not be replaced, or it cannot be written, or numbers
+    of a result are elsewhere and cannot be had.
     """
+    for number, held in enumerate(whole.held, start=1):
+        cancel.check()
+        try:
+            held.prediction.dist.complete()
+        except (ServerError, DataError) as error:
+            raise ExportError(unsaved_line(number, len(whole.held), str(error))) from None
     pieces = Pieces()
     study = study_of(whole, pieces, pixels, cancel)
     write_study(path, study, pieces.makers, overwrite)
 
 
 def save_in_folder(folder: Path, whole: Whole, pieces: Pieces) -> None:
-    """Bring a folder up to what there is to keep; ``pieces`` know what was encoded before."""
+    """Bring a folder up to what there is to keep; ``pieces`` know what was encoded before.
+
+    Raises:
+        PartlySavedError: numbers of a result are elsewhere and cannot be had; the others are saved.
+    """
     pieces.makers.clear()
-    for held in whole.held:
-        # Nobody waits for this, and there is all the time.
-        held.prediction.dist.complete(patient=True)
-    write_study_folder(folder, study_of(whole, pieces), pieces.makers)
+    here, problem = list[Held](), ""
+    for number, held in enumerate(whole.held, start=1):
+        try:
+            # Nobody waits for this, and there is all the time.
+            held.prediction.dist.complete(patient=True)
+            here.append(held)
+        except (ServerError, DataError) as error:
+            problem = problem or unsaved_line(number, len(whole.held), str(error))
+    on_show = None if whole.shown is None else whole.held[whole.shown]
+    shown = next((place for place, one in enumerate(here) if one is on_show), None)
+    saved = replace(whole, held=tuple(here), shown=shown)
+    write_study_folder(folder, study_of(saved, pieces), pieces.makers)
+    if problem:
+        raise PartlySavedError(problem)
 
 
 def study_of(whole: Whole, pieces: Pieces, pixels: bool = False, cancel: Cancel = NEVER) -> Study:

@@ -90,7 +90,9 @@ class Keeping:
             self._failed = error is not None
             if error is not None and not self._told:
                 self._told = True
-                self._tell(f"Your work is not being saved: {problem(error)}", True)
+                partly = isinstance(error, prediction.studies.PartlySavedError)
+                before = "All else is being saved: " if partly else "Your work is not being saved: "
+                self._tell(before + problem(error), True)
         whole = self._whole()
         if not self._differs(whole):
             return

@@ -100,6 +100,12 @@ def saved_line(results: int) -> str:
     return f"Saved {plural(results, 'result')}; open the study to go on."
 
 
+def unsaved_line(number: int, count: int, reason: str) -> str:
+    """``Result 2 of 3 in the list cannot be saved. The server …``."""
+    which = "The result" if count == 1 else f"Result {number} of {count} in the list"
+    return f"{which} cannot be saved. {reason}"
+
+
 def waiting_line(sizes: Sequence[Sequence[int]]) -> str:
     """What is said of results whose images are not open; empty where there are none.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_ssn.errors import ServerError
 from napari_ssn.io.locks import hold
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
@@ -261,6 +262,52 @@ def test_a_full_disk_is_said_once(
     assert len(told) == 1 and "not being saved" in told[0] and str(base) not in told[0]
     assert session.walk.choice != Choice()
     keeping.close()
+
+
+def test_a_result_whose_numbers_are_gone_takes_no_other_with_it(
+    fresh: Opener, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = worked(fresh())
+    dist, gone = session.studies.whole().held[0].prediction.dist, [True]
+
+    def complete(self: Any, patient: bool = False) -> Any:
+        if self is dist and gone[0]:
+            raise ServerError("The server was started anew.")
+        return self
+
+    monkeypatch.setattr(type(dist), "complete", complete)
+    told: list[str] = []
+    keeping = Keeping(base, session.studies.whole, lambda text, error: told.append(text))
+    keeping.finish()
+    why = "Result 1 of 2 in the list cannot be saved. The server was started anew."
+    assert told == [f"All else is being saved: {why}"]
+    session.studies.save(tmp_path / "study.ssn")
+    assert session.note is not None and session.note.text == why
+    assert not list(tmp_path.glob("study*"))
+    gone[0] = False
+    keeping.finish()
+    keeping.close()
+    keeping._pool.shutdown(wait=True)
+    assert [one.results for one in offers(base)] == [2] and len(told) == 1
+
+
+def test_of_what_is_gone_the_others_are_there_after_a_crash(
+    fresh: Opener, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = worked(fresh())
+    dist = session.studies.whole().held[0].prediction.dist
+
+    def complete(self: Any, patient: bool = False) -> Any:
+        if self is dist:
+            raise ServerError("The server was started anew.")
+        return self
+
+    monkeypatch.setattr(type(dist), "complete", complete)
+    keeping = Keeping(base, session.studies.whole, lambda text, error: None)
+    keeping.finish()
+    keeping.close()
+    keeping._pool.shutdown(wait=True)
+    assert [one.results for one in offers(base)] == [1]
 
 
 def test_what_could_not_be_saved_is_tried_again_though_nothing_changes(
