@@ -165,8 +165,8 @@ class ModelCard(Closed):
     normalisation: Literal["stretch", "standardise", "hu"]
     #: Lower and upper end in HU; what lies below, the padding of a scanner too, is the lower end.
     window_hu: tuple[float, float] | None = None
-    #: Whether they are rounded to half precision then, here as on a server, to which half as many
-    #: bytes go.
+    #: Whether they are rounded to half precision then, here as on a server, to which fewer bytes
+    #: go.
     half_intensities: bool = False
     #: In-plane (or isotropic) voxel sizes seen in training, in mm.
     spacing_range_mm: tuple[float, float] | None = None

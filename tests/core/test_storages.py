@@ -45,7 +45,8 @@ def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if name.startswith("begun"):
         # Of a part however large.
         monkeypatch.setattr(awaiting, "_MOST", 1.0)
-        monkeypatch.setattr(awaiting, "_BEYOND", 1.0)
+        for part in ("_BEYOND", "_SEEN"):
+            monkeypatch.setattr(awaiting, part, 1.0)
     return name
 
 

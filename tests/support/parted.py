@@ -14,7 +14,8 @@ def part_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is small is packed, and comes in parts although most of it can change."""
     monkeypatch.setattr(distribution, "LARGE", 0)
     monkeypatch.setattr(awaiting, "_MOST", 1.0)
-    monkeypatch.setattr(awaiting, "_BEYOND", -1.0)
+    for name in ("_BEYOND", "_SEEN"):
+        monkeypatch.setattr(awaiting, name, -1.0)
     monkeypatch.setattr(dense, "_CUT", 0.01)
     monkeypatch.setattr(packed, "CUT", 0.01)
     # In noise every voxel is beside one that can change.

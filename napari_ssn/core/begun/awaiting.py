@@ -39,7 +39,7 @@ def reach_of(rank: int) -> float:
 
 def seen_of(rank: int) -> float:
     """Norm of z up to which the borders of label maps need nothing from elsewhere either."""
-    return math.sqrt(rank) + min(_SEEN, _BEYOND)
+    return math.sqrt(rank) + _SEEN
 
 
 def beside(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
