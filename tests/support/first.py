@@ -9,11 +9,14 @@ nothing is measured.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,13 +152,11 @@ def measured(who: str, what: str) -> dict[str, list[float]]:
     os.environ["NAPARI_CONFIG"] = ""
     import napari
 
-    with tempfile.TemporaryDirectory() as state:
-        os.environ["XDG_STATE_HOME"] = state
-        viewer = napari.Viewer()
-        viewer.window.resize(*SIZE)
-        Turns().until(list, lambda: True, OPENED)
-        taken = ours(viewer, what) if who == "ours" else napari_alone(viewer, what)
-        viewer.close()
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    Turns().until(list, lambda: True, OPENED)
+    taken = ours(viewer, what) if who == "ours" else napari_alone(viewer, what)
+    viewer.close()
     return taken
 
 
@@ -192,16 +193,20 @@ def serve() -> None:
     from napari._qt import qt_main_window  # noqa: F401
 
     for line in sys.stdin:
-        with tempfile.NamedTemporaryFile() as told:
+        # A window that was closed may still be saving: its folder goes when its process has gone.
+        with tempfile.NamedTemporaryFile() as told, tempfile.TemporaryDirectory() as state:
             one = os.fork()
             if not one:
                 status = 1
                 # Whatever else is printed is no number.
                 os.dup2(2, 1)
+                os.environ["XDG_STATE_HOME"] = state
                 try:
                     with Path(told.name).open("w") as file:
                         json.dump(measured(*line.split()), file)
                     status = 0
+                except BaseException:
+                    traceback.print_exc()
                 finally:
                     os._exit(status)
             _, ended = os.waitpid(one, 0)
@@ -211,6 +216,9 @@ def serve() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
+        # Threads are waited for before this happens.
+        atexit.register(shutil.rmtree, state := tempfile.mkdtemp(), True)
+        os.environ["XDG_STATE_HOME"] = state
         print(json.dumps(measured(*sys.argv[1:])))
     else:
         serve()

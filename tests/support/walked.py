@@ -364,7 +364,8 @@ def window(size: str, theme: str) -> Iterator[Any]:
     width, height, points = SIZES[size]
     look = get_settings().appearance
     look.theme, look.font_size = theme, points
-    with tempfile.TemporaryDirectory() as state:
+    # What was closed may still be saving.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as state:
         os.environ["XDG_STATE_HOME"] = state
         viewer = napari.Viewer()
         viewer.window.resize(width, height)
