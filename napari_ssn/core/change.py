@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.few import refuse_ensembles
-from napari_ssn.core.measures import Given, grid_of, volume_distribution
+from napari_ssn.core.few import grid_of, refuse_ensembles
+from napari_ssn.core.measures import Given, volume_distribution
 
 Floats = NDArray[np.float64]
 

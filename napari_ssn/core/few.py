@@ -49,6 +49,11 @@ class Given(Protocol):
         """That it is given."""
 
 
+def grid_of(dist: Decodable | Given) -> Decodable:
+    """The distribution itself, of one that something is given of."""
+    return dist if isinstance(dist, Decodable) else dist.dist
+
+
 @dataclass(frozen=True, eq=False)
 class Few:
     """Members that stand for all hypotheses.
@@ -79,7 +84,7 @@ def few_of(dist: Decodable | Given) -> Few | None:
     Args:
         dist: the distribution, or what is left of it given some clicks.
     """
-    whole = dist if isinstance(dist, Decodable) else dist.dist
+    whole = grid_of(dist)
     if not isinstance(whole, Ensemble) or whole.members.many:
         return None
     clicks = () if isinstance(dist, Decodable) else dist.clicks

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.core import few
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.few import Pointed, few_of
 from napari_ssn.geometry.affine import Affine
 
 
@@ -29,16 +28,8 @@ def label_counts(dist: Decodable, z: ArrayLike) -> NDArray[np.int64]:
     return dist.label_counts(dist.check_draws(z))
 
 
-class Given(Protocol):
+class Given(few.Given, Protocol):
     """What is known of a distribution given something, as a `core.given.Posterior` of clicks."""
-
-    @property
-    def dist(self) -> Decodable:
-        """The distribution itself."""
-
-    @property
-    def clicks(self) -> Sequence[Pointed]:
-        """That it is given."""
 
     @property
     def presence(self) -> float:
@@ -52,11 +43,6 @@ class Given(Protocol):
 
     def label_counts(self, z: NDArray[np.float64]) -> NDArray[np.int64]:
         """Voxels of each label in each of them, (n, C)."""
-
-
-def grid_of(dist: Decodable | Given) -> Decodable:
-    """The distribution itself, of one that something is given of."""
-    return dist if isinstance(dist, Decodable) else dist.dist
 
 
 def volume_distribution(
@@ -89,10 +75,10 @@ def volume_distribution(
         >>> float(ssn.volume_distribution(corner, n=1000)[:, 1].min())
         0.012
     """
-    grid = grid_of(dist)
+    grid = few.grid_of(dist)
     voxel_ml = np.float64(Affine(grid.affine).voxel_ml)
-    if (few := few_of(dist)) is not None:
-        counted = [count_labels(one, grid.classes) for one in few.label_maps]
+    if (members := few.few_of(dist)) is not None:
+        counted = [count_labels(one, grid.classes) for one in members.label_maps]
         return np.stack(counted).astype(np.float64) * voxel_ml
     if isinstance(dist, Decodable):
         found = label_counts(dist, draw_z(n, dist.rank, seed))

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 from napari_ssn.later import door
 
 if TYPE_CHECKING:
+    from napari_ssn.network import device as device
+    from napari_ssn.network import fit as fit
+    from napari_ssn.network import inference as inference
     from napari_ssn.network import interchange as interchange
+    from napari_ssn.network import likeness as likeness
     from napari_ssn.network import models as models
     from napari_ssn.network import places as places
 
-__getattr__ = door(__name__, ("interchange", "models", "places"))
+__getattr__ = door(
+    __name__, ("device", "fit", "inference", "interchange", "likeness", "models", "places")
+)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ModelError
+from napari_ssn.geometry import channels
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.orientation import (
     Direction,
@@ -19,35 +17,18 @@ from napari_ssn.geometry.orientation import (
     named_directions,
     shown_directions,
 )
-from napari_ssn.geometry.volume import Extent
 
 #: Voxels that differ from the network's by less than this share are taken as they are: scanners
 #: round, and resampling blurs.
 SAME_SIZE = 0.05
 
 
-class Placed(Protocol):
+class Placed(channels.Placed, Protocol):
     """An image before its intensities are read: what `Volume` and the session's source share."""
-
-    @property
-    def space(self) -> tuple[int, ...]:
-        """Voxels along each axis."""
 
     @property
     def channels(self) -> int:
         """Number of channels."""
-
-    @property
-    def affine(self) -> NDArray[np.float64]:
-        """4×4, voxel index to mm."""
-
-    @property
-    def extent(self) -> Extent:
-        """What the voxel size is known to measure."""
-
-    @property
-    def oriented(self) -> bool:
-        """Whether the axes are known to be the patient's."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import numpy as np
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
-from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.latent import FARTHEST
-from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.core.packed import forms
 from napari_ssn.core.spread import Spread
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.documents import study as kept
@@ -30,9 +29,6 @@ from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.spreading import spread_anew
 from napari_ssn.prediction.stored import Arrays
 
-_FORMS: dict[str, type[LogitDistribution] | type[PackedDistribution]] = {
-    one.form: one for one in (LogitDistribution, PackedDistribution)
-}
 _DAMAGED = "The study is damaged: the numbers of a result do not fit together."
 _OTHER_IMAGE = "The result in the study is of another image than this one."
 _UNKNOWN_CHOICE = "The study says of a hypothesis that its result has not."
@@ -201,7 +197,8 @@ def _drawing(told: kept.Nearest) -> Drawing:
 def _restored_dist(told: kept.Distribution, arrays: Arrays) -> Decodable:
     """The distribution of some arrays; DataError where they do not fit together."""
     try:
-        dist = _FORMS[told.form].of_numbers(
+        dist = forms.of_numbers(
+            told.form,
             arrays,
             told.space,
             affine=np.array(told.affine),

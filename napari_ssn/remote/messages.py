@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,11 +16,9 @@ from torch.nn import functional
 from napari_ssn.core.begun.awaiting import Rest
 from napari_ssn.core.begun.parts import begin
 from napari_ssn.core.begun.parts import begun as part_of
-from napari_ssn.core.columns.columns import SHELLS, at_voxels
-from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.core.packed import forms
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import Asks, Found
 from napari_ssn.errors import DataError
@@ -31,8 +28,6 @@ from napari_ssn.network.plan import needed_bytes, plan_for
 from napari_ssn.network.question import Place, Question
 from napari_ssn.remote.wire import Arrays, read, written
 
-# Arrays of a packed distribution whose last axis are the voxels in its own order.
-_BY_PLACE = ("best", "rivals", "margins", "second", "noise")
 # Bytes of a distribution of which less than all is worth two messages.
 _WORTH = 1 << 24
 _ANOTHER = "The answer is to another question."
@@ -106,7 +101,7 @@ def question_of(message: bytes, most: int) -> tuple[str, Question]:
 
 def answered(found: Inference) -> bytes:
     """What a run found, as a message: its distribution as it is kept, see `compact`."""
-    return _message(found, _sent(found.dist))
+    return _message(found, forms.in_grid_order(found.dist))
 
 
 def begun(found: Inference) -> tuple[bytes, Callable[[], bytes] | None]:
@@ -197,10 +192,9 @@ def answer_of(
         if found.reach is not None and rest is not None:
             parts = (arrays["code"], arrays, found.space, found.reach)
             dist = part_of(found.form, *parts, rest(), **place)
-        elif found.form == "packed":
-            dist = PackedDistribution.of_numbers(_received(arrays), found.space, **place)
         else:
-            dist = LogitDistribution.of_numbers(arrays, found.space, **place)
+            numbers = forms.from_grid_order(found.form, arrays)
+            dist = forms.of_numbers(found.form, numbers, found.space, **place)
     except (KeyError, ValueError):
         raise DataError("The answer is none that this version understands.") from None
     image = tuple(question.image.space)
@@ -211,38 +205,6 @@ def answer_of(
     how = (found.tile, found.depth_mm, found.threads, found.instructions)
     # A result says for ever that it was another computer's.
     return Inference(dist, torch.device(found.device), *how, elsewhere=f"{found.title} of a server")
-
-
-def _sent(dist: Decodable) -> Arrays:
-    """Numbers of a distribution; of a packed one in the order of the image.
-
-    There neighbours are alike, and the order is that of the shells: of a few words each, where a
-    number for each voxel would be as long as two of its columns.
-    """
-    numbers = dist.numbers()
-    if not isinstance(dist, PackedDistribution):
-        return numbers
-    place = dist.place.reshape(-1)
-    shells = np.searchsorted(dist.ends, place, side="right").astype(np.int16)
-    return {"shell": shells, **{name: at_voxels(numbers[name], place) for name in _BY_PLACE}}
-
-
-def _received(arrays: Arrays) -> Arrays:
-    """Numbers of a packed distribution, of those that `_sent` gives."""
-    shells = arrays["shell"]
-    if shells.ndim != 1 or shells.dtype != np.int16:
-        raise ValueError("shell: expected (V,) int16")
-    if not len(shells) or shells.min() < 0 or shells.max() >= SHELLS:
-        raise ValueError("shell: expected numbers of shells")
-    if any(math.prod(arrays[name].shape[-1:]) not in (0, len(shells)) for name in _BY_PLACE):
-        raise ValueError("expected numbers of all voxels")
-    # As `pack` has it: within a shell the voxels stay in their order.
-    order, _, ends = ordered(shells)
-    return {
-        "order": order,
-        "ends": ends,
-        **{name: at_voxels(arrays[name], order) for name in _BY_PLACE},
-    }
 
 
 def _rows(affine: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:

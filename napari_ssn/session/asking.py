@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_ssn import prediction
+from napari_ssn.core import given
 from napari_ssn.errors import Cancel, GeometryError
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.session.derived import Derived
@@ -148,10 +149,8 @@ class Asking:
             self._tell("All hypotheses that are left are so already.", False)
             return
         if question.kind == "reaches":
-            from napari_ssn.core.given.clicks import local_index
-
             try:
-                local_index(result.dist, question.index)
+                given.clicks.local_index(result.dist, question.index)
             except GeometryError as error:
                 self._tell(str(error), True)
                 return
@@ -229,10 +228,8 @@ class Asking:
         return size <= question.voxels + 1e-9
 
     def _label_at(self, index: tuple[int, ...]) -> int | None:
-        from napari_ssn.core.given.clicks import local_index
-
         assert self._result is not None
-        local = local_index(self._result.dist, index)
+        local = given.clicks.local_index(self._result.dist, index)
         found = self._walk.label_map(tuple(slice(i, i + 1) for i in local))
         return None if found is None else int(found.flat[0])
 

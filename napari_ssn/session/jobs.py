@@ -1,7 +1,7 @@
 """The long jobs: plain functions for a worker thread, from frozen records to frozen records.
 
-torch and all that imports it are imported here, inside the functions, and nowhere else in the
-session, so that napari's window opens at once.
+What imports torch is imported when it is asked for, see `later`, so that napari's window opens at
+once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ssn import prediction, remote
+from napari_ssn import documents, network, prediction, remote
 from napari_ssn.errors import NEVER, Cancel, DeviceError, ModelError, ServerError
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn, Held, Waiting
@@ -30,6 +30,7 @@ from napari_ssn.session.records import (
     Step,
     Survey,
 )
+from napari_ssn.text.presence import LIKELY
 
 if TYPE_CHECKING:
     from napari_ssn.core.directions.principal import Kind
@@ -56,13 +57,11 @@ class ModelStore:
 
     def get(self, folder: Path, device: str) -> Model:
         """Load a model folder, or return it if it is the one loaded last."""
-        from napari_ssn.network.models import load_model
-
         with self._lock:
             if self._model is None or self._key != (folder, device):
                 # Gone first: two large models need not fit at once.
                 self._model = self._key = None
-                self._model = load_model(folder, device)
+                self._model = network.models.load_model(folder, device)
                 self._key = (folder, device)
             return self._model
 
@@ -71,23 +70,20 @@ def survey(
     extra: Sequence[Path], device: str, server: Elsewhere | None = None, cancel: Cancel = NEVER
 ) -> Survey:
     """Find the installed models and name the device; the first job, which imports torch."""
-    from napari_ssn.network.device import choose_device, device_title
-    from napari_ssn.network.places import model_folders
-
     found, problems = [], []
-    for folder in [*extra, *model_folders().values()]:
+    for folder in [*extra, *network.places.model_folders().values()]:
         try:
             found.append(read_entry(folder))
         except ModelError as error:
             problems.append(str(error))
     try:
         if server is None:
-            title = device_title(choose_device(device))
+            title = network.device.device_title(network.device.choose_device(device))
         else:
             title = remote.distant.greeted(server, cancel).device
     except DeviceError as error:
         problems.append(str(error))
-        title = device_title(choose_device("cpu"))
+        title = network.device.device_title(network.device.choose_device("cpu"))
     except ServerError as error:
         problems.insert(0, str(error))
         title = "Server"
@@ -96,9 +92,7 @@ def survey(
 
 def read_entry(folder: Path) -> ModelEntry:
     """Read a model folder's card; ModelError says what is wrong with it."""
-    from napari_ssn.documents.card import read_card
-
-    return ModelEntry(folder, read_card(folder))
+    return ModelEntry(folder, documents.card.read_card(folder))
 
 
 def warm_up(store: ModelStore, folder: Path, device: str) -> None:
@@ -133,8 +127,6 @@ def run_job(
 
 def _watch(source: Source, model: Asked, look_at: Plane | None, progress: Progress) -> Watch:
     """Tells how far a run is, and of the first labels that it has."""
-    from napari_ssn.network.inference import Watch
-    from napari_ssn.text.presence import LIKELY
 
     def first_labels(slab: LogitDistribution) -> None:
         assert slab.start is not None
@@ -143,7 +135,7 @@ def _watch(source: Source, model: Asked, look_at: Plane | None, progress: Progre
             return
         progress(Preview(source, model.card, slab.start, slab.label_map()))
 
-    return Watch(
+    return network.inference.Watch(
         look_at=look_at,
         preview=first_labels,
         progress=lambda done, total: progress(Step("running", done, total)),

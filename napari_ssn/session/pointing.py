@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_ssn.core import given
 from napari_ssn.errors import GeometryError, ServerError
 from napari_ssn.prediction.choice import Point
 from napari_ssn.session.places import Places
@@ -158,9 +159,7 @@ class Pointing:
             return
 
         def find() -> Suggestion | None:
-            from napari_ssn.core.given.suggestion import suggest_click
-
-            return suggest_click(result.dist, result.given.posterior(points))
+            return given.suggestion.suggest_click(result.dist, result.given.posterior(points))
 
         def done(suggestion: Suggestion | None) -> None:
             # Meanwhile another image may be on show, which has no such voxel.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_ssn import network
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.source import Source
 from napari_ssn.session.records import Chosen, ModelEntry, Survey
@@ -197,9 +198,7 @@ class Setup:
             return None
         if self.ensemble is not None:
             return None
-        from napari_ssn.network.fit import foreign_units
-
-        return foreign_units(self.model.card, self.source.units)
+        return network.fit.foreign_units(self.model.card, self.source.units)
 
     @property
     def may_insist(self) -> bool:
@@ -242,23 +241,18 @@ class Setup:
         centre = self.middle
         key = (source.token, self.model.folder, centre)
         if self._fit is None or self._fit[0] != key:
-            # By now the survey has imported torch: this import waits for nothing.
-            from napari_ssn.network.fit import check_fit
-            from napari_ssn.network.likeness import likeness_to_training, small_enough
-
+            # By now the survey has imported torch: nothing is waited for.
             distance = None
-            if source.cut is not None and small_enough(card):
-                distance = likeness_to_training(card, source, source.cut, centre)
-            fit = check_fit(card, source, source.ct, source.declared, distance)
+            if source.cut is not None and network.likeness.small_enough(card):
+                distance = network.likeness.likeness_to_training(card, source, source.cut, centre)
+            fit = network.fit.check_fit(card, source, source.ct, source.declared, distance)
             self._fit = (key, fit)
         return self._fit[1]
 
 
 def _reads(model: ModelEntry, source: Source) -> bool:
     """Whether a model can read an image at all."""
-    from napari_ssn.network.fit import check_fit
-
-    return check_fit(model.card, source, declared=source.declared).problem is None
+    return network.fit.check_fit(model.card, source, declared=source.declared).problem is None
 
 
 def _suits(model: ModelEntry, source: Source) -> bool:
@@ -266,8 +260,8 @@ def _suits(model: ModelEntry, source: Source) -> bool:
 
     A CT whose offset was left out is one all the same, and is told what it lacks.
     """
-    from napari_ssn.network.fit import foreign_units, other_modality
-
-    if other_modality(model.card, source.ct):
+    if network.fit.other_modality(model.card, source.ct):
         return False
-    return source.units in (None, "shifted") or foreign_units(model.card, source.units) is None
+    if source.units in (None, "shifted"):
+        return True
+    return network.fit.foreign_units(model.card, source.units) is None

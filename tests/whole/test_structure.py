@@ -37,6 +37,19 @@ def test_few_imports_inside_functions() -> None:
     assert len(found) <= MOST_INSIDE, sorted(found)
 
 
+def test_who_decodes_does_not_ask_how_numbers_are_stored() -> None:
+    asking = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        if not path.is_relative_to(PACKAGE / "core" / "packed")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "isinstance"
+        and "PackedDistribution" in ast.unparse(node.args[1])
+    }
+    assert not asking
+
+
 def test_modules_have_one_purpose() -> None:
     lines = {
         path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines())

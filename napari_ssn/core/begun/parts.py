@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from napari_ssn.core.begun import dense, packed
 from napari_ssn.core.begun.awaiting import Arrays, Awaiting, Begin, Rest
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.packed.distribution import PackedDistribution
 
+_BEGIN: dict[str, Callable[[Any], Begin | None]] = {"dense": dense.begin, "packed": packed.begin}
 _BEGUN: dict[str, type[dense.Begun] | type[packed.Begun]] = {
     one.form: one for one in (dense.Begun, packed.Begun)
 }
@@ -20,9 +19,8 @@ _BEGUN: dict[str, type[dense.Begun] | type[packed.Begun]] = {
 
 def begin(dist: Decodable) -> Begin | None:
     """What a label map needs of a distribution; None where that is most of it."""
-    if isinstance(dist, LogitDistribution):
-        return dense.begin(dist)
-    return packed.begin(dist) if isinstance(dist, PackedDistribution) else None
+    # Of one that awaits its own rest there is nothing to leave for later.
+    return None if isinstance(dist, Awaiting) else _BEGIN[dist.form](dist)
 
 
 def begun(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.few import grid_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.summaries.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.summaries.voxelwise import over_voxels
@@ -96,7 +97,7 @@ def agreement(
         >>> ssn.agreement(dist, z).share(1)[0]
         array([0.  , 0.75, 1.  , 0.25, 0.  ], dtype=float32)
     """
-    whole = dist.dist if isinstance(dist, Posterior) else dist
+    whole = grid_of(dist)
     draws = dist.check_draws(z)
     if len(draws) > _MOST:
         raise ValueError(f"z: expected at most {_MOST} draws, got {len(draws)}")

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.few import grid_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.summaries.voxelwise import over_voxels
@@ -101,7 +102,7 @@ def boxplot(
         >>> box.whole[0]
         array([False,  True, False,  True, False])
     """
-    whole = dist.dist if isinstance(dist, Posterior) else dist
+    whole = grid_of(dist)
     draws = dist.check_draws(z)
     n = len(draws)
     if n < 3:

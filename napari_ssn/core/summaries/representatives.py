@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.few import Few, few_of
+from napari_ssn.core.few import Few, few_of, grid_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
@@ -83,7 +83,7 @@ def representatives(
     if k < 1 or n < 1:
         raise ValueError(f"k, n: expected at least 1, got {k} and {n}")
     given = dist if isinstance(dist, Posterior) else None
-    whole = dist.dist if isinstance(dist, Posterior) else dist
+    whole = grid_of(dist)
     if z is None and (few := few_of(dist)) is not None:
         share = few.presence if presence is None else presence
         of_them = representatives(dist, k, n, seed, few.z, between, share)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.few import grid_of
 from napari_ssn.core.given.conditioning import Posterior
 
 Voxels = NDArray[np.int64]
@@ -39,8 +40,7 @@ def over_voxels(
         between: called before every block; what it raises goes through.
     """
     given = dist if isinstance(dist, Posterior) else None
-    whole = given.dist if given is not None else dist
-    assert isinstance(whole, Decodable)
+    whole = grid_of(dist)
     draws = dist.check_draws(z)
     # Away from clicks z alone decides.
     plain = draws[:, : whole.rank]
