@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class SSNError(Exception):
@@ -81,6 +83,21 @@ class Cancel:
         if self.asked():
             raise Cancelled(self._words)
 
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Meanwhile all that waits in this thread stops for it, also what was not handed it."""
+        before = _HEEDED.set(self)
+        try:
+            yield
+        finally:
+            _HEEDED.reset(before)
+
+    @staticmethod
+    def here() -> Cancel:
+        """The one that is heeded in this thread; `NEVER` where none is."""
+        return _HEEDED.get()
+
 
 #: Of a job that nobody can stop.
 NEVER = Cancel(lambda: False)
+_HEEDED: ContextVar[Cancel] = ContextVar("heeded", default=NEVER)

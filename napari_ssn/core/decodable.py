@@ -216,16 +216,14 @@ class Decodable(ABC):
             cancelled: asked now and then; if it says True, `Cancelled` is raised.
         """
 
-    def complete(self, patient: bool = False) -> Decodable:
-        """The same with all its numbers here, which more than label maps may need, see `Begun`.
-
-        Args:
-            patient: whether they are waited for as long as they take, also in a window.
-
-        Raises:
-            SSNError: they are elsewhere, and cannot be had or not yet.
-        """
+    def complete(self) -> Decodable:
+        """The same with all its numbers here, see `Begun`; SSNError if they cannot be had now."""
         return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether all its numbers are here."""
+        return True
 
     @property
     def large(self) -> bool:

@@ -77,7 +77,9 @@ class Image(Exact):
 class Distribution(Exact):
     """The model's answer: ``form`` says how its numbers are stored, ``piece`` holds them.
 
-    It lies on a grid of its own, ``space`` voxels that begin at ``start`` of the image.
+    It lies on a grid of its own, ``space`` voxels that begin at ``start`` of the image. Where the
+    others were on a server still, ``piece`` holds those that label maps need of z no longer than
+    ``reach``; null where it holds all.
     """
 
     form: Literal["dense", "packed"]
@@ -89,6 +91,7 @@ class Distribution(Exact):
     start: Index
     image_space: Shape
     presence: Annotated[FiniteFloat, Field(gt=0, le=1)]
+    reach: Positive | None = None
 
 
 class Effect(Exact):

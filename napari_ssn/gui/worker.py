@@ -102,7 +102,9 @@ class Worker(QObject):
                 self._told.emit(ticket, what)
 
         try:
-            value = job(tell, Cancel(ticket.dropped.is_set))
+            cancel = Cancel(ticket.dropped.is_set)
+            with cancel.heeded():
+                value = job(tell, cancel)
         except SSNError as error:
             self._send(self._failed, ticket, problem(error))
         except Exception as error:  # noqa: BLE001

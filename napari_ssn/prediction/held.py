@@ -42,12 +42,14 @@ class Held:
         choice: on show.
         lesions: of the prediction, where they are told apart.
         kept: hypotheses.
+        whole: whether all numbers of the prediction are here, or some on a server still.
     """
 
     prediction: Prediction
     choice: Choice
     lesions: Lesions | None = None
     kept: tuple[Drawn, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, eq=False)

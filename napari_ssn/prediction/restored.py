@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from napari_ssn.core.begun.parts import begun
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
@@ -17,7 +19,7 @@ from napari_ssn.core.spread import Spread
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.documents import study as kept
 from napari_ssn.documents.study import Piece
-from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError
+from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError, ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import position_of
@@ -196,21 +198,31 @@ def _drawing(told: kept.Nearest) -> Drawing:
 
 def _restored_dist(told: kept.Distribution, arrays: Arrays) -> Decodable:
     """The distribution of some arrays; DataError where they do not fit together."""
+    place: dict[str, Any] = {
+        "affine": np.array(told.affine),
+        "start": tuple(told.start),
+        "image_space": tuple(told.image_space),
+        "presence": told.presence,
+    }
+    dist: Decodable
     try:
-        dist = forms.of_numbers(
-            told.form,
-            arrays,
-            told.space,
-            affine=np.array(told.affine),
-            start=tuple(told.start),
-            image_space=tuple(told.image_space),
-            presence=told.presence,
-        )
+        if told.reach is None:
+            dist = forms.of_numbers(told.form, arrays, told.space, **place)
+        else:
+            first = (arrays["codes"], arrays, tuple(told.space), told.reach)
+            dist = begun(told.form, *first, _not_kept, **place)
     except (KeyError, ValueError, GeometryError):
         raise DataError(_DAMAGED) from None
     if (dist.classes, dist.rank, dist.space) != (told.classes, told.rank, tuple(told.space)):
         raise DataError(_DAMAGED)
     return dist
+
+
+def _not_kept() -> Arrays:
+    raise ServerError(
+        "What lies far from the outline was still on the server when this result was saved: run "
+        "again for it."
+    )
 
 
 def _restored_directions(told: kept.Directions, arrays: Arrays, rank: int) -> Directions:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from numpy.typing import NDArray
 
+from napari_ssn.core.begun.awaiting import Awaiting
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
 from napari_ssn.core.members import Members
@@ -64,13 +66,17 @@ def store(
     # With another spread the same numbers are made again from those of the run.
     dist, residual = (prediction.origin or prediction).dist, prediction.residual
     assert dist.start is not None and dist.image_space is not None
+    reach, piece = None, partial(pieces.put, dist, dist.numbers)
+    if isinstance(dist, Awaiting) and not dist.whole:
+        # Nobody who works, or leaves, waits for what is on its way.
+        reach, piece = dist.reach, partial(pieces.put, dist.later, dist.first)
     return kept.Result(
         image=image,
         run=run_of(prediction).model_copy(update={"dicom": None}),
         card=prediction.card,
         distribution=kept.Distribution(
             form=dist.form,
-            piece=pieces.put(dist, dist.numbers),
+            piece=piece(),
             classes=dist.classes,
             rank=dist.rank,
             space=list(dist.space),
@@ -78,6 +84,7 @@ def store(
             start=list(dist.start),
             image_space=list(dist.image_space),
             presence=dist.presence,
+            reach=reach,
         ),
         directions=[
             _stored_directions(prediction.bases.known(kind), pieces)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from napari_ssn.documents import study as documents
 from napari_ssn.documents.sidecar import Software
 from napari_ssn.documents.study import Piece, Study
-from napari_ssn.errors import NEVER, Cancel, DataError, ExportError, ServerError
+from napari_ssn.errors import NEVER, Cancel, Cancelled, DataError, ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import LayerData, image_layer
@@ -25,56 +25,44 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.restored import choice_from, restore
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.stored import Pieces, chosen, image_of, store
-from napari_ssn.text.results import unsaved_line
+from napari_ssn.text.results import lacking_line
 
 _DAMAGED = "The study is damaged: a label map in it has not the shape of its image."
-
-
-class PartlySavedError(ExportError):
-    """One result or more could not be saved, all else was."""
 
 
 # ---- Into a study
 
 
-def save(path: Path, whole: Whole, pixels: bool, overwrite: bool, cancel: Cancel = NEVER) -> None:
+def save(path: Path, whole: Whole, pixels: bool, overwrite: bool, cancel: Cancel = NEVER) -> str:
     """Write a study into one file; the images too, only if ``pixels``.
 
-    ExportError if there is a file that may not be replaced, or it cannot be written, or numbers
-    of a result are elsewhere and cannot be had.
+    Returns:
+        of which result numbers were elsewhere and could not be had, so that only those are saved
+        that label maps need, in a sentence; empty for none.
+
+    Raises:
+        ExportError: there is a file that may not be replaced, or it cannot be written.
     """
+    lacking = ""
     for number, held in enumerate(whole.held, start=1):
         cancel.check()
         try:
             held.prediction.dist.complete()
         except (ServerError, DataError) as error:
-            raise ExportError(unsaved_line(number, len(whole.held), str(error))) from None
+            lacking = lacking or lacking_line(number, len(whole.held), str(error))
     pieces = Pieces()
     study = study_of(whole, pieces, pixels, cancel)
     write_study(path, study, pieces.makers, overwrite)
+    return lacking
 
 
 def save_in_folder(folder: Path, whole: Whole, pieces: Pieces) -> None:
     """Bring a folder up to what there is to keep; ``pieces`` know what was encoded before.
 
-    Raises:
-        PartlySavedError: numbers of a result are elsewhere and cannot be had; the others are saved.
+    Of a result that is on its way from a server it has what is here.
     """
     pieces.makers.clear()
-    here, problem = list[Held](), ""
-    for number, held in enumerate(whole.held, start=1):
-        try:
-            # Nobody waits for this, and there is all the time.
-            held.prediction.dist.complete(patient=True)
-            here.append(held)
-        except (ServerError, DataError) as error:
-            problem = problem or unsaved_line(number, len(whole.held), str(error))
-    on_show = None if whole.shown is None else whole.held[whole.shown]
-    shown = next((place for place, one in enumerate(here) if one is on_show), None)
-    saved = replace(whole, held=tuple(here), shown=shown)
-    write_study_folder(folder, study_of(saved, pieces), pieces.makers)
-    if problem:
-        raise PartlySavedError(problem)
+    write_study_folder(folder, study_of(whole, pieces), pieces.makers)
 
 
 def study_of(whole: Whole, pieces: Pieces, pixels: bool = False, cancel: Cancel = NEVER) -> Study:
@@ -88,7 +76,7 @@ def study_of(whole: Whole, pieces: Pieces, pixels: bool = False, cancel: Cancel 
         if found.image_sha256 not in places:
             places[found.image_sha256] = len(images)
             images.append(image_of(found, _pixels(found, pieces) if pixels else None))
-        kept = [_kept(held, one, pieces) for one in held.kept]
+        kept = [one for drawn in held.kept if (one := _kept(held, drawn, pieces)) is not None]
         at = places[found.image_sha256]
         results.append(store(found, held.choice, at, pieces, kept))
     for waiting in whole.waiting:
@@ -133,13 +121,21 @@ def _pixels(found: Prediction, pieces: Pieces) -> Piece:
     return pieces.put(found.source.load, lambda: {"data": found.source.load().data})
 
 
-def _kept(held: Held, drawn: Drawn, pieces: Pieces) -> documents.Kept:
+def _kept(held: Held, drawn: Drawn, pieces: Pieces) -> documents.Kept | None:
+    """What is kept of a hypothesis; None where the numbers that it needs are not here."""
+
     def arrays() -> dict[str, Any]:
         if drawn.labels is not None:
             return {"labels": drawn.labels}
         return {"labels": hypothesis_of(held.prediction, drawn.choice, held.lesions).label_map}
 
-    piece = pieces.put(drawn, arrays)
+    try:
+        piece = pieces.put(drawn, arrays)
+    except (ServerError, DataError, Cancelled):
+        if held.prediction.dist.whole:
+            raise
+        # Nobody has seen it yet.
+        return None
     return documents.Kept(choice=chosen(drawn.choice), piece=piece, edited=drawn.edited)
 
 
@@ -254,7 +250,7 @@ def bring(
             continue
         try:
             held.append((one, _held(one, source, number + len(held), volume, cancel)))
-        except DataError as error:
+        except (DataError, ServerError) as error:
             problems[str(error)] = None
     return Brought(tuple(held), tuple(problems))
 

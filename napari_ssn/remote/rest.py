@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +26,8 @@ from napari_ssn.remote.wire import Arrays
 
 # Seconds that a window waits for what is on its way, and that it has other things wait.
 _MOMENT, _WHILE = 0.2, 10.0
+# Between two looks at whether somebody has stopped.
+_LOOK = 0.1
 # Of a lease, how long nothing is said at most.
 _OFTEN = 0.25
 _FAILED = "This computer failed at it: its log has the reason."
@@ -70,32 +74,27 @@ class Rest:
             self._shared.join = weakref.WeakMethod(dist.complete)
             self._shared.changed.notify_all()
 
-    def __call__(self, patient: bool = False) -> Arrays:
+    def __call__(self) -> Arrays:
         """The numbers.
-
-        Args:
-            patient: whether somebody waits for them as long as they take, also in a window.
 
         Raises:
             ServerError: they cannot be had, or not yet.
+            Cancelled: by whom this thread heeds, see `Cancel.heeded`.
         """
         shared, thread = self._shared, threading.current_thread()
-        bound = None
-        if self._at_once and not patient:
+        cancel, end = Cancel.here(), math.inf
+        if self._at_once:
             bound = _MOMENT if thread is threading.main_thread() else _WHILE
+            end = time.monotonic() + bound
         joining = not self._at_once or thread is self._thread
         with shared.changed:
             if shared.error is not None and not shared.gone:
                 shared.error = None
             shared.wanted = True
             shared.changed.notify_all()
-            ended = shared.changed.wait_for(
-                lambda: (
-                    shared.error is not None
-                    or (shared.arrays is not None and (joining or shared.joined))
-                ),
-                bound,
-            )
+            while not (ended := shared.ended(joining)) and (left := end - time.monotonic()) > 0:
+                cancel.check()
+                shared.changed.wait(min(left, _LOOK))
             if ended and shared.arrays is not None:
                 return shared.arrays
             error = shared.error
@@ -121,6 +120,11 @@ class _Shared:
     # What puts together what the arrays are the rest of, and whether that was done or has failed.
     join: weakref.WeakMethod[Callable[[], Decodable]] | None = None
     joined: bool = False
+
+    def ended(self, joining: bool) -> bool:
+        """Whether it came, or failed; with the lock. Who puts it together waits for no more."""
+        came = self.arrays is not None and (joining or self.joined)
+        return came or self.error is not None
 
     def stop(self) -> None:
         with self.changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from napari_ssn import prediction
-from napari_ssn.errors import SSNError
+from napari_ssn.errors import Cancel, SSNError
 from napari_ssn.io.files import make_folder
 from napari_ssn.io.locks import hold
 from napari_ssn.io.study import holds_study, remove_study_folder
@@ -78,6 +79,7 @@ class Keeping:
         self._job: Future[None] | None = None
         self._pieces: Pieces | None = None
         self._told = self._failed = False
+        self._closing = threading.Event()
 
     def tick(self) -> None:
         """Save what has changed, unless the former is still being saved."""
@@ -90,9 +92,7 @@ class Keeping:
             self._failed = error is not None
             if error is not None and not self._told:
                 self._told = True
-                partly = isinstance(error, prediction.studies.PartlySavedError)
-                before = "All else is being saved: " if partly else "Your work is not being saved: "
-                self._tell(before + problem(error), True)
+                self._tell("Your work is not being saved: " + problem(error), True)
         whole = self._whole()
         if not self._differs(whole):
             return
@@ -109,6 +109,7 @@ class Keeping:
 
     def close(self) -> None:
         """Save for the last time, and let go; the system waits until that is done."""
+        self._closing.set()
         whole = self._whole()
         jobs: list[Callable[[], object]] = [self._release]
         if self._differs(whole):
@@ -152,7 +153,9 @@ class Keeping:
             self._let_go = self._held_folder()
         if self._pieces is None:
             self._pieces = prediction.stored.Pieces()
-        prediction.studies.save_in_folder(self.folder, whole, self._pieces)
+        # Who leaves does not wait for what is on its way from a server.
+        with Cancel(self._closing.is_set).heeded():
+            prediction.studies.save_in_folder(self.folder, whole, self._pieces)
 
     def _held_folder(self) -> Callable[[], None] | None:
         """Hold the folder, which no other may take away: one that looks for what was left behind

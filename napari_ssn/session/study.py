@@ -83,7 +83,8 @@ class Studies:
             if here:
                 # Somebody has kept them, though no layer shows it yet.
                 kept += tuple(Drawn(one) for one in self._keeping())
-            held.append(Held(entry.prediction, choice, lesions, kept))
+            dist = (entry.prediction.origin or entry.prediction).dist
+            held.append(Held(entry.prediction, choice, lesions, kept, dist.whole))
         shown = None if current is None else entries.index(current)
         return Whole(tuple(held), shown, self.waiting, self._settings())
 
@@ -104,7 +105,9 @@ class Studies:
             lambda progress, cancel: prediction.studies.save(
                 path, whole, pixels, overwrite, cancel
             ),
-            lambda done: self._tell(saved_line(len(whole.held) + len(whole.waiting)), False),
+            lambda lacking: self._tell(
+                saved_line(len(whole.held) + len(whole.waiting), lacking), bool(lacking)
+            ),
             self._failed,
         )
 

@@ -95,15 +95,20 @@ def wrote_line(files: Sequence[str], caution: str = "") -> str:
     return f"Wrote {' and '.join([named, *beside])}."
 
 
-def saved_line(results: int) -> str:
-    """``Saved 2 results; open the study to go on.``"""
-    return f"Saved {plural(results, 'result')}; open the study to go on."
+def saved_line(results: int, lacking: str = "") -> str:
+    """``Saved 2 results; open the study to go on.``
+
+    Args:
+        results: how many.
+        lacking: see `lacking_line`.
+    """
+    return f"Saved {plural(results, 'result')}; open the study to go on. {lacking}".rstrip()
 
 
-def unsaved_line(number: int, count: int, reason: str) -> str:
-    """``Result 2 of 3 in the list cannot be saved. The server …``."""
-    which = "The result" if count == 1 else f"Result {number} of {count} in the list"
-    return f"{which} cannot be saved. {reason}"
+def lacking_line(number: int, count: int, reason: str) -> str:
+    """``Of result 2 of 3 in the list only what its outlines need is saved. The server …``."""
+    which = "the result" if count == 1 else f"result {number} of {count} in the list"
+    return f"Of {which} only what its outlines need is saved. {reason}"
 
 
 def waiting_line(sizes: Sequence[Sequence[int]]) -> str:

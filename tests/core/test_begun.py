@@ -166,6 +166,21 @@ def test_all_of_it_is_what_it_was(dist: Dist) -> None:
     assert dist.complete() is dist
 
 
+def test_what_came_first_makes_it_again(form: str, dist: Dist) -> None:
+    some = begun_of(dist, missing)
+    first = some.first()
+    again = begun(form, first["codes"], first, SPACE, some.reach, lambda: missing({}))
+    assert not again.whole and not some.whole and dist.whole
+    for vector in draw_z(4, dist.rank, 2):
+        np.testing.assert_array_equal(again.label_map(vector), dist.label_map(vector))
+    for name, array in first.items():
+        assert again.first()[name].dtype == array.dtype
+        np.testing.assert_array_equal(again.first()[name], array, err_msg=name)
+    full = begun_of(dist)
+    full.complete()
+    assert full.whole and full.with_presence(0.5).whole
+
+
 def test_a_copy_of_another_presence_needs_no_more(dist: Dist) -> None:
     some = begun_of(dist, missing).with_presence(0.5)
     assert type(some) is type(begun_of(dist)) and some.presence == 0.5
@@ -282,6 +297,14 @@ FIRST: dict[str, Callable[[NDArray[Any], Arrays], Given]] = {
         {name: array if name == "best" else array[..., 1:] for name, array in first.items()},
     ),
     "no numbers": lambda codes, first: (codes, {"best": first["best"]}),
+    "numbers of no voxel": lambda codes, first: (
+        codes,
+        {name: array if name == "best" else array[..., :0] for name, array in first.items()},
+    ),
+    "a far label that is none": lambda codes, first: (
+        codes,
+        {**first, "best": np.where(codes == codes.max(), np.uint8(9), first["best"])},
+    ),
     "labels that are none": lambda codes, first: (codes, {**first, "best": first["best"] + 9}),
 }
 
@@ -292,5 +315,5 @@ def test_what_is_no_beginning_is_refused(what: str, form: str) -> None:
     parts = begin(dist)
     assert parts is not None
     codes, first = FIRST[what](parts.codes, parts.first)
-    with pytest.raises((KeyError, ValueError, IndexError)):
+    with pytest.raises((KeyError, ValueError)):
         begun(form, codes, first, SPACE, parts.reach, parts.rest)

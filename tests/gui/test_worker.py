@@ -6,12 +6,13 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from napari_ssn.errors import ImageError
+from napari_ssn.errors import NEVER, Cancel, ImageError
 from napari_ssn.gui.worker import Worker
 
 
@@ -20,6 +21,28 @@ def worker(qapp: Any) -> Iterator[Worker]:
     made = Worker()
     yield made
     made.close()
+
+
+def test_what_waits_in_a_job_stops_for_its_cancel(worker: Worker, qtbot: Any) -> None:
+    heard, stopped, began = list[Any](), threading.Event(), threading.Event()
+
+    def job(progress: Any, cancel: Cancel) -> None:
+        began.set()
+        try:
+            while True:
+                # Of what is waited for somewhere below, where nobody handed it on.
+                time.sleep(0.01)
+                Cancel.here().check()
+        finally:
+            stopped.set()
+
+    worker.submit("run", job, heard.append, heard.append)
+    assert began.wait(5) and not stopped.wait(0.1)
+    worker.cancel("run")
+    assert stopped.wait(5)
+    worker.submit("next", lambda progress, cancel: Cancel.here() is cancel, heard.append, print)
+    qtbot.waitUntil(lambda: heard == [True], timeout=5000)
+    assert Cancel.here() is NEVER
 
 
 def test_results_and_progress_arrive_on_the_main_thread(worker: Worker, qtbot: Any) -> None:

@@ -20,14 +20,14 @@ from napari_ssn.core.begun.awaiting import Awaiting
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.packed import distribution as packed
-from napari_ssn.errors import ServerError
+from napari_ssn.errors import NEVER, Cancel, Cancelled, ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.remote import serving
 from napari_ssn.remote.distant import Distant
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.line import AwayError, ForgottenError, Talk
-from napari_ssn.remote.runs import Runs
+from napari_ssn.remote.runs import Runs, UnknownRunError
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.parted import part_small_ones
 from tests.support.serving import served, token_file
@@ -189,23 +189,55 @@ def test_a_window_never_waits_for_it(
     try:
         with within(1), pytest.raises(ServerError, match=r"still sending.*try again soon"):
             found.probabilities()
-        # Other threads do for a while, and as long as it takes where nobody waits for them.
+        # Other threads do for a while.
         monkeypatch.setattr("napari_ssn.remote.rest._WHILE", 0.5)
-        with ThreadPoolExecutor(2) as pool:
-            keeping, waiting = (
-                pool.submit(found.complete, patient=True),
-                pool.submit(found.probabilities),
-            )
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(found.probabilities)
             time.sleep(0.3)
             assert not waiting.done()
             with pytest.raises(ServerError, match="still sending"):
                 waiting.result(5)
-            assert not keeping.done()
-            until.set()
-            same(keeping.result(10), here(model, image()))
     finally:
         until.set()
-    same(found, here(model, image()))
+    same(come(found), here(model, image()))
+
+
+@pytest.mark.parametrize("ahead", [True, False], ids=["window", "command"])
+def test_a_job_that_waits_for_it_stops_at_once(
+    ahead: bool, far: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until, stopped = threading.Event(), threading.Event()
+
+    def slow(runs: Runs, name: str) -> bytes:
+        assert until.wait(20)
+        raise UnknownRunError("None.")
+
+    monkeypatch.setattr(Runs, "rest", slow)
+    found = far(ahead=ahead).segment(image())
+
+    def job() -> None:
+        with Cancel(stopped.is_set).heeded():
+            found.probabilities()
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(job)
+            time.sleep(0.3)
+            assert not waiting.done()
+            stopped.set()
+            with within(0.5), pytest.raises(Cancelled):
+                waiting.result(20)
+            assert Cancel.here() is NEVER and pool.submit(Cancel.here).result() is NEVER
+    finally:
+        until.set()
+
+
+def come(found: Decodable) -> Decodable:
+    """What a window has, once all of it is there."""
+    with within(10):
+        while not found.whole:
+            time.sleep(0.02)
+    return found
 
 
 def test_a_window_does_not_put_it_together_itself(
@@ -229,8 +261,7 @@ def test_a_window_does_not_put_it_together_itself(
     with within(1), pytest.raises(ServerError, match=r"still sending.*try again soon"):
         found.complete()
     until.set()
-    found.complete(patient=True)
-    same(found, here(model, image()))
+    same(come(found), here(model, image()))
     assert threads == ["napari-ssn-rest"]
 
 

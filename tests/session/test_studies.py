@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from napari_ssn.core.begun import awaiting
+from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.core.packed import distribution as packed
 from napari_ssn.errors import ServerError
 from napari_ssn.io.locks import hold
+from napari_ssn.network.inference import Inference, Watch
+from napari_ssn.network.models import Model
+from napari_ssn.network.question import Question
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded, Session
 from napari_ssn.session.keeping import Keeping, offers
+from tests.support.begun import begun_of, blob
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.people import NAMES, fit_to_people
 from tests.support.sessions import Held, Inline, source, start
@@ -267,47 +276,115 @@ def test_a_full_disk_is_said_once(
 def test_a_result_whose_numbers_are_gone_takes_no_other_with_it(
     fresh: Opener, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = worked(fresh())
-    dist, gone = session.studies.whole().held[0].prediction.dist, [True]
-
-    def complete(self: Any, patient: bool = False) -> Any:
-        if self is dist and gone[0]:
-            raise ServerError("The server was started anew.")
-        return self
-
-    monkeypatch.setattr(type(dist), "complete", complete)
+    """Of it is saved what is here, and all of it once that has come."""
+    reason = [ServerError("The server was started anew.")]
+    session = partly(fresh(), monkeypatch, reason)
     told: list[str] = []
     keeping = Keeping(base, session.studies.whole, lambda text, error: told.append(text))
     keeping.finish()
-    why = "Result 1 of 2 in the list cannot be saved. The server was started anew."
-    assert told == [f"All else is being saved: {why}"]
-    session.studies.save(tmp_path / "study.ssn")
-    assert session.note is not None and session.note.text == why
-    assert not list(tmp_path.glob("study*"))
-    gone[0] = False
+    assert [one.results for one in offers(base)] == [] and told == []
+    document = json.loads((keeping.folder / "study.json").read_text())
+    assert [one["distribution"]["reach"] is None for one in document["results"]] == [True, False]
+    session.studies.save(tmp_path / "study.ssn.zip")
+    assert session.note is not None and session.note.text == (
+        "Saved 2 results; open the study to go on. Of result 2 of 2 in the list only what its "
+        "outlines need is saved. The server was started anew."
+    )
+    reason.clear()
+    assert session.result is not None
+    session.result.dist.complete()
     keeping.finish()
+    document = json.loads((keeping.folder / "study.json").read_text())
+    assert [one["distribution"]["reach"] for one in document["results"]] == [None, None]
+    assert len(list((keeping.folder / "pieces").iterdir())) == pieces(document)
     keeping.close()
     keeping._pool.shutdown(wait=True)
-    assert [one.results for one in offers(base)] == [2] and len(told) == 1
+    assert [one.results for one in offers(base)] == [2] and told == []
 
 
-def test_of_what_is_gone_the_others_are_there_after_a_crash(
-    fresh: Opener, base: Path, monkeypatch: pytest.MonkeyPatch
+def pieces(told: Any) -> int:
+    """Of how many pieces a document tells."""
+
+    def found(part: Any) -> set[str]:
+        if isinstance(part, dict):
+            own = {part["sha256"]} if set(part) == {"sha256", "size"} else set()
+            return own.union(*map(found, part.values()))
+        return set().union(*map(found, part)) if isinstance(part, list) else set()
+
+    return len(found(told))
+
+
+def partly(session: Session, monkeypatch: pytest.MonkeyPatch, reason: list[Exception]) -> Session:
+    """A session with two results, of which the one on show is a part until there is no reason."""
+    real = Model.answer
+
+    def between(rest: Any) -> Any:
+        if reason:
+            raise reason[0]
+        return rest
+
+    def answer(model: Model, question: Question, watch: Watch) -> Inference:
+        found = real(model, question, watch)
+        dist = blob(found.dist.space)
+        place = {name: getattr(found.dist, name) for name in ("affine", "start", "image_space")}
+        kept = packed.compact(replace(dist, **place))
+        assert isinstance(kept, LogitDistribution | packed.PackedDistribution)
+        return replace(found, dist=begun_of(kept, between))
+
+    monkeypatch.setattr(awaiting, "_MOST", 1.0)
+    session.set_image(image(1))
+    session.run()
+    monkeypatch.setattr(Model, "answer", answer)
+    session.set_image(image(0))
+    session.run()
+    session.walk.show_sample(1)
+    session.walk.set_sigma(0.4)
+    return session
+
+
+@pytest.mark.parametrize("form", ["dense", "packed"])
+def test_who_leaves_while_the_rest_is_coming_goes_on_where_they_were(
+    form: str, fresh: Opener, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = worked(fresh())
-    dist = session.studies.whole().held[0].prediction.dist
-
-    def complete(self: Any, patient: bool = False) -> Any:
-        if self is dist:
-            raise ServerError("The server was started anew.")
-        return self
-
-    monkeypatch.setattr(type(dist), "complete", complete)
+    if form == "packed":
+        monkeypatch.setattr(packed, "LARGE", 0)
+    session = partly(fresh(), monkeypatch, [ServerError("Not yet.")])
+    assert session.result is not None and session.result.dist.form == form
+    session.copies.keep()
+    kept = (Drawn(session.walk.choice), Drawn(Choice(sample=1, sigma=80.0)))
+    session.studies.drawn = lambda run: kept if run == session.result.run else ()
+    choice, labels, counts = session.walk.choice, shown(session), session.walk.counts
     keeping = Keeping(base, session.studies.whole, lambda text, error: None)
-    keeping.finish()
     keeping.close()
     keeping._pool.shutdown(wait=True)
-    assert [one.results for one in offers(base)] == [1]
+    session.close()
+    (offer,) = offers(base)
+    again, made = fresh(), list[Decoded]()
+    again.copies.made.connect(made.append)
+    again.studies.open(offer.folder)
+    again.set_image(image(0))
+    assert again.result is not None and again.walk.choice == choice
+    np.testing.assert_array_equal(shown(again), labels)
+    np.testing.assert_array_equal(again.walk.counts, counts)
+    # Of the hypotheses that were kept nobody had seen the one that needs what was not here.
+    assert [one.choice for one in made] == [choice]
+    np.testing.assert_array_equal(made[0].label_map, labels)
+    again.pointing.add((5, 6), 1)
+    assert again.note is not None and again.note.text.endswith("saved: run again for it.")
+    # Saved once more it is what it was.
+    again.studies.save(tmp_path / "a.ssn.zip")
+    assert again.note.text.endswith("run again for it.") and not again.pointing.points
+    third = fresh()
+    third.studies.open(tmp_path / "a.ssn.zip")
+    third.set_image(image(0))
+    assert third.walk.choice == choice
+    np.testing.assert_array_equal(shown(third), labels)
+
+
+def shown(session: Session) -> Any:
+    assert session.result is not None
+    choice = session.walk.choice
+    return hypothesis_of(session.result, choice, session.walk.lesions).label_map
 
 
 def test_what_could_not_be_saved_is_tried_again_though_nothing_changes(

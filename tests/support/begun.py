@@ -24,7 +24,7 @@ def begun_of(
     parts = begin(dist)
     assert parts is not None
 
-    def rest(patient: bool) -> Arrays:
+    def rest() -> Arrays:
         return between(parts.rest())
 
     place: dict[str, Any] = {name: getattr(dist, name) for name in ("affine", "start")}

@@ -18,8 +18,7 @@ from napari_ssn.errors import DataError
 
 Arrays = dict[str, NDArray[Any]]
 #: Gets the numbers that are elsewhere; may be called in any thread, in several at once, and again.
-#: It is told whether they are waited for as long as they take, also in a window.
-Rest = Callable[[bool], Arrays]
+Rest = Callable[[], Arrays]
 
 # A draw is hardly ever longer than √R by so much (with ten columns, two in 10¹⁰), nor is a z that
 # a slider leads to from one.
@@ -85,7 +84,12 @@ class Later(Generic[_Whole]):
         self._rest: Rest | None = rest
         self._whole: _Whole | None = None
 
-    def get(self, join: Callable[[Arrays], _Whole], patient: bool = False) -> _Whole:
+    @property
+    def joined(self) -> bool:
+        """Whether it is put together."""
+        return self._whole is not None
+
+    def get(self, join: Callable[[Arrays], _Whole]) -> _Whole:
         """It, joined in one thread while others wait, and tried again where that failed.
 
         Raises:
@@ -93,8 +97,8 @@ class Later(Generic[_Whole]):
                 what `Rest` raises.
         """
         rest = self._rest
-        # Without the lock: nobody waits because another waits, who may have more patience.
-        came = None if rest is None else rest(patient)
+        # Without the lock: nobody waits because another waits, who may do so for longer.
+        came = None if rest is None else rest()
         with self._lock:
             if self._whole is None:
                 assert came is not None
@@ -113,12 +117,23 @@ class Awaiting(Decodable):
 
     Attributes:
         reach: the largest norm of a z whose label map needs nothing more.
+        later: all of it.
     """
 
     reach: float
+    later: Later[Any]
+
+    @property
+    def whole(self) -> bool:
+        """See `Decodable.whole`."""
+        return self.later.joined
 
     @abstractmethod
-    def complete(self, patient: bool = False) -> Decodable:
+    def first(self) -> Arrays:
+        """What came first: `Begin.first` and, as ``codes``, `Begin.codes`."""
+
+    @abstractmethod
+    def complete(self) -> Decodable:
         """See `Decodable.complete`.
 
         Raises:

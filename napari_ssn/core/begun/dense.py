@@ -117,9 +117,14 @@ class Begun(Awaiting):
         grid = (best.reshape(space), codes.reshape(space))
         return cls(*grid, here, float(reach), Later(rest), **place)
 
-    def complete(self, patient: bool = False) -> LogitDistribution:
+    def first(self) -> Arrays:
+        """See `Awaiting.first`."""
+        held = {name: values[..., 0] for name, values in self.here.numbers().items()}
+        return {"codes": self.codes.reshape(-1), "best": self.mean_map.reshape(-1), **held}
+
+    def complete(self) -> LogitDistribution:
         """See `Awaiting.complete`."""
-        return self.later.get(self._joined, patient).with_presence(self.presence)
+        return self.later.get(self._joined).with_presence(self.presence)
 
     def _joined(self, rest: Arrays) -> LogitDistribution:
         far, numbers = self.codes.reshape(-1) == FAR, {}

@@ -70,7 +70,7 @@ def _reached(dist: PackedDistribution, reach: float) -> int:
     return near
 
 
-def _nothing(patient: bool) -> Arrays:
+def _nothing() -> Arrays:
     return {}
 
 
@@ -114,6 +114,10 @@ class Begun(Awaiting, PackedDistribution):
             raise ValueError("codes: expected numbers of shells")
         order, at, ends = ordered(codes, FAR + 1)
         held, near = int(ends[BESIDE]), int(ends[BESIDE - 1])
+        if any(first[name].shape[-1:] not in ((held,), (0,)) for name in _FAR_APART):
+            raise ValueError("expected numbers of the voxels that are here")
+        if best.max() > len(first["rivals"]):
+            raise ValueError("best: expected labels")
         # Where those that are here lie among themselves.
         among = (np.cumsum(codes != FAR, dtype=np.int32) - 1)[order[:held]]
         numbers: dict[str, Any] = {name: at_voxels(first[name], among) for name in _FAR_APART}
@@ -134,13 +138,22 @@ class Begun(Awaiting, PackedDistribution):
             later=Later(rest),
         )
 
+    def first(self) -> Arrays:
+        """See `Awaiting.first`."""
+        place = self.place.reshape(-1)
+        codes = np.searchsorted(self.ends, place, side="right").astype(np.int16)
+        here = place < len(self.noise[0])
+        codes[~here] = FAR
+        some = {name: at_voxels(getattr(self, name), place[here]) for name in _FAR_APART}
+        return {"codes": codes, "best": self.mean_map.reshape(-1), **some}
+
     def reaching(self, radius: float) -> PackedDistribution:
         """See `PackedDistribution.reaching`."""
         return self if radius <= self.reach else self.complete()
 
-    def complete(self, patient: bool = False) -> PackedDistribution:
+    def complete(self) -> PackedDistribution:
         """See `Awaiting.complete`."""
-        return self.later.get(self._joined, patient).with_presence(self.presence)
+        return self.later.get(self._joined).with_presence(self.presence)
 
     def _joined(self, rest: Arrays) -> PackedDistribution:
         count, held = len(self.order), len(self.noise[0])
