@@ -73,7 +73,8 @@ def _serve(
     token = remote.tokens.token_in(path)
     models = [network.models.load_model(name, device) for name in dict.fromkeys(model)]
     if made:
-        typer.echo("A token was made: give its file to whoever may ask.", err=True)
+        where = "server-token among your settings" if token_file is None else path.name
+        typer.echo(f"A token was made, in {where}: give that file to whoever may ask.", err=True)
 
     def ready(address: str, stop: Callable[[], None]) -> None:
         typer.echo(f"Serving {', '.join(one.card.name for one in models)} at {address}")

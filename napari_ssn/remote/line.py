@@ -12,6 +12,7 @@ from requests import exceptions
 from napari_ssn.documents.remote import Refusal
 from napari_ssn.documents.servers import is_local
 from napari_ssn.errors import NEVER, Cancel, ServerError
+from napari_ssn.io.dicom.web.certificates import unverified
 from napari_ssn.io.dicom.web.waiting import waited
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.tokens import token_in
@@ -21,6 +22,8 @@ TIMEOUTS = (5.0, 30.0)
 # Of what a server says of itself or of a run.
 _MOST_WORDS = 1 << 20
 _PIECE = 1 << 18
+# Where certificates are named: in the terminal and in the window.
+_NAMED_BY = "with --certificates, or in the settings at Certificates"
 _JSON, _BYTES = "application/json", "application/octet-stream"
 
 _Document = TypeVar("_Document", bound=BaseModel)
@@ -228,11 +231,7 @@ def _broken(error: exceptions.RequestException) -> ServerError:
             "begins with http://, and whether something stands between."
         )
     if isinstance(error, exceptions.SSLError):
-        return ServerError(
-            "Whether it is the server that answers cannot be verified (its certificate is of an "
-            "unknown authority, of another name or too old): name the file of your authority's "
-            "certificates with --certificates."
-        )
+        return ServerError(unverified("the server", str(error), _NAMED_BY))
     if isinstance(error, exceptions.ProxyError):
         return AwayError("The proxy on the way to the server does not answer.")
     if isinstance(error, exceptions.ConnectTimeout):

@@ -56,6 +56,9 @@ class Line:
         """
         if (self.certificate is None) != (self.key is None):
             raise ServerError("TLS takes both a certificate and its key.")
+        for what, file in (("certificate", self.certificate), ("key", self.key)):
+            if file is not None and not file.is_file():
+                raise ServerError(f"The file of the {what} is not there.")
         if self.certificate is not None:
             try:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -27,6 +27,7 @@ from napari_ssn.remote.distant import Distant
 from napari_ssn.remote.elsewhere import Elsewhere
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import served, token_file
+from tests.support.webs import certificate
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,9 @@ def test_it_serves_until_it_is_stopped(
         process.send_signal(told_by)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert "A token was made" in errors and errors.endswith("Ctrl+C ends it.\nStopped.\n")
+    assert "A token was made, in token: " in errors and errors.endswith(
+        "Ctrl+C ends it.\nStopped.\n"
+    )
     assert str(tmp_path) not in errors and "Traceback" not in errors
 
 
@@ -116,6 +119,18 @@ def test_it_does_not_listen_where_anybody_can_read(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, arguments)
     assert isinstance(found.exception, ServerError) and "--insecure" in str(found.exception)
     assert not token.exists()
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
+    own = certificate(tmp_path)
+    arguments = ["serve", "--model", "lidc-2d", "--token-file", str(tmp_path / "token")]
+    for given, words in (
+        (["--certificate", tmp_path / "none.pem", "--key", own], "of the certificate is not there"),
+        (["--certificate", own, "--key", tmp_path / "none.pem"], "of the key is not there"),
+        (["--certificate", own], "takes both"),
+    ):
+        found = CliRunner().invoke(app, [*arguments, *map(str, given)])
+        assert isinstance(found.exception, ServerError) and words in str(found.exception)
 
 
 def test_a_server_segments_as_this_computer_does(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -416,9 +415,22 @@ def test_nothing_is_sent_in_the_clear() -> None:
     to("https://pacs.example.org/dicom-web")
 
 
+@pytest.mark.parametrize(
+    ("name", "days", "words"),
+    [
+        ("localhost", -3, "certificate of clinic is too old"),
+        ("pacs.example.org", 2, "certificate of clinic is of another name than its address"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_told(
+    name: str, days: int, words: str, tmp_path: Path
+) -> None:
+    own = certificate(tmp_path, name, days)
+    with answering(lambda asked: Answer(), own) as web, pytest.raises(AwayError, match=words):
+        find.studies(to(web, certificates=str(own)), Wanted())
+
+
 def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
     own = certificate(tmp_path)
     with answering(lambda asked: Answer(), own) as web:
         with pytest.raises(AwayError, match="cannot be verified"):

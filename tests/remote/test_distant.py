@@ -409,12 +409,29 @@ def test_a_proxy_that_breaks_in_later_is_told(model: Slow, address: str, token: 
             run(far, image(24, 24, 24), (12, 12, 12))
 
 
+@pytest.mark.parametrize(
+    ("name", "days", "words"),
+    [
+        ("localhost", -3, "certificate of the server is too old"),
+        ("gpu.example.org", 2, "certificate of the server is of another name than its address"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_told(
+    name: str, days: int, words: str, model: Slow, token: Path, tmp_path: Path
+) -> None:
+    own = certificate(tmp_path, name, days)
+    with served([model], Line(port=0, certificate=own, key=own)) as address:
+        there = Elsewhere(address.replace("127.0.0.1", "localhost"), token, own)
+        with pytest.raises(ServerError, match=words):
+            Distant.of(model.card, there)
+
+
 def test_tls_is_verified(model: Slow, token: Path, tmp_path: Path) -> None:
     own = certificate(tmp_path)
     with served([model], Line(port=0, certificate=own, key=own)) as address:
         assert address.startswith("https://")
         there = address.replace("127.0.0.1", "localhost")
-        with pytest.raises(ServerError, match="cannot be verified"):
+        with pytest.raises(ServerError, match="an unknown authority: name the file"):
             Distant.of(model.card, Elsewhere(there, token))
         far = Distant.of(model.card, Elsewhere(there, token, own))
         same(

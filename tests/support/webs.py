@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
@@ -107,16 +110,30 @@ def answering(respond: Respond, certificate: Path | None = None) -> Iterator[Web
         thread.join()
 
 
-def certificate(folder: Path) -> Path:
-    """A certificate of localhost that no authority knows, with its key."""
-    key, whole = folder / "key.pem", folder / "own.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-keyout", key, "-out", whole, "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    whole.write_bytes(whole.read_bytes() + key.read_bytes())
+def certificate(folder: Path, name: str = "localhost", days: int = 2) -> Path:
+    """A certificate of a computer that no authority knows, with its key.
+
+    It is of a time that begins now, or ended a day ago where ``days`` are negative.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    own, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]), datetime.now(UTC)
+    ends = sorted([now - timedelta(days=1), now + timedelta(days=days)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(own)
+        .issuer_name(own)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(ends[0])
+        .not_valid_after(ends[1])
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    whole = folder / f"{name}-{days}.pem"
+    whole.write_bytes(made.public_bytes(pem) + key.private_bytes(pem, *plain))
     return whole
 
 

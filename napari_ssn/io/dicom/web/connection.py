@@ -17,6 +17,7 @@ from urllib3.exceptions import ReadTimeoutError
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, ArchiveError, Cancel, LineError
 from napari_ssn.io.dicom.damage import quiet, silent
+from napari_ssn.io.dicom.web.certificates import unverified
 from napari_ssn.io.dicom.web.servers import check_certificates, secret_of
 from napari_ssn.io.dicom.web.waiting import hang_up, read_ahead, waited
 from napari_ssn.io.dicom.web.wanted import plain
@@ -189,12 +190,7 @@ class Connection:
                     "address and its port.",
                     False,
                 )
-            return AwayError(
-                f"Whether it is {name} that answers cannot be verified (its certificate is of an "
-                "unknown authority, of another name or too old): name the file of your authority's "
-                "certificates in the list of archives.",
-                False,
-            )
+            return AwayError(unverified(name, str(error), "in the list of archives"), False)
         if isinstance(error, exceptions.ProxyError):
             return AwayError(f"The proxy on the way to {name} does not answer.", False)
         if isinstance(error, exceptions.ConnectTimeout):
