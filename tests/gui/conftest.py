@@ -90,7 +90,8 @@ def make_viewer(
             set_aside()
             viewer = request.getfixturevalue("make_napari_viewer")(show=show)
             return PublicOnlyProxy(viewer if own else unwatched(viewer))
-        lent.append(PublicOnlyProxy(shared_window.lend()))
+        styled = request.node.get_closest_marker("styled") is not None
+        lent.append(PublicOnlyProxy(shared_window.lend(styled)))
         return lent[0]
 
     yield make

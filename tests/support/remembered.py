@@ -14,11 +14,25 @@ import pytest
 
 
 def remember(patch: pytest.MonkeyPatch) -> None:
-    """Have manifests, glyphs, variables of shaders and signatures found once."""
+    """Have states, manifests, glyphs, variables of shaders and signatures found once."""
+    _states(patch)
     _manifests(patch)
     _glyphs(patch)
     _variables(patch)
     _signatures(patch)
+
+
+def _states(patch: pytest.MonkeyPatch) -> None:
+    """The look of buttons, found anew for each layer though nothing about it changed."""
+    from napari._qt.widgets.qt_viewer_buttons import LayerCreationState, QtViewerPushButton
+
+    change = QtViewerPushButton._change_selection_state
+
+    def changed(self: Any, state: Any) -> None:
+        if self.property("creation_state") != LayerCreationState(state).value:
+            change(self, state)
+
+    patch.setattr(QtViewerPushButton, "_change_selection_state", changed)
 
 
 def _manifests(patch: pytest.MonkeyPatch) -> None:
@@ -73,14 +87,20 @@ def _signatures(patch: pytest.MonkeyPatch) -> None:
     """Whether a function takes an event, which every connection asks it."""
     from napari.utils.events.event import EventEmitter
 
-    check, known = EventEmitter._check_signature, {}
+    check = EventEmitter._check_signature
+    known: dict[object, bool] = {}
 
     def remembered(function: Any) -> bool:
         plain = getattr(function, "__func__", function)
-        # Others may stand in for something, and what they wrap is another.
-        if type(plain) is not FunctionType or vars(plain):
+        key: object
+        if isinstance(function, EventEmitter):
+            # One that calls another.
+            key = type(function)
+        elif type(plain) is FunctionType and not vars(plain):
+            key = plain.__code__, plain is function, len(plain.__defaults__ or ())
+        else:
+            # Others may stand in for something, and what they wrap is another.
             return check(function)
-        key = plain.__code__, plain is function, len(plain.__defaults__ or ())
         if key not in known:
             known[key] = check(function)
         return known[key]

@@ -12,9 +12,11 @@ import gc
 from collections.abc import Iterator
 from contextlib import ExitStack
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from napari.layers import Layer
 from napari.utils.events import EmitterGroup, EventedModel
 from napari.utils.events.containers import EventedDict
 from qtpy.QtCore import QEvent
@@ -22,6 +24,8 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
 from tests.support.settled import set_aside
 
+#: Of a layer of labels, by their names.
+TOOLS = {"polygon", "brush_stroke"}
 #: Ours, by the modules that what napari calls comes from.
 OURS = "napari_ssn"
 # Layers have states of their own, and go; callbacks and keys are looked at one by one.
@@ -37,13 +41,20 @@ class SharedWindow:
         self._viewer: Any = None
         self._undo = ExitStack()
 
-    def lend(self) -> Any:
-        """The viewer, as napari gives it: empty."""
+    def lend(self, styled: bool = False) -> Any:
+        """The viewer, as napari gives it: empty.
+
+        Args:
+            styled: with napari's style sheet, which is looked through for each widget there is: a
+                fifth of what a test takes that looks at neither sizes nor colours.
+        """
         from napari.settings import get_settings
 
         get_settings().reset()
         if self._viewer is None:
             self._open()
+        if styled:
+            self._viewer.window._update_theme()
         set_aside()
         self._widgets = set(QApplication.topLevelWidgets())
         return self._viewer
@@ -64,6 +75,7 @@ class SharedWindow:
         window.hide()
         window.resize(self._size)
         window.restoreState(self._places)
+        _undress(viewer)
         _bring_back(viewer, self._state)
         _deliver()
         gc.collect()
@@ -94,6 +106,7 @@ class SharedWindow:
         from napari import Viewer
         from napari._app_model._app import NapariApplication, _napari_names
         from napari._qt._qapp_model.qactions import init_qactions
+        from napari._vispy.canvas import VispyCanvas
         from napari.plugins import _initialize_plugins
 
         _initialize_plugins.cache_clear()
@@ -103,10 +116,21 @@ class SharedWindow:
         for clear in (_initialize_plugins.cache_clear, init_qactions.cache_clear):
             self._undo.callback(clear)
         self._undo.callback(Application.destroy, "shared_app")
+        overlays = VispyCanvas._update_layer_overlays
+
+        def without_tools(canvas: VispyCanvas, layer: Layer) -> None:
+            """Nobody draws with napari's tools here, which every layer of labels has two of."""
+            for name in TOOLS & set(layer._overlays):
+                layer._overlays[name].visible = layer._overlays[name].enabled
+            overlays(canvas, layer)
+
         for name, value in (
+            ("napari._vispy.canvas.VispyCanvas._update_layer_overlays", without_tools),
             ("napari._app_model._app.NapariApplication.get_app_model", lambda: app),
             ("napari._qt.threads.status_checker.StatusChecker.start", _nothing),
             ("napari._qt.qt_viewer.QtViewer._get_console", _no_console),
+            # It searches all there is whenever a layer goes; here that is done after the test.
+            ("napari._vispy.canvas.gc", SimpleNamespace(collect=_nothing)),
         ):
             self._undo.enter_context(patch(name, value))
         self._viewer = viewer = Viewer(show=False, show_welcome_screen=False)
@@ -116,6 +140,7 @@ class SharedWindow:
         self._docks = {dock.objectName() for dock in window.findChildren(QDockWidget)}
         self._state = _state_of(viewer)
         self._keys = set(viewer.keymap)
+        _undress(viewer)
 
     def _napari_keeps(self, widget: QWidget) -> bool:
         """Sliders of axes stay once they were needed, and each has menus of its own."""
@@ -144,6 +169,14 @@ def unwatched(viewer: Any) -> Any:
     """
     QApplication.instance().removeEventFilter(viewer.window._qt_window)
     return viewer
+
+
+def _undress(viewer: Any) -> None:
+    """Take napari's style sheet off."""
+    for widget in (viewer.window._qt_window, viewer.window._qt_viewer):
+        # Setting what is there already looks at each widget too.
+        if widget.styleSheet():
+            widget.setStyleSheet("")
 
 
 def listening(events: EmitterGroup) -> Iterator[str]:
