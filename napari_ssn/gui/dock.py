@@ -71,6 +71,8 @@ class SSNDock(QWidget):
         settings, to_add = preferences()
         self.setObjectName("napari-ssn")
         self.setAcceptDrops(True)
+        # napari hands a plugin a proxy, which asks at every look whether that is its business.
+        napari_viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._viewer = napari_viewer
         self._docked = self._closed = self._seen = False
         self.worker = Worker()

@@ -67,6 +67,8 @@ class Follower:
         self._hidden = False
         # Whether the 3D view took long to follow last time.
         self._slow = False
+        # Whether what the layer shows is that of an earlier hypothesis.
+        self._behind = False
 
     def show(self, result: Prediction, frame: ResultFrame) -> None:
         """Show a result in the layer, which moves to its image; of other axes it is a new one."""
@@ -99,6 +101,7 @@ class Follower:
         if fresh:
             layer.events.mode.connect(self._mode_chosen)
             layer.events.visible.connect(self._seen)
+            layer.events.opacity.connect(self._faded)
 
     def follow(self) -> None:
         """Show the hypothesis that one stands at now."""
@@ -112,7 +115,9 @@ class Follower:
             result, session.walk.choice, frame.place, session.walk.z
         )
         whole = self._viewer.dims.ndisplay == 3
-        if whole and self._slow and session.walk.held:
+        # Where lines are seen in its place, who holds the slider does not point into it either.
+        self._behind = session.walk.held and (layer.opacity == 0 or (whole and self._slow))
+        if self._behind:
             return
         began = time.perf_counter()
         redraw(layer)
@@ -174,6 +179,10 @@ class Follower:
             self._session.tell(
                 "A copy was kept to be edited: the outline itself follows the slider."
             )
+
+    def _faded(self, event: Any) -> None:
+        if self._behind and event.source is self.layer:
+            self.follow()
 
     def _seen(self, event: Any) -> None:
         layer = self.layer

@@ -19,6 +19,7 @@ from napari_ssn.gui.layers.follower import Follower
 from napari_ssn.gui.layers.frame import ResultFrame
 from napari_ssn.gui.layers.look import Look
 from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.unseen import Unseen
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded, Preview, Session
@@ -53,6 +54,7 @@ class Scene:
         # Of every result, by the numbers of their runs.
         self._frames: dict[int, ResultFrame] = {}
         self.veiled = False
+        self._unseen = Unseen(viewer)
         self._compared = Compared(viewer, session, self._add)
         self.look = Look()
         self.copies = CopyLayers(viewer, self._add, self._mark)
@@ -228,6 +230,7 @@ class Scene:
             self._viewer.layers.move(self._viewer.layers.index(layer), len(self._viewer.layers))
         else:
             self.lay(layer)
+        self._unseen.watch(layer)
 
     def lay(self, layer: Layer, on_image: bool = False) -> None:
         """Add a layer under what moves; what the user had selected stays selected.
