@@ -144,9 +144,13 @@ def _differ(one: NDArray[np.float64], other: NDArray[np.float64], parts: int) ->
     """
     both = np.stack([one, other])
     inside = both > 0
-    rows, columns = size = one.shape[0] - 1, one.shape[1] - 1
-    found = np.zeros((rows, parts, columns, parts), np.bool_)
-    found[:] = (inside[0] != inside[1])[:-1, None, :-1, None]
+    rows, columns = one.shape[0] - 1, one.shape[1] - 1
+    found = np.empty((rows, parts, columns, parts), np.bool_)
+    # What lies side by side in a square is written as one: (rows, parts, columns).
+    beside = np.dtype((np.void, parts))
+    wide = found.view(beside)[..., 0]
+    either = np.repeat([[False], [True]], parts, axis=1).view(beside)[:, 0]
+    wide[:] = either[(inside[0] != inside[1])[:-1, :-1].view(np.uint8)][:, None]
     at = np.nonzero(_mixed(inside).any(0))
     # Corners of each square, upper and lower, left and right: (2, n, 1) each.
     first = at[0] * one.shape[1] + at[1]
@@ -158,8 +162,8 @@ def _differ(one: NDArray[np.float64], other: NDArray[np.float64], parts: int) ->
     left = (near * (1 - share) + below * share)[..., None]
     right = (far * (1 - share) + beyond * share)[..., None]
     above = left * (1 - share) + right * share > 0
-    found[at[0], :, at[1], :] = above[0] != above[1]
-    return found.reshape(size[0] * parts, size[1] * parts)
+    wide[at[0], :, at[1]] = (above[0] != above[1]).view(beside)[..., 0]
+    return found.reshape(rows * parts, columns * parts)
 
 
 def _mixed(inside: Mask) -> Mask:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from napari_ssn.geometry import contours
 from napari_ssn.geometry.contours import (
     beside_border,
     between,
@@ -169,18 +170,25 @@ def everywhere(one: np.ndarray, other: np.ndarray, fine: int = 4) -> np.ndarray:
     return np.asarray(found[0] != found[1])
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(2, 9), st.integers(2, 9), st.integers(0, 2**31))
-def test_it_is_what_looking_at_every_part_finds(height: int, width: int, seed: int) -> None:
+@pytest.mark.parametrize("fine", [1, 2, 3, 4])
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(2, 9), width=st.integers(2, 9), seed=st.integers(0, 2**31))
+def test_it_is_what_looking_at_every_part_finds(
+    fine: int, height: int, width: int, seed: int
+) -> None:
+    """Also where parts are coarser, as in a large picture."""
     rng = np.random.default_rng(seed)
     one = rng.normal(size=(height, width))
     other = one + rng.normal(size=one.shape) * 10.0 ** rng.integers(-3, 2)
     one[rng.random(one.shape) < 0.1] = 0
     other[rng.random(one.shape) < 0.1] = 0
-    covered = np.zeros((4 * (height - 1), 4 * (width - 1)), np.int64)
-    for (top, left), _, (bottom, right), _ in (4 * between(one, other)).astype(int):
+    covered = np.zeros((fine * (height - 1), fine * (width - 1)), np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contours, "_FINE", fine)
+        rectangles = between(one, other)
+    for (top, left), _, (bottom, right), _ in np.rint(fine * rectangles).astype(int):
         covered[top:bottom, left:right] += 1
-    np.testing.assert_array_equal(covered, everywhere(one, other))
+    np.testing.assert_array_equal(covered, everywhere(one, other, fine))
 
 
 def test_all_of_one_that_the_other_has_nothing_of() -> None:
