@@ -16,7 +16,7 @@ from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
-from napari_ssn.text.asking import answer_line
+from napari_ssn.text.asking import ASK_AGAIN, SO_ALREADY, answer_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,7 +146,7 @@ class Asking:
             self._tell(hindered, True)
             return
         if question in self.only:
-            self._tell("All hypotheses that are left are so already.", False)
+            self._tell(SO_ALREADY, False)
             return
         if question.kind == "reaches":
             try:
@@ -241,7 +241,7 @@ class Asking:
         self._seen = choice.points, choice.only
         self._forget()
         if only and choice.points != points and not choice.only:
-            self._tell("Conditions were about the hypotheses before this point: ask again.", False)
+            self._tell(ASK_AGAIN, False)
         self.changed.emit()
 
     def _forget(self) -> None:

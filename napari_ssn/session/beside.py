@@ -12,7 +12,7 @@ from napari_ssn.session.derived import Derived
 from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.sides import Side
-from napari_ssn.text.follow import laid_by, linked_by
+from napari_ssn.text.follow import LAYING, NOT_ON_SCAN, OUTSIDE_OTHER, laid_by, linked_by
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from napari_ssn.io.registration import Motion
     from napari_ssn.prediction.followed import Followed, View
     from napari_ssn.prediction.registered import Laid
-
-_LAYING = "Laying the scans on each other…"
-_OUTSIDE = "That place lies outside the other scan."
-_OFF = "The middle of the picture is not on the scan: bring the place you mean there."
 
 
 class _Tell(Protocol):
@@ -100,7 +96,7 @@ class Beside:
             return ""
         if laid is not None:
             return laid_by(laid.motion.degrees, laid.motion.alike)
-        return _LAYING if self.wanted else linked_by(pair.one.link, pair.two.link)
+        return LAYING if self.wanted else linked_by(pair.one.link, pair.two.link)
 
     @property
     def reach_mm(self) -> tuple[float, float]:
@@ -172,7 +168,7 @@ class Beside:
         if entry is None:
             return
         if voxel is None:
-            self._tell(_OFF, True)
+            self._tell(NOT_ON_SCAN, True)
             return
         self._set[entry.place] = voxel
         self._tell("")
@@ -184,7 +180,7 @@ class Beside:
         if which is None or not self.views:
             return
         if voxel is None:
-            self._tell(_OFF, True)
+            self._tell(NOT_ON_SCAN, True)
             return
         here, there = self._sides[which], self._sides[1 - which]
         assert here.entry and here.seen and there.entry and there.seen
@@ -197,7 +193,7 @@ class Beside:
                 sources[0], here.seen.place, sources[1], there.seen.place, voxel
             )
         if place is None:
-            self._tell(_OUTSIDE, True)
+            self._tell(OUTSIDE_OTHER, True)
             return
         self._tell("")
         self._show(there.entry)

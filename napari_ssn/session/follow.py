@@ -23,6 +23,7 @@ from napari_ssn.session.runner import Runner, own
 from napari_ssn.session.sides import Given, Side, follow
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
+from napari_ssn.text.follow import NO_CHANGE
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 #: Which of two scans.
 BEFORE, AFTER = 0, 1
-_NOTHING = "There is no change to write as yet."
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,7 @@ class FollowUp:
         """What there is to write; None, which is told, where nothing is."""
         one, two = (side.scan for side in self.sides)
         if self.growth is None or one is None or two is None or self.waiting:
-            self._failed(self.problem or _NOTHING)
+            self._failed(self.problem or NO_CHANGE)
             return None
         return self.growth, (one, two)
 

@@ -16,15 +16,11 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.session.history import UNDO_STEPS, Deed
 from napari_ssn.session.records import Chosen
 from napari_ssn.session.walk import Walk
+from napari_ssn.text.ensembles import NOT_AT_HAND, TOO_FEW
 
 if TYPE_CHECKING:
     from napari_ssn.core.members import Members
     from napari_ssn.prediction.prediction import Prediction
-
-_NOT_AT_HAND = (
-    "The maps of these members are not at hand: choose them again to leave one of them out."
-)
-_TOO_FEW = "An ensemble has two members or more: this one stays in."
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,13 +163,13 @@ class MemberList:
     def set_in(self, number: int, inside: bool) -> None:
         """Leave a member out, or take it in again: everything follows."""
         if self._shown is None:
-            self._tell(_NOT_AT_HAND, True)
+            self._tell(NOT_AT_HAND, True)
             self.changed.emit()
             return
         chosen, left_out = self._shown.chosen, self._shown.left_out
         after = left_out - {number} if inside else left_out | {number}
         if len(self.rows) - len(after) < 2:
-            self._tell(_TOO_FEW, True)
+            self._tell(TOO_FEW, True)
             self.changed.emit()
         elif after != left_out:
             self._go(chosen, after, (*self._shown.before, left_out), ())

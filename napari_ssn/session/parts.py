@@ -22,12 +22,7 @@ from napari_ssn.session.overview import Overviews
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.reading import ReadersRoom
-from napari_ssn.session.records import (
-    Plane,
-    Preview,
-    Settings,
-    State,
-)
+from napari_ssn.session.records import Plane, Preview, Settings, State
 from napari_ssn.session.results import Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Running
@@ -41,6 +36,7 @@ from napari_ssn.session.study import Studies
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.telling import Beside, Note, Teller
 from napari_ssn.session.walk import Walk
+from napari_ssn.text.hindrances import IMAGE_CLOSED, POINT_AFTER_ANOTHER_RUN, POINT_AFTER_RUN
 from napari_ssn.text.presence import Presence
 
 if TYPE_CHECKING:
@@ -271,15 +267,15 @@ class Parts:
     def _hindered(self) -> str | None:
         """Why nobody can point into the result at the moment, one sentence."""
         if self.busy:
-            return "Wait for the run to end before you point at anything."
+            return POINT_AFTER_RUN
         if self.stale:
-            return "The result is of another image or place: run again before you point."
+            return POINT_AFTER_ANOTHER_RUN
         return None
 
     def _unwritable(self) -> str | None:
         """Why the result cannot be written, one sentence."""
         if self.result is not None and self.closed():
-            return "The result's image was closed: run again to export."
+            return IMAGE_CLOSED
         return None
 
     def configure(self, settings: Settings) -> None:

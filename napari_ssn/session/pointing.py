@@ -13,7 +13,7 @@ from napari_ssn.prediction.choice import Point
 from napari_ssn.session.places import Places
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
-from napari_ssn.text.steering import points_line
+from napari_ssn.text.steering import ALL_AGREE, LATER_POINT, POINT_THERE, most_points, points_line
 
 if TYPE_CHECKING:
     from napari_ssn.core.given.suggestion import Suggestion
@@ -125,11 +125,11 @@ class Pointing:
             return
         point, before = Point(tuple(index), label), self.points
         if point in before:
-            self._tell("That point is there already.", False)
+            self._tell(POINT_THERE, False)
             return
         kept = tuple(one for one in before if one.index != point.index)
         if len(kept) >= MOST:
-            self._tell(f"{MOST} points are the most: keep the outline and paint the rest.", True)
+            self._tell(most_points(MOST), True)
             return
         try:
             # What a point acts on beyond the model may lie anywhere around it.
@@ -138,8 +138,7 @@ class Pointing:
         except (GeometryError, ServerError) as error:
             self._tell(str(error), True)
             return
-        replaced = "That voxel had another label: the later point counts."
-        self._tell(replaced if len(kept) < len(before) else "", False)
+        self._tell(LATER_POINT if len(kept) < len(before) else "", False)
         self._walk.set_points((*kept, point))
 
     def remove(self, points: Collection[Point]) -> None:
@@ -172,7 +171,7 @@ class Pointing:
 
     def _found(self, suggestion: Suggestion | None) -> None:
         if suggestion is None:
-            self._tell("All hypotheses agree by now: no point would settle anything.", False)
+            self._tell(ALL_AGREE, False)
             return
         self.suggested = suggestion.index
         self._places.look_at(suggestion.index)

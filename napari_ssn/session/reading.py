@@ -14,6 +14,7 @@ from napari_ssn.errors import Cancel
 from napari_ssn.session.lines import PLANES, Lines, keep
 from napari_ssn.session.records import Plane
 from napari_ssn.session.runner import Runner
+from napari_ssn.text.readers import OUTLINE_WRITTEN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -203,7 +204,7 @@ class ReadersRoom:
 
     def _written(self, _: None) -> None:
         self.busy = False
-        self._tell("The outline was written, with a .json that names everybody's share.", False)
+        self._tell(OUTLINE_WRITTEN, False)
         self.changed.emit()
 
     def _failed(self, text: str) -> None:

@@ -11,6 +11,7 @@ from napari_ssn.prediction.source import Source
 from napari_ssn.session.parts import Parts
 from napari_ssn.session.records import Chosen
 from napari_ssn.session.results import Entry
+from napari_ssn.text.hindrances import CENTRE_CHANGED, CENTRE_OUTSIDE, IMAGE_CHANGED
 from napari_ssn.text.results import STUDY_SUFFIX
 
 
@@ -29,7 +30,7 @@ class Session(Parts):
             self._teller.note = None
             if self.setup.model is not before:
                 self.catalogue.warm_up()
-            self.runs.stop("The image changed during the run, which was stopped.")
+            self.runs.stop(IMAGE_CHANGED)
             entry = None if source is None else self.results.of(source.token)
             if entry is not None:
                 self.showing.bring(entry)
@@ -45,10 +46,10 @@ class Session(Parts):
     def place_centre(self, index: tuple[int, ...]) -> None:
         """Put the region's middle on a voxel of the source's grid."""
         if not self.setup.place_centre(index):
-            self.tell("That point lies outside the image: click on the lesion.", error=True)
+            self.tell(CENTRE_OUTSIDE, error=True)
             return
         self._teller.note = None
-        self.runs.stop("The centre changed during the run, which was stopped.")
+        self.runs.stop(CENTRE_CHANGED)
         self.changed.emit()
 
     def set_depth(self, depth_mm: float) -> None:

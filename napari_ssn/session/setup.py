@@ -9,13 +9,12 @@ from napari_ssn import network
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.source import Source
 from napari_ssn.session.records import Chosen, ModelEntry, Survey
+from napari_ssn.text.dock import LOOKING_FOR_MODELS
+from napari_ssn.text.hindrances import AROUND_POINT, NO_MEMBERS, NO_MODEL, OPEN_IMAGE, PLACE_CENTRE
 from napari_ssn.text.image import TAKEN_FOR_HU
 
 if TYPE_CHECKING:
     from napari_ssn.network.fit import Fit
-
-NO_MODEL = "No model is installed: choose “Other folder…” in the list of models."
-NO_MEMBERS = "Choose the members of the ensemble: a folder, files or layers."
 
 
 class Setup:
@@ -161,13 +160,13 @@ class Setup:
     def obstacle(self) -> str | None:
         """Why Run would be of no use yet, one sentence; None when nothing stands in its way."""
         if self.source is None:
-            return "Open an image to begin."
+            return OPEN_IMAGE
         if self.source.problem is not None:
             return self.source.problem
         if self.ensemble is not None:
             return NO_MEMBERS if self.ensemble.nothing else None
         if self.survey is None:
-            return "Looking for models…"
+            return LOOKING_FOR_MODELS
         if self.model is None:
             return NO_MODEL
         fit = self._checked_fit()
@@ -176,9 +175,9 @@ class Setup:
         if self.foreign is not None and not self.insist:
             return self.foreign
         if self.around_point and self.centre is None:
-            return "Place the centre: one click on the lesion."
+            return PLACE_CENTRE
         if self.needs_point and not self.around_point:
-            return "This model looks around one lesion: choose “around a point”."
+            return AROUND_POINT
         return None
 
     @property

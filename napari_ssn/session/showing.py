@@ -12,6 +12,7 @@ from napari_ssn.session.sidecars import Again
 from napari_ssn.session.stage import Stage
 from napari_ssn.session.telling import Note, Teller
 from napari_ssn.session.walk import Walk
+from napari_ssn.text.hindrances import LOOK_AFTER_RUN, MADE_ROOM
 
 if TYPE_CHECKING:
     # This module imports torch, which only the worker does.
@@ -52,7 +53,7 @@ class Showing:
     def show(self, entry: Entry) -> None:
         """Show a former result as it was left, and its image if that is open."""
         if self._busy():
-            self._teller.failed("Wait for the run to end before you look at another result.")
+            self._teller.failed(LOOK_AFTER_RUN)
             return
         source, token = self._setup().source, entry.prediction.source.token
         self._results.wanted = entry
@@ -79,7 +80,7 @@ class Showing:
         # Chosen while the run lasted.
         self._walk.turn(basis)
         if self._results.make_room():
-            self._teller.note = Note("Memory is short: the result that was found first made room.")
+            self._teller.note = Note(MADE_ROOM)
         self._changed()
 
     def repeated(self, again: Again, took: float) -> None:

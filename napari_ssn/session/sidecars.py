@@ -17,13 +17,13 @@ from napari_ssn.session.records import Decoded
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Running
 from napari_ssn.session.setup import Setup
+from napari_ssn.text.hindrances import OPEN_AFTER_RUN
 from napari_ssn.text.results import no_model_line, sidecar_line
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.repeated import Found, Repeated
 
-_BUSY = "Wait for the run to end before you open an exported result."
 
 #: A sidecar's session, and its other hypotheses as layers.
 Again = tuple["Repeated", tuple[Decoded, ...]]
@@ -78,7 +78,7 @@ class Sidecars:
     def open(self, path: Path) -> None:
         """Open one: its run is made again, once its image and its model are there."""
         if self._running.stage is not None:
-            self._tell(_BUSY, True)
+            self._tell(OPEN_AFTER_RUN, True)
             return
         source = self._setup().source
         self.looking = True

@@ -17,7 +17,7 @@ from napari_ssn.session.records import Decoded
 from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner, own
 from napari_ssn.session.walk import Walk
-from napari_ssn.text.results import saved_line, waiting_line
+from napari_ssn.text.results import NOTHING_IN_STUDY, NOTHING_TO_SAVE, saved_line, waiting_line
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -98,7 +98,7 @@ class Studies:
         """
         whole = self.whole()
         if whole.empty:
-            self._tell("There is no result to save as yet.", True)
+            self._tell(NOTHING_TO_SAVE, True)
             return
         self._runner.submit(
             own("study"),
@@ -152,7 +152,7 @@ class Studies:
         if read.settings is not None:
             self._configure(read.settings)
         if not read.waiting:
-            self._tell("There is no result in that study.", True)
+            self._tell(NOTHING_IN_STUDY, True)
         self.changed.emit()
         if pictures:
             self.pictured.emit(pictures)

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import plural
 
+SECRETS = (
+    "Name and address are kept, tokens and passwords are not: they come from the environment "
+    "(NAPARI_SSN_TOKEN_ and the archive's name) or from the system's keyring."
+)
+
 if TYPE_CHECKING:
     from napari_ssn.documents.servers import Server
     from napari_ssn.io.dicom.web.find import FoundSeries, FoundStudy

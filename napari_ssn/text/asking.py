@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import capital, plural
 
+ASK_TIP = "How likely is a size, or that a voxel is reached?"
+
+PRESS_AND_CLICK = "Press the button, then click on the image."
+WHAT_IS_ANSWERED = "Share of the hypotheses in which it is so."
+SO_ALREADY = "All hypotheses that are left are so already."
+ASK_AGAIN = "Conditions were about the hypotheses before this point: ask again."
+
 if TYPE_CHECKING:
     from napari_ssn.prediction.choice import Question
     from napari_ssn.text.sizes import Measure

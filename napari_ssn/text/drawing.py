@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import Measure, capital, percent
 
+LOOKING = "Looking for the hypothesis nearest to it…"
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray

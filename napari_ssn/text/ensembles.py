@@ -4,6 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+#: Columns of a table of members, with what they mean.
+MEMBER_COLUMNS = (
+    ("Member", "A tick takes it in, none leaves it out: everything follows."),
+    ("Size", "Of what this member itself outlined. A click shows it."),
+)
+
+SELECT_LAYERS = (
+    "Select two layers or more in the layer list (Ctrl and a click), labels or images of "
+    "probabilities: each is one member."
+)
+IMAGE_FIRST = "Choose the image first that they are of."
+OTHER_GRID = "It does not lie on the image's grid: choose layers that were made on it."
+NO_FRACTIONS = (
+    "It holds values below 0 or above 1, or a colour: a layer of one label's probabilities is read."
+)
+NO_LABELS = "It holds labels below 0 or above 255: these are not read."
+NOT_AT_HAND = (
+    "The maps of these members are not at hand: choose them again to leave one of them out."
+)
+TOO_FEW = "An ensemble has two members or more: this one stays in."
+
 
 def of_members(held: int, members: int, noun: str, given: bool) -> str:
     """``5 networks``; ``the 3 of 5 networks that agree``, given points or conditions.

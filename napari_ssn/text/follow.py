@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+TITLE = "Has it grown?"
+
+HOW_TO_BEGIN = (
+    "Segment both scans with the same model, each with its own points, then choose them here. For "
+    "an earlier result open its study, or the .json beside its export."
+)
+LAYING = "Laying the scans on each other…"
+OUTSIDE_OTHER = "That place lies outside the other scan."
+NOT_ON_SCAN = "The middle of the picture is not on the scan: bring the place you mean there."
+NO_CHANGE = "There is no change to write as yet."
+
 #: What lies on one another in two linked scans, by how it was come by.
 _PLACES = {
     "set": "the place you set",

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+RANGE_TIP = "90 % of the hypotheses in which it is present"
+#: Columns of a table of lesions, with what they mean.
+COLUMNS = (
+    ("Lesion", "Largest first. A click shows it."),
+    ("Size", "In the hypothesis on show"),
+    ("Range", RANGE_TIP),
+    ("Present", "Share of the hypotheses in which it is present at all"),
+)
+
 
 def presence_tip(share: float, error: float, draws: int) -> str:
     """``Present in 97 ± 1 % of 200 hypotheses``: the error is that of so few draws."""

@@ -8,6 +8,9 @@ from datetime import datetime
 
 from napari_ssn.text.sizes import plural
 
+NOTHING_TO_SAVE = "There is no result to save as yet."
+NOTHING_IN_STUDY = "There is no result in that study."
+
 #: How the name of a study in one file ends.
 STUDY_SUFFIX = ".ssn.zip"
 #: What is asked before an earlier session is let go.

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import Measure, capital, percent, plural
 
+DIAMOND = "Does the voxel of the yellow diamond belong?"
+SLIDER_TIP = (
+    "Move the boundary ( , and . move it by 0.1 standard deviations, σ).\nOn the image are "
+    "thin lines where it would run at ±½, ±1 and ±2 σ:\nmagenta to the left, green to the "
+    "right."
+)
+LATER_POINT = "That voxel had another label: the later point counts."
+POINT_THERE = "That point is there already."
+ALL_AGREE = "All hypotheses agree by now: no point would settle anything."
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -158,3 +168,13 @@ def comparison_line(
             words = "only in one of the two"
         parts.append(f"{capital(name)}: {words}" if len(labels) > 1 else words)
     return "; ".join(parts)
+
+
+def most_points(most: int) -> str:
+    """``100 points are the most: keep the outline and paint the rest.``"""
+    return f"{most} points are the most: keep the outline and paint the rest."
+
+
+def point_tip(tip: str) -> str:
+    """``Then click on what belongs to nodule; a drag still moves the picture. Escape ends``"""
+    return f"{tip}; a drag still moves the picture. Escape ends"

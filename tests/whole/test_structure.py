@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "napari_ssn"
 #: Imports inside functions: each costs whoever reads the file, and needs a reason.
 MOST_INSIDE = 40
+#: Rooms whose sentences live in `text/`; what is raised stands where it is raised.
+SPEAKING = ("gui", "hooks", "samples.py", "session")
 #: Lines of a module: what has one purpose is seldom longer.
 MOST_LINES = 350
 
@@ -48,6 +52,41 @@ def test_who_decodes_does_not_ask_how_numbers_are_stored() -> None:
         and "PackedDistribution" in ast.unparse(node.args[1])
     }
     assert not asking
+
+
+def strings_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and text of each string but docstrings and what is raised; a field of one is …"""
+    apart: set[ast.AST] = set()
+    raised = [node for node in ast.walk(tree) if isinstance(node, ast.Raise | ast.Assert)]
+    names = {one.id for node in raised for one in ast.walk(node) if isinstance(one, ast.Name)}
+    for node in ast.walk(tree):
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if docstring or isinstance(node, ast.Raise | ast.Assert):
+            apart.update(ast.walk(node))
+        if isinstance(node, ast.Assign) and names & {ast.unparse(one) for one in node.targets}:
+            apart.update(ast.walk(node))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            apart.update(node.values)
+            if node not in apart:
+                parts = (one.value if isinstance(one, ast.Constant) else "…" for one in node.values)
+                yield node.lineno, "".join(map(str, parts))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in apart:
+            yield node.lineno, node.value
+
+
+def test_every_sentence_that_a_person_reads_lives_in_one_room() -> None:
+    sentence = re.compile(r"(\S+ ){2,}.*[^\W\d_)][.?!](\s+[A-Z]|$)")
+    said = {
+        f"{path.relative_to(PACKAGE)}:{line}: {text}"
+        for room in SPEAKING
+        for path in [PACKAGE / room, *(PACKAGE / room).rglob("*.py")]
+        if path.suffix == ".py"
+        for line, text in strings_of(ast.parse(path.read_text(encoding="utf-8")))
+        if sentence.match(text)
+    }
+    assert not said
 
 
 def test_modules_have_one_purpose() -> None:

@@ -15,6 +15,7 @@ from napari_ssn.gui.layers.marker_sizes import MarkerSizes
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.prediction.choice import Point
 from napari_ssn.session import Session
+from napari_ssn.text.hindrances import NO_DEPTH, OTHER_FRAME, OUTSIDE_IMAGE
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -99,13 +100,13 @@ class Clicks:
         if result is None:
             return
         if self._viewer.dims.ndisplay == 3:
-            session.tell("In the 3D view a click has no depth: point in a slice.", error=True)
+            session.tell(NO_DEPTH, error=True)
         elif self._scene.elsewhen:
-            session.tell("The result is of another frame: go back to it to point.", error=True)
+            session.tell(OTHER_FRAME, error=True)
         else:
             voxel = self._scene.picture.voxel_at(position)
             if voxel is None:
-                session.tell("That point lies outside the image.", error=True)
+                session.tell(OUTSIDE_IMAGE, error=True)
             elif session.asking.aiming is not None:
                 session.asking.ask_at(voxel)
             else:

@@ -20,6 +20,7 @@ from napari_ssn.gui.layers.redrawing import redraw
 from napari_ssn.gui.layers.walking import Walking
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
+from napari_ssn.text.dock import COPY_TO_EDIT
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -176,9 +177,7 @@ class Follower:
             self._edit(layer.mode)
             layer.mode = "pan_zoom"
             self._session.copies.keep()
-            self._session.tell(
-                "A copy was kept to be edited: the outline itself follows the slider."
-            )
+            self._session.tell(COPY_TO_EDIT)
 
     def _faded(self, event: Any) -> None:
         if self._behind and event.source is self.layer:

@@ -32,6 +32,7 @@ from napari_ssn.gui.layers.places import frames_of, index_to_world, transform_of
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Decoded
+from napari_ssn.text.hindrances import COLOURED, TIME_NOT_FIRST
 from napari_ssn.text.sizes import plural
 
 if TYPE_CHECKING:
@@ -91,14 +92,11 @@ def describe(layer: Image, frame: int = 0, look: bool = True) -> Shown:
     if layer.rgb:
         return _unusable(
             token,
-            "This is a colour picture (RGB) and the model reads grey values: "
-            "choose or open a grey-value image.",
+            COLOURED,
         )
     named = any(name.lower() in _TIME for name in layer.axis_labels[1:])
     if frames is not None and (named or has_time_last(layer.ndim, layer.metadata)):
-        return _unusable(
-            token, "Time must be the first axis: bring the axes in the order (time, z, y, x)."
-        )
+        return _unusable(token, TIME_NOT_FIRST)
     try:
         display = _display_of(layer, len(data.shape) - (frames is not None))
     except (ImageError, GeometryError) as error:

@@ -23,7 +23,7 @@ from napari_ssn.gui.layers.unseen import Unseen
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded, Preview, Session
-from napari_ssn.text.sizes import plural
+from napari_ssn.text.dock import OUTLINE_DELETED, samples_gone
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -175,8 +175,7 @@ class Scene:
         self._frames.pop(result.run, None)
         gone = self.copies.retire(result.run)
         if gone and self._session.note is None:
-            took = f"{plural(gone, 'sample')} of the run before made room"
-            self._session.tell(f"{took}; what was kept, painted or renamed stays.")
+            self._session.tell(samples_gone(gone))
 
     def _retire_left(self) -> None:
         """What a dock that was closed has left on show makes room, and stays."""
@@ -210,9 +209,7 @@ class Scene:
         layer = getattr(event.value, "__wrapped__", event.value)
         if self._follower.removed(layer):
             if self.picture.image in self._viewer.layers:
-                self._session.tell(
-                    "The outline was deleted: it comes back at the next move, or with the key S."
-                )
+                self._session.tell(OUTLINE_DELETED)
         elif layer is self._compared.layer:
             self._compared.layer = None
         elif self._first.removed(layer):

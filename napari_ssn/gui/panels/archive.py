@@ -26,13 +26,9 @@ from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
 from napari_ssn.session.archive import Archive
-from napari_ssn.text.archive import series_line, study_line
+from napari_ssn.text.archive import SECRETS, series_line, study_line
 from napari_ssn.text.forms import asked
 
-_SECRETS = (
-    "Name and address are kept, tokens and passwords are not: they come from the environment "
-    "(NAPARI_SSN_TOKEN_ and the archive's name) or from the system's keyring."
-)
 # Of the screen's height: a window has a frame.
 _SHARE = 0.9
 _LOGINS = (("By a token", "token"), ("By user and password", "password"), ("Without", "none"))
@@ -100,7 +96,7 @@ class ArchiveDialog(QDialog):
         fresh.addWidget(text("Add an archive", "headline"))
         for _, one in self.adding.rows():
             fresh.addLayout(one)
-        fresh.addWidget(text(_SECRETS, "muted"))
+        fresh.addWidget(text(SECRETS, "muted"))
         fresh.addLayout(row([1, self.back, self.add]))
         fresh.addStretch(1)
         self.search, search = _page()

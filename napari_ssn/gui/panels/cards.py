@@ -13,6 +13,7 @@ from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.wish import MOST, SIDE
 from napari_ssn.session import Session
+from napari_ssn.text.dock import CLICK_TO_COMPARE, KEPT_ALREADY
 from napari_ssn.text.sizes import sizes_line
 from napari_ssn.text.steering import comparison_line
 
@@ -220,7 +221,7 @@ class CardsPanel(Section):
             return
         choice = cards.cards[index].choice
         if session.copies.holds(choice):
-            session.tell("This hypothesis is kept already, in a layer of its own.")
+            session.tell(KEPT_ALREADY)
         else:
             session.copies.keep_choice(choice)
 
@@ -270,7 +271,7 @@ class CardsPanel(Section):
         if result is None or not self.compare.isChecked():
             return ""
         if comparing.other is None:
-            return "Click the card to compare with."
+            return CLICK_TO_COMPARE
         found = comparing.found
         if found is None or found.shown != self._session.walk.choice:
             return "Comparing…"

@@ -13,13 +13,10 @@ from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.tokens import usual_token_file
 from napari_ssn.session import Session
+from napari_ssn.text.dock import ABOUT_SERVERS
 from napari_ssn.text.forms import asked
 
 _WHERE = (("This computer", "here"), ("Server…", "server"))
-_ABOUT = (
-    "The region that the model looks at goes there, without names, and the result comes back: "
-    "slider, clicks and cards stay here."
-)
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class ComputerPanel(Section):
         ):
             self.named[name].setPlaceholderText(words)
         self.use = button("Use this server", "From the next run on, as long as it can be reached")
-        self.about = text(_ABOUT, "muted")
+        self.about = text(ABOUT_SERVERS, "muted")
         inner.addLayout(row([1, self.use]))
         inner.addWidget(self.about)
         self.body.addWidget(self.rows)
@@ -97,7 +94,7 @@ class ComputerPanel(Section):
     def _chosen(self, where: Where) -> None:
         self.rows.setVisible(where.computer == "server")
         if where.computer == "here" and self._session.settings.server is not None:
-            say(self.about, _ABOUT, "muted")
+            say(self.about, ABOUT_SERVERS, "muted")
             self._set(None)
 
     def _use(self) -> None:

@@ -17,19 +17,16 @@ from napari_ssn.gui.layers.drawing import label_names
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.widgets.parts import button, row, say, text
 from napari_ssn.session import Chosen, Session
-from napari_ssn.text.ensembles import chosen_line
+from napari_ssn.text.ensembles import (
+    IMAGE_FIRST,
+    NO_FRACTIONS,
+    NO_LABELS,
+    OTHER_GRID,
+    SELECT_LAYERS,
+    chosen_line,
+)
 
 _FILTER = "Maps (*.npz *.nii *.nii.gz *.nrrd *.dcm)"
-_TOO_FEW = (
-    "Select two layers or more in the layer list (Ctrl and a click), labels or images of "
-    "probabilities: each is one member."
-)
-_NO_IMAGE = "Choose the image first that they are of."
-_ELSEWHERE = "It does not lie on the image's grid: choose layers that were made on it."
-_NO_FRACTIONS = (
-    "It holds values below 0 or above 1, or a colour: a layer of one label's probabilities is read."
-)
-_NO_LABELS = "It holds labels below 0 or above 255: these are not read."
 
 
 class EnsembleRows(QWidget):
@@ -91,10 +88,10 @@ class EnsembleRows(QWidget):
             and getattr(one, "__wrapped__", one) is not image
         ]
         if len(layers) < 2:
-            self._session.tell(_TOO_FEW, error=True)
+            self._session.tell(SELECT_LAYERS, error=True)
             return
         if self._picture.display is None:
-            self._session.tell(_NO_IMAGE, error=True)
+            self._session.tell(IMAGE_FIRST, error=True)
             return
         maps = []
         for layer in layers:
@@ -115,14 +112,14 @@ class EnsembleRows(QWidget):
         if isinstance(layer, Labels):
             labels = _as_labels(self._picture.laid(layer))
             if labels is None:
-                raise DataError(_NO_LABELS)
+                raise DataError(NO_LABELS)
             return labels
         found = self._picture.on_grid(layer)
         if found is None:
-            raise DataError(_ELSEWHERE)
+            raise DataError(OTHER_GRID)
         fractions = _as_fractions(found)
         if fractions is None:
-            raise DataError(_NO_FRACTIONS)
+            raise DataError(NO_FRACTIONS)
         return fractions
 
     def refresh(self) -> None:

@@ -12,8 +12,7 @@ from napari_ssn.gui.layers.drawing import Drawings
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.widgets.parts import button, combo, say, text
 from napari_ssn.session import Session
-
-_LOOKING = "Looking for the hypothesis nearest to it…"
+from napari_ssn.text.drawing import LOOKING
 
 
 class FitRow(QWidget):
@@ -90,7 +89,7 @@ class FitRow(QWidget):
         self.fit.setVisible(self.layers.count() > 0)
         self.layers.setVisible(self.layers.count() > 1)
         lines, rare = fitting.words
-        words = _LOOKING if fitting.busy else "\n".join(lines)
+        words = LOOKING if fitting.busy else "\n".join(lines)
         self.setVisible(bool(words) or self.layers.count() > 1)
         say(self.about, words, "warn" if rare and not fitting.busy else "muted")
 

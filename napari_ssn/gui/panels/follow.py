@@ -31,14 +31,10 @@ from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.session import Session
 from napari_ssn.session.follow import BEFORE
 from napari_ssn.session.results import Entry
-from napari_ssn.text.follow import offset_line, sidecar_line
+from napari_ssn.text.follow import HOW_TO_BEGIN, TITLE, offset_line, sidecar_line
 from napari_ssn.text.forms import asked
 from napari_ssn.text.sizes import capital
 
-_FIRST = (
-    "Segment both scans with the same model, each with its own points, then choose them here. For "
-    "an earlier result open its study, or the .json beside its export."
-)
 _WAIT = "Counting…"
 _ALL = ""
 # Pixels: of a picture's side at most, which two have to be beside each other for, and of margins.
@@ -82,12 +78,12 @@ class FollowPanel(Section):
     """
 
     def __init__(self, viewer: Viewer, picture: Picture, scene: Scene, session: Session) -> None:
-        super().__init__("Has it grown?", ruled=False)
+        super().__init__(TITLE, ruled=False)
         self._viewer, self._picture, self._scene = viewer, picture, scene
         self._session = session
         self.ask: Ask = ask_for_file
         self.ask_which: Callable[[QWidget], str] = ask_for_sidecar
-        self.hint = text(_FIRST, "muted")
+        self.hint = text(HOW_TO_BEGIN, "muted")
         self.boxes = (combo("The earlier scan's result"), combo("The later scan's result"))
         self.swap = button("Swap", "The other one is the earlier", "small")
         self.open = button(
@@ -241,7 +237,7 @@ class FollowPanel(Section):
         for which, box in enumerate(self.boxes):
             self._list(which, box)
         both = all(side.chosen for side in follow.sides)
-        say(self.hint, "" if both else _FIRST)
+        say(self.hint, "" if both else HOW_TO_BEGIN)
         self._show_question()
         told = follow.told
         wait = _WAIT if follow.waiting or (both and told is None and not follow.problem) else ""

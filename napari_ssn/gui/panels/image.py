@@ -36,6 +36,7 @@ from napari_ssn.gui.widgets.parts import (
 )
 from napari_ssn.gui.widgets.voxel_size import VoxelSize
 from napari_ssn.session import Chosen, Session
+from napari_ssn.text.dock import LOOKING_FOR_MODELS, NO_IMAGE, ON_PROCESSOR
 from napari_ssn.text.image import FITS, geometry, origin, place
 from napari_ssn.text.problems import RESEARCH_ONLY
 
@@ -67,7 +68,7 @@ class Header(Section):
                 # One that cannot be reached has no device, and is a "Server" already.
                 short = short if short == "Server" else f"Server · {short}"
             elif survey.device == "CPU":
-                tip = "Runs on the processor; a graphics card would be faster."
+                tip = ON_PROCESSOR
             self.badge.setText(short)
             set_role(self.badge, "badge-cpu" if survey.device == "CPU" else "badge-gpu")
             self.badge.setToolTip(tip)
@@ -273,7 +274,7 @@ class ImagePanel(Section):
             self.frame.setValue(self._picture.frame + 1)
             self.frame.blockSignals(False)
         if source is None:
-            say(self.geometry, "No image is open.")
+            say(self.geometry, NO_IMAGE)
         elif shown is None:
             say(self.geometry, "")
         else:
@@ -295,7 +296,7 @@ class ImagePanel(Section):
         survey = self._session.setup.survey
         self.models.clear()
         if survey is None:
-            self.models.addItem("Looking for models…")
+            self.models.addItem(LOOKING_FOR_MODELS)
         else:
             for entry in survey.models:
                 self.models.addItem(entry.card.title, entry.folder)

@@ -12,7 +12,7 @@ from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
 from napari_ssn.text.ensembles import lesion_tips
-from napari_ssn.text.lesions import left_out, presence_tip
+from napari_ssn.text.lesions import COLUMNS, RANGE_TIP, left_out, presence_tip
 from napari_ssn.text.sizes import percent
 
 if TYPE_CHECKING:
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 _ROWS = 4
-_RANGE = "90 % of the hypotheses in which it is present"
-_COLUMNS = (
-    ("Lesion", "Largest first. A click shows it."),
-    ("Size", "In the hypothesis on show"),
-    ("Range", _RANGE),
-    ("Present", "Share of the hypotheses in which it is present at all"),
-)
 
 
 class LesionPanel(Section):
@@ -40,7 +33,7 @@ class LesionPanel(Section):
         # What was found last, and the same where it is several.
         self._seen: Lesions | None = None
         self._listed: Lesions | None = None
-        self.table = Table(_COLUMNS, 2, _ROWS)
+        self.table = Table(COLUMNS, 2, _ROWS)
         self.alone = QCheckBox()
         self.alone.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.alone.setToolTip("The boundary slider then moves this lesion, and no other")
@@ -107,7 +100,7 @@ class LesionPanel(Section):
             lesions.rules.draws,
             self._session.walk.here.members,
         )
-        self.table.horizontalHeaderItem(2).setToolTip("" if members else _RANGE)
+        self.table.horizontalHeaderItem(2).setToolTip("" if members else RANGE_TIP)
         self.table.set_rows(len(lesions.found))
         for at, lesion in enumerate(lesions.found):
             size = lesion.size
@@ -119,7 +112,7 @@ class LesionPanel(Section):
             )
             for column, words in enumerate(cells):
                 self.table.put(at, column, words)
-            tips = (_RANGE, presence_tip(lesion.existence, lesion.existence_error, draws))
+            tips = (RANGE_TIP, presence_tip(lesion.existence, lesion.existence_error, draws))
             if members:
                 tips = lesion_tips(lesion.existence, members, result.noun)
             for column, tip in enumerate(tips, start=2):

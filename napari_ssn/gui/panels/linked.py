@@ -28,9 +28,9 @@ from napari_ssn.gui.widgets import slice_view
 from napari_ssn.gui.widgets.pair import Pair
 from napari_ssn.gui.widgets.slice_view import SliceView
 from napari_ssn.session import Session
+from napari_ssn.text.dock import READ_IN_SLICES
 
 _TITLE = "Other planes"
-_LAZY = "This image is read slice by slice: its other planes would take too long."
 # Lower corners of the window, each with what lies above it.
 _CORNERS = (
     (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
@@ -244,7 +244,7 @@ class LinkedPlanes:
             frame = None if self._picture.frames is None else self._picture.frame
             values = plane_of(image, frame, (stacked, down, across), at)
             if values is None:
-                view.show_picture(None, _LAZY)
+                view.show_picture(None, READ_IN_SLICES)
                 view.show_lines((), None)
                 return
             upright = compass.upright((down, across))

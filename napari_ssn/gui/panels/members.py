@@ -12,7 +12,7 @@ from napari_ssn.gui.widgets.parts import Section
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
-from napari_ssn.text.ensembles import member_title
+from napari_ssn.text.ensembles import MEMBER_COLUMNS, member_title
 from napari_ssn.text.sizes import before_a_number
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 _ROWS = 6
 _IN, _SIZE = 0, 1
-_COLUMNS = (
-    ("Member", "A tick takes it in, none leaves it out: everything follows."),
-    ("Size", "Of what this member itself outlined. A click shows it."),
-)
 
 
 class MemberPanel(Section):
@@ -41,7 +37,7 @@ class MemberPanel(Section):
         super().__init__("Members", beside=(self.votes,))
         self._session, self._compared = session, compared
         self._listed: Any = None
-        self.table = Table(_COLUMNS, _SIZE, _ROWS)
+        self.table = Table(MEMBER_COLUMNS, _SIZE, _ROWS)
         self.body.addWidget(self.table)
         self.table.cellClicked.connect(self._clicked)
         self.table.itemChanged.connect(self._ticked)

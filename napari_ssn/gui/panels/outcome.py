@@ -13,7 +13,15 @@ from napari_ssn.gui.widgets.parts import button, combo, line, row, set_role, tex
 from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.prediction.choice import Question
 from napari_ssn.session import Session
-from napari_ssn.text.asking import answer_tip, condition_tip, question_line
+from napari_ssn.text.asking import (
+    ASK_TIP,
+    PRESS_AND_CLICK,
+    WHAT_IS_ANSWERED,
+    answer_tip,
+    condition_tip,
+    question_line,
+)
+from napari_ssn.text.dock import CLICK_OR_ESCAPE
 from napari_ssn.text.sizes import capital, cut
 
 if TYPE_CHECKING:
@@ -37,7 +45,7 @@ class OutcomePanel(QWidget):
         self._session = session
         # Whether the size in the box is a person's, or follows the result.
         self._typed = False
-        self.toggle = button("Ask…", "How likely is a size, or that a voxel is reached?", "small")
+        self.toggle = button("Ask…", ASK_TIP, "small")
         self.toggle.setCheckable(True)
         self.label = combo("Label that is asked about")
         self.kind = combo("What is asked of it")
@@ -154,10 +162,10 @@ class OutcomePanel(QWidget):
         asking, answer = self._session.asking, self._session.asking.answer
         words, unusable = asking.words
         if asking.aiming is not None:
-            words = "Click on the image; Escape ends."
+            words = CLICK_OR_ESCAPE
         if not words and self.kind.currentData() == "reaches":
-            words = "Press the button, then click on the image."
-        self.answer.setText(words or "Share of the hypotheses in which it is so.")
+            words = PRESS_AND_CLICK
+        self.answer.setText(words or WHAT_IS_ANSWERED)
         set_role(self.answer, "warn" if unusable else "muted" if answer is None else "")
         told = ""
         if answer is not None:

@@ -20,6 +20,7 @@ from napari_ssn.gui.widgets.parts import Section, button, line, row, say, text
 from napari_ssn.prediction.shown import Part
 from napari_ssn.session import Session
 from napari_ssn.session.telling import Note
+from napari_ssn.text.dock import EXPORTS_SHOWN, JSON_BESIDE, WOULD_REPLACE_IMAGE, may_replace_line
 from napari_ssn.text.forms import asked
 from napari_ssn.text.results import breakable, file_name, shortened
 
@@ -66,7 +67,6 @@ _PARTS = {
     ),
     "volumes": _Part("Volumes", "volumes", (".csv",), "Sizes of all cards, and the ranges"),
 }
-_WHAT = "The JSON beside the file says how it came about."
 _NO_SERIES = "A DICOM segmentation needs an image that was opened from DICOM"
 _NO_SEGMENTS = "A segmentation of 3D Slicer holds no probabilities"
 _COMPARING = "The hypotheses are still being compared"
@@ -137,7 +137,7 @@ class ExportPanel(Section):
         # Of the very name that was given the dialog has asked; of one with a suffix, nobody.
         own = str(path) == answer
         if self._picture.is_file_of(path):
-            words = "The result would replace an image that is open: choose another name."
+            words = WOULD_REPLACE_IMAGE
             self._session.tell(words, True, "export")
             return
         if not own and path.is_file():
@@ -235,8 +235,8 @@ class ExportPanel(Section):
     def _describe(self, told: str) -> None:
         """What would be written now; a DICOM segmentation tells something of the patient."""
         if self._session.result is None:
-            say(self.what, "Exports the hypothesis on show.", "muted")
-            self.what.setToolTip(_WHAT)
+            say(self.what, EXPORTS_SHOWN, "muted")
+            self.what.setToolTip(JSON_BESIDE)
             return
         obstacle = self._session.files.obstacle
         if obstacle is not None:
@@ -250,7 +250,7 @@ class ExportPanel(Section):
         ends = Qt.TextElideMode.ElideRight, Qt.TextElideMode.ElideMiddle
         self.what.setElideMode(ends[not self._session.result.measure.here])
         say(self.what, f"{words}.", "muted")
-        sidecar = "" if self._form.value.part in ("report", "volumes") else f". {_WHAT}"
+        sidecar = "" if self._form.value.part in ("report", "volumes") else f". {JSON_BESIDE}"
         self.what.setToolTip(f"{words}{sidecar} {told}".strip())
 
     def _said(self, wish: Wish) -> Note | None:
@@ -302,7 +302,7 @@ def with_suffix(name: str, suffix: str) -> Path:
 def may_replace(parent: QWidget, name: str) -> bool:
     """Ask whether a file may be replaced."""
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-    words = f"{name} is there already. Replace it?"
+    words = may_replace_line(name)
     return bool(QMessageBox.question(parent, "Export", words, yes | no, no) == yes)
 
 

@@ -12,8 +12,9 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.fitting import FitRow
 from napari_ssn.gui.widgets.parts import Section, button, line, row, set_role
 from napari_ssn.session import Session
+from napari_ssn.text.dock import CLICK_OR_ESCAPE
 from napari_ssn.text.sizes import capital, cut
-from napari_ssn.text.steering import points_tip
+from napari_ssn.text.steering import DIAMOND, point_tip, points_tip
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -65,7 +66,7 @@ class PointPanel(Section):
         across = _ACROSS if max(map(len, names)) <= _SHORT else 2
         self.buttons = []
         for at, (name, tip) in enumerate(zip(words, tips, strict=True)):
-            made = button(name, f"{capital(tip)}; a drag still moves the picture. Escape ends")
+            made = button(name, point_tip(capital(tip)))
             made.setCheckable(True)
             if len(names) > 1:
                 # A long name must not widen the dock.
@@ -102,11 +103,11 @@ class PointPanel(Section):
     def _words(self) -> tuple[str, bool]:
         pointing = self._session.pointing
         if pointing.suggested is not None:
-            return "Does the voxel of the yellow diamond belong?", False
+            return DIAMOND, False
         if pointing.points:
             return pointing.words
         if pointing.label is not None:
-            return "Click on the image; Escape ends.", False
+            return CLICK_OR_ESCAPE, False
         # The buttons say in their tips what they are for; there is no room for more.
         return "", False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_ssn.gui.widgets.parts import Section, button, say, set_role, text
 from napari_ssn.session import Session
+from napari_ssn.text.dock import RUN_AGAIN
 from napari_ssn.text.sizes import capital
 
 _WHAT = "How many readers would outline anything here, as the model has it"
@@ -39,4 +40,4 @@ class PresencePanel(Section):
         hidden = session.summary.hidden
         self.show_all.setVisible(hidden)
         stale = hidden and session.stale
-        say(self.old, "Of another image or another place: run again." if stale else "")
+        say(self.old, RUN_AGAIN if stale else "")

@@ -19,7 +19,7 @@ from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
 from napari_ssn.session.reading import Made
-from napari_ssn.text.readers import COLUMNS, size_heading
+from napari_ssn.text.readers import COLUMNS, NO_OUTLINES, RUN_FIRST, size_heading
 from napari_ssn.text.sizes import capital
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 ADJUDICATED = "Outline of all"
 
-_FIRST = "Run first: outlines are compared on the image of a result, beside its hypotheses."
-_NONE = "Open people's outlines as labels on the image, or paint them: two or more."
 _WAIT = "Comparing…"
 _SUFFIX = ".nii.gz"
 _NAME, _SIZE, _ROWS, _OPACITY, _LETTERS = 0, 1, 8, 0.5, 64
@@ -217,7 +215,7 @@ class ReadersPanel(Section):
         """Show what can be done, and what came of it."""
         session, room = self._session, self._session.readers
         enough = len(self._ticked()) > 1
-        say(self.hint, _FIRST if session.result is None else "" if enough else _NONE)
+        say(self.hint, RUN_FIRST if session.result is None else "" if enough else NO_OUTLINES)
         count = self.people.count()
         self.people.setVisible(count > 0)
         self.people.setFixedHeight(min(count, 7) * max(1, self.people.sizeHintForRow(0)) + 12)

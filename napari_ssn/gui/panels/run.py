@@ -9,6 +9,7 @@ from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.widgets.page import reveal
 from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin, text
 from napari_ssn.session import Session
+from napari_ssn.text.dock import CLICK_ON_LESION, NO_CENTRE, READY_CENTRED, done_line
 from napari_ssn.text.problems import seconds
 
 
@@ -89,11 +90,11 @@ class RegionPanel(Section):
     def _words(self) -> str:
         session, waiting = self._session, self.place.isChecked()
         if waiting:
-            return "Click on the lesion."
+            return CLICK_ON_LESION
         if not session.setup.around_point:
             return ""
         at = self._picture.centre.in_words()
-        return at or "No centre yet."
+        return at or NO_CENTRE
 
 
 class RunPanel(Section):
@@ -201,15 +202,12 @@ class RunPanel(Section):
             return ("", "muted") if session.setup.misfit else (session.setup.obstacle, "muted")
         if session.result is not None and not session.stale:
             result = session.result
-            took = session.seconds
-            # Nobody knows how long the run of a result took that came from a study.
-            how = f"Done in {seconds(took)}" if took else "Computed"
-            words = f"{how} on {result.device_title}."
+            took, depth = session.seconds, ""
             if result.depth_mm is not None:
                 unit = "mm" if result.source.spacing_mm is not None else "slices"
-                words += f" Slices up to {result.depth_mm:g} {unit} from the point."
-            return words, "muted"
+                depth = f"{result.depth_mm:g} {unit}"
+            return done_line(seconds(took) if took else "", result.device_title, depth), "muted"
         model = session.setup.model if session.setup.ensemble is None else None
         if model is not None and model.card.centred and not session.setup.around_point:
-            return "Ready. The lesion is expected in the middle.", "muted"
+            return READY_CENTRED, "muted"
         return "Ready.", "muted"

@@ -14,6 +14,7 @@ from napari_ssn.gui.widgets.forms import Form, lay_out
 from napari_ssn.gui.widgets.parts import Section, text
 from napari_ssn.prediction.wish import KINDS
 from napari_ssn.session import Session
+from napari_ssn.text.dock import WHEN_SETTINGS_COUNT
 from napari_ssn.text.forms import asked
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ class SettingsPanel(Section):
         sections[_COMPUTING].body.insertWidget(1, self.computer)
         self.spread = SpreadPanel(session)
         self.body.insertWidget(self.body.indexOf(sections[_SLIDER]) + 1, self.spread)
-        self.body.addWidget(
-            text("Ranges and samples follow at once; the device counts from the next run.", "muted")
-        )
+        self.body.addWidget(text(WHEN_SETTINGS_COUNT, "muted"))
         self.body.addStretch(1)
         session.changed.connect(self._show_numbers)
         session.overviews.changed.connect(self._show_wanted)

@@ -12,6 +12,7 @@ from napari_ssn.core.spread import Spread
 from napari_ssn.gui.widgets.forms import Form, lay_out
 from napari_ssn.gui.widgets.parts import Section, button, text
 from napari_ssn.session import Session
+from napari_ssn.text.dock import OWN_SPREAD
 from napari_ssn.text.forms import asked
 from napari_ssn.text.sizes import capital
 
@@ -45,8 +46,7 @@ class SpreadPanel(Section):
         self.body.addLayout(self._place)
         self.body.addWidget(
             text(
-                "1 × is the model's own spread. With another one no range is calibrated; "
-                "a new run begins with 1 ×.",
+                OWN_SPREAD,
                 "muted",
             )
         )

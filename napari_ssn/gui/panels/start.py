@@ -13,11 +13,7 @@ from napari_ssn.gui.panels.opening import OpeningPanel
 from napari_ssn.gui.widgets.parts import Section, button, row, text
 from napari_ssn.samples import COUNT, sample, with_hash
 from napari_ssn.session import Session
-
-_WHAT_HAPPENS = (
-    "Then press Run: the outline appears on the image, with how far readers would differ from it. "
-    "Choose the one you believe, correct it, and export it."
-)
+from napari_ssn.text.dock import DROP_HERE, WHAT_HAPPENS
 
 
 class StartPanel(Section):
@@ -56,8 +52,8 @@ class StartPanel(Section):
         session.sidecars.wanted.connect(self.find)
         self.body.addWidget(text("Open a scan, or try a sample", "headline"))
         self.body.addLayout(row([(self.open, 1), (self.samples, 1)]))
-        self.body.addWidget(text("… or drop files or a folder here.", "muted"))
-        self.body.addWidget(text(_WHAT_HAPPENS, "muted"))
+        self.body.addWidget(text(DROP_HERE, "muted"))
+        self.body.addWidget(text(WHAT_HAPPENS, "muted"))
 
     def _files(self) -> Sequence[str]:
         return list(QFileDialog.getOpenFileNames(self, "Open a scan")[0])

@@ -15,6 +15,7 @@ from napari_ssn.gui.widgets.parts import Section, button, combo, hint, row, say,
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
 from napari_ssn.text.directions import DIRECTION_TIP, direction_names, direction_tip, ends
+from napari_ssn.text.dock import CUT_OFF, NOTHING_YET, RUN_AGAIN
 from napari_ssn.text.ensembles import beyond_tip
 from napari_ssn.text.lengths import lengths_line, lengths_tip
 from napari_ssn.text.presence import in_full
@@ -24,15 +25,12 @@ from napari_ssn.text.sizes import (
     in_brief,
     remarks_on,
 )
+from napari_ssn.text.steering import SLIDER_TIP
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
 
-_CUT_TIP = (
-    "What lies beyond is not counted: the size is a lower bound. Where the region ends, place the "
-    "centre nearer its middle, or use a model that looks farther."
-)
 # Pixels that the style leaves around an entry of a list.
 _ROOM = 16
 
@@ -43,7 +41,7 @@ class ResultPanel(Section):
     def __init__(self, session: Session) -> None:
         super().__init__("")
         self._session = session
-        self.empty = text("Nothing yet: run the model.", "muted")
+        self.empty = text(NOTHING_YET, "muted")
         self.body.addWidget(self.empty)
         self._lines = QVBoxLayout()
         self._lines.setSpacing(2)
@@ -82,7 +80,7 @@ class ResultPanel(Section):
             colour, several = result.card.labels[label].colour, len(result.labels) > 2
             self.bars.append(SizeHistogram(colour, small=several))
             self.cut_off.append(text("", "warn"))
-            self.cut_off[-1].setToolTip(_CUT_TIP)
+            self.cut_off[-1].setToolTip(CUT_OFF)
             self.ranges.append(text("", "muted"))
             self.lengths.append(text("", "muted"))
             self.lengths[-1].hide()
@@ -100,7 +98,7 @@ class ResultPanel(Section):
         """Show the ranges; greyed when the image has changed."""
         session, result = self._session, self._session.result
         self.setEnabled(not session.stale)
-        say(self.old, "Of another image or another place: run again." if session.stale else "")
+        say(self.old, RUN_AGAIN if session.stale else "")
         if result is None:
             self.empty.setVisible(not session.busy)
             return
@@ -173,11 +171,7 @@ class SliderPanel(Section):
         self.directions = combo(DIRECTION_TIP)
         self.slider = MarkedSlider()
         self.slider.setAccessibleName("Boundary")
-        self.slider.setToolTip(
-            "Move the boundary ( , and . move it by 0.1 standard deviations, σ).\nOn the image are "
-            "thin lines where it would run at ±½, ±1 and ±2 σ:\nmagenta to the left, green to the "
-            "right."
-        )
+        self.slider.setToolTip(SLIDER_TIP)
         self.slider.setPageStep(round(0.5 / STEP))
         self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
         self.body.addWidget(self.directions)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.parts import button, row, text
+from napari_ssn.text.dock import size_unknown
 from napari_ssn.text.forms import asked
 
 # Millimetres; no scanner and no microscope in a clinic is beyond these.
@@ -57,7 +58,7 @@ class VoxelSize(QWidget):
         for widget in (self.boxes[2], self.mark):
             widget.setVisible(axes == 3)
         what = "Voxel" if axes == 3 else "Pixel"
-        self.question.setText(f"{what} size unknown: enter it in mm.")
+        self.question.setText(size_unknown(what))
         self._check(self._form.value)
 
     def _check(self, size: Millimetres) -> None:
