@@ -18,6 +18,7 @@ from typer.main import get_command
 from napari_ssn._version import __version__
 from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.errors import SSNError
+from napari_ssn.text.archive import OF_ARCHIVES
 
 #: Exit status of a problem that the user can solve.
 PROBLEM = 2
@@ -59,7 +60,7 @@ COMMANDS = {
     "simulate-clicks": Place("evaluate", "simulate_clicks", "Measure correction by clicks."),
 }
 #: Words that several commands begin with.
-GROUPS = {"pacs": "Find, fetch and send in an archive (PACS) by DICOMweb."}
+GROUPS = {"pacs": OF_ARCHIVES}
 
 
 class _Later(TyperGroup):

@@ -43,7 +43,7 @@ from napari_ssn.cli.options import (
 from napari_ssn.documents.cohort import State
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
 from napari_ssn.io.dicom import web
-from napari_ssn.text.cohort import AGAIN, reasons_lines, states_line
+from napari_ssn.text.cohort import AGAIN, STOPPED, reasons_lines, states_line, to_be_done
 from napari_ssn.text.sizes import plural
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ _NO_PARQUET = (
     "A table in Parquet is written by pyarrow, which is not installed: pip install "
     '"napari-ssn[parquet]".'
 )
-_STOPPED = "Stopped. What is done is kept: the same command goes on."
 
 
 def cohort(
@@ -217,7 +216,7 @@ def cohort(
             bar.update(task, description="Stopping")
 
         def found(total: int, todo: int) -> None:
-            bar.console.print(f"{plural(total, 'scan')}, {todo:,} of them to be done.")
+            bar.console.print(to_be_done(plural(total, "scan"), todo))
             bar.update(task, description="Segmenting", total=todo, completed=0)
 
         def one_ended(state: State) -> None:
@@ -230,7 +229,7 @@ def cohort(
                 run.run_cohort(looked_in, out, folder, card, wanted, options, told, cancel)
         except Cancelled:
             bar.stop()
-            typer.echo(_STOPPED, err=True)
+            typer.echo(STOPPED, err=True)
             _write(out, not unnamed, table)
             raise typer.Exit(130) from None
     counts = _write(out, not unnamed, table)
@@ -291,4 +290,4 @@ def _stopping(tell: Callable[[], None]) -> Iterator[Cancel]:
         tell()
 
     with ended_by(stop):
-        yield Cancel(lambda: asked, _STOPPED)
+        yield Cancel(lambda: asked, STOPPED)

@@ -16,6 +16,7 @@ from rich.progress import Progress
 from napari_ssn import network, training
 from napari_ssn.cli.options import Device, Seed
 from napari_ssn.errors import DataError, ExportError
+from napari_ssn.text.commands import card_changed, cases_took
 
 if TYPE_CHECKING:
     pass
@@ -94,7 +95,7 @@ def evaluate(
     if record is not None:
         update["metrics"] = {**loaded.card.metrics, record: found.figures}
     if update:
-        typer.echo(f"The card of the model {loaded.card.name} was changed.", err=True)
+        typer.echo(card_changed(loaded.card.name), err=True)
         network.models.save_card(loaded.folder, loaded.card.model_copy(update=update))
 
 
@@ -158,7 +159,7 @@ def _timed(title: str, count: int) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=count)
         yield lambda done, _: bar.update(task, completed=done)
-    typer.echo(f"{count:,} cases in {time.monotonic() - began:.0f} s.", err=True)
+    typer.echo(cases_took(count, time.monotonic() - began), err=True)
 
 
 def _give(figures: Mapping[str, Any], json_out: Path | None) -> None:

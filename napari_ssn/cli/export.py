@@ -10,6 +10,7 @@ import typer
 from napari_ssn import network
 from napari_ssn.errors import ExportError, ModelError
 from napari_ssn.io.files import check_targets, write_files
+from napari_ssn.text.commands import CARD_INSIDE
 
 
 def export(
@@ -32,6 +33,4 @@ def export(
         )
     write_files({onnx: content}, overwrite)
     typer.echo(f"largest departure from torch {departure:.1e} (limit {limit:.0e})")
-    typer.echo(
-        "The model's card is in the file's metadata, with what its data ask to be named.", err=True
-    )
+    typer.echo(CARD_INSIDE, err=True)

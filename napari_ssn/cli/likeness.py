@@ -12,6 +12,7 @@ from rich.progress import Progress
 from napari_ssn import documents, network, training
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.declared import Weighting
+from napari_ssn.text.commands import card_changed
 
 
 def likeness(
@@ -43,4 +44,4 @@ def likeness(
             card, learn, watch, known, lambda done, of: bar.update(task, completed=done, total=of)
         )
     network.models.save_card(folder, card.model_copy(update={"likeness": found}))
-    typer.echo(f"The card of the model {card.name} was changed.", err=True)
+    typer.echo(card_changed(card.name), err=True)

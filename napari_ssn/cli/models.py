@@ -6,13 +6,14 @@ import typer
 
 from napari_ssn import documents, network
 from napari_ssn.errors import ModelError
+from napari_ssn.text.commands import NO_MODEL
 
 
 def models() -> None:
     """List the installed models: name, version, what each is for, and its licence."""
     folders = network.places.model_folders()
     if not folders:
-        typer.echo("No model is installed.", err=True)
+        typer.echo(NO_MODEL, err=True)
     for name, folder in folders.items():
         try:
             card = documents.card.read_card(folder)

@@ -25,6 +25,7 @@ from napari_ssn.cli.options import DIFFERENT
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import ArchiveError
 from napari_ssn.io.dicom import web
+from napari_ssn.text.archive import NOTHING_FOUND, more_than, not_in_archive
 from napari_ssn.text.sizes import plural
 
 if TYPE_CHECKING:
@@ -121,9 +122,9 @@ def find(
         cells = [one.uid, one.day, modalities, one.words, one.series, one.images]
         typer.echo(_line([*cells, one.patient] if names else cells))
     if more:
-        typer.echo(f"There are more than {len(found)}: name a date or a number.", err=True)
+        typer.echo(more_than(len(found)), err=True)
     if not found:
-        typer.echo("Nothing was found.", err=True)
+        typer.echo(NOTHING_FOUND, err=True)
 
 
 def fetch(
@@ -182,8 +183,7 @@ def send(
     if left:
         files_are = "file is" if left == 1 else "files are"
         typer.echo(
-            f"{left} {files_are} not in the archive, as far as is known: send them again, what is "
-            "there stays.",
+            not_in_archive(left, files_are),
             err=True,
         )
         raise typer.Exit(DIFFERENT)

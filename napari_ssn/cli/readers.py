@@ -36,6 +36,7 @@ from napari_ssn.prediction.readers import (
     write_outline,
 )
 from napari_ssn.prediction.readers_told import lines_of
+from napari_ssn.text.readers import OUTLINE_WITH_SIDECAR
 from napari_ssn.text.sizes import Measure
 
 
@@ -152,7 +153,7 @@ def readers(
         assert prediction is not None
         with naming_missing([out, figures]):
             write_outline(out, made[0], shares_of(found, how, *made), prediction, overwrite)
-        typer.echo("Wrote the outline with its sidecar.", err=True)
+        typer.echo(OUTLINE_WITH_SIDECAR, err=True)
     if figures is not None:
         text = json.dumps(_figures(found, placed), indent=2) + "\n"
         with naming_missing([figures]):

@@ -39,6 +39,7 @@ from napari_ssn.prediction.repeating import (
     model_of,
     rerun,
 )
+from napari_ssn.text.repeating import NOT_IDENTICAL, other_device
 
 
 def repeat(
@@ -73,7 +74,7 @@ def repeat(
     recall = again(path, record, model_name, device, series, members)
     hypothesis, found = recall.hypothesis(record.choice), recall.prediction
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
-        typer.echo("The label map is not identical to the sidecar's; nothing was written.")
+        typer.echo(NOT_IDENTICAL)
         typer.echo(circumstances(record, found), err=True)
         return False
     make_folder(target.parent)
@@ -130,8 +131,7 @@ def again(
 def _tell_device(record: Provenance, here: str) -> None:
     if here != record.run.device_title:
         typer.echo(
-            f"The sidecar was made on another device ({record.run.device_title}, here {here}): "
-            "single voxels may differ.",
+            other_device(record.run.device_title, here),
             err=True,
         )
 

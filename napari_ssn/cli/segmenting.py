@@ -55,12 +55,19 @@ from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.readers import of_people, recorded
 from napari_ssn.prediction.record import describe
 from napari_ssn.prediction.shown import Shown
+from napari_ssn.text.commands import (
+    DEPTH_NOT_USED,
+    NO_NEED_TO_INSIST,
+    ON_REQUEST,
+    SEVERAL_FRAMES_OF_REFERENCE,
+    first_image_alone,
+    wrote,
+)
+from napari_ssn.text.drawing import OTHER_PEOPLE
 from napari_ssn.text.sizes import plural
 
 # Ends of what is written of the probability map, and of nothing else.
 _LIKELY = (PARAMETRIC_SUFFIX, SUFFIXES[Format.fractional])
-_ANOTHER = "The sidecar beside the drawing is of another outline: the people in it are left out."
-_ON_REQUEST = "Nothing was written; with --insist it is outlined and measured all the same."
 
 
 def segment_image(
@@ -163,7 +170,7 @@ def segment_image(
             found = run_on(model, volume, centre, frame, depth_mm=reach, insist=insist)
         ranges = count_ranges(found)
         if ranges.presence.unlikely and not insist:
-            raise ImageError(f"{ranges.presence.line}. {_ON_REQUEST}")
+            raise ImageError(f"{ranges.presence.line}. {ON_REQUEST}")
         lengths = None if ranges.members else measure_lengths(found)
         fitting = None
         if outline is not None:
@@ -173,11 +180,11 @@ def segment_image(
                 if label_map_hash(outlined) == told.label_map_sha256:
                     fitting = of_people(fitting, people)
                 else:
-                    typer.echo(_ANOTHER, err=True)
+                    typer.echo(OTHER_PEOPLE, err=True)
     if depth_mm is not None and found.depth_mm is None:
-        typer.echo("The depth is not used: it is for 2D models around a point.", err=True)
+        typer.echo(DEPTH_NOT_USED, err=True)
     if insist and not (found.insisted or ranges.presence.unlikely):
-        typer.echo("There was no need to insist.", err=True)
+        typer.echo(NO_NEED_TO_INSIST, err=True)
     if whose == "member":
         choices = [Choice(), *(member_choice(found, m) for m in range(count))]
     else:
@@ -206,15 +213,14 @@ def segment_image(
             content_of, record = likely_content(found, Choice(), ranges.unlike)
             write_content(content_of, path, record, overwrite, headers)
         write_files({table: table_of(found, rows, ranges)}, overwrite)
-    typer.echo(f"Wrote {_what(len(names), len(written), len(likely))}, and volumes.csv.", err=True)
+    typer.echo(wrote(_what(len(names), len(written), len(likely))), err=True)
     if to_archive:
         typer.echo(told_of(check_series(headers)), err=True)
         if volume.channels > 1:
-            typer.echo(f"They refer to the first image alone, {found.card.channels[0]}.", err=True)
+            typer.echo(first_image_alone(found.card.channels[0]), err=True)
         if headers is not None and len(headers.frames_of_reference) > 1:
             typer.echo(
-                "The slices name different frames of reference: the DICOM files name that of the "
-                "first slice.",
+                SEVERAL_FRAMES_OF_REFERENCE,
                 err=True,
             )
     for target in maps[: len(ways)]:

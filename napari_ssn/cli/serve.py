@@ -11,6 +11,7 @@ import typer
 from napari_ssn import network, remote
 from napari_ssn.cli.ending import interrupted
 from napari_ssn.cli.options import Device
+from napari_ssn.text.server import HOW_IT_ENDS, token_made
 
 
 def serve(
@@ -73,11 +74,11 @@ def _serve(
     token = remote.tokens.token_in(path)
     models = [network.models.load_model(name, device) for name in dict.fromkeys(model)]
     if made:
-        where = "server-token among your settings" if token_file is None else path.name
-        typer.echo(f"A token was made, in {where}: give that file to whoever may ask.", err=True)
+        usual = token_file is None
+        typer.echo(token_made("server-token among your settings" if usual else path.name), err=True)
 
     def ready(address: str, stop: Callable[[], None]) -> None:
         typer.echo(f"Serving {', '.join(one.card.name for one in models)} at {address}")
-        typer.echo("Ctrl+C ends it.", err=True)
+        typer.echo(HOW_IT_ENDS, err=True)
 
     remote.serving.serve(models, token, line, ready, most_bytes=most << 20)

@@ -17,6 +17,7 @@ from napari_ssn.cli.options import Device
 from napari_ssn.errors import DataError
 from napari_ssn.io.files import folder_made
 from napari_ssn.io.locks import alone
+from napari_ssn.text.training import ANOTHER_TRAINING, STOPPED, images_there, model_is_there
 
 
 def train(
@@ -93,7 +94,7 @@ def train(
     what, card = training.recipes.read_recipe(source, learn, out.resolve().name, changes, brought)
     card = training.lineage.gone_on_from(card, begun)
     if speaks:
-        typer.echo(f"{len(learn):,} images to learn from, {len(watch):,} to watch.", err=True)
+        typer.echo(images_there(len(learn), len(watch)), err=True)
         for sentence in training.reading.cautions(learn, watch, card.centred, begun):
             typer.echo(f"Caution: {sentence}", err=True)
     bar = Progress(
@@ -127,19 +128,18 @@ def train(
                 )  # fmt: skip
         except KeyboardInterrupt:
             if speaks:
-                bar.console.print("Stopped: the same command goes on from the last checkpoint.")
+                bar.console.print(STOPPED)
             raise
         # A run that had ended before took no step to report.
         bar.update(task, completed=1.0)
     if speaks:
-        typer.echo(f"The model {card.name} is in the folder that you named with --out.")
+        typer.echo(model_is_there(card.name))
 
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """ExportError where another training writes there: each would undo what the other learns."""
-    busy = "Another training writes into that folder: wait for it, or choose another folder."
-    with folder_made(folder), alone(folder, busy):
+    with folder_made(folder), alone(folder, ANOTHER_TRAINING):
         yield
 
 

@@ -30,7 +30,8 @@ from napari_ssn.io.outline import read_outline
 from napari_ssn.prediction.drawing import drawn_as
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import record_of
-from napari_ssn.prediction.repeating import PROBABILITY, circumstances, why_not
+from napari_ssn.prediction.repeating import circumstances, why_not
+from napari_ssn.text.repeating import HELD_BESIDE, PROBABILITY
 
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
 # the determinant of an affine is rounded otherwise on another processor.
@@ -90,7 +91,7 @@ def verify(
     edited = record.choice.z is None and not record.choice.nothing
     if edited and not problems:
         if beside is not None:
-            typer.echo("The file beside the sidecar holds the label map that it states.", err=True)
+            typer.echo(HELD_BESIDE, err=True)
         raise DataError(why_not(record))
     if edited:
         typer.echo(f"Not identical: {problems[0]}.")

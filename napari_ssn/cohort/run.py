@@ -26,6 +26,17 @@ from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, Cancel, Cancelled, DeviceError
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.places import find_model
+from napari_ssn.text.cohort import (
+    NO_WORKERS,
+    died_of_it,
+    left_others,
+    left_results,
+    not_asked_for,
+    not_looked_into,
+    not_there,
+    unforeseen,
+    unused_columns,
+)
 from napari_ssn.text.sizes import plural
 
 
@@ -93,11 +104,11 @@ class _Ends:
         deaths = self.manifest.died(key)
         if deaths < DEATHS:
             return True
-        self._end(key, "aside", f"{deaths} workers died of it, or were killed while they had it.")
+        self._end(key, "aside", died_of_it(deaths))
         return False
 
     def failed(self, key: int, kind: str) -> None:
-        self._end(key, "aside", f"It came to an error that nobody had foreseen ({kind}).")
+        self._end(key, "aside", unforeseen(kind))
 
     def _end(self, key: int, state: State, reason: str, outcome: Outcome | None = None) -> None:
         found, seconds = (None, None) if outcome is None else (outcome.found, outcome.seconds)
@@ -169,15 +180,15 @@ def run_cohort(
         check_scheduler(options.scheduler)
     looked, server = _looked(source, out, len(card.channels), options, cancel)
     if looked.unasked:
-        told.say(f"Left aside, as not asked for: {looked.unasked:,} series of those studies.")
+        told.say(not_asked_for(looked.unasked))
     if looked.results:
-        told.say(f"Left aside, as results: {plural(looked.results, 'file')}.")
+        told.say(left_results(plural(looked.results, "file")))
     if looked.closed:
-        told.say(f"Not looked into, as not to be read: {plural(looked.closed, 'folder')}.")
+        told.say(not_looked_into(plural(looked.closed, "folder")))
     if looked.others:
-        told.say(f"Left aside, as no images by their names: {plural(looked.others, 'file')}.")
+        told.say(left_others(plural(looked.others, "file")))
     if looked.unused:
-        told.say(f"Columns of the table that say nothing here: {', '.join(looked.unused)}.")
+        told.say(unused_columns(", ".join(looked.unused)))
     with Manifest(out, write=True) as manifest, ExitStack() as stack:
         # Started when there is something to do.
         crew = cache(lambda: stack.enter_context(_crew(options, gpus, out, told)))
@@ -185,7 +196,7 @@ def run_cohort(
         home = source if isinstance(source, Path) else out
         scans = [*looked.scans, *(one for place in places for one in _scans(*place, home))]
         if gone := manifest.meet(scans, wanted):
-            told.say(f"Not there any more, their results stay: {plural(gone, 'scan')} of before.")
+            told.say(not_there(plural(gone, "scan")))
         todo = _todo(manifest, wanted, out, options.again)
         told.found(len(scans), len(todo))
         if todo:
@@ -243,7 +254,7 @@ def _crew(options: Options, gpus: int, out: Path, told: Told) -> Iterator[Crew]:
     check = Check(check_worker, (str(out.absolute()), __version__), told.say)
     with distant_crew(options.scheduler, options.device.startswith("cuda"), check) as crew:
         if not crew.workers():
-            told.say("The scheduler has no workers yet: they are waited for.")
+            told.say(NO_WORKERS)
         yield crew
 
 

@@ -16,6 +16,7 @@ from napari_ssn.cohort.folders import PICTURE, folder_of
 from napari_ssn.cohort.manifest import Manifest
 from napari_ssn.cohort.review import lines_of
 from napari_ssn.errors import SSNError
+from napari_ssn.text.cohort import opens_in_napari
 from napari_ssn.text.cohort_page import page_of
 
 #: Opens the scan of a number.
@@ -99,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.NOT_FOUND, str(error).encode(), "text/plain; charset=utf-8")
             return
         self._open_scan(int(found[1]))
-        said = f"Scan {found[1]} opens in napari: that takes some seconds."
+        said = opens_in_napari(found[1])
         self._answer(HTTPStatus.OK, said.encode(), "text/plain; charset=utf-8")
 
     def _asked(self) -> str | None:

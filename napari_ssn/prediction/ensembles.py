@@ -32,18 +32,20 @@ from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
-from napari_ssn.text.ensembles import numbered_otherwise, of_outlines_alone
+from napari_ssn.text.ensembles import (
+    BETWEEN_MEMBERS,
+    RANGE_OF_MEMBERS,
+    clipped_line,
+    distances_line,
+    made_elsewhere,
+    numbered_otherwise,
+    of_outlines_alone,
+    run_here,
+)
 from napari_ssn.text.odd import odd_lines
 
 # Okabe and Ito's colours, those of the background first.
 _COLOURS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
-_MEMBERS = (
-    "Its range is that of its members, never that of readers: networks that were trained alike err "
-    "alike."
-)
-_BETWEEN = (
-    "What is drawn or walked to between the members is a Gaussian through them, and no network's."
-)
 
 
 class Maps(Protocol):
@@ -220,18 +222,18 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
     names = maps.labels or ("background", *(f"label {c}" for c in numbers[1:]))
     count, method = len(members), members.method
     what = "probability maps" if method.kind == "probabilities" else "label maps"
-    purpose = f"{count} {what} of this image, made elsewhere, as one distribution."
+    purpose = made_elsewhere(count, what)
     if isinstance(maps, Networks):
         weights = len({(one.kind, one.weights_sha256, one.plan_sha256) for one in maps.ran})
         who = "a network" if weights == 1 else f"{weights} networks"
         many = f"{count} networks" if weights == count else f"{count} mirrored views of {who}"
-        purpose = f"{many} of others, run on this image, as one distribution."
+        purpose = run_here(many)
     return card_of_others(
         name="ensemble",
         title=f"Ensemble of {count}",
         version=__version__,
         purpose=purpose,
-        limits=[_MEMBERS, _BETWEEN, said_of(members, maps.sources)],
+        limits=[RANGE_OF_MEMBERS, BETWEEN_MEMBERS, said_of(members, maps.sources)],
         licence="that of its members",
         architecture=Architecture(backbone="none", arguments={}, features=count, rank=rank),
         spatial_dims=2 if len(source.space) == 2 else 3,
@@ -266,18 +268,13 @@ def said_of(members: Members, sources: Sequence[tuple[str, str]]) -> str:
 
 def _taken(method: Method, members: Members) -> str:
     if method.kind == "distances":
-        taken = (
-            "Label maps were taken as signed distances to their edges, up to "
-            f"{method.width_mm:g} mm."
-        )
+        assert method.width_mm is not None
+        taken = distances_line(method.width_mm)
         if members.numbers is None:
             return taken
         return f"{taken} {numbered_otherwise(members.numbers)}"
     share = float(np.mean(members.clipped)) / members.label_maps[0].size
-    return (
-        f"Probabilities were clipped to {method.low:g}–{method.high:g}, so that no member outvotes "
-        f"all others: in {100 * share:.0f} % of the voxels."
-    )
+    return clipped_line(method.low, method.high, 100 * share)
 
 
 def sum_of(sums: Iterable[str]) -> str:

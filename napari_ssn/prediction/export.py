@@ -46,6 +46,7 @@ from napari_ssn.prediction.reporting import report_of
 from napari_ssn.prediction.shown import Exported, Part, Shown
 from napari_ssn.text.page import to_picture
 from napari_ssn.text.report import to_html
+from napari_ssn.text.results import NOTHING_OUTLINED
 from napari_ssn.text.sizes import percent
 
 
@@ -79,7 +80,7 @@ def export_part(
     written = write_content(content, path, provenance, overwrite, series)
     caution = about(path, content, series)
     if content.hypotheses and not any(one.label_map.any() for one in content.hypotheses):
-        caution = " ".join(filter(None, ("Nothing is outlined in it.", caution)))
+        caution = " ".join(filter(None, (NOTHING_OUTLINED, caution)))
     return Exported(path.parent, tuple(file.name for file in written), caution)
 
 

@@ -28,6 +28,7 @@ from napari_ssn.prediction.restored import check_choice
 from napari_ssn.prediction.run import run
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.spreading import spread_anew
+from napari_ssn.text.repeating import UNKNOWN_HYPOTHESIS
 from napari_ssn.text.results import differing_line, repeated_line
 
 _ENSEMBLE = (
@@ -38,7 +39,6 @@ _UNNUMBERED = (
     "The result's .json says of no number that its hypothesis was drawn with: napari-ssn segment "
     "with --from-sidecar makes it again."
 )
-_UNKNOWN = "The result's .json says of a hypothesis that its model does not have on this image."
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def repeat(
     choices, lesions, differing = list[Choice](), None, 0
     for one in ones:
         choice = choice_of(found, one.choice, one.adjudicated)
-        lesions = check_choice(found, choice, lesions, _UNKNOWN, cancel)
+        lesions = check_choice(found, choice, lesions, UNKNOWN_HYPOTHESIS, cancel)
         made = hypothesis_of(found, choice, lesions)
         differing += label_map_hash(made.label_map) != one.label_map_sha256
         choices.append(choice)

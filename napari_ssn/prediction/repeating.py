@@ -18,14 +18,14 @@ from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.network.threads import threads
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.recall import check_reach
-
-#: Why there is nothing to make again.
-EDITED = "This label map was edited by hand: the model cannot make it again."
-#: The same of an outline that was made of several people's.
-ADJUDICATED = (
-    "This outline was made of several people's, as its .json says: no model makes it again."
+from napari_ssn.text.repeating import (
+    ADJUDICATED,
+    EDITED,
+    PROBABILITY,
+    SAME_CIRCUMSTANCES,
+    other_circumstances,
 )
-PROBABILITY = "This result is a probability map: only label maps are made again."
+
 OTHER_IMAGE = "This is not the image of the exported result: its values or its geometry differ."
 _OTHER_IMAGES = (
     "These are not the images of the exported result, or not in its order: their values or their "
@@ -133,6 +133,6 @@ def circumstances(record: Provenance, found: Prediction) -> str:
         here = found.instructions or "others"
         differing.append(("instructions", str(record.run.instructions), here))
     if not differing:
-        return "It was made with the same software on the same kind of device."
+        return SAME_CIRCUMSTANCES
     words = ", ".join(f"{title} {old} (here {new})" for title, old, new in differing)
-    return f"It was made with {words}: single voxels may differ for that."
+    return other_circumstances(words)

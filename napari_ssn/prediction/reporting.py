@@ -18,7 +18,7 @@ from napari_ssn.prediction.shown import Shown
 from napari_ssn.text.asking import question_line
 from napari_ssn.text.ensembles import members_meaning
 from napari_ssn.text.image import geometry
-from napari_ssn.text.report import MODEL_MEANING, Picture, Report, Size
+from napari_ssn.text.report import MODEL_MEANING, Picture, Report, Size, counted_line, shares_line
 from napari_ssn.text.sizes import capital, remarks_on
 
 # Where the coordinates of a patient grow to.
@@ -89,10 +89,7 @@ def _pictured(shown: Shown) -> str:
         where += " the radiological convention"
     where += ". " if where else ""
     if cards.noun:
-        return (
-            f"{where}Below each stands how many of the {cards.noun} are most like the one shown; "
-            "sizes are of the whole image."
-        )
+        return counted_line(where, cards.noun)
     counted = shown.counted()
     whose = f"{cards.draws:,} hypotheses of the model"
     if counted.around:
@@ -100,10 +97,7 @@ def _pictured(shown: Shown) -> str:
         whose = f"{cards.draws:,} hypotheses drawn around {counted.around}"
     elif counted.presence.apart:
         whose = f"readers, by {whose},"
-    return (
-        f"{where}Each percentage is the share of {whose} that are most like the one shown, with "
-        "the error of so few draws; sizes are of the whole image."
-    )
+    return shares_line(where, whose)
 
 
 def _deep(space: tuple[int, ...]) -> bool:

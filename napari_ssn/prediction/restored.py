@@ -30,10 +30,10 @@ from napari_ssn.prediction.recall import made_of
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.spreading import spread_anew
 from napari_ssn.prediction.stored import Arrays
+from napari_ssn.text.repeating import UNKNOWN_IN_STUDY
 
 _DAMAGED = "The study is damaged: the numbers of a result do not fit together."
 _OTHER_IMAGE = "The result in the study is of another image than this one."
-_UNKNOWN_CHOICE = "The study says of a hypothesis that its result has not."
 
 
 def restore(
@@ -142,7 +142,7 @@ def choice_from(
         member=told.member,
         drawing=None if told.drawing is None else _drawing(told.drawing),
     )
-    return choice, check_choice(prediction, choice, lesions, _UNKNOWN_CHOICE, cancel)
+    return choice, check_choice(prediction, choice, lesions, UNKNOWN_IN_STUDY, cancel)
 
 
 def check_choice(

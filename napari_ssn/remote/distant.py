@@ -30,6 +30,7 @@ from napari_ssn.remote.line import Talk
 from napari_ssn.remote.messages import answer_of, asked, key_of
 from napari_ssn.remote.rest import Rest
 from napari_ssn.remote.trying import PATIENCE, tried
+from napari_ssn.text.server import at_another_run, no_such_model, other_model, other_version
 
 # Seconds for a line, and for what a server can say at once: one that is mute is soon given up.
 _SOON = (4.0, 8.0)
@@ -131,10 +132,7 @@ class Distant(Asked):
             )
         if watch.say is not None and self.greeting.version != __version__ and not self._warned:
             self._warned = True
-            watch.say(
-                f"The server has napari-ssn {self.greeting.version} and this computer "
-                f"{__version__}: label maps may differ in a few voxels."
-            )
+            watch.say(other_version(self.greeting.version, __version__))
         cancel = NEVER if watch.cancelled is None else Cancel(watch.cancelled)
         # Nobody can guess it, and so nobody else can ask for the result.
         path = f"runs/{secrets.token_urlsafe(32)}"
@@ -198,7 +196,7 @@ class Distant(Asked):
                 for words in state.said[said:]:
                     watch.say(words)
                 if state.place and state.place != place:
-                    watch.say(f"The server is at another run: {state.place} before this one.")
+                    watch.say(at_another_run(state.place))
             said, place = len(state.said), state.place
             if watch.progress is not None and (state.done, state.total) != told:
                 told = state.done, state.total
@@ -252,12 +250,9 @@ def greeted(server: Elsewhere, cancel: Cancel = NEVER) -> Greeting:
 def _lacking(card: ModelCard, greeting: Greeting) -> str:
     """Why a server does not have a model."""
     if card.name in {one.name for one in greeting.models}:
-        return (
-            f"The server has another version of the model {card.name} than this computer: copy "
-            "the model's folder from one to the other."
-        )
+        return other_model(card.name)
     there = ", ".join(one.name for one in greeting.models)
-    return f"The server does not have the model {card.name}; it has {there}."
+    return no_such_model(card.name, there)
 
 
 def _failure(state: State) -> SSNError:

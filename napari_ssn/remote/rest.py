@@ -23,6 +23,7 @@ from napari_ssn.remote.line import ForgottenError, Talk
 from napari_ssn.remote.messages import rest_of
 from napari_ssn.remote.trying import tried
 from napari_ssn.remote.wire import Arrays
+from napari_ssn.text.server import FAILED_HERE
 
 # Seconds that a window waits for what is on its way, and that it has other things wait.
 _MOMENT, _WHILE = 0.2, 10.0
@@ -30,7 +31,6 @@ _MOMENT, _WHILE = 0.2, 10.0
 _LOOK = 0.1
 # Of a lease, how long nothing is said at most.
 _OFTEN = 0.25
-_FAILED = "This computer failed at it: its log has the reason."
 _LOG = logging.getLogger("napari_ssn.remote")
 
 
@@ -204,7 +204,7 @@ def _keep(
         except Exception:  # noqa: BLE001
             # Somebody waits, and would for ever.
             _LOG.exception("The rest of a result was not fetched.")
-            error = ServerError(_FAILED)
+            error = ServerError(FAILED_HERE)
         gone = isinstance(error, ForgottenError)
         if fetching or gone:
             shared.told(arrays, error, gone)

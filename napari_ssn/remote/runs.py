@@ -28,6 +28,7 @@ from napari_ssn.network.forward import full
 from napari_ssn.network.inference import Inference, Watch
 from napari_ssn.network.models import Model
 from napari_ssn.remote.messages import answered, begun, outlined, question_of
+from napari_ssn.text.server import FAILED_THERE
 
 #: Seconds that a run is kept for nobody.
 LEASE = 60.0
@@ -39,7 +40,6 @@ _LOG = logging.getLogger("napari_ssn.remote")
 _LARGER = 8
 # Sentences of one run that are kept.
 _SENTENCES = 20
-_FAILED = "The server failed at this run: tell who runs it, its log has the reason."
 
 
 class BusyError(SSNError):
@@ -300,7 +300,7 @@ class Runs:
         except Exception:  # noqa: BLE001
             # Other runs go on, whatever this one met.
             _LOG.exception("A run failed.")
-            self._failed(run, "ServerError", _FAILED)
+            self._failed(run, "ServerError", FAILED_THERE)
         else:
             with self._lock:
                 run.result, run.outline, run.later, run.weight = made

@@ -23,6 +23,7 @@ from napari_ssn.errors import SSNError
 from napari_ssn.network.device import device_title
 from napari_ssn.network.models import Model
 from napari_ssn.remote.runs import BusyError, OtherRunError, Runs, UnknownRunError
+from napari_ssn.text.server import HOW_RUNS_ARE_CALLED
 
 # Seconds for the next bytes of a question.
 _PATIENCE = 30.0
@@ -99,7 +100,7 @@ def service(runs: Runs, token: str) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def unnamed(request: Request, error: Exception) -> JSONResponse:
         # Its own words repeat what came.
-        return _refused(422, "A run is called by 32 letters and digits or more.")
+        return _refused(422, HOW_RUNS_ARE_CALLED)
 
     return app
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from napari_ssn.errors import Cancel
 from napari_ssn.remote.line import TIMEOUTS, AwayError, SilentError
+from napari_ssn.text.server import TRYING_AGAIN
 
 #: Seconds for which a line that broke off is tried again.
 PATIENCE = 20.0
@@ -53,6 +54,6 @@ def tried(
                 raise
         if not told and say is not None:
             told = True
-            say("The line to the server broke off: trying again.")
+            say(TRYING_AGAIN)
         time.sleep(_LOOK)
         cancel.check()

@@ -1,1 +1,1 @@
-"""The words of the window. Pure functions, no state."""
+"""What a person reads: sentences, pictures, pages. Pure functions, no state."""

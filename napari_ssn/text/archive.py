@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import plural
 
+NOTHING_FOUND = "Nothing was found."
+
+OF_ARCHIVES = "Find, fetch and send in an archive (PACS) by DICOMweb."
 SECRETS = (
     "Name and address are kept, tokens and passwords are not: they come from the environment "
     "(NAPARI_SSN_TOKEN_ and the archive's name) or from the system's keyring."
@@ -84,3 +87,16 @@ def _kinds(sent: Sequence[Sent]) -> str:
 
 def _are(sent: Sequence[Sent]) -> str:
     return "is" if len(sent) == 1 else "are"
+
+
+def more_than(count: int) -> str:
+    """``There are more than 100: name a date or a number.``"""
+    return f"There are more than {count}: name a date or a number."
+
+
+def not_in_archive(count: int, files: str) -> str:
+    """``2 files are not in the archive, as far as is known: …``, of files that were sent."""
+    return (
+        f"{count} {files} not in the archive, as far as is known: send them again, what is "
+        "there stays."
+    )

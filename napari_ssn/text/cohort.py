@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from napari_ssn.documents.cohort import Found, Measured, State
 from napari_ssn.text.sizes import between, capital, plural
 
+NO_WORKERS = "The scheduler has no workers yet: they are waited for."
+STOPPED = "Stopped. What is done is kept: the same command goes on."
+
 #: What became of a scan, in words.
 STATES: dict[State, str] = {
     "done": "done",
@@ -85,3 +88,53 @@ def remarks(found: Found) -> list[str]:
             part = f"{one.apart:.3g} {_UNITS[one.unit]}{_here(one)}"
             said.append(f"{part} of {one.label} lies apart from the lesion.")
     return said
+
+
+def died_of_it(deaths: int) -> str:
+    """``2 workers died of it, or were killed while they had it.``"""
+    return f"{deaths} workers died of it, or were killed while they had it."
+
+
+def unforeseen(kind: str) -> str:
+    """``It came to an error that nobody had foreseen (KeyError).``"""
+    return f"It came to an error that nobody had foreseen ({kind})."
+
+
+def not_asked_for(count: int) -> str:
+    """``Left aside, as not asked for: 12 series of those studies.``"""
+    return f"Left aside, as not asked for: {count:,} series of those studies."
+
+
+def left_results(files: str) -> str:
+    """``Left aside, as results: 3 files.``"""
+    return f"Left aside, as results: {files}."
+
+
+def not_looked_into(folders: str) -> str:
+    """``Not looked into, as not to be read: 1 folder.``"""
+    return f"Not looked into, as not to be read: {folders}."
+
+
+def left_others(files: str) -> str:
+    """``Left aside, as no images by their names: 3 files.``"""
+    return f"Left aside, as no images by their names: {files}."
+
+
+def unused_columns(names: str) -> str:
+    """``Columns of the table that say nothing here: note, colour.``"""
+    return f"Columns of the table that say nothing here: {names}."
+
+
+def not_there(scans: str) -> str:
+    """``Not there any more, their results stay: 2 scans of before.``"""
+    return f"Not there any more, their results stay: {scans} of before."
+
+
+def opens_in_napari(number: str) -> str:
+    """``Scan 7 opens in napari: that takes some seconds.``"""
+    return f"Scan {number} opens in napari: that takes some seconds."
+
+
+def to_be_done(scans: str, todo: int) -> str:
+    """``200 scans, 40 of them to be done.``"""
+    return f"{scans}, {todo:,} of them to be done."

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import Measure, capital, percent
 
+OTHER_PEOPLE = (
+    "The sidecar beside the drawing is of another outline: the people in it are left out."
+)
+
 LOOKING = "Looking for the hypothesis nearest to it…"
 
 if TYPE_CHECKING:

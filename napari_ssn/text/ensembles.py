@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+RANGE_OF_MEMBERS = (
+    "Its range is that of its members, never that of readers: networks that were trained alike err "
+    "alike."
+)
+BETWEEN_MEMBERS = (
+    "What is drawn or walked to between the members is a Gaussian through them, and no network's."
+)
+
 #: Columns of a table of members, with what they mean.
 MEMBER_COLUMNS = (
     ("Member", "A tick takes it in, none leaves it out: everything follows."),
@@ -153,3 +161,26 @@ def numbered_otherwise(numbers: Sequence[int]) -> str:
     count = len(numbers) - 1
     now = "1 and 2" if count == 2 else f"1 to {count}"
     return f"Their labels {first} and {last} are numbered {now} in what is written."
+
+
+def made_elsewhere(count: int, what: str) -> str:
+    """``5 probability maps of this image, made elsewhere, as one distribution.``"""
+    return f"{count} {what} of this image, made elsewhere, as one distribution."
+
+
+def run_here(networks: str) -> str:
+    """``5 networks of others, run on this image, as one distribution.``"""
+    return f"{networks} of others, run on this image, as one distribution."
+
+
+def clipped_line(low: float, high: float, share: float) -> str:
+    """``Probabilities were clipped to 0.05–0.95, …: in 12 % of the voxels.``"""
+    return (
+        f"Probabilities were clipped to {low:g}–{high:g}, so that no member outvotes "
+        f"all others: in {share:.0f} % of the voxels."
+    )
+
+
+def distances_line(width_mm: float) -> str:
+    """``Label maps were taken as signed distances to their edges, up to 10 mm.``"""
+    return f"Label maps were taken as signed distances to their edges, up to {width_mm:g} mm."

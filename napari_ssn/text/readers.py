@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import Measure, capital, percent
 
+OUTLINE_WITH_SIDECAR = "Wrote the outline with its sidecar."
+
 RUN_FIRST = "Run first: outlines are compared on the image of a result, beside its hypotheses."
 NO_OUTLINES = "Open people's outlines as labels on the image, or paint them: two or more."
 OUTLINE_WRITTEN = "The outline was written, with a .json that names everybody's share."

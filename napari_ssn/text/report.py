@@ -216,3 +216,19 @@ def fact(name: str, value: str, look: str = "") -> str:
     """A row with a name and what it is of."""
     cells = f'<td class="key small">{_said(name)}</td><td class="small {look}">{_said(value)}</td>'
     return f"<tr>{cells}</tr>"
+
+
+def shares_line(where: str, whose: str) -> str:
+    """What the percentages below the cards are of; ``where`` says on which slice, or nothing."""
+    return (
+        f"{where}Each percentage is the share of {whose} that are most like the one shown, with "
+        "the error of so few draws; sizes are of the whole image."
+    )
+
+
+def counted_line(where: str, noun: str) -> str:
+    """The same of an ensemble of few, of which members are counted."""
+    return (
+        f"{where}Below each stands how many of the {noun} are most like the one shown; "
+        "sizes are of the whole image."
+    )

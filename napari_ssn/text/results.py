@@ -8,6 +8,8 @@ from datetime import datetime
 
 from napari_ssn.text.sizes import plural
 
+NOTHING_OUTLINED = "Nothing is outlined in it."
+
 NOTHING_TO_SAVE = "There is no result to save as yet."
 NOTHING_IN_STUDY = "There is no result in that study."
 

@@ -11,8 +11,9 @@ from napari_ssn.documents.card import Architecture, ModelCard, Training, card_of
 from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.others.start import Start
+from napari_ssn.text.training import LIMITS_UNSAID, limits_of
 from napari_ssn.training.cases import Cases
-from napari_ssn.training.lineage import UNSTATED, from_weights, limits_of
+from napari_ssn.training.lineage import UNSTATED, from_weights
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.slices import SliceSet
 from napari_ssn.training.views import Views
@@ -70,7 +71,7 @@ def design(cases: Cases, name: str, start: Start | None = None) -> tuple[Recipe,
         version="0.1.0",
         purpose=f"Outlines of {', '.join(cases.labels[1:])}, as in the data it was trained on",
         limits=[
-            "Its author has not said where it fails.",
+            LIMITS_UNSAID,
             *([] if start is None else [limits_of(start.kind)]),
         ],
         licence=licence,

@@ -16,6 +16,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
 from napari_ssn.network.others.start import Start
+from napari_ssn.text.training import START_NOT_USED, nothing_left
 from napari_ssn.training.cases import Cases, check_alike
 from napari_ssn.training.lesions import LesionSet, lesions_of
 from napari_ssn.training.likeness import FEWEST, learn_likeness
@@ -97,7 +98,7 @@ def fit(
     if resumed and trainer.first:
         say(_going_on(trainer))
         if start is not None:
-            say("The folder holds a run that has begun: --start was not used.")
+            say(START_NOT_USED)
     elif not resumed and start is not None:
         begun = _begin(trainer, start)
         if trainer.first:
@@ -160,7 +161,7 @@ def _going_on(trainer: Trainer) -> str:
     done = f"{trainer.step} steps were done"
     if trainer.plan is not None:
         done = f"{trainer.spent_s / 60:.3g} minutes were spent"
-    return f"Nothing is left to do: {done} before."
+    return nothing_left(done)
 
 
 def _views(

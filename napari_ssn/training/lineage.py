@@ -10,15 +10,10 @@ from __future__ import annotations
 from napari_ssn.documents.card import ModelCard, Training, read_card
 from napari_ssn.network.others.start import Start
 from napari_ssn.network.places import find_model
+from napari_ssn.text.training import limits_of
 
 #: Where the data says nothing.
 UNSTATED = "not stated by the data"
-_LIMITS = "It went on from weights of others ({whose}): their licence and limits hold for it, too."
-
-
-def limits_of(whose: str) -> str:
-    """What a card says of the limits of weights that a model went on from."""
-    return _LIMITS.format(whose=whose)
 
 
 def from_weights(start: Start) -> str:

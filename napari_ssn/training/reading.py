@@ -11,6 +11,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.others.kinds import is_model
 from napari_ssn.network.others.start import Start, read_start
+from napari_ssn.text.training import sizes_differ, start_of_other_size
 from napari_ssn.training.cases import Cases, Subset, hold_out
 from napari_ssn.training.lesions import lesions_of
 from napari_ssn.training.nnunet import is_nnunet, load_nnunet, splits
@@ -68,19 +69,13 @@ def cautions(
     sizes = sizes[np.isfinite(sizes).all(1)]
     # A model around a point learns from whatever size comes.
     if not centred and len(sizes) and bool((sizes.max(0) > 1.1 * sizes.min(0)).any()):
-        found.append(
-            f"voxels measure from {sizes.min():.2g} to {sizes.max():.2g} mm: "
-            "images are used as they are, so bring them to one size first."
-        )
+        found.append(sizes_differ(sizes.min(), sizes.max()))
     known = start.spacing_mm if isinstance(start, Start) else None
     if known is not None and len(sizes):
         middle = np.median(sizes, axis=0)
         if not np.allclose(np.sort(middle), np.sort(known), rtol=SAME_SIZE):
             ours, theirs = (" × ".join(f"{mm:.3g}" for mm in one) for one in (middle, known))
-            found.append(
-                f"the network to start from was trained on voxels of {theirs} mm, and these are of "
-                f"{ours} mm: bring them to that size, or it learns another anew."
-            )
+            found.append(start_of_other_size(theirs, ours))
     return found
 
 

@@ -22,6 +22,7 @@ from napari_ssn.network.device import choose_device
 from napari_ssn.network.inflated import SliceUNet, inflate
 from napari_ssn.network.models import Model, save_model
 from napari_ssn.network.ssn import SSN
+from napari_ssn.text.training import in_parts
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.checkpoint import (
@@ -240,10 +241,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         if self.fabric.device.type == "cuda":
             torch.cuda.empty_cache()
-        self.say(
-            f"The device's memory is full: each batch of {batch} is now computed in "
-            f"{self.parts} parts."
-        )
+        self.say(in_parts(batch, self.parts))
 
     @torch.no_grad()
     def _follow(self) -> None:

@@ -1,0 +1,32 @@
+"""What commands say of what they did."""
+
+from __future__ import annotations
+
+DEPTH_NOT_USED = "The depth is not used: it is for 2D models around a point."
+NO_NEED_TO_INSIST = "There was no need to insist."
+SEVERAL_FRAMES_OF_REFERENCE = (
+    "The slices name different frames of reference: the DICOM files name that of the first slice."
+)
+ON_REQUEST = "Nothing was written; with --insist it is outlined and measured all the same."
+CARD_INSIDE = "The model's card is in the file's metadata, with what its data ask to be named."
+NO_MODEL = "No model is installed."
+
+
+def first_image_alone(channel: str) -> str:
+    """``They refer to the first image alone, T1.``"""
+    return f"They refer to the first image alone, {channel}."
+
+
+def wrote(what: str) -> str:
+    """``Wrote 17 label maps, and volumes.csv.``"""
+    return f"Wrote {what}, and volumes.csv."
+
+
+def card_changed(name: str) -> str:
+    """``The card of the model X was changed.``"""
+    return f"The card of the model {name} was changed."
+
+
+def cases_took(count: int, seconds: float) -> str:
+    """``120 cases in 35 s.``"""
+    return f"{count:,} cases in {seconds:.0f} s."
