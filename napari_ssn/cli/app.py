@@ -18,7 +18,7 @@ from typer.main import get_command
 from napari_ssn._version import __version__
 from napari_ssn.documents.problems import what_is_wrong
 from napari_ssn.errors import SSNError
-from napari_ssn.text.archive import OF_ARCHIVES
+from napari_ssn.text.commands import OF_ARCHIVES
 
 #: Exit status of a problem that the user can solve.
 PROBLEM = 2

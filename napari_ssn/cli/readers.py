@@ -15,6 +15,7 @@ import typer
 from napari_ssn.cli.images import Named, run_on
 from napari_ssn.cli.missing import naming_missing
 from napari_ssn.cli.options import parse_centre, parse_series
+from napari_ssn.documents.adjudicated import How
 from napari_ssn.documents.card import read_card
 from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.volume import Volume
@@ -26,7 +27,6 @@ from napari_ssn.io.staple import MISSING
 from napari_ssn.network.models import load_model
 from napari_ssn.network.places import find_model
 from napari_ssn.prediction.readers import (
-    How,
     Placed,
     Readers,
     adjudicate,

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -14,7 +13,7 @@ from napari_ssn._version import __version__
 from napari_ssn.cohort.archived import answers
 from napari_ssn.cohort.folders import PICTURE
 from napari_ssn.cohort.reading import read_scan
-from napari_ssn.core.measures import Range
+from napari_ssn.core.kinds import range_kind
 from napari_ssn.documents.cohort import Found, Measured, Scan, Series, State, Wanted
 from napari_ssn.documents.servers import Server
 from napari_ssn.documents.sidecar import UNITS
@@ -252,7 +251,7 @@ def _row(
                 low=amount(one.low),
                 high=amount(one.high),
                 level=one.level,
-                kind=_kind(one),
+                kind=range_kind(one.readers),
                 longest_mm=lines.longest if known else None,
                 perpendicular_mm=lines.perpendicular if known else None,
                 longest_low_mm=long.low if known and long is not None else None,
@@ -274,7 +273,3 @@ def _row(
         device=found.device_title,
         files=tuple(names or ()),
     )
-
-
-def _kind(one: Range) -> Literal["calibrated", "adjusted", "model"]:
-    return "calibrated" if one.readers > 1 else "adjusted" if one.readers else "model"

@@ -6,13 +6,14 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core import latent
 from napari_ssn.core.counts import count_labels
+from napari_ssn.core.kinds import Form
 from napari_ssn.core.presence import check_presence, draw_present
 from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.geometry.affine import Affine
@@ -41,7 +42,7 @@ class Decodable(ABC):
             and `probabilities` are of the mixture.
     """
 
-    form: ClassVar[Literal["dense", "packed"]]
+    form: ClassVar[Form]
     affine: NDArray[np.float64]
     start: tuple[int, ...] | None
     image_space: tuple[int, ...] | None
@@ -242,8 +243,7 @@ class Decodable(ABC):
             overall: factor of all deviations.
             per_label: a further factor for each label, background first; empty for 1.
 
-        Raises:
-            ValueError: a factor that is negative or not finite, or another number of them.
+        ValueError if a factor is negative or not finite, or there is another number of them.
 
         Examples:
             >>> import numpy as np

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.counts import count_labels
+from napari_ssn.core.kinds import MemberKind
 from napari_ssn.core.odd import Odd, odd_ones
 from napari_ssn.geometry.brief import brief
 
@@ -29,7 +29,7 @@ class Method:
         rank: columns that were kept of those there are; None for all.
     """
 
-    kind: Literal["probabilities", "distances"]
+    kind: MemberKind
     low: float
     high: float
     width_mm: float | None = None

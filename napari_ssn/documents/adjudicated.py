@@ -9,6 +9,9 @@ from pydantic import Field
 from napari_ssn.documents.chosen import Count, Share
 from napari_ssn.documents.closed import Exact, Sha256
 
+#: How one outline is made of several, see `Adjudicated`.
+How = Literal["pick", "majority", "staple", "blend"]
+
 
 class ReaderShare(Exact):
     """One of several people behind an outline.
@@ -39,7 +42,7 @@ class Adjudicated(Exact):
     walked on from, or such a one painted on; it is null where the outline itself was written.
     """
 
-    how: Literal["pick", "majority", "staple", "blend"]
+    how: How
     readers: Annotated[list[ReaderShare], Field(min_length=2)]
     corrected_voxels: Count | None = None
     outline_sha256: Sha256 | None = None

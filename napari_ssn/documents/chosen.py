@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.documents.closed import Exact, Index, Sha256
 
 Count = Annotated[int, Field(ge=0)]
@@ -73,6 +74,10 @@ class Pointing(Exact):
     slip: Annotated[FiniteFloat, Field(ge=0, lt=0.5)] = 0.0
 
 
+#: What is asked of a label, see `Condition`.
+Asked = Literal["at least", "at most", "reaches"]
+
+
 class Condition(Exact):
     """What is so in all hypotheses that mean and draws were taken from.
 
@@ -80,7 +85,7 @@ class Condition(Exact):
     of the file's own grid.
     """
 
-    kind: Literal["at least", "at most", "reaches"]
+    kind: Asked
     label: Count
     voxels: Annotated[FiniteFloat, Field(ge=0)] | None = None
     index: Index | None = None
@@ -148,7 +153,7 @@ class Choice(Exact):
     seed: Count | None = None
     sample: Annotated[int, Field(ge=1)] | None = None
     direction: Annotated[int, Field(ge=1)] | None = None
-    directions: Literal["label-weighted", "plain", "varimax"] | None = None
+    directions: DirectionKind | None = None
     sigma: FiniteFloat | None = None
     anchor: list[FiniteFloat] | None = None
     z: list[FiniteFloat] | None

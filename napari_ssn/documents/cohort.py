@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from napari_ssn.core.kinds import RangeKind
 from napari_ssn.documents.closed import Closed, Sha256
+from napari_ssn.documents.likeness import FitKind
 from napari_ssn.documents.sidecar import Unit
 
 #: What became of a scan. ``nothing``: at its point nothing looks like what the model knows.
@@ -126,7 +128,7 @@ class Measured(Closed):
     low: float
     high: float
     level: float
-    kind: Literal["calibrated", "adjusted", "model"]
+    kind: RangeKind
     longest_mm: float | None = None
     perpendicular_mm: float | None = None
     longest_low_mm: float | None = None
@@ -152,7 +154,7 @@ class Found(Closed):
     image_sha256: Sha256
     labels: tuple[Measured, ...] = ()
     presence: float | None = None
-    fit: Literal["fits", "unlike", "refused", "unknown"] = "unknown"
+    fit: FitKind = "unknown"
     distance: float | None = None
     doubt: str = ""
     device: str = ""

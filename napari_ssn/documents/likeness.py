@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -13,6 +13,8 @@ from napari_ssn.geometry.declared import Weighting
 # Features of all channels that a card may state.
 _MOST_FEATURES = 256
 
+#: An image is as those that a model was trained on; is not; cannot be read; nobody knows.
+FitKind = Literal["fits", "unlike", "refused", "unknown"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, FiniteFloat, model_validator
 
 from napari_ssn._version import __version__
+from napari_ssn.core.kinds import MemberKind
 from napari_ssn.documents.closed import Exact, Index, Sha256
 
 Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
@@ -137,7 +138,7 @@ class EnsembleRun(Exact):
     """
 
     members: Annotated[list[EnsembleMember], Field(min_length=2)]
-    kind: Literal["probabilities", "distances"]
+    kind: MemberKind
     low: Annotated[FiniteFloat, Field(gt=0, lt=0.5)]
     high: Annotated[FiniteFloat, Field(gt=0.5, lt=1)]
     width_mm: Annotated[FiniteFloat, Field(gt=0)] | None = None

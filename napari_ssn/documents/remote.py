@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from napari_ssn.core.kinds import Form
 from napari_ssn.documents.closed import Exact, Sha256
+from napari_ssn.geometry.volume import Extent
 
 #: Of what is said; another one is not understood.
 PROTOCOL = 2
@@ -48,7 +50,7 @@ class Asks(Exact):
     space: _Size
     channels: Annotated[int, Field(ge=1, le=64)]
     affine: Affine
-    extent: Literal["unknown", "plane", "volume"]
+    extent: Extent
     oriented: bool
     centre: _Axes | None
     depth_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -65,7 +67,7 @@ class Found(Exact):
     reach: where only a part of them comes at first, see `core.begun.packed.Begin`.
     """
 
-    form: Literal["dense", "packed"]
+    form: Form
     reach: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     space: _Size
     affine: Affine

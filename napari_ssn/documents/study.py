@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
+from napari_ssn.core.kinds import DirectionKind, EffectKind, Form, Tissue
 from napari_ssn.documents.adjudicated import Adjudicated
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.closed import Exact
@@ -28,6 +29,9 @@ from napari_ssn.documents.sidecar import (
     Software,
     Spread,
 )
+from napari_ssn.geometry.declared import Weighting
+from napari_ssn.geometry.intensity import Units
+from napari_ssn.geometry.volume import Extent
 
 #: Of the form below; a study of a later one holds what this program does not know.
 STUDY_VERSION = 1
@@ -40,7 +44,6 @@ _BESIDE = 4 << 20
 
 Shape = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
 Affine = Annotated[list[Row], Field(min_length=4, max_length=4)]
-Basis = Literal["label-weighted", "plain", "varimax"]
 Sigma = Annotated[FiniteFloat, Field(ge=-100, le=100)]
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 
@@ -64,13 +67,13 @@ class Image(Exact):
     space: Shape
     channels: Annotated[int, Field(ge=1)] = 1
     affine: Affine
-    extent: Literal["unknown", "plane", "volume"]
+    extent: Extent
     oriented: bool
     frame: Annotated[int, Field(ge=1)] | None = None
     ct: bool | None = None
-    units: Literal["hu", "shifted", "other"] | None = None
+    units: Units | None = None
     modality: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    weighting: Literal["T1", "T2", "FLAIR", "PD", "diffusion"] | None = None
+    weighting: Weighting | None = None
     pixels: Piece | None = None
 
 
@@ -82,7 +85,7 @@ class Distribution(Exact):
     ``reach``; null where it holds all.
     """
 
-    form: Literal["dense", "packed"]
+    form: Form
     piece: Piece
     classes: Annotated[int, Field(ge=2, le=_MOST_LABELS)]
     rank: Annotated[int, Field(ge=0, le=4096)]
@@ -97,7 +100,7 @@ class Distribution(Exact):
 class Effect(Exact):
     """What walking a direction does to a label, see `napari_ssn.core.directions.effects`."""
 
-    kind: Literal["none", "presence", "size", "edge", "shift", "border"]
+    kind: EffectKind
     label: Count
     low_ml: FiniteFloat
     high_ml: FiniteFloat
@@ -105,13 +108,13 @@ class Effect(Exact):
     side: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
     mm_per_sigma: FiniteFloat = 0.0
     others: tuple[Effect, ...] = Field(default=(), max_length=_MOST_LABELS)
-    tissue: Literal["glass", "vessel", "wall"] | None = None
+    tissue: Tissue | None = None
 
 
 class Directions(Exact):
     """The axes of the uncertainty, chosen in one way: basis and shares are in ``piece``."""
 
-    kind: Basis
+    kind: DirectionKind
     piece: Piece
     effects: Annotated[list[Effect], Field(max_length=4096)]
 
@@ -147,7 +150,7 @@ class Chosen(Exact):
     )
     points: Annotated[list[Point], Field(max_length=_MOST_POINTS)] = Field(default_factory=list)
     only: Annotated[list[Condition], Field(max_length=_MOST_POINTS)] = Field(default_factory=list)
-    basis: Basis = "label-weighted"
+    basis: DirectionKind = "label-weighted"
     nothing: bool = False
     drawing: Nearest | None = None
     member: Count | None = None

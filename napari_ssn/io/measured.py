@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from napari_ssn.core.kinds import RangeKind, range_kind
 from napari_ssn.documents.sidecar import LabelVolume, Provenance, Unit
 from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.errors import ExportError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.cutoff import Edge
-
-Kind = Literal["calibrated", "adjusted", "model"]
 
 # Percent of the hypotheses between the ends of a range, and outside either of them.
 LEVEL, _TAIL = 90, 5
@@ -31,7 +29,7 @@ class Spread:
     low: float
     median: float
     high: float
-    kind: Kind
+    kind: RangeKind
 
 
 @dataclass(frozen=True)
@@ -123,11 +121,13 @@ def _of(
 
 def _spread_of(sizes: Sizes, voxel: float) -> Spread | None:
     readers = sizes.readers
-    kind: Kind = "calibrated" if readers > 1 else "adjusted" if readers else "model"
+    kind = range_kind(readers)
     return _spread(sizes.voxels, voxel, kind)
 
 
-def _spread(quantiles: Sequence[float], unit: float = 1.0, kind: Kind = "model") -> Spread | None:
+def _spread(
+    quantiles: Sequence[float], unit: float = 1.0, kind: RangeKind = "model"
+) -> Spread | None:
     """None where the ends of the range are none of the stated quantiles."""
     steps = len(quantiles) - 1
     if steps * _TAIL % 100:

@@ -8,9 +8,9 @@ what is unknown nothing is claimed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.likeness import FitKind
 from napari_ssn.errors import ModelError
 from napari_ssn.geometry.declared import MODALITIES, UNDECLARED, Declared
 from napari_ssn.geometry.intensity import Units, some_values, units_of
@@ -30,10 +30,6 @@ _CHANNELS = {"MR": "MR", "T1": "MR", "T2": "MR", "FLAIR": "MR", "CT": "CT", "PT"
 # An image is as large as those of the training, give or take this factor.
 _SIZE_SLACK = 1.25
 _PLANES = ("sagittal", "coronal", "axial")
-
-
-#: An image is as those that a model was trained on; is not; cannot be read; nobody knows.
-Kind = Literal["fits", "unlike", "refused", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Fit:
     unclaimed: str | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FitKind:
         """What it comes to; only of an image that fits may a model claim what it was found to."""
         if self.problem is not None:
             return "refused"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.directions.principal import Directions, Kind, principal_directions
+from napari_ssn.core.directions.principal import Directions, principal_directions
 from napari_ssn.core.directions.tissue import with_tissue
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.prediction.source import Source
 
 
 def find_directions(
-    dist: Decodable, source: Source, kind: Kind = "label-weighted", volume: Volume | None = None
+    dist: Decodable,
+    source: Source,
+    kind: DirectionKind = "label-weighted",
+    volume: Volume | None = None,
 ) -> Directions:
     """Directions of a result; of a CT in Hounsfield units with what their outlines take in.
 
@@ -40,15 +44,15 @@ class Bases:
     def __init__(self, dist: Decodable, source: Source) -> None:
         self._dist, self._source = dist, source
         self._lock = threading.Lock()
-        self._found: dict[Kind, Directions] = {}
+        self._found: dict[DirectionKind, Directions] = {}
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[DirectionKind, ...]:
         """Those that are known."""
         with self._lock:
             return tuple(self._found)
 
-    def known(self, kind: Kind) -> Directions:
+    def known(self, kind: DirectionKind) -> Directions:
         """Directions that were found before; KeyError if they were not."""
         with self._lock:
             return self._found[kind]
@@ -58,7 +62,7 @@ class Bases:
         with self._lock:
             self._found[found.kind] = found
 
-    def find(self, kind: Kind, volume: Volume | None = None) -> Directions:
+    def find(self, kind: DirectionKind, volume: Volume | None = None) -> Directions:
         """Directions of a kind; takes a moment where they are not known.
 
         ``volume``: the image's intensities, where they are read already.

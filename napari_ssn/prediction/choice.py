@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    # A type only: the module imports torch.
-    from napari_ssn.core.directions.principal import Kind
+from napari_ssn.core.kinds import DirectionKind
+from napari_ssn.documents.adjudicated import How
+from napari_ssn.documents.chosen import Asked
 
 # What a direction is called, by how it was chosen.
 _NAMES: dict[str, str] = {
@@ -41,7 +41,7 @@ class Question:
         index: of a voxel, in the source's grid.
     """
 
-    kind: Literal["at least", "at most", "reaches"]
+    kind: Asked
     label: int
     voxels: float = 0.0
     index: tuple[int, ...] = ()
@@ -79,7 +79,7 @@ class MadeOf:
         corrected: voxels that were painted otherwise since; None where nobody counted.
     """
 
-    how: Literal["pick", "majority", "staple", "blend"]
+    how: How
     people: tuple[Person, ...]
     corrected: int | None
 
@@ -130,7 +130,7 @@ class Choice:
     own: tuple[tuple[int, float], ...] = ()
     points: tuple[Point, ...] = ()
     only: tuple[Question, ...] = ()
-    basis: Kind = "label-weighted"
+    basis: DirectionKind = "label-weighted"
     nothing: bool = False
     member: int | None = None
     drawing: Drawing | None = None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.prediction.choice import Choice
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
-    from napari_ssn.core.directions.principal import Kind
     from napari_ssn.core.packed.flips import Flips
 
 #: Step of the boundary slider in standard deviations; volumes are known at each stop.
@@ -41,7 +41,7 @@ class Curve:
     flips: Flips | None = None
     maps: NDArray[np.uint8] | None = None
     by_lesion: NDArray[np.int64] | None = None
-    basis: Kind = "label-weighted"
+    basis: DirectionKind = "label-weighted"
 
     def fits(self, run: int, choice: Choice, reach: float) -> bool:
         """Whether this curve is about the walk of a choice."""

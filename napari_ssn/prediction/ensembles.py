@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
-from napari_ssn.core.directions.principal import Kind
 from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM, gathered
 from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.members import Members, Method
 from napari_ssn.documents.card import Architecture, ModelCard, Training, card_of_others
 from napari_ssn.errors import NEVER, Cancel, DataError
@@ -134,7 +134,7 @@ def predict(
     width_mm: float = WIDTH_MM,
     rank: int | None = None,
     distances: bool | None = None,
-    kinds: Sequence[Kind] = (),
+    kinds: Sequence[DirectionKind] = (),
     number: int = 1,
     step: Callable[[int, int], None] = lambda done, total: None,
     cancel: Cancel = NEVER,

@@ -39,7 +39,8 @@ class Growth:
     Attributes:
         change: of the sizes.
         what: whose size: the name of a label, or ``all labels``.
-        readers: of each image that both ranges are calibrated on; 0 where one is the model's own.
+        readers: of each image that the ranges of both scans are calibrated on, 0 for the model's
+            own: by a point or a spread that one of them has, its range is that.
         cautions: parts of sentences, none where nothing differs but the scans.
         longest: of the longest diameter; None where that was not measured in both.
         across: of the longest across it; None likewise.
@@ -48,7 +49,7 @@ class Growth:
 
     change: Change
     what: str
-    readers: int
+    readers: tuple[int, int]
     cautions: tuple[str, ...]
     longest: Lengthening | None = None
     across: Lengthening | None = None
@@ -96,7 +97,7 @@ def growth_between(
         min(first.shared, second.shared),
     )
     what = label or (before.labels[0] if len(before.labels) == 1 else "all labels")
-    readers = min(first.readers, second.readers)
+    readers = (first.readers, second.readers)
     cautions = (*_of_whom(before, after), *_days(before, after, days), *_cautions(before, after))
     spans = [(one.spans or {}).get(what) for one in (before, after)]
     longest = _lengthening([one.longest_mm if one else None for one in spans])
@@ -219,7 +220,7 @@ def figures_of(found: Growth, least: float) -> dict[str, Any]:
     longest, across = found.longest, found.across
     return {
         "label": found.what,
-        "calibrated_on_readers": found.readers,
+        "calibrated_on_readers": min(found.readers),
         "days": one.days,
         "before_ml": _quantiles(one.sizes_ml[0]),
         "after_ml": _quantiles(one.sizes_ml[1]),

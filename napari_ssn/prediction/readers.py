@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from napari_ssn.core.odd import Odd, odd_ones
 from napari_ssn.core.overlap import dice, majority_vote
 from napari_ssn.core.summaries.agreement import agreement
 from napari_ssn.documents import sidecar as provenance
-from napari_ssn.documents.adjudicated import painted_on
+from napari_ssn.documents.adjudicated import How, painted_on
 from napari_ssn.errors import NEVER, Cancel, DataError, SSNError
 from napari_ssn.io.content import Content
 from napari_ssn.io.hashes import label_map_hash
@@ -32,7 +31,6 @@ from napari_ssn.text.sizes import capital
 
 Labels = NDArray[np.uint8]
 Counts = NDArray[np.int64]
-How = Literal["pick", "majority", "staple", "blend"]
 
 _MOST_LABELS = 255
 # Of a sidecar.

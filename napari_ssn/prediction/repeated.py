@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_ssn.core.directions.principal import Kind
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.documents.sidecar import Adjudicated, Provenance, read_sidecar
 from napari_ssn.documents.sidecar import Choice as Told
@@ -128,7 +128,7 @@ def repeat(
     model: Model,
     source: Source,
     *,
-    kinds: Sequence[Kind] = (),
+    kinds: Sequence[DirectionKind] = (),
     number: int = 1,
     watch: Watch | None = None,
     cancel: Cancel = NEVER,

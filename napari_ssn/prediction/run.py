@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from napari_ssn.core.directions.principal import Kind
 from napari_ssn.core.given.residual import Residual
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.packed.distribution import compact
 from napari_ssn.errors import NEVER, Cancel, ModelError
 from napari_ssn.io.hashes import image_hash
@@ -30,7 +30,7 @@ def run(
     steady: bool = False,
     twice: bool = False,
     insist: bool = False,
-    kinds: Sequence[Kind] = (),
+    kinds: Sequence[DirectionKind] = (),
     number: int = 1,
     looked: Callable[[Seen], None] = lambda seen: None,
     watch: Watch | None = None,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ssn import documents, network, prediction, remote
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.errors import NEVER, Cancel, DeviceError, ModelError, ServerError
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn, Held, Waiting
@@ -33,7 +34,6 @@ from napari_ssn.session.records import (
 from napari_ssn.text.presence import LIKELY
 
 if TYPE_CHECKING:
-    from napari_ssn.core.directions.principal import Kind
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.documents.sidecar import Provenance
@@ -173,7 +173,7 @@ def ensemble_job(
     source: Source,
     chosen: Chosen,
     left_out: frozenset[int],
-    basis: Kind,
+    basis: DirectionKind,
     device: str,
     number: int,
     progress: Progress,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_ssn import prediction
+from napari_ssn.documents.adjudicated import How
 from napari_ssn.errors import Cancel
 from napari_ssn.session.lines import PLANES, Lines, keep
 from napari_ssn.session.records import Plane
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
-    from napari_ssn.prediction.readers import How, Placed, Readers
+    from napari_ssn.prediction.readers import Placed, Readers
     from napari_ssn.prediction.readers_told import Row
 
 

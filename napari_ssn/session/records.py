@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.counts import count_labels
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.network.others.kept import Kept
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
@@ -22,7 +23,6 @@ from napari_ssn.text.forms import asked
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
-    from napari_ssn.core.directions.principal import Kind
     from napari_ssn.documents.card import ModelCard
     from napari_ssn.prediction.prediction import Prediction
 
@@ -135,7 +135,7 @@ class Request:
     centre: tuple[int, ...] | None
     depth_mm: float
     look_at: Plane | None = None
-    basis: Kind = "label-weighted"
+    basis: DirectionKind = "label-weighted"
     #: Whether the values are taken for Hounsfield units, whatever they seem to be.
     insist: bool = False
     #: That runs the model in the place of this computer.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_ssn.errors import Cancel
 from napari_ssn.session.jobs import Progress
-from napari_ssn.session.records import News, Preview, Remark
+from napari_ssn.session.records import News, Preview, Remark, Stage
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Running:
         ended: Callable[[Prediction, float], None],
         failed: Callable[[str], None],
     ) -> None:
-        self.stage: Literal["loading", "running"] | None = None
+        self.stage: Stage | None = None
         self.progress: tuple[int, int] = (0, 0)
         self._runner, self._on_end, self._on_failure = runner, ended, failed
         self._numbers = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_ssn import prediction
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.curve import stop_of, stops
 from napari_ssn.session.history import Deed, History
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssn.core.directions.principal import Directions, Kind
+    from napari_ssn.core.directions.principal import Directions
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.prediction.prediction import Prediction
 
@@ -233,7 +234,7 @@ class Walk:
         """Walk another direction, from the same anchor; every lesion, from its beginning."""
         self._show(self.choice.begun(direction=direction))
 
-    def turn(self, basis: Kind) -> None:
+    def turn(self, basis: DirectionKind) -> None:
         """Walk directions chosen in another way, from the same anchor; found if need be."""
         result = self._result
         if result is None:

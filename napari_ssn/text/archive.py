@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from napari_ssn.text.sizes import plural
 
 NOTHING_FOUND = "Nothing was found."
-
-OF_ARCHIVES = "Find, fetch and send in an archive (PACS) by DICOMweb."
 SECRETS = (
     "Name and address are kept, tokens and passwords are not: they come from the environment "
     "(NAPARI_SSN_TOKEN_ and the archive's name) or from the system's keyring."

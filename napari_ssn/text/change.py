@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_ssn.core.kinds import range_kind
 from napari_ssn.text.sizes import Measure, capital, percent
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # Ends of a central range that holds nine in ten.
 _LOW, _HIGH = 0.05, 0.95
+_WHOSE = {"calibrated": "readers'", "adjusted": "adjusted", "model": "model"}
 # Of sizes in mL.
 _ML = Measure("volume", 1000.0, flat=False)
 _YEAR = 365.25
@@ -68,7 +70,7 @@ def tell(
     change: Change,
     what: str,
     growth: float,
-    readers: int,
+    readers: tuple[int, int],
     cautions: tuple[str, ...] = (),
     longest: Lengthening | None = None,
     across: Lengthening | None = None,
@@ -80,7 +82,8 @@ def tell(
         change: to tell of.
         what: whose size.
         growth: that is asked for, 0.25 for a quarter.
-        readers: of each image that the ranges are calibrated on; 0 for the model's own.
+        readers: of each image that the ranges of both scans are calibrated on; 0 for the model's
+            own.
         cautions: parts of sentences on what else differs.
         longest: what became of the longest diameter; None where that is not known.
         across: and of the longest across it.
@@ -99,14 +102,14 @@ def tell(
     )
 
 
-def size_lines(change: Change, what: str, readers: int) -> Iterator[str]:
+def size_lines(change: Change, what: str, readers: tuple[int, int]) -> Iterator[str]:
     """``Nodule before: 6.3 mL · readers' range 4.8–9.4 mL (90 %)``, and after."""
-    kind = "readers'" if readers > 1 else "model"
     # What is to be compared has the decimals of the smaller one, up to one more than its own.
     finest = min(_up_to(sizes.quantile(_HIGH)) for sizes in change.sizes_ml)
-    for when, sizes, share in zip(
-        ("before", "after"), change.sizes_ml, change.outlined, strict=True
+    for when, sizes, share, of in zip(
+        ("before", "after"), change.sizes_ml, change.outlined, readers, strict=True
     ):
+        kind = _WHOSE[range_kind(of)]
         yield f"{capital(what)} {when}: {_size(sizes, kind, finest)}{_nothing(share)}"
 
 

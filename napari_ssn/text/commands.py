@@ -1,7 +1,8 @@
-"""What commands say of what they did."""
+"""What commands are for together, and what they say of what they did; imports nothing slow."""
 
 from __future__ import annotations
 
+OF_ARCHIVES = "Find, fetch and send in an archive (PACS) by DICOMweb."
 DEPTH_NOT_USED = "The depth is not used: it is for 2D models around a point."
 NO_NEED_TO_INSIST = "There was no need to insist."
 SEVERAL_FRAMES_OF_REFERENCE = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from napari_ssn.core.kinds import range_kind
 from napari_ssn.geometry.size import Size
 
 if TYPE_CHECKING:
@@ -262,11 +263,6 @@ def range_line(
     who = "of these" if around else "model:"
     text += f" · {who} none in {percent(absent)}" if absent > 0 else ""
     return f"{text} · {UNLIKE}" if unlike else text
-
-
-def range_kind(readers: int) -> str:
-    """``calibrated`` on several readers an image, ``adjusted`` on one, else ``model``."""
-    return "calibrated" if readers > 1 else "adjusted" if readers else "model"
 
 
 def _promise(level: float, readers: int, patients: int) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
 from napari_ssn.core.begun import dense, packed
 from napari_ssn.core.begun.awaiting import Arrays, Awaiting, Begin, Rest
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.kinds import Form
 
 _BEGIN: dict[str, Callable[[Any], Begin | None]] = {"dense": dense.begin, "packed": packed.begin}
 _BEGUN: dict[str, type[dense.Begun] | type[packed.Begun]] = {
@@ -24,7 +25,7 @@ def begin(dist: Decodable) -> Begin | None:
 
 
 def begun(
-    form: Literal["dense", "packed"],
+    form: Form,
     codes: NDArray[Any],
     first: Arrays,
     space: Sequence[int],

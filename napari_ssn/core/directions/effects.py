@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
+from napari_ssn.core.kinds import EffectKind, Tissue
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.surface import boundary_size
 from napari_ssn.geometry.affine import Affine
@@ -30,12 +30,6 @@ _BALANCED = 0.5
 _MATTERS, _BETWEEN = 0.5, 0.5
 
 _NOWHERE = (0.0, 0.0, 0.0)
-
-Kind = Literal["none", "presence", "size", "edge", "shift", "border"]
-
-
-#: What a label takes in, where the image tells: `core.tissue`.
-Tissue = Literal["glass", "vessel", "wall"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class Effect:
         tissue: what the label takes in as it grows, where the image tells; else None.
     """
 
-    kind: Kind
+    kind: EffectKind
     label: int
     low_ml: float
     high_ml: float
@@ -202,7 +196,7 @@ class _Walked:
             return Effect("size", label, low, high, slope, _NOWHERE, far)
         x, y, z = pull / np.linalg.norm(pull)
         balanced = abs(len(gained) - len(lost)) < _BALANCED * (len(gained) + len(lost))
-        kind: Kind = "shift" if balanced else "edge"
+        kind: EffectKind = "shift" if balanced else "edge"
         return Effect(kind, label, low, high, slope, (float(x), float(y), float(z)), far)
 
     def between(self, one: int, two: int) -> int:

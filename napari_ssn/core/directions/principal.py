@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.effects import REACH, Effect, effects
 from napari_ssn.core.directions.varimax import fourth_moments, pairs, varimax
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.margins import CUT, Margin
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.geometry.brief import brief
@@ -27,7 +28,6 @@ __all__ = [
     "REACH",
     "Directions",
     "Effect",
-    "Kind",
     "label_gram",
     "plain_gram",
     "principal_directions",
@@ -40,9 +40,6 @@ _EQUAL_SHARE = 1e-6
 _TURNED = 0.005
 # Voxels whose products of loadings are summed at once: they stay in cache.
 _AT_ONCE = 1 << 13
-
-#: How directions are chosen, see `principal_directions`.
-Kind = Literal["label-weighted", "plain", "varimax"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +69,7 @@ class Directions:
     basis: NDArray[np.float64]
     share: NDArray[np.float64]
     effects: tuple[Effect, ...]
-    kind: Kind = "label-weighted"
+    kind: DirectionKind = "label-weighted"
 
     __repr__ = brief
 
@@ -139,7 +136,7 @@ def plain_gram(dist: Decodable) -> NDArray[np.float64]:
     return dist.plain_gram()
 
 
-def principal_directions(dist: Decodable, kind: Kind = "label-weighted") -> Directions:
+def principal_directions(dist: Decodable, kind: DirectionKind = "label-weighted") -> Directions:
     """Rotate z so that its axes are ordered by how much of the uncertainty they hold.
 
     The sign of each is the one that grows the foreground (or, where that is undecided, makes
@@ -169,8 +166,10 @@ def principal_directions(dist: Decodable, kind: Kind = "label-weighted") -> Dire
         >>> dist.label_map(directions.z(0, -1.5))[0], dist.label_map(directions.z(1, 2.5))[0]
         (array([0, 0, 1, 0, 0], dtype=uint8), array([0, 1, 1, 1, 0], dtype=uint8))
     """
-    if kind not in get_args(Kind):
-        raise ValueError(f"kind: expected one of {', '.join(get_args(Kind))}, got {kind!r}")
+    if kind not in get_args(DirectionKind):
+        raise ValueError(
+            f"kind: expected one of {', '.join(get_args(DirectionKind))}, got {kind!r}"
+        )
     gram, pieces = _gram_and_pieces(dist)
     share, vectors = _principal(plain_gram(dist) if kind == "plain" else gram)
     if kind == "varimax":

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.directions.effects import REACH, Effect, Tissue
+from napari_ssn.core.directions.effects import REACH, Effect
 from napari_ssn.core.directions.principal import Directions
+from napari_ssn.core.kinds import Tissue
 from napari_ssn.geometry.affine import Affine
 
 #: Hounsfield units above which lung is denser than aerated lung, and from which on it is solid, as

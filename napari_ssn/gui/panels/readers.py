@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.layers import Labels
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
+from napari_ssn.documents.adjudicated import How
 from napari_ssn.errors import SSNError
 from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers.adding import add_beside
@@ -21,10 +22,6 @@ from napari_ssn.session import Session
 from napari_ssn.session.reading import Made
 from napari_ssn.text.readers import COLUMNS, NO_OUTLINES, RUN_FIRST, size_heading
 from napari_ssn.text.sizes import capital
-
-if TYPE_CHECKING:
-    # This module imports torch, which only the worker does.
-    from napari_ssn.prediction.readers import How
 
 ADJUDICATED = "Outline of all"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.gui.layers.look import Look
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.computer import ComputerPanel
@@ -16,10 +17,6 @@ from napari_ssn.prediction.wish import KINDS
 from napari_ssn.session import Session
 from napari_ssn.text.dock import WHEN_SETTINGS_COUNT
 from napari_ssn.text.forms import asked
-
-if TYPE_CHECKING:
-    # A type only: the module imports torch.
-    from napari_ssn.core.directions.principal import Kind
 
 _SLIDER, _COMPUTING = "Boundary slider", "Computing"
 _TURNS = {
@@ -88,7 +85,7 @@ class SettingsPanel(Section):
         session.walk.moved.connect(self.follow)
 
     def _turn(self, wish: Walking) -> None:
-        self._session.walk.turn(cast("Kind", wish.directions))
+        self._session.walk.turn(cast("DirectionKind", wish.directions))
 
     def _show(self, wish: Together) -> None:
         for kind in KINDS:

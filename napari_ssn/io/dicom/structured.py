@@ -21,6 +21,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
+from napari_ssn.core.kinds import RangeKind
 from napari_ssn.documents.sidecar import Provenance, Unit
 from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Content, Segment
@@ -29,7 +30,7 @@ from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.segmentation import Made, make_segmentation
 from napari_ssn.io.dicom.segments import Said, label_maps_on, said, whose
 from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, check_series, short
-from napari_ssn.io.measured import LEVEL, Kind, Measured, Spread, measured
+from napari_ssn.io.measured import LEVEL, Measured, Spread, measured
 
 _SERIES_NUMBER = 9101
 _NO_RECORD = (
@@ -46,7 +47,7 @@ _SIZE, _SIZES = "size", {codes.SCT.Volume.value, codes.SCT.Area.value}
 _AXES = (codes.SCT.LongAxis, codes.SCT.ShortAxis)
 _MM, _PERCENT = Code("mm", "UCUM", "millimeter"), Code("%", "UCUM", "percent")
 _LOW, _HIGH = "RANGE-LOW", "RANGE-HIGH"
-_KINDS: tuple[Kind, ...] = get_args(Kind)
+_KINDS: tuple[RangeKind, ...] = get_args(RangeKind)
 # How far a number may be from the sidecar's, as a share of it: both are written in full.
 _ROUNDING = 1e-9
 
