@@ -68,11 +68,11 @@ def cohort(
             metavar="IN",
             show_default=False,
             help="Folder with everything in it: DICOM series in folders or zips, NIfTI, NRRD, "
-            "MetaImage, OME-Zarr, pictures. Or a table (.csv) with a column image and perhaps "
-            "centre (as 180 285 18), lesion, channels (further files, separated by ;), series and "
-            "frame; its paths are relative to it. Of series in an archive a table has study and "
-            "series, which are UIDs, in the place of image. Without IN the archive of --server is "
-            "looked through.",
+            "MetaImage, FreeSurfer's, OME-Zarr, pictures. Or a table (.csv) with a column image "
+            "and perhaps centre (as 180 285 18), lesion, channels (further files, separated by ;), "
+            "series and frame; its paths are relative to it. Of series in an archive a table has "
+            "study and series, which are UIDs, in the place of image. Without IN the archive of "
+            "--server is looked through.",
         ),
     ] = None,
     *,

@@ -88,8 +88,8 @@ def look(source: Path, out: Path, channels: int, archive: str | None = None) -> 
         _walk(found, source, out.absolute(), channels)
     if not found.scans and not found.places:
         raise DataError(
-            "No image is there: of files of DICOM, NIfTI, NRRD, MetaImage, OME-Zarr and pictures "
-            "there is none."
+            "No image is there: of files of DICOM, NIfTI, NRRD, MetaImage, FreeSurfer, OME-Zarr "
+            "and pictures there is none."
         )
     return found
 

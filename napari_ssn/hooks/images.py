@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_ssn.hooks.beside import Reader, in_window
-from napari_ssn.io.formats import is_nifti, is_nrrd, is_other
+from napari_ssn.io.formats import is_image
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Reader of these files, or None if one of them has no name of a kind that is read here."""
     paths = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
-    if not paths or not all(is_nifti(p) or is_nrrd(p) or is_other(p) for p in paths):
+    if not paths or not all(is_image(p) for p in paths):
         return None
     return in_window(_read)
 

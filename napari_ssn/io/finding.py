@@ -15,9 +15,7 @@ from napari_ssn.io.formats import (
     dicom_reader,
     frame_of,
     is_dicom,
-    is_nifti,
-    is_nrrd,
-    is_other,
+    is_image,
     is_sidecar,
 )
 from napari_ssn.io.hashes import image_hash
@@ -55,9 +53,8 @@ def _images(folder: Path) -> Iterator[Path]:
     except OSError:
         return
     for path in paths:
-        known = is_nifti(path) or is_nrrd(path) or is_other(path)
         # A JSON beside it may be another program's, as BIDS has it.
-        if known and not is_sidecar(sidecar_path(path)):
+        if is_image(path) and not is_sidecar(sidecar_path(path)):
             yield path
 
 

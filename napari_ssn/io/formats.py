@@ -1,7 +1,8 @@
 """Which file is read and written by what, told by its suffix or, for DICOM, its content.
 
-A format is a file of this folder and a line of `FORMATS`. Its file is imported when somebody reads
-or writes one: nobody waits for the libraries of formats that they do not use. What it offers:
+A format is a file of this folder and a line of `FORMATS`, from which window, commands, cohorts and
+sentences have it; what napari hands over is in ``napari.yaml``. Its file is imported when somebody
+reads or writes one: nobody waits for the libraries of formats that they do not use. What it offers:
 
     read(path, series) -> Volume            each
     read_stored(path) -> Stored, read_frames(path) -> Frames, read_frame(path, frame) -> Volume
@@ -43,8 +44,6 @@ REPORT_SUFFIX, STRUCTURES_SUFFIX, PARAMETRIC_SUFFIX = ".sr.dcm", ".rtstruct.dcm"
 _LABELLED_SUFFIX, CAPTURED_SUFFIX = ".labelmap.dcm", ".sc.dcm"
 _PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
-#: FreeSurfer's, MetaImage's, and the pairs of NIfTI and Analyze.
-OTHER_SUFFIXES = (".mgz", ".mgh", ".mha", ".mhd", *_PAIRS)
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
 # What Python and torch pickle.
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth")
@@ -56,7 +55,8 @@ class Format(NamedTuple):
     """A format by the ends of its files' names, and its file in this folder.
 
     What is written ``beside`` has that end instead of its own: the file that it refers to.
-    Files with ``frames`` may hold several images of one grid.
+    Files with ``frames`` may hold several images of one grid. It is ``said`` so, with its usual
+    ends, and ``needs`` an extra of the package.
     """
 
     home: str
@@ -64,19 +64,25 @@ class Format(NamedTuple):
     written: tuple[str, ...] = ()
     beside: str = ""
     frames: bool = False
+    said: str = ""
+    needs: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called, without its ends."""
+        return self.said.partition(" (")[0]
 
     def known(self) -> Any:
         """Its file; ImageError or ExportError where a library for it is missing."""
         try:
             return import_module(f"napari_ssn.io.{self.home}")
         except ModuleNotFoundError:
-            extra = _EXTRAS.get(self.home)
-            if extra is None:
+            if not self.needs:
                 raise
             error = ExportError if self.written else ImageError
             raise error(
-                f"{extra[0]} is {'written' if self.written else 'read'} with libraries that are "
-                f'not installed: pip install "napari-ssn[{extra[1]}]".'
+                f"{self.name} is {'written' if self.written else 'read'} with libraries that are "
+                f'not installed: pip install "napari-ssn[{self.needs}]".'
             ) from None
 
 
@@ -84,39 +90,35 @@ _NO_FORMAT = (
     "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
     "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
 )
-# What needs more than the package itself, in words, and the extra that brings it.
-_OF_DICOM = (
-    "read",
-    "segmentation",
-    "structured",
-    "structures",
-    "parametric",
-    "labelled",
-    "captured",
-)
-_EXTRAS = {
-    **{f"dicom.{home}": ("DICOM", "dicom") for home in _OF_DICOM},
-    "dicom.segments": ("A DICOM segmentation", "dicom"),
-}
-_CAPTURED = Format("dicom.captured", written=(CAPTURED_SUFFIX,))
-_DICOM, _ZARR = Format("dicom.read"), Format("omezarr")
+
+
+def _dicom(home: str, *written: str, beside: str = "", said: str = "DICOM") -> Format:
+    return Format(f"dicom.{home}", (), written, beside, said=said, needs="dicom")
+
+
+_CAPTURED = _dicom("captured", CAPTURED_SUFFIX)
+_DICOM = _dicom("read", said="a DICOM series (a folder, a zip or a file of it)")
+_ZARR = Format("omezarr", frames=True, said="OME-Zarr (.zarr)")
 #: DICOM segmentations of whoever wrote them; they are no images.
-SEGMENTS = Format("dicom.segments")
+SEGMENTS = _dicom("segments", said="A DICOM segmentation")
+_PICTURE = Format("picture", PICTURE_SUFFIXES, said="a grey picture (.png, .tif, .jpg)")
 #: The first whose suffix fits is the one. DICOM and OME-Zarr are told by more than their names.
 FORMATS = (
-    Format("nifti", (*NIFTI_SUFFIXES, *_PAIRS), frames=True),
+    Format("nifti", (*NIFTI_SUFFIXES, *_PAIRS), frames=True, said="NIfTI (.nii, .nii.gz, .hdr)"),
     Format("nifti_write", written=NIFTI_SUFFIXES),
     Format("nrrd", written=(NRRD_SUFFIX,)),
-    Format("nrrd_image", (".nrrd", ".nhdr"), frames=True),
-    Format("mgh", (".mgz", ".mgh"), frames=True),
-    Format("metaimage", (".mha", ".mhd"), frames=True),
-    Format("picture", PICTURE_SUFFIXES),
-    Format("dicom.structured", written=(REPORT_SUFFIX,), beside=DICOM_SUFFIX),
-    Format("dicom.structures", written=(STRUCTURES_SUFFIX,)),
-    Format("dicom.parametric", written=(PARAMETRIC_SUFFIX,)),
-    Format("dicom.labelled", written=(_LABELLED_SUFFIX,)),
-    Format("dicom.segmentation", written=(DICOM_SUFFIX,)),
+    Format("nrrd_image", (".nrrd", ".nhdr"), frames=True, said="NRRD (.nrrd, .nhdr)"),
+    Format("metaimage", (".mha", ".mhd"), frames=True, said="MetaImage (.mha, .mhd)"),
+    Format("mgh", (".mgz", ".mgh"), frames=True, said="FreeSurfer (.mgz)"),
+    _PICTURE,
+    _dicom("structured", REPORT_SUFFIX, beside=DICOM_SUFFIX),
+    _dicom("structures", STRUCTURES_SUFFIX),
+    _dicom("parametric", PARAMETRIC_SUFFIX),
+    _dicom("labelled", _LABELLED_SUFFIX),
+    _dicom("segmentation", DICOM_SUFFIX),
 )
+#: Images that are read, by what a person calls them.
+READ = (_DICOM, *(one for one in FORMATS if one.read and one is not _PICTURE), _ZARR, _PICTURE)
 
 
 def is_nifti(path: Path) -> bool:
@@ -129,9 +131,14 @@ def is_nrrd(path: Path) -> bool:
     return path.suffix.lower() in (".nrrd", ".nhdr")
 
 
-def is_other(path: Path) -> bool:
-    """Whether a file's name is that of an image that is read, and never written, by a library."""
-    return path.name.lower().endswith(OTHER_SUFFIXES)
+def is_image(path: Path) -> bool:
+    """Whether a file's name is that of an image; of pictures, which napari opens itself, no."""
+    return _reader(path) not in (None, _PICTURE)
+
+
+def patterns() -> tuple[str, ...]:
+    """Of the names of files that are read, pictures among them: ``*.nii.gz`` and others."""
+    return tuple(f"*{end}" for one in FORMATS for end in one.read)
 
 
 def stem(path: Path) -> str:
@@ -172,11 +179,7 @@ def is_dicom(path: Path) -> bool:
         return not is_zarr(path)
     if path.suffix.lower() in _READ_AS_DICOM:
         return True
-    if is_nifti(path) or is_nrrd(path) or is_other(path):
-        return False
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return False
-    return may_be_dicom(path)
+    return _reader(path) is None and may_be_dicom(path)
 
 
 def dicom_reader() -> Callable[[Path, int | None], Volume]:
@@ -213,11 +216,8 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
         raise ImageError(
             "An archive of probabilities is a member of an ensemble, and no image and no outline."
         )
-    raise ImageError(
-        "Files of this kind are not read: choose a DICOM series (a folder, a zip or a file of "
-        "it), NIfTI (.nii, .nii.gz, .hdr), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), "
-        "FreeSurfer (.mgz), OME-Zarr (.zarr) or a grey picture (.png, .tif, .jpg)."
-    )
+    *others, last = (one.said for one in READ)
+    raise ImageError(f"Files of this kind are not read: choose {', '.join(others)} or {last}.")
 
 
 def frames_of(path: Path) -> Frames:
@@ -242,9 +242,9 @@ def frame_of(path: Path, frame: int) -> Volume:
     """A frame, from 0, of a file of this name; ImageError if files of this kind have none."""
     found = _reader(path)
     if found is None or not found.frames:
+        *others, last = (one.name for one in READ if one.frames)
         raise ImageError(
-            "Only NIfTI, NRRD, MetaImage, FreeSurfer's and OME-Zarr are read as several frames: "
-            "leave out the frame."
+            f"Only {', '.join(others)} and {last} are read as several frames: leave out the frame."
         )
     volume: Volume = found.known().read_frame(path, frame)
     return volume

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_ssn.documents.regular import visible
 from napari_ssn.errors import ImageError
-from napari_ssn.io.formats import PICTURE_SUFFIXES, is_nifti, is_nrrd, is_other, stem
+from napari_ssn.io.formats import PICTURE_SUFFIXES, is_image, stem
 
 _MOST = 10_000
 
@@ -71,8 +71,7 @@ def nothing_in(folder: Path) -> str:
 
 def _may_be_a_map(path: Path) -> bool:
     # Of a pair of files the voxels are in the other one.
-    other = is_other(path) and not path.name.lower().endswith((".hdr", ".hdr.gz"))
-    return is_nifti(path) or is_nrrd(path) or other
+    return is_image(path) and not path.name.lower().endswith((".hdr", ".hdr.gz"))
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

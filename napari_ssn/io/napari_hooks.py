@@ -28,7 +28,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import write
 from napari_ssn.io.content import PlainLabel, PlainModel
 from napari_ssn.io.describing import edited
-from napari_ssn.io.formats import is_nifti, is_nrrd, is_other, stored_of
+from napari_ssn.io.formats import is_image, is_nrrd, stored_of
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.labelled import label_kind, looks_like_labels, narrowed
 from napari_ssn.io.nrrd_image import frames_of as nrrd_frames
@@ -49,7 +49,7 @@ _MOST_MAPS = 64
 def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Reader of these files, or None if one of them has no name of a kind that is read here."""
     paths = _as_paths(path)
-    if not paths or not all(is_nifti(p) or is_nrrd(p) or is_other(p) for p in paths):
+    if not paths or not all(is_image(p) for p in paths):
         return None
     return read_layers
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ssn import prediction
+from napari_ssn.io.formats import DICOM_SUFFIX, patterns
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session.history import UNDO_STEPS, Deed
 from napari_ssn.session.records import Chosen
@@ -21,6 +22,9 @@ from napari_ssn.text.ensembles import NOT_AT_HAND, TOO_FEW
 if TYPE_CHECKING:
     from napari_ssn.core.members import Members
     from napari_ssn.prediction.prediction import Prediction
+
+#: Of the names of files that a member may be, as a dialog asks for them.
+MAP_PATTERNS = ("*.npz", *patterns(), f"*{DICOM_SUFFIX}")
 
 
 @dataclass(frozen=True, eq=False)

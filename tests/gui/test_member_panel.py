@@ -38,6 +38,22 @@ def dock(open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path) -> tuple[Any
     return viewer, dock
 
 
+def test_files_of_every_kind_that_is_read_are_offered(
+    dock: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ask(parent: Any, title: str, folder: str, kinds: str) -> tuple[list[str], str]:
+        asked.append(kinds)
+        return [], ""
+
+    monkeypatch.setattr("napari_ssn.gui.panels.ensemble.QFileDialog.getOpenFileNames", ask)
+    dock[1].image.members.files.click()
+    offered = asked[0].removeprefix("Maps (").removesuffix(")").split()
+    # Outlines of a network or a person come in these, too, and were greyed in the dialog.
+    assert {"*.npz", "*.nii.gz", "*.nrrd", "*.mha", "*.mgz", "*.png", "*.dcm"} <= {*offered}
+
+
 def take(viewer: Any, dock: Any) -> None:
     viewer.layers.selection = {one for one in viewer.layers if one.name.startswith("DOE")}
     dock.image.members.layers.click()

@@ -1,9 +1,11 @@
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+import yaml
 from napari.layers import Image
 
 import napari_ssn as ssn
@@ -14,6 +16,7 @@ from napari_ssn.geometry.display import IMAGE_KEY, RESULT_KEY, Display, image_di
 from napari_ssn.geometry.transforms import scaling
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.io.describing import describe
+from napari_ssn.io.formats import PICTURE_SUFFIXES, patterns
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import get_reader, image_layer, read_layers, write_labels
 from napari_ssn.io.nifti import read_nifti
@@ -37,6 +40,15 @@ def hypothesis(volume: ssn.Volume) -> Hypothesis:
 
 def result_meta(display: Display, **more) -> dict:
     return {"metadata": {RESULT_KEY: json.loads(json.dumps(display.to_metadata())) | more}}
+
+
+def test_napari_hands_over_files_of_every_format_but_pictures() -> None:
+    manifest = yaml.safe_load((files("napari_ssn") / "napari.yaml").read_text(encoding="utf-8"))
+    readers = {one["command"]: one for one in manifest["contributions"]["readers"]}
+    offered = readers["napari-ssn.read"]["filename_patterns"]
+    ours = [one for one in patterns() if not one.endswith(PICTURE_SUFFIXES)]
+    assert len(offered) == len(ours) and {*offered} == {*ours}
+    assert all(get_reader(one.replace("*", "scan")) is not None for one in offered)
 
 
 @pytest.mark.parametrize("path", ["a.png", "a.dcm", "folder", [], ["a.nii", "b.png"]])

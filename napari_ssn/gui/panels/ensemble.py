@@ -17,6 +17,7 @@ from napari_ssn.gui.layers.drawing import label_names
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.widgets.parts import button, row, say, text
 from napari_ssn.session import Chosen, Session
+from napari_ssn.session.members import MAP_PATTERNS
 from napari_ssn.text.ensembles import (
     IMAGE_FIRST,
     NO_FRACTIONS,
@@ -25,8 +26,6 @@ from napari_ssn.text.ensembles import (
     SELECT_LAYERS,
     chosen_line,
 )
-
-_FILTER = "Maps (*.npz *.nii *.nii.gz *.nrrd *.dcm)"
 
 
 class EnsembleRows(QWidget):
@@ -41,7 +40,9 @@ class EnsembleRows(QWidget):
             "folder of nnU-Net v2 or a bundle of MONAI, whose networks are run",
         )
         self.files = button(
-            "Files…", "One file for each member: .npz, NIfTI, NRRD or a DICOM segmentation"
+            "Files…",
+            "One file for each member: .npz, NIfTI, NRRD, MetaImage or a DICOM segmentation; of a "
+            "picture also a picture",
         )
         self.layers = button(
             "Layers",
@@ -65,7 +66,8 @@ class EnsembleRows(QWidget):
 
     def ask_for_files(self) -> None:
         """Ask for a file of each member."""
-        picked, _ = QFileDialog.getOpenFileNames(self, "One file for each member", "", _FILTER)
+        maps = f"Maps ({' '.join(MAP_PATTERNS)})"
+        picked, _ = QFileDialog.getOpenFileNames(self, "One file for each member", "", maps)
         if picked:
             self.take(tuple(map(Path, picked)))
 
