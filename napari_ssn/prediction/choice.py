@@ -8,13 +8,7 @@ from typing import Any, Literal
 from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.documents.adjudicated import How
 from napari_ssn.documents.chosen import Asked
-
-# What a direction is called, by how it was chosen.
-_NAMES: dict[str, str] = {
-    "label-weighted": "direction",
-    "plain": "principal component",
-    "varimax": "varimax direction",
-}
+from napari_ssn.text.directions import KIND_WORDS
 
 
 @dataclass(frozen=True, order=True)
@@ -204,7 +198,9 @@ class Choice:
             return start if alone else f"{start}, nothing outlined"
         if self.kind != "walk":
             return start
-        words = f"{start}, {_NAMES[self.basis]} {self.direction + 1} at {_sigma(self.sigma)}"
+        words = (
+            f"{start}, {KIND_WORDS[self.basis].one} {self.direction + 1} at {_sigma(self.sigma)}"
+        )
         if len(self.own) > 2:
             return f"{words}, {len(self.own)} lesions moved alone"
         return words + "".join(f", lesion {number} at {_sigma(at)}" for number, at in self.own)

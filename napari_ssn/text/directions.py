@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.text.sizes import Measure, capital, percent
 
 if TYPE_CHECKING:
@@ -12,6 +13,31 @@ if TYPE_CHECKING:
     from napari_ssn.core.directions.effects import Effect
     from napari_ssn.core.directions.principal import Directions
 
+
+class DirectionWords(NamedTuple):
+    """Words for directions of a kind: the choice of it, its tip, and what one is called."""
+
+    name: str
+    tip: str
+    one: str
+
+
+#: In the order in which they are offered.
+KIND_WORDS: dict[DirectionKind, DirectionWords] = {
+    "label-weighted": DirectionWords(
+        "What changes most", "By how much of the outline they move; the default", "direction"
+    ),
+    "varimax": DirectionWords(
+        "One place each",
+        "The same, turned so that each moves few places (varimax)",
+        "varimax direction",
+    ),
+    "plain": DirectionWords(
+        "Principal components",
+        "By how much the model's numbers vary, also where no label ever changes",
+        "principal component",
+    ),
+}
 SHARE_TIP = "The percentage is its share of all that can change, to first order."
 DIRECTION_TIP = f"What the slider changes. {SHARE_TIP}"
 

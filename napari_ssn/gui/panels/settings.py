@@ -15,16 +15,11 @@ from napari_ssn.gui.widgets.forms import Form, lay_out
 from napari_ssn.gui.widgets.parts import Section, text
 from napari_ssn.prediction.wish import KINDS
 from napari_ssn.session import Session
+from napari_ssn.text.directions import KIND_WORDS
 from napari_ssn.text.dock import WHEN_SETTINGS_COUNT
 from napari_ssn.text.forms import asked
 
 _SLIDER, _COMPUTING = "Boundary slider", "Computing"
-_TURNS = {
-    "label-weighted": "By how much of the outline they move; the default",
-    "varimax": "The same, turned so that each moves few places (varimax)",
-    "plain": "By how much the model's numbers vary, also where no label ever changes",
-}
-_NAMES = ("What changes most", "One place each", "Principal components")
 _together = partial(asked, False, section="All hypotheses together")
 
 
@@ -36,8 +31,8 @@ class Walking:
         "label-weighted",
         "Directions",
         "How the directions of the boundary slider are chosen",
-        choices=tuple(zip(_NAMES, _TURNS, strict=True)),
-        tips=_TURNS,
+        choices=tuple((one.name, kind) for kind, one in KIND_WORDS.items()),
+        tips={kind: one.tip for kind, one in KIND_WORDS.items()},
         section=_SLIDER,
     )
 
