@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import grimp
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "napari_ssn"
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "napari_ssn"
 #: Imports inside functions: each costs whoever reads the file, and needs a reason.
 MOST_INSIDE = 40
 #: Rooms whose sentences live in `text/`. What is raised stands where it is raised, what an option
@@ -105,3 +107,31 @@ def test_modules_have_one_purpose() -> None:
         for path in PACKAGE.rglob("*.py")
     }
     assert not {name: size for name, size in lines.items() if size > MOST_LINES}
+
+
+def test_what_the_page_of_the_house_names_is_there() -> None:
+    """Paths of files and folders; in a sentence or row the next one may lie beside the last."""
+    page, missing = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), []
+    # A row, or a paragraph.
+    for part in re.split(r"\n\n|\n(?=\|)", page):
+        places = [PACKAGE, ROOT]
+        for name in re.findall(r"`([\w./]+)`", part.replace("NAME.py", "__init__.py")):
+            found = [place / name for place in places if (place / name).exists()]
+            if found:
+                places += [found[0] if found[0].is_dir() else found[0].parent]
+            elif re.search(r"/|\.(py|md|toml|yaml)$", name):
+                missing.append(name)
+    assert not missing
+
+
+def test_the_rooms_are_named_in_their_order() -> None:
+    """`CONTRIBUTING.md` and the contract that import-linter holds."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = told["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.search(r"from the highest to the lowest: (.*?)\.\n", page, re.DOTALL)
+    assert named is not None
+    rooms = [re.findall(r"`(\w+)`", one) for one in named[1].split("·")]
+    files = ("__main__", "_version")
+    held = [[name for name in re.findall(r"\w+", one) if name not in files] for one in layers]
+    assert [sorted(one) for one in rooms] == [sorted(one) for one in held if one]
