@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ssn.core.deciding import exact_logits, product_rounding, rounding
+from napari_ssn.core.deciding import exact_logits, product_rounding, rounding, signs
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
@@ -81,13 +81,11 @@ def binary_blocks(
     step = max(1, _BLOCK_BYTES // (4 * max(1, len(rows))))
     for first in range(0, made.columns.shape[1], step):
         block = slice(first, first + step)
-        value = biased @ made.columns[:, block]
-        wins = value > 0
-        close = (value.abs() <= doubt[:, None]).nonzero()
-        if len(close):
-            draw, voxel = close[:, 0], close[:, 1] + first
+        wins, draw, at = signs(biased @ made.columns[:, block], doubt[:, None])
+        if len(at):
+            voxel = at + first
             background, foreground = exact_logits(mean[:, voxel], factor[:, :, voxel], rows[draw])
-            wins[draw, close[:, 1]] = foreground > background
+            wins[draw, at] = foreground > background
         yield block, wins
 
 

@@ -55,6 +55,29 @@ def exact_logits(mean: Tensor, factor: Tensor, z: Tensor) -> Tensor:
     return logits
 
 
+def signs(value: Tensor, doubt: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Which margins are above 0, and which are so near to it that their rounding could matter.
+
+    On a CPU numpy compares: torch takes five times as long, and ten to list what is true.
+
+    Args:
+        value: (n, b) margins, which are their sizes afterwards.
+        doubt: (n, 1), by how much they may be off.
+
+    Returns:
+        (n, b) bool, and rows and columns of those in doubt, (m,) each.
+    """
+    if value.device.type != "cpu":
+        above = value > 0
+        row, column = (value.abs_() <= doubt).nonzero().T
+        return above, row, column
+    margins = value.numpy()
+    above = torch.from_numpy(margins > 0)
+    near = np.flatnonzero(np.abs(margins, out=margins) <= doubt.numpy())
+    at = np.divmod(near, max(1, margins.shape[1]))
+    return above, torch.from_numpy(at[0]), torch.from_numpy(at[1])
+
+
 def rounding(rank: int, unit: float = torch.finfo(torch.float32).eps) -> float:
     """Bound of the error of a margin, per unit of ``|μ| + max|z_r| Σ_r |P_r|``.
 

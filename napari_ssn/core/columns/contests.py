@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.columns.columns import Columns, Places, shell_of
-from napari_ssn.core.deciding import product_rounding
+from napari_ssn.core.deciding import product_rounding, signs
 from napari_ssn.core.parallel import in_threads
 
 # Numbers of one product at once, so that it stays in a core's cache.
@@ -88,7 +88,7 @@ def winners(
     rows: Tensor,
     places: Places,
     rivals: int,
-) -> Tensor:
+) -> NDArray[np.uint8]:
     """For each z and place 0 where the mean's label stays, k where the k-th rival wins.
 
     Args:
@@ -100,7 +100,7 @@ def winners(
     Returns:
         (n, b) uint8.
     """
-    columns = [torch.from_numpy(m[:, places]).float() for m in dist.margins[:rivals]]
+    columns = [torch.from_numpy(m.take(places, 1)).float() for m in dist.margins[:rivals]]
     biased = torch.cat([rows, torch.ones_like(rows[:, :1])], 1)  # (n, R + 1)
     values = [biased @ column for column in columns]
     largest, reach = dist.sizes(places, columns)
@@ -108,29 +108,29 @@ def winners(
     # Two rivals may each be off.
     doubt = 2 * product_rounding(dist.rank) * (largest + longest * reach)  # (n, 1)
     if rivals == 1:
-        slot = (values[0] > 0).view(torch.uint8)
-        close = (values[0].abs_() <= doubt).nonzero()
+        wins, draw, at = signs(values[0], doubt)
+        slot = wins.numpy().view(np.uint8)
     else:
         top = values[0].clamp_min(0)
-        for value in values[1:]:
-            torch.maximum(top, value, out=top)
-        top -= doubt
-        near = (top <= 0).to(torch.uint8)
-        slot = torch.zeros_like(near)
-        for k, value in enumerate(values, start=1):
-            wins = (value >= top).view(torch.uint8)
-            near += wins
-            slot += k * wins
-        close = (near > 1).nonzero()
-    if len(close):
-        draw, at = close.T
+        for each in values[1:]:
+            torch.maximum(top, each, out=top)
+        # Compared as by `signs`.
+        least = (top - doubt).numpy()
+        near = (least <= 0).view(np.uint8)
+        slot = np.zeros_like(near)
+        for k, each in enumerate(values, start=1):
+            won = (each.numpy() >= least).view(np.uint8)
+            near += won
+            slot += k * won
+        draw, at = map(torch.from_numpy, np.divmod(np.flatnonzero(near > 1), near.shape[1]))
+    if len(at):
         some = [column[:, at] for column in columns]
-        slot[draw, at] = dist.settled(rows[draw], places[at.numpy()], some)
+        slot[draw.numpy(), at.numpy()] = dist.settled(rows[draw], places[at.numpy()], some).numpy()
     return slot
 
 
 def changes(
-    dist: Columns, slot: Tensor, places: NDArray[np.int64], rivals: int
+    dist: Columns, slot: NDArray[np.uint8], places: NDArray[np.int64], rivals: int
 ) -> NDArray[np.int64]:
     """Voxels that each label gains over the mean's label map, (n, C), among some places.
 
@@ -143,7 +143,7 @@ def changes(
         gained = names[torch.from_numpy(dist.rivals[k - 1][places]).long()]  # (b, C)
         wins = slot if rivals == 1 else slot == k
         # Sums of a block's ones are exact in float32.
-        total += wins.float() @ (gained - lost)
+        total += torch.from_numpy(wins).float() @ (gained - lost)
     return total.round().long().numpy()
 
 
@@ -172,7 +172,7 @@ def packed_labels(
     def decide(task: tuple[Draws, NDArray[np.int64], int]) -> None:
         draws, block, rivals = task
         between()
-        slot = winners(dist, draws.rows, block, rivals).numpy()
+        slot = winners(dist, draws.rows, block, rivals)
         label = np.broadcast_to(dist.best[block], slot.shape)
         for k in range(1, rivals + 1):
             label = np.where(slot == k, dist.rivals[k - 1][block], label)
@@ -210,12 +210,13 @@ def packed_over(
 
     def labels_of(task: tuple[NDArray[np.int64], int]) -> Any:
         places, rivals = task
-        slot = winners(dist, draws.rows, places, rivals).numpy()
+        slot = winners(dist, draws.rows, places, rivals)
         best = dist.best[places]
         labels = np.broadcast_to(best, slot.shape).copy()
         for k in range(rivals):
+            wins = slot if rivals == 1 else (slot == k + 1).view(np.uint8)
             # Modulo 256, as differences of uint8 are.
-            labels += (slot == k + 1) * (dist.rivals[k, places] - best)
+            labels += wins * (dist.rivals[k, places] - best)
         return function(dist.order[places].astype(np.int64), labels)
 
     return in_threads(labels_of, list(contests(dist, draws)))

@@ -77,7 +77,7 @@ class Flips:
                 raise Cancelled("The run was cancelled.")
             places, rivals = block
             slot = winners(dist, draws.rows, places, rivals)
-            flat[dist.order[places]] = _words(dist, slot.numpy(), places, rivals)
+            flat[dist.order[places]] = _words(dist, slot, places, rivals)
             return changes(dist, slot, places, rivals)
 
         gained = in_threads(decode, contests(dist, draws))
@@ -126,7 +126,7 @@ class Flips:
         step = max(1, _BLOCK // (rivals * len(self.z)))
         for first in range(0, len(places), step):
             some = places[first : first + step]
-            slot = winners(self.dist, rows, some, rivals).numpy()
+            slot = winners(self.dist, rows, some, rivals)
             out[:, first : first + step] = self.dist.labels(some, rivals)[
                 slot, np.arange(len(some))
             ]
