@@ -20,6 +20,8 @@ from napari_ssn.network.unet import UNet
 
 # Share that the units between slices let through below zero.
 _LEAK = 0.1
+# Beyond the first slice and the last there is nothing, as for torch.
+_PADDING = [1, 0]
 
 
 class AlongSlices(nn.Module):
@@ -58,48 +60,50 @@ class AlongSlices(nn.Module):
 class _Mixing(torch.autograd.Function):
     """What `AlongSlices` does, while it learns, with a way back that goes through less memory.
 
-    Of each slice that is left out of a part of a sum torch makes an array of zeros as large as all,
-    fills in the rest and adds them up; here the parts are added where they belong.
+    With what lies in a plane in a row it is a convolution in two dimensions, which oneDNN does in
+    half the time of the matrix products, and in an order of its own.
     """
 
     @staticmethod
     def forward(ctx: Any, flat: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """(B, Z, Y · X, F) → the same."""
         flat = flat.contiguous()
         with torch.autocast("cpu", enabled=False):
             kind = flat.dtype
-            own = weight.to(kind)
             seen = functional.leaky_relu(flat, _LEAK)
-            mixed = functional.linear(seen, own[1], bias.to(kind))
-            for one, out in zip(seen, mixed, strict=True):
-                _rows(out[1:]).addmm_(_rows(one[:-1]), own[0].T)
-                _rows(out[:-1]).addmm_(_rows(one[1:]), own[2].T)
-            mixed += flat
+            mixed = functional.conv2d(
+                _planes(seen), _kernel(weight, kind), bias.to(kind), padding=_PADDING
+            )
+            found = mixed.permute(0, 2, 3, 1).contiguous()
+            found += flat
         ctx.save_for_backward(seen, weight)
-        return mixed
+        return found
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         seen, weight = ctx.saved_tensors
         grad = grad.contiguous()
-        own = weight.to(grad.dtype)
-        back = torch.matmul(grad, own[1])
-        learnt = torch.zeros_like(own)
-        learnt[1] = _rows(grad).T @ _rows(seen)
-        for g, one, out in zip(grad, seen, back, strict=True):
-            _rows(out[:-1]).addmm_(_rows(g[1:]), own[0])
-            _rows(out[1:]).addmm_(_rows(g[:-1]), own[2])
-            learnt[0].addmm_(_rows(g[1:]).T, _rows(one[:-1]))
-            learnt[2].addmm_(_rows(g[:-1]).T, _rows(one[1:]))
+        back, learnt, bias = torch.ops.aten.convolution_backward(
+            _planes(grad), _planes(seen), _kernel(weight, grad.dtype), [weight.shape[1]],
+            [1, 1], _PADDING, [1, 1], False, [0, 0], 1, [True, True, True],
+        )  # fmt: skip
+        back = back.permute(0, 2, 3, 1)
         # The unit's sign is that of what it was given.
         back = torch.ops.aten.leaky_relu_backward(back, seen, _LEAK, True)
         back += grad
-        return back, learnt.to(weight.dtype), _rows(grad).sum(0).to(weight.dtype)
+        learnt = learnt[..., 0].permute(2, 0, 1)
+        return back, learnt.to(weight.dtype), bias.to(weight.dtype)
 
 
-def _rows(values: Tensor) -> Tensor:
-    """(…, F) as a matrix of F columns; a block of memory is not copied."""
-    return values.reshape(-1, values.shape[-1])
+def _planes(flat: Tensor) -> Tensor:
+    """(B, Z, Y · X, F) as images of a row a slice, (B, F, Z, Y · X), where they lie in memory."""
+    return flat.permute(0, 3, 1, 2)
+
+
+def _kernel(weight: Tensor, kind: torch.dtype) -> Tensor:
+    """(3, F, F) as the kernel of a convolution of three such rows, (F, F, 3, 1)."""
+    return weight.permute(1, 2, 0)[..., None].to(kind)
 
 
 class SliceUNet(nn.Module):
