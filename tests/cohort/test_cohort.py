@@ -291,7 +291,9 @@ def test_a_scheduler_that_is_not_there(
 
 def test_a_scheduler_that_is_there(cohort: Any, tmp_path: Path) -> None:
     scan(tmp_path / "in" / "a.nii.gz")
-    with LocalCluster(1, 1, processes=False, protocol="tcp", dashboard_address=None) as cluster:
+    with LocalCluster(
+        1, 1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+    ) as cluster:
         status, said, err, started = cohort("--scheduler", cluster.scheduler_address)
     assert status == 0 and not started and said == "1 scan: 1 done.\n", err
 
@@ -304,7 +306,7 @@ def test_workers_that_come_later_are_waited_for_and_looked_at(
     monkeypatch.setattr(work, "_PATIENCE", 0.2)
     # The first of them sees other folders, and the second is one to work with.
     monkeypatch.setattr(cohort_run, "check_worker", crews.first_is_unfit(tmp_path / "came"))
-    how = {"processes": False, "protocol": "tcp", "dashboard_address": None}
+    how = {"processes": False, "protocol": "tcp", "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=0, threads_per_worker=1, **how) as cluster:
         timers = [Timer(wait, cluster.scale, (count,)) for count, wait in ((1, 1.5), (2, 4.0))]
         before = crew_module.Check.problem

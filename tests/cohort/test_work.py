@@ -77,7 +77,7 @@ def test_who_is_there_is_asked_of_the_scheduler(crew: Any, monkeypatch: pytest.M
 
 
 def test_a_scheduler_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    how = {"processes": False, "protocol": "tcp", "dashboard_address": None}
+    how = {"processes": False, "protocol": "tcp", "dashboard_address": "127.0.0.1:0"}
     cluster = LocalCluster(n_workers=1, threads_per_worker=1, **how)
     check = Check(lambda: "", (), lambda words: None)
     # dask tries again for half a minute.
