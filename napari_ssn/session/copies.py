@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -49,7 +49,7 @@ class Copies:
     Attributes:
         made: signal: a hypothesis was decoded to become a layer of its own.
         kept: hypotheses of the result that somebody kept, and whose layers are there.
-        take: is asked to take a layer away; it is named as it was when it was `laid`.
+        take: is asked to take layers away; each is named as it was when it was `laid`.
         bring: is asked to bring one back, as it was.
 
     Args:
@@ -71,7 +71,7 @@ class Copies:
         failed: Callable[[str], None],
     ) -> None:
         self.kept: set[Choice] = set()
-        self.take: Callable[[Laid], None] = lambda laid: None
+        self.take: Callable[[Sequence[Laid]], None] = lambda laid: None
         self.bring: Callable[[Laid], None] = lambda laid: None
         # What the layer that is being made is a part of, to be taken back together.
         self._batch: _Batch | None = None
@@ -203,7 +203,7 @@ class Copies:
             batch.count = len(batch.layers)
         for layer in batch.layers:
             self._drop(layer)
-            self.take(layer)
+        self.take(batch.layers)
         self._changed()
 
     def _remake(self, batch: _Batch) -> None:
@@ -220,7 +220,7 @@ class Copies:
         self._queue.clear()
         self._keeping.clear()
         self._result = self._batch = None
-        self.take = self.bring = lambda laid: None
+        self.take, self.bring = (lambda laid: None), (lambda laid: None)
         self.made.disconnect()
 
     def _decode_next(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari._vispy.canvas import VispyCanvas
 from napari.utils.key_bindings import coerce_keybinding
 
 from napari_ssn.gui.dock import SSNDock
@@ -121,6 +122,33 @@ def test_what_was_kept_is_saved_as_it_was_decoded(
     qtbot.waitUntil(lambda: len(dock.scene.copies.kept) == 1, timeout=20_000)
     (drawn,) = dock.scene.drawn(dock.session.result.run)
     assert drawn is made[0].drawn
+
+
+def test_layers_that_go_together_cost_as_much_as_one(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, dock = opened
+    looked = []
+    update = VispyCanvas._clean_and_update_scenegraph
+
+    def counted(canvas: VispyCanvas) -> None:
+        looked.append(len(viewer.layers))
+        update(canvas)
+
+    monkeypatch.setattr(VispyCanvas, "_clean_and_update_scenegraph", counted)
+    run_and_wait(dock, qtbot)
+    add_samples(viewer, dock, qtbot, 4)
+    for kind in ("boxplot", "probability"):
+        dock.session.overviews.show(kind, True)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 8, timeout=20_000)
+    # Each time napari searches all of Python's objects.
+    assert not looked
+    dock.slider.undo.click()
+    assert names(viewer)[-1] == HYPOTHESIS and looked == [4]
+    add_samples(viewer, dock, qtbot, 3)
+    run_again(dock, qtbot)
+    # Samples, and pictures of the run before.
+    assert len(looked) == 3, looked
 
 
 # ---- From run to run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.adding import take_away
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn
 from napari_ssn.session import Decoded
@@ -177,12 +178,13 @@ class CopyLayers:
             getattr(copy.layer.events, name).connect(self._touched)
         copy.layer.events.mode.connect(self._edited)
 
-    def take(self, copy: Copy) -> None:
-        """Take a layer away; nobody is told."""
-        if copy in self._copies:
+    def take(self, copies: Sequence[Copy]) -> None:
+        """Take layers away; nobody is told."""
+        gone = [copy for copy in copies if copy in self._copies]
+        for copy in gone:
             self._let_go(copy.layer)
             self._copies.remove(copy)
-            self._viewer.layers.remove(copy.layer)
+        take_away(self._viewer, [copy.layer for copy in gone])
 
     def bring(self, copy: Copy) -> None:
         """Bring a layer back that was taken away, as it was."""
@@ -219,10 +221,9 @@ class CopyLayers:
         gone = [copy for copy in copies if not copy.touched]
         for copy in copies:
             self._let_go(copy.layer)
+        take_away(self._viewer, [copy.layer for copy in gone])
         for copy in copies:
-            if copy in gone:
-                self._viewer.layers.remove(copy.layer)
-            else:
+            if copy not in gone:
                 copy.layer.visible = False
                 self._mark(copy.layer)
                 copy.layer.name = f"{copy.layer.name} · earlier run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from napari.viewer import Viewer
 from napari_ssn.core.summaries.lines import MEDIAN_BIT, boxplot_lines
 from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.adding import take_away
 from napari_ssn.gui.layers.colours import GREYS, TONES, LabelColours
 from napari_ssn.gui.layers.painted import Painted
 from napari_ssn.gui.layers.scene import Scene
@@ -61,25 +63,23 @@ class Overlays:
 
     def refresh(self) -> None:
         """Show what was made, and take away what is not wanted."""
-        for kind in NAMES:
-            found = self._session.overviews.of(kind)
-            if found is None:
-                self._take_away(kind)
-            elif self._shown.get(kind) is not found:
-                self._show(found)
+        found = {kind: self._session.overviews.of(kind) for kind in NAMES}
+        self._take_away([kind for kind, one in found.items() if one is None])
+        for kind, one in found.items():
+            if one is not None and self._shown.get(kind) is not one:
+                self._show(one)
 
     def _found(self, result: Prediction) -> None:
         """The pictures of the result before, which may have another shape, are gone."""
         self._grey, self._hidden = False, self._session.summary.hidden
-        for kind in list(self._layers):
-            self._take_away(kind)
+        self._take_away(list(self._layers))
         self.refresh()
 
-    def _take_away(self, kind: Kind) -> None:
-        layer = self._layers.pop(kind, None)
-        self._shown.pop(kind, None)
-        if layer is not None:
-            self._viewer.layers.remove(layer)
+    def _take_away(self, kinds: Collection[Kind]) -> None:
+        gone = [self._layers.pop(kind) for kind in kinds if kind in self._layers]
+        for kind in kinds:
+            self._shown.pop(kind, None)
+        take_away(self._viewer, gone)
 
     def _show(self, found: Overview) -> None:
         result, kind = self._session.result, found.wish.kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer
@@ -192,8 +192,8 @@ class Scene:
         self._session.copies.laid(made)
         self.redrawn.emit()
 
-    def _take(self, copy: Any) -> None:
-        self.copies.take(copy)
+    def _take(self, copies: Sequence[Any]) -> None:
+        self.copies.take(copies)
         self.redrawn.emit()
 
     def _bring(self, copy: Any) -> None:
