@@ -94,8 +94,8 @@ def cohort(
         list[Format] | None,
         typer.Option(
             "--format",
-            help="Of the label maps: nifti, seg.nrrd, dicom-seg, dicom-sr or dicom-labelmap. May "
-            "be given several times.",
+            metavar="|".join(one.value for one in _FORMATS),
+            help="Of the label maps. May be given several times.",
             show_default="nifti",
         ),
     ] = None,
@@ -217,6 +217,9 @@ def cohort(
 
         def found(total: int, todo: int) -> None:
             bar.console.print(to_be_done(plural(total, "scan"), todo))
+            if todo == 0:
+                bar.remove_task(task)
+                return
             bar.update(task, description="Segmenting", total=todo, completed=0)
 
         def one_ended(state: State) -> None:

@@ -20,12 +20,14 @@ from distributed.comm.core import connect
 from distributed.core import Status
 from distributed.security import Security
 
-from napari_ssn.errors import DeviceError
+from napari_ssn.errors import NEVER, Cancel, DeviceError
 
 # Memory that a worker takes with a model and an image of 512³ in it, at least.
 _EACH_BYTES = 3 << 30
 # Seconds until a scheduler that does not answer is given up.
 _PATIENCE = 30
+# Between two looks at whether something has come, or somebody has stopped.
+_LOOK = 0.1
 # Seconds that a worker may be missing: dask starts one anew within some.
 _MISSING = 40.0
 _CONFIG = {
@@ -93,14 +95,26 @@ class Check:
                 self._say(f"Left aside: {why}.")
         return self._fit[address]
 
-    def problem(self, crew: Crew, addresses: Iterable[str]) -> str:
-        """Why one of some cannot be used; waits for their answers."""
-        for address, asked in [(one, self._ask(crew, one)) for one in addresses]:
-            why = self._why(asked)
-            if why:
-                return why
-            if why is not None:
-                self._fit[address] = True
+    def problem(self, crew: Crew, cancel: Cancel = NEVER) -> str:
+        """Why one of those that are there cannot be used; waits for their answers, for a while.
+
+        One that others keep busy, or that goes meanwhile, is asked on like those that come later.
+        """
+        asked = {one: self._ask(crew, one) for one in crew.workers()}
+        end = time.monotonic() + _PATIENCE
+        while asked and time.monotonic() < end:
+            for address in [one for one, future in asked.items() if future.done()]:
+                why = self._why(asked.pop(address))
+                if why:
+                    return why
+                if why is not None:
+                    self._fit[address] = True
+            if asked:
+                cancel.check()
+                time.sleep(_LOOK)
+                there = crew.workers()
+                asked = {one: future for one, future in asked.items() if one in there}
+        self._asked.update(asked)
         return ""
 
     def _ask(self, crew: Crew, address: str) -> Future[Any]:
@@ -111,7 +125,7 @@ class Check:
         try:
             error = asked.exception()
             if error is None and asked.status == "finished":
-                return str(asked.result())
+                return str(asked.result(timeout=_PATIENCE))
         except (OSError, TimeoutError, FutureCancelledError):
             return None
         if error is None or isinstance(error, KilledWorker):
@@ -163,8 +177,8 @@ class Crew:
         for pause in (1.0, 0.0):
             try:
                 if (scheduler := self._client.scheduler) is not None:
-                    told = self._client.sync(scheduler.identity, n_workers=-1)
-                    return dict(told["workers"])
+                    how = {"n_workers": -1, "callback_timeout": _PATIENCE}
+                    return dict(self._client.sync(scheduler.identity, **how)["workers"])
             except OSError:
                 pass
             time.sleep(pause)
@@ -294,7 +308,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def check_scheduler(address: str) -> None:
+def check_scheduler(address: str, cancel: Cancel = NEVER) -> None:
     """DeviceError if no scheduler answers at an address; nothing is left of the attempt."""
     try:
         parse_address(address, strict=True)
@@ -306,8 +320,11 @@ def check_scheduler(address: str) -> None:
             )
 
         async def knock() -> None:
-            comm = await connect(address, timeout=_PATIENCE, **arguments)
-            await comm.close()
+            coming = asyncio.ensure_future(connect(address, timeout=_PATIENCE, **arguments))
+            while not coming.done():
+                cancel.check()
+                await asyncio.wait([coming], timeout=_LOOK)
+            await (await coming).close()
 
         asyncio.run(knock())
     except ValueError:
@@ -320,14 +337,14 @@ def check_scheduler(address: str) -> None:
 
 
 @contextmanager
-def distant_crew(address: str, gpu: bool, check: Check) -> Iterator[Crew]:
+def distant_crew(address: str, gpu: bool, check: Check, cancel: Cancel = NEVER) -> Iterator[Crew]:
     """Workers of a scheduler that is there; they stay when the ``with`` ends.
 
     DeviceError if it does not answer, or one of those that are there cannot be used.
     """
-    check_scheduler(address)
+    check_scheduler(address, cancel)
     with Client(address, timeout=_PATIENCE, set_as_default=False) as client:
         has_page = client.scheduler_info(n_workers=0)["services"].get("dashboard")
-        if why := check.problem(Crew(client, gpu), Crew(client, gpu).workers()):
+        if why := check.problem(Crew(client, gpu), cancel):
             raise DeviceError(f"These workers cannot be used: {why}.")
         yield Crew(client, gpu, client.dashboard_link if has_page else "", check=check)

@@ -183,8 +183,13 @@ def _in_table(table: Path, archive: str | None) -> Looked:
     """
     found, home = Looked(), table.parent
     names, rows = _cells(table)
-    if not rows or not {"image", "study"} & set(names):
-        raise DataError('The table has no rows below a column "image", or "study" and "series".')
+    if not {"image", "study"} & set(names):
+        there = ", ".join(f'"{one}"' for one in names if one) or "none"
+        raise DataError(
+            f'The table has no column "image", nor "study" and "series"; its columns: {there}.'
+        )
+    if not rows:
+        raise DataError("The table has no row below its head.")
     if twice := [name for name, count in Counter(names).items() if count > 1 and name in _COLUMNS]:
         raise DataError(f'The table has the column "{twice[0]}" twice.')
     found.unused = tuple(dict.fromkeys(one for one in names if one and one not in _COLUMNS))
@@ -213,11 +218,14 @@ def _cells(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Names of the columns of a table, and its rows with the lines that they end at."""
     try:
         text = read_text(table).removeprefix("\ufeff")
-        for between in _BETWEEN:
-            lines = csv.reader(io.StringIO(text, newline=""), delimiter=between)
-            names = [one.strip().casefold() for one in next(lines, [])]
-            if {"image", "study"} & set(names):
-                break
+
+        # The one that makes columns of its head.
+        def known(between: str) -> tuple[bool, int]:
+            names = _head(_lines(text, between))
+            return bool({"image", "study"} & set(names)), len(names)
+
+        lines = _lines(text, max(_BETWEEN, key=known))
+        names = _head(lines)
         rows = [(lines.line_num, [cell.strip() for cell in row]) for row in lines]
     except (OSError, UnicodeDecodeError, csv.Error):
         raise DataError(
@@ -226,6 +234,14 @@ def _cells(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         ) from None
     # Spreadsheets write rows of nothing.
     return names, [(number, row) for number, row in rows if any(row)]
+
+
+def _lines(text: str, between: str) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=between)
+
+
+def _head(lines: Iterator[list[str]]) -> list[str]:
+    return [one.strip().casefold() for one in next(lines, [])]
 
 
 def _in_files(cells: dict[str, str], home: Path, where: str) -> dict[str, Any]:

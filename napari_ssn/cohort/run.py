@@ -177,7 +177,7 @@ def run_cohort(
         device = choose_device(options.device)
         gpus = torch.cuda.device_count() if device.type == "cuda" else 0
     else:
-        check_scheduler(options.scheduler)
+        check_scheduler(options.scheduler, cancel)
     looked, server = _looked(source, out, len(card.channels), options, cancel)
     if looked.unasked:
         told.say(not_asked_for(looked.unasked))
@@ -191,7 +191,7 @@ def run_cohort(
         told.say(unused_columns(", ".join(looked.unused)))
     with Manifest(out, write=True) as manifest, ExitStack() as stack:
         # Started when there is something to do.
-        crew = cache(lambda: stack.enter_context(_crew(options, gpus, out, told)))
+        crew = cache(lambda: stack.enter_context(_crew(options, gpus, out, told, cancel)))
         places = _look_into(looked.places, manifest, crew, cancel)
         home = source if isinstance(source, Path) else out
         scans = [*looked.scans, *(one for place in places for one in _scans(*place, home))]
@@ -246,13 +246,14 @@ def _crowded(outcome: Outcome) -> bool:
 
 
 @contextmanager
-def _crew(options: Options, gpus: int, out: Path, told: Told) -> Iterator[Crew]:
+def _crew(options: Options, gpus: int, out: Path, told: Told, cancel: Cancel) -> Iterator[Crew]:
     if options.scheduler is None:
         with local_crew(options.workers, gpus) as crew:
             yield crew
         return
     check = Check(check_worker, (str(out.absolute()), __version__), told.say)
-    with distant_crew(options.scheduler, options.device.startswith("cuda"), check) as crew:
+    gpu = options.device.startswith("cuda")
+    with distant_crew(options.scheduler, gpu, check, cancel) as crew:
         if not crew.workers():
             told.say(NO_WORKERS)
         yield crew

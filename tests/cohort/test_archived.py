@@ -173,7 +173,9 @@ def test_a_table_that_cannot_be_so(tmp_path: Path) -> None:
     assert "are UIDs" in refused("study\n1.2\n")
     assert "so that image stays empty" in refused("study,series,image\n1.2,1.3,a.nii\n")
     assert "names no image" in refused("study,series,image\n,1,\n")
-    assert 'column "image", or "study"' in refused("series\n1.3\n")
+    assert 'column "image", nor "study" and "series"; its columns: "series".' in refused(
+        "series\n1.3\n"
+    )
 
 
 def test_options_that_do_not_go_together(listed: Server, cohort: Any, tmp_path: Path) -> None:

@@ -187,8 +187,9 @@ def test_a_table_as_spreadsheets_write_it(tmp_path: Path, between: str) -> None:
     [
         ("image,centre\n\n\na.nii,1 x 2\n", "Row 4 of the table: a centre"),
         ("image,centre,Centre\na.nii,,\n", 'column "centre" twice'),
-        ("", 'column "image"'),
-        ("picture\na.nii\n", 'column "image"'),
+        ("", 'no column "image", nor "study" and "series"; its columns: none.'),
+        ("picture;middle\na.nii;1 2 3\n", 'its columns: "picture", "middle".'),
+        ("image,centre\n\n", "has no row below its head"),
         ("image,centre\na.nii,1 2\nb.nii,1 x 2\n", "Row 3 of the table: a centre"),
         ("image,centre\na.nii,-1 2 3\n", "Row 2 of the table: a centre"),
         ("image,frame\na.nii,0\n", "Row 2 of the table: frame"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -11,13 +13,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from napari_ssn.cohort.crew import Check, Crew, Worker, local_crew
+from napari_ssn.cohort.crew import Check, Crew, Worker, check_scheduler, local_crew
 from napari_ssn.cohort.work import DEATHS, Shift
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
 from tests.support import crews
@@ -85,7 +88,7 @@ def test_a_scheduler_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     client = Client(cluster.scheduler_address, set_as_default=False, timeout=1)
     try:
         one = Crew(client, check=check)
-        assert not check.problem(one, Crew(client).workers())
+        assert not check.problem(Crew(client))
         ends = Ends()
         threading.Timer(0.5, cluster.close).start()
         with within(20), pytest.raises(DeviceError, match="does not answer any more"):
@@ -93,6 +96,44 @@ def test_a_scheduler_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     finally:
         client.close()
         cluster.close()
+
+
+class Mute:
+    """A crew of one worker that never answers, and that is there for so many looks."""
+
+    def __init__(self, looks: float = math.inf) -> None:
+        self._looks = looks
+
+    def workers(self) -> dict[str, Worker]:
+        self._looks -= 1
+        return {} if self._looks < 0 else {"tcp://here": Worker("tcp://here", 1, True)}
+
+    def send(self, *what: Any) -> Any:
+        return SimpleNamespace(done=lambda: False)
+
+
+def test_a_worker_that_does_not_answer_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    check, mute = Check(lambda: "", (), lambda words: None), cast(Any, Mute(3))
+    with within(5):
+        assert check.problem(mute) == ""
+    began = time.monotonic()
+    stopped = Cancel(lambda: time.monotonic() - began > 0.3)
+    with within(5), pytest.raises(Cancelled):
+        check.problem(cast(Any, Mute()), stopped)
+    # One that others keep busy may answer later.
+    monkeypatch.setattr("napari_ssn.cohort.crew._PATIENCE", 0.3)
+    mute = cast(Any, Mute())
+    with within(5):
+        assert check.problem(mute) == "" and not check.fits(mute, "tcp://here")
+
+
+def test_a_scheduler_that_does_not_answer_is_not_waited_for_by_who_stops() -> None:
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        stopped = Cancel(lambda: time.monotonic() - began > 0.3)
+        with within(5), pytest.raises(Cancelled):
+            check_scheduler(f"tcp://127.0.0.1:{port}", stopped)
 
 
 def test_nobody_waits_for_what_is_written_of_the_one_before(crew: Any) -> None:
