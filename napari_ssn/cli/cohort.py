@@ -94,7 +94,7 @@ def cohort(
         list[Format] | None,
         typer.Option(
             "--format",
-            metavar="|".join(one.value for one in _FORMATS),
+            metavar="|".join(one.value for one in Format if one in _FORMATS),
             help="Of the label maps. May be given several times.",
             show_default="nifti",
         ),

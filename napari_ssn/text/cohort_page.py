@@ -39,13 +39,16 @@ th, td { padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-al
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
-th[aria-sort=ascending] button::after { content: " ▲"; }
-th[aria-sort=descending] button::after { content: " ▼"; }
+th.number { text-align: right; }
+/* That a column can be sorted is seen before it is. */
+th button::after { content: "\\00a0▼"; opacity: .3; }
+th[aria-sort] button::after { opacity: 1; }
+th[aria-sort=ascending] button::after { content: "\\00a0▲"; }
 td.shown { width: 96px; }
 td.shown img { width: 96px; height: 96px; display: block; background: #000; }
-td.name { overflow-wrap: anywhere; min-width: 11rem; }
+td.name { overflow-wrap: anywhere; min-width: 9rem; }
 td.name button { white-space: nowrap; margin-top: .3rem; }
-td.said { max-width: 24rem; }
+td.said { min-width: 12rem; max-width: 24rem; }
 code { background: var(--soft); padding: .1rem .3rem; overflow-wrap: anywhere; }
 """
 
@@ -117,6 +120,8 @@ _HEADS = (
     ("distance", "Training images", "Sorts by how unlike the training images it is"),
     ("state", "What became of it", "Sorts by that, those without a result together"),
 )
+# Heads of columns of numbers stand above these.
+_NUMBERS, _RIGHT = {"size", "width", "presence", "longest", "distance"}, ' class="number"'
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ def page_of(model: str, lines: Sequence[Line], served: bool = False) -> str:
         if counts[state]
     )
     heads = "".join(
-        f'<th data-key="{key}" scope="col">'
+        f'<th data-key="{key}" scope="col"{_RIGHT if key in _NUMBERS else ""}>'
         f'<button type="button" title="{does}">{words}</button></th>'
         for key, words, does in _HEADS
     )
