@@ -217,10 +217,7 @@ def cohort(
 
         def found(total: int, todo: int) -> None:
             bar.console.print(to_be_done(plural(total, "scan"), todo))
-            if todo == 0:
-                bar.remove_task(task)
-                return
-            bar.update(task, description="Segmenting", total=todo, completed=0)
+            bar.update(task, description="Segmenting", total=todo, completed=0, visible=todo > 0)
 
         def one_ended(state: State) -> None:
             ended[state] += 1

@@ -137,4 +137,4 @@ def opens_in_napari(number: str) -> str:
 
 def to_be_done(scans: str, todo: int) -> str:
     """``200 scans, 40 of them to be done.``"""
-    return f"{scans}, {todo:,} of them to be done."
+    return f"{scans}, {f'{todo:,}' if todo else 'none'} of them to be done."
