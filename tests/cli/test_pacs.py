@@ -112,7 +112,7 @@ def test_the_list_of_archives(run: Run, listed: Path) -> None:
     status, _, err = run("pacs", "find")
     assert status == 2 and "Several archives are listed, name one: two, ONE." in err
     status, _, err = run("pacs", "find", "--server", "three")
-    assert status == 2 and "No archive is called 'three': there are two, ONE." in err
+    assert status == 2 and "No archive is called 'three': the list has two, ONE." in err
     assert run("pacs", "remove", "one")[0] == 0
     assert [one.name for one in servers.read_servers()] == ["two"]
     assert run("pacs", "remove", "one")[0] == 2

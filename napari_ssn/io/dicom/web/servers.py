@@ -178,7 +178,7 @@ def _host(address: str) -> str:
 
 def _unknown(name: str, found: Sequence[Server]) -> str:
     there = ", ".join(one.name for one in found)
-    listed = f"there are {there}" if there else "none is listed yet"
+    listed = f"the list has {there}" if there else "none is listed yet"
     return f"No archive is called {name[:40]!r}: {listed}."
 
 
