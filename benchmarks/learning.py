@@ -3,7 +3,8 @@
     python -m benchmarks.learning val.zip
 
 The plain way: float32, weights and images as torch makes them, the convolution along slices torch's
-own, draws of both labels' logits, each energy score from them, and memory given back. Steps are
+own, each head alone, draws of both labels' logits, each energy score from them, and memory given
+back. Steps are
 taken some at a time, in turn in one process; printed are processor time and the least time of any,
 which hold on a machine that does something else, too, and how far gradients and loss are apart.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +23,7 @@ import typer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_ssn.network import heads, ssn
 from napari_ssn.network.inflated import AlongSlices
 from napari_ssn.network.loss import draw_logits
 from napari_ssn.network.models import load_model
@@ -104,13 +107,14 @@ def step(data: Path, steps: int = _STEPS) -> list[str]:
 
 @contextmanager
 def _losses(plain: bool) -> Iterator[None]:
-    """For a while of draws of both labels' logits."""
+    """For a while of draws of both labels' logits, and of each head alone."""
     before = terms.draw_margins
     terms.draw_margins = draw_logits if plain else before
+    ssn.heads_of = partial(heads.heads_of, learning=False) if plain else heads.heads_of
     try:
         yield
     finally:
-        terms.draw_margins = before
+        terms.draw_margins, ssn.heads_of = before, heads.heads_of
 
 
 def main(

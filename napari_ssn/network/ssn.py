@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_ssn.core.distribution import EPSILON
+from napari_ssn.network.heads import heads_of
 
 # log D starts low: with large pixel noise the Monte Carlo likelihood of a whole label map
 # underflows and the factor never learns to explain it.
@@ -136,13 +137,15 @@ class SSN(nn.Module):
         """
         features = self.backbone(image)
         space = features.shape[2:]
-        mean = _head(self.mean, features).float()
+        names = {"none": (), "diagonal": ("log_diag",), "low-rank": ("log_diag", "factor")}
+        heads = [self.mean, *(getattr(self, name) for name in names[self.covariance])]
+        mean, *spread = (one.float() for one in heads_of(heads, features, learning=self.training))
         cov_diag = torch.full_like(mean, EPSILON)
         if self.covariance != "none":
-            cov_diag = _head(self.log_diag, features).float().exp() + EPSILON
+            cov_diag = spread[0].exp() + EPSILON
         if self.covariance == "low-rank":
             # Channel r·C + c of the convolution is column r, class c: (B, R, C, *S).
-            columns = self._smooth(_head(self.factor, features).float())
+            columns = self._smooth(spread[1])
             factor = columns.reshape(-1, self.rank, self.classes, *space)
             if self.offset_columns:
                 factor = factor * self._offsets(space, factor.device)
@@ -186,20 +189,6 @@ class SSN(nn.Module):
                 part = functional.interpolate(coarse, size=space, mode=mode)
             parts.append(part)
         return torch.cat(parts, dim=1)
-
-
-def _head(conv: nn.Module, features: Tensor) -> Tensor:
-    """A convolution of one voxel, (B, F, *S) → (B, channels, *S).
-
-    Where the channels of a voxel lie side by side it is a matrix product and nothing else.
-    """
-    if features.ndim == 4 or features.stride(1) != 1 or features.shape[1] == 1:
-        found: Tensor = conv(features)
-        return found
-    weight, bias = conv.weight, conv.bias
-    assert isinstance(weight, Tensor) and isinstance(bias, Tensor)
-    flat = functional.linear(features.movedim(1, -1), weight.flatten(1), bias)
-    return flat.movedim(-1, 1)
 
 
 class PresenceHead(nn.Module):
