@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from napari_ssn.core.summaries.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.summaries.lesions import Lesions
-from napari_ssn.errors import ServerError
+from napari_ssn.errors import DataError, ServerError
 from napari_ssn.geometry.contours import (
     Points,
     beside_border,
@@ -91,7 +91,7 @@ def border_field(
                 # What was painted beyond the region has a border, too.
                 if not known.all():
                     size[~known] = np.median(size[known])
-            except ServerError:
+            except (ServerError, DataError):
                 # What was painted far from any border of the model: halfway between voxels until
                 # the model's numbers there have come.
                 size[:] = 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_ssn.core import given
-from napari_ssn.errors import GeometryError, ServerError
+from napari_ssn.errors import DataError, GeometryError, ServerError
 from napari_ssn.prediction.choice import Point
 from napari_ssn.session.places import Places
 from napari_ssn.session.runner import Runner
@@ -135,7 +135,7 @@ class Pointing:
             # What a point acts on beyond the model may lie anywhere around it.
             result.dist.complete()
             result.given.posterior((*kept, point))
-        except (GeometryError, ServerError) as error:
+        except (GeometryError, ServerError, DataError) as error:
             self._tell(str(error), True)
             return
         self._tell(LATER_POINT if len(kept) < len(before) else "", False)

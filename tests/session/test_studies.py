@@ -14,7 +14,7 @@ import pytest
 from napari_ssn.core.begun import awaiting
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed import distribution as packed
-from napari_ssn.errors import ServerError
+from napari_ssn.errors import DataError, ServerError
 from napari_ssn.io.locks import hold
 from napari_ssn.network.inference import Inference, Watch
 from napari_ssn.network.models import Model
@@ -379,6 +379,15 @@ def test_who_leaves_while_the_rest_is_coming_goes_on_where_they_were(
     third.set_image(image(0))
     assert third.walk.choice == choice
     np.testing.assert_array_equal(shown(third), labels)
+
+
+def test_a_rest_that_does_not_fit_is_said_where_a_point_is_placed(
+    fresh: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = partly(fresh(), monkeypatch, [DataError("It does not fit.")])
+    session.pointing.add((5, 6), 1)
+    assert not session.pointing.points
+    assert session.note is not None and session.note.text == "It does not fit."
 
 
 def shown(session: Session) -> Any:
