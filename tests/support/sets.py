@@ -152,13 +152,13 @@ data = "drawn discs"
 licence = "CC0-1.0"
 attribution = "none"
 [recipe]
-steps = 160
+steps = 80
 batch = 4
 crop = 16
 whole_share = 0.25
 warmup = 20
 learning_rate = 5e-3
-validate_every = 80
+validate_every = 40
 validation_cases = 6
 average = 0.9
 [recipe.architecture]

@@ -71,13 +71,13 @@ def learnt(data: SliceSet, tmp_path_factory: pytest.TempPathFactory) -> Learnt:
 def test_training_learns_and_leaves_a_model(learnt: Learnt, data: SliceSet) -> None:
     trainer, told = learnt.trainer, learnt.told
     recipe, card = trainer.recipe, trainer.card
-    assert trainer.step == len(told) == 160
+    assert trainer.step == len(told) == 80
     assert set(told[0]) == {"total", "skipped", "cross_entropy"}
     assert set(told[25]) == {"total", "skipped", "likelihood", "energy"}
-    assert [h["step"] for h in trainer.history] == [80, 160]
+    assert [h["step"] for h in trainer.history] == [40, 80]
     assert all(np.isfinite(v) for values in told for v in values.values())
     model = load_model(learnt.folder, "cpu")
-    assert model.card.training.steps == 160
+    assert model.card.training.steps == 80
     assert model.card.training.sha256 == data.sha256
     assert model.card.training.recipe["learning_rate"] == 5e-3
     # The bright disc is easy: it must be found, and a random network does not find it.
@@ -111,7 +111,7 @@ def test_a_resumed_run_goes_on_where_it_stopped(
         data, data, out, recipe, card, device="cpu", workers=0,
         report=lambda step, _steps, _values: steps.append(step),
     )  # fmt: skip
-    assert steps == list(range(25, 161))
+    assert steps == list(range(25, 81))
     assert not list(out.glob(".*.part"))
     # Nothing was lost or repeated: the weights are those of a run that was never stopped, and
     # whose views another process made.
@@ -238,7 +238,7 @@ def test_two_processes_learn_as_one_does(
             "train", "--data", str(archive),
             "--val", str(archive), "--recipe", str(recipe_file), "--out", str(out),
             "--device", "cpu", "--devices", str(processes), "--workers", "0",
-            "--set", "steps=60", "--set", "validate_every=20", "--set", "batch=8",
+            "--set", "steps=30", "--set", "validate_every=10", "--set", "batch=8",
         ]  # fmt: skip
         if processes == 1:
             status, said, wrong = command(monkeypatch, capsys, *arguments)
@@ -253,7 +253,7 @@ def test_two_processes_learn_as_one_does(
         # One process speaks, however many compute.
         assert said.count("The model small is in the folder") == 1
         history = load_model(out, "cpu").card.training.history
-        assert [row["step"] for row in history] == [20, 40, 60]
+        assert [row["step"] for row in history] == [10, 20, 30]
         curves.append([(row["total"], row["ged2_v_16"]) for row in history])
     one, two = np.array(curves[0]), np.array(curves[1])
     print("loss and GED² with one process:", one.round(3).tolist())
@@ -435,8 +435,8 @@ def test_a_clock_that_is_set_back_does_not_turn_the_plan_back(
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("steps = 160", "steps = 0", "steps"),
-        ("steps = 160", "stepz = 160", "stepz"),
+        ("steps = 80", "steps = 0", "steps"),
+        ("steps = 80", "stepz = 80", "stepz"),
         ('name = "small"', 'name = "no spaces please"', "name"),
         ("[recipe]", "[recipe", "no TOML"),
     ],
