@@ -79,7 +79,7 @@ def test_weights_with_the_numbers_in_them_give_what_the_distribution_says(
 
 
 def test_what_was_taken_from_a_head_is_found_again(model: Model, tmp_path: Path) -> None:
-    cases = Drawn(model, 24)
+    cases = Drawn(model, 20)
     found = fit_head(changed(model, tmp_path / "less"), cases, "draws")
     whole = fit_head(model, cases, "draws")
     # Halved, and moved towards the label: the search goes back both ways.
@@ -89,7 +89,7 @@ def test_what_was_taken_from_a_head_is_found_again(model: Model, tmp_path: Path)
         assert found.after[name] < whole.before[name] + 0.02
     # Of the model that drew them there is nothing to win but the chance of four draws.
     assert sum(whole.before.values()) - sum(whole.after.values()) < 0.03
-    assert found.head.cases == 24 and found.tried > 4 and found.head.data == "draws"
+    assert found.head.cases == 20 and found.tried > 4 and found.head.data == "draws"
 
 
 def test_few_outlines_and_heads_without_columns_are_refused(model: Model, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_few_outlines_and_heads_without_columns_are_refused(model: Model, tmp_pa
 
 def test_the_command_writes_a_model_of_its_own(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path / "tiny", centred=True, calibration=1.5)
-    data = write(tmp_path / "data.zip", slice_files(24))
+    data = write(tmp_path / "data.zip", slice_files(20))
     out = tmp_path / "fitted"
     args = ["fit-head", "--model", str(folder), "--data", str(data), "--named", "slices"]
     ran = CliRunner().invoke(app, [*args, "--out", str(out), "--device", "cpu"])
