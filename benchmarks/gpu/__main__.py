@@ -27,6 +27,8 @@ from napari_ssn.network.models import make_folder, replace_file
 ROOT = Path(__file__).parents[2]
 #: Of the minutes, what tests and times may take at most, and what measuring the end may.
 _TESTS_S, _COLUMN_S, _END_S = 120.0, 90.0, 45.0
+# And what learning has at least.
+_LEAST_S = 2.0
 _REFRESH_S = 55.0
 # A file of weights must pass where files are collected.
 _LARGEST = 16_000_000
@@ -123,7 +125,7 @@ def train(notes: Notes, asked: argparse.Namespace, device: torch.device) -> None
     name = source.parent.name if source.name == "recipe.toml" else source.stem
     recipe, card = read_recipe(source, learn, name, changes)
     card = gone_on_from(card, asked.start or None)
-    left = max(asked.minutes * 60 - notes.spent_s - _END_S, 2.0)
+    left = max(asked.minutes * 60 - notes.spent_s - _END_S, _LEAST_S)
     # Minutes are those in all, and a run that was cut off may have spent some.
     before = read_checkpoint(asked.checkpoints)
     minutes = (left + (before.spent_s if before is not None else 0.0)) / 60

@@ -9,12 +9,12 @@ DRAWS = 100
 
 
 def draw_fewer(patch: pytest.MonkeyPatch) -> None:
-    """`DRAWS` hypotheses for cards and pictures instead of 400, twenty for diameters instead of
+    """`DRAWS` hypotheses for cards and pictures instead of 400, ten for diameters instead of
     50, and a thousand for a question instead of 4,000.
     """
     from napari_ssn.prediction import cards, given, lengths, overview
 
     for module in (cards, overview):
         patch.setattr(module, "DRAWS", DRAWS)
-    patch.setattr(lengths, "DRAWS", 20)
+    patch.setattr(lengths, "DRAWS", 10)
     patch.setattr(given, "DRAWS", 1000)
