@@ -11,6 +11,7 @@ import pytest
 
 from napari_ssn.core.given.outcomes import Outcome
 from napari_ssn.documents.sidecar import read_sidecar
+from napari_ssn.prediction import given
 from napari_ssn.prediction.answer import LEAST
 from napari_ssn.prediction.choice import Question
 from napari_ssn.prediction.wish import (
@@ -26,6 +27,11 @@ from napari_ssn.text.asking import (
 from napari_ssn.text.sizes import Measure
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
+
+pytestmark = pytest.mark.usefixtures("few_draws")
+
+#: Draws for a question, as anybody has them.
+ASKED = given.DRAWS
 
 
 def session_of(folder: Path, runner: Inline | None = None, dims: int = 2) -> Session:
@@ -187,12 +193,15 @@ def test_a_point_ends_the_conditions_and_undo_brings_them_back(tmp_path: Path) -
     assert session.asking.only == only and session.pointing.points == ()
 
 
-def test_what_is_too_rare_is_said_and_not_gone_on_with(tmp_path: Path) -> None:
+def test_what_is_too_rare_is_said_and_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given, "DRAWS", ASKED)
     session = session_of(tmp_path)
     session.asking.ask(Question("at least", 1, 40 * 48 + 1.0))
     answer = session.asking.answer
     assert answer is not None and answer.rare and not answer.usable
-    assert answer.probability == 0 and answer.error == pytest.approx(1 / 4000)
+    assert answer.probability == 0 and answer.error == pytest.approx(1 / ASKED)
     assert session.asking.words == ("Never seen: below 0.075 %", True)
     session.asking.go_on()
     assert session.asking.only == ()

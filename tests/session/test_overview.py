@@ -19,16 +19,18 @@ from napari_ssn.prediction.overview import (
     make_overview,
 )
 from napari_ssn.prediction.wish import (
-    DRAWS,
     IN_BOXPLOT,
     KINDS,
     SEED,
     Wish,
 )
 from napari_ssn.session import Session
+from tests.support.fewer import DRAWS
 from tests.support.helpers import tiny_model
 from tests.support.segmented import opened, result_of, source
 from tests.support.sessions import Held, Inline
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 
 def picture(session: Session, kind: str) -> Overview:
