@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn import prediction
+from napari_ssn.errors import DataError, ServerError
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session.overview import Overviews
 from napari_ssn.session.records import Plane
@@ -103,9 +106,11 @@ class Borders:
         known = choice if lesions is not None else replace(choice, own=())
         position = prediction.decode.position_of(result, known)
         corner = (0,) * labels.ndim
-        field = prediction.lines.border_field(result, position, lesions, labels, plane, corner)
-        found: Lines = prediction.lines.lines_of(field, plane, corner)
-        return found
+        with self._telling(choice):
+            field = prediction.lines.border_field(result, position, lesions, labels, plane, corner)
+            found: Lines = prediction.lines.lines_of(field, plane, corner)
+            return found
+        return []
 
     def of_shares(self, plane: Plane) -> tuple[Lines, ...]:
         """Around what 5, 50 and 95 % of the hypotheses hold; empty while nobody wants them."""
@@ -126,7 +131,8 @@ class Borders:
 
     def _fields(self, whose: str, choice: Choice, plane: Plane) -> _Fields:
         kept = self._kept.get((whose, plane))
-        if kept is None or kept[0] != choice:
+        # Empty too where numbers were missing that may be here by now.
+        if kept is None or kept[0] != choice or not kept[1]:
             kept = choice, self._found(choice, plane)
             keep(self._kept, (whose, plane), kept, 2 * PLANES)
         return kept[1]
@@ -145,12 +151,22 @@ class Borders:
         labels = found[tuple(one if isinstance(one, slice) else 0 for one in part)]
         position = self._walk.here.position_at(choice)
         corner = prediction.lines.corner_of(result, plane)
-        return {
-            label: prediction.lines.border_field(
-                result, position, self._walk.lesions, labels, plane, corner, label
-            )
-            for label in range(1, result.dist.classes)
-        }
+        with self._telling(choice):
+            return {
+                label: prediction.lines.border_field(
+                    result, position, self._walk.lesions, labels, plane, corner, label
+                )
+                for label in range(1, result.dist.classes)
+            }
+        return {}
+
+    @contextmanager
+    def _telling(self, choice: Choice) -> Iterator[None]:
+        """Voxels beside a border take more than a label map: of those on a server still is told."""
+        try:
+            yield
+        except (ServerError, DataError) as error:
+            self._walk.here.lacks(choice, error)
 
     def _lines(self, fields: _Fields, plane: Plane) -> dict[int, Lines]:
         result = self._result

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ssn import prediction
-from napari_ssn.errors import Cancel
+from napari_ssn.errors import Cancel, DataError, ServerError, SSNError
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.curve import STEP, Curve
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.runner import Runner
+from napari_ssn.text.problems import problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,8 @@ class Standing:
     Args:
         runner: counts sizes along the walk.
         reach: says how far the walk goes either way, in standard deviations.
-        failed: is told, in one sentence, when counting fails.
+        failed: is told, in one sentence, when counting fails, or a hypothesis takes numbers that
+            are on a server still.
     """
 
     def __init__(
@@ -48,13 +50,16 @@ class Standing:
         self.result: Prediction | None = None
         self.lesions: Lesions | None = None
         self.curve: Derived[_Way, Curve] = Derived(runner, "curve", _counted, failed)
-        self._reach = reach
+        self._failed, self._reach = failed, reach
+        # The hypothesis of which it was told that numbers are missing: who is told looks again.
+        self._lacking: Choice | None = None
         # What was decoded last, and of what: a layer and lines ask for the same slice.
         self._decoded: tuple[Any, NDArray[np.uint8]] | None = None
 
     def begin(self, result: Prediction, choice: Choice) -> None:
         """Stand at a hypothesis of another result, whose lesions are not told apart yet."""
         self.result, self.lesions, self._decoded = result, None, None
+        self._lacking = None
         self.curve.forget()
         self.move(choice)
 
@@ -62,6 +67,8 @@ class Standing:
         """Stand at another hypothesis of the result."""
         assert self.result is not None
         self.choice = choice
+        if choice != self._lacking:
+            self._lacking = None
         self.position = prediction.decode.position_of(self.result, choice)
 
     def count(self) -> None:
@@ -140,7 +147,7 @@ class Standing:
     def labels_of(self, choice: Choice, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels of a hypothesis, found soonest on the way one is on, in a part of the region.
 
-        None without a result.
+        None without a result, and where it takes numbers that are still on a server, which is told.
         """
         result, curve = self.result, self.curve.value
         if result is None:
@@ -157,10 +164,20 @@ class Standing:
         position = self.position_at(choice)
         key = (position, self.lesions, _ends(where, result.dist.space))
         if self._decoded is None or self._decoded[0] != key:
-            found = prediction.decode.labels_in(result, position, self.lesions, where)
+            try:
+                found = prediction.decode.labels_in(result, position, self.lesions, where)
+            except (ServerError, DataError) as error:
+                self.lacks(choice, error)
+                return None
             self._decoded = (key, found)
         # A copy: who gets it may do with it what they like.
         return self._decoded[1].copy()
+
+    def lacks(self, choice: Choice, error: SSNError) -> None:
+        """Tell once why a hypothesis cannot be shown."""
+        if choice != self._lacking:
+            self._lacking = choice
+            self._failed(problem(error))
 
     def position_at(self, choice: Choice) -> Position:
         """Where a hypothesis of the result lies in the distribution."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from napari_ssn import prediction
+from napari_ssn.errors import ServerError
 from napari_ssn.network.models import load_model
+from napari_ssn.text.overview import ON_SHOW
 from tests.support.docks import pick, run_and_wait
 from tests.support.helpers import tiny_model
 from tests.support.serving import served, token_file
@@ -80,3 +85,31 @@ def test_a_server_that_does_not_answer_is_told_of(
     qtbot.waitUntil(lambda: session.note is not None and session.note.error, timeout=20_000)
     assert "cannot be reached" in session.note.text
     assert dock.header.badge.text() == "Server"
+
+
+@pytest.mark.parametrize("what", ["decode.labels_in", "lines.border_field"])
+def test_a_hypothesis_that_takes_what_is_on_the_server_still_is_told(
+    what: str, opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels of one far from the outline, and numbers beside its border."""
+    _, dock = opened
+    run_and_wait(dock, qtbot)
+    session = dock.session
+    look = attrgetter(what)(prediction)
+    there = False
+
+    def far(*arguments: Any) -> Any:
+        if not there:
+            raise ServerError("The server is still sending what lies far from the outline.")
+        return look(*arguments)
+
+    monkeypatch.setattr(f"napari_ssn.prediction.{what}", far)
+    session.walk.show_sample(1)
+    assert "still sending what lies far" in dock.run.status.text()
+    assert not any(one.words == ON_SHOW for one in dock.lines.strokes.strokes)
+    there = True
+    session.walk.show_sample(2)
+    session.walk.show_sample(1)
+    assert any(one.words == ON_SHOW for one in dock.lines.strokes.strokes)
+    expected = session.result.dist.label_map(session.walk.here.position.z)
+    np.testing.assert_array_equal(dock.scene.walking.data[:], expected)
