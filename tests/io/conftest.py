@@ -9,6 +9,11 @@ import pytest
 from tests.support.connections import close_all
 
 
+@pytest.fixture(autouse=True, scope="module")
+def fewer(few_draws: None) -> None:
+    """What is written is the same for however many draws it is written of."""
+
+
 @pytest.fixture(autouse=True)
 def connections_closed() -> Iterator[None]:
     yield
