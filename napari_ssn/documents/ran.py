@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import platform
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Literal, Self
 
@@ -187,7 +188,9 @@ class Run(Exact):
     ensemble: EnsembleRun | None = None
 
 
+@cache
 def _version(package: str) -> str:
+    # Found in files, for each sidecar that is written or read.
     try:
         return version(package)
     except PackageNotFoundError:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from napari_ssn.errors import ModelError
 from napari_ssn.network.models import Model
+from napari_ssn.network.ssn import LogitParameters, PresentParameters
 
 #: How far an exported network may be from torch's, relative to 1 + the value's size.
 TOLERANCE = 1e-4
@@ -39,8 +40,7 @@ def to_onnx(model: Model) -> bytes:
         ModelError: the libraries are missing, or the network has a layer that ONNX has not.
     """
     network, image = model.network, _images(model, 2).to(model.device)
-    with torch.inference_mode():
-        names = network(image[:1])._fields
+    parameters = LogitParameters if network.presence is None else PresentParameters
     with _quiet():
         if not all(find_spec(name) for name in ("onnx", "onnxscript")):
             raise ModelError(_MISSING)
@@ -50,7 +50,7 @@ def to_onnx(model: Model) -> bytes:
                 (image,),
                 dynamo=True,
                 input_names=[INPUT],
-                output_names=list(names),
+                output_names=list(parameters._fields),
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 verbose=False,
             )
