@@ -44,7 +44,7 @@ from napari_ssn.core.kept import Kept
 from napari_ssn.core.latent import draw_z as draw_z
 from napari_ssn.core.marginals import binary_marginals, label_marginal, orthant_marginals
 from napari_ssn.core.margins import Margin
-from napari_ssn.core.tensors import as_tensor, check_tensors, forward, taken
+from napari_ssn.core.tensors import as_tensor, check_tensors, column_of, forward, taken
 from napari_ssn.geometry.brief import brief
 
 TENSORS = ("mean", "cov_factor", "cov_diag")
@@ -228,7 +228,7 @@ class LogitDistribution(Decodable):
     def _column(self, take: Callable[[Tensor], Tensor]) -> LogitDistribution:
         tensors = (self.mean, self.cov_factor, self.cov_diag)
         mean, factor, diag = (take(values).unsqueeze(-1) for values in tensors)
-        return LogitDistribution(mean, factor, diag, presence=self.presence)
+        return column_of(LogitDistribution, mean, factor, diag, self.presence)
 
     def logits_at(
         self, voxels: NDArray[np.int64]

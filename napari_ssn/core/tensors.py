@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from napari_ssn.core.kept import Kept
+
+_Dense = TypeVar("_Dense")
+_NOWHERE = np.eye(4)
+_NOWHERE.flags.writeable = False
 
 
 def as_tensor(value: Any) -> Tensor:
@@ -45,6 +51,22 @@ def check_tensors(mean: Tensor, cov_factor: Tensor, cov_diag: Tensor) -> None:
             raise ValueError(f"{name}: expected finite values, got NaN or infinity")
     if bool((cov_diag < 0).any()):
         raise ValueError("cov_diag: expected variances ≥ 0, got a negative one")
+
+
+def column_of(
+    kind: type[_Dense], mean: Tensor, cov_factor: Tensor, cov_diag: Tensor, presence: float
+) -> _Dense:
+    """Some voxels of a distribution as one of their own, (n, 1) without a place.
+
+    Nothing is checked again: the numbers are some of those of the whole, and whoever asks a
+    question asks thousands of such columns.
+    """
+    column = object.__new__(kind)
+    vars(column).update(
+        mean=mean, cov_factor=cov_factor, cov_diag=cov_diag, presence=presence, _kept=Kept(),
+        affine=_NOWHERE, start=(0, 0), image_space=tuple(mean.shape[1:]),
+    )  # fmt: skip
+    return column
 
 
 def taken(values: Tensor, voxels: NDArray[np.int64]) -> NDArray[np.float64]:
