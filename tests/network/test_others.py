@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -214,8 +215,8 @@ def test_nothing_is_unpickled(reader: Reader, tmp_path: Path) -> None:
 
 def test_what_is_no_state_dict_is_said(reader: Reader, tmp_path: Path) -> None:
     torch.save({"epoch": 3}, tmp_path / "none.pt")
-    with torch.warnings.catch_warnings():
-        torch.warnings.simplefilter("ignore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), tmp_path / "script.pt")
     (tmp_path / "cut.pth").write_bytes(
         (MODEL / "fold_0" / "checkpoint_final.pth").read_bytes()[:99]
