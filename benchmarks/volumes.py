@@ -24,8 +24,9 @@ from torch import Tensor
 
 from benchmarks.phantom import network_output
 from benchmarks.timing import compare, median, seconds
-from napari_ssn.core.directions.principal import Kind, principal_directions
+from napari_ssn.core.directions.principal import principal_directions
 from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.measures import label_counts, volume_distribution
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.packed.flips import Flips
@@ -77,7 +78,7 @@ def volumes() -> tuple[list[str], PackedDistribution]:
     counted = median(lambda: volume_distribution(packed, HYPOTHESES), 3)
     directions = ", ".join(
         f"{kind} {median(partial(principal_directions, packed, kind), 3):.2f} s"
-        for kind in get_args(Kind)
+        for kind in get_args(DirectionKind)
     )
     wider = median(lambda: packed.spread(1.5, (1.0, 1.0, 0.5, 1.0)), 1)
     walk = unit_walk(packed.rank)
