@@ -37,7 +37,8 @@ def to_onnx(model: Model) -> bytes:
     ``argmax over C of mean + Σ_r z_r cov_factor_r``. The card stands in the file's metadata.
 
     Raises:
-        ModelError: the libraries are missing, or the network has a layer that ONNX has not.
+        ModelError: the libraries are missing, or the network has a layer that ONNX has not, or
+            this torch fails at it.
     """
     network, image = model.network, _images(model, 2).to(model.device)
     parameters = LogitParameters if network.presence is None else PresentParameters
@@ -54,11 +55,13 @@ def to_onnx(model: Model) -> bytes:
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 verbose=False,
             )
-        except torch.onnx.errors.OnnxExporterError:
-            raise ModelError(
-                f"{model.card.title} cannot be written as ONNX: its network has a layer that ONNX "
-                "does not know."
-            ) from None
+        except torch.onnx.errors.OnnxExporterError as error:
+            why = (
+                "its network has a layer that ONNX does not know."
+                if _lacks_a_layer(error)
+                else f"torch {torch.__version__} fails at its network; a newer one may not."
+            )
+            raise ModelError(f"{model.card.title} cannot be written as ONNX: {why}") from error
     assert program is not None
     proto = program.model_proto
     proto.metadata_props.add(key=CARD, value=model.card.model_dump_json(exclude_none=True))
@@ -119,3 +122,11 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         log.setLevel(before)
+
+
+def _lacks_a_layer(error: BaseException) -> bool:
+    """Whether torch's exporter found nothing in ONNX for an operation: all else it calls so too."""
+    found: BaseException | None = error
+    while found is not None and type(found).__name__ != "DispatchError":
+        found = found.__cause__
+    return found is not None

@@ -75,6 +75,38 @@ def test_a_network_that_asks_for_presence_says_it_in_onnx_too() -> None:
     assert departure(found, model, 1) <= TOLERANCE
 
 
+class Unknown(torch.nn.Module):
+    """ONNX has no eigenvalues."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.eigvals(x).real
+
+
+class Branching(torch.nn.Module):
+    """What it does hangs on numbers, which torch cannot write down."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2 if x.sum() > 0 else x
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [(Unknown(), "a layer that ONNX does not know"), (Branching(), "fails at its network")],
+    ids=["unknown", "branching"],
+)
+def test_why_it_cannot_be_written_is_said(
+    network: torch.nn.Module, words: str, tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = torch.onnx.export
+
+    def other(*arguments: object, **options: object) -> object:
+        return export(network, (torch.ones(2, 3, 3),), dynamo=True, verbose=False)
+
+    monkeypatch.setattr(torch.onnx, "export", other)
+    with pytest.raises(ModelError, match=words):
+        to_onnx(tiny)
+
+
 def test_another_network_departs(tiny, content, tmp_path: Path) -> None:
     assert departure(content, tiny) <= TOLERANCE
     other = load_model(tiny_model(tmp_path / "tiny-2d", seed=1), "cpu")
