@@ -39,10 +39,11 @@ class AlongSlices(nn.Module):
     def forward(self, x: Tensor, slices: int) -> Tensor:
         """(B · Z, F, Y, X) → the same, Z slices of each volume in a row."""
         count, channels, height, width = x.shape
+        if torch.compiler.is_exporting():
+            return self._plainly(x, slices)
         # Channels last: slices one after the other are a volume already, without a copy, and
         # the convolution is three matrix products (torch's own is ten times slower here).
         flat = x.permute(0, 2, 3, 1).reshape(-1, slices, height * width, channels)
-        # Not while somebody follows what is done, as for ONNX: then the count of images is open.
         if self.training and flat.requires_grad and flat.device.type == "cpu":
             own: Tensor = _Mixing.apply(flat, self.weight, self.bias)  # type: ignore[no-untyped-call]
             return own.reshape(count, height, width, channels).permute(0, 3, 1, 2)
@@ -55,6 +56,17 @@ class AlongSlices(nn.Module):
         mixed += flat
         found: Tensor = mixed.reshape(count, height, width, channels)
         return found.permute(0, 3, 1, 2)
+
+    def _plainly(self, x: Tensor, slices: int) -> Tensor:
+        """The same in a few steps, as a file says it: each part that is written in place would be
+        a dozen steps there, and who runs it chooses where things lie in memory.
+        """
+        rows = x.reshape(-1, slices, x.shape[1], x.shape[2] * x.shape[3]).transpose(1, 2)
+        seen = functional.leaky_relu(rows, _LEAK)
+        kernel = _kernel(self.weight, x.dtype)
+        rows = rows + functional.conv2d(seen, kernel, self.bias, padding=_PADDING)
+        found: Tensor = rows.transpose(1, 2).reshape(x.shape)
+        return found
 
 
 class _Mixing(torch.autograd.Function):
@@ -154,7 +166,8 @@ class SliceUNet(nn.Module):
         """(B, channels, Z, Y, X) → (B, features, Z, Y, X)."""
         batch, channels, slices, height, width = image.shape
         flat = image.transpose(1, 2).reshape(batch * slices, channels, height, width)
-        flat = flat.contiguous(memory_format=torch.channels_last)
+        if not torch.compiler.is_exporting():
+            flat = flat.contiguous(memory_format=torch.channels_last)
         net, along = self.slices, list(self.along)
         x0 = along[0](net.conv_0(flat), slices)
         x1 = along[1](net.down_1(x0), slices)

@@ -47,6 +47,20 @@ def test_mixing_along_slices_is_a_convolution_of_three() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("slices", [1, 4])
+def test_it_is_the_same_as_a_file_says_it(slices: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    mix = AlongSlices(5)
+    with torch.no_grad():
+        mix.weight.normal_()
+        mix.bias.normal_()
+    x = torch.randn(2 * slices, 5, 3, 2)
+    expected = mix(x, slices)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    monkeypatch.setattr(torch.nn.functional, "linear", None)
+    torch.testing.assert_close(mix(x, slices), expected)
+
+
 @pytest.mark.parametrize("slices", [1, 2, 5])
 def test_what_is_learnt_along_slices_is_what_a_convolution_of_three_learns(slices: int) -> None:
     torch.manual_seed(3)
