@@ -7,6 +7,7 @@ among several processes, sees the views that one uninterrupted process would hav
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +74,8 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         self.seed = seed
         self._order: dict[int, NDArray[np.int64]] = {}
         self._pipes: dict[tuple[int, ...], Any] = {}
+        # Once here, and not in each of the processes that divide to make views: it takes a second.
+        _monai()
 
     def __getitem__(self, key: Key) -> dict[str, Tensor]:
         random = np.random.default_rng([self.seed, key.number])
@@ -155,10 +158,12 @@ def _cut(
     return np.pad(inside, [(0, 0), *overhang], mode=mode)
 
 
-def _transforms(views: Views, size: tuple[int, ...]) -> Any:
-    from monai import transforms
+def _monai() -> Any:
+    return import_module("monai.transforms")
 
-    both = ["image", "raters"]
+
+def _transforms(views: Views, size: tuple[int, ...]) -> Any:
+    transforms, both = _monai(), ["image", "raters"]
     dims = len(size)
     angle = float(np.deg2rad(views.rotation))
     steps: list[Any] = [
