@@ -30,6 +30,7 @@ _TESTS_S, _COLUMN_S, _END_S = 120.0, 90.0, 45.0
 # And what learning has at least.
 _LEAST_S = 2.0
 _REFRESH_S = 55.0
+_TESTS = "tests/whole/test_gpu.py"
 # A file of weights must pass where files are collected.
 _LARGEST = 16_000_000
 
@@ -63,8 +64,10 @@ class Notes:
 
 def run_tests(notes: Notes, device: torch.device) -> None:
     """The tests marked ``gpu``, in a process of their own: a fault of one ends nothing here."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/whole/test_gpu.py"]
-    env = {**os.environ, "NAPARI_SSN_TEST_DEVICE": str(device), "PYTHONPATH": str(ROOT)}
+    # Without what else is installed for pytest, which would bring napari and Qt.
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_timeout", "-q", "-m", "gpu", _TESTS]
+    env = {**os.environ, **alone, "NAPARI_SSN_TEST_DEVICE": str(device)}
     try:
         done = subprocess.run(
             command, cwd=ROOT, env=env, capture_output=True, text=True, check=False,

@@ -12,8 +12,10 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,8 +78,44 @@ class Warm:
         self._process.close()
 
 
+def run(
+    command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None,
+    timeout: float | None = None, **streams: Any,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """Stands for `subprocess.run` of ``python -m MODULE …`` whose words are captured.
+
+    Args:
+        command: of Python, ``-m``, a module and what it is given.
+        cwd, env, timeout: as there.
+        streams: that they are captured, as text, and that a failure raises nothing.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer; it was killed.
+    """
+    if not LINUX:
+        return subprocess.run(command, cwd=cwd, env=env, timeout=timeout, **streams)
+    python, option, module, *arguments = command
+    assert (python, option) == (sys.executable, "-m")
+    assert streams == {"capture_output": True, "text": True, "check": False}
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as wrong:
+        ends = [_End(one.fileno()) for one in (said, wrong)]
+        place = str(cwd or Path.cwd()), dict(env or os.environ)
+        process = server().Process(target=_answer, args=(module, arguments, *place, ends))
+        process.start()
+        process.join(timeout)
+        if late := process.is_alive():
+            process.kill()
+            process.join()
+        status = process.exitcode
+        process.close()
+        texts = [(one.seek(0), one.read())[1] for one in (said, wrong)]
+    if late:
+        raise subprocess.TimeoutExpired(command, timeout or 0.0, *texts)
+    return subprocess.CompletedProcess(command, status, *texts)
+
+
 class _End:
-    """An end of a pipe, which a process is given when it begins."""
+    """An end of a pipe or an open file, which a process is given when it begins."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -94,4 +132,16 @@ def _run(module: str, told: _End) -> None:
     for number, stream in enumerate((told.number, silent, silent)):
         os.dup2(stream, number)
     sys.stdin, sys.argv = os.fdopen(0, closefd=False), [module]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _answer(
+    module: str, arguments: list[str], cwd: str, env: dict[str, str], streams: list[_End]
+) -> None:
+    for number, stream in enumerate(streams, start=1):
+        os.dup2(stream.number, number)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from napari_ssn.training.recipes import read_recipe
 from napari_ssn.training.schedule import Minutes, rate_by_clock
 from napari_ssn.training.slices import SliceSet, load_slices
 from napari_ssn.training.trainer import Trainer
+from tests.support import warm
 from tests.support.helpers import command
 from tests.support.sets import RECIPE, nnunet_folder, slice_files, write
 
@@ -238,13 +238,14 @@ def test_two_processes_learn_as_one_does(
             "train", "--data", str(archive),
             "--val", str(archive), "--recipe", str(recipe_file), "--out", str(out),
             "--device", "cpu", "--devices", str(processes), "--workers", "0",
-            "--set", "steps=30", "--set", "validate_every=10", "--set", "batch=8",
+            "--set", "steps=15", "--set", "validate_every=5", "--set", "batch=8",
+            "--set", "warmup=10",
         ]  # fmt: skip
         if processes == 1:
             status, said, wrong = command(monkeypatch, capsys, *arguments)
         else:
-            # The others are started as the first one was.
-            done = subprocess.run(
+            # The first begins warm; the others are started by it as it says it was.
+            done = warm.run(
                 [sys.executable, "-m", "napari_ssn", *arguments], capture_output=True, text=True,
                 timeout=300, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
             )  # fmt: skip
@@ -253,7 +254,7 @@ def test_two_processes_learn_as_one_does(
         # One process speaks, however many compute.
         assert said.count("The model small is in the folder") == 1
         history = load_model(out, "cpu").card.training.history
-        assert [row["step"] for row in history] == [10, 20, 30]
+        assert [row["step"] for row in history] == [5, 10, 15]
         curves.append([(row["total"], row["ged2_v_16"]) for row in history])
     one, two = np.array(curves[0]), np.array(curves[1])
     print("loss and GED² with one process:", one.round(3).tolist())

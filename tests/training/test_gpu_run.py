@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from benchmarks.gpu.column import Stopwatch
 from benchmarks.gpu.pack import join, split
 from napari_ssn.network.models import load_model
 from napari_ssn.training.checkpoint import read_checkpoint
+from tests.support import warm
 from tests.support.sets import nodule_files, put
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,8 @@ def test_it_tests_times_trains_and_leaves_everything(
     # How long it takes is not what this is about: each is timed once, and little is learnt.
     monkeypatch.setattr(column, "Stopwatch", partial(Stopwatch, budget_s=0.0))
     monkeypatch.setattr(run, "_LEAST_S", 0.3)
+    late = subprocess.TimeoutExpired
+    monkeypatch.setattr(run, "subprocess", SimpleNamespace(run=warm.run, TimeoutExpired=late))
     out = tmp_path / "out"
     command = [
         "--out", str(out), "--data", str(data), "--device", "cpu", "--minutes", "0.1",

@@ -43,8 +43,9 @@ def test_segmenting_is_what_it_is_on_the_cpu(name: str, device: torch.device) ->
     if name == "lidc-2d":
         volume = sample_volume(1)
     else:
-        # Larger than a tile along every axis.
-        noise = np.random.default_rng(0).normal(size=(60, 84, 60)).astype(np.float32)
+        # Larger than a tile along every axis; dry, where both are one, along the first.
+        space = (60, 56, 40) if device.type == "cpu" else (60, 84, 60)
+        noise = np.random.default_rng(0).normal(size=space).astype(np.float32)
         volume = Volume(noise[None], np.eye(4), "volume")
     here, there = (load_model(name, where) for where in ("cpu", str(device)))
     a, b = here.segment(volume), there.segment(volume)
