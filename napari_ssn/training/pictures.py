@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,15 @@ from PIL import Image, ImageDraw, ImageFont
 from napari_ssn.documents.card import Label
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, make_folder, replace_file
-from napari_ssn.text.pictures import Line, drawn, fitting, grey_canvas, label_lines, view_around
+from napari_ssn.text.pictures import (
+    Line,
+    drawn,
+    fitting,
+    grey_canvas,
+    label_lines,
+    png_of,
+    view_around,
+)
 from napari_ssn.training.cases import Case, Cases
 
 # Pixels: of a panel's side, between and around panels, and under them for their captions.
@@ -65,7 +72,7 @@ def worst_cases(
     for place, index in enumerate(worst[:count].tolist(), start=1):
         scene = _scene(model, cases[index], cases.spacing_mm(index))
         path = folder / f"worst-{place}.png"
-        replace_file(path, _png(_picture(scene, model.card.labels[1:])))
+        replace_file(path, png_of(np.asarray(_picture(scene, model.card.labels[1:]))))
         paths.append(path)
     return paths
 
@@ -250,9 +257,3 @@ def _model_caption(scene: _Scene) -> str:
 
 def _empty(maps: Maps) -> int:
     return int((~maps.any((1, 2))).sum())
-
-
-def _png(picture: Image.Image) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, "PNG", optimize=True)
-    return out.getvalue()

@@ -21,7 +21,9 @@ from napari_ssn.training.heads import FIGURES, fit_head, fitted_tensors, with_he
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.sets import slice_files, write
 
-TAKEN, MOVED = [0.5, 0.5, 0.5], [0.6]
+TAKEN, MOVED = [0.5, 0.5], [0.6]
+# Small, as hundreds of heads are tried.
+SPACE = (16, 16)
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Drawn:
     def __post_init__(self) -> None:
         self.cases = []
         for number in range(self.count):
-            volume = Volume(noise_image((32, 32), seed=number)[None], np.eye(4))
+            volume = Volume(noise_image(SPACE, seed=number)[None], np.eye(4))
             raters = self.model.segment(volume).sample(4, seed=90 + number, pixel_noise=True)
             self.cases.append(Case(str(number), volume, raters))
 
@@ -53,7 +55,7 @@ class Drawn:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    return load_model(tiny_model(tmp_path / "tiny"), "cpu")
+    return load_model(tiny_model(tmp_path / "tiny", region=SPACE, rank=len(TAKEN)), "cpu")
 
 
 def changed(model: Model, folder: Path) -> Model:
@@ -101,8 +103,8 @@ def test_few_outlines_and_heads_without_columns_are_refused(model: Model, tmp_pa
 
 
 def test_the_command_writes_a_model_of_its_own(tmp_path: Path) -> None:
-    folder = tiny_model(tmp_path / "tiny", centred=True, calibration=1.5)
-    data = write(tmp_path / "data.zip", slice_files(20))
+    folder = tiny_model(tmp_path / "tiny", centred=True, region=SPACE, rank=2, calibration=1.5)
+    data = write(tmp_path / "data.zip", slice_files(20, SPACE[0]))
     out = tmp_path / "fitted"
     args = ["fit-head", "--model", str(folder), "--data", str(data), "--named", "slices"]
     ran = CliRunner().invoke(app, [*args, "--out", str(out), "--device", "cpu"])
