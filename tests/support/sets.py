@@ -152,13 +152,13 @@ data = "drawn discs"
 licence = "CC0-1.0"
 attribution = "none"
 [recipe]
-steps = 80
+steps = 30
 batch = 4
 crop = 16
 whole_share = 0.25
-warmup = 20
+warmup = 10
 learning_rate = 5e-3
-validate_every = 40
+validate_every = 15
 validation_cases = 6
 average = 0.9
 [recipe.architecture]
