@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import psutil
@@ -27,7 +29,29 @@ from napari_ssn.remote.distant import Distant
 from napari_ssn.remote.elsewhere import Elsewhere
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 from tests.support.serving import served, token_file
+from tests.support.warm import LINUX, Command
 from tests.support.webs import certificate
+
+
+def arguments(model: Path, token: Path) -> list[str]:
+    own = ["serve", "--model", str(model), "--device", "cpu", "--port", "0"]
+    return [*own, "--token-file", str(token)]
+
+
+def begun(command: Sequence[str], background: bool = False) -> Any:
+    """The command, with pipes for its output.
+
+    What a script starts in the background begins with SIGINT ignored.
+    """
+    if LINUX:
+        return Command(command, background)
+    signals = partial(
+        signal.signal, signal.SIGINT, signal.SIG_IGN if background else signal.SIG_DFL
+    )
+    return subprocess.Popen(
+        [sys.executable, "-m", "napari_ssn", *command],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=signals,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -38,15 +62,7 @@ def test_it_serves_until_it_is_stopped(
     tmp_path: Path, background: bool, told_by: signal.Signals
 ) -> None:
     folder, token = tiny_model(tmp_path / "flat", region=(16, 16)), tmp_path / "token"
-    command = [sys.executable, "-m", "napari_ssn", "serve", "--model", str(folder)]
-    command += ["--device", "cpu", "--port", "0", "--token-file", str(token)]
-    # What a script starts in the background begins with SIGINT ignored.
-    signals = partial(
-        signal.signal, signal.SIGINT, signal.SIG_IGN if background else signal.SIG_DFL
-    )
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=signals
-    ) as process:
+    with begun(arguments(folder, token), background) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("Serving flat at http://127.0.0.1:")
@@ -68,8 +84,7 @@ def test_nothing_of_a_run_is_on_its_disk(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path / "flat", region=(160, 160))
     token, home = tmp_path / "token", tmp_path / "home"
     home.mkdir()
-    command = [sys.executable, "-m", "napari_ssn", "serve", "--model", str(folder)]
-    command += ["--device", "cpu", "--port", "0", "--token-file", str(token)]
+    command = [sys.executable, "-m", "napari_ssn", *arguments(folder, token)]
     places = ("HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
     where = os.environ | dict.fromkeys(places, str(home)) | {"PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
@@ -91,9 +106,7 @@ def test_nothing_of_a_run_is_on_its_disk(tmp_path: Path) -> None:
 def test_a_server_that_is_killed_in_a_run_is_told(tmp_path: Path) -> None:
     folder = tiny_model(tmp_path / "flat", region=(16, 16))
     token = tmp_path / "token"
-    command = [sys.executable, "-m", "napari_ssn", "serve", "--model", str(folder)]
-    command += ["--device", "cpu", "--port", "0", "--token-file", str(token)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with begun(arguments(folder, token)) as process:
         assert process.stdout is not None
         server = Elsewhere(process.stdout.readline().split()[-1], token)
         there = Distant.of(read_card(folder), server, patience=0.5)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -114,6 +115,57 @@ def run(
     return subprocess.CompletedProcess(command, status, *texts)
 
 
+class Command:
+    """Stands for `subprocess.Popen` of ``napari-ssn`` with its output in pipes, as text.
+
+    Args:
+        arguments: of the command.
+        background: whether it begins with SIGINT ignored, as what a script starts in the background.
+    """
+
+    def __init__(self, arguments: Sequence[str], background: bool = False) -> None:
+        (read_out, out), (read_errors, errors) = os.pipe(), os.pipe()
+        told = list(arguments), background, _End(out), _End(errors)
+        self._process = server().Process(target=_command, args=told)
+        self._process.start()
+        for number in (out, errors):
+            os.close(number)
+        self.stdout, self.stderr = os.fdopen(read_out), os.fdopen(read_errors)
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+        self.stderr.close()
+        self._process.join()
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, if it did; the signal that ended it, negative."""
+        found: int | None = self._process.exitcode
+        return found
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """What it has yet to say, little enough for the pipes, when it has ended.
+
+        Args:
+            timeout: seconds that it has for it.
+        """
+        self._process.join(timeout)
+        assert self.returncode is not None
+        return self.stdout.read(), self.stderr.read()
+
+
 class _End:
     """An end of a pipe or an open file, which a process is given when it begins."""
 
@@ -127,10 +179,26 @@ class _End:
         self.number = state.detach()
 
 
+def _command(arguments: list[str], background: bool, out: _End, errors: _End) -> None:
+    silent = os.open(os.devnull, os.O_RDONLY)
+    _have(silent, out.number, errors.number)
+    # As Python begins.
+    signal.signal(signal.SIGINT, signal.SIG_IGN if background else signal.default_int_handler)
+    sys.argv = ["napari-ssn", *arguments]
+    runpy.run_module("napari_ssn", run_name="__main__", alter_sys=True)
+
+
+def _have(*streams: int) -> None:
+    """Standard input, output and errors are these from now on."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        # Whoever reads it waits for the end of all who have it.
+        os.close(stream)
+
+
 def _run(module: str, told: _End) -> None:
     silent = os.open(os.devnull, os.O_WRONLY)
-    for number, stream in enumerate((told.number, silent, silent)):
-        os.dup2(stream, number)
+    _have(told.number, silent, os.dup(silent))
     sys.stdin, sys.argv = os.fdopen(0, closefd=False), [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -6,8 +6,9 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,14 @@ def holds(one: Requirement, extras: set[str]) -> bool:
     return one.marker is None or any(one.marker.evaluate({"extra": e}) for e in extras | {""})
 
 
-def brought(extras: set[str]) -> set[str]:
+@cache
+def homes() -> Mapping[str, list[str]]:
+    """Distributions that bring a package: each asks every file of all that is installed."""
+    return packages_distributions()
+
+
+@cache
+def brought(extras: frozenset[str]) -> set[str]:
     """Distributions that the project needs with these extras, and that those need."""
     lines = [*PROJECT["dependencies"], "napari"]
     lines += [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
@@ -89,6 +97,5 @@ def test_every_extra_is_installed() -> None:
 
 @pytest.mark.parametrize("name", sorted(imported()))
 def test_what_tests_import_comes_with_an_extra(name: str) -> None:
-    homes = packages_distributions()[name]
-    there = brought(next(installed()))
-    assert {canonicalize_name(one) for one in homes} & there
+    there = brought(frozenset(next(installed())))
+    assert {canonicalize_name(one) for one in homes()[name]} & there
