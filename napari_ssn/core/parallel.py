@@ -20,5 +20,9 @@ def in_threads(function: Callable[[_Item], _Found], items: Iterable[_Item]) -> l
     here each thread does whole blocks, its operations undivided.
     """
     # The number of threads is that of the calling thread; one set in a thread stays there.
-    with ThreadPoolExecutor(torch.get_num_threads(), "blocks", torch.set_num_threads, (1,)) as pool:
+    threads = torch.get_num_threads()
+    if threads == 1:
+        # One beside this one, which only waits, would take longer to begin than small blocks do.
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(threads, "blocks", torch.set_num_threads, (1,)) as pool:
         return list(pool.map(function, items))

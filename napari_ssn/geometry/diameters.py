@@ -159,9 +159,7 @@ def _longest(
     parts, _ = ndimage.label(stack, joined)
     boxes = [box for box in ndimage.find_objects(parts) if box is not None]
     # No part is longer than the diagonals of its box: the largest first, and few are looked at.
-    sizes = [(box[1].stop - box[1].start, box[2].stop - box[2].start) for box in boxes]
-    reach = {size: _reach(size, edges) for size in set(sizes)}
-    most = [reach[size] for size in sizes]
+    most = _reach([(box[1].stop - box[1].start, box[2].stop - box[2].start) for box in boxes], edges)
     best: _Best | None = None
     slab = 0
     for number in np.argsort(most, kind="stable")[::-1]:
@@ -183,9 +181,10 @@ def _longest(
     return best, slab
 
 
-def _reach(box: tuple[int, int], edges: Floats) -> float:
-    size = np.array(box, dtype=np.float64)
-    return float(max(np.linalg.norm(edges @ (size * turn)) for turn in ([1, 1], [1, -1])))
+def _reach(boxes: Sequence[tuple[int, int]], edges: Floats) -> Floats:
+    """The longer diagonal of each box of so many rows and columns, (n,)."""
+    rows, columns = np.array(boxes, dtype=np.float64).T[:, None] * edges.T[..., None]
+    return np.asarray(np.sqrt(np.square([rows + columns, rows - columns]).sum(1)).max(0))
 
 
 def _measured(part: NDArray[np.bool_], edges: Floats, least: float) -> _Best | None:
