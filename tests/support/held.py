@@ -57,6 +57,13 @@ def _of(things: list[Any], *kinds: type) -> Iterator[Any]:
     return compress(things, map(wanted.__contains__, map(type, things)))
 
 
+def _owner(one: np.ndarray) -> dict[int, np.ndarray]:
+    """Whose memory an array shows, under its number."""
+    while isinstance(one.base, np.ndarray):
+        one = one.base
+    return {id(one): one}
+
+
 def held() -> Held:
     """Bytes of every array and tensor that anything alive refers to; views count as their owner.
 
@@ -75,21 +82,24 @@ def _held() -> Held:
     storages: dict[int, torch.Tensor] = {}
     through: dict[int, Any] = {}
     todo: list[Any] = gc.get_objects()
+    for one in _of(todo, torch.Tensor, np.ndarray):
+        if isinstance(one, np.ndarray):
+            # One of a kind of its own, which Python knows.
+            owners |= _owner(one)
+        elif one.layout == torch.strided:
+            try:
+                storages[one.untyped_storage().data_ptr()] = one
+            except RuntimeError:
+                # One that torch.export left behind: it has a shape, and no memory.
+                continue
     while todo:
-        for one in _of(todo, torch.Tensor):
-            if one.layout == torch.strided:
-                try:
-                    storages[one.untyped_storage().data_ptr()] = one
-                except RuntimeError:
-                    # One that torch.export left behind: it has a shape, and no memory.
-                    continue
         found_in = gc.get_referents(*todo)
-        for one in _of(found_in, np.ndarray):
-            while isinstance(one.base, np.ndarray):
-                one = one.base
-            owners[id(one)] = one
-        plain = list(compress(found_in, map({tuple, dict}.__contains__, map(type, found_in))))
-        plain = list(compress(plain, map(not_, map(gc.is_tracked, plain))))
+        # What is known is there already: half of it, and this is told sooner than what it is.
+        unknown = list(compress(found_in, map(not_, map(gc.is_tracked, found_in))))
+        few = list(_of(unknown, np.ndarray, tuple, dict))
+        for one in _of(few, np.ndarray):
+            owners |= _owner(one)
+        plain = list(_of(few, tuple, dict))
         inner = dict(zip(map(id, plain), plain, strict=True))
         inner = {key: inner[key] for key in inner.keys() - through.keys()}
         through |= inner
