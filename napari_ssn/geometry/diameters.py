@@ -159,7 +159,9 @@ def _longest(
     parts, _ = ndimage.label(stack, joined)
     boxes = [box for box in ndimage.find_objects(parts) if box is not None]
     # No part is longer than the diagonals of its box: the largest first, and few are looked at.
-    most = _reach([(box[1].stop - box[1].start, box[2].stop - box[2].start) for box in boxes], edges)
+    most = _reach(
+        [(box[1].stop - box[1].start, box[2].stop - box[2].start) for box in boxes], edges
+    )
     best: _Best | None = None
     slab = 0
     for number in np.argsort(most, kind="stable")[::-1]:

@@ -19,7 +19,7 @@ def remember(patch: pytest.MonkeyPatch) -> None:
     _manifests(patch)
     _glyphs(patch)
     _variables(patch)
-    _signatures(patch)
+    remember_signatures(patch)
 
 
 def _states(patch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def _variables(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Program, "_parse_variables_from_code", remembered)
 
 
-def _signatures(patch: pytest.MonkeyPatch) -> None:
+def remember_signatures(patch: pytest.MonkeyPatch) -> None:
     """Whether a function takes an event, which every connection asks it."""
     from napari.utils.events.event import EventEmitter
 

@@ -5,8 +5,10 @@ A reader is a line in `READERS`, a writer one in `WRITERS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import highdicom
@@ -26,10 +28,19 @@ from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
 from tests.support import readers
 from tests.support.dicoms import make_multiframe, make_series
 from tests.support.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of
+from tests.support.remembered import remember_signatures
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 ALL = [pytest.param(one, id=one.name) for one in phantoms()]
 Placed = tuple[NDArray[Any], NDArray[np.float64]]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def signatures() -> Iterator[None]:
+    """Hundreds of layers are made here."""
+    with pytest.MonkeyPatch.context() as patch:
+        remember_signatures(patch)
+        yield
 
 
 # ---- Files, written by other libraries
@@ -55,8 +66,18 @@ def nrrd_file(folder: Path, one: Phantom) -> Path:
 
 
 def dicom(folder: Path, one: Phantom) -> Path:
-    make_series(folder / "series", one.data, one.affine, intercept=0.0)
+    (folder / "series").mkdir()
+    for name, content in _slices(one).items():
+        (folder / "series" / name).write_bytes(content)
     return folder / "series"
+
+
+@cache
+def _slices(one: Phantom) -> dict[str, bytes]:
+    """Files of a series by their names."""
+    with TemporaryDirectory() as folder:
+        made = make_series(Path(folder), one.data, one.affine, intercept=0.0)
+        return {path.name: path.read_bytes() for path in made}
 
 
 def enhanced(folder: Path, one: Phantom) -> Path:
