@@ -58,7 +58,7 @@ class Segmenting(Job):
         from napari_ssn.cli.segmenting import segment_image
 
         segment_image(
-            self.image, self.out, str(self.model), count=4, device="cpu", report=True,
+            self.image, self.out, str(self.model), count=2, device="cpu", report=True,
             overwrite=True,
         )  # fmt: skip
 

@@ -120,7 +120,7 @@ class Command:
 
     Args:
         arguments: of the command.
-        background: whether it begins with SIGINT ignored, as what a script starts in the background.
+        background: whether SIGINT is ignored, as in what a script starts in the background.
     """
 
     def __init__(self, arguments: Sequence[str], background: bool = False) -> None:

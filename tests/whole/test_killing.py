@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.killing import JOBS, Job, run
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
