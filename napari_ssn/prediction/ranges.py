@@ -142,7 +142,7 @@ def count_ranges(
     prediction: Prediction,
     points: tuple[Point, ...] = (),
     only: tuple[Question, ...] = (),
-    count: int = DRAWS,
+    count: int | None = None,
     cancel: Cancel = NEVER,
 ) -> Ranges:
     """Draw hypotheses and state the range of each label's size.
@@ -155,9 +155,10 @@ def count_ranges(
     Args:
         prediction: whose hypotheses.
         points, only: that they are drawn given.
-        count: of the draws.
+        count: of the draws; `DRAWS` if left out.
         cancel: looked at on the way.
     """
+    count = DRAWS if count is None else count
     given = prediction.given
     crowd = crowd_of(prediction, points, only, count, SEED)
     if crowd.of:

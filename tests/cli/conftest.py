@@ -11,6 +11,7 @@ import pytest
 
 from napari_ssn.cli import spreads
 from napari_ssn.cli.segmenting import segment_image
+from napari_ssn.prediction import ranges
 from tests.support.choices import NAME, SPACE
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
 
@@ -18,6 +19,12 @@ from tests.support.helpers import command, noise_image, oblique_affine, tiny_mod
 @pytest.fixture(autouse=True, scope="module")
 def fewer(few_draws: None) -> None:
     """A command writes, and verifies, however many draws as it does all of them."""
+
+
+@pytest.fixture
+def a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges of as many hypotheses as a user's."""
+    monkeypatch.setattr(ranges, "DRAWS", 1000)
 
 
 @pytest.fixture(scope="module")

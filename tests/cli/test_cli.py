@@ -64,6 +64,7 @@ def segment(run, image: Path, model: Path, out: Path, *args: object) -> tuple[in
     return run("segment", image, "--model", model, "--out", out, "--device", "cpu", *args)
 
 
+@pytest.mark.usefixtures("a_thousand")
 def test_writes_the_mean_the_samples_and_the_volumes(run, scan, model_3d, tmp_path: Path) -> None:
     out = tmp_path / "results" / "new"
     status, text, _ = segment(run, scan, model_3d, out, "--samples", 3, "--seed", 7)
@@ -98,6 +99,7 @@ def test_writes_the_mean_the_samples_and_the_volumes(run, scan, model_3d, tmp_pa
     assert len(re.findall(f"^{line}$", text, re.MULTILINE)) == 2
 
 
+@pytest.mark.usefixtures("a_thousand")
 def test_the_printed_range_is_that_of_the_core(run, scan, model_3d, tmp_path: Path) -> None:
     from napari_ssn.core.measures import central_range
 

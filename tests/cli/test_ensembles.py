@@ -107,6 +107,7 @@ def test_members_may_be_of_a_frame(run, maps, tmp_path: Path) -> None:
     assert status == 0, out + err
 
 
+@pytest.mark.usefixtures("a_thousand")
 def test_the_range_of_many_is_drawn_around_them_and_no_models(run, scan, tmp_path: Path) -> None:
     made = [*members(19), members(1)[0] * 0]
     # One outlines nothing: still nobody is a reader.

@@ -84,7 +84,7 @@ def test_another_drawing_or_another_z_is_found_out(
 ) -> None:
     other = tmp_path / "other.nii"
     values = drawn[1].copy()
-    values[10, 10, 10] = 1 - min(1, values[10, 10, 10])
+    values[10, 10, 5] = 1 - min(1, values[10, 10, 5])
     nib.save(nib.Nifti1Image(values, nib.load(scan).affine), other)
     args = ("--image", scan, "--model", models["3d"], "--fit")
     status, out, _ = run(fitted / "fitted.json", *args, other)
@@ -111,7 +111,7 @@ def test_what_is_no_outline_of_the_image_is_one_sentence(run_segment, scan, tmp_
     moved[:3, 3] += 0.5
     one, several = nothing.copy(), nothing.copy()
     one[9:13, 6:9, 4:7] = 1
-    several[2:4, 2:4, 2:4], several[8:10, 8:10, 8:10] = 3, 7
+    several[2:4, 2:4, 2:4], several[8:10, 8:10, 6:8] = 3, 7
     cases = [
         (nothing, affine, "3d", "Nothing is drawn yet."),
         (one, moved, "3d", "The outline lies on another grid"),

@@ -13,6 +13,7 @@ from napari_ssn.core.measures import calibrated_values, central_range
 from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.network.fit import Fit
 from napari_ssn.prediction.ranges import count_ranges
+from tests.support.fewer import DRAWS
 
 pytestmark = pytest.mark.usefixtures("measured_once")
 
@@ -70,7 +71,7 @@ def test_the_stated_ends_are_those_of_the_range(scan, models, results) -> None:
     for one, stated in zip(record.sizes.values(), ranges.ranges, strict=True):
         ends = (one.voxels[5], one.voxels[50], one.voxels[95])
         assert ends == pytest.approx((stated.low, stated.median, stated.high), abs=1e-3)
-        assert one.draws == ranges.count == 1000
+        assert one.draws == ranges.count == 2 * DRAWS
 
 
 def test_a_sidecar_of_before_says_nothing_of_them(scan, models, results) -> None:

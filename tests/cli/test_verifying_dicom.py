@@ -25,7 +25,7 @@ from tests.support.helpers import command, noise_image, oblique_affine, tiny_mod
 from tests.support.planted import named_in
 from tests.support.segmentations import AFFINES, SOURCES, SPACE, card, complaints, maps
 
-IMAGE = (22, 18, 8)
+IMAGE = (16, 15, 8)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def make_single(folder: Path) -> Path:
 def make_enhanced(folder: Path) -> Path:
     folder.mkdir()
     return make_multiframe(
-        folder / "a.dcm", noise_image(IMAGE), oblique_affine(), intercept=-2048.0
+        folder / "a.dcm", noise_image(IMAGE), oblique_affine(), intercept=-4096.0
     )
 
 

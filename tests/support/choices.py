@@ -13,7 +13,7 @@ from napari_ssn.prediction.source import Source
 from napari_ssn.session import Session
 from tests.support.sessions import Inline, start
 
-SPACE = (22, 18, 14)
+SPACE = (22, 16, 8)
 NAME = "DOE_JANE"
 _tokens = count(1)
 

@@ -9,15 +9,16 @@ DRAWS = 100
 
 
 def draw_fewer(patch: pytest.MonkeyPatch) -> None:
-    """`DRAWS` hypotheses for cards and pictures instead of 400, ten for diameters instead of
-    50, and a thousand for a question instead of 4,000; what is chance of a share is told from
-    four halves of them instead of fifty.
+    """`DRAWS` hypotheses for cards and pictures instead of 400, twice as many for the ranges of a
+    command instead of 1,000, ten for diameters instead of 50, and a thousand for a question
+    instead of 4,000; what is chance of a share is told from four halves of them instead of fifty.
     """
     from napari_ssn.core.summaries import representatives
-    from napari_ssn.prediction import cards, given, lengths, overview
+    from napari_ssn.prediction import cards, given, lengths, overview, ranges
 
     for module in (cards, overview):
         patch.setattr(module, "DRAWS", DRAWS)
+    patch.setattr(ranges, "DRAWS", 2 * DRAWS)
     patch.setattr(lengths, "DRAWS", 10)
     patch.setattr(given, "DRAWS", 1000)
     patch.setattr(representatives, "_HALVES", 4)

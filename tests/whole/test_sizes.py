@@ -25,6 +25,7 @@ from napari_ssn.text.sizes import (
     headline,
     sizes_line,
 )
+from tests.support.fewer import DRAWS
 from tests.support.helpers import command, noise_image, oblique_affine, page_of, tiny_model
 from tests.support.sessions import Inline, start
 
@@ -80,7 +81,7 @@ def test_one_slice_has_an_area_however_thick_it_is() -> None:
 def test_the_command_says_area_and_diameters_of_the_slice(out: Path) -> None:
     told = (out / "told").read_text(encoding="utf-8")
     assert re.fullmatch(
-        rf"Label 1: median {_AREA} · model range [\d,–]+ mm² \(90 % of 1,000 hypotheses\)"
+        rf"Label 1: median {_AREA} · model range [\d,–]+ mm² \(90 % of {2 * DRAWS} hypotheses\)"
         rf".* · mean outline {_ACROSS}{_CUT}",
         told,
     ), told
