@@ -138,6 +138,8 @@ class Command:
     def __exit__(self, *_: object) -> None:
         self.stdout.close()
         self.stderr.close()
+        # It has ended, unless the test failed.
+        self._process.kill()
         self._process.join()
 
     @property

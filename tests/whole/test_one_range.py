@@ -21,6 +21,7 @@ from napari_ssn.geometry.intensity import seems_ct
 from napari_ssn.gui.panels.walk import ResultPanel
 from napari_ssn.io.dicom.structured import stated
 from napari_ssn.io.sidecar import sidecar_path
+from napari_ssn.prediction import ranges
 from napari_ssn.prediction.choice import Question
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import (
@@ -87,7 +88,7 @@ def shown(model: Path, path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) 
     assert QApplication.instance() is not None
     monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
     volume = ssn.read(path)
-    session = Session(Inline(), Settings(device="cpu", hypotheses=1000), (model,))
+    session = Session(Inline(), Settings(device="cpu", hypotheses=ranges.DRAWS), (model,))
     session.catalogue.look()
     panel = ResultPanel(session)
     qtbot.addWidget(panel)
