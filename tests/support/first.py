@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.napari_hooks import image_layer
 from napari_ssn.samples import layers, sample, volume
 from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, SHARES
+from tests.support.fewer import draw_fewer
 from tests.support.turns import Turns
 
 SIZE = (1280, 800)
@@ -155,8 +157,11 @@ def measured(who: str, what: str) -> dict[str, list[float]]:
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
     Turns().until(list, lambda: True, OPENED)
-    taken = ours(viewer, what) if who == "ours" else napari_alone(viewer, what)
-    viewer.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # Other threads draw, of which nothing is measured.
+        draw_fewer(patch)
+        taken = ours(viewer, what) if who == "ours" else napari_alone(viewer, what)
+        viewer.close()
     return taken
 
 

@@ -14,11 +14,12 @@ import pytest
 
 
 def remember(patch: pytest.MonkeyPatch) -> None:
-    """Have states, manifests, glyphs, variables of shaders and signatures found once."""
+    """Have states, manifests, glyphs, shaders' variables and indents, and signatures found once."""
     _states(patch)
     _manifests(patch)
     _glyphs(patch)
     _variables(patch)
+    _indents(patch)
     remember_signatures(patch)
 
 
@@ -81,6 +82,20 @@ def _variables(patch: pytest.MonkeyPatch) -> None:
             self._process_pending_variables()
 
     patch.setattr(Program, "_parse_variables_from_code", remembered)
+
+
+def _indents(patch: pytest.MonkeyPatch) -> None:
+    """Code of shaders without its indentation, which every function of one is stripped of anew."""
+    from vispy.visuals.shaders import Function
+
+    clean, known = Function._clean_code, {}
+
+    def remembered(self: Any, code: str) -> str:
+        if code not in known:
+            known[code] = clean(self, code)
+        return known[code]
+
+    patch.setattr(Function, "_clean_code", remembered)
 
 
 def remember_signatures(patch: pytest.MonkeyPatch) -> None:
