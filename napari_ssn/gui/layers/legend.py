@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from napari._vispy.overlays.base import ViewerOverlayMixin
 from napari._vispy.utils.visual import overlay_to_visual
-from napari._vispy.visuals.text import Text
 from napari.components.overlays import CanvasOverlay
 from numpy.typing import NDArray
 from vispy.color import Color
 from vispy.scene.visuals import Compound
 
 from napari_ssn.gui.layers.plates import Plated
+from napari_ssn.gui.layers.printed import Printed
 from napari_ssn.gui.layers.sheets import Sheets
 from napari_ssn.gui.layers.strokes import HALO
 
@@ -43,7 +43,7 @@ class VispyLegend(ViewerOverlayMixin, Plated):
     overlay: LegendOverlay
 
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
-        self._text = Text(pos=(0, 0), font_info=font_info, anchor_x="left", anchor_y="center")
+        self._text = Printed(font_info.face)
         # All in one: each kind of line would have a program of its own compiled.
         self._signs = Sheets()
         node = Compound([self._text, self._signs])
@@ -65,19 +65,16 @@ class VispyLegend(ViewerOverlayMixin, Plated):
         return np.array([[[0.0, _DOWN], [self.x_size, max(_DOWN, self.y_size)]]])
 
     def _lay_out(self, rows: tuple[tuple[str, str, float], ...]) -> None:
-        text = self._text
-        text.text = [words for words, _, _ in rows]
-        text.font_size = self.overlay.font_size
-        width, height = text.get_width_height()
-        each = height / len(rows)
-        middles = _DOWN + each * (np.arange(len(rows)) + 0.5)
-        # Without its bounds a text that grew is cut off.
-        text.pos = np.stack([np.full(len(rows), _SIGN + _GAP), middles], axis=1)
-        text.color = self._get_fgcolor()
+        sizes = self._text.set_words([words for words, _, _ in rows], self.overlay.font_size)
+        width, each = sizes.max(axis=0)
+        tops = _DOWN + each * np.arange(len(rows))
+        middles = tops + each / 2
+        left = np.full(len(rows), _SIGN + _GAP)
+        self._text.place(np.stack([left, tops], axis=1), self._get_fgcolor())
         self._signs.visible = any(tone for _, tone, _ in rows)
         if self._signs.visible:
             self._signs.set_data(*_signs_of(rows, middles))
-        self.x_size, self.y_size = _SIGN + _GAP + width, _DOWN + height
+        self.x_size, self.y_size = _SIGN + _GAP + width, _DOWN + each * len(rows)
         self.node.update()
 
     def close(self) -> None:

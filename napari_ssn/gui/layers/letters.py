@@ -1,4 +1,4 @@
-"""Letters at the four edges of the canvas, all in one: of each text napari compiles a program."""
+"""Letters at the four edges of the canvas."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from napari._vispy.overlays.base import ViewerOverlayMixin
-from napari._vispy.utils.text import get_text_metrics
 from napari._vispy.utils.visual import overlay_to_visual
-from napari._vispy.visuals.text import Text
 from napari.components.overlays import CanvasOverlay
 from numpy.typing import NDArray
 
 from napari_ssn.gui.layers.plates import Plated
+from napari_ssn.gui.layers.printed import Printed
 
 
 class LettersOverlay(CanvasOverlay):
@@ -37,8 +36,7 @@ class VispyLetters(ViewerOverlayMixin, Plated):
     def __init__(self, *, font_info: Any, **kwargs: Any) -> None:
         # Of each word its middle, and its width and height.
         self._middles = self._sizes = np.zeros((0, 2))
-        text = Text(pos=(0, 0), font_info=font_info, anchor_x="center", anchor_y="center")
-        super().__init__(node=text, font_info=font_info, **kwargs)
+        super().__init__(node=Printed(font_info.face), font_info=font_info, **kwargs)
         self._events = (
             self.overlay.events.words,
             self.overlay.events.font_size,
@@ -62,23 +60,18 @@ class VispyLetters(ViewerOverlayMixin, Plated):
         super()._on_position_change(event)
 
     def _lay_out(self) -> None:
-        text, there = self.node, [bool(words) for words in self.overlay.words]
+        there = [bool(words) for words in self.overlay.words]
         if not any(there):
             return
         shown = [words for words in self.overlay.words if words]
-        text.text, text.font_size = shown, self.overlay.font_size
-        metrics, ratio = get_text_metrics(text), text._vispy_dpi_ratio
-        wide = [metrics.horizontalAdvance(words) for words in shown]
-        self._sizes = np.array([[one, metrics.height()] for one in wide]) * ratio
+        self._sizes = self.node.set_words(shown, self.overlay.font_size)
         high, across = self.viewer.canvas.size
         pad = np.array(self.viewer.canvas.overlay_tiling.padding)
         # From each edge to the middle of what stands there.
         edges = np.array([[0, high / 2], [across, high / 2], [across / 2, 0], [across / 2, high]])
         inwards = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
         self._middles = edges[there] + inwards[there] * (pad + self._sizes / 2)
-        text.pos = self._middles
-        text.color = self._get_fgcolor()
-        self.node.update()
+        self.node.place(self._middles - self._sizes / 2, self._get_fgcolor())
 
     def close(self) -> None:
         """See `VispyCanvasOverlay`."""

@@ -14,7 +14,7 @@ from napari._vispy.overlays.base import VispyCanvasOverlay
 from napari._vispy.utils.gl import BLENDING_MODES
 from numpy.typing import NDArray
 
-from napari_ssn.gui.layers.sheets import Sheets
+from napari_ssn.gui.layers.sheets import Sheets, corners_of
 
 # Of napari's padding between overlays the part that a ground reaches out, as napari has it.
 _PAD = 0.8
@@ -47,7 +47,7 @@ class Plated(VispyCanvasOverlay):
             colour = self.viewer.canvas.background_color
             colour[-1] *= _COVERS
         pad = np.array(self.viewer.canvas.overlay_tiling.padding) * _PAD / 2
-        corners = _corners(spans + np.array([-pad, pad]))
+        corners = corners_of(spans + np.array([-pad, pad]))
         plate.set_data(corners, np.tile(np.asarray(colour, np.float32), (len(corners), 1)))
         plate.transform = self.node.transform
         plate.order = self.node.order - 1
@@ -61,12 +61,3 @@ class Plated(VispyCanvasOverlay):
         """See `VispyCanvasOverlay`."""
         super().close()
         self.plate.parent = None
-
-
-def _corners(spans: NDArray[np.float64]) -> NDArray[np.float64]:
-    """All four corners of rectangles, (n, 4, 2), of which two are given, (n, 2, 2)."""
-    (left, top), (right, bottom) = np.moveaxis(spans, 0, -1)
-    found: NDArray[np.float64] = np.array(
-        [[left, top], [right, top], [right, bottom], [left, bottom]]
-    )
-    return np.moveaxis(found, -1, 0)

@@ -14,8 +14,8 @@ from vispy.gloo import VertexBuffer
 from vispy.scene.visuals import create_visual_node
 from vispy.visuals import Visual
 
-# A rectangle is two triangles: which of its corners they have.
-_TRIANGLES = [0, 1, 2, 0, 2, 3]
+#: A rectangle is two triangles: which of its corners they have.
+TRIANGLES = [0, 1, 2, 0, 2, 3]
 _VERTEX = """
 varying vec4 v_tone;
 
@@ -53,8 +53,8 @@ class SheetsVisual(Visual):
             corners: (n, 4, 2), columns first, in order around each; at least one.
             tones: (n, 4) their colours.
         """
-        self._corners = corners[:, _TRIANGLES].reshape(-1, 2).astype(np.float32)
-        self._tones = np.repeat(tones.astype(np.float32), len(_TRIANGLES), axis=0)
+        self._corners = corners[:, TRIANGLES].reshape(-1, 2).astype(np.float32)
+        self._tones = np.repeat(tones.astype(np.float32), len(TRIANGLES), axis=0)
         self._changed = True
         self._bounds_changed()
         self.update()
@@ -83,6 +83,15 @@ class SheetsVisual(Visual):
             return (0.0, 0.0)
         along = self._corners[:, axis]
         return float(along.min()), float(along.max())
+
+
+def corners_of(spans: NDArray[np.floating]) -> NDArray[np.float64]:
+    """All four corners of rectangles, (n, 4, 2), of which two are given, (n, 2, 2)."""
+    (left, top), (right, bottom) = np.moveaxis(spans, 0, -1)
+    found: NDArray[np.float64] = np.array(
+        [[left, top], [right, top], [right, bottom], [left, bottom]]
+    )
+    return np.moveaxis(found, -1, 0)
 
 
 Sheets = create_visual_node(SheetsVisual)

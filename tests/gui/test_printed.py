@@ -1,0 +1,89 @@
+"""Words on the canvas are those that Qt prints, pixel for pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QFont, QFontMetricsF, QImage, QPainter
+from vispy.scene import SceneCanvas
+from vispy.visuals.shaders.program import ModularProgram
+
+from napari_ssn.gui.layers.printed import Printed
+
+FACE, SIZE = "Sans Serif", (60, 90)
+# As large as napari's own words of so many points.
+POINTS, PIXELS = 9, 16
+WORDS = ["Wy · 5 %", "side"]
+AT = np.array([[4.0, 3.0], [21.4, 30.6], [2.0, 12.0]])
+
+
+def by_qt(words: list[str], at: np.ndarray, ratio: int) -> np.ndarray:
+    """The same in white on black, one after the other."""
+    image = QImage(SIZE[1] * ratio, SIZE[0] * ratio, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.black)
+    font = QFont(FACE)
+    font.setPixelSize(PIXELS * ratio)
+    painter = QPainter(image)
+    painter.setFont(font)
+    painter.setPen(Qt.GlobalColor.white)
+    above = QFontMetricsF(font).ascent()
+    for word, (left, top) in zip(words, np.round(at * ratio).tolist(), strict=True):
+        painter.drawText(QPointF(left, top + above), word)
+    painter.end()
+    rows = range(image.height())
+    return np.array([[image.pixelColor(x, y).red() for x in range(image.width())] for y in rows])
+
+
+def drawn(canvas: SceneCanvas) -> np.ndarray:
+    return np.asarray(canvas.render(alpha=False))[..., 0].astype(int)
+
+
+@pytest.fixture
+def canvas(qtbot: Any, request: pytest.FixtureRequest) -> Any:
+    one = SceneCanvas(size=SIZE[::-1], bgcolor="black", px_scale=getattr(request, "param", 1))
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize(("canvas", "ratio"), [(1, 1), (2, 2)], indirect=["canvas"])
+def test_they_are_as_sharp_as_the_screen_is(canvas: SceneCanvas, ratio: int) -> None:
+    printed = Printed(FACE, parent=canvas.scene)
+    sizes = printed.set_words(WORDS, POINTS)
+    printed.place(AT[:2], np.ones(4))
+    found, expected = drawn(canvas), by_qt(WORDS, AT[:2], ratio)
+    assert expected.max() > 200
+    np.testing.assert_allclose(found, expected, atol=1)
+    # What is said of their sizes holds all of them, but for an edge.
+    for (left, top), (wide, high) in zip(np.floor(AT), np.ceil(sizes), strict=False):
+        rows, columns = ratio * np.array([[top, top + high], [left, left + wide]]).astype(int)
+        found[rows[0] : rows[1] + ratio, columns[0] - ratio : columns[1] + ratio] = 0
+    assert not found.any()
+
+
+def test_others_cost_no_new_program(canvas: SceneCanvas, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = Printed(FACE, parent=canvas.scene)
+    printed.set_words(WORDS, POINTS)
+    printed.place(AT[:2], np.ones(4))
+    first, built, real = drawn(canvas), [], ModularProgram._build
+
+    def counted(program: Any) -> None:
+        built.append(program)
+        real(program)
+
+    monkeypatch.setattr(ModularProgram, "_build", counted)
+    for words in (["Ø 20 × 15 mm"], ["+", "side", "Wy"], WORDS):
+        at = AT[: len(words)]
+        printed.set_words(words, POINTS)
+        printed.place(at, np.ones(4))
+        found = drawn(canvas)
+        np.testing.assert_allclose(found, by_qt(words, at, 1), atol=1)
+    assert not built
+    np.testing.assert_array_equal(found, first)
+    # Their colour, and none without words.
+    printed.place(AT[:2], np.array([0.5, 1, 1, 1]))
+    np.testing.assert_allclose(drawn(canvas), first / 2, atol=1)
+    printed.set_words([], POINTS)
+    assert not drawn(canvas).any()
