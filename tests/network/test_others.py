@@ -28,6 +28,7 @@ from napari_ssn.network.others.weights import Reader
 from tests.support.bundles import ARGUMENTS, INFERENCE, METADATA, bundle, weights
 from tests.support.ensembles import image
 from tests.support.nnunets import KEPT, MODEL, SPACES, phantom
+from tests.support.warm import read_weights_warm
 
 
 @pytest.fixture
@@ -37,7 +38,11 @@ def scan(tmp_path: Path) -> ssn.Volume:
 
 @pytest.fixture(scope="module")
 def reader():
-    with Reader() as held:
+    with pytest.MonkeyPatch.context() as patch, Reader() as held:
+        # How the process begins is what `test_nnunet_finds_the_same` is about.
+        read_weights_warm(patch)
+        held.read(MODEL / "fold_0" / "checkpoint_final.pth")
+        patch.undo()
         yield held
 
 
@@ -292,7 +297,8 @@ def test_a_single_network_has_the_views_that_its_training_mirrored(scan, tmp_pat
     assert twice.notes == ["Some networks have the very same weights, which count more than once."]
 
 
-def test_a_pickled_bundle_is_the_same_network(scan, tmp_path: Path) -> None:
+def test_a_pickled_bundle_is_the_same_network(scan, tmp_path: Path, monkeypatch) -> None:
+    read_weights_warm(monkeypatch)
     one = ssn.networks(bundle(tmp_path / "a", folds=2), scan, views="none", device="cpu")
     other = ssn.networks(
         bundle(tmp_path / "b", folds=2, pickled=True), scan, views="none", device="cpu"
