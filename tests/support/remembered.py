@@ -5,8 +5,9 @@ Each is a function of what it is given alone; a tenth of what the tests of the w
 
 from __future__ import annotations
 
+import typing
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from types import FunctionType
 from typing import Any
 
@@ -21,6 +22,8 @@ def remember(patch: pytest.MonkeyPatch) -> None:
     _variables(patch)
     _indents(patch)
     remember_signatures(patch)
+    _disconnecting(patch)
+    _protocols(patch)
 
 
 def _states(patch: pytest.MonkeyPatch) -> None:
@@ -105,19 +108,46 @@ def remember_signatures(patch: pytest.MonkeyPatch) -> None:
     check = EventEmitter._check_signature
     known: dict[object, bool] = {}
 
-    def remembered(function: Any) -> bool:
-        plain = getattr(function, "__func__", function)
-        key: object
+    def key_of(function: Any) -> object:
+        """What its signature follows from; None for what may stand in for something else."""
         if isinstance(function, EventEmitter):
             # One that calls another.
-            key = type(function)
-        elif type(plain) is FunctionType and not vars(plain):
-            key = plain.__code__, plain is function, len(plain.__defaults__ or ())
-        else:
-            # Others may stand in for something, and what they wrap is another.
+            return type(function)
+        if type(function) is partial and not function.keywords and not vars(function):
+            inner = key_of(function.func)
+            return None if inner is None else (inner, len(function.args))
+        plain = getattr(function, "__func__", function)
+        if type(plain) is FunctionType and not vars(plain):
+            return plain.__code__, plain is function, len(plain.__defaults__ or ())
+        return None
+
+    def remembered(function: Any) -> bool:
+        key = key_of(function)
+        if key is None:
             return check(function)
         if key not in known:
             known[key] = check(function)
         return known[key]
 
     patch.setattr(EventEmitter, "_check_signature", staticmethod(remembered))
+
+
+def _disconnecting(patch: pytest.MonkeyPatch) -> None:
+    """Whom an event tells of nothing: each layer that goes asks a hundred events for each of its
+    controls and pictures, and nearly none of them has anything to let go of.
+    """
+    from napari.utils.events.event import EventEmitter
+
+    disconnect = EventEmitter.disconnect
+
+    def quickly(self: Any, callback: Any = None) -> None:
+        if self._callbacks:
+            disconnect(self, callback)
+
+    patch.setattr(EventEmitter, "disconnect", quickly)
+
+
+def _protocols(patch: pytest.MonkeyPatch) -> None:
+    """Names of a protocol, which each question whether something fulfils it gathers twice."""
+    if (find := getattr(typing, "_get_protocol_attrs", None)) is not None:
+        patch.setattr(typing, "_get_protocol_attrs", cache(find))
