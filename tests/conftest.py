@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "slow: takes more than ten seconds, or would in a process that is old, and comes first",
         "all_draws: says how many hypotheses are drawn, so that fewer would not do",
         "own_window: is about opening or closing napari's window, and has one for itself",
-        "shown: looks at the window on the screen, and has a new one",
+        "shown: looks at the window on the screen, and shares one that is there",
         "styled: looks at sizes or colours of the dock in a window that is not shown",
     ):
         config.addinivalue_line("markers", marker)

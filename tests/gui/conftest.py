@@ -16,17 +16,21 @@ from tests.support.settled import set_aside
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that have a window of their own come after those that share one, which each of them
-    would have closed, and the next one opened again.
+    """Tests that share a window come first, then those that share one on the screen, and last those
+    that have one of their own, which each of them would have closed, and the next one opened again.
     """
     places = [at for at, one in enumerate(items) if one.path.parent == Path(__file__).parent]
-    ours = sorted((items[at] for at in places), key=_has_its_own)
+    ours = sorted((items[at] for at in places), key=_window_of)
     for at, one in zip(places, ours, strict=True):
         items[at] = one
 
 
-def _has_its_own(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) is not None for name in ("own_window", "shown"))
+def _window_of(item: pytest.Item) -> int:
+    return max(at * _is(item, name) for at, name in enumerate(("", "shown", "own_window")))
+
+
+def _is(item: Any, name: str) -> bool:
+    return item.get_closest_marker(name) is not None
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -51,7 +55,7 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def fewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A window shows what it shows of however many draws; where their number is said, of all."""
-    if request.node.get_closest_marker("all_draws") is None:
+    if not _is(request.node, "all_draws"):
         draw_fewer(monkeypatch)
 
 
@@ -70,28 +74,24 @@ def shared_window() -> Iterator[Any]:
 def make_viewer(
     request: pytest.FixtureRequest, shared_window: Any, qtbot: Any
 ) -> Iterator[Callable[..., Any]]:
-    """Function that opens a viewer as plugins see it: the shared one, or one of its own.
-
-    One that is shown is new: where what is drawn comes to lie is settled when it is first shown.
-    """
+    """Function that opens a viewer as plugins see it: a shared one, or one of its own."""
     from napari.utils._proxies import PublicOnlyProxy
 
     from tests.support.windows import unwatched
 
-    own = request.node.get_closest_marker("own_window") is not None
+    own, shown = _is(request.node, "own_window"), _is(request.node, "shown")
     lent = []
 
     def make(show: bool = False) -> Any:
         assert not lent, "there is one window to share"
-        assert not show or _has_its_own(request.node), "mark a test that shows the window"
-        if own or show:
+        assert own or show == shown, "mark a test that shows the window"
+        if own:
             shared_window.close()
             # Those before leave much of theirs.
             set_aside()
             viewer = request.getfixturevalue("make_napari_viewer")(show=show)
-            return PublicOnlyProxy(viewer if own else unwatched(viewer))
-        styled = request.node.get_closest_marker("styled") is not None
-        lent.append(PublicOnlyProxy(shared_window.lend(styled)))
+            return PublicOnlyProxy(unwatched(viewer) if shown else viewer)
+        lent.append(PublicOnlyProxy(shared_window.lend(_is(request.node, "styled"), shown)))
         return lent[0]
 
     yield make
@@ -136,7 +136,7 @@ def open_dock(
         viewer = make_viewer(show=show)
         dock = module.SSNDock(viewer, models)
         viewer.window.add_dock_widget(dock, name="SSN hypotheses")
-        if request.node.get_closest_marker("styled") is not None:
+        if _is(request.node, "styled"):
             # As when it is first shown, which takes half as long as all else here.
             dock.showEvent(QShowEvent())
         qtbot.waitUntil(lambda: dock.session.setup.survey is not None, timeout=60_000)

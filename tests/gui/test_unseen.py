@@ -23,6 +23,8 @@ def visual_of(viewer: Any, layer: Any) -> Any:
     return viewer.__wrapped__.window._qt_viewer.canvas.layer_to_visual[layer]
 
 
+# Controls of labels in three dimensions make the window higher for good.
+@pytest.mark.own_window
 @pytest.mark.shown
 def test_the_picture_is_that_of_one_that_is_drawn(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path

@@ -21,6 +21,7 @@ def remember(patch: pytest.MonkeyPatch) -> None:
     _glyphs(patch)
     _variables(patch)
     _indents(patch)
+    _transforms(patch)
     remember_signatures(patch)
     _disconnecting(patch)
     _protocols(patch)
@@ -99,6 +100,36 @@ def _indents(patch: pytest.MonkeyPatch) -> None:
         return known[code]
 
     patch.setattr(Function, "_clean_code", remembered)
+
+
+def _transforms(patch: pytest.MonkeyPatch) -> None:
+    """Shaders of transforms, of which each part of a picture has a dozen, before one is drawn."""
+    from vispy.visuals.transforms import ChainTransform, STTransform
+
+    for kind, build in ((ChainTransform, "_rebuild_shaders"), (STTransform, "_update_shaders")):
+        _when_asked(patch, kind, build)
+
+
+def _when_asked(patch: pytest.MonkeyPatch, kind: Any, build: str) -> None:
+    """Let a transform build its shaders when somebody asks for them, and then as often as ever."""
+    real = getattr(kind, build)
+
+    def later(self: Any) -> None:
+        if "asked" in vars(self):
+            real(self)
+
+    def asking(find: Any) -> Any:
+        def asked(self: Any) -> Any:
+            if "asked" not in vars(self):
+                self.asked = True
+                real(self)
+            return find(self)
+
+        return asked
+
+    patch.setattr(kind, build, later)
+    for name in ("shader_map", "shader_imap"):
+        patch.setattr(kind, name, asking(getattr(kind, name)))
 
 
 def remember_signatures(patch: pytest.MonkeyPatch) -> None:

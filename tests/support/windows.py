@@ -2,13 +2,14 @@
 
 It is lent to a test and taken back: layers, docks, camera, axes, theme and settings are as at the
 start. What of ours napari would still call by then is a fault of the dock, and fails the test.
-Where opening and closing the window is what is tested, a test is marked with ``own_window`` and
-has a new one; so has a test that looks at the window on the screen.
+Tests that look at the window on the screen share one that is shown. Where opening and closing the
+window is what is tested, a test is marked with ``own_window`` and has a new one.
 """
 
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from copy import deepcopy
@@ -20,6 +21,7 @@ from napari.layers import Layer
 from napari.utils.events import EmitterGroup, EventedModel
 from napari.utils.events.containers import EventedDict
 from qtpy.QtCore import QEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 from vispy.scene import Node
 
@@ -29,6 +31,8 @@ from tests.support.settled import set_aside
 TOOLS = {"polygon", "brush_stroke"}
 #: Ours, by the modules that what napari calls comes from.
 OURS = "napari_ssn"
+# Settings as they are at first, once they were set so.
+_plain: dict[str, Any] = {}
 # Layers have states of their own, and go; callbacks and keys are looked at one by one.
 _ASIDE = {"layers", "keymap"}
 # What else follows axes and their order comes after them.
@@ -53,18 +57,25 @@ class SharedWindow:
 
     def __init__(self) -> None:
         self._viewer: Any = None
+        self._shown = False
         self._undo = ExitStack()
 
-    def lend(self, styled: bool = False) -> Any:
+    def lend(self, styled: bool = False, shown: bool = False) -> Any:
         """The viewer, as napari gives it: empty.
 
         Args:
             styled: with napari's style sheet, which is looked through for each widget there is: a
                 fifth of what a test takes that looks at neither sizes nor colours.
+            shown: on the screen, with the style sheet. That is another window: where what is drawn
+                comes to lie is settled when it is first shown.
         """
+        _reset_settings()
+        if shown != self._shown:
+            self.close()
+            self._shown = shown
         if self._viewer is None:
             self._open()
-        if styled:
+        if styled and not shown:
             self._viewer.window._update_theme()
         set_aside()
         self._widgets = set(QApplication.topLevelWidgets())
@@ -72,23 +83,25 @@ class SharedWindow:
 
     def take_back(self) -> None:
         """Bring the window to where it began; an assertion fails if ours does not let go of it."""
-        from napari.settings import get_settings
-
         viewer, window = self._viewer, self._viewer.window._qt_window
         for dock in window.findChildren(QDockWidget):
             if dock.objectName() not in self._docks:
                 viewer.window.remove_dock_widget(dock)
         viewer.layers.clear()
-        get_settings().reset()
+        _reset_settings()
         _deliver()
         left = list(self._left())
         assert not left, f"napari would still call or show of ours: {left}"
-        window.hide()
+        if not self._shown:
+            window.hide()
         window.resize(self._size)
         window.restoreState(self._places)
-        _undress(viewer)
+        if not self._shown:
+            _undress(viewer)
         _bring_back(viewer, self._state)
         _deliver()
+        if self._shown:
+            self._settle()
         wrong = _differences(_state_of(viewer), self._state)
         assert not wrong, f"the window is not as it was: {wrong}"
         if self._more_widgets():
@@ -120,9 +133,7 @@ class SharedWindow:
         from napari._qt._qapp_model.qactions import init_qactions
         from napari._vispy.canvas import VispyCanvas
         from napari.plugins import _initialize_plugins
-        from napari.settings import get_settings
 
-        get_settings().reset()
         _initialize_plugins.cache_clear()
         init_qactions.cache_clear()
         app = NapariApplication("shared_app")
@@ -140,7 +151,6 @@ class SharedWindow:
 
         for name, value in (
             ("napari._vispy.canvas.VispyCanvas._update_layer_overlays", without_tools),
-            ("napari._vispy.overlays.base.Rectangle", Unseen),
             ("napari._app_model._app.NapariApplication.get_app_model", lambda: app),
             ("napari._qt.threads.status_checker.StatusChecker.start", _nothing),
             ("napari._qt.qt_viewer.QtViewer._get_console", _no_console),
@@ -148,14 +158,30 @@ class SharedWindow:
             ("napari._vispy.canvas.gc", SimpleNamespace(collect=_nothing)),
         ):
             self._undo.enter_context(patch(name, value))
-        self._viewer = viewer = Viewer(show=False, show_welcome_screen=False)
+        if not self._shown:
+            self._undo.enter_context(patch("napari._vispy.overlays.base.Rectangle", Unseen))
+        self._viewer = viewer = Viewer(show=self._shown, show_welcome_screen=False)
         window = viewer.window._qt_window
         unwatched(viewer)
+        if self._shown:
+            # The canvas has its size some turns later.
+            QTest.qWaitForWindowExposed(window)
+            QTest.qWait(300)
         self._size, self._places = window.size(), window.saveState()
         self._docks = {dock.objectName() for dock in window.findChildren(QDockWidget)}
         self._state = _state_of(viewer)
         self._keys = set(viewer.keymap)
-        _undress(viewer)
+        if not self._shown:
+            _undress(viewer)
+
+    def _settle(self) -> None:
+        """Until the canvas is as large as it was: no smaller than controls that are going need it,
+        and the screen answers some turns later.
+        """
+        viewer, end = self._viewer, time.monotonic() + 10
+        while viewer.canvas.size != self._state["canvas"]["size"] and time.monotonic() < end:
+            viewer.window._qt_window.resize(self._size)
+            QTest.qWait(20)
 
     def _more_widgets(self) -> set[QWidget]:
         """Windows by themselves that have come since it was lent."""
@@ -180,6 +206,19 @@ class SharedWindow:
         for path, model in _models_of(viewer):
             yield from (f"{path}.{name}" for name in listening(model.events))
         yield from (f"layers.{name}" for name in listening(viewer.layers.events))
+
+
+def _reset_settings() -> None:
+    """napari's settings as they are at first; to set all of them takes longer than to look."""
+    from napari.settings import get_settings
+
+    settings = get_settings()
+    # Every dock says where it is.
+    settings.application.plugin_widget_positions.clear()
+    if settings.model_dump() != _plain:
+        settings.reset()
+        _plain.clear()
+        _plain.update(settings.model_dump())
 
 
 def unwatched(viewer: Any) -> Any:
