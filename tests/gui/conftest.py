@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.docks import add_image
+from tests.support.docks import add_image, open_in, undisturbed_by_others
 from tests.support.fewer import draw_fewer
 from tests.support.helpers import tiny_model
 from tests.support.remembered import remember
@@ -120,27 +120,11 @@ def open_dock(
     fewer: None,
 ) -> Callable[..., Any]:
     """Function that opens a viewer with the dock and waits until its models are found."""
-    from qtpy.QtGui import QShowEvent
-
-    from napari_ssn.gui import dock as module
-    from napari_ssn.session import Settings
-
-    # Neither installed models nor anybody's preferences may decide what these tests see.
-    monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
-    # Nothing is saved by itself but where a test is about that.
-    monkeypatch.setattr(module, "kept_folder", lambda: None)
-    settings = Settings(device="cpu", hypotheses=100, samples=4)
-    monkeypatch.setattr(module, "preferences", lambda: (settings, 3))
+    undisturbed_by_others(monkeypatch)
 
     def build(*models: Path, show: bool = False) -> Any:
         viewer = make_viewer(show=show)
-        dock = module.SSNDock(viewer, models)
-        viewer.window.add_dock_widget(dock, name="SSN hypotheses")
-        if _is(request.node, "styled"):
-            # As when it is first shown, which takes half as long as all else here.
-            dock.showEvent(QShowEvent())
-        qtbot.waitUntil(lambda: dock.session.setup.survey is not None, timeout=60_000)
-        return viewer, dock
+        return viewer, open_in(viewer, qtbot, *models, styled=_is(request.node, "styled"))
 
     return build
 

@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_ssn.session import Session
 from tests.support.helpers import noise_image
+
+
+def undisturbed_by_others(patch: pytest.MonkeyPatch) -> None:
+    """Neither installed models nor anybody's preferences decide what tests see."""
+    from napari_ssn.gui import dock as module
+    from napari_ssn.session import Settings
+
+    patch.setattr("napari_ssn.network.places.model_folders", dict)
+    # Nothing is saved by itself but where a test is about that.
+    patch.setattr(module, "kept_folder", lambda: None)
+    settings = Settings(device="cpu", hypotheses=100, samples=4)
+    patch.setattr(module, "preferences", lambda: (settings, 3))
+
+
+def open_in(viewer: Any, qtbot: Any, *models: Path, styled: bool = False) -> Any:
+    """The dock in a viewer, once its models are found.
+
+    Args:
+        styled: as when it is first shown, which takes half as long as all else here.
+    """
+    from qtpy.QtGui import QShowEvent
+
+    from napari_ssn.gui.dock import SSNDock
+
+    dock = SSNDock(viewer, models)
+    viewer.window.add_dock_widget(dock, name="SSN hypotheses")
+    if styled:
+        dock.showEvent(QShowEvent())
+    qtbot.waitUntil(lambda: dock.session.setup.survey is not None, timeout=60_000)
+    return dock
 
 
 def add_image(viewer: Any, space: tuple[int, ...] = (40, 48), **options: Any) -> np.ndarray:
