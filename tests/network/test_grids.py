@@ -68,7 +68,7 @@ def test_one_scan_stored_in_48_orientations_gives_one_label_map(
     else:
         model, volume = deep, scan(20, 18, 11)
     if case == "resampled":
-        model = with_card(deep, spacing_mm=[1.1])
+        model, volume = with_card(deep, spacing_mm=[1.1]), scan(20, 16, 9)
     centre = (12, 5, 7) if case.endswith("point") else None
     z = np.random.default_rng(0).normal(size=model.card.architecture.rank)
     first = model.segment(volume, centre)

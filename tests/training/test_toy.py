@@ -28,7 +28,7 @@ PART = SPACE[1] // 3
 MIDDLE = SPACE[0] * PART
 VOXELS = SPACE[0] * SPACE[1]
 FEATURES = 8
-STEPS, WARMUP, BATCH, DRAWS = 600, 60, 32, 20
+STEPS, WARMUP, BATCH, DRAWS, RATE = 300, 30, 32, 20, 0.1
 MAPS = 2000
 # A part is as one when at least this share of its voxels has one label.
 AGREE = 0.9
@@ -60,7 +60,7 @@ def fitted(covariance: str) -> LogitParameters:
     torch.manual_seed(0)
     draws = torch.Generator().manual_seed(0)
     network = SSN(Position(), FEATURES, classes=2, rank=1, covariance=covariance)
-    optimizer = torch.optim.Adam(network.parameters(), 0.04)
+    optimizer = torch.optim.Adam(network.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     image = torch.zeros(BATCH, 1, *SPACE)
     for step in range(STEPS):
