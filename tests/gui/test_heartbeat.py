@@ -65,7 +65,7 @@ def test_while_a_ct_is_opened_the_window_lives_on(
 
     def rounds(each: Callable[[], float]) -> list[float]:
         taken = []
-        for _ in range(2 * TRIES + 1):
+        for _ in range(TRIES + 1):
             taken.append(each())
             viewer.layers.clear()
         return taken
