@@ -87,3 +87,18 @@ def test_others_cost_no_new_program(canvas: SceneCanvas, monkeypatch: pytest.Mon
     np.testing.assert_allclose(drawn(canvas), first / 2, atol=1)
     printed.set_words([], POINTS)
     assert not drawn(canvas).any()
+
+
+def test_of_any_width(canvas: SceneCanvas) -> None:
+    """Rows of a picture of Qt's begin at every fourth byte, and it is Qt's own."""
+    printed = Printed(FACE, parent=canvas.scene)
+    widths = set()
+    for letter in "iltWmw%8":
+        for count in range(1, 5):
+            words = [letter * count, letter]
+            sizes = printed.set_words(words, POINTS)
+            printed.place(AT[:2], np.ones(4))
+            widths.add(int(sizes[:, 0].max()) % 4)
+            # What Qt has given back by now is used by others.
+            np.testing.assert_allclose(drawn(canvas), by_qt(words, AT[:2], 1), atol=1)
+    assert widths == {0, 1, 2, 3}

@@ -125,7 +125,8 @@ class PrintedVisual(Visual):
         if hasattr(bits, "setsize"):
             bits.setsize(image.sizeInBytes())
         ink = np.frombuffer(bits, np.uint8).reshape(high, image.bytesPerLine())[:, :wide]
-        self._ink.set_data(np.ascontiguousarray(ink)[..., None])
+        # A copy: Qt takes the picture back before it is uploaded.
+        self._ink.set_data(ink[..., None].copy())
         # Where in the picture each is, and where on the canvas: pixel for pixel.
         begin = np.stack([np.zeros(len(sizes)), tops[:-1]], axis=1)
         inside = np.stack([begin, begin + sizes], axis=1) / (wide, high)
