@@ -16,6 +16,7 @@ from napari_ssn.prediction import repeating
 from napari_ssn.session import Session
 from tests.support.choices import SPACE, change, move_a_lesion, opened, point, walk
 from tests.support.helpers import noise_image
+from tests.support.sessions import Inline
 
 
 def spread(session: Session) -> None:
@@ -221,7 +222,7 @@ def test_what_cannot_be_verified_is_one_sentence(
 def test_a_file_of_all_cards_is_verified_hypothesis_by_hypothesis(
     run, scan: Path, models, monkeypatch, tmp_path: Path
 ) -> None:
-    session = opened(scan, models["3d"], monkeypatch)
+    session = opened(scan, models["3d"], monkeypatch, Inline())
     for name in ("a.nii.gz", "a.seg.nrrd"):
         session.files.export(tmp_path / name, part="cards")
         assert session.state == "result", session.note

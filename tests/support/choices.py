@@ -11,17 +11,25 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Session
-from tests.support.sessions import Inline, start
+from tests.support.sessions import Held, Inline, start
 
 SPACE = (22, 16, 8)
 NAME = "DOE_JANE"
 _tokens = count(1)
 
 
-def opened(scan: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """A session that has segmented the scan, as the window would."""
+def opened(
+    scan: Path, model: Path, monkeypatch: pytest.MonkeyPatch, runner: Inline | None = None
+) -> Session:
+    """A session that has segmented the scan, as the window would.
+
+    Args:
+        scan, model: what is segmented, and by what.
+        monkeypatch: hides models that are installed.
+        runner: by default one that does all but deal cards, which no hypothesis needs.
+    """
     volume = ssn.read(scan)
-    session = start(Inline(), model, monkeypatch)
+    session = start(runner or Held({"cards"}), model, monkeypatch)
     session.set_image(
         Source(next(_tokens), volume.space, 1, volume.affine, "volume", True, lambda: volume)
     )
