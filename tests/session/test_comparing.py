@@ -11,11 +11,11 @@ from napari_ssn.core.surface import mean_surface_distance
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import position_of
 from tests.support.segmented import opened, result_of, source
-from tests.support.sessions import Held, Inline
+from tests.support.sessions import Held, undealt
 
 
 def test_a_comparison_is_of_both_label_maps_in_mm(tmp_path: Path) -> None:
-    session = opened(tmp_path, Inline(), source((40, 48), (0.7, 0.7)))
+    session = opened(tmp_path, undealt(), source((40, 48), (0.7, 0.7)))
     result = result_of(session)
     session.walk.show_sample(1)
     session.comparing.compare_with(Choice(2))
@@ -29,7 +29,7 @@ def test_a_comparison_is_of_both_label_maps_in_mm(tmp_path: Path) -> None:
 
 
 def test_it_follows_the_slider_and_ends_with_the_run(tmp_path: Path) -> None:
-    session = opened(tmp_path, Inline(), source((40, 48)))
+    session = opened(tmp_path, undealt(), source((40, 48)))
     session.comparing.compare_with(Choice())
     assert session.comparing.found is not None and session.comparing.found.dice[0] == 1
     session.walk.set_sigma(2.0)

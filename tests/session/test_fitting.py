@@ -20,7 +20,7 @@ from napari_ssn.prediction.choice import BEYOND, LEFT_OUT
 from napari_ssn.session import Decoded, Session
 from tests.support.people import NAMES, adjudicated, fit_to_people
 from tests.support.segmented import opened, result_of, source
-from tests.support.sessions import Held, Inline
+from tests.support.sessions import Held, Inline, undealt
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def session_of(folder: Path, runner: Inline | None = None) -> Session:
-    return opened(folder, runner or Inline(), source(SPACE, (0.7, 0.7)))
+    return opened(folder, runner or undealt(), source(SPACE, (0.7, 0.7)))
 
 
 def drawn(session: Session) -> np.ndarray:

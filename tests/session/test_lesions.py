@@ -19,7 +19,7 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.lesions import middle_of
 from napari_ssn.session import Session
 from tests.support.helpers import noise_image, tiny_model
-from tests.support.sessions import Held, Inline, ran, source, start
+from tests.support.sessions import Held, ran, source, start, undealt
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -33,7 +33,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def session(model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    made = ran(start(Inline(), model, monkeypatch), SPACE)
+    made = ran(start(undealt(), model, monkeypatch), SPACE)
     assert made.walk.lesions is not None and made.walk.lesions.several
     yield made
     made.close()
@@ -143,7 +143,7 @@ def test_only_lesions_that_were_found_move_alone(session: Session) -> None:
 def test_one_lesion_is_as_if_there_was_no_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = ran(start(Inline(), tiny_model(tmp_path / "flat"), monkeypatch))
+    session = ran(start(undealt(), tiny_model(tmp_path / "flat"), monkeypatch))
     walk = session.walk
     if walk.lesions.several:
         pytest.fail("the tiny model's noise should hang together")
@@ -209,7 +209,7 @@ def test_the_command_makes_a_composed_label_map_again_bit_for_bit(
     affine = np.diag([-0.8, 0.7, 1.5, 1.0])
     nib.save(nib.Nifti1Image(noise_image(SPACE), affine), scan)
     volume = read_nifti(scan)
-    session = start(Inline(), folder, monkeypatch)
+    session = start(undealt(), folder, monkeypatch)
     session.set_image(
         Source(1, volume.space, 1, volume.affine, "volume", True, lambda: read_nifti(scan))
     )

@@ -28,7 +28,7 @@ from napari_ssn.session import Session
 from tests.support.fewer import DRAWS
 from tests.support.helpers import tiny_model
 from tests.support.segmented import opened, result_of, source
-from tests.support.sessions import Held, Inline
+from tests.support.sessions import Held, undealt
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -45,7 +45,7 @@ def test_each_is_that_of_the_label_maps(
 ) -> None:
     if large:
         monkeypatch.setattr(activation, "LARGE", 0)
-    session = opened(tmp_path, Inline(), source((18, 22, 20)), dims=3, classes=3)
+    session = opened(tmp_path, undealt(), source((18, 22, 20)), dims=3, classes=3)
     result, overviews = result_of(session), session.overviews
     assert [overviews.of(kind) for kind in KINDS] == [None, None, None]
     maps = result.dist.label_maps(draw_z(DRAWS, result.dist.rank, SEED))
@@ -82,7 +82,7 @@ def test_each_is_that_of_the_label_maps(
 
 
 def test_it_follows_the_points(tmp_path: Path) -> None:
-    session = opened(tmp_path, Inline(), source((40, 48)))
+    session = opened(tmp_path, undealt(), source((40, 48)))
     result, overviews = result_of(session), session.overviews
     for kind in KINDS:
         overviews.show(kind, True)
@@ -130,7 +130,7 @@ def test_only_what_is_wanted_is_made_and_only_the_newest_is_shown(tmp_path: Path
 
 
 def test_it_is_made_anew_for_the_next_result(tmp_path: Path) -> None:
-    session = opened(tmp_path, Inline(), source((40, 48)))
+    session = opened(tmp_path, undealt(), source((40, 48)))
     session.overviews.show("contours", True)
     first = picture(session, "contours")
     session.set_image(source((30, 34)))
@@ -144,7 +144,7 @@ def test_it_is_made_anew_for_the_next_result(tmp_path: Path) -> None:
 def test_what_fails_is_said_once_and_no_longer_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = opened(tmp_path, Inline(), source((40, 48)))
+    session = opened(tmp_path, undealt(), source((40, 48)))
 
     def fail(*arguments: object) -> None:
         raise OSError
@@ -160,14 +160,14 @@ def test_what_fails_is_said_once_and_no_longer_wanted(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_job_stops_when_it_is_told_to(tmp_path: Path, kind: str) -> None:
-    session = opened(tmp_path, Inline(), source((40, 48)))
+    session = opened(tmp_path, undealt(), source((40, 48)))
     wish = Wish(kind, 1, None, (), (), 0)  # type: ignore[arg-type]
     with pytest.raises(Cancelled):
         make_overview(result_of(session), wish, Cancel(lambda: True))
 
 
 def test_a_label_of_another_model_is_not_taken_over(tmp_path: Path) -> None:
-    session = opened(tmp_path, Inline(), source((40, 48)), classes=3)
+    session = opened(tmp_path, undealt(), source((40, 48)), classes=3)
     session.overviews.set_label(2)
     session.run()
     assert session.overviews.label == 2

@@ -12,7 +12,7 @@ import pytest
 from napari_ssn.core.adjudicating import blend
 from napari_ssn.core.overlap import dice
 from tests.support.segmented import opened, result_of, source
-from tests.support.sessions import Held, Inline
+from tests.support.sessions import Held, undealt
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_people_are_compared_made_into_one_and_written(folder: Path, tmp_path: Path) -> None:
-    session = opened(folder, Inline(), source(SPACE, (0.7, 0.7)))
+    session = opened(folder, undealt(), source(SPACE, (0.7, 0.7)))
     room, dist = session.readers, result_of(session).dist
     choice = session.walk.choice
     maps = [dist.label_map(z) for z in ([1.0, 0.2, 0.0], [-1.0, 0.5, 0.3])]
@@ -54,7 +54,7 @@ def test_people_are_compared_made_into_one_and_written(folder: Path, tmp_path: P
 
 
 def test_what_was_painted_on_it_is_written_and_told(folder: Path, tmp_path: Path) -> None:
-    session = opened(folder, Inline(), source(SPACE, (0.7, 0.7)))
+    session = opened(folder, undealt(), source(SPACE, (0.7, 0.7)))
     room, dist = session.readers, result_of(session).dist
     maps = [dist.label_map(z) for z in ([1.0, 0.2, 0.0], [-1.0, 0.5, 0.3])]
     room.compare(maps, ["Anna", "Ben"])

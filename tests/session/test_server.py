@@ -25,7 +25,7 @@ from napari_ssn.session import Session
 from tests.support.begun import blob
 from tests.support.helpers import tiny_model
 from tests.support.serving import served, token_file
-from tests.support.sessions import Inline, ran, start
+from tests.support.sessions import ran, start, undealt
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -49,7 +49,7 @@ def on(session: Session, server: Elsewhere | None) -> None:
 def test_a_run_there_is_a_run_here(
     model: Path, server: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = (start(Inline(), model, monkeypatch) for _ in range(2))
+    here, there = (start(undealt(), model, monkeypatch) for _ in range(2))
     on(there, server)
     survey = there.setup.survey
     assert survey is not None and (survey.device, survey.elsewhere) == ("CPU", True)
@@ -69,7 +69,7 @@ def test_a_run_there_is_a_run_here(
 def test_what_is_wrong_with_it_is_told_and_this_computer_can_go_on(
     model: Path, server: Elsewhere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = start(Inline(), model, monkeypatch)
+    session = start(undealt(), model, monkeypatch)
     other = tmp_path / "token"
     other.touch(0o600)
     other.write_text("x" * 40)
@@ -105,7 +105,7 @@ def test_what_points_need_is_waited_for_in_words(
         return real(runs, name)
 
     monkeypatch.setattr(Runs, "rest", slow)
-    here, there = (start(Inline(), model, monkeypatch) for _ in range(2))
+    here, there = (start(undealt(), model, monkeypatch) for _ in range(2))
     on(there, server)
     for session in (ran(here), ran(there)):
         # What is seen does not need it.

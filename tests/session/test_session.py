@@ -29,7 +29,7 @@ from napari_ssn.session import (
 )
 from napari_ssn.session.derived import Derived
 from tests.support.helpers import noise_image, tiny_model
-from tests.support.sessions import Held, Inline, _tokens, ran, source, start
+from tests.support.sessions import Held, _tokens, ran, source, start, undealt
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -41,7 +41,7 @@ def flat(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def session(flat: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    made = start(Inline(), flat, monkeypatch)
+    made = start(undealt(), flat, monkeypatch)
     yield made
     made.close()
 
@@ -263,7 +263,7 @@ def test_a_flat_image_for_a_3d_model(session: Session, tmp_path: Path) -> None:
 def test_what_a_2d_model_knows_of_areas_does_not_calibrate_volumes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    session = start(Inline(), tiny_model(tmp_path / "flat", calibration=0.5), monkeypatch)
+    session = start(undealt(), tiny_model(tmp_path / "flat", calibration=0.5), monkeypatch)
     for space, calibrated in (((32, 40), True), ((1, 32, 40), True), ((3, 32, 40), False)):
         ran(session, space)
         assert session.ranges.ranges[0].calibrated is calibrated
@@ -337,7 +337,7 @@ def test_unknown_and_damaged_model_folders(session: Session, flat: Path, tmp_pat
 
 def test_no_model_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("napari_ssn.network.places.model_folders", dict)
-    session = Session(Inline(), Settings(device="cpu"))
+    session = Session(undealt(), Settings(device="cpu"))
     session.catalogue.look()
     session.set_image(source(noise_image((32, 32))))
     session.run()
@@ -348,7 +348,7 @@ def test_a_centred_model_asks_for_a_point_only_where_it_must(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model = tiny_model(tmp_path / "centred", centred=True)
-    session = start(Inline(), model, monkeypatch)
+    session = start(undealt(), model, monkeypatch)
     session.set_image(source(noise_image((32, 32))))
     assert not session.setup.around_point and session.setup.obstacle is None
     session.run()
@@ -435,7 +435,7 @@ def test_an_unknown_device_is_said(session: Session) -> None:
 
 def test_3d_several_labels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16), calibration=0.5)
-    session = ran(start(Inline(), model, monkeypatch), (16, 20, 18))
+    session = ran(start(undealt(), model, monkeypatch), (16, 20, 18))
     assert len(session.ranges.ranges) == 2 and session.ranges.ranges[0].calibrated
     session.walk.set_sigma(0.35)
     expected = np.bincount(session.walk.label_map(()).reshape(-1), minlength=3)
@@ -455,7 +455,7 @@ def test_a_large_result_is_packed_and_made_again_by_the_command(
     model = tiny_model(tmp_path / "deep", dims=3, classes=3, region=(16, 16, 16))
     nib.save(nib.Nifti1Image(noise_image((16, 20, 18)), np.eye(4)), tmp_path / "scan.nii.gz")
     volume = read(tmp_path / "scan.nii.gz")
-    session = start(Inline(), model, monkeypatch)
+    session = start(undealt(), model, monkeypatch)
     session.set_image(
         Source(next(_tokens), volume.space, 1, volume.affine, "volume", True, lambda: volume)
     )
@@ -575,7 +575,7 @@ def test_a_run_tells_of_the_plane_on_show_and_of_detours(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
-    session = start(Inline(), model, monkeypatch)
+    session = start(undealt(), model, monkeypatch)
     session.looking = lambda: (30, None, None)
     told = []
     session.previewed.connect(lambda preview: told.append((session.state, preview)))
@@ -594,7 +594,7 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(
     from napari_ssn.network import device
 
     model = tiny_model(tmp_path / "deep", dims=3, region=(16, 16, 16))
-    session = ran(start(Inline(), model, monkeypatch), (20, 20, 20))
+    session = ran(start(undealt(), model, monkeypatch), (20, 20, 20))
     kept = session.result
 
     class Memory:

@@ -27,7 +27,7 @@ from napari_ssn.session.keeping import Keeping, offers
 from tests.support.begun import begun_of, blob
 from tests.support.helpers import noise_image, tiny_model
 from tests.support.people import NAMES, fit_to_people
-from tests.support.sessions import Held, Inline, source, start
+from tests.support.sessions import Held, source, start, undealt
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -40,7 +40,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
     model, made = tiny_model(tmp_path / "flat"), []
 
     def build() -> Session:
-        made.append(start(Inline(), model, monkeypatch))
+        made.append(start(undealt(), model, monkeypatch))
         return made[-1]
 
     yield build
@@ -471,7 +471,7 @@ def test_what_was_kept_in_a_row_is_all_kept_and_saved_before_it_is_shown(
     held.go()
     assert [one.choice for one in made] == kept and not session.copies.keeping
     assert session.copies.kept == set(kept)
-    after = start(Inline(), model, monkeypatch)
+    after = start(undealt(), model, monkeypatch)
     again: list[Decoded] = []
     after.copies.made.connect(again.append)
     after.studies.open(tmp_path / "a.ssn.zip")

@@ -11,7 +11,7 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Session
-from tests.support.sessions import Held, Inline, start
+from tests.support.sessions import Inline, start, undealt
 
 SPACE = (22, 16, 8)
 NAME = "DOE_JANE"
@@ -29,7 +29,7 @@ def opened(
         runner: by default one that does all but deal cards, which no hypothesis needs.
     """
     volume = ssn.read(scan)
-    session = start(runner or Held({"cards"}), model, monkeypatch)
+    session = start(runner or undealt(), model, monkeypatch)
     session.set_image(
         Source(next(_tokens), volume.space, 1, volume.affine, "volume", True, lambda: volume)
     )

@@ -76,6 +76,11 @@ class Held(Inline):
             self.waiting.pop(0)[1]()
 
 
+def undealt() -> Held:
+    """Does every job but dealing cards, for those who look at none."""
+    return Held({"cards"})
+
+
 def source(
     data: np.ndarray, scale: tuple[float, ...] | None = None, problem: str | None = None
 ) -> Source:

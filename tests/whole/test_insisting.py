@@ -20,7 +20,7 @@ from napari_ssn.session.jobs import read_entry
 from napari_ssn.session.setup import Setup
 from napari_ssn.text.image import TAKEN_FOR_HU
 from tests.support.helpers import command, page_of, tiny_model
-from tests.support.sessions import Inline, source, start
+from tests.support.sessions import source, start, undealt
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
@@ -126,7 +126,7 @@ def seen(values: np.ndarray, units: Units | None) -> Source:
 def test_the_session_says_so_before_a_run(
     monkeypatch: pytest.MonkeyPatch, model: Path, shift: float, units: Units
 ) -> None:
-    session = start(Inline(), model, monkeypatch)
+    session = start(undealt(), model, monkeypatch)
     setup = session.setup
     session.set_image(seen(chest(shift), units))
     session.place_centre(CENTRE)
@@ -161,7 +161,7 @@ def record(session: Session) -> dict[str, Any]:
 def test_an_image_that_nobody_has_looked_at_is_looked_at_by_the_run(
     monkeypatch: pytest.MonkeyPatch, model: Path, shift: float
 ) -> None:
-    session = start(Inline(), model, monkeypatch)
+    session = start(undealt(), model, monkeypatch)
     session.set_image(seen(chest(shift), None))
     session.place_centre(CENTRE)
     assert session.setup.foreign is None and session.setup.may_insist
@@ -179,7 +179,7 @@ def test_an_image_that_nobody_has_looked_at_is_looked_at_by_the_run(
 
 def test_other_models_read_any_values(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     plain = tiny_model(tmp_path / "plain", 3, region=(16, 16, 16))
-    session = start(Inline(), plain, monkeypatch)
+    session = start(undealt(), plain, monkeypatch)
     session.set_image(seen(chest(1024), "shifted"))
     setup = session.setup
     assert setup.obstacle is None and not setup.may_insist and setup.foreign is None
