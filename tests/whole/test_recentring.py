@@ -117,6 +117,21 @@ def test_a_nodule_is_the_same_from_wherever_it_is_pointed_at(
     assert stayed.dist.presence < there.dist.presence - 0.2
 
 
+@pytest.fixture
+def remembering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network answers the same question once: it is asked from two places, again and again."""
+    answer, known = Model.answer, dict[tuple[str, bytes, tuple[int, ...] | None], Inference]()
+
+    def remembered(self: Model, question: Question, watch: Watch) -> Inference:
+        key = self.card.weights_sha256, question.data.tobytes(), question.centre
+        if key not in known:
+            known[key] = answer(self, question, watch)
+        return known[key]
+
+    monkeypatch.setattr(Model, "answer", remembered)
+
+
+@pytest.mark.usefixtures("remembering")
 def test_sidecars_say_where_it_went_and_those_of_before_are_verified(
     folder: Path, middle: tuple[int, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
