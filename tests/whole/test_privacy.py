@@ -41,7 +41,7 @@ from tests.support.sessions import Inline
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 
-SPACE = (22, 18, 8)
+SPACE = (16, 15, 8)
 _PICTURE = re.compile("data:image/png;base64,([A-Za-z0-9+/=]+)")
 
 
