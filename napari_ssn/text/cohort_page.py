@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -44,6 +45,8 @@ th.number { text-align: right; }
 th button::after { content: "\\00a0▼"; opacity: .3; }
 th[aria-sort] button::after { opacity: 1; }
 th[aria-sort=ascending] button::after { content: "\\00a0▲"; }
+td.range { white-space: normal; }
+td.range span { white-space: nowrap; }
 td.shown { width: 96px; }
 td.shown img { width: 96px; height: 96px; display: block; background: #000; }
 td.name { overflow-wrap: anywhere; min-width: 9rem; }
@@ -217,13 +220,18 @@ def _row(one: Line) -> str:
         f'<td class="name"><b>{one.number}</b><br>{escape(one.name)}<br>'
         f'<button type="button" class="open" data-scan="{one.number}">Open in napari</button></td>'
         f'<td class="number">{"<br>".join(map(escape, sizes))}</td>'
-        f'<td class="number">{"<br>".join(map(escape, ranges))}'
+        f'<td class="number range">{"<br>".join(map(_parted, ranges))}'
         f'<br><span class="muted">{width}</span></td>'
         f'<td class="number">{presence}</td><td class="number">{"<br>".join(longest)}</td>'
         f'<td class="number"><span class="{look}">{escape(fit)}</span>'
         f'<br><span class="muted">{far}</span></td>'
         f'<td class="said">{"<br>".join(escape(text) for text in said if text)}</td></tr>\n'
     )
+
+
+def _parted(words: str) -> str:
+    """Words that go on in the next line of a narrow page, and only between their parts."""
+    return " ".join(f"<span>{escape(one)}</span>" for one in re.split("(?<=·) ", words))
 
 
 def _short(value: float | str | None) -> str:
