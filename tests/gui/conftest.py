@@ -119,11 +119,17 @@ def open_dock(
     monkeypatch: pytest.MonkeyPatch,
     fewer: None,
 ) -> Callable[..., Any]:
-    """Function that opens a viewer with the dock and waits until its models are found."""
+    """Function that opens a viewer with the dock and waits until its models are found.
+
+    Where sizes and places are looked at alone a window that is shown need not be painted, which
+    takes a third of such a test.
+    """
     undisturbed_by_others(monkeypatch)
 
-    def build(*models: Path, show: bool = False) -> Any:
+    def build(*models: Path, show: bool = False, painted: bool = True) -> Any:
         viewer = make_viewer(show=show)
+        if not painted:
+            viewer.__wrapped__.window._qt_window.setUpdatesEnabled(False)
         return viewer, open_in(viewer, qtbot, *models, styled=_is(request.node, "styled"))
 
     return build

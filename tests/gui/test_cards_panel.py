@@ -161,7 +161,7 @@ def test_three_to_five_cards_are_dealt(opened: tuple[Any, Any], qtbot: Any) -> N
 def test_words_on_cards_grow_with_letters(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:
-    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True, painted=False)
     add_image(viewer)
     dealt(dock, qtbot)
     card, beside = dock.cards.buttons[0], dock.cards.compare

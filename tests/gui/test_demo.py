@@ -32,6 +32,7 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
     viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
     viewer.window.resize(900, 640)
     add_image(viewer)
+    dock.settings.boxes["reach"].setValue(2.0)
     out = tmp_path / "out"
     lines = list(perform(viewer, dock, out, model="tiny", samples=2))
     pictures = [line.removeprefix("picture: ") for line in lines if line.startswith("picture")]
@@ -41,18 +42,16 @@ def test_perform(open_dock: Callable[..., Any], tmp_path: Path) -> None:
     assert sum(line.startswith("sample ") for line in lines) == 2
     walked = [line for line in lines if line.startswith("direction 1 at ")]
     assert [line.split(" at ")[1].split(":")[0] for line in walked] == [
-        "−3.00 σ",
         "−2.00 σ",
         "−1.00 σ",
         "0 σ",
         "+1.00 σ",
         "+2.00 σ",
-        "+3.00 σ",
     ]
     # At 0 it is the mean, and what was chosen is what was seen at +1 and lies in the file.
-    assert lines[0].startswith(f"mean: {walked[3].split(': ', 1)[1]} · ")
+    assert lines[0].startswith(f"mean: {walked[2].split(': ', 1)[1]} · ")
     chosen = next(line for line in lines if line.startswith("chosen"))
-    assert chosen.split("): ")[1] == walked[4].split(": ", 1)[1]
+    assert chosen.split("): ")[1] == walked[3].split(": ", 1)[1]
     record = json.loads((out / "hypothesis.json").read_text())
     assert record["choice"]["sigma"] == pytest.approx(1.0)
     written = np.asarray(nib.load(out / "hypothesis.nii.gz").dataobj)

@@ -666,7 +666,7 @@ def test_nothing_is_cut_off_sideways_at_any_font_size(
 ) -> None:
     appearance = get_settings().appearance
     before = appearance.font_size
-    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True, painted=False)
     add_image(viewer)
     run_and_wait(dock, qtbot)
     try:
@@ -695,7 +695,7 @@ def test_nothing_is_cut_off_sideways_at_any_font_size(
 def test_the_main_path_fits_a_small_screen(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:
-    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True, painted=False)
     viewer.window.resize(1280, 800)
     add_image(viewer)
     run_and_wait(dock, qtbot)
@@ -746,7 +746,7 @@ def cut_rows(page: Page) -> list[str]:
 def test_no_row_is_cut_by_the_edge_in_any_state(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, points: int
 ) -> None:
-    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True, painted=False)
     viewer.window.resize(1280, 800)
     session, appearance = dock.session, get_settings().appearance
     before, area = appearance.font_size, dock.tabs.widget(0)
@@ -830,7 +830,7 @@ def unreachable(page: Page) -> list[str]:
 def test_every_control_can_be_reached_on_every_screen(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True)
+    viewer, dock = open_dock(tiny_model(tmp_path / "tiny"), show=True, painted=False)
     add_image(viewer)
     run_and_wait(dock, qtbot)
     dock.archives.open()

@@ -180,7 +180,7 @@ def test_long_names_do_not_widen_the_dock(
     folder = tiny_model(tmp_path / "many", classes=4)
     path = folder / card.CARD_NAME
     path.write_text(path.read_text().replace("label 2", "non-enhancing part of the tumour core"))
-    viewer, dock = open_dock(folder, show=True)
+    viewer, dock = open_dock(folder, show=True, painted=False)
     add_image(viewer)
     run_and_wait(dock, qtbot)
     words = [b.text() for b in dock.points.buttons]

@@ -76,7 +76,9 @@ def test_a_direction_states_no_sizes_from_elsewhere(opened: tuple[Any, Any], qtb
 def test_whoever_has_placed_the_centre_sees_run(
     open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path
 ) -> None:
-    viewer, dock = open_dock(tiny_model(tmp_path / "tiny", region=(16, 16)), show=True)
+    viewer, dock = open_dock(
+        tiny_model(tmp_path / "tiny", region=(16, 16)), show=True, painted=False
+    )
     viewer.window.resize(900, 500)
     add_image(viewer)
     # As much is to be said of the image as fills a small screen in large letters.

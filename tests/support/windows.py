@@ -77,6 +77,7 @@ class SharedWindow:
             self._open()
         if styled and not shown:
             self._viewer.window._update_theme()
+        self._viewer.window._qt_window.setUpdatesEnabled(True)
         set_aside()
         self._widgets = set(QApplication.topLevelWidgets())
         return self._viewer
