@@ -14,7 +14,8 @@ from napari_ssn.training.memory import keep_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    x = torch.ones(1 << 24, requires_grad=True)
+    # More than 32 MB, up to which glibc keeps what it has learnt to.
+    x = torch.ones(10 << 20, requires_grad=True)
     (x * 2).square().sum().backward()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
