@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.given.clicks import Click
 from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.given.outcomes import VolumeAtLeast, VolumeAtMost, ask
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.given.suggestion import suggest_click
 from napari_ssn.core.measures import label_counts, volume_distribution
@@ -186,18 +189,32 @@ QUESTIONS = (
 )
 
 
-@pytest.mark.parametrize("questions", QUESTIONS)
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("clicked", [False, True])
-def test_the_draws_given_an_outcome_are_those_of_rejection(
-    questions: list[VolumeAtLeast | VolumeAtMost | Click], packed: bool, clicked: bool
-) -> None:
+@cache
+def drawn_of(
+    packed: bool, clicked: bool
+) -> tuple[LogitDistribution | PackedDistribution, Posterior | None, Any, Any]:
+    """A disc, its posterior given a click, many draws of z and their label maps: once for all
+    questions.
+    """
     dense = ball()
     dist = PackedDistribution.of(dense) if packed else dense
     posterior = condition(dist, [Click((8, 13), 0)], 0.1, Residual()) if clicked else None
     many = 5_000 if clicked else 20_000
     z = draw_z(many, 2, 7) if posterior is None else posterior.draw(many, 7)
     maps = (dense if posterior is None else posterior).label_maps(z).reshape(many, 16, 16)
+    for one in (z, maps):
+        one.flags.writeable = False
+    return dist, posterior, z, maps
+
+
+@pytest.mark.parametrize("questions", QUESTIONS)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("clicked", [False, True])
+def test_the_draws_given_an_outcome_are_those_of_rejection(
+    questions: list[VolumeAtLeast | VolumeAtMost | Click], packed: bool, clicked: bool
+) -> None:
+    dist, posterior, z, maps = drawn_of(packed, clicked)
+    many = len(z)
     keep = np.ones(many, bool)
     for one in questions:
         if isinstance(one, Click):

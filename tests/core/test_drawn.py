@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,7 @@ def sure(classes: int, space: tuple[int, ...] = (6, 9, 8)) -> LogitDistribution:
     return LogitDistribution(mean, dist.cov_factor, dist.cov_diag)
 
 
+@cache
 def kinds(classes: int) -> dict[str, tuple[Decodable, Posterior | None]]:
     dense = sure(classes)
     packed = PackedDistribution.of(dense)
@@ -140,7 +143,7 @@ def test_nothing_there_is_nothing_in_the_voxels_left_out_either(
 
 def test_comparing_can_be_stopped_at_every_look() -> None:
     for dist, given in kinds(4).values():
-        z = draw_z(60, 4, 0)
+        z = draw_z(20, 4, 0)
         source = dist if given is None else given
         looks: list[int] = []
         representatives(source, z=z, between=lambda looks=looks: looks.append(1))

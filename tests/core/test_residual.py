@@ -35,9 +35,10 @@ def test_joint_moments_are_those_of_the_full_field(edges: bool, affine: np.ndarr
     sign = np.array([1 if c.label else -1 for c in clicks])
     rng = np.random.default_rng(1)
     lower = np.linalg.cholesky(covariance[np.ix_(at, at)])
-    z = rng.normal(size=(3_000_000, dist.rank))
-    xi = rng.normal(size=(len(z), 3)) @ lower.T
-    keep = ((mean[at] + z @ columns[:, at] + xi) * sign > 0).all(1)
+    z = rng.standard_normal((3_000_000, dist.rank), np.float32)
+    xi = rng.standard_normal((len(z), 3), np.float32) @ lower.T.astype(np.float32)
+    reach = columns[:, at].astype(np.float32)
+    keep = ((mean[at] + z @ reach + xi) * sign > 0).all(1)
     share, n = keep.mean(), int(keep.sum())
     assert n > 300
     assert posterior.evidence == pytest.approx(
