@@ -327,16 +327,16 @@ def test_the_command_leaves_out_whom_it_is_of(tmp_path: Path, monkeypatch, capsy
 def test_it_is_written_and_read_in_little_more_memory_than_its_own(
     tmp_path: Path, suffix: str
 ) -> None:
-    space = (256, 240, 40)
     affine = np.diag([-0.7, -0.7, 2.5, 1.0])
-    make_series(tmp_path / "scan", np.zeros(space), affine)
-    source = ssn.read(tmp_path / "scan")
-    labels = np.zeros(space, np.uint8)
-    labels[40:100, 50:150], labels[120:180, 50:150] = 1, 2
-    hypothesis = ssn.Hypothesis(labels, source.affine, None, 3)
     path, peaks = tmp_path / f"a{suffix}", []
     # The first time libraries are imported.
-    for _ in range(2):
+    for slices in (2, 40):
+        space = (256, 240, slices)
+        make_series(tmp_path / f"{slices}", np.zeros(space), affine)
+        source = ssn.read(tmp_path / f"{slices}")
+        labels = np.zeros(space, np.uint8)
+        labels[40:100, 50:150], labels[120:180, 50:150] = 1, 2
+        hypothesis = ssn.Hypothesis(labels, source.affine, None, 3)
         tracemalloc.start()
         ssn.write(hypothesis, path, source=source, overwrite=True)
         written = tracemalloc.get_traced_memory()[1]

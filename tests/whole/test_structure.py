@@ -25,6 +25,15 @@ SPEAKING = (
 MOST_LINES = 350
 
 
+Trees = dict[Path, ast.Module]
+
+
+@pytest.fixture(scope="module")
+def trees() -> Trees:
+    """Every module, parsed once."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+
+
 def test_no_circle_of_files() -> None:
     graph = grimp.build_graph("napari_ssn", exclude_type_checking_imports=True, cache_dir=None)
     files = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
@@ -34,11 +43,11 @@ def test_no_circle_of_files() -> None:
         pytest.fail(" → ".join(error.args[1]))
 
 
-def test_few_imports_inside_functions() -> None:
+def test_few_imports_inside_functions(trees: Trees) -> None:
     found = {
         f"{path.relative_to(PACKAGE)}:{inner.lineno}"
-        for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for inner in ast.walk(node)
         if isinstance(inner, ast.Import | ast.ImportFrom)
@@ -46,14 +55,15 @@ def test_few_imports_inside_functions() -> None:
     assert len(found) <= MOST_INSIDE, sorted(found)
 
 
-def test_who_decodes_does_not_ask_how_numbers_are_stored() -> None:
+def test_who_decodes_does_not_ask_how_numbers_are_stored(trees: Trees) -> None:
     asking = {
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
-        for path in PACKAGE.rglob("*.py")
+        for path, tree in trees.items()
         if not path.is_relative_to(PACKAGE / "core" / "packed")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "isinstance"
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "isinstance"
         and "PackedDistribution" in ast.unparse(node.args[1])
     }
     assert not asking
@@ -88,14 +98,14 @@ def strings_of(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def test_every_sentence_that_a_person_reads_lives_in_one_room() -> None:
+def test_every_sentence_that_a_person_reads_lives_in_one_room(trees: Trees) -> None:
     sentence = re.compile(r"(\S+ ){2,}.*[^\W\d_)][.?!](\s+[A-Z]|$)")
     said = {
         f"{path.relative_to(PACKAGE)}:{line}: {text}"
         for room in SPEAKING
         for path in [PACKAGE / room, *(PACKAGE / room).rglob("*.py")]
         if path.suffix == ".py"
-        for line, text in strings_of(ast.parse(path.read_text(encoding="utf-8")))
+        for line, text in strings_of(trees[path])
         if sentence.match(text)
     }
     assert not said
