@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ _ENHANCED = {"CT": EnhancedCTImageStorage, "MR": EnhancedMRImageStorage}
 
 Change = Callable[[int, Dataset], None]
 
+# Files of series by all that they are made of: most tests ask for one of a few. Large ones are not
+# kept.
+_MADE: dict[tuple[object, ...], dict[str, bytes]] = {}
+_SMALL = 1 << 18
 
 #: What a header may say beside, and no result has to repeat.
 LEFT_OUT = {
@@ -106,34 +111,43 @@ def make_series(
         seed: of names and UIDs.
     """
     values, places = np.asarray(array), np.asarray(affine, dtype=np.float64)
-    stored = _stored(values, slope, intercept, signed, bits)
     folder.mkdir(parents=True, exist_ok=True)
-    count = values.shape[2]
-    names = [f"IM{i:04d}.dcm" for i in range(count)]
-    random.Random(seed).shuffle(names)
-    series = series or generate_uid(entropy_srcs=[f"series {seed}"])
-    paths = []
-    for k in range(count):
-        uid = generate_uid(entropy_srcs=[f"instance {series} {k}"])
-        dataset = _dataset(_CLASSES[modality], uid, modality, study, frame_of_reference)
-        dataset.SeriesInstanceUID = series
-        dataset.SeriesNumber = number
-        dataset.InstanceNumber = names.index(f"IM{k:04d}.dcm") + 1
-        dataset.ImagePositionPatient = _ds(_LPS @ (places[:3, :3] @ (0, 0, k) + places[:3, 3]))
-        dataset.ImageOrientationPatient = _orientation(places)
-        dataset.PixelSpacing = _pixel_spacing(places)
-        dataset.SliceThickness = _ds([_between(places)])[0]
-        if modality == "CT" or (slope, intercept) != (1.0, 0.0):
-            dataset.RescaleSlope, dataset.RescaleIntercept = _ds([slope, intercept])
-        _pixels(dataset, stored[:, :, k].T, signed, bits)
-        if syntax is not None:
-            dataset.compress(syntax, generate_instance_uid=False)
-        if change is not None:
-            change(k, dataset)
-        path = folder / names[k]
-        dataset.save_as(path, enforce_file_format=True)
-        paths.append(path)
-    return paths
+    key: tuple[object, ...] = (values.shape, values.dtype, values.tobytes(), places.tobytes())
+    key += (modality, slope, intercept, signed, bits, series, study, frame_of_reference)
+    key += (number, syntax, seed)
+    known = _MADE.get(key) if change is None else None
+    if known is None:
+        known = {}
+        stored = _stored(values, slope, intercept, signed, bits)
+        count = values.shape[2]
+        names = [f"IM{i:04d}.dcm" for i in range(count)]
+        random.Random(seed).shuffle(names)
+        series = series or generate_uid(entropy_srcs=[f"series {seed}"])
+        for k in range(count):
+            uid = generate_uid(entropy_srcs=[f"instance {series} {k}"])
+            dataset = _dataset(_CLASSES[modality], uid, modality, study, frame_of_reference)
+            dataset.SeriesInstanceUID = series
+            dataset.SeriesNumber = number
+            dataset.InstanceNumber = names.index(f"IM{k:04d}.dcm") + 1
+            dataset.ImagePositionPatient = _ds(_LPS @ (places[:3, :3] @ (0, 0, k) + places[:3, 3]))
+            dataset.ImageOrientationPatient = _orientation(places)
+            dataset.PixelSpacing = _pixel_spacing(places)
+            dataset.SliceThickness = _ds([_between(places)])[0]
+            if modality == "CT" or (slope, intercept) != (1.0, 0.0):
+                dataset.RescaleSlope, dataset.RescaleIntercept = _ds([slope, intercept])
+            _pixels(dataset, stored[:, :, k].T, signed, bits)
+            if syntax is not None:
+                dataset.compress(syntax, generate_instance_uid=False)
+            if change is not None:
+                change(k, dataset)
+            content = BytesIO()
+            dataset.save_as(content, enforce_file_format=True)
+            known[names[k]] = content.getvalue()
+        if change is None and values.nbytes <= _SMALL:
+            _MADE[key] = known
+    for name, whole in known.items():
+        (folder / name).write_bytes(whole)
+    return [folder / name for name in known]
 
 
 def make_multiframe(

@@ -6,9 +6,7 @@ A reader is a line in `READERS`, a writer one in `WRITERS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import highdicom
@@ -66,18 +64,8 @@ def nrrd_file(folder: Path, one: Phantom) -> Path:
 
 
 def dicom(folder: Path, one: Phantom) -> Path:
-    (folder / "series").mkdir()
-    for name, content in _slices(one).items():
-        (folder / "series" / name).write_bytes(content)
+    make_series(folder / "series", one.data, one.affine, intercept=0.0)
     return folder / "series"
-
-
-@cache
-def _slices(one: Phantom) -> dict[str, bytes]:
-    """Files of a series by their names."""
-    with TemporaryDirectory() as folder:
-        made = make_series(Path(folder), one.data, one.affine, intercept=0.0)
-        return {path.name: path.read_bytes() for path in made}
 
 
 def enhanced(folder: Path, one: Phantom) -> Path:
