@@ -35,7 +35,7 @@ ASKED = given.DRAWS
 
 
 def session_of(folder: Path, runner: Inline | None = None, dims: int = 2) -> Session:
-    space = (40, 48) if dims == 2 else (20, 24, 20)
+    space = (40, 48) if dims == 2 else (16, 18, 14)
     return opened(folder, runner or Inline(), source(space, (0.7,) * dims), dims)
 
 

@@ -49,7 +49,7 @@ def by_hand(session: Session) -> Posterior:
 
 
 def pointed(folder: Path, runner: Inline | None = None, count: int = 2, dims: int = 2) -> Session:
-    space = (40, 48) if dims == 2 else (20, 24, 20)
+    space = (40, 48) if dims == 2 else (16, 18, 14)
     session = opened(folder, runner or Inline(), source(space, (0.7,) * dims), dims)
     for k in range(count):
         point = flipped(session, (5 + 6 * k,) * dims)
