@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 # Draws decoded together when counting: few enough to be of nearly one length.
 _DRAWS = 256
-# With fewer draws, finding the voxels that can change costs more than it saves.
-_FEW = 16
+# With fewer draws, or labels in all, finding the voxels that can change costs more than it saves.
+_FEW, _LITTLE = 16, 1 << 16
 # Voxels whose factors are summed at once: they stay in cache.
 _AT_ONCE = 1 << 13
 # Of fewer blocks threads take longer to start than they save.
@@ -38,7 +39,7 @@ _MANY = 1 << 18
 
 def counts_of(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.int64]:
     """`Decodable.label_counts`."""
-    if len(draws) < _FEW:
+    if len(draws) < _FEW or len(draws) * math.prod(dist.space) <= _LITTLE:
         return _count(dist, draws)
     out = np.empty((len(draws), dist.classes), np.int64)
     mean_map = dist.label_map()

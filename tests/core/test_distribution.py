@@ -103,6 +103,7 @@ def test_of_several_labels_draws_are_decoded_and_counted_some_at_a_time(
     monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr("napari_ssn.core.dense._MANY", at_once)
+    monkeypatch.setattr("napari_ssn.core.dense._LITTLE", 0)
     dist = random_dist(3, 4, 5, space=(9, 11))
     z = draw_z(17, 5, 0)
     expected = np.stack([column_by_column(dist, v) for v in z])

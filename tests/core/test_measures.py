@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_ssn.core import dense
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.hypotheses import Hypothesis
@@ -43,7 +44,11 @@ def test_voxel_volume_is_the_determinant_in_millilitres() -> None:
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("n", [0, 1, 600])
-def test_counts_equal_counting_every_label_map(classes: int, n: int) -> None:
+@pytest.mark.parametrize("little", [0, 1 << 20])
+def test_counts_equal_counting_every_label_map(
+    classes: int, n: int, little: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dense, "_LITTLE", little)
     dist = random_dist(classes, (13, 9), np.eye(4))
     z = draw_z(n, 4, 0)
     expected = [count_labels(dist.label_map(v), classes) for v in z]
