@@ -16,6 +16,7 @@ from napari_ssn.documents.card import read_card
 from napari_ssn.errors import DataError, ModelError, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, load_model, save_model
+from napari_ssn.training import heads
 from napari_ssn.training.cases import Case
 from napari_ssn.training.heads import FIGURES, fit_head, fitted_tensors, with_head
 from tests.support.helpers import noise_image, tiny_model
@@ -24,6 +25,13 @@ from tests.support.sets import slice_files, write
 TAKEN, MOVED = [0.5, 0.5], [0.6]
 # Small, as hundreds of heads are tried.
 SPACE = (16, 16)
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the draws: heads are compared with the same ones, however many these are."""
+    monkeypatch.setattr(heads, "SAMPLES", 25)
+    monkeypatch.setattr(heads, "HYPOTHESES", 250)
 
 
 @dataclass
