@@ -202,7 +202,8 @@ def test_all_sequences_of_three_actions_leave_the_picture_upright(
 @pytest.mark.shown
 def test_a_colour_picture_is_upright_after_a_plane(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock(show=True)
-    viewer.window.resize(800, 600)
+    # With room for the canvas beside napari's controls, however wide the test before left them.
+    viewer.window.resize(1100, 700)
     ours(viewer, "RAS")
     dock.view.buttons[1].click()
     viewer.layers.clear()
