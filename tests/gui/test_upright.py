@@ -13,12 +13,15 @@ from qtpy.QtWidgets import QApplication
 
 from napari_ssn.geometry.display import IMAGE_KEY, Display
 from napari_ssn.geometry.volume import Volume
+from napari_ssn.gui.demo import let_draw
 from napari_ssn.gui.layers.sides import NAME, UNKNOWN
 from napari_ssn.io.napari_hooks import image_layer
 from tests.support import readers
 from tests.support.docks import steady
 from tests.support.helpers import noise_image, oblique_affine
 
+# Where the canvas of a small window lies is not settled at once where others were wider before.
+ALONE = pytest.mark.own_window
 ACTIONS = ("open", "axial", "coronal", "sagittal", "delete", "3d", "home")
 # Brighter towards the patient's left, front and head: each half of a picture shows its side.
 LEFT, FRONT, HEAD = 50.0, 70.0, 90.0
@@ -183,6 +186,7 @@ def walk(viewer: Any, dock: Any, openers: Iterator[Callable[[Any], None]]) -> No
 
 # Many pictures of the screen: minutes where little else of a processor is left.
 @pytest.mark.slow
+@ALONE
 @pytest.mark.shown
 @pytest.mark.timeout(1200)
 def test_all_sequences_of_three_actions_leave_the_picture_upright(
@@ -190,15 +194,14 @@ def test_all_sequences_of_three_actions_leave_the_picture_upright(
 ) -> None:
     viewer, dock = open_dock(show=True)
     viewer.window.resize(800, 600)
+    let_draw()
     # What the canvas holds is looked at after each action, and drawn for that: once is enough.
     canvas = viewer.__wrapped__.window._qt_viewer.canvas.native
     canvas.setUpdatesEnabled(False)
-    try:
-        walk(viewer, dock, cycle(OPENERS))
-    finally:
-        canvas.setUpdatesEnabled(True)
+    walk(viewer, dock, cycle(OPENERS))
 
 
+@ALONE
 @pytest.mark.shown
 def test_a_colour_picture_is_upright_after_a_plane(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock(show=True)
@@ -218,6 +221,7 @@ def test_a_colour_picture_is_upright_after_a_plane(open_dock: Callable[..., Any]
     assert brighter(viewer) == (True, True)
 
 
+@ALONE
 @pytest.mark.shown
 def test_a_single_slice_comes_into_view_after_another_plane(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock(show=True)
@@ -256,6 +260,7 @@ def test_who_turns_the_camera_by_hand_has_it_until_the_next_plane(
     assert [str(one) for one in viewer.scene.camera.orientation2d] == ["down", "right"]
 
 
+@ALONE
 @pytest.mark.shown
 def test_three_dimensions_are_not_as_in_a_mirror(open_dock: Callable[..., Any]) -> None:
     """From the front, and from the patient's left: head above, left at the right, front there."""
@@ -282,6 +287,7 @@ def test_three_dimensions_are_not_as_in_a_mirror(open_dock: Callable[..., Any]) 
     assert layer.visible
 
 
+@ALONE
 @pytest.mark.shown
 def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
     open_dock: Callable[..., Any], qtbot: Any
@@ -310,6 +316,7 @@ def test_letters_are_drawn_at_the_edges_and_go_with_the_dock(
     assert NAME not in overlays and not overlays.scale_bar.visible
 
 
+@ALONE
 @pytest.mark.shown
 def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., Any]) -> None:
     viewer, dock = open_dock(show=True)
@@ -338,6 +345,7 @@ def test_the_legend_leaves_the_letter_above_to_be_read(open_dock: Callable[..., 
     np.testing.assert_array_equal(drawn(), alone)
 
 
+@ALONE
 @pytest.mark.shown
 def test_the_legend_can_be_read_on_the_theme_that_is_chosen_meanwhile(
     open_dock: Callable[..., Any],
