@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.computed import computed
 from napari_ssn.geometry.foreign import reading_of
 from napari_ssn.geometry.orientation import (
     Direction,
@@ -331,7 +332,7 @@ def to_volume(data: ArrayLike, display: Display) -> Volume:
 
     ImageError if the values are no plain numbers, ValueError if the shape is another.
     """
-    array = np.asarray(data)
+    array = computed(data)
     if array.dtype.kind not in "biuf":
         raise ImageError("The image's values are not plain numbers: convert it to grey values.")
     if array.shape != display.shape:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.brief import brief
+from napari_ssn.geometry.computed import computed
 
 #: What the voxel size is known to measure: nothing, areas in the plane, or volumes.
 Extent = Literal["unknown", "plane", "volume"]
@@ -51,7 +52,7 @@ class Volume:
 
     def __post_init__(self) -> None:
         if not isinstance(self.data, np.ndarray):
-            object.__setattr__(self, "data", np.asarray(self.data))
+            object.__setattr__(self, "data", computed(self.data))
         if self.data.dtype != np.float32:
             raise TypeError(f"data: expected float32, got {self.data.dtype}")
         if self.data.ndim not in (3, 4):
