@@ -13,19 +13,19 @@ from vispy.visuals.shaders.program import ModularProgram
 
 from napari_ssn.gui.layers.printed import Printed
 
-FACE, SIZE = "Sans Serif", (60, 90)
+FACE, SIZE = "Sans Serif", (60, 130)
 # As large as napari's own words of so many points.
 POINTS, PIXELS = 9, 16
 WORDS = ["Wy · 5 %", "side"]
 AT = np.array([[4.0, 3.0], [21.4, 30.6], [2.0, 12.0]])
 
 
-def by_qt(words: list[str], at: np.ndarray, ratio: int) -> np.ndarray:
+def by_qt(words: list[str], at: np.ndarray, ratio: int, pixels: int = PIXELS) -> np.ndarray:
     """The same in white on black, one after the other."""
     image = QImage(SIZE[1] * ratio, SIZE[0] * ratio, QImage.Format.Format_RGB32)
     image.fill(Qt.GlobalColor.black)
     font = QFont(FACE)
-    font.setPixelSize(PIXELS * ratio)
+    font.setPixelSize(pixels * ratio)
     painter = QPainter(image)
     painter.setFont(font)
     painter.setPen(Qt.GlobalColor.white)
@@ -61,6 +61,18 @@ def test_they_are_as_sharp_as_the_screen_is(canvas: SceneCanvas, ratio: int) -> 
         rows, columns = ratio * np.array([[top, top + high], [left, left + wide]]).astype(int)
         found[rows[0] : rows[1] + ratio, columns[0] - ratio : columns[1] + ratio] = 0
     assert not found.any()
+
+
+@pytest.mark.parametrize(("canvas", "ratio"), [(2, 2), (3, 3)], indirect=["canvas"])
+# Of which three times is not what is nearest to three times so many points.
+@pytest.mark.parametrize(("points", "pixels"), [(8, 14), (5, 9), (7, 12), (11, 20)])
+def test_none_is_cut_off(canvas: SceneCanvas, ratio: int, points: int, pixels: int) -> None:
+    printed, words, at = Printed(FACE, parent=canvas.scene), ["agree, 5 %"], AT[2:]
+    printed.set_words(words, points)
+    printed.place(at, np.ones(4))
+    expected = by_qt(words, at, ratio, pixels)
+    assert not expected[:, -3:].any()
+    np.testing.assert_allclose(drawn(canvas), expected, atol=1)
 
 
 def test_others_cost_no_new_program(canvas: SceneCanvas, monkeypatch: pytest.MonkeyPatch) -> None:

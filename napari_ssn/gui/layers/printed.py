@@ -78,9 +78,7 @@ class PrintedVisual(Visual):
         if (tuple(words), points) != (self._words, self._points):
             self._words, self._points, self._ratio = tuple(words), points, None
             self.update()
-        metrics = QFontMetricsF(self._font(1.0))
-        wide = [ceil(metrics.horizontalAdvance(one)) for one in self._words]
-        return np.array([[one, ceil(metrics.height())] for one in wide], float).reshape(-1, 2)
+        return self._sizes(1.0)
 
     def place(self, corners: NDArray[np.floating], tone: NDArray[np.floating]) -> None:
         """Lay them somewhere.
@@ -97,19 +95,28 @@ class PrintedVisual(Visual):
 
     def _font(self, ratio: float) -> QFont:
         font = QFont(self._face)
-        font.setPixelSize(max(1, round(self._points * _POINT * ratio)))
+        # Never larger than what was said of them, times the ratio: they would leave their ground.
+        font.setPixelSize(max(1, int(max(1, round(self._points * _POINT)) * ratio)))
         return font
+
+    def _sizes(self, ratio: float) -> NDArray[np.float64]:
+        """Width and height of each, in pixels of the screen, (n, 2)."""
+        metrics = QFontMetricsF(self._font(ratio))
+        wide = [ceil(metrics.horizontalAdvance(one)) for one in self._words]
+        return np.array([[one, ceil(metrics.height())] for one in wide], float).reshape(-1, 2)
 
     def _spans(self) -> NDArray[np.float64]:
         """Upper left and lower right corner of each, (n, 2, 2)."""
-        sizes = self.set_words(self._words, self._points)
+        sizes = self._sizes(1.0)
         margin = np.array([_MARGIN, 0.0])
         return np.stack([self._corners - margin, self._corners + sizes + margin], axis=1)
 
     def _print(self, ratio: float) -> None:
         """Each word below the other, in pixels of the screen."""
         spans = self._spans()
-        sizes = np.ceil((spans[:, 1] - spans[:, 0]) * ratio).astype(int)
+        # Letters of another size are not as wide as the ratio says: fonts round some of them.
+        needed = self._sizes(ratio) + np.array([2 * _MARGIN * ratio, 0])
+        sizes = np.ceil(np.maximum((spans[:, 1] - spans[:, 0]) * ratio, needed)).astype(int)
         tops = np.concatenate([[0], np.cumsum(sizes[:, 1])])
         wide, high = int(sizes[:, 0].max()), int(tops[-1])
         image = QImage(wide, high, QImage.Format.Format_Grayscale8)
