@@ -85,9 +85,13 @@ class Monkey:
             self.turn,
             self.clear,
         ]
+        self._next: list[Callable[[], str]] = []
 
     def act(self) -> None:
-        action = self.random.choice(self.actions)
+        """The next thing: in any order, and each of them before one comes again."""
+        if not self._next:
+            self._next = self.random.sample(self.actions, len(self.actions))
+        action = self._next.pop()
         self.trail.append(action.__name__)
         self.trail[-1] = f"{action.__name__} {action()}"
         self.done[action.__name__] = self.done.get(action.__name__, 0) + 1
