@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.geometry.computed import computed
+
 
 @dataclass(frozen=True)
 class Window:
@@ -156,10 +158,10 @@ def some_values(data: Any, axis: int = 0) -> NDArray[np.float64]:
     """
     shape: Sequence[int] = data.shape
     if len(shape) < 3:
-        return _thinned(np.asarray(data))
+        return _thinned(computed(data))
     places = np.unique(np.linspace(0, shape[axis] - 1, _SLICES + 2).round().astype(int)[1:-1])
     before = (slice(None),) * axis
-    return np.concatenate([_thinned(np.asarray(data[(*before, int(at))])) for at in places])
+    return np.concatenate([_thinned(computed(data[(*before, int(at))])) for at in places])
 
 
 def _thinned(values: NDArray[np.generic]) -> NDArray[np.float64]:

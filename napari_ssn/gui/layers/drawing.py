@@ -11,6 +11,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.computed import computed
 from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.geometry.label_order import one_order, renumbered
 from napari_ssn.geometry.transforms import layer_matrix
@@ -102,7 +103,7 @@ class Drawings:
         GeometryError: the layer lies on another grid.
         """
         transform, axes = self._scene.frame_of_result
-        data, result = np.asarray(layer.data), self._session.result
+        data, result = computed(layer.data), self._session.result
         assert result is not None
         if data.ndim == axes + 1:
             frame = result.source.frame or 0

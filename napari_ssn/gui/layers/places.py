@@ -11,6 +11,7 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.computed import computed
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.transforms import units_mm
@@ -80,12 +81,12 @@ def on_grid(layer: Layer, image: Image, display: Display) -> NDArray[Any] | None
         return None
     if not np.allclose(*places, atol=_NEAR):
         return None
-    return np.ascontiguousarray(display.reorientation.undo(np.asarray(data)))
+    return np.ascontiguousarray(display.reorientation.undo(computed(data)))
 
 
 def laid_on(layer: Layer, image: Image, display: Display) -> NDArray[Any]:
     """Labels of a layer on the file's grid of an image; errors as of `laid`."""
-    axes, data = len(display.shape), np.asarray(layer.data)
+    axes, data = len(display.shape), computed(layer.data)
     if data.ndim != axes:
         raise GeometryError("The outline has other axes than the image: draw on the image.")
     matrix, units = index_to_world(image, axes), image.units[-axes:]
