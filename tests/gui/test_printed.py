@@ -75,6 +75,23 @@ def test_none_is_cut_off(canvas: SceneCanvas, ratio: int, points: int, pixels: i
     np.testing.assert_allclose(drawn(canvas), expected, atol=1)
 
 
+def test_a_word_is_one_line(canvas: SceneCanvas) -> None:
+    printed = Printed(FACE, parent=canvas.scene)
+    printed.set_words(["a\nb"], POINTS)
+    printed.place(AT[:1], np.ones(4))
+    np.testing.assert_allclose(drawn(canvas), by_qt(["a b"], AT[:1], 1), atol=1)
+
+
+def test_more_than_a_card_takes_is_left_out_where_no_screen_is(canvas: SceneCanvas) -> None:
+    printed = Printed(FACE, parent=canvas.scene)
+    for words in (["side" * 3000], ["side"] * 3000):
+        _, high = printed.set_words(words, POINTS)[0]
+        printed.place(AT[0] + np.arange(len(words))[:, None] * (0, high), np.ones(4))
+        seen = [words[0][:100]] if len(words) == 1 else words[:4]
+        at = AT[0] + np.arange(len(seen))[:, None] * (0, high)
+        np.testing.assert_allclose(drawn(canvas), by_qt(seen, at, 1), atol=1)
+
+
 def test_others_cost_no_new_program(canvas: SceneCanvas, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = Printed(FACE, parent=canvas.scene)
     printed.set_words(WORDS, POINTS)

@@ -26,6 +26,8 @@ from napari_ssn.gui.layers.sheets import TRIANGLES, corners_of
 _POINT = (96 / 72) ** 2
 # Pixels on either side of a word, for what reaches out of its letters' places.
 _MARGIN = 1
+# Of the picture on either side, in pixels: as many as every graphics card has, and no screen.
+_MOST = 1 << 13
 _VERTEX = """
 varying vec2 v_place;
 
@@ -69,14 +71,15 @@ class PrintedVisual(Visual):
         """Print others.
 
         Args:
-            words: none of them empty.
+            words: none of them empty; each in one line, whatever it has within.
             points: size of the letters, as napari has it.
 
         Returns:
             (n, 2) width and height of each, in pixels of the canvas.
         """
-        if (tuple(words), points) != (self._words, self._points):
-            self._words, self._points, self._ratio = tuple(words), points, None
+        lines = tuple(" ".join(one.splitlines()) for one in words)
+        if (lines, points) != (self._words, self._points):
+            self._words, self._points, self._ratio = lines, points, None
             self.update()
         return self._sizes(1.0)
 
@@ -112,12 +115,15 @@ class PrintedVisual(Visual):
         return np.stack([self._corners - margin, self._corners + sizes + margin], axis=1)
 
     def _print(self, ratio: float) -> None:
-        """Each word below the other, in pixels of the screen."""
+        """Each word below the other, in pixels of the screen; what is far off it is left out."""
         spans = self._spans()
         # Letters of another size are not as wide as the ratio says: fonts round some of them.
         needed = self._sizes(ratio) + np.array([2 * _MARGIN * ratio, 0])
         sizes = np.ceil(np.maximum((spans[:, 1] - spans[:, 0]) * ratio, needed)).astype(int)
+        sizes = np.minimum(sizes, _MOST)
         tops = np.concatenate([[0], np.cumsum(sizes[:, 1])])
+        fit = int((tops[1:] <= _MOST).sum())
+        spans, sizes, tops = spans[:fit], sizes[:fit], tops[: fit + 1]
         wide, high = int(sizes[:, 0].max()), int(tops[-1])
         image = QImage(wide, high, QImage.Format.Format_Grayscale8)
         image.fill(Qt.GlobalColor.black)
@@ -125,7 +131,7 @@ class PrintedVisual(Visual):
         painter.setFont(font)
         painter.setPen(Qt.GlobalColor.white)
         above = QFontMetricsF(font).ascent()
-        for word, top in zip(self._words, tops.tolist(), strict=False):
+        for word, top in zip(self._words, tops[:-1].tolist(), strict=False):
             painter.drawText(QPointF(_MARGIN * ratio, top + above), word)
         painter.end()
         bits = image.constBits()
