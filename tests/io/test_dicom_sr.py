@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-import sysconfig
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ LOW, MEDIAN, HIGH = 15.0, 60.0, 105.0
 def read_by_dcmqi(path: Path) -> list[dict[str, Any]]:
     """Groups of measurements as dcmqi's own reader has them."""
     out = path.with_suffix(".read.json")
-    tool = Path(sysconfig.get_path("scripts")) / "tid1500reader"
-    command = [str(tool), "--inputDICOM", str(path), "--outputMetadata", str(out)]
+    # By this Python: an environment may lie beside the one that its command was written for.
+    tool = "import dcmqi, sys; sys.exit(dcmqi.tid1500reader())"
+    command = [sys.executable, "-c", tool, "--inputDICOM", str(path), "--outputMetadata", str(out)]
     subprocess.run(command, check=True, capture_output=True)
     groups: list[dict[str, Any]] = json.loads(out.read_text())["Measurements"]
     return groups

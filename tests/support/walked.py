@@ -197,8 +197,12 @@ class Hands:
 
         clock.timeout.connect(look)
         clock.start()
-        begin()
-        wait(lambda: bool(answered))
+        try:
+            begin()
+            wait(lambda: bool(answered))
+        finally:
+            # Of PySide6's the connection and the clock would keep each other, and the window.
+            clock.timeout.disconnect(look)
 
 
 @dataclass(frozen=True)
