@@ -23,6 +23,9 @@ os.environ["NAPARI_STRICT_QT"] = "1"
 # several processes share these, each waits for the others' by going round in circles.
 if "OMP_NUM_THREADS" in os.environ:
     os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
+    if "numba.core.config" in sys.modules:
+        # A plugin of pytest's has brought it: later it would refuse to have another number.
+        sys.modules["numba.core.config"].reload_config()
 # Nobody's settings of napari decide what tests see, and none are written.
 os.environ["NAPARI_CONFIG"] = ""
 
