@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.layers import Image, Labels
 
 from napari_ssn.geometry.computed import computed
 from napari_ssn.geometry.intensity import some_values
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.gui.layers import places
-from napari_ssn.gui.layers.results import describe
 
 
 def test_who_watches_dask_is_told_nothing_of_it() -> None:
@@ -40,22 +37,3 @@ def test_what_is_there_is_not_copied() -> None:
     values = np.zeros((2, 3))
     assert computed(values) is values
     assert computed([[1, 2]]).shape == (1, 2)
-
-
-def test_nor_of_labels_that_lie_on_an_image() -> None:
-    array = pytest.importorskip("dask.array")
-    callbacks = pytest.importorskip("dask.callbacks")
-    image = Image(np.zeros((6, 5), np.float32))
-    display = describe(image).display
-    assert display is not None
-    values, told = np.arange(30, dtype=np.uint8).reshape(6, 5), []
-    labels = Labels(array.from_array(values, chunks=2) + 0)
-
-    def watch(key: Any, *about: Any) -> None:
-        told.append(key)
-
-    with callbacks.Callback(pretask=watch):
-        found = places.on_grid(labels, image, display), places.laid_on(labels, image, display)
-    assert not told
-    for one in found:
-        np.testing.assert_array_equal(one, display.reorientation.undo(values))
