@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from napari_ssn.cli.options import Ensemble
+from napari_ssn.cli.progress import progress
 from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM
 from napari_ssn.documents.sidecar import EnsembleRun
 from napari_ssn.errors import DataError
@@ -58,9 +57,8 @@ def predict_from(
     """
     if image.note is not None:
         typer.echo(image.note, err=True)
-    with Progress(console=Console(stderr=True)) as bar:
-        doing = "Running networks" if isinstance(files, Networks) else "Reading members"
-        task = bar.add_task(doing, total=None)
+    doing = "Running networks" if isinstance(files, Networks) else "Reading members"
+    with progress(doing) as step:
         found = predict(
             files,
             Source.of(image, None if frame is None else frame - 1),
@@ -68,7 +66,7 @@ def predict_from(
             width_mm=width_mm or WIDTH_MM,
             rank=rank,
             distances=distances,
-            step=lambda done, total: bar.update(task, completed=done, total=total),
+            step=step,
         )
     assert found.members is not None
     for note in [*files.notes, said_of(found.members, found.sources)]:

@@ -7,30 +7,30 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from napari_ssn import network, training
-from napari_ssn.cli.options import Device, Seed
+from napari_ssn.cli.options import Device, Model, Seed
+from napari_ssn.cli.progress import progress
 from napari_ssn.errors import DataError, ExportError
 from napari_ssn.text.commands import card_changed, cases_took
 
-if TYPE_CHECKING:
-    pass
+Raters = Annotated[
+    Path, typer.Option(help="Zip or folder with raters: slices, or nnU-Net's raw layout.")
+]
+Split = Annotated[
+    str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
+]
+Figures = Annotated[Path | None, typer.Option("--json", help="File for the figures.")]
 
 
 def evaluate(
-    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
-    data: Annotated[
-        Path, typer.Option(help="Zip or folder with raters: slices, or nnU-Net's raw layout.")
-    ],
-    json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
-    ] = None,
+    model: Model,
+    data: Raters,
+    json_out: Figures = None,
+    split: Split = None,
     count: Annotated[
         int | None,
         typer.Option("--cases", min=1, help="So many cases only, evenly spread over the data."),
@@ -100,15 +100,13 @@ def evaluate(
 
 
 def fit_head(
-    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
+    model: Model,
     data: Annotated[
         Path, typer.Option(help="Zip or folder with raters that the model was not trained on.")
     ],
     named: Annotated[str, typer.Option(help="What the model's card calls that data.")],
     out: Annotated[Path, typer.Option(help="Folder for the model with its fitted head.")],
-    split: Annotated[
-        str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
-    ] = None,
+    split: Split = None,
     count: Annotated[
         int, typer.Option("--cases", min=1, help="So many cases, evenly spread over the data.")
     ] = 120,
@@ -156,9 +154,8 @@ def fit_head(
 def _timed(title: str, count: int) -> Iterator[Callable[[int, int], None]]:
     """A bar that is told how many of so many cases are done; at the end, how long they took."""
     began = time.monotonic()
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=count)
-        yield lambda done, _: bar.update(task, completed=done)
+    with progress(title, count) as step:
+        yield step
     typer.echo(cases_took(count, time.monotonic() - began), err=True)
 
 
@@ -177,14 +174,10 @@ def _check_folder(file: Path | None) -> None:
 
 
 def simulate_clicks(
-    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
-    data: Annotated[
-        Path, typer.Option(help="Zip or folder with raters: slices, or nnU-Net's raw layout.")
-    ],
-    json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Only the cases of this list in the data's splits.json.")
-    ] = None,
+    model: Model,
+    data: Raters,
+    json_out: Figures = None,
+    split: Split = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="So many cases only, evenly spread over the data.")
     ] = None,

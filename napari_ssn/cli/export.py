@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from napari_ssn import network
+from napari_ssn.cli.options import Model
 from napari_ssn.errors import ExportError, ModelError
 from napari_ssn.io.files import check_targets, write_files
 from napari_ssn.text.commands import CARD_INSIDE
 
 
 def export(
-    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
+    model: Model,
     onnx: Annotated[Path, typer.Option(help="File to write, ending in .onnx.")],
     overwrite: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
 ) -> None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from napari_ssn import samples
+from napari_ssn.cli.progress import progress
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ImageError, ModelError
 from napari_ssn.geometry.volume import Volume
@@ -143,8 +142,7 @@ def run_on(
             if doubt is not None:
                 typer.echo(doubt, err=True)
 
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Segmenting", total=None)
+    with progress("Segmenting") as step:
         found = run(
             model,
             Source.of(volume, None if frame is None else frame - 1),
@@ -157,10 +155,7 @@ def run_on(
             twice=twice,
             insist=insist,
             looked=caution,
-            watch=Watch(
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-                say=lambda text: typer.echo(text, err=True),
-            ),
+            watch=Watch(progress=step, say=lambda text: typer.echo(text, err=True)),
         )
     if found.insisted:
         typer.echo(f"{foreign_values(model.card, volume)} {TAKEN_FOR_HU}", err=True)

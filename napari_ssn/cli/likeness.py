@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from napari_ssn import documents, network, training
+from napari_ssn.cli.options import Model
+from napari_ssn.cli.progress import progress
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.declared import Weighting
 from napari_ssn.text.commands import card_changed
 
 
 def likeness(
-    model: Annotated[str, typer.Option(help="Name of a model, or its folder.")],
+    model: Model,
     data: Annotated[
         Path, typer.Option(help="Zip or folder that the model learnt from, as for train.")
     ],
@@ -38,10 +38,7 @@ def likeness(
     for cases in (learn, watch):
         training.measuring.check_fits(card, cases)
     learn, watch = (training.reading.pointed(card, cases) for cases in (learn, watch))
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Looking at the images", total=None)
-        found = training.likeness.learn_likeness(
-            card, learn, watch, known, lambda done, of: bar.update(task, completed=done, total=of)
-        )
+    with progress("Looking at the images") as step:
+        found = training.likeness.learn_likeness(card, learn, watch, known, step)
     network.models.save_card(folder, card.model_copy(update={"likeness": found}))
     typer.echo(card_changed(card.name), err=True)

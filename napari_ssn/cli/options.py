@@ -13,6 +13,7 @@ DIFFERENT = 1
 #: Label maps that a command writes of one image at most: the names of more alone fill the memory.
 MOST_SAMPLES = 10_000
 
+Model = Annotated[str, typer.Option(help="Name of a model, or its folder.")]
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 Depth = Annotated[
     float | None,

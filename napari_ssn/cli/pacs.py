@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from napari_ssn.cli.archives import (
     Accession,
@@ -22,6 +20,7 @@ from napari_ssn.cli.archives import (
     Where,
 )
 from napari_ssn.cli.options import DIFFERENT
+from napari_ssn.cli.progress import progress
 from napari_ssn.documents.servers import Server
 from napari_ssn.errors import ArchiveError
 from napari_ssn.io.dicom import web
@@ -143,12 +142,7 @@ def fetch(
     The files name the patient, as the archive's do; their own names are numbers.
     """
     there = web.connection.Connection(web.servers.named(server), insecure=insecure)
-    with there, Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Fetching", total=None)
-
-        def step(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with there, progress("Fetching") as step:
         series = series or _only(web.find.series(there, study))
         count = web.fetch.fetch(there, study, series, out, step)
     typer.echo(f"Fetched {plural(count, 'image')}.", err=True)
@@ -169,12 +163,7 @@ def send(
     exit status is 1 if something is not there.
     """
     there = web.connection.Connection(web.servers.named(server), insecure=insecure)
-    with there, Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Sending", total=len(files))
-
-        def step(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with there, progress("Sending", len(files)) as step:
         sent = web.send.send(there, files, step)
     for number, one in enumerate(sent, start=1):
         kind, reason = one.kind and f" ({one.kind})", one.reason and f": {one.reason}"
@@ -182,10 +171,7 @@ def send(
     left = sum(not one.done for one in sent)
     if left:
         files_are = "file is" if left == 1 else "files are"
-        typer.echo(
-            not_in_archive(left, files_are),
-            err=True,
-        )
+        typer.echo(not_in_archive(left, files_are), err=True)
         raise typer.Exit(DIFFERENT)
 
 

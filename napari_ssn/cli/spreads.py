@@ -9,22 +9,23 @@ from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.ranges import count_ranges
-from napari_ssn.prediction.recall import Recall, conditions_in, points_in
+from napari_ssn.prediction.recall import Recall
 from napari_ssn.prediction.record import sizes_of, spans_of
 
 # How far stated sizes of many hypotheses, and their share, may be from those counted here.
 _SHARE = 2e-3
 #: Samples that are drawn again, and such as were given points or conditions, which take longer.
 MOST_DRAWS, MOST_GIVEN = 1_000_000, 20_000
+#: What is wrong with what is stated, None for nothing; and whether that could be told.
+Verdict = tuple[str | None, bool]
 
 
-def missized(record: Provenance, recall: Recall, alike: bool) -> tuple[str | None, bool]:
+def missized(record: Provenance, recall: Recall, alike: bool) -> Verdict:
     """What a sidecar says of the sizes of all hypotheses otherwise than they are."""
     choice, words = record.choice, "the sidecar states another range of sizes than the model gives"
     if record.sizes is None:
         return (None if record.together is None else words), True
-    prediction = recall.stated(choice)
-    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
+    prediction, points, only = recall.asked(choice)
     if only and not len(prediction.given.outcome(points, only).z):
         return None, False
     count = max(one.draws for one in record.sizes.values())
@@ -55,13 +56,12 @@ def _near_sizes(one: Sizes | None, other: Sizes | None) -> bool:
     )
 
 
-def misspanned(record: Provenance, recall: Recall, alike: bool) -> tuple[str | None, bool]:
+def misspanned(record: Provenance, recall: Recall, alike: bool) -> Verdict:
     """What a sidecar says of the diameters of all hypotheses otherwise than they are."""
     choice = record.choice
     if record.spans is None:
         return None, True
-    prediction = recall.stated(choice)
-    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
+    prediction, points, only = recall.asked(choice)
     if record.sizes is None or (only and not len(prediction.given.outcome(points, only).z)):
         return None, False
     ranges = count_ranges(prediction, points, only, 1)
@@ -98,6 +98,6 @@ def _lines(spans: Spans) -> tuple[list[float], list[float]]:
     return spans.longest_mm, spans.perpendicular_mm or []
 
 
-def doubt(given: bool, alike: bool, words: str) -> tuple[str | None, bool]:
+def doubt(given: bool, alike: bool, words: str) -> Verdict:
     """A problem; or, where other software may have found another z, a thing that is not known."""
     return (None, False) if given and not alike else (words, True)

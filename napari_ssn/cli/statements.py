@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.cli.beside import other_series
 from napari_ssn.cli.kinds import misfit
-from napari_ssn.cli.spreads import MOST_DRAWS, MOST_GIVEN, doubt, missized, misspanned
+from napari_ssn.cli.spreads import (
+    MOST_DRAWS,
+    MOST_GIVEN,
+    Verdict,
+    doubt,
+    missized,
+    misspanned,
+)
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
 from napari_ssn.io.dicom.series import DicomSeries
@@ -18,7 +25,7 @@ from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.drawing import in_region
 from napari_ssn.prediction.ensembles import sum_of
 from napari_ssn.prediction.prediction import Prediction
-from napari_ssn.prediction.recall import Recall, conditions_in, points_in
+from napari_ssn.prediction.recall import Recall
 from napari_ssn.prediction.record import run_of
 from napari_ssn.prediction.wish import FEWEST, MOST
 
@@ -40,9 +47,21 @@ class Statements:
         unchecked: fields that nothing here can tell about.
     """
 
-    problems: list[str]
-    used: list[str]
-    unchecked: list[str]
+    problems: list[str] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+
+    def judge(self, name: str, verdict: Verdict) -> None:
+        """Take what was found of a field."""
+        problem, known = verdict
+        if problem is not None:
+            self.problems.append(problem)
+        if not known:
+            self.leave(name)
+
+    def leave(self, *names: str) -> None:
+        """Name fields that nothing here can tell about, each once."""
+        self.unchecked.extend(name for name in names if name not in self.unchecked)
 
 
 def statements(
@@ -56,67 +75,49 @@ def statements(
         drawn: the drawing that its hypotheses are said to be nearest to, on the image's grid.
     """
     found = recall.prediction
-    run, here, problems = record.run, run_of(found), list[str]()
+    run, here = record.run, run_of(found)
     inputs = ("centre", "depth_mm", "tile", "frame", "threads", "ensemble")
-    used = [f"run.{name}" for name in inputs if getattr(run, name) is not None]
-    unchecked = ["created", "software"]
+    out = Statements(
+        misrun(record, found),
+        [f"run.{name}" for name in inputs if getattr(run, name) is not None],
+        ["created", "software"],
+    )
     for name in ("device", "device_title", "instructions"):
         stated = getattr(run, name)
         if stated is not None and stated != getattr(here, name):
-            unchecked.append(f"run.{name}")
-    problems += misrun(record, found)
+            out.leave(f"run.{name}")
     if bool(run.unlike) != bool(here.unlike):
         if _same_card(record, found) and not _on_the_edge(found):
-            problems.append(_MISFIT)
+            out.problems.append(_MISFIT)
         else:
-            unchecked.append("run.unlike")
+            out.leave("run.unlike")
     if isinstance(found.source.series, DicomSeries):
-        problems += other_series(run, found.source.series)
+        out.problems.extend(other_series(run, found.source.series))
     elif run.dicom is not None:
-        unchecked.append("run.dicom")
+        out.leave("run.dicom")
     if record.adjudicated is not None:
-        unchecked.append("adjudicated")
+        out.leave("adjudicated")
     alike = run.threads is not None and _same_software(record, found)
     if record.hypotheses is not None:
-        unchecked.append("hypotheses.name")
-        problem, known = _misshared(record, recall, alike)
-        if problem is not None:
-            problems.append(problem)
-        if not known:
-            unchecked.append("hypotheses.share")
+        out.leave("hypotheses.name")
+        out.judge("hypotheses.share", _misshared(record, recall, alike))
     for choice in (one.choice for one in record.each()):
         if choice.drawing is not None and drawn is None:
-            unchecked += [one for one in _by_drawing(choice) if one not in unchecked]
-        elif drawn is not None and (problem := _misfitted(choice, recall, drawn)) is not None:
-            problems.append(problem)
+            out.leave(*_by_drawing(choice))
+        elif drawn is not None:
+            out.judge("choice.drawing", (_misfitted(choice, recall, drawn), True))
         for name in ("pointing", "conditions", "lesions", "spread"):
-            if getattr(choice, name) is not None and f"choice.{name}" not in used:
-                used.append(f"choice.{name}")
-        problem, known = _mispresent(choice, recall)
-        if problem is not None:
-            problems.append(problem)
-        if not known and "choice.presence" not in unchecked:
-            unchecked.append("choice.presence")
-        problem, known = _misdrawn(choice, recall, alike)
-        if problem is not None:
-            problems.append(problem)
-        if not known and "choice.z" not in unchecked:
-            unchecked.append("choice.z")
+            if getattr(choice, name) is not None and f"choice.{name}" not in out.used:
+                out.used.append(f"choice.{name}")
+        out.judge("choice.presence", _mispresent(choice, recall))
+        out.judge("choice.z", _misdrawn(choice, recall, alike))
     if record.sizes is not None:
-        used.append("sizes.draws")
+        out.used.append("sizes.draws")
     # A graphics card may round sums otherwise from one run to the next.
     alike = alike and run.device == here.device == "cpu"
-    problem, known = missized(record, recall, alike)
-    if problem is not None:
-        problems.append(problem)
-    if not known:
-        unchecked.append("sizes")
-    problem, known = misspanned(record, recall, alike)
-    if problem is not None:
-        problems.append(problem)
-    if not known:
-        unchecked.append("spans")
-    return Statements(problems, used, unchecked)
+    out.judge("sizes", missized(record, recall, alike))
+    out.judge("spans", misspanned(record, recall, alike))
+    return out
 
 
 def misrun(record: Provenance, found: Prediction) -> list[str]:
@@ -187,15 +188,13 @@ def _same_software(record: Provenance, found: Prediction) -> bool:
     )
 
 
-def _misshared(record: Provenance, recall: Recall, alike: bool) -> tuple[str | None, bool]:
+def _misshared(record: Provenance, recall: Recall, alike: bool) -> Verdict:
     """What a file of cards says otherwise of what each stands for, and whether that can be told."""
     members = record.hypotheses or []
     shares = [one.share for one in members]
     if not any(share is not None for share in shares):
         return None, True
-    prediction = recall.stated(record.choice)
-    points = points_in(prediction, record.choice)
-    only = conditions_in(prediction, record.choice)
+    prediction, points, only = recall.asked(record.choice)
     if only and not len(prediction.given.outcome(points, only).z):
         return None, False
     # How many there may be at most is a setting, which a sidecar does not tell.
@@ -206,7 +205,7 @@ def _misshared(record: Provenance, recall: Recall, alike: bool) -> tuple[str | N
     return doubt(True, alike, "the sidecar states other shares than its cards stand for")
 
 
-def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, bool]:
+def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> Verdict:
     """What is wrong with how a z is said to have been come by, and whether that could be told.
 
     Args:
@@ -226,9 +225,8 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> tuple[str | None, 
         return (None, False) if given else (_MISDRAWN, True)
     if choice.kind == "representative" or (choice.kind == "sample" and choice.sample is None):
         return None, False
-    prediction = recall.stated(choice)
+    prediction, points, only = recall.asked(choice)
     source = prediction.given
-    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
     if only and not len(source.outcome(points, only).z):
         return "the sidecar states conditions that none of the model's hypotheses meets", True
     draw = None if choice.sample is None else choice.sample - 1
@@ -302,7 +300,7 @@ def _misfitted(choice: Choice, recall: Recall, drawn: NDArray[np.uint8]) -> str 
     return None
 
 
-def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:
+def _mispresent(choice: Choice, recall: Recall) -> Verdict:
     """What a sidecar says of presence otherwise than the model, and whether that could be told."""
     if choice.nothing and choice.kind not in ("nothing", "sample", "member"):
         return "the sidecar calls empty what the model outlines", True
@@ -311,9 +309,8 @@ def _mispresent(choice: Choice, recall: Recall) -> tuple[str | None, bool]:
         words = "the sidecar calls empty what the model outlines" if choice.nothing else None
         return words, True
     told = choice.pointing
-    prediction = recall.stated(choice, None if told is None else told.slip)
+    prediction, points, only = recall.asked(choice, None if told is None else told.slip)
     source = prediction.given
-    points, only = points_in(prediction, choice), conditions_in(prediction, choice)
     presence = source.presence(points, only)
     if not source.apart or abs(presence - choice.presence) > _CHANCE:
         return "the sidecar states another chance that there is anything than the model", True

@@ -52,6 +52,13 @@ class Recall:
             self._made[key, slip] = self._stated(told, slip)
         return self._made[key, slip]
 
+    def asked(
+        self, told: Told, slip: float | None = None
+    ) -> tuple[Prediction, tuple[Point, ...], tuple[Question, ...]]:
+        """As `stated`, with the points and conditions that a choice states."""
+        made = self.stated(told, slip)
+        return made, points_in(made, told), conditions_in(made, told)
+
     def _stated(self, told: Told, slip: float | None) -> Prediction:
         made, pointing = self.prediction, told.pointing
         if told.spread is not None:
