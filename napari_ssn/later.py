@@ -7,17 +7,22 @@ once, as ``--help`` and napari's window: ``from napari_ssn import training`` cos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
 
-def door(package: str, modules: Collection[str]) -> Callable[[str], ModuleType]:
-    """A package's ``__getattr__`` that imports one of its modules when it is asked for."""
+def door(package: str) -> Callable[[str], ModuleType]:
+    """A package's ``__getattr__`` that imports its modules when they are asked for."""
 
     def find(name: str) -> ModuleType:
-        if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return import_module(f"{package}.{name}")
+        wanted = f"{package}.{name}"
+        try:
+            return import_module(wanted)
+        except ModuleNotFoundError as error:
+            # It is there, and what it imports is not.
+            if error.name != wanted:
+                raise
+            raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
 
     return find

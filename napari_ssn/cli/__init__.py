@@ -12,4 +12,4 @@ if TYPE_CHECKING:
     from napari_ssn.cli import segmenting as segmenting
     from napari_ssn.cli import verifying as verifying
 
-__getattr__ = door(__name__, ("ensembles", "repeat", "segmenting", "verifying"))
+__getattr__ = door(__name__)

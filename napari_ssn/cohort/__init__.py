@@ -24,6 +24,4 @@ if TYPE_CHECKING:
     from napari_ssn.cohort import run as run
     from napari_ssn.cohort import served as served
 
-__getattr__ = door(
-    __name__, ("archived", "manifest", "parquet", "reading", "review", "run", "served")
-)
+__getattr__ = door(__name__)

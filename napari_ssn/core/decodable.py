@@ -308,15 +308,17 @@ class Decodable(ABC):
         """Return many z as (n, R) float64; ValueError if they do not fit."""
         return latent.checked_draws(z, self.rank)
 
-    def placed(self, label_map: NDArray[Number]) -> NDArray[Number]:
-        """Put a label map, or other values, of this grid into the image; the rest is 0."""
-        if label_map.shape != self.space:
-            raise ValueError(f"label_map: expected shape {self.space}, got {label_map.shape}")
+    def placed(self, values: NDArray[Number]) -> NDArray[Number]:
+        """Put label maps, or other values, (…, *S) of this grid into the image; the rest is 0."""
+        axes = len(self.space)
+        if values.shape[-axes:] != self.space:
+            raise ValueError(f"values: expected shape (…, {self.space}), got {values.shape}")
         assert self.image_space is not None
         if self.image_space == self.space:
-            return label_map
-        out = np.zeros(self.image_space, label_map.dtype)
-        out[self.window] = label_map
+            return values
+        out = np.zeros((*values.shape[:-axes], *self.image_space), values.dtype)
+        inside: tuple[Any, ...] = (..., *self.window)
+        out[inside] = values
         return out
 
     @property

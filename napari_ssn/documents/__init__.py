@@ -9,4 +9,4 @@ from napari_ssn.later import door
 if TYPE_CHECKING:
     from napari_ssn.documents import card as card
 
-__getattr__ = door(__name__, ("card",))
+__getattr__ = door(__name__)

@@ -13,4 +13,4 @@ if TYPE_CHECKING:
     from napari_ssn.gui import demo as demo
     from napari_ssn.gui import reviewing as reviewing
 
-__getattr__ = door(__name__, ("demo", "reviewing"))
+__getattr__ = door(__name__)

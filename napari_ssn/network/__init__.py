@@ -15,6 +15,4 @@ if TYPE_CHECKING:
     from napari_ssn.network import models as models
     from napari_ssn.network import places as places
 
-__getattr__ = door(
-    __name__, ("device", "fit", "inference", "interchange", "likeness", "models", "places")
-)
+__getattr__ = door(__name__)

@@ -46,38 +46,4 @@ if TYPE_CHECKING:
     from napari_ssn.prediction import stored as stored
     from napari_ssn.prediction import studies as studies
 
-__getattr__ = door(
-    __name__,
-    (
-        "answer",
-        "cards",
-        "change_report",
-        "comparison",
-        "counting",
-        "crowd",
-        "decode",
-        "drawing",
-        "ensembles",
-        "export",
-        "followed",
-        "growth",
-        "lengths",
-        "lesions",
-        "lines",
-        "overview",
-        "ranges",
-        "readers",
-        "readers_told",
-        "record",
-        "registered",
-        "repeated",
-        "repeating",
-        "restored",
-        "run",
-        "scan",
-        "shells",
-        "spreading",
-        "stored",
-        "studies",
-    ),
-)
+__getattr__ = door(__name__)

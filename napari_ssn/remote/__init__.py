@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_ssn.remote import serving as serving
     from napari_ssn.remote import tokens as tokens
 
-_module = door(__name__, ("distant", "elsewhere", "serving", "tokens"))
+_module = door(__name__)
 _OPTIONAL = ("fastapi", "requests", "starlette", "uvicorn", "zstandard")
 
 

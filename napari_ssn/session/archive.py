@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_ssn.session.jobs import Progress
 
 # What reads DICOM is an extra, and takes a while to be imported.
-_io = door("napari_ssn.io", ("series",))
+_io = door("napari_ssn.io")
 #: Of what is written these are what an archive keeps.
 _SUFFIX = ".dcm"
 _STOPPED = "Stopped."

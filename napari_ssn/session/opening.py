@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_ssn.io.napari_hooks import LayerData
 
 # What reads images is not imported before there is one to be read.
-_io = door("napari_ssn.io", ("opening",))
+_io = door("napari_ssn.io")
 #: Makes layers: is given who is to choose one of several, and whom to tell how far it is.
 Read = Callable[[Ask, StepTold], "list[LayerData] | None"]
 # Seconds between two words on how far it is: more often nobody reads them.

@@ -19,19 +19,4 @@ if TYPE_CHECKING:
     from napari_ssn.training import reading as reading
     from napari_ssn.training import recipes as recipes
 
-__getattr__ = door(
-    __name__,
-    (
-        "background",
-        "clicking",
-        "evaluate",
-        "fit",
-        "heads",
-        "likeness",
-        "measuring",
-        "memory",
-        "pictures",
-        "reading",
-        "recipes",
-    ),
-)
+__getattr__ = door(__name__)

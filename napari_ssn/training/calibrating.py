@@ -170,13 +170,8 @@ class Held:
     def only(self, label: int) -> Held:
         """Of one label, (n, 1)."""
         one = (slice(None), slice(label, label + 1))
-        return Held(
-            self.inside[one],
-            self.outlines[one],
-            self.width[one],
-            self.mean_size[one],
-            self.patients,
-        )
+        inside, outlines = self.inside[one], self.outlines[one]
+        return Held(inside, outlines, self.width[one], self.mean_size[one], self.patients)
 
     @property
     def relative_width(self) -> Floats:

@@ -141,7 +141,7 @@ def simulate(
             dist = replace(dist, affine=matrix)
             image = case.volume.data[0]
             local = residual.within(dist, image, edge) if edge > 0 else residual
-            samples = _placed(dist, dist.sample(SAMPLES, seed + i))
+            samples = dist.placed(dist.sample(SAMPLES, seed + i))
             for rater in raters:
                 tally.patients.append(cases.patients[i])
                 found = metrics.pairwise_iou(samples, rater[None], dist.classes)
@@ -249,7 +249,7 @@ def _click_along(
                     for what in ("draws_iou", "score", "holes", "held"):
                         tally.add(f"{what}_{count}", math.nan)
                     continue
-                maps = _placed(dist, given.label_maps(given.draw(SAMPLES, setting.seed)))
+                maps = dist.placed(given.label_maps(given.draw(SAMPLES, setting.seed)))
                 _note_draws(tally, count, maps, wanted, dist.classes)
                 tally.add(f"holes_{count}", holes(maps, clicks))
 
@@ -262,11 +262,6 @@ def _note_draws(tally: _Tally, count: int, maps: Labels, wanted: Labels, classes
     tally.add(f"score_{count}", float(2 * (1 - drawn.mean()) - (1 - among.mean())))
     sizes = (maps > 0).reshape(len(maps), -1).sum(1)
     tally.add(f"held_{count}", float(sizes.min() <= (wanted > 0).sum() <= sizes.max()))
-
-
-def _placed(dist: LogitDistribution, maps: Labels) -> Labels:
-    """Label maps (n, *S) of a region in the image that it was cut from."""
-    return np.stack([dist.placed(one) for one in maps])
 
 
 def residual_of(length_mm: float | None, amplitude: float | None, chance: float) -> Residual:

@@ -150,7 +150,7 @@ def _energy(dist: LogitDistribution, one: _Held) -> float:
     there = drawn[_outlined(drawn)]
     if not len(there):
         return 1.0
-    placed = np.stack([dist.placed(each) for each in there])
+    placed = dist.placed(there)
     theirs = one.case.raters[_outlined(one.case.raters)]
     return metrics.SetDistances.between(placed, theirs, classes=dist.classes).energy_distance()
 

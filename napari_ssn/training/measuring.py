@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,19 +75,12 @@ class Measurement:
 
     def only(self, which: NDArray[np.bool_]) -> Measurement:
         """Of some of the cases, (n,) bool."""
-        return Measurement(
-            self.labels,
-            {name: value[which] for name, value in self.values.items()},
-            self.sizes[which],
-            self.ranges[which],
-            self.given[which],
-            self.reliability[which],
-            self.doubtful[which],
-            self.outlined[which],
-            self.patients[which],
-            self.presence[which],
-            self.diameters[which],
-            self.places[which],
+        arrays = {one.name: getattr(self, one.name) for one in fields(self)}
+        del arrays["labels"], arrays["values"]
+        return replace(
+            self,
+            values={name: value[which] for name, value in self.values.items()},
+            **{name: value[which] for name, value in arrays.items()},
         )
 
 
@@ -200,7 +193,7 @@ def _placed(dist: LogitDistribution, probability: NDArray[np.float32]) -> NDArra
     """Probabilities (C, *S) in the image that a region was cut from; background beyond it."""
     if dist.image_space == dist.space:
         return probability
-    out = np.stack([dist.placed(one) for one in probability])
+    out = dist.placed(probability)
     out[0] = 1 - out[1:].sum(0)
     return out
 
@@ -227,10 +220,8 @@ def _space(case: Case) -> tuple[int, ...]:
 
 
 def _distances(dist: LogitDistribution, case: Case, seed: int) -> dict[str, float]:
-    drawn = dist.sample(SAMPLES, seed, pixel_noise=True)
-    if dist.image_space != dist.space:
-        # Beyond a region around a point there is nothing, and a rater may go on there.
-        drawn = np.stack([dist.placed(one) for one in drawn])
+    # Beyond a region around a point there is nothing, and a rater may go on there.
+    drawn = dist.placed(dist.sample(SAMPLES, seed, pixel_noise=True))
     many = metrics.SetDistances.between(drawn, case.raters, classes=dist.classes)
     few = many.first(FEW)
     row = {

@@ -63,7 +63,7 @@ def outlined_figures(
     if len(there):
         row["apart"] = share_apart(there)
         row["apart_reader"] = share_apart(theirs)
-        placed = np.stack([dist.placed(one) for one in there])
+        placed = dist.placed(there)
         apart = metrics.SetDistances.between(placed, theirs, classes=dist.classes)
         row["given_ged2_v"] = apart.energy_distance()
         if len(there) > 1:

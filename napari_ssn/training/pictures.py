@@ -111,7 +111,7 @@ def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
     image: NDArray[np.float32] = case.volume.data[0]
     raters = case.raters
     mean = dist.placed(dist.label_map())
-    hypotheses = np.stack([dist.placed(one) for one in dist.sample(HYPOTHESES, seed=0)])
+    hypotheses = dist.placed(dist.sample(HYPOTHESES, seed=0))
     number, plane = None, [0, 1]
     if image.ndim == 3:
         across = _axial(case.volume)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from napari_ssn.core import metrics
 from napari_ssn.network.models import Model
 from napari_ssn.training.cases import Cases
@@ -20,9 +18,8 @@ def figures_of(model: Model, cases: Cases, index: int) -> list[float]:
     """``ged2_v_16``; ``diversity`` of 16 samples; ``dice/LABEL`` of the mean against each rater."""
     case = cases[index]
     dist = model.segment(case.volume, case.centre)
-    drawn = dist.sample(_SAMPLES, seed=index, pixel_noise=True)
     # Beyond a region around a point there is nothing, and a rater may go on there.
-    maps = np.stack([dist.placed(one) for one in drawn])
+    maps = dist.placed(dist.sample(_SAMPLES, seed=index, pixel_noise=True))
     mean_map = dist.placed(dist.label_map())
     found = metrics.SetDistances.between(maps, case.raters, classes=len(cases.labels))
     dice = metrics.dice_each(mean_map, case.raters, classes=len(cases.labels))

@@ -10,4 +10,4 @@ if TYPE_CHECKING:
     from napari_ssn.core.given import clicks as clicks
     from napari_ssn.core.given import suggestion as suggestion
 
-__getattr__ = door(__name__, ("clicks", "suggestion"))
+__getattr__ = door(__name__)

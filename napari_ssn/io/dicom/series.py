@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # pydicom is optional, and this module is imported without it.
-_later = door("napari_ssn.io.dicom", ("acquired",))
+_later = door("napari_ssn.io.dicom")
 
 #: Who made what is written here; by this our own files are known.
 MANUFACTURER = "napari-ssn contributors"

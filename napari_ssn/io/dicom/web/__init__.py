@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_ssn.io.dicom.web import servers as servers
     from napari_ssn.io.dicom.web import wanted as wanted
 
-_module = door(__name__, ("connection", "fetch", "find", "send", "servers", "wanted"))
+_module = door(__name__)
 
 
 def __getattr__(name: str) -> ModuleType:
